@@ -1,0 +1,49 @@
+# Needs only make and Python 3.11 to 3.13. The first target builds .venv, once.
+.PHONY: demo test lint bench clean environment
+.DEFAULT_GOAL := demo
+SHELL := /bin/sh
+
+BIN := .venv/bin
+READY := .venv/ready
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+SUITABLE := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+
+demo: environment
+	@$(BIN)/kakehashi demo
+
+test: lint
+	@$(BIN)/python -m pytest -m "not slow"
+
+lint: environment
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+bench: environment
+	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+
+clean:
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+environment: $(READY)
+
+# An interpreter counts only if it runs: a version manager's shim may be on the path and fail.
+$(READY): constraints.txt pyproject.toml
+	@set -e; \
+	if ! $(BIN)/python -c '$(SUITABLE)' 2>/dev/null; then \
+	  for python in $(PYTHON) python3 python3.12 python3.13 python3.11; do \
+	    if "$$python" -c '$(SUITABLE)' 2>/dev/null; then found=$$python; break; fi; \
+	  done; \
+	  if [ -z "$$found" ]; then \
+	    echo "error: no Python 3.11, 3.12 or 3.13 with venv found: install one (Debian: apt-get install python3-venv)" >&2; \
+	    echo "       or name it: make PYTHON=/path/to/python3.12" >&2; \
+	    exit 1; \
+	  fi; \
+	  echo "making .venv with $$found ($$("$$found" -V))" >&2; \
+	  rm -rf .venv; "$$found" -m venv .venv; \
+	fi
+	@echo "installing the pinned packages into .venv (some minutes the first time)" >&2
+	@$(PIP) install -qq --require-hashes -r constraints.txt
+	@$(PIP) install -qq --no-build-isolation --no-deps -e .
+	@touch $@

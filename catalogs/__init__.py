@@ -1,0 +1,1 @@
+"""What is known: elements, formulas, property tables, candidate catalogues, files on disk."""

@@ -1,0 +1,150 @@
+"""From rows of formulas and values to one value per reduced formula, with every row accounted for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalogs.records import Compositions, FloatArray, PropertyTable, Rejected, UserError
+
+Integers = NDArray[np.int64]
+NO_LOG = "the logarithm needs a value above 0"
+
+
+def assemble(
+    name: str,
+    formulas: Sequence[str | None],
+    values: FloatArray,
+    *,
+    ids: Sequence[str] | None = None,
+    folds: Integers | None = None,
+    log: bool = False,
+    minimum: int = 10,
+    quantity: str = "",
+    unit: str = "",
+    source: str = "",
+    licence: str = "",
+    sha256: str = "",
+    notes: Sequence[str] = (),
+    where: str = "",
+) -> PropertyTable:
+    """Parse formulas, set aside rows that cannot be used, and merge each reduced formula to its median.
+
+    `values` holds NaN where missing; `folds` a fold number per row; `where` names the file in errors.
+
+    Raises
+    ------
+    UserError
+        For an infinite value, a formula spread over several folds, values that are all equal, or fewer
+        than `minimum` usable compositions.
+    """
+    from catalogs.formulas import parse_column, reduced_keys
+
+    where = where or name
+    values = np.asarray(values, dtype=np.float64)
+    if len(infinite := np.flatnonzero(np.isinf(values))):
+        row = int(infinite[0])
+        raise UserError(
+            f"{where}: row {row + 1} ({formulas[row]}): the value is infinite; correct it or leave it empty"
+        )
+    present = np.flatnonzero(~np.isnan(values))
+    labels = [str(row + 1) for row in range(len(values))] if ids is None else list(ids)
+    parsed = parse_column([formulas[row] for row in present.tolist()])
+    reasons = np.array(parsed.reasons, dtype=object)
+    if log:
+        reasons[(reasons == "") & (values[present] <= 0)] = NO_LOG
+    rejected = tuple(
+        Rejected(name, row + 1, labels[row], formulas[row] or "", str(reason))
+        for row, reason in zip(present.tolist(), reasons, strict=True)
+        if reason
+    )
+    good = np.flatnonzero(reasons == "")
+    rows = present[good]
+    compositions = Compositions(parsed.compositions.elements[good], parsed.compositions.amounts[good])
+    keys = np.array(reduced_keys(compositions), dtype=object)
+    first, group = _groups(keys)
+    merged, counts = _medians(values[rows], group, len(first))
+    table = PropertyTable(
+        name=name,
+        quantity=quantity or name,
+        unit=unit,
+        ids=tuple(labels[row] for row in rows[first]),
+        materials=tuple(str(formulas[row]) for row in rows[first]),
+        keys=tuple(keys[first]),
+        compositions=Compositions(compositions.elements[first], compositions.amounts[first]),
+        values=merged,
+        log=log,
+        folds=None if folds is None else _one_fold_each(folds[rows], group, first, keys, where),
+        source=source,
+        licence=licence,
+        sha256=sha256,
+        rows=len(values),
+        missing=len(values) - len(present),
+        rejected=rejected,
+        notes=(*notes, *_merge_note(values[rows], group, counts, keys[first])),
+    )
+    _check_usable(table, minimum, where)
+    return table
+
+
+def _groups(keys: NDArray[np.object_]) -> tuple[Integers, Integers]:
+    """Return the first row of each distinct key, in order of appearance, and each row's group number."""
+    numbers: dict[str, int] = {}
+    group = np.fromiter((numbers.setdefault(key, len(numbers)) for key in keys), np.int64, len(keys))
+    first = np.unique(group, return_index=True)[1].astype(np.int64)
+    return first, group
+
+
+def _medians(values: FloatArray, group: Integers, groups: int) -> tuple[FloatArray, Integers]:
+    """Return the median and the number of values of each group."""
+    ordered = values[np.lexsort((values, group))]
+    counts = np.bincount(group, minlength=groups).astype(np.int64)
+    start = np.cumsum(counts) - counts
+    low, high = ordered[start + (counts - 1) // 2], ordered[start + counts // 2]
+    # low + (high - low) / 2 returns a value unchanged where both are the same.
+    return low + (high - low) / 2, counts
+
+
+def _merge_note(values: FloatArray, group: Integers, counts: Integers, keys: NDArray[np.object_]) -> tuple[str, ...]:
+    several = np.flatnonzero(counts > 1)
+    if not len(several):
+        return ()
+    low, high = np.full(len(counts), np.inf), np.full(len(counts), -np.inf)
+    np.minimum.at(low, group, values)
+    np.maximum.at(high, group, values)
+    if (values > 0).all():
+        worst = several[np.argmax(high[several] / low[several])]
+        spread = f"{high[worst] / low[worst]:.3g}x"
+    else:
+        worst = several[np.argmax(high[several] - low[several])]
+        spread = f"{high[worst] - low[worst]:.3g}"
+    number = f"{len(several):,} formula{'s' if len(several) > 1 else ''}"
+    return (f"{number} had several values; merged to their median, largest spread {spread} ({keys[worst]})",)
+
+
+def _one_fold_each(
+    folds: Integers, group: Integers, first: Integers, keys: NDArray[np.object_], where: str
+) -> Integers:
+    own = folds[first]
+    torn = np.flatnonzero(folds != own[group])
+    if len(torn):
+        row = torn[0]
+        raise UserError(
+            f"{where}: {keys[row]} is in folds {own[group[row]]} and {folds[row]}; "
+            "all rows of one reduced formula must share a fold"
+        )
+    return own
+
+
+def _check_usable(table: PropertyTable, minimum: int, where: str) -> None:
+    if len(table) < minimum:
+        example = f", first reason: {table.rejected[0].reason}" if table.rejected else ""
+        raise UserError(
+            f"{where}: {len(table)} usable compositions of {table.rows} rows "
+            f"({table.missing} without a value, {len(table.rejected)} rejected{example}); "
+            f"at least {minimum} are needed"
+        )
+    if len(table) > 1 and (table.values == table.values[0]).all():
+        raise UserError(f"{where}: all {len(table)} values equal {table.values[0]:g}; there is nothing to learn")

@@ -1,0 +1,239 @@
+"""Candidate catalogues read in batches: an embedded list, a CSV or Parquet file, a folder of Parquet."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from catalogs import readers
+from catalogs.records import UserError
+from catalogs.tables import id_column, material_column, unknown_name
+
+_OUTPUT = "rank mean lower upper spread at_ceiling domain domain_reason nearest_training distance reduced_formula"
+RESERVED = frozenset(_OUTPUT.split())
+"""Columns of a ranking; a catalogue's own column of such a name travels as `catalog_NAME`."""
+_EMBEDDED_BATCH = 65_536
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Catalog:
+    """Candidates to score: text columns `id` and `formula` first, then the catalogue's own columns.
+
+    `schema` is that of every batch; `sha256` stands for the content (file bytes, or the embedded table).
+    """
+
+    name: str
+    rows: int
+    schema: pa.Schema
+    sha256: str
+    notes: tuple[str, ...]
+    pieces: Callable[[], Iterator[pa.Table]]
+
+    def batches(self, size: int) -> Iterator[pa.Table]:
+        """Yield tables of `size` rows (the last may be shorter), `rows` rows in all, in catalogue order."""
+        if size < 1:
+            raise ValueError(f"batch size must be at least 1, got {size}")
+        waiting: list[pa.Table] = []
+        held = 0
+        left = self.rows
+        for piece in self.pieces():
+            piece = piece.slice(0, left)
+            left -= piece.num_rows
+            while held + piece.num_rows >= size:
+                taken = size - held
+                yield pa.concat_tables([*waiting, piece.slice(0, taken)]).combine_chunks()
+                piece, waiting, held = piece.slice(taken), [], 0
+            if piece.num_rows:
+                waiting.append(piece)
+                held += piece.num_rows
+            if left <= 0:
+                break
+        if held:
+            yield pa.concat_tables(waiting).combine_chunks()
+        if left > 0:
+            raise UserError(f"{self.name}: {left} of {self.rows} rows are gone; the file changed while it was read")
+
+
+def open_catalog(spec: str, material: str | None = None, limit: int | None = None) -> Catalog:
+    """Open a catalogue by embedded name, CSV or Parquet file, or folder of Parquet files; `limit` cuts it.
+
+    Raises
+    ------
+    UserError
+        If there is no such catalogue, or it has no column of formulas.
+    """
+    from catalogs import embedded
+
+    if limit is not None and limit < 1:
+        raise UserError(f"--limit must be at least 1, got {limit}")
+    path = Path(spec)
+    if spec in embedded.known():
+        if material is not None:
+            raise UserError(f"'{spec}' is an embedded list; --material is for files")
+        found = _embedded(spec, embedded.candidates(spec))
+    elif path.is_dir():
+        found = _files(spec, _folder_files(path), material)
+    elif path.suffix.lower() in readers.SUFFIXES or path.exists():
+        readers.check_file(path)
+        found = _files(spec, [path], material)
+    else:
+        raise UserError(unknown_name(spec, embedded.known()))
+    if found.rows == 0:
+        raise UserError(f"{spec} has a header but no rows")
+    rows = found.rows if limit is None else min(limit, found.rows)
+    return Catalog(found.name, rows, found.schema, found.sha256, found.notes, found.pieces)
+
+
+def _embedded(name: str, table: pa.Table) -> Catalog:
+    digest = hashlib.sha256(name.encode())
+    for column in ("id", "formula"):
+        digest.update("\n".join(table[column].to_pylist()).encode())
+
+    def pieces() -> Iterator[pa.Table]:
+        for start in range(0, table.num_rows, _EMBEDDED_BATCH):
+            yield table.slice(start, _EMBEDDED_BATCH)
+
+    return Catalog(name, table.num_rows, table.schema, digest.hexdigest(), (), pieces)
+
+
+def _folder_files(folder: Path) -> list[Path]:
+    files = sorted(path for path in folder.glob("*.parquet") if not path.name.startswith((".", "_")))
+    if not files:
+        raise UserError(f"{folder} holds no .parquet files")
+    return files
+
+
+def _files(name: str, files: list[Path], material: str | None) -> Catalog:
+    names = readers.column_names(files[0])
+    formula, label = material_column(names, files[0], material), id_column(names)
+    if label == formula:
+        label = None
+    others = [column for column in names if column not in (formula, label)]
+    if files[0].suffix.lower() == ".csv":
+        rows, kinds = _csv_profile(files[0], others)
+    else:
+        rows, kinds = _parquet_profile(files, names, others)
+        for column in (formula, label):
+            if column is not None:
+                readers.as_text(pa.chunked_array([], readers.schema_of(files[0]).field(column).type), name, column)
+    renamed = _passed_on(others)
+    schema = pa.schema(
+        [("id", pa.string()), ("formula", pa.string())] + [(renamed[column], kinds[column]) for column in others]
+    )
+
+    def pieces() -> Iterator[pa.Table]:
+        start = 0
+        for file in files:
+            for raw in readers.batches(file, names):
+                yield _shaped(raw, file, start, formula, label, others, schema)
+                start += raw.num_rows
+
+    notes = tuple(f"catalogue column '{old}' is passed on as '{new}'" for old, new in renamed.items() if old != new)
+    return Catalog(name, rows, schema, _sha256(files), notes, pieces)
+
+
+def _shaped(
+    raw: pa.Table,
+    file: Path,
+    start: int,
+    formula: str,
+    label: str | None,
+    others: list[str],
+    schema: pa.Schema,
+) -> pa.Table:
+    numbers = pc.cast(pa.array(range(start + 1, start + raw.num_rows + 1), pa.int64()), pa.string())
+    ids = numbers
+    if label is not None:
+        text = readers.as_text(raw[label], file, label)
+        ids = pc.if_else(pc.fill_null(pc.not_equal(text, ""), False), text, numbers)
+    formulas = readers.as_text(raw[formula], file, formula)
+    own = [_typed(raw[column], schema.field(i + 2).type) for i, column in enumerate(others)]
+    return pa.Table.from_arrays([ids, formulas, *own], schema=schema)
+
+
+def _typed(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
+    if column.type == kind:
+        return column
+    if readers.is_text(column.type) and readers.is_number(kind):
+        cells = pc.utf8_trim_whitespace(column.cast(pa.string()))
+        missing = pc.or_(pc.equal(cells, ""), pc.equal(pc.utf8_lower(cells), "nan"))
+        return pc.if_else(missing, None, cells).cast(kind)
+    return column.cast(kind)
+
+
+def _csv_profile(path: Path, columns: list[str]) -> tuple[int, dict[str, pa.DataType]]:
+    """Count rows and find the type of each column (integer, double or text) in one pass."""
+    rows = 0
+    filled = dict.fromkeys(columns, False)
+    kinds: dict[str, pa.DataType] = {column: pa.int64() for column in columns}
+    for piece in readers.batches(path):
+        rows += piece.num_rows
+        for column in columns:
+            kind = _narrowest(piece[column], kinds[column])
+            filled[column] |= bool(pc.any(pc.not_equal(piece[column], "")).as_py())
+            kinds[column] = kind
+    return rows, {column: kinds[column] if filled[column] else pa.string() for column in columns}
+
+
+def _narrowest(column: pa.ChunkedArray, kind: pa.DataType) -> pa.DataType:
+    # Codes such as 007 and digits beyond double precision are text: as numbers they would change.
+    if pc.any(pc.match_substring_regex(column, r"^\s*[+-]?(0\d|\d{16,})")).as_py():
+        return pa.string()
+    for candidate in (pa.int64(), pa.float64()):
+        if kind == pa.string() or (kind == pa.float64() and candidate == pa.int64()):
+            continue
+        try:
+            _typed(column, candidate)
+        except pa.ArrowInvalid:
+            continue
+        return candidate
+    return pa.string()
+
+
+def _parquet_profile(files: list[Path], names: list[str], columns: list[str]) -> tuple[int, dict[str, pa.DataType]]:
+    rows = 0
+    first = readers.schema_of(files[0])
+    for file in files:
+        opened = readers.open_parquet(file)
+        rows += opened.metadata.num_rows
+        schema = opened.schema_arrow
+        for name in names:
+            readers.require(name, schema.names, file)
+        extra = [name for name in schema.names if name not in names]
+        if extra:
+            raise UserError(f"{file}: column '{extra[0]}' is not in {files[0]}; all files need the same columns")
+        other = [name for name in columns if schema.field(name).type != first.field(name).type]
+        if other:
+            raise UserError(
+                f"{file}: column '{other[0]}' holds {schema.field(other[0]).type}, "
+                f"in {files[0]} {first.field(other[0]).type}; all files need the same types"
+            )
+    kinds = {name: first.field(name).type for name in columns}
+    return rows, {name: kind.value_type if pa.types.is_dictionary(kind) else kind for name, kind in kinds.items()}
+
+
+def _passed_on(columns: list[str]) -> dict[str, str]:
+    """Name each of the catalogue's own columns; reserved names get a prefix."""
+    taken = {"id", "formula", *(column for column in columns if column not in RESERVED | {"id", "formula"})}
+    renamed = {}
+    for column in columns:
+        new = column
+        if column in RESERVED or column in ("id", "formula"):
+            new = f"catalog_{column}"
+            while new in taken:
+                new = f"catalog_{new}"
+            taken.add(new)
+        renamed[column] = new
+    return renamed
+
+
+def _sha256(files: list[Path]) -> str:
+    if len(files) == 1:
+        return readers.sha256(files[0])
+    lines = "".join(f"{file.name} {readers.sha256(file)}\n" for file in files)
+    return hashlib.sha256(lines.encode()).hexdigest()

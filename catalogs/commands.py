@@ -1,0 +1,116 @@
+"""The `kakehashi catalogs` commands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from catalogs.embedded import DatasetInfo
+
+
+def list_datasets(*, json: bool = False) -> None:
+    """List the embedded data sets: sources, targets and candidates.
+
+    Parameters
+    ----------
+    json
+        Print JSON instead of a table.
+    """
+    from dataclasses import asdict
+
+    from catalogs import embedded
+
+    found = embedded.names()
+    if json:
+        _print_json([asdict(info) for info in found])
+        return
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    view = Table(box=box.SIMPLE_HEAD)
+    for heading in ("name", "kind", "rows", "unit", "source", "licence"):
+        view.add_column(
+            heading,
+            justify="right" if heading == "rows" else "left",
+            overflow="fold",
+            no_wrap=heading == "name",
+        )
+    for info in found:
+        view.add_row(info.name, info.kind, f"{info.rows:,}", _unit(info), info.source, info.licence)
+    Console(highlight=False).print(view)
+
+
+def show_dataset(name: str, *, json: bool = False) -> None:
+    """Show one embedded data set: what it is, where it comes from, its first rows.
+
+    Parameters
+    ----------
+    name
+        A name from `kakehashi catalogs list`.
+    json
+        Print JSON instead of text.
+    """
+    from dataclasses import asdict
+
+    from catalogs import embedded
+
+    info = embedded.info(name)
+    first, notes = _first_rows(info)
+    if json:
+        _print_json({**asdict(info), "notes": list(notes), "first_rows": first})
+        return
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    console.print(f"{info.name}: {info.description}", markup=False)
+    facts = {
+        "kind": info.kind,
+        "quantity": info.quantity,
+        "unit": _unit(info),
+        "rows": f"{info.rows:,}",
+        "source": info.source,
+        "citation": info.citation,
+        "licence": info.licence,
+    }
+    for label, text in facts.items():
+        if text:
+            console.print(f"  {label:<9} {text}", markup=False)
+    for note in notes:
+        console.print(f"  note      {note}", markup=False)
+    view = Table(box=box.SIMPLE_HEAD)
+    for heading in first[0]:
+        view.add_column(heading, overflow="fold")
+    for row in first:
+        view.add_row(*(f"{cell:.6g}" if isinstance(cell, float) else _cell(cell) for cell in row.values()))
+    console.print(view)
+
+
+def _first_rows(info: DatasetInfo, count: int = 5) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
+    from catalogs import embedded
+
+    if info.kind == "candidates":
+        return embedded.candidates(info.name).slice(0, count).to_pylist(), ()
+    table = embedded.table(info.name)
+    rows = [
+        {"id": label, "formula": formula, "value": float(value)}
+        for label, formula, value in zip(table.ids[:count], table.materials[:count], table.values[:count], strict=True)
+    ]
+    return rows, table.notes
+
+
+def _unit(info: DatasetInfo) -> str:
+    return f"{info.unit} (ln fitted)" if info.log else info.unit
+
+
+def _cell(value: object) -> str:
+    text = "" if value is None else str(value)
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+def _print_json(value: object) -> None:
+    import json
+
+    print(json.dumps(value, ensure_ascii=False, indent=2))

@@ -1,0 +1,53 @@
+"""Parquet as every file here is written: zstd, page checksums, a schema version, the same bytes each time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from catalogs.records import UserError
+
+SCHEMA_KEY = "kakehashi.schema"
+SCHEMA = 1
+ROW_GROUP = 131_072
+OPTIONS: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True}
+
+
+def stamped(schema: pa.Schema, metadata: Mapping[str, str] | None = None) -> pa.Schema:
+    """Add the schema version and `metadata` to a schema's own metadata."""
+    return schema.with_metadata({**(schema.metadata or {}), **(metadata or {}), SCHEMA_KEY: str(SCHEMA)})
+
+
+def read(data: bytes, name: str) -> pa.Table:
+    """Read a table from the bytes of a file, checking every page; UserError code 6 naming the file."""
+    try:
+        table = pq.read_table(pa.BufferReader(data), page_checksum_verification=True)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(f"{name} is not a readable Parquet file ({reason}): compute it again", code=6) from error
+    version = (table.schema.metadata or {}).get(SCHEMA_KEY.encode(), b"none").decode(errors="replace")
+    if version != str(SCHEMA):
+        raise UserError(f"{name} has schema {version}, expected {SCHEMA}: it was written by another program", code=6)
+    return table
+
+
+class TableWriter:
+    """A Parquet file written in pieces to an open binary file; `rows` counts what was given."""
+
+    def __init__(self, sink: Any, schema: pa.Schema, metadata: Mapping[str, str] | None = None) -> None:
+        self.rows = 0
+        self._schema = stamped(schema, metadata)
+        self._writer = pq.ParquetWriter(sink, self._schema, **OPTIONS)
+
+    def write(self, table: pa.Table) -> None:
+        """Append rows; equal tables in the same order give equal bytes, however they are chunked."""
+        whole = table.combine_chunks().replace_schema_metadata(self._schema.metadata)
+        self._writer.write_table(whole, ROW_GROUP)
+        self.rows += table.num_rows
+
+    def close(self) -> None:
+        """Write the footer."""
+        self._writer.close()

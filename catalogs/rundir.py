@@ -1,0 +1,221 @@
+"""The folder of a run: one writer at a time, every file whole, every byte checked when it is read again."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
+
+from catalogs import manifest as manifests
+from catalogs.durable import TEMPORARY, DurableFile, make_folder, write_durably
+from catalogs.manifest import Entry, Manifest
+from catalogs.records import UserError
+from catalogs.results import Results
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from catalogs.parquet import TableWriter
+
+__all__ = ["Results", "RunDir"]
+
+LOCK = ".kakehashi.lock"
+HOLDER = ".kakehashi.lock.json"
+FOREIGN_LIMIT = 1000
+
+
+class RunDir(Results):
+    """Write a run folder, as a context manager that holds its lock.
+
+    A folder that holds a finished or foreign run is refused (UserError code 2) without `resume` or
+    `overwrite`; `overwrite` removes the files its manifest names, no others. Another process at work in it:
+    UserError code 4. An unwritable folder or a full disk: OSError naming the path. Not for several threads.
+    """
+
+    def __init__(self, path: str | Path, *, resume: bool = False, overwrite: bool = False) -> None:
+        if resume and overwrite:
+            raise UserError("expected --resume or --overwrite, got both: choose one")
+        self.path = Path(path)
+        self.manifest = Manifest()
+        self._resume, self._overwrite = resume, overwrite
+        self._lock: FileLock | None = None
+
+    def __enter__(self) -> RunDir:
+        if self.path.exists() and not self.path.is_dir():
+            raise UserError(f"expected a folder for the results, but {self.path} is a file: choose another --out")
+        if not (self.path / LOCK).exists():
+            self._refuse_used()  # before a lock file is left in a stranger's folder
+        make_folder(self.path)
+        self._acquire()
+        try:
+            self._open()
+        except BaseException:
+            self._release()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._release()
+
+    def write_bytes(self, name: str, data: bytes) -> None:
+        """Commit a file."""
+        with DurableFile(self._target(name)) as file:
+            file.write(data)
+            self._commit(name, file, None)
+
+    def write_text(self, name: str, text: str) -> None:
+        """Commit a text file (UTF-8)."""
+        self.write_bytes(name, text.encode())
+
+    def write_table(self, name: str, table: pa.Table, metadata: Mapping[str, str] | None = None) -> None:
+        """Commit a table as Parquet; equal tables give equal bytes."""
+        with self.table_writer(name, table.schema, metadata) as writer:
+            writer.write(table)
+
+    @contextmanager
+    def table_writer(
+        self, name: str, schema: pa.Schema, metadata: Mapping[str, str] | None = None
+    ) -> Iterator[TableWriter]:
+        """Commit a table written in pieces when the block ends, nothing if it raises."""
+        from catalogs import parquet
+
+        with DurableFile(self._target(name)) as file:
+            writer = parquet.TableWriter(file, schema, metadata)
+            try:
+                yield writer
+            except BaseException:
+                file.discard()
+                raise
+            finally:
+                writer.close()
+            self._commit(name, file, writer.rows)
+
+    def remove(self, name: str) -> None:
+        """Remove a committed file and its entry; a name that is not committed is left alone."""
+        if name in self.manifest.files:
+            self._remove([name])
+
+    def _target(self, name: str) -> Path:
+        if self._lock is None:
+            raise RuntimeError(f"{self.path} is not open: use RunDir as a context manager")
+        if manifests.checked(name) in self.manifest.foreign:
+            raise UserError(f"{self.path / name} was there before the run and is not its to replace: move it away")
+        return self.path / name
+
+    def _commit(self, name: str, file: DurableFile, rows: int | None) -> None:
+        file.seal()
+        try:
+            self._settle()
+            self.manifest.pending = (name, Entry(file.size, file.sha256, rows))
+            self.manifest.save(self.path)
+            file.publish()
+        except BaseException:
+            file.discard()
+            raise
+        self._settle()
+
+    def _settle(self) -> None:
+        if self.manifest.settle(self.path):
+            self.manifest.save(self.path)
+
+    def _remove(self, names: list[str]) -> None:
+        self._settle()
+        for name in names:
+            self.manifest.files.pop(name, None)
+        self.manifest.removing = tuple(names)
+        self.manifest.save(self.path)
+        self._settle()
+
+    def _open(self) -> None:
+        self._refuse_used()
+        found = manifests.load(self.path)
+        files = _sweep(self.path)
+        if found is None:
+            if files and self._resume:
+                raise UserError(f"{self.path} holds other files and no run to resume: choose the folder of a run")
+            if len(files) > FOREIGN_LIMIT:
+                raise UserError(f"{self.path} holds {len(files)} other files: choose an empty folder")
+            self.manifest = Manifest(foreign=frozenset(files))
+            self.manifest.save(self.path)
+            return
+        self.manifest = found
+        self._settle()
+        if self._overwrite:
+            self._remove(list(self.manifest.files))
+
+    def _refuse_used(self) -> None:
+        if self._resume or self._overwrite or not self.path.is_dir():
+            return
+        used = sorted(p.name for p in self.path.iterdir() if p.name not in (LOCK, HOLDER, manifests.FILE))
+        used = [name for name in used if not name.startswith(TEMPORARY)]
+        if used:
+            what = "a run" if (self.path / manifests.FILE).exists() or "run.json" in used else "other files"
+            some = ", ".join(used[:3]) + (", ..." if len(used) > 3 else "")
+            raise UserError(
+                f"{self.path} already holds {what} ({some}): "
+                "use --resume to go on, --overwrite to replace it, or another folder"
+            )
+
+    def _acquire(self) -> None:
+        lock = FileLock(self.path / LOCK)
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            raise UserError(
+                f"{self.path} is in use by {_holder(self.path)}: wait for it or choose another folder", 4
+            ) from None
+        self._lock = lock
+        try:
+            holder = {
+                "pid": os.getpid(),
+                "host": socket.gethostname(),
+                "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])[:200],
+                "started": datetime.now(UTC).isoformat(timespec="seconds"),
+            }
+            write_durably(self.path / HOLDER, json.dumps(holder).encode())
+        except BaseException:
+            self._release()
+            raise
+
+    def _release(self) -> None:
+        if self._lock is not None:
+            lock, self._lock = self._lock, None
+            with suppress(OSError):
+                (self.path / HOLDER).unlink()
+            lock.release()
+
+
+def _sweep(folder: Path) -> list[str]:
+    """Remove temporaries of a run that was killed; return the other files below `folder`."""
+    files = []
+    for base, _, names in os.walk(folder):
+        for name in names:
+            path = Path(base) / name
+            if path.name in (LOCK, HOLDER):
+                continue
+            if name.startswith(TEMPORARY) and name.endswith(".tmp"):
+                path.unlink()
+            else:
+                files.append(path.relative_to(folder).as_posix())
+        if len(files) > FOREIGN_LIMIT * 100:
+            break
+    return files
+
+
+def _holder(folder: Path) -> str:
+    try:
+        who = json.loads((folder / HOLDER).read_text())
+        return f"process {who['pid']} on {who['host']} since {who['started']} ({who['command']})"
+    except (OSError, ValueError, KeyError):
+        return "another process"

@@ -1,0 +1,171 @@
+"""Property tables: an embedded name, or a CSV or Parquet file, becomes a `PropertyTable`."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from catalogs import readers
+from catalogs.assemble import Integers, assemble
+from catalogs.quantities import infer
+from catalogs.records import PropertyTable, UserError
+
+MATERIAL_COLUMNS = ("formula", "composition", "reduced_formula")
+ID_COLUMNS = ("id", "material_id", "mbid")
+
+
+def load_table(
+    spec: str,
+    *,
+    value: str | None = None,
+    log: bool = False,
+    material: str | None = None,
+    folds: str | None = None,
+    minimum: int = 10,
+) -> PropertyTable:
+    """Load a property: `spec` is an embedded name, FILE, `FILE:COLUMN` or `FILE:log(COLUMN)`.
+
+    Raises
+    ------
+    UserError
+        For anything about the file, its columns or its values that keeps it from being used.
+    """
+    from catalogs import embedded
+
+    if spec in embedded.known():
+        given = [
+            f"--{flag}"
+            for flag, text in (("value", value), ("material", material), ("folds", folds))
+            if text is not None
+        ]
+        if given:
+            raise UserError(f"'{spec}' is an embedded data set; {', '.join(given)} is for files")
+        return embedded.table(spec, True) if log else embedded.table(spec)
+    path, column = split_spec(spec)
+    if path.suffix.lower() not in readers.SUFFIXES and not path.exists():
+        raise UserError(unknown_name(spec, embedded.known()))
+    if column is not None and value is not None and column != value:
+        raise UserError(f"two value columns for {path}: '{column}' in '{spec}' and '{value}'; give one")
+    return _load_file(path, value if column is None else column, log, material, folds, minimum)
+
+
+def split_spec(spec: str) -> tuple[Path, str | None]:
+    """Split `FILE:COLUMN` after a .csv or .parquet suffix; a file whose whole name is `spec` wins."""
+    if Path(spec).exists():
+        return Path(spec), None
+    match = re.match(r"(.+?\.(?:csv|parquet)):(.*)$", spec, re.IGNORECASE | re.DOTALL)
+    if match is None:
+        return Path(spec), None
+    if not match[2]:
+        raise UserError(f"'{spec}': expected a column name after the colon")
+    return Path(match[1]), match[2]
+
+
+def unknown_name(name: str, known: tuple[str, ...]) -> str:
+    """Say that `name` is neither a data set nor a file, with the nearest known name."""
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f"; did you mean '{close[0]}'?" if close else "; see `kakehashi catalogs list`"
+    return f"'{name}' is neither an embedded data set nor a CSV or Parquet file{hint}"
+
+
+def material_column(names: list[str], where: Path | str, material: str | None = None) -> str:
+    """Return the column that holds formulas: the one named, else the first of MATERIAL_COLUMNS."""
+    if material is not None:
+        readers.require(material, names, where)
+        return material
+    for name in MATERIAL_COLUMNS:
+        if name in names:
+            return name
+    if "smiles" in names:
+        raise UserError(f"{where}: repeat units ('smiles') are not served yet here; give a table with a formula column")
+    raise UserError(
+        f"{where}: no column 'formula' or 'composition' (columns: {', '.join(names)}); name it with --material COL"
+    )
+
+
+def id_column(names: list[str]) -> str | None:
+    """Return the column that holds identifiers, if there is one."""
+    return next((name for name in ID_COLUMNS if name in names), None)
+
+
+def _load_file(
+    path: Path, value: str | None, log: bool, material: str | None, folds: str | None, minimum: int
+) -> PropertyTable:
+    names = readers.column_names(path)
+    formula_name, id_name = material_column(names, path, material), id_column(names)
+    if folds is not None:
+        readers.require(folds, names, path)
+    notes = []
+    if value is None:
+        value = _only_numeric(path, names, {formula_name, id_name, folds, *MATERIAL_COLUMNS, *ID_COLUMNS})
+        notes.append(f"value column: {value} (the only numeric column)")
+    value, logarithm = _value_column(path, names, value)
+    log = log or logarithm
+    wanted = [name for name in (formula_name, id_name, value, folds) if name is not None]
+    data = readers.read(path, list(dict.fromkeys(wanted)))
+    formulas = readers.as_text(data[formula_name], path, formula_name).to_pylist()
+    quantity = infer(value)
+    return assemble(
+        value,
+        formulas,
+        readers.as_numbers(data[value], path, value),
+        ids=labels(None if id_name is None else data[id_name], len(data), path, id_name or ""),
+        folds=None if folds is None else _fold_numbers(data[folds], path, folds),
+        log=log,
+        minimum=minimum,
+        quantity=quantity.name,
+        unit=quantity.unit,
+        source=str(path),
+        sha256=readers.sha256(path),
+        notes=notes,
+        where=str(path),
+    )
+
+
+def labels(column: pa.ChunkedArray | None, rows: int, where: Path | str, name: str, start: int = 0) -> list[str]:
+    """Return identifiers as text, the row number (from `start` + 1) where one is missing."""
+    if column is None:
+        return [str(start + row + 1) for row in range(rows)]
+    texts = readers.as_text(column, where, name).to_pylist()
+    return [text if text else str(start + row + 1) for row, text in enumerate(texts)]
+
+
+def _value_column(path: Path, names: list[str], value: str) -> tuple[str, bool]:
+    if value in names:
+        return value, False
+    wrapped = re.fullmatch(r"log\((.+)\)", value)
+    if wrapped:
+        readers.require(wrapped[1], names, path)
+        return wrapped[1], True
+    readers.require(value, names, path)
+    return value, False
+
+
+def _only_numeric(path: Path, names: list[str], taken: set[str | None]) -> str:
+    free = [name for name in names if name not in taken]
+    if path.suffix.lower() == ".parquet":
+        schema = readers.schema_of(path)
+        numeric = [name for name in free if readers.is_number(schema.field(name).type)]
+    else:
+        data = readers.read(path, free) if free else None
+        numeric = [name for name in free if data is not None and readers.looks_numeric(data[name])]
+    if len(numeric) == 1:
+        return numeric[0]
+    if not numeric:
+        raise UserError(f"{path}: no numeric column to take values from (columns: {', '.join(names)})")
+    raise UserError(
+        f"{path}: several numeric columns ({', '.join(numeric)}); "
+        f"name one: '{path}:{numeric[0]}' or --value {numeric[0]}"
+    )
+
+
+def _fold_numbers(column: pa.ChunkedArray, path: Path, name: str) -> Integers:
+    numbers = readers.as_numbers(column, path, name)
+    wrong = np.flatnonzero(~np.isfinite(numbers) | (numbers != np.round(numbers)))
+    if len(wrong):
+        raise UserError(f"{path}: row {wrong[0] + 1}, column '{name}': expected a whole fold number")
+    return numbers.astype(np.int64)

@@ -1,0 +1,1 @@
+"""Backward: from a wanted property to repeat units and their monomers."""

@@ -1,0 +1,141 @@
+"""Screening and inverse design of materials on transferred models: the command line and the public API.
+
+Nothing is computed here: commands and functions are named by import path and loaded on first use.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cyclopts import App, UnknownCommandError
+
+    from screen.api import load, pretrain, rank, screen, transfer
+
+__all__ = ["load", "main", "pretrain", "rank", "screen", "transfer"]
+
+FIRST_SCREEN = """\
+Kakehashi carries what a model learned from plentiful data over to a property you have few values of,
+and ranks a catalogue of materials by it.
+
+  kakehashi demo                                                    the whole way round, offline
+  kakehashi screen --target my.csv:kappa --log --catalog mp_formulas --out runs/kappa
+  kakehashi report runs/kappa                                       (re)build the report of a run
+  kakehashi catalogs list                                           the data that come with it
+  kakehashi doctor                                                  is this installation sound?
+
+try: kakehashi demo          more: kakehashi --help, kakehashi screen --help
+"""
+
+_API = dict.fromkeys(("load", "pretrain", "rank", "screen", "transfer"), "screen.api")
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _API:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_API[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_API})
+
+
+def app() -> App:
+    """Assemble the commands; none is imported before it is called or asked for help."""
+    from cyclopts import App
+
+    top = App(
+        name="kakehashi",
+        help="Screen catalogues of materials with models transferred from plentiful data.",
+        help_epilogue="`--debug` with any command (or KAKEHASHI_DEBUG=1) shows the traceback of an error.",
+        version=_version,
+        suppress_keyboard_interrupt=False,
+    )
+    top.command("screen.demo:demo", name="demo", help="Show the whole way round, offline.")
+    top.command("screen.commands:screen", name="screen", help="Rank a catalogue by a target property.")
+    top.command("screen.commands:report", name="report", help="(Re)build the HTML report of a run.")
+    top.command("screen.doctor:doctor", name="doctor", help="Check this installation.")
+    catalogs = App(name="catalogs", help="The data that come with Kakehashi.")
+    catalogs.command("catalogs.commands:list_datasets", name="list", help="List the data sets.")
+    catalogs.command("catalogs.commands:show_dataset", name="show", help="Show one data set.")
+    top.command(catalogs)
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; an error is one line on stderr."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    options = given[: given.index("--")] if "--" in given else given
+    debug = os.environ.get("KAKEHASHI_DEBUG") == "1" or "--debug" in options
+    given = [word for word in options if word != "--debug"] + given[len(options) :]
+    try:
+        code = _run(given)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader left; flush nothing at exit
+        return 1
+    except Exception as error:
+        if debug:
+            raise
+        line, code = _explain(error)
+        print(f"error: {line}", file=sys.stderr)
+    return code
+
+
+def _run(words: list[str]) -> int:
+    if not words:
+        print(FIRST_SCREEN, end="")
+        return 0
+    result = app()(words, print_error=False, exit_on_error=False, result_action="return_value")
+    return result if isinstance(result, int) else 0
+
+
+def _explain(error: Exception) -> tuple[str, int]:
+    """One line and the exit code for an error."""
+    from cyclopts import CycloptsError, UnknownCommandError
+
+    from catalogs.records import UserError
+
+    if isinstance(error, CycloptsError):
+        where = " ".join(["kakehashi", *(error.command_chain or ())])
+        text = _unknown_command(error) if isinstance(error, UnknownCommandError) else _one_line(error)
+        return f"{text} See: {where} --help", 2
+    if isinstance(error, UserError):
+        return _one_line(error), error.code
+    if isinstance(error, OSError) and error.strerror:
+        paths = " -> ".join(str(path) for path in (error.filename, error.filename2) if path is not None)
+        return f"{error.strerror}{f': {paths}' if paths else ''}", 1
+    return f"{type(error).__name__}: {_one_line(error)} (run again with --debug for the traceback)", 1
+
+
+def _unknown_command(error: UnknownCommandError) -> str:
+    """Name the nearest command; cyclopts' own message would import every command to do so."""
+    from difflib import get_close_matches
+
+    word = (error.unused_tokens or [""])[0]
+    known = [name for name in error.app or () if not name.startswith("-")]
+    near = "".join(f" Did you mean {name}?" for name in get_close_matches(word, known, n=1))
+    return f"Unknown command: {word}.{near} Commands: {', '.join(known)}."
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return f"kakehashi {version('kakehashi')}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Forward: descriptors, pre-trained networks, transferred models, scores, ranking."""

@@ -1,0 +1,138 @@
+"""The public functions, as `import kakehashi as kh` offers them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from catalogs.candidates import open_catalog
+from catalogs.records import PropertyTable, UserError
+from catalogs.rundir import RunDir
+from catalogs.tables import load_table
+from screen.descriptors.composition import Convention
+from screen.execute import score_partition
+from screen.library import Library, pretrain_library
+from screen.rank import By, Order
+from screen.rank import rank as _rank
+from screen.score import prepare
+from screen.transfer import Model
+from screen.transfer import transfer as _transfer
+
+
+def load(
+    spec: str,
+    *,
+    value: str | None = None,
+    log: bool = False,
+    material: str | None = None,
+    folds: str | None = None,
+) -> PropertyTable:
+    """Load a property table: a name from `kakehashi catalogs list`, or a CSV or Parquet file.
+
+    Parameters
+    ----------
+    value : the value column; also "FILE:COLUMN" in `spec`.
+    log : fit ln(value).
+
+    Raises
+    ------
+    UserError : no such file or column, an infinite value, fewer than 10 usable compositions, ...
+    """
+    return load_table(spec, value=value, log=log, material=material, folds=folds)
+
+
+def pretrain(
+    sources: Sequence[str | PropertyTable],
+    *,
+    exclude: PropertyTable | None = None,
+    networks: int = 100,
+    seed: int = 0,
+    convention: Convention = "reduced",
+) -> Library:
+    """Pre-train `networks` random pyramids on every source property.
+
+    Parameters
+    ----------
+    exclude : a target whose formulas are removed from every source first, so that its cross-validation is honest.
+    """
+    tables = [load_table(s, minimum=1) if isinstance(s, str) else s for s in sources]
+    return pretrain_library(
+        tables, exclude=exclude.keys if exclude else (), networks=networks, seed=seed, convention=convention
+    )
+
+
+def transfer(library: Library, target: PropertyTable, *, outer_folds: int = 10, seed: int = 0) -> Model:
+    """Measure by nested cross-validation, select, and return the stack of transferred and direct models.
+
+    `model.verdict.text` says whether transfer helped, `model.leaderboard` by how much; `model.warnings` says if
+    the library saw the target's formulas.
+    """
+    return _transfer(library, target, outer=outer_folds, seed=seed)
+
+
+def rank(
+    model: Model,
+    formulas: Sequence[str] | pa.Table,
+    *,
+    by: By = "mean",
+    minimise: bool = False,
+    threshold: float | None = None,
+) -> pa.Table:
+    """Score and rank formulas; a table with the columns of ranking.parquet.
+
+    formulas : texts, or a table with columns `id` and `formula`
+
+    Raises
+    ------
+    UserError : a formula that cannot be read or scored, with the reason; nothing is dropped silently.
+    """
+    if isinstance(formulas, pa.Table):
+        rows = formulas
+    else:
+        texts = list(formulas)
+        rows = pa.table(
+            {
+                "id": pa.array([str(i + 1) for i in range(len(texts))], pa.string()),
+                "formula": pa.array(texts, pa.string()),
+            }
+        )
+    part = score_partition(model, prepare(model), rows)
+    if part.quarantine.num_rows:
+        bad = part.quarantine.slice(0, 3).to_pylist()
+        words = "; ".join(f"{row['formula']!r} (id {row['id']}): {row['reason']}" for row in bad)
+        raise UserError(f"{part.quarantine.num_rows} of {rows.num_rows} formulas cannot be scored: {words}")
+    return _rank(part.scores, Order(by=by, minimise=minimise, threshold=threshold), log=model.target.log).table
+
+
+def screen(
+    model: Model,
+    *,
+    catalog: str = "default",
+    out: str | Path,
+    resume: bool = False,
+    overwrite: bool = False,
+    top: int | None = None,
+    filters: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Score a whole catalogue with a transferred model and write the run folder; returns its record (run.json)."""
+    from screen.config import ScreenConfig
+    from screen.filters import check_filters, parse_filter
+    from screen.progress import Progress
+    from screen.run import Inputs, finish, ranking_schema
+
+    found = open_catalog(catalog)
+    order = Order(top=top, filters=tuple(parse_filter(text) for text in filters))
+    check_filters(order.filters, ranking_schema(found))
+    config = ScreenConfig(
+        target=model.target.name, log=model.target.log, catalog=catalog, top=top, filter=tuple(filters),
+        source=tuple(source.name for source in model.library.sources), seed=model.seed, out=str(out),
+        networks=int(np.max([len(s.networks) for s in model.library.sources], initial=1)),
+        convention=model.library.convention,
+    )  # fmt: skip
+    with RunDir(out, resume=resume, overwrite=overwrite) as rundir:
+        inputs = Inputs(model.target, (), found, order)
+        return finish(config, inputs, model, rundir, Progress("quiet"), "kakehashi.screen(...)").record

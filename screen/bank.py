@@ -1,0 +1,48 @@
+"""Everything the heads may look at for the target's compounds, computed once."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalogs.records import Compositions
+from screen.descriptors.composition import compute
+from screen.frozen import frozen_features
+from screen.library import Library
+from screen.networks import outputs
+from screen.scaling import standardise
+
+FloatArray = NDArray[np.float64]
+
+
+class Bank(NamedTuple):
+    """Inputs of the heads for n compounds.
+
+    raw : (n, 290) float32 descriptors, not standardised
+    layers : per source and network, the scaled frozen features of every hidden layer, (n, width) each
+    predictions : (n, n_sources) standardised source predictions, averaged over the source's networks
+    """
+
+    raw: NDArray[np.float32]
+    layers: tuple[tuple[tuple[FloatArray, ...], ...], ...]
+    predictions: FloatArray
+
+
+def fill(library: Library, compositions: Compositions) -> Bank:
+    """Descriptors, frozen features and source predictions of n compositions."""
+    raw = compute(compositions, library.convention)
+    layers, predictions = [], []
+    for source in library.sources:
+        x = standardise(source.scaling, raw)
+        scaled, guesses = [], []
+        for network, scales in zip(source.networks, source.unit_scales, strict=True):
+            features = frozen_features(network.hidden, x)
+            scaled.append(tuple(np.asarray(f / s, np.float64) for f, s in zip(features, scales, strict=True)))
+            last = frozen_features(network.hidden, x, depth=1, activation="post")[0]
+            guesses.append(outputs(network, last)[:, 0])
+        layers.append(tuple(scaled))
+        predictions.append(np.mean(guesses, axis=0, dtype=np.float64))
+    table = np.stack(predictions, axis=1) if predictions else np.empty((len(raw), 0))
+    return Bank(raw, tuple(layers), table)

@@ -1,0 +1,161 @@
+"""The `kakehashi screen` and `kakehashi report` commands: flags, nothing else. Heavy imports wait for the call."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+_Many = Annotated[list[str] | None, Parameter(consume_multiple=False)]
+# Shown as a plain switch: `--log`, without a `--no-log` twin for every option.
+_Switch = Annotated[bool | None, Parameter(negative="")]
+
+
+def screen(
+    *,
+    target: str | None = None,
+    value: str | None = None,
+    log: _Switch = None,
+    material: str | None = None,
+    folds: str | None = None,
+    catalog: str | None = None,
+    source: _Many = None,
+    networks: int | None = None,
+    convention: str | None = None,
+    outer_folds: int | None = None,
+    rank_by: str | None = None,
+    minimise: _Switch = None,
+    threshold: float | None = None,
+    top: int | None = None,
+    per_system: int | None = None,
+    filter: _Many = None,
+    exclude_elements: str | None = None,
+    no_radioactive: _Switch = None,
+    limit: int | None = None,
+    max_quarantine: float | None = None,
+    partition_rows: int | None = None,
+    out: str | None = None,
+    seed: int | None = None,
+    config: str | None = None,
+    resume: _Switch = None,
+    overwrite: _Switch = None,
+    dry_run: _Switch = None,
+    json: _Switch = None,
+    quiet: _Switch = None,
+    events: _Switch = None,
+) -> int:
+    """Rank a catalogue of compositions by a property you have few values of.
+
+    Pre-trains networks on the sources, transfers them to the target, measures by nested cross-validation whether
+    that helped, scores the whole catalogue and writes ranking, intervals, applicability verdicts and a report.
+
+    Example: kakehashi screen --target my.csv:kappa --log --catalog default --out runs/kappa
+
+    Parameters
+    ----------
+    target
+        A name from `kakehashi catalogs list`, or a CSV or Parquet FILE:COLUMN.
+    value
+        The target's value column, if not given as FILE:COLUMN.
+    log
+        Fit ln(value): for positive properties spanning orders of magnitude.
+    material
+        The column of formulas, where it is not called formula or composition.
+    folds
+        A column of given fold numbers for the outer cross-validation.
+    catalog
+        Candidates: a name, a CSV or Parquet file, or a folder of Parquet files. Default: default (140,000 rows).
+    source
+        A source property: a name, FILE:COLUMN or FILE:log(COLUMN); repeat for several. Default: formation_energy,
+        volume_per_atom, melting_temperature.
+    networks
+        Networks pre-trained per source. Default: 50.
+    convention
+        Amounts behind the descriptors: reduced, cell or per-atom. Default: reduced.
+    outer_folds
+        Folds of the outer cross-validation. Default: 10.
+    rank_by
+        mean, lower, upper or probability (needs --threshold). Default: mean.
+    minimise
+        Rank small values first.
+    threshold
+        A value, in the target's unit, whose exceedance probability becomes a column.
+    top
+        Rows kept in the ranking. Default: all.
+    per_system
+        At most this many candidates per chemical system.
+    filter
+        Keep rows that meet COLUMN OPERATOR VALUE, e.g. 'e_above_hull<=0.05' or 'domain!=out'; repeat for several.
+    exclude_elements
+        Elements no candidate may contain, e.g. Pb,Cd,Hg.
+    no_radioactive
+        Leave out candidates with radioactive elements.
+    limit
+        Read only the first rows of the catalogue.
+    max_quarantine
+        Share of the catalogue that may be in quarantine before the exit code is 3. Default: 0.05.
+    partition_rows
+        Rows per partition. Default: 262144.
+    out
+        Folder for the results.
+    seed
+        One seed for everything random. Default: 0.
+    config
+        A TOML file with the same names as these flags; flags win.
+    resume
+        Go on in a folder that holds an unfinished run.
+    overwrite
+        Replace the run the folder holds.
+    dry_run
+        Check everything and say what would be done; write nothing.
+    json
+        Print the record of the run (run.json) on stdout.
+    quiet
+        Print nothing but errors.
+    events
+        Progress as JSON lines on stderr.
+    """
+    from screen.config import resolve
+    from screen.terminal import run_and_print
+
+    flags: dict[str, Any] = {
+        "target": target, "value": value, "log": log, "material": material, "folds": folds, "catalog": catalog,
+        "source": source, "networks": networks, "convention": convention, "outer_folds": outer_folds,
+        "rank_by": rank_by, "minimise": minimise, "threshold": threshold, "top": top, "per_system": per_system,
+        "filter": filter, "limit": limit, "max_quarantine": max_quarantine, "partition_rows": partition_rows,
+        "out": out, "seed": seed, "radioactive": False if no_radioactive else None,
+        "exclude_elements": None if exclude_elements is None else _symbols(exclude_elements),
+    }  # fmt: skip
+    mode: Literal["auto", "quiet", "events"] = "events" if events else "quiet" if quiet or json else "auto"
+    return run_and_print(
+        resolve(flags, config),
+        mode=mode,
+        resume=bool(resume),
+        overwrite=bool(overwrite),
+        dry_run=bool(dry_run),
+        json_out=bool(json),
+        quiet=bool(quiet),
+    )
+
+
+def report(directory: str, *, json: _Switch = None, quiet: _Switch = None, dry_run: _Switch = None) -> int:
+    """Build the HTML report of a finished run again, from the files in its folder.
+
+    Parameters
+    ----------
+    directory
+        The folder of the run.
+    json
+        Print {"report": PATH} instead of the path.
+    quiet
+        Print nothing but errors.
+    dry_run
+        Check that the report can be built; write nothing.
+    """
+    from screen.terminal import rebuild_report
+
+    return rebuild_report(directory, json_out=bool(json), quiet=bool(quiet), dry_run=bool(dry_run))
+
+
+def _symbols(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]

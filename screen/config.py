@@ -1,0 +1,117 @@
+"""Configuration of a screening run: defaults, then run.toml, then flags; unknown keys are refused."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from catalogs.records import UserError
+
+DEFAULT_SOURCES = ("formation_energy", "volume_per_atom", "melting_temperature")
+CONVENTIONS = ("reduced", "cell", "per-atom")
+
+
+@dataclass(frozen=True, slots=True)
+class ScreenConfig:
+    """Everything that decides a run's results, and where they go. Names equal the flags'."""
+
+    target: str = ""
+    value: str | None = None
+    log: bool = False
+    material: str | None = None
+    folds: str | None = None
+    catalog: str = "default"
+    source: tuple[str, ...] = DEFAULT_SOURCES
+    networks: int = 50
+    convention: str = "reduced"
+    outer_folds: int = 10
+    rank_by: str = "mean"
+    minimise: bool = False
+    threshold: float | None = None
+    top: int | None = None
+    per_system: int | None = None
+    filter: tuple[str, ...] = ()
+    exclude_elements: tuple[str, ...] = ()
+    radioactive: bool = True
+    limit: int | None = None
+    max_quarantine: float = 0.05
+    partition_rows: int = 262_144
+    seed: int = 0
+    out: str = ""
+
+
+def resolve(flags: Mapping[str, Any], file: str | None) -> ScreenConfig:
+    """Merge defaults, the TOML file and the flags that were given (not None), and check the result.
+
+    Raises
+    ------
+    UserError : unreadable TOML, unknown key (with the nearest known one), wrong type, or a value out of range.
+    """
+    merged: dict[str, Any] = _from_toml(Path(file)) if file else {}
+    merged.update({name: value for name, value in flags.items() if value is not None})
+    for name in ("source", "filter", "exclude_elements"):
+        if name in merged:
+            merged[name] = tuple(merged[name])
+    config = ScreenConfig(**merged)
+    _check(config)
+    return config
+
+
+def as_dict(config: ScreenConfig) -> dict[str, Any]:
+    """The resolved configuration as plain JSON values."""
+    return {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(config).items()}
+
+
+def _from_toml(path: Path) -> dict[str, Any]:
+    try:
+        read = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"--config: no file {path}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"--config {path}: not valid TOML: {error}") from None
+    known = {field.name: field.type for field in fields(ScreenConfig)}
+    found: dict[str, Any] = {}
+    for given, value in read.items():
+        key = given.replace("-", "_")
+        if key not in known:
+            near = get_close_matches(key, known, n=1)
+            hint = f"; did you mean {near[0]}?" if near else f"; known keys: {', '.join(known)}"
+            raise UserError(f"--config {path}: unknown key {given!r}{hint}")
+        found[key] = _typed(path, given, value, str(known[key]))
+    return found
+
+
+def _typed(path: Path, key: str, value: Any, kind: str) -> Any:
+    """Check a TOML value against the field's annotation (a string, by `from __future__ import annotations`)."""
+    if kind.startswith("tuple"):
+        values = [value] if isinstance(value, str) else value
+        if isinstance(values, list) and all(isinstance(item, str) for item in values):
+            return values
+    elif kind.startswith("float") and isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    elif (
+        (kind.startswith("int") and isinstance(value, int) and not isinstance(value, bool))
+        or (kind == "bool" and isinstance(value, bool))
+        or (kind.startswith("str") and isinstance(value, str))
+    ):
+        return value
+    wanted = kind.removesuffix(" | None").replace("tuple[str, ...]", "list of texts").replace("str", "text")
+    raise UserError(f"--config {path}: {key}: expected {wanted}, got {value!r}")
+
+
+def _check(config: ScreenConfig) -> None:
+    if not config.target:
+        raise UserError("--target is missing: a name from `kakehashi catalogs list`, or FILE:COLUMN")
+    for name, least in (("networks", 1), ("outer_folds", 2), ("partition_rows", 1), ("seed", 0)):
+        if getattr(config, name) < least:
+            raise UserError(f"--{name.replace('_', '-')}: expected at least {least}, got {getattr(config, name)}")
+    if config.convention not in CONVENTIONS:
+        raise UserError(f"--convention: expected one of {', '.join(CONVENTIONS)}, got {config.convention!r}")
+    if not 0 <= config.max_quarantine <= 1:
+        raise UserError(f"--max-quarantine: expected a share from 0 to 1, got {config.max_quarantine}")
+    if len(set(config.source)) != len(config.source):
+        raise UserError(f"--source: given twice: {', '.join(config.source)}")

@@ -1,0 +1,1 @@
+"""Descriptors of materials, as arrays."""

@@ -1,0 +1,103 @@
+"""Scoring a catalogue partition by partition: read, quarantine, score unique compositions once, fan out, write.
+
+Partitions are independent, so that anything with the signature of `map` can run them (`Executor`).
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from catalogs.candidates import Catalog
+from catalogs.formulas import formula_text, parse_column, reduce, reduced_keys
+from catalogs.records import Compositions
+from screen.descriptors.composition import normalise
+from screen.domain import judge
+from screen.intervals import difficulty
+from screen.score import Scorer, prepare, score
+from screen.transfer import Model
+
+# Large enough that a snapshot of the Materials Project is one partition, small enough for any machine.
+PARTITION_ROWS = 262_144
+
+Executor = Callable[[Callable[[pa.Table], "Part"], Iterable[pa.Table]], Iterator["Part"]]
+
+SCORE_COLUMNS = (
+    "reduced_formula", "mean", "lower", "upper", "spread", "at_ceiling", "domain", "domain_reason",
+    "nearest_training", "distance",
+)  # fmt: skip
+QUARANTINE = pa.schema([("id", pa.string()), ("formula", pa.string()), ("reason", pa.string())])
+
+
+class Part(NamedTuple):
+    """One scored partition: rows in = `scores` rows + `quarantine` rows. `unique` counts distinct compositions."""
+
+    scores: pa.Table
+    quarantine: pa.Table
+    unique: int
+
+
+def score_catalog(
+    model: Model, catalog: Catalog, *, executor: Executor = map, partition_rows: int = PARTITION_ROWS
+) -> Iterator[Part]:
+    """Scored partitions of a catalogue, in catalogue order."""
+    work = functools.partial(score_partition, model, prepare(model))
+    return iter(executor(work, catalog.batches(partition_rows)))
+
+
+def score_partition(model: Model, scorer: Scorer, rows: pa.Table) -> Part:
+    """Score one table with text columns `id` and `formula`; its own other columns travel along.
+
+    A formula that cannot be read, or whose score is not finite, goes to quarantine with the reason.
+    """
+    parsed = parse_column(rows["formula"])
+    reasons = np.asarray(parsed.reasons, dtype=object)
+    good = np.flatnonzero(reasons == "")
+    given = Compositions(parsed.compositions.elements[good], parsed.compositions.amounts[good])
+    cell = model.library.convention == "cell"
+    keys = np.asarray(formula_text(given) if cell else reduced_keys(given), dtype=object)
+    _, first, inverse = np.unique(keys.astype(str), return_index=True, return_inverse=True)
+    distinct = Compositions(given.elements[first], given.amounts[first])
+    columns, finite = _scored(model, scorer, distinct)
+    fanned = {name: values[inverse] for name, values in columns.items()}
+
+    kept = finite[inverse]
+    reasons[good[~kept]] = "the prediction is not a finite number"
+    scored = rows.take(pa.array(good[kept]))
+    for name in SCORE_COLUMNS:
+        scored = scored.append_column(name, pa.array(fanned[name][kept]))
+    bad = np.flatnonzero(reasons != "")
+    quarantine = rows.select(["id", "formula"]).take(pa.array(bad)).cast(QUARANTINE.remove(2))
+    quarantine = quarantine.append_column("reason", pa.array(reasons[bad].tolist(), pa.string()))
+    return Part(scored, quarantine, len(first))
+
+
+def _scored(model: Model, scorer: Scorer, given: Compositions) -> tuple[dict[str, Any], Any]:
+    """Score columns of distinct compositions, and which rows are finite."""
+    reduced = reduce(given)
+    found = score(scorer, normalise(given, model.library.convention))
+    verdicts = judge(model.domain, reduced, found.distance)
+    half = model.interval * difficulty(found.spread, found.distance)
+    back = np.exp if model.target.log else np.asarray
+    with np.errstate(over="ignore"):
+        mean, lower, upper = (back(v) for v in (found.mean, found.mean - half, found.mean + half))
+    names = np.asarray(model.target.keys, dtype=object)
+    columns = {
+        "reduced_formula": np.asarray(formula_text(reduced), dtype=object),
+        "mean": mean,
+        "lower": lower,
+        "upper": upper,
+        "spread": found.spread,
+        "at_ceiling": found.mean >= model.ceiling - 1e-6 * abs(model.ceiling)
+        if np.isfinite(model.ceiling)
+        else np.zeros(len(mean), bool),
+        "domain": verdicts.domain,
+        "domain_reason": verdicts.reason,
+        "nearest_training": names[found.nearest],
+        "distance": found.distance,
+    }
+    return columns, np.isfinite(mean) & np.isfinite(found.spread)

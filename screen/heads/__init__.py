@@ -1,0 +1,1 @@
+"""Heads: small models from frozen features to the target property."""

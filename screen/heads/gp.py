@@ -1,0 +1,107 @@
+"""Gaussian process with RBF + linear covariance, hyperparameters by marginal likelihood on a grid.
+
+Rasmussen & Williams (2006), chapters 2 and 5. The signal variance is profiled out in closed form, and one
+eigendecomposition per (length scale, mixture) serves every noise level, so a grid is exhaustive and cheap.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from screen.heads.head import FloatArray, Head, Params, block_residuals, namespace
+
+# Length scales in units of the median distance between rows; share of the linear term; noise over signal variance.
+LENGTHS = (0.5, 1.0, 2.0)
+MIXTURES = (0.1, 0.5)
+NOISES = np.logspace(-3, 0.5, 12)
+# Prior variance of the constant mean, in units of the signal variance.
+CONSTANT = 1.0
+
+
+class _Fit(NamedTuple):
+    length: float
+    mixture: float
+    noise: float
+    signal: float
+    values: FloatArray
+    vectors: FloatArray
+
+
+def fit(x: FloatArray, y: FloatArray) -> Params:
+    """Fit on x (n, p), y (n,)."""
+    centre, norm, offset = _frame(x, y)
+    z = (x - centre) / norm
+    best = _search(z, y - offset)
+    root = best.vectors / np.sqrt(best.values + best.noise)
+    return {
+        "centre": centre,
+        "norm": norm,
+        "rows": z,
+        "alpha": root @ (root.T @ (y - offset)),
+        "root": root,
+        "offset": offset,
+        "length": np.float64(best.length),
+        "mixture": np.float64(best.mixture),
+        "noise": np.float64(best.noise),
+        "signal": np.float64(best.signal),
+    }
+
+
+def predict(params: Params, x: Any) -> tuple[Any, Any]:
+    """Posterior mean and spread (noise included) at x (m, p)."""
+    xp = namespace(x)
+    z, rows, mixture = (x - params["centre"]) / params["norm"], params["rows"], params["mixture"]
+    inner = z @ rows.T
+    own, theirs = xp.sum(z**2, axis=-1), xp.sum(rows**2, axis=-1)
+    squared = xp.maximum(own[:, None] + theirs[None, :] - 2 * inner, 0.0)
+    cross = (1 - mixture) * xp.exp(-0.5 * squared / params["length"] ** 2) + mixture * inner + CONSTANT
+    mean = cross @ params["alpha"] + params["offset"]
+    prior = (1 - mixture) + mixture * own + CONSTANT
+    explained = xp.sum((cross @ params["root"]) ** 2, axis=-1)
+    variance = params["signal"] * (xp.maximum(prior - explained, 0.0) + params["noise"])
+    return mean, xp.sqrt(variance)
+
+
+def ceiling(params: Params) -> float:
+    """Unbounded through its linear term."""
+    return float("inf") if float(params["mixture"]) > 0 and np.any(params["alpha"]) else float(params["offset"])
+
+
+def cross_validate(x: FloatArray, y: FloatArray, folds: NDArray[np.int64]) -> FloatArray:
+    """Out-of-fold means (n,) in closed form, hyperparameters chosen once on all rows given."""
+    centre, norm, offset = _frame(x, y)
+    best = _search((x - centre) / norm, y - offset)
+    inverse = (best.vectors / (best.values + best.noise)) @ best.vectors.T
+    return y - block_residuals(inverse, y - offset, folds)
+
+
+def _frame(x: FloatArray, y: FloatArray) -> tuple[FloatArray, np.float64, np.float64]:
+    """Centre, one common scale that makes a typical row of norm 1, and the mean of y."""
+    centre = x.mean(axis=0)
+    norm = np.sqrt(np.mean(np.sum((x - centre) ** 2, axis=1)))
+    return centre, np.float64(norm if norm > 0 else 1.0), np.float64(y.mean())
+
+
+def _search(z: FloatArray, y: FloatArray) -> _Fit:
+    """Hyperparameters with the largest marginal likelihood, the signal variance profiled out."""
+    n = len(y)
+    inner = z @ z.T
+    own = np.diag(inner)
+    squared = np.maximum(own[:, None] + own[None, :] - 2 * inner, 0.0)
+    middle = np.median(np.sqrt(squared[np.triu_indices(n, 1)])) or 1.0
+    grid = [(factor * middle, mixture) for factor in LENGTHS for mixture in MIXTURES]
+    covariances = np.stack([(1 - w) * np.exp(-0.5 * squared / length**2) + w * inner + CONSTANT for length, w in grid])
+    values, vectors = np.linalg.eigh(covariances)
+    values = np.maximum(values, 0.0)
+    projected = np.einsum("gij,i->gj", vectors, y) ** 2
+    damped = values[:, None, :] + NOISES[None, :, None]
+    signal = np.maximum(np.mean(projected[:, None, :] / damped, axis=-1), 1e-300)
+    likelihood = -0.5 * (n * np.log(signal) + np.sum(np.log(damped), axis=-1))
+    which, noise = np.unravel_index(int(np.argmax(likelihood)), likelihood.shape)
+    return _Fit(*grid[which], float(NOISES[noise]), float(signal[which, noise]), values[which], vectors[which])
+
+
+gp = Head("gp", fit, predict, ceiling, cross_validate)

@@ -1,0 +1,64 @@
+"""What a head is: a pair of functions from frozen features to the target, with its spread and its ceiling.
+
+Heads are fitted on the host in float64 and predict in whatever arrays they are given, so that one `predict`
+serves cross-validation (NumPy) and the jitted scorer (JAX).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+Params = dict[str, Any]
+FloatArray = NDArray[np.float64]
+
+
+class Head(NamedTuple):
+    """An interchangeable head.
+
+    fit : (x (n, p), y (n,)) -> params, a dict of arrays
+    predict : (params, x (m, p)) -> mean (m,), spread (m,), both on the scale of y
+    ceiling : params -> the largest mean the fitted head can return, inf if unbounded
+    cross_validate : (x, y, folds (n,)) -> out-of-fold means (n,); None falls back on refitting per fold
+    """
+
+    name: str
+    fit: Callable[[FloatArray, FloatArray], Params]
+    predict: Callable[[Params, Any], tuple[Any, Any]]
+    ceiling: Callable[[Params], float]
+    cross_validate: Callable[[FloatArray, FloatArray, NDArray[np.int64]], FloatArray] | None = None
+
+
+def namespace(x: Any) -> Any:
+    """jax.numpy for JAX arrays (tracers included), numpy for the rest."""
+    return jnp if isinstance(x, jax.Array) else np
+
+
+def out_of_fold(head: Head, x: FloatArray, y: FloatArray, folds: NDArray[np.int64]) -> FloatArray:
+    """Out-of-fold means (n,), in closed form where the head has one, else by refitting per fold."""
+    if head.cross_validate is not None:
+        return head.cross_validate(x, y, folds)
+    predicted = np.empty(len(y))
+    for fold in np.unique(folds):
+        held = folds == fold
+        predicted[held] = head.predict(head.fit(x[~held], y[~held]), x[held])[0]
+    return predicted
+
+
+def block_residuals(inverse: FloatArray, y: FloatArray, folds: NDArray[np.int64]) -> FloatArray:
+    """Held-out residuals of a linear smoother from one fit on all rows, fold by fold.
+
+    For a Gaussian process with covariance C, and `inverse` = C^-1, the rows B of a fold left out together have
+    residuals ((C^-1)_BB)^-1 (C^-1 y)_B (Rasmussen & Williams, 2006, eq. 5.12 for blocks).
+    """
+    alpha = inverse @ y
+    residuals = np.empty_like(y)
+    for fold in np.unique(folds):
+        held = np.flatnonzero(folds == fold)
+        residuals[held] = np.linalg.solve(inverse[np.ix_(held, held)], alpha[held])
+    return residuals

@@ -1,0 +1,79 @@
+"""Ridge regression in closed form, penalty by leave-one-out error (Hoerl & Kennard, 1970; Allen, 1974)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from screen.heads.head import FloatArray, Head, Params, namespace
+
+# Penalties tried, in units of the mean squared norm of a centred row: from interpolation to the mean.
+PENALTIES = np.logspace(-4, 2, 25)
+
+
+def fit(x: FloatArray, y: FloatArray) -> Params:
+    """Ridge with intercept on x (n, p), y (n,); works in the smaller of row and column space."""
+    centre, offset = x.mean(axis=0), y.mean()
+    u, s, vt = np.linalg.svd(x - centre, full_matrices=False)
+    penalty, residual = _choose(u, s, y - offset)
+    shrunk = s / (s**2 + penalty)
+    # Posterior variance of a linear model with prior variance 1/penalty: the prior everywhere, less what
+    # the rows have pinned down along their own directions.
+    pinned = np.sqrt(np.maximum(1.0 / penalty - 1.0 / (s**2 + penalty), 0.0))
+    return {
+        "centre": centre,
+        "coefficients": vt.T @ (shrunk * (u.T @ (y - offset))),
+        "intercept": np.float64(offset),
+        "noise": np.sqrt(np.mean(residual**2)),
+        "prior": np.float64(1.0 / penalty),
+        "pinned": vt.T * pinned,
+    }
+
+
+def predict(params: Params, x: Any) -> tuple[Any, Any]:
+    """Mean and posterior spread (noise included) at x (m, p)."""
+    xp = namespace(x)
+    centred = x - params["centre"]
+    mean = centred @ params["coefficients"] + params["intercept"]
+    open_ = params["prior"] * xp.sum(centred**2, axis=-1)
+    variance = xp.maximum(open_ - xp.sum((centred @ params["pinned"]) ** 2, axis=-1), 0.0)
+    return mean, params["noise"] * xp.sqrt(1.0 + variance)
+
+
+def ceiling(params: Params) -> float:
+    """A linear model has no ceiling, unless nothing was learned and it returns its intercept."""
+    return float("inf") if np.any(params["coefficients"]) else float(params["intercept"])
+
+
+def cross_validate(x: FloatArray, y: FloatArray, folds: NDArray[np.int64]) -> FloatArray:
+    """Out-of-fold means (n,) in closed form, the penalty chosen once by leave-one-out on all rows given."""
+    offset = y.mean()
+    u, s, _ = np.linalg.svd(x - x.mean(axis=0), full_matrices=False)
+    penalty, _ = _choose(u, s, y - offset)
+    n = len(y)
+    hat = (u * (s**2 / (s**2 + penalty))) @ u.T + 1.0 / n
+    residuals = y - hat @ y
+    predicted = np.empty(n)
+    for fold in np.unique(folds):
+        held = np.flatnonzero(folds == fold)
+        inside = np.eye(len(held)) - hat[np.ix_(held, held)]
+        predicted[held] = y[held] - np.linalg.solve(inside, residuals[held])
+    return predicted
+
+
+def _choose(u: FloatArray, s: FloatArray, centred: FloatArray) -> tuple[float, FloatArray]:
+    """Penalty with the least leave-one-out error and its residuals (n,)."""
+    n = len(centred)
+    penalties = PENALTIES * max(float(np.sum(s**2)) / n, 1e-12)
+    projected = u.T @ centred
+    shrink = s**2 / (s**2 + penalties[:, None])
+    fitted = (shrink * projected) @ u.T
+    leverage = shrink @ (u**2).T + 1.0 / n
+    residuals = (centred - fitted) / np.maximum(1.0 - leverage, 1e-8)
+    best = int(np.argmin(np.mean(residuals**2, axis=1)))
+    return float(penalties[best]), residuals[best]
+
+
+ridge = Head("ridge", fit, predict, ceiling, cross_validate)

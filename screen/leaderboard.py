@@ -1,0 +1,159 @@
+"""The leaderboard of nested cross-validation and the verdict on transfer, with the statistics behind both."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalogs.records import PropertyTable
+from screen.library import Library
+
+FloatArray = NDArray[np.float64]
+
+# A difference counts when it exceeds this many standard errors (one-sided 95 %).
+DECISIVE = 1.645
+
+
+class Entry(NamedTuple):
+    """One model, measured on held-out compounds with every choice made inside the training rows.
+
+    mae, mae_std, rmse : on the fitted scale; mae_std is the standard error of mae over compounds
+    mae_unit : mean absolute error in the target's unit
+    optimism : nested error minus the error seen during selection
+    coverage_90 : of the deployed model's intervals; NaN for the rest
+    beats_direct : whether its mae is below that of the best model without transfer
+    """
+
+    name: str
+    source: str
+    networks: int
+    depth: str
+    head: str
+    mae: float
+    mae_std: float
+    mae_unit: float
+    rmse: float
+    r2: float
+    spearman: float
+    coverage_90: float
+    optimism: float
+    beats_direct: bool
+
+
+class Verdict(NamedTuple):
+    """Does transfer help? `difference` = error of the best direct model minus that of the chosen one."""
+
+    helps: bool | None
+    chosen_mae: float
+    direct_name: str
+    direct_mae: float
+    difference: float
+    standard_error: float
+    coverage_90: float
+    text: str
+
+
+def entries(
+    target: PropertyTable,
+    predictions: dict[str, FloatArray],
+    inside: dict[str, list[float]],
+    folds: NDArray[np.int64],
+    library: Library,
+    chosen: str,
+    chosen_coverage: float,
+) -> tuple[Entry, ...]:
+    """Leaderboard entries, best first."""
+    y = target.y
+    error = {name: float(np.mean(np.abs(y - p))) for name, p in predictions.items()}
+    bar = min(error[name] for name in predictions if is_direct(name))
+    sizes = np.bincount(folds)
+    board = []
+    for name, p in predictions.items():
+        source, networks, depth, head = describe(name, library)
+        inner = float(np.average(inside[name], weights=len(y) - sizes))
+        board.append(
+            Entry(
+                name=name,
+                source=source,
+                networks=networks,
+                depth=depth,
+                head=head,
+                mae=error[name],
+                mae_std=float(np.std(np.abs(y - p), ddof=1) / np.sqrt(len(y))),
+                mae_unit=float(np.mean(np.abs(np.exp(y) - np.exp(p)))) if target.log else error[name],
+                rmse=float(np.sqrt(np.mean((y - p) ** 2))),
+                r2=float(1 - np.sum((y - p) ** 2) / np.sum((y - y.mean()) ** 2)),
+                spearman=_spearman(y, p),
+                coverage_90=chosen_coverage if name == chosen else float("nan"),
+                optimism=error[name] - inner,
+                beats_direct=bool(not is_direct(name) and error[name] < bar),
+            )
+        )
+    return tuple(sorted(board, key=lambda entry: entry.mae))
+
+
+def is_direct(name: str) -> bool:
+    """Whether a leaderboard name stands for a model without transfer."""
+    return name.startswith(("direct ", "mean of ", "stack of direct"))
+
+
+def describe(name: str, library: Library) -> tuple[str, int, str, str]:
+    """(source, networks, depth, head) columns of a leaderboard name."""
+    heads = "ridge + gp"
+    everything = " + ".join(source.name for source in library.sources)
+    total = sum(len(source.networks) for source in library.sources)
+    for source in library.sources:
+        if name.startswith(f"{source.name}: "):
+            rest = name[len(source.name) + 2 :]
+            if rest == "best single network":
+                return source.name, 1, "selected", "selected"
+            if rest == "selected":
+                return source.name, len(source.networks), "selected", "selected"
+            _, depth, head = rest.rsplit(", ", 2)
+            return source.name, len(source.networks), depth, head
+    if name.startswith("descriptors + source"):
+        return everything, total, "output", name.rsplit(" ", 1)[1]
+    if name.startswith("direct "):
+        return "none", 0, "descriptors", name.split(" ", 1)[1]
+    if name.startswith("mean of"):
+        return "none", 0, "none", "mean"
+    if name.startswith("stack of direct"):
+        return "none", 0, "descriptors", heads
+    return everything, total, "selected", heads
+
+
+def judge_transfer(
+    target: PropertyTable, predictions: dict[str, FloatArray], chosen: str, board: tuple[Entry, ...]
+) -> Verdict:
+    """Compare the chosen model with the best direct one, compound by compound.
+
+    The best direct model is picked with hindsight, which favours it: "helps" is said against the odds.
+    """
+    y = target.y
+    direct = min((e for e in board if is_direct(e.name)), key=lambda e: e.mae)
+    own = next(e for e in board if e.name == chosen)
+    gain = np.abs(y - predictions[direct.name]) - np.abs(y - predictions[chosen])
+    difference, error = float(gain.mean()), float(np.std(gain, ddof=1) / np.sqrt(len(gain)))
+    helps: bool | None = None
+    if abs(difference) > DECISIVE * error and difference != 0:
+        helps = difference > 0
+    scale = f"ln({target.quantity})" if target.log else (target.unit or "the target's unit")
+    wording = {
+        True: "Transfer helps here",
+        False: "Transfer does not help here",
+        None: "No measurable difference",
+    }
+    more = "lower" if difference >= 0 else "higher"
+    text = (
+        f"{wording[helps]}: held-out MAE {own.mae:.3f} in {scale} with transfer, {direct.mae:.3f} for the best model"
+        f" without ({direct.name}), i.e. {abs(difference):.3f} ± {error:.3f} (1 s.e., {len(y)} compounds) {more}."
+    )
+    return Verdict(helps, own.mae, direct.name, direct.mae, difference, error, own.coverage_90, text)
+
+
+def _spearman(a: FloatArray, b: FloatArray) -> float:
+    from scipy.stats import spearmanr
+
+    return float("nan") if np.ptp(b) == 0 else float(spearmanr(a, b).statistic)

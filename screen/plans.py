@@ -1,0 +1,100 @@
+"""Candidate models: which inputs and which head, fitted on some rows and asked about others.
+
+- direct: the 290 descriptors, standardised on the training rows; no transfer.
+- frozen: frozen features of one source's networks, a head per network, their means averaged.
+- predictions: the descriptors with every source's averaged prediction as one more column, enlarged by `gain`
+  so that the penalty of the head spares it (stacked generalisation; Wolpert, 1992).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from screen.bank import Bank, FloatArray
+from screen.folds import Folds
+from screen.heads.gp import gp
+from screen.heads.head import Head, Params, out_of_fold
+from screen.heads.ridge import ridge
+from screen.scaling import Scaling, fit_scaling, standardise
+
+HEADS: dict[str, Head] = {"ridge": ridge, "gp": gp}
+# The last hidden layer (the paper's first setup), the last two, all of them (its second).
+DEPTHS = (1, 2, 0)
+GAINS = (1.0, 3.0, 10.0)
+
+Kind = Literal["direct", "frozen", "predictions"]
+Rows = NDArray[np.int64]
+
+
+class Plan(NamedTuple):
+    """A model before it is fitted. `networks` are indices into the source's networks."""
+
+    kind: Kind
+    head: str
+    source: int = -1
+    depth: int = 0
+    networks: tuple[int, ...] = ()
+    gain: float = 0.0
+
+
+class Fitted(NamedTuple):
+    """A plan with its parameters: one set per network for frozen features, else one.
+
+    scaling : of the descriptors, fitted on the training rows; None for frozen features
+    """
+
+    plan: Plan
+    params: tuple[Params, ...]
+    scaling: Scaling | None
+
+
+def layer_slice(layers: Sequence[Any], depth: int) -> Any:
+    """The last `depth` layers (0, or more than there are: all) side by side."""
+    chosen = layers[-depth:] if depth else layers
+    return np.concatenate(chosen, axis=1)
+
+
+def inputs(plan: Plan, bank: Bank, rows: Rows, scaling: Scaling | None) -> list[FloatArray]:
+    """Design matrices (len(rows), p) of a plan: one per network for frozen features, else one."""
+    if plan.kind == "frozen":
+        layers = bank.layers[plan.source]
+        return [layer_slice([f[rows] for f in layers[i]], plan.depth) for i in plan.networks]
+    if scaling is None:
+        raise ValueError("descriptors need a scaling")
+    x = np.asarray(standardise(scaling, bank.raw[rows]), np.float64)
+    return [x if plan.kind == "direct" else np.hstack([x, plan.gain * bank.predictions[rows]])]
+
+
+def fit_plan(plan: Plan, bank: Bank, y: FloatArray, rows: Rows) -> Fitted:
+    """Fit the plan's head on the given rows of the bank."""
+    scaling = None if plan.kind == "frozen" else fit_scaling(bank.raw[rows])
+    head = HEADS[plan.head]
+    return Fitted(plan, tuple(head.fit(x, y[rows]) for x in inputs(plan, bank, rows, scaling)), scaling)
+
+
+def predict_plan(fitted: Fitted, bank: Bank, rows: Rows) -> tuple[FloatArray, FloatArray]:
+    """Means and spreads, (networks, len(rows)) each."""
+    head = HEADS[fitted.plan.head]
+    pairs = [
+        head.predict(params, x)
+        for params, x in zip(fitted.params, inputs(fitted.plan, bank, rows, fitted.scaling), strict=True)
+    ]
+    return np.stack([m for m, _ in pairs]), np.stack([s for _, s in pairs])
+
+
+def inner_predictions(plan: Plan, bank: Bank, y: FloatArray, rows: Rows, folds: Folds) -> FloatArray:
+    """Out-of-fold means on the training rows themselves, (networks, len(rows))."""
+    scaling = None if plan.kind == "frozen" else fit_scaling(bank.raw[rows])
+    return np.stack([out_of_fold(HEADS[plan.head], x, y[rows], folds) for x in inputs(plan, bank, rows, scaling)])
+
+
+def mixture(means: Any, spreads: Any, weights: Any) -> tuple[Any, Any]:
+    """Mean and standard deviation (m,) of a mixture of normals, `weights` (k,) over the first axis."""
+    total = weights.sum()
+    mean = (weights[:, None] * means).sum(axis=0) / total
+    second = (weights[:, None] * (spreads**2 + (means - mean) ** 2)).sum(axis=0) / total
+    return mean, second**0.5

@@ -1,0 +1,188 @@
+"""Pre-training of many small networks on data-rich source properties.
+
+Networks of one depth share one compiled program (widths padded to the widest of the group; padded weights are
+zero and stay zero) and run a few at a time, one per core, each with its own validation split, mini-batch order
+and early stopping. On a CPU this beats one batched program: small batched products run below the rate of plain
+ones, and a batch waits for its slowest network.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from numpy.typing import NDArray
+
+from screen.networks import (
+    HIDDEN_LAYERS,
+    WIDTH_RATIOS,
+    Network,
+    Pyramid,
+    draw_widths,
+    initial_params,
+    pad_params,
+    trim_params,
+)
+
+
+class Schedule(NamedTuple):
+    """How long and how fast a network trains.
+
+    row_visits : budget per network; epochs = row_visits / training rows, at most `max_epochs`
+    patience : epochs without a better validation loss before a network stops
+    """
+
+    learning_rate: float = 3e-3
+    batch: int = 128
+    max_epochs: int = 200
+    row_visits: int = 150_000
+    patience: int = 20
+    validation: float = 0.1
+
+
+class _State(NamedTuple):
+    params: Any
+    optimiser: Any
+    best: Any
+    best_loss: jax.Array
+    waited: jax.Array
+    epoch: jax.Array
+
+
+def pretrain(
+    seed: int,
+    x: NDArray[np.float32],
+    y: NDArray[np.float64],
+    mask: NDArray[np.bool_] | None = None,
+    *,
+    networks: int,
+    hidden_layers: Sequence[int] = HIDDEN_LAYERS,
+    ratios: tuple[float, float] = WIDTH_RATIOS,
+    schedule: Schedule | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> list[Network]:
+    """Train `networks` random pyramids; network i depends on (seed, i) and the data alone.
+
+    Parameters
+    ----------
+    x : (n, n_inputs) standardised inputs.
+    y : (n, n_tasks) standardised targets, anything where `mask` is False.
+    mask : (n, n_tasks) which targets are known; default all.
+    progress : called with 1 after each network.
+
+    Raises
+    ------
+    ValueError : fewer than 20 rows, or shapes that do not agree.
+    """
+    schedule = schedule or Schedule()
+    n, n_inputs = x.shape
+    known = np.ones(y.shape, bool) if mask is None else mask
+    if y.ndim != 2 or y.shape != known.shape or len(y) != n:
+        raise ValueError(f"expected y and mask of shape ({n}, n_tasks), got {y.shape} and {known.shape}")
+    if n < 20:
+        raise ValueError(f"expected at least 20 source rows to pre-train on, got {n}")
+    targets = np.where(known, y, 0.0).astype(np.float32)
+    weights = known.astype(np.float32)
+    data = (jnp.asarray(x, jnp.float32), jnp.asarray(targets), jnp.asarray(weights))
+
+    drawn = [draw_widths(_generator(seed, i), n_inputs, hidden_layers, ratios) for i in range(networks)]
+    n_held = max(2, round(schedule.validation * n))
+    n_train = n - n_held
+    batch = min(schedule.batch, n_train)
+    epochs = int(np.clip(schedule.row_visits // n_train, 5, schedule.max_epochs))
+
+    padded = {
+        depth: tuple(int(w) for w in np.max([widths for widths in drawn if len(widths) == depth], axis=0))
+        for depth in {len(widths) for widths in drawn}
+    }
+
+    def train(i: int) -> Network:
+        widths, wide = drawn[i], padded[len(drawn[i])]
+        program = _program(wide, y.shape[1], batch, n_train // batch, epochs, schedule)
+        order = _generator(seed, i, 1).permutation(n)
+        start = initial_params(_generator(seed, i, 2), widths, n_inputs, y.shape[1])
+        key = jax.random.fold_in(jax.random.key(seed), i)
+        best, used, fitted = program(pad_params(start, widths, wide), key, *data, order[:n_train])
+        held = order[n_train:]
+        r2 = _r2(targets[held], np.asarray(fitted)[held], known[held])
+        network = Network(*trim_params(jax.tree.map(np.asarray, best), widths), r2, int(used))
+        if progress:
+            progress(1)
+        return network
+
+    # Deepest first, so that the last networks to finish are short ones; the order changes no result.
+    queue = sorted(range(networks), key=lambda i: -len(drawn[i]))
+    with ThreadPoolExecutor(max(1, min(networks, os.cpu_count() or 1))) as pool:
+        trained = dict(zip(queue, pool.map(train, queue), strict=True))
+    return [trained[i] for i in range(networks)]
+
+
+def _generator(seed: int, *path: int) -> np.random.Generator:
+    return np.random.default_rng([seed, *path])
+
+
+def _r2(y: NDArray[Any], predicted: NDArray[Any], known: NDArray[np.bool_]) -> NDArray[np.float64]:
+    out = np.full(y.shape[1], np.nan)
+    for task in range(y.shape[1]):
+        truth, guess = y[known[:, task], task].astype(np.float64), predicted[known[:, task], task]
+        if len(truth) > 1 and np.ptp(truth) > 0:
+            out[task] = 1 - np.sum((truth - guess) ** 2) / np.sum((truth - truth.mean()) ** 2)
+    return out
+
+
+@functools.lru_cache(maxsize=32)
+def _program(
+    widths: tuple[int, ...], n_tasks: int, batch: int, steps: int, epochs: int, schedule: Schedule
+) -> Callable[..., tuple[Any, jax.Array, jax.Array]]:
+    """Jitted training of one padded network: (params, key, x, y, weights, train rows) to (best, epochs, fit)."""
+    network = Pyramid(widths, n_tasks)
+    rate = optax.cosine_decay_schedule(schedule.learning_rate, epochs * steps)
+    optimiser = optax.adam(rate)
+
+    def apply(params: Any, x: jax.Array) -> jax.Array:
+        return jnp.asarray(network.apply({"params": params}, x))
+
+    def loss(params: Any, x: jax.Array, y: jax.Array, w: jax.Array) -> jax.Array:
+        error = (apply(params, x) - y) ** 2
+        return jnp.sum(w * error) / jnp.maximum(jnp.sum(w), 1.0)
+
+    def run(
+        params: Any, key: jax.Array, x: jax.Array, y: jax.Array, w: jax.Array, train: jax.Array
+    ) -> tuple[Any, jax.Array, jax.Array]:
+        held = jnp.ones(x.shape[0]).at[train].set(0.0)[:, None] * w
+
+        def step(carry: tuple[Any, Any], rows: jax.Array) -> tuple[tuple[Any, Any], None]:
+            params, state = carry
+            gradient = jax.grad(loss)(params, x[rows], y[rows], w[rows])
+            updates, state = optimiser.update(gradient, state)
+            return (optax.apply_updates(params, updates), state), None
+
+        def epoch(state: _State) -> _State:
+            shuffled = jax.random.permutation(jax.random.fold_in(key, state.epoch), train)
+            batches = shuffled[: steps * batch].reshape(steps, batch)
+            (params, optimiser_state), _ = jax.lax.scan(step, (state.params, state.optimiser), batches)
+            now = loss(params, x, y, held)
+            better = now < state.best_loss
+            best = jax.tree.map(lambda new, old: jnp.where(better, new, old), params, state.best)
+            return _State(
+                params,
+                optimiser_state,
+                best,
+                jnp.where(better, now, state.best_loss),
+                jnp.where(better, 0, state.waited + 1),
+                state.epoch + 1,
+            )
+
+        zero = jnp.zeros((), jnp.int32)
+        start = _State(params, optimiser.init(params), params, jnp.float32(jnp.inf), zero, zero)
+        end = jax.lax.while_loop(lambda s: (s.epoch < epochs) & (s.waited < schedule.patience), epoch, start)
+        return end.best, end.epoch, apply(end.best, x)
+
+    return jax.jit(run)

@@ -1,0 +1,89 @@
+"""Progress on stderr: a live line per stage on a terminal, JSON lines with `--events`, silence otherwise."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Literal
+
+Mode = Literal["auto", "quiet", "events"]
+# Events of one stage are at least this far apart, so that a log stays readable.
+_EVERY = 1.0
+
+
+class Progress:
+    """Times the stages of a run and shows them.
+
+    started : when, UTC, ISO 8601; timings : seconds per finished stage, in order
+    """
+
+    def __init__(self, mode: Mode = "auto") -> None:
+        self.mode = mode
+        self.started = datetime.now(UTC).isoformat(timespec="seconds")
+        self.timings: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, name: str, total: int) -> Iterator[Callable[[int], None]]:
+        """Run a stage of `total` steps; the function it yields is called with the number of steps just done."""
+        start = time.perf_counter()
+        if self.mode == "events":
+            shown = _events(name, total)
+        elif self.mode == "auto" and sys.stderr.isatty():
+            shown = _bar(name, total)
+        else:
+            shown = _silence()
+        with shown as advance:
+            yield advance
+        self.timings[name] = round(time.perf_counter() - start, 3)
+
+
+@contextmanager
+def _silence() -> Iterator[Callable[[int], None]]:
+    yield lambda steps: None
+
+
+@contextmanager
+def _bar(name: str, total: int) -> Iterator[Callable[[int], None]]:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+    from rich.progress import Progress as Live
+
+    columns = (
+        TextColumn("{task.description:<24}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )  # fmt: skip
+    with Live(*columns, console=Console(stderr=True)) as live:
+        task = live.add_task(name, total=total)
+        yield lambda steps: live.advance(task, steps)
+
+
+@contextmanager
+def _events(name: str, total: int) -> Iterator[Callable[[int], None]]:
+    start = last = time.perf_counter()
+    done = 0
+
+    def emit(event: str) -> None:
+        record = {"event": event, "stage": name, "done": done, "total": total}
+        record["seconds"] = round(time.perf_counter() - start, 3)
+        print(json.dumps(record), file=sys.stderr, flush=True)
+
+    def advance(steps: int) -> None:
+        nonlocal done, last
+        done += steps
+        if time.perf_counter() - last >= _EVERY:
+            last = time.perf_counter()
+            emit("progress")
+
+    emit("start")
+    yield advance
+    emit("end")

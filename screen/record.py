@@ -1,0 +1,226 @@
+"""The record of a run: run.json and the small tables beside the ranking."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections import Counter
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import jax
+import numpy as np
+import pyarrow as pa
+
+from catalogs.records import PropertyTable
+from screen.config import ScreenConfig, as_dict
+from screen.descriptors.composition import BATCH
+from screen.intervals import LEVEL
+from screen.leaderboard import Entry
+from screen.library import Source
+from screen.plans import Fitted
+from screen.progress import Progress
+from screen.rank import Ranked
+from screen.transfer import Model
+
+if TYPE_CHECKING:
+    from screen.run import Inputs
+
+PACKAGES = (
+    "jax",
+    "jaxlib",
+    "flax",
+    "optax",
+    "numpy",
+    "scipy",
+    "pyarrow",
+    "pymatgen",
+    "chemicals",
+    "matminer",
+)
+_BINS = 40
+
+
+def run_record(
+    config: ScreenConfig,
+    inputs: Inputs,
+    model: Model,
+    scores: pa.Table,
+    ranked: Ranked,
+    aside: pa.Table,
+    unique: int,
+    progress: Progress,
+    command: str,
+) -> dict[str, Any]:
+    """Everything needed to understand and repeat the run, as JSON values."""
+    counts = Counter(scores["domain"].to_pylist())
+    return {
+        "schema": 1,
+        "kakehashi": version("kakehashi"),
+        "command": command,
+        "config": as_dict(config),
+        "started": progress.started,
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seed": config.seed,
+        "python": sys.version.split()[0],
+        "packages": {name: version(name) for name in PACKAGES},
+        "platform": platform.platform(),
+        "device": str(jax.devices()[0]),
+        "batch": BATCH,
+        "target": _target(model.target),
+        "sources": [_source(source) for source in model.library.sources],
+        "catalog": {
+            "name": inputs.catalog.name,
+            "rows": inputs.catalog.rows,
+            "scored": scores.num_rows,
+            "quarantined": aside.num_rows,
+            "unique": unique,
+            "sha256": inputs.catalog.sha256,
+            "notes": list(inputs.catalog.notes),
+        },
+        "verdict": model.verdict._asdict(),
+        "model": {
+            "text": f"stack of {len(model.stack.members)} members, weighted inside the training folds",
+            "members": [
+                {"name": _member_name(model, name, member), "weight": round(float(weight), 4)}
+                for name, member, weight in zip(
+                    model.stack.names, model.stack.members, model.stack.weights, strict=True
+                )
+            ],
+        },
+        "interval": {"level": LEVEL, "factor": model.interval, "coverage_90": model.verdict.coverage_90},
+        "ceiling": _ceiling(model, scores),
+        "domain": {name: counts.get(name, 0) for name in ("in", "edge", "out")},
+        "filters": [count._asdict() for count in ranked.counts],
+        "ranked": ranked.table.num_rows,
+        "timings": dict(progress.timings),
+        "warnings": _warnings(inputs, model, scores, counts, unique),
+        "quarantine_reasons": _reasons(aside),
+        "histogram": _histogram(model.target, scores),
+    }
+
+
+def leaderboard_table(model: Model) -> pa.Table:
+    """The leaderboard, best first."""
+    text, whole = ("name", "source", "depth", "head"), ("networks",)
+    kinds = {
+        **dict.fromkeys(text, pa.string()),
+        **dict.fromkeys(whole, pa.int64()),
+        "beats_direct": pa.bool_(),
+    }
+    schema = pa.schema([(name, kinds.get(name, pa.float64())) for name in Entry._fields])
+    return pa.Table.from_pylist([entry._asdict() for entry in model.leaderboard], schema=schema)
+
+
+def predictions_table(model: Model) -> pa.Table:
+    """Out-of-fold predictions of the deployed model, in the target's unit."""
+    back = np.exp if model.target.log else np.asarray
+    found = model.out_of_fold
+    return pa.table(
+        {
+            "id": pa.array(model.target.ids, pa.string()),
+            "formula": pa.array(model.target.materials, pa.string()),
+            "fold": pa.array(found.folds),
+            "y": model.target.values,
+            "mean": back(found.mean),
+            "lower": back(found.lower),
+            "upper": back(found.upper),
+        }
+    )
+
+
+def rejected_table(*tables: PropertyTable) -> pa.Table:
+    """Rows of target and sources that could not be used."""
+    rows = [rejected._asdict() for table in tables for rejected in table.rejected]
+    schema = pa.schema(
+        [("table", pa.string()), ("row", pa.int64()), ("id", pa.string()), ("formula", pa.string()),
+         ("reason", pa.string())]
+    )  # fmt: skip
+    return pa.Table.from_pylist(rows, schema=schema)
+
+
+def _target(table: PropertyTable) -> dict[str, Any]:
+    return {
+        "name": table.name, "quantity": table.quantity, "unit": table.unit, "log": table.log, "rows": table.rows,
+        "used": len(table), "missing": table.missing, "rejected": len(table.rejected), "sha256": table.sha256,
+        "source": table.source, "licence": table.licence, "notes": list(table.notes),
+    }  # fmt: skip
+
+
+def _source(source: Source) -> dict[str, Any]:
+    return {
+        "name": source.name, "quantity": source.quantity, "unit": source.unit, "log": source.log,
+        "rows": source.rows, "excluded": source.excluded, "used": source.used, "networks": len(source.networks),
+        "validation_r2": round(source.validation_r2, 4), "sha256": source.sha256, "source": source.citation,
+        "licence": source.licence, "notes": list(source.notes),
+    }  # fmt: skip
+
+
+def _member_name(model: Model, name: str, member: Fitted) -> str:
+    return f"{name}, gain {member.plan.gain:g}" if member.plan.kind == "predictions" else name
+
+
+def _ceiling(model: Model, scores: pa.Table) -> dict[str, Any]:
+    if not np.isfinite(model.ceiling):
+        text = "unbounded: every member can extrapolate beyond the training values"
+        return {"value": None, "tied": 0, "text": text}
+    value = float(np.exp(model.ceiling)) if model.target.log else model.ceiling
+    tied = int(np.sum(scores["at_ceiling"].to_numpy(zero_copy_only=False)))
+    text = f"{tied:,} candidates reach the largest value the model can return; their order means nothing"
+    return {"value": value, "tied": tied, "text": text if tied else "no candidate reaches it"}
+
+
+def _warnings(inputs: Inputs, model: Model, scores: pa.Table, counts: Counter[str], unique: int) -> list[str]:
+    found = list(model.warnings)
+    n = scores.num_rows
+    if n and counts.get("out", 0) > n / 2:
+        found.append(
+            f"{counts['out']:,} of {n:,} candidates are outside the applicability domain: their order is"
+            " extrapolation; filter with domain!=out"
+        )
+    if n > unique:
+        found.append(
+            f"{n:,} candidates are {unique:,} compositions: polymorphs of one composition share one score, because"
+            " the model sees compositions only"
+        )
+    found.extend(
+        f"{table.name}: {len(table.rejected)} rows could not be used (quarantine_training.parquet)"
+        for table in (inputs.target, *inputs.sources)
+        if table.rejected
+    )
+    return found
+
+
+def _reasons(aside: pa.Table) -> list[dict[str, Any]]:
+    examples: dict[str, str] = {}
+    reasons = aside["reason"].to_pylist()
+    for reason, formula in zip(reasons, aside["formula"].to_pylist(), strict=True):
+        examples.setdefault(reason, "" if formula is None else formula)
+    return [
+        {"reason": reason, "count": count, "example": examples[reason]}
+        for reason, count in Counter(reasons).most_common()
+    ]
+
+
+def _histogram(target: PropertyTable, scores: pa.Table) -> dict[str, Any]:
+    """Training and predicted values in shared bins, logarithmic for a target fitted as ln."""
+    predicted = scores["mean"].to_numpy(zero_copy_only=False)
+    if not len(predicted):
+        return {}
+    both = np.concatenate([target.values, predicted])
+    forward, back = (np.log, np.exp) if target.log else (np.asarray, np.asarray)
+    if target.log and not np.all(both > 0):
+        return {}
+    edges = back(np.linspace(forward(both.min()), forward(both.max()), _BINS + 1))
+    # Rounding must not push the extremes out of the outer bins.
+    edges[0], edges[-1] = both.min(), both.max()
+    if not np.all(np.diff(edges) > 0):
+        return {}
+    return {
+        "unit": target.unit,
+        "scale": "log" if target.log else "linear",
+        "edges": edges.tolist(),
+        "training": np.histogram(target.values, edges)[0].tolist(),
+        "predicted": np.histogram(predicted, edges)[0].tolist(),
+    }

@@ -1,0 +1,164 @@
+"""The report's figures as inline SVG; colours come from the page's style sheet through class names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from markupsafe import Markup
+
+from screen.report.svg import Axis, drawing, frame, padded, tag
+from screen.report.text import number, percent
+
+
+class Point(NamedTuple):
+    """One out-of-fold prediction, in the original unit."""
+
+    name: str
+    fold: str
+    y: float
+    mean: float
+    lower: float | None
+    upper: float | None
+
+    @property
+    def covered(self) -> bool | None:
+        """Whether the interval holds the measured value; None without an interval."""
+        if self.lower is None or self.upper is None:
+            return None
+        return self.lower <= self.y <= self.upper
+
+
+def label_unit(words: str, unit: str) -> str:
+    """`predicted (K)`, or the words alone for a quantity without a unit."""
+    return f"{words} ({unit})" if unit else words
+
+
+def parity(points: Sequence[Point], quantity: str, unit: str, log: bool) -> Markup:
+    """Measured against predicted on equal axes, with intervals; on log axes only positive points are drawn."""
+    shown = [p for p in points if not log or (p.y > 0 and p.mean > 0)]
+    centres = [value for p in shown for value in (p.y, p.mean)]
+    low, high = padded(centres, log, 0.12)
+    x = Axis(low, high, 68.0, 508.0, log)
+    y = Axis(low, high, 418.0, 12.0, log)
+    bars, dots = [], []
+    # misses are drawn last, on top
+    for p in sorted(shown, key=lambda p: p.covered is False):
+        kind = "miss" if p.covered is False else "hit"
+        text = f"{p.name}\nmeasured {number(p.y)} {unit}\npredicted {number(p.mean)} {unit}"
+        if p.lower is not None and p.upper is not None:
+            text += f"\n90% interval {number(p.lower)} to {number(p.upper)} {unit}"
+            bars.append(
+                tag("line", class_=f"bar {kind}", x1=x(p.y), x2=x(p.y), y1=y(p.lower), y2=y(p.upper))
+            )
+        if p.fold:
+            text += f"\nfold {p.fold}"
+        dots.append(
+            tag("circle", tag("title", text), class_=f"dot {kind}", cx=x(p.y), cy=y(p.mean), r=4.2)
+        )
+    clip = tag("clipPath", tag("rect", x=68, y=12, width=440, height=406), id="parity-area")
+    diagonal = tag("line", class_="identity", x1=x(low), y1=y(low), x2=x(high), y2=y(high))
+    missed = sum(p.covered is False for p in shown)
+    title = f"Parity plot: predicted against measured {quantity} of {len(shown)} materials"
+    return drawing(
+        520, 468, f"{title}, {missed} outside their 90% interval",
+        clip, frame(x, y, label_unit("measured", unit), label_unit("predicted, out of fold", unit)),
+        tag("g", diagonal, *bars, *dots, clip_path="url(#parity-area)"),
+    )  # fmt: skip
+
+
+def histogram(
+    edges: Sequence[float],
+    training: Sequence[float],
+    predicted: Sequence[float],
+    quantity: str,
+    unit: str,
+    log: bool,
+    ceiling: float | None = None,
+) -> Markup:
+    """Shares of the training values and of the predictions in each bin, overlaid; ceiling: a marked value."""
+    x = Axis(edges[0], edges[-1], 68.0, 508.0, log)
+    sets = [(predicted, "predicted"), (training, "training")]
+    shares = [[100 * count / (sum(counts) or 1) for count in counts] for counts, _ in sets]
+    y = Axis(0.0, 1.08 * max((max(s, default=0.0) for s in shares), default=0.0) or 1.0, 418.0, 12.0)
+    parts: list[str] = []
+    for (counts, kind), heights in zip(sets, shares, strict=True):
+        for k, (count, share) in enumerate(zip(counts, heights, strict=True)):
+            if not count:
+                continue
+            left, right = x(edges[k]), x(edges[k + 1])
+            text = (
+                f"{number(edges[k])} to {number(edges[k + 1])} {unit}\n"
+                f"{kind}: {number(int(count))} ({percent(count, sum(counts))})"
+            )
+            parts.append(
+                tag(
+                    "rect", tag("title", text), class_=f"bin {kind}", x=left + 0.5, y=y(share),
+                    width=max(right - left - 1, 0.8), height=max(418 - y(share), 1.5),
+                )  # fmt: skip
+            )
+    if ceiling is not None and edges[0] <= ceiling <= edges[-1]:
+        at = x(ceiling)
+        anchor = "end" if at > 300 else "start"
+        parts.append(tag("line", class_="ceiling", x1=at, x2=at, y1=12, y2=418))
+        where = at - 6 if anchor == "end" else at + 6
+        parts.append(tag("text", "ceiling", class_="note", x=where, y=24, text_anchor=anchor))
+    return drawing(
+        520, 468, f"Histogram: {quantity} of the training materials and predicted for the catalogue",
+        frame(x, y, label_unit(quantity, unit), "share of each set", y_suffix="%"), *parts,
+    )  # fmt: skip
+
+
+def shares(counts: Mapping[str, int], title: str) -> Markup:
+    """One bar divided in proportion to the counts; classes `part-KEY` colour the pieces."""
+    total = sum(counts.values()) or 1
+    at = 0.0
+    parts = []
+    for key, count in counts.items():
+        if count <= 0:
+            continue
+        width = max(1000 * count / total, 2.0)
+        text = f"{key}: {number(count)} ({percent(count, total)})"
+        parts.append(
+            tag("rect", tag("title", text), class_=f"part-{key}", x=at, y=0, width=width, height=24)
+        )
+        at += width
+    return tag(
+        "svg", tag("title", title), *parts, class_="shares", role="img", aria_label=title,
+        viewBox=f"0 0 {max(at, 1):.2f} 24", preserveAspectRatio="none",
+    )  # fmt: skip
+
+
+def whisker(
+    lower: float | None,
+    mean: float | None,
+    upper: float | None,
+    x: Axis,
+    mark: float | None = None,
+    title: str = "",
+    kind: str = "",
+) -> Markup:
+    """A table-sized interval: a line from lower to upper, a dot at the mean, a faint upright line at `mark`."""
+    parts: list[str] = [tag("title", title)] if title else []
+    within = lambda value: min(max(x(value), x.start - 4), x.stop + 4)
+    if mark is not None:
+        at = within(mark)
+        parts.append(tag("line", class_="mark", x1=at, x2=at, y1=0, y2=16))
+    if lower is not None and upper is not None:
+        parts.append(tag("line", class_="range", x1=within(lower), x2=within(upper), y1=8, y2=8))
+    if mean is not None:
+        parts.append(tag("circle", class_="centre", cx=within(mean), cy=8, r=3.2))
+    return tag(
+        "svg", *parts, class_=f"whisker {kind}".strip(), viewBox="0 0 120 16", aria_hidden="true"
+    )
+
+
+def meter(share: float) -> Markup:
+    """A bar filled to `share` of its length."""
+    filled = 100 * min(max(share, 0.0), 1.0)
+    return tag(
+        "svg",
+        tag("rect", class_="track", x=0, y=0, width=100, height=8),
+        tag("rect", class_="fill", x=0, y=0, width=filled, height=8),
+        class_="meter", viewBox="0 0 100 8", preserveAspectRatio="none", aria_hidden="true",
+    )  # fmt: skip

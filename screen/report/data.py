@@ -1,0 +1,208 @@
+"""What a run directory holds, read for the report: run.json and the first rows of its tables."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from catalogs.records import UserError
+
+Row = dict[str, Any]
+
+MAX_ROWS = 1000
+MAX_POINTS = 1000
+MAX_EXTRA_COLUMNS = 16
+MAX_TEXT = 240
+MAX_REASONS = 40
+EMBEDDED_BYTES = 600_000
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The first rows of a Parquet table; `total` counts all of them."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    total: int
+
+    def records(self) -> list[Row]:
+        """Each row as a mapping; of columns with the same name the first counts."""
+        return [dict(zip(reversed(self.columns), reversed(row), strict=True)) for row in self.rows]
+
+
+@dataclass(frozen=True, slots=True)
+class RunData:
+    """Everything the report shows; a table is None where the run wrote none."""
+
+    run: Row
+    ranking: Table | None
+    leaderboard: Table | None
+    predictions: Table | None
+    quarantined: list[Row]
+    rejected: list[Row]
+    files: tuple[str, ...]
+
+
+FILES = {
+    "ranking.parquet": "every ranked candidate with all its columns",
+    "ranking.csv": "the same ranking as text",
+    "scores": "predictions for every candidate scored",
+    "leaderboard.parquet": "every model compared in cross-validation",
+    "predictions.parquet": "out-of-fold predictions of the recommended model",
+    "quarantine.parquet": "catalogue rows that could not be scored, with the reason",
+    "quarantine_training.parquet": "target and source rows that could not be used",
+    "run.json": "configuration, versions, hashes and timings of the run",
+}
+
+
+def read_run(directory: Path) -> RunData:
+    """Read a run directory.
+
+    Raises
+    ------
+    UserError
+        Code 2 where there is no run.json, 6 where a file is there but cannot be read.
+    """
+    run = _run_json(directory / "run.json")
+    reasons = [dict(row) for row in mappings(run, "quarantine_reasons")]
+    return RunData(
+        run=run,
+        ranking=_head(directory / "ranking.parquet", MAX_ROWS),
+        leaderboard=_head(directory / "leaderboard.parquet", 400),
+        predictions=_spread(directory / "predictions.parquet", MAX_POINTS),
+        quarantined=reasons or _reasons(directory / "quarantine.parquet", ("reason",)),
+        rejected=_reasons(directory / "quarantine_training.parquet", ("table", "reason")),
+        files=tuple(name for name in FILES if (directory / name).exists()),
+    )
+
+
+def mapping(record: Mapping[str, Any], key: str) -> Row:
+    """`record[key]` where it is a mapping, else an empty one."""
+    value = record.get(key)
+    return dict(value) if isinstance(value, Mapping) else {}
+
+
+def mappings(record: Mapping[str, Any], key: str) -> list[Row]:
+    """The mappings listed in `record[key]`; empty where it is no list."""
+    value = record.get(key)
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        return []
+    return [dict(item) for item in value if isinstance(item, Mapping)]
+
+
+def real(value: Any) -> float | None:
+    """`value` as a finite float, or None."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if math.isfinite(value) else None
+
+
+def script_json(value: Any) -> str:
+    """JSON that is safe between script tags: no <, >, & or line separators, no NaN."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text
+
+
+def plain(value: Any) -> Any:
+    """A table cell as JSON holds it: six significant digits, long texts cut, NaN and infinities as text."""
+    if value is None or isinstance(value, bool | int):
+        # integers beyond 2**53 would change when a browser reads them
+        return str(value) if isinstance(value, int) and abs(value) > 2**53 else value
+    if isinstance(value, float):
+        return float(f"{value:.6g}") if math.isfinite(value) else str(value)
+    text = value if isinstance(value, str) else str(value)
+    return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"
+
+
+def _run_json(path: Path) -> Row:
+    try:
+        run = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"no run.json in {path.parent}: expected the folder of a finished run") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read ({error}): restore the file or repeat the run", 6) from None
+    if not isinstance(run, dict):
+        raise UserError(f"{path} holds {type(run).__name__}, expected an object: repeat the run", 6)
+    return run
+
+
+def _open(path: Path) -> pq.ParquetFile:
+    return pq.ParquetFile(path, page_checksum_verification=True)
+
+
+def _corrupt(path: Path, error: Exception) -> UserError:
+    first = (str(error).splitlines() or [type(error).__name__])[0]
+    return UserError(f"{path} cannot be read ({first}): restore the file or repeat the run", 6)
+
+
+def _rows(table: pa.Table | pa.RecordBatch) -> tuple[tuple[Any, ...], ...]:
+    columns = [column.to_pylist() for column in table.columns]
+    return tuple(zip(*columns, strict=True)) if columns else ()
+
+
+def _head(path: Path, limit: int) -> Table | None:
+    """The first `limit` rows."""
+    if not path.exists():
+        return None
+    try:
+        with _open(path) as file:
+            batch = next(file.iter_batches(batch_size=limit), None)
+            names = tuple(file.schema_arrow.names)
+            return Table(names, () if batch is None else _rows(batch), file.metadata.num_rows)
+    except (OSError, pa.ArrowException) as error:
+        raise _corrupt(path, error) from None
+
+
+def _spread(path: Path, limit: int) -> Table | None:
+    """At most `limit` rows, evenly spaced through the table."""
+    if not path.exists():
+        return None
+    try:
+        with _open(path) as file:
+            table = file.read()
+    except (OSError, pa.ArrowException) as error:
+        raise _corrupt(path, error) from None
+    total = table.num_rows
+    if total > limit:
+        table = table.take(pa.array([k * total // limit for k in range(limit)]))
+    return Table(tuple(table.column_names), _rows(table), total)
+
+
+def _reasons(path: Path, keys: tuple[str, ...]) -> list[Row]:
+    """Rows per distinct `keys`, most frequent first, each with its count and its first formula."""
+    if not path.exists():
+        return []
+    counts: dict[tuple[str, ...], int] = {}
+    examples: dict[tuple[str, ...], str] = {}
+    try:
+        with _open(path) as file:
+            names = file.schema_arrow.names
+            wanted = [name for name in (*keys, "formula") if names.count(name) == 1]
+            for batch in file.iter_batches(columns=wanted):
+                columns = {
+                    name: pc.fill_null(pc.cast(batch.column(name), pa.string()), "").to_pylist()
+                    for name in wanted
+                }
+                blank = [""] * batch.num_rows
+                formulas = columns.get("formula", blank)
+                groups = zip(*(columns.get(key, blank) for key in keys), strict=True)
+                for group, formula in zip(groups, formulas, strict=True):
+                    counts[group] = counts.get(group, 0) + 1
+                    examples.setdefault(group, formula)
+    except (OSError, pa.ArrowException) as error:
+        raise _corrupt(path, error) from None
+    order = sorted(counts, key=lambda group: (-counts[group], group))
+    return [
+        {**dict(zip(keys, group, strict=True)), "count": counts[group], "example": examples[group]}
+        for group in order
+    ]

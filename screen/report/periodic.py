@@ -1,0 +1,62 @@
+"""Which elements the best candidates hold, and which of them the training materials never showed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from markupsafe import Markup
+
+from screen.report.svg import drawing, tag
+from screen.report.text import elements, number, percent
+
+_LAYOUT = (
+    "H . . . . . . . . . . . . . . . . He",
+    "Li Be . . . . . . . . . . B C N O F Ne",
+    "Na Mg . . . . . . . . . . Al Si P S Cl Ar",
+    "K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Kr",
+    "Rb Sr Y Zr Nb Mo Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe",
+    "Cs Ba . Hf Ta W Re Os Ir Pt Au Hg Tl Pb Bi Po At Rn",
+    "Fr Ra . . . . . . . . . . . . . . . .",
+    ". . . La Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er Tm Yb Lu",
+    ". . . Ac Th Pa U Np Pu Am Cm Bk Cf Es Fm Md No Lr",
+)
+CELL = 54
+
+
+def count_elements(formulas: Iterable[str]) -> Counter[str]:
+    """How many of the formulas hold each element; a text that is no formula counts for nothing."""
+    return Counter(symbol for formula in formulas for symbol in elements(formula))
+
+
+def periodic_table(candidates: Counter[str], total: int, training: Counter[str]) -> Markup:
+    """Shade grows with the share of candidates holding an element; a ring marks one absent from training."""
+    most = max(candidates.values(), default=0) or 1
+    parts: list[str] = []
+    for r, line in enumerate(_LAYOUT):
+        for c, symbol in enumerate(line.split()):
+            if symbol == ".":
+                continue
+            x, y = c * CELL + 2, r * CELL + (14 if r > 6 else 2)
+            count = candidates[symbol]
+            shade = 0 if not count else min(5, 1 + int(4.999 * count / most))
+            unseen = bool(training) and count > 0 and not training[symbol]
+            text = f"{symbol}\n{number(count)} of the {number(total)} ranked first ({percent(count, total)})"
+            if training:
+                seen = training[symbol]
+                text += f"\nin {number(seen)} training materials" if seen else "\nnever seen in training"
+            kind = f"cell shade-{shade}" + (" unseen" if unseen else "")
+            middle = x + CELL / 2 - 2
+            group = [
+                tag("title", text),
+                tag("rect", x=x, y=y, width=CELL - 4, height=CELL - 4, rx=5),
+                tag("text", symbol, class_="symbol", x=middle, y=y + 24, text_anchor="middle"),
+            ]
+            if count:
+                share = percent(count, total)
+                group.append(tag("text", share, class_="share", x=middle, y=y + 41, text_anchor="middle"))
+            parts.append(tag("g", *group, class_=kind))
+    return drawing(
+        18 * CELL, 9 * CELL + 14, "Periodic table: elements among the best ranked candidates", *parts,
+        class_="chart periodic",
+    )  # fmt: skip

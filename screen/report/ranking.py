@@ -1,0 +1,185 @@
+"""The ranking as the page shows it: which columns in which order, and the rows that travel inside the page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup, escape
+
+from screen.report.charts import whisker
+from screen.report.data import EMBEDDED_BYTES, MAX_EXTRA_COLUMNS, Table, plain, real, script_json
+from screen.report.svg import Axis, padded
+from screen.report.text import SYMBOLS, formula, number
+
+PAGE = 50
+
+MEANINGS = {
+    "rank": "position in the ranking, 1 is best",
+    "formula": "formula exactly as the catalogue gives it",
+    "id": "the catalogue's identifier, or the row number where it has none",
+    "mean": "predicted value, in the unit of the target",
+    "lower": "lower end of the 90% prediction interval",
+    "upper": "upper end of the 90% prediction interval",
+    "spread": "disagreement between the members of the model",
+    "domain": "in: like the training materials; edge: beyond them in some respect; out: extrapolation",
+    "domain_reason": "why a candidate is at the edge or out",
+    "nearest_training": "the training material closest in descriptor space",
+    "distance": "distance to the nearest training material",
+    "at_ceiling": "the prediction sits at the largest value the model can give: its order there means little",
+    "origin": "where the catalogue has the row from",
+    "reduced_formula": "the formula that was scored; entries that share it share the prediction",
+}
+_LABELS = {
+    "mean": "predicted", "lower": "low", "upper": "high", "nearest_training": "nearest training",
+    "domain_reason": "reason", "at_ceiling": "at ceiling", "reduced_formula": "reduced",
+}  # fmt: skip
+_FIRST = ("rank", "formula", "id", "mean", "interval", "lower", "upper", "domain")
+_LAST = ("spread", "nearest_training", "distance", "domain_reason", "at_ceiling", "reduced_formula", "origin")
+DOMAIN_MARKS = {"in": "●", "edge": "◐", "out": "○"}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A shown column; `index` is its place in an embedded row, -1 for the drawn interval."""
+
+    key: str
+    label: str
+    kind: str
+    meaning: str
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """Columns and rows of the ranking inside the page."""
+
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    total: int
+    hidden: tuple[str, ...]
+    axis: Axis | None
+    log: bool
+    domains: tuple[str, ...]
+
+    def has(self, key: str) -> bool:
+        """Whether the ranking holds the known column `key`."""
+        return any(column.key == key for column in self.columns)
+
+    def values(self, key: str) -> list[Any]:
+        """One known column; empty where there is none."""
+        found = [column.index for column in self.columns if column.key == key]
+        return [row[found[0]] for row in self.rows] if found else []
+
+    def json(self) -> str:
+        """The data of the interactive table, safe inside a script element."""
+        return script_json(
+            {
+                "columns": [[c.key, c.label, c.kind, c.meaning, c.index] for c in self.columns],
+                "rows": self.rows,
+                "page": PAGE,
+                "axis": [self.axis.low, self.axis.high] if self.axis else None,
+                "log": self.log,
+                "marks": DOMAIN_MARKS,
+                "symbols": sorted(SYMBOLS),
+            }
+        )
+
+    def cells(self) -> list[list[tuple[str, Markup]]]:
+        """The first page drawn here, for readers without scripts: style class and content of each cell."""
+        return [[(column.kind, self._cell(column, row)) for column in self.columns] for row in self.rows[:PAGE]]
+
+    def _cell(self, column: Column, row: tuple[Any, ...]) -> Markup:
+        if column.kind == "interval":
+            ends = {c.key: real(row[c.index]) for c in self.columns if c.key in ("lower", "mean", "upper")}
+            if self.axis is None:
+                return Markup("")
+            return whisker(ends.get("lower"), ends.get("mean"), ends.get("upper"), self.axis)
+        value = row[column.index]
+        if column.kind == "formula":
+            return formula(value)
+        if column.kind == "domain":
+            kind = f"badge {value}" if value in DOMAIN_MARKS else "badge"
+            return Markup('<span class="{}">{} {}</span>').format(
+                kind, DOMAIN_MARKS.get(value, "?"), number(value)
+            )
+        # identifiers and ranks keep their digits without separators
+        return escape(str(value) if column.kind in ("rank", "integer") and value is not None else number(value))
+
+
+def arrange(table: Table, log: bool) -> Ranking:
+    """Choose and order the columns; as many rows as fit in the space set aside for them."""
+    where: dict[str, int] = {}
+    for index, name in enumerate(table.columns):
+        if name in MEANINGS:
+            where.setdefault(name, index)
+    extras = [k for k, name in enumerate(table.columns) if where.get(name) != k]
+    texts = [row[where["formula"]] for row in table.rows] if "formula" in where else []
+    if "reduced_formula" in where and texts == [row[where["reduced_formula"]] for row in table.rows]:
+        del where["reduced_formula"]
+    if {"lower", "mean", "upper"} <= set(where):
+        where["interval"] = -1
+    chosen = [
+        *((key, where[key]) for key in _FIRST if key in where),
+        *(("", index) for index in extras[:MAX_EXTRA_COLUMNS]),
+        *((key, where[key]) for key in _LAST if key in where),
+    ]
+    sources = [index for _, index in chosen if index >= 0]
+    columns = tuple(
+        Column(
+            key=key,
+            label=_LABELS.get(key, key) if key else str(plain(table.columns[index])),
+            kind=_kind(key, [] if index < 0 else [row[index] for row in table.rows]),
+            meaning=MEANINGS.get(key, "90% interval on a common scale" if key else "from the catalogue"),
+            index=sources.index(index) if index >= 0 else -1,
+        )
+        for key, index in chosen
+    )
+    rows = tuple(tuple(plain(row[index]) for index in sources) for row in table.rows)
+    sizes, kept = 0, 0
+    for row in rows:
+        sizes += len(script_json(row).encode("utf-8", "replace")) + 1
+        if sizes > EMBEDDED_BYTES:
+            break
+        kept += 1
+    rows = rows[:kept]
+    seen = dict.fromkeys(str(row[where["domain"]]) for row in table.rows[:kept]) if "domain" in where else {}
+    return Ranking(
+        columns=columns,
+        rows=rows,
+        total=table.total,
+        hidden=tuple(table.columns[index] for index in extras[MAX_EXTRA_COLUMNS:]),
+        axis=_axis(table, where, log, kept),
+        log=log,
+        domains=tuple(sorted(seen, key=lambda d: (list(DOMAIN_MARKS).index(d) if d in DOMAIN_MARKS else 9, d))),
+    )
+
+
+def _kind(key: str, values: list[Any]) -> str:
+    if key in ("rank", "domain", "interval"):
+        return key
+    if key in ("formula", "nearest_training", "reduced_formula"):
+        return "formula"
+    known = [value for value in values if value is not None]
+    if key == "domain_reason":
+        return "long"
+    if not known or not all(isinstance(v, int | float) and not isinstance(v, bool) for v in known):
+        return "text"
+    return "integer" if all(isinstance(v, int) for v in known) else "number"
+
+
+def _axis(table: Table, where: dict[str, int], log: bool, kept: int) -> Axis | None:
+    """A common scale for the drawn intervals, from the predictions and the bulk of their intervals."""
+    if "interval" not in where:
+        return None
+    columns = [
+        sorted(v for row in table.rows[:kept] if (v := real(row[where[key]])) is not None and (v > 0 or not log))
+        for key in ("lower", "mean", "upper")
+    ]
+    if not all(columns):
+        return None
+    lower, mean, upper = columns
+    # a few very wide intervals would flatten all others
+    ends = [lower[len(lower) // 50], mean[0], mean[-1], upper[-1 - len(upper) // 50]]
+    low, high = padded(ends, log, 0.02)
+    return Axis(low, high, 5.0, 115.0, log)

@@ -1,0 +1,137 @@
+"""Building blocks of the charts: escaped elements, axes with sensible ticks, the plotting frame."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from markupsafe import Markup, escape
+
+from screen.report.text import number
+
+
+def tag(name: str, *children: str, **attributes: str | float | int) -> Markup:
+    """One SVG element; attributes and text are escaped, `class_` and `stroke_width` lose their underscores."""
+    written = Markup("").join(
+        Markup(' {}="{}"').format(
+            key.rstrip("_").replace("_", "-"), f"{value:.2f}" if isinstance(value, float) else value
+        )
+        for key, value in attributes.items()
+    )
+    return Markup("<{0}{1}>{2}</{0}>").format(name, written, Markup("").join(escape(c) for c in children))
+
+
+def drawing(width: int, height: int, title: str, *children: str, class_: str = "chart") -> Markup:
+    """A scalable figure whose title a screen reader speaks."""
+    return tag(
+        "svg", tag("title", title), *children,
+        class_=class_, viewBox=f"0 0 {width} {height}", role="img", aria_label=title,
+    )  # fmt: skip
+
+
+class Ticks(NamedTuple):
+    """Where an axis is marked: `major` positions carry `labels`, `minor` ones only a short line."""
+
+    major: list[float]
+    labels: list[str]
+    minor: list[float]
+
+
+def linear_ticks(low: float, high: float, count: int = 5) -> Ticks:
+    """About `count` round values (1, 2 or 5 times a power of ten) inside [low, high]."""
+    if not high > low:
+        return Ticks([low], [number(low)], [])
+    raw = (high - low) / count
+    power = 10.0 ** math.floor(math.log10(raw))
+    step = power * next(factor for factor in (1, 2, 5, 10) if raw <= factor * power * (1 + 1e-9))
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    major = [k * step for k in range(first, last + 1)]
+    return Ticks(major, [number(float(f"{value:.10g}")) for value in major], [])
+
+
+def log_ticks(low: float, high: float) -> Ticks:
+    """Decades, joined by 2 and 5 where few fit; linear ticks inside less than a third of a decade."""
+    decades = math.log10(high / low) if high > low > 0 else 0.0
+    if decades < 1 / 3:
+        return linear_ticks(low, high)
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    stride = max(1, math.ceil(decades / 7))
+    factors = (1.0, 2.0, 5.0) if decades < 1.7 else (1.0, 3.0) if decades < 3.2 else (1.0,)
+    inside = lambda value: low * (1 - 1e-9) <= value <= high * (1 + 1e-9)
+    major = [
+        float(f"{factor * 10.0**power:.10g}")
+        for power in range(first, last + 1)
+        if power % stride == 0
+        for factor in factors
+        if inside(factor * 10.0**power)
+    ]
+    minor = [k * 10.0**power for power in range(first, last + 1) for k in range(1, 10)]
+    fine = [value for value in minor if inside(value) and value not in major] if stride == 1 else []
+    return Ticks(major, [number(value) for value in major], fine)
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """Maps [low, high] onto pixels [start, stop], on a linear or logarithmic scale."""
+
+    low: float
+    high: float
+    start: float
+    stop: float
+    log: bool = False
+
+    def __call__(self, value: float) -> float:
+        """Pixel of `value`; on a log axis values at or below zero fall on the lower end."""
+        if self.log:
+            value = max(value, self.low * 1e-9)
+            share = math.log(value / self.low) / math.log(self.high / self.low)
+        else:
+            share = (value - self.low) / (self.high - self.low)
+        # far outside stays outside, but finite
+        return self.start + (self.stop - self.start) * min(max(share, -2.0), 3.0)
+
+    def ticks(self, count: int = 5) -> Ticks:
+        """Marks along this axis."""
+        return log_ticks(self.low, self.high) if self.log else linear_ticks(self.low, self.high, count)
+
+
+def padded(values: Iterable[float], log: bool, pad: float = 0.06) -> tuple[float, float]:
+    """A range around all values, wider by `pad` of itself on either side; never empty."""
+    kept = [math.log(v) if log else v for v in values if not log or v > 0]
+    low, high = (min(kept), max(kept)) if kept else (0.0, 1.0)
+    spare = pad * (high - low) or (0.1 if log else 0.1 * abs(high) or 1.0)
+    low, high = low - spare, high + spare
+    return (math.exp(low), math.exp(high)) if log else (low, high)
+
+
+def frame(x: Axis, y: Axis, x_label: str, y_label: str, y_count: int = 5, y_suffix: str = "") -> Markup:
+    """Grid, ticks and axis titles of a plot; pixel y runs downwards, so y.start is the bottom."""
+    parts: list[str] = []
+    left, right, bottom, top = x.start, x.stop, y.start, y.stop
+    marks = x.ticks()
+    for value, label in zip(marks.major, marks.labels, strict=True):
+        at = x(value)
+        parts.append(tag("line", class_="grid", x1=at, x2=at, y1=top, y2=bottom))
+        parts.append(tag("text", label, class_="tick", x=at, y=bottom + 18, text_anchor="middle"))
+    parts += [tag("line", class_="axis", x1=x(v), x2=x(v), y1=bottom, y2=bottom + 4) for v in marks.minor]
+    marks = y.ticks(y_count)
+    for value, label in zip(marks.major, marks.labels, strict=True):
+        at = y(value)
+        parts.append(tag("line", class_="grid", x1=left, x2=right, y1=at, y2=at))
+        parts.append(
+            tag("text", label + y_suffix, class_="tick", x=left - 8, y=at + 4, text_anchor="end")
+        )
+    parts += [tag("line", class_="axis", x1=left - 4, x2=left, y1=y(v), y2=y(v)) for v in marks.minor]
+    parts.append(tag("line", class_="axis", x1=left, x2=right, y1=bottom, y2=bottom))
+    parts.append(tag("line", class_="axis", x1=left, x2=left, y1=top, y2=bottom))
+    middle = (left + right) / 2
+    parts.append(tag("text", x_label, class_="label", x=middle, y=bottom + 40, text_anchor="middle"))
+    parts.append(
+        tag(
+            "text", y_label, class_="label", text_anchor="middle",
+            transform=f"translate(14 {(top + bottom) / 2:.2f}) rotate(-90)",
+        )  # fmt: skip
+    )
+    return Markup("").join(parts)

@@ -1,0 +1,110 @@
+"""Numbers, times and formulas as a reader wants to see them; everything returned is safe to place in HTML."""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import datetime, timedelta
+from typing import Any
+
+from markupsafe import Markup, escape
+
+MISSING = "–"
+SYMBOLS = frozenset(
+    """H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Kr Rb Sr Y
+    Zr Nb Mo Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er Tm Yb Lu Hf Ta W Re Os
+    Ir Pt Au Hg Tl Pb Bi Po At Rn Fr Ra Ac Th Pa U Np Pu Am Cm Bk Cf Es Fm Md No Lr Rf Db Sg Bh Hs Mt Ds Rg Cn Nh
+    Fl Mc Lv Ts Og""".split()
+)
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_FORMULA = re.compile(r"(?:[A-Z][a-z]?|[()\[\] ]|\d+(?:\.\d+)?)+")
+_SYMBOL = re.compile(r"[A-Z][a-z]?")
+_AMOUNT = re.compile(r"(\d+(?:\.\d+)?)")
+
+
+def number(value: Any, digits: int = 4) -> str:
+    """`value` to `digits` significant digits: 0.01234, 48.1, 34,630, 1.2×10⁻⁵; a dash for nothing."""
+    if value is None:
+        return MISSING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}".replace("-", "−")
+    if not isinstance(value, float):
+        return str(value)
+    if not math.isfinite(value):
+        return str(value).replace("-", "−")
+    if value == 0:
+        return "0"
+    rounded = float(f"{value:.{digits - 1}e}")
+    exponent = math.floor(math.log10(abs(rounded)))
+    if -4 <= exponent < 6:
+        text = f"{rounded:,.{max(digits - 1 - exponent, 0)}f}"
+        text = text.rstrip("0").rstrip(".") if "." in text else text
+    else:
+        mantissa = f"{rounded:.{digits - 1}e}".split("e")[0].rstrip("0").rstrip(".")
+        text = f"{mantissa}×10" + str(exponent).translate(_SUPERSCRIPT)
+    return text.replace("-", "−")
+
+
+def percent(part: float, whole: float) -> str:
+    """A share in words: 42%, 0.3%, <0.1%."""
+    if whole <= 0:
+        return MISSING
+    share = 100 * part / whole
+    if 0 < share < 0.1:
+        return "<0.1%"
+    return f"{share:.0f}%" if share >= 10 or share == 0 else f"{share:.1f}%"
+
+
+def elements(formula: str) -> list[str]:
+    """Element symbols in order of appearance, each once; empty unless the whole text reads as a formula."""
+    if not _FORMULA.fullmatch(formula):
+        return []
+    found = _SYMBOL.findall(formula)
+    return list(dict.fromkeys(found)) if all(symbol in SYMBOLS for symbol in found) else []
+
+
+def formula(text: Any) -> Markup:
+    """A formula with its amounts as subscripts; anything that does not read as one (a SMILES) as plain text.
+
+    An element listed twice (`CC1CC1`) marks a text as something other than a formula.
+    """
+    if text is None:
+        return Markup(MISSING)
+    plain = str(text)
+    found = _SYMBOL.findall(plain)
+    if not elements(plain) or len(found) != len(set(found)):
+        return escape(plain)
+    return Markup("").join(
+        Markup("<sub>{}</sub>").format(part) if k % 2 else escape(part)
+        for k, part in enumerate(_AMOUNT.split(plain))
+    )
+
+
+def words(name: Any) -> str:
+    """`thermal_conductivity` as words."""
+    return str(name).replace("_", " ").strip()
+
+
+def moment(value: Any) -> str:
+    """An ISO time as `2026-01-31 14:05 UTC`; as it stands when it is not one."""
+    try:
+        parsed = datetime.fromisoformat(str(value))
+    except ValueError:
+        return str(value)
+    return parsed.strftime("%Y-%m-%d %H:%M") + (" UTC" if parsed.utcoffset() == timedelta(0) else "")
+
+
+def duration(seconds: Any) -> str:
+    """`0.42 s`, `12 s`, `3 min 5 s`, `1 h 2 min`."""
+    if not isinstance(seconds, int | float) or not math.isfinite(seconds):
+        return MISSING
+    if seconds < 10:
+        return f"{number(float(seconds), 2)} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600:,} h {whole % 3600 // 60} min"

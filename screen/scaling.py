@@ -1,0 +1,39 @@
+"""Standardisation of descriptors and targets, fitted on the source rows and stored with the model."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+# Inputs further out than this many standard deviations carry no more information about where the
+# source data end; unclamped, one 400-atom formula dominates every linear combination.
+CLAMP = 6.0
+
+
+class Scaling(NamedTuple):
+    """Column means and scales. A column that never varies has scale inf, so that it standardises to zero.
+
+    mean, scale : (width,) float32
+    """
+
+    mean: NDArray[np.float32]
+    scale: NDArray[np.float32]
+
+
+def fit_scaling(x: NDArray[np.floating]) -> Scaling:
+    """Means and standard deviations of the columns of x (n, width)."""
+    wide = np.asarray(x, dtype=np.float64)
+    mean, scale = wide.mean(axis=0), wide.std(axis=0)
+    # Relative, so that rounding noise in a constant column does not count as variation.
+    scale = np.where(scale > 1e-6 * np.maximum(1e-6, np.abs(mean)), scale, np.inf)
+    return Scaling(mean.astype(np.float32), scale.astype(np.float32))
+
+
+def standardise(scaling: Scaling, x: Any) -> Any:
+    """(x - mean) / scale, clamped to ±`CLAMP` standard deviations; (n, width), NumPy or JAX as given."""
+    z = (x - scaling.mean) / scaling.scale
+    return jnp.clip(z, -CLAMP, CLAMP) if isinstance(z, jax.Array) else np.clip(z, -CLAMP, CLAMP)

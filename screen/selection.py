@@ -1,0 +1,145 @@
+"""Selection inside one training set: every candidate is judged by inner cross-validation, the best are stacked.
+
+The same function serves an outer fold (where the held-out rows are predicted for the leaderboard) and the final
+model (all rows), so that what is measured is what is deployed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from screen.bank import Bank, FloatArray
+from screen.folds import Folds
+from screen.plans import (
+    DEPTHS,
+    GAINS,
+    HEADS,
+    Fitted,
+    Plan,
+    Rows,
+    fit_plan,
+    inner_predictions,
+    mixture,
+    predict_plan,
+)
+from screen.stack import stack_weights
+
+# A Gaussian process costs n³ per network; above this only ridge heads serve frozen features.
+GP_ROWS = 300
+
+
+class Candidate(NamedTuple):
+    """A plan with its inner out-of-fold predictions on the training rows, averaged over its networks."""
+
+    name: str
+    plan: Plan
+    inner: FloatArray
+    mae: float
+
+
+class Stack(NamedTuple):
+    """Fitted members and their weights. `inner_mae` is the stack's own error inside its training rows."""
+
+    names: tuple[str, ...]
+    members: tuple[Fitted, ...]
+    weights: FloatArray
+    inner_mae: float
+
+
+def candidates(
+    bank: Bank,
+    y: FloatArray,
+    rows: Rows,
+    folds: Folds,
+    sources: Sequence[str],
+    heads: Sequence[str] = tuple(HEADS),
+) -> list[Candidate]:
+    """All candidates on one training set: direct, frozen per source (all networks averaged, best single), predictions.
+
+    folds : (len(rows),) inner folds
+    """
+    truth = y[rows]
+
+    def judged(name: str, plan: Plan, inner: FloatArray) -> Candidate:
+        return Candidate(name, plan, inner, float(np.mean(np.abs(inner - truth))))
+
+    found = []
+    for head in heads:
+        plan = Plan("direct", head)
+        found.append(judged(f"direct {head}", plan, inner_predictions(plan, bank, y, rows, folds)[0]))
+    for s, name in enumerate(sources):
+        everyone = tuple(range(len(bank.layers[s])))
+        for depth in DEPTHS:
+            for head in heads if len(rows) <= GP_ROWS else ("ridge",):
+                plan = Plan("frozen", head, s, depth, everyone)
+                inner = inner_predictions(plan, bank, y, rows, folds)
+                found.append(judged(f"{name}: {label(plan)}", plan, inner.mean(axis=0)))
+                single = int(np.argmin(np.mean(np.abs(inner - truth), axis=1)))
+                alone = plan._replace(networks=(single,))
+                found.append(judged(f"{name}: {label(alone)}", alone, inner[single]))
+    if sources:
+        for head in heads:
+            for gain in GAINS:
+                plan = Plan("predictions", head, gain=gain)
+                inner = inner_predictions(plan, bank, y, rows, folds)[0]
+                found.append(judged(f"descriptors + source predictions {head}", plan, inner))
+    return found
+
+
+def label(plan: Plan) -> str:
+    """Networks, depth and head of a frozen plan in words."""
+    depth = "all layers" if plan.depth == 0 else f"last {plan.depth}"
+    return (
+        f"{len(plan.networks)} networks, {depth}, {plan.head}"
+        if len(plan.networks) > 1
+        else f"best network, {depth}, {plan.head}"
+    )
+
+
+def best(found: Sequence[Candidate]) -> Candidate:
+    """The candidate with the least inner error; the first of equals."""
+    return min(found, key=lambda candidate: candidate.mae)
+
+
+def columns(found: Sequence[Candidate], n_sources: int) -> dict[str, Candidate]:
+    """The columns of the stack: each direct head, the best frozen model per source, predictions per head."""
+    chosen = {c.name: c for c in found if c.plan.kind == "direct"}
+    for s in range(n_sources):
+        # Averages only: picking one network of many by 45 rows mostly picks luck, and its flattering inner error
+        # would then earn it the largest weight. (A source with one network is its own average.)
+        own = [c for c in found if c.plan.kind == "frozen" and c.plan.source == s]
+        size = max(len(c.plan.networks) for c in own)
+        chosen[f"frozen:{s}"] = best([c for c in own if len(c.plan.networks) == size])
+    for head in HEADS:
+        options = [c for c in found if c.plan.kind == "predictions" and c.plan.head == head]
+        if options:
+            chosen[f"predictions {head}"] = best(options)
+    return chosen
+
+
+def fit_stack(chosen: Sequence[Candidate], bank: Bank, y: FloatArray, rows: Rows) -> Stack:
+    """Fit the chosen candidates on all training rows and weight them by their inner predictions."""
+    table = np.stack([c.inner for c in chosen], axis=1)
+    weights = stack_weights(table, y[rows])
+    kept = [i for i in range(len(chosen)) if weights[i] > 1e-6]
+    return Stack(
+        tuple(chosen[i].name for i in kept),
+        tuple(fit_plan(chosen[i].plan, bank, y, rows) for i in kept),
+        weights[kept],
+        float(np.mean(np.abs(table @ weights - y[rows]))),
+    )
+
+
+def predict_stack(stack: Stack, bank: Bank, rows: Rows) -> tuple[FloatArray, FloatArray]:
+    """Mean and spread (len(rows),) of the weighted mixture of members, each a mixture over its networks."""
+    means, spreads = [], []
+    for member in stack.members:
+        mean, spread = predict_plan(member, bank, rows)
+        pooled = mixture(mean, spread, np.ones(len(mean)))
+        means.append(pooled[0])
+        spreads.append(pooled[1])
+    mean, spread = mixture(np.stack(means), np.stack(spreads), stack.weights)
+    return mean, spread

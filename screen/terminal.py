@@ -1,0 +1,140 @@
+"""What a run prints: the verdict, the head of the ranking, where the files are."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from catalogs.records import UserError
+from catalogs.rundir import RunDir
+from screen.config import ScreenConfig, as_dict
+from screen.progress import Mode, Progress
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+HEAD = 10
+
+
+def run_and_print(
+    config: ScreenConfig,
+    *,
+    mode: Mode = "auto",
+    resume: bool = False,
+    overwrite: bool = False,
+    dry_run: bool = False,
+    json_out: bool = False,
+    quiet: bool = False,
+) -> int:
+    """Run one screening and print its outcome; the exit code."""
+    # The folder is judged before the data are read and jax is imported: both take seconds.
+    if not dry_run and not config.out:
+        raise UserError("--out is missing: the folder the results go to")
+    if not dry_run and resume and (record := _finished(Path(config.out), config)) is not None:
+        if not quiet:
+            print(json.dumps(record) if json_out else f"nothing to do: {config.out} holds this run, finished")
+        return 0
+    from screen.run import plan, read_inputs, run_screen
+
+    if dry_run:
+        found = plan(config, read_inputs(config))
+        if not quiet:
+            print(json.dumps(found, indent=None if json_out else 1))
+        return 0
+    command = shlex.join(["kakehashi", *sys.argv[1:]])
+    with RunDir(config.out, resume=resume, overwrite=overwrite) as rundir:
+        inputs = read_inputs(config)
+        outcome = run_screen(config, inputs, rundir, Progress(mode), command)
+    if json_out:
+        print(json.dumps(outcome.record))
+    elif not quiet:
+        show(outcome.record, outcome.head, Path(config.out))
+    if outcome.code and not quiet:
+        catalog = outcome.record["catalog"]
+        print(
+            f"warning: {catalog['quarantined']:,} of {catalog['rows']:,} rows are in quarantine, above"
+            f" --max-quarantine {config.max_quarantine}: see {config.out}/quarantine.parquet",
+            file=sys.stderr,
+        )
+    return outcome.code
+
+
+def rebuild_report(directory: str, *, json_out: bool = False, quiet: bool = False, dry_run: bool = False) -> int:
+    """Write report.html again from a run folder's files."""
+    from screen.report.build import write_report
+
+    text = write_report(Path(directory))
+    if not dry_run:
+        with RunDir(directory, resume=True) as rundir:
+            rundir.write_text("report.html", text)
+    path = str(Path(directory) / "report.html")
+    if not quiet:
+        print(json.dumps({"report": path}) if json_out else path)
+    return 0
+
+
+def show(record: dict[str, Any], head: pa.Table, out: Path) -> None:
+    """Print verdict, counts, the best distinct compositions inside or at the edge of the domain, and overall."""
+    from rich.console import Console
+
+    console = Console(highlight=False, soft_wrap=True)
+    target, catalog, domain = record["target"], record["catalog"], record["domain"]
+    console.print(f"[bold]{record['verdict']['text']}[/bold]")
+    console.print(
+        f"90% intervals cover {record['verdict']['coverage_90']:.0%} of held-out compounds."
+        f" {catalog['scored']:,} scored, {catalog['quarantined']:,} quarantined;"
+        f" domain: {domain['in']:,} in, {domain['edge']:,} at the edge, {domain['out']:,} out."
+    )
+    for warning in record["warnings"]:
+        console.print(f"note: {warning}", markup=False)
+    rows = _distinct(head)
+    near = [row for row in rows if row["domain"] != "out"]
+    name = f"{target['quantity']} {target['unit']}".strip()
+    if near:
+        _table(console, f"Best in or at the edge of the domain: {name}", near[:HEAD])
+    if len(near) < len(rows):
+        _table(console, f"Best of all, extrapolations included: {name}", rows[:HEAD])
+    seconds = sum(record["timings"].values())
+    console.print(f"{seconds:.0f} s; report: {out / 'report.html'}", markup=False)
+
+
+def _distinct(head: pa.Table) -> list[dict[str, Any]]:
+    """First row of every composition."""
+    seen: dict[str, dict[str, Any]] = {}
+    for row in head.to_pylist():
+        seen.setdefault(row["reduced_formula"], row)
+    return list(seen.values())
+
+
+def _table(console: Any, title: str, rows: list[dict[str, Any]]) -> None:
+    from rich import box
+    from rich.markup import escape
+    from rich.table import Table
+
+    view = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    for name in ("rank", "formula", "id", "mean", "90% interval", "domain", "nearest"):
+        view.add_column(name, justify="right" if name in ("rank", "mean", "90% interval") else "left")
+    for row in rows:
+        view.add_row(
+            str(row["rank"]), escape(row["formula"]), escape(row["id"]), f"{row['mean']:.3g}",
+            f"{row['lower']:.3g} to {row['upper']:.3g}", row["domain"], escape(row["nearest_training"]),
+        )  # fmt: skip
+    console.print(view)
+
+
+def _finished(out: Path, config: ScreenConfig) -> dict[str, Any] | None:
+    """The record of a run of this very configuration that the folder already holds, finished; else None."""
+    from catalogs.results import Results
+
+    if not (out / "run.json").is_file():
+        return None
+    results = Results(out)
+    record: dict[str, Any] = json.loads(results.read_text("run.json"))
+    same = {**record["config"], "out": ""} == {**as_dict(config), "out": ""}
+    if not same:
+        raise UserError(f"{out} holds a finished run with another configuration: use --overwrite or another --out")
+    results.verify()
+    return record if "report.html" in results.names() else None

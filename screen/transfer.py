@@ -1,0 +1,243 @@
+"""From a library of pre-trained networks and a small target to a measured, stacked model and a plain verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalogs.formulas import reduce
+from catalogs.records import PropertyTable, UserError
+from screen.bank import Bank, FloatArray, fill
+from screen.domain import Domain, cover, nearest, unit_distance
+from screen.folds import Folds, grouped_folds, inner_folds
+from screen.intervals import coverage, difficulty, quantile
+from screen.leaderboard import Entry, Verdict, entries, judge_transfer
+from screen.library import Library, elements_in
+from screen.plans import HEADS
+from screen.scaling import Scaling, fit_scaling, standardise
+from screen.selection import (
+    Stack,
+    best,
+    candidates,
+    columns,
+    fit_stack,
+    predict_stack,
+)
+
+OUTER_FOLDS = 10
+INNER_FOLDS = 10
+MIN_COMPOUNDS = 10
+# The row of the leaderboard that is deployed.
+CHOSEN = "stack of transferred and direct"
+
+
+class OutOfFold(NamedTuple):
+    """What the deployed procedure predicted for each target compound while it was held out; fitted scale.
+
+    mean, spread, distance : (n,); folds : (n,) outer fold numbers; lower, upper : (n,) 90 % interval whose width
+    comes from the other folds
+    """
+
+    mean: FloatArray
+    spread: FloatArray
+    distance: FloatArray
+    folds: Folds
+    lower: FloatArray
+    upper: FloatArray
+
+
+class Model(NamedTuple):
+    """A transferred model, ready to score: the stack fitted on all target rows, and what was measured.
+
+    interval : multiplies `intervals.difficulty` to give the half-width of the 90 % interval
+    reference, training, unit : scaling of the space distances live in, the target's rows there, its unit
+    ceiling : largest mean any mixture of the members can return on the fitted scale, inf if unbounded
+    """
+
+    target: PropertyTable
+    library: Library
+    stack: Stack
+    interval: float
+    reference: Scaling
+    training: NDArray[np.float32]
+    unit: float
+    domain: Domain
+    ceiling: float
+    out_of_fold: OutOfFold
+    leaderboard: tuple[Entry, ...]
+    verdict: Verdict
+    warnings: tuple[str, ...]
+    seed: int
+
+
+def transfer(
+    library: Library,
+    target: PropertyTable,
+    *,
+    outer: int = OUTER_FOLDS,
+    inner: int = INNER_FOLDS,
+    seed: int = 0,
+    progress: Callable[[int], None] | None = None,
+) -> Model:
+    """Measure by nested, grouped cross-validation, select, and fit the stack that is deployed.
+
+    Every choice (network, depth, head, gain, weights) is repeated inside each outer fold, so that the leaderboard
+    and the intervals include the cost of choosing. Baselines without transfer run on the same folds.
+
+    Raises
+    ------
+    UserError : fewer than `MIN_COMPOUNDS` distinct compositions, or values that do not vary.
+    """
+    y = target.y
+    n = len(y)
+    if n < MIN_COMPOUNDS:
+        raise UserError(f"{target.name}: expected at least {MIN_COMPOUNDS} distinct compositions, got {n}")
+    if not np.ptp(y) > 0:
+        raise UserError(f"{target.name}: all {n} values are equal; nothing can be learned from them")
+    folds = _outer(target, min(outer, n), seed)
+    bank = fill(library, target.compositions)
+    reference = _reference(library, bank)
+    space = np.asarray(standardise(reference, bank.raw))
+    names = [source.name for source in library.sources]
+
+    predictions: dict[str, FloatArray] = {}
+    inside: dict[str, list[float]] = {}
+    spread, distance = np.empty(n), np.empty(n)
+    for fold in np.unique(folds):
+        held, rows = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
+        result = _one_fold(bank, y, rows, held, _inner(target, rows, inner, seed), names)
+        for name, (mean, inner_mae) in result.means.items():
+            predictions.setdefault(name, np.empty(n))[held] = mean
+            inside.setdefault(name, []).append(inner_mae)
+        spread[held] = result.spread
+        distance[held] = nearest(space[held], space[rows])[1] / unit_distance(space[rows])
+        if progress:
+            progress(1)
+
+    mean = predictions[CHOSEN]
+    scale = difficulty(spread, distance)
+    ratios = np.abs(y - mean) / scale
+    board = entries(target, predictions, inside, folds, library, CHOSEN, coverage(ratios, folds))
+    stack = _fit_all(bank, y, _inner(target, np.arange(n), inner, seed), names)
+    half = np.array([quantile(ratios[folds != fold]) for fold in folds]) * scale
+    reduced = reduce(target.compositions)
+    seen = np.any([source.elements for source in library.sources], axis=0) if names else np.zeros(94, bool)
+    return Model(
+        target=target,
+        library=library,
+        stack=stack,
+        interval=quantile(ratios),
+        reference=reference,
+        training=space.astype(np.float32),
+        unit=unit_distance(space),
+        domain=cover(reduced, elements_in(reduced), seen),
+        ceiling=_ceiling(stack),
+        out_of_fold=OutOfFold(mean, spread, distance, folds, mean - half, mean + half),
+        leaderboard=board,
+        verdict=judge_transfer(target, predictions, CHOSEN, board),
+        warnings=_warnings(library, target),
+        seed=seed,
+    )
+
+
+class _FoldResult(NamedTuple):
+    means: dict[str, tuple[FloatArray, float]]
+    spread: FloatArray
+
+
+def _one_fold(
+    bank: Bank,
+    y: FloatArray,
+    rows: NDArray[np.int64],
+    held: NDArray[np.int64],
+    folds: Folds,
+    names: list[str],
+) -> _FoldResult:
+    """Select and fit on `rows`; predict `held` with the deployed stack and with every model of the leaderboard."""
+    found = candidates(bank, y, rows, folds, names)
+    chosen = columns(found, len(names))
+    means: dict[str, tuple[FloatArray, float]] = {
+        "mean of the training values": (np.full(len(held), y[rows].mean()), _mean_error(y[rows], folds))
+    }
+
+    def ask(name: str, keys: list[str]) -> FloatArray:
+        stack = fit_stack([chosen[key] for key in keys], bank, y, rows)
+        mean, spread = predict_stack(stack, bank, held)
+        means[name] = mean, stack.inner_mae
+        return spread
+
+    for head in HEADS:
+        ask(f"direct {head}", [f"direct {head}"])
+    for s, name in enumerate(names):
+        own = [c for c in found if c.plan.kind == "frozen" and c.plan.source == s]
+        chosen[f"single:{s}"] = best([c for c in own if len(c.plan.networks) == 1])
+        ask(f"{name}: best single network", [f"single:{s}"])
+        for candidate in own:
+            if len(candidate.plan.networks) == len(bank.layers[s]) > 1:
+                depth = {0: "all layers"}.get(candidate.plan.depth, f"last {candidate.plan.depth}")
+                key = f"{name}: {len(bank.layers[s])} networks, {depth}, {candidate.plan.head}"
+                chosen[key] = candidate
+                ask(key, [key])
+        ask(f"{name}: selected", [f"frozen:{s}"])
+    if names:
+        for head in HEADS:
+            ask(f"descriptors + source predictions {head}", [f"predictions {head}"])
+    direct = [f"direct {head}" for head in HEADS]
+    ask("stack of direct models", direct)
+    frozen = [f"frozen:{s}" for s in range(len(names))]
+    predicted = [f"predictions {head}" for head in HEADS] if names else []
+    return _FoldResult(means, ask(CHOSEN, direct + frozen + predicted))
+
+
+def _fit_all(bank: Bank, y: FloatArray, folds: Folds, names: list[str]) -> Stack:
+    rows = np.arange(len(y))
+    chosen = columns(candidates(bank, y, rows, folds, names), len(names))
+    return fit_stack(list(chosen.values()), bank, y, rows)
+
+
+def _outer(target: PropertyTable, n_folds: int, seed: int) -> Folds:
+    if target.folds is None:
+        return grouped_folds(target.keys, n_folds, seed)
+    numbers = np.unique(target.folds)
+    if len(numbers) < 2:
+        raise UserError(f"{target.name}: expected at least 2 different fold numbers, got {len(numbers)}")
+    return np.searchsorted(numbers, target.folds).astype(np.int64)
+
+
+def _inner(target: PropertyTable, rows: NDArray[np.int64], n_folds: int, seed: int) -> Folds:
+    return inner_folds([target.keys[i] for i in rows], n_folds, seed + 1)
+
+
+def _mean_error(y: FloatArray, folds: Folds) -> float:
+    """Inner cross-validated error of predicting the mean."""
+    return float(np.mean([np.mean(np.abs(y[folds == f] - y[folds != f].mean())) for f in np.unique(folds)]))
+
+
+def _reference(library: Library, bank: Bank) -> Scaling:
+    """Scaling of the largest source: columns hardly varying in 45 target rows must not dominate distances."""
+    if not library.sources:
+        return fit_scaling(bank.raw)
+    return max(library.sources, key=lambda source: source.used).scaling
+
+
+def _ceiling(stack: Stack) -> float:
+    return float(
+        sum(
+            weight * np.mean([HEADS[member.plan.head].ceiling(params) for params in member.params])
+            for member, weight in zip(stack.members, stack.weights, strict=True)
+        )
+    )
+
+
+def _warnings(library: Library, target: PropertyTable) -> tuple[str, ...]:
+    """What makes the leaderboard optimistic: sources that saw the target's own formulas."""
+    own = frozenset(target.keys)
+    return tuple(
+        f"source {source.name} saw {len(own & source.keys)} of the target's {len(own)} formulas before transfer:"
+        " the held-out errors are optimistic; pre-train with exclude=target"
+        for source in library.sources
+        if own & source.keys
+    )

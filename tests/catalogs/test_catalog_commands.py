@@ -1,0 +1,69 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from catalogs import embedded
+from catalogs.commands import list_datasets, show_dataset
+from catalogs.records import UserError
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KAKEHASHI_HOME", str(tmp_path_factory.getbasetemp() / "kakehashi-home"))
+
+
+def test_list_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    list_datasets(json=True)
+    found = {info["name"]: info for info in json.loads(capsys.readouterr().out)}
+    assert set(found) == set(embedded.known())
+    assert found["default"]["rows"] == 140_000
+    assert found["volume_per_atom"]["unit"] == "A3/atom"
+    assert found["mp_seebeck_p"]["unit"] == "unit not stated upstream"
+    assert all(info["source"] and info["licence"] for info in found.values())
+
+
+def test_list_as_table(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
+    list_datasets()
+    out = capsys.readouterr().out
+    assert all(name in out for name in embedded.known())
+    assert "140,000" in out
+
+
+@pytest.mark.parametrize("name", ["volume_per_atom", "mp_formulas"])
+def test_show(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    show_dataset(name)
+    text = capsys.readouterr().out
+    info = embedded.info(name)
+    for part in (info.name, f"{info.rows:,}", "licence"):
+        assert part in text
+    show_dataset(name, json=True)
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["rows"] == info.rows
+    assert len(shown["first_rows"]) == 5
+    assert shown["citation"]
+
+
+def test_show_unknown_name() -> None:
+    with pytest.raises(UserError, match="did you mean 'heat_capacity'"):
+        show_dataset("heat_capacty")
+
+
+HEAVY = ["jax", "pandas", "rdkit", "pymatgen", "mp_api", "sklearn", "chemicals", "matminer"]
+
+
+@pytest.mark.parametrize(
+    ("modules", "unwanted"),
+    [
+        ("catalogs.commands", [*HEAVY, "numpy", "pyarrow", "rich"]),
+        ("catalogs.tables, catalogs.candidates, catalogs.embedded, catalogs.quantities", HEAVY),
+    ],
+)
+def test_imports_are_light(modules: str, unwanted: list[str]) -> None:
+    code = f"import sys, {modules}; print(sorted(set({unwanted}) & set(sys.modules)))"
+    root = Path(__file__).parents[2]
+    run = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
