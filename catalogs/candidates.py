@@ -12,9 +12,11 @@ import pyarrow.compute as pc
 
 from catalogs import readers
 from catalogs.records import UserError
-from catalogs.tables import id_column, material_column, unknown_name
+from catalogs.tables import id_column, material_column, split_spec, unknown_name
 
-_OUTPUT = "rank mean lower upper spread at_ceiling domain domain_reason nearest_training distance reduced_formula"
+_OUTPUT = (
+    "rank mean lower upper probability spread at_ceiling domain domain_reason nearest_training distance reduced_formula"
+)
 RESERVED = frozenset(_OUTPUT.split())
 """Columns of a ranking; a catalogue's own column of such a name travels as `catalog_NAME`."""
 _EMBEDDED_BATCH = 65_536
@@ -87,6 +89,16 @@ def open_catalog(spec: str, material: str | None = None, limit: int | None = Non
         raise UserError(f"{spec} has a header but no rows")
     rows = found.rows if limit is None else min(limit, found.rows)
     return Catalog(found.name, rows, found.schema, found.sha256, found.notes, found.pieces)
+
+
+def columns_of(spec: str) -> list[str]:
+    """Column names of the file, or of the first file of the folder, that `spec` names; none for other specs."""
+    from catalogs import embedded
+
+    path, _ = split_spec(spec)
+    if spec in embedded.known() or not path.exists():
+        return []
+    return readers.column_names(_folder_files(path)[0] if path.is_dir() else path)
 
 
 def _embedded(name: str, table: pa.Table) -> Catalog:
@@ -214,7 +226,14 @@ def _parquet_profile(files: list[Path], names: list[str], columns: list[str]) ->
                 f"in {files[0]} {first.field(other[0]).type}; all files need the same types"
             )
     kinds = {name: first.field(name).type for name in columns}
-    return rows, {name: kind.value_type if pa.types.is_dictionary(kind) else kind for name, kind in kinds.items()}
+    return rows, {name: _own_type(kind) for name, kind in kinds.items()}
+
+
+def _own_type(kind: pa.DataType) -> pa.DataType:
+    """Type a column travels as: every kind of text is a plain string, a dictionary its values."""
+    if readers.is_text(kind):
+        return pa.string()
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
 
 
 def _passed_on(columns: list[str]) -> dict[str, str]:

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from catalogs.embedded import DatasetInfo
 
+# Width of a terminal on which sources and licences fit without breaking words.
+_WIDE = 140
+
 
 def list_datasets(*, json: bool = False) -> None:
     """List the embedded data sets: sources, targets and candidates.
@@ -28,17 +31,25 @@ def list_datasets(*, json: bool = False) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    console = Console(highlight=False, soft_wrap=True)
+    if console.width < _WIDE:  # narrow columns would break every word
+        width = max(len(info.name) for info in found)
+        for info in found:
+            line = f"{info.name:<{width}}  {info.kind:<10}  {info.rows:>7,}  {_unit(info)}"
+            console.print(line.rstrip(), markup=False)
+        console.print("sources and licences: kakehashi catalogs show NAME")
+        return
     view = Table(box=box.SIMPLE_HEAD)
     for heading in ("name", "kind", "rows", "unit", "source", "licence"):
         view.add_column(
             heading,
             justify="right" if heading == "rows" else "left",
             overflow="fold",
-            no_wrap=heading == "name",
+            no_wrap=heading in ("name", "kind", "rows", "unit"),
         )
     for info in found:
         view.add_row(info.name, info.kind, f"{info.rows:,}", _unit(info), info.source, info.licence)
-    Console(highlight=False).print(view)
+    console.print(view)
 
 
 def show_dataset(name: str, *, json: bool = False) -> None:
@@ -102,7 +113,8 @@ def _first_rows(info: DatasetInfo, count: int = 5) -> tuple[list[dict[str, Any]]
 
 
 def _unit(info: DatasetInfo) -> str:
-    return f"{info.unit} (ln fitted)" if info.log else info.unit
+    unit = info.unit.removesuffix(" upstream")
+    return f"ln {unit}" if info.log else unit
 
 
 def _cell(value: object) -> str:

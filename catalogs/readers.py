@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import math
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -156,6 +157,9 @@ def _csv_batches(path: Path, names: list[str], columns: list[str]) -> Iterator[p
             raise _not_utf8(path) from error
         if "Empty CSV" in text:  # arrow's word for a header without a line end; the header was read before
             return
+        counted = re.search(r"Row #(\d+): Expected (\d+) columns, got (\d+)", text)
+        if counted:  # arrow counts the header line, everything here counts data rows
+            text = f"row {int(counted[1]) - 1}: expected {counted[2]} columns, got {counted[3]}"
         raise UserError(f"{path}: {text}") from error
     except (OSError, KeyError) as error:
         raise UserError(f"{path}: {error}") from error

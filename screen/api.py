@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from catalogs.candidates import open_catalog
+from catalogs.candidates import RESERVED, open_catalog
+from catalogs.readers import as_text, require
 from catalogs.records import PropertyTable, UserError
 from catalogs.rundir import RunDir
-from catalogs.tables import load_table
+from catalogs.tables import labels, load_table
 from screen.descriptors.composition import Convention
 from screen.execute import score_partition
-from screen.library import Library, pretrain_library
-from screen.rank import By, Order
+from screen.library import Library, pretrain_library, tell_apart
+from screen.rank import By, Order, check_order
 from screen.rank import rank as _rank
 from screen.score import prepare
 from screen.transfer import Model
@@ -60,6 +61,8 @@ def pretrain(
     exclude : a target whose formulas are removed from every source first, so that its cross-validation is honest.
     """
     tables = [load_table(s, minimum=1) if isinstance(s, str) else s for s in sources]
+    specs = [s if isinstance(s, str) else f"{s.name} ({i})" for i, s in enumerate(sources, start=1)]
+    tables = tell_apart(tables, specs)
     return pretrain_library(
         tables, exclude=exclude.keys if exclude else (), networks=networks, seed=seed, convention=convention
     )
@@ -84,28 +87,41 @@ def rank(
 ) -> pa.Table:
     """Score and rank formulas; a table with the columns of ranking.parquet.
 
-    formulas : texts, or a table with columns `id` and `formula`
+    formulas : texts, or a table with a column `formula`, perhaps `id`, and columns of its own
 
     Raises
     ------
     UserError : a formula that cannot be read or scored, with the reason; nothing is dropped silently.
     """
-    if isinstance(formulas, pa.Table):
-        rows = formulas
-    else:
-        texts = list(formulas)
-        rows = pa.table(
-            {
-                "id": pa.array([str(i + 1) for i in range(len(texts))], pa.string()),
-                "formula": pa.array(texts, pa.string()),
-            }
-        )
+    order = Order(by=by, minimise=minimise, threshold=threshold)
+    check_order(order, log=model.target.log)
+    rows = _rows(formulas)
     part = score_partition(model, prepare(model), rows)
     if part.quarantine.num_rows:
         bad = part.quarantine.slice(0, 3).to_pylist()
         words = "; ".join(f"{row['formula']!r} (id {row['id']}): {row['reason']}" for row in bad)
         raise UserError(f"{part.quarantine.num_rows} of {rows.num_rows} formulas cannot be scored: {words}")
-    return _rank(part.scores, Order(by=by, minimise=minimise, threshold=threshold), log=model.target.log).table
+    return _rank(part.scores, order, log=model.target.log).table
+
+
+def _rows(formulas: Sequence[str] | pa.Table) -> pa.Table:
+    """Formulas as a table with text columns `id` (row numbers where none are given) and `formula`."""
+    if isinstance(formulas, str):
+        raise UserError(f"expected a list of formulas, got the text {formulas!r}: write [{formulas!r}]")
+    if not isinstance(formulas, pa.Table):
+        texts = list(formulas)
+        odd = [text for text in texts if not (text is None or isinstance(text, str))]
+        if odd:
+            raise UserError(f"expected formulas as text, got {odd[0]!r}")
+        formulas = pa.table({"formula": pa.array(texts, pa.string())})
+    require("formula", formulas.column_names, "rank")
+    own = [name for name in formulas.column_names if name not in ("id", "formula")]
+    clash = sorted(RESERVED.intersection(own))
+    if clash:
+        raise UserError(f"rank: column {clash[0]!r} has the name of a result; rename or drop it")
+    ids = labels(formulas["id"] if "id" in formulas.column_names else None, formulas.num_rows, "rank", "id")
+    texts = as_text(formulas["formula"], "rank", "formula")
+    return pa.table({"id": pa.array(ids, pa.string()), "formula": texts, **{name: formulas[name] for name in own}})
 
 
 def screen(
@@ -126,6 +142,7 @@ def screen(
 
     found = open_catalog(catalog)
     order = Order(top=top, filters=tuple(parse_filter(text) for text in filters))
+    check_order(order, log=model.target.log)
     check_filters(order.filters, ranking_schema(found))
     config = ScreenConfig(
         target=model.target.name, log=model.target.log, catalog=catalog, top=top, filter=tuple(filters),

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from cyclopts import Parameter
+from cyclopts import Parameter, Token
 
-_Many = Annotated[list[str] | None, Parameter(consume_multiple=False)]
+
+def whole(kind: type, tokens: Sequence[Token]) -> int:
+    """Read a whole number; the parser's own reading would round 1.5 to 2."""
+    try:
+        return int(tokens[0].value)
+    except ValueError:
+        raise ValueError(f"expected a whole number, got {tokens[0].value!r}") from None
+
+
+Whole = Annotated[int, Parameter(converter=whole)]
+_Many = Annotated[list[str] | None, Parameter(consume_multiple=False, negative="")]
 # Shown as a plain switch: `--log`, without a `--no-log` twin for every option.
 _Switch = Annotated[bool | None, Parameter(negative="")]
 
@@ -20,22 +31,22 @@ def screen(
     folds: str | None = None,
     catalog: str | None = None,
     source: _Many = None,
-    networks: int | None = None,
+    networks: Whole | None = None,
     convention: str | None = None,
-    outer_folds: int | None = None,
+    outer_folds: Whole | None = None,
     rank_by: str | None = None,
     minimise: _Switch = None,
     threshold: float | None = None,
-    top: int | None = None,
-    per_system: int | None = None,
+    top: Whole | None = None,
+    per_system: Whole | None = None,
     filter: _Many = None,
     exclude_elements: str | None = None,
     no_radioactive: _Switch = None,
-    limit: int | None = None,
+    limit: Whole | None = None,
     max_quarantine: float | None = None,
-    partition_rows: int | None = None,
+    partition_rows: Whole | None = None,
     out: str | None = None,
-    seed: int | None = None,
+    seed: Whole | None = None,
     config: str | None = None,
     resume: _Switch = None,
     overwrite: _Switch = None,
@@ -123,8 +134,8 @@ def screen(
         "source": source, "networks": networks, "convention": convention, "outer_folds": outer_folds,
         "rank_by": rank_by, "minimise": minimise, "threshold": threshold, "top": top, "per_system": per_system,
         "filter": filter, "limit": limit, "max_quarantine": max_quarantine, "partition_rows": partition_rows,
-        "out": out, "seed": seed, "radioactive": False if no_radioactive else None,
-        "exclude_elements": None if exclude_elements is None else _symbols(exclude_elements),
+        "out": out, "seed": seed, "no_radioactive": no_radioactive,
+        "exclude_elements": None if exclude_elements is None else [exclude_elements],
     }  # fmt: skip
     mode: Literal["auto", "quiet", "events"] = "events" if events else "quiet" if quiet or json else "auto"
     return run_and_print(
@@ -155,7 +166,3 @@ def report(directory: str, *, json: _Switch = None, quiet: _Switch = None, dry_r
     from screen.terminal import rebuild_report
 
     return rebuild_report(directory, json_out=bool(json), quiet=bool(quiet), dry_run=bool(dry_run))
-
-
-def _symbols(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from difflib import get_close_matches
 from pathlib import Path
@@ -12,6 +12,10 @@ from typing import Any
 from catalogs.records import UserError
 
 DEFAULT_SOURCES = ("formation_energy", "volume_per_atom", "melting_temperature")
+# Exit code of a run that finished with more of the catalogue in quarantine than allowed.
+QUARANTINE_EXCEEDED = 3
+# Random keys hold 32 bits of a seed.
+LARGEST_SEED = 2**32 - 1
 CONVENTIONS = ("reduced", "cell", "per-atom")
 
 
@@ -36,7 +40,7 @@ class ScreenConfig:
     per_system: int | None = None
     filter: tuple[str, ...] = ()
     exclude_elements: tuple[str, ...] = ()
-    radioactive: bool = True
+    no_radioactive: bool = False
     limit: int | None = None
     max_quarantine: float = 0.05
     partition_rows: int = 262_144
@@ -56,6 +60,8 @@ def resolve(flags: Mapping[str, Any], file: str | None) -> ScreenConfig:
     for name in ("source", "filter", "exclude_elements"):
         if name in merged:
             merged[name] = tuple(merged[name])
+    if "exclude_elements" in merged:
+        merged["exclude_elements"] = _symbols(merged["exclude_elements"])
     config = ScreenConfig(**merged)
     _check(config)
     return config
@@ -66,17 +72,25 @@ def as_dict(config: ScreenConfig) -> dict[str, Any]:
     return {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(config).items()}
 
 
+def exit_code(record: Mapping[str, Any]) -> int:
+    """Exit code of the finished run of a record (run.json)."""
+    share = record["catalog"]["quarantined"] / record["catalog"]["rows"]
+    return QUARANTINE_EXCEEDED if share > record["config"]["max_quarantine"] else 0
+
+
 def _from_toml(path: Path) -> dict[str, Any]:
     try:
         read = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"--config: no file {path}") from None
+    except OSError as error:
+        raise UserError(f"--config: cannot read {path}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"--config {path}: not valid TOML: {error}") from None
     known = {field.name: field.type for field in fields(ScreenConfig)}
     found: dict[str, Any] = {}
     for given, value in read.items():
         key = given.replace("-", "_")
+        if key in found:
+            raise UserError(f"--config {path}: {given!r} is given twice, with - and with _")
         if key not in known:
             near = get_close_matches(key, known, n=1)
             hint = f"; did you mean {near[0]}?" if near else f"; known keys: {', '.join(known)}"
@@ -103,12 +117,19 @@ def _typed(path: Path, key: str, value: Any, kind: str) -> Any:
     raise UserError(f"--config {path}: {key}: expected {wanted}, got {value!r}")
 
 
+def _symbols(texts: Iterable[str]) -> tuple[str, ...]:
+    """Element symbols, each text one symbol or several with commas between."""
+    return tuple(symbol.strip() for text in texts for symbol in text.split(",") if symbol.strip())
+
+
 def _check(config: ScreenConfig) -> None:
     if not config.target:
         raise UserError("--target is missing: a name from `kakehashi catalogs list`, or FILE:COLUMN")
     for name, least in (("networks", 1), ("outer_folds", 2), ("partition_rows", 1), ("seed", 0)):
         if getattr(config, name) < least:
             raise UserError(f"--{name.replace('_', '-')}: expected at least {least}, got {getattr(config, name)}")
+    if config.seed > LARGEST_SEED:
+        raise UserError(f"--seed: expected at most {LARGEST_SEED}, got {config.seed}")
     if config.convention not in CONVENTIONS:
         raise UserError(f"--convention: expected one of {', '.join(CONVENTIONS)}, got {config.convention!r}")
     if not 0 <= config.max_quarantine <= 1:

@@ -3,26 +3,51 @@
 from __future__ import annotations
 
 import io
+import json
 import re
+from typing import Any
 
-import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 
+from catalogs.readers import is_text
+
 # Cells that begin so are run as formulas by spreadsheets; a leading apostrophe makes them text (OWASP, CSV injection).
-_ACTIVE = re.compile(r"^[=+\-@\t\r]")
+_ACTIVE = r"^[=+\-@\t\r\n]"
 
 
 def csv_bytes(table: pa.Table) -> bytes:
-    """UTF-8 CSV of a table; text cells that a spreadsheet would execute get a leading apostrophe."""
-    for i, column in enumerate(table.schema):
-        if pa.types.is_string(column.type):
-            values = table[column.name].to_numpy(zero_copy_only=False)
-            active = [i for i, v in enumerate(values) if v is not None and _ACTIVE.match(v)]
-            if active:
-                values = np.array(values, dtype=object)
-                values[active] = ["'" + values[j] for j in active]
-                table = table.set_column(i, column.name, pa.array(values, pa.string()))
+    """UTF-8 CSV of a table; text and headings that a spreadsheet would execute get a leading apostrophe.
+
+    Lists and structures become JSON, bytes hexadecimal digits.
+    """
+    columns = [_harmless(_plain(column)) for column in table.columns]
+    names = ["'" + name if re.match(_ACTIVE, name) else name for name in table.column_names]
     buffer = io.BytesIO()
-    pyarrow.csv.write_csv(table, buffer)
+    pyarrow.csv.write_csv(pa.Table.from_arrays(columns, names), buffer)
     return buffer.getvalue()
+
+
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Columns of types that CSV has no notation for, as text."""
+    kind = column.type
+    if is_text(kind):
+        return column.cast(pa.string())
+    if pa.types.is_nested(kind) or pa.types.is_dictionary(kind):
+        return _spelled(column, lambda value: json.dumps(value, ensure_ascii=False, default=str))
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind):
+        return _spelled(column, bytes.hex)
+    return column
+
+
+def _spelled(column: pa.ChunkedArray, spell: Any) -> pa.ChunkedArray:
+    cells = [None if value is None else spell(value) for value in column.to_pylist()]
+    return pa.chunked_array([pa.array(cells, pa.string())])
+
+
+def _harmless(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    if not pa.types.is_string(column.type):
+        return column
+    active = pc.match_substring_regex(column, _ACTIVE)
+    return pc.if_else(active, pc.binary_join_element_wise("'", column, ""), column)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
+
+from screen.commands import Whole
 
 _Switch = Annotated[bool, Parameter(negative="")]
 
@@ -12,8 +15,8 @@ _Switch = Annotated[bool, Parameter(negative="")]
 def demo(
     *,
     out: str = "runs/demo",
-    networks: int = 16,
-    seed: int = 0,
+    networks: Whole = 16,
+    seed: Whole = 0,
     json: _Switch = False,
     quiet: _Switch = False,
     events: _Switch = False,
@@ -41,18 +44,12 @@ def demo(
     dry_run
         Say what would be done; write nothing.
     """
-    from screen.config import ScreenConfig
+    from screen.config import resolve
     from screen.terminal import run_and_print
 
-    config = ScreenConfig(
-        target="ltc",
-        log=True,
-        catalog="default",
-        source=("volume_per_atom", "melting_temperature"),
-        networks=networks,
-        seed=seed,
-        out=out,
-    )
+    fixed = {"target": "ltc", "log": True, "catalog": "default", "source": ["volume_per_atom", "melting_temperature"]}
+    config = resolve({**fixed, "networks": networks, "seed": seed, "out": out}, None)
+    _refuse_other_runs(Path(out), config.target, config.catalog)
     return run_and_print(
         config,
         mode="events" if events else "quiet" if quiet or json else "auto",
@@ -61,3 +58,20 @@ def demo(
         json_out=json,
         quiet=quiet,
     )
+
+
+def _refuse_other_runs(out: Path, *expected: str) -> None:
+    """UserError if the folder, which is overwritten, holds a finished run of anything but the demo."""
+    import json
+
+    from catalogs.records import UserError
+
+    try:
+        config = json.loads((out / "run.json").read_text(encoding="utf-8"))["config"]
+        found = (config["target"], config["catalog"])
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except (ValueError, KeyError, TypeError):
+        found = ()
+    if found != expected:
+        raise UserError(f"{out} holds a run that is not the demo's: choose another --out")

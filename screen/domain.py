@@ -68,7 +68,7 @@ def judge(domain: Domain, reduced: Compositions, distance: NDArray[np.float64]) 
     counts = present.sum(axis=1)
     new_count = ~np.isin(counts, list(domain.counts))
     rows, inverse = np.unique(stoichiometry(reduced), axis=0, return_inverse=True)
-    known = np.array([tuple(float(v) for v in row[np.isfinite(row)]) in domain.classes for row in rows])
+    known = np.array([tuple(float(v) for v in row[np.isfinite(row)]) in domain.classes for row in rows], dtype=bool)
     new_class = ~known[inverse.reshape(-1)]
     far, very_far = distance > FAR, distance > VERY_FAR
 

@@ -26,19 +26,20 @@ PARTITION_ROWS = 262_144
 
 Executor = Callable[[Callable[[pa.Table], "Part"], Iterable[pa.Table]], Iterator["Part"]]
 
-SCORE_COLUMNS = (
-    "reduced_formula", "mean", "lower", "upper", "spread", "at_ceiling", "domain", "domain_reason",
-    "nearest_training", "distance",
+# Types are fixed here, so that a partition without a single score fits the others.
+SCORES = pa.schema(
+    [("reduced_formula", pa.string()), ("mean", pa.float64()), ("lower", pa.float64()), ("upper", pa.float64()),
+     ("spread", pa.float64()), ("at_ceiling", pa.bool_()), ("domain", pa.string()), ("domain_reason", pa.string()),
+     ("nearest_training", pa.string()), ("distance", pa.float64())]
 )  # fmt: skip
 QUARANTINE = pa.schema([("id", pa.string()), ("formula", pa.string()), ("reason", pa.string())])
 
 
 class Part(NamedTuple):
-    """One scored partition: rows in = `scores` rows + `quarantine` rows. `unique` counts distinct compositions."""
+    """One scored partition: rows in = `scores` rows + `quarantine` rows."""
 
     scores: pa.Table
     quarantine: pa.Table
-    unique: int
 
 
 def score_catalog(
@@ -59,8 +60,9 @@ def score_partition(model: Model, scorer: Scorer, rows: pa.Table) -> Part:
     good = np.flatnonzero(reasons == "")
     given = Compositions(parsed.compositions.elements[good], parsed.compositions.amounts[good])
     cell = model.library.convention == "cell"
-    keys = np.asarray(formula_text(given) if cell else reduced_keys(given), dtype=object)
-    _, first, inverse = np.unique(keys.astype(str), return_index=True, return_inverse=True)
+    keys = pa.array(formula_text(given) if cell else reduced_keys(given), pa.string()).dictionary_encode()
+    inverse = keys.indices.to_numpy()
+    first = np.unique(inverse, return_index=True)[1]
     distinct = Compositions(given.elements[first], given.amounts[first])
     columns, finite = _scored(model, scorer, distinct)
     fanned = {name: values[inverse] for name, values in columns.items()}
@@ -68,12 +70,12 @@ def score_partition(model: Model, scorer: Scorer, rows: pa.Table) -> Part:
     kept = finite[inverse]
     reasons[good[~kept]] = "the prediction is not a finite number"
     scored = rows.take(pa.array(good[kept]))
-    for name in SCORE_COLUMNS:
-        scored = scored.append_column(name, pa.array(fanned[name][kept]))
+    for field in SCORES:
+        scored = scored.append_column(field, pa.array(fanned[field.name][kept], field.type))
     bad = np.flatnonzero(reasons != "")
     quarantine = rows.select(["id", "formula"]).take(pa.array(bad)).cast(QUARANTINE.remove(2))
     quarantine = quarantine.append_column("reason", pa.array(reasons[bad].tolist(), pa.string()))
-    return Part(scored, quarantine, len(first))
+    return Part(scored, quarantine)
 
 
 def _scored(model: Model, scorer: Scorer, given: Compositions) -> tuple[dict[str, Any], Any]:
@@ -81,7 +83,7 @@ def _scored(model: Model, scorer: Scorer, given: Compositions) -> tuple[dict[str
     reduced = reduce(given)
     found = score(scorer, normalise(given, model.library.convention))
     verdicts = judge(model.domain, reduced, found.distance)
-    half = model.interval * difficulty(found.spread, found.distance)
+    half = model.interval * difficulty(found.spread, found.distance, model.usual_spread)
     back = np.exp if model.target.log else np.asarray
     with np.errstate(over="ignore"):
         mean, lower, upper = (back(v) for v in (found.mean, found.mean - half, found.mean + half))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 import re
 from collections.abc import Collection, Sequence
@@ -15,12 +16,13 @@ from numpy.typing import NDArray
 
 from catalogs.elements import INDEX, RADIOACTIVE
 from catalogs.formulas import parse_column
+from catalogs.readers import is_number, is_text, number_or_none
 from catalogs.records import UserError
 
 _OPERATORS: dict[str, Any] = {
     "<=": operator.le, ">=": operator.ge, "==": operator.eq, "!=": operator.ne, "<": operator.lt, ">": operator.gt,
 }  # fmt: skip
-_EXPRESSION = re.compile(r"\s*(.+?)\s*(<=|>=|==|!=|<|>)\s*(.+?)\s*")
+_EXPRESSION = re.compile(r"\s*(\S.*?)\s*(<=|>=|==|!=|<(?!=)|>(?!=))\s*(\S.*?)\s*")
 
 
 class Filter(NamedTuple):
@@ -57,10 +59,14 @@ def check_filters(filters: Sequence[Filter], schema: pa.Schema) -> None:
             near = get_close_matches(wanted.column, schema.names, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
             raise UserError(f"filter {wanted}: no column {wanted.column!r} among {', '.join(schema.names)}{hint}")
-        if not pa.types.is_string(schema.field(wanted.column).type):
+        kind = schema.field(wanted.column).type
+        if is_text(kind):
+            if wanted.operator not in ("==", "!="):
+                raise UserError(f"filter {wanted}: {wanted.column} is text; use == or !=")
+        elif is_number(kind) or pa.types.is_boolean(kind) or pa.types.is_null(kind):
             _number(wanted)
-        elif wanted.operator not in ("==", "!="):
-            raise UserError(f"filter {wanted}: {wanted.column} is text; use == or !=")
+        else:
+            raise UserError(f"filter {wanted}: {wanted.column} holds {kind}; filters need numbers, text or true/false")
 
 
 def check_elements(symbols: Collection[str]) -> None:
@@ -75,10 +81,10 @@ def passes(table: pa.Table, wanted: Filter) -> tuple[NDArray[np.bool_], int]:
     column = table[wanted.column]
     absent = pc.is_null(column, nan_is_null=True).to_numpy(zero_copy_only=False)
     bound: str | float
-    if pa.types.is_string(column.type):
-        values, bound = column.to_numpy(zero_copy_only=False), wanted.value
+    if is_text(column.type):
+        values, bound = column.to_numpy(zero_copy_only=False), _unquoted(wanted.value)
     else:
-        values = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
+        values = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
         bound = _number(wanted)
     ok = np.zeros(len(values), bool)
     ok[~absent] = _OPERATORS[wanted.operator](values[~absent], bound)
@@ -111,7 +117,12 @@ def apply_filters(
 
 def _number(wanted: Filter) -> float:
     text = {"true": "1", "false": "0"}.get(wanted.value.lower(), wanted.value)
-    try:
-        return float(text)
-    except ValueError:
-        raise UserError(f"filter {wanted}: expected a number after {wanted.operator}, got {wanted.value!r}") from None
+    number = number_or_none(text)
+    if number is None or math.isnan(number):
+        raise UserError(f"filter {wanted}: expected a number after {wanted.operator}, got {wanted.value!r}")
+    return number
+
+
+def _unquoted(text: str) -> str:
+    quoted = len(text) >= 2 and text[0] == text[-1] and text[0] in "'\""
+    return text[1:-1] if quoted else text

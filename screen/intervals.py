@@ -2,7 +2,9 @@
 
 Normalised (locally weighted) conformal prediction (Papadopoulos et al., 2008; Lei et al., 2018): the residual of a
 held-out compound is divided by its own difficulty, a quantile of these ratios is carried over to candidates.
-Difficulty is the ensemble's spread, stretched by the distance to the training compounds beyond the usual.
+Difficulty is constant among compounds like the target's own and grows with the ensemble's spread and with the distance
+to the training compounds where these exceed what is usual. (On 45 held-out conductivities neither said anything about
+the errors inside the usual range, and dividing by the bare spread made intervals a third wider at equal coverage.)
 """
 
 from __future__ import annotations
@@ -12,11 +14,17 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 LEVEL = 0.9
+USUAL = 0.9
 
 
-def difficulty(spread: FloatArray, distance: FloatArray) -> FloatArray:
-    """Scale of the interval at each point: spread x max(1, distance)."""
-    return np.maximum(spread, 1e-12) * np.maximum(1.0, distance)
+def usual_spread(spread: FloatArray) -> float:
+    """Spread up to which a held-out compound counts as an ordinary one: the 90th percentile."""
+    return max(float(np.quantile(spread, USUAL)), 1e-12)
+
+
+def difficulty(spread: FloatArray, distance: FloatArray, usual: float) -> FloatArray:
+    """Scale of the interval at each point: max(usual, spread) x max(1, distance)."""
+    return np.maximum(spread, usual) * np.maximum(1.0, distance)
 
 
 def quantile(ratios: FloatArray, level: float = LEVEL) -> float:

@@ -96,7 +96,8 @@ def entries(
 
 def is_direct(name: str) -> bool:
     """Whether a leaderboard name stands for a model without transfer."""
-    return name.startswith(("direct ", "mean of ", "stack of direct"))
+    # A source may be called "direct band gap"; its models have names of the form "source: ...".
+    return ": " not in name and name.startswith(("direct ", "mean of ", "stack of direct"))
 
 
 def describe(name: str, library: Library) -> tuple[str, int, str, str]:
@@ -147,8 +148,8 @@ def judge_transfer(
     }
     more = "lower" if difference >= 0 else "higher"
     text = (
-        f"{wording[helps]}: held-out MAE {own.mae:.3f} in {scale} with transfer, {direct.mae:.3f} for the best model"
-        f" without ({direct.name}), i.e. {abs(difference):.3f} ± {error:.3f} (1 s.e., {len(y)} compounds) {more}."
+        f"{wording[helps]}: held-out MAE {own.mae:.3g} in {scale} with transfer, {direct.mae:.3g} for the best model"
+        f" without ({direct.name}), i.e. {abs(difference):.2g} ± {error:.2g} (1 s.e., {len(y)} compounds) {more}."
     )
     return Verdict(helps, own.mae, direct.name, direct.mae, difference, error, own.coverage_90, text)
 

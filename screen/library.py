@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -72,6 +73,15 @@ def exclude_keys(table: PropertyTable, keys: Collection[str]) -> NDArray[np.int6
     return np.flatnonzero([key not in banned for key in table.keys])
 
 
+def tell_apart(tables: Sequence[PropertyTable], labels: Sequence[str], *, taken: str = "") -> list[PropertyTable]:
+    """The tables, those that share a name (or have the one `taken`) renamed to their label."""
+    names = [taken, *(table.name for table in tables)]
+    return [
+        replace(table, name=label) if names.count(table.name) > 1 else table
+        for table, label in zip(tables, labels, strict=True)
+    ]
+
+
 def elements_in(compositions: Compositions) -> NDArray[np.bool_]:
     """(94,) which elements occur."""
     present = np.zeros(N_ELEMENTS, bool)
@@ -112,7 +122,8 @@ def pretrain_source(
     compositions = Compositions(table.compositions.elements[kept], table.compositions.amounts[kept])
     y = table.y[kept]
     centre, scale = float(y.mean()), float(y.std())
-    if not scale > 0:
+    # Not by the scale: fifty times 0.1 has a standard deviation of 1e-17.
+    if not np.ptp(y) > 0:
         raise UserError(f"source {table.name}: all {len(kept)} values are equal; nothing can be learned from it")
     raw = compute(compositions, convention)
     scaling = fit_scaling(raw)

@@ -133,10 +133,10 @@ def activations(hidden: Sequence[Layer], x: Any) -> tuple[list[Any], list[Any]]:
     """
     before, after = [], []
     for layer in hidden:
-        z = matmul(x, layer.kernel) + layer.bias
+        z = matmul(x, layer.kernel) + layer.bias[None, :]
         before.append(z)
-        if layer.scale is not None:
-            z = z * layer.scale + layer.shift
+        if layer.scale is not None and layer.shift is not None:
+            z = z * layer.scale[None, :] + layer.shift[None, :]
         x = z * ((z >= 0) + (z < 0) * np.float32(NEGATIVE_SLOPE))
         after.append(x)
     return before, after
@@ -144,7 +144,7 @@ def activations(hidden: Sequence[Layer], x: Any) -> tuple[list[Any], list[Any]]:
 
 def outputs(network: Network, last: Any) -> Any:
     """Standardised predictions (n, n_tasks) from the activations (n, n_last) of the last hidden layer."""
-    return matmul(last, network.output.kernel) + network.output.bias
+    return matmul(last, network.output.kernel) + network.output.bias[None, :]
 
 
 def matmul(x: Any, kernel: Any) -> Any:

@@ -96,5 +96,5 @@ def mixture(means: Any, spreads: Any, weights: Any) -> tuple[Any, Any]:
     """Mean and standard deviation (m,) of a mixture of normals, `weights` (k,) over the first axis."""
     total = weights.sum()
     mean = (weights[:, None] * means).sum(axis=0) / total
-    second = (weights[:, None] * (spreads**2 + (means - mean) ** 2)).sum(axis=0) / total
+    second = (weights[:, None] * (spreads**2 + (means - mean[None, :]) ** 2)).sum(axis=0) / total
     return mean, second**0.5

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +14,14 @@ from typing import Literal
 Mode = Literal["auto", "quiet", "events"]
 # Events of one stage are at least this far apart, so that a log stays readable.
 _EVERY = 1.0
+
+
+def warn(mode: Mode, text: str) -> None:
+    """Print a warning on stderr in the mode's way; nothing if quiet."""
+    if mode == "events":
+        print(json.dumps({"event": "warning", "text": text}), file=sys.stderr, flush=True)
+    elif mode == "auto":
+        print(f"warning: {text}", file=sys.stderr)
 
 
 class Progress:
@@ -71,6 +80,7 @@ def _bar(name: str, total: int) -> Iterator[Callable[[int], None]]:
 def _events(name: str, total: int) -> Iterator[Callable[[int], None]]:
     start = last = time.perf_counter()
     done = 0
+    lock = threading.Lock()  # networks are trained in several threads
 
     def emit(event: str) -> None:
         record = {"event": event, "stage": name, "done": done, "total": total}
@@ -79,10 +89,11 @@ def _events(name: str, total: int) -> Iterator[Callable[[int], None]]:
 
     def advance(steps: int) -> None:
         nonlocal done, last
-        done += steps
-        if time.perf_counter() - last >= _EVERY:
-            last = time.perf_counter()
-            emit("progress")
+        with lock:
+            done += steps
+            if time.perf_counter() - last >= _EVERY:
+                last = time.perf_counter()
+                emit("progress")
 
     emit("start")
     yield advance

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from catalogs.formulas import parse_column
@@ -41,12 +42,14 @@ class Ranked(NamedTuple):
     counts: tuple[Count, ...]
 
 
-def check_order(order: Order) -> None:
-    """Refuse settings that cannot be met, before any work."""
+def check_order(order: Order, *, log: bool) -> None:
+    """Refuse settings that cannot be met, before any work. `log` : whether the target is fitted as ln."""
     if order.by not in get_args(By):
         raise UserError(f"--rank-by: expected one of {', '.join(get_args(By))}, got {order.by!r}")
     if order.by == "probability" and order.threshold is None:
         raise UserError("--rank-by probability needs --threshold VALUE, in the target's unit")
+    if order.threshold is not None:
+        check_threshold(order.threshold, log)
     for name, value in (("--top", order.top), ("--per-system", order.per_system)):
         if value is not None and value < 1:
             raise UserError(f"{name}: expected a whole number of at least 1, got {value}")
@@ -64,9 +67,8 @@ def rank(scores: pa.Table, order: Order, *, log: bool) -> Ranked:
         table = table.append_column("probability", pa.array(chance))
     merit = table[order.by].to_numpy(zero_copy_only=False).astype(np.float64)
     rising = order.minimise and order.by != "probability"
-    keys = (table["formula"].to_numpy(zero_copy_only=False).astype(str),
-            table["id"].to_numpy(zero_copy_only=False).astype(str), merit if rising else -merit)  # fmt: skip
-    ranked = np.lexsort(keys)
+    keys = pa.table({"merit": merit if rising else -merit, "id": table["id"], "formula": table["formula"]})
+    ranked = pc.sort_indices(keys, [(name, "ascending") for name in keys.column_names]).to_numpy()
     if order.per_system is not None:
         systems = chemical_systems(table["reduced_formula"])
         ranked = ranked[_place(systems[ranked]) < order.per_system]
@@ -83,12 +85,19 @@ def rank(scores: pa.Table, order: Order, *, log: bool) -> Ranked:
     return Ranked(table.select(first + rest).add_column(0, "rank", numbers), tuple(counts))
 
 
+def check_threshold(threshold: float, log: bool) -> None:
+    """Refuse a threshold no value can be compared with."""
+    if not np.isfinite(threshold):
+        raise UserError(f"--threshold: expected a number, got {threshold}")
+    if log and threshold <= 0:
+        raise UserError(f"--threshold: expected a positive value for a target fitted as ln, got {threshold}")
+
+
 def probability(table: pa.Table, threshold: float, *, log: bool, below: bool = False) -> NDArray[np.float64]:
     """(n,) probability that the value is above (below) the threshold, a normal law through the interval."""
     from scipy.stats import norm
 
-    if log and threshold <= 0:
-        raise UserError(f"--threshold: expected a positive value for a target fitted as ln, got {threshold}")
+    check_threshold(threshold, log)
     forward = np.log if log else np.asarray
     with np.errstate(divide="ignore"):
         mean, lower, upper = (
@@ -115,9 +124,3 @@ def _place(groups: NDArray[np.object_]) -> NDArray[np.int64]:
         out[i] = seen.get(group, 0)
         seen[group] = out[i] + 1
     return out
-
-
-def excluded_symbols(text: str | Collection[str]) -> tuple[str, ...]:
-    """Element symbols from "Pb,Cd" or a list."""
-    parts = text.split(",") if isinstance(text, str) else text
-    return tuple(part.strip() for part in parts if part.strip())

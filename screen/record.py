@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from catalogs.records import PropertyTable
 from screen.config import ScreenConfig, as_dict
@@ -49,12 +50,12 @@ def run_record(
     scores: pa.Table,
     ranked: Ranked,
     aside: pa.Table,
-    unique: int,
     progress: Progress,
     command: str,
 ) -> dict[str, Any]:
     """Everything needed to understand and repeat the run, as JSON values."""
     counts = Counter(scores["domain"].to_pylist())
+    unique = pc.count_distinct(scores["reduced_formula"]).as_py()
     return {
         "schema": 1,
         "kakehashi": version("kakehashi"),
@@ -89,7 +90,12 @@ def run_record(
                 )
             ],
         },
-        "interval": {"level": LEVEL, "factor": model.interval, "coverage_90": model.verdict.coverage_90},
+        "interval": {
+            "level": LEVEL,
+            "factor": model.interval,
+            "usual_spread": model.usual_spread,
+            "coverage_90": model.verdict.coverage_90,
+        },
         "ceiling": _ceiling(model, scores),
         "domain": {name: counts.get(name, 0) for name in ("in", "edge", "out")},
         "filters": [count._asdict() for count in ranked.counts],
@@ -132,7 +138,7 @@ def predictions_table(model: Model) -> pa.Table:
 
 def rejected_table(*tables: PropertyTable) -> pa.Table:
     """Rows of target and sources that could not be used."""
-    rows = [rejected._asdict() for table in tables for rejected in table.rejected]
+    rows = [{**rejected._asdict(), "table": table.name} for table in tables for rejected in table.rejected]
     schema = pa.schema(
         [("table", pa.string()), ("row", pa.int64()), ("id", pa.string()), ("formula", pa.string()),
          ("reason", pa.string())]
@@ -179,7 +185,7 @@ def _warnings(inputs: Inputs, model: Model, scores: pa.Table, counts: Counter[st
             f"{counts['out']:,} of {n:,} candidates are outside the applicability domain: their order is"
             " extrapolation; filter with domain!=out"
         )
-    if n > unique:
+    if n > unique and model.library.convention != "cell":  # Be2O2 and BeO differ there
         found.append(
             f"{n:,} candidates are {unique:,} compositions: polymorphs of one composition share one score, because"
             " the model sees compositions only"

@@ -6,25 +6,24 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 
-from catalogs.candidates import Catalog, open_catalog
-from catalogs.records import PropertyTable
+from catalogs.candidates import Catalog, columns_of, open_catalog
+from catalogs.records import PropertyTable, UserError
 from catalogs.rundir import RunDir
 from catalogs.tables import load_table
-from screen.config import ScreenConfig, as_dict
+from screen.config import ScreenConfig, as_dict, exit_code
 from screen.csv_text import csv_bytes
-from screen.execute import score_catalog
+from screen.execute import SCORES, score_catalog
 from screen.filters import check_elements, check_filters, parse_filter
-from screen.library import Library, pretrain_source
+from screen.library import Library, pretrain_source, tell_apart
 from screen.progress import Progress
 from screen.rank import Order, Ranked, check_order, rank
 from screen.record import leaderboard_table, predictions_table, rejected_table, run_record
 from screen.transfer import Model, transfer
 
 SCHEMA_VERSION = "1"
-# Exit code of a run that finished with more of the catalogue in quarantine than allowed.
-QUARANTINE_EXCEEDED = 3
 
 
 class Inputs(NamedTuple):
@@ -46,9 +45,13 @@ class Outcome(NamedTuple):
 
 def read_inputs(config: ScreenConfig) -> Inputs:
     """Load target, sources and catalogue and check every setting against them; UserError on the first mistake."""
-    target = load_table(config.target, value=config.value, log=config.log, material=config.material, folds=config.folds)
-    sources = tuple(load_table(spec, minimum=1) for spec in config.source)
-    catalog = open_catalog(config.catalog, config.material if config.material else None, config.limit)
+    material = _material_columns(config)
+    target = load_table(
+        config.target, value=config.value, log=config.log, material=material[config.target], folds=config.folds
+    )
+    sources = [load_table(spec, material=material[spec], minimum=1) for spec in config.source]
+    sources = tell_apart(sources, config.source, taken=target.name)
+    catalog = open_catalog(config.catalog, material[config.catalog], config.limit)
     order = Order(
         by=config.rank_by,  # type: ignore[arg-type]  # checked by check_order
         minimise=config.minimise,
@@ -57,12 +60,12 @@ def read_inputs(config: ScreenConfig) -> Inputs:
         per_system=config.per_system,
         filters=tuple(parse_filter(text) for text in config.filter),
         exclude=config.exclude_elements,
-        radioactive=config.radioactive,
+        radioactive=not config.no_radioactive,
     )
-    check_order(order)
+    check_order(order, log=target.log)
     check_elements(order.exclude)
     check_filters(order.filters, ranking_schema(catalog))
-    return Inputs(target, sources, catalog, order)
+    return Inputs(target, tuple(sources), catalog, order)
 
 
 def run_screen(config: ScreenConfig, inputs: Inputs, rundir: RunDir, progress: Progress, command: str) -> Outcome:
@@ -74,14 +77,19 @@ def finish(
     config: ScreenConfig, inputs: Inputs, model: Model, rundir: RunDir, progress: Progress, command: str
 ) -> Outcome:
     """Score, rank and write everything a run leaves, with a model that is ready."""
-    parts, quarantine, unique = [], [], 0
+    for name in ("report.html", "run.json"):  # of an earlier run: until they are there again the folder is unfinished
+        rundir.remove(name)
+    parts, quarantine, written = [], [], set()
     with progress.stage("score candidates", inputs.catalog.rows) as advance:
         for i, part in enumerate(score_catalog(model, inputs.catalog, partition_rows=config.partition_rows)):
-            rundir.write_table(f"scores/part-{i:05d}.parquet", part.scores, {"kakehashi.schema": SCHEMA_VERSION})
+            name = f"scores/part-{i:05d}.parquet"
+            rundir.write_table(name, part.scores, {"kakehashi.schema": SCHEMA_VERSION})
+            written.add(name)
             parts.append(part.scores)
             quarantine.append(part.quarantine)
-            unique += part.unique
             advance(part.scores.num_rows + part.quarantine.num_rows)
+    for name in set(rundir.names("scores/")) - written:  # left by an earlier run with smaller partitions
+        rundir.remove(name)
     scores, aside = pa.concat_tables(parts), pa.concat_tables(quarantine)
     if scores.num_rows + aside.num_rows != inputs.catalog.rows:
         raise RuntimeError(f"{inputs.catalog.rows} rows in, {scores.num_rows} scored, {aside.num_rows} in quarantine")
@@ -89,12 +97,10 @@ def finish(
         ranked = rank(scores, inputs.order, log=inputs.target.log)
         write_tables(rundir, model, inputs, ranked, aside)
         advance(1)
-    record = run_record(config, inputs, model, scores, ranked, aside, unique, progress, command)
+    record = run_record(config, inputs, model, scores, ranked, aside, progress, command)
     rundir.write_text("run.json", json.dumps(record, indent=1, ensure_ascii=False) + "\n")
     write_report(rundir)
-    share = aside.num_rows / inputs.catalog.rows
-    code = QUARANTINE_EXCEEDED if share > config.max_quarantine else 0
-    return Outcome(record, ranked.table.slice(0, 1000), code)
+    return Outcome(record, ranked.table.slice(0, 1000), exit_code(record))
 
 
 def build_model(config: ScreenConfig, inputs: Inputs, progress: Progress) -> Model:
@@ -113,7 +119,9 @@ def build_model(config: ScreenConfig, inputs: Inputs, progress: Progress) -> Mod
                 )
             )
     library = Library(tuple(sources), config.convention, config.seed)  # type: ignore[arg-type]
-    with progress.stage("transfer", config.outer_folds) as advance:
+    given = inputs.target.folds
+    folds = min(config.outer_folds, len(inputs.target)) if given is None else len(np.unique(given))
+    with progress.stage("transfer", folds) as advance:
         return transfer(library, inputs.target, outer=config.outer_folds, seed=config.seed, progress=advance)
 
 
@@ -152,8 +160,15 @@ def plan(config: ScreenConfig, inputs: Inputs) -> dict[str, Any]:
 
 def ranking_schema(catalog: Catalog) -> pa.Schema:
     """Columns a filter may name: the catalogue's own and the scores'."""
-    text = ("reduced_formula", "domain", "domain_reason", "nearest_training")
-    fields = list(catalog.schema)
-    fields += [pa.field(name, pa.string()) for name in text]
-    fields += [pa.field(name, pa.float64()) for name in ("mean", "lower", "upper", "spread", "distance")]
-    return pa.schema(fields)
+    return pa.schema([*catalog.schema, *SCORES])
+
+
+def _material_columns(config: ScreenConfig) -> dict[str, str | None]:
+    """By spec, the column `--material` names where that file has it, None where the usual names apply."""
+    specs = (config.target, *config.source, config.catalog)
+    if config.material is None:
+        return dict.fromkeys(specs)
+    found = {spec: config.material if config.material in columns_of(spec) else None for spec in specs}
+    if not any(found.values()):
+        raise UserError(f"--material: no column {config.material!r} in any of {', '.join(dict.fromkeys(specs))}")
+    return found

@@ -35,5 +35,5 @@ def fit_scaling(x: NDArray[np.floating]) -> Scaling:
 
 def standardise(scaling: Scaling, x: Any) -> Any:
     """(x - mean) / scale, clamped to ±`CLAMP` standard deviations; (n, width), NumPy or JAX as given."""
-    z = (x - scaling.mean) / scaling.scale
+    z = (x - scaling.mean[None, :]) / scaling.scale[None, :]
     return jnp.clip(z, -CLAMP, CLAMP) if isinstance(z, jax.Array) else np.clip(z, -CLAMP, CLAMP)

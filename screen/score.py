@@ -128,7 +128,7 @@ def _sources(sources: list[Any], raw: jax.Array) -> tuple[list[list[list[jax.Arr
         for (hidden, output), scales in zip(source["networks"], source["unit_scales"], strict=True):
             features = frozen_features(hidden, x)
             last = frozen_features(hidden, x, depth=1, activation="post")[0]
-            own.append([f / s for f, s in zip(features, scales, strict=True)])
+            own.append([f / s[None, :] for f, s in zip(features, scales, strict=True)])
             guesses.append(outputs(Network(hidden, output, np.empty(0), 0), last)[:, 0])
         layers.append(own)
         predictions.append(jnp.mean(jnp.stack(guesses), axis=0))

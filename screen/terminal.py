@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from catalogs.records import UserError
 from catalogs.rundir import RunDir
-from screen.config import ScreenConfig, as_dict
-from screen.progress import Mode, Progress
+from screen.config import ScreenConfig, as_dict, exit_code
+from screen.progress import Mode, Progress, warn
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from rich.text import Text
 
 HEAD = 10
 
@@ -30,34 +31,44 @@ def run_and_print(
     quiet: bool = False,
 ) -> int:
     """Run one screening and print its outcome; the exit code."""
+    if resume and overwrite:
+        raise UserError("expected --resume or --overwrite, got both: choose one")
     # The folder is judged before the data are read and jax is imported: both take seconds.
     if not dry_run and not config.out:
         raise UserError("--out is missing: the folder the results go to")
     if not dry_run and resume and (record := _finished(Path(config.out), config)) is not None:
-        if not quiet:
-            print(json.dumps(record) if json_out else f"nothing to do: {config.out} holds this run, finished")
-        return 0
+        if json_out:
+            print(json.dumps(record))
+        elif not quiet:
+            print(f"nothing to do: {config.out} holds this run, finished")
+        return exit_code(record)
     from screen.run import plan, read_inputs, run_screen
 
     if dry_run:
         found = plan(config, read_inputs(config))
-        if not quiet:
+        if json_out or not quiet:
             print(json.dumps(found, indent=None if json_out else 1))
         return 0
-    command = shlex.join(["kakehashi", *sys.argv[1:]])
-    with RunDir(config.out, resume=resume, overwrite=overwrite) as rundir:
-        inputs = read_inputs(config)
-        outcome = run_screen(config, inputs, rundir, Progress(mode), command)
+    words = ["kakehashi", *sys.argv[1:]]
+    # What is overwritten goes when the folder is opened: not before the inputs are known to be good.
+    inputs = read_inputs(config) if overwrite else None
+    try:
+        with RunDir(config.out, resume=resume, overwrite=overwrite) as rundir:
+            outcome = run_screen(config, inputs or read_inputs(config), rundir, Progress(mode), shlex.join(words))
+    except KeyboardInterrupt:
+        again = [word for word in words if word not in ("--resume", "--overwrite")]
+        warn("auto" if mode == "quiet" else mode, f"interrupted; go on with: {shlex.join([*again, '--resume'])}")
+        return 130
     if json_out:
         print(json.dumps(outcome.record))
     elif not quiet:
         show(outcome.record, outcome.head, Path(config.out))
-    if outcome.code and not quiet:
+    if outcome.code:
         catalog = outcome.record["catalog"]
-        print(
-            f"warning: {catalog['quarantined']:,} of {catalog['rows']:,} rows are in quarantine, above"
-            f" --max-quarantine {config.max_quarantine}: see {config.out}/quarantine.parquet",
-            file=sys.stderr,
+        warn(
+            mode,
+            f"{catalog['quarantined']:,} of {catalog['rows']:,} rows are in quarantine, above --max-quarantine"
+            f" {config.max_quarantine}: see {config.out}/quarantine.parquet",
         )
     return outcome.code
 
@@ -71,7 +82,7 @@ def rebuild_report(directory: str, *, json_out: bool = False, quiet: bool = Fals
         with RunDir(directory, resume=True) as rundir:
             rundir.write_text("report.html", text)
     path = str(Path(directory) / "report.html")
-    if not quiet:
+    if json_out or not quiet:
         print(json.dumps({"report": path}) if json_out else path)
     return 0
 
@@ -82,20 +93,27 @@ def show(record: dict[str, Any], head: pa.Table, out: Path) -> None:
 
     console = Console(highlight=False, soft_wrap=True)
     target, catalog, domain = record["target"], record["catalog"], record["domain"]
-    console.print(f"[bold]{record['verdict']['text']}[/bold]")
+    console.print(_shown(record["verdict"]["text"]), style="bold", markup=False)
     console.print(
         f"90% intervals cover {record['verdict']['coverage_90']:.0%} of held-out compounds."
         f" {catalog['scored']:,} scored, {catalog['quarantined']:,} quarantined;"
         f" domain: {domain['in']:,} in, {domain['edge']:,} at the edge, {domain['out']:,} out."
     )
+    if record["filters"]:
+        removed = "; ".join(
+            f"{count['expression']} fails {count['failed']:,}"
+            + (f" ({count['null']:,} without a value)" if count["null"] else "")
+            for count in record["filters"]
+        )
+        console.print(_shown(f"{record['ranked']:,} ranked; {removed}."), markup=False)
     for warning in record["warnings"]:
-        console.print(f"note: {warning}", markup=False)
+        console.print(_shown(f"note: {warning}"), markup=False)
     rows = _distinct(head)
     near = [row for row in rows if row["domain"] != "out"]
     name = f"{target['quantity']} {target['unit']}".strip()
     if near:
         _table(console, f"Best in or at the edge of the domain: {name}", near[:HEAD])
-    if len(near) < len(rows):
+    if rows[:HEAD] != near[:HEAD]:
         _table(console, f"Best of all, extrapolations included: {name}", rows[:HEAD])
     seconds = sum(record["timings"].values())
     console.print(f"{seconds:.0f} s; report: {out / 'report.html'}", markup=False)
@@ -111,18 +129,29 @@ def _distinct(head: pa.Table) -> list[dict[str, Any]]:
 
 def _table(console: Any, title: str, rows: list[dict[str, Any]]) -> None:
     from rich import box
-    from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
 
-    view = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    view = Table(title=Text(_shown(title)), title_justify="left", box=box.SIMPLE_HEAD)
     for name in ("rank", "formula", "id", "mean", "90% interval", "domain", "nearest"):
         view.add_column(name, justify="right" if name in ("rank", "mean", "90% interval") else "left")
     for row in rows:
         view.add_row(
-            str(row["rank"]), escape(row["formula"]), escape(row["id"]), f"{row['mean']:.3g}",
-            f"{row['lower']:.3g} to {row['upper']:.3g}", row["domain"], escape(row["nearest_training"]),
+            str(row["rank"]), _cell(row["formula"]), _cell(row["id"]), f"{row['mean']:.3g}",
+            f"{row['lower']:.3g} to {row['upper']:.3g}", row["domain"], _cell(row["nearest_training"]),
         )  # fmt: skip
     console.print(view)
+
+
+def _shown(text: str) -> str:
+    """Text without characters that steer a terminal."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def _cell(text: str) -> Text:
+    from rich.text import Text
+
+    return Text(_shown(text if len(text) <= 40 else text[:39] + "…"))
 
 
 def _finished(out: Path, config: ScreenConfig) -> dict[str, Any] | None:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from catalogs.formulas import reduce
 from catalogs.records import PropertyTable, UserError
 from screen.bank import Bank, FloatArray, fill
 from screen.domain import Domain, cover, nearest, unit_distance
 from screen.folds import Folds, grouped_folds, inner_folds
-from screen.intervals import coverage, difficulty, quantile
+from screen.intervals import coverage, difficulty, quantile, usual_spread
 from screen.leaderboard import Entry, Verdict, entries, judge_transfer
 from screen.library import Library, elements_in
 from screen.plans import HEADS
@@ -30,6 +33,10 @@ from screen.selection import (
 OUTER_FOLDS = 10
 INNER_FOLDS = 10
 MIN_COMPOUNDS = 10
+# Smallest training set of a given outer fold.
+MIN_TRAINING = 5
+# Scores are single precision, and so are the squares of spreads: larger or smaller values would overflow or vanish.
+LARGEST, SMALLEST = 1e15, 1e-15
 # The row of the leaderboard that is deployed.
 CHOSEN = "stack of transferred and direct"
 
@@ -53,6 +60,7 @@ class Model(NamedTuple):
     """A transferred model, ready to score: the stack fitted on all target rows, and what was measured.
 
     interval : multiplies `intervals.difficulty` to give the half-width of the 90 % interval
+    usual_spread : spread up to which that width is constant
     reference, training, unit : scaling of the space distances live in, the target's rows there, its unit
     ceiling : largest mean any mixture of the members can return on the fitted scale, inf if unbounded
     """
@@ -61,6 +69,7 @@ class Model(NamedTuple):
     library: Library
     stack: Stack
     interval: float
+    usual_spread: float
     reference: Scaling
     training: NDArray[np.float32]
     unit: float
@@ -89,7 +98,8 @@ def transfer(
 
     Raises
     ------
-    UserError : fewer than `MIN_COMPOUNDS` distinct compositions, or values that do not vary.
+    UserError : fewer than `MIN_COMPOUNDS` distinct compositions, given folds that leave fewer than `MIN_TRAINING`
+        to train on, or values that do not vary or do not fit single precision.
     """
     y = target.y
     n = len(y)
@@ -97,6 +107,11 @@ def transfer(
         raise UserError(f"{target.name}: expected at least {MIN_COMPOUNDS} distinct compositions, got {n}")
     if not np.ptp(y) > 0:
         raise UserError(f"{target.name}: all {n} values are equal; nothing can be learned from them")
+    if np.abs(y).max() > LARGEST or y.std() < SMALLEST:
+        raise UserError(
+            f"{target.name}: expected values up to {LARGEST:.0e} that differ by more than {SMALLEST:.0e}, got"
+            f" {np.abs(y).max():.1e} and {y.std():.1e}; give them in another unit or fit their logarithm (--log)"
+        )
     folds = _outer(target, min(outer, n), seed)
     bank = fill(library, target.compositions)
     reference = _reference(library, bank)
@@ -106,22 +121,33 @@ def transfer(
     predictions: dict[str, FloatArray] = {}
     inside: dict[str, list[float]] = {}
     spread, distance = np.empty(n), np.empty(n)
-    for fold in np.unique(folds):
+
+    def measure(fold: int) -> _FoldResult:
         held, rows = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
         result = _one_fold(bank, y, rows, held, _inner(target, rows, inner, seed), names)
+        if progress:
+            progress(1)
+        return result
+
+    numbers = np.unique(folds)
+    # One BLAS thread each: on matrices this small several spend their time waiting for each other (10 times slower
+    # on a busy machine), and the results would depend on the number of cores.
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        results = list(pool.map(measure, numbers))
+        stack = _fit_all(bank, y, _inner(target, np.arange(n), inner, seed), names)
+    for fold, result in zip(numbers, results, strict=True):
+        held, rows = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
         for name, (mean, inner_mae) in result.means.items():
             predictions.setdefault(name, np.empty(n))[held] = mean
             inside.setdefault(name, []).append(inner_mae)
         spread[held] = result.spread
         distance[held] = nearest(space[held], space[rows])[1] / unit_distance(space[rows])
-        if progress:
-            progress(1)
 
     mean = predictions[CHOSEN]
-    scale = difficulty(spread, distance)
+    usual = usual_spread(spread)
+    scale = difficulty(spread, distance, usual)
     ratios = np.abs(y - mean) / scale
     board = entries(target, predictions, inside, folds, library, CHOSEN, coverage(ratios, folds))
-    stack = _fit_all(bank, y, _inner(target, np.arange(n), inner, seed), names)
     half = np.array([quantile(ratios[folds != fold]) for fold in folds]) * scale
     reduced = reduce(target.compositions)
     seen = np.any([source.elements for source in library.sources], axis=0) if names else np.zeros(94, bool)
@@ -130,6 +156,7 @@ def transfer(
         library=library,
         stack=stack,
         interval=quantile(ratios),
+        usual_spread=usual,
         reference=reference,
         training=space.astype(np.float32),
         unit=unit_distance(space),
@@ -204,7 +231,11 @@ def _outer(target: PropertyTable, n_folds: int, seed: int) -> Folds:
     numbers = np.unique(target.folds)
     if len(numbers) < 2:
         raise UserError(f"{target.name}: expected at least 2 different fold numbers, got {len(numbers)}")
-    return np.searchsorted(numbers, target.folds).astype(np.int64)
+    folds = np.searchsorted(numbers, target.folds).astype(np.int64)
+    left = len(folds) - int(np.bincount(folds).max())
+    if left < MIN_TRAINING:
+        raise UserError(f"{target.name}: expected at least {MIN_TRAINING} compositions outside every fold, got {left}")
+    return folds
 
 
 def _inner(target: PropertyTable, rows: NDArray[np.int64], n_folds: int, seed: int) -> Folds:

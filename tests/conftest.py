@@ -1,13 +1,20 @@
 """What all tests share: strict shapes, repeatable examples, nobody's cache or key, shared data if there."""
 
+import csv
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from screen.transfer import Model
 
 ROOT = Path(__file__).parents[1]
 
@@ -54,5 +61,106 @@ def kakehashi() -> Callable[..., subprocess.CompletedProcess[str]]:
             env={**os.environ, "COLUMNS": "200", **environment},
             check=False,
         )
+
+    return run
+
+
+METALS = ("Li", "Na", "K", "Mg", "Ca", "Sr", "Ba", "Al", "Ga", "In", "Zn", "Cd", "Pb", "Ti", "Y", "Cu")
+ANIONS = ("O", "S", "Se", "Te", "F", "Cl", "Br", "N", "P", "As")
+
+
+@dataclass(frozen=True)
+class Tiny:
+    """A small world as files: 30 target compounds, 160 source compounds, 41 catalogue rows of which one is junk."""
+
+    folder: Path
+
+    @property
+    def flags(self) -> list[str]:
+        """Everything `kakehashi screen` needs but --out."""
+        target, source = f"{self.folder / 'target.csv'}:kappa", f"{self.folder / 'source.csv'}:gap"
+        few = ["--networks", "2", "--outer-folds", "3"]
+        return ["--target", target, "--log", "--source", source, "--catalog", str(self.folder / "catalog.csv"), *few]
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
+    """Made-up values on made-up binaries and ternaries: smooth in the elements, so that they can be learned."""
+    from catalogs.elements import INDEX
+
+    folder = tmp_path_factory.mktemp("tiny")
+    pairs = [(m, x, (i * 7 + j * 3) % 3 + 1) for i, m in enumerate(METALS) for j, x in enumerate(ANIONS)]
+    order = np.random.default_rng(5).permutation(len(pairs))
+    named = [(f"{m}{x}{'' if n == 1 else n}", INDEX[m], INDEX[x], n) for m, x, n in (pairs[i] for i in order)]
+    gap = [3 * np.sin(a / 20) + np.cos(b / 15) + 0.2 * n for _, a, b, n in named]
+
+    def write(name: str, head: list[str], rows: Iterable[Iterable[object]]) -> None:
+        with (folder / name).open("w", newline="") as stream:
+            table = csv.writer(stream)
+            table.writerow(head)
+            table.writerows(rows)
+
+    write("source.csv", ["formula", "gap"], ((row[0], float(y)) for row, y in zip(named, gap, strict=True)))
+    few = list(zip(named, gap, strict=True))[:30]
+    write("target.csv", ["id", "formula", "kappa"], ((f"t{i}", f[0], float(np.exp(y))) for i, (f, y) in enumerate(few)))
+    rows = [
+        (
+            f"m{i:02}",
+            f"{METALS[i % 16]}{METALS[(i * 5 + 3) % 16]}{ANIONS[i % 10]}2",
+            "" if i % 7 == 0 else i / 100,
+            i % 2,
+        )
+        for i in range(40)
+    ]
+    rows.append(("bad", "Xx2O3", 0, 0))
+    write("catalog.csv", ["material_id", "formula", "hull", "flag"], rows)
+    return Tiny(folder)
+
+
+@pytest.fixture(scope="session")
+def tiny_run(
+    tiny: Tiny, kakehashi: Callable[..., subprocess.CompletedProcess[str]], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """The folder of a finished run of a process of its own, and what that printed with --events."""
+    out = tmp_path_factory.mktemp("runs") / "finished"
+    return out, kakehashi("screen", *tiny.flags, "--out", out, "--events", PYTHONHASHSEED="17")
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tiny: Tiny) -> "Model":
+    """The model of that run, built in this process."""
+    from screen.config import resolve
+    from screen.progress import Progress
+    from screen.run import build_model, read_inputs
+
+    target, source = tiny.flags[1], tiny.flags[4]
+    flags = {"target": target, "log": True, "source": [source], "catalog": str(tiny.folder / "catalog.csv")}
+    config = resolve({**flags, "networks": 2, "outer_folds": 3}, None)
+    return build_model(config, read_inputs(config), Progress("quiet"))
+
+
+@pytest.fixture
+def screen(
+    tiny: Tiny, tiny_model: "Model", monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str, str]]:
+    """Run `kakehashi screen` in this process on the tiny world, its model ready made: (exit code, stdout, stderr).
+
+    An option among `words` replaces the usual one.
+    """
+    import kakehashi
+
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr("screen.run.build_model", lambda config, inputs, progress: tiny_model)
+
+    def run(*words: object, flags: list[str] | None = None) -> tuple[int, str, str]:
+        own = list(map(str, words))
+        usual = tiny.flags if flags is None else flags
+        replaced = [i for i, word in enumerate(usual) if word in own and word.startswith("--") and word != "--log"]
+        kept = [word for i, word in enumerate(usual) if i not in replaced and i - 1 not in replaced]
+        given = ["screen", *kept, *own]
+        monkeypatch.setattr(sys, "argv", ["kakehashi", *given])
+        capsys.readouterr()
+        code = kakehashi.main(given)
+        return code, *capsys.readouterr()
 
     return run

@@ -53,7 +53,7 @@ def fit(x: FloatArray, y: FloatArray) -> Params:
 def predict(params: Params, x: Any) -> tuple[Any, Any]:
     """Posterior mean and spread (noise included) at x (m, p)."""
     xp = namespace(x)
-    z, rows, mixture = (x - params["centre"]) / params["norm"], params["rows"], params["mixture"]
+    z, rows, mixture = (x - params["centre"][None, :]) / params["norm"], params["rows"], params["mixture"]
     inner = z @ rows.T
     own, theirs = xp.sum(z**2, axis=-1), xp.sum(rows**2, axis=-1)
     squared = xp.maximum(own[:, None] + theirs[None, :] - 2 * inner, 0.0)

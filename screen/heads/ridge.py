@@ -17,7 +17,7 @@ def fit(x: FloatArray, y: FloatArray) -> Params:
     """Ridge with intercept on x (n, p), y (n,); works in the smaller of row and column space."""
     centre, offset = x.mean(axis=0), y.mean()
     u, s, vt = np.linalg.svd(x - centre, full_matrices=False)
-    penalty, residual = _choose(u, s, y - offset)
+    penalty, noise = _choose(u, s, y - offset)
     shrunk = s / (s**2 + penalty)
     # Posterior variance of a linear model with prior variance 1/penalty: the prior everywhere, less what
     # the rows have pinned down along their own directions.
@@ -26,7 +26,7 @@ def fit(x: FloatArray, y: FloatArray) -> Params:
         "centre": centre,
         "coefficients": vt.T @ (shrunk * (u.T @ (y - offset))),
         "intercept": np.float64(offset),
-        "noise": np.sqrt(np.mean(residual**2)),
+        "noise": np.float64(noise),
         "prior": np.float64(1.0 / penalty),
         "pinned": vt.T * pinned,
     }
@@ -35,7 +35,7 @@ def fit(x: FloatArray, y: FloatArray) -> Params:
 def predict(params: Params, x: Any) -> tuple[Any, Any]:
     """Mean and posterior spread (noise included) at x (m, p)."""
     xp = namespace(x)
-    centred = x - params["centre"]
+    centred = x - params["centre"][None, :]
     mean = centred @ params["coefficients"] + params["intercept"]
     open_ = params["prior"] * xp.sum(centred**2, axis=-1)
     variance = xp.maximum(open_ - xp.sum((centred @ params["pinned"]) ** 2, axis=-1), 0.0)
@@ -63,17 +63,23 @@ def cross_validate(x: FloatArray, y: FloatArray, folds: NDArray[np.int64]) -> Fl
     return predicted
 
 
-def _choose(u: FloatArray, s: FloatArray, centred: FloatArray) -> tuple[float, FloatArray]:
-    """Penalty with the least leave-one-out error and its residuals (n,)."""
+def _choose(u: FloatArray, s: FloatArray, centred: FloatArray) -> tuple[float, float]:
+    """Penalty with the least leave-one-out error, and the noise that goes with it.
+
+    A row left out is predicted with variance noise² / (1 - leverage); the noise makes these variances as large, on
+    average, as the leave-one-out errors are. (The errors' own size would count twice what the posterior already
+    knows: near interpolation the noise is tiny and the uncertainty all in the coefficients.)
+    """
     n = len(centred)
     penalties = PENALTIES * max(float(np.sum(s**2)) / n, 1e-12)
     projected = u.T @ centred
     shrink = s**2 / (s**2 + penalties[:, None])
     fitted = (shrink * projected) @ u.T
     leverage = shrink @ (u**2).T + 1.0 / n
-    residuals = (centred - fitted) / np.maximum(1.0 - leverage, 1e-8)
+    left = np.maximum(1.0 - leverage, 1e-8)
+    residuals = (centred - fitted) / left
     best = int(np.argmin(np.mean(residuals**2, axis=1)))
-    return float(penalties[best]), residuals[best]
+    return float(penalties[best]), float(np.sqrt(np.mean(residuals[best] ** 2 * left[best])))
 
 
 ridge = Head("ridge", fit, predict, ceiling, cross_validate)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import itertools
 import json
 import math
+import re
 from collections import Counter
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +20,7 @@ from screen.report import charts, periodic
 from screen.report.data import FILES, MAX_REASONS, Row, RunData, mapping, mappings, read_run, real
 from screen.report.ranking import PAGE, Ranking, arrange
 from screen.report.svg import Axis, padded
-from screen.report.text import duration, formula, moment, number, percent, words
+from screen.report.text import MISSING, duration, figure, formula, moment, number, percent, with_unit, words
 
 TEMPLATES = Path(__file__).parent / "templates"
 BEST = 100
@@ -39,25 +42,37 @@ def render(data: RunData) -> str:
     """HTML of the report."""
     style = (TEMPLATES / "report.css").read_text(encoding="utf-8")
     script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
+    page = (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            style=Markup(style),
+            script=Markup(script),
+            style_hash=_hash(style),
+            script_hash=_hash(script),
+            **_content(data),
+        )
+    )
+    # a lone surrogate, which JSON can carry, cannot be written as UTF-8
+    return page.encode("utf-8", "replace").decode("utf-8")
+
+
+@cache
+def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=lambda value: MISSING if value is None else value,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters |= {
         "number": number, "words": words, "moment": moment, "duration": duration, "formula": formula,
+        "figure": figure,
+        "texts": _texts,
     }  # fmt: skip
-    page = environment.get_template("report.html.j2").render(
-        style=Markup(style),
-        script=Markup(script),
-        style_hash=_hash(style),
-        script_hash=_hash(script),
-        **_content(data),
-    )
-    # a lone surrogate, which JSON can carry, cannot be written as UTF-8
-    return page.encode("utf-8", "replace").decode("utf-8")
+    return environment
 
 
 def _hash(text: str) -> str:
@@ -78,12 +93,13 @@ def _content(data: RunData) -> dict[str, Any]:
         "target": target,
         "quantity": quantity,
         "unit": unit,
+        "mae_label": with_unit("MAE", "ln" if log else unit),
+        "mae_unit_label": with_unit("MAE", unit),
         "log": log,
         "sources": mappings(run, "sources"),
         "catalog": mapping(run, "catalog"),
         "verdict": _verdict(mapping(run, "verdict"), log, unit),
         "warnings": _texts(run, "warnings"),
-        "notes": _texts(target, "notes"),
         "ceiling": ceiling,
         "board": _leaderboard(data, mapping(run, "verdict")),
         "parity": charts.parity(points, quantity, unit, log) if points else None,
@@ -122,7 +138,7 @@ def _pretty(config: Any) -> str:
     return json.dumps(config, indent=2, ensure_ascii=False, sort_keys=True) if config else ""
 
 
-def _verdict(verdict: Row, log: bool, unit: str) -> Row | None:
+def _verdict(verdict: Row, log: bool, unit: str) -> dict[str, Any] | None:
     """The headline and its figures; the difference is put in words so that its sign cannot be misread."""
     if not verdict:
         return None
@@ -151,7 +167,7 @@ def _verdict(verdict: Row, log: bool, unit: str) -> Row | None:
     }
 
 
-def _leaderboard(data: RunData, verdict: Row) -> Row | None:
+def _leaderboard(data: RunData, verdict: Row) -> dict[str, Any] | None:
     """Rows by error, each with its error drawn beside the direct model's."""
     if data.leaderboard is None or not data.leaderboard.rows:
         return None
@@ -165,7 +181,7 @@ def _leaderboard(data: RunData, verdict: Row) -> Row | None:
     ]
     ends = sorted(end for span in spans for end in span)
     # the worst models may be off by orders of magnitude; they end at the edge
-    usual = [end for end in ends if end <= 4 * ends[len(ends) // 2]] if ends else []
+    usual = [end for end in ends if end <= 1.7 * ends[len(ends) // 2]]
     axis = Axis(*padded([*usual, *([direct] if direct is not None else [])], False, 0.02), 5.0, 115.0)
     for row in rows:
         mae, std = real(row.get("mae")), real(row.get("mae_std"))
@@ -174,7 +190,8 @@ def _leaderboard(data: RunData, verdict: Row) -> Row | None:
         row["label"] = row.get("name") or row.get("head") or "model"
         row["is_direct"] = row.get("name") is not None and row.get("name") == verdict.get("direct_name")
         row["is_chosen"] = chosen is not None and mae is not None and math.isclose(mae, chosen, rel_tol=1e-9)
-    return {"first": rows[:BOARD_ROWS], "rest": rows[BOARD_ROWS:], "total": data.leaderboard.total}
+    better = next((k for k, row in enumerate(rows) if row["is_chosen"]), 0)
+    return {"better": better, "first": rows[:BOARD_ROWS], "rest": rows[BOARD_ROWS:], "total": data.leaderboard.total}
 
 
 def _points(data: RunData, log: bool) -> tuple[list[charts.Point], int]:
@@ -202,18 +219,20 @@ def _histogram(record: Row, quantity: str, unit: str, ceiling: float | None) -> 
         return None
     marks = whole[: bins + 1]
     log = record.get("scale") == "log"
-    if bins < 1 or any(b <= a for a, b in zip(marks, marks[1:], strict=False)) or (log and marks[0] <= 0):
+    if bins < 1 or any(b <= a for a, b in itertools.pairwise(marks)) or (log and marks[0] <= 0):
         return None
     first, second = whole[bins + 1 : 2 * bins + 1], whole[2 * bins + 1 :]
     return charts.histogram(marks, first, second, quantity, str(record.get("unit") or unit), log, ceiling)
 
 
-def _domain(record: Row, ranking: Ranking | None) -> Row | None:
+def _domain(record: Row, ranking: Ranking | None) -> dict[str, Any] | None:
     counts = {key: int(value) for key in ("in", "edge", "out") if (value := real(record.get(key))) is not None}
     if not counts:
         return None
     total = sum(counts.values())
-    reasons = Counter(str(reason) for reason in (ranking.values("domain_reason") if ranking else []) if reason)
+    listed = [str(text) for text in (ranking.values("domain_reason") if ranking else []) if text]
+    # one candidate may have several reasons, and each distance is its own
+    reasons = Counter(re.sub(r"^distance \S+ to", "far from", part) for text in listed for part in text.split("; "))
     return {
         "bar": charts.shares(counts, "Candidates inside, at the edge of and outside the applicability domain"),
         "counts": {key: (count, percent(count, total)) for key, count in counts.items()},
@@ -221,7 +240,7 @@ def _domain(record: Row, ranking: Ranking | None) -> Row | None:
     }
 
 
-def _elements(data: RunData, ranking: Ranking | None) -> Row | None:
+def _elements(data: RunData, ranking: Ranking | None) -> dict[str, Any] | None:
     formulas = [str(value) for value in (ranking.values("formula") if ranking else [])[:BEST] if value]
     counted = periodic.count_elements(formulas)
     if not counted:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from screen.report.svg import Axis, drawing, frame, padded, tag
-from screen.report.text import number, percent
+from screen.report.text import number, percent, with_unit
 
 
 class Point(NamedTuple):
@@ -29,11 +29,6 @@ class Point(NamedTuple):
         return self.lower <= self.y <= self.upper
 
 
-def label_unit(words: str, unit: str) -> str:
-    """`predicted (K)`, or the words alone for a quantity without a unit."""
-    return f"{words} ({unit})" if unit else words
-
-
 def parity(points: Sequence[Point], quantity: str, unit: str, log: bool) -> Markup:
     """Measured against predicted on equal axes, with intervals; on log axes only positive points are drawn."""
     shown = [p for p in points if not log or (p.y > 0 and p.mean > 0)]
@@ -48,21 +43,17 @@ def parity(points: Sequence[Point], quantity: str, unit: str, log: bool) -> Mark
         text = f"{p.name}\nmeasured {number(p.y)} {unit}\npredicted {number(p.mean)} {unit}"
         if p.lower is not None and p.upper is not None:
             text += f"\n90% interval {number(p.lower)} to {number(p.upper)} {unit}"
-            bars.append(
-                tag("line", class_=f"bar {kind}", x1=x(p.y), x2=x(p.y), y1=y(p.lower), y2=y(p.upper))
-            )
+            bars.append(tag("line", class_=f"bar {kind}", x1=x(p.y), x2=x(p.y), y1=y(p.lower), y2=y(p.upper)))
         if p.fold:
             text += f"\nfold {p.fold}"
-        dots.append(
-            tag("circle", tag("title", text), class_=f"dot {kind}", cx=x(p.y), cy=y(p.mean), r=4.2)
-        )
+        dots.append(tag("circle", tag("title", text), class_=f"dot {kind}", cx=x(p.y), cy=y(p.mean), r=4.2))
     clip = tag("clipPath", tag("rect", x=68, y=12, width=440, height=406), id="parity-area")
     diagonal = tag("line", class_="identity", x1=x(low), y1=y(low), x2=x(high), y2=y(high))
     missed = sum(p.covered is False for p in shown)
     title = f"Parity plot: predicted against measured {quantity} of {len(shown)} materials"
     return drawing(
         520, 468, f"{title}, {missed} outside their 90% interval",
-        clip, frame(x, y, label_unit("measured", unit), label_unit("predicted, out of fold", unit)),
+        clip, frame(x, y, with_unit("measured", unit), with_unit("predicted, out of fold", unit)),
         tag("g", diagonal, *bars, *dots, clip_path="url(#parity-area)"),
     )  # fmt: skip
 
@@ -93,9 +84,14 @@ def histogram(
             )
             parts.append(
                 tag(
-                    "rect", tag("title", text), class_=f"bin {kind}", x=left + 0.5, y=y(share),
-                    width=max(right - left - 1, 0.8), height=max(418 - y(share), 1.5),
-                )  # fmt: skip
+                    "rect",
+                    tag("title", text),
+                    class_=f"bin {kind}",
+                    x=left + 0.5,
+                    y=y(share),
+                    width=max(right - left - 1, 0.8),
+                    height=max(418 - y(share), 1.5),
+                )
             )
     if ceiling is not None and edges[0] <= ceiling <= edges[-1]:
         at = x(ceiling)
@@ -105,7 +101,7 @@ def histogram(
         parts.append(tag("text", "ceiling", class_="note", x=where, y=24, text_anchor=anchor))
     return drawing(
         520, 468, f"Histogram: {quantity} of the training materials and predicted for the catalogue",
-        frame(x, y, label_unit(quantity, unit), "share of each set", y_suffix="%"), *parts,
+        frame(x, y, with_unit(quantity, unit), "share of each set", y_suffix="%"), *parts,
     )  # fmt: skip
 
 
@@ -119,9 +115,7 @@ def shares(counts: Mapping[str, int], title: str) -> Markup:
             continue
         width = max(1000 * count / total, 2.0)
         text = f"{key}: {number(count)} ({percent(count, total)})"
-        parts.append(
-            tag("rect", tag("title", text), class_=f"part-{key}", x=at, y=0, width=width, height=24)
-        )
+        parts.append(tag("rect", tag("title", text), class_=f"part-{key}", x=at, y=0, width=width, height=24))
         at += width
     return tag(
         "svg", tag("title", title), *parts, class_="shares", role="img", aria_label=title,
@@ -140,7 +134,10 @@ def whisker(
 ) -> Markup:
     """A table-sized interval: a line from lower to upper, a dot at the mean, a faint upright line at `mark`."""
     parts: list[str] = [tag("title", title)] if title else []
-    within = lambda value: min(max(x(value), x.start - 4), x.stop + 4)
+
+    def within(value: float) -> float:
+        return min(max(x(value), x.start - 4), x.stop + 4)
+
     if mark is not None:
         at = within(mark)
         parts.append(tag("line", class_="mark", x1=at, x2=at, y1=0, y2=16))
@@ -148,9 +145,7 @@ def whisker(
         parts.append(tag("line", class_="range", x1=within(lower), x2=within(upper), y1=8, y2=8))
     if mean is not None:
         parts.append(tag("circle", class_="centre", cx=within(mean), cy=8, r=3.2))
-    return tag(
-        "svg", *parts, class_=f"whisker {kind}".strip(), viewBox="0 0 120 16", aria_hidden="true"
-    )
+    return tag("svg", *parts, class_=f"whisker {kind}".strip(), viewBox="0 0 120 16", aria_hidden="true")
 
 
 def meter(share: float) -> Markup:

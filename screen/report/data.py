@@ -15,7 +15,13 @@ import pyarrow.parquet as pq
 
 from catalogs.records import UserError
 
-Row = dict[str, Any]
+
+class Row(dict[str, Any]):
+    """A record in which an absent entry reads as None: the report shows a dash or leaves the line out."""
+
+    def __missing__(self, key: str) -> None:
+        return None
+
 
 MAX_ROWS = 1000
 MAX_POINTS = 1000
@@ -35,7 +41,7 @@ class Table:
 
     def records(self) -> list[Row]:
         """Each row as a mapping; of columns with the same name the first counts."""
-        return [dict(zip(reversed(self.columns), reversed(row), strict=True)) for row in self.rows]
+        return [Row(zip(reversed(self.columns), reversed(row), strict=True)) for row in self.rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +78,7 @@ def read_run(directory: Path) -> RunData:
         Code 2 where there is no run.json, 6 where a file is there but cannot be read.
     """
     run = _run_json(directory / "run.json")
-    reasons = [dict(row) for row in mappings(run, "quarantine_reasons")]
+    reasons = mappings(run, "quarantine_reasons")
     return RunData(
         run=run,
         ranking=_head(directory / "ranking.parquet", MAX_ROWS),
@@ -87,7 +93,7 @@ def read_run(directory: Path) -> RunData:
 def mapping(record: Mapping[str, Any], key: str) -> Row:
     """`record[key]` where it is a mapping, else an empty one."""
     value = record.get(key)
-    return dict(value) if isinstance(value, Mapping) else {}
+    return Row(value) if isinstance(value, Mapping) else Row()
 
 
 def mappings(record: Mapping[str, Any], key: str) -> list[Row]:
@@ -95,7 +101,7 @@ def mappings(record: Mapping[str, Any], key: str) -> list[Row]:
     value = record.get(key)
     if not isinstance(value, Sequence) or isinstance(value, str):
         return []
-    return [dict(item) for item in value if isinstance(item, Mapping)]
+    return [Row(item) for item in value if isinstance(item, Mapping)]
 
 
 def real(value: Any) -> float | None:
@@ -133,7 +139,7 @@ def _run_json(path: Path) -> Row:
         raise UserError(f"{path} cannot be read ({error}): restore the file or repeat the run", 6) from None
     if not isinstance(run, dict):
         raise UserError(f"{path} holds {type(run).__name__}, expected an object: repeat the run", 6)
-    return run
+    return Row(run)
 
 
 def _open(path: Path) -> pq.ParquetFile:
@@ -190,8 +196,7 @@ def _reasons(path: Path, keys: tuple[str, ...]) -> list[Row]:
             wanted = [name for name in (*keys, "formula") if names.count(name) == 1]
             for batch in file.iter_batches(columns=wanted):
                 columns = {
-                    name: pc.fill_null(pc.cast(batch.column(name), pa.string()), "").to_pylist()
-                    for name in wanted
+                    name: pc.fill_null(pc.cast(batch.column(name), pa.string()), "").to_pylist() for name in wanted
                 }
                 blank = [""] * batch.num_rows
                 formulas = columns.get("formula", blank)
@@ -203,6 +208,6 @@ def _reasons(path: Path, keys: tuple[str, ...]) -> list[Row]:
         raise _corrupt(path, error) from None
     order = sorted(counts, key=lambda group: (-counts[group], group))
     return [
-        {**dict(zip(keys, group, strict=True)), "count": counts[group], "example": examples[group]}
+        Row({**dict(zip(keys, group, strict=True)), "count": counts[group], "example": examples[group]})
         for group in order
     ]

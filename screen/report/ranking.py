@@ -7,10 +7,11 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
+from catalogs.elements import SYMBOLS
 from screen.report.charts import whisker
 from screen.report.data import EMBEDDED_BYTES, MAX_EXTRA_COLUMNS, Table, plain, real, script_json
 from screen.report.svg import Axis, padded
-from screen.report.text import SYMBOLS, formula, number
+from screen.report.text import formula, number
 
 PAGE = 50
 
@@ -34,7 +35,7 @@ _LABELS = {
     "mean": "predicted", "lower": "low", "upper": "high", "nearest_training": "nearest training",
     "domain_reason": "reason", "at_ceiling": "at ceiling", "reduced_formula": "reduced",
 }  # fmt: skip
-_FIRST = ("rank", "formula", "id", "mean", "interval", "lower", "upper", "domain")
+_FIRST = ("rank", "formula", "mean", "interval", "lower", "upper", "domain", "id")
 _LAST = ("spread", "nearest_training", "distance", "domain_reason", "at_ceiling", "reduced_formula", "origin")
 DOMAIN_MARKS = {"in": "●", "edge": "◐", "out": "○"}
 
@@ -81,7 +82,7 @@ class Ranking:
                 "axis": [self.axis.low, self.axis.high] if self.axis else None,
                 "log": self.log,
                 "marks": DOMAIN_MARKS,
-                "symbols": sorted(SYMBOLS),
+                "symbols": SYMBOLS,
             }
         )
 
@@ -100,9 +101,9 @@ class Ranking:
             return formula(value)
         if column.kind == "domain":
             kind = f"badge {value}" if value in DOMAIN_MARKS else "badge"
-            return Markup('<span class="{}">{} {}</span>').format(
-                kind, DOMAIN_MARKS.get(value, "?"), number(value)
-            )
+            return Markup('<span class="{}">{} {}</span>').format(kind, DOMAIN_MARKS.get(value, "?"), number(value))
+        if column.kind == "figure":
+            return escape(number(value, 4, keep=True))
         # identifiers and ranks keep their digits without separators
         return escape(str(value) if column.kind in ("rank", "integer") and value is not None else number(value))
 
@@ -137,8 +138,10 @@ def arrange(table: Table, log: bool) -> Ranking:
     )
     rows = tuple(tuple(plain(row[index]) for index in sources) for row in table.rows)
     sizes, kept = 0, 0
-    for row in rows:
+    for k, row in enumerate(rows):
         sizes += len(script_json(row).encode("utf-8", "replace")) + 1
+        if k < PAGE:  # drawn in the page as well
+            sizes += sum(len(escape(str(value)).encode("utf-8", "replace")) for value in row)
         if sizes > EMBEDDED_BYTES:
             break
         kept += 1
@@ -165,6 +168,8 @@ def _kind(key: str, values: list[Any]) -> str:
         return "long"
     if not known or not all(isinstance(v, int | float) and not isinstance(v, bool) for v in known):
         return "text"
+    if key:
+        return "figure"
     return "integer" if all(isinstance(v, int) for v in known) else "number"
 
 

@@ -48,7 +48,7 @@ def linear_ticks(low: float, high: float, count: int = 5) -> Ticks:
     step = power * next(factor for factor in (1, 2, 5, 10) if raw <= factor * power * (1 + 1e-9))
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     major = [k * step for k in range(first, last + 1)]
-    return Ticks(major, [number(float(f"{value:.10g}")) for value in major], [])
+    return Ticks(major, [number(float(f"{value:.10g}"), 10) for value in major], [])
 
 
 def log_ticks(low: float, high: float) -> Ticks:
@@ -59,7 +59,10 @@ def log_ticks(low: float, high: float) -> Ticks:
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     stride = max(1, math.ceil(decades / 7))
     factors = (1.0, 2.0, 5.0) if decades < 1.7 else (1.0, 3.0) if decades < 3.2 else (1.0,)
-    inside = lambda value: low * (1 - 1e-9) <= value <= high * (1 + 1e-9)
+
+    def inside(value: float) -> bool:
+        return low * (1 - 1e-9) <= value <= high * (1 + 1e-9)
+
     major = [
         float(f"{factor * 10.0**power:.10g}")
         for power in range(first, last + 1)
@@ -120,9 +123,7 @@ def frame(x: Axis, y: Axis, x_label: str, y_label: str, y_count: int = 5, y_suff
     for value, label in zip(marks.major, marks.labels, strict=True):
         at = y(value)
         parts.append(tag("line", class_="grid", x1=left, x2=right, y1=at, y2=at))
-        parts.append(
-            tag("text", label + y_suffix, class_="tick", x=left - 8, y=at + 4, text_anchor="end")
-        )
+        parts.append(tag("text", label + y_suffix, class_="tick", x=left - 8, y=at + 4, text_anchor="end"))
     parts += [tag("line", class_="axis", x1=left - 4, x2=left, y1=y(v), y2=y(v)) for v in marks.minor]
     parts.append(tag("line", class_="axis", x1=left, x2=right, y1=bottom, y2=bottom))
     parts.append(tag("line", class_="axis", x1=left, x2=left, y1=top, y2=bottom))
@@ -130,8 +131,11 @@ def frame(x: Axis, y: Axis, x_label: str, y_label: str, y_count: int = 5, y_suff
     parts.append(tag("text", x_label, class_="label", x=middle, y=bottom + 40, text_anchor="middle"))
     parts.append(
         tag(
-            "text", y_label, class_="label", text_anchor="middle",
+            "text",
+            y_label,
+            class_="label",
+            text_anchor="middle",
             transform=f"translate(14 {(top + bottom) / 2:.2f}) rotate(-90)",
-        )  # fmt: skip
+        )
     )
     return Markup("").join(parts)

@@ -9,22 +9,22 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
+from catalogs.elements import SYMBOLS
+
 MISSING = "–"
-SYMBOLS = frozenset(
-    """H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Kr Rb Sr Y
-    Zr Nb Mo Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er Tm Yb Lu Hf Ta W Re Os
-    Ir Pt Au Hg Tl Pb Bi Po At Rn Fr Ra Ac Th Pa U Np Pu Am Cm Bk Cf Es Fm Md No Lr Rf Db Sg Bh Hs Mt Ds Rg Cn Nh
-    Fl Mc Lv Ts Og""".split()
-)
+KNOWN = frozenset(SYMBOLS)
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _FORMULA = re.compile(r"(?:[A-Z][a-z]?|[()\[\] ]|\d+(?:\.\d+)?)+")
 _SYMBOL = re.compile(r"[A-Z][a-z]?")
 _AMOUNT = re.compile(r"(\d+(?:\.\d+)?)")
 
 
-def number(value: Any, digits: int = 4) -> str:
-    """`value` to `digits` significant digits: 0.01234, 48.1, 34,630, 1.2×10⁻⁵; a dash for nothing."""
-    if value is None:
+def number(value: Any, digits: int = 4, keep: bool = False) -> str:
+    """`value` to `digits` significant digits: 0.01234, 48.1, 34,630, 1.2×10⁻⁵; a dash for nothing.
+
+    keep : leave final zeros (48.10), so that the decimal points of a column meet
+    """
+    if value is None or value != value:
         return MISSING
     if isinstance(value, bool):
         return "yes" if value else "no"
@@ -35,14 +35,15 @@ def number(value: Any, digits: int = 4) -> str:
     if not math.isfinite(value):
         return str(value).replace("-", "−")
     if value == 0:
-        return "0"
+        return f"{0:.{digits - 1}f}" if keep else "0"
     rounded = float(f"{value:.{digits - 1}e}")
     exponent = math.floor(math.log10(abs(rounded)))
     if -4 <= exponent < 6:
         text = f"{rounded:,.{max(digits - 1 - exponent, 0)}f}"
-        text = text.rstrip("0").rstrip(".") if "." in text else text
+        text = text.rstrip("0").rstrip(".") if "." in text and not keep else text
     else:
-        mantissa = f"{rounded:.{digits - 1}e}".split("e")[0].rstrip("0").rstrip(".")
+        mantissa = f"{rounded:.{digits - 1}e}".split("e")[0]
+        mantissa = mantissa if keep else mantissa.rstrip("0").rstrip(".")
         text = f"{mantissa}×10" + str(exponent).translate(_SUPERSCRIPT)
     return text.replace("-", "−")
 
@@ -54,7 +55,20 @@ def percent(part: float, whole: float) -> str:
     share = 100 * part / whole
     if 0 < share < 0.1:
         return "<0.1%"
-    return f"{share:.0f}%" if share >= 10 or share == 0 else f"{share:.1f}%"
+    return f"{share:.0f}%" if share >= 10 else f"{share:.1f}%".replace(".0%", "%")
+
+
+def figure(value: Any, digits: int = 3) -> str:
+    """`number` with its final zeros, for columns of figures."""
+    return number(value, digits, keep=True)
+
+
+def with_unit(label: str, unit: str) -> str:
+    """`predicted (K)`, `predicted [W/(m K)]`, or the label alone for a quantity without a unit."""
+    if not unit:
+        return label
+    unit = unit.replace(" ", "\u00a0")
+    return f"{label} [{unit}]" if "(" in unit else f"{label} ({unit})"
 
 
 def elements(formula: str) -> list[str]:
@@ -62,7 +76,7 @@ def elements(formula: str) -> list[str]:
     if not _FORMULA.fullmatch(formula):
         return []
     found = _SYMBOL.findall(formula)
-    return list(dict.fromkeys(found)) if all(symbol in SYMBOLS for symbol in found) else []
+    return list(dict.fromkeys(found)) if all(symbol in KNOWN for symbol in found) else []
 
 
 def formula(text: Any) -> Markup:
@@ -77,14 +91,13 @@ def formula(text: Any) -> Markup:
     if not elements(plain) or len(found) != len(set(found)):
         return escape(plain)
     return Markup("").join(
-        Markup("<sub>{}</sub>").format(part) if k % 2 else escape(part)
-        for k, part in enumerate(_AMOUNT.split(plain))
+        Markup("<sub>{}</sub>").format(part) if k % 2 else escape(part) for k, part in enumerate(_AMOUNT.split(plain))
     )
 
 
 def words(name: Any) -> str:
     """`thermal_conductivity` as words."""
-    return str(name).replace("_", " ").strip()
+    return "" if name is None else str(name).replace("_", " ").strip()
 
 
 def moment(value: Any) -> str:

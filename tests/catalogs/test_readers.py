@@ -80,7 +80,7 @@ def test_text_of_dictionary_and_integer_columns() -> None:
         ("a.xlsx", b"PK", "unknown suffix '.xlsx'", 2),
         ("a.csv", b"formula,x\nFe\xff,1\n", "is not UTF-8", 2),
         ("a.csv", b"form\xffula,x\nFe,1\n", "is not UTF-8", 2),
-        ("a.csv", b"formula,x\nFe,1\nNi,1,2\n", "Expected 2 columns, got 3", 2),
+        ("a.csv", b"formula,x\nFe,1\nNi,1,2\n", "row 2: expected 2 columns, got 3", 2),
         ("a.csv", b"formula,x,x\nFe,1,2\n", "column 'x' appears more than once", 2),
         ("a.parquet", b"PAR1 cut", "is not a readable Parquet file", 6),
         ("a.parquet", b"", "is not a readable Parquet file", 6),

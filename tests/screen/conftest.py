@@ -1,13 +1,23 @@
 """A synthetic run directory with hostile texts in every place a user's file could put them."""
 
+from __future__ import annotations
+
 import json
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
+from catalogs.records import Compositions, PropertyTable
+
+if TYPE_CHECKING:
+    from screen.library import Library
+    from screen.networks import Network
+    from screen.transfer import Model
 
 HOSTILE = (
     "</script><script>alert(1)</script>",
@@ -76,7 +86,7 @@ def _predictions(rng: np.random.Generator, n: int) -> pa.Table:
     formulas = _formulas(rng, n)
     formulas[0] = HOSTILE[0]
     y = np.exp(rng.normal(1.8, 1.1, n))
-    mean = y ** 0.85 * np.exp(rng.normal(0.2, 0.4, n))
+    mean = y**0.85 * np.exp(rng.normal(0.2, 0.4, n))
     width = np.exp(rng.uniform(0.4, 1.0, n))
     return pa.table(
         {
@@ -94,25 +104,35 @@ def _predictions(rng: np.random.Generator, n: int) -> pa.Table:
 def _leaderboard(rng: np.random.Generator) -> pa.Table:
     names = ["stack of 6 members", "Gaussian process on descriptors", "ridge on descriptors", "median of training"]
     rows: list[dict[str, Any]] = [
-        dict(name=names[0], source="both", networks=40, depth=None, head="stack", mae=0.4312),
-        dict(name=names[1], source="", networks=0, depth=None, head="gp", mae=0.4651),
-        dict(name=names[2], source="", networks=0, depth=None, head="ridge", mae=0.5522),
-        dict(name=names[3], source="", networks=0, depth=None, head="median", mae=1.1021),
+        {"name": names[0], "source": "both", "networks": 40, "depth": None, "head": "stack", "mae": 0.4312},
+        {"name": names[1], "source": "", "networks": 0, "depth": None, "head": "gp", "mae": 0.4651},
+        {"name": names[2], "source": "", "networks": 0, "depth": None, "head": "ridge", "mae": 0.5522},
+        {"name": names[3], "source": "", "networks": 0, "depth": None, "head": "median", "mae": 1.1021},
     ]
     for source in ("melting_temperature", HOSTILE[1]):
         for depth in (1, 2, 3, 4):
             rows.append(
-                dict(
-                    name=f"ridge on {source}, layer {depth}", source=source, networks=20, depth=depth, head="ridge",
-                    mae=0.45 + 0.08 * depth + 0.02 * rng.random(),
-                )  # fmt: skip
+                {
+                    "name": f"ridge on {source}, layer {depth}",
+                    "source": source,
+                    "networks": 20,
+                    "depth": depth,
+                    "head": "ridge",
+                    "mae": 0.45 + 0.08 * depth + 0.02 * rng.random(),
+                }
             )
     for row in rows:
         mae = row["mae"]
-        row |= dict(
-            mae_std=0.05 + 0.05 * rng.random(), mae_unit=7.1 * mae, rmse=1.3 * mae, r2=1 - mae, spearman=1 - 0.6 * mae,
-            coverage_90=0.9 - 0.1 * rng.random(), optimism=0.03 * rng.random(), beats_direct=mae < 0.4651,
-        )  # fmt: skip
+        row |= {
+            "mae_std": 0.05 + 0.05 * rng.random(),
+            "mae_unit": 7.1 * mae,
+            "rmse": 1.3 * mae,
+            "r2": 1 - mae,
+            "spearman": 1 - 0.6 * mae,
+            "coverage_90": 0.9 - 0.1 * rng.random(),
+            "optimism": 0.03 * rng.random(),
+            "beats_direct": mae < 0.4651,
+        }
     return pa.Table.from_pylist(rows)
 
 
@@ -120,10 +140,19 @@ def _run(n: int) -> dict[str, Any]:
     edges = np.exp(np.linspace(-2, 6, 25))
     middle = np.linspace(-2, 6, 24)
     digest = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
-    source = dict(unit="K", log=False, rows=612, used=540, excluded=19, networks=20, sha256=digest, licence="BSD-3-Clause")
+    source = {
+        "unit": "K",
+        "log": False,
+        "rows": 612,
+        "used": 540,
+        "excluded": 19,
+        "networks": 20,
+        "sha256": digest,
+        "licence": "BSD-3-Clause",
+    }
     return {
         "kakehashi": "0.1.0",
-        "command": "kakehashi screen --target crystal_thermal_conductivity --source melting_temperature --out runs/'<b>x'",
+        "command": "kakehashi screen --target crystals --source melting_temperature --out 'runs/<b>x'",
         "config": {"target": "crystal_thermal_conductivity", "networks": 20, "out": HOSTILE[0], "seed": 0},
         "started": "2026-01-31T14:05:09+00:00",
         "finished": "2026-01-31T14:19:51+00:00",
@@ -133,20 +162,46 @@ def _run(n: int) -> dict[str, Any]:
         "platform": "Linux-6.8-x86_64",
         "device": "cpu",
         "target": {
-            "name": "crystal_thermal_conductivity", "quantity": "lattice_thermal_conductivity", "unit": "W/(m K)",
-            "log": True, "rows": 52, "used": 45, "missing": 3, "rejected": 4, "sha256": digest,
-            "source": "typed from the literature, one citation per row", "licence": "facts",
+            "name": "crystal_thermal_conductivity",
+            "quantity": "lattice_thermal_conductivity",
+            "unit": "W/(m K)",
+            "log": True,
+            "rows": 52,
+            "used": 45,
+            "missing": 3,
+            "rejected": 4,
+            "sha256": digest,
+            "source": "typed from the literature, one citation per row",
+            "licence": "facts",
             "notes": ["2 formulas had several values: their median is used.", HOSTILE[1]],
         },
         "sources": [
-            {"name": "melting_temperature", "quantity": "melting_temperature", "validation_r2": 0.83, "source": "chemicals 1.5", **source},
+            {
+                "name": "melting_temperature",
+                "quantity": "melting_temperature",
+                "validation_r2": 0.83,
+                "source": "chemicals 1.5",
+                **source,
+            },
             {"name": HOSTILE[1], "quantity": HOSTILE[4], "validation_r2": 0.71, "source": HOSTILE[4], **source},
         ],
-        "catalog": {"name": "mp_formulas", "rows": 34630, "scored": 34598, "quarantined": 32, "unique": 34112, "sha256": digest},
+        "catalog": {
+            "name": "mp_formulas",
+            "rows": 34630,
+            "scored": 34598,
+            "quarantined": 32,
+            "unique": 34112,
+            "sha256": digest,
+        },
         "verdict": {
-            "text": "Over 10 x 5 folds the stack errs by 0.431 in ln, the best direct model by 0.465: 0.034 less, 2.4 standard errors.",
-            "helps": True, "chosen_mae": 0.4312, "direct_mae": 0.4651, "direct_name": "Gaussian process on descriptors",
-            "difference": -0.0339, "standard_error": 0.0141, "coverage_90": 0.911,
+            "text": "Transfer helps here: MAE of ln 0.431 against 0.465 (2.4 standard errors).",
+            "helps": True,
+            "chosen_mae": 0.4312,
+            "direct_mae": 0.4651,
+            "direct_name": "Gaussian process on descriptors",
+            "difference": -0.0339,
+            "standard_error": 0.0141,
+            "coverage_90": 0.911,
         },
         "model": {
             "members": [
@@ -158,8 +213,18 @@ def _run(n: int) -> dict[str, Any]:
         },
         "ceiling": {"value": 412.0, "tied": 0, "text": ""},
         "domain": {"in": 3123, "edge": 12007, "out": 19468},
-        "filters": [{"expression": "e_above_hull < 0.05", "failed": 8120, "null": 14}, {"expression": HOSTILE[0], "failed": 0, "null": 0}],
-        "timings": {"read_tables": 1.31, "pretrain": 402.7, "evaluate": 311.9, "fit": 12.4, "score": 88.2, "write": 3.02},
+        "filters": [
+            {"expression": "e_above_hull < 0.05", "failed": 8120, "null": 14},
+            {"expression": HOSTILE[0], "failed": 0, "null": 0},
+        ],
+        "timings": {
+            "read_tables": 1.31,
+            "pretrain": 402.7,
+            "evaluate": 311.9,
+            "fit": 12.4,
+            "score": 88.2,
+            "write": 3.02,
+        },
         "warnings": ["Only 0.3% of the candidates share their stoichiometry with a training material.", HOSTILE[0]],
         "quarantine_reasons": [
             {"reason": "element not tabulated: Og", "count": 21, "example": "OgO2"},
@@ -167,11 +232,13 @@ def _run(n: int) -> dict[str, Any]:
             {"reason": HOSTILE[0], "count": 1, "example": HOSTILE[1]},
         ],
         "histogram": {
-            "unit": "W/(m K)", "scale": "log", "edges": edges.tolist(),
+            "unit": "W/(m K)",
+            "scale": "log",
+            "edges": edges.tolist(),
             "training": np.round(9 * np.exp(-((middle - 2) ** 2) / 2)).astype(int).tolist(),
             "predicted": np.round(6000 * np.exp(-((middle - 1.2) ** 2) / 1.6)).astype(int).tolist(),
         },
-    }  # fmt: skip
+    }
 
 
 def write_run(directory: Path, n: int = 400) -> Path:
@@ -205,6 +272,114 @@ def report_run(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def small_run(tmp_path: Path) -> Path:
+    """A run directory of 40 ranked candidates, for tests that build many pages."""
+    return write_run(tmp_path / "small", 40)
+
+
+@pytest.fixture
 def hostile() -> tuple[str, ...]:
     """Texts that would run a script, load a file or break the page if they were not escaped."""
     return HOSTILE
+
+
+@pytest.fixture(scope="session")
+def xenonpy(root: Path) -> tuple[Network, dict[str, np.ndarray]]:
+    """A network trained by XenonPy 0.6.7 (LeakyReLU, batch normalisation), and what it computed there."""
+    from screen.networks import Layer, Network
+
+    with np.load(root / "tests/golden/xenonpy_golden_nn.npz", allow_pickle=False) as file:
+        stored = {key: file[key] for key in file}
+    hidden = []
+    for k in range(4):
+        part = {key.split("__", 1)[1]: value for key, value in stored.items() if key.startswith(f"layer_{k}__")}
+        # The default eps of torch's BatchNorm1d is not in the file; the 0.1 of older models misses by 4.
+        scale = part["normalizer__weight"] / np.sqrt(part["normalizer__running_var"] + 1e-5)
+        shift = part["normalizer__bias"] - part["normalizer__running_mean"] * scale
+        hidden.append(Layer(part["linear__weight"].T, part["linear__bias"], scale, shift))
+    output = Layer(stored["output__weight"].T, stored["output__bias"])
+    return Network(tuple(hidden), output, np.empty(0), 0), stored
+
+
+# A planted world, shared by the tests of transfer, stack and scorer: real formulas, made-up properties.
+# With this seed all four networks have three hidden layers: one program to compile.
+PLANTED_SEED = 312
+
+
+class Planted(NamedTuple):
+    """Tables whose source property decides the target's, and one whose values were shuffled."""
+
+    target: PropertyTable
+    source: PropertyTable
+    shuffled: PropertyTable
+
+
+@pytest.fixture(scope="session")
+def planted() -> Planted:
+    """40 target compounds that also stand in a source of 700; the target is its source value plus 5 % noise."""
+    from catalogs.tables import load_table
+    from screen.descriptors.composition import compute
+
+    table = load_table("volume_per_atom")
+    rng = np.random.default_rng(PLANTED_SEED)
+    rows = rng.choice(len(table), 700, replace=False)
+    raw = compute(table.compositions).astype(np.float64)
+    spread = raw.std(axis=0)
+    z = (raw - raw.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+    # Bends and products of a few descriptors: learnable from 700 rows, hopeless from 40.
+    value = np.sin(2.0 * z[:, 13]) + z[:, 4] * z[:, 19] + np.sin(2.0 * z[:, 180]) + np.cos(1.5 * z[:, 128])
+    value = (value - value.mean()) / value.std()
+
+    def cut(name: str, members: np.ndarray, values: np.ndarray) -> PropertyTable:
+        pick = lambda texts: tuple(texts[i] for i in members)
+        return replace(
+            table,
+            name=name,
+            quantity=name,
+            unit="",
+            ids=pick(table.ids),
+            materials=pick(table.materials),
+            keys=pick(table.keys),
+            compositions=Compositions(table.compositions.elements[members], table.compositions.amounts[members]),
+            values=values,
+            log=False,
+            rows=len(members),
+            rejected=(),
+            notes=(),
+        )
+
+    few = rows[:40]
+    return Planted(
+        cut("planted_target", few, 3.0 + value[few] + 0.05 * rng.standard_normal(40)),
+        cut("planted_source", rows, value[rows]),
+        cut("shuffled_source", rows, rng.permutation(value[rows])),
+    )
+
+
+@pytest.fixture(scope="session")
+def planted_library(planted: Planted) -> Library:
+    """Four networks on the good source, which never saw the target's formulas."""
+    return _library(planted.source, planted.target)
+
+
+@pytest.fixture(scope="session")
+def shuffled_library(planted: Planted) -> Library:
+    """Four networks on the shuffled source."""
+    return _library(planted.shuffled, planted.target)
+
+
+@pytest.fixture(scope="session")
+def planted_model(planted: Planted, planted_library: Library) -> Model:
+    """The model transferred from the good source."""
+    from screen.transfer import transfer
+
+    return transfer(planted_library, planted.target, outer=5, inner=5)
+
+
+def _library(table: PropertyTable, target: PropertyTable) -> Library:
+    from screen.library import Library, pretrain_source
+    from screen.pretrain import Schedule
+
+    schedule = Schedule(row_visits=100_000)
+    source = pretrain_source(table, exclude=target.keys, networks=4, seed=PLANTED_SEED, schedule=schedule)
+    return Library((source,), "reduced", PLANTED_SEED)

@@ -16,8 +16,7 @@ from screen.descriptors import composition, reference
 GOLDEN = Path(__file__).parents[1] / "golden"
 SHARED = Path(__file__).parents[2].parent / "shared/data/inorganic/matbench_mp_e_form.parquet"
 STEEL = (
-    "Fe0.620C0.000953Mn0.000521Si0.00102Cr0.000110Ni0.192Mo0.0176V0.000112"
-    "Nb0.0000616Co0.146Al0.00318Ti0.0185N0.0001"
+    "Fe0.620C0.000953Mn0.000521Si0.00102Cr0.000110Ni0.192Mo0.0176V0.000112Nb0.0000616Co0.146Al0.00318Ti0.0185N0.0001"
 )
 LABELS = composition.names()
 VARIANCE = slice(2 * 58, 3 * 58)
@@ -53,9 +52,7 @@ def random_compositions(n: int, seed: int) -> Compositions:
     return out
 
 
-def check_float32(
-    values: np.ndarray, exact: np.ndarray, compositions: Compositions, rtol: float = 1e-5
-) -> None:
+def check_float32(values: np.ndarray, exact: np.ndarray, compositions: Compositions, rtol: float = 1e-5) -> None:
     """Relative to the value; to the largest term where positive and negative terms cancel (ave, sum)."""
     used = compositions.elements >= 0
     size = np.where(used[:, :, None], np.abs(known.feature_table()[compositions.elements]), 0).max(axis=1)
@@ -96,9 +93,7 @@ def test_equal_to_xenonpy(file, pooling):
 
 def test_iron_oxide_by_hand():
     pooling = composition.ALL
-    row = dict(
-        zip(composition.names(pooling), composition.compute(slots("Fe2O3"), pooling=pooling)[0], strict=True)
-    )
+    row = dict(zip(composition.names(pooling), composition.compute(slots("Fe2O3"), pooling=pooling)[0], strict=True))
     expected = {
         "Fe": 2,
         "O": 3,

@@ -60,17 +60,18 @@ const rows = data.rows.map((cells) => ({
 }));
 
 const SUPERSCRIPT = "⁰¹²³⁴⁵⁶⁷⁸⁹";
-const number = (value) => {
+const number = (value, keep = false) => {
   if (value === null) return "–";
   if (typeof value === "boolean") return value ? "yes" : "no";
   if (typeof value !== "number") return String(value);
-  if (value === 0) return "0";
+  if (value === 0) return keep ? "0.000" : "0";
   const rounded = Number(value.toPrecision(4));
   const exponent = Math.floor(Math.log10(Math.abs(rounded)));
   if (exponent >= -4 && exponent < 6) {
-    return rounded.toLocaleString("en-US", { maximumFractionDigits: Math.max(3 - exponent, 0) }).replace("-", "−");
+    return rounded.toLocaleString("en-US", {
+      minimumFractionDigits: keep ? Math.max(3 - exponent, 0) : 0, maximumFractionDigits: Math.max(3 - exponent, 0) }).replace("-", "−");
   }
-  const [mantissa, power] = rounded.toExponential().split("e");
+  const [mantissa, power] = (keep ? rounded.toExponential(3) : rounded.toExponential()).split("e");
   const raised = String(Number(power)).replace("-", "⁻").replace(/\d/g, (d) => SUPERSCRIPT[d]);
   return `${mantissa}×10${raised}`.replace("-", "−");
 };
@@ -132,7 +133,7 @@ const make_row = (row) => {
       if (Object.hasOwn(data.marks, value)) badge.classList.add(value);
       badge.textContent = `${Object.hasOwn(data.marks, value) ? data.marks[value] : "?"} ${value ?? "–"}`;
       cell.append(badge);
-    } else cell.textContent = (c.kind === "rank" || c.kind === "integer") && value !== null ? String(value) : number(value);
+    } else cell.textContent = (c.kind === "rank" || c.kind === "integer") && value !== null ? String(value) : number(value, c.kind === "figure");
     if (cell.textContent.length > 24 && c.kind !== "long") cell.title = cell.textContent;
     line.append(cell);
   }
@@ -205,14 +206,14 @@ headings.forEach((heading, k) => {
 });
 const controls = find("controls");
 controls.addEventListener("submit", (event) => event.preventDefault());
-controls.addEventListener("input", () => {
+const restart = () => {
   page = 0;
   refresh();
-});
-controls.addEventListener("reset", () => setTimeout(() => {
-  page = 0;
-  refresh();
-}));
+};
+controls.addEventListener("input", restart);
+controls.addEventListener("change", restart);
+// the fields are cleared only after the event
+controls.addEventListener("reset", () => setTimeout(restart));
 const turn = (by) => {
   page += by;
   refresh();

@@ -1,0 +1,76 @@
+"""Progress: JSON lines in order, a bar only on a terminal, timings always."""
+
+import json
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from screen import progress as module
+from screen.progress import Progress, warn
+
+
+def test_events_are_json_lines_on_stderr(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(module, "_EVERY", 0.0)
+    progress = Progress("events")
+    with progress.stage("score", 5) as advance:
+        advance(2)
+        advance(3)
+    printed = capsys.readouterr()
+    lines = [json.loads(line) for line in printed.err.splitlines()]
+    assert printed.out == ""
+    steps = [("start", 0), ("progress", 2), ("progress", 5), ("end", 5)]
+    assert [(line["event"], line["done"]) for line in lines] == steps
+    assert {(line["stage"], line["total"]) for line in lines} == {("score", 5)}
+    assert list(progress.timings) == ["score"]
+
+
+def test_steps_from_many_threads_are_all_counted(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(module, "_EVERY", 0.0)
+    switch = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with Progress("events").stage("train", 400) as advance, ThreadPoolExecutor(8) as pool:
+            list(pool.map(advance, [1] * 400))
+    finally:
+        sys.setswitchinterval(switch)
+    done = [json.loads(line)["done"] for line in capsys.readouterr().err.splitlines()]
+    assert done == [*range(401), 400]
+
+
+@pytest.mark.parametrize("mode", ["auto", "quiet"])
+def test_nothing_is_shown_off_a_terminal(mode: module.Mode, capsys: pytest.CaptureFixture[str]) -> None:
+    progress = Progress(mode)
+    with progress.stage("score", 2) as advance:
+        advance(2)
+    assert capsys.readouterr() == ("", "")
+    assert progress.timings["score"] >= 0
+
+
+def test_a_terminal_gets_a_bar_on_stderr(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with Progress("auto").stage("score [all]", 2) as advance:
+        advance(2)
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "score" in printed.err
+    assert "2/2" in printed.err
+
+
+def test_a_stage_that_fails_is_not_said_to_have_ended(capsys: pytest.CaptureFixture[str]) -> None:
+    progress = Progress("events")
+    with pytest.raises(ZeroDivisionError), progress.stage("score", 2):
+        raise ZeroDivisionError
+    assert '"end"' not in capsys.readouterr().err
+    assert progress.timings == {}
+
+
+def test_warnings_follow_the_mode(capsys: pytest.CaptureFixture[str]) -> None:
+    warn("quiet", "a")
+    warn("auto", "b")
+    warn("events", "c")
+    plain, event = capsys.readouterr().err.splitlines()
+    assert plain == "warning: b"
+    assert json.loads(event) == {"event": "warning", "text": "c"}

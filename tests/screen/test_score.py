@@ -1,0 +1,102 @@
+"""The jitted scorer against the host, and its independence of batches."""
+
+import numpy as np
+import pytest
+
+from catalogs.formulas import reduce
+from catalogs.records import Compositions
+from screen.bank import fill
+from screen.descriptors.composition import BATCH
+from screen.domain import nearest
+from screen.scaling import standardise
+from screen.score import prepare, score
+from screen.selection import predict_stack
+
+
+@pytest.fixture(scope="module")
+def scorer(planted_model):
+    return prepare(planted_model)
+
+
+@pytest.fixture(scope="module")
+def pool():
+    """1,147 real compositions: more than one batch, the second far from full."""
+    from catalogs.tables import load_table
+
+    return reduce(load_table("volume_per_atom").compositions)
+
+
+@pytest.fixture(scope="module")
+def scores(scorer, pool):
+    return score(scorer, pool)
+
+
+def take(compositions, rows):
+    return Compositions(compositions.elements[rows], compositions.amounts[rows])
+
+
+def equal(one, other, rows=slice(None)):
+    for a, b in zip(one, other, strict=True):
+        np.testing.assert_array_equal(a, b[rows])
+
+
+def test_host_and_device_agree(planted_model, pool, scores):
+    assert len(pool.elements) > BATCH
+    bank = fill(planted_model.library, pool)
+    mean, spread = predict_stack(planted_model.stack, bank, np.arange(len(pool.elements)))
+    np.testing.assert_allclose(scores.mean, mean, rtol=1e-4, atol=1e-4 * planted_model.target.y.std())
+    np.testing.assert_allclose(scores.spread, spread, rtol=1e-4)
+    space = np.asarray(standardise(planted_model.reference, bank.raw))
+    _, distance = nearest(space, planted_model.training)
+    np.testing.assert_allclose(scores.distance, distance / planted_model.unit, rtol=1e-4, atol=1e-5)
+
+
+def test_every_kind_of_member_is_scored(planted_model):
+    # Otherwise the comparison above would leave a branch of the program untested.
+    assert {member.plan.kind for member in planted_model.stack.members} == {"direct", "frozen", "predictions"}
+    assert {member.plan.head for member in planted_model.stack.members} == {"ridge", "gp"}
+
+
+def test_order_and_partition_change_no_bit(scorer, pool, scores):
+    n = len(pool.elements)
+    order = np.random.default_rng(0).permutation(n)
+    equal(score(scorer, take(pool, order)), scores, order)
+    for rows in ([n - 1], np.arange(3), np.arange(100, 700), np.repeat(5, 1025)):
+        equal(score(scorer, take(pool, rows)), scores, rows)
+
+
+def test_training_compounds_are_their_own_nearest(planted, scorer):
+    found = score(scorer, reduce(planted.target.compositions))
+    np.testing.assert_array_equal(found.nearest, np.arange(40))
+    assert found.distance.max() < 1e-5
+
+
+def test_strangers_are_far(scorer, scores):
+    assert np.median(scores.distance) > 0.2
+    assert scores.distance.max() > 1
+    assert np.isfinite(scores.mean).all()
+    assert (scores.spread > 0).all()
+
+
+def test_scores_follow_the_planted_source(planted, scorer, pool, scores):
+    from catalogs.tables import load_table
+
+    keys = load_table("volume_per_atom").keys
+    truth = dict(zip(planted.source.keys, planted.source.values, strict=True))
+    rows = [i for i, key in enumerate(keys) if key in truth and key not in planted.target.keys]
+    assert np.corrcoef(scores.mean[rows], [3 + truth[keys[i]] for i in rows])[0, 1] > 0.6
+
+
+def test_nothing_to_score(scorer, pool):
+    found = score(scorer, take(pool, np.arange(0)))
+    assert [len(column) for column in found] == [0, 0, 0, 0]
+
+
+def test_sources_no_member_asks_stay_behind(planted_model):
+    (member,) = [m for m in planted_model.stack.members if m.plan.kind == "direct" and m.plan.head == "gp"]
+    alone = planted_model.stack._replace(members=(member,), weights=np.ones(1))
+    light = prepare(planted_model._replace(stack=alone))
+    assert light.arrays["sources"] == [None]
+    found = score(light, reduce(planted_model.target.compositions))
+    bank = fill(planted_model.library, planted_model.target.compositions)
+    np.testing.assert_allclose(found.mean, predict_stack(alone, bank, np.arange(40))[0], rtol=1e-4)
