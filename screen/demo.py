@@ -68,7 +68,7 @@ def _refuse_other_runs(out: Path, *expected: str) -> None:
 
     try:
         config = json.loads((out / "run.json").read_text(encoding="utf-8"))["config"]
-        found = (config["target"], config["catalog"])
+        found: tuple[object, ...] = (config["target"], config["catalog"])
     except (FileNotFoundError, NotADirectoryError):
         return
     except (ValueError, KeyError, TypeError):

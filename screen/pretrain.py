@@ -70,6 +70,8 @@ def pretrain(
 ) -> list[Network]:
     """Train `networks` random pyramids; network i depends on (seed, i) and the data alone.
 
+    (Up to rounding: how far its layers are padded depends on the other networks of its depth.)
+
     Parameters
     ----------
     x : (n, n_inputs) standardised inputs.
@@ -79,7 +81,7 @@ def pretrain(
 
     Raises
     ------
-    ValueError : fewer than 20 rows, or shapes that do not agree.
+    ValueError : fewer than 20 rows, a row without any known target, or shapes that do not agree.
     """
     schedule = schedule or Schedule()
     n, n_inputs = x.shape
@@ -88,6 +90,8 @@ def pretrain(
         raise ValueError(f"expected y and mask of shape ({n}, n_tasks), got {y.shape} and {known.shape}")
     if n < 20:
         raise ValueError(f"expected at least 20 source rows to pre-train on, got {n}")
+    if not known.any(axis=1).all():
+        raise ValueError(f"expected a known target in every row, got {int((~known.any(axis=1)).sum())} rows without")
     targets = np.where(known, y, 0.0).astype(np.float32)
     weights = known.astype(np.float32)
     data = (jnp.asarray(x, jnp.float32), jnp.asarray(targets), jnp.asarray(weights))
@@ -95,7 +99,9 @@ def pretrain(
     drawn = [draw_widths(_generator(seed, i), n_inputs, hidden_layers, ratios) for i in range(networks)]
     n_held = max(2, round(schedule.validation * n))
     n_train = n - n_held
-    batch = min(schedule.batch, n_train)
+    # Batches of equal size that leave out as few rows per epoch as possible.
+    steps = max(1, round(n_train / schedule.batch))
+    batch = n_train // steps
     epochs = int(np.clip(schedule.row_visits // n_train, 5, schedule.max_epochs))
 
     padded = {
@@ -105,7 +111,7 @@ def pretrain(
 
     def train(i: int) -> Network:
         widths, wide = drawn[i], padded[len(drawn[i])]
-        program = _program(wide, y.shape[1], batch, n_train // batch, epochs, schedule)
+        program = _program(wide, y.shape[1], batch, steps, epochs, schedule)
         order = _generator(seed, i, 1).permutation(n)
         start = initial_params(_generator(seed, i, 2), widths, n_inputs, y.shape[1])
         key = jax.random.fold_in(jax.random.key(seed), i)
@@ -117,10 +123,12 @@ def pretrain(
             progress(1)
         return network
 
-    # Deepest first, so that the last networks to finish are short ones; the order changes no result.
-    queue = sorted(range(networks), key=lambda i: -len(drawn[i]))
+    # One network of every depth first: each compiles its program once, where two of a depth would both compile it.
+    first = [next(i for i in range(networks) if len(drawn[i]) == depth) for depth in sorted(padded, reverse=True)]
+    rest = [i for i in range(networks) if i not in first]
     with ThreadPoolExecutor(max(1, min(networks, os.cpu_count() or 1))) as pool:
-        trained = dict(zip(queue, pool.map(train, queue), strict=True))
+        trained = dict(zip(first, pool.map(train, first), strict=True))
+        trained |= zip(rest, pool.map(train, rest), strict=True)
     return [trained[i] for i in range(networks)]
 
 

@@ -98,6 +98,8 @@ def _content(data: RunData) -> dict[str, Any]:
         "log": log,
         "sources": mappings(run, "sources"),
         "catalog": mapping(run, "catalog"),
+        # the name of a file catalogue is its path
+        "catalog_short": re.split(r"[/\\]", str(mapping(run, "catalog")["name"]))[-1],
         "verdict": _verdict(mapping(run, "verdict"), log, unit),
         "warnings": _texts(run, "warnings"),
         "ceiling": ceiling,

@@ -50,6 +50,12 @@ class Column:
     meaning: str
     index: int
 
+    @property
+    def style(self) -> str:
+        """Its classes: the kind, whether it stays in sight, whether paper has no room for it."""
+        pinned = f" pin-{self.key}" if self.key in ("rank", "formula") else ""
+        return self.kind + pinned + ("" if self.key in _FIRST else " extra")
+
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
@@ -76,7 +82,7 @@ class Ranking:
         """The data of the interactive table, safe inside a script element."""
         return script_json(
             {
-                "columns": [[c.key, c.label, c.kind, c.meaning, c.index] for c in self.columns],
+                "columns": [[c.key, c.label, c.kind, c.style, c.index] for c in self.columns],
                 "rows": self.rows,
                 "page": PAGE,
                 "axis": [self.axis.low, self.axis.high] if self.axis else None,
@@ -88,7 +94,7 @@ class Ranking:
 
     def cells(self) -> list[list[tuple[str, Markup]]]:
         """The first page drawn here, for readers without scripts: style class and content of each cell."""
-        return [[(column.kind, self._cell(column, row)) for column in self.columns] for row in self.rows[:PAGE]]
+        return [[(column.style, self._cell(column, row)) for column in self.columns] for row in self.rows[:PAGE]]
 
     def _cell(self, column: Column, row: tuple[Any, ...]) -> Markup:
         if column.kind == "interval":

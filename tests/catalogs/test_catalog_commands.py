@@ -67,3 +67,16 @@ def test_imports_are_light(modules: str, unwanted: list[str]) -> None:
     root = Path(__file__).parents[2]
     run = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
+
+
+def test_the_list_fits_80_columns_without_breaking_words(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import kakehashi
+    from catalogs import embedded
+
+    monkeypatch.setenv("COLUMNS", "80")
+    assert kakehashi.main(["catalogs", "list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert [line.split()[:2] for line in lines[:-1]] == [[info.name, info.kind] for info in embedded.names()]

@@ -35,7 +35,7 @@ for (const mark of document.querySelectorAll("svg circle, svg rect, svg g.cell")
 const holder = find("ranking-data");
 if (!holder) return;
 const data = JSON.parse(holder.textContent);
-const columns = data.columns.map(([key, label, kind, meaning, index]) => ({ key, label, kind, meaning, index }));
+const columns = data.columns.map(([key, label, kind, style, index]) => ({ key, label, kind, style, index }));
 const column = (key) => columns.find((c) => c.key === key);
 const position = (key) => (column(key) ? column(key).index : -1);
 const at = { formula: position("formula"), reduced: position("reduced_formula"), id: position("id"),
@@ -118,12 +118,11 @@ const fill_interval = (cell, cells) => {
   cell.append(svg);
 };
 
-const pin = (key) => (key === "rank" || key === "formula" ? ` pin-${key}` : "");
 const make_row = (row) => {
   const line = document.createElement("tr");
   for (const c of columns) {
     const cell = document.createElement("td");
-    cell.className = c.kind + pin(c.key);
+    cell.className = c.style;
     const value = c.index < 0 ? null : row.cells[c.index];
     if (c.kind === "interval") fill_interval(cell, row.cells);
     else if (c.kind === "formula") fill_formula(cell, value);
@@ -134,7 +133,7 @@ const make_row = (row) => {
       badge.textContent = `${Object.hasOwn(data.marks, value) ? data.marks[value] : "?"} ${value ?? "–"}`;
       cell.append(badge);
     } else cell.textContent = (c.kind === "rank" || c.kind === "integer") && value !== null ? String(value) : number(value, c.kind === "figure");
-    if (cell.textContent.length > 24 && c.kind !== "long") cell.title = cell.textContent;
+    if (cell.textContent.length > 24) cell.title = cell.textContent;
     line.append(cell);
   }
   return line;
