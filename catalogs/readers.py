@@ -39,10 +39,7 @@ def check_file(path: Path) -> str:
 
 def column_names(path: Path) -> list[str]:
     """Return the column names of a CSV or Parquet file; duplicates and an empty file are UserErrors."""
-    if check_file(path) == ".parquet":
-        names = list(open_parquet(path).schema_arrow.names)
-    else:
-        names = _csv_header(path)
+    names = list(open_parquet(path).schema_arrow.names) if check_file(path) == ".parquet" else _csv_header(path)
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise UserError(f"{path}: column '{twice[0]}' appears more than once; rename one of them")

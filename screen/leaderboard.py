@@ -126,9 +126,9 @@ def describe(name: str, library: Library) -> tuple[str, int, str, str]:
 
 
 def judge_transfer(
-    target: PropertyTable, predictions: dict[str, FloatArray], chosen: str, board: tuple[Entry, ...]
+    target: PropertyTable, predictions: dict[str, FloatArray], chosen: str, board: tuple[Entry, ...], *, sources: int
 ) -> Verdict:
-    """Compare the chosen model with the best direct one, compound by compound.
+    """Compare the chosen model with the best direct one, compound by compound; without sources nothing is judged.
 
     The best direct model is picked with hindsight, which favours it: "helps" is said against the odds.
     """
@@ -138,7 +138,7 @@ def judge_transfer(
     gain = np.abs(y - predictions[direct.name]) - np.abs(y - predictions[chosen])
     difference, error = float(gain.mean()), float(np.std(gain, ddof=1) / np.sqrt(len(gain)))
     helps: bool | None = None
-    if abs(difference) > DECISIVE * error and difference != 0:
+    if sources and abs(difference) > DECISIVE * error and difference != 0:
         helps = difference > 0
     scale = f"ln({target.quantity})" if target.log else (target.unit or "the target's unit")
     wording = {
@@ -151,6 +151,11 @@ def judge_transfer(
         f"{wording[helps]}: held-out MAE {own.mae:.3g} in {scale} with transfer, {direct.mae:.3g} for the best model"
         f" without ({direct.name}), i.e. {abs(difference):.2g} ± {error:.2g} (1 s.e., {len(y)} compounds) {more}."
     )
+    if not sources:
+        text = (
+            f"No transfer: no source was given. Held-out MAE {own.mae:.3g} in {scale} for the stack of direct models,"
+            f" {direct.mae:.3g} for the best single one ({direct.name}); {len(y)} compounds."
+        )
     return Verdict(helps, own.mae, direct.name, direct.mae, difference, error, own.coverage_90, text)
 
 

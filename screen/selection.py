@@ -6,7 +6,7 @@ model (all rows), so that what is measured is what is deployed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -20,15 +20,29 @@ from screen.plans import (
     Fitted,
     Plan,
     Rows,
-    fit_plan,
     inner_predictions,
     mixture,
     predict_plan,
 )
 from screen.stack import stack_weights
 
-# A Gaussian process costs n³ per network; above this only ridge heads serve frozen features.
-GP_ROWS = 300
+# A Gaussian process costs n³ per grid point: above FROZEN_GP_ROWS compounds only ridge heads serve frozen features (one
+# head per network), above GP_ROWS there is no Gaussian process at all.
+FROZEN_GP_ROWS = 300
+GP_ROWS = 2_000
+
+
+class Heads(NamedTuple):
+    """Heads tried on descriptors (with or without source predictions), and on frozen features."""
+
+    direct: tuple[str, ...]
+    frozen: tuple[str, ...]
+
+
+def affordable_heads(n: int) -> Heads:
+    """Heads for a target of n compounds: the same in every fold and in the final model."""
+    cheap = tuple(head for head in HEADS if head != "gp")
+    return Heads(tuple(HEADS) if n <= GP_ROWS else cheap, tuple(HEADS) if n <= FROZEN_GP_ROWS else cheap)
 
 
 class Candidate(NamedTuple):
@@ -55,7 +69,7 @@ def candidates(
     rows: Rows,
     folds: Folds,
     sources: Sequence[str],
-    heads: Sequence[str] = tuple(HEADS),
+    heads: Heads,
 ) -> list[Candidate]:
     """All candidates on one training set: direct, frozen per source (all networks averaged, best single), predictions.
 
@@ -67,13 +81,13 @@ def candidates(
         return Candidate(name, plan, inner, float(np.mean(np.abs(inner - truth))))
 
     found = []
-    for head in heads:
+    for head in heads.direct:
         plan = Plan("direct", head)
         found.append(judged(f"direct {head}", plan, inner_predictions(plan, bank, y, rows, folds)[0]))
     for s, name in enumerate(sources):
         everyone = tuple(range(len(bank.layers[s])))
         for depth in DEPTHS:
-            for head in heads if len(rows) <= GP_ROWS else ("ridge",):
+            for head in heads.frozen:
                 plan = Plan("frozen", head, s, depth, everyone)
                 inner = inner_predictions(plan, bank, y, rows, folds)
                 found.append(judged(f"{name}: {label(plan)}", plan, inner.mean(axis=0)))
@@ -81,7 +95,7 @@ def candidates(
                 alone = plan._replace(networks=(single,))
                 found.append(judged(f"{name}: {label(alone)}", alone, inner[single]))
     if sources:
-        for head in heads:
+        for head in heads.direct:
             for gain in GAINS:
                 plan = Plan("predictions", head, gain=gain)
                 inner = inner_predictions(plan, bank, y, rows, folds)[0]
@@ -120,16 +134,19 @@ def columns(found: Sequence[Candidate], n_sources: int) -> dict[str, Candidate]:
     return chosen
 
 
-def fit_stack(chosen: Sequence[Candidate], bank: Bank, y: FloatArray, rows: Rows) -> Stack:
-    """Fit the chosen candidates on all training rows and weight them by their inner predictions."""
+def fit_stack(chosen: Sequence[Candidate], truth: FloatArray, fit: Callable[[Plan], Fitted]) -> Stack:
+    """Fit the chosen candidates on the training rows and weight them by their inner predictions.
+
+    truth : (n,) values of the training rows; fit : fits a plan on them
+    """
     table = np.stack([c.inner for c in chosen], axis=1)
-    weights = stack_weights(table, y[rows])
+    weights = stack_weights(table, truth)
     kept = [i for i in range(len(chosen)) if weights[i] > 1e-6]
     return Stack(
         tuple(chosen[i].name for i in kept),
-        tuple(fit_plan(chosen[i].plan, bank, y, rows) for i in kept),
+        tuple(fit(chosen[i].plan) for i in kept),
         weights[kept],
-        float(np.mean(np.abs(table @ weights - y[rows]))),
+        float(np.mean(np.abs(table @ weights - truth))),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -19,10 +20,13 @@ from screen.folds import Folds, grouped_folds, inner_folds
 from screen.intervals import coverage, difficulty, quantile, usual_spread
 from screen.leaderboard import Entry, Verdict, entries, judge_transfer
 from screen.library import Library, elements_in
-from screen.plans import HEADS
+from screen.plans import HEADS, fit_plan
 from screen.scaling import Scaling, fit_scaling, standardise
 from screen.selection import (
+    FROZEN_GP_ROWS,
+    GP_ROWS,
     Stack,
+    affordable_heads,
     best,
     candidates,
     columns,
@@ -164,7 +168,7 @@ def transfer(
         ceiling=_ceiling(stack),
         out_of_fold=OutOfFold(mean, spread, distance, folds, mean - half, mean + half),
         leaderboard=board,
-        verdict=judge_transfer(target, predictions, CHOSEN, board),
+        verdict=judge_transfer(target, predictions, CHOSEN, board, sources=len(names)),
         warnings=_warnings(library, target),
         seed=seed,
     )
@@ -184,19 +188,22 @@ def _one_fold(
     names: list[str],
 ) -> _FoldResult:
     """Select and fit on `rows`; predict `held` with the deployed stack and with every model of the leaderboard."""
-    found = candidates(bank, y, rows, folds, names)
+    heads = affordable_heads(len(y))
+    found = candidates(bank, y, rows, folds, names, heads)
     chosen = columns(found, len(names))
+    # A plan serves several rows of the leaderboard; it is fitted once.
+    fit = functools.cache(lambda plan: fit_plan(plan, bank, y, rows))
     means: dict[str, tuple[FloatArray, float]] = {
         "mean of the training values": (np.full(len(held), y[rows].mean()), _mean_error(y[rows], folds))
     }
 
     def ask(name: str, keys: list[str]) -> FloatArray:
-        stack = fit_stack([chosen[key] for key in keys], bank, y, rows)
+        stack = fit_stack([chosen[key] for key in keys], y[rows], fit)
         mean, spread = predict_stack(stack, bank, held)
         means[name] = mean, stack.inner_mae
         return spread
 
-    for head in HEADS:
+    for head in heads.direct:
         ask(f"direct {head}", [f"direct {head}"])
     for s, name in enumerate(names):
         own = [c for c in found if c.plan.kind == "frozen" and c.plan.source == s]
@@ -210,19 +217,19 @@ def _one_fold(
                 ask(key, [key])
         ask(f"{name}: selected", [f"frozen:{s}"])
     if names:
-        for head in HEADS:
+        for head in heads.direct:
             ask(f"descriptors + source predictions {head}", [f"predictions {head}"])
-    direct = [f"direct {head}" for head in HEADS]
+    direct = [f"direct {head}" for head in heads.direct]
     ask("stack of direct models", direct)
     frozen = [f"frozen:{s}" for s in range(len(names))]
-    predicted = [f"predictions {head}" for head in HEADS] if names else []
+    predicted = [f"predictions {head}" for head in heads.direct] if names else []
     return _FoldResult(means, ask(CHOSEN, direct + frozen + predicted))
 
 
 def _fit_all(bank: Bank, y: FloatArray, folds: Folds, names: list[str]) -> Stack:
     rows = np.arange(len(y))
-    chosen = columns(candidates(bank, y, rows, folds, names), len(names))
-    return fit_stack(list(chosen.values()), bank, y, rows)
+    chosen = columns(candidates(bank, y, rows, folds, names, affordable_heads(len(y))), len(names))
+    return fit_stack(list(chosen.values()), y, lambda plan: fit_plan(plan, bank, y, rows))
 
 
 def _outer(target: PropertyTable, n_folds: int, seed: int) -> Folds:
@@ -264,9 +271,14 @@ def _ceiling(stack: Stack) -> float:
 
 
 def _warnings(library: Library, target: PropertyTable) -> tuple[str, ...]:
-    """What makes the leaderboard optimistic: sources that saw the target's own formulas."""
+    """What was left out for its cost, and what makes the leaderboard optimistic: sources that saw the target."""
     own = frozenset(target.keys)
-    return tuple(
+    left_out = [
+        f"{len(own):,} target compounds: no Gaussian process on {where} above {limit:,}"
+        for where, limit in (("frozen features", FROZEN_GP_ROWS), ("descriptors", GP_ROWS))
+        if len(own) > limit
+    ]
+    return tuple(left_out) + tuple(
         f"source {source.name} saw {len(own & source.keys)} of the target's {len(own)} formulas before transfer:"
         " the held-out errors are optimistic; pre-train with exclude=target"
         for source in library.sources
