@@ -36,10 +36,10 @@ class Inputs(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What a run leaves: its record (run.json), the head of its ranking, and the exit code."""
+    """What a run leaves: its record (run.json), its ranking, and the exit code."""
 
     record: dict[str, Any]
-    head: pa.Table
+    ranking: pa.Table
     code: int
 
 
@@ -100,7 +100,7 @@ def finish(
     record = run_record(config, inputs, model, scores, ranked, aside, progress, command)
     rundir.write_text("run.json", json.dumps(record, indent=1, ensure_ascii=False) + "\n")
     write_report(rundir)
-    return Outcome(record, ranked.table.slice(0, 1000), exit_code(record))
+    return Outcome(record, ranked.table, exit_code(record))
 
 
 def build_model(config: ScreenConfig, inputs: Inputs, progress: Progress) -> Model:

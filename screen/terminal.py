@@ -62,7 +62,7 @@ def run_and_print(
     if json_out:
         print(json.dumps(outcome.record))
     elif not quiet:
-        show(outcome.record, outcome.head, Path(config.out))
+        show(outcome.record, outcome.ranking, Path(config.out))
     if outcome.code:
         catalog = outcome.record["catalog"]
         warn(
@@ -87,7 +87,7 @@ def rebuild_report(directory: str, *, json_out: bool = False, quiet: bool = Fals
     return 0
 
 
-def show(record: dict[str, Any], head: pa.Table, out: Path) -> None:
+def show(record: dict[str, Any], ranking: pa.Table, out: Path) -> None:
     """Print verdict, counts, the best distinct compositions inside or at the edge of the domain, and overall."""
     from rich.console import Console
 
@@ -108,22 +108,27 @@ def show(record: dict[str, Any], head: pa.Table, out: Path) -> None:
         console.print(_shown(f"{record['ranked']:,} ranked; {removed}."), markup=False)
     for warning in record["warnings"]:
         console.print(_shown(f"note: {warning}"), markup=False)
-    rows = _distinct(head)
-    near = [row for row in rows if row["domain"] != "out"]
+    from pyarrow import compute
+
+    rows = _distinct(ranking)
+    near = _distinct(ranking.filter(compute.not_equal(ranking["domain"], "out")))
     name = f"{target['quantity']} {target['unit']}".strip()
     if near:
-        _table(console, f"Best in or at the edge of the domain: {name}", near[:HEAD])
-    if rows[:HEAD] != near[:HEAD]:
-        _table(console, f"Best of all, extrapolations included: {name}", rows[:HEAD])
+        _table(console, f"Best in or at the edge of the domain: {name}", near)
+    if rows != near:
+        _table(console, f"Best of all, extrapolations included: {name}", rows)
     seconds = sum(record["timings"].values())
     console.print(f"{seconds:.0f} s; report: {out / 'report.html'}", markup=False)
 
 
-def _distinct(head: pa.Table) -> list[dict[str, Any]]:
-    """First row of every composition."""
+def _distinct(ranking: pa.Table) -> list[dict[str, Any]]:
+    """First rows of the `HEAD` best compositions."""
     seen: dict[str, dict[str, Any]] = {}
-    for row in head.to_pylist():
-        seen.setdefault(row["reduced_formula"], row)
+    for batch in ranking.to_batches(max_chunksize=1000):
+        for row in batch.to_pylist():
+            seen.setdefault(row["reduced_formula"], row)
+            if len(seen) == HEAD:
+                return list(seen.values())
     return list(seen.values())
 
 
