@@ -24,6 +24,9 @@ class Row(dict[str, Any]):
 
 
 MAX_ROWS = 1000
+# Of these, kept for the best candidates inside or at the edge of the domain, wherever they rank: far from the
+# target's own compounds the top of a ranking is all extrapolation.
+KEPT_NEAR = 400
 MAX_POINTS = 1000
 MAX_EXTRA_COLUMNS = 16
 MAX_TEXT = 240
@@ -81,7 +84,7 @@ def read_run(directory: Path) -> RunData:
     reasons = mappings(run, "quarantine_reasons")
     return RunData(
         run=run,
-        ranking=_head(directory / "ranking.parquet", MAX_ROWS),
+        ranking=_best(directory / "ranking.parquet"),
         leaderboard=_head(directory / "leaderboard.parquet", 400),
         predictions=_spread(directory / "predictions.parquet", MAX_POINTS),
         quarantined=reasons or _reasons(directory / "quarantine.parquet", ("reason",)),
@@ -165,6 +168,36 @@ def _head(path: Path, limit: int) -> Table | None:
             batch = next(file.iter_batches(batch_size=limit), None)
             names = tuple(file.schema_arrow.names)
             return Table(names, () if batch is None else _rows(batch), file.metadata.num_rows)
+    except (OSError, pa.ArrowException) as error:
+        raise _corrupt(path, error) from None
+
+
+def _best(path: Path) -> Table | None:
+    """The first rows of a ranking, and the next best that are not out of the domain, `MAX_ROWS` in all at most."""
+    if not path.exists():
+        return None
+    try:
+        with _open(path) as file:
+            names, total = tuple(file.schema_arrow.names), file.metadata.num_rows
+            if names.count("domain") != 1 or total <= MAX_ROWS:
+                return _head(path, MAX_ROWS)
+            first = MAX_ROWS - KEPT_NEAR
+            near: list[int] = []
+            start = 0
+            for batch in file.iter_batches(columns=["domain"]):
+                near += [start + i for i, where in enumerate(batch.column(0).to_pylist()) if where in ("in", "edge")]
+                start += batch.num_rows
+                if len(near) >= MAX_ROWS:
+                    break
+            wanted = [*range(first), *[i for i in near if i >= first][:KEPT_NEAR]]
+            start, pieces = 0, list[tuple[Any, ...]]()
+            for batch in file.iter_batches():
+                inside = [i - start for i in wanted if start <= i < start + batch.num_rows]
+                pieces += _rows(batch.take(pa.array(inside, pa.int64())))
+                start += batch.num_rows
+                if start > wanted[-1]:
+                    break
+            return Table(names, tuple(pieces), total)
     except (OSError, pa.ArrowException) as error:
         raise _corrupt(path, error) from None
 

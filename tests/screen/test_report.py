@@ -4,6 +4,7 @@ from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from catalogs.records import UserError
 from screen.report.build import write_report
 from screen.report.charts import Point, histogram, parity
-from screen.report.data import MAX_ROWS, script_json
+from screen.report.data import MAX_ROWS, read_run, script_json
 from screen.report.svg import Axis, linear_ticks, log_ticks
 from screen.report.text import duration, elements, figure, formula, number, percent, with_unit
 
@@ -235,8 +236,22 @@ def test_long_rankings_are_cut_and_it_says_so(report_run: Path) -> None:
     html = write_report(report_run)
     page = Page(html)
     assert len(embedded(page)["rows"]) == MAX_ROWS
-    assert f"The first 1,000 of {table.num_rows:,} ranked candidates" in page.text
+    assert f"1,000 of {table.num_rows:,} ranked candidates: the best of all" in page.text
     assert len(html.encode()) < 1_000_000
+
+
+def test_candidates_inside_the_domain_are_shown_however_deep_they_rank(report_run: Path) -> None:
+    path = report_run / "ranking.parquet"
+    table = pa.concat_tables([pq.read_table(path)] * 6)
+    n = table.num_rows
+    where = np.full(n, "out", dtype=object)
+    where[[n - 700, n - 5, n - 1]] = "in", "edge", "in"
+    table = table.set_column(table.column_names.index("rank"), "rank", pa.array(range(1, n + 1)))
+    table = table.set_column(table.column_names.index("domain"), "domain", pa.array(where.tolist()))
+    pq.write_table(table, path, row_group_size=100)
+    read = read_run(report_run).ranking
+    assert read is not None
+    assert [row["rank"] for row in read.records()] == [*range(1, 601), n - 699, n - 4, n]
 
 
 def test_wide_rankings_stay_under_a_megabyte(report_run: Path) -> None:
@@ -249,7 +264,7 @@ def test_wide_rankings_stay_under_a_megabyte(report_run: Path) -> None:
     page = Page(html)
     kept = len(embedded(page)["rows"])
     assert len(html.encode()) < 1_000_000
-    assert f"The first {kept} of 1,200 ranked candidates" in page.text
+    assert f"{kept} of 1,200 ranked candidates" in page.text
     assert "extra 39" in page.text
 
 
