@@ -17,13 +17,12 @@ from catalogs.rundir import RunDir
 from catalogs.tables import labels, load_table
 from screen.descriptors.composition import Convention
 from screen.execute import score_partition
-from screen.library import Library, tell_apart
+from screen.library import Checkpoint, Library, tell_apart
 from screen.rank import By, Order, check_order
 from screen.rank import rank as _rank
 from screen.score import prepare
 from screen.transfer import Model
-from screen.transfer import transfer as _transfer
-from screen.zoo import load_or_pretrain
+from screen.zoo import load_or_pretrain, load_or_transfer
 
 
 def load(
@@ -78,18 +77,31 @@ def pretrain(
         )
         for table in tables
     )
-    for said in dict.fromkeys(s.checkpoint.warning for s in trained if s.checkpoint and s.checkpoint.warning):
-        warnings.warn(said, stacklevel=2)
+    _warn([source.checkpoint for source in trained])
     return Library(trained, convention, seed)
 
 
-def transfer(library: Library, target: PropertyTable, *, outer_folds: int = 10, seed: int = 0) -> Model:
+def transfer(
+    library: Library, target: PropertyTable, *, outer_folds: int = 10, seed: int = 0, cache: bool = True
+) -> Model:
     """Measure by nested cross-validation, select, and return the stack of transferred and direct models.
 
     `model.verdict.text` says whether transfer helped, `model.leaderboard` by how much; `model.warnings` says if
     the library saw the target's formulas.
+
+    Parameters
+    ----------
+    cache : reuse the model of an equal library and target, and keep a new one.
     """
-    return _transfer(library, target, outer=outer_folds, seed=seed)
+    model = load_or_transfer(library, target, outer=outer_folds, seed=seed, cache=cache)
+    _warn([model.checkpoint])
+    return model
+
+
+def _warn(points: Sequence[Checkpoint | None]) -> None:
+    """Python warnings of what the cache could not read or keep, each once."""
+    for said in dict.fromkeys(point.warning for point in points if point and point.warning):
+        warnings.warn(said, stacklevel=3)
 
 
 def rank(
