@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,12 @@ from catalogs.rundir import RunDir
 from catalogs.tables import labels, load_table
 from screen.descriptors.composition import Convention
 from screen.execute import score_partition
-from screen.library import Library, pretrain_library, tell_apart
+from screen.library import Checkpoint, Library, tell_apart
 from screen.rank import By, Order, check_order
 from screen.rank import rank as _rank
 from screen.score import prepare
 from screen.transfer import Model
-from screen.transfer import transfer as _transfer
+from screen.zoo import load_or_pretrain, load_or_transfer
 
 
 def load(
@@ -53,28 +54,54 @@ def pretrain(
     networks: int = 100,
     seed: int = 0,
     convention: Convention = "reduced",
+    cache: bool = True,
 ) -> Library:
     """Pre-train `networks` random pyramids on every source property.
 
     Parameters
     ----------
     exclude : a target whose formulas are removed from every source first, so that its cross-validation is honest.
+    cache : reuse networks that were pre-trained on the same rows with the same settings, and keep new ones.
     """
     tables = [load_table(s, minimum=1) if isinstance(s, str) else s for s in sources]
     specs = [s if isinstance(s, str) else f"{s.name} ({i})" for i, s in enumerate(sources, start=1)]
     tables = tell_apart(tables, specs)
-    return pretrain_library(
-        tables, exclude=exclude.keys if exclude else (), networks=networks, seed=seed, convention=convention
+    trained = tuple(
+        load_or_pretrain(
+            table,
+            exclude=exclude.keys if exclude else (),
+            networks=networks,
+            seed=seed,
+            convention=convention,
+            cache=cache,
+        )
+        for table in tables
     )
+    _warn([source.checkpoint for source in trained])
+    return Library(trained, convention, seed)
 
 
-def transfer(library: Library, target: PropertyTable, *, outer_folds: int = 10, seed: int = 0) -> Model:
+def transfer(
+    library: Library, target: PropertyTable, *, outer_folds: int = 10, seed: int = 0, cache: bool = True
+) -> Model:
     """Measure by nested cross-validation, select, and return the stack of transferred and direct models.
 
     `model.verdict.text` says whether transfer helped, `model.leaderboard` by how much; `model.warnings` says if
     the library saw the target's formulas.
+
+    Parameters
+    ----------
+    cache : reuse the model of an equal library and target, and keep a new one.
     """
-    return _transfer(library, target, outer=outer_folds, seed=seed)
+    model = load_or_transfer(library, target, outer=outer_folds, seed=seed, cache=cache)
+    _warn([model.checkpoint])
+    return model
+
+
+def _warn(points: Sequence[Checkpoint | None]) -> None:
+    """Python warnings of what the cache could not read or keep, each once."""
+    for said in dict.fromkeys(point.warning for point in points if point and point.warning):
+        warnings.warn(said, stacklevel=3)
 
 
 def rank(

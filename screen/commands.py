@@ -47,6 +47,7 @@ def screen(
     partition_rows: Whole | None = None,
     out: str | None = None,
     seed: Whole | None = None,
+    no_cache: _Switch = None,
     config: str | None = None,
     resume: _Switch = None,
     overwrite: _Switch = None,
@@ -111,6 +112,8 @@ def screen(
         Folder for the results.
     seed
         One seed for everything random. Default: 0.
+    no_cache
+        Pre-train and transfer again, even where an earlier run left the same networks and model.
     config
         A TOML file with the same names as these flags; flags win.
     resume
@@ -134,7 +137,7 @@ def screen(
         "source": source, "networks": networks, "convention": convention, "outer_folds": outer_folds,
         "rank_by": rank_by, "minimise": minimise, "threshold": threshold, "top": top, "per_system": per_system,
         "filter": filter, "limit": limit, "max_quarantine": max_quarantine, "partition_rows": partition_rows,
-        "out": out, "seed": seed, "no_radioactive": no_radioactive,
+        "out": out, "seed": seed, "no_cache": no_cache, "no_radioactive": no_radioactive,
         "exclude_elements": None if exclude_elements is None else [exclude_elements],
     }  # fmt: skip
     mode: Literal["auto", "quiet", "events"] = "events" if events else "quiet" if quiet or json else "auto"

@@ -45,6 +45,7 @@ class ScreenConfig:
     max_quarantine: float = 0.05
     partition_rows: int = 262_144
     seed: int = 0
+    no_cache: bool = False
     out: str = ""
 
 

@@ -24,6 +24,17 @@ MIN_ROWS = 50
 N_ELEMENTS = 94
 
 
+class Checkpoint(NamedTuple):
+    """Where a result of long work is kept: the hash of all that decides it, and whether it was read from there.
+
+    warning : why it could not be read or kept, else ""
+    """
+
+    key: str
+    reused: bool
+    warning: str = ""
+
+
 class Source(NamedTuple):
     """Networks pre-trained on one source property.
 
@@ -32,6 +43,7 @@ class Source(NamedTuple):
     elements : (94,) bool, elements among them
     centre, scale : mean and standard deviation of the fitted property (of its ln if `log`)
     unit_scales : per network and hidden layer, the spread of every unit, for "pre" features
+    checkpoint : None where none was asked for
     """
 
     name: str
@@ -52,6 +64,7 @@ class Source(NamedTuple):
     networks: tuple[Network, ...]
     unit_scales: tuple[tuple[NDArray[np.float32], ...], ...]
     notes: tuple[str, ...] = ()
+    checkpoint: Checkpoint | None = None
 
     @property
     def validation_r2(self) -> float:
@@ -65,6 +78,22 @@ class Library(NamedTuple):
     sources: tuple[Source, ...]
     convention: Convention
     seed: int
+
+
+class Rows(NamedTuple):
+    """Rows of a table that networks are trained on, how many were excluded before, and what to say about it."""
+
+    kept: NDArray[np.int64]
+    excluded: int
+    notes: tuple[str, ...]
+
+
+class Trained(NamedTuple):
+    """What pre-training computes: the part of a `Source` that is worth keeping."""
+
+    scaling: Scaling
+    networks: tuple[Network, ...]
+    unit_scales: tuple[tuple[NDArray[np.float32], ...], ...]
 
 
 def exclude_keys(table: PropertyTable, keys: Collection[str]) -> NDArray[np.int64]:
@@ -109,6 +138,20 @@ def pretrain_source(
     ------
     UserError : fewer than `MIN_ROWS` rows remain, or their values do not vary.
     """
+    rows = training_rows(table, exclude, seed)
+    compositions, y = training_data(table, rows)
+    raw = compute(compositions, convention)
+    scaling = fit_scaling(raw)
+    x = standardise(scaling, raw)
+    standard = ((y - y.mean()) / y.std())[:, None]
+    fitted = pretrain(seed, x, standard, networks=networks, schedule=schedule, progress=progress)
+    sample = x[:SCALE_ROWS] if len(x) <= SCALE_ROWS else x[np.linspace(0, len(x) - 1, SCALE_ROWS).astype(int)]
+    scales = tuple(unit_scales(activations(network.hidden, sample)[0]) for network in fitted)
+    return described(table, rows, Trained(scaling, tuple(fitted), scales))
+
+
+def training_rows(table: PropertyTable, exclude: Collection[str], seed: int) -> Rows:
+    """The rows without excluded formulas, a sub-sample of a large table; UserError if nothing can be learned."""
     kept = exclude_keys(table, exclude)
     excluded, notes = len(table) - len(kept), list(table.notes)
     if len(kept) > MAX_ROWS:
@@ -119,19 +162,21 @@ def pretrain_source(
             f"source {table.name}: expected at least {MIN_ROWS} compositions to pre-train on, got {len(kept)}"
             f" after removing {excluded} that are in the target"
         )
-    compositions = Compositions(table.compositions.elements[kept], table.compositions.amounts[kept])
-    y = table.y[kept]
-    centre, scale = float(y.mean()), float(y.std())
     # Not by the scale: fifty times 0.1 has a standard deviation of 1e-17.
-    if not np.ptp(y) > 0:
+    if not np.ptp(table.y[kept]) > 0:
         raise UserError(f"source {table.name}: all {len(kept)} values are equal; nothing can be learned from it")
-    raw = compute(compositions, convention)
-    scaling = fit_scaling(raw)
-    x = standardise(scaling, raw)
-    trained = pretrain(
-        seed, x, ((y - centre) / scale)[:, None], networks=networks, schedule=schedule, progress=progress
-    )
-    sample = x[:SCALE_ROWS] if len(x) <= SCALE_ROWS else x[np.linspace(0, len(x) - 1, SCALE_ROWS).astype(int)]
+    return Rows(kept, excluded, tuple(notes))
+
+
+def training_data(table: PropertyTable, rows: Rows) -> tuple[Compositions, NDArray[np.float64]]:
+    """Compositions as given and fitted values of the training rows."""
+    given = table.compositions
+    return Compositions(given.elements[rows.kept], given.amounts[rows.kept]), table.y[rows.kept]
+
+
+def described(table: PropertyTable, rows: Rows, trained: Trained, checkpoint: Checkpoint | None = None) -> Source:
+    """Trained networks with the description of their table."""
+    compositions, y = training_data(table, rows)
     return Source(
         name=table.name,
         quantity=table.quantity,
@@ -141,16 +186,17 @@ def pretrain_source(
         licence=table.licence,
         sha256=table.sha256,
         rows=table.rows,
-        excluded=excluded,
-        used=len(kept),
-        keys=frozenset(table.keys[i] for i in kept),
+        excluded=rows.excluded,
+        used=len(rows.kept),
+        keys=frozenset(table.keys[i] for i in rows.kept),
         elements=elements_in(compositions),
-        scaling=scaling,
-        centre=centre,
-        scale=scale,
-        networks=tuple(trained),
-        unit_scales=tuple(unit_scales(activations(network.hidden, sample)[0]) for network in trained),
-        notes=tuple(notes),
+        scaling=trained.scaling,
+        centre=float(y.mean()),
+        scale=float(y.std()),
+        networks=trained.networks,
+        unit_scales=trained.unit_scales,
+        notes=rows.notes,
+        checkpoint=checkpoint,
     )
 
 

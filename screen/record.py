@@ -19,7 +19,7 @@ from screen.config import ScreenConfig, as_dict
 from screen.descriptors.composition import BATCH
 from screen.intervals import LEVEL
 from screen.leaderboard import Entry
-from screen.library import Source
+from screen.library import Checkpoint, Source
 from screen.plans import Fitted
 from screen.progress import Progress
 from screen.rank import Ranked
@@ -89,6 +89,7 @@ def run_record(
                     model.stack.names, model.stack.members, model.stack.weights, strict=True
                 )
             ],
+            "checkpoint": _checkpoint(model.checkpoint),
         },
         "interval": {
             "level": LEVEL,
@@ -159,8 +160,13 @@ def _source(source: Source) -> dict[str, Any]:
         "name": source.name, "quantity": source.quantity, "unit": source.unit, "log": source.log,
         "rows": source.rows, "excluded": source.excluded, "used": source.used, "networks": len(source.networks),
         "validation_r2": round(source.validation_r2, 4), "sha256": source.sha256, "source": source.citation,
-        "licence": source.licence, "notes": list(source.notes),
+        "licence": source.licence, "notes": list(source.notes), "checkpoint": _checkpoint(source.checkpoint),
     }  # fmt: skip
+
+
+def _checkpoint(kept: Checkpoint | None) -> dict[str, Any] | None:
+    """Hash under which a result is kept in the cache folder, and whether it was read from there."""
+    return None if kept is None else {"hash": kept.key, "reused": kept.reused}
 
 
 def _member_name(model: Model, name: str, member: Fitted) -> str:
@@ -179,6 +185,8 @@ def _ceiling(model: Model, scores: pa.Table) -> dict[str, Any]:
 
 def _warnings(inputs: Inputs, model: Model, scores: pa.Table, counts: Counter[str], unique: int) -> list[str]:
     found = list(model.warnings)
+    kept = [source.checkpoint for source in model.library.sources] + [model.checkpoint]
+    found.extend(dict.fromkeys(point.warning for point in kept if point and point.warning))
     n = scores.num_rows
     if n and counts.get("out", 0) > n / 2:
         found.append(

@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import pyarrow as pa
 
 from catalogs.candidates import Catalog, columns_of, open_catalog
@@ -17,11 +16,12 @@ from screen.config import ScreenConfig, as_dict, exit_code
 from screen.csv_text import csv_bytes
 from screen.execute import SCORES, score_catalog
 from screen.filters import check_elements, check_filters, parse_filter
-from screen.library import Library, pretrain_source, tell_apart
+from screen.library import Library, tell_apart
 from screen.progress import Progress
 from screen.rank import Order, Ranked, check_order, rank
 from screen.record import leaderboard_table, predictions_table, rejected_table, run_record
-from screen.transfer import Model, transfer
+from screen.transfer import Model
+from screen.zoo import load_or_pretrain, load_or_transfer
 
 SCHEMA_VERSION = "1"
 
@@ -104,25 +104,24 @@ def finish(
 
 
 def build_model(config: ScreenConfig, inputs: Inputs, progress: Progress) -> Model:
-    """Pre-train the sources without the target's formulas, then transfer."""
-    sources = []
-    for table in inputs.sources:
-        with progress.stage(f"pre-train {table.name}", config.networks) as advance:
-            sources.append(
-                pretrain_source(
-                    table,
-                    exclude=inputs.target.keys,
-                    networks=config.networks,
-                    seed=config.seed,
-                    convention=config.convention,  # type: ignore[arg-type]  # checked by config
-                    progress=advance,
-                )
-            )
-    library = Library(tuple(sources), config.convention, config.seed)  # type: ignore[arg-type]
-    given = inputs.target.folds
-    folds = min(config.outer_folds, len(inputs.target)) if given is None else len(np.unique(given))
-    with progress.stage("transfer", folds) as advance:
-        return transfer(library, inputs.target, outer=config.outer_folds, seed=config.seed, progress=advance)
+    """Pre-train the sources without the target's formulas, then transfer; both are reused where they were kept."""
+    cache = not config.no_cache
+    sources = tuple(
+        load_or_pretrain(
+            table,
+            exclude=inputs.target.keys,
+            networks=config.networks,
+            seed=config.seed,
+            convention=config.convention,  # type: ignore[arg-type]  # checked by config
+            cache=cache,
+            stage=progress.stage,
+        )
+        for table in inputs.sources
+    )
+    library = Library(sources, config.convention, config.seed)  # type: ignore[arg-type]
+    return load_or_transfer(
+        library, inputs.target, outer=config.outer_folds, seed=config.seed, cache=cache, stage=progress.stage
+    )
 
 
 def write_tables(rundir: RunDir, model: Model, inputs: Inputs, ranked: Ranked, aside: pa.Table) -> None:

@@ -167,7 +167,8 @@ def _finished(out: Path, config: ScreenConfig) -> dict[str, Any] | None:
         return None
     results = Results(out)
     record: dict[str, Any] = json.loads(results.read_text("run.json"))
-    same = {**record["config"], "out": ""} == {**as_dict(config), "out": ""}
+    aside = {"out": "", "no_cache": False}  # neither decides a result
+    same = {**record["config"], **aside} == {**as_dict(config), **aside}
     if not same:
         raise UserError(f"{out} holds a finished run with another configuration: use --overwrite or another --out")
     results.verify()

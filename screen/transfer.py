@@ -19,7 +19,7 @@ from screen.domain import Domain, cover, nearest, unit_distance
 from screen.folds import Folds, grouped_folds, inner_folds
 from screen.intervals import coverage, difficulty, quantile, usual_spread
 from screen.leaderboard import Entry, Verdict, entries, judge_transfer
-from screen.library import Library, elements_in
+from screen.library import Checkpoint, Library, elements_in
 from screen.plans import HEADS, fit_plan
 from screen.scaling import Scaling, fit_scaling, standardise
 from screen.selection import (
@@ -67,6 +67,7 @@ class Model(NamedTuple):
     usual_spread : spread up to which that width is constant
     reference, training, unit : scaling of the space distances live in, the target's rows there, its unit
     ceiling : largest mean any mixture of the members can return on the fitted scale, inf if unbounded
+    checkpoint : None where none was asked for
     """
 
     target: PropertyTable
@@ -84,6 +85,7 @@ class Model(NamedTuple):
     verdict: Verdict
     warnings: tuple[str, ...]
     seed: int
+    checkpoint: Checkpoint | None = None
 
 
 def transfer(

@@ -123,7 +123,9 @@ def tiny_run(
 ) -> tuple[Path, subprocess.CompletedProcess[str]]:
     """The folder of a finished run of a process of its own, and what that printed with --events."""
     out = tmp_path_factory.mktemp("runs") / "finished"
-    return out, kakehashi("screen", *tiny.flags, "--out", out, "--events", PYTHONHASHSEED="17")
+    return out, kakehashi(
+        "screen", *tiny.flags, "--out", out, "--events", PYTHONHASHSEED="17", KAKEHASHI_HOME=str(out.parent / "home")
+    )
 
 
 @pytest.fixture(scope="session")

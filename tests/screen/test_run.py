@@ -284,7 +284,18 @@ def test_a_folder_in_use_exits_4(screen: Run, tmp_path: Path) -> None:
 
 def test_control_c_exits_130_and_the_folder_goes_on(tiny: Tiny, screen: Run, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    words = [sys.executable, "-P", "-m", "kakehashi", "screen", *tiny.flags, "--out", str(out), "--events"]
+    words = [
+        sys.executable,
+        "-P",
+        "-m",
+        "kakehashi",
+        "screen",
+        *tiny.flags,
+        "--out",
+        str(out),
+        "--events",
+        "--no-cache",
+    ]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         first = json.loads(process.stderr.readline())

@@ -1,0 +1,174 @@
+"""The library of trained models: arrays and a card, kept by content hash in the cache folder.
+
+An entry is a folder `models/<hash>` with `stack.safetensors` and `card.json`. It appears whole, by one rename, and
+is never written to again; what cannot be trusted is a miss with the reason, not an error.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalogs.durable import TEMPORARY, make_folder, sync_folder, write_durably
+from catalogs.home import cache_folder
+from catalogs.records import UserError
+
+SCHEMA = 1
+ARRAYS, CARD = "stack.safetensors", "card.json"
+# Arrays beyond this are not kept: writing and reading them would cost more than computing them again.
+LARGEST = 512 * 2**20
+# What a killed process left half-written is swept away once nobody can still be writing it.
+_STALE = 24 * 3600.0
+
+Arrays = dict[str, NDArray[Any]]
+
+
+class Found(NamedTuple):
+    """What the library holds under a key.
+
+    arrays, card : None where there is no entry that can be trusted
+    warning : why an entry that is there is not used, else ""
+    replaceable : whether it may be replaced: not so one of another version of this library
+    """
+
+    arrays: Arrays | None = None
+    card: dict[str, Any] | None = None
+    warning: str = ""
+    replaceable: bool = True
+
+
+def models_folder() -> Path:
+    """Folder of the entries; it need not exist. UserError if the cache folder cannot be created."""
+    return cache_folder() / "models"
+
+
+def find(key: str) -> Found:
+    """Read and verify an entry: its schema, its key, and the sha256 of card and arrays."""
+    try:
+        path = models_folder() / _checked(key)
+    except UserError:
+        return Found()  # `store` says that nothing can be kept
+    if not os.path.lexists(path):
+        return Found()
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        card = json.loads((path / CARD).read_bytes())
+        if card["schema"] != SCHEMA:
+            said = f"has schema {card['schema']!r}, expected {SCHEMA}"
+            return Found(warning=f"{path} {said}: not used; delete it to have it built again", replaceable=False)
+        if card["card_sha256"] != _digest({name: card[name] for name in card if name != "card_sha256"}):
+            raise ValueError("the card's checksum does not fit its content")
+        if card["key"] != key:
+            raise ValueError(f"it belongs to {card['key']}")
+        if (path / ARRAYS).stat().st_size != card["bytes"]:
+            raise ValueError(f"{ARRAYS} has not the {card['bytes']} bytes written")
+        data = (path / ARRAYS).read_bytes()
+        if hashlib.sha256(data).hexdigest() != card["sha256"]:
+            raise ValueError(f"{ARRAYS} has not the bytes written")
+        return Found(load(data), card)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, SafetensorError) as error:
+        if not os.path.lexists(path):  # another process is replacing it
+            return Found()
+        return Found(warning=f"{path} is damaged or unreadable ({_reason(error)}): not used, built again")
+
+
+def store(key: str, arrays: Mapping[str, NDArray[Any]], card: Mapping[str, Any], *, replace: bool = False) -> str:
+    """Keep arrays and card under a key; "" or why they could not be kept.
+
+    An entry that is already there stays (another process was faster, with the same content), unless `replace` says
+    that it was found to be damaged.
+
+    Parameters
+    ----------
+    card : strict JSON values; schema, key and checksums are added here.
+    """
+    _checked(key)
+    size = sum(array.nbytes for array in arrays.values())
+    if size > LARGEST:
+        return f"not kept for the next run: {size / 2**20:,.0f} MB, more than {LARGEST / 2**20:,.0f}"
+    try:
+        folder = models_folder()
+        make_folder(folder)
+        _sweep(folder)
+        temporary = folder / f"{TEMPORARY}{key}-{os.getpid()}-{secrets.token_hex(4)}"
+        try:
+            _write(temporary, key, arrays, card)
+            _publish(temporary, folder / key, replace=replace)
+        finally:
+            _remove(temporary)
+    except (OSError, UserError) as error:
+        return f"not kept for the next run: {_reason(error)}"
+    return ""
+
+
+def _write(folder: Path, key: str, arrays: Mapping[str, NDArray[Any]], card: Mapping[str, Any]) -> None:
+    from safetensors.numpy import save
+
+    folder.mkdir()
+    data = save({name: np.asarray(array, order="C") for name, array in arrays.items()})
+    sha256 = write_durably(folder / ARRAYS, data)
+    body = {**card, "schema": SCHEMA, "key": key, "sha256": sha256, "bytes": len(data)}
+    text = json.dumps({**body, "card_sha256": _digest(body)}, indent=1, ensure_ascii=False, allow_nan=False)
+    write_durably(folder / CARD, (text + "\n").encode())
+
+
+def _publish(temporary: Path, path: Path, *, replace: bool) -> None:
+    """Give a complete entry its name; a damaged one is moved out of the way first, whole."""
+    aside = temporary.with_name(f"{temporary.name}-old")
+    if replace:
+        with suppress(FileNotFoundError):
+            os.rename(path, aside)
+    try:
+        os.rename(temporary, path)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+            raise
+    sync_folder(path.parent)
+    _remove(aside)
+
+
+def _sweep(folder: Path) -> None:
+    for left in folder.glob(f"{TEMPORARY}*"):
+        with suppress(OSError):
+            if time.time() - left.lstat().st_mtime > _STALE:
+                _remove(left)
+
+
+def _remove(path: Path) -> None:
+    """Remove a file or a folder, as far as it lets itself be removed."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink()
+
+
+def _checked(key: str) -> str:
+    if not re.fullmatch("[0-9a-f]{64}", key):
+        raise ValueError(f"expected a sha256 as key, got {key!r}")
+    return key
+
+
+def _digest(body: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    return str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"

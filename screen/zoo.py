@@ -1,0 +1,268 @@
+"""Pre-trained networks and transferred models kept by content hash, and reused when nothing that decides them changed.
+
+What is read back equals what computing it again on this machine would give, bit by bit. The hash covers the data as
+the computation sees them, every setting, and the versions and device of what computes; changes of this code are
+covered by `PRETRAIN_VERSION` and `TRANSFER_VERSION`, to be raised whenever results would change.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+import jax
+import numpy as np
+
+from catalogs import library as shelf
+from catalogs.elements import feature_table
+from catalogs.records import PropertyTable
+from screen import library as libraries
+from screen.descriptors.composition import BATCH, Convention, normalise
+from screen.domain import Domain
+from screen.leaderboard import Entry, Verdict
+from screen.library import (
+    Checkpoint,
+    Library,
+    Source,
+    Trained,
+    described,
+    pretrain_source,
+    training_data,
+    training_rows,
+)
+from screen.networks import HIDDEN_LAYERS, WIDTH_RATIOS, Layer, Network
+from screen.packing import content_hash, pack, unpack
+from screen.plans import HEADS, Fitted, Plan
+from screen.pretrain import Schedule
+from screen.scaling import Scaling
+from screen.selection import Stack
+from screen.transfer import INNER_FOLDS, OUTER_FOLDS, Model, OutOfFold, transfer
+
+# Raise when the same inputs would give other networks, scalings or unit scales.
+PRETRAIN_VERSION = 1
+# Raise when the same library and target would give another model: heads, grids, folds, selection, statistics.
+TRANSFER_VERSION = 1
+
+PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy", "scipy")
+_RECORDS = {
+    kind.__name__: kind
+    for kind in (Trained, Scaling, Network, Layer, Model, Stack, Fitted, Plan, Domain, OutOfFold, Entry, Verdict)
+}
+
+Stage = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
+
+
+@contextmanager
+def no_stage(name: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Stand in for `Progress.stage` where nobody watches."""
+    yield lambda steps: None
+
+
+def stack_key(
+    table: PropertyTable,
+    *,
+    exclude: Collection[str] = (),
+    networks: int = 100,
+    seed: int = 0,
+    convention: Convention = "reduced",
+    schedule: Schedule | None = None,
+) -> str:
+    """Sha256 of everything that decides the networks `pretrain_source` would train.
+
+    The rows count in their order, as compositions in the given convention and values as fitted; the name of the
+    property and rows that are excluded do not.
+
+    Raises
+    ------
+    UserError : as `pretrain_source`.
+    """
+    rows = training_rows(table, exclude, seed)
+    compositions, y = training_data(table, rows)
+    return content_hash(
+        {
+            "version": PRETRAIN_VERSION,
+            "keys": [table.keys[i] for i in rows.kept],
+            "compositions": normalise(compositions, convention),
+            "y": y,
+            "networks": networks,
+            "seed": seed,
+            "convention": convention,
+            "schedule": schedule or Schedule(),
+            "hidden_layers": HIDDEN_LAYERS,
+            "ratios": WIDTH_RATIOS,
+            "limits": (libraries.MAX_ROWS, libraries.SCALE_ROWS),
+            "features": feature_table(),
+            **_machine(),
+        }
+    )
+
+
+def load_or_pretrain(
+    table: PropertyTable,
+    *,
+    exclude: Collection[str] = (),
+    networks: int = 100,
+    seed: int = 0,
+    convention: Convention = "reduced",
+    schedule: Schedule | None = None,
+    cache: bool = True,
+    stage: Stage = no_stage,
+) -> Source:
+    """`pretrain_source`, or its networks as they were kept: equal bit by bit.
+
+    `Source.checkpoint` says which, and warns where a kept stack is damaged or none can be kept.
+
+    Parameters
+    ----------
+    cache : False neither reads nor keeps anything.
+    stage : as `Progress.stage`; its name says "cached" where nothing is trained.
+    """
+
+    def train(advance: Callable[[int], None]) -> Source:
+        return pretrain_source(
+            table, exclude=exclude, networks=networks, seed=seed, convention=convention, schedule=schedule,
+            progress=advance,
+        )  # fmt: skip
+
+    name = f"pre-train {table.name}"
+    if not cache:
+        with stage(name, networks) as advance:
+            return train(advance)
+    key = stack_key(table, exclude=exclude, networks=networks, seed=seed, convention=convention, schedule=schedule)
+    found, kept, warning = _find(key, Trained)
+    if kept is not None:
+        with stage(f"{name} (cached)", networks) as advance:
+            advance(networks)
+            return described(table, training_rows(table, exclude, seed), kept, Checkpoint(key, True))
+    with stage(name, networks) as advance:
+        source = train(advance)
+    trained = Trained(source.scaling, source.networks, source.unit_scales)
+    card = {
+        "kind": "networks", "property": source.quantity, "unit": source.unit, "log": source.log,
+        "source": source.citation, "licence": source.licence, "rows": source.rows, "used": source.used,
+        "excluded": source.excluded, "networks": networks, "widths": [list(n.widths) for n in source.networks],
+        "validation_r2": [[_number(r2) for r2 in n.validation_r2] for n in source.networks],
+        "convention": convention, "seed": seed, **_today(),
+    }  # fmt: skip
+    return source._replace(checkpoint=_keep(key, trained, card, found, warning))
+
+
+def model_key(library: Library, target: PropertyTable, *, outer: int, inner: int, seed: int) -> str:
+    """Sha256 of everything that decides the model `transfer` would return.
+
+    Raises
+    ------
+    TypeError : a library that holds more than named arrays, numbers and texts.
+    """
+    sources = tuple(source._replace(checkpoint=None) for source in library.sources)
+    return content_hash(
+        {
+            "version": TRANSFER_VERSION,
+            "library": library._replace(sources=sources),
+            "keys": target.keys,
+            "compositions": target.compositions,
+            "values": target.values,
+            "log": target.log,
+            "folds": target.folds,
+            "words": (target.name, target.quantity, target.unit),
+            "settings": (outer, inner, seed),
+            "heads": tuple(HEADS),
+            "features": feature_table(),
+            **_machine(),
+        }
+    )
+
+
+def load_or_transfer(
+    library: Library,
+    target: PropertyTable,
+    *,
+    outer: int = OUTER_FOLDS,
+    inner: int = INNER_FOLDS,
+    seed: int = 0,
+    cache: bool = True,
+    stage: Stage = no_stage,
+) -> Model:
+    """`transfer`, or its model as it was kept: equal bit by bit. `Model.checkpoint` says which.
+
+    Parameters
+    ----------
+    cache, stage : as in `load_or_pretrain`.
+    """
+    folds = min(outer, len(target)) if target.folds is None else len(np.unique(target.folds))
+
+    def measure() -> Model:
+        with stage("transfer", folds) as advance:
+            return transfer(library, target, outer=outer, inner=inner, seed=seed, progress=advance)
+
+    if not cache:
+        return measure()
+    key = model_key(library, target, outer=outer, inner=inner, seed=seed)
+    found, kept, warning = _find(key, Model)
+    if kept is not None:
+        with stage("transfer (cached)", folds) as advance:
+            advance(folds)
+            again: Model = kept._replace(target=target, library=library, checkpoint=Checkpoint(key, True))
+            return again
+    model = measure()
+    # Target and library are given again whenever the model is asked for.
+    bare = model._replace(target=None, library=None)  # type: ignore[arg-type]
+    card = {
+        "kind": "model", "property": target.quantity, "unit": target.unit, "log": target.log,
+        "source": target.source, "licence": target.licence, "rows": target.rows, "used": len(target),
+        "sources": [source.name for source in library.sources],
+        "stacks": [source.checkpoint.key if source.checkpoint else None for source in library.sources],
+        "convention": library.convention, "seed": seed, "verdict": model.verdict.text, **_today(),
+    }  # fmt: skip
+    return model._replace(checkpoint=_keep(key, bare, card, found, warning))
+
+
+def _find(key: str, kind: type) -> tuple[shelf.Found, Any, str]:
+    """What the library holds, the value of that kind in it (None: compute it), and a warning."""
+    found = shelf.find(key)
+    if found.arrays is None:
+        return found, None, found.warning
+    try:
+        value = unpack(found.arrays, _RECORDS)
+        if not isinstance(value, kind):
+            raise ValueError(f"holds a {type(value).__name__}")
+    except (ValueError, KeyError, TypeError) as error:
+        return found, None, f"{shelf.models_folder() / key} cannot be read ({error}): not used, built again"
+    return found, value, ""
+
+
+def _keep(key: str, value: Any, card: dict[str, Any], found: shelf.Found, warning: str) -> Checkpoint:
+    if found.replaceable:
+        failed = shelf.store(key, pack(value), card, replace=bool(warning))
+        warning = "; ".join(
+            text for text in (warning, failed and f"{card['property']}: {card['kind']} {failed}") if text
+        )
+    return Checkpoint(key, False, warning)
+
+
+def _machine() -> dict[str, Any]:
+    """Versions, device and settings on which the last bits of a result depend."""
+    return {
+        "packages": {name: version(name) for name in PACKAGES},
+        "device": (jax.default_backend(), jax.devices()[0].device_kind, platform.system(), platform.machine()),
+        "jax": (bool(jax.config.jax_enable_x64), str(jax.config.jax_default_matmul_precision)),  # type: ignore[attr-defined]
+        "xla_flags": os.environ.get("XLA_FLAGS", ""),
+        "batch": BATCH,
+    }
+
+
+def _today() -> dict[str, Any]:
+    return {
+        "versions": {"kakehashi": version("kakehashi"), **{name: version(name) for name in PACKAGES}},
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _number(value: Any) -> float | None:
+    """A JSON number, None for NaN."""
+    return float(value) if np.isfinite(value) else None
