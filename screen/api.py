@@ -14,6 +14,8 @@ from catalogs.readers import as_text, require
 from catalogs.records import PropertyTable, UserError
 from catalogs.rundir import RunDir
 from catalogs.tables import labels, load_table
+from screen.aliases import marked
+from screen.config import DEFAULT_HEADS
 from screen.descriptors.composition import Convention
 from screen.execute import score_partition
 from screen.library import Library, pretrain_library, tell_apart
@@ -63,18 +65,34 @@ def pretrain(
     tables = [load_table(s, minimum=1) if isinstance(s, str) else s for s in sources]
     specs = [s if isinstance(s, str) else f"{s.name} ({i})" for i, s in enumerate(sources, start=1)]
     tables = tell_apart(tables, specs)
-    return pretrain_library(
+    library = pretrain_library(
         tables, exclude=exclude.keys if exclude else (), networks=networks, seed=seed, convention=convention
     )
+    if exclude is None:
+        return library
+    pairs = zip(library.sources, tables, strict=True)
+    return library._replace(sources=tuple(marked(source, table, exclude) for source, table in pairs))
 
 
-def transfer(library: Library, target: PropertyTable, *, outer_folds: int = 10, seed: int = 0) -> Model:
+def transfer(
+    library: Library,
+    target: PropertyTable,
+    *,
+    outer_folds: int = 10,
+    seed: int = 0,
+    heads: Sequence[str] = DEFAULT_HEADS,
+) -> Model:
     """Measure by nested cross-validation, select, and return the stack of transferred and direct models.
 
     `model.verdict.text` says whether transfer helped, `model.leaderboard` by how much; `model.warnings` says if
-    the library saw the target's formulas.
+    the library saw the target's formulas, or (where `pretrain` was given the target) learned the target itself under
+    another name.
+
+    Parameters
+    ----------
+    heads : some of ridge, gp, forest, finetune; the last two serve the best five networks of a source.
     """
-    return _transfer(library, target, outer=outer_folds, seed=seed)
+    return _transfer(library, target, outer=outer_folds, seed=seed, heads=heads)
 
 
 def rank(

@@ -95,6 +95,8 @@ def run_record(
             "factor": model.interval,
             "usual_spread": model.usual_spread,
             "coverage_90": model.verdict.coverage_90,
+            "by_distance": [part._asdict() for part in model.reach.by_distance],
+            "by_family": model.reach.by_family._asdict() if model.reach.by_family else None,
         },
         "ceiling": _ceiling(model, scores),
         "domain": {name: counts.get(name, 0) for name in ("in", "edge", "out")},

@@ -13,6 +13,7 @@ from catalogs.candidates import Catalog, columns_of, open_catalog
 from catalogs.records import PropertyTable, UserError
 from catalogs.rundir import RunDir
 from catalogs.tables import load_table
+from screen.aliases import marked
 from screen.config import ScreenConfig, as_dict, exit_code
 from screen.csv_text import csv_bytes
 from screen.execute import SCORES, score_catalog
@@ -108,21 +109,27 @@ def build_model(config: ScreenConfig, inputs: Inputs, progress: Progress) -> Mod
     sources = []
     for table in inputs.sources:
         with progress.stage(f"pre-train {table.name}", config.networks) as advance:
-            sources.append(
-                pretrain_source(
-                    table,
-                    exclude=inputs.target.keys,
-                    networks=config.networks,
-                    seed=config.seed,
-                    convention=config.convention,  # type: ignore[arg-type]  # checked by config
-                    progress=advance,
-                )
+            source = pretrain_source(
+                table,
+                exclude=inputs.target.keys,
+                networks=config.networks,
+                seed=config.seed,
+                convention=config.convention,  # type: ignore[arg-type]  # checked by config
+                progress=advance,
             )
+            sources.append(marked(source, table, inputs.target))
     library = Library(tuple(sources), config.convention, config.seed)  # type: ignore[arg-type]
     given = inputs.target.folds
     folds = min(config.outer_folds, len(inputs.target)) if given is None else len(np.unique(given))
     with progress.stage("transfer", folds) as advance:
-        return transfer(library, inputs.target, outer=config.outer_folds, seed=config.seed, progress=advance)
+        return transfer(
+            library,
+            inputs.target,
+            outer=config.outer_folds,
+            seed=config.seed,
+            heads=config.heads,
+            progress=advance,
+        )
 
 
 def write_tables(rundir: RunDir, model: Model, inputs: Inputs, ranked: Ranked, aside: pa.Table) -> None:
