@@ -166,7 +166,7 @@ def screen(
         target=model.target.name, log=model.target.log, catalog=catalog, top=top, filter=tuple(filters),
         source=tuple(source.name for source in model.library.sources), seed=model.seed, out=str(out),
         networks=int(np.max([len(s.networks) for s in model.library.sources], initial=1)),
-        convention=model.library.convention,
+        convention=model.library.convention, heads=model.heads,
     )  # fmt: skip
     with RunDir(out, resume=resume, overwrite=overwrite) as rundir:
         inputs = Inputs(model.target, (), found, order)

@@ -92,6 +92,7 @@ class Model(NamedTuple):
     reach: Reach
     warnings: tuple[str, ...]
     seed: int
+    heads: tuple[str, ...]
 
 
 def transfer(
@@ -201,6 +202,7 @@ def transfer(
         reach=reach,
         warnings=_warnings(library, target),
         seed=seed,
+        heads=tuple(heads),
     )
 
 

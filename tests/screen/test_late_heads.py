@@ -1,6 +1,7 @@
 """Forests and fine-tuning inside transfer: the best five only, blind to held-out values, scored, with a ceiling."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -23,8 +24,9 @@ LATE = Heads(("ridge", "gp", "forest"), ("ridge", "gp"), ("ridge", "gp"), ("fore
 
 
 @pytest.fixture(autouse=True)
-def small_forests(monkeypatch):
+def small_and_quick(monkeypatch):
     monkeypatch.setattr("screen.heads.forest.TREES", 20)
+    monkeypatch.setattr("screen.heads.finetune.STEPS", 60)
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +91,14 @@ def test_every_head_is_scored_as_on_the_host(planted, planted_library):
     assert close.mean() > 0.98
     assert np.abs(scores.mean - mean).max() < 0.2 * planted.target.y.std()
     np.testing.assert_allclose(scores.spread[close], spread[close], rtol=1e-2)
+
+
+def test_the_record_of_a_model_says_which_heads_it_tried(forest_model, tmp_path, monkeypatch):
+    import screen.run
+    from screen import api
+
+    monkeypatch.setattr(screen.run, "finish", lambda config, *rest: SimpleNamespace(record=config.heads))
+    assert api.screen(forest_model, out=tmp_path / "run") == ("forest",)
 
 
 def test_a_stack_of_forests_has_a_ceiling_below_the_largest_value(planted, forest_model):
