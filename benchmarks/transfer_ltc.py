@@ -3,7 +3,7 @@
 Needs ../shared/data (ltc45_dft, aflow_agl_struct); says so and stops where it is absent. Both sides of every comparison
 run on the same folds in one process: the deployed stack against the best model without transfer.
 
-    python benchmarks/transfer_ltc.py [--networks 50] [--seeds 5]
+    python benchmarks/transfer_ltc.py [--networks 50] [--seeds 5] [--heads ridge,gp]
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--networks", type=int, default=50)
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--heads", default="ridge,gp", help="some of ridge,gp,forest,finetune")
     options = parser.parse_args()
     if not DATA.is_dir():
         print(f"skipped: no data in {DATA}")
@@ -41,7 +42,7 @@ def main() -> None:
     ratios, covered = [], []
     for seed in range(options.seeds):
         start = time.perf_counter()
-        model = transfer(library, target, seed=seed)
+        model = transfer(library, target, seed=seed, heads=options.heads.split(","))
         verdict = model.verdict
         ratios.append(verdict.chosen_mae / verdict.direct_mae)
         covered.append(verdict.coverage_90)

@@ -15,6 +15,8 @@ from catalogs.readers import as_text, require
 from catalogs.records import PropertyTable, UserError
 from catalogs.rundir import RunDir
 from catalogs.tables import labels, load_table
+from screen.aliases import marked
+from screen.config import DEFAULT_HEADS
 from screen.descriptors.composition import Convention
 from screen.execute import score_partition
 from screen.library import Checkpoint, Library, tell_apart
@@ -66,8 +68,9 @@ def pretrain(
     tables = [load_table(s, minimum=1) if isinstance(s, str) else s for s in sources]
     specs = [s if isinstance(s, str) else f"{s.name} ({i})" for i, s in enumerate(sources, start=1)]
     tables = tell_apart(tables, specs)
-    trained = tuple(
-        load_or_pretrain(
+    trained = []
+    for table in tables:
+        source = load_or_pretrain(
             table,
             exclude=exclude.keys if exclude else (),
             networks=networks,
@@ -75,25 +78,32 @@ def pretrain(
             convention=convention,
             cache=cache,
         )
-        for table in tables
-    )
+        trained.append(source if exclude is None else marked(source, table, exclude))
     _warn([source.checkpoint for source in trained])
-    return Library(trained, convention, seed)
+    return Library(tuple(trained), convention, seed)
 
 
 def transfer(
-    library: Library, target: PropertyTable, *, outer_folds: int = 10, seed: int = 0, cache: bool = True
+    library: Library,
+    target: PropertyTable,
+    *,
+    outer_folds: int = 10,
+    seed: int = 0,
+    heads: Sequence[str] = DEFAULT_HEADS,
+    cache: bool = True,
 ) -> Model:
     """Measure by nested cross-validation, select, and return the stack of transferred and direct models.
 
     `model.verdict.text` says whether transfer helped, `model.leaderboard` by how much; `model.warnings` says if
-    the library saw the target's formulas.
+    the library saw the target's formulas, or (where `pretrain` was given the target) learned the target itself under
+    another name.
 
     Parameters
     ----------
+    heads : some of ridge, gp, forest, finetune; the last two serve the best five networks of a source.
     cache : reuse the model of an equal library and target, and keep a new one.
     """
-    model = load_or_transfer(library, target, outer=outer_folds, seed=seed, cache=cache)
+    model = load_or_transfer(library, target, outer=outer_folds, seed=seed, heads=heads, cache=cache)
     _warn([model.checkpoint])
     return model
 
@@ -175,7 +185,7 @@ def screen(
         target=model.target.name, log=model.target.log, catalog=catalog, top=top, filter=tuple(filters),
         source=tuple(source.name for source in model.library.sources), seed=model.seed, out=str(out),
         networks=int(np.max([len(s.networks) for s in model.library.sources], initial=1)),
-        convention=model.library.convention,
+        convention=model.library.convention, heads=model.heads,
     )  # fmt: skip
     with RunDir(out, resume=resume, overwrite=overwrite) as rundir:
         inputs = Inputs(model.target, (), found, order)

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from catalogs.records import Compositions
 from screen.descriptors.composition import compute
-from screen.frozen import frozen_features
+from screen.frozen import frozen_features, trunk
 from screen.library import Library
-from screen.networks import outputs
+from screen.networks import Network, outputs
 from screen.scaling import standardise
 
 FloatArray = NDArray[np.float64]
@@ -23,17 +23,21 @@ class Bank(NamedTuple):
     raw : (n, 290) float32 descriptors, not standardised
     layers : per source and network, the scaled frozen features of every hidden layer, (n, width) each
     predictions : (n, n_sources) standardised source predictions, averaged over the source's networks
+    trunks : per source and network, what enters the last hidden layer, (n, width) float32
+    networks : per source, the networks themselves
     """
 
     raw: NDArray[np.float32]
     layers: tuple[tuple[tuple[FloatArray, ...], ...], ...]
     predictions: FloatArray
+    trunks: tuple[tuple[NDArray[np.float32], ...], ...]
+    networks: tuple[tuple[Network, ...], ...]
 
 
 def fill(library: Library, compositions: Compositions) -> Bank:
     """Descriptors, frozen features and source predictions of n compositions."""
     raw = compute(compositions, library.convention)
-    layers, predictions = [], []
+    layers, predictions, trunks = [], [], []
     for source in library.sources:
         x = standardise(source.scaling, raw)
         scaled, guesses = [], []
@@ -43,6 +47,7 @@ def fill(library: Library, compositions: Compositions) -> Bank:
             last = frozen_features(network.hidden, x, depth=1, activation="post")[0]
             guesses.append(outputs(network, last)[:, 0])
         layers.append(tuple(scaled))
+        trunks.append(tuple(np.asarray(trunk(network.hidden, x)) for network in source.networks))
         predictions.append(np.mean(guesses, axis=0, dtype=np.float64))
     table = np.stack(predictions, axis=1) if predictions else np.empty((len(raw), 0))
-    return Bank(raw, tuple(layers), table)
+    return Bank(raw, tuple(layers), table, tuple(trunks), tuple(source.networks for source in library.sources))

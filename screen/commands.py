@@ -34,6 +34,7 @@ def screen(
     networks: Whole | None = None,
     convention: str | None = None,
     outer_folds: Whole | None = None,
+    heads: str | None = None,
     rank_by: str | None = None,
     minimise: _Switch = None,
     threshold: float | None = None,
@@ -86,6 +87,9 @@ def screen(
         Amounts behind the descriptors: reduced, cell or per-atom. Default: reduced.
     outer_folds
         Folds of the outer cross-validation. Default: 10.
+    heads
+        Heads tried on the networks, with commas: ridge, gp, forest, finetune. The last two serve the best five networks
+        of a source and cost minutes. Default: ridge,gp.
     rank_by
         mean, lower, upper or probability (needs --threshold). Default: mean.
     minimise
@@ -135,6 +139,7 @@ def screen(
     flags: dict[str, Any] = {
         "target": target, "value": value, "log": log, "material": material, "folds": folds, "catalog": catalog,
         "source": source, "networks": networks, "convention": convention, "outer_folds": outer_folds,
+        "heads": None if heads is None else [heads],
         "rank_by": rank_by, "minimise": minimise, "threshold": threshold, "top": top, "per_system": per_system,
         "filter": filter, "limit": limit, "max_quarantine": max_quarantine, "partition_rows": partition_rows,
         "out": out, "seed": seed, "no_cache": no_cache, "no_radioactive": no_radioactive,

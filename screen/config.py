@@ -16,6 +16,8 @@ DEFAULT_SOURCES = ("formation_energy", "volume_per_atom", "melting_temperature")
 QUARANTINE_EXCEEDED = 3
 # Random keys hold 32 bits of a seed.
 LARGEST_SEED = 2**32 - 1
+DEFAULT_HEADS = ("ridge", "gp")
+HEADS = (*DEFAULT_HEADS, "forest", "finetune")
 CONVENTIONS = ("reduced", "cell", "per-atom")
 
 
@@ -33,6 +35,7 @@ class ScreenConfig:
     networks: int = 50
     convention: str = "reduced"
     outer_folds: int = 10
+    heads: tuple[str, ...] = DEFAULT_HEADS
     rank_by: str = "mean"
     minimise: bool = False
     threshold: float | None = None
@@ -58,11 +61,13 @@ def resolve(flags: Mapping[str, Any], file: str | None) -> ScreenConfig:
     """
     merged: dict[str, Any] = _from_toml(Path(file)) if file else {}
     merged.update({name: value for name, value in flags.items() if value is not None})
-    for name in ("source", "filter", "exclude_elements"):
+    for name in ("source", "filter", "exclude_elements", "heads"):
         if name in merged:
             merged[name] = tuple(merged[name])
     if "exclude_elements" in merged:
-        merged["exclude_elements"] = _symbols(merged["exclude_elements"])
+        merged["exclude_elements"] = _listed(merged["exclude_elements"])
+    if "heads" in merged:
+        merged["heads"] = _listed(merged["heads"])
     config = ScreenConfig(**merged)
     _check(config)
     return config
@@ -118,9 +123,9 @@ def _typed(path: Path, key: str, value: Any, kind: str) -> Any:
     raise UserError(f"--config {path}: {key}: expected {wanted}, got {value!r}")
 
 
-def _symbols(texts: Iterable[str]) -> tuple[str, ...]:
-    """Element symbols, each text one symbol or several with commas between."""
-    return tuple(symbol.strip() for text in texts for symbol in text.split(",") if symbol.strip())
+def _listed(texts: Iterable[str]) -> tuple[str, ...]:
+    """Words, each text one word or several with commas between."""
+    return tuple(word.strip() for text in texts for word in text.split(",") if word.strip())
 
 
 def _check(config: ScreenConfig) -> None:
@@ -133,6 +138,11 @@ def _check(config: ScreenConfig) -> None:
         raise UserError(f"--seed: expected at most {LARGEST_SEED}, got {config.seed}")
     if config.convention not in CONVENTIONS:
         raise UserError(f"--convention: expected one of {', '.join(CONVENTIONS)}, got {config.convention!r}")
+    for head in config.heads:
+        if head not in HEADS:
+            raise UserError(f"--heads: expected some of {', '.join(HEADS)}, got {head!r}")
+    if not {"ridge", "gp", "forest"} & set(config.heads):
+        raise UserError("--heads: expected ridge, gp or forest among them, for the models without transfer")
     if not 0 <= config.max_quarantine <= 1:
         raise UserError(f"--max-quarantine: expected a share from 0 to 1, got {config.max_quarantine}")
     if len(set(config.source)) != len(config.source):

@@ -94,7 +94,8 @@ def _scored(model: Model, scorer: Scorer, given: Compositions) -> tuple[dict[str
         "lower": lower,
         "upper": upper,
         "spread": found.spread,
-        "at_ceiling": found.mean >= model.ceiling - 1e-6 * abs(model.ceiling)
+        # Single precision: a mean of leaves may fall short of the ceiling by rounding.
+        "at_ceiling": found.mean >= model.ceiling - 1e-6 * max(abs(model.ceiling), float(np.ptp(model.target.y)))
         if np.isfinite(model.ceiling)
         else np.zeros(len(mean), bool),
         "domain": verdicts.domain,

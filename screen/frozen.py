@@ -38,6 +38,11 @@ def frozen_features(hidden: Sequence[Layer], x: Any, depth: int = ALL, activatio
     return layers[-depth:] if depth else layers
 
 
+def trunk(hidden: Sequence[Layer], x: Any) -> Any:
+    """What enters the last hidden layer, (n, width): the part of a network that fine-tuning leaves as it is."""
+    return activations(hidden[:-1], x)[1][-1] if len(hidden) > 1 else x
+
+
 def unit_scales(layers: Sequence[NDArray[Any]]) -> tuple[NDArray[np.float32], ...]:
     """Standard deviation of every unit on source rows, inf for near-dead units, layer by layer.
 

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from catalogs.records import PropertyTable
 from screen.library import Library
+from screen.null import Null
+from screen.selection import BEST, Heads
 
 FloatArray = NDArray[np.float64]
 
@@ -43,7 +45,12 @@ class Entry(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """Does transfer help? `difference` = error of the best direct model minus that of the chosen one."""
+    """Does transfer help? `difference` = error of the best direct model minus that of the chosen one.
+
+    optimism : error of the chosen model minus what its selection saw
+    null_mae, null_mae_p5, null_looks : on shuffled target values, the held-out error of the best of all networks
+        (mean and 5th percentile over permutations), and the mean error with which it is chosen; None without networks
+    """
 
     helps: bool | None
     chosen_mae: float
@@ -52,6 +59,10 @@ class Verdict(NamedTuple):
     difference: float
     standard_error: float
     coverage_90: float
+    optimism: float
+    null_mae: float | None
+    null_mae_p5: float | None
+    null_looks: float | None
     text: str
 
 
@@ -63,6 +74,7 @@ def entries(
     library: Library,
     chosen: str,
     chosen_coverage: float,
+    heads: Heads,
 ) -> tuple[Entry, ...]:
     """Leaderboard entries, best first."""
     y = target.y
@@ -71,7 +83,7 @@ def entries(
     sizes = np.bincount(folds)
     board = []
     for name, p in predictions.items():
-        source, networks, depth, head = describe(name, library)
+        source, networks, depth, head = describe(name, library, heads)
         inner = float(np.average(inside[name], weights=len(y) - sizes))
         board.append(
             Entry(
@@ -100,9 +112,8 @@ def is_direct(name: str) -> bool:
     return ": " not in name and name.startswith(("direct ", "mean of ", "stack of direct"))
 
 
-def describe(name: str, library: Library) -> tuple[str, int, str, str]:
+def describe(name: str, library: Library, heads: Heads) -> tuple[str, int, str, str]:
     """(source, networks, depth, head) columns of a leaderboard name."""
-    heads = "ridge + gp"
     everything = " + ".join(source.name for source in library.sources)
     total = sum(len(source.networks) for source in library.sources)
     for source in library.sources:
@@ -112,6 +123,10 @@ def describe(name: str, library: Library) -> tuple[str, int, str, str]:
                 return source.name, 1, "selected", "selected"
             if rest == "selected":
                 return source.name, len(source.networks), "selected", "selected"
+            if rest.startswith("forest on the best"):
+                return source.name, min(BEST, len(source.networks)), "all layers", "forest"
+            if rest.startswith("fine-tuned best"):
+                return source.name, min(BEST, len(source.networks)), "last 2", "finetune"
             _, depth, head = rest.rsplit(", ", 2)
             return source.name, len(source.networks), depth, head
     if name.startswith("descriptors + source"):
@@ -121,12 +136,17 @@ def describe(name: str, library: Library) -> tuple[str, int, str, str]:
     if name.startswith("mean of"):
         return "none", 0, "none", "mean"
     if name.startswith("stack of direct"):
-        return "none", 0, "descriptors", heads
-    return everything, total, "selected", heads
+        return "none", 0, "descriptors", " + ".join(heads.direct)
+    tried = (*heads.direct, *heads.frozen, *(heads.late if library.sources else ()))
+    return everything, total, "selected", " + ".join(dict.fromkeys(tried))
 
 
 def judge_transfer(
-    target: PropertyTable, predictions: dict[str, FloatArray], chosen: str, board: tuple[Entry, ...], *, sources: int
+    target: PropertyTable,
+    predictions: dict[str, FloatArray],
+    chosen: str,
+    board: tuple[Entry, ...],
+    null: Null | None,
 ) -> Verdict:
     """Compare the chosen model with the best direct one, compound by compound; without sources nothing is judged.
 
@@ -138,7 +158,7 @@ def judge_transfer(
     gain = np.abs(y - predictions[direct.name]) - np.abs(y - predictions[chosen])
     difference, error = float(gain.mean()), float(np.std(gain, ddof=1) / np.sqrt(len(gain)))
     helps: bool | None = None
-    if sources and abs(difference) > DECISIVE * error and difference != 0:
+    if null and abs(difference) > DECISIVE * error and difference != 0:
         helps = difference > 0
     scale = f"ln({target.quantity})" if target.log else (target.unit or "the target's unit")
     wording = {
@@ -151,12 +171,31 @@ def judge_transfer(
         f"{wording[helps]}: held-out MAE {own.mae:.3g} in {scale} with transfer, {direct.mae:.3g} for the best model"
         f" without ({direct.name}), i.e. {abs(difference):.2g} ± {error:.2g} (1 s.e., {len(y)} compounds) {more}."
     )
-    if not sources:
+    if null is None:
         text = (
             f"No transfer: no source was given. Held-out MAE {own.mae:.3g} in {scale} for the stack of direct models,"
             f" {direct.mae:.3g} for the best single one ({direct.name}); {len(y)} compounds."
         )
-    return Verdict(helps, own.mae, direct.name, direct.mae, difference, error, own.coverage_90, text)
+    else:
+        text += (
+            f" With shuffled target values the best of {null.networks} networks errs {null.mae.mean():.3g} (5th"
+            f" percentile {np.quantile(null.mae, 0.05):.3g}), though it looks like {null.looks.mean():.3g} when it is"
+            " chosen."
+        )
+    return Verdict(
+        helps=helps,
+        chosen_mae=own.mae,
+        direct_name=direct.name,
+        direct_mae=direct.mae,
+        difference=difference,
+        standard_error=error,
+        coverage_90=own.coverage_90,
+        optimism=own.optimism,
+        null_mae=float(null.mae.mean()) if null else None,
+        null_mae_p5=float(np.quantile(null.mae, 0.05)) if null else None,
+        null_looks=float(null.looks.mean()) if null else None,
+        text=text,
+    )
 
 
 def _spearman(a: FloatArray, b: FloatArray) -> float:

@@ -2,6 +2,7 @@
 
 - direct: the 290 descriptors, standardised on the training rows; no transfer.
 - frozen: frozen features of one source's networks, a head per network, their means averaged.
+- finetuned: the last layers of one source's networks, trained further on the target, their means averaged.
 - predictions: the descriptors with every source's averaged prediction as one more column, enlarged by `gain`
   so that the penalty of the head spares it (stacked generalisation; Wolpert, 1992).
 """
@@ -16,17 +17,19 @@ from numpy.typing import NDArray
 
 from screen.bank import Bank, FloatArray
 from screen.folds import Folds
+from screen.heads.finetune import finetune, starting_from
+from screen.heads.forest import forest
 from screen.heads.gp import gp
 from screen.heads.head import Head, Params, out_of_fold
 from screen.heads.ridge import ridge
 from screen.scaling import Scaling, fit_scaling, standardise
 
-HEADS: dict[str, Head] = {"ridge": ridge, "gp": gp}
+HEADS: dict[str, Head] = {"ridge": ridge, "gp": gp, "forest": forest, "finetune": finetune}
 # The last hidden layer (the paper's first setup), the last two, all of them (its second).
 DEPTHS = (1, 2, 0)
 GAINS = (1.0, 3.0, 10.0)
 
-Kind = Literal["direct", "frozen", "predictions"]
+Kind = Literal["direct", "frozen", "finetuned", "predictions"]
 Rows = NDArray[np.int64]
 
 
@@ -42,9 +45,9 @@ class Plan(NamedTuple):
 
 
 class Fitted(NamedTuple):
-    """A plan with its parameters: one set per network for frozen features, else one.
+    """A plan with its parameters: one set per network of a source, else one.
 
-    scaling : of the descriptors, fitted on the training rows; None for frozen features
+    scaling : of the descriptors, fitted on the training rows; None where networks make the features
     """
 
     plan: Plan
@@ -59,21 +62,30 @@ def layer_slice(layers: Sequence[Any], depth: int) -> Any:
 
 
 def inputs(plan: Plan, bank: Bank, rows: Rows, scaling: Scaling | None) -> list[FloatArray]:
-    """Design matrices (len(rows), p) of a plan: one per network for frozen features, else one."""
+    """Design matrices (len(rows), p) of a plan: one per network of a source, else one."""
     if plan.kind == "frozen":
         layers = bank.layers[plan.source]
         return [layer_slice([f[rows] for f in layers[i]], plan.depth) for i in plan.networks]
+    if plan.kind == "finetuned":
+        return [np.asarray(bank.trunks[plan.source][i][rows], np.float64) for i in plan.networks]
     if scaling is None:
         raise ValueError("descriptors need a scaling")
     x = np.asarray(standardise(scaling, bank.raw[rows]), np.float64)
     return [x if plan.kind == "direct" else np.hstack([x, plan.gain * bank.predictions[rows]])]
 
 
+def heads_of(plan: Plan, bank: Bank) -> list[Head]:
+    """The head of each design matrix: fine-tuning starts from a network of its own."""
+    if plan.kind == "finetuned":
+        return [starting_from(bank.networks[plan.source][i]) for i in plan.networks]
+    return [HEADS[plan.head]] * max(1, len(plan.networks))
+
+
 def fit_plan(plan: Plan, bank: Bank, y: FloatArray, rows: Rows) -> Fitted:
     """Fit the plan's head on the given rows of the bank."""
-    scaling = None if plan.kind == "frozen" else fit_scaling(bank.raw[rows])
-    head = HEADS[plan.head]
-    return Fitted(plan, tuple(head.fit(x, y[rows]) for x in inputs(plan, bank, rows, scaling)), scaling)
+    scaling = _scaling(plan, bank, rows)
+    pairs = zip(heads_of(plan, bank), inputs(plan, bank, rows, scaling), strict=True)
+    return Fitted(plan, tuple(head.fit(x, y[rows]) for head, x in pairs), scaling)
 
 
 def predict_plan(fitted: Fitted, bank: Bank, rows: Rows) -> tuple[FloatArray, FloatArray]:
@@ -88,8 +100,12 @@ def predict_plan(fitted: Fitted, bank: Bank, rows: Rows) -> tuple[FloatArray, Fl
 
 def inner_predictions(plan: Plan, bank: Bank, y: FloatArray, rows: Rows, folds: Folds) -> FloatArray:
     """Out-of-fold means on the training rows themselves, (networks, len(rows))."""
-    scaling = None if plan.kind == "frozen" else fit_scaling(bank.raw[rows])
-    return np.stack([out_of_fold(HEADS[plan.head], x, y[rows], folds) for x in inputs(plan, bank, rows, scaling)])
+    pairs = zip(heads_of(plan, bank), inputs(plan, bank, rows, _scaling(plan, bank, rows)), strict=True)
+    return np.stack([out_of_fold(head, x, y[rows], folds) for head, x in pairs])
+
+
+def _scaling(plan: Plan, bank: Bank, rows: Rows) -> Scaling | None:
+    return fit_scaling(bank.raw[rows]) if plan.kind in ("direct", "predictions") else None
 
 
 def mixture(means: Any, spreads: Any, weights: Any) -> tuple[Any, Any]:

@@ -96,6 +96,8 @@ def run_record(
             "factor": model.interval,
             "usual_spread": model.usual_spread,
             "coverage_90": model.verdict.coverage_90,
+            "by_distance": [part._asdict() for part in model.reach.by_distance],
+            "by_family": model.reach.by_family._asdict() if model.reach.by_family else None,
         },
         "ceiling": _ceiling(model, scores),
         "domain": {name: counts.get(name, 0) for name in ("in", "edge", "out")},
@@ -198,12 +200,24 @@ def _warnings(inputs: Inputs, model: Model, scores: pa.Table, counts: Counter[st
             f"{n:,} candidates are {unique:,} compositions: polymorphs of one composition share one score, because"
             " the model sees compositions only"
         )
+    found.extend(_ties(scores, inputs.order.minimise))
     found.extend(
         f"{table.name}: {len(table.rejected)} rows could not be used (quarantine_training.parquet)"
         for table in (inputs.target, *inputs.sources)
         if table.rejected
     )
     return found
+
+
+def _ties(scores: pa.Table, minimise: bool) -> list[str]:
+    """What to say when different compositions share the best prediction, as they do at the ceiling of a forest."""
+    if not scores.num_rows:
+        return []
+    best = (pc.min if minimise else pc.max)(scores["mean"])
+    tied = pc.count_distinct(scores["reduced_formula"].filter(pc.equal(scores["mean"], best))).as_py()
+    if tied < 2:
+        return []
+    return [f"{tied:,} compositions share the best prediction, {best.as_py():.4g}: their order means nothing"]
 
 
 def _reasons(aside: pa.Table) -> list[dict[str, Any]]:

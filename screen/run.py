@@ -12,6 +12,7 @@ from catalogs.candidates import Catalog, columns_of, open_catalog
 from catalogs.records import PropertyTable, UserError
 from catalogs.rundir import RunDir
 from catalogs.tables import load_table
+from screen.aliases import marked
 from screen.config import ScreenConfig, as_dict, exit_code
 from screen.csv_text import csv_bytes
 from screen.execute import SCORES, score_catalog
@@ -106,8 +107,9 @@ def finish(
 def build_model(config: ScreenConfig, inputs: Inputs, progress: Progress) -> Model:
     """Pre-train the sources without the target's formulas, then transfer; both are reused where they were kept."""
     cache = not config.no_cache
-    sources = tuple(
-        load_or_pretrain(
+    sources = []
+    for table in inputs.sources:
+        source = load_or_pretrain(
             table,
             exclude=inputs.target.keys,
             networks=config.networks,
@@ -116,11 +118,16 @@ def build_model(config: ScreenConfig, inputs: Inputs, progress: Progress) -> Mod
             cache=cache,
             stage=progress.stage,
         )
-        for table in inputs.sources
-    )
-    library = Library(sources, config.convention, config.seed)  # type: ignore[arg-type]
+        sources.append(marked(source, table, inputs.target))
+    library = Library(tuple(sources), config.convention, config.seed)  # type: ignore[arg-type]
     return load_or_transfer(
-        library, inputs.target, outer=config.outer_folds, seed=config.seed, cache=cache, stage=progress.stage
+        library,
+        inputs.target,
+        outer=config.outer_folds,
+        seed=config.seed,
+        heads=config.heads,
+        cache=cache,
+        stage=progress.stage,
     )
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from catalogs.records import Compositions
 from screen.descriptors.composition import BATCH, describe, element_tables
-from screen.frozen import frozen_features
+from screen.frozen import frozen_features, trunk
 from screen.networks import Network, matmul, outputs
 from screen.plans import HEADS, Plan, mixture
 from screen.scaling import standardise
@@ -43,10 +43,10 @@ class Scorer(NamedTuple):
 
 
 def prepare(model: Model) -> Scorer:
-    """Collect the parameters the stack needs, in float32 on the default device; unused sources stay behind."""
+    """Collect the parameters the stack needs, single precision, on the default device; unused sources stay behind."""
     plans = tuple(member.plan for member in model.stack.members)
     predicting = any(plan.kind == "predictions" for plan in plans)
-    needed = {plan.source for plan in plans if plan.kind == "frozen"}
+    needed = {plan.source for plan in plans if plan.kind in ("frozen", "finetuned")}
     sources = [
         {
             "scaling": source.scaling,
@@ -68,7 +68,7 @@ def prepare(model: Model) -> Scorer:
         "training": model.training,
         "unit": np.float32(model.unit),
     }
-    return Scorer(plans, jax.tree.map(lambda a: jnp.asarray(a, jnp.float32), arrays))
+    return Scorer(plans, jax.tree.map(_on_device, arrays))
 
 
 def score(scorer: Scorer, compositions: Compositions) -> Scores:
@@ -93,16 +93,23 @@ def score(scorer: Scorer, compositions: Compositions) -> Scores:
     return Scores(mean, spread, distance, columns[3].astype(np.int64))
 
 
+def _on_device(array: Any) -> jax.Array:
+    """Integers (node numbers, feature numbers) stay integers; everything else is single precision."""
+    return jnp.asarray(array, jnp.int32 if np.issubdtype(np.asarray(array).dtype, np.integer) else jnp.float32)
+
+
 @functools.partial(jax.jit, static_argnums=0)
 def _program(
     plans: tuple[Plan, ...], arrays: dict[str, Any], elements: jax.Array, amounts: jax.Array
 ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
     raw = describe(elements, amounts, arrays["tables"])
-    layers, predictions = _sources(arrays["sources"], raw)
+    layers, trunks, predictions = _sources(arrays["sources"], raw)
     means, spreads = [], []
     for plan, member in zip(plans, arrays["members"], strict=True):
         if plan.kind == "frozen":
             designs = [_side_by_side(layers[plan.source][i], plan.depth) for i in plan.networks]
+        elif plan.kind == "finetuned":
+            designs = [trunks[plan.source][i] for i in plan.networks]
         else:
             x = standardise(member["scaling"], raw)
             designs = [x if plan.kind == "direct" else jnp.hstack([x, plan.gain * predictions])]
@@ -115,16 +122,21 @@ def _program(
     return mean, spread, distance / arrays["unit"], nearest
 
 
-def _sources(sources: list[Any], raw: jax.Array) -> tuple[list[list[list[jax.Array]]], jax.Array]:
-    """Scaled frozen features per source, network and layer, and the averaged source predictions (B, n_sources)."""
+def _sources(
+    sources: list[Any], raw: jax.Array
+) -> tuple[list[list[list[jax.Array]]], list[list[jax.Array]], jax.Array]:
+    """What `Bank` holds: scaled frozen features per source, network and layer; trunks; source predictions."""
     layers: list[list[list[jax.Array]]] = []
+    trunks: list[list[jax.Array]] = []
     predictions = []
     for source in sources:
         if source is None:
             layers.append([])
+            trunks.append([])
             continue
         x = standardise(source["scaling"], raw)
         own, guesses = [], []
+        trunks.append([trunk(hidden, x) for hidden, _ in source["networks"]])
         for (hidden, output), scales in zip(source["networks"], source["unit_scales"], strict=True):
             features = frozen_features(hidden, x)
             last = frozen_features(hidden, x, depth=1, activation="post")[0]
@@ -132,7 +144,7 @@ def _sources(sources: list[Any], raw: jax.Array) -> tuple[list[list[list[jax.Arr
             guesses.append(outputs(Network(hidden, output, np.empty(0), 0), last)[:, 0])
         layers.append(own)
         predictions.append(jnp.mean(jnp.stack(guesses), axis=0))
-    return layers, jnp.stack(predictions, axis=1) if predictions else jnp.empty((len(raw), 0))
+    return layers, trunks, jnp.stack(predictions, axis=1) if predictions else jnp.empty((len(raw), 0))
 
 
 def _side_by_side(layers: list[jax.Array], depth: int) -> jax.Array:

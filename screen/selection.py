@@ -11,7 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from catalogs.records import UserError
 from screen.bank import Bank, FloatArray
+from screen.config import DEFAULT_HEADS
 from screen.folds import Folds
 from screen.plans import (
     DEPTHS,
@@ -32,17 +34,42 @@ FROZEN_GP_ROWS = 300
 GP_ROWS = 2_000
 
 
+# Heads with a closed form serve all networks; the others the networks with the least inner ridge error.
+CLOSED_FORM = ("ridge", "gp")
+BEST = 5
+
+
 class Heads(NamedTuple):
-    """Heads tried on descriptors (with or without source predictions), and on frozen features."""
+    """Heads tried on descriptors, on descriptors with source predictions, on all networks, on the best few."""
 
     direct: tuple[str, ...]
+    predictions: tuple[str, ...]
     frozen: tuple[str, ...]
+    late: tuple[str, ...] = ()
 
 
-def affordable_heads(n: int) -> Heads:
-    """Heads for a target of n compounds: the same in every fold and in the final model."""
-    cheap = tuple(head for head in HEADS if head != "gp")
-    return Heads(tuple(HEADS) if n <= GP_ROWS else cheap, tuple(HEADS) if n <= FROZEN_GP_ROWS else cheap)
+def affordable_heads(n: int, wanted: Sequence[str] = DEFAULT_HEADS) -> Heads:
+    """Those of the heads wanted that a target of n compounds can pay for: the same in every fold and the final model.
+
+    Raises
+    ------
+    UserError : an unknown head, or none that serves the models without transfer.
+    """
+    odd = [head for head in wanted if head not in HEADS]
+    if odd:
+        raise UserError(f"--heads: expected some of {', '.join(HEADS)}, got {odd[0]!r}")
+
+    def up_to(limit: int) -> tuple[str, ...]:
+        return tuple(head for head in CLOSED_FORM if head in wanted and (head != "gp" or n <= limit))
+
+    late = tuple(head for head in HEADS if head in wanted and head not in CLOSED_FORM)
+    direct = (*up_to(GP_ROWS), *(head for head in late if head == "forest"))
+    if not direct:
+        raise UserError(
+            f"--heads: expected ridge or forest among them for the models without transfer (gp only up to {GP_ROWS:,}"
+            f" compounds; the target has {n:,}), got {', '.join(wanted) or 'none'}"
+        )
+    return Heads(direct, up_to(GP_ROWS), up_to(FROZEN_GP_ROWS), late)
 
 
 class Candidate(NamedTuple):
@@ -71,7 +98,10 @@ def candidates(
     sources: Sequence[str],
     heads: Heads,
 ) -> list[Candidate]:
-    """All candidates on one training set: direct, frozen per source (all networks averaged, best single), predictions.
+    """All candidates on one training set.
+
+    Direct; per source, frozen features of all networks averaged and of the best single one, late heads on the best
+    few; descriptors with source predictions.
 
     folds : (len(rows),) inner folds
     """
@@ -86,6 +116,11 @@ def candidates(
         found.append(judged(f"direct {head}", plan, inner_predictions(plan, bank, y, rows, folds)[0]))
     for s, name in enumerate(sources):
         everyone = tuple(range(len(bank.layers[s])))
+        few = _ranked(s, bank, y, rows, folds)[:BEST] if heads.late else ()
+        for head in heads.late:
+            plan = Plan("finetuned", head, s, 0, few) if head == "finetune" else Plan("frozen", head, s, 0, few)
+            inner = inner_predictions(plan, bank, y, rows, folds)
+            found.append(judged(late_name(name, head), plan, inner.mean(axis=0)))
         for depth in DEPTHS:
             for head in heads.frozen:
                 plan = Plan("frozen", head, s, depth, everyone)
@@ -95,12 +130,24 @@ def candidates(
                 alone = plan._replace(networks=(single,))
                 found.append(judged(f"{name}: {label(alone)}", alone, inner[single]))
     if sources:
-        for head in heads.direct:
+        for head in heads.predictions:
             for gain in GAINS:
                 plan = Plan("predictions", head, gain=gain)
                 inner = inner_predictions(plan, bank, y, rows, folds)[0]
                 found.append(judged(f"descriptors + source predictions {head}", plan, inner))
     return found
+
+
+def late_name(source: str, head: str) -> str:
+    """Name of a head that serves the best few networks of a source."""
+    return f"{source}: {'fine-tuned' if head == 'finetune' else head + ' on the'} best {BEST}"
+
+
+def _ranked(source: int, bank: Bank, y: FloatArray, rows: Rows, folds: Folds) -> tuple[int, ...]:
+    """The source's networks by inner error of a ridge head on all their layers, best first."""
+    plan = Plan("frozen", "ridge", source, 0, tuple(range(len(bank.layers[source]))))
+    errors = np.mean(np.abs(inner_predictions(plan, bank, y, rows, folds) - y[rows]), axis=1)
+    return tuple(int(i) for i in np.argsort(errors, kind="stable"))
 
 
 def label(plan: Plan) -> str:
@@ -119,14 +166,17 @@ def best(found: Sequence[Candidate]) -> Candidate:
 
 
 def columns(found: Sequence[Candidate], n_sources: int) -> dict[str, Candidate]:
-    """The columns of the stack: each direct head, the best frozen model per source, predictions per head."""
+    """The columns of the stack: direct heads; per source the best average and the late heads; predictions per head."""
     chosen = {c.name: c for c in found if c.plan.kind == "direct"}
     for s in range(n_sources):
         # Averages only: picking one network of many by 45 rows mostly picks luck, and its flattering inner error
         # would then earn it the largest weight. (A source with one network is its own average.)
-        own = [c for c in found if c.plan.kind == "frozen" and c.plan.source == s]
-        size = max(len(c.plan.networks) for c in own)
-        chosen[f"frozen:{s}"] = best([c for c in own if len(c.plan.networks) == size])
+        own = [c for c in found if c.plan.head in CLOSED_FORM and c.plan.kind == "frozen" and c.plan.source == s]
+        size = max((len(c.plan.networks) for c in own), default=0)
+        if own:
+            chosen[f"frozen:{s}"] = best([c for c in own if len(c.plan.networks) == size])
+        late = [c for c in found if c.plan.source == s and c.plan.head not in CLOSED_FORM]
+        chosen |= {f"{c.plan.head}:{s}": c for c in late}
     for head in HEADS:
         options = [c for c in found if c.plan.kind == "predictions" and c.plan.head == head]
         if options:

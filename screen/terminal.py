@@ -94,8 +94,10 @@ def show(record: dict[str, Any], ranking: pa.Table, out: Path) -> None:
     console = Console(highlight=False, soft_wrap=True)
     target, catalog, domain = record["target"], record["catalog"], record["domain"]
     console.print(_shown(record["verdict"]["text"]), style="bold", markup=False)
+    kin = record["interval"].get("by_family")
+    apart = f" ({kin['coverage']:.0%} with whole chemical families held out)" if kin else ""
     console.print(
-        f"90% intervals cover {record['verdict']['coverage_90']:.0%} of held-out compounds."
+        f"90% intervals cover {record['verdict']['coverage_90']:.0%} of held-out compounds{apart}."
         f" {catalog['scored']:,} scored, {catalog['quarantined']:,} quarantined;"
         f" domain: {domain['in']:,} in, {domain['edge']:,} at the edge, {domain['out']:,} out."
     )

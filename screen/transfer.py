@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -14,23 +14,29 @@ from threadpoolctl import threadpool_limits
 
 from catalogs.formulas import reduce
 from catalogs.records import PropertyTable, UserError
+from screen.aliases import MARK
 from screen.bank import Bank, FloatArray, fill
+from screen.config import DEFAULT_HEADS
 from screen.domain import Domain, cover, nearest, unit_distance
 from screen.folds import Folds, grouped_folds, inner_folds
 from screen.intervals import coverage, difficulty, quantile, usual_spread
 from screen.leaderboard import Entry, Verdict, entries, judge_transfer
 from screen.library import Checkpoint, Library, elements_in
+from screen.null import permuted_null
 from screen.plans import HEADS, fit_plan
+from screen.reach import Reach, by_distance, families, family_coverage, family_folds
 from screen.scaling import Scaling, fit_scaling, standardise
 from screen.selection import (
     FROZEN_GP_ROWS,
     GP_ROWS,
+    Heads,
     Stack,
     affordable_heads,
     best,
     candidates,
     columns,
     fit_stack,
+    late_name,
     predict_stack,
 )
 
@@ -66,6 +72,7 @@ class Model(NamedTuple):
     interval : multiplies `intervals.difficulty` to give the half-width of the 90 % interval
     usual_spread : spread up to which that width is constant
     reference, training, unit : scaling of the space distances live in, the target's rows there, its unit
+    reach : coverage of the intervals by distance and for families never seen
     ceiling : largest mean any mixture of the members can return on the fitted scale, inf if unbounded
     checkpoint : None where none was asked for
     """
@@ -83,8 +90,10 @@ class Model(NamedTuple):
     out_of_fold: OutOfFold
     leaderboard: tuple[Entry, ...]
     verdict: Verdict
+    reach: Reach
     warnings: tuple[str, ...]
     seed: int
+    heads: tuple[str, ...]
     checkpoint: Checkpoint | None = None
 
 
@@ -95,6 +104,7 @@ def transfer(
     outer: int = OUTER_FOLDS,
     inner: int = INNER_FOLDS,
     seed: int = 0,
+    heads: Sequence[str] = DEFAULT_HEADS,
     progress: Callable[[int], None] | None = None,
 ) -> Model:
     """Measure by nested, grouped cross-validation, select, and fit the stack that is deployed.
@@ -119,6 +129,7 @@ def transfer(
             f" {np.abs(y).max():.1e} and {y.std():.1e}; give them in another unit or fit their logarithm (--log)"
         )
     folds = _outer(target, min(outer, n), seed)
+    tried = affordable_heads(n, heads)
     bank = fill(library, target.compositions)
     reference = _reference(library, bank)
     space = np.asarray(standardise(reference, bank.raw))
@@ -130,17 +141,33 @@ def transfer(
 
     def measure(fold: int) -> _FoldResult:
         held, rows = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
-        result = _one_fold(bank, y, rows, held, _inner(target, rows, inner, seed), names)
+        result = _one_fold(bank, y, rows, held, _inner(target, rows, inner, seed), names, tried)
         if progress:
             progress(1)
         return result
+
+    def fit(rows: NDArray[np.int64]) -> Stack:
+        chosen = columns(candidates(bank, y, rows, _inner(target, rows, inner, seed), names, tried), len(names))
+        return fit_stack(list(chosen.values()), y[rows], lambda plan: fit_plan(plan, bank, y, rows))
+
+    groups = families(target.compositions)
+    kin = family_folds(groups, seed, MIN_TRAINING)
+
+    apart = np.empty((3, n))
+
+    def blind(fold: int) -> None:
+        held, rows = np.flatnonzero(kin == fold), np.flatnonzero(kin != fold)
+        far = nearest(space[held], space[rows])[1] / unit_distance(space[rows])
+        apart[:, held] = *predict_stack(fit(rows), bank, held), far
 
     numbers = np.unique(folds)
     # One BLAS thread each: on matrices this small several spend their time waiting for each other (10 times slower
     # on a busy machine), and the results would depend on the number of cores.
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         results = list(pool.map(measure, numbers))
-        stack = _fit_all(bank, y, _inner(target, np.arange(n), inner, seed), names)
+        stack = fit(np.arange(n))
+        list(pool.map(blind, np.unique(kin) if kin is not None else []))
+        null = permuted_null(bank, y, folds, seed, pool)
     for fold, result in zip(numbers, results, strict=True):
         held, rows = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
         for name, (mean, inner_mae) in result.means.items():
@@ -153,8 +180,11 @@ def transfer(
     usual = usual_spread(spread)
     scale = difficulty(spread, distance, usual)
     ratios = np.abs(y - mean) / scale
-    board = entries(target, predictions, inside, folds, library, CHOSEN, coverage(ratios, folds))
+    board = entries(target, predictions, inside, folds, library, CHOSEN, coverage(ratios, folds), tried)
     half = np.array([quantile(ratios[folds != fold]) for fold in folds]) * scale
+    lower, upper = mean - half, mean + half
+    by_family = family_coverage(y, groups, kin, ratios, usual, apart) if kin is not None else None
+    reach = Reach(by_distance((lower <= y) & (y <= upper), distance), by_family)
     reduced = reduce(target.compositions)
     seen = np.any([source.elements for source in library.sources], axis=0) if names else np.zeros(94, bool)
     return Model(
@@ -168,11 +198,13 @@ def transfer(
         unit=unit_distance(space),
         domain=cover(reduced, elements_in(reduced), seen),
         ceiling=_ceiling(stack),
-        out_of_fold=OutOfFold(mean, spread, distance, folds, mean - half, mean + half),
+        out_of_fold=OutOfFold(mean, spread, distance, folds, lower, upper),
         leaderboard=board,
-        verdict=judge_transfer(target, predictions, CHOSEN, board, sources=len(names)),
+        verdict=judge_transfer(target, predictions, CHOSEN, board, null),
+        reach=reach,
         warnings=_warnings(library, target),
         seed=seed,
+        heads=tuple(heads),
     )
 
 
@@ -188,11 +220,12 @@ def _one_fold(
     held: NDArray[np.int64],
     folds: Folds,
     names: list[str],
+    heads: Heads,
 ) -> _FoldResult:
     """Select and fit on `rows`; predict `held` with the deployed stack and with every model of the leaderboard."""
-    heads = affordable_heads(len(y))
     found = candidates(bank, y, rows, folds, names, heads)
     chosen = columns(found, len(names))
+    deployed = list(chosen)
     # A plan serves several rows of the leaderboard; it is fitted once.
     fit = functools.cache(lambda plan: fit_plan(plan, bank, y, rows))
     means: dict[str, tuple[FloatArray, float]] = {
@@ -208,7 +241,11 @@ def _one_fold(
     for head in heads.direct:
         ask(f"direct {head}", [f"direct {head}"])
     for s, name in enumerate(names):
-        own = [c for c in found if c.plan.kind == "frozen" and c.plan.source == s]
+        for head in heads.late:
+            ask(late_name(name, head), [f"{head}:{s}"])
+        own = [c for c in found if c.plan.head in heads.frozen and c.plan.kind == "frozen" and c.plan.source == s]
+        if not own:
+            continue
         chosen[f"single:{s}"] = best([c for c in own if len(c.plan.networks) == 1])
         ask(f"{name}: best single network", [f"single:{s}"])
         for candidate in own:
@@ -219,19 +256,10 @@ def _one_fold(
                 ask(key, [key])
         ask(f"{name}: selected", [f"frozen:{s}"])
     if names:
-        for head in heads.direct:
+        for head in heads.predictions:
             ask(f"descriptors + source predictions {head}", [f"predictions {head}"])
-    direct = [f"direct {head}" for head in heads.direct]
-    ask("stack of direct models", direct)
-    frozen = [f"frozen:{s}" for s in range(len(names))]
-    predicted = [f"predictions {head}" for head in heads.direct] if names else []
-    return _FoldResult(means, ask(CHOSEN, direct + frozen + predicted))
-
-
-def _fit_all(bank: Bank, y: FloatArray, folds: Folds, names: list[str]) -> Stack:
-    rows = np.arange(len(y))
-    chosen = columns(candidates(bank, y, rows, folds, names, affordable_heads(len(y))), len(names))
-    return fit_stack(list(chosen.values()), y, lambda plan: fit_plan(plan, bank, y, rows))
+    ask("stack of direct models", [f"direct {head}" for head in heads.direct])
+    return _FoldResult(means, ask(CHOSEN, deployed))
 
 
 def _outer(target: PropertyTable, n_folds: int, seed: int) -> Folds:
@@ -280,9 +308,11 @@ def _warnings(library: Library, target: PropertyTable) -> tuple[str, ...]:
         for where, limit in (("frozen features", FROZEN_GP_ROWS), ("descriptors", GP_ROWS))
         if len(own) > limit
     ]
-    return tuple(left_out) + tuple(
+    renamed = [note for source in library.sources for note in source.notes if MARK in note]
+    seen = [
         f"source {source.name} saw {len(own & source.keys)} of the target's {len(own)} formulas before transfer:"
         " the held-out errors are optimistic; pre-train with exclude=target"
         for source in library.sources
         if own & source.keys
-    )
+    ]
+    return (*left_out, *renamed, *seen)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -22,6 +22,7 @@ from catalogs import library as shelf
 from catalogs.elements import feature_table
 from catalogs.records import PropertyTable
 from screen import library as libraries
+from screen.config import DEFAULT_HEADS
 from screen.descriptors.composition import BATCH, Convention, normalise
 from screen.domain import Domain
 from screen.leaderboard import Entry, Verdict
@@ -37,8 +38,9 @@ from screen.library import (
 )
 from screen.networks import HIDDEN_LAYERS, WIDTH_RATIOS, Layer, Network
 from screen.packing import content_hash, pack, unpack
-from screen.plans import HEADS, Fitted, Plan
+from screen.plans import Fitted, Plan
 from screen.pretrain import Schedule
+from screen.reach import Bin, Families, Reach
 from screen.scaling import Scaling
 from screen.selection import Stack
 from screen.transfer import INNER_FOLDS, OUTER_FOLDS, Model, OutOfFold, transfer
@@ -49,9 +51,12 @@ PRETRAIN_VERSION = 1
 TRANSFER_VERSION = 1
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy", "scipy")
-_RECORDS = {
+_RECORDS: dict[str, type] = {
     kind.__name__: kind
-    for kind in (Trained, Scaling, Network, Layer, Model, Stack, Fitted, Plan, Domain, OutOfFold, Entry, Verdict)
+    for kind in (
+        *(Trained, Scaling, Network, Layer, Model, Stack, Fitted, Plan, Domain),
+        *(OutOfFold, Entry, Verdict, Reach, Bin, Families),
+    )
 }
 
 Stage = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
@@ -152,7 +157,9 @@ def load_or_pretrain(
     return source._replace(checkpoint=_keep(key, trained, card, found, warning))
 
 
-def model_key(library: Library, target: PropertyTable, *, outer: int, inner: int, seed: int) -> str:
+def model_key(
+    library: Library, target: PropertyTable, *, outer: int, inner: int, seed: int, heads: Sequence[str] = DEFAULT_HEADS
+) -> str:
     """Sha256 of everything that decides the model `transfer` would return.
 
     Raises
@@ -171,7 +178,7 @@ def model_key(library: Library, target: PropertyTable, *, outer: int, inner: int
             "folds": target.folds,
             "words": (target.name, target.quantity, target.unit),
             "settings": (outer, inner, seed),
-            "heads": tuple(HEADS),
+            "heads": tuple(heads),
             "features": feature_table(),
             **_machine(),
         }
@@ -185,6 +192,7 @@ def load_or_transfer(
     outer: int = OUTER_FOLDS,
     inner: int = INNER_FOLDS,
     seed: int = 0,
+    heads: Sequence[str] = DEFAULT_HEADS,
     cache: bool = True,
     stage: Stage = no_stage,
 ) -> Model:
@@ -198,11 +206,11 @@ def load_or_transfer(
 
     def measure() -> Model:
         with stage("transfer", folds) as advance:
-            return transfer(library, target, outer=outer, inner=inner, seed=seed, progress=advance)
+            return transfer(library, target, outer=outer, inner=inner, seed=seed, heads=heads, progress=advance)
 
     if not cache:
         return measure()
-    key = model_key(library, target, outer=outer, inner=inner, seed=seed)
+    key = model_key(library, target, outer=outer, inner=inner, seed=seed, heads=heads)
     found, kept, warning = _find(key, Model)
     if kept is not None:
         with stage("transfer (cached)", folds) as advance:

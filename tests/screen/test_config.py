@@ -51,6 +51,22 @@ def test_every_flag_of_the_command_is_a_key_of_the_file() -> None:
     assert flags - about_the_call == {field.name for field in fields(ScreenConfig)}
 
 
+def test_heads_are_words_with_commas_between(tmp_path: Path) -> None:
+    assert resolve(FLAGS, None).heads == ("ridge", "gp")
+    assert resolve({**FLAGS, "heads": ["ridge, forest"]}, None).heads == ("ridge", "forest")
+    assert resolve({}, toml(tmp_path, FILE + 'heads = ["gp", "finetune"]\n')).heads == ("gp", "finetune")
+    for wrong, words in (("ridge,boosting", "got 'boosting'"), ("finetune", "ridge, gp or forest among them")):
+        with pytest.raises(UserError, match=words):
+            resolve({**FLAGS, "heads": [wrong]}, None)
+
+
+def test_the_names_of_the_heads_are_those_there_are() -> None:
+    from screen import plans
+    from screen.config import HEADS
+
+    assert set(HEADS) == set(plans.HEADS)
+
+
 def test_flags_win_and_absent_flags_do_not(tmp_path: Path) -> None:
     config = resolve({"networks": 9, "source": ["c"], "log": None, "seed": None}, toml(tmp_path, FILE))
     assert (config.networks, config.source, config.log, config.seed) == (9, ("c",), True, 0)

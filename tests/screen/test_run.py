@@ -9,11 +9,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from html import unescape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
@@ -73,6 +75,15 @@ def test_the_record_agrees_with_the_tables(tiny_run: Finished) -> None:
     assert inside.mean() == pytest.approx(record["interval"]["coverage_90"])
     assert sorted(set(held_out["fold"].to_pylist())) == [0, 1, 2]
     assert sum(member["weight"] for member in record["model"]["members"]) == pytest.approx(1, abs=1e-3)
+    bins, kin = record["interval"]["by_distance"], record["interval"]["by_family"]
+    assert sum(b["compounds"] * b["coverage"] for b in bins) == pytest.approx(30 * inside.mean())
+    assert kin["families"] >= kin["folds"] >= 2
+    assert verdict["null_looks"] < verdict["null_mae"]
+    assert verdict["null_mae_p5"] <= verdict["null_mae"]
+    (chosen,) = board.filter(pc.equal(board["mae"], verdict["chosen_mae"])).slice(0, 1).to_pylist()
+    assert verdict["optimism"] == chosen["optimism"]
+    assert any("source gap may be the target under another name" in warning for warning in record["warnings"])
+    assert verdict["text"] in unescape((folder / "report.html").read_text(encoding="utf-8"))
     source = record["sources"][0]
     assert (source["name"], source["rows"], source["excluded"], source["used"]) == ("gap", 160, 30, 130)
 

@@ -18,7 +18,7 @@ from screen.transfer import CHOSEN, transfer
 
 NOTHING = Library((), "reduced", 0)
 
-BOTH = Heads(("ridge", "gp"), ("ridge", "gp"))
+BOTH = Heads(("ridge", "gp"), ("ridge", "gp"), ("ridge", "gp"))
 
 
 def entry(model, name):
@@ -76,7 +76,7 @@ def test_every_leaderboard_row_is_blind_to_the_held_out_values(planted, bank):
     held, rows = np.arange(8), np.arange(8, 40)
     wild = y.copy()
     wild[held] = 1e3
-    one, other = (module._one_fold(bank, v, rows, held, folds, ["planted_source"]).means for v in (y, wild))
+    one, other = (module._one_fold(bank, v, rows, held, folds, ["planted_source"], BOTH).means for v in (y, wild))
     assert len(one) == 15
     for name in one:
         np.testing.assert_array_equal(one[name][0], other[name][0])
@@ -288,8 +288,8 @@ def test_costly_heads_are_left_out_by_the_size_of_the_target_not_of_a_fold(plant
     # 40 compounds, folds of 4: a limit between 36 and 40 must not let a training set slip under it.
     monkeypatch.setattr(selection, "FROZEN_GP_ROWS", 38)
     monkeypatch.setattr("screen.transfer.FROZEN_GP_ROWS", 38)
-    assert affordable_heads(40) == Heads(("ridge", "gp"), ("ridge",))
-    assert affordable_heads(2_001) == Heads(("ridge",), ("ridge",))
+    assert affordable_heads(40) == Heads(("ridge", "gp"), ("ridge", "gp"), ("ridge",))
+    assert affordable_heads(2_001) == Heads(("ridge",), ("ridge",), ("ridge",))
     model = transfer(planted_library, planted.target)
     names = [entry.name for entry in model.leaderboard]
     assert not [name for name in names if "layers, gp" in name]
