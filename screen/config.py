@@ -61,7 +61,7 @@ def resolve(flags: Mapping[str, Any], file: str | None) -> ScreenConfig:
         if name in merged:
             merged[name] = tuple(merged[name])
     if "exclude_elements" in merged:
-        merged["exclude_elements"] = _symbols(merged["exclude_elements"])
+        merged["exclude_elements"] = symbols(merged["exclude_elements"])
     config = ScreenConfig(**merged)
     _check(config)
     return config
@@ -117,7 +117,7 @@ def _typed(path: Path, key: str, value: Any, kind: str) -> Any:
     raise UserError(f"--config {path}: {key}: expected {wanted}, got {value!r}")
 
 
-def _symbols(texts: Iterable[str]) -> tuple[str, ...]:
+def symbols(texts: Iterable[str]) -> tuple[str, ...]:
     """Element symbols, each text one symbol or several with commas between."""
     return tuple(symbol.strip() for text in texts for symbol in text.split(",") if symbol.strip())
 
