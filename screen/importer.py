@@ -90,11 +90,12 @@ def network_from_arrays(
 
 
 def _read(path: Path) -> dict[str, NDArray[Any]]:
-    file = np.load(path, allow_pickle=False)
-    if not isinstance(file, np.lib.npyio.NpzFile):
-        raise ValueError("it holds a single array")
-    with file:
-        return {name: file[name] for name in file.files}
+    with path.open("rb") as stream:  # np.load itself leaves a damaged file open
+        file = np.load(stream, allow_pickle=False)
+        if not isinstance(file, np.lib.npyio.NpzFile):
+            raise ValueError("it holds a single array")
+        with file:
+            return {name: file[name] for name in file.files}
 
 
 def _dotted(arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

@@ -15,7 +15,8 @@ import pytest
 from catalogs.formulas import parse_column
 from catalogs.records import Compositions, UserError
 from catalogs.results import Results
-from screen.campaign import TOP, Campaign, found, play, simulate
+from screen.campaign import _HEADS, TOP, Campaign, found, play, simulate
+from screen.heads.gp import gp
 from screen.next_batch import Finished
 
 METALS = ("Li", "Na", "K", "Mg", "Ca", "Sr", "Ba", "Al", "Ga", "In", "Zn", "Cd", "Pb", "Ti", "Y", "Cu")
@@ -67,6 +68,21 @@ def test_a_batch_spreads_over_systems_while_it_can() -> None:
     order = play(x, y, rows, np.array([0, 4, 1, 2, 3, 5, 6, 7]), Campaign(start=2, batch=4), 8)
     assert len({frozenset(texts[i].strip("2345").split("O")) for i in order[2:6]}) == 4
     assert sorted(order) == list(range(8))
+
+
+def test_a_round_measures_as_many_as_chance_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = parse_column([f"MgO{k}" for k in range(1, 13)]).compositions  # one system
+    fits: list[int] = []
+
+    def fit(x: np.ndarray, y: np.ndarray) -> dict[str, Any]:
+        fits.append(len(y))
+        return gp.fit(x, y)
+
+    monkeypatch.setitem(_HEADS, "gp", gp._replace(fit=fit))
+    y = np.sin(np.arange(12.0))
+    order = play(y[:, None] * np.ones((12, 2)), y, rows, np.arange(12), Campaign(start=3, batch=4), 10)
+    assert fits == [3, 7]
+    assert len(set(order)) == len(order) == 10
 
 
 def test_counting_the_best() -> None:

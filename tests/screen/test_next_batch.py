@@ -33,6 +33,7 @@ ROWS = [
     ("f", "AlN", "AlN", 70.0, 1.5, "in", 0.2),
     ("g", "BeS", "BeS", 5.0, 1.2, "in", 0.0),
     ("h", "CdTe", "CdTe", 60.0, 2.0, "in", None),
+    ("i", "MgO", "MgO", 500.0, 2.0, "out", 0.0),  # counted once, as outside
 ]
 
 
@@ -100,7 +101,7 @@ def test_what_is_known_out_or_a_second_of_its_system_is_left_out_and_counted(run
     proposal = propose(finished_run(str(run_path)), Request())
     assert not {"b", "c", "e"} & set(proposal.table["id"].to_pylist())
     assert proposal.record["counts"] == {
-        "scored": 8, "filtered out": 0, "outside the domain": 1, "measured already": 1, "without interval": 0,
+        "scored": 9, "filtered out": 0, "outside the domain": 2, "measured already": 1, "without interval": 0,
     }  # fmt: skip
     assert "only 5 of 8" in proposal.record["notes"][0]
     assert ids(run_path, include_out=True)[0] == "e"
@@ -140,7 +141,7 @@ def test_filters_of_the_run_and_of_the_call_both_hold(tmp_path: Path) -> None:
 
 
 def test_nothing_left_is_an_error_that_says_why(run_path: Path) -> None:
-    with pytest.raises(UserError, match=r"no candidate is left of 8: 8 filtered out.*--include-out"):
+    with pytest.raises(UserError, match=r"no candidate is left of 9: 9 filtered out.*--include-out"):
         ids(run_path, filters=(parse_filter("mean>1e6"),))
 
 
