@@ -65,9 +65,9 @@ def resolve(flags: Mapping[str, Any], file: str | None) -> ScreenConfig:
         if name in merged:
             merged[name] = tuple(merged[name])
     if "exclude_elements" in merged:
-        merged["exclude_elements"] = _listed(merged["exclude_elements"])
+        merged["exclude_elements"] = words(merged["exclude_elements"])
     if "heads" in merged:
-        merged["heads"] = _listed(merged["heads"])
+        merged["heads"] = words(merged["heads"])
     config = ScreenConfig(**merged)
     _check(config)
     return config
@@ -123,7 +123,7 @@ def _typed(path: Path, key: str, value: Any, kind: str) -> Any:
     raise UserError(f"--config {path}: {key}: expected {wanted}, got {value!r}")
 
 
-def _listed(texts: Iterable[str]) -> tuple[str, ...]:
+def words(texts: Iterable[str]) -> tuple[str, ...]:
     """Words, each text one word or several with commas between."""
     return tuple(word.strip() for text in texts for word in text.split(",") if word.strip())
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from catalogs.formulas import parse_column
 from catalogs.records import UserError
+from screen.acquisition import normal_through
 from screen.filters import Count, Filter, apply_filters
 from screen.intervals import LEVEL
 
@@ -98,15 +99,9 @@ def probability(table: pa.Table, threshold: float, *, log: bool, below: bool = F
     from scipy.stats import norm
 
     check_threshold(threshold, log)
-    forward = np.log if log else np.asarray
-    with np.errstate(divide="ignore"):
-        mean, lower, upper = (
-            forward(table[name].to_numpy(zero_copy_only=False)) for name in ("mean", "lower", "upper")
-        )
-    # The bound that did not under- or overflow gives the width; both do when neither did.
-    half = np.where(np.isfinite(lower), mean - lower, upper - mean)
-    scale = np.maximum(half, 1e-12) / norm.ppf(0.5 + LEVEL / 2)
-    z = (mean - forward(threshold)) / scale
+    columns = (table[name].to_numpy(zero_copy_only=False) for name in ("mean", "lower", "upper"))
+    law = normal_through(*columns, level=LEVEL, log=log)
+    z = (law.mean - (np.log(threshold) if log else threshold)) / np.maximum(law.sigma, 1e-12)
     return np.asarray(norm.cdf(-z if below else z), np.float64)
 
 

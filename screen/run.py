@@ -25,6 +25,8 @@ from screen.transfer import Model
 from screen.zoo import load_or_pretrain, load_or_transfer
 
 SCHEMA_VERSION = "1"
+# Files that follow from the scores: those of an earlier run go before new ones are written.
+REMADE = ("report.html", "run.json", "next.parquet", "next.csv")
 
 
 class Inputs(NamedTuple):
@@ -78,7 +80,7 @@ def finish(
     config: ScreenConfig, inputs: Inputs, model: Model, rundir: RunDir, progress: Progress, command: str
 ) -> Outcome:
     """Score, rank and write everything a run leaves, with a model that is ready."""
-    for name in ("report.html", "run.json"):  # of an earlier run: until they are there again the folder is unfinished
+    for name in REMADE:  # until they are there again the folder is unfinished
         rundir.remove(name)
     parts, quarantine, written = [], [], set()
     with progress.stage("score candidates", inputs.catalog.rows) as advance:

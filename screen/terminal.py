@@ -93,7 +93,7 @@ def show(record: dict[str, Any], ranking: pa.Table, out: Path) -> None:
 
     console = Console(highlight=False, soft_wrap=True)
     target, catalog, domain = record["target"], record["catalog"], record["domain"]
-    console.print(_shown(record["verdict"]["text"]), style="bold", markup=False)
+    console.print(shown(record["verdict"]["text"]), style="bold", markup=False)
     kin = record["interval"].get("by_family")
     apart = f" ({kin['coverage']:.0%} with whole chemical families held out)" if kin else ""
     console.print(
@@ -107,9 +107,9 @@ def show(record: dict[str, Any], ranking: pa.Table, out: Path) -> None:
             + (f" ({count['null']:,} without a value)" if count["null"] else "")
             for count in record["filters"]
         )
-        console.print(_shown(f"{record['ranked']:,} ranked; {removed}."), markup=False)
+        console.print(shown(f"{record['ranked']:,} ranked; {removed}."), markup=False)
     for warning in record["warnings"]:
-        console.print(_shown(f"note: {warning}"), markup=False)
+        console.print(shown(f"note: {warning}"), markup=False)
     from pyarrow import compute
 
     rows = _distinct(ranking)
@@ -139,7 +139,7 @@ def _table(console: Any, title: str, rows: list[dict[str, Any]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    view = Table(title=Text(_shown(title)), title_justify="left", box=box.SIMPLE_HEAD)
+    view = Table(title=Text(shown(title)), title_justify="left", box=box.SIMPLE_HEAD)
     for name in ("rank", "formula", "id", "mean", "90% interval", "domain", "nearest"):
         view.add_column(name, justify="right" if name in ("rank", "mean", "90% interval") else "left")
     for row in rows:
@@ -150,7 +150,7 @@ def _table(console: Any, title: str, rows: list[dict[str, Any]]) -> None:
     console.print(view)
 
 
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
     """Text without characters that steer a terminal."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
@@ -158,7 +158,7 @@ def _shown(text: str) -> str:
 def _cell(text: str) -> Text:
     from rich.text import Text
 
-    return Text(_shown(text if len(text) <= 40 else text[:39] + "…"))
+    return Text(shown(text if len(text) <= 40 else text[:39] + "…"))
 
 
 def _finished(out: Path, config: ScreenConfig) -> dict[str, Any] | None:

@@ -37,7 +37,7 @@ def commands(app: App | None = None, words: tuple[str, ...] = ()) -> list[tuple[
 
 
 def test_all_commands_are_covered() -> None:
-    assert {(), ("demo",), ("doctor",), ("screen",), ("report",), ("catalogs", "list")} <= set(commands())
+    assert {(), ("demo",), ("doctor",), ("screen",), ("next",), ("report",), ("catalogs", "list")} <= set(commands())
 
 
 @pytest.mark.parametrize("words", commands(), ids=lambda words: " ".join(words) or "top")

@@ -286,19 +286,13 @@ def hostile() -> tuple[str, ...]:
 @pytest.fixture(scope="session")
 def xenonpy(root: Path) -> tuple[Network, dict[str, np.ndarray]]:
     """A network trained by XenonPy 0.6.7 (LeakyReLU, batch normalisation), and what it computed there."""
-    from screen.networks import Layer, Network
+    from screen.importer import network_from_arrays
 
     with np.load(root / "tests/golden/xenonpy_golden_nn.npz", allow_pickle=False) as file:
         stored = {key: file[key] for key in file}
-    hidden = []
-    for k in range(4):
-        part = {key.split("__", 1)[1]: value for key, value in stored.items() if key.startswith(f"layer_{k}__")}
-        # The default eps of torch's BatchNorm1d is not in the file; the 0.1 of older models misses by 4.
-        scale = part["normalizer__weight"] / np.sqrt(part["normalizer__running_var"] + 1e-5)
-        shift = part["normalizer__bias"] - part["normalizer__running_mean"] * scale
-        hidden.append(Layer(part["linear__weight"].T, part["linear__bias"], scale, shift))
-    output = Layer(stored["output__weight"].T, stored["output__bias"])
-    return Network(tuple(hidden), output, np.empty(0), 0), stored
+    state = {key: value for key, value in stored.items() if key.startswith(("layer_", "output__"))}
+    # The default eps of torch's BatchNorm1d is not in the file; the 0.1 of older models misses by 4.
+    return network_from_arrays(state, eps=1e-5), stored
 
 
 # A planted world, shared by the tests of transfer, stack and scorer: real formulas, made-up properties.

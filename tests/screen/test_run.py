@@ -258,7 +258,7 @@ def test_overwrite_replaces_but_not_for_a_mistake(screen: Run, tmp_path: Path) -
     assert [path.name for path in (out / "scores").iterdir()] == ["part-00000.parquet"]
 
 
-def test_an_unfinished_run_goes_on_and_keeps_no_stale_partition(
+def test_an_unfinished_run_goes_on_and_keeps_nothing_stale(
     screen: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "run"
@@ -268,7 +268,10 @@ def test_an_unfinished_run_goes_on_and_keeps_no_stale_partition(
     assert (code, err) == (1, "error: No space left\n")
     assert len(Results(out).names("scores/")) == 9
     assert screen("--out", out)[0] == 2
+    with RunDir(out, resume=True) as rundir:
+        rundir.write_text("next.csv", "chosen from former scores")
     assert screen("--out", out, "--resume", "--partition-rows", 30)[0] == 0
+    assert "next.csv" not in Results(out).names()
     assert [Results(out).rows(name) for name in Results(out).names("scores/")] == [30, 10]
     assert screen("--out", out, "--resume", "--partition-rows", 30)[1].startswith("nothing to do")
 
