@@ -23,7 +23,7 @@ from screen.terminal import shown
 SCHEMA_VERSION = "1"
 COLUMNS = ("rank", "id", "formula", "mean", "lower", "upper", "acquisition", "reason")
 _READ = ("id", "formula", "reduced_formula", "mean", "lower", "upper", "domain", "domain_reason", "nearest_training")
-_NAMES = {"improvement": "expected improvement", "upper": "bound of the interval", "variance": "variance"}
+_NAMES = {"improvement": "expected improvement", "upper": "better bound of the interval", "variance": "variance"}
 
 
 class Request(NamedTuple):
@@ -138,7 +138,7 @@ def propose(run: Finished, request: Request) -> Proposal:
         "by": request.by,
         "best_known": {"formula": _best_formula(run), "value": _best_value(run), "unit": run.record["target"]["unit"]},
         "minimise": run.sign < 0,
-        "acquisition": f"{_NAMES[request.by]}, on the scale of {_scale(run)}, larger is better",
+        "acquisition": f"{_NAMES[request.by]} on the scale of {_scale(run)}, larger is better",
         "counts": counts,
         "notes": notes,
         "batch": table.to_pylist(),
@@ -272,4 +272,4 @@ def _best_value(run: Finished) -> float:
 
 def _scale(run: Finished) -> str:
     quantity = run.record["target"]["quantity"]
-    return f"ln({quantity})" if run.log else str(quantity)
+    return ("-" if run.sign < 0 else "") + (f"ln({quantity})" if run.log else str(quantity))

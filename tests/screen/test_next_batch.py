@@ -117,6 +117,8 @@ def test_small_values_are_wanted_where_the_run_wanted_them(tmp_path: Path) -> No
     path = make_run(tmp_path / "run", ROWS, names=PARTS, minimise=True)
     proposal = propose(finished_run(str(path)), Request(by="upper", size=2))
     assert proposal.record["best_known"] == {"formula": "NaCl", "value": 7.0, "unit": "W/(m K)"}
+    assert proposal.record["acquisition"] == "better bound of the interval on the scale of -ln(kappa), larger is better"
+    assert proposal.table["acquisition"].to_pylist() == pytest.approx([-np.log(20 / 9), -np.log(5 / 1.2)])
     assert proposal.table["id"].to_pylist() == ["d", "g"]  # lower bounds 2.2 and 4.2
     assert "may be as low as 2.22 W/(m K)" in proposal.table["reason"][0].as_py()
     assert ids(path, size=1) == ["g"]  # 5 for sure beats 7, 20 within a factor of 9 rarely does
