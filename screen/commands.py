@@ -47,6 +47,8 @@ def screen(
     partition_rows: Whole | None = None,
     out: str | None = None,
     seed: Whole | None = None,
+    workers: Whole | None = None,
+    scheduler: str | None = None,
     config: str | None = None,
     resume: _Switch = None,
     overwrite: _Switch = None,
@@ -111,6 +113,10 @@ def screen(
         Folder for the results.
     seed
         One seed for everything random. Default: 0.
+    workers
+        Score on this many local processes; the results are the same. Default: in this process, on all its cores.
+    scheduler
+        Score on the workers of the Dask scheduler at this address, e.g. tcp://10.0.0.1:8786.
     config
         A TOML file with the same names as these flags; flags win.
     resume
@@ -134,7 +140,7 @@ def screen(
         "source": source, "networks": networks, "convention": convention, "outer_folds": outer_folds,
         "rank_by": rank_by, "minimise": minimise, "threshold": threshold, "top": top, "per_system": per_system,
         "filter": filter, "limit": limit, "max_quarantine": max_quarantine, "partition_rows": partition_rows,
-        "out": out, "seed": seed, "no_radioactive": no_radioactive,
+        "out": out, "seed": seed, "workers": workers, "scheduler": scheduler, "no_radioactive": no_radioactive,
         "exclude_elements": None if exclude_elements is None else [exclude_elements],
     }  # fmt: skip
     mode: Literal["auto", "quiet", "events"] = "events" if events else "quiet" if quiet or json else "auto"
