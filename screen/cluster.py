@@ -33,31 +33,34 @@ _CONFIG: dict[str, Any] = {
     # DASK_... variables cannot: they are read in lower case.
     "distributed.nanny.pre-spawn-environ": {"OMP_NUM_THREADS": 1, "MKL_NUM_THREADS": 1, "OPENBLAS_NUM_THREADS": 1},
 }
-# In a worker process: what it scores with, by the hash of the model.
+# In a worker process: what it scores with, by the name of the deployment.
 _READY: dict[str, Scoring] = {}
+
+
+class Mismatch(RuntimeError):
+    """A worker would compute other bits than this process."""
 
 
 class Deployment(WorkerPlugin):
     """Brings the model to every worker once, also to those that start later in place of a dead one."""
 
-    def __init__(self, scoring: Scoring, *, local: bool) -> None:
-        self.name = f"kakehashi-{scoring.sha256}"
+    def __init__(self, name: str, scoring: Scoring, *, local: bool) -> None:
+        self.name, self.local, self.environment = name, local, environment()
         self.scoring: Scoring | None = scoring.on_host()
-        self.key, self.local, self.environment = scoring.sha256, local, environment()
 
     def setup(self, worker: Any) -> None:
         """Make the model ready on the worker's device."""
         if self.local:  # the terminal sends Ctrl-C to the workers, too: it is the client's to answer
             signal.signal(signal.SIGINT, signal.SIG_IGN)
         if environment() != self.environment:
-            raise UserError(f"a worker runs {environment()}, this process {self.environment}: their scores differ")
+            raise Mismatch(f"a worker runs {environment()}, this process {self.environment}: their scores differ")
         if self.scoring is not None:
-            _READY[self.key] = self.scoring.on_device()
+            _READY[self.name] = self.scoring.on_device()
             self.scoring = None
 
     def teardown(self, worker: Any) -> None:
         """Forget the model."""
-        _READY.pop(self.key, None)
+        _READY.pop(self.name, None)
 
 
 @contextmanager
@@ -77,8 +80,8 @@ def dask_executor(workers: int | None = None, scheduler: str | None = None) -> I
             waiting = iter(tables)
             for first in waiting:
                 client = stack.enter_context(_client(workers, scheduler))
-                stack.enter_context(_deployed(client, scoring, local=scheduler is None))
-                yield from _in_order(client, scoring.sha256, itertools.chain([first], waiting))
+                name = stack.enter_context(_deployed(client, scoring, local=scheduler is None))
+                yield from _in_order(client, name, itertools.chain([first], waiting))
 
         yield run
 
@@ -124,32 +127,32 @@ def _same_variables() -> Iterator[None]:
 
 
 @contextmanager
-def _deployed(client: Client, scoring: Scoring, *, local: bool) -> Iterator[None]:
-    plugin = Deployment(scoring, local=local)
+def _deployed(client: Client, scoring: Scoring, *, local: bool) -> Iterator[str]:
+    # By client: two runs with one model on one scheduler must not take it from each other.
+    plugin = Deployment(f"kakehashi-{scoring.sha256}-{client.id}", scoring, local=local)
     try:
         client.register_plugin(plugin)
-    except (UserError, ImportError) as error:
+        yield plugin.name
+    except (ImportError, Mismatch) as error:
         raise UserError(f"the workers cannot score: {error}; install the same packages there", 5) from error
-    try:
-        yield
     finally:
         if not local:  # local workers end with their cluster
             client.unregister_worker_plugin(plugin.name)
 
 
-def _in_order(client: Client, key: str, tables: Iterable[pa.Table]) -> Iterator[Part]:
+def _in_order(client: Client, name: str, tables: Iterable[pa.Table]) -> Iterator[Part]:
     running: deque[Any] = deque()
     limit = AHEAD * sum(client.nthreads().values())
     for rows in tables:
-        running.append(client.submit(_score, key, rows, pure=False))
+        running.append(client.submit(_score, name, rows, pure=False))
         if len(running) >= limit:
             yield _result(running.popleft())
     while running:
         yield _result(running.popleft())
 
 
-def _score(key: str, rows: pa.Table) -> Part:
-    return _READY[key](rows)
+def _score(name: str, rows: pa.Table) -> Part:
+    return _READY[name](rows)
 
 
 def _result(future: Any) -> Part:
