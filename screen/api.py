@@ -170,13 +170,23 @@ def screen(
     overwrite: bool = False,
     top: int | None = None,
     filters: Sequence[str] = (),
+    workers: int | None = None,
+    scheduler: str | None = None,
 ) -> dict[str, Any]:
-    """Score a whole catalogue with a transferred model and write the run folder; returns its record (run.json)."""
-    from screen.config import ScreenConfig
+    """Score a whole catalogue with a transferred model and write the run folder; returns its record (run.json).
+
+    Parameters
+    ----------
+    resume : keep the partitions an interrupted run of this very model and catalogue has scored.
+    workers : score on so many local processes, started anew: a script needs `if __name__ == "__main__":`.
+    scheduler : score on the workers of the Dask scheduler at this address.
+    """
+    from screen.config import ScreenConfig, check_workers
     from screen.filters import check_filters, parse_filter
     from screen.progress import Progress
     from screen.run import Inputs, finish, ranking_schema
 
+    check_workers(workers, scheduler)
     found = open_catalog(catalog)
     order = Order(top=top, filters=tuple(parse_filter(text) for text in filters))
     check_order(order, log=model.target.log)
@@ -185,7 +195,7 @@ def screen(
         target=model.target.name, log=model.target.log, catalog=catalog, top=top, filter=tuple(filters),
         source=tuple(source.name for source in model.library.sources), seed=model.seed, out=str(out),
         networks=int(np.max([len(s.networks) for s in model.library.sources], initial=1)),
-        convention=model.library.convention, heads=model.heads,
+        convention=model.library.convention, heads=model.heads, workers=workers, scheduler=scheduler,
     )  # fmt: skip
     with RunDir(out, resume=resume, overwrite=overwrite) as rundir:
         inputs = Inputs(model.target, (), found, order)

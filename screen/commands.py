@@ -49,6 +49,8 @@ def screen(
     out: str | None = None,
     seed: Whole | None = None,
     no_cache: _Switch = None,
+    workers: Whole | None = None,
+    scheduler: str | None = None,
     config: str | None = None,
     resume: _Switch = None,
     overwrite: _Switch = None,
@@ -118,6 +120,10 @@ def screen(
         One seed for everything random. Default: 0.
     no_cache
         Pre-train and transfer again, even where an earlier run left the same networks and model.
+    workers
+        Score on this many local processes; the results are the same. Default: in this process, on all its cores.
+    scheduler
+        Score on the workers of the Dask scheduler at this address, e.g. tcp://10.0.0.1:8786.
     config
         A TOML file with the same names as these flags; flags win.
     resume
@@ -142,7 +148,8 @@ def screen(
         "heads": None if heads is None else [heads],
         "rank_by": rank_by, "minimise": minimise, "threshold": threshold, "top": top, "per_system": per_system,
         "filter": filter, "limit": limit, "max_quarantine": max_quarantine, "partition_rows": partition_rows,
-        "out": out, "seed": seed, "no_cache": no_cache, "no_radioactive": no_radioactive,
+        "out": out, "seed": seed, "no_cache": no_cache, "workers": workers, "scheduler": scheduler,
+        "no_radioactive": no_radioactive,
         "exclude_elements": None if exclude_elements is None else [exclude_elements],
     }  # fmt: skip
     mode: Literal["auto", "quiet", "events"] = "events" if events else "quiet" if quiet or json else "auto"

@@ -18,12 +18,14 @@ QUARANTINE_EXCEEDED = 3
 LARGEST_SEED = 2**32 - 1
 DEFAULT_HEADS = ("ridge", "gp")
 HEADS = (*DEFAULT_HEADS, "forest", "finetune")
+# Settings of how and where a run is done, which change nothing in it.
+INCIDENTAL = ("out", "no_cache", "workers", "scheduler")
 CONVENTIONS = ("reduced", "cell", "per-atom")
 
 
 @dataclass(frozen=True, slots=True)
 class ScreenConfig:
-    """Everything that decides a run's results, and where they go. Names equal the flags'."""
+    """Everything that decides a run's results, and where and by whom it is done. Names equal the flags'."""
 
     target: str = ""
     value: str | None = None
@@ -49,6 +51,8 @@ class ScreenConfig:
     partition_rows: int = 262_144
     seed: int = 0
     no_cache: bool = False
+    workers: int | None = None
+    scheduler: str | None = None
     out: str = ""
 
 
@@ -78,10 +82,23 @@ def as_dict(config: ScreenConfig) -> dict[str, Any]:
     return {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(config).items()}
 
 
+def deciding(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What decides the results, of a configuration as plain values."""
+    return {name: value for name, value in config.items() if name not in INCIDENTAL}
+
+
 def exit_code(record: Mapping[str, Any]) -> int:
     """Exit code of the finished run of a record (run.json)."""
     share = record["catalog"]["quarantined"] / record["catalog"]["rows"]
     return QUARANTINE_EXCEEDED if share > record["config"]["max_quarantine"] else 0
+
+
+def check_workers(workers: int | None, scheduler: str | None) -> None:
+    """Refuse a number of workers that cannot be, or workers in two places."""
+    if workers is not None and workers < 1:
+        raise UserError(f"--workers: expected at least 1, got {workers}")
+    if workers is not None and scheduler is not None:
+        raise UserError("expected --workers (on this machine) or --scheduler (elsewhere), got both: choose one")
 
 
 def _from_toml(path: Path) -> dict[str, Any]:
@@ -134,6 +151,7 @@ def _check(config: ScreenConfig) -> None:
     for name, least in (("networks", 1), ("outer_folds", 2), ("partition_rows", 1), ("seed", 0)):
         if getattr(config, name) < least:
             raise UserError(f"--{name.replace('_', '-')}: expected at least {least}, got {getattr(config, name)}")
+    check_workers(config.workers, config.scheduler)
     if config.seed > LARGEST_SEED:
         raise UserError(f"--seed: expected at most {LARGEST_SEED}, got {config.seed}")
     if config.convention not in CONVENTIONS:

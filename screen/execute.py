@@ -1,21 +1,22 @@
 """Scoring a catalogue partition by partition: read, quarantine, score unique compositions once, fan out, write.
 
-Partitions are independent, so that anything with the signature of `map` can run them (`Executor`).
+Partitions are independent, so that anything that is called like `map` can run them (`Executor`).
 """
 
 from __future__ import annotations
 
-import functools
+import hashlib
 from collections.abc import Callable, Iterable, Iterator
+from importlib.metadata import version
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 import pyarrow as pa
 
-from catalogs.candidates import Catalog
 from catalogs.formulas import formula_text, parse_column, reduce, reduced_keys
 from catalogs.records import Compositions
-from screen.descriptors.composition import normalise
+from screen.descriptors.composition import BATCH, normalise
 from screen.domain import judge
 from screen.intervals import difficulty
 from screen.score import Scorer, prepare, score
@@ -24,7 +25,7 @@ from screen.transfer import Model
 # Large enough that a snapshot of the Materials Project is one partition, small enough for any machine.
 PARTITION_ROWS = 262_144
 
-Executor = Callable[[Callable[[pa.Table], "Part"], Iterable[pa.Table]], Iterator["Part"]]
+Executor = Callable[["Scoring", Iterable[pa.Table]], Iterator["Part"]]
 
 # Types are fixed here, so that a partition without a single score fits the others.
 SCORES = pa.schema(
@@ -42,12 +43,58 @@ class Part(NamedTuple):
     quarantine: pa.Table
 
 
-def score_catalog(
-    model: Model, catalog: Catalog, *, executor: Executor = map, partition_rows: int = PARTITION_ROWS
-) -> Iterator[Part]:
-    """Scored partitions of a catalogue, in catalogue order."""
-    work = functools.partial(score_partition, model, prepare(model))
-    return iter(executor(work, catalog.batches(partition_rows)))
+class Scoring(NamedTuple):
+    """What every partition is scored with, and the sha256 of all that its scores depend on."""
+
+    model: Model
+    scorer: Scorer
+    sha256: str
+
+    def __call__(self, rows: pa.Table) -> Part:
+        """Score one partition."""
+        return score_partition(self.model, self.scorer, rows)
+
+    def on_host(self) -> Scoring:
+        """The same with plain arrays, to be sent elsewhere."""
+        return self._replace(scorer=self.scorer._replace(arrays=jax.device_get(self.scorer.arrays)))
+
+    def on_device(self) -> Scoring:
+        """The same with arrays on the default device."""
+        return self._replace(scorer=self.scorer._replace(arrays=jax.device_put(self.scorer.arrays)))
+
+
+def in_turn(scoring: Scoring, tables: Iterable[pa.Table]) -> Iterator[Part]:
+    """Run the partitions in this process, one after the other."""
+    return (scoring(rows) for rows in tables)
+
+
+def deploy(model: Model) -> Scoring:
+    """Make a model ready to score, without the networks and heads that its scorer already holds or does not need."""
+    scorer = prepare(model)
+    light = model._replace(
+        library=model.library._replace(sources=()), stack=model.stack._replace(members=()), leaderboard=()
+    )
+    return Scoring(light, scorer, _sha256(light, scorer))
+
+
+def environment() -> str:
+    """What the bits of a score depend on besides model and composition."""
+    return f"kakehashi {version('kakehashi')}, jax {jax.__version__}, {jax.default_backend()}, batches of {BATCH}"
+
+
+def _sha256(model: Model, scorer: Scorer) -> str:
+    domain = model.domain
+    facts = [
+        environment(), scorer.plans, model.library.convention, model.target.log, list(model.target.keys),
+        [float(v) for v in (model.interval, model.usual_spread, model.ceiling)],
+        sorted(domain.counts), sorted(domain.classes), jax.tree.structure(scorer.arrays),
+    ]  # fmt: skip
+    digest = hashlib.sha256(repr(facts).encode())
+    for leaf in [*jax.tree.leaves(scorer.arrays), domain.target_elements, domain.source_elements]:
+        values = np.ascontiguousarray(leaf)
+        digest.update(f"{values.dtype.str} {values.shape} ".encode())
+        digest.update(values.tobytes())
+    return digest.hexdigest()
 
 
 def score_partition(model: Model, scorer: Scorer, rows: pa.Table) -> Part:

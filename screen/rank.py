@@ -62,7 +62,7 @@ def rank(scores: pa.Table, order: Order, *, log: bool) -> Ranked:
     log : whether intervals are symmetric in ln(value), which probabilities need to know
     """
     keep, counts = apply_filters(scores, order.filters, order.exclude, order.radioactive)
-    table = scores.take(pa.array(np.flatnonzero(keep)))
+    table = scores if keep.all() else scores.take(pa.array(np.flatnonzero(keep)))
     if order.threshold is not None:
         chance = probability(table, order.threshold, log=log, below=order.minimise)
         table = table.append_column("probability", pa.array(chance))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,9 +16,10 @@ from catalogs.tables import load_table
 from screen.aliases import marked
 from screen.config import ScreenConfig, as_dict, exit_code
 from screen.csv_text import csv_bytes
-from screen.execute import SCORES, score_catalog
+from screen.execute import SCORES, Executor, in_turn
 from screen.filters import check_elements, check_filters, parse_filter
 from screen.library import Library, tell_apart
+from screen.partitions import score_into
 from screen.progress import Progress
 from screen.rank import Order, Ranked, check_order, rank
 from screen.record import leaderboard_table, predictions_table, rejected_table, run_record
@@ -82,20 +84,16 @@ def finish(
     """Score, rank and write everything a run leaves, with a model that is ready."""
     for name in REMADE:  # until they are there again the folder is unfinished
         rundir.remove(name)
-    parts, quarantine, written = [], [], set()
-    with progress.stage("score candidates", inputs.catalog.rows) as advance:
-        for i, part in enumerate(score_catalog(model, inputs.catalog, partition_rows=config.partition_rows)):
-            name = f"scores/part-{i:05d}.parquet"
-            rundir.write_table(name, part.scores, {"kakehashi.schema": SCHEMA_VERSION})
-            written.add(name)
-            parts.append(part.scores)
-            quarantine.append(part.quarantine)
-            advance(part.scores.num_rows + part.quarantine.num_rows)
-    for name in set(rundir.names("scores/")) - written:  # left by an earlier run with smaller partitions
-        rundir.remove(name)
-    scores, aside = pa.concat_tables(parts), pa.concat_tables(quarantine)
-    if scores.num_rows + aside.num_rows != inputs.catalog.rows:
-        raise RuntimeError(f"{inputs.catalog.rows} rows in, {scores.num_rows} scored, {aside.num_rows} in quarantine")
+    with progress.stage("score candidates", inputs.catalog.rows) as advance, _executor(config) as executor:
+        scores, aside = score_into(
+            rundir,
+            model,
+            inputs.catalog,
+            executor=executor,
+            partition_rows=config.partition_rows,
+            advance=advance,
+            mode=progress.mode,
+        )
     with progress.stage("rank and write", 1) as advance:
         ranked = rank(scores, inputs.order, log=inputs.target.log)
         write_tables(rundir, model, inputs, ranked, aside)
@@ -104,6 +102,15 @@ def finish(
     rundir.write_text("run.json", json.dumps(record, indent=1, ensure_ascii=False) + "\n")
     write_report(rundir)
     return Outcome(record, ranked.table, exit_code(record))
+
+
+def _executor(config: ScreenConfig) -> AbstractContextManager[Executor]:
+    """What runs the partitions: this process, unless workers are asked for; a cluster takes seconds to start."""
+    if config.workers is None and config.scheduler is None:
+        return nullcontext(in_turn)
+    from screen.cluster import dask_executor
+
+    return dask_executor(config.workers, config.scheduler)
 
 
 def build_model(config: ScreenConfig, inputs: Inputs, progress: Progress) -> Model:

@@ -75,7 +75,7 @@ def check_cluster() -> dict[str, Any]:
     from distributed import Client, LocalCluster
 
     with (
-        LocalCluster(  # type: ignore[no-untyped-call]
+        LocalCluster(
             n_workers=1,
             threads_per_worker=1,
             processes=True,
@@ -83,7 +83,7 @@ def check_cluster() -> dict[str, Any]:
             dashboard_address=None,
             silence_logs=50,
         ) as cluster,
-        Client(cluster, timeout="30s") as client,  # type: ignore[no-untyped-call]
+        Client(cluster, timeout="30s") as client,
     ):
         total = client.submit(sum, (1, 2)).result(timeout=30)
         return {"address": cluster.scheduler_address, "problem": "" if total == 3 else f"1 + 2 gave {total}"}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from catalogs.records import UserError
 from catalogs.rundir import RunDir
-from screen.config import ScreenConfig, as_dict, exit_code
+from screen.config import ScreenConfig, as_dict, deciding, exit_code
 from screen.progress import Mode, Progress, warn
 
 if TYPE_CHECKING:
@@ -169,8 +169,7 @@ def _finished(out: Path, config: ScreenConfig) -> dict[str, Any] | None:
         return None
     results = Results(out)
     record: dict[str, Any] = json.loads(results.read_text("run.json"))
-    aside = {"out": "", "no_cache": False}  # neither decides a result
-    same = {**record["config"], **aside} == {**as_dict(config), **aside}
+    same = deciding(record["config"]) == deciding(as_dict(config))
     if not same:
         raise UserError(f"{out} holds a finished run with another configuration: use --overwrite or another --out")
     results.verify()

@@ -16,7 +16,7 @@ from catalogs.candidates import open_catalog
 from catalogs.records import Compositions
 from screen import execute
 from screen.csv_text import csv_bytes
-from screen.execute import QUARANTINE, SCORES, Part, score_catalog, score_partition
+from screen.execute import QUARANTINE, SCORES, Part, deploy, score_partition
 from screen.rank import Order, rank
 from screen.score import Scorer, Scores, prepare
 
@@ -133,8 +133,8 @@ def catalog_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def parts_of(model: Model, path: Path, size: int, **options: execute.Executor) -> list[Part]:
-    return list(score_catalog(model, open_catalog(str(path)), partition_rows=size, **options))
+def parts_of(model: Model, path: Path, size: int, executor: execute.Executor = map) -> list[Part]:
+    return list(executor(deploy(model), open_catalog(str(path)).batches(size)))
 
 
 def result_of(parts: list[Part]) -> tuple[pa.Table, bytes, list[dict[str, str]]]:

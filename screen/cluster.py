@@ -1,0 +1,173 @@
+"""Scoring on worker processes through dask.distributed: partitions go out and come back in order, few at a time.
+
+Tasks may run more than once (a worker that dies takes its results along); that changes nothing, because a
+partition has the same bytes wherever and however often it is scored, and only the client writes files.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+import signal
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import dask
+import pyarrow as pa
+from dask.distributed import Client, LocalCluster, WorkerPlugin
+
+from catalogs.records import UserError
+from screen.execute import Executor, Part, Scoring, environment
+
+# Partitions under way per worker thread: one that computes, one that waits.
+AHEAD = 2
+CONNECT_SECONDS = 15
+# Scores are as large as the rows, and both fit a worker: nothing to warn of.
+_CONFIG: dict[str, Any] = {
+    "distributed.admin.large-graph-warning-threshold": "1GB",
+    "distributed.worker.multiprocessing-method": "spawn",
+    # Replaces dask's own, with its MALLOC_TRIM_THRESHOLD_, which doubles the processor time of scoring.
+    # DASK_... variables cannot: they are read in lower case.
+    "distributed.nanny.pre-spawn-environ": {"OMP_NUM_THREADS": 1, "MKL_NUM_THREADS": 1, "OPENBLAS_NUM_THREADS": 1},
+}
+# In a worker process: what it scores with, by the name of the deployment.
+_READY: dict[str, Scoring] = {}
+
+
+class Mismatch(RuntimeError):
+    """A worker would compute other bits than this process."""
+
+
+class Deployment(WorkerPlugin):
+    """Brings the model to every worker once, also to those that start later in place of a dead one."""
+
+    def __init__(self, name: str, scoring: Scoring, *, local: bool) -> None:
+        self.name, self.local, self.environment = name, local, environment()
+        self.scoring: Scoring | None = scoring.on_host()
+
+    def setup(self, worker: Any) -> None:
+        """Make the model ready on the worker's device."""
+        if self.local:  # the terminal sends Ctrl-C to the workers, too: it is the client's to answer
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        if environment() != self.environment:
+            raise Mismatch(f"a worker runs {environment()}, this process {self.environment}: their scores differ")
+        if self.scoring is not None:
+            _READY[self.name] = self.scoring.on_device()
+            self.scoring = None
+
+    def teardown(self, worker: Any) -> None:
+        """Forget the model."""
+        _READY.pop(self.name, None)
+
+
+@contextmanager
+def dask_executor(workers: int | None = None, scheduler: str | None = None) -> Iterator[Executor]:
+    """An executor on `workers` local processes, or on the workers of the scheduler at an address.
+
+    The cluster starts with the first partition, so that a run with nothing left to score starts none, and is
+    closed when the block ends.
+
+    Raises
+    ------
+    UserError : code 5, the scheduler cannot be reached or used; code 1, a partition killed its worker repeatedly
+    """
+    with ExitStack() as stack:
+
+        def run(scoring: Scoring, tables: Iterable[pa.Table]) -> Iterator[Part]:
+            waiting = iter(tables)
+            for first in waiting:
+                client = stack.enter_context(_client(workers, scheduler))
+                name = stack.enter_context(_deployed(client, scoring, local=scheduler is None))
+                yield from _in_order(client, name, itertools.chain([first], waiting))
+
+        yield run
+
+
+@contextmanager
+def _client(workers: int | None, scheduler: str | None) -> Iterator[Client]:
+    with ExitStack() as stack:
+        stack.enter_context(dask.config.set(_CONFIG))
+        if scheduler is None:
+            stack.enter_context(_same_variables())
+            cluster = stack.enter_context(
+                LocalCluster(
+                    n_workers=workers,
+                    threads_per_worker=1,
+                    processes=True,
+                    host="127.0.0.1",
+                    dashboard_address="127.0.0.1:0",
+                    silence_logs=logging.CRITICAL,
+                )
+            )
+            yield stack.enter_context(Client(cluster, set_as_default=False))
+            return
+        try:
+            client = stack.enter_context(Client(scheduler, timeout=CONNECT_SECONDS, set_as_default=False))
+            client.wait_for_workers(1, timeout=CONNECT_SECONDS)
+        except TimeoutError:
+            raise UserError(f"--scheduler: no worker at {scheduler} in {CONNECT_SECONDS} s: start some", 5) from None
+        except (OSError, ValueError) as error:
+            raise UserError(f"--scheduler: no scheduler answers at {scheduler}: {error}", 5) from None
+        yield client
+
+
+@contextmanager
+def _same_variables() -> Iterator[None]:
+    """Undo what a nanny writes into this process's environment for its children to inherit."""
+    before = dict(os.environ)
+    try:
+        yield
+    finally:
+        for name in set(os.environ) - set(before):
+            del os.environ[name]
+        os.environ.update(before)
+
+
+@contextmanager
+def _deployed(client: Client, scoring: Scoring, *, local: bool) -> Iterator[str]:
+    # By client: two runs with one model on one scheduler must not take it from each other.
+    plugin = Deployment(f"kakehashi-{scoring.sha256}-{client.id}", scoring, local=local)
+    try:
+        client.register_plugin(plugin)
+        yield plugin.name
+    except (ImportError, Mismatch) as error:
+        raise UserError(f"the workers cannot score: {error}; install the same packages there", 5) from error
+    finally:
+        if not local:  # local workers end with their cluster
+            client.unregister_worker_plugin(plugin.name)
+
+
+def _in_order(client: Client, name: str, tables: Iterable[pa.Table]) -> Iterator[Part]:
+    running: deque[Any] = deque()
+    limit = AHEAD * sum(client.nthreads().values())
+    for rows in tables:
+        running.append(client.submit(_score, name, rows, pure=False))
+        if len(running) >= limit:
+            yield _result(running.popleft())
+    while running:
+        yield _result(running.popleft())
+
+
+def _score(name: str, rows: pa.Table) -> Part:
+    return _READY[name](rows)
+
+
+def _result(future: Any) -> Part:
+    from concurrent.futures import CancelledError
+
+    from distributed.scheduler import KilledWorker
+
+    try:
+        part: Part = future.result()
+    except KilledWorker:
+        raise UserError(
+            "a partition killed its worker again and again, perhaps for want of memory:"
+            " go on with --resume, fewer --workers and smaller --partition-rows",
+            1,
+        ) from None
+    except CancelledError:
+        raise UserError("the scheduler was lost: go on with --resume", 5) from None
+    return part
