@@ -27,7 +27,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         command = [
-            sys.executable, "-m", "kakehashi", "screen", "--log", "--json", "--networks", str(networks),
+            sys.executable, "-m", "kakehashi", "screen", "--log", "--json", "--no-cache", "--networks", str(networks),
             "--target", f"{DATA}/ltc45_dft.parquet:kappa_300k", "--catalog", f"{DATA}/mp_snapshot.parquet",
             "--source", f"{DATA}/aflow_agl_struct.parquet:log(agl_kappa_300k)", "--source", "volume_per_atom",
             "--out", f"{folder}/run",
