@@ -1,13 +1,14 @@
-"""From rows of formulas and values to one value per reduced formula, with every row accounted for."""
+"""From rows of formulas or SMILES and values to one value per material, with every row accounted for."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from catalogs.records import Compositions, FloatArray, PropertyTable, Rejected, UserError
+from catalogs.records import Compositions, FloatArray, Molecules, PropertyTable, Rejected, UserError
 
 Integers = NDArray[np.int64]
 NO_LOG = "the logarithm needs a value above 0"
@@ -29,10 +30,12 @@ def assemble(
     sha256: str = "",
     notes: Sequence[str] = (),
     where: str = "",
+    attachments: tuple[int, ...] | None = None,
 ) -> PropertyTable:
     """Parse formulas, set aside rows that cannot be used, and merge each reduced formula to its median.
 
-    `values` holds NaN where missing; `folds` a fold number per row; `where` names the file in errors.
+    `values` holds NaN where missing; `folds` a fold number per row; `where` names the file in errors; where
+    `attachments` is given, `formulas` are SMILES with one of these numbers of `*`, merged by their keys.
 
     Raises
     ------
@@ -40,9 +43,8 @@ def assemble(
         For an infinite value, a formula spread over several folds, values that are all equal, or fewer
         than `minimum` usable compositions.
     """
-    from catalogs.formulas import parse_column, reduced_keys
-
     where = where or name
+    noun = "formula" if attachments is None else "molecule"
     values = np.asarray(values, dtype=np.float64)
     if len(infinite := np.flatnonzero(np.isinf(values))):
         row = int(infinite[0])
@@ -51,8 +53,8 @@ def assemble(
         )
     present = np.flatnonzero(~np.isnan(values))
     labels = [str(row + 1) for row in range(len(values))] if ids is None else list(ids)
-    parsed = parse_column([formulas[row] for row in present.tolist()])
-    reasons = np.array(parsed.reasons, dtype=object)
+    read = _read([formulas[row] for row in present.tolist()], attachments)
+    reasons = np.array(read.reasons, dtype=object)
     if log:
         reasons[(reasons == "") & (values[present] <= 0)] = NO_LOG
     rejected = tuple(
@@ -62,8 +64,7 @@ def assemble(
     )
     good = np.flatnonzero(reasons == "")
     rows = present[good]
-    compositions = Compositions(parsed.compositions.elements[good], parsed.compositions.amounts[good])
-    keys = np.array(reduced_keys(compositions), dtype=object)
+    keys = read.keys[good]
     first, group = _groups(keys)
     merged, counts = _medians(values[rows], group, len(first))
     table = PropertyTable(
@@ -73,7 +74,8 @@ def assemble(
         ids=tuple(labels[row] for row in rows[first]),
         materials=tuple(str(formulas[row]) for row in rows[first]),
         keys=tuple(keys[first]),
-        compositions=Compositions(compositions.elements[first], compositions.amounts[first]),
+        compositions=Compositions(*(part[good[first]] for part in read.compositions)),
+        molecules=None if attachments is None else Molecules(tuple(read.smiles[good[first]]), tuple(keys[first])),
         values=merged,
         log=log,
         folds=None if folds is None else _one_fold_each(folds[rows], group, first, keys, where),
@@ -83,10 +85,36 @@ def assemble(
         rows=len(values),
         missing=len(values) - len(present),
         rejected=rejected,
-        notes=(*notes, *_merge_note(values[rows], group, counts, keys[first])),
+        notes=(*notes, *_merge_note(values[rows], group, counts, keys[first], noun)),
     )
     _check_usable(table, minimum, where)
     return table
+
+
+class _Read(NamedTuple):
+    """n rows as read; what a row with a reason holds beside it means nothing."""
+
+    keys: NDArray[np.object_]
+    smiles: NDArray[np.object_]
+    compositions: Compositions
+    reasons: Sequence[str]
+
+
+def _read(texts: Sequence[str | None], attachments: tuple[int, ...] | None) -> _Read:
+    from catalogs.formulas import parse_column, reduced_keys
+
+    if attachments is None:
+        parsed = parse_column(texts)
+        reasons = np.array(parsed.reasons, dtype=object)
+        good = np.flatnonzero(reasons == "")
+        keys = np.full(len(reasons), "", dtype=object)
+        keys[good] = reduced_keys(Compositions(*(part[good] for part in parsed.compositions)))
+        return _Read(keys, keys, parsed.compositions, reasons.tolist())
+    from catalogs.polymers import atoms, parse_smiles
+
+    found = parse_smiles(texts, attachments)
+    keys, smiles = (np.array(part, dtype=object) for part in found.molecules)
+    return _Read(keys, smiles, atoms(found.molecules), list(found.reasons))
 
 
 def _groups(keys: NDArray[np.object_]) -> tuple[Integers, Integers]:
@@ -107,7 +135,9 @@ def _medians(values: FloatArray, group: Integers, groups: int) -> tuple[FloatArr
     return low + (high - low) / 2, counts
 
 
-def _merge_note(values: FloatArray, group: Integers, counts: Integers, keys: NDArray[np.object_]) -> tuple[str, ...]:
+def _merge_note(
+    values: FloatArray, group: Integers, counts: Integers, keys: NDArray[np.object_], noun: str
+) -> tuple[str, ...]:
     several = np.flatnonzero(counts > 1)
     if not len(several):
         return ()
@@ -120,7 +150,7 @@ def _merge_note(values: FloatArray, group: Integers, counts: Integers, keys: NDA
     else:
         worst = several[np.argmax(high[several] - low[several])]
         spread = f"{high[worst] - low[worst]:.3g}"
-    number = f"{len(several):,} formula{'s' if len(several) > 1 else ''}"
+    number = f"{len(several):,} {noun}{'s' if len(several) > 1 else ''}"
     return (f"{number} had several values; merged to their median, largest spread {spread} ({keys[worst]})",)
 
 
@@ -140,9 +170,10 @@ def _one_fold_each(
 
 def _check_usable(table: PropertyTable, minimum: int, where: str) -> None:
     if len(table) < minimum:
+        what = "compositions" if table.molecules is None else "molecules"
         example = f", first reason: {table.rejected[0].reason}" if table.rejected else ""
         raise UserError(
-            f"{where}: {len(table)} usable compositions of {table.rows} rows "
+            f"{where}: {len(table)} usable {what} of {table.rows} rows "
             f"({table.missing} without a value, {len(table.rejected)} rejected{example}); "
             f"at least {minimum} are needed"
         )

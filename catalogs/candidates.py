@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from catalogs import readers
 from catalogs.records import UserError
-from catalogs.tables import id_column, material_column, split_spec, unknown_name
+from catalogs.tables import holds_smiles, id_column, material_column, split_spec, unknown_name
 
 _OUTPUT = (
     "rank mean lower upper probability spread at_ceiling domain domain_reason nearest_training distance reduced_formula"
@@ -26,7 +26,7 @@ _EMBEDDED_BATCH = 65_536
 class Catalog:
     """Candidates to score: text columns `id` and `formula` first, then the catalogue's own columns.
 
-    `schema` is that of every batch; `sha256` stands for the content (file bytes, or the embedded table).
+    Where `smiles` is set the formulas are repeat units. `schema` is that of every batch; `sha256` stands for the content (file bytes, or the embedded table).
     """
 
     name: str
@@ -35,6 +35,7 @@ class Catalog:
     sha256: str
     notes: tuple[str, ...]
     pieces: Callable[[], Iterator[pa.Table]]
+    smiles: bool = False
 
     def batches(self, size: int) -> Iterator[pa.Table]:
         """Yield tables of `size` rows (the last may be shorter), `rows` rows in all, in catalogue order."""
@@ -88,7 +89,7 @@ def open_catalog(spec: str, material: str | None = None, limit: int | None = Non
     if found.rows == 0:
         raise UserError(f"{spec} has a header but no rows")
     rows = found.rows if limit is None else min(limit, found.rows)
-    return Catalog(found.name, rows, found.schema, found.sha256, found.notes, found.pieces)
+    return replace(found, rows=rows)
 
 
 def columns_of(spec: str) -> list[str]:
@@ -146,7 +147,7 @@ def _files(name: str, files: list[Path], material: str | None) -> Catalog:
                 start += raw.num_rows
 
     notes = tuple(f"catalogue column '{old}' is passed on as '{new}'" for old, new in renamed.items() if old != new)
-    return Catalog(name, rows, schema, _sha256(files), notes, pieces)
+    return Catalog(name, rows, schema, _sha256(files), notes, pieces, holds_smiles(formula))
 
 
 def _shaped(

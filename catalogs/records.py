@@ -44,12 +44,26 @@ class Compositions(NamedTuple):
     amounts: FloatArray
 
 
+class Molecules(NamedTuple):
+    """Repeat units (two `*`) or molecules (none).
+
+    smiles, keys : n canonical SMILES, and n names that are the same for every frame shift of one polymer
+    """
+
+    smiles: tuple[str, ...]
+    keys: tuple[str, ...]
+
+
+Inputs = Compositions | Molecules
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class PropertyTable:
-    """Measured or computed values of one property, one row per reduced formula.
+    """Measured or computed values of one property, one row per reduced formula or per repeat unit.
 
-    ids, materials, keys : n identifiers, formulas as given (first occurrence), reduced formulas
-    compositions : slots of the formulas as given, n rows
+    ids, materials, keys : n identifiers, formulas or SMILES as given (first occurrence), reduced formulas or keys
+    compositions : slots of the formulas as given (of a repeat unit without its `*`), n rows
+    molecules : of a table of SMILES, else None
     values : (n,) float64 in `unit`; the median where a formula had several values
     log : whether models fit ln(value)
     folds : (n,) given fold numbers, or None
@@ -74,9 +88,15 @@ class PropertyTable:
     missing: int = 0
     rejected: tuple[Rejected, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    molecules: Molecules | None = None
 
     def __len__(self) -> int:
         return len(self.keys)
+
+    @property
+    def inputs(self) -> Inputs:
+        """What models look at: the molecules where there are any, else the compositions."""
+        return self.compositions if self.molecules is None else self.molecules
 
     @property
     def y(self) -> FloatArray:

@@ -14,7 +14,7 @@ from catalogs.assemble import Integers, assemble
 from catalogs.quantities import infer
 from catalogs.records import PropertyTable, UserError
 
-MATERIAL_COLUMNS = ("formula", "composition", "reduced_formula")
+MATERIAL_COLUMNS = ("formula", "composition", "reduced_formula", "smiles")
 ID_COLUMNS = ("id", "material_id", "mbid")
 
 
@@ -26,8 +26,11 @@ def load_table(
     material: str | None = None,
     folds: str | None = None,
     minimum: int = 10,
+    attachments: tuple[int, ...] = (2,),
 ) -> PropertyTable:
     """Load a property: `spec` is an embedded name, FILE, `FILE:COLUMN` or `FILE:log(COLUMN)`.
+
+    attachments : numbers of `*` a SMILES may have: 2 in a repeat unit, 0 in a molecule
 
     Raises
     ------
@@ -50,7 +53,7 @@ def load_table(
         raise UserError(unknown_name(spec, embedded.known()))
     if column is not None and value is not None and column != value:
         raise UserError(f"two value columns for {path}: '{column}' in '{spec}' and '{value}'; give one")
-    return _load_file(path, value if column is None else column, log, material, folds, minimum)
+    return _load_file(path, value if column is None else column, log, material, folds, minimum, attachments)
 
 
 def split_spec(spec: str) -> tuple[Path, str | None]:
@@ -73,18 +76,22 @@ def unknown_name(name: str, known: tuple[str, ...]) -> str:
 
 
 def material_column(names: list[str], where: Path | str, material: str | None = None) -> str:
-    """Return the column that holds formulas: the one named, else the first of MATERIAL_COLUMNS."""
+    """Return the column that holds formulas or SMILES: the one named, else the first of MATERIAL_COLUMNS."""
     if material is not None:
         readers.require(material, names, where)
         return material
     for name in MATERIAL_COLUMNS:
         if name in names:
             return name
-    if "smiles" in names:
-        raise UserError(f"{where}: repeat units ('smiles') are not served yet here; give a table with a formula column")
     raise UserError(
-        f"{where}: no column 'formula' or 'composition' (columns: {', '.join(names)}); name it with --material COL"
+        f"{where}: no column 'formula', 'composition' or 'smiles' (columns: {', '.join(names)}); "
+        "name it with --material COL"
     )
+
+
+def holds_smiles(column: str) -> bool:
+    """Whether a material column of that name holds SMILES; all others hold formulas."""
+    return "smiles" in column.lower()
 
 
 def id_column(names: list[str]) -> str | None:
@@ -93,7 +100,13 @@ def id_column(names: list[str]) -> str | None:
 
 
 def _load_file(
-    path: Path, value: str | None, log: bool, material: str | None, folds: str | None, minimum: int
+    path: Path,
+    value: str | None,
+    log: bool,
+    material: str | None,
+    folds: str | None,
+    minimum: int,
+    attachments: tuple[int, ...],
 ) -> PropertyTable:
     names = readers.column_names(path)
     formula_name, id_name = material_column(names, path, material), id_column(names)
@@ -123,6 +136,7 @@ def _load_file(
         sha256=readers.sha256(path),
         notes=notes,
         where=str(path),
+        attachments=attachments if holds_smiles(formula_name) else None,
     )
 
 

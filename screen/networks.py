@@ -96,9 +96,12 @@ def initial_params(rng: np.random.Generator, widths: tuple[int, ...], n_inputs: 
     }
 
 
-def pad_params(params: Any, widths: tuple[int, ...], padded: tuple[int, ...]) -> Any:
-    """The same network inside wider layers: padded weights are zero, and so are their gradients."""
-    out, n_in = {}, params["hidden_0"]["kernel"].shape[0]
+def pad_params(params: Any, widths: tuple[int, ...], padded: tuple[int, ...], n_inputs: int | None = None) -> Any:
+    """The same network inside wider layers: padded weights are zero, and so are their gradients.
+
+    n_inputs : pads the inputs too, with columns that must be zero
+    """
+    out, n_in = {}, n_inputs or params["hidden_0"]["kernel"].shape[0]
     for i, (width, wide) in enumerate(zip(widths, padded, strict=True)):
         kernel, bias = params[f"hidden_{i}"]["kernel"], params[f"hidden_{i}"]["bias"]
         out[f"hidden_{i}"] = {

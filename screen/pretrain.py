@@ -66,6 +66,7 @@ def pretrain(
     hidden_layers: Sequence[int] = HIDDEN_LAYERS,
     ratios: tuple[float, float] = WIDTH_RATIOS,
     schedule: Schedule | None = None,
+    drawn_inputs: tuple[int, int] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> list[Network]:
     """Train `networks` random pyramids; network i depends on (seed, i) and the data alone.
@@ -77,6 +78,8 @@ def pretrain(
     x : (n, n_inputs) standardised inputs.
     y : (n, n_tasks) standardised targets, anything where `mask` is False.
     mask : (n, n_tasks) which targets are known; default all.
+    drawn_inputs : every network sees a random number of inputs in this range, drawn from those that vary (as Wu et al.
+        2019 draw fingerprint bits), and ignores the rest; default all inputs.
     progress : called with 1 after each network.
 
     Raises
@@ -94,9 +97,12 @@ def pretrain(
         raise ValueError(f"expected a known target in every row, got {int((~known.any(axis=1)).sum())} rows without")
     targets = np.where(known, y, 0.0).astype(np.float32)
     weights = known.astype(np.float32)
-    data = (jnp.asarray(x, jnp.float32), jnp.asarray(targets), jnp.asarray(weights))
+    data = (jnp.asarray(targets), jnp.asarray(weights))
 
-    drawn = [draw_widths(_generator(seed, i), n_inputs, hidden_layers, ratios) for i in range(networks)]
+    inputs = [_draw_inputs(_generator(seed, i, 3), x, drawn_inputs) for i in range(networks)]
+    drawn = [draw_widths(_generator(seed, i), len(inputs[i]), hidden_layers, ratios) for i in range(networks)]
+    # One shape for all, so that one compiled program serves them.
+    n_columns = max(len(columns) for columns in inputs)
     n_held = max(2, round(schedule.validation * n))
     n_train = n - n_held
     # Batches of equal size that leave out as few rows per epoch as possible.
@@ -113,12 +119,18 @@ def pretrain(
         widths, wide = drawn[i], padded[len(drawn[i])]
         program = _program(wide, y.shape[1], batch, steps, epochs, schedule)
         order = _generator(seed, i, 1).permutation(n)
-        start = initial_params(_generator(seed, i, 2), widths, n_inputs, y.shape[1])
+        columns = inputs[i]
+        seen = np.zeros((n, n_columns), np.float32)
+        seen[:, : len(columns)] = x[:, columns]
+        start = initial_params(_generator(seed, i, 2), widths, len(columns), y.shape[1])
         key = jax.random.fold_in(jax.random.key(seed), i)
-        best, used, fitted = program(pad_params(start, widths, wide), key, *data, order[:n_train])
+        best, used, fitted = program(pad_params(start, widths, wide, n_columns), key, seen, *data, order[:n_train])
         held = order[n_train:]
         r2 = _r2(targets[held], np.asarray(fitted)[held], known[held])
-        network = Network(*trim_params(jax.tree.map(np.asarray, best), widths), r2, int(used))
+        hidden, output = trim_params(jax.tree.map(np.asarray, best), widths)
+        first = np.zeros((n_inputs, widths[0]), np.float32)
+        first[columns] = hidden[0].kernel[: len(columns)]
+        network = Network((hidden[0]._replace(kernel=first), *hidden[1:]), output, r2, int(used))
         if progress:
             progress(1)
         return network
@@ -134,6 +146,17 @@ def pretrain(
 
 def _generator(seed: int, *path: int) -> np.random.Generator:
     return np.random.default_rng([seed, *path])
+
+
+def _draw_inputs(
+    generator: np.random.Generator, x: NDArray[np.float32], between: tuple[int, int] | None
+) -> NDArray[np.intp]:
+    """Column numbers of one network's inputs, all of them if there are no more than may be drawn."""
+    if between is None:
+        return np.arange(x.shape[1])
+    varying = np.flatnonzero(np.ptp(x, axis=0) > 0)
+    count = int(generator.integers(between[0], between[1] + 1))
+    return np.sort(generator.permutation(varying)[:count])
 
 
 def _r2(y: NDArray[Any], predicted: NDArray[Any], known: NDArray[np.bool_]) -> NDArray[np.float64]:
