@@ -12,7 +12,7 @@ import numpy as np
 
 from catalogs.records import Compositions
 from catalogs.tables import load_table
-from screen.library import Source, pretrain_source
+from screen.library import Settings, Source, pretrain_source
 
 BUDGET_S = 120
 
@@ -32,7 +32,7 @@ def first(table, rows):
 
 def timed(table, networks) -> Source:
     wall, cpu = time.perf_counter(), time.process_time()
-    source = pretrain_source(table, networks=networks, seed=0)
+    source = pretrain_source(table, Settings(networks))
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     epochs = [network.epochs for network in source.networks]
     r2 = [float(network.validation_r2[0]) for network in source.networks]

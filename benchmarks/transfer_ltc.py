@@ -15,8 +15,10 @@ from pathlib import Path
 import numpy as np
 
 from catalogs.tables import load_table
-from screen.library import pretrain_library
-from screen.transfer import CHOSEN, transfer
+from screen.library import Settings
+from screen.nested import CHOSEN
+from screen.transfer import transfer
+from screen.trunks import pretrain_library
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "inorganic"
 
@@ -36,7 +38,7 @@ def main() -> None:
         load_table("volume_per_atom"),
     ]
     start = time.perf_counter()
-    library = pretrain_library(sources, exclude=target.keys, networks=options.networks)
+    library = pretrain_library(sources, Settings(options.networks), target=target, cache=False)
     print(f"pre-training {2 * options.networks} networks: {time.perf_counter() - start:.0f} s")
     rows: dict[str, list[float]] = {}
     ratios, covered = [], []

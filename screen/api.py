@@ -15,16 +15,16 @@ from catalogs.readers import as_text, require
 from catalogs.records import PropertyTable, UserError
 from catalogs.rundir import RunDir
 from catalogs.tables import labels, load_table
-from screen.aliases import marked
 from screen.config import DEFAULT_HEADS
 from screen.descriptors.composition import Convention
 from screen.execute import score_partition
-from screen.library import Checkpoint, Library, tell_apart
+from screen.library import Checkpoint, Library, Settings, tell_apart
 from screen.rank import By, Order, check_order
 from screen.rank import rank as _rank
 from screen.score import prepare
 from screen.transfer import Model
-from screen.zoo import load_or_pretrain, load_or_transfer
+from screen.trunks import pretrain_library
+from screen.zoo import load_or_transfer
 
 
 def load(
@@ -68,19 +68,9 @@ def pretrain(
     tables = [load_table(s, minimum=1) if isinstance(s, str) else s for s in sources]
     specs = [s if isinstance(s, str) else f"{s.name} ({i})" for i, s in enumerate(sources, start=1)]
     tables = tell_apart(tables, specs)
-    trained = []
-    for table in tables:
-        source = load_or_pretrain(
-            table,
-            exclude=exclude.keys if exclude else (),
-            networks=networks,
-            seed=seed,
-            convention=convention,
-            cache=cache,
-        )
-        trained.append(source if exclude is None else marked(source, table, exclude))
-    _warn([source.checkpoint for source in trained])
-    return Library(tuple(trained), convention, seed)
+    library = pretrain_library(tables, Settings(networks, seed, convention), target=exclude, cache=cache)
+    _warn([source.checkpoint for source in library.sources])
+    return library
 
 
 def transfer(

@@ -24,6 +24,15 @@ MIN_ROWS = 50
 N_ELEMENTS = 94
 
 
+class Settings(NamedTuple):
+    """How the networks of a source are pre-trained; `networks` of them, by `seed`."""
+
+    networks: int = 100
+    seed: int = 0
+    convention: Convention = "reduced"
+    schedule: Schedule = Schedule()
+
+
 class Checkpoint(NamedTuple):
     """Where a result of long work is kept: the hash of all that decides it, and whether it was read from there.
 
@@ -120,15 +129,12 @@ def elements_in(compositions: Compositions) -> NDArray[np.bool_]:
 
 def pretrain_source(
     table: PropertyTable,
+    settings: Settings,
     *,
     exclude: Collection[str] = (),
-    networks: int = 100,
-    seed: int = 0,
-    convention: Convention = "reduced",
-    schedule: Schedule | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Source:
-    """Pre-train `networks` random pyramids on one property table.
+    """Pre-train random pyramids on one property table.
 
     Parameters
     ----------
@@ -138,13 +144,15 @@ def pretrain_source(
     ------
     UserError : fewer than `MIN_ROWS` rows remain, or their values do not vary.
     """
-    rows = training_rows(table, exclude, seed)
+    rows = training_rows(table, exclude, settings.seed)
     compositions, y = training_data(table, rows)
-    raw = compute(compositions, convention)
+    raw = compute(compositions, settings.convention)
     scaling = fit_scaling(raw)
     x = standardise(scaling, raw)
     standard = ((y - y.mean()) / y.std())[:, None]
-    fitted = pretrain(seed, x, standard, networks=networks, schedule=schedule, progress=progress)
+    fitted = pretrain(
+        settings.seed, x, standard, networks=settings.networks, schedule=settings.schedule, progress=progress
+    )
     sample = x[:SCALE_ROWS] if len(x) <= SCALE_ROWS else x[np.linspace(0, len(x) - 1, SCALE_ROWS).astype(int)]
     scales = tuple(unit_scales(activations(network.hidden, sample)[0]) for network in fitted)
     return described(table, rows, Trained(scaling, tuple(fitted), scales))
@@ -198,20 +206,3 @@ def described(table: PropertyTable, rows: Rows, trained: Trained, checkpoint: Ch
         notes=rows.notes,
         checkpoint=checkpoint,
     )
-
-
-def pretrain_library(
-    tables: Sequence[PropertyTable],
-    *,
-    exclude: Collection[str] = (),
-    networks: int = 100,
-    seed: int = 0,
-    convention: Convention = "reduced",
-    progress: Callable[[int], None] | None = None,
-) -> Library:
-    """Pre-train every source; source i's networks depend on the seed, i's table and nothing else."""
-    sources = tuple(
-        pretrain_source(table, exclude=exclude, networks=networks, seed=seed, convention=convention, progress=progress)
-        for table in tables
-    )
-    return Library(sources, convention, seed)

@@ -13,18 +13,18 @@ from catalogs.candidates import Catalog, columns_of, open_catalog
 from catalogs.records import PropertyTable, UserError
 from catalogs.rundir import RunDir
 from catalogs.tables import load_table
-from screen.aliases import marked
 from screen.config import ScreenConfig, as_dict, exit_code
 from screen.csv_text import csv_bytes
 from screen.execute import SCORES, Executor, in_turn
 from screen.filters import check_elements, check_filters, parse_filter
-from screen.library import Library, tell_apart
+from screen.library import Settings, tell_apart
 from screen.partitions import score_into
 from screen.progress import Progress
 from screen.rank import Order, Ranked, check_order, rank
 from screen.record import leaderboard_table, predictions_table, rejected_table, run_record
 from screen.transfer import Model
-from screen.zoo import load_or_pretrain, load_or_transfer
+from screen.trunks import pretrain_library
+from screen.zoo import load_or_transfer
 
 SCHEMA_VERSION = "1"
 # Files that follow from the scores: those of an earlier run go before new ones are written.
@@ -116,19 +116,8 @@ def _executor(config: ScreenConfig) -> AbstractContextManager[Executor]:
 def build_model(config: ScreenConfig, inputs: Inputs, progress: Progress) -> Model:
     """Pre-train the sources without the target's formulas, then transfer; both are reused where they were kept."""
     cache = not config.no_cache
-    sources = []
-    for table in inputs.sources:
-        source = load_or_pretrain(
-            table,
-            exclude=inputs.target.keys,
-            networks=config.networks,
-            seed=config.seed,
-            convention=config.convention,  # type: ignore[arg-type]  # checked by config
-            cache=cache,
-            stage=progress.stage,
-        )
-        sources.append(marked(source, table, inputs.target))
-    library = Library(tuple(sources), config.convention, config.seed)  # type: ignore[arg-type]
+    settings = Settings(config.networks, config.seed, config.convention)  # type: ignore[arg-type]  # checked by config
+    library = pretrain_library(inputs.sources, settings, target=inputs.target, cache=cache, stage=progress.stage)
     return load_or_transfer(
         library,
         inputs.target,

@@ -23,12 +23,13 @@ from catalogs.elements import feature_table
 from catalogs.records import PropertyTable
 from screen import library as libraries
 from screen.config import DEFAULT_HEADS
-from screen.descriptors.composition import BATCH, Convention, normalise
+from screen.descriptors.composition import BATCH, normalise
 from screen.domain import Domain
 from screen.leaderboard import Entry, Verdict
 from screen.library import (
     Checkpoint,
     Library,
+    Settings,
     Source,
     Trained,
     described,
@@ -39,7 +40,6 @@ from screen.library import (
 from screen.networks import HIDDEN_LAYERS, WIDTH_RATIOS, Layer, Network
 from screen.packing import content_hash, pack, unpack
 from screen.plans import Fitted, Plan
-from screen.pretrain import Schedule
 from screen.reach import Bin, Families, Reach
 from screen.scaling import Scaling
 from screen.selection import Stack
@@ -68,15 +68,7 @@ def no_stage(name: str, total: int) -> Iterator[Callable[[int], None]]:
     yield lambda steps: None
 
 
-def stack_key(
-    table: PropertyTable,
-    *,
-    exclude: Collection[str] = (),
-    networks: int = 100,
-    seed: int = 0,
-    convention: Convention = "reduced",
-    schedule: Schedule | None = None,
-) -> str:
+def stack_key(table: PropertyTable, settings: Settings, *, exclude: Collection[str] = ()) -> str:
     """Sha256 of everything that decides the networks `pretrain_source` would train.
 
     The rows count in their order, as compositions in the given convention and values as fitted; the name of the
@@ -86,18 +78,15 @@ def stack_key(
     ------
     UserError : as `pretrain_source`.
     """
-    rows = training_rows(table, exclude, seed)
+    rows = training_rows(table, exclude, settings.seed)
     compositions, y = training_data(table, rows)
     return content_hash(
         {
             "version": PRETRAIN_VERSION,
             "keys": [table.keys[i] for i in rows.kept],
-            "compositions": normalise(compositions, convention),
+            "compositions": normalise(compositions, settings.convention),
             "y": y,
-            "networks": networks,
-            "seed": seed,
-            "convention": convention,
-            "schedule": schedule or Schedule(),
+            **settings._asdict(),
             "hidden_layers": HIDDEN_LAYERS,
             "ratios": WIDTH_RATIOS,
             "limits": (libraries.MAX_ROWS, libraries.SCALE_ROWS),
@@ -109,12 +98,9 @@ def stack_key(
 
 def load_or_pretrain(
     table: PropertyTable,
+    settings: Settings,
     *,
     exclude: Collection[str] = (),
-    networks: int = 100,
-    seed: int = 0,
-    convention: Convention = "reduced",
-    schedule: Schedule | None = None,
     cache: bool = True,
     stage: Stage = no_stage,
 ) -> Source:
@@ -129,30 +115,27 @@ def load_or_pretrain(
     """
 
     def train(advance: Callable[[int], None]) -> Source:
-        return pretrain_source(
-            table, exclude=exclude, networks=networks, seed=seed, convention=convention, schedule=schedule,
-            progress=advance,
-        )  # fmt: skip
+        return pretrain_source(table, settings, exclude=exclude, progress=advance)
 
     name = f"pre-train {table.name}"
     if not cache:
-        with stage(name, networks) as advance:
+        with stage(name, settings.networks) as advance:
             return train(advance)
-    key = stack_key(table, exclude=exclude, networks=networks, seed=seed, convention=convention, schedule=schedule)
+    key = stack_key(table, settings, exclude=exclude)
     found, kept, warning = _find(key, Trained)
     if kept is not None:
-        with stage(f"{name} (cached)", networks) as advance:
-            advance(networks)
-            return described(table, training_rows(table, exclude, seed), kept, Checkpoint(key, True))
-    with stage(name, networks) as advance:
+        with stage(f"{name} (cached)", settings.networks) as advance:
+            advance(settings.networks)
+            return described(table, training_rows(table, exclude, settings.seed), kept, Checkpoint(key, True))
+    with stage(name, settings.networks) as advance:
         source = train(advance)
     trained = Trained(source.scaling, source.networks, source.unit_scales)
     card = {
         "kind": "networks", "property": source.quantity, "unit": source.unit, "log": source.log,
         "source": source.citation, "licence": source.licence, "rows": source.rows, "used": source.used,
-        "excluded": source.excluded, "networks": networks, "widths": [list(n.widths) for n in source.networks],
+        "excluded": source.excluded, "networks": settings.networks, "widths": [list(n.widths) for n in source.networks],
         "validation_r2": [[_number(r2) for r2 in n.validation_r2] for n in source.networks],
-        "convention": convention, "seed": seed, **_today(),
+        "convention": settings.convention, "seed": settings.seed, **_today(),
     }  # fmt: skip
     return source._replace(checkpoint=_keep(key, trained, card, found, warning))
 

@@ -371,9 +371,9 @@ def planted_model(planted: Planted, planted_library: Library) -> Model:
 
 
 def _library(table: PropertyTable, target: PropertyTable) -> Library:
-    from screen.library import Library, pretrain_source
+    from screen.library import Library, Settings, pretrain_source
     from screen.pretrain import Schedule
 
     schedule = Schedule(row_visits=100_000)
-    source = pretrain_source(table, exclude=target.keys, networks=4, seed=PLANTED_SEED, schedule=schedule)
+    source = pretrain_source(table, Settings(4, PLANTED_SEED, schedule=schedule), exclude=target.keys)
     return Library((source,), "reduced", PLANTED_SEED)

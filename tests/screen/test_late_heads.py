@@ -14,11 +14,12 @@ from screen.bank import fill
 from screen.execute import score_partition
 from screen.folds import inner_folds
 from screen.heads.forest import forest
+from screen.nested import CHOSEN, one_fold
 from screen.plans import inner_predictions
 from screen.record import _ceiling, _ties
 from screen.score import prepare, score
 from screen.selection import BEST, Heads, affordable_heads, candidates, columns, predict_stack
-from screen.transfer import CHOSEN, transfer
+from screen.transfer import transfer
 
 LATE = Heads(("ridge", "gp", "forest"), ("ridge", "gp"), ("ridge", "gp"), ("forest", "finetune"))
 
@@ -69,7 +70,7 @@ def test_late_heads_are_blind_to_the_held_out_values(planted, bank):
     held, rows = np.arange(8), np.arange(8, 40)
     wild = y.copy()
     wild[held] = 1e3
-    one, other = (module._one_fold(bank, v, rows, held, folds, ["planted_source"], LATE).means for v in (y, wild))
+    one, other = (one_fold(bank, v, rows, held, folds, ["planted_source"], LATE).means for v in (y, wild))
     assert {f"planted_source: forest on the best {BEST}", f"planted_source: fine-tuned best {BEST}"} <= set(one)
     for name in one:
         np.testing.assert_array_equal(one[name][0], other[name][0])

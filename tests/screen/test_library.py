@@ -7,10 +7,11 @@ import pytest
 
 from catalogs.records import Compositions, UserError
 from screen import library as module
-from screen.library import elements_in, exclude_keys, pretrain_library, pretrain_source
+from screen.library import Settings, elements_in, exclude_keys, pretrain_source
 from screen.pretrain import Schedule
+from screen.trunks import pretrain_library
 
-QUICK = Schedule(max_epochs=5, row_visits=1)
+QUICK = Settings(1, schedule=Schedule(max_epochs=5, row_visits=1))
 
 
 def head(table, n):
@@ -43,8 +44,8 @@ def test_excluded_values_have_no_influence(planted):
     exclude = table.keys[:40]
     poisoned = table.values.copy()
     poisoned[:40] = 1e9
-    one = pretrain_source(table, exclude=exclude, networks=1, schedule=QUICK)
-    other = pretrain_source(replace(table, values=poisoned), exclude=exclude, networks=1, schedule=QUICK)
+    one = pretrain_source(table, QUICK, exclude=exclude)
+    other = pretrain_source(replace(table, values=poisoned), QUICK, exclude=exclude)
     for a, b in zip(kernels(one), kernels(other), strict=True):
         np.testing.assert_array_equal(a, b)
     assert (one.centre, one.scale) == (other.centre, other.scale)
@@ -84,7 +85,7 @@ def test_inputs_and_targets_are_standardised(planted, monkeypatch):
 
     monkeypatch.setattr(module, "pretrain", spy)
     with pytest.raises(KeyboardInterrupt):
-        pretrain_source(planted.source, networks=1)
+        pretrain_source(planted.source, QUICK)
     np.testing.assert_allclose(seen["y"].mean(axis=0), 0, atol=1e-9)
     np.testing.assert_allclose(seen["y"].std(axis=0), 1, rtol=1e-9)
     assert np.abs(seen["x"]).max() <= 6
@@ -95,14 +96,14 @@ def test_inputs_and_targets_are_standardised(planted, monkeypatch):
 def test_too_few_rows_or_equal_values(planted):
     table = planted.source
     with pytest.raises(UserError, match=r"planted_source: expected at least 50 .* got 20 after removing 680"):
-        pretrain_source(table, exclude=table.keys[20:], networks=1)
+        pretrain_source(table, QUICK, exclude=table.keys[20:])
     with pytest.raises(UserError, match="all 700 values are equal"):
-        pretrain_source(replace(table, values=np.full(700, 0.1)), networks=1)
+        pretrain_source(replace(table, values=np.full(700, 0.1)), QUICK)
 
 
 def test_large_sources_are_sampled_and_say_so(planted, monkeypatch):
     monkeypatch.setattr(module, "MAX_ROWS", 80)
-    one, other = (pretrain_source(planted.source, networks=1, seed=s, schedule=QUICK) for s in (0, 1))
+    one, other = (pretrain_source(planted.source, QUICK._replace(seed=s)) for s in (0, 1))
     assert one.used == len(one.keys) == 80
     assert one.keys != other.keys
     assert "80 of 700 rows drawn at random for pre-training" in one.notes
@@ -110,7 +111,7 @@ def test_large_sources_are_sampled_and_say_so(planted, monkeypatch):
 
 def test_a_source_does_not_depend_on_its_neighbours(planted):
     one, other = head(planted.source, 60), head(planted.shuffled, 60)
-    quick = lambda *tables: pretrain_library(tables, networks=1, seed=3).sources
+    quick = lambda *tables: pretrain_library(tables, QUICK._replace(seed=3), cache=False).sources
     alone = quick(other)[0]
     second = quick(one, other)[1]
     for a, b in zip(kernels(alone), kernels(second), strict=True):

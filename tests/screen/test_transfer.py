@@ -12,9 +12,10 @@ from screen.bank import fill
 from screen.folds import inner_folds
 from screen.leaderboard import is_direct
 from screen.library import Library
+from screen.nested import CHOSEN, one_fold
 from screen.plans import Plan, fit_plan, inner_predictions, layer_slice, mixture, predict_plan
 from screen.selection import Heads, affordable_heads, best, candidates, columns, fit_stack, predict_stack
-from screen.transfer import CHOSEN, transfer
+from screen.transfer import transfer
 
 NOTHING = Library((), "reduced", 0)
 
@@ -76,7 +77,7 @@ def test_every_leaderboard_row_is_blind_to_the_held_out_values(planted, bank):
     held, rows = np.arange(8), np.arange(8, 40)
     wild = y.copy()
     wild[held] = 1e3
-    one, other = (module._one_fold(bank, v, rows, held, folds, ["planted_source"], BOTH).means for v in (y, wild))
+    one, other = (one_fold(bank, v, rows, held, folds, ["planted_source"], BOTH).means for v in (y, wild))
     assert len(one) == 15
     for name in one:
         np.testing.assert_array_equal(one[name][0], other[name][0])
