@@ -31,11 +31,13 @@ def assemble(
     notes: Sequence[str] = (),
     where: str = "",
     attachments: tuple[int, ...] | None = None,
+    guarded: bool = False,
 ) -> PropertyTable:
     """Parse formulas, set aside rows that cannot be used, and merge each reduced formula to its median.
 
     `values` holds NaN where missing; `folds` a fold number per row; `where` names the file in errors; where
-    `attachments` is given, `formulas` are SMILES with one of these numbers of `*`, merged by their keys.
+    `attachments` is given, `formulas` are SMILES with one of these numbers of `*`, merged by their keys, and read in
+    processes of their own if `guarded`.
 
     Raises
     ------
@@ -53,7 +55,7 @@ def assemble(
         )
     present = np.flatnonzero(~np.isnan(values))
     labels = [str(row + 1) for row in range(len(values))] if ids is None else list(ids)
-    read = _read([formulas[row] for row in present.tolist()], attachments)
+    read = _read([formulas[row] for row in present.tolist()], attachments, guarded)
     reasons = np.array(read.reasons, dtype=object)
     if log:
         reasons[(reasons == "") & (values[present] <= 0)] = NO_LOG
@@ -100,7 +102,7 @@ class _Read(NamedTuple):
     reasons: Sequence[str]
 
 
-def _read(texts: Sequence[str | None], attachments: tuple[int, ...] | None) -> _Read:
+def _read(texts: Sequence[str | None], attachments: tuple[int, ...] | None, guarded: bool) -> _Read:
     from catalogs.formulas import parse_column, reduced_keys
 
     if attachments is None:
@@ -110,11 +112,11 @@ def _read(texts: Sequence[str | None], attachments: tuple[int, ...] | None) -> _
         keys = np.full(len(reasons), "", dtype=object)
         keys[good] = reduced_keys(Compositions(*(part[good] for part in parsed.compositions)))
         return _Read(keys, keys, parsed.compositions, reasons.tolist())
-    from catalogs.polymers import atoms, parse_smiles
+    from catalogs import polymers
 
-    found = parse_smiles(texts, attachments)
-    keys, smiles = (np.array(part, dtype=object) for part in found.molecules)
-    return _Read(keys, smiles, atoms(found.molecules), list(found.reasons))
+    found = polymers.parse_column(texts, attachments, guarded)
+    smiles, keys = (np.array(part, dtype=object) for part in found.molecules)
+    return _Read(keys, smiles, polymers.atoms(found.molecules), found.reasons.tolist())
 
 
 def _groups(keys: NDArray[np.object_]) -> tuple[Integers, Integers]:

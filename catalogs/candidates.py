@@ -26,7 +26,8 @@ _EMBEDDED_BATCH = 65_536
 class Catalog:
     """Candidates to score: text columns `id` and `formula` first, then the catalogue's own columns.
 
-    Where `smiles` is set the formulas are repeat units. `schema` is that of every batch; `sha256` stands for the content (file bytes, or the embedded table).
+    Where `smiles` is set the formulas are repeat units. `schema` is that of every batch; `sha256` stands for the
+    content (file bytes, or the embedded table).
     """
 
     name: str

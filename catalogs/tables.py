@@ -137,6 +137,7 @@ def _load_file(
         notes=notes,
         where=str(path),
         attachments=attachments if holds_smiles(formula_name) else None,
+        guarded=True,
     )
 
 

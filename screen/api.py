@@ -16,7 +16,7 @@ from catalogs.records import PropertyTable, UserError
 from catalogs.rundir import RunDir
 from catalogs.tables import labels, load_table
 from screen.config import DEFAULT_HEADS
-from screen.descriptors.composition import Convention
+from screen.descriptors.materials import convention_for
 from screen.execute import score_partition
 from screen.library import Checkpoint, Library, Settings, tell_apart
 from screen.rank import By, Order, check_order
@@ -55,7 +55,8 @@ def pretrain(
     exclude: PropertyTable | None = None,
     networks: int = 100,
     seed: int = 0,
-    convention: Convention = "reduced",
+    convention: str | None = None,
+    descriptors: str | None = None,
     cache: bool = True,
 ) -> Library:
     """Pre-train `networks` random pyramids on every source property.
@@ -63,12 +64,16 @@ def pretrain(
     Parameters
     ----------
     exclude : a target whose formulas are removed from every source first, so that its cross-validation is honest.
+    convention : of compositions: reduced (the default), cell or per-atom.
+    descriptors : of molecules and repeat units, as `screen.descriptors.repeat_unit` names them.
     cache : reuse networks that were pre-trained on the same rows with the same settings, and keep new ones.
     """
-    tables = [load_table(s, minimum=1) if isinstance(s, str) else s for s in sources]
+    tables = [load_table(s, minimum=1, attachments=(0, 2)) if isinstance(s, str) else s for s in sources]
     specs = [s if isinstance(s, str) else f"{s.name} ({i})" for i, s in enumerate(sources, start=1)]
     tables = tell_apart(tables, specs)
-    library = pretrain_library(tables, Settings(networks, seed, convention), target=exclude, cache=cache)
+    known = [exclude, *tables] if exclude else tables
+    settings = Settings(networks, seed, convention_for(known, convention, descriptors) if known else "reduced")
+    library = pretrain_library(tables, settings, target=exclude, cache=cache)
     _warn([source.checkpoint for source in library.sources])
     return library
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from catalogs.records import Compositions
-from screen.descriptors.composition import compute
+from catalogs.records import Inputs
+from screen.descriptors.materials import describe
 from screen.frozen import frozen_features, trunk
 from screen.library import Library
 from screen.networks import Network, outputs
@@ -20,7 +20,7 @@ FloatArray = NDArray[np.float64]
 class Bank(NamedTuple):
     """Inputs of the heads for n compounds.
 
-    raw : (n, 290) float32 descriptors, not standardised
+    raw : (n, width) float32 descriptors, not standardised
     layers : per source and network, the scaled frozen features of every hidden layer, (n, width) each
     predictions : (n, n_sources) standardised source predictions, averaged over the source's networks
     trunks : per source and network, what enters the last hidden layer, (n, width) float32
@@ -34,9 +34,9 @@ class Bank(NamedTuple):
     networks: tuple[tuple[Network, ...], ...]
 
 
-def fill(library: Library, compositions: Compositions) -> Bank:
-    """Descriptors, frozen features and source predictions of n compositions."""
-    raw = compute(compositions, library.convention)
+def fill(library: Library, inputs: Inputs) -> Bank:
+    """Descriptors, frozen features and source predictions of n compositions or molecules."""
+    raw = describe(inputs, library.convention)
     layers, predictions, trunks = [], [], []
     for source in library.sources:
         x = standardise(source.scaling, raw)

@@ -12,6 +12,8 @@ from typing import Any
 from catalogs.records import UserError
 
 DEFAULT_SOURCES = ("formation_energy", "volume_per_atom", "melting_temperature")
+# Of targets given as SMILES.
+DEFAULT_MOLECULAR_SOURCES = ("liquid_thermal_conductivity", "molecular_melting_temperature", "refractive_index")
 # Exit code of a run that finished with more of the catalogue in quarantine than allowed.
 QUARANTINE_EXCEEDED = 3
 # Random keys hold 32 bits of a seed.
@@ -33,9 +35,10 @@ class ScreenConfig:
     material: str | None = None
     folds: str | None = None
     catalog: str = "default"
-    source: tuple[str, ...] = DEFAULT_SOURCES
+    source: tuple[str, ...] = ()
     networks: int = 50
-    convention: str = "reduced"
+    convention: str | None = None
+    descriptors: str | None = None
     outer_folds: int = 10
     heads: tuple[str, ...] = DEFAULT_HEADS
     rank_by: str = "mean"
@@ -154,7 +157,7 @@ def _check(config: ScreenConfig) -> None:
     check_workers(config.workers, config.scheduler)
     if config.seed > LARGEST_SEED:
         raise UserError(f"--seed: expected at most {LARGEST_SEED}, got {config.seed}")
-    if config.convention not in CONVENTIONS:
+    if config.convention not in (None, *CONVENTIONS):
         raise UserError(f"--convention: expected one of {', '.join(CONVENTIONS)}, got {config.convention!r}")
     for head in config.heads:
         if head not in HEADS:

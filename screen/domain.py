@@ -25,6 +25,7 @@ class Domain(NamedTuple):
     target_elements, source_elements : (94,) bool
     counts : numbers of elements per compound in the target
     classes : stoichiometry classes in the target, e.g. (1, 1) for MgO, (2, 3) for Al2O3
+    (both empty for molecules, whose stoichiometry says nothing)
     """
 
     target_elements: NDArray[np.bool_]
@@ -45,8 +46,15 @@ def stoichiometry(reduced: Compositions) -> NDArray[np.float64]:
     return np.sort(np.where(reduced.elements >= 0, reduced.amounts, np.inf), axis=1)
 
 
-def cover(reduced: Compositions, target_elements: NDArray[np.bool_], source_elements: NDArray[np.bool_]) -> Domain:
-    """The domain of a target given as reduced compositions."""
+def cover(
+    reduced: Compositions,
+    target_elements: NDArray[np.bool_],
+    source_elements: NDArray[np.bool_],
+    molecules: bool = False,
+) -> Domain:
+    """The domain of a target given as reduced compositions (of its molecules, where they are known)."""
+    if molecules:
+        return Domain(target_elements, source_elements, frozenset(), frozenset())
     rows = stoichiometry(reduced)
     return Domain(
         target_elements,
@@ -66,10 +74,7 @@ def judge(domain: Domain, reduced: Compositions, distance: NDArray[np.float64]) 
     unseen = present & ~domain.target_elements[safe]
     unknown = unseen & ~domain.source_elements[safe]
     counts = present.sum(axis=1)
-    new_count = ~np.isin(counts, list(domain.counts))
-    rows, inverse = np.unique(stoichiometry(reduced), axis=0, return_inverse=True)
-    known = np.array([tuple(float(v) for v in row[np.isfinite(row)]) in domain.classes for row in rows], dtype=bool)
-    new_class = ~known[inverse.reshape(-1)]
+    new_count, new_class = _new_stoichiometry(domain, reduced, counts)
     far, very_far = distance > FAR, distance > VERY_FAR
 
     against = unseen.any(axis=1).astype(int) + (new_count | new_class) + far
@@ -92,6 +97,18 @@ def judge(domain: Domain, reduced: Compositions, distance: NDArray[np.float64]) 
             ]
         )
     return Verdicts(verdict, reason)
+
+
+def _new_stoichiometry(
+    domain: Domain, reduced: Compositions, counts: NDArray[np.integer]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Candidates with a number of elements, or a stoichiometry, that the target has not."""
+    if not domain.counts:
+        none = np.zeros(len(counts), bool)
+        return none, none
+    rows, inverse = np.unique(stoichiometry(reduced), axis=0, return_inverse=True)
+    known = np.array([tuple(float(v) for v in row[np.isfinite(row)]) in domain.classes for row in rows], dtype=bool)
+    return ~np.isin(counts, list(domain.counts)), ~known[inverse.reshape(-1)]
 
 
 def _elements(indices: NDArray[np.int16], where: str) -> list[str]:

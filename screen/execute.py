@@ -6,7 +6,7 @@ Partitions are independent, so that anything that is called like `map` can run t
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib.metadata import version
 from typing import Any, NamedTuple
 
@@ -15,8 +15,9 @@ import numpy as np
 import pyarrow as pa
 
 from catalogs.formulas import formula_text, parse_column, reduce, reduced_keys
-from catalogs.records import Compositions
-from screen.descriptors.composition import BATCH, normalise
+from catalogs.records import Compositions, Inputs
+from screen.descriptors.composition import BATCH
+from screen.descriptors.materials import decisive, take
 from screen.domain import judge
 from screen.intervals import difficulty
 from screen.score import Scorer, prepare, score
@@ -102,16 +103,13 @@ def score_partition(model: Model, scorer: Scorer, rows: pa.Table) -> Part:
 
     A formula that cannot be read, or whose score is not finite, goes to quarantine with the reason.
     """
-    parsed = parse_column(rows["formula"])
-    reasons = np.asarray(parsed.reasons, dtype=object)
+    given, reasons = _read(model, rows["formula"])
     good = np.flatnonzero(reasons == "")
-    given = Compositions(parsed.compositions.elements[good], parsed.compositions.amounts[good])
-    cell = model.library.convention == "cell"
-    keys = pa.array(formula_text(given) if cell else reduced_keys(given), pa.string()).dictionary_encode()
+    given = take(given, good)
+    keys = pa.array(_keys(given, model.library.convention), pa.string()).dictionary_encode()
     inverse = keys.indices.to_numpy()
     first = np.unique(inverse, return_index=True)[1]
-    distinct = Compositions(given.elements[first], given.amounts[first])
-    columns, finite = _scored(model, scorer, distinct)
+    columns, finite = _scored(model, scorer, take(given, first))
     fanned = {name: values[inverse] for name, values in columns.items()}
 
     kept = finite[inverse]
@@ -125,10 +123,38 @@ def score_partition(model: Model, scorer: Scorer, rows: pa.Table) -> Part:
     return Part(scored, quarantine)
 
 
-def _scored(model: Model, scorer: Scorer, given: Compositions) -> tuple[dict[str, Any], Any]:
-    """Score columns of distinct compositions, and which rows are finite."""
-    reduced = reduce(given)
-    found = score(scorer, normalise(given, model.library.convention))
+def _read(model: Model, texts: pa.ChunkedArray) -> tuple[Inputs, Any]:
+    """What the texts of a catalogue say, row by row, and why a row cannot be read ("" where it can)."""
+    if model.target.molecules is None:
+        parsed = parse_column(texts)
+        return parsed.compositions, np.asarray(parsed.reasons, dtype=object)
+    from catalogs import polymers
+
+    units = polymers.parse_column(texts, guarded=True)
+    return units.molecules, np.asarray(units.reasons, dtype=object)
+
+
+def _keys(given: Inputs, convention: str) -> Sequence[str]:
+    """What tells materials apart for the model."""
+    if not isinstance(given, Compositions):
+        return given.keys
+    return formula_text(given) if convention == "cell" else reduced_keys(given)
+
+
+def _names(given: Inputs) -> tuple[Compositions, Sequence[str]]:
+    """Reduced compositions, and the text each material is known by."""
+    if isinstance(given, Compositions):
+        reduced = reduce(given)
+        return reduced, formula_text(reduced)
+    from catalogs import polymers
+
+    return reduce(polymers.atoms(given)), given.keys
+
+
+def _scored(model: Model, scorer: Scorer, given: Inputs) -> tuple[dict[str, Any], Any]:
+    """Score columns of distinct materials, and which rows are finite."""
+    reduced, texts = _names(given)
+    found = score(scorer, decisive(given, model.library.convention))
     verdicts = judge(model.domain, reduced, found.distance)
     half = model.interval * difficulty(found.spread, found.distance, model.usual_spread)
     back = np.exp if model.target.log else np.asarray
@@ -136,7 +162,7 @@ def _scored(model: Model, scorer: Scorer, given: Compositions) -> tuple[dict[str
         mean, lower, upper = (back(v) for v in (found.mean, found.mean - half, found.mean + half))
     names = np.asarray(model.target.keys, dtype=object)
     columns = {
-        "reduced_formula": np.asarray(formula_text(reduced), dtype=object),
+        "reduced_formula": np.asarray(texts, dtype=object),
         "mean": mean,
         "lower": lower,
         "upper": upper,

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from catalogs.records import Compositions, PropertyTable, UserError
-from screen.descriptors.composition import Convention, compute
+from catalogs.records import Compositions, Inputs, PropertyTable, UserError
+from screen.descriptors.materials import describe, take
 from screen.frozen import unit_scales
 from screen.networks import Network, activations
 from screen.pretrain import Schedule, pretrain
@@ -20,6 +20,8 @@ from screen.scaling import Scaling, fit_scaling, standardise
 MAX_ROWS = 10_000
 # Rows on which unit scales are measured.
 SCALE_ROWS = 2_000
+# Of wider descriptors (fingerprints) every network sees a random part; as many bits as in Wu et al. (2019).
+DRAWN_INPUTS = (400, 600)
 MIN_ROWS = 50
 N_ELEMENTS = 94
 
@@ -29,7 +31,7 @@ class Settings(NamedTuple):
 
     networks: int = 100
     seed: int = 0
-    convention: Convention = "reduced"
+    convention: str = "reduced"
     schedule: Schedule = Schedule()
 
 
@@ -85,7 +87,7 @@ class Library(NamedTuple):
     """Pre-trained networks of several sources, and the conventions they share."""
 
     sources: tuple[Source, ...]
-    convention: Convention
+    convention: str
     seed: int
 
 
@@ -145,13 +147,19 @@ def pretrain_source(
     UserError : fewer than `MIN_ROWS` rows remain, or their values do not vary.
     """
     rows = training_rows(table, exclude, settings.seed)
-    compositions, y = training_data(table, rows)
-    raw = compute(compositions, settings.convention)
+    inputs, y = training_data(table, rows)
+    raw = describe(inputs, settings.convention)
     scaling = fit_scaling(raw)
     x = standardise(scaling, raw)
     standard = ((y - y.mean()) / y.std())[:, None]
     fitted = pretrain(
-        settings.seed, x, standard, networks=settings.networks, schedule=settings.schedule, progress=progress
+        settings.seed,
+        x,
+        standard,
+        networks=settings.networks,
+        schedule=settings.schedule,
+        drawn_inputs=DRAWN_INPUTS if x.shape[1] > DRAWN_INPUTS[1] else None,
+        progress=progress,
     )
     sample = x[:SCALE_ROWS] if len(x) <= SCALE_ROWS else x[np.linspace(0, len(x) - 1, SCALE_ROWS).astype(int)]
     scales = tuple(unit_scales(activations(network.hidden, sample)[0]) for network in fitted)
@@ -176,15 +184,14 @@ def training_rows(table: PropertyTable, exclude: Collection[str], seed: int) -> 
     return Rows(kept, excluded, tuple(notes))
 
 
-def training_data(table: PropertyTable, rows: Rows) -> tuple[Compositions, NDArray[np.float64]]:
-    """Compositions as given and fitted values of the training rows."""
-    given = table.compositions
-    return Compositions(given.elements[rows.kept], given.amounts[rows.kept]), table.y[rows.kept]
+def training_data(table: PropertyTable, rows: Rows) -> tuple[Inputs, NDArray[np.float64]]:
+    """Compositions or molecules as given and fitted values of the training rows."""
+    return take(table.inputs, rows.kept), table.y[rows.kept]
 
 
 def described(table: PropertyTable, rows: Rows, trained: Trained, checkpoint: Checkpoint | None = None) -> Source:
     """Trained networks with the description of their table."""
-    compositions, y = training_data(table, rows)
+    y = table.y[rows.kept]
     return Source(
         name=table.name,
         quantity=table.quantity,
@@ -197,7 +204,7 @@ def described(table: PropertyTable, rows: Rows, trained: Trained, checkpoint: Ch
         excluded=rows.excluded,
         used=len(rows.kept),
         keys=frozenset(table.keys[i] for i in rows.kept),
-        elements=elements_in(compositions),
+        elements=elements_in(Compositions(*(part[rows.kept] for part in table.compositions))),
         scaling=trained.scaling,
         centre=float(y.mean()),
         scale=float(y.std()),

@@ -102,7 +102,7 @@ def deployed(problem: Problem, rows: NDArray[np.int64]) -> Stack:
 
 def measure_families(problem: Problem, least: int, pool: Executor) -> Apart | None:
     """Every compound predicted with its chemical family held out; None where too few would be left (`least`)."""
-    groups = families(problem.target.compositions)
+    groups = families(problem.target.inputs)
     kin = family_folds(groups, problem.seed, least)
     if kin is None:
         return None

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalogs.elements import SYMBOLS
-from catalogs.records import Compositions
+from catalogs.records import Inputs, Molecules
 from screen.folds import Folds, grouped_folds
 from screen.intervals import difficulty, quantile
 
@@ -59,11 +59,17 @@ def by_distance(inside: NDArray[np.bool_], distance: FloatArray) -> tuple[Bin, .
     return tuple(bins)
 
 
-def families(compositions: Compositions) -> list[str]:
+def families(inputs: Inputs) -> list[str]:
     """Chemical family of each compound: its most electronegative element (oxides, sulphides, arsenides, ...).
 
-    Slots list elements by rising electronegativity, so it is the last one.
+    Slots list elements by rising electronegativity, so it is the last one. Of a molecule or repeat unit, the linkage
+    that names its class (imides, amides, esters, ...).
     """
+    if isinstance(inputs, Molecules):
+        from screen.descriptors.linkages import linkage
+
+        return [linkage(smiles) for smiles in inputs.smiles]
+    compositions = inputs
     used = (compositions.elements >= 0).sum(axis=1)
     return [SYMBOLS[row[count - 1]] for row, count in zip(compositions.elements, used, strict=True)]
 

@@ -69,6 +69,7 @@ def run_record(
         "platform": platform.platform(),
         "device": str(jax.devices()[0]),
         "batch": BATCH,
+        "convention": model.library.convention,
         "target": _target(model.target),
         "sources": [_source(source) for source in model.library.sources],
         "catalog": {

@@ -13,8 +13,9 @@ from catalogs.candidates import Catalog, columns_of, open_catalog
 from catalogs.records import PropertyTable, UserError
 from catalogs.rundir import RunDir
 from catalogs.tables import load_table
-from screen.config import ScreenConfig, as_dict, exit_code
+from screen.config import DEFAULT_MOLECULAR_SOURCES, DEFAULT_SOURCES, ScreenConfig, as_dict, exit_code
 from screen.csv_text import csv_bytes
+from screen.descriptors.materials import convention_for
 from screen.execute import SCORES, Executor, in_turn
 from screen.filters import check_elements, check_filters, parse_filter
 from screen.library import Settings, tell_apart
@@ -54,9 +55,14 @@ def read_inputs(config: ScreenConfig) -> Inputs:
     target = load_table(
         config.target, value=config.value, log=config.log, material=material[config.target], folds=config.folds
     )
-    sources = [load_table(spec, material=material[spec], minimum=1) for spec in config.source]
-    sources = tell_apart(sources, config.source, taken=target.name)
+    specs = config.source or default_sources(target)
+    sources = [load_table(spec, material=material.get(spec), minimum=1, attachments=(0, 2)) for spec in specs]
+    sources = tell_apart(sources, specs, taken=target.name)
+    convention_for([target, *sources], config.convention, config.descriptors)
     catalog = open_catalog(config.catalog, material[config.catalog], config.limit)
+    if catalog.smiles != (target.molecules is not None):
+        given, wanted = ("SMILES", "formulas") if catalog.smiles else ("formulas", "SMILES")
+        raise UserError(f"{target.name} has {wanted}, the catalogue {catalog.name} has {given}; give one with {wanted}")
     order = Order(
         by=config.rank_by,  # type: ignore[arg-type]  # checked by check_order
         minimise=config.minimise,
@@ -71,6 +77,11 @@ def read_inputs(config: ScreenConfig) -> Inputs:
     check_elements(order.exclude)
     check_filters(order.filters, ranking_schema(catalog))
     return Inputs(target, tuple(sources), catalog, order)
+
+
+def default_sources(target: PropertyTable) -> tuple[str, ...]:
+    """Sources of a target where none are named."""
+    return DEFAULT_SOURCES if target.molecules is None else DEFAULT_MOLECULAR_SOURCES
 
 
 def run_screen(config: ScreenConfig, inputs: Inputs, rundir: RunDir, progress: Progress, command: str) -> Outcome:
@@ -116,7 +127,8 @@ def _executor(config: ScreenConfig) -> AbstractContextManager[Executor]:
 def build_model(config: ScreenConfig, inputs: Inputs, progress: Progress) -> Model:
     """Pre-train the sources without the target's formulas, then transfer; both are reused where they were kept."""
     cache = not config.no_cache
-    settings = Settings(config.networks, config.seed, config.convention)  # type: ignore[arg-type]  # checked by config
+    convention = convention_for([inputs.target, *inputs.sources], config.convention, config.descriptors)
+    settings = Settings(config.networks, config.seed, convention)
     library = pretrain_library(inputs.sources, settings, target=inputs.target, cache=cache, stage=progress.stage)
     return load_or_transfer(
         library,
@@ -151,8 +163,8 @@ def plan(config: ScreenConfig, inputs: Inputs) -> dict[str, Any]:
     """What a run would do, for `--dry-run`."""
     partitions = -(-inputs.catalog.rows // config.partition_rows)
     return {
-        "target": f"{inputs.target.name}: {len(inputs.target)} compositions",
-        "sources": [f"{table.name}: {len(table)} compositions" for table in inputs.sources],
+        "target": f"{inputs.target.name}: {len(inputs.target)} materials",
+        "sources": [f"{table.name}: {len(table)} materials" for table in inputs.sources],
         "networks": config.networks * len(inputs.sources),
         "catalog": inputs.catalog.name,
         "rows": inputs.catalog.rows,

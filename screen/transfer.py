@@ -112,7 +112,7 @@ def transfer(
     y = target.y
     n = len(y)
     folds = _outer(target, min(outer, n), seed)
-    bank = fill(library, target.compositions)
+    bank = fill(library, target.inputs)
     reference = _reference(library, bank)
     space = np.asarray(standardise(reference, bank.raw))
     names = [source.name for source in library.sources]
@@ -193,7 +193,7 @@ def _reference(library: Library, bank: Bank) -> Scaling:
 def _domain(library: Library, target: PropertyTable) -> Domain:
     seen = np.any([source.elements for source in library.sources], axis=0) if library.sources else np.zeros(94, bool)
     reduced = reduce(target.compositions)
-    return cover(reduced, elements_in(reduced), seen)
+    return cover(reduced, elements_in(reduced), seen, molecules=target.molecules is not None)
 
 
 def _ceiling(stack: Stack) -> float:

@@ -23,7 +23,8 @@ from catalogs.elements import feature_table
 from catalogs.records import PropertyTable
 from screen import library as libraries
 from screen.config import DEFAULT_HEADS
-from screen.descriptors.composition import BATCH, normalise
+from screen.descriptors.composition import BATCH
+from screen.descriptors.materials import decisive
 from screen.domain import Domain
 from screen.leaderboard import Entry, Verdict
 from screen.library import (
@@ -50,7 +51,7 @@ PRETRAIN_VERSION = 1
 # Raise when the same library and target would give another model: heads, grids, folds, selection, statistics.
 TRANSFER_VERSION = 1
 
-PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy", "scipy")
+PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy", "scipy", "rdkit")
 _RECORDS: dict[str, type] = {
     kind.__name__: kind
     for kind in (
@@ -79,17 +80,17 @@ def stack_key(table: PropertyTable, settings: Settings, *, exclude: Collection[s
     UserError : as `pretrain_source`.
     """
     rows = training_rows(table, exclude, settings.seed)
-    compositions, y = training_data(table, rows)
+    inputs, y = training_data(table, rows)
     return content_hash(
         {
             "version": PRETRAIN_VERSION,
             "keys": [table.keys[i] for i in rows.kept],
-            "compositions": normalise(compositions, settings.convention),
+            "inputs": decisive(inputs, settings.convention),
             "y": y,
             **settings._asdict(),
             "hidden_layers": HIDDEN_LAYERS,
             "ratios": WIDTH_RATIOS,
-            "limits": (libraries.MAX_ROWS, libraries.SCALE_ROWS),
+            "limits": (libraries.MAX_ROWS, libraries.SCALE_ROWS, libraries.DRAWN_INPUTS),
             "features": feature_table(),
             **_machine(),
         }
@@ -155,7 +156,7 @@ def model_key(
             "version": TRANSFER_VERSION,
             "library": library._replace(sources=sources),
             "keys": target.keys,
-            "compositions": target.compositions,
+            "inputs": target.inputs,
             "values": target.values,
             "log": target.log,
             "folds": target.folds,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
-from catalogs.records import Compositions, Inputs, Molecules
+from catalogs.records import Compositions, Inputs, Molecules, PropertyTable, UserError
 from screen.descriptors import composition
 
 
@@ -23,6 +25,31 @@ def describe(inputs: Inputs, convention: str) -> NDArray[np.float32]:
     from screen.descriptors import repeat_unit
 
     return repeat_unit.compute(inputs.smiles, convention)
+
+
+def convention_for(tables: Sequence[PropertyTable], convention: str | None, descriptors: str | None) -> str:
+    """What serves all tables: the `convention` of compositions or the `descriptors` of molecules, or their default.
+
+    Raises
+    ------
+    UserError : tables of compositions and of molecules, or a setting that is for the other kind.
+    """
+    odd = [table for table in tables if (table.molecules is None) != (tables[0].molecules is None)]
+    if odd:
+        first, other = ("formulas", "SMILES") if tables[0].molecules is None else ("SMILES", "formulas")
+        raise UserError(
+            f"{tables[0].name} has {first}, {odd[0].name} has {other}: networks serve one kind of material;"
+            f" give sources with {first}"
+        )
+    if tables[0].molecules is None:
+        if descriptors is not None:
+            raise UserError(f"--descriptors {descriptors} is for SMILES; {tables[0].name} has formulas (--convention)")
+        return convention or "reduced"
+    if convention is not None:
+        raise UserError(f"--convention {convention} is for formulas; {tables[0].name} has SMILES (--descriptors)")
+    from screen.descriptors import repeat_unit
+
+    return descriptors or repeat_unit.DEFAULT
 
 
 def take(inputs: Inputs, rows: NDArray[np.integer]) -> Inputs:
