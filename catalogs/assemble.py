@@ -76,7 +76,7 @@ def assemble(
         ids=tuple(labels[row] for row in rows[first]),
         materials=tuple(str(formulas[row]) for row in rows[first]),
         keys=tuple(keys[first]),
-        compositions=Compositions(*(part[good[first]] for part in read.compositions)),
+        compositions=read.compositions.take(good[first]),
         molecules=None if attachments is None else Molecules(tuple(read.smiles[good[first]]), tuple(keys[first])),
         values=merged,
         log=log,
@@ -110,7 +110,7 @@ def _read(texts: Sequence[str | None], attachments: tuple[int, ...] | None, guar
         reasons = np.array(parsed.reasons, dtype=object)
         good = np.flatnonzero(reasons == "")
         keys = np.full(len(reasons), "", dtype=object)
-        keys[good] = reduced_keys(Compositions(*(part[good] for part in parsed.compositions)))
+        keys[good] = reduced_keys(parsed.compositions.take(good))
         return _Read(keys, keys, parsed.compositions, reasons.tolist())
     from catalogs import polymers
 

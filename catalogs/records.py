@@ -43,6 +43,10 @@ class Compositions(NamedTuple):
     elements: IndexArray
     amounts: FloatArray
 
+    def take(self, rows: NDArray[np.integer]) -> Compositions:
+        """The given rows."""
+        return Compositions(self.elements[rows], self.amounts[rows])
+
 
 class Molecules(NamedTuple):
     """Repeat units (two `*`) or molecules (none).
@@ -52,6 +56,10 @@ class Molecules(NamedTuple):
 
     smiles: tuple[str, ...]
     keys: tuple[str, ...]
+
+    def take(self, rows: NDArray[np.integer]) -> Molecules:
+        """The given rows."""
+        return Molecules(tuple(self.smiles[i] for i in rows), tuple(self.keys[i] for i in rows))
 
 
 Inputs = Compositions | Molecules

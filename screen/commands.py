@@ -33,6 +33,7 @@ def screen(
     source: _Many = None,
     networks: Whole | None = None,
     convention: str | None = None,
+    descriptors: str | None = None,
     outer_folds: Whole | None = None,
     heads: str | None = None,
     rank_by: str | None = None,
@@ -59,7 +60,7 @@ def screen(
     quiet: _Switch = None,
     events: _Switch = None,
 ) -> int:
-    """Rank a catalogue of compositions by a property you have few values of.
+    """Rank a catalogue of compositions or repeat units by a property you have few values of.
 
     Pre-trains networks on the sources, transfers them to the target, measures by nested cross-validation whether
     that helped, scores the whole catalogue and writes ranking, intervals, applicability verdicts and a report.
@@ -75,18 +76,20 @@ def screen(
     log
         Fit ln(value): for positive properties spanning orders of magnitude.
     material
-        The column of formulas, where it is not called formula or composition.
+        The column of formulas or SMILES, where it is not called formula, composition or smiles.
     folds
         A column of given fold numbers for the outer cross-validation.
     catalog
         Candidates: a name, a CSV or Parquet file, or a folder of Parquet files. Default: default (140,000 rows).
     source
         A source property: a name, FILE:COLUMN or FILE:log(COLUMN); repeat for several. Default: formation_energy,
-        volume_per_atom, melting_temperature.
+        volume_per_atom, melting_temperature; of a target of SMILES properties of molecules.
     networks
         Networks pre-trained per source. Default: 50.
     convention
-        Amounts behind the descriptors: reduced, cell or per-atom. Default: reduced.
+        Amounts behind the descriptors of formulas: reduced, cell or per-atom. Default: reduced.
+    descriptors
+        Descriptors of SMILES, joined with +, e.g. ecfp6+rdkit2d.
     outer_folds
         Folds of the outer cross-validation. Default: 10.
     heads
@@ -144,7 +147,7 @@ def screen(
 
     flags: dict[str, Any] = {
         "target": target, "value": value, "log": log, "material": material, "folds": folds, "catalog": catalog,
-        "source": source, "networks": networks, "convention": convention, "outer_folds": outer_folds,
+        "source": source, "networks": networks, "convention": convention, "descriptors": descriptors, "outer_folds": outer_folds,
         "heads": None if heads is None else [heads],
         "rank_by": rank_by, "minimise": minimise, "threshold": threshold, "top": top, "per_system": per_system,
         "filter": filter, "limit": limit, "max_quarantine": max_quarantine, "partition_rows": partition_rows,

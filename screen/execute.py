@@ -17,7 +17,7 @@ import pyarrow as pa
 from catalogs.formulas import formula_text, parse_column, reduce, reduced_keys
 from catalogs.records import Compositions, Inputs
 from screen.descriptors.composition import BATCH
-from screen.descriptors.materials import decisive, take
+from screen.descriptors.materials import decisive
 from screen.domain import judge
 from screen.intervals import difficulty
 from screen.score import Scorer, prepare, score
@@ -105,11 +105,11 @@ def score_partition(model: Model, scorer: Scorer, rows: pa.Table) -> Part:
     """
     given, reasons = _read(model, rows["formula"])
     good = np.flatnonzero(reasons == "")
-    given = take(given, good)
+    given = given.take(good)
     keys = pa.array(_keys(given, model.library.convention), pa.string()).dictionary_encode()
     inverse = keys.indices.to_numpy()
     first = np.unique(inverse, return_index=True)[1]
-    columns, finite = _scored(model, scorer, take(given, first))
+    columns, finite = _scored(model, scorer, given.take(first))
     fanned = {name: values[inverse] for name, values in columns.items()}
 
     kept = finite[inverse]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalogs.records import Compositions, Inputs, PropertyTable, UserError
-from screen.descriptors.materials import describe, take
+from screen.descriptors.materials import describe
 from screen.frozen import unit_scales
 from screen.networks import Network, activations
 from screen.pretrain import Schedule, pretrain
@@ -186,7 +186,7 @@ def training_rows(table: PropertyTable, exclude: Collection[str], seed: int) -> 
 
 def training_data(table: PropertyTable, rows: Rows) -> tuple[Inputs, NDArray[np.float64]]:
     """Compositions or molecules as given and fitted values of the training rows."""
-    return take(table.inputs, rows.kept), table.y[rows.kept]
+    return table.inputs.take(rows.kept), table.y[rows.kept]
 
 
 def described(table: PropertyTable, rows: Rows, trained: Trained, checkpoint: Checkpoint | None = None) -> Source:
@@ -204,7 +204,7 @@ def described(table: PropertyTable, rows: Rows, trained: Trained, checkpoint: Ch
         excluded=rows.excluded,
         used=len(rows.kept),
         keys=frozenset(table.keys[i] for i in rows.kept),
-        elements=elements_in(Compositions(*(part[rows.kept] for part in table.compositions))),
+        elements=elements_in(table.compositions.take(rows.kept)),
         scaling=trained.scaling,
         centre=float(y.mean()),
         scale=float(y.std()),

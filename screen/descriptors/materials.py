@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from catalogs.records import Compositions, Inputs, Molecules, PropertyTable, UserError
+from catalogs.records import Compositions, Inputs, PropertyTable, UserError
 from screen.descriptors import composition
 
 
@@ -50,13 +50,6 @@ def convention_for(tables: Sequence[PropertyTable], convention: str | None, desc
     from screen.descriptors import repeat_unit
 
     return descriptors or repeat_unit.DEFAULT
-
-
-def take(inputs: Inputs, rows: NDArray[np.integer]) -> Inputs:
-    """The given rows."""
-    if isinstance(inputs, Compositions):
-        return Compositions(inputs.elements[rows], inputs.amounts[rows])
-    return Molecules(*(tuple(part[i] for i in rows) for part in inputs))
 
 
 def decisive(inputs: Inputs, convention: str) -> Inputs:

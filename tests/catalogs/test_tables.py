@@ -122,7 +122,7 @@ def test_folds(tmp_path: Path) -> None:
 def test_ids_and_material_columns(tmp_path: Path) -> None:
     rows = [f"{'' if i == 2 else f'mp-{i}'},{formula},{i + 1}" for i, formula in enumerate(TEN)]
     file = table_file(tmp_path, rows, "material_id,compound,y")
-    with pytest.raises(UserError, match=r"no column 'formula' or 'composition' .*--material"):
+    with pytest.raises(UserError, match=r"no column 'formula', 'composition' or 'smiles' .*--material"):
         load_table(file)
     table = load_table(file, material="compound")
     assert table.ids[:4] == ("mp-0", "mp-1", "3", "mp-3")
@@ -135,9 +135,27 @@ def test_composition_wins_over_reduced_formula(tmp_path: Path) -> None:
     assert load_table(table_file(tmp_path, rows, "composition,reduced_formula,y")).keys == tuple(TEN)
 
 
-def test_smiles_are_not_served_yet(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="repeat units"):
-        load_table(table_file(tmp_path, ["*CC*,1"], "smiles,tg_k"))
+UNITS = ["*CC*", "*CC(*)C", "*CO*", "*CCO*", "*CC(*)c1ccccc1", "*CC(*)Cl", "*CC(*)F", "*CC(*)C#N", "*OC(=O)*", "*CS*"]
+
+
+def test_repeat_units_are_merged_by_polymer_and_their_atoms_counted(tmp_path: Path) -> None:
+    rows = [f"{unit},{value}" for value, unit in enumerate([*UNITS, "*OCC*"], start=1)]
+    found = load_table(table_file(tmp_path, rows, "smiles,tg_k"))
+    assert found.molecules is not None
+    assert len(found) == 10 and found.keys == found.molecules.keys
+    assert found.values[3] == 7.5  # *CCO* and *OCC* are one polymer
+    assert any("1 molecule had several values" in note for note in found.notes)
+    ethylene = found.compositions.amounts[0]
+    assert sorted(ethylene[ethylene > 0]) == [2, 4]
+
+
+def test_repeat_units_that_cannot_be_read_are_set_aside(tmp_path: Path) -> None:
+    rows = [f"{unit},{value}" for value, unit in enumerate([*UNITS, "CC", "*CC", "*C(*)C*", "*C(C*"], start=1)]
+    found = load_table(table_file(tmp_path, rows, "smiles,tg_k"))
+    assert [row.row for row in found.rejected] == [11, 12, 13, 14]
+    assert all("expected 2 attachment points" in row.reason for row in found.rejected[:3])
+    molecules = load_table(table_file(tmp_path, ["CC,1", *rows[:10]], "smiles,tg_k"), attachments=(0, 2))
+    assert not molecules.rejected and len(molecules) == 11
 
 
 def test_the_only_numeric_column_is_taken_and_noted(tmp_path: Path) -> None:
