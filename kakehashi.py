@@ -24,6 +24,7 @@ and ranks a catalogue of materials by it.
 
   kakehashi demo                                                    the whole way round, offline
   kakehashi screen --target my.csv:kappa --log --catalog mp_formulas --out runs/kappa
+  kakehashi design --target tc.csv:tc --goal 'tc>0.35' --out runs/tc
   kakehashi next runs/kappa                                         which experiments to do next, and why
   kakehashi report runs/kappa                                       (re)build the report of a run
   kakehashi catalogs list                                           the data that come with it
@@ -60,6 +61,7 @@ def app() -> App:
     )
     top.command("screen.demo:demo", name="demo", help="Show the whole way round, offline.")
     top.command("screen.commands:screen", name="screen", help="Rank a catalogue by a target property.")
+    top.command("design.commands:design", name="design", help="Propose polymers that meet a goal.")
     top.command("screen.next_commands:next_experiments", name="next", help="Choose the experiments to do next.")
     top.command("screen.commands:report", name="report", help="(Re)build the HTML report of a run.")
     top.command("screen.doctor:doctor", name="doctor", help="Check this installation.")

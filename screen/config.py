@@ -66,7 +66,7 @@ def resolve(flags: Mapping[str, Any], file: str | None) -> ScreenConfig:
     ------
     UserError : unreadable TOML, unknown key (with the nearest known one), wrong type, or a value out of range.
     """
-    merged: dict[str, Any] = _from_toml(Path(file)) if file else {}
+    merged: dict[str, Any] = from_toml(Path(file), ScreenConfig) if file else {}
     merged.update({name: value for name, value in flags.items() if value is not None})
     for name in ("source", "filter", "exclude_elements", "heads"):
         if name in merged:
@@ -104,14 +104,15 @@ def check_workers(workers: int | None, scheduler: str | None) -> None:
         raise UserError("expected --workers (on this machine) or --scheduler (elsewhere), got both: choose one")
 
 
-def _from_toml(path: Path) -> dict[str, Any]:
+def from_toml(path: Path, kind: type[Any]) -> dict[str, Any]:
+    """Values of a TOML file for the fields of a configuration, a dataclass; UserError says what is wrong with it."""
     try:
         read = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"--config: cannot read {path}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"--config {path}: not valid TOML: {error}") from None
-    known = {field.name: field.type for field in fields(ScreenConfig)}
+    known = {field.name: field.type for field in fields(kind)}
     found: dict[str, Any] = {}
     for given, value in read.items():
         key = given.replace("-", "_")

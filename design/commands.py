@@ -1,0 +1,141 @@
+"""The `kakehashi design` command: flags, nothing else. Heavy imports wait for the call."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from screen.commands import Whole
+
+_Many = Annotated[list[str] | None, Parameter(consume_multiple=False, negative="")]
+_Switch = Annotated[bool | None, Parameter(negative="")]
+
+
+def design(
+    *,
+    target: _Many = None,
+    goal: _Many = None,
+    value: str | None = None,
+    log: _Switch = None,
+    material: str | None = None,
+    source: _Many = None,
+    networks: Whole | None = None,
+    descriptors: str | None = None,
+    outer_folds: Whole | None = None,
+    heads: str | None = None,
+    proposal: str | None = None,
+    corpus: str | None = None,
+    pool: str | None = None,
+    polymer_class: str | None = None,
+    sampler: str | None = None,
+    particles: Whole | None = None,
+    prior_draws: Whole | None = None,
+    max_sa: float | None = None,
+    top: Whole | None = None,
+    out: str | None = None,
+    seed: Whole | None = None,
+    no_cache: _Switch = None,
+    workers: Whole | None = None,
+    config: str | None = None,
+    resume: _Switch = None,
+    overwrite: _Switch = None,
+    dry_run: _Switch = None,
+    json: _Switch = None,
+    quiet: _Switch = None,
+    events: _Switch = None,
+) -> int:
+    """Propose polymers that meet a goal, with the monomers and the reaction that make them.
+
+    Transfers models to the target properties as `kakehashi screen` does, then samples repeat units from a prior of
+    polymerisable monomers, given that the goals are met (sequential Monte Carlo), and lists the best new ones.
+
+    Example: kakehashi design --target my.csv:thermal_conductivity --goal 'thermal_conductivity>0.35' --out runs/tc
+
+    Parameters
+    ----------
+    target
+        A property of repeat units: FILE:COLUMN with a column smiles, NAME=FILE:COLUMN to name it, or an embedded name;
+        repeat for several.
+    goal
+        A window of a property, with or without a unit: 'thermal_conductivity>0.35', '400<tg<600 K'; repeat for several.
+    value
+        The targets' value column, if not given as FILE:COLUMN.
+    log
+        Fit ln(value).
+    material
+        The column of repeat units, where it is not called smiles.
+    source
+        A source property of molecules or repeat units, as for `kakehashi screen`; repeat for several.
+    networks
+        Networks pre-trained per source. Default: 20.
+    descriptors
+        Descriptors of SMILES, joined with +, e.g. ecfp6+rdkit.
+    outer_folds
+        Folds of the outer cross-validation of the models. Default: 5.
+    heads
+        Heads tried on the networks, with commas: ridge, gp, forest, finetune. Default: ridge,gp.
+    proposal
+        Where repeat units come from: reactions (monomers and polymerisations), ngram or recurrent (a language learned
+        from --corpus). Default: reactions.
+    corpus
+        A CSV or Parquet file of repeat units (column smiles) that a language learns from. Default: units drawn from the
+        reactions.
+    pool
+        A CSV or Parquet file of monomers (column smiles, perhaps name and cas). Default: the embedded pool.
+    polymer_class
+        Polymer classes to propose, with commas, e.g. polyamide,polyimide. Default: all.
+    sampler
+        smc, or iqspr: the rule of XenonPy's iQSPR, for comparison only. Default: smc.
+    particles
+        Repeat units carried along. Default: 1000.
+    prior_draws
+        Repeat units drawn from the prior to compare with. Default: 10000.
+    max_sa
+        Largest synthetic accessibility score (1 easy to 10 hard) of the capped unit that is listed. Default: 6.
+    top
+        Proposals listed at most. Default: 1000.
+    out
+        Folder for the results.
+    seed
+        One seed for everything random. Default: 0.
+    no_cache
+        Pre-train and transfer again, even where an earlier run left the same networks and model.
+    workers
+        Processes that parse and describe repeat units; the results are the same. Default: one per core.
+    config
+        A TOML file with the same names as these flags; flags win.
+    resume
+        Go on in a folder that holds an unfinished run.
+    overwrite
+        Replace the run the folder holds.
+    dry_run
+        Check everything and say what would be done; write nothing.
+    json
+        Print the record of the run (run.json) on stdout.
+    quiet
+        Print nothing but errors.
+    events
+        Progress as JSON lines on stderr.
+    """
+    from design.config import resolve
+    from design.terminal import run_and_print
+
+    flags: dict[str, Any] = {
+        "target": target, "goal": goal, "value": value, "log": log, "material": material, "source": source,
+        "networks": networks, "descriptors": descriptors, "outer_folds": outer_folds,
+        "heads": None if heads is None else [heads], "proposal": proposal, "corpus": corpus, "pool": pool,
+        "polymer_class": None if polymer_class is None else [polymer_class], "sampler": sampler,
+        "particles": particles, "prior_draws": prior_draws, "max_sa": max_sa, "top": top, "out": out, "seed": seed,
+        "no_cache": no_cache, "workers": workers,
+    }  # fmt: skip
+    mode: Literal["auto", "quiet", "events"] = "events" if events else "quiet" if quiet or json else "auto"
+    return run_and_print(
+        resolve(flags, config),
+        mode=mode,
+        resume=bool(resume),
+        overwrite=bool(overwrite),
+        dry_run=bool(dry_run),
+        json_out=bool(json),
+        quiet=bool(quiet),
+    )

@@ -1,0 +1,89 @@
+"""Repeat units to descriptors in processes of their own: RDKit, not the models, is what takes the time."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalogs import polymers
+from design import constraints
+from screen.descriptors import repeat_unit
+
+# Repeat units a process takes at a time: enough that handing over costs little, few enough to share out evenly.
+CHUNK = 128
+
+
+class Seen(NamedTuple):
+    """n repeat units as the models see them.
+
+    x : (n, width) float32 descriptors, 0 in rows with a reason
+    reasons : (n,) why a unit is ruled out ("" where it is not): unreadable, unstable, ...
+    """
+
+    x: NDArray[np.float32]
+    reasons: NDArray[np.object_]
+
+
+class Describer:
+    """Parses, checks and describes repeat units, each once, on `workers` processes (1: in this one)."""
+
+    def __init__(self, descriptors: str, workers: int | None = None) -> None:
+        self._descriptors = descriptors
+        self._width = len(repeat_unit.names(descriptors))
+        self._workers = workers or os.cpu_count() or 1
+        self._pool: Any = None
+
+    def __enter__(self) -> Describer:
+        if self._workers > 1:
+            # Not by fork: a child that inherits JAX's threads may hang.
+            context = multiprocessing.get_context("spawn")
+            self._pool = context.Pool(self._workers, initializer=_prepare)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._pool is not None:
+            self._pool.terminate()
+            self._pool.join()
+
+    def __call__(self, smiles: Sequence[str]) -> Seen:
+        """Describe repeat units; the same whatever the number of processes."""
+        chunks = [(list(smiles[i : i + CHUNK]), self._descriptors) for i in range(0, len(smiles), CHUNK)]
+        parts = self._pool.starmap(describe, chunks, chunksize=1) if self._pool else [describe(*c) for c in chunks]
+        if not parts:
+            return Seen(np.zeros((0, self._width), np.float32), np.zeros(0, object))
+        return Seen(np.concatenate([part.x for part in parts]), np.concatenate([part.reasons for part in parts]))
+
+
+def describe(smiles: list[str], descriptors: str) -> Seen:
+    """Parse each repeat unit once; rule it out, or describe it."""
+    reasons = np.full(len(smiles), "", dtype=object)
+    mols: list[Any] = [None] * len(smiles)
+    for row, text in enumerate(smiles):
+        try:
+            mol = polymers.read(text)
+        except ValueError as error:
+            reasons[row] = str(error)
+            continue
+        if found := constraints.unstable(mol):
+            reasons[row] = f"unstable: {', '.join(found)}"
+        else:
+            mols[row] = mol
+    kept = np.flatnonzero(reasons == "")
+    described = repeat_unit.describe_mols([mols[row] for row in kept], descriptors)
+    x = np.zeros((len(smiles), described.x.shape[1]), np.float32)
+    x[kept] = described.x
+    reasons[kept] = described.reasons
+    return Seen(x, reasons)
+
+
+def _prepare() -> None:
+    """Ctrl-C is for the parent, which ends its workers."""
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,0 +1,68 @@
+"""Which prior a run proposes from, by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from catalogs import readers
+from catalogs.records import UserError
+from design.blocks import Molecule
+from design.config import DesignConfig
+from design.polymerisations import POLYMERISATIONS
+from design.proposals.reactions import Reactions
+
+
+def proposer(config: DesignConfig) -> Any:
+    """The proposal a configuration asks for; UserError where it cannot be made."""
+    if config.proposal == "reactions":
+        return reactions(config)
+    from design.language import trained
+
+    return trained(config)
+
+
+def reactions(config: DesignConfig) -> Reactions:
+    """Polymerisations of the embedded pool of monomers, or of a file of SMILES.
+
+    Raises
+    ------
+    UserError : an unknown polymer class, or a pool nothing can be polymerised from.
+    """
+    known = list(dict.fromkeys(rule.polymer_class for rule in POLYMERISATIONS))
+    for name in config.polymer_class:
+        if name not in known:
+            raise UserError(f"--polymer-class: expected some of {', '.join(known)}, got {name!r}")
+    rules = [rule for rule in POLYMERISATIONS if not config.polymer_class or rule.polymer_class in config.polymer_class]
+    molecules = _read(Path(config.pool)) if config.pool else _embedded()
+    try:
+        return Reactions(molecules, rules)
+    except ValueError as error:
+        where = config.pool or "the embedded pool"
+        asked = f" for {', '.join(config.polymer_class)}" if config.polymer_class else ""
+        raise UserError(f"{where} ({len(molecules)} molecules){asked}: {error}") from None
+
+
+def _embedded() -> list[Molecule]:
+    from catalogs.monomers import monomers
+
+    return [Molecule(found.smiles, found.name, found.cas) for found in monomers()]
+
+
+def _read(path: Path) -> list[Molecule]:
+    """Molecules of a CSV or Parquet file with a column smiles, and perhaps name and cas."""
+    from catalogs.polymers import parse_column
+
+    readers.check_file(path)
+    names = readers.column_names(path)
+    readers.require("smiles", names, path)
+    wanted = [name for name in ("smiles", "name", "cas") if name in names]
+    data = readers.read(path, wanted)
+    columns = {name: readers.as_text(data[name], path, name).to_pylist() for name in wanted}
+    parsed = parse_column(columns["smiles"], attachments=0, guarded=True)
+    for row, reason in enumerate(parsed.reasons):
+        if reason:
+            raise UserError(f"{path}: row {row + 1} ({columns['smiles'][row]}): {reason}; correct or remove it")
+    blank = [""] * len(parsed.molecules.smiles)
+    rows = zip(parsed.molecules.smiles, columns.get("name", blank), columns.get("cas", blank), strict=True)
+    return [Molecule(smiles, name or "", cas or "") for smiles, name, cas in rows]

@@ -1,0 +1,105 @@
+"""The record of a design run, run.json: everything needed to understand and repeat it."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+import jax
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from design.config import DesignConfig
+from design.inputs import Inputs
+from design.outcome import Found
+from design.surrogate import noise
+from screen.progress import Progress
+from screen.record import model_record, source_record, target_record
+from screen.transfer import Model
+
+PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy", "scipy", "rdkit", "pyarrow", "chemicals")
+# Share of the prior's goal probabilities that proposals are counted above.
+STANDOUT = 0.999
+
+
+def run_record(
+    config: DesignConfig,
+    inputs: Inputs,
+    models: Mapping[str, Model],
+    found: Found,
+    table: pa.Table,
+    left_out: Mapping[str, int],
+    prior: NDArray[np.float64],
+    progress: Progress,
+    command: str,
+) -> dict[str, Any]:
+    """The run as JSON values."""
+    bar = float(np.quantile(prior, STANDOUT))
+    goal = table["p_goal"].to_numpy()
+    proposed = sum(step.proposed for step in found.trace)
+    seconds = progress.timings.get("sample", 0.0)
+    return {
+        "schema": 1,
+        "kind": "design",
+        "kakehashi": version("kakehashi"),
+        "command": command,
+        "config": asdict(config),
+        "started": progress.started,
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seed": config.seed,
+        "python": sys.version.split()[0],
+        "packages": {name: version(name) for name in PACKAGES},
+        "platform": platform.platform(),
+        "device": str(jax.devices()[0]),
+        "descriptors": inputs.descriptors,
+        "goals": [str(goal) for goal in inputs.goals],
+        "properties": [
+            {
+                "target": target_record(model.target),
+                "sources": [source_record(source) for source in model.library.sources],
+                "verdict": model.verdict._asdict(),
+                "model": model_record(model),
+                "noise": noise(model)[0],
+            }
+            for model in models.values()
+        ],
+        "sampler": {
+            "name": config.sampler,
+            "temperatures": len(found.trace),
+            "particles": config.particles,
+            "proposed": proposed,
+            "evaluated": len(found.evaluated.smiles),
+            "per_second": round(proposed / seconds, 1) if seconds and proposed else None,
+            "log_z": _number(found.log_z),
+            "log_z_error": _number(found.log_z_error),
+            "log_z_constraint": _number(found.log_z_constraint),
+        },
+        "prior": {
+            "draws": config.prior_draws,
+            "allowed": len(prior),
+            "mean_p_goal": float(prior.mean()),
+            "best_p_goal": float(prior.max()),
+            "quantile": STANDOUT,
+            "p_goal": bar,
+        },
+        "proposals": {
+            "listed": table.num_rows,
+            "above_prior": int((goal > bar).sum()),
+            "classes": dict(Counter(table["class"].to_pylist()).most_common()),
+            "domain": dict(Counter(table["domain"].to_pylist())),
+            "left_out": dict(left_out),
+        },
+        "timings": dict(progress.timings),
+        "warnings": [*found.warnings, *(text for model in models.values() for text in model.warnings)],
+    }
+
+
+def _number(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

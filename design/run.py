@@ -1,0 +1,211 @@
+"""One design run from configuration to a folder of proposals."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from catalogs.records import PropertyTable, UserError
+from catalogs.rundir import RunDir
+from design import stored
+from design.config import DesignConfig, deciding
+from design.describer import Describer
+from design.inputs import Inputs
+from design.iqspr import run_iqspr
+from design.outcome import Found, proposals_table, trace_table
+from design.proposals.proposal import Proposal, pack
+from design.proposers import proposer
+from design.record import run_record
+from design.smc import Result, generator, run
+from design.surrogate import Surrogate
+from screen.execute import deploy
+from screen.library import Settings
+from screen.progress import Progress, warn
+from screen.record import leaderboard_table, predictions_table, rejected_table
+from screen.transfer import Model
+from screen.zoo import load_or_transfer, pretrain_library
+
+SCHEMA_VERSION = "1"
+# Temperature index of the generator of the prior sample that proposals are compared with: no run goes so far.
+_PRIOR_SAMPLE = 1_000_000
+# A drawn batch of the prior sample; its bits do not depend on it.
+_BATCH = 2_000
+# Files that follow from the rest: those of an earlier run go before new ones are written.
+REMADE = ("report.html", "run.json")
+
+
+class Outcome(NamedTuple):
+    """What a run leaves: its record (run.json) and its proposals."""
+
+    record: dict[str, Any]
+    proposals: pa.Table
+
+
+def run_design(config: DesignConfig, inputs: Inputs, rundir: RunDir, progress: Progress, command: str) -> Outcome:
+    """Pre-train, transfer, sample, judge what was found and write everything into an open run folder."""
+    proposal = proposer(config)
+    return finish(config, inputs, build_models(config, inputs, progress), proposal, rundir, progress, command)
+
+
+def plan(config: DesignConfig, inputs: Inputs) -> dict[str, Any]:
+    """What a run would do, for `--dry-run`."""
+    proposer(config)
+    return {
+        "targets": [f"{table.name}: {len(table)} repeat units" for table in inputs.targets],
+        "sources": [f"{table.name}: {len(table)} molecules" for table in inputs.sources],
+        "goals": [str(goal) for goal in inputs.goals],
+        "networks": config.networks * len(inputs.sources),
+        "descriptors": inputs.descriptors,
+        "proposal": config.proposal,
+        "particles": config.particles,
+        "out": config.out,
+        "config": asdict(config),
+    }
+
+
+def build_models(config: DesignConfig, inputs: Inputs, progress: Progress) -> dict[str, Model]:
+    """A transferred model per property; the sources are trained without the target's polymers."""
+    settings = Settings(config.networks, config.seed, inputs.descriptors)
+    models = {}
+    for target in inputs.targets:
+        library = pretrain_library(
+            inputs.sources, settings, target=target, cache=not config.no_cache, stage=progress.stage
+        )
+        models[target.name] = load_or_transfer(
+            library, target, outer=config.outer_folds, seed=config.seed, heads=config.heads,
+            cache=not config.no_cache, stage=progress.stage,
+        )  # fmt: skip
+    return models
+
+
+def finish(
+    config: DesignConfig,
+    inputs: Inputs,
+    models: Mapping[str, Model],
+    proposal: Proposal[Any],
+    rundir: RunDir,
+    progress: Progress,
+    command: str,
+) -> Outcome:
+    """Sample and write everything a run leaves, with models that are ready."""
+    for name in REMADE:  # until they are there again the folder is unfinished
+        rundir.remove(name)
+    with Describer(inputs.descriptors, config.workers) as describer:
+        surrogate = Surrogate(models, inputs.goals, describer)
+        prior = _prior_sample(config, proposal, surrogate, progress)
+        identity = _identity(config, inputs, models, proposal)
+        found = _sample(config, proposal, surrogate, rundir, progress, identity)
+        with progress.stage("judge and write", 1) as advance:
+            table, left_out = proposals_table(config, inputs, models, surrogate, describer, found)
+            _write(rundir, inputs, models, found, table, prior)
+            advance(1)
+    record = run_record(config, inputs, models, found, table, left_out, prior, progress, command)
+    rundir.write_text("run.json", json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+    write_report(rundir)
+    return Outcome(record, table)
+
+
+def write_report(rundir: RunDir) -> None:
+    """(Re)build report.html from the files of the run."""
+    from design.report.build import write_report as build
+
+    rundir.write_text("report.html", build(Path(rundir.path)))
+
+
+def _sample(
+    config: DesignConfig,
+    proposal: Proposal[Any],
+    surrogate: Surrogate,
+    rundir: RunDir,
+    progress: Progress,
+    identity: str,
+) -> Found:
+    if config.sampler == "iqspr":
+        with progress.stage("iQSPR rule", 1) as advance:
+            compared = run_iqspr(config.seed, proposal, surrogate.guarded_likelihood, config.particles)
+            advance(1)
+        return Found.of_comparison(compared)
+    kept = stored.load(rundir, identity)
+    with progress.stage("sample", 1000) as advance:
+        reached = 0
+
+        def commit(point: Any) -> None:
+            nonlocal reached
+            stored.save(rundir, point, identity)
+            now = int(1000 * point.state["step"]["inverse_temperature"])
+            advance(now - reached)
+            reached = now
+
+        result: Result[Any] = run(
+            config.seed, proposal, surrogate.log_likelihood, config.particles,
+            log_constraint=surrogate.log_constraint, checkpoint=commit, resume=kept,
+            warn=lambda text: warn(progress.mode, text),
+        )  # fmt: skip
+        advance(1000 - reached)
+    return Found.of_result(result)
+
+
+def _prior_sample(
+    config: DesignConfig, proposal: Proposal[Any], surrogate: Surrogate, progress: Progress
+) -> NDArray[np.float64]:
+    """Goal probabilities of allowed units drawn from the prior: what proposals must stand out from."""
+    parts = []
+    with progress.stage("draw from the prior", config.prior_draws) as advance:
+        for batch, start in enumerate(range(0, config.prior_draws, _BATCH)):
+            size = min(_BATCH, config.prior_draws - start)
+            rng = generator(config.seed, _PRIOR_SAMPLE, batch)
+            units = [text for text in proposal.smiles(proposal.draw(rng, size)) if text]
+            judged = surrogate.judge(units)
+            parts.append(np.exp(judged.log_goal[judged.reasons == ""]))
+            advance(size)
+    sample = np.concatenate(parts)
+    if not len(sample):
+        raise UserError(f"none of {config.prior_draws} repeat units drawn from the prior is allowed; change the prior")
+    return np.sort(sample)
+
+
+def _identity(
+    config: DesignConfig, inputs: Inputs, models: Mapping[str, Model], proposal: Proposal[Any]
+) -> str:
+    """Sha256 of all that decides the particles: checkpoints of anything else are not gone on from."""
+    first = pack(proposal.draw(generator(config.seed, _PRIOR_SAMPLE, 0), 100))
+    return stored.identity_of(
+        {
+            "config": deciding(asdict(config)),
+            "models": {name: deploy(model).sha256 for name, model in models.items()},
+            "goals": [str(goal) for goal in inputs.goals],
+            "proposal": {name: array.tolist() for name, array in first.items()},
+        }
+    )
+
+
+def _write(
+    rundir: RunDir,
+    inputs: Inputs,
+    models: Mapping[str, Model],
+    found: Found,
+    table: pa.Table,
+    prior: NDArray[np.float64],
+) -> None:
+    from screen.csv_text import csv_bytes
+
+    metadata = {"kakehashi.schema": SCHEMA_VERSION, "unit": inputs.targets[0].unit}
+    rundir.write_table("proposals.parquet", table, metadata)
+    rundir.write_bytes("proposals.csv", csv_bytes(table))
+    rundir.write_table("trace.parquet", trace_table(found), metadata)
+    rundir.write_table("prior.parquet", pa.table({"p_goal": prior}), metadata)
+    tables: list[PropertyTable] = [*inputs.targets, *inputs.sources]
+    rundir.write_table("quarantine_training.parquet", rejected_table(*tables), metadata)
+    for name, model in models.items():
+        prefix = "" if name == inputs.targets[0].name else f"{name}_"
+        rundir.write_table(f"{prefix}leaderboard.parquet", leaderboard_table(model), metadata)
+        rundir.write_table(f"{prefix}predictions.parquet", predictions_table(model), metadata)
+
+

@@ -1,0 +1,88 @@
+"""The transferred models as one judge of repeat units: are they allowed, known enough, and how likely to meet the goals.
+
+A unit is parsed, described and scored once, when its constraint is asked for; its likelihood waits until then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from design.describer import Describer
+from design.goals import Goal, on_fitted_scale
+from design.likelihood import Prediction, held_out_noise, log_applicability, log_goal_probability
+from screen.score import Components, Scorer, components, prepare
+from screen.transfer import Model
+
+FloatArray = NDArray[np.float64]
+
+
+class Judged(NamedTuple):
+    """n repeat units: why each is ruled out ("" where it is not), its log constraint and log probability of the goals.
+
+    Both are -inf where a unit is ruled out.
+    """
+
+    reasons: NDArray[np.object_]
+    log_constraint: FloatArray
+    log_goal: FloatArray
+
+
+class Surrogate:
+    """Models by property name, with goals on some of them; all look at the same descriptors."""
+
+    def __init__(self, models: Mapping[str, Model], goals: Sequence[Goal], describer: Describer) -> None:
+        self.models = dict(models)
+        self._describer = describer
+        self._scorers: dict[str, Scorer] = {name: prepare(model) for name, model in self.models.items()}
+        self._noise = {name: noise(model) for name, model in self.models.items()}
+        self._goals = [on_fitted_scale(goal, self.models[goal.property].target.log) for goal in goals]
+        self._waiting: dict[str, float] = {}
+        self.judged = 0
+
+    def log_constraint(self, smiles: list[str]) -> FloatArray:
+        """Log constraint (n,) of distinct repeat units."""
+        found = self.judge(smiles)
+        kept = np.flatnonzero(found.log_constraint > -np.inf)
+        self._waiting.update((smiles[i], float(found.log_goal[i])) for i in kept)
+        return found.log_constraint
+
+    def log_likelihood(self, smiles: list[str]) -> FloatArray:
+        """Log probability (n,) that repeat units meet the goals, constraints asked for before."""
+        missing = [text for text in smiles if text not in self._waiting]
+        if missing:
+            self.log_constraint(missing)
+        return np.array([self._waiting.pop(text) for text in smiles], np.float64)
+
+    def judge(self, smiles: Sequence[str]) -> Judged:
+        """Constraint and goal of any repeat units."""
+        self.judged += len(smiles)
+        seen = self._describer(smiles)
+        log_constraint, log_goal = np.full((2, len(smiles)), -np.inf)
+        kept = np.flatnonzero(seen.reasons == "")
+        if len(kept):
+            found = self.predict(seen.x[kept])
+            # A unit must be known to every model that judges it.
+            distance = np.max([part.distance for part in found.values()], axis=0)
+            log_constraint[kept] = log_applicability(distance)
+            predictions = [self._prediction(goal.property, found[goal.property]) for goal in self._goals]
+            log_goal[kept] = log_goal_probability(self._goals, predictions)
+        return Judged(seen.reasons, log_constraint, log_goal)
+
+    def predict(self, x: NDArray[np.float32]) -> dict[str, Components]:
+        """What every model's members say of described repeat units."""
+        return {name: components(scorer, x) for name, scorer in self._scorers.items()}
+
+    def _prediction(self, name: str, found: Components) -> Prediction:
+        extra, degrees = self._noise[name]
+        return Prediction(found.means, found.spreads, found.weights, extra, degrees)
+
+
+def noise(model: Model) -> tuple[float, float]:
+    """Standard deviation that held-out residuals ask for beyond the predicted spreads, and how many there were."""
+    held = model.out_of_fold
+    residuals = model.target.y - held.mean
+    return held_out_noise(residuals, held.spread), float(len(residuals) - 1)
