@@ -1,0 +1,152 @@
+"""The default proposal: repeat units made by polymerising real or slightly changed monomers.
+
+A state is a derivation, drawn as follows, so that its probability is a product of known numbers:
+
+- a polymer class, all equally likely unless weighted, then one of its polymerisations, equally likely;
+- for each of its slots a block of the required group from the pool, with weight exp(-heavy atoms / 15);
+- at each end of the block that can be lengthened 0, 1 or 2 linkers, a number k with weight 0.25^k, each uniform
+  among those that may stand between the carbon before it and the end (`fragments.LINKERS`);
+- 0 to 4 decorations per block, a number k with weight 0.5^k up to the number of sites, on a uniform subset of the
+  carbons that have a hydrogen, each uniform among the substituents allowed there, or N for an aromatic CH;
+- for two blocks, which way round the second stands, uniformly.
+
+Several derivations may be one repeat unit. Ends, rings that open and valences are respected by construction: texts
+are put together without parsing. Cores are those of the pool, so what linkers and decorations cannot make of one of
+them is not in the space.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from design.blocks import Assembler, Block, Edits, Links, Molecule, blocks
+from design.derivations import Derivations, Space
+from design.polymerisations import POLYMERISATIONS, Polymerisation
+from design.proposals.proposal import Provenance
+from design.steps import Neighbours, Steps
+
+STEPS: dict[str, float] = {
+    "all": 0.05, "block": 0.2, "neighbour": 0.25, "decorate": 0.15, "alter": 0.1, "lengthen": 0.15, "relink": 0.1,
+}  # fmt: skip
+
+
+class Reactions:
+    """Polymerisations of a pool of molecules as a `Proposal`.
+
+    polymerisations : those to choose from; one whose groups the pool lacks is left out, and listed in `unavailable`
+    weights : relative weight of each polymer class, 1 where not given
+    steps : relative weight of each step of `steps.Steps`
+
+    Raises
+    ------
+    ValueError : no polymerisation is possible with the pool, or a weight names no class or step.
+    """
+
+    def __init__(
+        self,
+        molecules: Sequence[Molecule],
+        polymerisations: Sequence[Polymerisation] = POLYMERISATIONS,
+        weights: Mapping[str, float] | None = None,
+        steps: Mapping[str, float] | None = None,
+    ) -> None:
+        found = blocks(molecules)
+        groups = {made.group for made in found}
+        possible = [p for p in polymerisations if groups.issuperset(p.slots)]
+        self.unavailable = tuple(p for p in polymerisations if p not in possible)
+        if not possible:
+            raise ValueError("no polymerisation is possible: the pool has no molecule with the functional groups")
+        needed = {slot for p in possible for slot in p.slots}
+        self.blocks: tuple[Block, ...] = tuple(made for made in found if made.group in needed)
+        self.polymerisations = tuple(possible)
+        self.space = Space(self.blocks, self.polymerisations, _reaction_weights(possible, weights or {}))
+        self.steps = Steps(self.space, Neighbours(self.space))
+        self._step_names, self._step_shares = _step_shares(STEPS if steps is None else steps)
+        self.assembler = Assembler(self.blocks)
+
+    def draw(self, rng: np.random.Generator, n: int) -> Derivations:
+        """Draw n independent states from the prior."""
+        return self.space.draw(rng, n)
+
+    def move(self, rng: np.random.Generator, states: Derivations) -> tuple[Derivations, NDArray[np.float64]]:
+        """Take one step per particle, chosen by the steps' weights; states, and log ratios (n,)."""
+        new = Derivations(*(field.copy() for field in states))
+        ratio = np.full(len(states.reaction), -np.inf)
+        kind = rng.choice(len(self._step_names), len(ratio), p=self._step_shares)
+        for k, name in enumerate(self._step_names):
+            rows = np.flatnonzero(kind == k)
+            stepped, ratio[rows] = self.steps.by_name[name](rng, Derivations(*(field[rows] for field in states)))
+            for field, values in zip(new, stepped, strict=True):
+                field[rows] = values
+        return new, ratio
+
+    def log_prior(self, states: Derivations) -> NDArray[np.float64]:
+        """Log prior probability (n,), normalised over derivations; -inf for what is none."""
+        return self.space.log_prior(states)
+
+    def smiles(self, states: Derivations) -> list[str]:
+        """The repeat unit of each state, not canonical; head of the first block first."""
+        return [self.assembler.unit(self.polymerisations[reaction], *row) for reaction, *row in _rows(states)]
+
+    def provenance(self, states: Derivations) -> list[Provenance]:
+        """Polymer class, canonical SMILES of the (decorated) monomers, and the reaction in words."""
+        found = []
+        for reaction, _, places, links, edits in _rows(states):
+            rule = self.polymerisations[reaction]
+            texts = [self.assembler.monomer(places[s], links[s], edits[s]) for s in range(len(rule.slots))]
+            if rule.partner:
+                texts.append(rule.partner)
+            found.append(Provenance(rule.polymer_class, tuple(map(_canonical, texts)), rule.words))
+        return found
+
+    def names(self, states: Derivations) -> list[tuple[str, ...]]:
+        """Name and CAS number of each block's molecule where it is used as it is, "" where it is decorated or lengthened."""
+        found = []
+        for reaction, _, places, links, edits in _rows(states):
+            rows = range(len(self.polymerisations[reaction].slots))
+            plain = [not edits[s] and not any(links[s]) for s in rows]
+            found.append(tuple(_name(self.blocks[places[s]].molecule) if plain[s] else "" for s in rows))
+        return found
+
+
+def _rows(states: Derivations) -> list[tuple[int, bool, list[int], list[Links], list[Edits]]]:
+    """Plain Python values of each state, which can be keys of a cache."""
+    found = []
+    fields = (field.tolist() for field in states)
+    for reaction, turned, places, links, sites, edits in zip(*fields, strict=True):
+        ports = [tuple(tuple(x for x in port if x >= 0) for port in slot) for slot in links]
+        worn = [
+            tuple((s, e) for s, e in zip(at, what, strict=True) if s >= 0)
+            for at, what in zip(sites, edits, strict=True)
+        ]
+        found.append((reaction, bool(turned), places, ports, worn))
+    return found
+
+
+def _reaction_weights(rules: Sequence[Polymerisation], weights: Mapping[str, float]) -> list[float]:
+    classes = [rule.polymer_class for rule in rules]
+    unknown = sorted(set(weights) - {rule.polymer_class for rule in POLYMERISATIONS} - set(classes))
+    if unknown:
+        raise ValueError(f"no polymer class {', '.join(unknown)}; there are {', '.join(dict.fromkeys(classes))}")
+    return [weights.get(name, 1.0) / classes.count(name) for name in classes]
+
+
+def _step_shares(steps: Mapping[str, float]) -> tuple[list[str], NDArray[np.float64]]:
+    if not steps or not steps.keys() <= STEPS.keys() or min(steps.values()) < 0 or not sum(steps.values()):
+        raise ValueError(f"expected weights of some of the steps {', '.join(STEPS)}, got {dict(steps)}")
+    shares = np.array(list(steps.values()), np.float64)
+    return list(steps), shares / shares.sum()
+
+
+@lru_cache(maxsize=100_000)
+def _canonical(smiles: str) -> str:
+    from rdkit import Chem
+
+    return str(Chem.CanonSmiles(smiles))
+
+
+def _name(molecule: Molecule) -> str:
+    return f"{molecule.name} ({molecule.cas})" if molecule.cas else molecule.name
