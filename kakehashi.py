@@ -48,8 +48,11 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *_API})
 
 
-def app() -> App:
-    """Assemble the commands; none is imported before it is called or asked for help."""
+def app(words: Sequence[str] = ()) -> App:
+    """Assemble the commands; none is imported before it is called or asked for help.
+
+    words : the command line; a command it names explains itself at length, the others have their line of the list
+    """
     from cyclopts import App
 
     top = App(
@@ -59,15 +62,19 @@ def app() -> App:
         version=_version,
         suppress_keyboard_interrupt=False,
     )
-    top.command("screen.demo:demo", name="demo", help="Show the whole way round, offline.")
-    top.command("screen.commands:screen", name="screen", help="Rank a catalogue by a target property.")
-    top.command("design.commands:design", name="design", help="Propose polymers that meet a goal.")
-    top.command("screen.next_commands:next_experiments", name="next", help="Choose the experiments to do next.")
-    top.command("screen.commands:report", name="report", help="(Re)build the HTML report of a run.")
-    top.command("screen.doctor:doctor", name="doctor", help="Check this installation.")
+
+    def add(to: App, name: str, where: str, line: str) -> None:
+        to.command(where, name=name, help=None if name in words else line)
+
     catalogs = App(name="catalogs", help="The data that come with Kakehashi.")
-    catalogs.command("catalogs.commands:list_datasets", name="list", help="List the data sets.")
-    catalogs.command("catalogs.commands:show_dataset", name="show", help="Show one data set.")
+    add(top, "demo", "screen.demo:demo", "Show the whole way round, offline.")
+    add(top, "screen", "screen.commands:screen", "Rank a catalogue by a target property.")
+    add(top, "design", "design.commands:design", "Propose polymers that meet a goal.")
+    add(top, "next", "screen.next_commands:next_experiments", "Choose the experiments to do next.")
+    add(top, "report", "screen.commands:report", "(Re)build the HTML report of a run.")
+    add(top, "doctor", "screen.doctor:doctor", "Check this installation.")
+    add(catalogs, "list", "catalogs.commands:list_datasets", "List the data sets.")
+    add(catalogs, "show", "catalogs.commands:show_dataset", "Show one data set.")
     top.command(catalogs)
     return top
 
@@ -99,7 +106,7 @@ def _run(words: list[str]) -> int:
     if not words:
         print(FIRST_SCREEN, end="")
         return 0
-    result = app()(words, print_error=False, exit_on_error=False, result_action="return_value")
+    result = app(words[:2])(words, print_error=False, exit_on_error=False, result_action="return_value")
     return result if isinstance(result, int) else 0
 
 

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from catalogs import readers
 from catalogs.records import UserError
+from catalogs.structures import structure_columns
 from catalogs.tables import holds_smiles, id_column, material_column, split_spec, unknown_name
 
 _OUTPUT = (
@@ -27,7 +28,8 @@ class Catalog:
     """Candidates to score: text columns `id` and `formula` first, then the catalogue's own columns.
 
     Where `smiles` is set the formulas are repeat units. `schema` is that of every batch; `sha256` stands for the
-    content (file bytes, or the embedded table).
+    content (file bytes, or the embedded table). `structures` yields pieces with `id` and the columns of crystal
+    structures, which no batch has; None without any.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Catalog:
     sha256: str
     notes: tuple[str, ...]
     pieces: Callable[[], Iterator[pa.Table]]
+    structures: Callable[[], Iterator[pa.Table]] | None = None
     smiles: bool = False
 
     def batches(self, size: int) -> Iterator[pa.Table]:
@@ -127,7 +130,8 @@ def _files(name: str, files: list[Path], material: str | None) -> Catalog:
     formula, label = material_column(names, files[0], material), id_column(names)
     if label == formula:
         label = None
-    others = [column for column in names if column not in (formula, label)]
+    structural = tuple(name for name in structure_columns(files[0]) if name not in (formula, label))
+    others = [column for column in names if column not in (formula, label, *structural)]
     if files[0].suffix.lower() == ".csv":
         rows, kinds = _csv_profile(files[0], others)
     else:
@@ -143,12 +147,23 @@ def _files(name: str, files: list[Path], material: str | None) -> Catalog:
     def pieces() -> Iterator[pa.Table]:
         start = 0
         for file in files:
-            for raw in readers.batches(file, names):
+            for raw in readers.batches(file, [column for column in names if column not in structural]):
                 yield _shaped(raw, file, start, formula, label, others, schema)
                 start += raw.num_rows
 
-    notes = tuple(f"catalogue column '{old}' is passed on as '{new}'" for old, new in renamed.items() if old != new)
-    return Catalog(name, rows, schema, _sha256(files), notes, pieces, holds_smiles(formula))
+    def structures() -> Iterator[pa.Table]:
+        start = 0
+        for file in files:
+            for raw in readers.batches(file, [*([label] if label else []), *structural]):
+                yield raw.select(structural).add_column(0, "id", _ids(raw, file, start, label))
+                start += raw.num_rows
+
+    notes = [f"catalogue column '{old}' is passed on as '{new}'" for old, new in renamed.items() if old != new]
+    if structural:
+        notes.append(
+            f"structures ({', '.join(structural)}) stay in the catalogue: --export cif writes those of the best"
+        )
+    return Catalog(name, rows, schema, _sha256(files), tuple(notes), pieces, structures if structural else None, holds_smiles(formula))
 
 
 def _shaped(
@@ -160,14 +175,19 @@ def _shaped(
     others: list[str],
     schema: pa.Schema,
 ) -> pa.Table:
-    numbers = pc.cast(pa.array(range(start + 1, start + raw.num_rows + 1), pa.int64()), pa.string())
-    ids = numbers
-    if label is not None:
-        text = readers.as_text(raw[label], file, label)
-        ids = pc.if_else(pc.fill_null(pc.not_equal(text, ""), False), text, numbers)
+    ids = _ids(raw, file, start, label)
     formulas = readers.as_text(raw[formula], file, formula)
     own = [_typed(raw[column], schema.field(i + 2).type) for i, column in enumerate(others)]
     return pa.Table.from_arrays([ids, formulas, *own], schema=schema)
+
+
+def _ids(raw: pa.Table, file: Path, start: int, label: str | None) -> pa.ChunkedArray:
+    """Ids as text; the number of the row where there is none."""
+    numbers = pc.cast(pa.array(range(start + 1, start + raw.num_rows + 1), pa.int64()), pa.string())
+    if label is None:
+        return pa.chunked_array([numbers])
+    text = readers.as_text(raw[label], file, label)
+    return pc.if_else(pc.fill_null(pc.not_equal(text, ""), False), text, numbers)
 
 
 def _typed(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:

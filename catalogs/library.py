@@ -1,7 +1,8 @@
 """The library of trained models: arrays and a card, kept by content hash in the cache folder.
 
 An entry is a folder `models/<hash>` with `stack.safetensors` and `card.json`. It appears whole, by one rename, and
-is never written to again; what cannot be trusted is a miss with the reason, not an error.
+is never written to again; what cannot be trusted is a miss with the reason, not an error. All entries together stay
+below a bound (`evict`).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalogs.durable import TEMPORARY, make_folder, sync_folder, write_durably
+from catalogs.evict import VARIABLE, bound, evict, used
 from catalogs.home import cache_folder
 from catalogs.records import UserError
 
@@ -80,6 +82,7 @@ def find(key: str) -> Found:
         data = (path / ARRAYS).read_bytes()
         if hashlib.sha256(data).hexdigest() != card["sha256"]:
             raise ValueError(f"{ARRAYS} has not the bytes written")
+        used(path)
         return Found(load(data), card)
     except (OSError, ValueError, KeyError, TypeError, RecursionError, SafetensorError) as error:
         if not os.path.lexists(path):  # another process is replacing it
@@ -102,6 +105,9 @@ def store(key: str, arrays: Mapping[str, NDArray[Any]], card: Mapping[str, Any],
     if size > LARGEST:
         return f"not kept for the next run: {size / 2**20:,.0f} MB, more than {LARGEST / 2**20:,.0f}"
     try:
+        most = bound()
+        if size > most:
+            return f"not kept for the next run: {size / 1e9:.3g} GB, more than {VARIABLE} allows ({most / 1e9:.3g})"
         folder = models_folder()
         make_folder(folder)
         _sweep(folder)
@@ -109,6 +115,7 @@ def store(key: str, arrays: Mapping[str, NDArray[Any]], card: Mapping[str, Any],
         try:
             _write(temporary, key, arrays, card)
             _publish(temporary, folder / key, replace=replace)
+            evict(folder, most, keep=key)
         finally:
             _remove(temporary)
     except (OSError, UserError) as error:

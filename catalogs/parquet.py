@@ -35,19 +35,36 @@ def read(data: bytes, name: str) -> pa.Table:
 
 
 class TableWriter:
-    """A Parquet file written in pieces to an open binary file; `rows` counts what was given."""
+    """A Parquet file written in pieces to an open binary file; `rows` counts what was given.
+
+    Equal rows in the same order give equal bytes, in whatever pieces they come.
+    """
 
     def __init__(self, sink: Any, schema: pa.Schema, metadata: Mapping[str, str] | None = None) -> None:
         self.rows = 0
         self._schema = stamped(schema, metadata)
         self._writer = pq.ParquetWriter(sink, self._schema, **OPTIONS)
+        self._waiting: list[pa.Table] = []
+        self._held = 0
 
     def write(self, table: pa.Table) -> None:
-        """Append rows; equal tables in the same order give equal bytes, however they are chunked."""
-        whole = table.combine_chunks().replace_schema_metadata(self._schema.metadata)
-        self._writer.write_table(whole, ROW_GROUP)
+        """Append rows."""
         self.rows += table.num_rows
+        table = table.replace_schema_metadata(self._schema.metadata)
+        while self._held + table.num_rows >= ROW_GROUP:
+            room = ROW_GROUP - self._held
+            self._write([*self._waiting, table.slice(0, room)])
+            table, self._waiting, self._held = table.slice(room), [], 0
+        if table.num_rows:
+            self._waiting.append(table)
+            self._held += table.num_rows
 
     def close(self) -> None:
-        """Write the footer."""
+        """Write the remaining rows and the footer."""
+        waiting, self._waiting = self._waiting, []
+        if waiting or not self.rows:
+            self._write(waiting or [self._schema.empty_table()])
         self._writer.close()
+
+    def _write(self, tables: list[pa.Table]) -> None:
+        self._writer.write_table(pa.concat_tables(tables).combine_chunks(), ROW_GROUP)

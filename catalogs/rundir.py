@@ -70,8 +70,14 @@ class RunDir(Results):
 
     def write_bytes(self, name: str, data: bytes) -> None:
         """Commit a file."""
-        with DurableFile(self._target(name)) as file:
+        with self.bytes_writer(name) as file:
             file.write(data)
+
+    @contextmanager
+    def bytes_writer(self, name: str) -> Iterator[DurableFile]:
+        """Commit a file written in pieces when the block ends, nothing if it raises."""
+        with DurableFile(self._target(name)) as file:
+            yield file
             self._commit(name, file, None)
 
     def write_text(self, name: str, text: str) -> None:

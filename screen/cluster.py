@@ -92,16 +92,17 @@ def _client(workers: int | None, scheduler: str | None) -> Iterator[Client]:
         stack.enter_context(dask.config.set(_CONFIG))
         if scheduler is None:
             stack.enter_context(_same_variables())
-            cluster = stack.enter_context(
-                LocalCluster(
-                    n_workers=workers,
-                    threads_per_worker=1,
-                    processes=True,
-                    host="127.0.0.1",
-                    dashboard_address="127.0.0.1:0",
-                    silence_logs=logging.CRITICAL,
+            with _deaf_children():
+                cluster = stack.enter_context(
+                    LocalCluster(
+                        n_workers=workers,
+                        threads_per_worker=1,
+                        processes=True,
+                        host="127.0.0.1",
+                        dashboard_address="127.0.0.1:0",
+                        silence_logs=logging.CRITICAL,
+                    )
                 )
-            )
             yield stack.enter_context(Client(cluster, set_as_default=False))
             return
         try:
@@ -112,6 +113,23 @@ def _client(workers: int | None, scheduler: str | None) -> Iterator[Client]:
         except (OSError, ValueError) as error:
             raise UserError(f"--scheduler: no scheduler answers at {scheduler}: {error}", 5) from None
         yield client
+
+
+@contextmanager
+def _deaf_children() -> Iterator[None]:
+    """Let what is started here, now and later by its threads, ignore Ctrl-C, which is this process's to answer.
+
+    The terminal sends it to the workers, too, and one that is only starting would die of it. Threads and processes
+    inherit the signals that are blocked; this process answers again as soon as the block ends.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

@@ -47,6 +47,9 @@ def screen(
     limit: Whole | None = None,
     max_quarantine: float | None = None,
     partition_rows: Whole | None = None,
+    export: str | None = None,
+    export_top: Whole | None = None,
+    structures: str | None = None,
     out: str | None = None,
     seed: Whole | None = None,
     no_cache: _Switch = None,
@@ -66,6 +69,8 @@ def screen(
     that helped, scores the whole catalogue and writes ranking, intervals, applicability verdicts and a report.
 
     Example: kakehashi screen --target my.csv:kappa --log --catalog default --out runs/kappa
+
+    Example: kakehashi screen --target my.csv:kappa --catalog mine.parquet --top 1000 --export cif --out runs/mine
 
     Parameters
     ----------
@@ -117,6 +122,13 @@ def screen(
         Share of the catalogue that may be in quarantine before the exit code is 3. Default: 0.05.
     partition_rows
         Rows per partition. Default: 262144.
+    export
+        cif: write the crystal structures of the best candidates to the folder cif, where they are at hand: in the
+        catalogue's columns lattice, species and frac_coords, or structure or cif as text.
+    export_top
+        Best candidates whose structures are written. Default: 100.
+    structures
+        A CSV or Parquet file of structures by id, where the catalogue holds none.
     out
         Folder for the results.
     seed
@@ -152,7 +164,7 @@ def screen(
         "rank_by": rank_by, "minimise": minimise, "threshold": threshold, "top": top, "per_system": per_system,
         "filter": filter, "limit": limit, "max_quarantine": max_quarantine, "partition_rows": partition_rows,
         "out": out, "seed": seed, "no_cache": no_cache, "workers": workers, "scheduler": scheduler,
-        "no_radioactive": no_radioactive,
+        "no_radioactive": no_radioactive, "export": export, "export_top": export_top, "structures": structures,
         "exclude_elements": None if exclude_elements is None else [exclude_elements],
     }  # fmt: skip
     mode: Literal["auto", "quiet", "events"] = "events" if events else "quiet" if quiet or json else "auto"

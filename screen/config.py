@@ -22,6 +22,8 @@ DEFAULT_HEADS = ("ridge", "gp")
 HEADS = (*DEFAULT_HEADS, "forest", "finetune")
 # Settings of how and where a run is done, which change nothing in it.
 INCIDENTAL = ("out", "no_cache", "workers", "scheduler")
+# Settings of files that are written beside the results.
+EXPORTING = ("export", "export_top", "structures")
 CONVENTIONS = ("reduced", "cell", "per-atom")
 
 
@@ -52,6 +54,9 @@ class ScreenConfig:
     limit: int | None = None
     max_quarantine: float = 0.05
     partition_rows: int = 262_144
+    export: str | None = None
+    export_top: int = 100
+    structures: str | None = None
     seed: int = 0
     no_cache: bool = False
     workers: int | None = None
@@ -87,7 +92,12 @@ def as_dict(config: ScreenConfig) -> dict[str, Any]:
 
 def deciding(config: Mapping[str, Any]) -> dict[str, Any]:
     """What decides the results, of a configuration as plain values."""
-    return {name: value for name, value in config.items() if name not in INCIDENTAL}
+    return {name: value for name, value in config.items() if name not in (*INCIDENTAL, *EXPORTING)}
+
+
+def exporting(config: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What is to be written beside the results, of a configuration as plain values."""
+    return tuple(config.get(name) for name in EXPORTING)
 
 
 def exit_code(record: Mapping[str, Any]) -> int:

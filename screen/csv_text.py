@@ -17,15 +17,16 @@ from catalogs.readers import is_text
 _ACTIVE = r"^[=+\-@\t\r\n]"
 
 
-def csv_bytes(table: pa.Table) -> bytes:
+def csv_bytes(table: pa.Table, *, heading: bool = True) -> bytes:
     """UTF-8 CSV of a table; text and headings that a spreadsheet would execute get a leading apostrophe.
 
-    Lists and structures become JSON, bytes hexadecimal digits.
+    Lists and structures become JSON, bytes hexadecimal digits. heading : False for rows that follow others.
     """
     columns = [_harmless(_plain(column)) for column in table.columns]
     names = ["'" + name if re.match(_ACTIVE, name) else name for name in table.column_names]
     buffer = io.BytesIO()
-    pyarrow.csv.write_csv(pa.Table.from_arrays(columns, names), buffer)
+    options = pyarrow.csv.WriteOptions(include_header=heading)
+    pyarrow.csv.write_csv(pa.Table.from_arrays(columns, names), buffer, options)
     return buffer.getvalue()
 
 

@@ -17,6 +17,37 @@ from screen.progress import Mode
 from screen.transfer import Model
 
 
+class Scored(NamedTuple):
+    """The committed partitions of a catalogue, in its order; nothing of them is in memory."""
+
+    rundir: RunDir
+    score_names: tuple[str, ...]
+    quarantine_names: tuple[str, ...]
+    schema: pa.Schema
+
+    @property
+    def rows(self) -> int:
+        """How many rows have a score."""
+        return sum(self.rundir.rows(name) or 0 for name in self.score_names)
+
+    @property
+    def quarantined(self) -> int:
+        """How many rows have none."""
+        return sum(self.rundir.rows(name) or 0 for name in self.quarantine_names)
+
+    def scores(self) -> Iterator[pa.Table]:
+        """Scored rows, a partition at a time."""
+        return self._read(self.score_names, self.schema)
+
+    def quarantine(self) -> Iterator[pa.Table]:
+        """Rows in quarantine, a partition at a time."""
+        return self._read(self.quarantine_names, QUARANTINE)
+
+    def _read(self, names: tuple[str, ...], schema: pa.Schema) -> Iterator[pa.Table]:
+        # What a part's metadata say of it is not true of what becomes of it.
+        return (self.rundir.read_table(name).replace_schema_metadata(schema.metadata) for name in names)
+
+
 class _Pair(NamedTuple):
     """Files of one partition, and what they say they are."""
 
@@ -34,11 +65,11 @@ def score_into(
     partition_rows: int = PARTITION_ROWS,
     advance: Callable[[int], None] = lambda rows: None,
     mode: Mode = "quiet",
-) -> tuple[pa.Table, pa.Table]:
-    """Score a catalogue into `scores/` and `quarantine/` of a run folder; all scores and all of the quarantine.
+) -> Scored:
+    """Score a catalogue into `scores/` and `quarantine/` of a run folder.
 
     A pair that is committed, whole, and of this very model, catalogue and rows is kept; anything else there is
-    replaced or removed. Parts are in memory while they are under way, and once more when all are read back.
+    replaced or removed. Only the parts under way are in memory.
 
     advance : called with the number of rows just done
 
@@ -82,11 +113,10 @@ def score_into(
         if interrupted():
             raise KeyboardInterrupt
     _remove_others(rundir, {name for pair in pairs for name in pair[:2]})
-    scores = _gathered(rundir, [pair.scores for pair in pairs], schema)
-    aside = _gathered(rundir, [pair.quarantine for pair in pairs], QUARANTINE)
-    if scores.num_rows + aside.num_rows != catalog.rows:
-        raise RuntimeError(f"{catalog.rows} rows in, {scores.num_rows} scored, {aside.num_rows} in quarantine")
-    return scores, aside
+    found = Scored(rundir, tuple(pair.scores for pair in pairs), tuple(pair.quarantine for pair in pairs), schema)
+    if found.rows + found.quarantined != catalog.rows:
+        raise RuntimeError(f"{catalog.rows} rows in, {found.rows} scored, {found.quarantined} in quarantine")
+    return found
 
 
 def _kept(rundir: RunDir, pair: _Pair, schema: pa.Schema, rows: int) -> bool:
@@ -108,9 +138,3 @@ def _remove_others(rundir: RunDir, names: set[str]) -> None:
     for folder in ("scores/", "quarantine/"):
         for name in set(rundir.names(folder)) - names:
             rundir.remove(name)
-
-
-def _gathered(rundir: RunDir, names: list[str], schema: pa.Schema) -> pa.Table:
-    """All parts as one table, nothing of it copied; metadata of a part are not those of the whole."""
-    parts = [rundir.read_table(name).replace_schema_metadata(schema.metadata) for name in names]
-    return pa.concat_tables(parts)

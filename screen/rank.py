@@ -7,16 +7,20 @@ from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from catalogs.candidates import RESERVED
 from catalogs.formulas import parse_column
 from catalogs.records import UserError
 from screen.acquisition import normal_through
+from screen.external import in_order
 from screen.filters import Count, Filter, apply_filters
 from screen.intervals import LEVEL
 
 By = Literal["mean", "lower", "upper", "probability"]
+# Columns a ranking begins with, after the rank.
+LEADING = ("id", "formula", "reduced_formula", "mean", "lower", "upper", "probability", "spread", "at_ceiling",
+           "domain", "domain_reason", "nearest_training", "distance")  # fmt: skip
 
 
 class Order(NamedTuple):
@@ -57,33 +61,82 @@ def check_order(order: Order, *, log: bool) -> None:
 
 
 def rank(scores: pa.Table, order: Order, *, log: bool) -> Ranked:
-    """Rank scored rows; ties go by id, then formula, so that the order never depends on the rows' order.
+    """Rank scored rows; ties go by id, formula and own columns, so that the order never depends on the rows' order.
 
     log : whether intervals are symmetric in ln(value), which probabilities need to know
     """
+    table, counts = eligible(scores, order, log=log)
+    table = table.take(pa.array(in_order(sort_keys(table, order))))
+    return Ranked(numbered(Limit(order)(table), 1), tuple(counts))
+
+
+def eligible(scores: pa.Table, order: Order, *, log: bool) -> tuple[pa.Table, list[Count]]:
+    """Rows that meet the filters, with a column `probability` where a threshold is given, and what was removed."""
     keep, counts = apply_filters(scores, order.filters, order.exclude, order.radioactive)
     table = scores if keep.all() else scores.take(pa.array(np.flatnonzero(keep)))
     if order.threshold is not None:
         chance = probability(table, order.threshold, log=log, below=order.minimise)
         table = table.append_column("probability", pa.array(chance))
+    return table, counts
+
+
+def sort_keys(table: pa.Table, order: Order) -> pa.Table:
+    """Columns in whose ascending order candidates are ranked; rows with equal keys are equal.
+
+    Own columns take part because ids need not be unique; scores do not, they follow from the formula.
+    """
     merit = table[order.by].to_numpy(zero_copy_only=False).astype(np.float64)
     rising = order.minimise and order.by != "probability"
-    keys = pa.table({"merit": merit if rising else -merit, "id": table["id"], "formula": table["formula"]})
-    ranked = pc.sort_indices(keys, [(name, "ascending") for name in keys.column_names]).to_numpy()
-    if order.per_system is not None:
-        systems = chemical_systems(table["reduced_formula"])
-        ranked = ranked[_place(systems[ranked]) < order.per_system]
-    if order.top is not None:
-        ranked = ranked[: order.top]
-    table = table.take(pa.array(ranked))
-    numbers = pa.array(np.arange(1, len(ranked) + 1), pa.int64())
-    first = ["id", "formula", "reduced_formula", "mean", "lower", "upper", "spread", "at_ceiling", "domain",
-             "domain_reason", "nearest_training", "distance"]  # fmt: skip
-    rest = [name for name in table.column_names if name not in first]
-    if "probability" in rest:
-        rest.remove("probability")
-        first.insert(6, "probability")
-    return Ranked(table.select(first + rest).add_column(0, "rank", numbers), tuple(counts))
+    own = [name for name in table.column_names if name not in RESERVED and name not in ("id", "formula")]
+    columns = [pa.chunked_array([merit if rising else -merit]), table["id"], table["formula"]]
+    columns += [_sortable(table[name]) for name in own]
+    return pa.Table.from_arrays(columns, names=[str(i) for i in range(len(columns))])
+
+
+class Limit:
+    """Keeps the first rows of every chemical system, then the first of all, of ordered rows given in pieces."""
+
+    def __init__(self, order: Order) -> None:
+        self._most, self._left = order.per_system, order.top
+        self._seen: dict[bytes, int] = {}
+
+    @property
+    def reached(self) -> bool:
+        """Whether no further row can be kept."""
+        return self._left == 0
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        """Keep what may be kept of the next rows."""
+        if self._most is not None and table.num_rows:
+            keep = [self._fits(system) for system in chemical_systems(table["reduced_formula"])]
+            table = table.filter(pa.array(keep))
+        if self._left is not None:
+            table = table.slice(0, self._left)
+            self._left -= table.num_rows
+        return table
+
+    def _fits(self, system: bytes) -> bool:
+        before = self._seen.get(system, 0)
+        if before == self._most:
+            return False
+        self._seen[system] = before + 1
+        return True
+
+
+def numbered(table: pa.Table, first: int) -> pa.Table:
+    """Ordered rows with their ranks from `first`, columns in the order of ranking.parquet."""
+    numbers = pa.array(np.arange(first, first + table.num_rows), pa.int64())
+    leading = [name for name in LEADING if name in table.column_names]
+    rest = [name for name in table.column_names if name not in leading]
+    return table.select(leading + rest).add_column(0, "rank", numbers)
+
+
+def _sortable(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The column, as text where arrow cannot sort its type."""
+    kind = column.type
+    if pa.types.is_nested(kind) or pa.types.is_float16(kind) or pa.types.is_binary_view(kind):
+        return pa.chunked_array([pa.array([None if v is None else repr(v) for v in column.to_pylist()], pa.string())])
+    return column.cast(pa.string()) if pa.types.is_string_view(kind) else column
 
 
 def check_threshold(threshold: float, log: bool) -> None:
@@ -109,13 +162,3 @@ def chemical_systems(formulas: pa.ChunkedArray | Sequence[str]) -> NDArray[np.ob
     """(n,) the set of elements of each formula as one hashable key."""
     elements = parse_column(formulas).compositions.elements
     return np.array([np.sort(row).tobytes() for row in elements], dtype=object)
-
-
-def _place(groups: NDArray[np.object_]) -> NDArray[np.int64]:
-    """(n,) how many of the same group come before each row."""
-    seen: dict[bytes, int] = {}
-    out = np.empty(len(groups), np.int64)
-    for i, group in enumerate(groups):
-        out[i] = seen.get(group, 0)
-        seen[group] = out[i] + 1
-    return out

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import sys
-from collections import Counter
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from catalogs.records import PropertyTable
 from screen.config import ScreenConfig, as_dict
@@ -22,7 +20,8 @@ from screen.leaderboard import Entry
 from screen.library import Checkpoint, Source
 from screen.plans import Fitted
 from screen.progress import Progress
-from screen.rank import Ranked
+from screen.stream import Counted
+from screen.summary import Summary
 from screen.transfer import Model
 
 if TYPE_CHECKING:
@@ -40,22 +39,22 @@ PACKAGES = (
     "chemicals",
     "matminer",
 )
-_BINS = 40
 
 
 def run_record(
     config: ScreenConfig,
     inputs: Inputs,
     model: Model,
-    scores: pa.Table,
-    ranked: Ranked,
-    aside: pa.Table,
+    counted: Counted,
+    drawn: dict[str, Any],
     progress: Progress,
     command: str,
 ) -> dict[str, Any]:
-    """Everything needed to understand and repeat the run, as JSON values."""
-    counts = Counter(scores["domain"].to_pylist())
-    unique = pc.count_distinct(scores["reduced_formula"]).as_py()
+    """Everything needed to understand and repeat the run, as JSON values.
+
+    drawn : the histogram of training and predicted values
+    """
+    found = counted.summary
     return {
         "schema": 1,
         "kakehashi": version("kakehashi"),
@@ -75,9 +74,9 @@ def run_record(
         "catalog": {
             "name": inputs.catalog.name,
             "rows": inputs.catalog.rows,
-            "scored": scores.num_rows,
-            "quarantined": aside.num_rows,
-            "unique": unique,
+            "scored": found.rows,
+            "quarantined": inputs.catalog.rows - found.rows,
+            "unique": found.unique,
             "sha256": inputs.catalog.sha256,
             "notes": list(inputs.catalog.notes),
         },
@@ -100,14 +99,14 @@ def run_record(
             "by_distance": [part._asdict() for part in model.reach.by_distance],
             "by_family": model.reach.by_family._asdict() if model.reach.by_family else None,
         },
-        "ceiling": _ceiling(model, scores),
-        "domain": {name: counts.get(name, 0) for name in ("in", "edge", "out")},
-        "filters": [count._asdict() for count in ranked.counts],
-        "ranked": ranked.table.num_rows,
+        "ceiling": _ceiling(model, found),
+        "domain": {name: found.domains.get(name, 0) for name in ("in", "edge", "out")},
+        "filters": [count._asdict() for count in counted.filters],
+        "ranked": counted.ranked,
         "timings": dict(progress.timings),
-        "warnings": _warnings(inputs, model, scores, counts, unique),
-        "quarantine_reasons": _reasons(aside),
-        "histogram": _histogram(model.target, scores),
+        "warnings": _warnings(inputs, model, found),
+        "quarantine_reasons": counted.reasons,
+        "histogram": drawn,
     }
 
 
@@ -176,80 +175,42 @@ def _member_name(model: Model, name: str, member: Fitted) -> str:
     return f"{name}, gain {member.plan.gain:g}" if member.plan.kind == "predictions" else name
 
 
-def _ceiling(model: Model, scores: pa.Table) -> dict[str, Any]:
+def _ceiling(model: Model, found: Summary) -> dict[str, Any]:
     if not np.isfinite(model.ceiling):
         text = "unbounded: every member can extrapolate beyond the training values"
         return {"value": None, "tied": 0, "text": text}
     value = float(np.exp(model.ceiling)) if model.target.log else model.ceiling
-    tied = int(np.sum(scores["at_ceiling"].to_numpy(zero_copy_only=False)))
+    tied = found.at_ceiling
     text = f"{tied:,} candidates reach the largest value the model can return; their order means nothing"
     return {"value": value, "tied": tied, "text": text if tied else "no candidate reaches it"}
 
 
-def _warnings(inputs: Inputs, model: Model, scores: pa.Table, counts: Counter[str], unique: int) -> list[str]:
-    found = list(model.warnings)
+def _warnings(inputs: Inputs, model: Model, found: Summary) -> list[str]:
+    texts = list(model.warnings)
     kept = [source.checkpoint for source in model.library.sources] + [model.checkpoint]
-    found.extend(dict.fromkeys(point.warning for point in kept if point and point.warning))
-    n = scores.num_rows
-    if n and counts.get("out", 0) > n / 2:
-        found.append(
-            f"{counts['out']:,} of {n:,} candidates are outside the applicability domain: their order is"
+    texts.extend(dict.fromkeys(point.warning for point in kept if point and point.warning))
+    n, unique, out = found.rows, found.unique, found.domains.get("out", 0)
+    if n and out > n / 2:
+        texts.append(
+            f"{out:,} of {n:,} candidates are outside the applicability domain: their order is"
             " extrapolation; filter with domain!=out"
         )
     if n > unique and model.library.convention != "cell":  # Be2O2 and BeO differ there
-        found.append(
+        texts.append(
             f"{n:,} candidates are {unique:,} compositions: polymorphs of one composition share one score, because"
             " the model sees compositions only"
         )
-    found.extend(_ties(scores, inputs.order.minimise))
-    found.extend(
+    texts.extend(_ties(found))
+    texts.extend(
         f"{table.name}: {len(table.rejected)} rows could not be used (quarantine_training.parquet)"
         for table in (inputs.target, *inputs.sources)
         if table.rejected
     )
-    return found
+    return texts
 
 
-def _ties(scores: pa.Table, minimise: bool) -> list[str]:
+def _ties(found: Summary) -> list[str]:
     """What to say when different compositions share the best prediction, as they do at the ceiling of a forest."""
-    if not scores.num_rows:
+    if found.sharing < 2:
         return []
-    best = (pc.min if minimise else pc.max)(scores["mean"])
-    tied = pc.count_distinct(scores["reduced_formula"].filter(pc.equal(scores["mean"], best))).as_py()
-    if tied < 2:
-        return []
-    return [f"{tied:,} compositions share the best prediction, {best.as_py():.4g}: their order means nothing"]
-
-
-def _reasons(aside: pa.Table) -> list[dict[str, Any]]:
-    examples: dict[str, str] = {}
-    reasons = aside["reason"].to_pylist()
-    for reason, formula in zip(reasons, aside["formula"].to_pylist(), strict=True):
-        examples.setdefault(reason, "" if formula is None else formula)
-    return [
-        {"reason": reason, "count": count, "example": examples[reason]}
-        for reason, count in Counter(reasons).most_common()
-    ]
-
-
-def _histogram(target: PropertyTable, scores: pa.Table) -> dict[str, Any]:
-    """Training and predicted values in shared bins, logarithmic for a target fitted as ln."""
-    predicted = scores["mean"].to_numpy(zero_copy_only=False)
-    if not len(predicted):
-        return {}
-    both = np.concatenate([target.values, predicted])
-    forward, back = (np.log, np.exp) if target.log else (np.asarray, np.asarray)
-    if target.log and not np.all(both > 0):
-        return {}
-    edges = back(np.linspace(forward(both.min()), forward(both.max()), _BINS + 1))
-    # Rounding must not push the extremes out of the outer bins.
-    edges[0], edges[-1] = both.min(), both.max()
-    if not np.all(np.diff(edges) > 0):
-        return {}
-    return {
-        "unit": target.unit,
-        "scale": "log" if target.log else "linear",
-        "edges": edges.tolist(),
-        "training": np.histogram(target.values, edges)[0].tolist(),
-        "predicted": np.histogram(predicted, edges)[0].tolist(),
-    }
+    return [f"{found.sharing:,} compositions share the best prediction, {found.best:.4g}: their order means nothing"]

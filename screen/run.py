@@ -12,17 +12,20 @@ import pyarrow as pa
 from catalogs.candidates import Catalog, columns_of, open_catalog
 from catalogs.records import PropertyTable, UserError
 from catalogs.rundir import RunDir
+from catalogs.structures import Pieces, structure_file
 from catalogs.tables import load_table
 from screen.config import DEFAULT_MOLECULAR_SOURCES, DEFAULT_SOURCES, ScreenConfig, as_dict, exit_code
-from screen.csv_text import csv_bytes
 from screen.descriptors.materials import convention_for
 from screen.execute import SCORES, Executor, in_turn
+from screen.export import check_export, export_cif, in_words
 from screen.filters import check_elements, check_filters, parse_filter
 from screen.library import Settings, tell_apart
 from screen.partitions import score_into
 from screen.progress import Progress
-from screen.rank import Order, Ranked, check_order, rank
+from screen.rank import Order, check_order
 from screen.record import leaderboard_table, predictions_table, rejected_table, run_record
+from screen.stream import rank_into
+from screen.summary import histogram
 from screen.transfer import Model
 from screen.trunks import pretrain_library
 from screen.zoo import load_or_transfer
@@ -39,13 +42,13 @@ class Inputs(NamedTuple):
     sources: tuple[PropertyTable, ...]
     catalog: Catalog
     order: Order
+    structures: Pieces | None = None
 
 
 class Outcome(NamedTuple):
-    """What a run leaves: its record (run.json), its ranking, and the exit code."""
+    """What a run leaves beside its files: its record (run.json) and the exit code."""
 
     record: dict[str, Any]
-    ranking: pa.Table
     code: int
 
 
@@ -76,7 +79,9 @@ def read_inputs(config: ScreenConfig) -> Inputs:
     check_order(order, log=target.log)
     check_elements(order.exclude)
     check_filters(order.filters, ranking_schema(catalog))
-    return Inputs(target, tuple(sources), catalog, order)
+    structures = structure_file(Path(config.structures)) if config.structures else catalog.structures
+    check_export(config.export, config.export_top, config.structures, structures)
+    return Inputs(target, tuple(sources), catalog, order, structures)
 
 
 def default_sources(target: PropertyTable) -> tuple[str, ...]:
@@ -93,10 +98,10 @@ def finish(
     config: ScreenConfig, inputs: Inputs, model: Model, rundir: RunDir, progress: Progress, command: str
 ) -> Outcome:
     """Score, rank and write everything a run leaves, with a model that is ready."""
-    for name in REMADE:  # until they are there again the folder is unfinished
+    for name in (*REMADE, *rundir.names("cif/")):  # until they are there again the folder is unfinished
         rundir.remove(name)
     with progress.stage("score candidates", inputs.catalog.rows) as advance, _executor(config) as executor:
-        scores, aside = score_into(
+        scored = score_into(
             rundir,
             model,
             inputs.catalog,
@@ -106,13 +111,17 @@ def finish(
             mode=progress.mode,
         )
     with progress.stage("rank and write", 1) as advance:
-        ranked = rank(scores, inputs.order, log=inputs.target.log)
-        write_tables(rundir, model, inputs, ranked, aside)
+        counted = rank_into(rundir, scored, inputs.order, log=inputs.target.log, metadata=_metadata(inputs))
+        write_tables(rundir, model, inputs)
+        drawn = histogram(inputs.target, counted.summary, scored.scores())
         advance(1)
-    record = run_record(config, inputs, model, scores, ranked, aside, progress, command)
+    record = run_record(config, inputs, model, counted, drawn, progress, command)
+    if config.export and inputs.structures:
+        exported = export_cif(rundir, inputs.structures, config.export_top)
+        record["export"] = {**exported._asdict(), "text": in_words(exported, str(rundir.path))}
     rundir.write_text("run.json", json.dumps(record, indent=1, ensure_ascii=False) + "\n")
     write_report(rundir)
-    return Outcome(record, ranked.table, exit_code(record))
+    return Outcome(record, exit_code(record))
 
 
 def _executor(config: ScreenConfig) -> AbstractContextManager[Executor]:
@@ -141,15 +150,16 @@ def build_model(config: ScreenConfig, inputs: Inputs, progress: Progress) -> Mod
     )
 
 
-def write_tables(rundir: RunDir, model: Model, inputs: Inputs, ranked: Ranked, aside: pa.Table) -> None:
-    """Write ranking (Parquet and CSV), quarantines, leaderboard and out-of-fold predictions."""
-    metadata = {"kakehashi.schema": SCHEMA_VERSION, "unit": inputs.target.unit}
-    rundir.write_table("ranking.parquet", ranked.table, metadata)
-    rundir.write_bytes("ranking.csv", csv_bytes(ranked.table))
-    rundir.write_table("quarantine.parquet", aside, metadata)
+def write_tables(rundir: RunDir, model: Model, inputs: Inputs) -> None:
+    """Write what the model and its training rows leave: leaderboard, out-of-fold predictions, rejected rows."""
+    metadata = _metadata(inputs)
     rundir.write_table("quarantine_training.parquet", rejected_table(inputs.target, *inputs.sources), metadata)
     rundir.write_table("leaderboard.parquet", leaderboard_table(model), metadata)
     rundir.write_table("predictions.parquet", predictions_table(model), metadata)
+
+
+def _metadata(inputs: Inputs) -> dict[str, str]:
+    return {"kakehashi.schema": SCHEMA_VERSION, "unit": inputs.target.unit}
 
 
 def write_report(rundir: RunDir) -> None:

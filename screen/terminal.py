@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from catalogs.records import UserError
 from catalogs.rundir import RunDir
-from screen.config import ScreenConfig, as_dict, deciding, exit_code
+from screen.config import ScreenConfig, as_dict, deciding, exit_code, exporting
 from screen.progress import Mode, Progress, warn
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def run_and_print(
     if json_out:
         print(json.dumps(outcome.record))
     elif not quiet:
-        show(outcome.record, outcome.ranking, Path(config.out))
+        show(outcome.record, Path(config.out))
     if outcome.code:
         catalog = outcome.record["catalog"]
         warn(
@@ -87,7 +87,7 @@ def rebuild_report(directory: str, *, json_out: bool = False, quiet: bool = Fals
     return 0
 
 
-def show(record: dict[str, Any], ranking: pa.Table, out: Path) -> None:
+def show(record: dict[str, Any], out: Path) -> None:
     """Print verdict, counts, the best distinct compositions inside or at the edge of the domain, and overall."""
     from rich.console import Console
 
@@ -110,10 +110,9 @@ def show(record: dict[str, Any], ranking: pa.Table, out: Path) -> None:
         console.print(shown(f"{record['ranked']:,} ranked; {removed}."), markup=False)
     for warning in record["warnings"]:
         console.print(shown(f"note: {warning}"), markup=False)
-    from pyarrow import compute
-
-    rows = _distinct(ranking)
-    near = _distinct(ranking.filter(compute.not_equal(ranking["domain"], "out")))
+    if "export" in record:
+        console.print(shown(record["export"]["text"]), markup=False)
+    rows, near = _best(out / "ranking.parquet")
     name = f"{target['quantity']} {target['unit']}".strip()
     if near:
         _table(console, f"Best in or at the edge of the domain: {name}", near)
@@ -123,15 +122,30 @@ def show(record: dict[str, Any], ranking: pa.Table, out: Path) -> None:
     console.print(f"{seconds:.0f} s; report: {out / 'report.html'}", markup=False)
 
 
-def _distinct(ranking: pa.Table) -> list[dict[str, Any]]:
-    """First rows of the `HEAD` best compositions."""
-    seen: dict[str, dict[str, Any]] = {}
-    for batch in ranking.to_batches(max_chunksize=1000):
+def _best(path: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """First rows of the `HEAD` best compositions, and of those inside or at the edge of the domain."""
+    import pyarrow.parquet as pq
+    from pyarrow import compute
+
+    overall: dict[str, dict[str, Any]] = {}
+    near: dict[str, dict[str, Any]] = {}
+    names = ["rank", "id", "formula", "reduced_formula", "mean", "lower", "upper", "domain", "nearest_training"]
+    with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        for batch in file.iter_batches(batch_size=4096, columns=names, use_threads=False):
+            _collect(overall, batch)
+            _collect(near, batch.filter(compute.not_equal(batch["domain"], "out")))
+            if len(overall) == len(near) == HEAD:
+                break
+    return list(overall.values()), list(near.values())
+
+
+def _collect(seen: dict[str, dict[str, Any]], batch: pa.RecordBatch) -> None:
+    """Add the first row of every new composition until `HEAD` are there."""
+    if len(seen) < HEAD:
         for row in batch.to_pylist():
             seen.setdefault(row["reduced_formula"], row)
             if len(seen) == HEAD:
-                return list(seen.values())
-    return list(seen.values())
+                return
 
 
 def _table(console: Any, title: str, rows: list[dict[str, Any]]) -> None:
@@ -172,5 +186,27 @@ def _finished(out: Path, config: ScreenConfig) -> dict[str, Any] | None:
     same = deciding(record["config"]) == deciding(as_dict(config))
     if not same:
         raise UserError(f"{out} holds a finished run with another configuration: use --overwrite or another --out")
+    if changed := _changed(config, record):
+        raise UserError(
+            f"{out} holds a finished run of other data: {'; '.join(changed)}; use --overwrite or another --out"
+        )
+    if config.export and exporting(record["config"]) != exporting(as_dict(config)):
+        return None  # scores are kept, and files are written that were not asked for then
     results.verify()
     return record if "report.html" in results.names() else None
+
+
+def _changed(config: ScreenConfig, record: dict[str, Any]) -> list[str]:
+    """Which inputs are not those of the run of a record, in words."""
+    from screen.run import read_inputs
+
+    inputs = read_inputs(config)
+    found = [("target", config.target, inputs.target.sha256, record["target"]["sha256"])]
+    sources = zip(config.source, inputs.sources, record["sources"], strict=True)
+    found += [("source", spec, table.sha256, then["sha256"]) for spec, table, then in sources]
+    found.append(("catalogue", config.catalog, inputs.catalog.sha256, record["catalog"]["sha256"]))
+    return [
+        f"{role} {shown(spec)} has sha256 {now[:12]}, then {then[:12]}"
+        for role, spec, now, then in found
+        if now != then
+    ]

@@ -1,6 +1,7 @@
 """Every command explains itself quickly, without loading what only its work needs."""
 
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -64,3 +65,24 @@ def test_first_screen_names_every_verb_it_has() -> None:
     for name in kakehashi.app():
         if not name.startswith("-"):
             assert f"kakehashi {name}" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        (("screen",), "Example: kakehashi screen --target my.csv:kappa"),
+        (("next",), "Example: kakehashi next runs/kappa --batch 8"),
+        (("demo",), "Pre-trains networks on volume per atom"),
+        (("catalogs", "list"), "catalogs list"),
+    ],
+)
+def test_a_command_explains_itself_at_length_and_briefly_in_the_list(words: tuple[str, ...], shown: str) -> None:
+    own, listed = (
+        " ".join(subprocess.run([sys.executable, "-P", "-m", "kakehashi", *given, "--help"], capture_output=True,
+                                text=True, check=True, env={**os.environ, "COLUMNS": "200"}).stdout.split())
+        for given in (words, words[:-1])
+    )  # fmt: skip
+    assert shown in own
+    assert shown not in listed or len(words) > 1
+    assert words[-1] in listed
+    assert "Rank a catalogue by a target property." in listed or len(words) > 1

@@ -114,6 +114,7 @@ def _content(data: RunData) -> dict[str, Any]:
         },
         "histogram": _histogram(mapping(run, "histogram"), quantity, unit, real(ceiling.get("value"))),
         "domain": _domain(mapping(run, "domain"), ranking),
+        "reach": _reach(mapping(run, "interval")),
         "elements": _elements(data, ranking),
         "filters": mappings(run, "filters"),
         "ranking": ranking,
@@ -240,6 +241,25 @@ def _domain(record: Row, ranking: Ranking | None) -> dict[str, Any] | None:
         "counts": {key: (count, percent(count, total)) for key, count in counts.items()},
         "reasons": sorted(reasons.items(), key=lambda item: (-item[1], item[0]))[:6],
     }
+
+
+def _reach(interval: Row) -> dict[str, Any] | None:
+    """How often the intervals held, by distance and with whole families held out, in words."""
+    bins = []
+    for part in mappings(interval, "by_distance"):
+        low, high, share = real(part["low"]), real(part["high"]), real(part["coverage"])
+        if low is None or share is None:
+            continue
+        if high is None:
+            words = f"more than {number(low)} times"
+        else:
+            words = f"{number(low)} to {number(high)} times" if low else f"up to {number(high)} times"
+        bins.append((words, part["compounds"], percent(share, 1.0)))
+    kin = mapping(interval, "by_family")
+    share = real(kin.get("coverage"))
+    family = None if share is None else {"families": kin["families"], "share": percent(share, 1.0)}
+    level = real(interval.get("level"))
+    return {"bins": bins, "family": family, "level": percent(level or 0.9, 1.0)} if bins or family else None
 
 
 def _elements(data: RunData, ranking: Ranking | None) -> dict[str, Any] | None:

@@ -243,3 +243,50 @@ def test_only_hashes_are_keys(key: str) -> None:
         store(key, CONTENT, {})
     with pytest.raises(ValueError, match="expected a sha256"):
         find(key)
+
+
+def test_least_recently_used_entries_go_when_the_bound_is_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = [f"{i:064x}" for i in range(4)]
+    store(keys[0], CONTENT, {})
+    size = sum(path.stat().st_size for path in (models_folder() / keys[0]).iterdir())
+    monkeypatch.setenv("KAKEHASHI_CACHE_GB", str(3.5 * size / 1e9))
+    for i, key in enumerate(keys[:3]):
+        store(key, CONTENT, {})
+        os.utime(models_folder() / key, (i, i))
+    assert same(find(keys[0]).arrays)  # used just now: the second one is the oldest
+    assert store(keys[3], CONTENT, {}) == ""
+    assert sorted(path.name for path in models_folder().iterdir()) == [keys[0], keys[2], keys[3]]
+    monkeypatch.setenv("KAKEHASHI_CACHE_GB", str(1.5 * size / 1e9))
+    store(keys[1], CONTENT, {})
+    assert [path.name for path in models_folder().iterdir()] == [keys[1]]
+
+
+@pytest.mark.parametrize("text", ["0", "nonsense", "-1", "nan"])
+def test_a_bound_that_admits_nothing_is_said(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("KAKEHASHI_CACHE_GB", text)
+    assert "KAKEHASHI_CACHE_GB" in store(KEY, CONTENT, {})
+    assert find(KEY).warning == ""
+
+
+READER = """
+import sys
+from catalogs.library import find
+found = [find(sys.argv[1]) for _ in range(300)]
+assert not any(one.warning for one in found), [one.warning for one in found if one.warning][:1]
+assert all(one.arrays is None or one.arrays["kernel"].sum() == 15 for one in found)
+print(sum(one.arrays is not None for one in found))
+"""
+
+
+def test_a_reader_finds_an_entry_whole_or_not_at_all_while_it_is_evicted(monkeypatch: pytest.MonkeyPatch) -> None:
+    store(KEY, CONTENT, {})
+    size = sum(path.stat().st_size for path in (models_folder() / KEY).iterdir())
+    monkeypatch.setenv("KAKEHASHI_CACHE_GB", str(1.5 * size / 1e9))
+    command = [sys.executable, "-P", "-c", READER, KEY]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as reader:
+        while reader.poll() is None:
+            store(OTHER, CONTENT, {})
+            store(KEY, CONTENT, {})
+        said, err = reader.communicate()
+    assert (reader.returncode, err) == (0, "")
+    assert 0 < int(said) <= 300

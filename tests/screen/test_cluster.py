@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +16,7 @@ import pytest
 
 from catalogs.candidates import open_catalog
 from catalogs.records import UserError
+from catalogs.rundir import Results
 from screen.cluster import dask_executor
 from screen.execute import Part, deploy, in_turn
 
@@ -57,6 +60,28 @@ def test_a_killed_worker_changes_nothing(tiny: Tiny, tiny_model: Model) -> None:
     assert variables["OMP_NUM_THREADS"] == variables["OPENBLAS_NUM_THREADS"] == "1"
     assert dict(os.environ) == before
     assert workers() == []
+
+
+def test_control_c_while_workers_start_says_how_to_go_on(
+    tiny: Tiny, tiny_run: tuple[Path, object], tmp_path: Path
+) -> None:
+    """The terminal sends it to the whole process group, so also to workers that cannot answer yet."""
+    words = [sys.executable, "-P", "-m", "kakehashi", "screen", *tiny.flags, "--out", str(tmp_path / "run"),
+             "--workers", "1", "--partition-rows", "5"]  # fmt: skip
+    home = {"KAKEHASHI_HOME": str(tiny_run[0].parent / "home")}
+    with subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **home},
+        start_new_session=True,
+    ) as process:  # fmt: skip
+        client = psutil.Process(process.pid)
+        while process.poll() is None and not any("spawn_main" in " ".join(p.cmdline()) for p in client.children(True)):
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGINT)
+        said, err = process.communicate(timeout=120)
+    assert (process.returncode, said) == (130, ""), err
+    assert err.rstrip().endswith("--resume")
+    assert "Traceback" not in err
+    assert len(Results(tmp_path / "run").names("scores/")) < 9
 
 
 def test_two_workers_and_other_partitions_write_the_same_bytes(

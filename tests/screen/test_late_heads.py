@@ -19,6 +19,7 @@ from screen.plans import inner_predictions
 from screen.record import _ceiling, _ties
 from screen.score import prepare, score
 from screen.selection import BEST, Heads, affordable_heads, candidates, columns, predict_stack
+from screen.summary import Tally
 from screen.transfer import transfer
 
 LATE = Heads(("ridge", "gp", "forest"), ("ridge", "gp"), ("ridge", "gp"), ("forest", "finetune"))
@@ -108,7 +109,13 @@ def test_a_stack_of_forests_has_a_ceiling_below_the_largest_value(planted, fores
     assert all(entry.head in ("forest", "mean", "selected") for entry in forest_model.leaderboard)
 
 
-def test_ties_at_the_ceiling_are_flagged_and_counted(planted, forest_model):
+def _summary(folder, scores, minimise):
+    with Tally(folder, scores.num_rows, minimise=minimise) as tally:
+        tally.add(scores)
+        return tally.summary()
+
+
+def test_ties_at_the_ceiling_are_flagged_and_counted(planted, forest_model, tmp_path):
     # Two values told apart by the sign of one descriptor: half of all candidates reach every tree's largest leaf.
     (member,) = [m for m in forest_model.stack.members if m.plan.kind == "direct"]
     x = np.zeros((40, 290))
@@ -126,13 +133,14 @@ def test_ties_at_the_ceiling_are_flagged_and_counted(planted, forest_model):
     flagged = part.scores["at_ceiling"].to_numpy(zero_copy_only=False)
     np.testing.assert_array_equal(flagged, mean > 2.0 - 1e-6)
     assert 100 < flagged.sum() < len(mean) - 100
-    record = _ceiling(model, part.scores)
+    found = lambda scores, minimise: _summary(tmp_path, scores, minimise)
+    record = _ceiling(model, found(part.scores, False))
     tied = len(set(part.scores["reduced_formula"].filter(pa.array(flagged)).to_pylist()))
-    assert _ties(part.scores, minimise=False) == [
+    assert _ties(found(part.scores, False)) == [
         f"{tied:,} compositions share the best prediction, 2: their order means nothing"
     ]
-    assert _ties(part.scores, minimise=True)[0].endswith("prediction, 1: their order means nothing")
-    assert _ties(part.scores.filter(pa.array(~flagged)).slice(0, 1), minimise=False) == []
+    assert _ties(found(part.scores, True))[0].endswith("prediction, 1: their order means nothing")
+    assert _ties(found(part.scores.filter(pa.array(~flagged)).slice(0, 1), False)) == []
     assert record["value"] == 2.0
     assert record["tied"] == flagged.sum()
     assert "their order means nothing" in record["text"]

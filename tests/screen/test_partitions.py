@@ -62,8 +62,10 @@ def into(out: Path, model: Model, catalog: Path | str, size: int = 7, **options:
     counted = Counted()
     with RunDir(out, resume=out.exists()) as rundir:
         found = open_catalog(str(catalog), **options)  # type: ignore[arg-type]
-        scores, aside = score_into(rundir, model, found, executor=counted, partition_rows=size)
-    assert scores.num_rows + aside.num_rows == found.rows
+        scored = score_into(rundir, model, found, executor=counted, partition_rows=size)
+        assert scored.rows + scored.quarantined == found.rows
+        scores, aside = pa.concat_tables(scored.scores()), pa.concat_tables(scored.quarantine())
+    assert (scores.num_rows, aside.num_rows) == (scored.rows, scored.quarantined)
     return scores, counted.calls
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -239,6 +240,26 @@ def test_a_finished_run_is_left_alone(screen: Run, tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize(("name", "role"), [("target", "target"), ("source", "source"), ("catalog", "catalogue")])
+def test_resume_names_the_input_that_changed(
+    tiny: Tiny, screen: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, role: str
+) -> None:
+    world = tmp_path / "world"
+    shutil.copytree(tiny.folder, world)
+    flags = [word.replace(str(tiny.folder), str(world)) for word in tiny.flags]
+    out = tmp_path / "run"
+    assert screen("--out", out, flags=flags)[0] == 0
+    assert screen("--out", out, "--resume", flags=flags)[1].startswith("nothing to do")
+    with (world / f"{name}.csv").open("a") as stream:
+        stream.write({"target": "t30,RbCl,1.5", "source": "RbCl,1.5", "catalog": "m40,RbCl,0,0"}[name] + "\n")
+    monkeypatch.setattr("screen.run.build_model", lambda *_: pytest.fail("trained"))
+    code, said, err = screen("--out", out, "--resume", flags=flags)
+    assert (code, said) == (2, "")
+    assert f"{role} {world}/{name}.csv" in err
+    assert err.count("has sha256") == 1
+    assert "--overwrite" in err
+
+
 def test_resume_of_a_damaged_run_is_refused(screen: Run, tmp_path: Path) -> None:
     screen("--out", tmp_path / "run")
     path = tmp_path / "run/ranking.parquet"
@@ -265,7 +286,7 @@ def test_an_unfinished_run_goes_on_and_keeps_nothing_stale(
 ) -> None:
     out = tmp_path / "run"
     with monkeypatch.context() as patched:
-        patched.setattr("screen.run.rank", lambda *_, **__: (_ for _ in ()).throw(OSError(28, "No space left")))
+        patched.setattr("screen.run.rank_into", lambda *_, **__: (_ for _ in ()).throw(OSError(28, "No space left")))
         code, _, err = screen("--out", out, "--partition-rows", 5)
     assert (code, err) == (1, "error: No space left\n")
     assert len(Results(out).names("scores/")) == 9
