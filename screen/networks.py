@@ -140,9 +140,14 @@ def activations(hidden: Sequence[Layer], x: Any) -> tuple[list[Any], list[Any]]:
         before.append(z)
         if layer.scale is not None and layer.shift is not None:
             z = z * layer.scale[None, :] + layer.shift[None, :]
-        x = z * ((z >= 0) + (z < 0) * np.float32(NEGATIVE_SLOPE))
+        x = leaky(z)
         after.append(x)
     return before, after
+
+
+def leaky(z: Any) -> Any:
+    """LeakyReLU, NumPy or JAX."""
+    return z * ((z >= 0) + (z < 0) * np.float32(NEGATIVE_SLOPE))
 
 
 def outputs(network: Network, last: Any) -> Any:

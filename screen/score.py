@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from catalogs.records import Compositions
 from screen.descriptors.composition import BATCH, describe, element_tables
-from screen.frozen import frozen_features, trunk
-from screen.networks import Network, matmul, outputs
-from screen.plans import HEADS, Plan, mixture
+from screen.library import Source
+from screen.networks import Network, matmul
+from screen.padded import STEP, Pass, features, pad, run, seen, view
+from screen.plans import HEADS, Fitted, Plan, mixture
 from screen.scaling import standardise
 from screen.transfer import Model
 
@@ -43,32 +44,54 @@ class Scorer(NamedTuple):
 
 
 def prepare(model: Model) -> Scorer:
-    """Collect the parameters the stack needs, single precision, on the default device; unused sources stay behind."""
+    """Collect the parameters the stack needs, single precision, on the default device; unused networks stay behind."""
     plans = tuple(member.plan for member in model.stack.members)
-    predicting = any(plan.kind == "predictions" for plan in plans)
-    needed = {plan.source for plan in plans if plan.kind in ("frozen", "finetuned")}
-    sources = [
-        {
-            "scaling": source.scaling,
-            # validation_r2 and epochs are records, not parameters.
-            "networks": [(network.hidden, network.output) for network in source.networks],
-            "unit_scales": source.unit_scales,
-        }
-        if predicting or s in needed
-        else None
-        for s, source in enumerate(model.library.sources)
-    ]
-    members = [{"params": list(m.params), "scaling": m.scaling} for m in model.stack.members]
     arrays = {
         "tables": element_tables(),
-        "sources": sources,
-        "members": members,
+        "sources": [_source(source, s, plans) for s, source in enumerate(model.library.sources)],
+        "members": [
+            {"params": [_head(model, member, k) for k in range(len(member.params))], "scaling": member.scaling}
+            for member in model.stack.members
+        ],
         "weights": model.stack.weights,
         "reference": model.reference,
         "training": model.training,
         "unit": np.float32(model.unit),
     }
     return Scorer(plans, jax.tree.map(_on_device, arrays))
+
+
+def _source(source: Source, number: int, plans: tuple[Plan, ...]) -> dict[str, Any] | None:
+    """What the plans need of a source: padded networks, None for those no plan asks for; None for no network."""
+    asked = {i for plan in plans if plan.source == number for i in plan.networks}
+    if predicting := any(plan.kind == "predictions" for plan in plans):
+        asked = set(range(len(source.networks)))
+    if not asked:
+        return None
+    kept = [network if i in asked else None for i, network in enumerate(source.networks)]
+    return {
+        "scaling": source.scaling,
+        "networks": [network and pad(network.hidden) for network in kept],
+        "outputs": [_output(network) for network in source.networks] if predicting else None,
+        "unit_scales": [network and scales for network, scales in zip(kept, source.unit_scales, strict=True)],
+    }
+
+
+def _output(network: Network) -> tuple[Any, Any]:
+    """Kernel (padded width,) and bias of a network's first task."""
+    kernel = network.output.kernel[:, 0]
+    return np.pad(kernel, (0, -len(kernel) % STEP)), network.output.bias[0]
+
+
+def _head(model: Model, member: Fitted, k: int) -> Any:
+    """Parameters of a member's k-th head; an affine one on frozen features takes in scales and biases."""
+    plan, params = member.plan, member.params[k]
+    affine = HEADS[plan.head].affine
+    if plan.kind != "frozen" or affine is None:
+        return params
+    source, i = model.library.sources[plan.source], plan.networks[k]
+    centre, matrix, rest = affine.split(params)
+    return view(source.networks[i].hidden, source.unit_scales[i], plan.depth, centre, matrix), rest
 
 
 def score(scorer: Scorer, compositions: Compositions) -> Scores:
@@ -103,17 +126,26 @@ def _program(
     plans: tuple[Plan, ...], arrays: dict[str, Any], elements: jax.Array, amounts: jax.Array
 ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
     raw = describe(elements, amounts, arrays["tables"])
-    layers, trunks, predictions = _sources(arrays["sources"], raw)
+    passes = [_passes(source, raw) for source in arrays["sources"]]
+    predicting = any(plan.kind == "predictions" for plan in plans)
+    predictions = _predictions(arrays["sources"], passes) if predicting else None
     means, spreads = [], []
     for plan, member in zip(plans, arrays["members"], strict=True):
-        if plan.kind == "frozen":
-            designs = [_side_by_side(layers[plan.source][i], plan.depth) for i in plan.networks]
-        elif plan.kind == "finetuned":
-            designs = [trunks[plan.source][i] for i in plan.networks]
+        head, params = HEADS[plan.head], member["params"]
+        if plan.kind == "frozen" and head.affine is not None:
+            pairs = [
+                head.affine.finish(rest, *seen(passes[plan.source][i], views))
+                for i, (views, rest) in zip(plan.networks, params, strict=True)
+            ]
+        elif plan.kind in ("frozen", "finetuned"):
+            source = arrays["sources"][plan.source]
+            designs = [_design(plan, source, i, passes[plan.source][i]) for i in plan.networks]
+            pairs = [head.predict(p, x) for p, x in zip(params, designs, strict=True)]
         else:
             x = standardise(member["scaling"], raw)
-            designs = [x if plan.kind == "direct" else jnp.hstack([x, plan.gain * predictions])]
-        pairs = [HEADS[plan.head].predict(p, x) for p, x in zip(member["params"], designs, strict=True)]
+            if plan.kind == "predictions":
+                x = jnp.hstack([x, plan.gain * predictions])
+            pairs = [head.predict(params[0], x)]
         pooled = mixture(jnp.stack([m for m, _ in pairs]), jnp.stack([s for _, s in pairs]), jnp.ones(len(pairs)))
         means.append(pooled[0])
         spreads.append(pooled[1])
@@ -122,34 +154,30 @@ def _program(
     return mean, spread, distance / arrays["unit"], nearest
 
 
-def _sources(
-    sources: list[Any], raw: jax.Array
-) -> tuple[list[list[list[jax.Array]]], list[list[jax.Array]], jax.Array]:
-    """What `Bank` holds: scaled frozen features per source, network and layer; trunks; source predictions."""
-    layers: list[list[list[jax.Array]]] = []
-    trunks: list[list[jax.Array]] = []
-    predictions = []
-    for source in sources:
-        if source is None:
-            layers.append([])
-            trunks.append([])
-            continue
-        x = standardise(source["scaling"], raw)
-        own, guesses = [], []
-        trunks.append([trunk(hidden, x) for hidden, _ in source["networks"]])
-        for (hidden, output), scales in zip(source["networks"], source["unit_scales"], strict=True):
-            features = frozen_features(hidden, x)
-            last = frozen_features(hidden, x, depth=1, activation="post")[0]
-            own.append([f / s[None, :] for f, s in zip(features, scales, strict=True)])
-            guesses.append(outputs(Network(hidden, output, np.empty(0), 0), last)[:, 0])
-        layers.append(own)
-        predictions.append(jnp.mean(jnp.stack(guesses), axis=0))
-    return layers, trunks, jnp.stack(predictions, axis=1) if predictions else jnp.empty((len(raw), 0))
+def _passes(source: Any, raw: jax.Array) -> dict[int, Pass]:
+    """The networks of a source that are asked for, run once each, by number."""
+    if source is None:
+        return {}
+    x = standardise(source["scaling"], raw)
+    return {i: run(hidden, x) for i, hidden in enumerate(source["networks"]) if hidden is not None}
 
 
-def _side_by_side(layers: list[jax.Array], depth: int) -> jax.Array:
-    chosen = layers[-depth:] if depth else layers
-    return jnp.concatenate(chosen, axis=1)
+def _predictions(sources: list[Any], passes: list[dict[int, Pass]]) -> jax.Array:
+    """Predictions of the sources (B, n_sources), averaged over the networks of each."""
+    columns = []
+    for source, done in zip(sources, passes, strict=True):
+        guesses = [matmul(done[i].inputs[-1], kernel) + bias for i, (kernel, bias) in enumerate(source["outputs"])]
+        columns.append(jnp.mean(jnp.stack(guesses), axis=0))
+    return jnp.stack(columns, axis=1)
+
+
+def _design(plan: Plan, source: Any, i: int, done: Pass) -> jax.Array:
+    """Inputs (B, p) of a head on network i that is not affine."""
+    scales = source["unit_scales"][i]
+    if plan.kind == "frozen":
+        return features(done, source["networks"][i], scales, plan.depth)
+    x: jax.Array = done.inputs[-2]
+    return x[:, : len(scales[-2])] if len(scales) > 1 else x
 
 
 def _nearest(x: jax.Array, training: jax.Array) -> tuple[jax.Array, jax.Array]:

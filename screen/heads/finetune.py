@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from screen.heads.head import FloatArray, Head, Params, namespace
-from screen.networks import NEGATIVE_SLOPE, Network, matmul
+from screen.networks import NEGATIVE_SLOPE, Network, leaky, matmul
 
 # Adam (Kingma & Ba, 2015) on all training rows at once, at a third of the pre-training rate.
 RATE = 1e-3
@@ -50,7 +50,7 @@ def forward(weights: Any, frame: Any, x: Any) -> Any:
     """Outputs (m,) of the retrained layers; `frame` holds the normalisation the last hidden layer may have."""
     z = matmul(x, weights["kernel"]) + weights["bias"][None, :]
     z = z * frame["scale"][None, :] + frame["shift"][None, :]
-    return (z * ((z >= 0) + (z < 0) * np.float32(NEGATIVE_SLOPE))) @ weights["out"] + weights["constant"]
+    return matmul(leaky(z), weights["out"]) + weights["constant"]
 
 
 def ceiling(params: Params) -> float:

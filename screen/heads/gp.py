@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from screen.heads.head import FloatArray, Head, Params, block_residuals, namespace
+from screen.heads.head import Affine, FloatArray, Head, Params, block_residuals, namespace
+from screen.networks import matmul
 
 # Length scales in units of the median distance between rows; share of the linear term; noise over signal variance.
 LENGTHS = (0.5, 1.0, 2.0)
@@ -50,19 +51,22 @@ def fit(x: FloatArray, y: FloatArray) -> Params:
     }
 
 
-def predict(params: Params, x: Any) -> tuple[Any, Any]:
-    """Posterior mean and spread (noise included) at x (m, p)."""
-    xp = namespace(x)
-    z, rows, mixture = (x - params["centre"][None, :]) / params["norm"], params["rows"], params["mixture"]
-    inner = z @ rows.T
-    own, theirs = xp.sum(z**2, axis=-1), xp.sum(rows**2, axis=-1)
-    squared = xp.maximum(own[:, None] + theirs[None, :] - 2 * inner, 0.0)
-    cross = (1 - mixture) * xp.exp(-0.5 * squared / params["length"] ** 2) + mixture * inner + CONSTANT
-    mean = cross @ params["alpha"] + params["offset"]
+def _split(params: Params) -> tuple[Any, Any, Params]:
+    rows = params["rows"]
+    rest = {name: params[name] for name in params if name not in ("centre", "rows")}
+    return params["centre"], rows.T / params["norm"], {**rest, "theirs": namespace(rows).sum(rows**2, axis=-1)}
+
+
+def _finish(rest: Params, inner: Any, squares: Any) -> tuple[Any, Any]:
+    """Posterior mean and spread (noise included) from inner products with the training rows."""
+    xp, mixture = namespace(inner), rest["mixture"]
+    own = squares / rest["norm"] ** 2
+    squared = xp.maximum(own[:, None] + rest["theirs"][None, :] - 2 * inner, 0.0)
+    cross = (1 - mixture) * xp.exp(-0.5 * squared / rest["length"] ** 2) + mixture * inner + CONSTANT
     prior = (1 - mixture) + mixture * own + CONSTANT
-    explained = xp.sum((cross @ params["root"]) ** 2, axis=-1)
-    variance = params["signal"] * (xp.maximum(prior - explained, 0.0) + params["noise"])
-    return mean, xp.sqrt(variance)
+    explained = xp.sum(matmul(cross, rest["root"]) ** 2, axis=-1)
+    variance = rest["signal"] * (xp.maximum(prior - explained, 0.0) + rest["noise"])
+    return matmul(cross, rest["alpha"]) + rest["offset"], xp.sqrt(variance)
 
 
 def ceiling(params: Params) -> float:
@@ -104,4 +108,5 @@ def _search(z: FloatArray, y: FloatArray) -> _Fit:
     return _Fit(*grid[which], float(NOISES[noise]), float(signal[which, noise]), values[which], vectors[which])
 
 
-gp = Head("gp", fit, predict, ceiling, cross_validate)
+affine = Affine(_split, _finish)
+gp = Head("gp", fit, affine.predict, ceiling, cross_validate, affine)

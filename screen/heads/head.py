@@ -14,8 +14,27 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
+from screen.networks import matmul
+
 Params = dict[str, Any]
 FloatArray = NDArray[np.float64]
+
+
+class Affine(NamedTuple):
+    """A head that sees features only through products (x - centre) @ matrix and the squared distance |x - centre|².
+
+    split : params -> centre (p,), matrix (p, k), and what else `finish` needs
+    finish : (the rest, products (m, k), squares (m,)) -> mean (m,), spread (m,)
+    """
+
+    split: Callable[[Params], tuple[Any, Any, Params]]
+    finish: Callable[[Params, Any, Any], tuple[Any, Any]]
+
+    def predict(self, params: Params, x: Any) -> tuple[Any, Any]:
+        """Mean and spread (m,) at x (m, p)."""
+        centre, matrix, rest = self.split(params)
+        centred = x - centre[None, :]
+        return self.finish(rest, matmul(centred, matrix), namespace(x).sum(centred**2, axis=-1))
 
 
 class Head(NamedTuple):
@@ -25,6 +44,7 @@ class Head(NamedTuple):
     predict : (params, x (m, p)) -> mean (m,), spread (m,), both on the scale of y
     ceiling : params -> the largest mean the fitted head can return, inf if unbounded
     cross_validate : (x, y, folds (n,)) -> out-of-fold means (n,); None falls back on refitting per fold
+    affine : the same `predict` taken apart, for heads that can be; the scorer then never builds their features
     """
 
     name: str
@@ -32,6 +52,7 @@ class Head(NamedTuple):
     predict: Callable[[Params, Any], tuple[Any, Any]]
     ceiling: Callable[[Params], float]
     cross_validate: Callable[[FloatArray, FloatArray, NDArray[np.int64]], FloatArray] | None = None
+    affine: Affine | None = None
 
 
 def namespace(x: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from screen.heads.head import FloatArray, Head, Params, namespace
+from screen.heads.head import Affine, FloatArray, Head, Params, namespace
 
 # Penalties tried, in units of the mean squared norm of a centred row: from interpolation to the mean.
 PENALTIES = np.logspace(-4, 2, 25)
@@ -32,14 +32,17 @@ def fit(x: FloatArray, y: FloatArray) -> Params:
     }
 
 
-def predict(params: Params, x: Any) -> tuple[Any, Any]:
-    """Mean and posterior spread (noise included) at x (m, p)."""
-    xp = namespace(x)
-    centred = x - params["centre"][None, :]
-    mean = centred @ params["coefficients"] + params["intercept"]
-    open_ = params["prior"] * xp.sum(centred**2, axis=-1)
-    variance = xp.maximum(open_ - xp.sum((centred @ params["pinned"]) ** 2, axis=-1), 0.0)
-    return mean, params["noise"] * xp.sqrt(1.0 + variance)
+def _split(params: Params) -> tuple[Any, Any, Params]:
+    xp = namespace(params["pinned"])
+    matrix = xp.concatenate([params["coefficients"][:, None], params["pinned"]], axis=1)
+    return params["centre"], matrix, {name: params[name] for name in ("intercept", "noise", "prior")}
+
+
+def _finish(rest: Params, products: Any, squares: Any) -> tuple[Any, Any]:
+    """Mean and posterior spread (noise included)."""
+    xp = namespace(products)
+    variance = xp.maximum(rest["prior"] * squares - xp.sum(products[:, 1:] ** 2, axis=-1), 0.0)
+    return products[:, 0] + rest["intercept"], rest["noise"] * xp.sqrt(1.0 + variance)
 
 
 def ceiling(params: Params) -> float:
@@ -82,4 +85,5 @@ def _choose(u: FloatArray, s: FloatArray, centred: FloatArray) -> tuple[float, f
     return float(penalties[best]), float(np.sqrt(np.mean(residuals[best] ** 2 * left[best])))
 
 
-ridge = Head("ridge", fit, predict, ceiling, cross_validate)
+affine = Affine(_split, _finish)
+ridge = Head("ridge", fit, affine.predict, ceiling, cross_validate, affine)
