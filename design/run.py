@@ -30,7 +30,8 @@ from screen.library import Settings
 from screen.progress import Progress, warn
 from screen.record import leaderboard_table, predictions_table, rejected_table
 from screen.transfer import Model
-from screen.zoo import load_or_transfer, pretrain_library
+from screen.trunks import pretrain_library
+from screen.zoo import load_or_transfer
 
 SCHEMA_VERSION = "1"
 # Temperature index of the generator of the prior sample that proposals are compared with: no run goes so far.

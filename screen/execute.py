@@ -16,11 +16,11 @@ import pyarrow as pa
 
 from catalogs.formulas import formula_text, parse_column, reduce, reduced_keys
 from catalogs.records import Compositions, Inputs
-from screen.descriptors.composition import BATCH
-from screen.descriptors.materials import decisive
+from screen.descriptors.composition import BATCH, normalise
+from screen.descriptors.materials import describe
 from screen.domain import judge
 from screen.intervals import difficulty
-from screen.score import Scorer, prepare, score
+from screen.score import Scorer, prepare, score, score_described
 from screen.transfer import Model
 
 # Large enough that a snapshot of the Materials Project is one partition, small enough for any machine.
@@ -154,7 +154,10 @@ def _names(given: Inputs) -> tuple[Compositions, Sequence[str]]:
 def _scored(model: Model, scorer: Scorer, given: Inputs) -> tuple[dict[str, Any], Any]:
     """Score columns of distinct materials, and which rows are finite."""
     reduced, texts = _names(given)
-    found = score(scorer, decisive(given, model.library.convention))
+    if isinstance(given, Compositions):
+        found = score(scorer, normalise(given, model.library.convention))  # type: ignore[arg-type]  # checked before
+    else:
+        found = score_described(scorer, describe(given, model.library.convention))
     verdicts = judge(model.domain, reduced, found.distance)
     half = model.interval * difficulty(found.spread, found.distance, model.usual_spread)
     back = np.exp if model.target.log else np.asarray

@@ -7,6 +7,7 @@ real compositions whose results are thrown away.
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -23,6 +24,8 @@ from screen.plans import HEADS, Fitted, Plan, mixture
 from screen.scaling import standardise
 from screen.transfer import Model
 
+Columns = tuple[jax.Array, jax.Array, jax.Array, jax.Array]
+
 
 class Scores(NamedTuple):
     """Scores of n compositions on the fitted scale.
@@ -32,6 +35,20 @@ class Scores(NamedTuple):
 
     mean: NDArray[np.float64]
     spread: NDArray[np.float64]
+    distance: NDArray[np.float64]
+    nearest: NDArray[np.int64]
+
+
+class Components(NamedTuple):
+    """What every component of a model (a head on a network, or on descriptors) predicts of n materials, fitted scale.
+
+    means, spreads : (components, n); weights : (components,), summing to one
+    distance : (n,) in units of `Model.unit`; nearest : (n,) row of the target
+    """
+
+    means: NDArray[np.float64]
+    spreads: NDArray[np.float64]
+    weights: NDArray[np.float64]
     distance: NDArray[np.float64]
     nearest: NDArray[np.int64]
 
@@ -96,24 +113,49 @@ def _head(model: Model, member: Fitted, k: int) -> Any:
 
 def score(scorer: Scorer, compositions: Compositions) -> Scores:
     """Scores of n compositions, already in the model's convention (reduced, cell or per-atom)."""
-    n = len(compositions.elements)
+    slots = (compositions.elements.astype(np.int32), compositions.amounts.astype(np.float32))
+    return _scores(_batched(functools.partial(_of_slots, scorer.plans, scorer.arrays), *slots))
+
+
+def score_described(scorer: Scorer, raw: NDArray[np.float32]) -> Scores:
+    """Scores of n rows of descriptors (n, width), computed by the model's convention."""
+    return _scores(_batched(functools.partial(_of_raw, scorer.plans, scorer.arrays), raw))
+
+
+def _scores(columns: list[NDArray[Any]]) -> Scores:
+    if not columns:
+        empty = np.empty(0)
+        return Scores(empty, empty, empty, np.empty(0, np.int64))
+    mean, spread, distance = (c.astype(np.float64) for c in columns[:3])
+    return Scores(mean, spread, distance, columns[3].astype(np.int64))
+
+
+def components(scorer: Scorer, raw: NDArray[np.float32]) -> Components:
+    """What every component of a model says of n rows of descriptors (n, width)."""
+    columns = _batched(functools.partial(_apart, scorer.plans, scorer.arrays), raw)
+    sizes = [max(1, len(plan.networks)) for plan in scorer.plans]
+    shares = np.asarray(scorer.arrays["weights"], np.float64)
+    weights = np.repeat(shares / shares.sum() / sizes, sizes)
+    if not columns:
+        none = np.empty((len(weights), 0))
+        return Components(none, none, weights, np.empty(0), np.empty(0, np.int64))
+    means, spreads, distance = (c.astype(np.float64) for c in columns[:3])
+    return Components(means.T, spreads.T, weights, distance, columns[3].astype(np.int64))
+
+
+def _batched(program: Callable[..., Any], *rows: NDArray[Any]) -> list[NDArray[Any]]:
+    """Results of a program on rows in batches of `BATCH`, each of its results in one array; [] for no rows."""
+    n = len(rows[0])
     parts, pending = [], []
     for start in range(0, n, BATCH):
-        rows = np.arange(start, start + BATCH)
-        rows[rows >= n] = start
-        elements = jnp.asarray(compositions.elements[rows], jnp.int32)
-        amounts = jnp.asarray(compositions.amounts[rows], jnp.float32)
-        pending.append(_program(scorer.plans, scorer.arrays, elements, amounts))
+        chosen = np.arange(start, start + BATCH)
+        chosen[chosen >= n] = start
+        pending.append(program(*(jnp.asarray(part[chosen]) for part in rows)))
         # One batch computes while the one before it is copied out; more would only hold memory.
         if len(pending) > 1:
             parts.append(jax.device_get(pending.pop(0)))
     parts.extend(jax.device_get(batch) for batch in pending)
-    if not parts:
-        empty = np.empty(0)
-        return Scores(empty, empty, empty, np.empty(0, np.int64))
-    columns = [np.concatenate([part[i] for part in parts])[:n] for i in range(4)]
-    mean, spread, distance = (c.astype(np.float64) for c in columns[:3])
-    return Scores(mean, spread, distance, columns[3].astype(np.int64))
+    return [np.concatenate(column)[:n] for column in zip(*parts, strict=True)]
 
 
 def _on_device(array: Any) -> jax.Array:
@@ -122,14 +164,39 @@ def _on_device(array: Any) -> jax.Array:
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _program(
-    plans: tuple[Plan, ...], arrays: dict[str, Any], elements: jax.Array, amounts: jax.Array
-) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
-    raw = describe(elements, amounts, arrays["tables"])
+def _of_slots(plans: tuple[Plan, ...], arrays: dict[str, Any], elements: jax.Array, amounts: jax.Array) -> Columns:
+    return _scored(plans, arrays, describe(elements, amounts, arrays["tables"]))
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _of_raw(plans: tuple[Plan, ...], arrays: dict[str, Any], raw: jax.Array) -> Columns:
+    return _scored(plans, arrays, raw)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _apart(plans: tuple[Plan, ...], arrays: dict[str, Any], raw: jax.Array) -> Columns:
+    """Means and spreads (B, components) of every component, distance and nearest training row."""
+    found = _components(plans, arrays, raw)
+    means, spreads = (jnp.concatenate([pair[k] for pair in found]).T for k in range(2))
+    distance, nearest = _nearest(standardise(arrays["reference"], raw), arrays["training"])
+    return means, spreads, distance / arrays["unit"], nearest
+
+
+def _scored(plans: tuple[Plan, ...], arrays: dict[str, Any], raw: jax.Array) -> Columns:
+    pooled = [mixture(means, spreads, jnp.ones(len(means))) for means, spreads in _components(plans, arrays, raw)]
+    mean, spread = mixture(jnp.stack([m for m, _ in pooled]), jnp.stack([s for _, s in pooled]), arrays["weights"])
+    distance, nearest = _nearest(standardise(arrays["reference"], raw), arrays["training"])
+    return mean, spread, distance / arrays["unit"], nearest
+
+
+def _components(
+    plans: tuple[Plan, ...], arrays: dict[str, Any], raw: jax.Array
+) -> list[tuple[jax.Array, jax.Array]]:
+    """Means and spreads (networks, B) of every plan."""
     passes = [_passes(source, raw) for source in arrays["sources"]]
     predicting = any(plan.kind == "predictions" for plan in plans)
     predictions = _predictions(arrays["sources"], passes) if predicting else None
-    means, spreads = [], []
+    found = []
     for plan, member in zip(plans, arrays["members"], strict=True):
         head, params = HEADS[plan.head], member["params"]
         if plan.kind == "frozen" and head.affine is not None:
@@ -146,12 +213,8 @@ def _program(
             if plan.kind == "predictions":
                 x = jnp.hstack([x, plan.gain * predictions])
             pairs = [head.predict(params[0], x)]
-        pooled = mixture(jnp.stack([m for m, _ in pairs]), jnp.stack([s for _, s in pairs]), jnp.ones(len(pairs)))
-        means.append(pooled[0])
-        spreads.append(pooled[1])
-    mean, spread = mixture(jnp.stack(means), jnp.stack(spreads), arrays["weights"])
-    distance, nearest = _nearest(standardise(arrays["reference"], raw), arrays["training"])
-    return mean, spread, distance / arrays["unit"], nearest
+        found.append((jnp.stack([m for m, _ in pairs]), jnp.stack([s for _, s in pairs])))
+    return found
 
 
 def _passes(source: Any, raw: jax.Array) -> dict[int, Pass]:
