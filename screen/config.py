@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from catalogs.records import UserError
+from screen.device import check_device
 
 DEFAULT_SOURCES = ("formation_energy", "volume_per_atom", "melting_temperature")
 # Exit code of a run that finished with more of the catalogue in quarantine than allowed.
@@ -19,7 +20,7 @@ LARGEST_SEED = 2**32 - 1
 DEFAULT_HEADS = ("ridge", "gp")
 HEADS = (*DEFAULT_HEADS, "forest", "finetune")
 # Settings of how and where a run is done, which change nothing in it.
-INCIDENTAL = ("out", "no_cache", "workers", "scheduler")
+INCIDENTAL = ("out", "no_cache", "workers", "scheduler", "device")
 CONVENTIONS = ("reduced", "cell", "per-atom")
 
 
@@ -53,6 +54,7 @@ class ScreenConfig:
     no_cache: bool = False
     workers: int | None = None
     scheduler: str | None = None
+    device: str = "auto"
     out: str = ""
 
 
@@ -152,6 +154,7 @@ def _check(config: ScreenConfig) -> None:
         if getattr(config, name) < least:
             raise UserError(f"--{name.replace('_', '-')}: expected at least {least}, got {getattr(config, name)}")
     check_workers(config.workers, config.scheduler)
+    check_device(config.device)
     if config.seed > LARGEST_SEED:
         raise UserError(f"--seed: expected at most {LARGEST_SEED}, got {config.seed}")
     if config.convention not in CONVENTIONS:

@@ -17,6 +17,7 @@ import pyarrow as pa
 from catalogs.formulas import formula_text, parse_column, reduce, reduced_keys
 from catalogs.records import Compositions
 from screen.descriptors.composition import BATCH, normalise
+from screen.device import current
 from screen.domain import judge
 from screen.intervals import difficulty
 from screen.score import Scorer, prepare, score
@@ -79,7 +80,7 @@ def deploy(model: Model) -> Scoring:
 
 def environment() -> str:
     """What the bits of a score depend on besides model and composition."""
-    return f"kakehashi {version('kakehashi')}, jax {jax.__version__}, {jax.default_backend()}, batches of {BATCH}"
+    return f"kakehashi {version('kakehashi')}, jax {jax.__version__}, {current().platform}, batches of {BATCH}"
 
 
 def _sha256(model: Model, scorer: Scorer) -> str:

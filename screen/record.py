@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-import jax
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,6 +16,7 @@ import pyarrow.compute as pc
 from catalogs.records import PropertyTable
 from screen.config import ScreenConfig, as_dict
 from screen.descriptors.composition import BATCH
+from screen.device import current
 from screen.intervals import LEVEL
 from screen.leaderboard import Entry
 from screen.library import Checkpoint, Source
@@ -67,7 +67,7 @@ def run_record(
         "python": sys.version.split()[0],
         "packages": {name: version(name) for name in PACKAGES},
         "platform": platform.platform(),
-        "device": str(jax.devices()[0]),
+        "device": str(current()),
         "batch": BATCH,
         "target": _target(model.target),
         "sources": [_source(source) for source in model.library.sources],
