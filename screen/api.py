@@ -17,6 +17,7 @@ from catalogs.rundir import RunDir
 from catalogs.tables import labels, load_table
 from screen.config import DEFAULT_HEADS
 from screen.descriptors.materials import convention_for
+from screen.device import Device, choose
 from screen.execute import score_partition
 from screen.library import Checkpoint, Library, Settings, tell_apart
 from screen.rank import By, Order, check_order
@@ -58,6 +59,7 @@ def pretrain(
     convention: str | None = None,
     descriptors: str | None = None,
     cache: bool = True,
+    device: Device = "auto",
 ) -> Library:
     """Pre-train `networks` random pyramids on every source property.
 
@@ -67,7 +69,9 @@ def pretrain(
     convention : of compositions: reduced (the default), cell or per-atom.
     descriptors : of molecules and repeat units, as `screen.descriptors.repeat_unit` names them.
     cache : reuse networks that were pre-trained on the same rows with the same settings, and keep new ones.
+    device : auto (the one chosen last, else a GPU where jax sees one), cpu or gpu; it stays chosen.
     """
+    choose(device)
     tables = [load_table(s, minimum=1, attachments=(0, 2)) if isinstance(s, str) else s for s in sources]
     specs = [s if isinstance(s, str) else f"{s.name} ({i})" for i, s in enumerate(sources, start=1)]
     tables = tell_apart(tables, specs)
@@ -86,6 +90,7 @@ def transfer(
     seed: int = 0,
     heads: Sequence[str] = DEFAULT_HEADS,
     cache: bool = True,
+    device: Device = "auto",
 ) -> Model:
     """Measure by nested cross-validation, select, and return the stack of transferred and direct models.
 
@@ -97,7 +102,9 @@ def transfer(
     ----------
     heads : some of ridge, gp, forest, finetune; the last two serve the best five networks of a source.
     cache : reuse the model of an equal library and target, and keep a new one.
+    device : as for `pretrain`.
     """
+    choose(device)
     model = load_or_transfer(library, target, outer=outer_folds, seed=seed, heads=heads, cache=cache)
     _warn([model.checkpoint])
     return model
@@ -116,15 +123,18 @@ def rank(
     by: By = "mean",
     minimise: bool = False,
     threshold: float | None = None,
+    device: Device = "auto",
 ) -> pa.Table:
     """Score and rank formulas; a table with the columns of ranking.parquet.
 
     formulas : texts, or a table with a column `formula`, perhaps `id`, and columns of its own
+    device : as for `pretrain`
 
     Raises
     ------
     UserError : a formula that cannot be read or scored, with the reason; nothing is dropped silently.
     """
+    choose(device)
     order = Order(by=by, minimise=minimise, threshold=threshold)
     check_order(order, log=model.target.log)
     rows = _rows(formulas)
@@ -167,6 +177,7 @@ def screen(
     filters: Sequence[str] = (),
     workers: int | None = None,
     scheduler: str | None = None,
+    device: Device = "auto",
 ) -> dict[str, Any]:
     """Score a whole catalogue with a transferred model and write the run folder; returns its record (run.json).
 
@@ -175,6 +186,7 @@ def screen(
     resume : keep the partitions an interrupted run of this very model and catalogue has scored.
     workers : score on so many local processes, started anew: a script needs `if __name__ == "__main__":`.
     scheduler : score on the workers of the Dask scheduler at this address.
+    device : as for `pretrain`; the workers compute on the same kind.
     """
     from screen.config import ScreenConfig, check_workers
     from screen.filters import check_filters, parse_filter
@@ -182,6 +194,7 @@ def screen(
     from screen.run import Inputs, finish, ranking_schema
 
     check_workers(workers, scheduler)
+    choose(device)
     found = open_catalog(catalog)
     order = Order(top=top, filters=tuple(parse_filter(text) for text in filters))
     check_order(order, log=model.target.log)
@@ -190,7 +203,7 @@ def screen(
         target=model.target.name, log=model.target.log, catalog=catalog, top=top, filter=tuple(filters),
         source=tuple(source.name for source in model.library.sources), seed=model.seed, out=str(out),
         networks=int(np.max([len(s.networks) for s in model.library.sources], initial=1)),
-        convention=model.library.convention, heads=model.heads, workers=workers, scheduler=scheduler,
+        convention=model.library.convention, heads=model.heads, workers=workers, scheduler=scheduler, device=device,
     )  # fmt: skip
     with RunDir(out, resume=resume, overwrite=overwrite) as rundir:
         inputs = Inputs(model.target, (), found, order)

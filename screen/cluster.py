@@ -20,6 +20,7 @@ import pyarrow as pa
 from dask.distributed import Client, LocalCluster, WorkerPlugin
 
 from catalogs.records import UserError
+from screen.device import choose, platform
 from screen.execute import Executor, Part, Scoring, environment
 
 # Partitions under way per worker thread: one that computes, one that waits.
@@ -31,7 +32,12 @@ _CONFIG: dict[str, Any] = {
     "distributed.worker.multiprocessing-method": "spawn",
     # Replaces dask's own, with its MALLOC_TRIM_THRESHOLD_, which doubles the processor time of scoring.
     # DASK_... variables cannot: they are read in lower case.
-    "distributed.nanny.pre-spawn-environ": {"OMP_NUM_THREADS": 1, "MKL_NUM_THREADS": 1, "OPENBLAS_NUM_THREADS": 1},
+    "distributed.nanny.pre-spawn-environ": {
+        "OMP_NUM_THREADS": 1,
+        "MKL_NUM_THREADS": 1,
+        "OPENBLAS_NUM_THREADS": 1,
+        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+    },
 }
 # In a worker process: what it scores with, by the name of the deployment.
 _READY: dict[str, Scoring] = {}
@@ -45,13 +51,17 @@ class Deployment(WorkerPlugin):
     """Brings the model to every worker once, also to those that start later in place of a dead one."""
 
     def __init__(self, name: str, scoring: Scoring, *, local: bool) -> None:
-        self.name, self.local, self.environment = name, local, environment()
+        self.name, self.local, self.environment, self.device = name, local, environment(), platform()
         self.scoring: Scoring | None = scoring.on_host()
 
     def setup(self, worker: Any) -> None:
         """Make the model ready on the worker's device."""
         if self.local:  # the terminal sends Ctrl-C to the workers, too: it is the client's to answer
             signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            choose(self.device)
+        except UserError as error:
+            raise Mismatch(f"a worker has no {self.device}: {error}") from None
         if environment() != self.environment:
             raise Mismatch(f"a worker runs {environment()}, this process {self.environment}: their scores differ")
         if self.scoring is not None:

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter, Token
 
+from screen.device import Device
+
 
 def whole(kind: type, tokens: Sequence[Token]) -> int:
     """Read a whole number; the parser's own reading would round 1.5 to 2."""
@@ -55,6 +57,7 @@ def screen(
     no_cache: _Switch = None,
     workers: Whole | None = None,
     scheduler: str | None = None,
+    device: Device | None = None,
     config: str | None = None,
     resume: _Switch = None,
     overwrite: _Switch = None,
@@ -139,6 +142,8 @@ def screen(
         Score on this many local processes; the results are the same. Default: in this process, on all its cores.
     scheduler
         Score on the workers of the Dask scheduler at this address, e.g. tcp://10.0.0.1:8786.
+    device
+        Compute on auto (a GPU where jax sees one), cpu or gpu. Default: auto.
     config
         A TOML file with the same names as these flags; flags win.
     resume
@@ -163,7 +168,7 @@ def screen(
         "heads": None if heads is None else [heads],
         "rank_by": rank_by, "minimise": minimise, "threshold": threshold, "top": top, "per_system": per_system,
         "filter": filter, "limit": limit, "max_quarantine": max_quarantine, "partition_rows": partition_rows,
-        "out": out, "seed": seed, "no_cache": no_cache, "workers": workers, "scheduler": scheduler,
+        "out": out, "seed": seed, "no_cache": no_cache, "workers": workers, "scheduler": scheduler, "device": device,
         "no_radioactive": no_radioactive, "export": export, "export_top": export_top, "structures": structures,
         "exclude_elements": None if exclude_elements is None else [exclude_elements],
     }  # fmt: skip

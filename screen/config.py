@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from catalogs.records import UserError
+from screen.device import check_device
 
 DEFAULT_SOURCES = ("formation_energy", "volume_per_atom", "melting_temperature")
 # Of targets given as SMILES.
@@ -21,7 +22,7 @@ LARGEST_SEED = 2**32 - 1
 DEFAULT_HEADS = ("ridge", "gp")
 HEADS = (*DEFAULT_HEADS, "forest", "finetune")
 # Settings of how and where a run is done, which change nothing in it.
-INCIDENTAL = ("out", "no_cache", "workers", "scheduler")
+INCIDENTAL = ("out", "no_cache", "workers", "scheduler", "device")
 # Settings of files that are written beside the results.
 EXPORTING = ("export", "export_top", "structures")
 CONVENTIONS = ("reduced", "cell", "per-atom")
@@ -61,6 +62,7 @@ class ScreenConfig:
     no_cache: bool = False
     workers: int | None = None
     scheduler: str | None = None
+    device: str = "auto"
     out: str = ""
 
 
@@ -166,6 +168,7 @@ def _check(config: ScreenConfig) -> None:
         if getattr(config, name) < least:
             raise UserError(f"--{name.replace('_', '-')}: expected at least {least}, got {getattr(config, name)}")
     check_workers(config.workers, config.scheduler)
+    check_device(config.device)
     if config.seed > LARGEST_SEED:
         raise UserError(f"--seed: expected at most {LARGEST_SEED}, got {config.seed}")
     if config.convention not in (None, *CONVENTIONS):

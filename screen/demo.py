@@ -8,6 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from screen.commands import Whole
+from screen.device import Device
 
 _Switch = Annotated[bool, Parameter(negative="")]
 
@@ -17,6 +18,7 @@ def demo(
     out: str = "runs/demo",
     networks: Whole = 16,
     seed: Whole = 0,
+    device: Device = "auto",
     json: _Switch = False,
     quiet: _Switch = False,
     events: _Switch = False,
@@ -35,6 +37,8 @@ def demo(
         Networks pre-trained per source.
     seed
         One seed for everything random.
+    device
+        Compute on auto (a GPU where jax sees one), cpu or gpu.
     json
         Print the record of the run on stdout.
     quiet
@@ -48,7 +52,7 @@ def demo(
     from screen.terminal import run_and_print
 
     fixed = {"target": "ltc", "log": True, "catalog": "default", "source": ["volume_per_atom", "melting_temperature"]}
-    config = resolve({**fixed, "networks": networks, "seed": seed, "out": out}, None)
+    config = resolve({**fixed, "networks": networks, "seed": seed, "out": out, "device": device}, None)
     _refuse_other_runs(Path(out), config.target, config.catalog)
     return run_and_print(
         config,

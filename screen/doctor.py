@@ -110,7 +110,8 @@ def check_jax() -> Check:
     fix = f"{PIP} 'jax==0.10.1' 'jaxlib==0.10.1'"
     if found.get("problem"):
         return Check("jax", False, f"{found.get('version', '')} {found['problem']}".strip(), fix)
-    return Check("jax", True, f"{found['version']} on {', '.join(found['devices'])}; eager = compiled = numpy")
+    device = f"{', '.join(found['devices'])} (--device auto computes on {found['platform']})"
+    return Check("jax", True, f"{found['version']} on {device}; eager = compiled = numpy")
 
 
 def check_key() -> Check:

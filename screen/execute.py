@@ -18,6 +18,7 @@ from catalogs.formulas import formula_text, parse_column, reduce, reduced_keys
 from catalogs.records import Compositions, Inputs
 from screen.descriptors.composition import BATCH, normalise
 from screen.descriptors.materials import describe
+from screen.device import current
 from screen.domain import judge
 from screen.intervals import difficulty
 from screen.score import Scorer, prepare, score, score_described
@@ -80,7 +81,7 @@ def deploy(model: Model) -> Scoring:
 
 def environment() -> str:
     """What the bits of a score depend on besides model and composition."""
-    return f"kakehashi {version('kakehashi')}, jax {jax.__version__}, {jax.default_backend()}, batches of {BATCH}"
+    return f"kakehashi {version('kakehashi')}, jax {jax.__version__}, {current().platform}, batches of {BATCH}"
 
 
 def _sha256(model: Model, scorer: Scorer) -> str:

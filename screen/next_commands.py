@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 
 from screen.commands import Whole
+from screen.device import Device
 
 _Many = Annotated[list[str] | None, Parameter(consume_multiple=False, negative="")]
 _Switch = Annotated[bool, Parameter(negative="")]
@@ -27,6 +28,7 @@ def next_experiments(
     repeats: Whole | None = None,
     head: Literal["gp", "ridge"] | None = None,
     seed: Whole = 0,
+    device: Device = "auto",
     json: _Switch = False,
     quiet: _Switch = False,
     dry_run: _Switch = False,
@@ -68,6 +70,8 @@ def next_experiments(
         Model of the simulation. Default: gp.
     seed
         One seed for everything random (the simulation; nothing in a batch is).
+    device
+        Compute the simulation on auto (a GPU where jax sees one), cpu or gpu.
     json
         Print the batch, or the curve of the simulation, as JSON.
     quiet
@@ -76,7 +80,9 @@ def next_experiments(
         Choose and print, or say what would be simulated; write nothing.
     """
     from catalogs.records import UserError
+    from screen.device import choose
 
+    choose(device)
     chosen: dict[str, Any] = {"start": start, "budget": budget, "repeats": repeats, "head": head}
     played = {name: value for name, value in chosen.items() if value is not None}
     if simulate:

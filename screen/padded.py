@@ -60,8 +60,8 @@ def pad(hidden: Sequence[Layer]) -> tuple[Layer, ...]:
     out, n_in = [], hidden[0].kernel.shape[0]
     for kernel, *rest in hidden:
         more = -kernel.shape[1] % STEP
-        bias, scale, shift = (None if part is None else np.pad(part, (0, more)) for part in rest)
-        out.append(Layer(np.pad(kernel, ((0, n_in - len(kernel)), (0, more))), bias, scale, shift))
+        wide = [None if part is None else np.pad(part, (0, more)) for part in rest]
+        out.append(Layer(np.pad(kernel, ((0, n_in - len(kernel)), (0, more))), *wide))  # type: ignore[arg-type]
         n_in = kernel.shape[1] + more
     return tuple(out)
 
@@ -106,8 +106,10 @@ def seen(done: Pass, views: Views) -> tuple[Any, Any]:
     squares: Any = 0.0
     for u, (inverse, shift, matrix) in zip(done.products[-len(views.layers) :], views.layers, strict=True):
         products = products + matmul(u, matrix)
-        squares = squares + jnp.sum((u * inverse[None, :] + shift[None, :]) ** 2, axis=-1)
-    return products, squares
+        centred = u * inverse[None, :] + shift[None, :]
+        # Sixteen partial sums: summed to one number per row, the compiler would write the squares out first.
+        squares = squares + jnp.sum((centred**2).reshape(len(u), -1, STEP), axis=1)
+    return products, jnp.sum(squares, axis=1)
 
 
 def features(done: Pass, hidden: Sequence[Layer], scales: Sequence[Any], depth: int) -> Any:

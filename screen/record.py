@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-import jax
 import numpy as np
 import pyarrow as pa
 
 from catalogs.records import PropertyTable
 from screen.config import ScreenConfig, as_dict
 from screen.descriptors.composition import BATCH
+from screen.device import current
 from screen.intervals import LEVEL
 from screen.leaderboard import Entry
 from screen.library import Checkpoint, Source
@@ -66,7 +66,7 @@ def run_record(
         "python": sys.version.split()[0],
         "packages": {name: version(name) for name in PACKAGES},
         "platform": platform.platform(),
-        "device": str(jax.devices()[0]),
+        "device": str(current()),
         "batch": BATCH,
         "convention": model.library.convention,
         "target": _target(model.target),

@@ -1,4 +1,4 @@
-"""Scoring of compositions with a transferred model: one jitted program over fixed-shape padded batches.
+"""Scoring of compositions with a transferred model: jitted programs over fixed-shape padded batches.
 
 A row's scores depend on its own slots alone, bit for bit: batches always have `BATCH` rows, and padding rows are
 real compositions whose results are thrown away.
@@ -7,7 +7,7 @@ real compositions whose results are thrown away.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -24,19 +24,14 @@ from screen.plans import HEADS, Fitted, Plan, mixture
 from screen.scaling import standardise
 from screen.transfer import Model
 
+# Networks per program. In one program for all of them the compiler runs first layers first and last layers last, and
+# every layer has left the processor's cache before the next one reads it.
+GROUP = 10
+
+Pair = tuple[Any, Any]
 Columns = tuple[jax.Array, jax.Array, jax.Array, jax.Array]
-
-
-class Scores(NamedTuple):
-    """Scores of n compositions on the fitted scale.
-
-    mean, spread : (n,) float64; distance : (n,) in units of `Model.unit`; nearest : (n,) row of the target
-    """
-
-    mean: NDArray[np.float64]
-    spread: NDArray[np.float64]
-    distance: NDArray[np.float64]
-    nearest: NDArray[np.int64]
+# By network and head, mean and spread; the networks' predictions.
+Answers = tuple[list[list[Pair]], list[jax.Array]]
 
 
 class Components(NamedTuple):
@@ -53,21 +48,55 @@ class Components(NamedTuple):
     nearest: NDArray[np.int64]
 
 
+class Scores(NamedTuple):
+    """Scores of n compositions on the fitted scale.
+
+    mean, spread : (n,) float64; distance : (n,) in units of `Model.unit`; nearest : (n,) row of the target
+    """
+
+    mean: NDArray[np.float64]
+    spread: NDArray[np.float64]
+    distance: NDArray[np.float64]
+    nearest: NDArray[np.int64]
+
+
+class Group(NamedTuple):
+    """Networks of one source that run in one program; by network, the members of the stack that have a head on it."""
+
+    source: int
+    heads: tuple[tuple[int, ...], ...]
+
+
 class Scorer(NamedTuple):
-    """A model made ready for its device: what is compiled (`plans`, hashable) and what is passed in (`arrays`)."""
+    """A model made ready for its device: what is compiled (`plans`, `groups`, hashable), and what is passed in."""
 
     plans: tuple[Plan, ...]
+    groups: tuple[Group, ...]
     arrays: dict[str, Any]
 
 
 def prepare(model: Model) -> Scorer:
     """Collect the parameters the stack needs, single precision, on the default device; unused networks stay behind."""
     plans = tuple(member.plan for member in model.stack.members)
+    predicting = any(plan.kind == "predictions" for plan in plans)
+    groups, parts = [], []
+    for s, source in enumerate(model.library.sources):
+        heads = [
+            tuple(m for m, plan in enumerate(plans) if plan.source == s and i in plan.networks)
+            for i in range(len(source.networks))
+        ]
+        asked = [i for i, members in enumerate(heads) if members or predicting]
+        for start in range(0, len(asked), GROUP):
+            chosen = asked[start : start + GROUP]
+            groups.append(Group(s, tuple(heads[i] for i in chosen)))
+            networks = [_network(model, source, i, heads[i], predicting) for i in chosen]
+            parts.append({"scaling": source.scaling, "networks": networks})
     arrays = {
+        "groups": parts,
         "tables": element_tables(),
-        "sources": [_source(source, s, plans) for s, source in enumerate(model.library.sources)],
+        # Heads on networks are with their networks.
         "members": [
-            {"params": [_head(model, member, k) for k in range(len(member.params))], "scaling": member.scaling}
+            {"params": member.params[0], "scaling": member.scaling} if member.scaling is not None else None
             for member in model.stack.members
         ],
         "weights": model.stack.weights,
@@ -75,64 +104,49 @@ def prepare(model: Model) -> Scorer:
         "training": model.training,
         "unit": np.float32(model.unit),
     }
-    return Scorer(plans, jax.tree.map(_on_device, arrays))
+    return Scorer(plans, tuple(groups), jax.tree.map(_on_device, arrays))
 
 
-def _source(source: Source, number: int, plans: tuple[Plan, ...]) -> dict[str, Any] | None:
-    """What the plans need of a source: padded networks, None for those no plan asks for; None for no network."""
-    asked = {i for plan in plans if plan.source == number for i in plan.networks}
-    if predicting := any(plan.kind == "predictions" for plan in plans):
-        asked = set(range(len(source.networks)))
-    if not asked:
-        return None
-    kept = [network if i in asked else None for i, network in enumerate(source.networks)]
+def _network(model: Model, source: Source, i: int, members: tuple[int, ...], predicting: bool) -> dict[str, Any]:
+    """Network i of a source, padded, with its heads and, for predictions, the output of its first task."""
+    network, scales = source.networks[i], source.unit_scales[i]
+    kernel = network.output.kernel[:, 0]
     return {
-        "scaling": source.scaling,
-        "networks": [network and pad(network.hidden) for network in kept],
-        "outputs": [_output(network) for network in source.networks] if predicting else None,
-        "unit_scales": [network and scales for network, scales in zip(kept, source.unit_scales, strict=True)],
+        "hidden": pad(network.hidden),
+        "unit_scales": scales,
+        "heads": [_head(network, scales, model.stack.members[m], i) for m in members],
+        "output": (np.pad(kernel, (0, -len(kernel) % STEP)), network.output.bias[0]) if predicting else None,
     }
 
 
-def _output(network: Network) -> tuple[Any, Any]:
-    """Kernel (padded width,) and bias of a network's first task."""
-    kernel = network.output.kernel[:, 0]
-    return np.pad(kernel, (0, -len(kernel) % STEP)), network.output.bias[0]
-
-
-def _head(model: Model, member: Fitted, k: int) -> Any:
-    """Parameters of a member's k-th head; an affine one on frozen features takes in scales and biases."""
-    plan, params = member.plan, member.params[k]
-    affine = HEADS[plan.head].affine
+def _head(network: Network, scales: Sequence[Any], member: Fitted, i: int) -> Any:
+    """Parameters of a member's head on network i; an affine one on frozen features takes in scales and biases."""
+    plan = member.plan
+    params, affine = member.params[plan.networks.index(i)], HEADS[plan.head].affine
     if plan.kind != "frozen" or affine is None:
         return params
-    source, i = model.library.sources[plan.source], plan.networks[k]
     centre, matrix, rest = affine.split(params)
-    return view(source.networks[i].hidden, source.unit_scales[i], plan.depth, centre, matrix), rest
+    return view(network.hidden, scales, plan.depth, centre, matrix), rest
 
 
 def score(scorer: Scorer, compositions: Compositions) -> Scores:
     """Scores of n compositions, already in the model's convention (reduced, cell or per-atom)."""
-    slots = (compositions.elements.astype(np.int32), compositions.amounts.astype(np.float32))
-    return _scores(_batched(functools.partial(_of_slots, scorer.plans, scorer.arrays), *slots))
+    slots = compositions.elements.astype(np.int32), compositions.amounts.astype(np.float32)
+
+    def program(elements: jax.Array, amounts: jax.Array) -> Columns:
+        return _batch(_pool, scorer, _describe(elements, amounts, scorer.arrays["tables"]))
+
+    return _scores(_batched(program, *slots))
 
 
 def score_described(scorer: Scorer, raw: NDArray[np.float32]) -> Scores:
     """Scores of n rows of descriptors (n, width), computed by the model's convention."""
-    return _scores(_batched(functools.partial(_of_raw, scorer.plans, scorer.arrays), raw))
-
-
-def _scores(columns: list[NDArray[Any]]) -> Scores:
-    if not columns:
-        empty = np.empty(0)
-        return Scores(empty, empty, empty, np.empty(0, np.int64))
-    mean, spread, distance = (c.astype(np.float64) for c in columns[:3])
-    return Scores(mean, spread, distance, columns[3].astype(np.int64))
+    return _scores(_batched(functools.partial(_batch, _pool, scorer), raw))
 
 
 def components(scorer: Scorer, raw: NDArray[np.float32]) -> Components:
     """What every component of a model says of n rows of descriptors (n, width)."""
-    columns = _batched(functools.partial(_apart, scorer.plans, scorer.arrays), raw)
+    columns = _batched(functools.partial(_batch, _apart, scorer), raw)
     sizes = [max(1, len(plan.networks)) for plan in scorer.plans]
     shares = np.asarray(scorer.arrays["weights"], np.float64)
     weights = np.repeat(shares / shares.sum() / sizes, sizes)
@@ -143,7 +157,15 @@ def components(scorer: Scorer, raw: NDArray[np.float32]) -> Components:
     return Components(means.T, spreads.T, weights, distance, columns[3].astype(np.int64))
 
 
-def _batched(program: Callable[..., Any], *rows: NDArray[Any]) -> list[NDArray[Any]]:
+def _scores(columns: list[NDArray[Any]]) -> Scores:
+    if not columns:
+        empty = np.empty(0)
+        return Scores(empty, empty, empty, np.empty(0, np.int64))
+    mean, spread, distance = (c.astype(np.float64) for c in columns[:3])
+    return Scores(mean, spread, distance, columns[3].astype(np.int64))
+
+
+def _batched(program: Callable[..., Columns], *rows: NDArray[Any]) -> list[NDArray[Any]]:
     """Results of a program on rows in batches of `BATCH`, each of its results in one array; [] for no rows."""
     n = len(rows[0])
     parts, pending = [], []
@@ -163,84 +185,91 @@ def _on_device(array: Any) -> jax.Array:
     return jnp.asarray(array, jnp.int32 if np.issubdtype(np.asarray(array).dtype, np.integer) else jnp.float32)
 
 
-@functools.partial(jax.jit, static_argnums=0)
-def _of_slots(plans: tuple[Plan, ...], arrays: dict[str, Any], elements: jax.Array, amounts: jax.Array) -> Columns:
-    return _scored(plans, arrays, describe(elements, amounts, arrays["tables"]))
+def _batch(finish: Callable[..., Columns], scorer: Scorer, raw: jax.Array) -> Columns:
+    """What `finish` (`_pool` or `_apart`) makes of one batch; every group of networks is a program of its own."""
+    shared = {name: value for name, value in scorer.arrays.items() if name != "groups"}
+    found = [
+        _run(scorer.plans, group.heads, part, raw)
+        for group, part in zip(scorer.groups, scorer.arrays["groups"], strict=True)
+    ]
+    return finish(scorer.plans, scorer.groups, shared, raw, found)
 
 
-@functools.partial(jax.jit, static_argnums=0)
-def _of_raw(plans: tuple[Plan, ...], arrays: dict[str, Any], raw: jax.Array) -> Columns:
-    return _scored(plans, arrays, raw)
+_describe = jax.jit(describe)
 
 
-@functools.partial(jax.jit, static_argnums=0)
-def _apart(plans: tuple[Plan, ...], arrays: dict[str, Any], raw: jax.Array) -> Columns:
-    """Means and spreads (B, components) of every component, distance and nearest training row."""
-    found = _components(plans, arrays, raw)
-    means, spreads = (jnp.concatenate([pair[k] for pair in found]).T for k in range(2))
-    distance, nearest = _nearest(standardise(arrays["reference"], raw), arrays["training"])
-    return means, spreads, distance / arrays["unit"], nearest
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _run(
+    plans: tuple[Plan, ...], heads: tuple[tuple[int, ...], ...], part: dict[str, Any], raw: jax.Array
+) -> Answers:
+    """Mean and spread (B,) of every head on every network, and the networks' predictions (B,) where asked for."""
+    x = standardise(part["scaling"], raw)
+    pairs, guesses = [], []
+    for members, network in zip(heads, part["networks"], strict=True):
+        done = run(network["hidden"], x)
+        pairs.append([_ask(plans[m], network, p, done) for m, p in zip(members, network["heads"], strict=True)])
+        if network["output"] is not None:
+            kernel, bias = network["output"]
+            guesses.append(matmul(done.inputs[-1], kernel) + bias)
+    return pairs, guesses
 
 
-def _scored(plans: tuple[Plan, ...], arrays: dict[str, Any], raw: jax.Array) -> Columns:
-    pooled = [mixture(means, spreads, jnp.ones(len(means))) for means, spreads in _components(plans, arrays, raw)]
-    mean, spread = mixture(jnp.stack([m for m, _ in pooled]), jnp.stack([s for _, s in pooled]), arrays["weights"])
+def _ask(plan: Plan, network: dict[str, Any], params: Any, done: Pass) -> Pair:
+    """Mean and spread of one head on one network."""
+    head, scales = HEADS[plan.head], network["unit_scales"]
+    if plan.kind == "frozen" and head.affine is not None:
+        views, rest = params
+        return head.affine.finish(rest, *seen(done, views))
+    if plan.kind == "frozen":
+        return head.predict(params, features(done, network["hidden"], scales, plan.depth))
+    entering = done.inputs[-2]
+    return head.predict(params, entering[:, : len(scales[-2])] if len(scales) > 1 else entering)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _pool(
+    plans: tuple[Plan, ...], groups: tuple[Group, ...], arrays: dict[str, Any], raw: jax.Array, found: list[Answers]
+) -> Columns:
+    """Mean and spread (B,) of the mixture of all members; distance to and number of the nearest target row."""
+    pairs = _members(plans, groups, arrays, raw, found)
+    pooled = [mixture(means, spreads, jnp.ones(len(means))) for means, spreads in pairs]
+    mean, spread = mixture(
+        jnp.stack([mean for mean, _ in pooled]), jnp.stack([spread for _, spread in pooled]), arrays["weights"]
+    )
     distance, nearest = _nearest(standardise(arrays["reference"], raw), arrays["training"])
     return mean, spread, distance / arrays["unit"], nearest
 
 
-def _components(
-    plans: tuple[Plan, ...], arrays: dict[str, Any], raw: jax.Array
-) -> list[tuple[jax.Array, jax.Array]]:
-    """Means and spreads (networks, B) of every plan."""
-    passes = [_passes(source, raw) for source in arrays["sources"]]
-    predicting = any(plan.kind == "predictions" for plan in plans)
-    predictions = _predictions(arrays["sources"], passes) if predicting else None
-    found = []
-    for plan, member in zip(plans, arrays["members"], strict=True):
-        head, params = HEADS[plan.head], member["params"]
-        if plan.kind == "frozen" and head.affine is not None:
-            pairs = [
-                head.affine.finish(rest, *seen(passes[plan.source][i], views))
-                for i, (views, rest) in zip(plan.networks, params, strict=True)
-            ]
-        elif plan.kind in ("frozen", "finetuned"):
-            source = arrays["sources"][plan.source]
-            designs = [_design(plan, source, i, passes[plan.source][i]) for i in plan.networks]
-            pairs = [head.predict(p, x) for p, x in zip(params, designs, strict=True)]
-        else:
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _apart(
+    plans: tuple[Plan, ...], groups: tuple[Group, ...], arrays: dict[str, Any], raw: jax.Array, found: list[Answers]
+) -> Columns:
+    """Means and spreads (B, components) of all members' components; distance to and number of the nearest target row."""
+    pairs = _members(plans, groups, arrays, raw, found)
+    means, spreads = (jnp.concatenate([pair[k] for pair in pairs]).T for k in range(2))
+    distance, nearest = _nearest(standardise(arrays["reference"], raw), arrays["training"])
+    return means, spreads, distance / arrays["unit"], nearest
+
+
+def _members(
+    plans: tuple[Plan, ...], groups: tuple[Group, ...], arrays: dict[str, Any], raw: jax.Array, found: list[Answers]
+) -> list[Pair]:
+    """Means and spreads (components, B) of every member: heads on networks as found, heads on descriptors."""
+    pairs: list[list[Pair]] = [[] for _ in plans]
+    guesses: dict[int, list[jax.Array]] = {}
+    for group, (answers, own) in zip(groups, found, strict=True):
+        guesses.setdefault(group.source, []).extend(own)
+        for members, answer in zip(group.heads, answers, strict=True):
+            for m, pair in zip(members, answer, strict=True):
+                pairs[m].append(pair)
+    predictions = [jnp.mean(jnp.stack(own), axis=0)[:, None] for _, own in sorted(guesses.items()) if own]
+    for m, (plan, member) in enumerate(zip(plans, arrays["members"], strict=True)):
+        if member is not None:
             x = standardise(member["scaling"], raw)
             if plan.kind == "predictions":
-                x = jnp.hstack([x, plan.gain * predictions])
-            pairs = [head.predict(params[0], x)]
-        found.append((jnp.stack([m for m, _ in pairs]), jnp.stack([s for _, s in pairs])))
-    return found
-
-
-def _passes(source: Any, raw: jax.Array) -> dict[int, Pass]:
-    """The networks of a source that are asked for, run once each, by number."""
-    if source is None:
-        return {}
-    x = standardise(source["scaling"], raw)
-    return {i: run(hidden, x) for i, hidden in enumerate(source["networks"]) if hidden is not None}
-
-
-def _predictions(sources: list[Any], passes: list[dict[int, Pass]]) -> jax.Array:
-    """Predictions of the sources (B, n_sources), averaged over the networks of each."""
-    columns = []
-    for source, done in zip(sources, passes, strict=True):
-        guesses = [matmul(done[i].inputs[-1], kernel) + bias for i, (kernel, bias) in enumerate(source["outputs"])]
-        columns.append(jnp.mean(jnp.stack(guesses), axis=0))
-    return jnp.stack(columns, axis=1)
-
-
-def _design(plan: Plan, source: Any, i: int, done: Pass) -> jax.Array:
-    """Inputs (B, p) of a head on network i that is not affine."""
-    scales = source["unit_scales"][i]
-    if plan.kind == "frozen":
-        return features(done, source["networks"][i], scales, plan.depth)
-    x: jax.Array = done.inputs[-2]
-    return x[:, : len(scales[-2])] if len(scales) > 1 else x
+                x = jnp.hstack([x, *(plan.gain * column for column in predictions)])
+            pairs[m].append(HEADS[plan.head].predict(member["params"], x))
+    return [(jnp.stack([mean for mean, _ in own]), jnp.stack([spread for _, spread in own])) for own in pairs]
 
 
 def _nearest(x: jax.Array, training: jax.Array) -> tuple[jax.Array, jax.Array]:

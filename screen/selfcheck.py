@@ -66,6 +66,7 @@ def check_jax() -> dict[str, Any]:
     return {
         "version": jax.__version__,
         "devices": [str(device) for device in jax.devices()],
+        "platform": jax.devices()[0].platform,
         "problem": jax_problem(),
     }
 

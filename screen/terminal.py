@@ -42,6 +42,9 @@ def run_and_print(
         elif not quiet:
             print(f"nothing to do: {config.out} holds this run, finished")
         return exit_code(record)
+    from screen.device import choose
+
+    choose(config.device)
     from screen.run import plan, read_inputs, run_screen
 
     if dry_run:

@@ -25,6 +25,7 @@ from screen import library as libraries
 from screen.config import DEFAULT_HEADS
 from screen.descriptors.composition import BATCH
 from screen.descriptors.materials import decisive
+from screen.device import current
 from screen.domain import Domain
 from screen.leaderboard import Entry, Verdict
 from screen.library import (
@@ -49,7 +50,7 @@ from screen.transfer import INNER_FOLDS, OUTER_FOLDS, Model, OutOfFold, transfer
 # Raise when the same inputs would give other networks, scalings or unit scales.
 PRETRAIN_VERSION = 1
 # Raise when the same library and target would give another model: heads, grids, folds, selection, statistics.
-TRANSFER_VERSION = 1
+TRANSFER_VERSION = 2
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy", "scipy", "rdkit")
 _RECORDS: dict[str, type] = {
@@ -241,7 +242,7 @@ def _machine() -> dict[str, Any]:
     """Versions, device and settings on which the last bits of a result depend."""
     return {
         "packages": {name: version(name) for name in PACKAGES},
-        "device": (jax.default_backend(), jax.devices()[0].device_kind, platform.system(), platform.machine()),
+        "device": (current().platform, current().device_kind, platform.system(), platform.machine()),
         "jax": (bool(jax.config.jax_enable_x64), str(jax.config.jax_default_matmul_precision)),  # type: ignore[attr-defined]
         "xla_flags": os.environ.get("XLA_FLAGS", ""),
         "batch": BATCH,

@@ -96,7 +96,52 @@ def test_sources_no_member_asks_stay_behind(planted_model):
     (member,) = [m for m in planted_model.stack.members if m.plan.kind == "direct" and m.plan.head == "gp"]
     alone = planted_model.stack._replace(members=(member,), weights=np.ones(1))
     light = prepare(planted_model._replace(stack=alone))
-    assert light.arrays["sources"] == [None]
+    assert light.groups == ()
     found = score(light, reduce(planted_model.target.compositions))
     bank = fill(planted_model.library, planted_model.target.compositions)
     np.testing.assert_allclose(found.mean, predict_stack(alone, bank, np.arange(40))[0], rtol=1e-4)
+
+
+def test_nothing_is_computed_twice_or_for_nobody(planted_model):
+    """Matrix products traced: one per hidden layer, per layer a folded head looks at, per output; more for no one."""
+    import jax
+    import jax.numpy as jnp
+
+    from screen.score import _run
+
+    (source,) = planted_model.library.sources
+    members = planted_model.stack.members
+    layers = [len(network.hidden) for network in source.networks]
+
+    def products(chosen):
+        stack = planted_model.stack._replace(members=tuple(chosen), weights=np.ones(len(chosen)))
+        scorer = prepare(planted_model._replace(stack=stack))
+        raw = jnp.zeros((BATCH, 290), jnp.float32)
+        parts = zip(scorer.groups, scorer.arrays["groups"], strict=True)
+        traced = [jax.make_jaxpr(_run, static_argnums=(0, 1))(scorer.plans, g.heads, a, raw) for g, a in parts]
+        return sum(str(program).count("dot_general[") for program in traced)
+
+    def looked_at(member):
+        depth = member.plan.depth
+        return sum(min(depth or layers[i], layers[i]) for i in member.plan.networks)
+
+    frozen = [m for m in members if m.plan.kind == "frozen"]
+    predicting = [m for m in members if m.plan.kind == "predictions"]
+    direct = [m for m in members if m.plan.kind == "direct"]
+    assert products(direct) == 0
+    assert products(predicting) == sum(layers) + len(layers)
+    asked = sum(layers[i] for i in {i for m in frozen for i in m.plan.networks})
+    assert products(frozen) == asked + sum(map(looked_at, frozen))
+    assert products(members) == sum(layers) + len(layers) + sum(map(looked_at, frozen))
+    one = frozen[0]
+    alone = one._replace(plan=one.plan._replace(networks=one.plan.networks[:1]), params=one.params[:1])
+    assert products([alone]) == layers[one.plan.networks[0]] + looked_at(alone)
+
+
+def test_groups_of_networks_change_only_roundings(planted_model, pool, scores, monkeypatch):
+    monkeypatch.setattr("screen.score.GROUP", 3)  # of four networks
+    scorer = prepare(planted_model)
+    assert [len(group.heads) for group in scorer.groups] == [3, 1]
+    found = score(scorer, pool)
+    np.testing.assert_allclose(found.mean, scores.mean, rtol=1e-5)
+    np.testing.assert_allclose(found.spread, scores.spread, rtol=1e-5)

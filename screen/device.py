@@ -1,0 +1,64 @@
+"""The device everything is computed on: `auto` leaves it to jax, which takes a GPU where it sees one.
+
+Networks, models and scored partitions that are kept carry the device that computed them (`screen.zoo`,
+`screen.execute`): what one device computed is never taken for what another would. So the choice is no part of what
+decides a run, but another device computes again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from catalogs.records import UserError
+
+if TYPE_CHECKING:
+    import jax
+
+Device = Literal["auto", "cpu", "gpu"]
+
+
+def check_device(device: str) -> None:
+    """Refuse a name that is none."""
+    if device not in get_args(Device):
+        raise UserError(f"--device: expected {', '.join(get_args(Device))}, got {device!r}")
+
+
+def choose(device: str) -> None:
+    """Compute on this device from now on, in all threads; `auto` changes nothing and imports nothing.
+
+    Raises
+    ------
+    UserError : a GPU is asked for and jax sees none.
+    """
+    check_device(device)
+    if device == "auto":
+        return
+    import jax
+
+    if device == "cpu":
+        # Before the first computation: a GPU that is not asked for is left alone, its memory too.
+        jax.config.update("jax_platforms", "cpu")  # type: ignore[no-untyped-call]
+        chosen = jax.devices("cpu")[0]
+    else:
+        try:
+            chosen = jax.devices("gpu")[0]
+        except RuntimeError:
+            seen = ", ".join(str(found) for found in jax.devices())
+            raise UserError(
+                f"--device gpu: expected a GPU, jax sees {seen} alone: install the CUDA packages with"
+                " pip install 'kakehashi[cuda]', or leave --device out"
+            ) from None
+    jax.config.update("jax_default_device", chosen)  # type: ignore[no-untyped-call]
+
+
+def current() -> jax.Device:
+    """The device that computes."""
+    import jax
+
+    chosen: Any = jax.config.jax_default_device  # type: ignore[attr-defined]
+    return chosen if isinstance(chosen, jax.Device) else jax.devices()[0]
+
+
+def platform() -> Device:
+    """`cpu` or `gpu`: what `choose` would have to be told elsewhere to compute on the same kind of device."""
+    return "cpu" if current().platform == "cpu" else "gpu"
