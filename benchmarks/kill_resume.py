@@ -58,7 +58,7 @@ def killed(words: list[str], home: Path, stage: str, delay: float) -> bool:
     """Kill a run `delay` seconds after a stage began; whether it was still running."""
     process = start(words, home)
     for event in events(process):
-        if event["event"] == "start" and event["stage"] == stage:
+        if event["event"] == "start" and event["stage"].removesuffix(" (cached)") == stage:
             time.sleep(delay)
             break
     os.killpg(process.pid, signal.SIGKILL)
