@@ -23,6 +23,7 @@ from catalogs.records import FloatArray, UserError
 
 SUFFIXES = (".csv", ".parquet")
 _BLOCK = 4 << 20
+_BUFFER = 1 << 20
 
 
 def check_file(path: Path) -> str:
@@ -87,7 +88,8 @@ def require(name: str, names: Sequence[str], where: Path | str) -> None:
 def open_parquet(path: Path) -> pq.ParquetFile:
     """Open a Parquet file with page checksums verified; a broken file is a UserError with exit code 6."""
     try:
-        return pq.ParquetFile(path, page_checksum_verification=True)
+        # Both options are needed for a file with one huge row group not to be read into memory at once.
+        return pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False, buffer_size=_BUFFER)
     except (pa.ArrowException, OSError) as error:
         raise _unreadable(path, error) from error
 

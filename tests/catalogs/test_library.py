@@ -269,12 +269,14 @@ def test_a_bound_that_admits_nothing_is_said(monkeypatch: pytest.MonkeyPatch, te
 
 
 READER = """
-import sys
+import sys, time
 from catalogs.library import find
-found = [find(sys.argv[1]) for _ in range(300)]
+found, end = [], time.monotonic() + 2
+while time.monotonic() < end:
+    found.append(find(sys.argv[1]))
 assert not any(one.warning for one in found), [one.warning for one in found if one.warning][:1]
 assert all(one.arrays is None or one.arrays["kernel"].sum() == 15 for one in found)
-print(sum(one.arrays is not None for one in found))
+print(sum(one.arrays is not None for one in found), sum(one.arrays is None for one in found))
 """
 
 
@@ -289,4 +291,6 @@ def test_a_reader_finds_an_entry_whole_or_not_at_all_while_it_is_evicted(monkeyp
             store(KEY, CONTENT, {})
         said, err = reader.communicate()
     assert (reader.returncode, err) == (0, "")
-    assert 0 < int(said) <= 300
+    whole, none = map(int, said.split())
+    assert whole > 0
+    assert none > 0

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -263,6 +265,14 @@ def write_run(directory: Path, n: int = 400) -> Path:
     for name, table in tables.items():
         pq.write_table(table, directory / f"{name}.parquet", write_page_checksum=True)
     return directory
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """SIGINT as a terminal's child has it; in the background of a shell it is ignored."""
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, former)
 
 
 @pytest.fixture

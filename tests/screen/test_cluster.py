@@ -62,6 +62,7 @@ def test_a_killed_worker_changes_nothing(tiny: Tiny, tiny_model: Model) -> None:
     assert workers() == []
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_control_c_while_workers_start_says_how_to_go_on(
     tiny: Tiny, tiny_run: tuple[Path, object], tmp_path: Path
 ) -> None:

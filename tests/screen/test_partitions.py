@@ -41,14 +41,6 @@ class Counted:
             yield scoring(rows)
 
 
-@pytest.fixture
-def interruptible() -> Iterator[None]:
-    """SIGINT as a terminal's child has it; in the background of a shell it is ignored."""
-    former = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, former)
-
-
 def interrupt() -> None:
     os.kill(os.getpid(), signal.SIGINT)
 

@@ -409,3 +409,18 @@ def test_script_json_cannot_end_its_element() -> None:
     text = script_json({nasty: nasty})
     assert not set("<>&\u2028\u2029") & set(text)
     assert json.loads(text) == {nasty: nasty}
+
+
+def test_coverage_by_distance_and_of_families_left_out(report_run: Path) -> None:
+    bins = [
+        {"low": 0.0, "high": 0.5, "compounds": 12, "coverage": 11 / 12},
+        {"low": 2.0, "high": None, "compounds": 3, "coverage": 1 / 3},
+    ]
+    kin = {"families": 7, "folds": 5, "coverage": 0.62, "mae": 1.0}
+    interval = {"level": 0.9, "by_distance": bins, "by_family": kin}
+    text = Page(write_report(change(report_run, interval=interval))).text
+    for said in ("up to 0.5 times the usual distance", "92%", "more than 2 times the usual distance", "33%",
+                 "7 families", "62%", "inside their 90% interval"):  # fmt: skip
+        assert said in text, said
+    bare = Page(write_report(change(report_run, interval={"level": 0.9, "by_distance": [], "by_family": None}))).text
+    assert "farther out" not in bare

@@ -319,6 +319,7 @@ def test_a_folder_in_use_exits_4(screen: Run, tmp_path: Path) -> None:
     assert f"process {os.getpid()}" in err
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_control_c_exits_130_and_the_folder_goes_on(tiny: Tiny, screen: Run, tmp_path: Path) -> None:
     out = tmp_path / "run"
     words = [
