@@ -14,6 +14,7 @@ A forest averages training values: it cannot predict above the largest of them.
 
 from __future__ import annotations
 
+import functools
 from typing import Any, NamedTuple
 
 import jax
@@ -32,6 +33,8 @@ SEED = 0
 _STAY = np.iinfo(np.int32).max
 # Most leaves of a tree that is kept as bit vectors, and leaves per word.
 BITS, _WORD = 64, 32
+# Rows at a time: their inputs stay in the cache while one tree after the other reads them.
+_ROWS = 256
 
 
 def fit(x: FloatArray, y: FloatArray) -> Params:
@@ -79,7 +82,7 @@ def predict(params: Params, x: Any) -> tuple[Any, Any]:
     """Mean over trees and their standard deviation at x (m, p); NaN where an input is not finite."""
     xp = namespace(x)
     if xp is jnp and params["masks"].shape[1]:
-        values = _first_left(params, x, jnp.asarray(params["value"])[jnp.asarray(params["exits"])]).T
+        values = _first_left(params, x, jnp.asarray(params["value"])[jnp.asarray(params["exits"])])
     else:
         values = xp.asarray(params["value"])[leaves(params, x)]
     # scikit-learn adds tree after tree; a pairwise sum differs in the last bits.
@@ -92,7 +95,7 @@ def leaves(params: Params, x: Any) -> Any:
     """(m, trees) the node each row of x (m, p) ends in."""
     xp = namespace(x)
     if xp is jnp and params["masks"].shape[1]:
-        return _first_left(params, x, jnp.asarray(params["exits"])).T
+        return _first_left(params, x, jnp.asarray(params["exits"]))
     keys = ordered(x)
     rows = xp.arange(x.shape[0])[:, None]
     node = xp.broadcast_to(xp.asarray(params["roots"])[None, :], (x.shape[0], len(params["roots"])))
@@ -103,24 +106,32 @@ def leaves(params: Params, x: Any) -> Any:
 
 
 def _first_left(params: Params, x: jax.Array, table: jax.Array) -> jax.Array:
-    """(trees, m) the entry of `table` (trees, leaves) for the leaf each row ends in, by bit vectors."""
-    keys = ordered(x).T
-    inner = jnp.asarray(params["inner"])
+    """(m, trees) the entry of `table` (trees, leaves) for the leaf each row ends in, by bit vectors."""
+    inner, masks = jnp.asarray(params["inner"]), jnp.asarray(params["masks"])
     tests = _take(jnp.asarray(params["feature"]), inner), _take(jnp.asarray(params["threshold"]), inner)
 
-    def one(tree: tuple[jax.Array, jax.Array, jax.Array, jax.Array]) -> jax.Array:
-        feature, threshold, masks, entries = tree
-        words = [jnp.full(x.shape[0], -1, jnp.int32)] * masks.shape[1]
-        # Written out, not scanned: so all tests of a tree are one loop over rows, kept in registers.
-        for k in range(masks.shape[0]):
-            right = lax.dynamic_index_in_dim(keys, feature[k], 0, keepdims=False) > threshold[k]
-            words = [word & jnp.where(right, mask, -1) for word, mask in zip(words, masks[k], strict=True)]
-        first = jnp.zeros(x.shape[0], jnp.int32)
-        for w, word in reversed(list(enumerate(words))):
-            first = jnp.where(word != 0, w * _WORD + lax.population_count((word & -word) - 1), first)
-        return jnp.asarray(_take(entries, first))
+    def block(keys: jax.Array) -> jax.Array:
+        return jnp.asarray(lax.map(functools.partial(_one_tree, keys), (*tests, masks, table)))
 
-    return jnp.asarray(lax.map(one, (*tests, jnp.asarray(params["masks"]), table)))
+    m, p = x.shape
+    if m % _ROWS:
+        return block(ordered(x).T).T
+    found = lax.map(lambda rows: block(ordered(rows).T), x.reshape(-1, _ROWS, p))
+    return jnp.moveaxis(found, 1, 2).reshape(m, -1)
+
+
+def _one_tree(keys: jax.Array, tree: tuple[jax.Array, jax.Array, jax.Array, jax.Array]) -> jax.Array:
+    """(m,) the entries of one tree's leaves for the rows of keys (p, m)."""
+    feature, threshold, masks, entries = tree
+    words = [jnp.full(keys.shape[1], -1, jnp.int32)] * masks.shape[1]
+    # Written out, not scanned: so all tests of a tree are one loop over rows, kept in registers.
+    for k in range(masks.shape[0]):
+        right = lax.dynamic_index_in_dim(keys, feature[k], 0, keepdims=False) > threshold[k]
+        words = [word & jnp.where(right, mask, -1) for word, mask in zip(words, masks[k], strict=True)]
+    first = jnp.zeros(keys.shape[1], jnp.int32)
+    for w, word in reversed(list(enumerate(words))):
+        first = jnp.where(word != 0, w * _WORD + lax.population_count((word & -word) - 1), first)
+    return jnp.asarray(_take(entries, first))
 
 
 def _take(table: Any, index: Any) -> Any:
