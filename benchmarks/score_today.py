@@ -1,13 +1,14 @@
 """From formula texts to scores: 100 networks with ridge heads, ours against the same networks one by one.
 
-    python benchmarks/score_today.py [--rows 2000] [--networks 100]
+    python benchmarks/score_today.py [--rows 2000] [--our-rows 16384] [--networks 100]
 
 The same weights on both sides: 100 networks (pre-trained for 5 epochs; speed depends on shapes only) and a ridge
 head on all hidden layers of each, averaged. Ours is everything a screening does with a table of formulas
 (`Scoring`: reading, descriptors, networks, heads with their spread, distance to the training rows, domain, interval)
-on all 34,630 formulas. Today: pymatgen, XenonPy's per-composition descriptors (see `descriptors_today.py`), then one
-network after the other in NumPy float32, and in torch where that can be imported, with scikit-learn's ridge on top:
-means only, on `--rows` formulas; a rate per row, because all of it grows linearly. The means must agree.
+on `--our-rows` Materials Project formulas. Today: pymatgen, XenonPy's per-composition descriptors (see
+`descriptors_today.py`), then one network after the other in NumPy float32, and in torch where that can be imported,
+with scikit-learn's ridge on top: means only, on `--rows` formulas. Rates per row, because all of it grows linearly.
+The means must agree.
 """
 
 from __future__ import annotations
@@ -57,9 +58,10 @@ def predictions(source: Source, heads: list[Ridge], features: Features, x: np.nd
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--rows", type=int, default=2_000, help="formulas for the slow side")
+    parser.add_argument("--our-rows", type=int, default=16_384, help="formulas for our side")
     parser.add_argument("--networks", type=int, default=100)
     given = parser.parse_args()
-    texts, sample = mp_formulas(), mp_formulas(given.rows)
+    texts, sample = mp_formulas(given.our_rows), mp_formulas(given.rows)
     target = load_table("ltc", log=True)
     source = networks_of(load_table("volume_per_atom"), given.networks)
     model, member = linear_model(source, target)
