@@ -1,21 +1,26 @@
 """Random forest (Breiman, 2001): fitted by scikit-learn, kept and evaluated as arrays.
 
 The trees are flattened so that a right child follows its left sibling: one step down is a comparison and an addition,
-the same in NumPy and in JAX. scikit-learn compares float32 inputs with float64 thresholds; rounding a threshold down
-to float32 keeps every comparison, and comparing both as integers in the order of the floats keeps it where a compiler
-flushes denormals to zero, as XLA does. So every row ends in the leaf scikit-learn puts it in.
+the same in NumPy and in JAX. Trees of at most `BITS` leaves are not walked in JAX: every test of a tree that sends a
+row to the right strikes the leaves under its left child out of a bit vector, and the first leaf that remains is the
+row's (Lucchese et al., 2015), which compiles to plain vector instructions over rows.
+
+scikit-learn compares float32 inputs with float64 thresholds; rounding a threshold down to float32 keeps every
+comparison, and comparing both as integers in the order of the floats keeps it where a compiler flushes denormals to
+zero, as XLA does. So every row ends in the leaf scikit-learn puts it in.
 
 A forest averages training values: it cannot predict above the largest of them.
 """
 
 from __future__ import annotations
 
-import itertools
-from typing import Any
+import functools
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 from numpy.typing import NDArray
 
 from screen.heads.head import FloatArray, Head, Params, namespace
@@ -26,6 +31,10 @@ MAX_FEATURES = "sqrt"
 SEED = 0
 # Threshold of a leaf: no input goes to its right.
 _STAY = np.iinfo(np.int32).max
+# Most leaves of a tree that is kept as bit vectors, and leaves per word.
+BITS, _WORD = 64, 32
+# Rows at a time: their inputs stay in the cache while one tree after the other reads them.
+_ROWS = 256
 
 
 def fit(x: FloatArray, y: FloatArray) -> Params:
@@ -34,27 +43,48 @@ def fit(x: FloatArray, y: FloatArray) -> Params:
 
 
 def flatten(forest: Any) -> Params:
-    """Arrays of a fitted scikit-learn forest, all trees one after the other.
+    """Arrays of a fitted scikit-learn forest, all trees in one numbering.
 
-    roots : (trees,); feature, left : (nodes,) int32; threshold : (nodes,) int32, `ordered` float32;
-    value : (nodes,) float64; steps : (depth of the deepest tree, 0), a shape because shapes are static under jit
+    roots : (trees,); feature, left : (nodes,) int32, a leaf is its own left child; threshold : (nodes,) int32,
+    `ordered` float32; value : (nodes,) float64; steps : (depth of the deepest tree, 0), a shape because shapes are
+    static under jit; exits : (trees, leaves) the leaves from left to right, the first repeated at the end;
+    inner : (trees, tests) inner nodes, filled up with leaves; masks : (trees, tests, words) int32, the bits of the
+    leaves a row may still reach when it goes to the right there. No tests where a tree is too large for bits.
     """
-    parts: list[dict[str, NDArray[Any]]] = []
-    roots, start, depth = [], 0, 0
-    for estimator in forest.estimators_:
-        part, levels = _flatten_tree(estimator.tree_, start)
-        parts.append(part)
-        roots.append(start)
-        start += len(part["feature"])
-        depth = max(depth, levels)
-    joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    return {**joined, "roots": np.asarray(roots, np.int32), "steps": np.empty((depth, 0), np.float32)}
+    trees = [estimator.tree_ for estimator in forest.estimators_]
+    counts = [tree.node_count for tree in trees]
+    roots = np.cumsum([0, *counts[:-1]])
+    owner = np.repeat(np.arange(len(trees)), counts)
+    children = np.concatenate([np.stack([tree.children_left, tree.children_right], axis=1) for tree in trees])
+    leaf = children[:, 0] < 0
+    children = np.where(leaf[:, None], np.arange(len(leaf))[:, None], children + roots[owner][:, None])
+    shape = _shape(children, leaf, roots)
+    exact = np.concatenate([tree.threshold for tree in trees])
+    rounded = exact.astype(np.float32)
+    below = np.where(rounded > exact, np.nextafter(rounded, np.float32(-np.inf)), rounded)
+    # The sum turns a threshold of -0 into 0: both stand for one number, but not as integers.
+    nodes = {
+        "feature": np.where(leaf, 0, np.concatenate([tree.feature for tree in trees])).astype(np.int32),
+        "threshold": np.where(leaf, _STAY, ordered(below + np.float32(0))).astype(np.int32),
+        "left": shape.place[children[:, 0]].astype(np.int32),
+        "value": np.concatenate([tree.value[:, 0, 0] for tree in trees]).astype(np.float64),
+    }
+    order = np.argsort(shape.place)
+    return {
+        **{name: values[order] for name, values in nodes.items()},
+        **_bit_vectors(children, leaf, roots, owner, shape),
+        "roots": shape.place[roots].astype(np.int32),
+        "steps": np.empty((shape.depth, 0), np.float32),
+    }
 
 
 def predict(params: Params, x: Any) -> tuple[Any, Any]:
     """Mean over trees and their standard deviation at x (m, p); NaN where an input is not finite."""
     xp = namespace(x)
-    values = xp.asarray(params["value"])[leaves(params, x)]
+    if xp is jnp and params["masks"].shape[1]:
+        values = _first_left(params, x, jnp.asarray(params["value"])[jnp.asarray(params["exits"])])
+    else:
+        values = xp.asarray(params["value"])[leaves(params, x)]
     # scikit-learn adds tree after tree; a pairwise sum differs in the last bits.
     mean = np.cumsum(values, axis=1)[:, -1] / values.shape[1] if xp is np else values.mean(axis=1)
     unknown = xp.where(xp.isfinite(x).all(axis=1), 0.0, xp.nan)
@@ -64,13 +94,51 @@ def predict(params: Params, x: Any) -> tuple[Any, Any]:
 def leaves(params: Params, x: Any) -> Any:
     """(m, trees) the node each row of x (m, p) ends in."""
     xp = namespace(x)
+    if xp is jnp and params["masks"].shape[1]:
+        return _first_left(params, x, jnp.asarray(params["exits"]))
     keys = ordered(x)
     rows = xp.arange(x.shape[0])[:, None]
     node = xp.broadcast_to(xp.asarray(params["roots"])[None, :], (x.shape[0], len(params["roots"])))
     feature, threshold, left = (xp.asarray(params[name]) for name in ("feature", "threshold", "left"))
     for _ in range(params["steps"].shape[0]):
-        node = left[node] + (keys[rows, feature[node]] > threshold[node])
+        node = _take(left, node) + (_take(keys, (rows, _take(feature, node))) > _take(threshold, node))
     return node
+
+
+def _first_left(params: Params, x: jax.Array, table: jax.Array) -> jax.Array:
+    """(m, trees) the entry of `table` (trees, leaves) for the leaf each row ends in, by bit vectors."""
+    inner, masks = jnp.asarray(params["inner"]), jnp.asarray(params["masks"])
+    tests = _take(jnp.asarray(params["feature"]), inner), _take(jnp.asarray(params["threshold"]), inner)
+
+    def block(keys: jax.Array) -> jax.Array:
+        return jnp.asarray(lax.map(functools.partial(_one_tree, keys), (*tests, masks, table)))
+
+    m, p = x.shape
+    if m % _ROWS:
+        return block(ordered(x).T).T
+    found = lax.map(lambda rows: block(ordered(rows).T), x.reshape(-1, _ROWS, p))
+    return jnp.moveaxis(found, 1, 2).reshape(m, -1)
+
+
+def _one_tree(keys: jax.Array, tree: tuple[jax.Array, jax.Array, jax.Array, jax.Array]) -> jax.Array:
+    """(m,) the entries of one tree's leaves for the rows of keys (p, m)."""
+    feature, threshold, masks, entries = tree
+    words = [jnp.full(keys.shape[1], -1, jnp.int32)] * masks.shape[1]
+    # Written out, not scanned: so all tests of a tree are one loop over rows, kept in registers.
+    for k in range(masks.shape[0]):
+        right = lax.dynamic_index_in_dim(keys, feature[k], 0, keepdims=False) > threshold[k]
+        words = [word & jnp.where(right, mask, -1) for word, mask in zip(words, masks[k], strict=True)]
+    first = jnp.zeros(keys.shape[1], jnp.int32)
+    for w, word in reversed(list(enumerate(words))):
+        first = jnp.where(word != 0, w * _WORD + lax.population_count((word & -word) - 1), first)
+    return jnp.asarray(_take(entries, first))
+
+
+def _take(table: Any, index: Any) -> Any:
+    """table[index], whose indices are known to lie inside it."""
+    if isinstance(table, jax.Array):
+        return table.at[index].get(mode="promise_in_bounds", wrap_negative_indices=False)
+    return table[index]
 
 
 def ordered(x: Any) -> Any:
@@ -84,8 +152,7 @@ def ordered(x: Any) -> Any:
 
 def ceiling(params: Params) -> float:
     """Largest mean over trees: each tree at its largest leaf."""
-    edges = np.append(params["roots"], len(params["value"]))
-    return float(np.mean([params["value"][a:b].max() for a, b in itertools.pairwise(edges)]))
+    return float(params["value"][params["exits"]].max(axis=1).mean())
 
 
 def cross_validate(x: FloatArray, y: FloatArray, _folds: NDArray[np.int64]) -> FloatArray:
@@ -109,30 +176,68 @@ def _grow(x: FloatArray, y: FloatArray) -> Any:
     return forest.fit(np.asarray(x, np.float32), y)
 
 
-def _flatten_tree(tree: Any, start: int) -> tuple[dict[str, NDArray[Any]], int]:
-    """One tree in breadth-first order from node number `start`, and its depth. A leaf is its own left child."""
-    n = tree.node_count
-    place, taken, depth = np.zeros(n, np.int64), 1, 0
-    level = np.zeros(1, np.int64)
-    while len(inner := level[tree.children_left[level] >= 0]):
-        place[tree.children_left[inner]] = taken + 2 * np.arange(len(inner))
-        place[tree.children_right[inner]] = place[tree.children_left[inner]] + 1
-        taken += 2 * len(inner)
-        level = np.stack([tree.children_left[inner], tree.children_right[inner]], axis=1).reshape(-1)
-        depth += 1
-    leaf = tree.children_left < 0
-    rounded = tree.threshold.astype(np.float32)
-    below = np.where(rounded > tree.threshold, np.nextafter(rounded, np.float32(-np.inf)), rounded)
-    # The sum turns a threshold of -0 into 0: both stand for one number, but not as integers.
-    out = {
-        "feature": np.where(leaf, 0, tree.feature).astype(np.int32),
-        "threshold": np.where(leaf, _STAY, ordered(below + np.float32(0))).astype(np.int32),
-        "left": (start + np.where(leaf, place, place[tree.children_left])).astype(np.int32),
-        "value": tree.value[:, 0, 0].astype(np.float64),
-    }
-    order = np.empty(n, np.int64)
-    order[place] = np.arange(n)
-    return {name: values[order] for name, values in out.items()}, depth
+class _Shape(NamedTuple):
+    """Where nodes go and what is under them.
+
+    place : (nodes,) number in breadth-first order, siblings side by side
+    first, size : (nodes,) first leaf under a node, counted from the left within its tree, and how many
+    """
+
+    place: NDArray[np.int64]
+    first: NDArray[np.int64]
+    size: NDArray[np.int64]
+    depth: int
+
+
+def _shape(children: NDArray[np.int64], leaf: NDArray[np.bool_], roots: NDArray[np.int64]) -> _Shape:
+    """All trees level by level; children (nodes, 2)."""
+    place, levels, taken = np.zeros(len(leaf), np.int64), [], len(roots)
+    place[roots] = np.arange(taken)
+    level = roots
+    while len(inner := level[~leaf[level]]):
+        levels.append(inner)
+        level = children[inner].reshape(-1)
+        place[level] = taken + np.arange(len(level))
+        taken += len(level)
+    size, first = np.ones(len(leaf), np.int64), np.zeros(len(leaf), np.int64)
+    for inner in reversed(levels):
+        size[inner] = size[children[inner]].sum(axis=1)
+    for inner in levels:
+        left, right = children[inner].T
+        first[left] = first[inner]
+        first[right] = first[inner] + size[left]
+    return _Shape(place, first, size, len(levels))
+
+
+def _bit_vectors(
+    children: NDArray[np.int64],
+    leaf: NDArray[np.bool_],
+    roots: NDArray[np.int64],
+    owner: NDArray[np.int64],
+    shape: _Shape,
+) -> Params:
+    """The tables `exits`, `inner` and `masks` of `flatten`."""
+    trees, most = len(roots), int(shape.size[roots].max())
+    ends = np.flatnonzero(leaf)
+    exits = np.zeros((trees, most), np.int32)
+    exits[owner[ends], shape.first[ends]] = shape.place[ends]
+    beyond = np.arange(most)[None, :] >= shape.size[roots][:, None]
+    exits = np.where(beyond, exits[:, :1], exits)
+    tests = most - 1 if most <= BITS else 0
+    inner = np.broadcast_to(exits[:, :1], (trees, tests)).copy()
+    masks = np.full((trees, tests, -(-most // _WORD)), -1, np.int32)
+    if tests:
+        nodes = np.flatnonzero(~leaf)
+        slot = np.arange(len(nodes)) - np.searchsorted(owner[nodes], owner[nodes])
+        inner[owner[nodes], slot] = shape.place[nodes]
+        start = shape.first[nodes]
+        stop = start + shape.size[children[nodes, 0]]
+        for w in range(masks.shape[2]):
+            bit = w * _WORD + np.arange(_WORD)
+            reached = (bit[None, :] < start[:, None]) | (bit[None, :] >= stop[:, None])
+            packed = np.packbits(reached, axis=1, bitorder="little").view("<i4")
+            masks[owner[nodes], slot, w] = packed[:, 0]
+    return {"exits": exits, "inner": inner, "masks": masks}
 
 
 forest = Head("forest", fit, predict, ceiling, cross_validate)

@@ -66,6 +66,30 @@ def test_every_row_ends_in_scikit_learns_leaf(round_to):
     assert_same_leaves(reference, hard_inputs(reference, x.shape[1]))
 
 
+@pytest.mark.parametrize(("most", "words"), [(32, 1), (33, 2), (64, 2), (65, 0)])
+def test_leaves_at_the_edge_of_a_word(most, words):
+    # A chain of exactly `most` leaves in one tree, other depths in the rest.
+    x = np.arange(most, dtype=np.float32)[:, None]
+    reference = RandomForestRegressor(3, bootstrap=False, random_state=0).fit(x, 2.0 ** np.arange(most))
+    params = flatten(reference)
+    assert params["exits"].shape == (3, most)
+    assert params["masks"].shape == ((3, most - 1, words) if words else (3, 0, 3))
+    # In blocks of rows and without.
+    for rows in (512, 99):
+        assert_same_leaves(reference, np.linspace(-1, most, rows, dtype=np.float32)[:, None])
+
+
+def test_a_wrong_bit_sends_rows_to_another_leaf():
+    x, y = world(30)
+    params = flatten(grown(x, y))
+    right = np.asarray(jax.jit(leaves)(single(params), jnp.asarray(x)))
+    wrong = params | {"masks": params["masks"].copy()}
+    wrong["masks"][0, 0, 0] = -1
+    found = np.asarray(jax.jit(leaves)(single(wrong), jnp.asarray(x)))
+    assert (found[:, 0] != right[:, 0]).any()
+    np.testing.assert_array_equal(found[:, 1:], right[:, 1:])
+
+
 def test_rounding_thresholds_to_nearest_would_be_seen():
     x, y = world()
     reference = grown(x, y)

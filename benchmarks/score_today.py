@@ -1,0 +1,109 @@
+"""From formula texts to scores: 100 networks with ridge heads, ours against the same networks one by one.
+
+    python benchmarks/score_today.py [--rows 2000] [--our-rows 16384] [--networks 100]
+
+The same weights on both sides: 100 networks (pre-trained for 5 epochs; speed depends on shapes only) and a ridge
+head on all hidden layers of each, averaged. Ours is everything a screening does with a table of formulas
+(`Scoring`: reading, descriptors, networks, heads with their spread, distance to the training rows, domain, interval)
+on `--our-rows` Materials Project formulas. Today: pymatgen, XenonPy's per-composition descriptors (see
+`descriptors_today.py`), then one network after the other in NumPy float32, and in torch where that can be imported,
+with scikit-learn's ridge on top: means only, on `--rows` formulas. Rates per row, because all of it grows linearly.
+The means must agree.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+import numpy as np
+import pyarrow as pa
+from sklearn.linear_model import Ridge
+from today import (
+    Ratio,
+    best,
+    conclude,
+    linear_model,
+    mp_formulas,
+    networks_of,
+    numpy_features,
+    profile,
+    pymatgen_compositions,
+    standard_inputs,
+    torch_features,
+    xenonpy_descriptors,
+)
+
+from catalogs.formulas import parse_column
+from catalogs.tables import load_table
+from screen.bank import fill
+from screen.descriptors.composition import BATCH, compute
+from screen.execute import deploy
+from screen.library import Source
+from screen.plans import layer_slice
+
+GOAL = 10
+Features = Callable[[Source, int, np.ndarray], np.ndarray]
+
+
+def table(texts: list[str]) -> pa.Table:
+    return pa.table({"id": [str(i) for i in range(len(texts))], "formula": texts})
+
+
+def predictions(source: Source, heads: list[Ridge], features: Features, x: np.ndarray) -> np.ndarray:
+    """Mean over the networks, one after the other."""
+    return np.mean([heads[i].predict(features(source, i, x)) for i in range(len(heads))], axis=0)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--rows", type=int, default=2_000, help="formulas for the slow side")
+    parser.add_argument("--our-rows", type=int, default=16_384, help="formulas for our side")
+    parser.add_argument("--networks", type=int, default=100)
+    given = parser.parse_args()
+    texts, sample = mp_formulas(given.our_rows), mp_formulas(given.rows)
+    target = load_table("ltc", log=True)
+    source = networks_of(load_table("volume_per_atom"), given.networks)
+    model, member = linear_model(source, target)
+    scoring = deploy(model)
+
+    scoring(table(texts[: 2 * BATCH]))  # compiles
+    given_table = table(texts)
+    seconds = best(lambda: scoring(given_table), 2)
+    fast = len(texts) / seconds
+    reading = best(lambda: parse_column(given_table["formula"]), 2)
+    parsed = parse_column(given_table["formula"]).compositions
+    describing = best(lambda: compute(parsed), 2)
+    rest = seconds - reading - describing
+    profile(
+        f"ours, {len(texts):,} rows",
+        {"reading": reading, "descriptors": describing, "networks, heads, distances, domain": rest},
+    )
+
+    bank = fill(model.library, target.compositions)
+    heads = []
+    for i, params in enumerate(member.params):
+        heads.append(Ridge(1.0 / params["prior"]).fit(layer_slice(bank.layers[0][i], 0), target.y))
+    descriptors = best(lambda: xenonpy_descriptors(pymatgen_compositions(sample)), 1)
+    x = standard_inputs(source, xenonpy_descriptors(pymatgen_compositions(sample)))
+    ours = np.log(np.asarray(scoring(table(sample)).scores["mean"]))
+    kinds: dict[str, Features | None] = {"NumPy": numpy_features, "torch": torch_features(source)}
+    ratios = []
+    for name, features in kinds.items():
+        if features is None:
+            print("torch: not installed")
+            continue
+        networks = best(lambda: predictions(source, heads, features, x), 2)  # noqa: B023
+        difference = np.abs(predictions(source, heads, features, x) - ours).max()
+        profile(f"today with {name}, {len(sample):,} rows", {"descriptors": descriptors, "networks, heads": networks})
+        print(f"means differ by at most {difference:.0e} (standard deviation {ours.std():.2f})")
+        if difference > 1e-3 * ours.std():
+            raise SystemExit("the two sides do not predict the same")
+        slow = len(sample) / (descriptors + networks)
+        what = f"text to scores, {given.networks} networks and ridge heads, {name}"
+        ratios.append(Ratio(what, f"{fast:,.0f} rows/s", f"{slow:,.0f} rows/s", fast / slow, GOAL))
+    conclude(*ratios)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,206 @@
+"""What the comparisons share: real formulas, the tools of today as their users call them, and how a ratio is printed.
+
+Not a script: the benchmarks beside it import it.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from catalogs import elements, embedded_transport
+from catalogs.records import PropertyTable
+from screen.bank import fill
+from screen.library import Library, Source, pretrain_source
+from screen.networks import NEGATIVE_SLOPE
+from screen.plans import Fitted, Plan, fit_plan
+from screen.pretrain import Schedule
+from screen.scaling import CLAMP
+from screen.selection import Stack
+from screen.transfer import Model, transfer
+
+Featurizer = Callable[[pd.DataFrame, list[str], list[float]], NDArray[Any]]
+
+
+def mp_formulas(count: int | None = None) -> list[str]:
+    """Distinct reduced Materials Project formulas, all 34,630 that come with matminer or `count` of them, evenly."""
+    texts: list[str] = embedded_transport.mp_formulas()["formula"].to_pylist()
+    if count is None or count >= len(texts):
+        return texts
+    return [texts[i] for i in np.linspace(0, len(texts) - 1, count).astype(int)]
+
+
+def pymatgen_compositions(texts: Sequence[str]) -> list[Any]:
+    """One pymatgen Composition after the other."""
+    from pymatgen.core import Composition
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return [Composition(text) for text in texts]
+
+
+def element_frame() -> pd.DataFrame:
+    """The element table as XenonPy keeps it: a pandas frame by symbol (float64 throughout, its fastest form)."""
+    return pd.DataFrame(elements.feature_table(), index=list(elements.SYMBOLS), columns=list(elements.FEATURES))
+
+
+def _average(table: pd.DataFrame, symbols: list[str], amounts: list[float]) -> NDArray[Any]:
+    rows = table.loc[symbols, :].values
+    return (amounts / np.sum(amounts)).dot(rows)
+
+
+def _sum(table: pd.DataFrame, symbols: list[str], amounts: list[float]) -> NDArray[Any]:
+    rows = table.loc[symbols, :].values
+    return np.array(amounts).dot(rows)
+
+
+def _variance(table: pd.DataFrame, symbols: list[str], amounts: list[float]) -> NDArray[Any]:
+    rows = table.loc[symbols, :].values
+    weights = amounts / np.sum(amounts)
+    return weights.dot((rows - weights.dot(rows)) ** 2)
+
+
+def _maximum(table: pd.DataFrame, symbols: list[str], amounts: list[float]) -> NDArray[Any]:
+    return table.loc[symbols, :].max().values
+
+
+def _minimum(table: pd.DataFrame, symbols: list[str], amounts: list[float]) -> NDArray[Any]:
+    return table.loc[symbols, :].min().values
+
+
+FEATURIZERS: dict[str, Featurizer] = {
+    "ave": _average,
+    "sum": _sum,
+    "var": _variance,
+    "max": _maximum,
+    "min": _minimum,
+}
+
+
+def xenonpy_descriptors(compositions: Sequence[Any], table: pd.DataFrame | None = None) -> pd.DataFrame:
+    """The 290 descriptors as XenonPy 0.6.7's `Compositions(n_jobs=1)` goes about them.
+
+    One featurizer after the other, each with a Python loop over the compositions: dictionary, lists, a `.loc` of the
+    element frame, a handful of NumPy or pandas calls; then a frame per featurizer, all joined. Left out: its classes
+    and exception wrapper, and its default of all processors, which is slower.
+    """
+    table = element_frame() if table is None else table
+    frames = []
+    for block, featurizer in FEATURIZERS.items():
+        rows = []
+        for composition in compositions:
+            symbols, amounts = [], []
+            for symbol, amount in composition.as_dict().items():
+                symbols.append(symbol)
+                amounts.append(amount)
+            rows.append(featurizer(table, symbols, amounts))
+        frames.append(pd.DataFrame(rows, columns=[f"{block}:{name}" for name in table]))
+    return pd.concat(frames, axis=1)
+
+
+def standard_inputs(source: Source, descriptors: pd.DataFrame) -> NDArray[np.float32]:
+    """Descriptors as the networks of a source want them."""
+    x = (descriptors.values - source.scaling.mean) / source.scaling.scale
+    return np.clip(x, -CLAMP, CLAMP).astype(np.float32)
+
+
+def numpy_features(source: Source, i: int, x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Frozen features of network i, all hidden layers side by side, each unit in units of its spread."""
+    found = []
+    for layer, scales in zip(source.networks[i].hidden, source.unit_scales[i], strict=True):
+        z = x @ layer.kernel + layer.bias
+        found.append(z / scales)
+        x = np.where(z >= 0, z, np.float32(NEGATIVE_SLOPE) * z)
+    return np.hstack(found)
+
+
+class Ratio(NamedTuple):
+    """One comparison: what, with what, both as printed, how many times faster, what was aimed at (0: nothing)."""
+
+    what: str
+    ours: str
+    theirs: str
+    times: float
+    goal: float = 0.0
+
+
+def best(work: Callable[[], object], repeats: int = 3) -> float:
+    """Seconds of the fastest of `repeats` runs, garbage collected before each."""
+    seconds = float("inf")
+    for _ in range(repeats):
+        gc.collect()
+        start = time.perf_counter()
+        work()
+        seconds = min(seconds, time.perf_counter() - start)
+    return seconds
+
+
+def profile(title: str, parts: dict[str, float]) -> None:
+    """Where the seconds go, largest first."""
+    total = sum(parts.values())
+    print(f"{title}: {total:.1f} s")
+    for name, seconds in sorted(parts.items(), key=lambda item: -item[1]):
+        print(f"  {seconds:9.2f} s  {seconds / total:4.0%}  {name}")
+
+
+def conclude(*ratios: Ratio) -> None:
+    """Print a `figure:` line (a row of the README's table) and a `ratio:` line for every comparison."""
+    for ratio in ratios:
+        goal = f"{ratio.goal:g}x" if ratio.goal else "–"
+        print(f"figure: {ratio.what} | {ratio.ours} | {ratio.theirs} | {_times(ratio.times)} | {goal}")
+    for ratio in ratios:
+        goal = f" (goal {ratio.goal:g}x{'' if ratio.times >= ratio.goal else ', MISSED'})" if ratio.goal else ""
+        print(f"ratio: {_times(ratio.times)}{goal}  {ratio.what}")
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:,.0f}x" if ratio >= 20 else f"{ratio:.1f}x"
+
+
+def networks_of(table: PropertyTable, count: int) -> Source:
+    """`count` networks of the default shapes, trained for a few epochs: enough to time them."""
+    return pretrain_source(table, networks=count, schedule=Schedule(max_epochs=5))
+
+
+def linear_model(source: Source, target: PropertyTable) -> tuple[Model, Fitted]:
+    """A model whose only member is a ridge head on all layers of every network, averaged; and that member."""
+    library = Library((source,), "reduced", 0)
+    measured = transfer(library, target, outer=2, inner=2, heads=["ridge"])
+    plan = Plan("frozen", "ridge", 0, 0, tuple(range(len(source.networks))))
+    member = fit_plan(plan, fill(library, target.compositions), target.y, np.arange(len(target.y)))
+    return measured._replace(stack=Stack(("ridge",), (member,), np.ones(1), 0.0)), member
+
+
+def torch_features(source: Source) -> Callable[[Source, int, NDArray[np.float32]], NDArray[np.float32]] | None:
+    """`numpy_features` with torch modules of the same weights, built once; None where torch is not installed."""
+    try:
+        import torch
+    except ImportError:
+        return None
+    modules = []
+    for network in source.networks:
+        layers = []
+        for layer in network.hidden:
+            linear = torch.nn.Linear(*layer.kernel.shape)
+            linear.weight.data = torch.from_numpy(np.ascontiguousarray(layer.kernel.T))
+            linear.bias.data = torch.from_numpy(np.array(layer.bias))
+            layers.append(linear)
+        modules.append(layers)
+
+    def features(source: Source, i: int, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        found, h = [], torch.from_numpy(x)
+        with torch.no_grad():
+            for linear, scales in zip(modules[i], source.unit_scales[i], strict=True):
+                z = linear(h)
+                found.append(z.numpy() / scales)
+                h = torch.nn.functional.leaky_relu(z, NEGATIVE_SLOPE)
+        return np.hstack(found)
+
+    return features
