@@ -25,8 +25,8 @@ from design.trace import Settings, Step, check_settings, collapse
 
 FloatArray = NDArray[np.float64]
 
-# Batches of the prior drawn at most, and after which one that has yielded nothing gives up.
-_PRIOR_BATCHES, _BARREN_BATCHES = 500, 50
+# The constrained prior is drawn by rejection while at least one draw in so many is kept.
+_DRAWS_PER_PARTICLE = 500
 
 
 class Result(NamedTuple, Generic[States]):
@@ -147,13 +147,13 @@ def _prior(proposal: Proposal[States], ledger: Ledger, n: int, seed: int) -> tup
     numbers: list[NDArray[np.intp]] = []
     drawn = found = invalid = 0
     while found < n:
-        batch = drawn // n
-        if batch == _PRIOR_BATCHES or (batch == _BARREN_BATCHES and not found):
+        # Three standard errors and three draws allow for luck, so that a barren prior is not drawn from for long.
+        if drawn > _DRAWS_PER_PARTICLE * (found + 3 * np.sqrt(found) + 3):
             raise UserError(
                 f"the constraints leave next to nothing of the prior: {found} of {drawn} drawn repeat units meet them"
                 f" and {n} are needed; relax the constraints or change the prior"
             )
-        rng = generator(seed, 0, batch)
+        rng = generator(seed, 0, drawn // n)
         threshold = -rng.standard_exponential(n)
         states = proposal.draw(rng, n)
         constraint = ledger.constraints(proposal.smiles(states), 0)

@@ -12,7 +12,8 @@ from catalogs.records import UserError
 class Settings(NamedTuple):
     """How the posterior is approached; none of it changes the posterior.
 
-    effective : share of the particles the incremental weights of a temperature leave
+    effective : share of the particles the incremental weights of a temperature leave; from 0.5 to 0.95 the variance of
+        log Z at equal numbers of moves was the same on a space of 12,750 pairs, its bias smaller from 0.9 on
     moved : share of the particles that must have changed since they were resampled before the next temperature
     least_moves, most_moves : bounds of the moves per temperature
     last_moves : least number of moves at the last temperature
