@@ -42,8 +42,8 @@ class Step(NamedTuple):
     moves, moved : Metropolis-Hastings steps, and share of the particles they changed
     distinct : distinct repeat units among the particles
     log_z_increment, log_z : of the goal's likelihood under the constrained prior
-    proposed, invalid : proposals (draws at temperature 0), and those that were no valid repeat unit or violated a
-        constraint
+    proposed : moves tried (draws at temperature 0); of them `impossible` had nowhere to go, and `invalid` led to no
+        valid repeat unit or to one that violates a constraint
     evaluated : likelihoods evaluated for the first time
     """
 
@@ -57,6 +57,7 @@ class Step(NamedTuple):
     log_z_increment: float
     log_z: float
     proposed: int
+    impossible: int
     invalid: int
     evaluated: int
 

@@ -127,10 +127,8 @@ def moved(
     )
     accepted = 0.0
     for move in range(1, moves + 1):
-        population, changed, _ = metropolis(
-            generator(11, 1, move), proposal, ledger, population, inverse_temperature, 1
-        )
-        accepted += changed.mean() / moves
+        population, did = metropolis(generator(11, 1, move), proposal, ledger, population, inverse_temperature, 1)
+        accepted += did.changed.mean() / moves
     return population.smiles.tolist(), accepted
 
 

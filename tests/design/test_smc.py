@@ -289,6 +289,7 @@ def test_one_seed_decides_everything_and_the_trace_adds_up(toy: "Toy", pairs: "P
         assert 3 <= step.moves <= 50
         assert step.moved >= 0.9 or step.moves == 50
         assert 0 < step.invalid < step.proposed
+        assert step.impossible == 0
     assert result.trace[-1].moves >= 10
     assert result.trace[-1].distinct == len(set(result.smiles))
 
@@ -357,7 +358,8 @@ def test_collapse_is_reported_once_of_each_kind(toy: "Toy", pairs: "Pairs") -> N
     assert sorted(kinds) == [
         "few distinct repeat units", "few moves are accepted", "particles stay where they were resampled",
     ]  # fmt: skip
-    assert all(step.invalid == step.proposed and step.acceptance == 0 for step in result.trace[1:])
+    assert all(step.impossible == step.proposed and step.acceptance == 0 for step in result.trace[1:])
+    assert all(step.invalid == 0 for step in result.trace)
 
 
 def test_proposals_that_break_their_contract_are_refused(toy: "Toy", pairs: "Pairs") -> None:
