@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
-from scipy.special import betaln, gammaln, hyp2f1, log_ndtr, logsumexp, stdtr
+from scipy.special import betaln, gammaln, log_ndtr, logsumexp, stdtr
 
 from design.goals import Goal
 
@@ -163,15 +163,21 @@ def _log_cdf(x: FloatArray, degrees: float) -> FloatArray:
 
 
 def _log_tail(x: FloatArray, degrees: float) -> FloatArray:
-    """Log P(T > x) for x >= 0: half the incomplete beta function of y = degrees / (degrees + x²), small y by series."""
+    """Log P(T > x) for x >= 0, half the incomplete beta function of y = degrees / (degrees + x²)."""
     p = np.asarray(stdtr(degrees, -x))
     result = np.asarray(np.log(p))
     far = p < _SMALLEST
     if far.any():
-        half = degrees / 2
+        half, r = degrees / 2, degrees / x[far] ** 2
+        # The hypergeometric function of the incomplete beta function in powers of y / (y - 1) = -r: where p is that
+        # small, term k + 1 is at most (k + 1/2) / 660 of term k.
+        term = series = np.ones_like(r)
+        for k in range(8):
+            term = -term * r * (k + 0.5) / (half + 1 + k)
+            series = series + term
         log_y = -2 * np.log(np.hypot(1.0, x[far] / np.sqrt(degrees)))
-        series = hyp2f1(half, 0.5, half + 1, np.exp(log_y))
-        result[far] = half * log_y - np.log(degrees) - betaln(half, 0.5) + np.log(series)
+        root = np.log(np.hypot(1.0, np.sqrt(r)))  # -log(1 - y) / 2
+        result[far] = half * log_y + root - np.log(degrees) - betaln(half, 0.5) + np.log(series)
     return result
 
 

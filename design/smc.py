@@ -25,8 +25,8 @@ from design.trace import Settings, Step, check_settings, collapse
 
 FloatArray = NDArray[np.float64]
 
-# Batches of the prior drawn at most, and after which one that has yielded nothing gives up.
-_PRIOR_BATCHES, _BARREN_BATCHES = 500, 50
+# The constrained prior is drawn by rejection while at least one draw in so many is kept.
+_DRAWS_PER_PARTICLE = 500
 
 
 class Result(NamedTuple, Generic[States]):
@@ -147,13 +147,13 @@ def _prior(proposal: Proposal[States], ledger: Ledger, n: int, seed: int) -> tup
     numbers: list[NDArray[np.intp]] = []
     drawn = found = invalid = 0
     while found < n:
-        batch = drawn // n
-        if batch == _PRIOR_BATCHES or (batch == _BARREN_BATCHES and not found):
+        # Three standard errors and three draws allow for luck, so that a barren prior is not drawn from for long.
+        if drawn > _DRAWS_PER_PARTICLE * (found + 3 * np.sqrt(found) + 3):
             raise UserError(
                 f"the constraints leave next to nothing of the prior: {found} of {drawn} drawn repeat units meet them"
                 f" and {n} are needed; relax the constraints or change the prior"
             )
-        rng = generator(seed, 0, batch)
+        rng = generator(seed, 0, drawn // n)
         threshold = -rng.standard_exponential(n)
         states = proposal.draw(rng, n)
         constraint = ledger.constraints(proposal.smiles(states), 0)
@@ -175,7 +175,21 @@ def _prior(proposal: Proposal[States], ledger: Ledger, n: int, seed: int) -> tup
             f"the goal is out of reach: its probability is zero for all {n} repeat units drawn from the prior;"
             " widen the goal, or draw more particles"
         )
-    step = Step(0, 0.0, float(n), found / drawn, 0, 1.0, len(set(smiles)), 0.0, 0.0, drawn, invalid, ledger.evaluations)
+    step = Step(
+        temperature=0,
+        inverse_temperature=0.0,
+        effective_size=float(n),
+        acceptance=found / drawn,
+        moves=0,
+        moved=1.0,
+        distinct=len(set(smiles)),
+        log_z_increment=0.0,
+        log_z=0.0,
+        proposed=drawn,
+        impossible=0,
+        invalid=invalid,
+        evaluated=ledger.evaluations,
+    )
     return population, step, float(np.log(share))
 
 
@@ -199,27 +213,29 @@ def _temperature(
         take(old.states, index), old.smiles[index], old.log_constraint[index], old.log_likelihood[index]
     )
     moved = np.zeros(n, bool)
-    accepted = invalid = moves = 0
+    accepted = impossible = invalid = moves = 0
     least = max(settings.least_moves, settings.last_moves if after == 1 else 0)
     while moves < least or (moves < settings.most_moves and moved.mean() < settings.moved):
         moves += 1
-        population, changed, bad = metropolis(generator(seed, t, moves), proposal, ledger, population, after, t)
-        moved |= changed
-        accepted += int(changed.sum())
-        invalid += bad
+        population, did = metropolis(generator(seed, t, moves), proposal, ledger, population, after, t)
+        moved |= did.changed
+        accepted += int(did.changed.sum())
+        impossible += did.impossible
+        invalid += did.invalid
     step = Step(
-        t,
-        after,
-        size,
-        accepted / (n * moves),
-        moves,
-        float(moved.mean()),
-        len(set(population.smiles.tolist())),
-        increment,
-        last.log_z + increment,
-        n * moves,
-        invalid,
-        ledger.evaluations - evaluations,
+        temperature=t,
+        inverse_temperature=after,
+        effective_size=size,
+        acceptance=accepted / (n * moves),
+        moves=moves,
+        moved=float(moved.mean()),
+        distinct=len(set(population.smiles.tolist())),
+        log_z_increment=increment,
+        log_z=last.log_z + increment,
+        proposed=n * moves,
+        impossible=impossible,
+        invalid=invalid,
+        evaluated=ledger.evaluations - evaluations,
     )
     return population, step
 

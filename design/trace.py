@@ -12,7 +12,8 @@ from catalogs.records import UserError
 class Settings(NamedTuple):
     """How the posterior is approached; none of it changes the posterior.
 
-    effective : share of the particles the incremental weights of a temperature leave
+    effective : share of the particles the incremental weights of a temperature leave; from 0.5 to 0.95 the variance of
+        log Z at equal numbers of moves was the same on a space of 12,750 pairs, its bias smaller from 0.9 on
     moved : share of the particles that must have changed since they were resampled before the next temperature
     least_moves, most_moves : bounds of the moves per temperature
     last_moves : least number of moves at the last temperature
@@ -41,8 +42,8 @@ class Step(NamedTuple):
     moves, moved : Metropolis-Hastings steps, and share of the particles they changed
     distinct : distinct repeat units among the particles
     log_z_increment, log_z : of the goal's likelihood under the constrained prior
-    proposed, invalid : proposals (draws at temperature 0), and those that were no valid repeat unit or violated a
-        constraint
+    proposed : moves tried (draws at temperature 0); of them `impossible` had nowhere to go, and `invalid` led to no
+        valid repeat unit or to one that violates a constraint
     evaluated : likelihoods evaluated for the first time
     """
 
@@ -56,6 +57,7 @@ class Step(NamedTuple):
     log_z_increment: float
     log_z: float
     proposed: int
+    impossible: int
     invalid: int
     evaluated: int
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -27,9 +28,20 @@ def total_variation_band(
     probabilities: FloatArray, n: int, level: float = 0.99, draws: int = 1000, seed: int = 0
 ) -> float:
     """What the total variation of n independent exact draws stays below with probability `level`."""
+    return _band(probabilities.tobytes(), n, level, draws, seed)
+
+
+@functools.cache
+def _band(buffer: bytes, n: int, level: float, draws: int, seed: int) -> float:
+    probabilities = np.frombuffer(buffer)
+    cumulative = np.cumsum(probabilities)
     rng = np.random.default_rng(seed)
-    samples = (rng.multinomial(n, probabilities) for _ in range(draws))
-    return float(np.quantile([total_variation(sample, probabilities) for sample in samples], level))
+
+    def drawn() -> float:
+        index = np.searchsorted(cumulative, np.sort(rng.random(n)) * cumulative[-1], side="right")
+        return total_variation(np.bincount(index, minlength=len(probabilities)), probabilities)
+
+    return float(np.quantile([drawn() for _ in range(draws)], level))
 
 
 def chi_square(observed: NDArray[np.int64], probabilities: FloatArray, expected: float = 5.0) -> float:
@@ -40,12 +52,13 @@ def chi_square(observed: NDArray[np.int64], probabilities: FloatArray, expected:
     if observed[probabilities == 0].any():
         return 0.0
     e, o = [0.0], [0]
-    for i in np.argsort(probabilities)[::-1]:
+    order = np.argsort(probabilities)[::-1]
+    for share, number in zip((probabilities[order] * observed.sum()).tolist(), observed[order].tolist(), strict=True):
         if e[-1] >= expected:
             e.append(0.0)
             o.append(0)
-        e[-1] += probabilities[i] * observed.sum()
-        o[-1] += observed[i]
+        e[-1] += share
+        o[-1] += number
     if e[-1] < expected and len(e) > 1:
         e[-2:], o[-2:] = [sum(e[-2:])], [sum(o[-2:])]
     assert len(e) > 1, "too few observations for two cells"
