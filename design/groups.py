@@ -57,7 +57,7 @@ REACTIVE: dict[str, str] = {
     "imine": "[NX2;H1]=[#6]",
     "acid": "[CX3](=O)[OX2H1]",
     "acyl halide": "[CX3](=O)[F,Cl,Br,I]",
-    "anhydride": "[CX3](=O)[OX2][CX3]=O",
+    "anhydride": "[#6X3](=O)~[#8X2]~[#6X3]=O",
     "hydroxyl": "[OX2H1;!$(O[CX3]=O)]",
     "isocyanate": "[NX2]=C=[O,S]",
     "thiol": "[SX2H]",
@@ -104,7 +104,7 @@ GROUPS: dict[str, Group] = {
         Group("activated dichloride", ("chloride", "chloride")),
         Group("amino acid", ("amine", "acid"), allowed=("amine", "acid")),
         Group("hydroxy acid", ("hydroxyl", "acid"), allowed=("hydroxyl", "acid")),
-        Group("dianhydride", opened="[CX3;R](=O)[OX2;R:1][CX3;R]=O", allowed=("anhydride",)),
+        Group("dianhydride", opened="[#6X3;R](=O)~[#8X2;R:1]~[#6X3;R]=O", allowed=("anhydride",)),
         Group("lactam", opened="[NX3;H1;R:1]([CX4])@[CX3;R:2](=O)[#6]"),
         Group("lactone", opened="[OX2;R:1]([CX4])@[CX3;R:2](=O)[#6]"),
         Group("epoxide", opened="[CH2;r3:1]1[C;r3][O;r3:2]1", allowed=("epoxide or aziridine",)),
@@ -151,6 +151,7 @@ def pattern(smarts: str) -> Any:
     return compiled
 
 
+@cache
 def mapped(smarts: str) -> dict[int, int]:
     """Position in a match of each atom map number."""
     return {a.GetAtomMapNum(): a.GetIdx() for a in pattern(smarts).GetAtoms() if a.GetAtomMapNum()}
@@ -195,17 +196,15 @@ def _opened(mol: Any, group: Group) -> Cut | None:
     from rdkit import Chem
 
     matches = mol.GetSubstructMatches(pattern(group.opened))
+    if len(matches) != (2 if group.name == "dianhydride" else 1):
+        return None
     places = mapped(group.opened)
     edit = _numbered(mol)
     if group.name == "dianhydride":
-        if len(matches) != 2:
-            return None
         tips = [match[places[1]] for match in matches]
         for atom in tips:
             edit.ReplaceAtom(atom, Chem.Atom(7), preserveProps=True)
     else:
-        if len(matches) != 1:
-            return None
         tips = [matches[0][places[1]], matches[0][places[2]]]
         bond = edit.GetBondBetweenAtoms(*tips)
         if bond.GetBondType() == Chem.BondType.DOUBLE:
@@ -225,6 +224,7 @@ def _numbered(mol: Any) -> Any:
     from rdkit import Chem
 
     edit = Chem.RWMol(mol)
+    Chem.Kekulize(edit, clearAromaticFlags=True)  # pyromellitic dianhydride counts as aromatic
     for atom in edit.GetAtoms():
         atom.SetIntProp("atom", atom.GetIdx())
     return edit

@@ -69,7 +69,7 @@ def _pieces(mol: Any, closed: Any, cuts: list[tuple[int, int]], rule: Polymerisa
         return []
     places = mapped(rule.link)
     crossing = {frozenset(cut) for cut in cuts}
-    links = dict.fromkeys((match[places[1]], match[places[2]]) for match in closed.GetSubstructMatches(pattern(rule.link)))
+    links = dict.fromkeys((match[places[1]], match[places[2]]) for match in closed.GetSubstructMatches(pattern(rule.link), uniquify=False))
     links = [link for link in links if frozenset(link) in crossing]
     both = len(rule.slots) == 2 or bool(rule.middle)
     found = []
@@ -126,6 +126,7 @@ def _monomer(piece: Any, name: str, bare: bool) -> Block | None:
     from rdkit import Chem
 
     edit = Chem.RWMol(piece)
+    Chem.Kekulize(edit, clearAromaticFlags=True)
     stars = sorted((a for a in edit.GetAtoms() if a.GetAtomicNum() == 0), key=lambda atom: atom.GetIsotope())
     dummies = [star.GetIdx() for star in stars]
     tips = [star.GetNeighbors()[0].GetIdx() for star in stars]

@@ -30,7 +30,7 @@ class Polymerisation(NamedTuple):
 
 _Rule = Polymerisation
 _AMIDE = "[NX3H1:1]-[CX3:2](=O)[#6]"
-_IMIDE = "[#6;!$(C=O):1]-[NX3:2](C=O)C=O"
+_IMIDE = "[#6;!$([#6]=O):1]-[#7X3:2](~[#6]=O)~[#6]=O"  # pyromellitimide counts as aromatic
 _ESTER = "[OX2:1]-[CX3:2](=O)[#6]"
 _URETHANE = "[OX2:1]-[CX3:2](=O)[NX3H1]"
 _UREA = "[NX3H1:1]-[CX3:2](=O)[NX3H1]"
@@ -49,6 +49,7 @@ POLYMERISATIONS: tuple[Polymerisation, ...] = (
     _Rule("polyester", ("hydroxy acid",), "polycondensation of a hydroxy acid", _ESTER),
     _Rule("polyester", ("lactone",), "ring-opening polymerisation of a lactone", _ESTER),
     _Rule("polyurethane", ("diol", "diisocyanate"), "polyaddition of a diol and a diisocyanate", _URETHANE),
+    _Rule("polyurethane", ("bisphenol", "diisocyanate"), "polyaddition of a bisphenol and a diisocyanate", _URETHANE),
     _Rule("polyurea", ("diamine", "diisocyanate"), "polyaddition of a diamine and a diisocyanate", _UREA),
     _Rule(
         "polycarbonate", ("bisphenol",), "polycondensation of a bisphenol and phosgene", _CARBONATE,

@@ -84,9 +84,8 @@ class Steps:
         block = part.block.copy()
         block[has] = near.near[place[has]]
         other = part._replace(block=block)
-        with np.errstate(divide="ignore"):
-            ratio = self.space.log_part(other) - self.space.log_part(part)
-            ratio += np.log(degree) - np.log(near.degree[block])
+        ratio = self.space.log_part(other) - self.space.log_part(part)
+        ratio += np.log(np.maximum(degree, 1)) - np.log(np.maximum(near.degree[block], 1))
         return self._put(states, slot, other, np.where(has, ratio, -np.inf))
 
     def decorate(self, rng: np.random.Generator, states: Derivations) -> Stepped:

@@ -41,13 +41,15 @@ def template(mol: Any, sites: Sequence[int], root: int = 0, first: int = 1) -> T
 
     plain = Chem.Mol(mol)
     start = -1
+    numbers = []
     for atom in plain.GetAtoms():
+        numbers.append(atom.GetIntProp("atom") if atom.HasProp("atom") else -1)
         if atom.GetAtomicNum() == 0:
             start = atom.GetIdx() if atom.GetIsotope() == root else start
             atom.SetIsotope(0)
     text = Chem.MolToSmiles(plain, rootedAtAtom=start, isomericSmiles=True)
     written = list(plain.GetPropsAsDict(True, True)["_smilesAtomOutputOrder"])
-    origin = [plain.GetAtomWithIdx(i).GetPropsAsDict().get("atom", -1) for i in written]
+    origin = [numbers[i] for i in written]
     pieces: list[str] = []
     found: dict[int, tuple[int, int]] = {}
     hole = -1

@@ -94,7 +94,7 @@ class Reactions:
     def provenance(self, states: Derivations) -> list[Provenance]:
         """Polymer class, canonical SMILES of the (decorated) monomers, and the reaction in words."""
         found = []
-        for reaction, _, places, links, edits in _rows(states):
+        for reaction, places, _, links, edits in _rows(states):
             rule = self.polymerisations[reaction]
             texts = [self.assembler.monomer(places[s], links[s], edits[s]) for s in range(len(rule.slots))]
             if rule.partner:
@@ -105,14 +105,14 @@ class Reactions:
     def names(self, states: Derivations) -> list[tuple[str, ...]]:
         """Name and CAS number of each block's molecule where it is used as it is, "" where it is decorated or lengthened."""
         found = []
-        for reaction, _, places, links, edits in _rows(states):
+        for reaction, places, _, links, edits in _rows(states):
             rows = range(len(self.polymerisations[reaction].slots))
             plain = [not edits[s] and not any(links[s]) for s in rows]
             found.append(tuple(_name(self.blocks[places[s]].molecule) if plain[s] else "" for s in rows))
         return found
 
 
-def _rows(states: Derivations) -> list[tuple[int, bool, list[int], list[Links], list[Edits]]]:
+def _rows(states: Derivations) -> list[tuple[int, list[int], bool, list[Links], list[Edits]]]:
     """Plain Python values of each state, which can be keys of a cache."""
     found = []
     fields = (field.tolist() for field in states)
@@ -122,7 +122,7 @@ def _rows(states: Derivations) -> list[tuple[int, bool, list[int], list[Links], 
             tuple((s, e) for s, e in zip(at, what, strict=True) if s >= 0)
             for at, what in zip(sites, edits, strict=True)
         ]
-        found.append((reaction, bool(turned), places, ports, worn))
+        found.append((reaction, places, bool(turned), ports, worn))
     return found
 
 
