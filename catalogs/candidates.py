@@ -163,7 +163,16 @@ def _files(name: str, files: list[Path], material: str | None) -> Catalog:
         notes.append(
             f"structures ({', '.join(structural)}) stay in the catalogue: --export cif writes those of the best"
         )
-    return Catalog(name, rows, schema, _sha256(files), tuple(notes), pieces, structures if structural else None, holds_smiles(formula))
+    return Catalog(
+        name,
+        rows,
+        schema,
+        _sha256(files),
+        tuple(notes),
+        pieces,
+        structures if structural else None,
+        holds_smiles(formula),
+    )
 
 
 def _shaped(

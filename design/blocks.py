@@ -180,7 +180,9 @@ def _block(molecule: Molecule, mol: Any, group: str) -> Block | None:
         if kind >= 0 and atom.GetIdx() in kept:
             sites.append(atom.GetIdx())
             kinds.append(kind)
-    aromatic = [-1 if i < 0 else AROMATIC if mol.GetAtomWithIdx(i).GetIsAromatic() else ALIPHATIC for i in found.port_atoms]
+    aromatic = [
+        -1 if i < 0 else AROMATIC if mol.GetAtomWithIdx(i).GetIsAromatic() else ALIPHATIC for i in found.port_atoms
+    ]
     text = Chem.MolToSmiles(mol)
     made = Block(
         Molecule(text, molecule.name, molecule.cas), group, found.core, tuple(sites), tuple(kinds),

@@ -32,6 +32,8 @@ def design(
     particles: Whole | None = None,
     prior_draws: Whole | None = None,
     max_sa: float | None = None,
+    max_atoms: Whole | None = None,
+    fragments: str | None = None,
     top: Whole | None = None,
     out: str | None = None,
     seed: Whole | None = None,
@@ -93,6 +95,10 @@ def design(
         Repeat units drawn from the prior to compare with. Default: 10000.
     max_sa
         Largest synthetic accessibility score (1 easy to 10 hard) of the capped unit that is listed. Default: 6.
+    max_atoms
+        Most heavy atoms of a repeat unit. Default: 80.
+    fragments
+        A CSV or Parquet file (column smiles) of fragments, e.g. liquid-crystal-like ones, that make a unit more likely.
     top
         Proposals listed at most. Default: 1000.
     out
@@ -126,7 +132,7 @@ def design(
         "networks": networks, "descriptors": descriptors, "outer_folds": outer_folds,
         "heads": None if heads is None else [heads], "proposal": proposal, "corpus": corpus, "pool": pool,
         "polymer_class": None if polymer_class is None else [polymer_class], "sampler": sampler,
-        "particles": particles, "prior_draws": prior_draws, "max_sa": max_sa, "top": top, "out": out, "seed": seed,
+        "particles": particles, "prior_draws": prior_draws, "max_sa": max_sa, "max_atoms": max_atoms, "fragments": fragments, "top": top, "out": out, "seed": seed,
         "no_cache": no_cache, "workers": workers,
     }  # fmt: skip
     mode: Literal["auto", "quiet", "events"] = "events" if events else "quiet" if quiet or json else "auto"

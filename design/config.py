@@ -38,6 +38,8 @@ class DesignConfig:
     particles: int = 1000
     prior_draws: int = 10_000
     max_sa: float = 6.0
+    max_atoms: int = 80
+    fragments: str | None = None
     top: int = 1000
     seed: int = 0
     no_cache: bool = False
@@ -75,7 +77,7 @@ def _check(config: DesignConfig) -> None:
         raise UserError("--target is missing: FILE:COLUMN or NAME=FILE:COLUMN with repeat units, or an embedded name")
     if not config.goal:
         raise UserError("--goal is missing: for example --goal 'thermal_conductivity>0.35'")
-    least = {"networks": 1, "outer_folds": 2, "particles": 10, "prior_draws": 1000, "seed": 0, "top": 1}
+    least = {"networks": 1, "outer_folds": 2, "particles": 10, "prior_draws": 1000, "seed": 0, "top": 1, "max_atoms": 1}
     for name, smallest in least.items():
         if getattr(config, name) < smallest:
             raise UserError(f"--{name.replace('_', '-')}: expected at least {smallest}, got {getattr(config, name)}")

@@ -74,17 +74,19 @@ class Constraints:
     def reasons(self, unit: str) -> list[str]:
         """The limits that a repeat unit violates, in words."""
         mol = _read(unit)
-        return ["not a repeat unit"] if mol is None else list(self._violations(mol))
+        return ["not a repeat unit"] if mol is None else self.violations(mol)
 
     def _one(self, unit: str) -> float:
         mol = _read(unit)
-        if mol is None or self._violations(mol):
-            return -np.inf
-        if not self._fragments or any(mol.HasSubstructMatch(fragment) for fragment in self._fragments):
-            return 0.0
-        return -self.bonus
+        return -np.inf if mol is None or self.violations(mol) else self.log_weight(mol)
 
-    def _violations(self, mol: Any) -> list[str]:
+    def log_weight(self, mol: Any) -> float:
+        """0 with a wanted fragment, or where none is wanted, else -bonus."""
+        wanted = not self._fragments or any(mol.HasSubstructMatch(fragment) for fragment in self._fragments)
+        return 0.0 if wanted else -self.bonus
+
+    def violations(self, mol: Any) -> list[str]:
+        """The limits that a repeat unit violates, in words."""
         limits = self.limits
         found = unstable(mol) if limits.unstable else []
         if limits.reactive:
@@ -107,7 +109,8 @@ def unstable(mol: Any) -> list[str]:
 
 def reactive(mol: Any) -> list[str]:
     """Names of the groups in a repeat unit that should have reacted, or would react further."""
-    return [name for name in _LEFT_OVER if _capped(mol).HasSubstructMatch(pattern(REACTIVE[name]))]
+    capped = _capped(mol)
+    return [name for name in _LEFT_OVER if capped.HasSubstructMatch(pattern(REACTIVE[name]))]
 
 
 def polymerisability(monomers: Sequence[str], groups: Sequence[str]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 from collections.abc import Sequence
+from functools import cache
 from types import TracebackType
 from typing import Any, NamedTuple
 
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalogs import polymers
-from design import constraints
+from design.constraints import Constraints, Limits
 from screen.descriptors import repeat_unit
 
 # Repeat units a process takes at a time: enough that handing over costs little, few enough to share out evenly.
@@ -23,19 +24,29 @@ class Seen(NamedTuple):
     """n repeat units as the models see them.
 
     x : (n, width) float32 descriptors, 0 in rows with a reason
+    log_weight : (n,) of what is wanted but not required (0: all there)
     reasons : (n,) why a unit is ruled out ("" where it is not): unreadable, unstable, ...
     """
 
     x: NDArray[np.float32]
+    log_weight: NDArray[np.float64]
     reasons: NDArray[np.object_]
+
+
+class Task(NamedTuple):
+    """What is done with each repeat unit; fragments : liquid-crystal-like ones, as `Constraints` takes them."""
+
+    descriptors: str
+    limits: Limits = Limits()
+    fragments: tuple[str, ...] = ()
 
 
 class Describer:
     """Parses, checks and describes repeat units, each once, on `workers` processes (1: in this one)."""
 
-    def __init__(self, descriptors: str, workers: int | None = None) -> None:
-        self._descriptors = descriptors
-        self._width = len(repeat_unit.names(descriptors))
+    def __init__(self, task: Task, workers: int | None = None) -> None:
+        self._task = task
+        self._width = len(repeat_unit.names(task.descriptors))
         self._workers = workers or os.cpu_count() or 1
         self._pool: Any = None
 
@@ -53,16 +64,17 @@ class Describer:
 
     def __call__(self, smiles: Sequence[str]) -> Seen:
         """Describe repeat units; the same whatever the number of processes."""
-        chunks = [(list(smiles[i : i + CHUNK]), self._descriptors) for i in range(0, len(smiles), CHUNK)]
+        chunks = [(list(smiles[i : i + CHUNK]), self._task) for i in range(0, len(smiles), CHUNK)]
         parts = self._pool.starmap(describe, chunks, chunksize=1) if self._pool else [describe(*c) for c in chunks]
         if not parts:
-            return Seen(np.zeros((0, self._width), np.float32), np.zeros(0, object))
-        return Seen(np.concatenate([part.x for part in parts]), np.concatenate([part.reasons for part in parts]))
+            return Seen(np.zeros((0, self._width), np.float32), np.zeros(0), np.zeros(0, object))
+        return Seen(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 
-def describe(smiles: list[str], descriptors: str) -> Seen:
+def describe(smiles: list[str], task: Task) -> Seen:
     """Parse each repeat unit once; rule it out, or describe it."""
-    reasons = np.full(len(smiles), "", dtype=object)
+    constraints = _constraints(task)
+    reasons, log_weight = np.full(len(smiles), "", dtype=object), np.zeros(len(smiles))
     mols: list[Any] = [None] * len(smiles)
     for row, text in enumerate(smiles):
         try:
@@ -70,16 +82,20 @@ def describe(smiles: list[str], descriptors: str) -> Seen:
         except ValueError as error:
             reasons[row] = str(error)
             continue
-        if found := constraints.unstable(mol):
-            reasons[row] = f"unstable: {', '.join(found)}"
-        else:
-            mols[row] = mol
+        reasons[row] = ", ".join(constraints.violations(mol))
+        if not reasons[row]:
+            mols[row], log_weight[row] = mol, constraints.log_weight(mol)
     kept = np.flatnonzero(reasons == "")
-    described = repeat_unit.describe_mols([mols[row] for row in kept], descriptors)
+    described = repeat_unit.describe_mols([mols[row] for row in kept], task.descriptors)
     x = np.zeros((len(smiles), described.x.shape[1]), np.float32)
     x[kept] = described.x
     reasons[kept] = described.reasons
-    return Seen(x, reasons)
+    return Seen(x, log_weight, reasons)
+
+
+@cache
+def _constraints(task: Task) -> Constraints:
+    return Constraints(task.limits, task.fragments)
 
 
 def _prepare() -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from pathlib import Path
 from typing import NamedTuple
 
 from catalogs.records import PropertyTable, UserError
 from catalogs.tables import load_table
 from design.config import DesignConfig
+from design.constraints import read_fragments
 from design.goals import Goal, Property, parse_goals
 from screen.config import DEFAULT_MOLECULAR_SOURCES
 from screen.descriptors.materials import convention_for
@@ -18,12 +20,16 @@ _NAMED = re.compile(r"([A-Za-z_]\w*)=(.+)", re.DOTALL)
 
 
 class Inputs(NamedTuple):
-    """Targets in the order given (the first is the one `mean` in the proposals is of), sources, goals, descriptors."""
+    """Targets in the order given (the first is the one `mean` in the proposals is of), sources, goals, descriptors.
+
+    fragments : liquid-crystal-like ones that are wanted in a unit, as SMILES
+    """
 
     targets: tuple[PropertyTable, ...]
     sources: tuple[PropertyTable, ...]
     goals: tuple[Goal, ...]
     descriptors: str
+    fragments: tuple[str, ...] = ()
 
 
 def read_inputs(config: DesignConfig) -> Inputs:
@@ -38,7 +44,8 @@ def read_inputs(config: DesignConfig) -> Inputs:
     sources = [load_table(spec, minimum=1, attachments=(0, 2)) for spec in specs]
     sources = tell_apart(sources, specs)
     descriptors = convention_for([*targets, *sources], None, config.descriptors)
-    return Inputs(targets, tuple(sources), goals, descriptors)
+    fragments = read_fragments(Path(config.fragments)) if config.fragments else ()
+    return Inputs(targets, tuple(sources), goals, descriptors, fragments)
 
 
 def _target(spec: str, config: DesignConfig) -> PropertyTable:

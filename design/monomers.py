@@ -69,7 +69,9 @@ def _pieces(mol: Any, closed: Any, cuts: list[tuple[int, int]], rule: Polymerisa
         return []
     places = mapped(rule.link)
     crossing = {frozenset(cut) for cut in cuts}
-    links = dict.fromkeys((match[places[1]], match[places[2]]) for match in closed.GetSubstructMatches(pattern(rule.link), uniquify=False))
+    links = dict.fromkeys(
+        (match[places[1]], match[places[2]]) for match in closed.GetSubstructMatches(pattern(rule.link), uniquify=False)
+    )
     links = [link for link in links if frozenset(link) in crossing]
     both = len(rule.slots) == 2 or bool(rule.middle)
     found = []
@@ -156,7 +158,11 @@ def _capped(edit: Any, end: str, bare: bool, dummy: int, tip: int) -> bool:
         edit.GetBondBetweenAtoms(tip, nitrogen[0].GetIdx()).SetBondType(Chem.BondType.DOUBLE)
         return True
     cap = "N" if bare else _CAP[end]
-    wanted = 6 if bare or not ENDS[end].residue else Chem.MolFromSmiles(ENDS[end].residue[0]).GetAtomWithIdx(0).GetAtomicNum()
+    wanted = (
+        6
+        if bare or not ENDS[end].residue
+        else Chem.MolFromSmiles(ENDS[end].residue[0]).GetAtomWithIdx(0).GetAtomicNum()
+    )
     if atom.GetAtomicNum() != wanted:
         return False
     if cap:
@@ -192,4 +198,6 @@ def _polymers(blocks: list[Block], rule: Polymerisation) -> set[str]:
     places = range(len(blocks))
     none = [_NOTHING] * len(blocks)
     turns = (False, True) if len(blocks) == 2 else (False,)
-    return {repeat_unit_key(read(assembler.unit(rule, list(places), turned, none, [()] * len(blocks)))) for turned in turns}
+    return {
+        repeat_unit_key(read(assembler.unit(rule, list(places), turned, none, [()] * len(blocks)))) for turned in turns
+    }

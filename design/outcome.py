@@ -90,7 +90,8 @@ def select(config: DesignConfig, inputs: Inputs, evaluated: Evaluated) -> Left:
     for i in _best_first(evaluated):
         if len(listed) == config.top:
             break
-        _, key = polymers.parse(evaluated.smiles[i])
+        unit = polymers.read(evaluated.smiles[i])
+        key = polymers.repeat_unit_key(unit)
         if key in seen:
             continue
         seen.add(key)
@@ -102,7 +103,7 @@ def select(config: DesignConfig, inputs: Inputs, evaluated: Evaluated) -> Left:
         if not routes and config.proposal == "reactions":
             counts[words[1]] += 1
             continue
-        score = constraints.sa_score(key)
+        score = constraints.sa_score(unit)
         if score > config.max_sa:
             counts[words[2]] += 1
             continue
@@ -132,9 +133,10 @@ def proposals_table(
     parts = surrogate.predict(describer(keys).x)
     first = inputs.targets[0].name
     target = inputs.targets[0]
-    assert target.molecules is not None
-    novelty, nearest = constraints.novelty(keys, target.molecules.smiles)
-    verdicts = judge(models[first].domain, reduce(polymers.atoms(Molecules(tuple(keys), tuple(keys)))), parts[first].distance)
+    nearest, similarity = constraints.Known(target.keys).nearest(keys)
+    verdicts = judge(
+        models[first].domain, reduce(polymers.atoms(Molecules(tuple(keys), tuple(keys)))), parts[first].distance
+    )
     ended = Counter(polymers.parse(text)[1] for text in found.particles)
     columns: dict[str, Any] = {"rank": np.arange(1, len(keys) + 1), "smiles": keys}
     columns |= _interval(models[first], parts[first], "")
@@ -144,10 +146,12 @@ def proposals_table(
     columns["class"] = [one.made.polymer_class for one in chosen.listed]
     columns["reaction"] = [one.made.reaction for one in chosen.listed]
     for k in range(MONOMERS):
-        columns[f"monomer_{k + 1}"] = [one.made.monomers[k] if len(one.made.monomers) > k else "" for one in chosen.listed]
+        columns[f"monomer_{k + 1}"] = [
+            one.made.monomers[k] if len(one.made.monomers) > k else "" for one in chosen.listed
+        ]
     columns |= {
         "sa_score": [one.sa_score for one in chosen.listed],
-        "novelty": novelty,
+        "novelty": 1.0 - similarity,
         "nearest_training": nearest,
         "domain": verdicts.domain.tolist(),
         "domain_reason": verdicts.reason.tolist(),
@@ -179,6 +183,6 @@ def _interval(model: Model, found: Components, prefix: str) -> dict[str, FloatAr
 
 def trace_table(found: Found) -> pa.Table:
     """One row per temperature."""
-    whole = ("temperature", "moves", "distinct", "proposed", "invalid", "evaluated")
+    whole = ("temperature", "moves", "distinct", "proposed", "impossible", "invalid", "evaluated")
     schema = pa.schema([(name, pa.int64() if name in whole else pa.float64()) for name in Step._fields])
     return pa.Table.from_pylist([step._asdict() for step in found.trace], schema=schema)

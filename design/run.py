@@ -16,7 +16,8 @@ from catalogs.records import PropertyTable, UserError
 from catalogs.rundir import RunDir
 from design import stored
 from design.config import DesignConfig, deciding
-from design.describer import Describer
+from design.constraints import Limits
+from design.describer import Describer, Task
 from design.inputs import Inputs
 from design.iqspr import run_iqspr
 from design.outcome import Found, proposals_table, trace_table
@@ -98,7 +99,8 @@ def finish(
     """Sample and write everything a run leaves, with models that are ready."""
     for name in REMADE:  # until they are there again the folder is unfinished
         rundir.remove(name)
-    with Describer(inputs.descriptors, config.workers) as describer:
+    task = Task(inputs.descriptors, Limits(heavy_atoms=config.max_atoms), inputs.fragments)
+    with Describer(task, config.workers) as describer:
         surrogate = Surrogate(models, inputs.goals, describer)
         prior = _prior_sample(config, proposal, surrogate, progress)
         identity = _identity(config, inputs, models, proposal)
@@ -172,9 +174,7 @@ def _prior_sample(
     return np.sort(sample)
 
 
-def _identity(
-    config: DesignConfig, inputs: Inputs, models: Mapping[str, Model], proposal: Proposal[Any]
-) -> str:
+def _identity(config: DesignConfig, inputs: Inputs, models: Mapping[str, Model], proposal: Proposal[Any]) -> str:
     """Sha256 of all that decides the particles: checkpoints of anything else are not gone on from."""
     first = pack(proposal.draw(generator(config.seed, _PRIOR_SAMPLE, 0), 100))
     return stored.identity_of(
@@ -208,5 +208,3 @@ def _write(
         prefix = "" if name == inputs.targets[0].name else f"{name}_"
         rundir.write_table(f"{prefix}leaderboard.parquet", leaderboard_table(model), metadata)
         rundir.write_table(f"{prefix}predictions.parquet", predictions_table(model), metadata)
-
-

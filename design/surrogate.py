@@ -57,6 +57,10 @@ class Surrogate:
             self.log_constraint(missing)
         return np.array([self._waiting.pop(text) for text in smiles], np.float64)
 
+    def guarded_likelihood(self, smiles: list[str]) -> FloatArray:
+        """Log probability (n,) that repeat units meet the goals, -inf where they are ruled out; no other constraint."""
+        return self.judge(smiles).log_goal
+
     def judge(self, smiles: Sequence[str]) -> Judged:
         """Constraint and goal of any repeat units."""
         self.judged += len(smiles)
@@ -67,7 +71,7 @@ class Surrogate:
             found = self.predict(seen.x[kept])
             # A unit must be known to every model that judges it.
             distance = np.max([part.distance for part in found.values()], axis=0)
-            log_constraint[kept] = log_applicability(distance)
+            log_constraint[kept] = log_applicability(distance) + seen.log_weight[kept]
             predictions = [self._prediction(goal.property, found[goal.property]) for goal in self._goals]
             log_goal[kept] = log_goal_probability(self._goals, predictions)
         return Judged(seen.reasons, log_constraint, log_goal)

@@ -115,5 +115,7 @@ def _finished(out: Path, config: DesignConfig) -> dict[str, Any] | None:
     mine, theirs = deciding(json.loads(json.dumps(asdict(config)))), deciding(record.get("config", {}))
     other = sorted(name for name in mine.keys() | theirs.keys() if mine.get(name) != theirs.get(name))
     if other:
-        raise UserError(f"{out} holds a finished run with another {', '.join(other)}: choose another --out, or --overwrite")
+        raise UserError(
+            f"{out} holds a finished run with another {', '.join(other)}: choose another --out, or --overwrite"
+        )
     return record

@@ -69,8 +69,8 @@ def run_record(
         "device": str(current()),
         "batch": BATCH,
         "convention": model.library.convention,
-        "target": _target(model.target),
-        "sources": [_source(source) for source in model.library.sources],
+        "target": target_record(model.target),
+        "sources": [source_record(source) for source in model.library.sources],
         "catalog": {
             "name": inputs.catalog.name,
             "rows": inputs.catalog.rows,
@@ -81,16 +81,7 @@ def run_record(
             "notes": list(inputs.catalog.notes),
         },
         "verdict": model.verdict._asdict(),
-        "model": {
-            "text": f"stack of {len(model.stack.members)} members, weighted inside the training folds",
-            "members": [
-                {"name": _member_name(model, name, member), "weight": round(float(weight), 4)}
-                for name, member, weight in zip(
-                    model.stack.names, model.stack.members, model.stack.weights, strict=True
-                )
-            ],
-            "checkpoint": _checkpoint(model.checkpoint),
-        },
+        "model": model_record(model),
         "interval": {
             "level": LEVEL,
             "factor": model.interval,
@@ -130,6 +121,7 @@ def predictions_table(model: Model) -> pa.Table:
         {
             "id": pa.array(model.target.ids, pa.string()),
             "formula": pa.array(model.target.materials, pa.string()),
+            **({} if model.target.molecules is None else {"smiles": pa.array(model.target.keys, pa.string())}),
             "fold": pa.array(found.folds),
             "y": model.target.values,
             "mean": back(found.mean),
@@ -149,7 +141,8 @@ def rejected_table(*tables: PropertyTable) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=schema)
 
 
-def _target(table: PropertyTable) -> dict[str, Any]:
+def target_record(table: PropertyTable) -> dict[str, Any]:
+    """A target table and what was made of its rows."""
     return {
         "name": table.name, "quantity": table.quantity, "unit": table.unit, "log": table.log, "rows": table.rows,
         "used": len(table), "missing": table.missing, "rejected": len(table.rejected), "sha256": table.sha256,
@@ -157,13 +150,27 @@ def _target(table: PropertyTable) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _source(source: Source) -> dict[str, Any]:
+def source_record(source: Source) -> dict[str, Any]:
+    """A source, its networks and where they are kept."""
     return {
         "name": source.name, "quantity": source.quantity, "unit": source.unit, "log": source.log,
         "rows": source.rows, "excluded": source.excluded, "used": source.used, "networks": len(source.networks),
         "validation_r2": round(source.validation_r2, 4), "sha256": source.sha256, "source": source.citation,
         "licence": source.licence, "notes": list(source.notes), "checkpoint": _checkpoint(source.checkpoint),
     }  # fmt: skip
+
+
+def model_record(model: Model) -> dict[str, Any]:
+    """The members of a model's stack with their weights, and where it is kept."""
+    members = zip(model.stack.names, model.stack.members, model.stack.weights, strict=True)
+    return {
+        "text": f"stack of {len(model.stack.members)} members, weighted inside the training folds",
+        "members": [
+            {"name": _member_name(model, name, member), "weight": round(float(weight), 4)}
+            for name, member, weight in members
+        ],
+        "checkpoint": _checkpoint(model.checkpoint),
+    }
 
 
 def _checkpoint(kept: Checkpoint | None) -> dict[str, Any] | None:

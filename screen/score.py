@@ -199,9 +199,7 @@ _describe = jax.jit(describe)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
-def _run(
-    plans: tuple[Plan, ...], heads: tuple[tuple[int, ...], ...], part: dict[str, Any], raw: jax.Array
-) -> Answers:
+def _run(plans: tuple[Plan, ...], heads: tuple[tuple[int, ...], ...], part: dict[str, Any], raw: jax.Array) -> Answers:
     """Mean and spread (B,) of every head on every network, and the networks' predictions (B,) where asked for."""
     x = standardise(part["scaling"], raw)
     pairs, guesses = [], []
