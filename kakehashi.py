@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cyclopts import App, UnknownCommandError
 
+    from design.api import design
     from screen.api import load, pretrain, rank, screen, transfer
 
-__all__ = ["load", "main", "pretrain", "rank", "screen", "transfer"]
+__all__ = ["design", "load", "main", "pretrain", "rank", "screen", "transfer"]
 
 FIRST_SCREEN = """\
 Kakehashi carries what a model learned from plentiful data over to a property you have few values of,
@@ -33,7 +34,7 @@ and ranks a catalogue of materials by it.
 try: kakehashi demo          more: kakehashi --help, kakehashi screen --help
 """
 
-_API = dict.fromkeys(("load", "pretrain", "rank", "screen", "transfer"), "screen.api")
+_API = {**dict.fromkeys(("load", "pretrain", "rank", "screen", "transfer"), "screen.api"), "design": "design.api"}
 
 
 def __getattr__(name: str) -> Any:

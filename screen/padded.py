@@ -1,7 +1,7 @@
 """Pre-trained networks laid out for the device, and what heads see of their hidden layers.
 
 Widths are rounded up with zeros, so that the layers of many networks share compiled kernels: a hundred networks
-compile in a quarter of the time. Heads that are `Affine` need no features. With u the product of a hidden layer's
+compile in about half the time. Heads that are `Affine` need no features. With u the product of a hidden layer's
 input and kernel, b its bias, s the unit scales and c the head's centre, a centred feature is
 
     (u + b) / s - c  =  u / s + (b / s - c),

@@ -242,7 +242,7 @@ def _pool(
 def _apart(
     plans: tuple[Plan, ...], groups: tuple[Group, ...], arrays: dict[str, Any], raw: jax.Array, found: list[Answers]
 ) -> Columns:
-    """Means and spreads (B, components) of all members' components; distance to and number of the nearest target row."""
+    """Means and spreads (B, components) of the components; distance to and number of the nearest target row."""
     pairs = _members(plans, groups, arrays, raw, found)
     means, spreads = (jnp.concatenate([pair[k] for pair in pairs]).T for k in range(2))
     distance, nearest = _nearest(standardise(arrays["reference"], raw), arrays["training"])
