@@ -18,7 +18,7 @@ from catalogs.tables import labels, load_table
 from screen.config import DEFAULT_HEADS
 from screen.descriptors.composition import Convention
 from screen.execute import score_partition
-from screen.library import Checkpoint, Library, Settings, tell_apart
+from screen.library import Checkpoint, Library, Settings, Trunk, tell_apart
 from screen.rank import By, Order, check_order
 from screen.rank import rank as _rank
 from screen.score import prepare
@@ -54,21 +54,23 @@ def pretrain(
     *,
     exclude: PropertyTable | None = None,
     networks: int = 100,
+    trunk: Trunk = "separate",
     seed: int = 0,
     convention: Convention = "reduced",
     cache: bool = True,
 ) -> Library:
-    """Pre-train `networks` random pyramids on every source property.
+    """Pre-train `networks` random pyramids on every source property, on all of them at once, or both.
 
     Parameters
     ----------
     exclude : a target whose formulas are removed from every source first, so that its cross-validation is honest.
+    trunk : "separate", "shared" (one set of networks learns every source) or "both"; a shared one takes two sources.
     cache : reuse networks that were pre-trained on the same rows with the same settings, and keep new ones.
     """
     tables = [load_table(s, minimum=1) if isinstance(s, str) else s for s in sources]
     specs = [s if isinstance(s, str) else f"{s.name} ({i})" for i, s in enumerate(sources, start=1)]
     tables = tell_apart(tables, specs)
-    library = pretrain_library(tables, Settings(networks, seed, convention), target=exclude, cache=cache)
+    library = pretrain_library(tables, Settings(networks, seed, convention), target=exclude, trunk=trunk, cache=cache)
     _warn([source.checkpoint for source in library.sources])
     return library
 
@@ -183,7 +185,8 @@ def screen(
     check_filters(order.filters, ranking_schema(found))
     config = ScreenConfig(
         target=model.target.name, log=model.target.log, catalog=catalog, top=top, filter=tuple(filters),
-        source=tuple(source.name for source in model.library.sources), seed=model.seed, out=str(out),
+        source=tuple(dict.fromkeys(task.name for source in model.library.sources for task in source.tasks)),
+        trunk=model.library.trunk, seed=model.seed, out=str(out),
         networks=int(np.max([len(s.networks) for s in model.library.sources], initial=1)),
         convention=model.library.convention, heads=model.heads, workers=workers, scheduler=scheduler,
     )  # fmt: skip

@@ -20,6 +20,7 @@ DEFAULT_HEADS = ("ridge", "gp")
 HEADS = (*DEFAULT_HEADS, "forest", "finetune")
 # Settings of how and where a run is done, which change nothing in it.
 INCIDENTAL = ("out", "no_cache", "workers", "scheduler")
+TRUNKS = ("separate", "shared", "both")
 CONVENTIONS = ("reduced", "cell", "per-atom")
 
 
@@ -34,6 +35,7 @@ class ScreenConfig:
     folds: str | None = None
     catalog: str = "default"
     source: tuple[str, ...] = DEFAULT_SOURCES
+    trunk: str = "separate"
     networks: int = 50
     convention: str = "reduced"
     outer_folds: int = 10
@@ -101,6 +103,14 @@ def check_workers(workers: int | None, scheduler: str | None) -> None:
         raise UserError("expected --workers (on this machine) or --scheduler (elsewhere), got both: choose one")
 
 
+def check_trunk(trunk: str, sources: int) -> None:
+    """Refuse an unknown trunk, or one to share with nobody."""
+    if trunk not in TRUNKS:
+        raise UserError(f"--trunk: expected one of {', '.join(TRUNKS)}, got {trunk!r}")
+    if trunk != "separate" and sources < 2:
+        raise UserError(f"--trunk {trunk}: expected at least 2 sources to share a trunk, got {sources}")
+
+
 def _from_toml(path: Path) -> dict[str, Any]:
     try:
         read = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -152,6 +162,7 @@ def _check(config: ScreenConfig) -> None:
         if getattr(config, name) < least:
             raise UserError(f"--{name.replace('_', '-')}: expected at least {least}, got {getattr(config, name)}")
     check_workers(config.workers, config.scheduler)
+    check_trunk(config.trunk, len(config.source))
     if config.seed > LARGEST_SEED:
         raise UserError(f"--seed: expected at most {LARGEST_SEED}, got {config.seed}")
     if config.convention not in CONVENTIONS:

@@ -81,7 +81,7 @@ def pretrain(
 
     Raises
     ------
-    ValueError : fewer than 20 rows, a row without any known target, or shapes that do not agree.
+    ValueError : fewer than 20 rows, a row or a task without any known target, or shapes that do not agree.
     """
     schedule = schedule or Schedule()
     n, n_inputs = x.shape
@@ -90,10 +90,12 @@ def pretrain(
         raise ValueError(f"expected y and mask of shape ({n}, n_tasks), got {y.shape} and {known.shape}")
     if n < 20:
         raise ValueError(f"expected at least 20 source rows to pre-train on, got {n}")
+    if not known.any(axis=0).all():
+        raise ValueError(f"expected a known target in every task, got {int((~known.any(axis=0)).sum())} tasks without")
     if not known.any(axis=1).all():
         raise ValueError(f"expected a known target in every row, got {int((~known.any(axis=1)).sum())} rows without")
     targets = np.where(known, y, 0.0).astype(np.float32)
-    weights = known.astype(np.float32)
+    weights = _weights(known)
     data = (jnp.asarray(x, jnp.float32), jnp.asarray(targets), jnp.asarray(weights))
 
     drawn = [draw_widths(_generator(seed, i), n_inputs, hidden_layers, ratios) for i in range(networks)]
@@ -134,6 +136,11 @@ def pretrain(
 
 def _generator(seed: int, *path: int) -> np.random.Generator:
     return np.random.default_rng([seed, *path])
+
+
+def _weights(known: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Weight of every target in the loss, 0 where unknown: every task counts equally, however many values it has."""
+    return np.asarray(known / known.mean(axis=0), np.float32)
 
 
 def _r2(y: NDArray[Any], predicted: NDArray[Any], known: NDArray[np.bool_]) -> NDArray[np.float64]:

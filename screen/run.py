@@ -23,7 +23,7 @@ from screen.progress import Progress
 from screen.rank import Order, Ranked, check_order, rank
 from screen.record import leaderboard_table, predictions_table, rejected_table, run_record
 from screen.transfer import Model
-from screen.trunks import pretrain_library
+from screen.trunks import groups, pretrain_library
 from screen.zoo import load_or_transfer
 
 SCHEMA_VERSION = "1"
@@ -117,7 +117,14 @@ def build_model(config: ScreenConfig, inputs: Inputs, progress: Progress) -> Mod
     """Pre-train the sources without the target's formulas, then transfer; both are reused where they were kept."""
     cache = not config.no_cache
     settings = Settings(config.networks, config.seed, config.convention)  # type: ignore[arg-type]  # checked by config
-    library = pretrain_library(inputs.sources, settings, target=inputs.target, cache=cache, stage=progress.stage)
+    library = pretrain_library(
+        inputs.sources,
+        settings,
+        target=inputs.target,
+        trunk=config.trunk,  # type: ignore[arg-type]  # checked by config
+        cache=cache,
+        stage=progress.stage,
+    )
     return load_or_transfer(
         library,
         inputs.target,
@@ -153,7 +160,8 @@ def plan(config: ScreenConfig, inputs: Inputs) -> dict[str, Any]:
     return {
         "target": f"{inputs.target.name}: {len(inputs.target)} compositions",
         "sources": [f"{table.name}: {len(table)} compositions" for table in inputs.sources],
-        "networks": config.networks * len(inputs.sources),
+        "trunk": config.trunk,
+        "networks": config.networks * len(groups(inputs.sources, config.trunk)),  # type: ignore[arg-type]
         "catalog": inputs.catalog.name,
         "rows": inputs.catalog.rows,
         "partitions": partitions,

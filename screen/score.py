@@ -45,7 +45,7 @@ class Scorer(NamedTuple):
 def prepare(model: Model) -> Scorer:
     """Collect the parameters the stack needs, single precision, on the default device; unused sources stay behind."""
     plans = tuple(member.plan for member in model.stack.members)
-    predicting = any(plan.kind == "predictions" for plan in plans)
+    everyone = any(plan.kind in ("predictions", "stacked") for plan in plans)
     needed = {plan.source for plan in plans if plan.kind in ("frozen", "finetuned")}
     sources = [
         {
@@ -54,7 +54,7 @@ def prepare(model: Model) -> Scorer:
             "networks": [(network.hidden, network.output) for network in source.networks],
             "unit_scales": source.unit_scales,
         }
-        if predicting or s in needed
+        if everyone or s in needed
         else None
         for s, source in enumerate(model.library.sources)
     ]
@@ -108,6 +108,8 @@ def _program(
     for plan, member in zip(plans, arrays["members"], strict=True):
         if plan.kind == "frozen":
             designs = [_side_by_side(layers[plan.source][i], plan.depth) for i in plan.networks]
+        elif plan.kind == "stacked":
+            designs = [jnp.hstack([_side_by_side(own[i], plan.depth) for own in layers]) for i in plan.networks]
         elif plan.kind == "finetuned":
             designs = [trunks[plan.source][i] for i in plan.networks]
         else:
@@ -141,10 +143,10 @@ def _sources(
             features = frozen_features(hidden, x)
             last = frozen_features(hidden, x, depth=1, activation="post")[0]
             own.append([f / s[None, :] for f, s in zip(features, scales, strict=True)])
-            guesses.append(outputs(Network(hidden, output, np.empty(0), 0), last)[:, 0])
+            guesses.append(outputs(Network(hidden, output, np.empty(0), 0), last))
         layers.append(own)
         predictions.append(jnp.mean(jnp.stack(guesses), axis=0))
-    return layers, trunks, jnp.stack(predictions, axis=1) if predictions else jnp.empty((len(raw), 0))
+    return layers, trunks, jnp.hstack(predictions) if predictions else jnp.empty((len(raw), 0))
 
 
 def _side_by_side(layers: list[jax.Array], depth: int) -> jax.Array:
