@@ -72,8 +72,9 @@ def compare(target: PropertyTable, libraries: dict[str, Library], seeds: int) ->
     for trunk, library in libraries.items():
         start = time.perf_counter()
         bank = fill(library, target.compositions)
+        names = ["shared trunk" if len(s.tasks) > 1 else Path(s.name).name for s in library.sources]
         for seed in range(seeds):
-            for row, predicted in held_out(target, bank, seed).items():
+            for row, predicted in held_out(target, bank, names, seed).items():
                 errors.setdefault((trunk, row), []).append(np.abs(predicted - target.y))
         print(f"  {trunk}: {(time.perf_counter() - start) / seeds:.0f} s per fold seed")
     reference = np.mean(errors["separate", WITHOUT], axis=0)
@@ -84,21 +85,23 @@ def compare(target: PropertyTable, libraries: dict[str, Library], seeds: int) ->
         print(f"    {np.mean(found):.3f}  {gain.mean():+.3f} ± {spread:.3f}  {trunk}: {row}")
 
 
-def held_out(target: PropertyTable, bank: Bank, seed: int) -> dict[str, NDArray[np.float64]]:
+def held_out(target: PropertyTable, bank: Bank, names: list[str], seed: int) -> dict[str, NDArray[np.float64]]:
     """Out-of-fold means of every row, all choices made inside the training rows."""
     folds = grouped_folds(target.keys, FOLDS, seed)
     out: dict[str, NDArray[np.float64]] = {}
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        results = list(pool.map(lambda fold: one_fold(target, bank, folds, fold, seed), range(FOLDS)))
+        results = list(pool.map(lambda fold: one_fold(target, bank, names, folds, fold, seed), range(FOLDS)))
     for fold, means in enumerate(results):
         for row, mean in means.items():
             out.setdefault(row, np.empty(len(folds)))[folds == fold] = mean
     return out
 
 
-def one_fold(target: PropertyTable, bank: Bank, folds: NDArray[np.int64], fold: int, seed: int):
-    held, rows = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
-    y, names = target.y, [str(s) for s in range(len(bank.layers))]
+def one_fold(
+    target: PropertyTable, bank: Bank, names: list[str], folds: NDArray[np.int64], fold: int, seed: int
+) -> dict[str, NDArray[np.float64]]:
+    """Held-out means (k,) of one fold by row; the deployed stack once as it is, once with a column more."""
+    y, held, rows = target.y, np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
     inner = inner_folds([target.keys[i] for i in rows], FOLDS, seed + 1)
     found = candidates(bank, y, rows, inner, names, affordable_heads(len(y)))
     fit = functools.cache(lambda plan: fit_plan(plan, bank, y, rows))
