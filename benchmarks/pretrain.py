@@ -32,12 +32,12 @@ def first(table, rows):
 
 def timed(table, networks) -> Source:
     wall, cpu = time.perf_counter(), time.process_time()
-    source = pretrain_source(table, Settings(networks))
+    source = pretrain_source([table], Settings(networks))
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     epochs = [network.epochs for network in source.networks]
     r2 = [float(network.validation_r2[0]) for network in source.networks]
     print(
-        f"{networks} networks, {source.used:,} rows: {wall:6.1f} s wall, {cpu:6.1f} s CPU;"
+        f"{networks} networks, {source.tasks[0].used:,} rows: {wall:6.1f} s wall, {cpu:6.1f} s CPU;"
         f" {np.median(epochs):.0f} epochs (median), validation R2 {np.median(r2):.3f}"
         f" ({np.quantile(r2, 0.1):.3f} to {np.quantile(r2, 0.9):.3f} in 10 to 90 %)"
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -41,10 +43,10 @@ def alias_note(target: PropertyTable, source: PropertyTable) -> str | None:
     )
 
 
-def marked(source: Source, table: PropertyTable, target: PropertyTable) -> Source:
-    """The source with a note if its table holds the target under another name; `transfer` warns of it."""
-    note = alias_note(target, table)
-    return source._replace(notes=(*source.notes, note)) if note else source
+def marked(source: Source, tables: Sequence[PropertyTable], target: PropertyTable) -> Source:
+    """The source with a note for each table that holds the target under another name; `transfer` warns of it."""
+    found = [note for table in tables if (note := alias_note(target, table))]
+    return source._replace(notes=(*source.notes, *found)) if found else source
 
 
 def _correlation(a: FloatArray, b: FloatArray) -> float:

@@ -19,7 +19,7 @@ from screen.config import DEFAULT_HEADS
 from screen.descriptors.materials import convention_for
 from screen.device import Device, choose
 from screen.execute import score_partition
-from screen.library import Checkpoint, Library, Settings, tell_apart
+from screen.library import Checkpoint, Library, Settings, Trunk, tell_apart
 from screen.rank import By, Order, check_order
 from screen.rank import rank as _rank
 from screen.score import prepare
@@ -55,19 +55,21 @@ def pretrain(
     *,
     exclude: PropertyTable | None = None,
     networks: int = 100,
+    trunk: Trunk = "separate",
     seed: int = 0,
     convention: str | None = None,
     descriptors: str | None = None,
     cache: bool = True,
     device: Device = "auto",
 ) -> Library:
-    """Pre-train `networks` random pyramids on every source property.
+    """Pre-train `networks` random pyramids on every source property, on all of them at once, or both.
 
     Parameters
     ----------
     exclude : a target whose formulas are removed from every source first, so that its cross-validation is honest.
     convention : of compositions: reduced (the default), cell or per-atom.
     descriptors : of molecules and repeat units, as `screen.descriptors.repeat_unit` names them.
+    trunk : "separate", "shared" (one set of networks learns every source) or "both"; a shared one takes two sources.
     cache : reuse networks that were pre-trained on the same rows with the same settings, and keep new ones.
     device : auto (the one chosen last, else a GPU where jax sees one), cpu or gpu; it stays chosen.
     """
@@ -77,7 +79,7 @@ def pretrain(
     tables = tell_apart(tables, specs)
     known = [exclude, *tables] if exclude else tables
     settings = Settings(networks, seed, convention_for(known, convention, descriptors) if known else "reduced")
-    library = pretrain_library(tables, settings, target=exclude, cache=cache)
+    library = pretrain_library(tables, settings, target=exclude, trunk=trunk, cache=cache)
     _warn([source.checkpoint for source in library.sources])
     return library
 
@@ -201,7 +203,8 @@ def screen(
     check_filters(order.filters, ranking_schema(found))
     config = ScreenConfig(
         target=model.target.name, log=model.target.log, catalog=catalog, top=top, filter=tuple(filters),
-        source=tuple(source.name for source in model.library.sources), seed=model.seed, out=str(out),
+        source=tuple(dict.fromkeys(task.name for source in model.library.sources for task in source.tasks)),
+        trunk=model.library.trunk, seed=model.seed, out=str(out),
         networks=int(np.max([len(s.networks) for s in model.library.sources], initial=1)),
         convention=model.library.convention, heads=model.heads, workers=workers, scheduler=scheduler, device=device,
     )  # fmt: skip

@@ -22,7 +22,7 @@ class Bank(NamedTuple):
 
     raw : (n, width) float32 descriptors, not standardised
     layers : per source and network, the scaled frozen features of every hidden layer, (n, width) each
-    predictions : (n, n_sources) standardised source predictions, averaged over the source's networks
+    predictions : (n, tasks of all sources) standardised predictions, averaged over the source's networks
     trunks : per source and network, what enters the last hidden layer, (n, width) float32
     networks : per source, the networks themselves
     """
@@ -45,9 +45,9 @@ def fill(library: Library, inputs: Inputs) -> Bank:
             features = frozen_features(network.hidden, x)
             scaled.append(tuple(np.asarray(f / s, np.float64) for f, s in zip(features, scales, strict=True)))
             last = frozen_features(network.hidden, x, depth=1, activation="post")[0]
-            guesses.append(outputs(network, last)[:, 0])
+            guesses.append(outputs(network, last))
         layers.append(tuple(scaled))
         trunks.append(tuple(np.asarray(trunk(network.hidden, x)) for network in source.networks))
         predictions.append(np.mean(guesses, axis=0, dtype=np.float64))
-    table = np.stack(predictions, axis=1) if predictions else np.empty((len(raw), 0))
+    table = np.hstack(predictions) if predictions else np.empty((len(raw), 0))
     return Bank(raw, tuple(layers), table, tuple(trunks), tuple(source.networks for source in library.sources))

@@ -33,6 +33,7 @@ def screen(
     folds: str | None = None,
     catalog: str | None = None,
     source: _Many = None,
+    trunk: str | None = None,
     networks: Whole | None = None,
     convention: str | None = None,
     descriptors: str | None = None,
@@ -92,8 +93,10 @@ def screen(
     source
         A source property: a name, FILE:COLUMN or FILE:log(COLUMN); repeat for several. Default: formation_energy,
         volume_per_atom, melting_temperature; of a target of SMILES properties of molecules.
+    trunk
+        separate: networks for each source; shared: networks that learn all sources at once; both. Default: separate.
     networks
-        Networks pre-trained per source. Default: 50.
+        Networks pre-trained per source, and for the shared trunk. Default: 50.
     convention
         Amounts behind the descriptors of formulas: reduced, cell or per-atom. Default: reduced.
     descriptors
@@ -164,7 +167,8 @@ def screen(
 
     flags: dict[str, Any] = {
         "target": target, "value": value, "log": log, "material": material, "folds": folds, "catalog": catalog,
-        "source": source, "networks": networks, "convention": convention, "descriptors": descriptors, "outer_folds": outer_folds,
+        "source": source, "trunk": trunk, "networks": networks, "convention": convention, "descriptors": descriptors,
+        "outer_folds": outer_folds,
         "heads": None if heads is None else [heads],
         "rank_by": rank_by, "minimise": minimise, "threshold": threshold, "top": top, "per_system": per_system,
         "filter": filter, "limit": limit, "max_quarantine": max_quarantine, "partition_rows": partition_rows,

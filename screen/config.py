@@ -25,6 +25,7 @@ HEADS = (*DEFAULT_HEADS, "forest", "finetune")
 INCIDENTAL = ("out", "no_cache", "workers", "scheduler", "device")
 # Settings of files that are written beside the results.
 EXPORTING = ("export", "export_top", "structures")
+TRUNKS = ("separate", "shared", "both")
 CONVENTIONS = ("reduced", "cell", "per-atom")
 
 
@@ -39,6 +40,7 @@ class ScreenConfig:
     folds: str | None = None
     catalog: str = "default"
     source: tuple[str, ...] = ()
+    trunk: str = "separate"
     networks: int = 50
     convention: str | None = None
     descriptors: str | None = None
@@ -116,6 +118,14 @@ def check_workers(workers: int | None, scheduler: str | None) -> None:
         raise UserError("expected --workers (on this machine) or --scheduler (elsewhere), got both: choose one")
 
 
+def check_trunk(trunk: str, sources: int) -> None:
+    """Refuse an unknown trunk, or one to share with nobody."""
+    if trunk not in TRUNKS:
+        raise UserError(f"--trunk: expected one of {', '.join(TRUNKS)}, got {trunk!r}")
+    if trunk != "separate" and sources < 2:
+        raise UserError(f"--trunk {trunk}: expected at least 2 sources to share a trunk, got {sources}")
+
+
 def from_toml(path: Path, kind: type[Any]) -> dict[str, Any]:
     """Values of a TOML file for the fields of a configuration, a dataclass; UserError says what is wrong with it."""
     try:
@@ -169,6 +179,7 @@ def _check(config: ScreenConfig) -> None:
             raise UserError(f"--{name.replace('_', '-')}: expected at least {least}, got {getattr(config, name)}")
     check_workers(config.workers, config.scheduler)
     check_device(config.device)
+    check_trunk(config.trunk, len(config.source) or len(DEFAULT_SOURCES))
     if config.seed > LARGEST_SEED:
         raise UserError(f"--seed: expected at most {LARGEST_SEED}, got {config.seed}")
     if config.convention not in (None, *CONVENTIONS):

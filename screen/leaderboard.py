@@ -116,7 +116,8 @@ def describe(name: str, library: Library, heads: Heads) -> tuple[str, int, str, 
     """(source, networks, depth, head) columns of a leaderboard name."""
     everything = " + ".join(source.name for source in library.sources)
     total = sum(len(source.networks) for source in library.sources)
-    for source in library.sources:
+    # The longest first: "shared trunk: a" begins like a source called "shared trunk".
+    for source in sorted(library.sources, key=lambda source: -len(source.name)):
         if name.startswith(f"{source.name}: "):
             rest = name[len(source.name) + 2 :]
             if rest == "best single network":
@@ -129,6 +130,9 @@ def describe(name: str, library: Library, heads: Heads) -> tuple[str, int, str, 
                 return source.name, min(BEST, len(source.networks)), "last 2", "finetune"
             _, depth, head = rest.rsplit(", ", 2)
             return source.name, len(source.networks), depth, head
+    if name.startswith("stacked features of "):
+        _, depth, head = name.rsplit(", ", 2)
+        return everything, total, depth, head
     if name.startswith("descriptors + source"):
         return everything, total, "output", name.rsplit(" ", 1)[1]
     if name.startswith("direct "):

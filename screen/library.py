@@ -1,17 +1,18 @@
-"""Libraries of pre-trained networks: one source property, many networks, and what they were trained on."""
+"""Libraries of pre-trained networks: source properties, many networks, and what they were trained on."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from catalogs.records import Compositions, Inputs, PropertyTable, UserError
+from catalogs.records import Compositions, PropertyTable, UserError
 from screen.descriptors.materials import describe
 from screen.frozen import unit_scales
+from screen.joined import Joined, draw, join, take
 from screen.networks import Network, activations
 from screen.pretrain import Schedule, pretrain
 from screen.scaling import Scaling, fit_scaling, standardise
@@ -24,6 +25,9 @@ SCALE_ROWS = 2_000
 DRAWN_INPUTS = (400, 600)
 MIN_ROWS = 50
 N_ELEMENTS = 94
+
+
+Trunk = Literal["separate", "shared", "both"]
 
 
 class Settings(NamedTuple):
@@ -46,15 +50,11 @@ class Checkpoint(NamedTuple):
     warning: str = ""
 
 
-class Source(NamedTuple):
-    """Networks pre-trained on one source property.
+class Task(NamedTuple):
+    """One property that networks are trained on.
 
-    rows, excluded, used : rows in the table, target formulas removed from it, rows trained on
-    keys : reduced formulas the networks saw
-    elements : (94,) bool, elements among them
-    centre, scale : mean and standard deviation of the fitted property (of its ln if `log`)
-    unit_scales : per network and hidden layer, the spread of every unit, for "pre" features
-    checkpoint : None where none was asked for
+    rows, excluded, used : rows in its table, target formulas removed from it, rows trained on
+    centre, scale : mean and standard deviation of the fitted values (of their ln if `log`)
     """
 
     name: str
@@ -67,20 +67,36 @@ class Source(NamedTuple):
     rows: int
     excluded: int
     used: int
+    centre: float
+    scale: float
+
+
+class Source(NamedTuple):
+    """Networks pre-trained on one property, or on several that share all hidden layers.
+
+    tasks : the properties, one output of the networks each
+    keys : reduced formulas the networks saw
+    elements : (94,) bool, elements among them
+    unit_scales : per network and hidden layer, the spread of every unit, for "pre" features
+    checkpoint : None where none was asked for
+    """
+
+    name: str
+    tasks: tuple[Task, ...]
     keys: frozenset[str]
     elements: NDArray[np.bool_]
     scaling: Scaling
-    centre: float
-    scale: float
     networks: tuple[Network, ...]
     unit_scales: tuple[tuple[NDArray[np.float32], ...], ...]
     notes: tuple[str, ...] = ()
     checkpoint: Checkpoint | None = None
 
     @property
-    def validation_r2(self) -> float:
-        """Median over networks of R² on the rows each one's early stopping watched."""
-        return float(np.median([network.validation_r2[0] for network in self.networks]))
+    def validation_r2(self) -> tuple[float, ...]:
+        """Per task, the median over networks of R² on the rows each one's early stopping watched."""
+        every = np.array([network.validation_r2 for network in self.networks])
+        known = [column[np.isfinite(column)] for column in every.T]
+        return tuple(float(np.median(r2)) if len(r2) else float("nan") for r2 in known)
 
 
 class Library(NamedTuple):
@@ -90,12 +106,18 @@ class Library(NamedTuple):
     convention: str
     seed: int
 
+    @property
+    def trunk(self) -> Trunk:
+        """Whether properties have networks of their own, share them, or both."""
+        shared = {len(source.tasks) > 1 for source in self.sources}
+        return "both" if len(shared) == 2 else "shared" if True in shared else "separate"
+
 
 class Rows(NamedTuple):
-    """Rows of a table that networks are trained on, how many were excluded before, and what to say about it."""
+    """What networks are trained on, the tasks behind its columns, and what to say about it."""
 
-    kept: NDArray[np.int64]
-    excluded: int
+    joined: Joined
+    tasks: tuple[Task, ...]
     notes: tuple[str, ...]
 
 
@@ -129,14 +151,20 @@ def elements_in(compositions: Compositions) -> NDArray[np.bool_]:
     return present
 
 
+def source_name(tables: Sequence[PropertyTable]) -> str:
+    """The name of a property, or of several with a shared trunk."""
+    names = [table.name for table in tables]
+    return names[0] if len(names) == 1 else f"shared trunk: {' + '.join(names)}"
+
+
 def pretrain_source(
-    table: PropertyTable,
+    tables: Sequence[PropertyTable],
     settings: Settings,
     *,
     exclude: Collection[str] = (),
     progress: Callable[[int], None] | None = None,
 ) -> Source:
-    """Pre-train random pyramids on one property table.
+    """Pre-train random pyramids on one property table, or on several at once with one output each.
 
     Parameters
     ----------
@@ -144,18 +172,18 @@ def pretrain_source(
 
     Raises
     ------
-    UserError : fewer than `MIN_ROWS` rows remain, or their values do not vary.
+    UserError : fewer than `MIN_ROWS` rows of a table remain, or their values do not vary.
     """
-    rows = training_rows(table, exclude, settings.seed)
-    inputs, y = training_data(table, rows)
-    raw = describe(inputs, settings.convention)
+    rows = training_rows(tables, exclude, settings.seed)
+    raw = describe(rows.joined.inputs, settings.convention)
     scaling = fit_scaling(raw)
     x = standardise(scaling, raw)
-    standard = ((y - y.mean()) / y.std())[:, None]
+    y = (rows.joined.y - [task.centre for task in rows.tasks]) / [task.scale for task in rows.tasks]
     fitted = pretrain(
         settings.seed,
         x,
-        standard,
+        y,
+        ~np.isnan(y),
         networks=settings.networks,
         schedule=settings.schedule,
         drawn_inputs=DRAWN_INPUTS if x.shape[1] > DRAWN_INPUTS[1] else None,
@@ -163,53 +191,74 @@ def pretrain_source(
     )
     sample = x[:SCALE_ROWS] if len(x) <= SCALE_ROWS else x[np.linspace(0, len(x) - 1, SCALE_ROWS).astype(int)]
     scales = tuple(unit_scales(activations(network.hidden, sample)[0]) for network in fitted)
-    return described(table, rows, Trained(scaling, tuple(fitted), scales))
+    return described(source_name(tables), rows, Trained(scaling, tuple(fitted), scales))
 
 
-def training_rows(table: PropertyTable, exclude: Collection[str], seed: int) -> Rows:
-    """The rows without excluded formulas, a sub-sample of a large table; UserError if nothing can be learned."""
-    kept = exclude_keys(table, exclude)
-    excluded, notes = len(table) - len(kept), list(table.notes)
-    if len(kept) > MAX_ROWS:
-        kept = np.sort(np.random.default_rng([seed, len(kept)]).choice(kept, MAX_ROWS, replace=False))
-        notes.append(f"{MAX_ROWS:,} of {len(table) - excluded:,} rows drawn at random for pre-training")
-    if len(kept) < MIN_ROWS:
-        raise UserError(
-            f"source {table.name}: expected at least {MIN_ROWS} compositions to pre-train on, got {len(kept)}"
-            f" after removing {excluded} that are in the target"
-        )
+def training_rows(tables: Sequence[PropertyTable], exclude: Collection[str], seed: int) -> Rows:
+    """The rows without excluded formulas, a sub-sample of large tables; UserError if nothing can be learned."""
+    kept = [exclude_keys(table, exclude) for table in tables]
+    for table, rows in zip(tables, kept, strict=True):
+        if len(rows) < MIN_ROWS:
+            raise UserError(
+                f"source {table.name}: expected at least {MIN_ROWS} compositions to pre-train on, got {len(rows)}"
+                f" after removing {len(table) - len(rows)} that are in the target"
+            )
+    joined = join(tables, kept)
+    notes = [note for table in tables for note in table.notes]
+    total = len(joined.keys)
+    if total > MAX_ROWS:
+        rng = np.random.default_rng([seed, total])
+        if len(tables) == 1:
+            joined = take(joined, np.sort(rng.choice(total, MAX_ROWS, replace=False)))
+        else:
+            joined = take(joined, draw(~np.isnan(joined.y), MAX_ROWS, rng))
+        notes.append(f"{MAX_ROWS:,} of {total:,} rows drawn at random for pre-training")
+    tasks = tuple(_task(*each) for each in zip(tables, kept, joined.y.T, strict=True))
+    return Rows(joined, tasks, tuple(notes))
+
+
+def _task(table: PropertyTable, kept: NDArray[np.int64], column: NDArray[np.float64]) -> Task:
+    """Description of a task by its column (n,) of fitted values; UserError if they do not vary."""
+    known = column[~np.isnan(column)]
     # Not by the scale: fifty times 0.1 has a standard deviation of 1e-17.
-    if not np.ptp(table.y[kept]) > 0:
-        raise UserError(f"source {table.name}: all {len(kept)} values are equal; nothing can be learned from it")
-    return Rows(kept, excluded, tuple(notes))
+    if not np.ptp(known) > 0:
+        raise UserError(f"source {table.name}: all {len(known)} values are equal; nothing can be learned from it")
+    excluded = len(table) - len(kept)
+    return Task(
+        table.name, table.quantity, table.unit, table.log, table.source, table.licence, table.sha256,
+        table.rows, excluded, len(known), float(known.mean()), float(known.std()),
+    )  # fmt: skip
 
 
-def training_data(table: PropertyTable, rows: Rows) -> tuple[Inputs, NDArray[np.float64]]:
-    """Compositions or molecules as given and fitted values of the training rows."""
-    return table.inputs.take(rows.kept), table.y[rows.kept]
-
-
-def described(table: PropertyTable, rows: Rows, trained: Trained, checkpoint: Checkpoint | None = None) -> Source:
-    """Trained networks with the description of their table."""
-    y = table.y[rows.kept]
+def described(name: str, rows: Rows, trained: Trained, checkpoint: Checkpoint | None = None) -> Source:
+    """Trained networks with the description of what they were trained on."""
     return Source(
-        name=table.name,
-        quantity=table.quantity,
-        unit=table.unit,
-        log=table.log,
-        citation=table.source,
-        licence=table.licence,
-        sha256=table.sha256,
-        rows=table.rows,
-        excluded=rows.excluded,
-        used=len(rows.kept),
-        keys=frozenset(table.keys[i] for i in rows.kept),
-        elements=elements_in(table.compositions.take(rows.kept)),
+        name=name,
+        tasks=rows.tasks,
+        keys=frozenset(rows.joined.keys),
+        elements=elements_in(rows.joined.compositions),
         scaling=trained.scaling,
-        centre=float(y.mean()),
-        scale=float(y.std()),
         networks=trained.networks,
         unit_scales=trained.unit_scales,
         notes=rows.notes,
         checkpoint=checkpoint,
     )
+
+
+def summary(source: Source) -> dict[str, Any]:
+    """What networks were trained on, as JSON values; several tasks are joined or added up."""
+    tasks = source.tasks
+
+    def joined(texts: Iterable[str], between: str) -> str:
+        return between.join(dict.fromkeys(text for text in texts if text))
+
+    return {
+        "quantity": " + ".join(task.quantity for task in tasks),
+        "unit": joined((task.unit for task in tasks), ", "),
+        "log": tasks[0].log if len(tasks) == 1 else None,
+        "rows": sum(task.rows for task in tasks),
+        "excluded": sum(task.excluded for task in tasks),
+        "used": len(source.keys),
+        "source": joined((task.citation for task in tasks), "; "),
+        "licence": joined((task.licence for task in tasks), "; "),
+    }

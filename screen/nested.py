@@ -174,6 +174,9 @@ def one_fold(
                 chosen[key] = candidate
                 ask(key, [key])
         ask(f"{name}: selected", [f"frozen:{s}"])
+    for candidate in [c for c in found if c.plan.kind == "stacked"]:
+        chosen[candidate.name] = candidate
+        ask(candidate.name, [candidate.name])
     if names:
         for head in heads.predictions:
             ask(f"descriptors + source predictions {head}", [f"predictions {head}"])

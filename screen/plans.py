@@ -3,7 +3,8 @@
 - direct: the 290 descriptors, standardised on the training rows; no transfer.
 - frozen: frozen features of one source's networks, a head per network, their means averaged.
 - finetuned: the last layers of one source's networks, trained further on the target, their means averaged.
-- predictions: the descriptors with every source's averaged prediction as one more column, enlarged by `gain`
+- stacked: frozen features of several sources side by side, network i of each, a head per i, their means averaged.
+- predictions: the descriptors with every source's averaged predictions as more columns, enlarged by `gain`
   so that the penalty of the head spares it (stacked generalisation; Wolpert, 1992).
 """
 
@@ -29,12 +30,12 @@ HEADS: dict[str, Head] = {"ridge": ridge, "gp": gp, "forest": forest, "finetune"
 DEPTHS = (1, 2, 0)
 GAINS = (1.0, 3.0, 10.0)
 
-Kind = Literal["direct", "frozen", "finetuned", "predictions"]
+Kind = Literal["direct", "frozen", "stacked", "finetuned", "predictions"]
 Rows = NDArray[np.int64]
 
 
 class Plan(NamedTuple):
-    """A model before it is fitted. `networks` are indices into the source's networks."""
+    """A model before it is fitted. `networks` are indices into the networks of its source, or of every source."""
 
     kind: Kind
     head: str
@@ -66,6 +67,9 @@ def inputs(plan: Plan, bank: Bank, rows: Rows, scaling: Scaling | None) -> list[
     if plan.kind == "frozen":
         layers = bank.layers[plan.source]
         return [layer_slice([f[rows] for f in layers[i]], plan.depth) for i in plan.networks]
+    if plan.kind == "stacked":
+        parts = [[layer_slice([f[rows] for f in own[i]], plan.depth) for own in bank.layers] for i in plan.networks]
+        return [np.hstack(part) for part in parts]
     if plan.kind == "finetuned":
         return [np.asarray(bank.trunks[plan.source][i][rows], np.float64) for i in plan.networks]
     if scaling is None:

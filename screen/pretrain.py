@@ -84,7 +84,7 @@ def pretrain(
 
     Raises
     ------
-    ValueError : fewer than 20 rows, a row without any known target, or shapes that do not agree.
+    ValueError : fewer than 20 rows, a row or a task without any known target, or shapes that do not agree.
     """
     schedule = schedule or Schedule()
     n, n_inputs = x.shape
@@ -93,10 +93,12 @@ def pretrain(
         raise ValueError(f"expected y and mask of shape ({n}, n_tasks), got {y.shape} and {known.shape}")
     if n < 20:
         raise ValueError(f"expected at least 20 source rows to pre-train on, got {n}")
+    if not known.any(axis=0).all():
+        raise ValueError(f"expected a known target in every task, got {int((~known.any(axis=0)).sum())} tasks without")
     if not known.any(axis=1).all():
         raise ValueError(f"expected a known target in every row, got {int((~known.any(axis=1)).sum())} rows without")
     targets = np.where(known, y, 0.0).astype(np.float32)
-    weights = known.astype(np.float32)
+    weights = _weights(known)
     data = (jnp.asarray(targets), jnp.asarray(weights))
 
     inputs = [_draw_inputs(_generator(seed, i, 3), x, drawn_inputs) for i in range(networks)]
@@ -157,6 +159,11 @@ def _draw_inputs(
     varying = np.flatnonzero(np.ptp(x, axis=0) > 0)
     count = int(generator.integers(between[0], between[1] + 1))
     return np.sort(generator.permutation(varying)[:count])
+
+
+def _weights(known: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Weight of every target in the loss, 0 where unknown: every task counts equally, however many values it has."""
+    return np.asarray(known / known.mean(axis=0), np.float32)
 
 
 def _r2(y: NDArray[Any], predicted: NDArray[Any], known: NDArray[np.bool_]) -> NDArray[np.float64]:

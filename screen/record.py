@@ -17,7 +17,7 @@ from screen.descriptors.composition import BATCH
 from screen.device import current
 from screen.intervals import LEVEL
 from screen.leaderboard import Entry
-from screen.library import Checkpoint, Source
+from screen.library import Checkpoint, Source, summary
 from screen.plans import Fitted
 from screen.progress import Progress
 from screen.stream import Counted
@@ -152,11 +152,19 @@ def target_record(table: PropertyTable) -> dict[str, Any]:
 
 def source_record(source: Source) -> dict[str, Any]:
     """A source, its networks and where they are kept."""
+    tasks = [
+        {
+            "name": task.name, "quantity": task.quantity, "unit": task.unit, "log": task.log, "rows": task.rows,
+            "excluded": task.excluded, "used": task.used, "sha256": task.sha256,
+            "validation_r2": round(r2, 4) if np.isfinite(r2) else None,
+        }
+        for task, r2 in zip(source.tasks, source.validation_r2, strict=True)
+    ]  # fmt: skip
+    alone = len(tasks) == 1
     return {
-        "name": source.name, "quantity": source.quantity, "unit": source.unit, "log": source.log,
-        "rows": source.rows, "excluded": source.excluded, "used": source.used, "networks": len(source.networks),
-        "validation_r2": round(source.validation_r2, 4), "sha256": source.sha256, "source": source.citation,
-        "licence": source.licence, "notes": list(source.notes), "checkpoint": _checkpoint(source.checkpoint),
+        "name": source.name, **summary(source), "networks": len(source.networks),
+        "sha256": tasks[0]["sha256"] if alone else None, "validation_r2": tasks[0]["validation_r2"] if alone else None,
+        "tasks": [] if alone else tasks, "notes": list(source.notes), "checkpoint": _checkpoint(source.checkpoint),
     }  # fmt: skip
 
 

@@ -27,7 +27,7 @@ from screen.record import leaderboard_table, predictions_table, rejected_table, 
 from screen.stream import rank_into
 from screen.summary import histogram
 from screen.transfer import Model
-from screen.trunks import pretrain_library
+from screen.trunks import groups, pretrain_library
 from screen.zoo import load_or_transfer
 
 SCHEMA_VERSION = "1"
@@ -138,7 +138,14 @@ def build_model(config: ScreenConfig, inputs: Inputs, progress: Progress) -> Mod
     cache = not config.no_cache
     convention = convention_for([inputs.target, *inputs.sources], config.convention, config.descriptors)
     settings = Settings(config.networks, config.seed, convention)
-    library = pretrain_library(inputs.sources, settings, target=inputs.target, cache=cache, stage=progress.stage)
+    library = pretrain_library(
+        inputs.sources,
+        settings,
+        target=inputs.target,
+        trunk=config.trunk,  # type: ignore[arg-type]  # checked by config
+        cache=cache,
+        stage=progress.stage,
+    )
     return load_or_transfer(
         library,
         inputs.target,
@@ -175,7 +182,8 @@ def plan(config: ScreenConfig, inputs: Inputs) -> dict[str, Any]:
     return {
         "target": f"{inputs.target.name}: {len(inputs.target)} materials",
         "sources": [f"{table.name}: {len(table)} materials" for table in inputs.sources],
-        "networks": config.networks * len(inputs.sources),
+        "trunk": config.trunk,
+        "networks": config.networks * len(groups(inputs.sources, config.trunk)),  # type: ignore[arg-type]
         "catalog": inputs.catalog.name,
         "rows": inputs.catalog.rows,
         "partitions": partitions,

@@ -30,8 +30,10 @@ GROUP = 10
 
 Pair = tuple[Any, Any]
 Columns = tuple[jax.Array, jax.Array, jax.Array, jax.Array]
-# By network and head, mean and spread; the networks' predictions.
-Answers = tuple[list[list[Pair]], list[jax.Array]]
+# By network and head, mean and spread; the networks' predictions; by network and depth, features.
+Answers = tuple[list[list[Pair]], list[jax.Array], list[list[jax.Array]]]
+# Members whose heads look at more than one network of one source.
+_POOLED = ("direct", "predictions", "stacked")
 
 
 class Components(NamedTuple):
@@ -61,10 +63,16 @@ class Scores(NamedTuple):
 
 
 class Group(NamedTuple):
-    """Networks of one source that run in one program; by network, the members of the stack that have a head on it."""
+    """Networks of one source that run in one program.
+
+    networks : their numbers; by network, heads : members of the stack that have a head on it; shown : depths at which
+    its features go into heads on several sources
+    """
 
     source: int
+    networks: tuple[int, ...]
     heads: tuple[tuple[int, ...], ...]
+    shown: tuple[tuple[int, ...], ...]
 
 
 class Scorer(NamedTuple):
@@ -81,14 +89,17 @@ def prepare(model: Model) -> Scorer:
     predicting = any(plan.kind == "predictions" for plan in plans)
     groups, parts = [], []
     for s, source in enumerate(model.library.sources):
-        heads = [
-            tuple(m for m, plan in enumerate(plans) if plan.source == s and i in plan.networks)
-            for i in range(len(source.networks))
+        numbers = range(len(source.networks))
+        heads = [tuple(m for m, plan in enumerate(plans) if plan.source == s and i in plan.networks) for i in numbers]
+        # Depths of the features that heads on several sources look at.
+        shown = [
+            tuple(sorted({plan.depth for plan in plans if plan.kind == "stacked" and i in plan.networks}))
+            for i in numbers
         ]
-        asked = [i for i, members in enumerate(heads) if members or predicting]
+        asked = [i for i in numbers if heads[i] or shown[i] or predicting]
         for start in range(0, len(asked), GROUP):
             chosen = asked[start : start + GROUP]
-            groups.append(Group(s, tuple(heads[i] for i in chosen)))
+            groups.append(Group(s, tuple(chosen), tuple(heads[i] for i in chosen), tuple(shown[i] for i in chosen)))
             networks = [_network(model, source, i, heads[i], predicting) for i in chosen]
             parts.append({"scaling": source.scaling, "networks": networks})
     arrays = {
@@ -96,8 +107,8 @@ def prepare(model: Model) -> Scorer:
         "tables": element_tables(),
         # Heads on networks are with their networks.
         "members": [
-            {"params": member.params[0], "scaling": member.scaling} if member.scaling is not None else None
-            for member in model.stack.members
+            {"params": list(member.params), "scaling": member.scaling} if plan.kind in _POOLED else None
+            for plan, member in zip(plans, model.stack.members, strict=True)
         ],
         "weights": model.stack.weights,
         "reference": model.reference,
@@ -108,14 +119,14 @@ def prepare(model: Model) -> Scorer:
 
 
 def _network(model: Model, source: Source, i: int, members: tuple[int, ...], predicting: bool) -> dict[str, Any]:
-    """Network i of a source, padded, with its heads and, for predictions, the output of its first task."""
+    """Network i of a source, padded, with its heads and, for predictions, its outputs."""
     network, scales = source.networks[i], source.unit_scales[i]
-    kernel = network.output.kernel[:, 0]
+    kernel = network.output.kernel
     return {
         "hidden": pad(network.hidden),
         "unit_scales": scales,
         "heads": [_head(network, scales, model.stack.members[m], i) for m in members],
-        "output": (np.pad(kernel, (0, -len(kernel) % STEP)), network.output.bias[0]) if predicting else None,
+        "output": (np.pad(kernel, ((0, -len(kernel) % STEP), (0, 0))), network.output.bias) if predicting else None,
     }
 
 
@@ -189,7 +200,7 @@ def _batch(finish: Callable[..., Columns], scorer: Scorer, raw: jax.Array) -> Co
     """What `finish` (`_pool` or `_apart`) makes of one batch; every group of networks is a program of its own."""
     shared = {name: value for name, value in scorer.arrays.items() if name != "groups"}
     found = [
-        _run(scorer.plans, group.heads, part, raw)
+        _run(scorer.plans, group.heads, group.shown, part, raw)
         for group, part in zip(scorer.groups, scorer.arrays["groups"], strict=True)
     ]
     return finish(scorer.plans, scorer.groups, shared, raw, found)
@@ -198,18 +209,25 @@ def _batch(finish: Callable[..., Columns], scorer: Scorer, raw: jax.Array) -> Co
 _describe = jax.jit(describe)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1))
-def _run(plans: tuple[Plan, ...], heads: tuple[tuple[int, ...], ...], part: dict[str, Any], raw: jax.Array) -> Answers:
-    """Mean and spread (B,) of every head on every network, and the networks' predictions (B,) where asked for."""
+@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+def _run(
+    plans: tuple[Plan, ...],
+    heads: tuple[tuple[int, ...], ...],
+    shown: tuple[tuple[int, ...], ...],
+    part: dict[str, Any],
+    raw: jax.Array,
+) -> Answers:
+    """Mean and spread (B,) of every head on every network; the networks' predictions and features where asked for."""
     x = standardise(part["scaling"], raw)
-    pairs, guesses = [], []
-    for members, network in zip(heads, part["networks"], strict=True):
+    pairs, guesses, layers = [], [], []
+    for members, depths, network in zip(heads, shown, part["networks"], strict=True):
         done = run(network["hidden"], x)
         pairs.append([_ask(plans[m], network, p, done) for m, p in zip(members, network["heads"], strict=True)])
         if network["output"] is not None:
             kernel, bias = network["output"]
-            guesses.append(matmul(done.inputs[-1], kernel) + bias)
-    return pairs, guesses
+            guesses.append(matmul(done.inputs[-1], kernel) + bias[None, :])
+        layers.append([features(done, network["hidden"], network["unit_scales"], depth) for depth in depths])
+    return pairs, guesses, layers
 
 
 def _ask(plan: Plan, network: dict[str, Any], params: Any, done: Pass) -> Pair:
@@ -255,18 +273,27 @@ def _members(
     """Means and spreads (components, B) of every member: heads on networks as found, heads on descriptors."""
     pairs: list[list[Pair]] = [[] for _ in plans]
     guesses: dict[int, list[jax.Array]] = {}
-    for group, (answers, own) in zip(groups, found, strict=True):
+    # By number of the network and depth, the features of the sources in turn.
+    side: dict[tuple[int, int], list[jax.Array]] = {}
+    for group, (answers, own, layers) in zip(groups, found, strict=True):
         guesses.setdefault(group.source, []).extend(own)
-        for members, answer in zip(group.heads, answers, strict=True):
+        for i, members, depths, answer, seen_at in zip(
+            group.networks, group.heads, group.shown, answers, layers, strict=True
+        ):
             for m, pair in zip(members, answer, strict=True):
                 pairs[m].append(pair)
-    predictions = [jnp.mean(jnp.stack(own), axis=0)[:, None] for _, own in sorted(guesses.items()) if own]
+            for depth, x in zip(depths, seen_at, strict=True):
+                side.setdefault((i, depth), []).append(x)
+    predictions = [jnp.mean(jnp.stack(own), axis=0) for _, own in sorted(guesses.items()) if own]
     for m, (plan, member) in enumerate(zip(plans, arrays["members"], strict=True)):
-        if member is not None:
+        if member is None:
+            continue
+        if plan.kind == "stacked":
+            designs = [jnp.hstack(side[i, plan.depth]) for i in plan.networks]
+        else:
             x = standardise(member["scaling"], raw)
-            if plan.kind == "predictions":
-                x = jnp.hstack([x, *(plan.gain * column for column in predictions)])
-            pairs[m].append(HEADS[plan.head].predict(member["params"], x))
+            designs = [x if plan.kind == "direct" else jnp.hstack([x, *(plan.gain * own for own in predictions)])]
+        pairs[m] += [HEADS[plan.head].predict(p, x) for p, x in zip(member["params"], designs, strict=True)]
     return [(jnp.stack([mean for mean, _ in own]), jnp.stack([spread for _, spread in own])) for own in pairs]
 
 

@@ -101,7 +101,7 @@ def candidates(
     """All candidates on one training set.
 
     Direct; per source, frozen features of all networks averaged and of the best single one, late heads on the best
-    few; descriptors with source predictions.
+    few; frozen features of all sources side by side; descriptors with source predictions.
 
     folds : (len(rows),) inner folds
     """
@@ -129,6 +129,10 @@ def candidates(
                 single = int(np.argmin(np.mean(np.abs(inner - truth), axis=1)))
                 alone = plan._replace(networks=(single,))
                 found.append(judged(f"{name}: {label(alone)}", alone, inner[single]))
+    if len(sources) > 1:
+        for plan in stacked_plans(bank, heads):
+            inner = inner_predictions(plan, bank, y, rows, folds).mean(axis=0)
+            found.append(judged(stacked_name(plan, len(sources)), plan, inner))
     if sources:
         for head in heads.predictions:
             for gain in GAINS:
@@ -141,6 +145,17 @@ def candidates(
 def late_name(source: str, head: str) -> str:
     """Name of a head that serves the best few networks of a source."""
     return f"{source}: {'fine-tuned' if head == 'finetune' else head + ' on the'} best {BEST}"
+
+
+def stacked_plans(bank: Bank, heads: Heads) -> list[Plan]:
+    """Last layer and all layers of every source in one input, as many networks as every source has."""
+    together = tuple(range(min(len(own) for own in bank.layers)))
+    return [Plan("stacked", head, depth=depth, networks=together) for depth in (1, 0) for head in heads.frozen]
+
+
+def stacked_name(plan: Plan, sources: int) -> str:
+    """Name of a model on the features of several sources; no source can have it, theirs go on with a colon."""
+    return f"stacked features of {sources} sources, {'last 1' if plan.depth else 'all layers'}, {plan.head}"
 
 
 def _ranked(source: int, bank: Bank, y: FloatArray, rows: Rows, folds: Folds) -> tuple[int, ...]:

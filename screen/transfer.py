@@ -187,7 +187,7 @@ def _reference(library: Library, bank: Bank) -> Scaling:
     """Scaling of the largest source: columns hardly varying in 45 target rows must not dominate distances."""
     if not library.sources:
         return fit_scaling(bank.raw)
-    return max(library.sources, key=lambda source: source.used).scaling
+    return max(library.sources, key=lambda source: len(source.keys)).scaling
 
 
 def _domain(library: Library, target: PropertyTable) -> Domain:
@@ -213,7 +213,8 @@ def _warnings(library: Library, target: PropertyTable) -> tuple[str, ...]:
         for where, limit in (("frozen features", FROZEN_GP_ROWS), ("descriptors", GP_ROWS))
         if len(own) > limit
     ]
-    renamed = [note for source in library.sources for note in source.notes if MARK in note]
+    # A property with networks of its own and a place in a shared trunk has its note twice.
+    renamed = dict.fromkeys(note for source in library.sources for note in source.notes if MARK in note)
     seen = [
         f"source {source.name} saw {len(own & source.keys)} of the target's {len(own)} formulas before transfer:"
         " the held-out errors are optimistic; pre-train with exclude=target"

@@ -1,4 +1,4 @@
-"""From property tables to a library of pre-trained networks."""
+"""From property tables to a library of pre-trained networks: of one property each, of all at once, or both."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from catalogs.records import PropertyTable
 from screen.aliases import marked
-from screen.library import Library, Settings
+from screen.config import check_trunk
+from screen.library import Library, Settings, Trunk
 from screen.zoo import Stage, load_or_pretrain, no_stage
 
 
@@ -15,18 +16,33 @@ def pretrain_library(
     settings: Settings,
     *,
     target: PropertyTable | None = None,
+    trunk: Trunk = "separate",
     cache: bool = True,
     stage: Stage = no_stage,
 ) -> Library:
-    """Pre-train every source, or reuse its networks; they depend on its own table and the settings, nothing else.
+    """Pre-train every source, or reuse its networks; they depend on its own tables and the settings, nothing else.
 
     Parameters
     ----------
-    target : its formulas are removed from every source, and a source that is the target in disguise is marked.
+    target : its formulas are removed from every table, and a source that is the target in disguise is marked.
+    trunk : "separate" trains networks for each property, "shared" networks that predict all of them at once.
     cache, stage : as in `load_or_pretrain`.
+
+    Raises
+    ------
+    UserError : fewer than two tables to share a trunk.
     """
-    exclude = target.keys if target else ()
-    sources = [load_or_pretrain(table, settings, exclude=exclude, cache=cache, stage=stage) for table in tables]
-    if target:
-        sources = [marked(source, table, target) for source, table in zip(sources, tables, strict=True)]
+    exclude = target.keys if target is not None else ()
+    sources = []
+    for group in groups(tables, trunk):
+        source = load_or_pretrain(group, settings, exclude=exclude, cache=cache, stage=stage)
+        sources.append(source if target is None else marked(source, group, target))
     return Library(tuple(sources), settings.convention, settings.seed)
+
+
+def groups(tables: Sequence[PropertyTable], trunk: Trunk) -> list[tuple[PropertyTable, ...]]:
+    """The tables behind each set of networks; those of a shared trunk by name, whatever order they are given in."""
+    check_trunk(trunk, len(tables))
+    alone = [(table,) for table in tables] if trunk != "shared" else []
+    together = [tuple(sorted(tables, key=lambda table: table.name))] if trunk != "separate" else []
+    return [*alone, *together]

@@ -36,7 +36,8 @@ from screen.library import (
     Trained,
     described,
     pretrain_source,
-    training_data,
+    source_name,
+    summary,
     training_rows,
 )
 from screen.networks import HIDDEN_LAYERS, WIDTH_RATIOS, Layer, Network
@@ -48,9 +49,9 @@ from screen.selection import Stack
 from screen.transfer import INNER_FOLDS, OUTER_FOLDS, Model, OutOfFold, transfer
 
 # Raise when the same inputs would give other networks, scalings or unit scales.
-PRETRAIN_VERSION = 1
+PRETRAIN_VERSION = 2
 # Raise when the same library and target would give another model: heads, grids, folds, selection, statistics.
-TRANSFER_VERSION = 2
+TRANSFER_VERSION = 3
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy", "scipy", "rdkit")
 _RECORDS: dict[str, type] = {
@@ -70,7 +71,7 @@ def no_stage(name: str, total: int) -> Iterator[Callable[[int], None]]:
     yield lambda steps: None
 
 
-def stack_key(table: PropertyTable, settings: Settings, *, exclude: Collection[str] = ()) -> str:
+def stack_key(tables: Sequence[PropertyTable], settings: Settings, *, exclude: Collection[str] = ()) -> str:
     """Sha256 of everything that decides the networks `pretrain_source` would train.
 
     The rows count in their order, as compositions in the given convention and values as fitted; the name of the
@@ -80,14 +81,13 @@ def stack_key(table: PropertyTable, settings: Settings, *, exclude: Collection[s
     ------
     UserError : as `pretrain_source`.
     """
-    rows = training_rows(table, exclude, settings.seed)
-    inputs, y = training_data(table, rows)
+    joined = training_rows(tables, exclude, settings.seed).joined
     return content_hash(
         {
             "version": PRETRAIN_VERSION,
-            "keys": [table.keys[i] for i in rows.kept],
-            "inputs": decisive(inputs, settings.convention),
-            "y": y,
+            "keys": joined.keys,
+            "inputs": decisive(joined.inputs, settings.convention),
+            "y": joined.y,
             **settings._asdict(),
             "hidden_layers": HIDDEN_LAYERS,
             "ratios": WIDTH_RATIOS,
@@ -99,7 +99,7 @@ def stack_key(table: PropertyTable, settings: Settings, *, exclude: Collection[s
 
 
 def load_or_pretrain(
-    table: PropertyTable,
+    tables: Sequence[PropertyTable],
     settings: Settings,
     *,
     exclude: Collection[str] = (),
@@ -117,25 +117,26 @@ def load_or_pretrain(
     """
 
     def train(advance: Callable[[int], None]) -> Source:
-        return pretrain_source(table, settings, exclude=exclude, progress=advance)
+        return pretrain_source(tables, settings, exclude=exclude, progress=advance)
 
-    name = f"pre-train {table.name}"
+    name = f"pre-train {source_name(tables)}"
     if not cache:
         with stage(name, settings.networks) as advance:
             return train(advance)
-    key = stack_key(table, settings, exclude=exclude)
+    key = stack_key(tables, settings, exclude=exclude)
     found, kept, warning = _find(key, Trained)
     if kept is not None:
         with stage(f"{name} (cached)", settings.networks) as advance:
             advance(settings.networks)
-            return described(table, training_rows(table, exclude, settings.seed), kept, Checkpoint(key, True))
+            rows = training_rows(tables, exclude, settings.seed)
+            return described(source_name(tables), rows, kept, Checkpoint(key, True))
     with stage(name, settings.networks) as advance:
         source = train(advance)
     trained = Trained(source.scaling, source.networks, source.unit_scales)
+    about = summary(source)
     card = {
-        "kind": "networks", "property": source.quantity, "unit": source.unit, "log": source.log,
-        "source": source.citation, "licence": source.licence, "rows": source.rows, "used": source.used,
-        "excluded": source.excluded, "networks": settings.networks, "widths": [list(n.widths) for n in source.networks],
+        "kind": "networks", "property": about["quantity"], **about, "networks": settings.networks,
+        "widths": [list(n.widths) for n in source.networks],
         "validation_r2": [[_number(r2) for r2 in n.validation_r2] for n in source.networks],
         "convention": settings.convention, "seed": settings.seed, **_today(),
     }  # fmt: skip

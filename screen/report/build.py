@@ -9,6 +9,7 @@ import json
 import math
 import re
 from collections import Counter
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,7 @@ def _environment() -> Environment:
         "number": number, "words": words, "moment": moment, "duration": duration, "formula": formula,
         "figure": figure,
         "texts": _texts,
+        "records": mappings,
     }  # fmt: skip
     return environment
 
@@ -97,6 +99,7 @@ def _content(data: RunData) -> dict[str, Any]:
         "mae_unit_label": with_unit("MAE", unit),
         "log": log,
         "sources": mappings(run, "sources"),
+        "properties": _properties(mappings(run, "sources")),
         "catalog": mapping(run, "catalog"),
         # the name of a file catalogue is its path
         "catalog_short": re.split(r"[/\\]", str(mapping(run, "catalog")["name"]))[-1],
@@ -130,6 +133,12 @@ def _content(data: RunData) -> dict[str, Any]:
         "config": _pretty(run.get("config")),
         "files": [(name, FILES[name]) for name in data.files],
     }
+
+
+def _properties(sources: Sequence[Row]) -> list[Row]:
+    """The properties networks learned from, each once: networks that share a trunk list theirs as tasks."""
+    every = [task for source in sources for task in mappings(source, "tasks") or [source]]
+    return list({str(task["name"]): task for task in reversed(every)}.values())[::-1]
 
 
 def _texts(record: Row, key: str) -> list[str]:

@@ -385,5 +385,5 @@ def _library(table: PropertyTable, target: PropertyTable) -> Library:
     from screen.pretrain import Schedule
 
     schedule = Schedule(row_visits=100_000)
-    source = pretrain_source(table, Settings(4, PLANTED_SEED, schedule=schedule), exclude=target.keys)
+    source = pretrain_source([table], Settings(4, PLANTED_SEED, schedule=schedule), exclude=target.keys)
     return Library((source,), "reduced", PLANTED_SEED)

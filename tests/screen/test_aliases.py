@@ -23,9 +23,9 @@ def test_a_planted_alias_is_caught_and_carried_into_the_model(planted, planted_l
     assert note.startswith(f"source planted_source {MARK}: ")
     assert "on 40 shared materials" in note
     (source,) = planted_library.sources
-    library = Library((marked(source, table, planted.target),), "reduced", 0)
+    library = Library((marked(source, [table], planted.target),), "reduced", 0)
     assert _warnings(library, planted.target) == (note,)
-    assert marked(source, replace(table, values=np.random.default_rng(1).normal(size=700)), planted.target) is source
+    assert marked(source, [replace(table, values=np.random.default_rng(1).normal(size=700))], planted.target) is source
 
 
 @pytest.mark.parametrize("disguise", [lambda v: 1000 / v, lambda v: v**3, lambda v: -5 * v])

@@ -74,7 +74,7 @@ def table(planted) -> PropertyTable:
 
 @pytest.fixture(scope="module")
 def fresh(table: PropertyTable) -> Source:
-    return pretrain_source(table, SETTINGS, exclude=table.keys[:20])
+    return pretrain_source([table], SETTINGS, exclude=table.keys[:20])
 
 
 @pytest.fixture(scope="module")
@@ -91,18 +91,18 @@ def keep(home: Path, fresh: Source, table: PropertyTable, monkeypatch: pytest.Mo
     """Put the fresh source into the library, as if it had just been trained."""
     with monkeypatch.context() as patch:
         patch.setattr(zoo, "pretrain_source", lambda *_, **__: fresh)
-        return load_or_pretrain(table, SETTINGS, exclude=table.keys[:20])
+        return load_or_pretrain([table], SETTINGS, exclude=table.keys[:20])
 
 
 @pytest.mark.usefixtures("home")
 def test_kept_networks_equal_fresh_ones_bit_by_bit(
     table: PropertyTable, fresh: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = load_or_pretrain(table, SETTINGS, exclude=table.keys[:20])
+    first = load_or_pretrain([table], SETTINGS, exclude=table.keys[:20])
     assert first.checkpoint is not None
     assert (first.checkpoint.reused, first.checkpoint.warning) == (False, "")
     monkeypatch.setattr(zoo, "pretrain_source", lambda *_, **__: pytest.fail("trained again"))
-    again = load_or_pretrain(table, SETTINGS, exclude=table.keys[:20])
+    again = load_or_pretrain([table], SETTINGS, exclude=table.keys[:20])
     assert again.checkpoint == first.checkpoint._replace(reused=True)
     assert content_hash(again._replace(checkpoint=None)) == content_hash(first._replace(checkpoint=None))
     assert content_hash(again._replace(checkpoint=None)) == content_hash(fresh)
@@ -115,7 +115,7 @@ def test_a_kept_model_scores_as_a_fresh_one_bit_by_bit(
     table: PropertyTable, target: PropertyTable, fresh: Source, fresh_model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keep(Path(), fresh, table, monkeypatch)
-    library = Library((load_or_pretrain(table, SETTINGS, exclude=target.keys),), "reduced", 0)
+    library = Library((load_or_pretrain([table], SETTINGS, exclude=target.keys),), "reduced", 0)
     first = load_or_transfer(library, target, outer=2, inner=2)
     monkeypatch.setattr(zoo, "transfer", lambda *_, **__: pytest.fail("transferred again"))
     again = load_or_transfer(library, target, outer=2, inner=2)
@@ -135,34 +135,34 @@ def test_every_input_of_pretraining_changes_the_key(table: PropertyTable, monkey
     cells = Compositions(table.compositions.elements, table.compositions.amounts * 2)
     swapped = np.r_[1, 0, 2 : len(table)]
     seen = {
-        "plain": stack_key(table, SETTINGS),
-        "value": stack_key(replace(table, values=values), SETTINGS),
-        "order": stack_key(picked(table, swapped), SETTINGS),
-        "rows": stack_key(head(table, 119), SETTINGS),
-        "exclude": stack_key(table, SETTINGS, exclude=table.keys[:1]),
-        "seed": stack_key(table, SETTINGS._replace(seed=1)),
-        "networks": stack_key(table, SETTINGS._replace(networks=3)),
-        "cell": stack_key(table, SETTINGS._replace(convention="cell")),
-        "doubled cell": stack_key(replace(table, compositions=cells), SETTINGS._replace(convention="cell")),
-        "per-atom": stack_key(table, SETTINGS._replace(convention="per-atom")),
-        "log": stack_key(replace(table, values=np.exp(table.values)), SETTINGS),
+        "plain": stack_key([table], SETTINGS),
+        "value": stack_key([replace(table, values=values)], SETTINGS),
+        "order": stack_key([picked(table, swapped)], SETTINGS),
+        "rows": stack_key([head(table, 119)], SETTINGS),
+        "exclude": stack_key([table], SETTINGS, exclude=table.keys[:1]),
+        "seed": stack_key([table], SETTINGS._replace(seed=1)),
+        "networks": stack_key([table], SETTINGS._replace(networks=3)),
+        "cell": stack_key([table], SETTINGS._replace(convention="cell")),
+        "doubled cell": stack_key([replace(table, compositions=cells)], SETTINGS._replace(convention="cell")),
+        "per-atom": stack_key([table], SETTINGS._replace(convention="per-atom")),
+        "log": stack_key([replace(table, values=np.exp(table.values))], SETTINGS),
     }
     for name in Schedule._fields:
         slower = QUICK._replace(**{name: getattr(QUICK, name) * 2})
-        seen[name] = stack_key(table, SETTINGS._replace(schedule=slower))
-    seen["default schedule"] = stack_key(table, Settings(2, 312))
+        seen[name] = stack_key([table], SETTINGS._replace(schedule=slower))
+    seen["default schedule"] = stack_key([table], Settings(2, 312))
     for name, value in (("PRETRAIN_VERSION", 2), ("BATCH", 512), ("HIDDEN_LAYERS", (3,)), ("WIDTH_RATIOS", (0.1, 0.5)),
                         ("version", lambda package: "0"), ("feature_table", lambda: np.ones((94, 58)))):  # fmt: skip
         with monkeypatch.context() as patch:
             patch.setattr(zoo, name, value)
-            seen[name] = stack_key(table, SETTINGS)
+            seen[name] = stack_key([table], SETTINGS)
     for name in ("MAX_ROWS", "SCALE_ROWS"):
         with monkeypatch.context() as patch:
             patch.setattr(libraries, name, 110)
-            seen[name] = stack_key(table, SETTINGS)
+            seen[name] = stack_key([table], SETTINGS)
     with monkeypatch.context() as patch:
         patch.setenv("XLA_FLAGS", "--xla_cpu_enable_fast_math=true")
-        seen["flags"] = stack_key(table, SETTINGS)
+        seen["flags"] = stack_key([table], SETTINGS)
     assert len(set(seen.values())) == len(seen)
 
 
@@ -170,13 +170,13 @@ def test_what_does_not_decide_the_networks_leaves_the_key(table: PropertyTable) 
     values, cells = table.values.copy(), table.compositions.amounts.copy()
     values[:5] = 1e9
     cells[50] *= 2
-    plain = stack_key(table, SETTINGS, exclude=table.keys[:5])
+    plain = stack_key([table], SETTINGS, exclude=table.keys[:5])
     others = [
-        stack_key(replace(table, values=values), SETTINGS, exclude=table.keys[:5]),
-        stack_key(replace(table, name="x", quantity="y", notes=("z",), sha256="0"), SETTINGS, exclude=table.keys[:5]),
-        stack_key(table, SETTINGS, exclude=[*table.keys[:5], "Og"]),
+        stack_key([replace(table, values=values)], SETTINGS, exclude=table.keys[:5]),
+        stack_key([replace(table, name="x", quantity="y", notes=("z",), sha256="0")], SETTINGS, exclude=table.keys[:5]),
+        stack_key([table], SETTINGS, exclude=[*table.keys[:5], "Og"]),
         stack_key(
-            replace(table, compositions=Compositions(table.compositions.elements, cells)),
+            [replace(table, compositions=Compositions(table.compositions.elements, cells))],
             SETTINGS,
             exclude=table.keys[:5],
         ),
@@ -226,18 +226,18 @@ def test_a_flipped_bit_is_trained_again_and_said(
     assert not rebuilt.checkpoint.reused
     assert "built again" in rebuilt.checkpoint.warning
     assert path.read_bytes() == whole
-    assert load_or_pretrain(table, SETTINGS, exclude=table.keys[:20]).checkpoint == (point.key, True, "")
+    assert load_or_pretrain([table], SETTINGS, exclude=table.keys[:20]).checkpoint == (point.key, True, "")
 
 
 def test_an_entry_of_something_else_is_trained_again(
     home: Path, table: PropertyTable, fresh: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    key = stack_key(table, SETTINGS, exclude=table.keys[:20])
+    key = stack_key([table], SETTINGS, exclude=table.keys[:20])
     shelf.store(key, zoo.pack(fresh.scaling), {})
     rebuilt = keep(home, fresh, table, monkeypatch)
     assert rebuilt.checkpoint is not None
     assert "cannot be read (holds a Scaling)" in rebuilt.checkpoint.warning
-    assert load_or_pretrain(table, SETTINGS, exclude=table.keys[:20]).checkpoint == (key, True, "")
+    assert load_or_pretrain([table], SETTINGS, exclude=table.keys[:20]).checkpoint == (key, True, "")
 
 
 def test_an_entry_of_another_version_stays(
@@ -268,7 +268,7 @@ def test_without_the_cache_nothing_is_read_or_kept(
     home: Path, table: PropertyTable, target: PropertyTable, fresh: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(zoo, "pretrain_source", lambda *_, **__: fresh)
-    source = load_or_pretrain(table, SETTINGS, exclude=table.keys[:20], cache=False)
+    source = load_or_pretrain([table], SETTINGS, exclude=table.keys[:20], cache=False)
     assert source.checkpoint is None
     assert load_or_transfer(Library((source,), "reduced", 0), target, outer=2, inner=2, cache=False).checkpoint is None
     assert list(home.iterdir()) == []
@@ -303,7 +303,7 @@ def test_stages_say_what_is_cached(
         yield lambda steps: done[-1].__setitem__(2, done[-1][2] + steps)
 
     keep(home, fresh, table, monkeypatch)
-    source = load_or_pretrain(table, SETTINGS, exclude=target.keys, stage=stage)
+    source = load_or_pretrain([table], SETTINGS, exclude=target.keys, stage=stage)
     for _ in range(2):
         load_or_transfer(Library((source,), "reduced", 0), target, outer=2, inner=2, stage=stage)
     assert done == [["pre-train planted_source (cached)", 2, 2], ["transfer", 2, 2], ["transfer (cached)", 2, 2]]
@@ -311,7 +311,7 @@ def test_stages_say_what_is_cached(
 
 def test_the_errors_are_those_of_training(table: PropertyTable) -> None:
     with pytest.raises(UserError, match="expected at least 50 compositions to pre-train on, got 20"):
-        load_or_pretrain(table, SETTINGS, exclude=table.keys[20:])
+        load_or_pretrain([table], SETTINGS, exclude=table.keys[20:])
 
 
 @pytest.mark.usefixtures("home")
