@@ -137,8 +137,11 @@ def _content(data: RunData) -> dict[str, Any]:
 
 def _properties(sources: Sequence[Row]) -> list[Row]:
     """The properties networks learned from, each once: networks that share a trunk list theirs as tasks."""
-    every = [task for source in sources for task in mappings(source, "tasks") or [source]]
-    return list({str(task["name"]): task for task in reversed(every)}.values())[::-1]
+    seen: dict[str, Row] = {}
+    for source in sources:
+        for task in mappings(source, "tasks") or [source]:
+            seen.setdefault(str(task["name"] or len(seen)), task)
+    return list(seen.values())
 
 
 def _texts(record: Row, key: str) -> list[str]:
