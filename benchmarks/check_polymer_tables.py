@@ -35,6 +35,9 @@ def read(name):
 
 
 def main():
+    if not DATA.is_dir():
+        print(f"{DATA} is absent: nothing to compare with")
+        return False
     measured = medians("polyinfo_tg_median", "tg_c")
     failed = []
     print("| Tg of | K | polyinfo_tg_median, K | deviation, K |\n|---|---|---|---|")

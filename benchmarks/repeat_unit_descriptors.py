@@ -69,6 +69,9 @@ def mae(model, x, y):
 
 
 def main():
+    if not DATA.is_dir():
+        print(f"{DATA} is absent: nothing to compare with")
+        return
     limit = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
     targets = {
         "ln TC": load("radonpy_pi1070", "thermal_conductivity", True),
