@@ -97,22 +97,21 @@ def repeat_unit_key(mol: Mol) -> str:
     and these bonds marked, the graph is the same for every frame, so the cut its canonical ranks choose is too.
     A molecule without `*` is named by its canonical SMILES. `mol` must come from `read`.
     """
-    framed = _framed(mol)
-    return str(_rdkit().Chem.MolToSmiles(mol if framed is None else framed))
+    return str(_rdkit().Chem.MolToSmiles(framed(mol)))
 
 
-def _framed(mol: Mol) -> Mol | None:
-    """Return the unit in the chosen frame, None where `mol` is in it."""
+def framed(mol: Mol) -> Mol:
+    """Return the unit in the frame that names its polymer, ready for descriptors: `mol` itself where it is in it."""
     Chem = _rdkit().Chem
     ends = list(mol.GetAtomsMatchingQuery(_rdkit().star))
     if len(ends) != 2:
-        return None
+        return mol
     (a, x), (b, y) = ((end.GetIdx(), end.GetNeighbors()[0].GetIdx()) for end in ends)
     if x == y or mol.GetBondBetweenAtoms(x, y) is not None:
-        return None  # one or two atoms in the chain: there is one frame
+        return mol  # one or two atoms in the chain: there is one frame
     cuts = backbone_cuts(mol, x, y)
     if not cuts:
-        return None
+        return mol
     closed = Chem.RWMol(mol)
     closed.RemoveBond(a, x)
     closed.RemoveBond(b, y)
@@ -124,7 +123,7 @@ def _framed(mol: Mol) -> Mol | None:
     Chem.FastFindRings(closed)
     ranks = Chem.CanonicalRankAtoms(closed, includeChirality=False)
     p, q = min([(x, y), *cuts], key=lambda cut: sorted((ranks[cut[0]], ranks[cut[1]])))
-    return None if (p, q) == (x, y) else _cut(mol, (a, x), (b, y), (p, q))
+    return mol if (p, q) == (x, y) else _cut(mol, (a, x), (b, y), (p, q))
 
 
 def backbone_cuts(mol: Mol, x: int, y: int) -> list[tuple[int, int]]:
@@ -149,6 +148,9 @@ def _cut(mol: Mol, first: tuple[int, int], last: tuple[int, int], cut: tuple[int
     for i, j in ((x, y), (p, a), (q, b)):
         unit.AddBond(i, j, Chem.BondType.SINGLE)
     unit.UpdatePropertyCache(False)
+    Chem.GetSymmSSSR(unit)
+    Chem.SetConjugation(unit)  # an amide may have come together, or apart
+    Chem.SetHybridization(unit)
     return unit
 
 

@@ -98,6 +98,8 @@ def _finished(chain: Any, rings: Callable[[Mol], Any] = Chem.GetSymmSSSR) -> Mol
     mol = chain.GetMol()
     mol.UpdatePropertyCache(False)
     rings(mol)
+    Chem.SetConjugation(mol)  # an amide may have come together, or apart
+    Chem.SetHybridization(mol)
     return mol
 
 

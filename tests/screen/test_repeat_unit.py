@@ -6,7 +6,7 @@ import pytest
 from rdkit import Chem
 from rdkit.Chem import rdFingerprintGenerator
 
-from catalogs.polymers import parse_column, read
+from catalogs.polymers import framed, parse, parse_column, read
 from catalogs.records import UserError
 from screen.descriptors import repeat_unit
 from screen.descriptors.repeat_unit import FOLD, compute, compute_mols, describe, draw_bits, names
@@ -97,6 +97,21 @@ def test_choices_are_concatenated_in_order():
     np.testing.assert_array_equal(compute_mols([read(t, (0, 2)) for t in texts], "maccs@star"), both[:, :167])
     assert compute([], "maccs@star").shape == (0, 167)
     assert len(names()) == compute(["CCO"]).shape[1]
+
+
+@pytest.mark.parametrize("text", [*UNITS, "*OCC*", "*C(=O)CCCCC(=O)NCCCCCCN*", "*c1ccc(cc1)C(C)(C)c1ccc(cc1)OC(=O)O*"])
+def test_a_text_read_once_gives_the_descriptors_of_its_key(text):
+    choice = f"{repeat_unit.DEFAULT}+rdkit@hydrogen+maccs@star+atom_pairs@dimer"
+    np.testing.assert_allclose(compute_mols([framed(read(text))], choice), compute([parse(text)[1]], choice), rtol=1e-6)
+
+
+@pytest.mark.parametrize("form", ["hydrogen", "methyl", "dimer"])
+@pytest.mark.parametrize("text", [*UNITS, "*C(=O)CCCCC(=O)NCCCCCCN*", "*C(=O)O*", "*C=CC=C*", "*Oc1ccc(*)cc1"])
+def test_a_form_is_perceived_as_if_it_had_been_read(text, form):
+    choice = "rdkit@star+fcfp6@star+maccs@star"
+    shown = shaped(read(text), form)[0]
+    again = Chem.MolFromSmiles(smiles_of(shown))
+    np.testing.assert_allclose(compute_mols([shown], choice), compute_mols([again], choice), rtol=1e-6)
 
 
 def test_rdkit_numbers_by_hand():
