@@ -133,7 +133,7 @@ def polymerisability(monomers: Sequence[str], groups: Sequence[str]) -> list[str
 
 
 def sa_score(unit: Any) -> float:
-    """Synthetic accessibility (Ertl & Schuffenhauer, 2009), 1 easy to 10 hard, of a unit with methyl groups at its ends.
+    """Synthetic accessibility (Ertl & Schuffenhauer, 2009), 1 easy to 10 hard, of a unit with methyl ends.
 
     Bare attachment points would count as exotic atoms.
     """
@@ -236,7 +236,7 @@ def _fragment(text: str) -> Any:
         if compiled is None:
             raise UserError(f"expected a fragment as SMILES with two * or as SMARTS, got {text!r}")
         return compiled
-    anything = Chem.AdjustQueryParameters.NoAdjustments()
+    anything: Any = Chem.AdjustQueryParameters.NoAdjustments()
     anything.makeDummiesQueries = True
     return Chem.AdjustQueryProperties(mol, anything)
 

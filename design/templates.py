@@ -90,7 +90,7 @@ def fill(form: Template, edits: Mapping[int, str], swaps: Mapping[int, str]) -> 
 
 def shifted(smiles: str, first: int) -> str:
     """SMILES with its ring-closure numbers starting at `first`."""
-    return _TOKEN.sub(lambda m: (m[3] or m[1] + _renumbered(m[2], first)), smiles)
+    return _TOKEN.sub(lambda m: m[3] or m[1] + _renumbered(m[2], first), smiles)
 
 
 def _renumbered(rings: str, first: int) -> str:

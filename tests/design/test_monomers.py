@@ -13,21 +13,27 @@ KNOWN = [
     ("*C(=O)c1ccc(C(=O)Nc2ccc(N*)cc2)cc1", "polyamide", ("Nc1ccc(N)cc1", "O=C(O)c1ccc(C(=O)O)cc1")),
     ("*c1cccc(NC(=O)c2cccc(C(=O)N*)c2)c1", "polyamide", ("Nc1cccc(N)c1", "O=C(O)c1cccc(C(=O)O)c1")),
     ("*CCC(=O)NCCC*", "polyamide", ("O=C1CCCCCN1",)),
-    ("*c1ccc(cc1)Oc1ccc(cc1)N1C(=O)c2cc3c(cc2C1=O)C(=O)N(*)C3=O", "polyimide",
-     ("Nc1ccc(Oc2ccc(N)cc2)cc1", "O=c1oc(=O)c2cc3c(=O)oc(=O)c3cc12")),
+    (
+        "*c1ccc(cc1)Oc1ccc(cc1)N1C(=O)c2cc3c(cc2C1=O)C(=O)N(*)C3=O",
+        "polyimide",
+        ("Nc1ccc(Oc2ccc(N)cc2)cc1", "O=c1oc(=O)c2cc3c(=O)oc(=O)c3cc12"),
+    ),
     ("*OCCOC(=O)c1ccc(C(=O)*)cc1", "polyester", ("OCCO", "O=C(O)c1ccc(C(=O)O)cc1")),
     ("*OC(C)C(=O)*", "polyester", ("CC(O)C(=O)O",)),
     ("*CCOC(=O)CCC*", "polyester", ("O=C1CCCCCO1",)),
     ("*OCCCCOC(=O)NCCCCCCNC(=O)*", "polyurethane", ("OCCCCO", "O=C=NCCCCCCN=C=O")),
     ("*NCCNC(=O)NCCCCCCNC(=O)*", "polyurea", ("NCCN", "O=C=NCCCCCCN=C=O")),
     ("*Oc1ccc(C(C)(C)c2ccc(OC(=O)*)cc2)cc1", "polycarbonate", ("CC(C)(c1ccc(O)cc1)c1ccc(O)cc1", "O=C(Cl)Cl")),
-    ("*Oc1ccc(C(C)(C)c2ccc(Oc3ccc(S(=O)(=O)c4ccc(*)cc4)cc3)cc2)cc1", "poly(aryl ether)",
-     ("CC(C)(c1ccc(O)cc1)c1ccc(O)cc1", "O=S(=O)(c1ccc(Cl)cc1)c1ccc(Cl)cc1")),
+    (
+        "*Oc1ccc(C(C)(C)c2ccc(Oc3ccc(S(=O)(=O)c4ccc(*)cc4)cc3)cc2)cc1",
+        "poly(aryl ether)",
+        ("CC(C)(c1ccc(O)cc1)c1ccc(O)cc1", "O=S(=O)(c1ccc(Cl)cc1)c1ccc(Cl)cc1"),
+    ),
     ("*COC(C)*", "polyether", ("CC1CO1",)),
     ("*C(c1ccccc1)C*", "styrenic polymer", ("C=Cc1ccccc1",)),
     ("*CC(*)(C)C(=O)OC", "acrylic polymer", ("C=C(C)C(=O)OC",)),
     ("*CC*", "vinyl polymer", ("C=C",)),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("unit", "polymer_class", "monomers"), KNOWN)
@@ -37,7 +43,9 @@ def test_known_polymers(unit: str, polymer_class: str, monomers: tuple[str, ...]
     assert {p.polymer_class for p in found} == {polymer_class}
 
 
-@pytest.mark.parametrize("unit", ["*c1ccc(*)cc1", "*O[Si](C)(C)*", "*C(=O)*", "*S*", "*C(O)(C*)CO", "*N(C)C(=O)c1ccc(C(=O)*)cc1"])
+@pytest.mark.parametrize(
+    "unit", ["*c1ccc(*)cc1", "*O[Si](C)(C)*", "*C(=O)*", "*S*", "*C(O)(C*)CO", "*N(C)C(=O)c1ccc(C(=O)*)cc1"]
+)
 def test_no_route_is_invented(unit: str) -> None:
     assert [p for p in classify(unit) if p.polymer_class != "vinyl polymer"] == []
 
@@ -47,7 +55,13 @@ def test_a_monomer_with_a_third_amine_is_no_route() -> None:
 
 
 def test_every_frame_has_the_same_routes() -> None:
-    frames = ["*OCCOC(=O)CCC(=O)*", "*CCOC(=O)CCC(=O)O*", "*COC(=O)CCC(=O)OC*", "*CC(=O)OCCOC(=O)C*", "*C(=O)OCCOC(=O)CC*"]
+    frames = [
+        "*OCCOC(=O)CCC(=O)*",
+        "*CCOC(=O)CCC(=O)O*",
+        "*COC(=O)CCC(=O)OC*",
+        "*CC(=O)OCCOC(=O)C*",
+        "*C(=O)OCCOC(=O)CC*",
+    ]
     assert len({attempt(frame, 2)[1] for frame in frames}) == 1
     routes = [set(classify(frame)) for frame in frames]
     assert len(routes[0]) >= 1
@@ -60,9 +74,24 @@ def test_no_repeat_unit_is_refused() -> None:
 
 
 def test_drawn_states_are_recognised() -> None:
-    pool = ("Nc1ccc(N)cc1", "CC(CN)CCCN", "OCCO", "Oc1cccc(O)c1", "O=C(O)c1ccc(C(=O)O)cc1", "O=C(O)C(=O)O", "O=C=NCCCCCCN=C=O",
-            "O=C1OC(=O)c2cc3c(cc21)C(=O)OC3=O", "O=C(c1ccc(F)cc1)c1ccc(F)cc1", "O=C1CCCCCN1", "C=Cc1ccccc1", "CC1CO1")  # fmt: skip
+    pool = (
+        "Nc1ccc(N)cc1",
+        "CC(CN)CCCN",
+        "OCCO",
+        "Oc1cccc(O)c1",
+        "O=C(O)c1ccc(C(=O)O)cc1",
+        "O=C(O)C(=O)O",
+        "O=C=NCCCCCCN=C=O",
+        "O=C1OC(=O)c2cc3c(cc21)C(=O)OC3=O",
+        "O=C(c1ccc(F)cc1)c1ccc(F)cc1",
+        "O=C1CCCCCN1",
+        "C=Cc1ccccc1",
+        "CC1CO1",
+    )
     made = Reactions([Molecule(smiles) for smiles in pool])
     states = made.draw(np.random.default_rng(0), 60)
     for unit, origin in zip(made.smiles(states), made.provenance(states), strict=True):
-        assert any(p.monomers == origin.monomers and p.reaction == origin.reaction for p in classify(unit)), (unit, origin)
+        assert any(p.monomers == origin.monomers and p.reaction == origin.reaction for p in classify(unit)), (
+            unit,
+            origin,
+        )
