@@ -1,11 +1,16 @@
 """Back-translation: known polymers, round trips, and units that no known polymerisation gives."""
 
+import re
+from pathlib import Path
+
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from catalogs.polymers import attempt
-from design.blocks import Molecule
+from design.blocks import Assembler, Molecule, blocks
 from design.monomers import classify
+from design.polymerisations import POLYMERISATIONS
 from design.proposals.reactions import Reactions
 
 KNOWN = [
@@ -95,3 +100,33 @@ def test_drawn_states_are_recognised() -> None:
             unit,
             origin,
         )
+
+
+def test_smipoly_lists_what_its_monomers_give() -> None:
+    """SMiPoly's rules, written by others, make the same imides of its monomers, and most of the amides."""
+    folder = Path(__file__).parents[2].parent / "shared/data/organic"
+    if not (folder / "smipoly_virtual_polymers.parquet").is_file():
+        pytest.skip("no shared data beside the repository")
+    found = blocks([Molecule(s) for s in pq.read_table(folder / "smipoly_monomers.parquet")["smiles"].to_pylist()])
+    table = pq.read_table(folder / "smipoly_virtual_polymers.parquet").to_pandas()
+    rng = np.random.default_rng(0)
+    for polymer_class, slots, share in (
+        ("polyimide", ("diamine", "dianhydride"), 1.0),
+        ("polyamide", ("diamine", "diacid"), 0.8),
+    ):
+        rule = next(p for p in POLYMERISATIONS if p.polymer_class == polymer_class and p.slots == slots)
+        members = [[i for i, block in enumerate(found) if block.group == slot] for slot in slots]
+        assembler = Assembler(found)
+        units = [
+            assembler.unit(rule, [int(rng.choice(m)) for m in members], bool(rng.integers(2)), [((), ())] * 2, [()] * 2)
+            for _ in range(150)
+        ]
+        listed = table[(table.polymer_class == polymer_class) & (table.n_attach == 2)].smiles
+        # Keys of the whole list take minutes: those with the composition of one of ours are enough.
+        wanted = {formula(unit) for unit in units}
+        keys = {attempt(text, 2)[1] for text in listed if formula(text) in wanted}
+        assert np.mean([attempt(unit, 2)[1] in keys for unit in units]) >= share
+
+
+def formula(unit: str) -> str:
+    return "".join(sorted(re.sub(r"[^A-Za-z]", "", unit.replace("Cl", "X").replace("Br", "Y")).upper()))
