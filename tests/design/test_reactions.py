@@ -16,6 +16,7 @@ from design.groups import ENDS, cut
 from design.polymerisations import POLYMERISATIONS, Polymerisation
 from design.proposals.proposal import concatenate, take
 from design.proposals.reactions import Reactions
+from design.steps import Neighbours, Steps
 
 TINY = (
     "Nc1c(Cl)c(Cl)c(N)c(Cl)c1",
@@ -43,6 +44,9 @@ def tiny() -> Reactions:
         pool, [rule("polyamide", "diamine", "diacid"), rule("styrenic polymer", "styrenic")], weights={"polyamide": 3.0}
     )
     restrict(made.space)
+    # One nearest block each: the styrenes are a chain, so that their degrees differ.
+    made.steps = Steps(made.space, Neighbours(made.space, 1))
+    assert set(made.steps.neighbours.degree[made.space.group == made.space.group[-1]]) == {1, 2}
     return made
 
 
