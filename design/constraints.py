@@ -107,7 +107,8 @@ def unstable(mol: Any) -> list[str]:
 
 def reactive(mol: Any) -> list[str]:
     """Names of the groups in a repeat unit that should have reacted, or would react further."""
-    return [name for name in _LEFT_OVER if _capped(mol).HasSubstructMatch(pattern(REACTIVE[name]))]
+    whole = _capped(mol)
+    return [name for name in _LEFT_OVER if whole.HasSubstructMatch(pattern(REACTIVE[name]))]
 
 
 def polymerisability(monomers: Sequence[str], groups: Sequence[str]) -> list[str]:
