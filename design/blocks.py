@@ -6,19 +6,22 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
 from design.constraints import unstable
 from design.fragments import (
-    ACTIVATED, ALKYL, ARYL, AZA, LONGEST, branch, linker_text,
+    ACTIVATED,
+    ALKYL,
+    ARYL,
+    AZA,
+    LONGEST,
+    branch,
+    linker_text,
 )  # fmt: skip
 from design.groups import ALIPHATIC, AROMATIC, ENDS, GROUPS, cut
 from design.polymerisations import Polymerisation
 from design.templates import SPAN, Template, fill, template
 
 MAX_HEAVY_ATOMS = 40
-_ELEMENTS = frozenset(("C", "H", "N", "O", "F", "Cl", "Br", "I", "S", "Si"))
+_ELEMENTS = frozenset(("C", "H", "N", "O", "F", "Cl", "Br", "S", "Si"))
 _CACHED_TEXTS = 200_000
 
 Links = tuple[tuple[int, ...], tuple[int, ...]]
@@ -59,22 +62,22 @@ def block_of(molecule: Molecule, group: str) -> Block | None:
 
 
 def blocks(molecules: Sequence[Molecule]) -> list[Block]:
-    """Every block that the molecules are, by group in the order of `GROUPS`, then in their own order; each once."""
+    """Every block that the stable ones of the molecules are, by group in the order of `GROUPS`; each once."""
     found: dict[tuple[str, str], Block] = {}
     for molecule in molecules:
         mol = parsed(molecule.smiles)
         if mol is None:
             continue
-        for group in GROUPS:
-            made = _block(molecule, mol, group)
-            if made is not None:
-                found.setdefault((group, made.molecule.smiles), made)
+        made = [read for group in GROUPS if (read := _block(molecule, mol, group)) is not None]
+        if made and not unstable(mol):
+            for one in made:
+                found.setdefault((one.group, one.molecule.smiles), one)
     order = {group: place for place, group in enumerate(GROUPS)}
     return sorted(found.values(), key=lambda made: order[made.group])
 
 
 def parsed(smiles: str) -> Any:
-    """The molecule without stereochemistry; None where it is no neutral single molecule of the elements we build with."""
+    """The molecule without stereochemistry; None where it is no single neutral one of the elements we build with."""
     from rdkit import Chem
 
     mol = Chem.MolFromSmiles(smiles)
@@ -85,7 +88,7 @@ def parsed(smiles: str) -> Any:
         return None
     nitro = len(mol.GetSubstructMatches(_nitro()))
     charged = sum(atom.GetFormalCharge() != 0 for atom in mol.GetAtoms())
-    return mol if charged == 2 * nitro and not unstable(mol) else None
+    return mol if charged == 2 * nitro else None
 
 
 class Assembler:
@@ -180,13 +183,12 @@ def _block(molecule: Molecule, mol: Any, group: str) -> Block | None:
         if kind >= 0 and atom.GetIdx() in kept:
             sites.append(atom.GetIdx())
             kinds.append(kind)
-    aromatic = [
-        -1 if i < 0 else AROMATIC if mol.GetAtomWithIdx(i).GetIsAromatic() else ALIPHATIC for i in found.port_atoms
-    ]
+    ring = (AROMATIC if i >= 0 and mol.GetAtomWithIdx(i).GetIsAromatic() else ALIPHATIC for i in found.port_atoms)
+    carbons = [-1 if i < 0 else carbon for i, carbon in zip(found.port_atoms, ring, strict=True)]
     text = Chem.MolToSmiles(mol)
     made = Block(
         Molecule(text, molecule.name, molecule.cas), group, found.core, tuple(sites), tuple(kinds),
-        (aromatic[0], aromatic[1]), mol.GetNumHeavyAtoms(),
+        (carbons[0], carbons[1]), mol.GetNumHeavyAtoms(),
     )  # fmt: skip
     forms = [template(found.core, made.sites, root=root) for root in (1, 2)]
     return made if None not in forms else None

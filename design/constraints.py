@@ -109,8 +109,8 @@ def unstable(mol: Any) -> list[str]:
 
 def reactive(mol: Any) -> list[str]:
     """Names of the groups in a repeat unit that should have reacted, or would react further."""
-    capped = _capped(mol)
-    return [name for name in _LEFT_OVER if capped.HasSubstructMatch(pattern(REACTIVE[name]))]
+    whole = _capped(mol)
+    return [name for name in _LEFT_OVER if whole.HasSubstructMatch(pattern(REACTIVE[name]))]
 
 
 def polymerisability(monomers: Sequence[str], groups: Sequence[str]) -> list[str]:
@@ -136,7 +136,7 @@ def polymerisability(monomers: Sequence[str], groups: Sequence[str]) -> list[str
 
 
 def sa_score(unit: Any) -> float:
-    """Synthetic accessibility (Ertl & Schuffenhauer, 2009), 1 easy to 10 hard, of a unit with methyl groups at its ends.
+    """Synthetic accessibility (Ertl & Schuffenhauer, 2009), 1 easy to 10 hard, of a unit with methyl ends.
 
     Bare attachment points would count as exotic atoms.
     """
@@ -239,7 +239,7 @@ def _fragment(text: str) -> Any:
         if compiled is None:
             raise UserError(f"expected a fragment as SMILES with two * or as SMARTS, got {text!r}")
         return compiled
-    anything = Chem.AdjustQueryParameters.NoAdjustments()
+    anything: Any = Chem.AdjustQueryParameters.NoAdjustments()
     anything.makeDummiesQueries = True
     return Chem.AdjustQueryProperties(mol, anything)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import comb, prod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,18 +13,18 @@ from design.blocks import Block
 from design.fragments import EDITS, LINKERS, LONGEST, allowed_edits, allowed_linkers
 from design.groups import ENDS, GROUPS
 from design.polymerisations import Polymerisation
+from design.proposals.proposal import take
 
 DECORATIONS = 4  # at most, per block
 DECORATION_RATIO, LINKER_RATIO = 0.5, 0.25
 BLOCK_SCALE = 15.0  # heavy atoms by which a block grows a factor e rarer
 
 FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
-Small = NDArray[np.int16]
+IntArray = NDArray[Any]  # int64 unless said
 
 
 class Derivations(NamedTuple):
-    """n states; -1 where nothing is.
+    """n states; -1 where nothing is; int16, `turned` int8 and `block` int32.
 
     reaction : (n,) index of the polymerisation; turned : (n,) 1 where the second block stands the other way round
     block : (n, 2) index of each slot's block
@@ -32,21 +32,21 @@ class Derivations(NamedTuple):
     sites, edits : (n, 2 slots, DECORATIONS) decorated sites, ascending, and what they carry
     """
 
-    reaction: Small
-    turned: NDArray[np.int8]
-    block: NDArray[np.int32]
-    links: Small
-    sites: Small
-    edits: Small
+    reaction: IntArray
+    turned: IntArray
+    block: IntArray
+    links: IntArray
+    sites: IntArray
+    edits: IntArray
 
 
 class Part(NamedTuple):
     """The m blocks of one slot each, as in `Derivations`: (m,), (m, 2, LONGEST), (m, DECORATIONS) twice."""
 
-    block: NDArray[np.int32]
-    links: Small
-    sites: Small
-    edits: Small
+    block: IntArray
+    links: IntArray
+    sites: IntArray
+    edits: IntArray
 
 
 class Space:
@@ -130,7 +130,7 @@ class Space:
         total[~double & (states.turned != 0)] = -np.inf
         for slot in (0, 1):
             used = np.flatnonzero(slot < self.slots[states.reaction])
-            part = part_of(take_rows(states, used), np.full(len(used), slot))
+            part = part_of(take(states, used), np.full(len(used), slot))
             fits = self.group[part.block] == self.groups[states.reaction[used], slot]
             total[used] += np.where(fits, self.log_part(part), -np.inf)
         return total
@@ -174,7 +174,7 @@ class Space:
     # ---- exact draws
 
     def draw(self, rng: np.random.Generator, n: int) -> Derivations:
-        """n independent states from the prior."""
+        """N independent states from the prior."""
         reaction = rng.choice(len(self.slots), n, p=np.exp(self.log_reaction)).astype(np.int16)
         turned = (rng.integers(2, size=n) * (self.slots[reaction] == 2)).astype(np.int8)
         states = _empty(reaction, turned)
@@ -192,7 +192,7 @@ class Space:
         sites, edits = self._draw_decorations(rng, block)
         return Part(block, self._draw_links(rng, block), sites, edits)
 
-    def _draw_links(self, rng: np.random.Generator, block: NDArray[np.int32]) -> Small:
+    def _draw_links(self, rng: np.random.Generator, block: IntArray) -> IntArray:
         links = np.full((len(block), 2, LONGEST), -1, np.int16)
         for port in (0, 1):
             carbon = self.port[block, port]
@@ -208,13 +208,13 @@ class Space:
         pick = np.floor(rng.random(len(end)) * self.link_count[end, carbon]).astype(np.int64)
         return self.link_table[end, carbon, pick]
 
-    def draw_edit(self, rng: np.random.Generator, block: NDArray[np.int32], site: IntArray | Small) -> IntArray:
+    def draw_edit(self, rng: np.random.Generator, block: IntArray, site: IntArray) -> IntArray:
         """An edit (m,) at a site, uniformly among those allowed."""
         group, kind = self.group[block], self.kind[block, site]
         pick = np.floor(rng.random(len(block)) * self.edit_count[group, kind]).astype(np.int64)
         return self.edit_table[group, kind, pick]
 
-    def _draw_decorations(self, rng: np.random.Generator, block: NDArray[np.int32]) -> tuple[Small, Small]:
+    def _draw_decorations(self, rng: np.random.Generator, block: IntArray) -> tuple[IntArray, IntArray]:
         most = np.minimum(self.n_sites[block], DECORATIONS)
         cumulative = np.cumsum(np.exp(self.log_number), axis=1)[most]
         number = (cumulative[:, :-1] <= rng.random(len(block))[:, None]).sum(axis=1)
@@ -259,11 +259,6 @@ class Space:
         return 1 + sum(self._chains(end, int(self.last[linker]), longest - 1) for linker in allowed)
 
 
-def take_rows(states: Derivations, index: NDArray[np.int64]) -> Derivations:
-    """The states at `index`."""
-    return Derivations(*(field[index] for field in states))
-
-
 def part_of(states: Derivations, slot: IntArray) -> Part:
     """The block in one slot (n,) of each state."""
     row = np.arange(len(slot))
@@ -272,22 +267,22 @@ def part_of(states: Derivations, slot: IntArray) -> Part:
 
 def put_part(states: Derivations, row: IntArray, slot: IntArray, part: Part) -> None:
     """Write the block of one slot into the given rows, in place."""
-    for field, values in zip(states[2:], part, strict=True):
-        field[row, slot] = values
+    for name in Part._fields:
+        getattr(states, name)[row, slot] = getattr(part, name)
 
 
 def copied(states: Derivations) -> Derivations:
     """States that can be written into."""
-    return Derivations(*(field.copy() for field in states))
+    return take(states, np.arange(len(states.reaction)))
 
 
-def in_order(sites: Small, edits: Small) -> tuple[Small, Small]:
+def in_order(sites: IntArray, edits: IntArray) -> tuple[IntArray, IntArray]:
     """Decorations sorted by site, empty places last."""
     order = np.argsort(np.where(sites < 0, np.iinfo(np.int16).max, sites), axis=1, kind="stable")
     return np.take_along_axis(sites, order, 1), np.take_along_axis(edits, order, 1)
 
 
-def _empty(reaction: Small, turned: NDArray[np.int8]) -> Derivations:
+def _empty(reaction: IntArray, turned: IntArray) -> Derivations:
     n = len(reaction)
     return Derivations(
         reaction,

@@ -1,10 +1,10 @@
 """What building blocks are decorated and lengthened with, and where.
 
-Substituents: the one-armed fragments of up to ten atoms that stand on an aromatic carbon in at least 15 of the
-registered molecules carrying a polymerisable group, less those that react themselves (`groups.REACTIVE`), hold a
-hydrogen on a heteroatom, a C=C bond, or a carbonyl group (an ester exchanges, a ketone condenses with amines).
-Linkers: the 1,4- and 1,3-phenylene and 2,6-naphthylene rings, methylene and ethylene, and a phenylene behind one of
-the bridges found between two aromatic rings of at least 20 of those molecules (N=N, NH, C=C, and those left out above).
+Substituents: the one-armed fragments of up to ten atoms that stand on an aromatic carbon in at least 10 of the 4,478
+registered molecules that are blocks, less those that react themselves (`groups.REACTIVE`), hold a hydrogen on a
+heteroatom, a C=C bond, or a carbonyl group (an ester exchanges, a ketone condenses with amines).
+Linkers: 1,4-phenylene, 1,3-phenylene and 2,6-naphthylene (364, 95 and 7 of these molecules), methylene and ethylene,
+and a phenylene behind each bridge found between two aromatic rings of at least 15 of them (less N=N and NH).
 """
 
 from __future__ import annotations
@@ -20,9 +20,8 @@ from design.templates import LINKER_RANGE, LINKER_SPAN, SUBSTITUENT_RANGE, shift
 
 # Molecules that carry each on an aromatic carbon.
 SUBSTITUENTS: dict[str, int] = {
-    "C": 670, "Cl": 524, "OC": 365, "[N+](=O)[O-]": 308, "F": 174, "Br": 169, "I": 76, "C(C)(C)C": 65,
-    "-c1ccccc1": 50, "C(F)(F)F": 45, "OCC": 32, "C(C)C": 31, "CC": 31, "C#N": 29, "N(C)C": 25, "N(CC)CC": 24,
-    "Oc1ccccc1": 15,
+    "C": 317, "Cl": 247, "OC": 140, "[N+](=O)[O-]": 137, "Br": 74, "F": 70, "C(C)(C)C": 48, "-c1ccccc1": 25,
+    "N(CC)CC": 24, "C(C)C": 21, "C(F)(F)F": 19, "CC": 17, "OCC": 14, "C#N": 13, "N(C)C": 11,
 }  # fmt: skip
 # An aromatic CH becomes N.
 AZA = len(SUBSTITUENTS)
@@ -37,7 +36,7 @@ _CARBON_ARMED = tuple(i for i, text in enumerate(SUBSTITUENTS) if text[:2] in ("
 class Linker(NamedTuple):
     """A two-armed fragment, `{}` being what follows; written from the core to the end, and from the end to the core.
 
-    start : ALIPHATIC where its first atom is a carbon that may stand on any carbon, AROMATIC where on aromatic ones only
+    start : ALIPHATIC where its first atom is a carbon, that may stand on any; AROMATIC where on aromatic ones only
     last : what its last carbon is
     """
 
@@ -86,7 +85,7 @@ def linker_text(linker: int, position: int, inward: bool) -> tuple[str, str]:
 
 @cache
 def allowed_edits(group: str) -> tuple[NDArray[np.int16], ...]:
-    """The edits at an ARYL, ALKYL, ACTIVATED site of a block of `group`: those that bring in no group it must not carry."""
+    """The edits at an ARYL, ALKYL, ACTIVATED site of a block of `group`: those that bring in no competing group."""
     aryl = [i for i in range(len(SUBSTITUENTS)) if not _clashes(group, i, "c1ccccc1")]
     alkyl = [i for i in range(len(SUBSTITUENTS)) if not _clashes(group, i, "CC(C)")]
     beside = [i for i in alkyl if i in _CARBON_ARMED]
@@ -105,6 +104,6 @@ def _clashes(group: str, edit: int, carbon: str) -> bool:
     from rdkit import Chem
 
     text = tuple(SUBSTITUENTS)[edit]
-    if text in ("F", "Cl", "Br", "I") and {"fluoride", "chloride"} & set(GROUPS[group].ends):
+    if text in ("F", "Cl", "Br") and {"fluoride", "chloride"} & set(GROUPS[group].ends):
         return True
     return bool(competing(Chem.MolFromSmiles(f"{carbon}{text}"), group))

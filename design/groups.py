@@ -71,8 +71,10 @@ REACTIVE: dict[str, str] = {
     "azide or diazo": "[#7]~[#7+]",
     "alkyne": "[CX2]#[CX2]",
 }
-_RADICAL_STOP = ("thiol", "isocyanate", "acyl halide", "azide or diazo", "alkyne", "silyl halide or hydride",
-                 "hydrazine or hydroxylamine", "sulfonyl halide or acid", "aldehyde", "imine", "epoxide or aziridine")  # fmt: skip
+_RADICAL_STOP = (
+    "thiol", "isocyanate", "acyl halide", "azide or diazo", "alkyne", "silyl halide or hydride", "imine", "aldehyde",
+    "hydrazine or hydroxylamine", "sulfonyl halide or acid", "epoxide or aziridine",
+)  # fmt: skip
 
 
 class Group(NamedTuple):
@@ -128,7 +130,7 @@ class Cut(NamedTuple):
 
 
 def cut(mol: Any, name: str) -> Cut | None:
-    """The molecule as a block of group `name`; None where it is none: not exactly its ends, or another reactive group."""
+    """The molecule as a block of group `name`; None where it has not exactly its ends, or another reactive group."""
     group = GROUPS[name]
     found = _between_ends(mol, group) if group.ends else _opened(mol, group)
     return found if found is not None and not competing(mol, name) else None

@@ -62,17 +62,16 @@ def _closed(mol: Any) -> tuple[Any, list[tuple[int, int]]]:
 
 
 def _pieces(mol: Any, closed: Any, cuts: list[tuple[int, int]], rule: Polymerisation) -> list[list[Any]]:
-    """Residues in the order of the rule's slots, each with two dummies of isotopes 1 or 2 (see `Polymerisation.link`)."""
+    """Residues in the order of the slots, each with two dummies of isotopes 1 or 2 (see `Polymerisation.link`)."""
     if not rule.link:
         return _as_written(mol)
     if closed is None:
         return []
     places = mapped(rule.link)
     crossing = {frozenset(cut) for cut in cuts}
-    links = dict.fromkeys(
-        (match[places[1]], match[places[2]]) for match in closed.GetSubstructMatches(pattern(rule.link), uniquify=False)
-    )
-    links = [link for link in links if frozenset(link) in crossing]
+    matches = closed.GetSubstructMatches(pattern(rule.link), uniquify=False)
+    bonds = dict.fromkeys((match[places[1]], match[places[2]]) for match in matches)
+    links = [bond for bond in bonds if frozenset(bond) in crossing]
     both = len(rule.slots) == 2 or bool(rule.middle)
     found = []
     for chosen in combinations(links, 2) if both else ((link,) for link in links):
@@ -83,9 +82,8 @@ def _pieces(mol: Any, closed: Any, cuts: list[tuple[int, int]], rule: Polymerisa
             pieces.sort(key=_isotopes)
             if [_isotopes(piece) for piece in pieces] != [(1, 1), (2, 2)]:
                 continue
-            if rule.middle:
-                if pieces.pop().GetNumHeavyAtoms() != 2:  # the carbonyl alone
-                    continue
+            if rule.middle and pieces.pop().GetNumHeavyAtoms() != 2:  # the carbonyl alone
+                continue
         found.append(pieces)
     return found
 
@@ -158,12 +156,7 @@ def _capped(edit: Any, end: str, bare: bool, dummy: int, tip: int) -> bool:
         edit.GetBondBetweenAtoms(tip, nitrogen[0].GetIdx()).SetBondType(Chem.BondType.DOUBLE)
         return True
     cap = "N" if bare else _CAP[end]
-    wanted = (
-        6
-        if bare or not ENDS[end].residue
-        else Chem.MolFromSmiles(ENDS[end].residue[0]).GetAtomWithIdx(0).GetAtomicNum()
-    )
-    if atom.GetAtomicNum() != wanted:
+    if atom.GetSymbol() != ("C" if bare else ENDS[end].residue[:1] or "C"):
         return False
     if cap:
         edit.ReplaceAtom(dummy, Chem.Atom(cap))
@@ -198,6 +191,5 @@ def _polymers(blocks: list[Block], rule: Polymerisation) -> set[str]:
     places = range(len(blocks))
     none = [_NOTHING] * len(blocks)
     turns = (False, True) if len(blocks) == 2 else (False,)
-    return {
-        repeat_unit_key(read(assembler.unit(rule, list(places), turned, none, [()] * len(blocks)))) for turned in turns
-    }
+    units = (assembler.unit(rule, list(places), turned, none, [()] * len(blocks)) for turned in turns)
+    return {repeat_unit_key(read(unit)) for unit in units}

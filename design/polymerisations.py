@@ -14,7 +14,7 @@ class Polymerisation(NamedTuple):
 
     slots : the group of each block
     words : the reaction
-    link : SMARTS of the bond formed, atoms mapped 1 (on the first slot's residue, or the head) and 2; "" for chain growth
+    link : SMARTS of the bond formed, atoms mapped 1 (first slot's residue, or the head) and 2; "" for chain growth
     bare : slots whose residue leaves its ends behind (their atoms are already in the other residue)
     middle, partner : text of a constant second residue, and its monomer, where the second monomer is no choice
     """
@@ -42,10 +42,14 @@ POLYMERISATIONS: tuple[Polymerisation, ...] = (
     _Rule("polyamide", ("diamine", "diacyl chloride"), "polycondensation of a diamine and a diacyl chloride", _AMIDE),
     _Rule("polyamide", ("amino acid",), "polycondensation of an amino acid", _AMIDE),
     _Rule("polyamide", ("lactam",), "ring-opening polymerisation of a lactam", _AMIDE),
-    _Rule("polyimide", ("diamine", "dianhydride"), "polycondensation of a diamine and a dianhydride", _IMIDE, bare=(0,)),
+    _Rule(
+        "polyimide", ("diamine", "dianhydride"), "polycondensation of a diamine and a dianhydride", _IMIDE, bare=(0,),
+    ),
     _Rule("polyester", ("diol", "diacid"), "polycondensation of a diol and a dicarboxylic acid", _ESTER),
     _Rule("polyester", ("bisphenol", "diacid"), "polycondensation of a bisphenol and a dicarboxylic acid", _ESTER),
-    _Rule("polyester", ("bisphenol", "diacyl chloride"), "polycondensation of a bisphenol and a diacyl chloride", _ESTER),
+    _Rule(
+        "polyester", ("bisphenol", "diacyl chloride"), "polycondensation of a bisphenol and a diacyl chloride", _ESTER,
+    ),
     _Rule("polyester", ("hydroxy acid",), "polycondensation of a hydroxy acid", _ESTER),
     _Rule("polyester", ("lactone",), "ring-opening polymerisation of a lactone", _ESTER),
     _Rule("polyurethane", ("diol", "diisocyanate"), "polyaddition of a diol and a diisocyanate", _URETHANE),

@@ -12,9 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from design.derivations import (
-    DECORATIONS, Derivations, FloatArray, IntArray, Part, Space, copied, in_order, part_of, put_part,
+    DECORATIONS,
+    Derivations,
+    FloatArray,
+    IntArray,
+    Part,
+    Space,
+    copied,
+    in_order,
+    part_of,
+    put_part,
 )  # fmt: skip
 from design.fragments import LONGEST
+from design.proposals.proposal import differs, take
 
 NEIGHBOURS = 10
 Stepped = tuple[Derivations, FloatArray]
@@ -40,7 +50,7 @@ class Neighbours:
         self.degree = np.diff(self.start)
         self._pairs = pairs
 
-    def linked(self, a: NDArray[np.int32], b: NDArray[np.int32]) -> NDArray[np.bool_]:
+    def linked(self, a: IntArray, b: IntArray) -> NDArray[np.bool_]:
         """Whether blocks are neighbours, (n,)."""
         return np.array([(int(i), int(j)) in self._pairs for i, j in zip(a, b, strict=True)], bool)
 
@@ -156,7 +166,7 @@ class Steps:
         return self._put(states, slot, new, np.where(length > 0, 0.0, -np.inf))
 
     def log_q(self, name: str, states: Derivations, proposed: Derivations) -> FloatArray:
-        """log q(s' | s) (n,) of a step, -inf where it cannot lead from one to the other."""
+        """Log q(s' | s) (n,) of a step, -inf where it cannot lead from one to the other."""
         if name == "all":
             return self.space.log_prior(proposed)
         slots = self.space.slots[states.reaction]
@@ -167,7 +177,7 @@ class Steps:
                 used &= states.turned == proposed.turned
             rows = np.flatnonzero(used)
             at = np.full(len(rows), slot)
-            old, new = (part_of(Derivations(*(f[rows] for f in s)), at) for s in (states, proposed))
+            old, new = (part_of(take(s, rows), at) for s in (states, proposed))
             if name == "block":
                 chance = np.exp(self.space.log_part(new)) / np.where(slots[rows] == 2, 2.0, 1.0)
             else:
@@ -237,7 +247,7 @@ class Steps:
         """Exchange the part where the step is possible."""
         new = copied(states)
         rows = np.flatnonzero(ratio > -np.inf)
-        put_part(new, rows, slot[rows], Part(*(field[rows] for field in part)))
+        put_part(new, rows, slot[rows], take(part, rows))
         return new, ratio
 
     def _free_site(self, rng: np.random.Generator, part: Part, rows: IntArray) -> IntArray:
@@ -248,7 +258,7 @@ class Steps:
             taken = part.sites[rows, place]
             here = np.flatnonzero(taken >= 0)
             keys[here, taken[here]] = 2.0
-        return np.argmin(keys, axis=1)
+        return np.asarray(np.argmin(keys, axis=1))
 
     def _port(self, rng: np.random.Generator, part: Part) -> tuple[IntArray, IntArray, NDArray[np.bool_]]:
         port = rng.integers(2, size=len(part.block))
@@ -259,25 +269,25 @@ class Steps:
         """What the carbon after `length` linkers is; meaningless where there are fewer."""
         before = part.links[np.arange(len(port)), port, np.maximum(length - 1, 0)]
         core = self.space.port[part.block, port]
-        return np.where(length > 0, self.space.last[before], core)
+        return np.asarray(np.where(length > 0, self.space.last[before], core))
 
     def _linkers_allowed(self, part: Part, port: int, length: IntArray) -> IntArray:
         at = np.full(len(part.block), port)
-        return self.space.link_count[self.space.end[part.block, port], self._carbon(part, at, length)]
+        return np.asarray(self.space.link_count[self.space.end[part.block, port], self._carbon(part, at, length)])
 
     def _fixed(self, old: Part, new: Part, port: int) -> NDArray[np.bool_]:
         same = (old.block == new.block) & (old.sites == new.sites).all(1) & (old.edits == new.edits).all(1)
-        return same & (old.links[:, port] == new.links[:, port]).all(1)
+        return np.asarray(same & (old.links[:, port] == new.links[:, port]).all(1), bool)
 
     def _edit_counts(self, part: Part) -> IntArray:
         kinds = self.space.kind[part.block[:, None], np.maximum(part.sites, 0)]
-        return self.space.edit_count[self.space.group[part.block][:, None], kinds]
+        return np.asarray(self.space.edit_count[self.space.group[part.block][:, None], kinds])
 
     def _edits_of_odd(self, part: Part, other: Part) -> IntArray:
         """Number of edits allowed at the (first) decorated site of `part` that `other` does not share."""
         odd = (part.sites >= 0) & ~(_codes(part)[:, :, None] == _codes(other)[:, None, :]).any(axis=2)
         place = np.argmax(odd, axis=1)
-        return self._edit_counts(part)[np.arange(len(place)), place]
+        return np.asarray(self._edit_counts(part)[np.arange(len(place)), place])
 
 
 def _sorted(part: Part) -> Part:
@@ -287,9 +297,8 @@ def _sorted(part: Part) -> Part:
 
 def _same(a: Derivations, b: Derivations, slot: int) -> NDArray[np.bool_]:
     """Whether one slot holds the same in both, (n,)."""
-    fields = zip(a[2:], b[2:], strict=True)
-    same = [(x[:, slot] == y[:, slot]).reshape(len(x), -1).all(axis=1) for x, y in fields]
-    return np.asarray(np.logical_and.reduce(same), bool)
+    at = np.full(len(a.reaction), slot)
+    return ~differs(part_of(a, at), part_of(b, at))
 
 
 def _codes(part: Part) -> IntArray:
@@ -312,7 +321,7 @@ def _linkers(old: Part, new: Part, port: int) -> tuple[IntArray, IntArray, IntAr
 
 
 def _closest(smiles: list[str], number: int) -> IntArray:
-    """(n, at most `number`) indices by Tanimoto similarity of Morgan fingerprints of radius 2, each molecule's own out."""
+    """(n, at most `number`) nearest others by Tanimoto similarity of Morgan fingerprints of radius 2."""
     from rdkit import Chem
     from rdkit.Chem import rdFingerprintGenerator
 

@@ -19,18 +19,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from design.blocks import Assembler, Block, Edits, Links, Molecule, blocks
-from design.derivations import Derivations, Space
+from design.derivations import Derivations, Space, copied
 from design.polymerisations import POLYMERISATIONS, Polymerisation
-from design.proposals.proposal import Provenance
+from design.proposals.proposal import Provenance, take
 from design.steps import Neighbours, Steps
 
 STEPS: dict[str, float] = {
-    "all": 0.05, "block": 0.2, "neighbour": 0.25, "decorate": 0.15, "alter": 0.1, "lengthen": 0.15, "relink": 0.1,
+    "all": 0.05, "block": 0.2, "neighbour": 0.3, "decorate": 0.2, "alter": 0.1, "lengthen": 0.1, "relink": 0.05,
 }  # fmt: skip
 
 
@@ -67,20 +68,28 @@ class Reactions:
         self._step_names, self._step_shares = _step_shares(STEPS if steps is None else steps)
         self.assembler = Assembler(self.blocks)
 
+    @classmethod
+    def embedded(cls, weights: Mapping[str, float] | None = None) -> Reactions:
+        """With the registered molecules of `catalogs.monomers` as the pool (made in about a minute the first time)."""
+        from catalogs.monomers import monomers
+
+        likely = (found for found in monomers() if _may_polymerise(found.groups))
+        return cls([Molecule(found.smiles, found.name, found.cas) for found in likely], weights=weights)
+
     def draw(self, rng: np.random.Generator, n: int) -> Derivations:
         """Draw n independent states from the prior."""
         return self.space.draw(rng, n)
 
     def move(self, rng: np.random.Generator, states: Derivations) -> tuple[Derivations, NDArray[np.float64]]:
         """Take one step per particle, chosen by the steps' weights; states, and log ratios (n,)."""
-        new = Derivations(*(field.copy() for field in states))
+        new = copied(states)
         ratio = np.full(len(states.reaction), -np.inf)
         kind = rng.choice(len(self._step_names), len(ratio), p=self._step_shares)
         for k, name in enumerate(self._step_names):
             rows = np.flatnonzero(kind == k)
-            stepped, ratio[rows] = self.steps.by_name[name](rng, Derivations(*(field[rows] for field in states)))
-            for field, values in zip(new, stepped, strict=True):
-                field[rows] = values
+            stepped, ratio[rows] = self.steps.by_name[name](rng, take(states, rows))
+            for field in Derivations._fields:
+                getattr(new, field)[rows] = getattr(stepped, field)
         return new, ratio
 
     def log_prior(self, states: Derivations) -> NDArray[np.float64]:
@@ -89,7 +98,11 @@ class Reactions:
 
     def smiles(self, states: Derivations) -> list[str]:
         """The repeat unit of each state, not canonical; head of the first block first."""
-        return [self.assembler.unit(self.polymerisations[reaction], *row) for reaction, *row in _rows(states)]
+        rules = self.polymerisations
+        return [
+            self.assembler.unit(rules[row.reaction], row.places, row.turned, row.links, row.edits)
+            for row in _rows(states)
+        ]
 
     def provenance(self, states: Derivations) -> list[Provenance]:
         """Polymer class, canonical SMILES of the (decorated) monomers, and the reaction in words."""
@@ -103,7 +116,7 @@ class Reactions:
         return found
 
     def names(self, states: Derivations) -> list[tuple[str, ...]]:
-        """Name and CAS number of each block's molecule where it is used as it is, "" where it is decorated or lengthened."""
+        """Name and CAS number of each block's molecule, "" where it is decorated or lengthened."""
         found = []
         for reaction, places, _, links, edits in _rows(states):
             rows = range(len(self.polymerisations[reaction].slots))
@@ -112,18 +125,35 @@ class Reactions:
         return found
 
 
-def _rows(states: Derivations) -> list[tuple[int, list[int], bool, list[Links], list[Edits]]]:
-    """Plain Python values of each state, which can be keys of a cache."""
+class _Row(NamedTuple):
+    """One state in plain Python values, which can be keys of a cache; places, links and edits per slot."""
+
+    reaction: int
+    places: list[int]
+    turned: bool
+    links: list[Links]
+    edits: list[Edits]
+
+
+def _rows(states: Derivations) -> list[_Row]:
     found = []
     fields = (field.tolist() for field in states)
     for reaction, turned, places, links, sites, edits in zip(*fields, strict=True):
-        ports = [tuple(tuple(x for x in port if x >= 0) for port in slot) for slot in links]
+        ports = [(tuple(x for x in head if x >= 0), tuple(x for x in tail if x >= 0)) for head, tail in links]
         worn = [
             tuple((s, e) for s, e in zip(at, what, strict=True) if s >= 0)
             for at, what in zip(sites, edits, strict=True)
         ]
-        found.append((reaction, places, bool(turned), ports, worn))
+        found.append(_Row(reaction, places, bool(turned), ports, worn))
     return found
+
+
+def _may_polymerise(groups: Mapping[str, int]) -> bool:
+    """Whether groups as counted by `catalogs.monomers` leave anything to recognise: two ends, or one to open."""
+    opened = ("epoxide", "terminal alkene", "lactam", "lactone")
+    halides = ("aryl fluoride", "aryl chloride")
+    ends = sum(count for group, count in groups.items() if group not in halides)
+    return ends > 1 or any(group in groups for group in opened) or any(groups.get(group, 0) > 1 for group in halides)
 
 
 def _reaction_weights(rules: Sequence[Polymerisation], weights: Mapping[str, float]) -> list[float]:
@@ -145,7 +175,7 @@ def _step_shares(steps: Mapping[str, float]) -> tuple[list[str], NDArray[np.floa
 def _canonical(smiles: str) -> str:
     from rdkit import Chem
 
-    return str(Chem.CanonSmiles(smiles))
+    return str(Chem.MolToSmiles(Chem.MolFromSmiles(smiles)))
 
 
 def _name(molecule: Molecule) -> str:

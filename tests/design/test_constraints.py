@@ -12,16 +12,33 @@ from catalogs.records import UserError
 from design.constraints import UNSTABLE, Constraints, Known, Limits, polymerisability, read_fragments, sa_score
 
 HOLDS = {
-    "peroxide": "*COOC*", "chain of three nitrogens": "*CN(C)N(C)N(C)C*", "aliphatic azo": "*CN=NC*",
-    "nitrogen-halogen bond": "*CN(Cl)C*", "oxygen-halogen bond": "*CC(OCl)C*", "sulfur-halogen bond": "*CC(SCl)C*",
-    "nitroso or nitrite": "*CC(N=O)C*", "disulfide": "*CSSC*", "sulfenate": "*CSOC*",
-    "hemiacetal or alpha-halohydrin": "*CC(O)(OC)C*", "enol": "*CC(O)=CC*", "ketene or allene": "*CC=C=CC*",
-    "alpha-halo ether or amine": "*CC(Cl)OC*", "thioaldehyde or thioketone": "*CC(=S)C*", "small ring with a double bond": "*CC1=CC1*",
-}  # fmt: skip
+    "peroxide": "*COOC*",
+    "chain of three nitrogens": "*CN(C)N(C)N(C)C*",
+    "aliphatic azo": "*CN=NC*",
+    "nitrogen-halogen bond": "*CN(Cl)C*",
+    "oxygen-halogen bond": "*CC(OCl)C*",
+    "sulfur-halogen bond": "*CC(SCl)C*",
+    "nitroso or nitrite": "*CC(N=O)C*",
+    "disulfide": "*CSSC*",
+    "sulfenate": "*CSOC*",
+    "hemiacetal or alpha-halohydrin": "*CC(O)(OC)C*",
+    "enol": "*CC(O)=CC*",
+    "ketene or allene": "*CC=C=CC*",
+    "alpha-halo ether or amine": "*CC(Cl)OC*",
+    "thioaldehyde or thioketone": "*CC(=S)C*",
+    "small ring with a double bond": "*CC1=CC1*",
+}
 FINE = (
-    "*CC*", "*NCCCCCCNC(=O)CCCCC(=O)*", "*c1ccc(N=Nc2ccc(OC(=O)*)cc2)cc1", "*CC(*)C(=O)OCCO", "*CC(*)c1ccc([N+](=O)[O-])cc1",
-    "*CC(F)(F)O*", "*N1C(=O)c2cc3c(cc2C1=O)C(=O)N(*)C3=O", "*Oc1ccc(C(C)(C)c2ccc(OC(=O)*)cc2)cc1", "*CC(*)OC(C)=O",
-)  # fmt: skip
+    "*CC*",
+    "*NCCCCCCNC(=O)CCCCC(=O)*",
+    "*c1ccc(N=Nc2ccc(OC(=O)*)cc2)cc1",
+    "*CC(*)C(=O)OCCO",
+    "*CC(*)c1ccc([N+](=O)[O-])cc1",
+    "*CC(F)(F)O*",
+    "*N1C(=O)c2cc3c(cc2C1=O)C(=O)N(*)C3=O",
+    "*Oc1ccc(C(C)(C)c2ccc(OC(=O)*)cc2)cc1",
+    "*CC(*)OC(C)=O",
+)
 
 
 def test_each_pattern_finds_its_bond_and_spares_real_polymers() -> None:

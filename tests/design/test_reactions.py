@@ -11,19 +11,23 @@ from scipy.stats import chi2
 from catalogs.polymers import attempt
 from design.blocks import Molecule, block_of
 from design.derivations import Derivations, Space
-from design.fragments import LONGEST
+from design.fragments import ACTIVATED, ALKYL, ARYL, AZA, LONGEST
 from design.groups import ENDS, cut
 from design.polymerisations import POLYMERISATIONS, Polymerisation
 from design.proposals.proposal import concatenate, take
 from design.proposals.reactions import Reactions
-from design.steps import Steps
+from design.steps import Neighbours, Steps
 
 TINY = (
-    "Nc1c(Cl)c(Cl)c(N)c(Cl)c1", "Nc1c(Cl)c(Cl)c(N)c(Cl)c1Cl",  # one site and none, linkers at both
-    "O=C(O)C(=O)O", "O=C(O)C(Cl)(Cl)C(=O)O",  # no place for a linker, both linkers on one carbon
-    "C=Cc1ccccc1", "C=Cc1ccc(F)cc1", "C=Cc1cc(F)cc(F)c1F",  # more sites than decorations, as many, fewer
-)  # fmt: skip
-TINY_EDITS = {0: [4, 17], 1: [0, 4], 2: [0]}
+    "Nc1c(Cl)c(Cl)c(N)c(Cl)c1",
+    "Nc1c(Cl)c(Cl)c(N)c(Cl)c1Cl",  # one site and none, linkers at both
+    "O=C(O)C(=O)O",
+    "O=C(O)C(Cl)(Cl)C(=O)O",  # no place for a linker, both linkers on one carbon
+    "C=Cc1ccccc1",
+    "C=Cc1ccc(F)cc1",
+    "C=Cc1cc(F)cc(F)c1F",  # more sites than decorations, as many, fewer
+)
+TINY_EDITS = {ARYL: [5, AZA], ALKYL: [0, 5], ACTIVATED: [0]}
 TINY_LINKS = {"amine": [0, 3], "acid": [3]}
 
 
@@ -36,9 +40,13 @@ def rule(polymer_class: str, *slots: str) -> Polymerisation:
 def tiny() -> Reactions:
     """Two polymerisations, five blocks, few substituents and two linkers: a space that can be written out."""
     pool = [Molecule(s) for s in TINY]
-    made = Reactions(pool, [rule("polyamide", "diamine", "diacid"), rule("styrenic polymer", "styrenic")],
-                     weights={"polyamide": 3.0})  # fmt: skip
+    made = Reactions(
+        pool, [rule("polyamide", "diamine", "diacid"), rule("styrenic polymer", "styrenic")], weights={"polyamide": 3.0}
+    )
     restrict(made.space)
+    # One nearest block each: the styrenes are a chain, so that their degrees differ.
+    made.steps = Steps(made.space, Neighbours(made.space, 1))
+    assert set(made.steps.neighbours.degree[made.space.group == made.space.group[-1]]) == {1, 2}
     return made
 
 
@@ -193,22 +201,60 @@ def test_a_wrong_ratio_would_be_seen(tiny: Reactions) -> None:
 
 
 def summary(states: Derivations) -> np.ndarray:
-    return np.array([
-        (states.reaction == 0).mean(), (states.sites >= 0).any(axis=(1, 2)).mean(), (states.links >= 0).any(axis=(1, 2, 3)).mean(),
-        states.turned.mean(), (states.block[:, 0] == states.block[:, 0].min()).mean(),
-    ])  # fmt: skip
+    return np.array(
+        [
+            (states.reaction == 0).mean(),
+            (states.sites >= 0).any(axis=(1, 2)).mean(),
+            (states.links >= 0).any(axis=(1, 2, 3)).mean(),
+            states.turned.mean(),
+            (states.block[:, 0] == states.block[:, 0].min()).mean(),
+        ]
+    )
 
 
 MONOMERS = (
-    "NCCCCCCN", "Nc1ccc(N)cc1", "Nc1cccc(N)c1", "Nc1ccc(Oc2ccc(N)cc2)cc1", "CC(CN)CCCN", "OCCO", "CC(O)CO", "OCC1CCC(CO)CC1",
-    "Oc1ccc(C(C)(C)c2ccc(O)cc2)cc1", "Oc1cccc(O)c1", "Oc1ccc(S(=O)(=O)c2ccc(O)cc2)cc1", "O=C(O)CCCCC(=O)O",
-    "O=C(O)c1ccc(C(=O)O)cc1", "CC(CC(=O)O)C(=O)O", "O=C(O)C(=O)O", "O=C(Cl)c1cccc(C(=O)Cl)c1", "O=C(Cl)CCCCC(=O)Cl",
-    "O=C=NCCCCCCN=C=O", "Cc1ccc(N=C=O)cc1N=C=O", "O=C=Nc1ccc(Cc2ccc(N=C=O)cc2)cc1",
-    "O=C1OC(=O)c2cc3c(cc21)C(=O)OC3=O", "O=C1OC(=O)c2cc(C(=O)c3ccc4c(c3)C(=O)OC4=O)ccc21",
-    "O=C(c1ccc(F)cc1)c1ccc(F)cc1", "O=S(=O)(c1ccc(Cl)cc1)c1ccc(Cl)cc1", "NCCCCCC(=O)O", "Nc1ccc(C(=O)O)cc1", "CC(O)C(=O)O",
-    "O=C(O)c1ccc(O)cc1", "O=C1CCCCCN1", "O=C1CCCCCO1", "CC1CO1", "c1ccc(OCC2CO2)cc1", "C=CC(=O)OC", "C=C(C)C(=O)OC",
-    "C=CC#N", "C=Cc1ccccc1", "C=C(C)c1ccccc1", "C=C", "CC=C", "C=COC(C)=O", "C=C(F)F",
-)  # fmt: skip
+    "NCCCCCCN",
+    "Nc1ccc(N)cc1",
+    "Nc1cccc(N)c1",
+    "Nc1ccc(Oc2ccc(N)cc2)cc1",
+    "CC(CN)CCCN",
+    "OCCO",
+    "CC(O)CO",
+    "OCC1CCC(CO)CC1",
+    "Oc1ccc(C(C)(C)c2ccc(O)cc2)cc1",
+    "Oc1cccc(O)c1",
+    "Oc1ccc(S(=O)(=O)c2ccc(O)cc2)cc1",
+    "O=C(O)CCCCC(=O)O",
+    "O=C(O)c1ccc(C(=O)O)cc1",
+    "CC(CC(=O)O)C(=O)O",
+    "O=C(O)C(=O)O",
+    "O=C(Cl)c1cccc(C(=O)Cl)c1",
+    "O=C(Cl)CCCCC(=O)Cl",
+    "O=C=NCCCCCCN=C=O",
+    "Cc1ccc(N=C=O)cc1N=C=O",
+    "O=C=Nc1ccc(Cc2ccc(N=C=O)cc2)cc1",
+    "O=C1OC(=O)c2cc3c(cc21)C(=O)OC3=O",
+    "O=C1OC(=O)c2cc(C(=O)c3ccc4c(c3)C(=O)OC4=O)ccc21",
+    "O=C(c1ccc(F)cc1)c1ccc(F)cc1",
+    "O=S(=O)(c1ccc(Cl)cc1)c1ccc(Cl)cc1",
+    "NCCCCCC(=O)O",
+    "Nc1ccc(C(=O)O)cc1",
+    "CC(O)C(=O)O",
+    "O=C(O)c1ccc(O)cc1",
+    "O=C1CCCCCN1",
+    "O=C1CCCCCO1",
+    "CC1CO1",
+    "c1ccc(OCC2CO2)cc1",
+    "C=CC(=O)OC",
+    "C=C(C)C(=O)OC",
+    "C=CC#N",
+    "C=Cc1ccccc1",
+    "C=C(C)c1ccccc1",
+    "C=C",
+    "CC=C",
+    "C=COC(C)=O",
+    "C=C(F)F",
+)
 
 
 @pytest.fixture(scope="module")
@@ -242,9 +288,13 @@ LINKING = {
     "ether": "[OX2H1:1][c:5].[c:2][F,Cl:4]>>[c:5][O:1][c:2]",
 }
 WHICH = {
-    "polyamide": "amide", "polyurea": "urea", "polyester": "ester", "polyurethane": "urethane", "polyimide": "imide",
+    "polyamide": "amide",
+    "polyurea": "urea",
+    "polyester": "ester",
+    "polyurethane": "urethane",
+    "polyimide": "imide",
     "poly(aryl ether)": "ether",
-}  # fmt: skip
+}
 
 
 def reacted(first: str, second: str, kind: str) -> set[str]:
@@ -288,8 +338,10 @@ def opened(unit: str, kind: str) -> str:
 def test_units_are_the_products_of_rdkit_reactions(everyday: Reactions, polymer_class: str) -> None:
     """Decorated pairs: with its ends put back, a unit is one of the dimers that RDKit makes of its monomers."""
     kind = WHICH[polymer_class]
-    rules = [r.polymer_class == polymer_class and len(r.slots) == 2 and "chloride" not in r.slots[1]
-             for r in everyday.polymerisations]  # fmt: skip
+    rules = [
+        r.polymer_class == polymer_class and len(r.slots) == 2 and "chloride" not in r.slots[1]
+        for r in everyday.polymerisations
+    ]
     drawn = everyday.draw(np.random.default_rng(3), 8000)
     states = take(drawn, np.flatnonzero(np.array(rules)[drawn.reaction])[:150])
     assert len(states.reaction) == 150
@@ -322,10 +374,20 @@ def test_names_only_where_the_molecule_is_unchanged() -> None:
 
 @pytest.mark.parametrize(
     ("smiles", "group"),
-    [("NCC(N)CN", "diamine"), ("NCCNCCN", "diamine"), ("OCC(O)CO", "diol"), ("NCCO", "diamine"), ("OCO", "diol"),
-     ("O=C(O)CC(C(=O)O)CC(=O)O", "diacid"), ("Oc1ccc(CO)cc1", "bisphenol"), ("SCC(N)CCN", "diamine"), ("Fc1ccc(F)cc1", "activated difluoride"),
-     ("C=CC=C", "vinyl"), ("CN1CCCCCC1=O", "lactam")],
-)  # fmt: skip
+    [
+        ("NCC(N)CN", "diamine"),
+        ("NCCNCCN", "diamine"),
+        ("OCC(O)CO", "diol"),
+        ("NCCO", "diamine"),
+        ("OCO", "diol"),
+        ("O=C(O)CC(C(=O)O)CC(=O)O", "diacid"),
+        ("Oc1ccc(CO)cc1", "bisphenol"),
+        ("SCC(N)CCN", "diamine"),
+        ("Fc1ccc(F)cc1", "activated difluoride"),
+        ("C=CC=C", "vinyl"),
+        ("CN1CCCCCC1=O", "lactam"),
+    ],
+)
 def test_molecules_that_would_branch_or_stop_are_no_blocks(smiles: str, group: str) -> None:
     assert block_of(Molecule(smiles), group) is None
 
