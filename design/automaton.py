@@ -179,7 +179,9 @@ def advance(tables: Tables, state: State, token: Any, xp: Any = np) -> State:
     blocked = xp.where(after, xp.concatenate([blocked[:, 1:], blocked[:, :1] & (edge < 0)], axis=1), blocked)
     pushed = xp.concatenate([state.atoms[:, None], ring[:, :-1]], axis=1)
     ring = xp.where(opening[:, None], pushed, ring)
-    blocked = xp.where(opening[:, None], xp.concatenate([blocked[:, :1] | (edge == 0), blocked[:, :-1]], axis=1), blocked)
+    blocked = xp.where(
+        opening[:, None], xp.concatenate([blocked[:, :1] | (edge == 0), blocked[:, :-1]], axis=1), blocked
+    )
     last = xp.where(closing, _ATOM, xp.where(kind == _PAD, _END, kind)).astype(xp.int32)
     return State(
         room.astype(xp.int32),
@@ -225,9 +227,7 @@ def accepts(tables: Tables, tokens: NDArray[np.int16]) -> NDArray[np.bool_]:
     return np.concatenate(out)
 
 
-def _finish(
-    need: Any, room: Any, depth: Any, star: Any, rings: Any, adjacent: Any, ready: Any, xp: Any
-) -> Any:
+def _finish(need: Any, room: Any, depth: Any, star: Any, rings: Any, adjacent: Any, ready: Any, xp: Any) -> Any:
     """Tokens, END included, of one completion that is always possible; `_IMPOSSIBLE` where there is none.
 
     It closes each open ring by a carbon of its own in the innermost chain that can grow, writes the missing `*`, and

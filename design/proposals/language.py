@@ -15,8 +15,8 @@ Moves, each exact for that prior:
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass
 from typing import Any, NamedTuple, Protocol
 
 import jax
@@ -168,6 +168,26 @@ class Language:
             index = np.arange(start, start + self.batch)
             index[index >= rows.stop] = start
             yield rows, [array[index] for array in arrays]
+
+
+def to_arrays(language: Language) -> dict[str, NDArray[Any]]:
+    """Plain arrays of a language, to be written with its card."""
+    return {
+        "vocabulary": np.array(language.vocabulary.tokens),
+        "max_length": np.array(language.max_length),
+        "rule": np.array(astuple(language.rule)),  # type: ignore[call-overload]
+        **{f"params/{name}": array for name, array in language.params.items()},
+    }
+
+
+def from_arrays(rule: Callable[..., Rule], arrays: Mapping[str, NDArray[Any]]) -> Language:
+    """The language that `to_arrays` wrote; `rule` is the class of its rule."""
+    return Language(
+        Vocabulary(tuple(arrays["vocabulary"].tolist())),
+        rule(*arrays["rule"].tolist()),
+        {name.removeprefix("params/"): arrays[name] for name in arrays if name.startswith("params/")},
+        int(arrays["max_length"]),
+    )
 
 
 def lengths(tokens: NDArray[np.int16]) -> NDArray[np.int32]:

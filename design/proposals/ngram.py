@@ -25,7 +25,7 @@ ORDER = 10
 # Orders kept with all their tokens, as rows of smoothed probabilities; of longer contexts only FOLLOWERS tokens
 # are kept, the most frequent, and the counts of others go to the shorter context.
 DENSE = 2
-FOLLOWERS = 8
+FOLLOWERS = 4
 SMALLEST = 1e-30
 
 
