@@ -44,6 +44,16 @@ class Compositions(NamedTuple):
     amounts: FloatArray
 
 
+class Molecules(NamedTuple):
+    """Repeat units (two `*`) or molecules (none).
+
+    smiles, keys : n canonical SMILES, and n names that are the same for every frame shift of one polymer
+    """
+
+    smiles: tuple[str, ...]
+    keys: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class PropertyTable:
     """Measured or computed values of one property, one row per reduced formula.

@@ -1,0 +1,1 @@
+"""Priors over repeat units, and moves on them."""

@@ -1,0 +1,243 @@
+"""Descriptors of repeat units and molecules: counted fingerprints, MACCS keys, RDKit's numbers.
+
+A choice is written `PART+PART+...`, a part `NAME`, `NAME@FORM` or `NAME@FORM/atom`: FORM is how a repeat unit is
+shown (`unit_forms`), and what grows with size is counted per unit, with `/atom` per heavy atom. Molecules without
+`*` are shown as they are.
+
+Fingerprints: ECFP4, ECFP6 and FCFP6 (Rogers and Hahn 2010), atom pairs (Carhart et al. 1985), topological torsions
+(Nilakantan et al. 1987), folded to FOLD counts; MACCS keys are 166 bits and bit 0, which is always 0.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any, NamedTuple, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+from rdkit import Chem, rdBase
+from rdkit.Chem import rdFingerprintGenerator, rdMolDescriptors
+
+from catalogs.records import UserError
+from screen.descriptors.unit_forms import Form, shaped
+
+Mol = Any
+Floats = NDArray[np.float32]
+
+FOLD = 2048
+"""Length that hashed environments are folded to; recorded with results."""
+
+PHYSICAL = [
+    "exactmw",
+    "amw",
+    "lipinskiHBA",
+    "lipinskiHBD",
+    "NumRotatableBonds",
+    "NumHBD",
+    "NumHBA",
+    "NumHeavyAtoms",
+    "NumAtoms",
+    "NumHeteroatoms",
+    "NumAmideBonds",
+    "FractionCSP3",
+    "NumRings",
+    "NumAromaticRings",
+    "NumAliphaticRings",
+    "NumSaturatedRings",
+    "NumHeterocycles",
+    "NumAromaticHeterocycles",
+    "NumSaturatedHeterocycles",
+    "NumAliphaticHeterocycles",
+    "NumSpiroAtoms",
+    "NumBridgeheadAtoms",
+    "labuteASA",
+    "tpsa",
+    "CrippenClogP",
+    "CrippenMR",
+    "chi0v",
+    "chi1v",
+    "chi2v",
+    "chi3v",
+    "chi4v",
+    "chi0n",
+    "chi1n",
+    "chi2n",
+    "chi3n",
+    "chi4n",
+    "hallKierAlpha",
+    "kappa1",
+    "kappa2",
+    "kappa3",
+    "Phi",
+]
+"""RDKit's numbers that are defined for every molecule; those of stereo centres and of charges are left out."""
+DEFAULT = "ecfp6@ring/atom"
+_WHOLE = ("maccs", "rdkit")
+_FREQUENT = 0.1  # bits rare in over 90 % of the rows are dropped
+
+
+class Block(NamedTuple):
+    """A kind of descriptors; `grows`: whether its values grow with the size of the molecule, together or each."""
+
+    columns: tuple[str, ...]
+    values: Callable[[Mol], NDArray[Any]]
+    grows: bool | NDArray[np.bool_] = True
+
+
+class Part(NamedTuple):
+    """One block of descriptors; `per_atom`: divided by the heavy atoms."""
+
+    name: str
+    form: Form
+    per_atom: bool
+
+
+class Described(NamedTuple):
+    """(n, p) descriptors, 0 in rows with a reason; per row the reason why it has none, or ""."""
+
+    x: Floats
+    reasons: NDArray[np.object_]
+
+
+def parts(descriptors: str) -> tuple[Part, ...]:
+    """Return the blocks of a choice.
+
+    Raises
+    ------
+    UserError
+        If a name or form is unknown, or a block is given twice.
+    """
+    found = []
+    for text in descriptors.split("+"):
+        match = re.fullmatch(r"(\w+)(?:@(\w+))?(/atom)?", text.strip())
+        name = match[1] if match else text
+        form = (match[2] or ("dimer" if name in _WHOLE else "ring")) if match else ""
+        if name not in _blocks() or form not in get_args(Form):
+            raise UserError(
+                f"unknown descriptors '{text}'; expected NAME, NAME@FORM or NAME@FORM/atom, joined by +, "
+                f"with names {', '.join(_blocks())} and forms {', '.join(get_args(Form))}"
+            )
+        if name in _WHOLE and form == "ring":
+            raise UserError(f"'{text}': {name} sees whole molecules, and a closed chain is none; use @dimer")
+        if name == "maccs" and match and match[3]:
+            raise UserError(f"'{text}': maccs holds no counts to divide by the atoms")
+        found.append(Part(name, form, bool(match and match[3])))  # type: ignore[arg-type]  # checked above
+    if len(set(found)) < len(found):
+        raise UserError(f"descriptors '{descriptors}' name a block twice")
+    return tuple(found)
+
+
+def names(descriptors: str = DEFAULT) -> tuple[str, ...]:
+    """Column labels, e.g. `ecfp6@ring/atom:17`."""
+    labels: list[str] = []
+    for part in parts(descriptors):
+        block = f"{part.name}@{part.form}{'/atom' if part.per_atom else ''}"
+        labels += [f"{block}:{column}" for column in _blocks()[part.name].columns]
+    return tuple(labels)
+
+
+def compute(smiles: Sequence[str], descriptors: str = DEFAULT) -> Floats:
+    """(n, p) float32.
+
+    Raises
+    ------
+    ValueError
+        For a SMILES that RDKit cannot read, or a descriptor that is not finite; `describe` says which rows instead.
+    """
+    found = describe(smiles, descriptors)
+    for text, reason in zip(smiles, found.reasons, strict=True):
+        if reason:
+            raise ValueError(f"{text!r}: {reason}")
+    return found.x
+
+
+def describe(smiles: Sequence[str], descriptors: str = DEFAULT) -> Described:
+    """Describe canonical SMILES; a row that cannot be described has its reason."""
+    with rdBase.BlockLogs():
+        return describe_mols([Chem.MolFromSmiles(text) if text else None for text in smiles], descriptors)
+
+
+def compute_mols(mols: Sequence[Mol], descriptors: str = DEFAULT) -> Floats:
+    """(n, p) float32 of molecules from `catalogs.polymers.read`, for which see there.
+
+    Raises
+    ------
+    ValueError
+        For a descriptor that is not finite.
+    """
+    found = describe_mols(mols, descriptors)
+    for row, reason in enumerate(found.reasons):
+        if reason:
+            raise ValueError(f"molecule {row}: {reason}")
+    return found.x
+
+
+def describe_mols(mols: Sequence[Mol | None], descriptors: str = DEFAULT) -> Described:
+    """Describe sanitised molecules; None, and a molecule with a descriptor that is not finite, has its reason."""
+    chosen = parts(descriptors)
+    blocks = [_blocks()[part.name] for part in chosen]
+    starts = np.cumsum([0, *(len(block.columns) for block in blocks)])
+    x = np.zeros((len(mols), int(starts[-1])), dtype=np.float32)
+    reasons = np.full(len(mols), "", dtype=object)
+    labels = names(descriptors)
+    forms = {part.form for part in chosen}
+    for row, mol in enumerate(mols):
+        if mol is None:
+            reasons[row] = "not SMILES"
+            continue
+        views = {form: shaped(mol, form) for form in forms}
+        for part, block, start, stop in zip(chosen, blocks, starts, starts[1:], strict=False):
+            shown, units = views[part.form]
+            size = shown.GetNumHeavyAtoms() if part.per_atom else units
+            values = block.values(shown)
+            x[row, start:stop] = values if size == 1 else np.where(block.grows, values / size, values)
+        if not np.isfinite(x[row]).all():
+            wrong = int(np.flatnonzero(~np.isfinite(x[row]))[0])
+            reasons[row] = f"descriptor {labels[wrong]} is {x[row, wrong]}"
+            x[row] = 0.0
+    return Described(x, reasons)
+
+
+def draw_bits(rng: np.random.Generator, x: Floats, low: int = 400, high: int = 600) -> NDArray[np.int64]:
+    """Draw the columns that one network sees: `low` to `high` of those that are not 0 in at least 10 % of the rows.
+
+    So Wu et al. (2019) gave each network a random part of the concatenated fingerprints. Where fewer columns than
+    drawn are that frequent, all of them are returned; in ascending order.
+    """
+    frequent = np.flatnonzero((x != 0).mean(axis=0) >= _FREQUENT)
+    number = min(int(rng.integers(low, high, endpoint=True)), len(frequent))
+    return np.sort(rng.choice(frequent, number, replace=False)).astype(np.int64)
+
+
+@cache
+def _blocks() -> dict[str, Block]:
+    generators = {
+        "ecfp4": rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=FOLD),
+        "ecfp6": rdFingerprintGenerator.GetMorganGenerator(radius=3, fpSize=FOLD),
+        "fcfp6": rdFingerprintGenerator.GetMorganGenerator(
+            radius=3, fpSize=FOLD, atomInvariantsGenerator=rdFingerprintGenerator.GetMorganFeatureAtomInvGen()
+        ),
+        "atom_pairs": rdFingerprintGenerator.GetAtomPairGenerator(fpSize=FOLD, countSimulation=False),
+        "torsions": rdFingerprintGenerator.GetTopologicalTorsionGenerator(fpSize=FOLD, countSimulation=False),
+    }
+    folded = tuple(str(column) for column in range(FOLD))
+    blocks = {name: Block(folded, generator.GetCountFingerprintAsNumPy) for name, generator in generators.items()}
+    blocks["maccs"] = Block(tuple(str(bit) for bit in range(167)), _maccs, False)
+    properties = rdMolDescriptors.Properties(PHYSICAL)
+    numbers = (*PHYSICAL, *(f"SlogP_VSA{i}" for i in range(1, 13)), *(f"SMR_VSA{i}" for i in range(1, 11)))
+    numbers = (*numbers, *(f"MQN{i}" for i in range(1, 43)))
+
+    def physical(mol: Mol) -> NDArray[np.float64]:
+        areas = [*rdMolDescriptors.SlogP_VSA_(mol), *rdMolDescriptors.SMR_VSA_(mol)]
+        return np.array([*properties.ComputeProperties(mol), *areas, *rdMolDescriptors.MQNs_(mol)])
+
+    blocks["rdkit"] = Block(numbers, physical, np.array([name != "FractionCSP3" for name in numbers]))
+    return blocks
+
+
+def _maccs(mol: Mol) -> NDArray[np.uint8]:
+    keys = np.zeros(167, dtype=np.uint8)
+    keys[list(rdMolDescriptors.GetMACCSKeysFingerprint(mol).GetOnBits())] = 1
+    return keys

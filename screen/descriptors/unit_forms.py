@@ -1,0 +1,104 @@
+"""What a repeat unit looks like to a descriptor: with its `*`, end-capped, as a dimer, or closed to a ring.
+
+All forms but the ring depend on where the chain was cut, so units are given in the frame that names them. The
+ring holds enough units that no fingerprint reaches round it: what is counted on it, over the number of units, is
+what one unit counts in an endless chain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+from rdkit import Chem
+from rdkit.Chem import rdqueries
+
+Mol = Any
+Form = Literal["star", "hydrogen", "methyl", "dimer", "ring"]
+
+RING_ATOMS = 8
+"""Least atoms of a closed chain: an environment of radius 3 spans 7."""
+
+
+def shaped(mol: Mol, form: Form) -> tuple[Mol, int]:
+    """Return the molecule that stands for a repeat unit, and how many units it holds; others come back as they are."""
+    ends = [atom.GetIdx() for atom in mol.GetAtomsMatchingQuery(_STAR)]
+    if len(ends) != 2 or form == "star":
+        return mol, 1
+    if form == "methyl":
+        return _methyl(mol, ends), 1
+    if form == "ring":
+        return _ring(mol, ends)
+    return (_capped(mol, ends), 1) if form == "hydrogen" else (_dimer(mol, ends), 2)
+
+
+def _methyl(mol: Mol, ends: list[int]) -> Mol:
+    capped = Chem.RWMol(mol)
+    for end in ends:
+        capped.ReplaceAtom(end, Chem.Atom(6))
+    return _finished(capped)
+
+
+def _capped(mol: Mol, ends: list[int]) -> Mol:
+    capped = Chem.RWMol(mol)
+    _cap(capped, ends)
+    return _finished(capped)
+
+
+def _dimer(mol: Mol, ends: list[int]) -> Mol:
+    """Join two units head to tail; hydrogens at the ends."""
+    size = mol.GetNumAtoms()
+    chain = Chem.RWMol(mol)
+    chain.InsertMol(mol)
+    (first, last), shift = ends, size
+    _join(chain, last, first + shift)
+    _cap(chain, [first, last + shift], drop=[last, first + shift])
+    return _finished(chain)
+
+
+def _ring(mol: Mol, ends: list[int]) -> tuple[Mol, int]:
+    """Close a chain of the fewest units that make a ring of RING_ATOMS or more."""
+    first, last = ends
+    backbone = len(Chem.GetShortestPath(mol, first, last)) - 2
+    units = -(-RING_ATOMS // backbone)
+    size = mol.GetNumAtoms()
+    chain = Chem.RWMol(mol)
+    for _ in range(units - 1):
+        chain.InsertMol(mol)
+    for unit in range(units):
+        _join(chain, last + unit * size, first + (unit + 1) % units * size)
+    _remove(chain, [end + unit * size for unit in range(units) for end in ends])
+    return _finished(chain, rings=Chem.FastFindRings), units  # atoms in rings are known, not every ring
+
+
+def _join(chain: Any, last: int, first: int) -> None:
+    """Bond the neighbours of two `*`."""
+    x, y = (chain.GetAtomWithIdx(end).GetNeighbors()[0].GetIdx() for end in (last, first))
+    chain.AddBond(x, y, Chem.BondType.SINGLE)
+
+
+def _cap(chain: Any, ends: list[int], drop: list[int] | None = None) -> None:
+    """Put hydrogens in the place of `ends`, and remove the other `*` too."""
+    for end in ends:
+        atom = chain.GetAtomWithIdx(end).GetNeighbors()[0]
+        # Atoms in brackets, and aromatic ones but carbon, do not fill up with hydrogens by themselves.
+        if atom.GetNoImplicit() or (atom.GetIsAromatic() and atom.GetAtomicNum() != 6):
+            atom.SetNumExplicitHs(atom.GetNumExplicitHs() + 1)
+    _remove(chain, [*ends, *(drop or [])])
+
+
+def _remove(chain: Any, atoms: list[int]) -> None:
+    chain.BeginBatchEdit()
+    for atom in atoms:
+        chain.RemoveAtom(atom)
+    chain.CommitBatchEdit()
+
+
+def _finished(chain: Any, rings: Callable[[Mol], Any] = Chem.GetSymmSSSR) -> Mol:
+    mol = chain.GetMol()
+    mol.UpdatePropertyCache(False)
+    rings(mol)
+    return mol
+
+
+_STAR = rdqueries.AtomNumEqualsQueryAtom(0)
