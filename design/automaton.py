@@ -209,22 +209,32 @@ def in_new_branch(state: State) -> Any:
 
 def chunks(tokens: NDArray[np.int16]) -> Iterator[NDArray[np.int16]]:
     """Rows of a corpus (m, max_length) in pieces that fit the caches, the columns cut that are PAD alone."""
-    for start in range(0, len(tokens), 1024):
-        part = tokens[start : start + 1024]
+    for begin in range(0, len(tokens), 1024):
+        part = tokens[begin : begin + 1024]
         yield part[:, : (part != PAD).sum(axis=1).max()]
 
 
-def accepts(tables: Tables, tokens: NDArray[np.int16]) -> NDArray[np.bool_]:
-    """Which rows of token ids (n, max_length) are strings of the automaton, END within the row included."""
-    out = [np.zeros(0, bool)]
+def masks(tables: Tables, tokens: NDArray[np.int16]) -> NDArray[np.uint8]:
+    """Which tokens were allowed at every place of a corpus (m, max_length): (m, max_length, V / 8) packed bits."""
+    m, max_length = tokens.shape
+    out = np.zeros((m, max_length, -(-len(tables.kind) // 8)), np.uint8)
+    begin = 0
     for part in chunks(tokens):
-        n, _ = part.shape
-        state, good = start(n, tokens.shape[1]), np.ones(n, bool)
-        for column in part.astype(np.int32).T:
-            good &= allowed(tables, state)[np.arange(n), column]
+        state = start(len(part), max_length)
+        for t, column in enumerate(part.astype(np.int32).T):
+            out[begin : begin + len(part), t] = np.packbits(allowed(tables, state), axis=1)
             state = advance(tables, state, column)
-        out.append(good & finished(state))
-    return np.concatenate(out)
+        begin += len(part)
+    return out
+
+
+def accepts(masks: NDArray[np.uint8], tokens: NDArray[np.int16]) -> NDArray[np.bool_]:
+    """Which rows of token ids (m, max_length) are strings of the automaton, END within the row included."""
+    index = tokens.astype(np.int64)
+    byte = np.take_along_axis(masks, index[:, :, None] // 8, axis=2)[:, :, 0]
+    good = (byte >> (7 - index % 8).astype(np.uint8)) & 1 == 1
+    found: NDArray[np.bool_] = (good | (tokens == PAD)).all(axis=1) & (tokens == END).any(axis=1)
+    return found
 
 
 def _finish(need: Any, room: Any, depth: Any, star: Any, rings: Any, adjacent: Any, ready: Any, xp: Any) -> Any:

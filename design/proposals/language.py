@@ -25,14 +25,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from design import automaton
+from design.proposals.proposal import Provenance
 from design.proposals.reroot import reroot
-from design.tokens import END, Encoded, Vocabulary, decode, encode
+from design.tokens import END, Vocabulary, decode, encode
 
 MAX_LENGTH = 128
 # Strings that one compiled program completes or scores at a time.
 BATCH = 1024
 MOVES = {"suffix": 0.5, "segment": 0.4, "reroot": 0.1}
 SEGMENT = 6
+
+
+class Corpus(NamedTuple):
+    """What a model learns from.
+
+    tokens : (m, max_length) int16 ids; rows : (m,) the entry each string was read from, one or two strings each
+    masks : (m, max_length, V / 8) packed bits, which tokens the automaton allowed at each place
+    reasons : (n,) object, why an entry of the corpus was left out, "" where it was not
+    """
+
+    vocabulary: Vocabulary
+    tokens: NDArray[np.int16]
+    rows: NDArray[np.int64]
+    masks: NDArray[np.uint8]
+    reasons: NDArray[np.object_]
 
 
 class States(NamedTuple):
@@ -62,7 +78,7 @@ class Rule(Protocol):
 class Language:
     """A language of repeat units: implements `Proposal`.
 
-    params : arrays of the rule by name, float32 or integer
+    params : arrays of the rule by name
     """
 
     vocabulary: Vocabulary
@@ -75,14 +91,6 @@ class Language:
     def _device_params(self) -> dict[str, jax.Array]:
         return {name: jnp.asarray(array) for name, array in self.params.items()}
 
-    @functools.cached_property
-    def _double_params(self) -> dict[str, jax.Array]:
-        with jax.enable_x64(True):
-            return {
-                name: jnp.asarray(array.astype(np.float64) if array.dtype == np.float32 else array)
-                for name, array in self.params.items()
-            }
-
     def draw(self, rng: np.random.Generator, n: int) -> States:
         """Exact draws from the prior."""
         nothing = np.zeros((n, self.max_length), np.int16)
@@ -93,12 +101,15 @@ class Language:
         return self.token_log_probs(states.tokens).sum(axis=1)
 
     def token_log_probs(self, tokens: NDArray[np.int16]) -> NDArray[np.float64]:
-        """(n, max_length) log probability of each token given those before it; 0 after END, computed in float64."""
+        """(n, max_length) log probability of each token given those before it; 0 after END.
+
+        The weights are the float32 ones that are drawn from, normalised in float64.
+        """
         tables = automaton.tables(self.vocabulary)
         out = np.zeros(tokens.shape)
         with jax.enable_x64(True):
             for rows, (part,) in self._batches(tokens):
-                found = _score(self.rule, self._double_params, tables, part.astype(np.int32))
+                found = _score(self.rule, self._device_params, tables, part.astype(np.int32))
                 out[rows] = np.asarray(found)[: rows.stop - rows.start]
         return out
 
@@ -120,8 +131,6 @@ class Language:
             possible[i] = turn is not None
             if turn is not None:
                 tokens[i, : len(turn)] = turn
-        tokens[~possible], length[~possible] = states.tokens[~possible], states.length[~possible]
-        proposed = States(tokens, length)
 
         ratio = np.where(possible, 0.0, -np.inf)
         cuts = possible & ~turned
@@ -134,11 +143,18 @@ class Language:
             kept = np.arange(self.max_length)[None, :] >= np.where(np.tile(turned[both], 2), 0, drawn_until)[:, None]
             before, after = np.where(kept, self.token_log_probs(pairs), 0.0).sum(axis=1).reshape(2, -1)
             ratio[both] += after - before
-        return proposed, ratio
+        # Also where what a segment or turn led to is no string of the automaton.
+        nowhere = ratio == -np.inf
+        tokens[nowhere], length[nowhere] = states.tokens[nowhere], states.length[nowhere]
+        return States(tokens, length), ratio
 
     def smiles(self, states: States) -> list[str]:
         """Repeat unit of each string, kekulised."""
         return decode(states.tokens, self.vocabulary)
+
+    def provenance(self, states: States) -> list[Provenance]:
+        """Nothing: strings know no monomers."""
+        return [Provenance() for _ in states.length]
 
     def _reroot(self, tokens: NDArray[np.int16]) -> NDArray[np.int16] | None:
         """The string read from its other `*`; None where that would not lead back, or lacks a token."""
@@ -197,21 +213,22 @@ def lengths(tokens: NDArray[np.int16]) -> NDArray[np.int32]:
 
 def read_corpus(
     smiles: Sequence[str], max_length: int = MAX_LENGTH, vocabulary: Vocabulary | None = None
-) -> tuple[Vocabulary, Encoded]:
-    """`encode`, and leave out with a reason the strings so near `max_length` that the automaton refuses them.
+) -> Corpus:
+    """`encode`, leaving out with a reason the strings so near `max_length` that the automaton refuses them too.
 
     Raises
     ------
     ValueError : no entry is representable.
     """
     vocabulary, encoded = encode(smiles, max_length, vocabulary)
-    good = automaton.accepts(automaton.tables(vocabulary), encoded.tokens)
+    masks = automaton.masks(automaton.tables(vocabulary), encoded.tokens)
+    good = automaton.accepts(masks, encoded.tokens)
     reasons = encoded.reasons.copy()
     reasons[encoded.rows[~good]] = f"too near the limit of {max_length} tokens"
     kept = reasons[encoded.rows] == ""
     if not kept.any():
         raise ValueError(f"expected repeat units to learn from, none of {len(smiles)} can be written in tokens")
-    return vocabulary, Encoded(encoded.tokens[kept], encoded.rows[kept], reasons)
+    return Corpus(vocabulary, encoded.tokens[kept], encoded.rows[kept], masks[kept], reasons)
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -260,7 +277,11 @@ def _score(rule: Rule, params: Any, tables: Any, tokens: jax.Array) -> jax.Array
 
 
 def log_probability(logits: jax.Array, may: jax.Array, token: jax.Array) -> jax.Array:
-    """Log probability (n,) of each string's token under the masked, renormalised weights; -inf where forbidden."""
+    """Log probability (n,) of each string's token under the masked, renormalised weights; -inf where forbidden.
+
+    Where float64 is enabled the weights are normalised in it, so that probabilities sum to 1 that closely.
+    """
+    logits = logits.astype(jnp.result_type(float))
     some = may.any(axis=1)[:, None]
     total = jax.nn.logsumexp(jnp.where(may | ~some, logits, -jnp.inf), axis=1)
     chosen = jnp.take_along_axis(jnp.where(may, logits, -jnp.inf), token[:, None], axis=1)[:, 0]

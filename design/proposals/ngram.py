@@ -104,9 +104,9 @@ def fit(
     ------
     ValueError : no entry of the corpus can be written in tokens.
     """
-    vocabulary, encoded = read_corpus(smiles, max_length, vocabulary)
-    rule = rule_of(vocabulary, order)
-    return Language(vocabulary, rule, count(rule, vocabulary, encoded.tokens), max_length)
+    corpus = read_corpus(smiles, max_length, vocabulary)
+    rule = rule_of(corpus.vocabulary, order)
+    return Language(corpus.vocabulary, rule, count(rule, corpus.vocabulary, corpus.tokens), max_length)
 
 
 def rule_of(vocabulary: Vocabulary, order: int = ORDER) -> NGram:

@@ -16,7 +16,7 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 from numpy.typing import NDArray
 
 from design import automaton
-from design.proposals.language import MAX_LENGTH, Language, log_probability, read_corpus
+from design.proposals.language import MAX_LENGTH, Corpus, Language, log_probability, read_corpus
 from design.tokens import BEGIN, PAD, Vocabulary
 
 WIDTH = 256
@@ -55,6 +55,14 @@ class Cell(nn.Module):
         return hidden, nn.Dense(self.size, name="output")(hidden)
 
 
+class _Batch(NamedTuple):
+    """Tokens (n, bucket), which were allowed (n, bucket, V), weight of each string (n,)."""
+
+    tokens: NDArray[np.int32]
+    may: NDArray[np.bool_]
+    weight: NDArray[np.float32]
+
+
 class Memory(NamedTuple):
     """Hidden state (n, width), and the next token's log weights (n, V)."""
 
@@ -84,9 +92,9 @@ class Recurrent:
         return self._step(params, memory.hidden, token)
 
     def _step(self, params: Any, hidden: jax.Array, token: jax.Array) -> Memory:
-        tree = unflatten_dict(params, sep="/")
-        hidden, logits = Cell(self.size, self.width).apply({"params": tree}, hidden, token)
-        return Memory(hidden, logits)
+        tree = unflatten_dict(params, sep="/")  # type: ignore[no-untyped-call]
+        after: Any = Cell(self.size, self.width).apply({"params": tree}, hidden, token)
+        return Memory(*after)
 
 
 def train(
@@ -110,84 +118,76 @@ def train(
     ValueError : fewer than 10 entries of the corpus can be written in tokens.
     """
     training = training or Training()
-    vocabulary, encoded = read_corpus(smiles, max_length, vocabulary)
-    entries = np.unique(encoded.rows)
+    corpus = read_corpus(smiles, max_length, vocabulary)
+    entries = np.unique(corpus.rows)
     if len(entries) < 10:
         raise ValueError(f"expected at least 10 repeat units to train on, {len(entries)} can be written in tokens")
     rng = np.random.default_rng(seed)
     held = rng.permutation(entries)[: max(1, round(training.held_out * len(entries)))]
-    is_held = np.isin(encoded.rows, held)
-    rule = Recurrent(len(vocabulary.tokens), width)
+    is_held = np.isin(corpus.rows, held)
+    rule = Recurrent(len(corpus.vocabulary.tokens), width)
     params = initial_params(rule, jax.random.key(int(rng.integers(2**32))))
 
     lengths = sorted({min(bucket, max_length) for bucket in (*BUCKETS, max_length)})
-    batches = _batches(encoded.tokens[~is_held], lengths, training.batch)
+    learned = np.flatnonzero(~is_held)
+    batches = _batches(corpus, learned, lengths, training.batch)
     rate = optax.cosine_decay_schedule(training.learning_rate, training.epochs * len(batches), 0.05)
     optimiser = optax.chain(optax.clip_by_global_norm(training.clip), optax.adam(rate))
-    tables = automaton.tables(vocabulary)
-    step = _step_program(rule, optimiser, max_length)
-    measure = jax.jit(functools.partial(_loss, rule, max_length))
+    held_batches = _batches(corpus, np.flatnonzero(is_held), lengths, training.batch)
 
+    @jax.jit
+    def step(params: Any, state: Any, batch: _Batch) -> tuple[Any, Any]:
+        gradient = jax.grad(functools.partial(_loss, rule))(params, batch)
+        updates, state = optimiser.update(gradient, state)
+        return optax.apply_updates(params, updates), state
+
+    measure = jax.jit(functools.partial(_loss, rule))
     state = optimiser.init(params)
     best, best_loss, waited = params, np.inf, 0
-    held_batches = _batches(encoded.tokens[is_held], lengths, training.batch)
     for epoch in range(training.epochs):
-        shuffled = encoded.tokens[~is_held][rng.permutation(int((~is_held).sum()))]
-        batches = _batches(shuffled, lengths, training.batch)
+        batches = _batches(corpus, rng.permutation(learned), lengths, training.batch)
         for i in rng.permutation(len(batches)):
-            params, state = step(params, state, tables, *batches[i])
-        sums = [float(measure(params, tables, *batch)) * float(batch[1].sum()) for batch in held_batches]
+            params, state = step(params, state, batches[i])
+        sums = [float(measure(params, batch)) * float(batch.weight.sum()) for batch in held_batches]
         now = sum(sums) / int(is_held.sum())
         best, best_loss, waited = (params, now, 0) if now < best_loss else (best, best_loss, waited + 1)
         if progress:
             progress(epoch, now)
         if waited == training.patience:
             break
-    return Language(vocabulary, rule, {name: np.asarray(array) for name, array in best.items()}, max_length)
+    return Language(corpus.vocabulary, rule, {name: np.asarray(array) for name, array in best.items()}, max_length)
 
 
 def initial_params(rule: Recurrent, key: jax.Array) -> dict[str, jax.Array]:
     """Fresh parameters by flax's defaults."""
-    tree = Cell(rule.size, rule.width).init(key, jnp.zeros((1, rule.width)), jnp.zeros(1, jnp.int32))
-    return dict(flatten_dict(tree["params"], sep="/"))
+    tree: Any = Cell(rule.size, rule.width).init(key, jnp.zeros((1, rule.width)), jnp.zeros(1, jnp.int32))
+    return dict(flatten_dict(tree["params"], sep="/"))  # type: ignore[no-untyped-call]
 
 
-def _loss(rule: Recurrent, max_length: int, params: Any, tables: Any, tokens: Any, weight: Any) -> jax.Array:
-    """Mean negative log probability of the strings, weighted; `tokens` (n, bucket), `weight` (n,)."""
-    n, bucket = tokens.shape
-    tables = jax.tree.map(jnp.asarray, tables)
+def _loss(rule: Recurrent, params: Any, batch: _Batch) -> jax.Array:
+    """Mean negative log probability of the strings, by their weights."""
 
-    def step(carry: Any, token: jax.Array) -> tuple[Any, jax.Array]:
-        state, memory = carry
-        may = automaton.allowed(tables, state, jnp)
-        found = jnp.where(token == PAD, 0.0, log_probability(rule.logits(params, memory, state), may, token))
-        return (automaton.advance(tables, state, token, jnp), rule.feed(params, memory, state, token)), found
+    def step(memory: Memory, now: tuple[jax.Array, jax.Array]) -> tuple[Memory, jax.Array]:
+        token, may = now
+        return rule._step(params, memory.hidden, token), log_probability(memory.logits, may, token)
 
-    start = (automaton.start(n, max_length, jnp), rule.start(params, n))
-    _, found = jax.lax.scan(step, start, jnp.asarray(tokens).T)
-    return -jnp.sum(found.sum(axis=0) * weight) / jnp.sum(weight)
+    columns = (jnp.asarray(batch.tokens).T, jnp.swapaxes(jnp.asarray(batch.may), 0, 1))
+    _, found = jax.lax.scan(step, rule.start(params, len(batch.tokens)), columns)
+    return -jnp.sum(found.sum(axis=0) * batch.weight) / jnp.sum(batch.weight)
 
 
-def _step_program(rule: Recurrent, optimiser: Any, max_length: int) -> Callable[..., tuple[Any, Any]]:
-    def step(params: Any, state: Any, tables: Any, tokens: Any, weight: Any) -> tuple[Any, Any]:
-        gradient = jax.grad(functools.partial(_loss, rule, max_length))(params, tables, tokens, weight)
-        updates, state = optimiser.update(gradient, state)
-        return optax.apply_updates(params, updates), state
-
-    return jax.jit(step)
-
-
-def _batches(
-    tokens: NDArray[np.int16], lengths: Sequence[int], size: int
-) -> list[tuple[NDArray[np.int32], NDArray[np.float32]]]:
-    """Rows in batches of `size` cut to their bucket's length, with weights: 0 for the rows that fill up a batch."""
-    longest = (tokens != PAD).sum(axis=1)
+def _batches(corpus: Corpus, rows: NDArray[np.int64], lengths: Sequence[int], size: int) -> list[_Batch]:
+    """Rows in batches of `size` cut to their bucket's length, filled up by rows of weight 0."""
+    longest = (corpus.tokens[rows] != PAD).sum(axis=1)
     out = []
     for below, length in zip((0, *lengths), lengths, strict=False):
-        rows = np.flatnonzero((longest > below) & (longest <= length))
-        for start in range(0, len(rows), size):
-            part = rows[start : start + size]
+        inside = rows[(longest > below) & (longest <= length)]
+        for start in range(0, len(inside), size):
+            part = inside[start : start + size]
             filled = np.append(part, np.repeat(part[:1], size - len(part)))
+            may = np.unpackbits(corpus.masks[filled, :length], axis=2, count=len(corpus.vocabulary.tokens)) == 1
+            # After END nothing is left to say: PAD alone.
+            may[:, :, PAD] |= ~may.any(axis=2)
             weight = (np.arange(size) < len(part)).astype(np.float32)
-            out.append((tokens[filled, :length].astype(np.int32), weight))
+            out.append(_Batch(corpus.tokens[filled, :length].astype(np.int32), may, weight))
     return out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from design.tokens import BRANCH, OPEN, RETURN, STAR, atom
@@ -35,7 +36,7 @@ def reroot(tokens: Sequence[str]) -> list[str]:
     while path[-1]:
         path.append(tree.parents[path[-1]])
     turned = list(tree.orders)
-    for before, node in zip(path, path[1:], strict=False):
+    for before, node in pairwise(path):
         turned[node] = tree.orders[before]
     for before, node, after in zip(path, path[1:], path[2:], strict=False):
         children = tree.children[node]
@@ -64,8 +65,11 @@ def _read(tokens: Sequence[str]) -> _Tree:
         else:
             order, symbol = atom(token)
             tree.children[current].append(len(tree.symbols))
-            for values, value in zip(tree, (symbol, order, current, [], []), strict=True):
-                values.append(value)  # type: ignore[arg-type]
+            tree.symbols.append(symbol)
+            tree.orders.append(order)
+            tree.parents.append(current)
+            tree.children.append([])
+            tree.rings.append([])
             current = len(tree.symbols) - 1
     return tree
 
