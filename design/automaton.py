@@ -136,7 +136,9 @@ def allowed(tables: Tables, state: State, xp: Any = np) -> Any:
         out |= (tables.kind == kind)[None, :] & may[:, None]
 
     # Closings, slot by slot: (n, RINGS).
-    wide = lambda x: x[:, None] & (slots >= 0) if x.dtype == bool else x[:, None] + 0 * slots
+    def wide(values: Any) -> Any:
+        return xp.broadcast_to(values[:, None], (len(values), RINGS))
+
     may = is_open & ~state.blocked & wide((last == _ATOM) & (here >= 1))
     # Rings that stay closable here: not blocked, opened by another atom than the one just closed.
     same = state.ring[:, :, None] == state.ring[:, None, :]

@@ -98,7 +98,8 @@ class Language:
 
     def log_prior(self, states: States) -> NDArray[np.float64]:
         """Log probability of each string, normalised over strings; -inf for one the automaton refuses."""
-        return self.token_log_probs(states.tokens).sum(axis=1)
+        found: NDArray[np.float64] = self.token_log_probs(states.tokens).sum(axis=1)
+        return found
 
     def token_log_probs(self, tokens: NDArray[np.int16]) -> NDArray[np.float64]:
         """(n, max_length) log probability of each token given those before it; 0 after END.
@@ -208,12 +209,10 @@ def from_arrays(rule: Callable[..., Rule], arrays: Mapping[str, NDArray[Any]]) -
 
 def lengths(tokens: NDArray[np.int16]) -> NDArray[np.int32]:
     """Tokens of each row, END included."""
-    return ((tokens == END).argmax(axis=1) + 1).astype(np.int32)
+    return np.asarray((tokens == END).argmax(axis=1) + 1, np.int32)
 
 
-def read_corpus(
-    smiles: Sequence[str], max_length: int = MAX_LENGTH, vocabulary: Vocabulary | None = None
-) -> Corpus:
+def read_corpus(smiles: Sequence[str], max_length: int = MAX_LENGTH, vocabulary: Vocabulary | None = None) -> Corpus:
     """`encode`, leaving out with a reason the strings so near `max_length` that the automaton refuses them too.
 
     Raises
@@ -238,7 +237,7 @@ def _complete(rule: Rule, params: Any, tables: Any, tokens: jax.Array, keep: jax
 
     def unfinished(carry: tuple[Any, ...]) -> jax.Array:
         t, state, _, _ = carry
-        return (t < max_length) & ~automaton.finished(state).all()
+        return jnp.asarray((t < max_length) & ~automaton.finished(state).all())
 
     def step(carry: tuple[Any, ...]) -> tuple[Any, ...]:
         t, state, memory, out = carry
@@ -255,7 +254,7 @@ def _complete(rule: Rule, params: Any, tables: Any, tokens: jax.Array, keep: jax
     first = automaton.start(n, max_length, jnp)
     cleared = jnp.where(jnp.arange(max_length)[None, :] < keep[:, None], tokens, 0)
     carry = (jnp.int32(0), first, rule.start(params, n), cleared)
-    return jax.lax.while_loop(unfinished, step, carry)[3].astype(jnp.int16)
+    return jnp.asarray(jax.lax.while_loop(unfinished, step, carry)[3], jnp.int16)
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -273,7 +272,7 @@ def _score(rule: Rule, params: Any, tables: Any, tokens: jax.Array) -> jax.Array
 
     start = (automaton.start(n, max_length, jnp), rule.start(params, n), jnp.zeros((n, max_length)))
     longest = (tokens != 0).sum(axis=1).max()
-    return jax.lax.fori_loop(0, longest, step, start)[2]
+    return jnp.asarray(jax.lax.fori_loop(0, longest, step, start)[2])
 
 
 def log_probability(logits: jax.Array, may: jax.Array, token: jax.Array) -> jax.Array:

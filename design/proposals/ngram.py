@@ -127,8 +127,11 @@ def count(rule: NGram, vocabulary: Vocabulary, tokens: NDArray[np.int16]) -> dic
     """
     contexts, following = _occurrences(rule, vocabulary, tokens)
     v = len(vocabulary.tokens)
-    dense = [np.full((1, v), 1.0 / v)]
-    hashes, rows, rests, counts = [], [], [], []
+    dense: list[NDArray[Any]] = [np.full((1, v), 1.0 / v)]
+    hashes: list[Any] = []
+    rows: list[Any] = []
+    rests: list[Any] = []
+    counts: list[Any] = []
     parents, parent_rows = np.zeros(0, np.uint32), np.zeros(0, np.int64)
     followers: list[tuple[NDArray[Any], NDArray[Any]]] = []
     for k in range(rule.order + 1):

@@ -195,7 +195,8 @@ def test_detailed_balance(kind: int, prior: Language, monkeypatch: pytest.Monkey
 def test_moves_keep_the_target(prior: Language, strings: States, log_p: NDArray[np.float64]) -> None:
     """From exact draws of prior x likelihood, accepted moves lead to draws of the same."""
     rng = np.random.default_rng(3)
-    log_l = 1.5 * rng.normal(size=len(log_p))
+    # Against the prior, so that the target is spread over many strings.
+    log_l = rng.normal(size=len(log_p)) - 0.5 * log_p
     target = np.exp(log_p + log_l) / np.exp(log_p + log_l).sum()
     at = rng.choice(len(target), size=20_000, p=target)
     start = at.copy()
@@ -204,7 +205,7 @@ def test_moves_keep_the_target(prior: Language, strings: States, log_p: NDArray[
         to = find(strings, proposed)
         accepted = np.log(rng.random(len(at))) < ratio + log_l[to] - log_l[at]
         at = np.where(accepted, to, at)
-    assert (at != start).mean() > 0.3
+    assert (at != start).mean() > 0.2
     assert chi_square(np.bincount(at, minlength=len(target)), 20_000 * target) > 1e-3
 
 
