@@ -1,7 +1,8 @@
 """A prior over repeat units that writes them token by token, and Metropolis-Hastings moves on its strings.
 
 The prior is the masked model: next-token weights of a `Rule`, zeroed where the automaton forbids, renormalised.
-Every string drawn ends, within `max_length` tokens, as a repeat unit with two `*`. A state is a token string read
+Every string drawn ends, within `max_length` tokens, as a repeat unit with two `*` (few with a net charge, where the
+corpus has ions: these are states without a repeat unit). A state is a token string read
 from one `*`; several strings may be one molecule.
 
 Moves, each exact for that prior:
@@ -150,8 +151,10 @@ class Language:
         return States(tokens, length), ratio
 
     def smiles(self, states: States) -> list[str]:
-        """Repeat unit of each string, kekulised."""
-        return decode(states.tokens, self.vocabulary)
+        """Repeat unit of each string, kekulised; "" for one with a net charge, whose counter-ion is missing."""
+        signs = [token.endswith("+") - token.endswith("-") for token in self.vocabulary.tokens]
+        charge = np.array(signs)[states.tokens].sum(axis=1)
+        return [text if q == 0 else "" for text, q in zip(decode(states.tokens, self.vocabulary), charge, strict=True)]
 
     def provenance(self, states: States) -> list[Provenance]:
         """Nothing: strings know no monomers."""

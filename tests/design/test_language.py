@@ -205,7 +205,7 @@ def test_moves_keep_the_target(prior: Language, strings: States, log_p: NDArray[
         to = find(strings, proposed)
         accepted = np.log(rng.random(len(at))) < ratio + log_l[to] - log_l[at]
         at = np.where(accepted, to, at)
-    assert (at != start).mean() > 0.2
+    assert (at != start).mean() > 0.1
     assert chi_square(np.bincount(at, minlength=len(target)), 20_000 * target) > 1e-3
 
 
@@ -245,6 +245,14 @@ def test_rerooting_is_its_own_inverse_and_keeps_the_molecule(strings: States) ->
         turned = reroot(given)
         assert len(turned) == len(given)
         assert reroot(turned) == given
+
+
+def test_a_string_with_a_net_charge_is_no_repeat_unit() -> None:
+    salts = ["*CC(*)[N+](C)(C)C", "*CC(*)C[N+](=O)[O-]", "*CC*"]
+    fitted = ngram.fit(salts, max_length=32)
+    corpus = language.read_corpus(salts, 32, fitted.vocabulary)
+    texts = fitted.smiles(States(corpus.tokens, language.lengths(corpus.tokens)))
+    assert [text == "" for text in texts] == [row == 0 for row in corpus.rows]
 
 
 def test_a_corpus_without_repeat_units_is_refused() -> None:
