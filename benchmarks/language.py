@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from pyarrow import parquet
+from rdkit import Chem
 
 from catalogs import polymers
 from design import automaton, tokens
@@ -72,8 +73,10 @@ def _report(name: str, model: Language, known: set[str]) -> None:
     valid = {text: key for text, key in zip(dict.fromkeys(texts), keys, strict=True) if key}
     novel = set(valid.values()) - known
     share = np.mean([text in valid for text in texts])
+    parsed = np.mean([Chem.MolFromSmiles(text) is not None for text in tokens.decode(states.tokens, model.vocabulary)])
     print(
-        f"{name}: {DRAWN} drawn, {share:.4%} valid, {len(valid) / DRAWN:.1%} distinct strings, "
+        f"{name}: {DRAWN} drawn, RDKit parses {parsed:.2%}, {share:.2%} are neutral repeat units, "
+        f"{len(valid) / DRAWN:.1%} distinct strings, "
         f"{len(set(valid.values())) / DRAWN:.1%} distinct polymers, {len(novel) / DRAWN:.1%} novel; "
         f"{DRAWN / drawing:.0f} strings/s drawn, {DRAWN / (drawing + writing + keying):.0f} with parse and key, "
         f"{len(novel) / (drawing + writing + keying):.0f} novel polymers/s"
