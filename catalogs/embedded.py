@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from catalogs import embedded_inorganic as inorganic
+from catalogs import embedded_molecules as molecules
 from catalogs import embedded_transport as matminer
 from catalogs.assemble import assemble
 from catalogs.embedded_inorganic import Rows
@@ -50,6 +51,7 @@ class _Entry(NamedTuple):
     citation: str
     load: Callable[[], Rows]
     kind: str = "source"
+    attachments: tuple[int, ...] | None = None
 
 
 _PYMATGEN = ("pymatgen", "package MIT, data not stated")
@@ -108,8 +110,27 @@ for _sign in "pn":
         f"mp_effective_mass_{_sign}": _transport("effective_mass", f"m_{_sign}", True, "conductivity effective mass"),
     }
 
+for _name, _molecular in molecules.PROPERTIES.items():
+    _PROPERTIES[_name] = _Entry(
+        _molecular.quantity,
+        _molecular.unit,
+        _molecular.log,
+        "chemicals",
+        _CHEMICALS[1],
+        _molecular.description,
+        _molecular.citation,
+        _molecular.load,
+        "source",
+        (0,),
+    )
+
 _TALLIED = ("conductivity", "temperature_k", "sample", "citation_checked", "check_source")
-_TARGETS = {"ltc": "lattice_thermal_conductivity"}  # name -> file in tables/ and quantity
+# name -> file in tables/ and quantity
+_TARGETS = {
+    "ltc": "lattice_thermal_conductivity",
+    "polymer_thermal_conductivity": "polymer_thermal_conductivity",
+    "tg": "glass_transition_temperature",
+}
 _CANDIDATES: dict[str, tuple[Callable[[], pa.Table], str]] = {
     "default": (
         matminer.default_candidates,
@@ -183,6 +204,7 @@ def table(name: str, log: bool = False) -> PropertyTable:
         licence=entry.licence,
         sha256=rows.sha256,
         notes=notes,
+        attachments=entry.attachments,
     )
     # Upstream formulas are in Hill order (FLi); people know them as reduced formulas (LiF).
     merged.values.setflags(write=False)  # shared by every caller
@@ -232,12 +254,13 @@ def _typed_entry(name: str) -> _Entry:
     units = sorted({record["unit"] for record in records})
     if len(units) != 1:
         raise UserError(f"{path}: one unit expected in column 'unit', got {', '.join(units)}", code=6)
+    material = "smiles" if "smiles" in records[0] else "formula"
     citations = sorted({record["citation"] for record in records})
     temperatures = {record.get("temperature_k") or "" for record in records}
     at = f" at {temperatures.pop()} K" if len(temperatures) == 1 and "" not in temperatures else ""
     rows = Rows(
         [str(number + 1) for number in range(len(records))],
-        [record["formula"] for record in records],
+        [record[material] for record in records],
         np.array([float(record["value"]) for record in records], dtype=np.float64),
         tuple(_tally(records, column) for column in _TALLIED if column in records[0]),
         digest([path]),
@@ -245,12 +268,13 @@ def _typed_entry(name: str) -> _Entry:
     return _Entry(
         quantity,
         units[0],
-        True,
+        quantity != "glass_transition_temperature",
         f"catalogs/tables/{path.name}",
         "facts typed with a citation per row",
-        f"{quantity.replace('_', ' ')} of crystals{at}, published values typed as facts; "
-        "what was measured is in the notes",
+        f"{quantity.removeprefix('polymer_').replace('_', ' ')} of {'polymers' if material == 'smiles' else 'crystals'}"
+        f"{at}, published values typed as facts; what was measured is in the notes",
         "; ".join(citations) if len(citations) <= 3 else f"{len(citations)} citations, one in each row",
         lambda: rows,
         "target",
+        (2,) if material == "smiles" else None,
     )
