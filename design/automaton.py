@@ -4,7 +4,7 @@ Every function takes `xp`, NumPy or jax.numpy, and a batch of strings. What is a
 the tokens left, as a repeat unit with exactly two `*`: a token that would leave too few for closing what is open
 (by the completion that `_finish` counts) is refused, so there are no dead ends.
 
-Beyond validity three rules make the string of a molecule less arbitrary, without loss of molecules: ring tokens
+Beyond validity three rules make the string of a molecule less arbitrary, and no known polymer needs more: ring tokens
 come right after their atom, closings before openings; a chain goes on after a branch; a ring is closed by the later
 of its two atoms with a single bond.
 """

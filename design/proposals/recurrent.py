@@ -1,4 +1,4 @@
-"""Next tokens from a gated recurrent network (Cho et al., 2014), trained under the automaton's masks."""
+"""Next tokens from a gated recurrent network, trained under the automaton's masks."""
 
 from __future__ import annotations
 
