@@ -72,7 +72,7 @@ def design(
     networks
         Networks pre-trained per source. Default: 20.
     descriptors
-        Descriptors of SMILES, joined with +, e.g. ecfp6+rdkit.
+        Descriptors of SMILES, joined with +, e.g. ecfp4@ring/atom+rdkit@dimer/atom. Default: ecfp4@ring/atom.
     outer_folds
         Folds of the outer cross-validation of the models. Default: 5.
     heads
@@ -132,8 +132,8 @@ def design(
         "networks": networks, "descriptors": descriptors, "outer_folds": outer_folds,
         "heads": None if heads is None else [heads], "proposal": proposal, "corpus": corpus, "pool": pool,
         "polymer_class": None if polymer_class is None else [polymer_class], "sampler": sampler,
-        "particles": particles, "prior_draws": prior_draws, "max_sa": max_sa, "max_atoms": max_atoms, "fragments": fragments, "top": top, "out": out, "seed": seed,
-        "no_cache": no_cache, "workers": workers,
+        "particles": particles, "prior_draws": prior_draws, "max_sa": max_sa, "max_atoms": max_atoms,
+        "fragments": fragments, "top": top, "out": out, "seed": seed, "no_cache": no_cache, "workers": workers,
     }  # fmt: skip
     mode: Literal["auto", "quiet", "events"] = "events" if events else "quiet" if quiet or json else "auto"
     return run_and_print(

@@ -1,4 +1,4 @@
-"""The transferred models as one judge of repeat units: are they allowed, known enough, and how likely to meet the goals.
+"""The transferred models as one judge of repeat units: are they allowed, known, and how likely to meet the goals.
 
 A unit is parsed, described and scored once, when its constraint is asked for; its likelihood waits until then.
 """

@@ -78,14 +78,15 @@ def show(record: dict[str, Any], proposals: pa.Table, out: Path) -> None:
         console.print(shown(f"{found['target']['name']}: {found['verdict']['text']}"), style="bold", markup=False)
     sampler, listed, prior = record["sampler"], record["proposals"], record["prior"]
     console.print(
-        f"{sampler['evaluated']:,} distinct repeat units judged, {listed['listed']:,} proposals; {listed['above_prior']:,}"
-        f" of them above the {prior['quantile']:.1%} quantile of the prior (goal probability {prior['p_goal']:.3g}).",
+        f"{sampler['evaluated']:,} distinct repeat units judged, {listed['listed']:,} proposals;"
+        f" {listed['above_prior']:,} of them above the {prior['quantile']:.1%} quantile of the prior"
+        f" (goal probability {prior['p_goal']:.3g}).",
         markup=False,
     )
     if sampler["log_z"] is not None:
         console.print(
-            f"log Z {sampler['log_z']:.3f} ± {sampler['log_z_error']:.3f} over {sampler['temperatures'] - 1} temperatures;"
-            f" {sum(record['timings'].values()):.0f} s in all.",
+            f"log Z {sampler['log_z']:.3f} ± {sampler['log_z_error']:.3f} over {sampler['temperatures'] - 1}"
+            f" temperatures; {sum(record['timings'].values()):.0f} s in all.",
             markup=False,
         )
     table = Table(box=None, pad_edge=False)
@@ -95,7 +96,8 @@ def show(record: dict[str, Any], proposals: pa.Table, out: Path) -> None:
         monomers = " + ".join(row[f"monomer_{k}"] for k in (1, 2) if row[f"monomer_{k}"])
         table.add_row(
             str(row["rank"]), shown(row["smiles"]), shown(row["class"] or "no route known"), f"{row['mean']:.3g}",
-            f"{row['lower']:.3g} to {row['upper']:.3g}", f"{row['p_goal']:.3g}", f"{row['sa_score']:.1f}", shown(monomers),
+            f"{row['lower']:.3g} to {row['upper']:.3g}", f"{row['p_goal']:.3g}", f"{row['sa_score']:.1f}",
+            shown(monomers),
         )  # fmt: skip
     console.print(table)
     for text in record["warnings"]:

@@ -100,7 +100,7 @@ def screen(
     convention
         Amounts behind the descriptors of formulas: reduced, cell or per-atom. Default: reduced.
     descriptors
-        Descriptors of SMILES, joined with +, e.g. ecfp6+rdkit2d.
+        Descriptors of SMILES, joined with +. Default: ecfp4@ring/atom+rdkit@dimer/atom.
     outer_folds
         Folds of the outer cross-validation. Default: 10.
     heads

@@ -14,7 +14,11 @@ from screen.device import check_device
 
 DEFAULT_SOURCES = ("formation_energy", "volume_per_atom", "melting_temperature")
 # Of targets given as SMILES.
-DEFAULT_MOLECULAR_SOURCES = ("molecule_thermal_conductivity", "molecule_melting_temperature", "molecule_refractive_index")
+DEFAULT_MOLECULAR_SOURCES = (
+    "molecule_thermal_conductivity",
+    "molecule_melting_temperature",
+    "molecule_refractive_index",
+)
 # Exit code of a run that finished with more of the catalogue in quarantine than allowed.
 QUARANTINE_EXCEEDED = 3
 # Random keys hold 32 bits of a seed.

@@ -142,7 +142,8 @@ def test_repeat_units_are_merged_by_polymer_and_their_atoms_counted(tmp_path: Pa
     rows = [f"{unit},{value}" for value, unit in enumerate([*UNITS, "*OCC*"], start=1)]
     found = load_table(table_file(tmp_path, rows, "smiles,tg_k"))
     assert found.molecules is not None
-    assert len(found) == 10 and found.keys == found.molecules.keys
+    assert len(found) == 10
+    assert found.keys == found.molecules.keys
     assert found.values[3] == 7.5  # *CCO* and *OCC* are one polymer
     assert any("1 molecule had several values" in note for note in found.notes)
     ethylene = found.compositions.amounts[0]
@@ -155,7 +156,8 @@ def test_repeat_units_that_cannot_be_read_are_set_aside(tmp_path: Path) -> None:
     assert [row.row for row in found.rejected] == [11, 12, 13, 14]
     assert all("expected 2 attachment points" in row.reason for row in found.rejected[:3])
     molecules = load_table(table_file(tmp_path, ["CC,1", *rows[:10]], "smiles,tg_k"), attachments=(0, 2))
-    assert not molecules.rejected and len(molecules) == 11
+    assert not molecules.rejected
+    assert len(molecules) == 11
 
 
 def test_the_only_numeric_column_is_taken_and_noted(tmp_path: Path) -> None:

@@ -118,7 +118,9 @@ def test_nothing_is_computed_twice_or_for_nobody(planted_model):
         scorer = prepare(planted_model._replace(stack=stack))
         raw = jnp.zeros((BATCH, 290), jnp.float32)
         parts = zip(scorer.groups, scorer.arrays["groups"], strict=True)
-        traced = [jax.make_jaxpr(_run, static_argnums=(0, 1, 2))(scorer.plans, g.heads, g.shown, a, raw) for g, a in parts]
+        traced = [
+            jax.make_jaxpr(_run, static_argnums=(0, 1, 2))(scorer.plans, g.heads, g.shown, a, raw) for g, a in parts
+        ]
         return sum(count(program.jaxpr) for program in traced)
 
     def count(program):
