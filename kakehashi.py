@@ -68,7 +68,7 @@ def app(words: Sequence[str] = ()) -> App:
         to.command(where, name=name, help=None if name in words else line)
 
     catalogs = App(name="catalogs", help="The data that come with Kakehashi.")
-    add(top, "demo", "screen.demo:demo", "Show the whole way round, offline.")
+    add(top, "demo", "design.demo:demo", "Show the whole way round, offline.")
     add(top, "screen", "screen.commands:screen", "Rank a catalogue by a target property.")
     add(top, "design", "design.commands:design", "Propose polymers that meet a goal.")
     add(top, "next", "screen.next_commands:next_experiments", "Choose the experiments to do next.")

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 
 from screen.commands import Whole
+from screen.device import Device
 
 _Many = Annotated[list[str] | None, Parameter(consume_multiple=False, negative="")]
 _Switch = Annotated[bool | None, Parameter(negative="")]
@@ -39,6 +40,7 @@ def design(
     seed: Whole | None = None,
     no_cache: _Switch = None,
     workers: Whole | None = None,
+    device: Device | None = None,
     config: str | None = None,
     resume: _Switch = None,
     overwrite: _Switch = None,
@@ -109,6 +111,8 @@ def design(
         Pre-train and transfer again, even where an earlier run left the same networks and model.
     workers
         Processes that parse and describe repeat units; the results are the same. Default: one per core.
+    device
+        Compute on auto (a GPU where jax sees one), cpu or gpu.
     config
         A TOML file with the same names as these flags; flags win.
     resume
@@ -134,6 +138,7 @@ def design(
         "polymer_class": None if polymer_class is None else [polymer_class], "sampler": sampler,
         "particles": particles, "prior_draws": prior_draws, "max_sa": max_sa, "max_atoms": max_atoms,
         "fragments": fragments, "top": top, "out": out, "seed": seed, "no_cache": no_cache, "workers": workers,
+        "device": device,
     }  # fmt: skip
     mode: Literal["auto", "quiet", "events"] = "events" if events else "quiet" if quiet or json else "auto"
     return run_and_print(

@@ -9,6 +9,7 @@ from typing import Any
 
 from catalogs.records import UserError
 from screen.config import DEFAULT_HEADS, HEADS, LARGEST_SEED, from_toml, words
+from screen.device import check_device
 
 PROPOSALS = ("reactions", "ngram", "recurrent")
 SAMPLERS = ("smc", "iqspr")
@@ -16,7 +17,7 @@ SAMPLERS = ("smc", "iqspr")
 # of units (benchmarks/repeat_unit_descriptors.py).
 DESCRIPTORS = "ecfp4@ring/atom"
 # Settings of how and where a run is done, which change nothing in it.
-INCIDENTAL = ("out", "no_cache", "workers")
+INCIDENTAL = ("out", "no_cache", "workers", "device")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ class DesignConfig:
     seed: int = 0
     no_cache: bool = False
     workers: int | None = None
+    device: str = "auto"
     out: str = ""
 
 
@@ -94,6 +96,7 @@ def _check(config: DesignConfig) -> None:
     for head in config.heads:
         if head not in HEADS:
             raise UserError(f"--heads: expected some of {', '.join(HEADS)}, got {head!r}")
+    check_device(config.device)
     for name in ("target", "source", "goal"):
         given = getattr(config, name)
         if len(set(given)) != len(given):

@@ -41,6 +41,9 @@ def run_and_print(
         elif not quiet:
             print(f"nothing to do: {config.out} holds this run, finished")
         return 0
+    from screen.device import choose
+
+    choose(config.device)
     from design.inputs import read_inputs
     from design.run import plan, run_design
 

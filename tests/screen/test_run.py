@@ -445,8 +445,9 @@ def test_the_report_is_built_again(screen: Run, tmp_path: Path, capsys: pytest.C
 
 def test_the_demo_says_what_it_would_do(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert kakehashi.main(["demo", "--dry-run", "--json", "--out", str(tmp_path / "demo")]) == 0
-    plan = json.loads(capsys.readouterr().out)
-    assert plan["rows"] == 140_000
+    forward, backward = map(json.loads, capsys.readouterr().out.splitlines())
+    assert forward["rows"] == 140_000
+    assert backward["goals"] == ["polymer_thermal_conductivity>0.3"]
     assert not (tmp_path / "demo").exists()
 
 
