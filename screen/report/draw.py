@@ -71,7 +71,7 @@ def _drawn(mol: Any) -> _Drawn:
             shown.GetAtomWithIdx(end).SetAtomicNum(6)  # the end of a line, without a label
         _lay_out(shown, ends)
         drawer = rdMolDraw2D.MolDraw2DSVG(-1, -1, -1, -1, True)
-        options = drawer.drawOptions()
+        options: Any = drawer.drawOptions()
         options.useBWAtomPalette()
         options.fixedBondLength = BOND
         options.minFontSize, options.bondLineWidth = 11, 1.4

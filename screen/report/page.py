@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from screen.report.sections import texts
+from screen.report.data import texts
 from screen.report.text import MISSING, duration, figure, formula, moment, number, words
 
 TEMPLATES = Path(__file__).parent / "templates"

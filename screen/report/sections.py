@@ -16,12 +16,6 @@ from screen.report.text import duration, number, with_unit, words
 BOARD_ROWS = 12
 
 
-def texts(record: Row, key: str) -> list[str]:
-    """The texts listed in an entry; one text counts as a list of one."""
-    value = record.get(key)
-    return [str(item) for item in value] if isinstance(value, list) else [str(value)] if value else []
-
-
 def pretty(config: Any) -> str:
     """A configuration as readable JSON."""
     return json.dumps(config, indent=2, ensure_ascii=False, sort_keys=True) if config else ""
@@ -91,11 +85,13 @@ def leaderboard(table: Table | None, verdict: Row, log: bool, unit: str) -> dict
     }
 
 
-def accuracy(predictions: Table | None, quantity: str, unit: str, log: bool) -> dict[str, Any]:
+def accuracy(
+    predictions: Table | None, quantity: str, unit: str, log: bool, area: str = "parity-area"
+) -> dict[str, Any]:
     """The parity plot, None without a drawable prediction, and how many points it shows and intervals hold."""
     points, undrawn = _points(predictions, log)
     return {
-        "parity": charts.parity(points, quantity, unit, log) if points else None,
+        "parity": charts.parity(points, quantity, unit, log, area) if points else None,
         "log": log,
         "drawn": len(points),
         "total": predictions.total if predictions else 0,
