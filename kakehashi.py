@@ -72,7 +72,7 @@ def app(words: Sequence[str] = ()) -> App:
     add(top, "screen", "screen.commands:screen", "Rank a catalogue by a target property.")
     add(top, "design", "design.commands:design", "Propose polymers that meet a goal.")
     add(top, "next", "screen.next_commands:next_experiments", "Choose the experiments to do next.")
-    add(top, "report", "screen.commands:report", "(Re)build the HTML report of a run.")
+    add(top, "report", "design.commands:report", "(Re)build the HTML report of a run.")
     add(top, "doctor", "screen.doctor:doctor", "Check this installation.")
     add(catalogs, "list", "catalogs.commands:list_datasets", "List the data sets.")
     add(catalogs, "show", "catalogs.commands:show_dataset", "Show one data set.")

@@ -1,4 +1,4 @@
-"""The `kakehashi design` command: flags, nothing else. Heavy imports wait for the call."""
+"""The `kakehashi design` and `kakehashi report` commands: flags, nothing else. Heavy imports wait for the call."""
 
 from __future__ import annotations
 
@@ -150,3 +150,22 @@ def design(
         json_out=bool(json),
         quiet=bool(quiet),
     )
+
+
+def report(directory: str, *, json: _Switch = None, quiet: _Switch = None, dry_run: _Switch = None) -> int:
+    """Build the HTML report of a finished run, of either direction, again, from the files in its folder.
+
+    Parameters
+    ----------
+    directory
+        The folder of the run.
+    json
+        Print {"report": PATH} instead of the path.
+    quiet
+        Print nothing but errors.
+    dry_run
+        Check that the report can be built; write nothing.
+    """
+    from design.terminal import rebuild_report
+
+    return rebuild_report(directory, json_out=bool(json), quiet=bool(quiet), dry_run=bool(dry_run))

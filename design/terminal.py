@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -67,6 +68,19 @@ def run_and_print(
     elif not quiet:
         show(outcome.record, outcome.proposals, Path(config.out))
     return 0
+
+
+def rebuild_report(directory: str, *, json_out: bool = False, quiet: bool = False, dry_run: bool = False) -> int:
+    """Write report.html again from the files of a run folder, by the kind of run that run.json names."""
+    from screen.report.data import run_json
+    from screen.terminal import rebuild_report as rebuild
+
+    build: Callable[[Path], str] | None = None
+    if run_json(Path(directory) / "run.json").get("kind") == "design":
+        from design.report.build import write_report
+
+        build = write_report
+    return rebuild(directory, build, json_out=json_out, quiet=quiet, dry_run=dry_run)
 
 
 def show(record: dict[str, Any], proposals: pa.Table, out: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,11 +77,21 @@ def run_and_print(
     return outcome.code
 
 
-def rebuild_report(directory: str, *, json_out: bool = False, quiet: bool = False, dry_run: bool = False) -> int:
-    """Write report.html again from a run folder's files."""
+def rebuild_report(
+    directory: str,
+    build: Callable[[Path], str] | None = None,
+    *,
+    json_out: bool = False,
+    quiet: bool = False,
+    dry_run: bool = False,
+) -> int:
+    """Write report.html again from a run folder's files.
+
+    build : makes the page, where the run is no screening run
+    """
     from screen.report.build import write_report
 
-    text = write_report(Path(directory))
+    text = (build or write_report)(Path(directory))
     if not dry_run:
         with RunDir(directory, resume=True) as rundir:
             rundir.write_text("report.html", text)

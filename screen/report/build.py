@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import itertools
-import json
-import math
 import re
 from collections import Counter
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from screen.report import charts, periodic
-from screen.report.data import FILES, MAX_REASONS, Row, RunData, mapping, mappings, read_run, real
-from screen.report.ranking import PAGE, Ranking, arrange
-from screen.report.svg import Axis, padded
-from screen.report.text import MISSING, duration, figure, formula, moment, number, percent, with_unit, words
+from screen.report.data import FILES, MAX_REASONS, Row, RunData, Table, mapping, mappings, read_run, real, texts
+from screen.report.draw import structure
+from screen.report.page import assemble
+from screen.report.ranking import COMPOSITIONS, PAGE, UNITS, Ranking, arrange
+from screen.report.sections import accuracy, leaderboard, members, pretty, timings, verdict
+from screen.report.text import number, percent, words
 
-TEMPLATES = Path(__file__).parent / "templates"
 BEST = 100
-BOARD_ROWS = 12
+DRAWN = 24
 
 
 def write_report(directory: Path) -> str:
@@ -41,44 +36,7 @@ def write_report(directory: Path) -> str:
 
 def render(data: RunData) -> str:
     """HTML of the report."""
-    style = (TEMPLATES / "report.css").read_text(encoding="utf-8")
-    script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
-    page = (
-        _environment()
-        .get_template("report.html.j2")
-        .render(
-            style=Markup(style),
-            script=Markup(script),
-            style_hash=_hash(style),
-            script_hash=_hash(script),
-            **_content(data),
-        )
-    )
-    # a lone surrogate, which JSON can carry, cannot be written as UTF-8
-    return page.encode("utf-8", "replace").decode("utf-8")
-
-
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=lambda value: MISSING if value is None else value,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "number": number, "words": words, "moment": moment, "duration": duration, "formula": formula,
-        "figure": figure,
-        "texts": _texts,
-        "records": mappings,
-    }  # fmt: skip
-    return environment
-
-
-def _hash(text: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return assemble("report.html.j2", _content(data))
 
 
 def _content(data: RunData) -> dict[str, Any]:
@@ -87,38 +45,31 @@ def _content(data: RunData) -> dict[str, Any]:
     log = target.get("log") is True
     unit = str(target.get("unit") or "")
     quantity = words(target.get("quantity") or target.get("name") or "the target")
-    ranking = arrange(data.ranking, log) if data.ranking else None
+    units = _of_repeat_units(data)
+    ranking = arrange(data.ranking, log, UNITS if units else COMPOSITIONS) if data.ranking else None
     ceiling = mapping(run, "ceiling")
-    points, undrawn = _points(data, log)
     return {
         "run": run,
         "target": target,
         "quantity": quantity,
         "unit": unit,
-        "mae_label": with_unit("MAE", "ln" if log else unit),
-        "mae_unit_label": with_unit("MAE", unit),
         "log": log,
         "sources": mappings(run, "sources"),
         "properties": _properties(mappings(run, "sources")),
         "catalog": mapping(run, "catalog"),
         # the name of a file catalogue is its path
         "catalog_short": re.split(r"[/\\]", str(mapping(run, "catalog")["name"]))[-1],
-        "verdict": _verdict(mapping(run, "verdict"), log, unit),
-        "warnings": _texts(run, "warnings"),
+        "verdict": verdict(mapping(run, "verdict"), log, unit),
+        "warnings": texts(run, "warnings"),
         "ceiling": ceiling,
-        "board": _leaderboard(data, mapping(run, "verdict")),
-        "parity": charts.parity(points, quantity, unit, log) if points else None,
-        "points": {
-            "drawn": len(points),
-            "total": data.predictions.total if data.predictions else 0,
-            "undrawn": undrawn,
-            "with_interval": sum(p.covered is not None for p in points),
-            "covered": sum(p.covered is True for p in points),
-        },
+        "board": leaderboard(data.leaderboard, mapping(run, "verdict"), log, unit),
+        "accuracy": accuracy(data.predictions, quantity, unit, log),
         "histogram": _histogram(mapping(run, "histogram"), quantity, unit, real(ceiling.get("value"))),
         "domain": _domain(mapping(run, "domain"), ranking),
         "reach": _reach(mapping(run, "interval")),
-        "elements": _elements(data, ranking),
+        "units": units,
+        "elements": None if units else _elements(data, ranking),
+        "drawn": _structures(data.ranking) if units and data.ranking else [],
         "filters": mappings(run, "filters"),
         "ranking": ranking,
         "page": PAGE,
@@ -126,11 +77,11 @@ def _content(data: RunData) -> dict[str, Any]:
         "quarantined_more": max(len(data.quarantined) - MAX_REASONS, 0),
         "rejected": data.rejected[:MAX_REASONS],
         "rejected_more": max(len(data.rejected) - MAX_REASONS, 0),
-        "members": _members(mapping(run, "model")),
+        "members": members(mapping(run, "model")),
         "model_text": mapping(run, "model").get("text"),
-        "timings": _timings(mapping(run, "timings")),
+        "timings": timings(mapping(run, "timings")),
         "packages": sorted((str(k), str(v)) for k, v in mapping(run, "packages").items()),
-        "config": _pretty(run.get("config")),
+        "config": pretty(run.get("config")),
         "files": [(name, FILES[name]) for name in data.files],
     }
 
@@ -144,83 +95,23 @@ def _properties(sources: Sequence[Row]) -> list[Row]:
     return list(seen.values())
 
 
-def _texts(record: Row, key: str) -> list[str]:
-    value = record.get(key)
-    return [str(item) for item in value] if isinstance(value, list) else [str(value)] if value else []
+def _of_repeat_units(data: RunData) -> bool:
+    """Whether the run ranked repeat units: only these hold `*` once they are read."""
+    if data.predictions and "smiles" in data.predictions.columns:
+        return True
+    return any("*" in str(row.get("reduced_formula")) for row in data.ranking.records()[:1]) if data.ranking else False
 
 
-def _pretty(config: Any) -> str:
-    return json.dumps(config, indent=2, ensure_ascii=False, sort_keys=True) if config else ""
-
-
-def _verdict(verdict: Row, log: bool, unit: str) -> dict[str, Any] | None:
-    """The headline and its figures; the difference is put in words so that its sign cannot be misread."""
-    if not verdict:
-        return None
-    helps = verdict.get("helps")
-    chosen, direct = real(verdict.get("chosen_mae")), real(verdict.get("direct_mae"))
-    difference = real(verdict.get("difference"))
-    if difference is None and chosen is not None and direct is not None:
-        difference = chosen - direct
-    lower = chosen < direct if chosen is not None and direct is not None else None
-    return {
-        "kind": {True: "helps", False: "harms"}.get(helps, "even") if isinstance(helps, bool) else "even",
-        "headline": {True: "Transfer helps here", False: "Transfer does not help here"}[helps]
-        if isinstance(helps, bool)
-        else "No measurable difference",
-        "text": verdict.get("text"),
-        "chosen": chosen,
-        "direct": direct,
-        "direct_name": verdict.get("direct_name"),
-        "direction": None if difference is None or lower is None else "lower" if lower else "higher",
-        "difference": None if difference is None else abs(difference),
-        "error": real(verdict.get("standard_error")),
-        "coverage": real(verdict.get("coverage_90")),
-        "unit": "ln units" if log else unit,
-        "factor": math.exp(chosen) if log and chosen is not None and chosen < 20 else None,
-        "direct_factor": math.exp(direct) if log and direct is not None and direct < 20 else None,
-    }
-
-
-def _leaderboard(data: RunData, verdict: Row) -> dict[str, Any] | None:
-    """Rows by error, each with its error drawn beside the direct model's."""
-    if data.leaderboard is None or not data.leaderboard.rows:
-        return None
-    rows = data.leaderboard.records()
-    rows.sort(key=lambda row: math.inf if (mae := real(row.get("mae"))) is None else mae)
-    direct, chosen = real(verdict.get("direct_mae")), real(verdict.get("chosen_mae"))
-    spans = [
-        (mae - (real(row.get("mae_std")) or 0.0), mae + (real(row.get("mae_std")) or 0.0))
-        for row in rows
-        if (mae := real(row.get("mae"))) is not None
-    ]
-    ends = sorted(end for span in spans for end in span)
-    # the worst models may be off by orders of magnitude; they end at the edge
-    usual = [end for end in ends if end <= 1.7 * ends[len(ends) // 2]]
-    axis = Axis(*padded([*usual, *([direct] if direct is not None else [])], False, 0.02), 5.0, 115.0)
-    for row in rows:
-        mae, std = real(row.get("mae")), real(row.get("mae_std"))
-        spread = (None, None) if mae is None or std is None else (mae - std, mae + std)
-        row["drawn"] = charts.whisker(spread[0], mae, spread[1], axis, direct)
-        row["label"] = row.get("name") or row.get("head") or "model"
-        row["is_direct"] = row.get("name") is not None and row.get("name") == verdict.get("direct_name")
-        row["is_chosen"] = chosen is not None and mae is not None and math.isclose(mae, chosen, rel_tol=1e-9)
-    better = next((k for k, row in enumerate(rows) if row["is_chosen"]), 0)
-    return {"better": better, "first": rows[:BOARD_ROWS], "rest": rows[BOARD_ROWS:], "total": data.leaderboard.total}
-
-
-def _points(data: RunData, log: bool) -> tuple[list[charts.Point], int]:
-    """Predictions that can be drawn, and how many of the rows read cannot."""
-    rows = data.predictions.records() if data.predictions else []
-    points = []
-    for row in rows:
-        y, mean = real(row.get("y")), real(row.get("mean"))
-        if y is None or mean is None or (log and (y <= 0 or mean <= 0)):
-            continue
-        name = str(row.get("formula") or row.get("smiles") or row.get("id") or "")
-        fold = "" if row.get("fold") is None else str(row["fold"])
-        points.append(charts.Point(name, fold, y, mean, real(row.get("lower")), real(row.get("upper"))))
-    return points, len(rows) - len(points)
+def _structures(ranking: Table) -> list[Row]:
+    """The first different repeat units of a ranking that can be drawn."""
+    drawn: dict[str, Row] = {}
+    for row in ranking.records():
+        key = str(row.get("reduced_formula") or row.get("formula") or "")
+        if key not in drawn and (picture := structure(key)):
+            drawn[key] = Row({**row, **{k: real(row[k]) for k in ("mean", "lower", "upper")}, "drawing": picture})
+            if len(drawn) == DRAWN:
+                break
+    return list(drawn.values())
 
 
 def _histogram(record: Row, quantity: str, unit: str, ceiling: float | None) -> Markup | None:
@@ -288,21 +179,3 @@ def _elements(data: RunData, ranking: Ranking | None) -> dict[str, Any] | None:
         "unseen": unseen,
         "compared": bool(training),
     }
-
-
-def _members(model: Row) -> list[Row]:
-    """Members by weight, each with its weight drawn against the largest."""
-    members = mappings(model, "members")
-    members.sort(key=lambda row: -(real(row.get("weight")) or 0.0))
-    most = max((real(row.get("weight")) or 0.0 for row in members), default=0.0) or 1.0
-    shown = ("name", "weight")
-    for row in members:
-        row["rest"] = ", ".join(f"{words(k)} {number(v)}" for k, v in row.items() if k not in shown and v is not None)
-        row["drawn"] = charts.meter((real(row.get("weight")) or 0.0) / most)
-    return members
-
-
-def _timings(timings: Row) -> list[tuple[str, str, Markup]]:
-    known = [(str(stage), seconds) for stage, value in timings.items() if (seconds := real(value)) is not None]
-    most = max((seconds for _, seconds in known), default=0.0) or 1.0
-    return [(words(stage), duration(seconds), charts.meter(seconds / most)) for stage, seconds in known]

@@ -29,8 +29,11 @@ class Point(NamedTuple):
         return self.lower <= self.y <= self.upper
 
 
-def parity(points: Sequence[Point], quantity: str, unit: str, log: bool) -> Markup:
-    """Measured against predicted on equal axes, with intervals; on log axes only positive points are drawn."""
+def parity(points: Sequence[Point], quantity: str, unit: str, log: bool, area: str = "parity-area") -> Markup:
+    """Measured against predicted on equal axes, with intervals; on log axes only positive points are drawn.
+
+    area : the id of the plot's clipping path, its own in the page
+    """
     shown = [p for p in points if not log or (p.y > 0 and p.mean > 0)]
     centres = [value for p in shown for value in (p.y, p.mean)]
     low, high = padded(centres, log, 0.12)
@@ -47,14 +50,14 @@ def parity(points: Sequence[Point], quantity: str, unit: str, log: bool) -> Mark
         if p.fold:
             text += f"\nfold {p.fold}"
         dots.append(tag("circle", tag("title", text), class_=f"dot {kind}", cx=x(p.y), cy=y(p.mean), r=4.2))
-    clip = tag("clipPath", tag("rect", x=68, y=12, width=440, height=406), id="parity-area")
+    clip = tag("clipPath", tag("rect", x=68, y=12, width=440, height=406), id=area)
     diagonal = tag("line", class_="identity", x1=x(low), y1=y(low), x2=x(high), y2=y(high))
     missed = sum(p.covered is False for p in shown)
     title = f"Parity plot: predicted against measured {quantity} of {len(shown)} materials"
     return drawing(
         520, 468, f"{title}, {missed} outside their 90% interval",
         clip, frame(x, y, with_unit("measured", unit), with_unit("predicted, out of fold", unit)),
-        tag("g", diagonal, *bars, *dots, clip_path="url(#parity-area)"),
+        tag("g", diagonal, *bars, *dots, clip_path=f"url(#{area})"),
     )  # fmt: skip
 
 
@@ -68,19 +71,33 @@ def histogram(
     ceiling: float | None = None,
 ) -> Markup:
     """Shares of the training values and of the predictions in each bin, overlaid; ceiling: a marked value."""
+    sets = [("predicted", "predicted", predicted), ("training", "training", training)]
+    title = f"Histogram: {quantity} of the training materials and predicted for the catalogue"
+    return overlaid(edges, sets, title, quantity, unit, log, None if ceiling is None else (ceiling, "ceiling"))
+
+
+def overlaid(
+    edges: Sequence[float],
+    sets: Sequence[tuple[str, str, Sequence[float]]],
+    title: str,
+    quantity: str,
+    unit: str,
+    log: bool,
+    mark: tuple[float, str] | None = None,
+) -> Markup:
+    """Shares of each set (its class, name and counts) per bin, overlaid; mark: a value and what it is."""
     x = Axis(edges[0], edges[-1], 68.0, 508.0, log)
-    sets = [(predicted, "predicted"), (training, "training")]
-    shares = [[100 * count / (sum(counts) or 1) for count in counts] for counts, _ in sets]
+    shares = [[100 * count / (sum(counts) or 1) for count in counts] for _, _, counts in sets]
     y = Axis(0.0, 1.08 * max((max(s, default=0.0) for s in shares), default=0.0) or 1.0, 418.0, 12.0)
     parts: list[str] = []
-    for (counts, kind), heights in zip(sets, shares, strict=True):
+    for (kind, name, counts), heights in zip(sets, shares, strict=True):
         for k, (count, share) in enumerate(zip(counts, heights, strict=True)):
             if not count:
                 continue
             left, right = x(edges[k]), x(edges[k + 1])
             text = (
                 f"{number(edges[k])} to {number(edges[k + 1])} {unit}\n"
-                f"{kind}: {number(int(count))} ({percent(count, sum(counts))})"
+                f"{name}: {number(int(count))} ({percent(count, sum(counts))})"
             )
             parts.append(
                 tag(
@@ -93,14 +110,14 @@ def histogram(
                     height=max(418 - y(share), 1.5),
                 )
             )
-    if ceiling is not None and edges[0] <= ceiling <= edges[-1]:
-        at = x(ceiling)
+    if mark is not None and edges[0] <= mark[0] <= edges[-1]:
+        at = x(mark[0])
         anchor = "end" if at > 300 else "start"
         parts.append(tag("line", class_="ceiling", x1=at, x2=at, y1=12, y2=418))
         where = at - 6 if anchor == "end" else at + 6
-        parts.append(tag("text", "ceiling", class_="note", x=where, y=24, text_anchor=anchor))
+        parts.append(tag("text", mark[1], class_="note", x=where, y=24, text_anchor=anchor))
     return drawing(
-        520, 468, f"Histogram: {quantity} of the training materials and predicted for the catalogue",
+        520, 468, title,
         frame(x, y, with_unit(quantity, unit), "share of each set", y_suffix="%"), *parts,
     )  # fmt: skip
 

@@ -80,15 +80,15 @@ def read_run(directory: Path) -> RunData:
     UserError
         Code 2 where there is no run.json, 6 where a file is there but cannot be read.
     """
-    run = _run_json(directory / "run.json")
-    reasons = mappings(run, "quarantine_reasons")
+    run = run_json(directory / "run.json")
+    counted = mappings(run, "quarantine_reasons")
     return RunData(
         run=run,
         ranking=_best(directory / "ranking.parquet"),
-        leaderboard=_head(directory / "leaderboard.parquet", 400),
-        predictions=_spread(directory / "predictions.parquet", MAX_POINTS),
-        quarantined=reasons or _reasons(directory / "quarantine.parquet", ("reason",)),
-        rejected=_reasons(directory / "quarantine_training.parquet", ("table", "reason")),
+        leaderboard=head(directory / "leaderboard.parquet", 400),
+        predictions=spread(directory / "predictions.parquet", MAX_POINTS),
+        quarantined=counted or reasons(directory / "quarantine.parquet", ("reason",)),
+        rejected=reasons(directory / "quarantine_training.parquet", ("table", "reason")),
         files=tuple(name for name in FILES if (directory / name).exists()),
     )
 
@@ -105,6 +105,12 @@ def mappings(record: Mapping[str, Any], key: str) -> list[Row]:
     if not isinstance(value, Sequence) or isinstance(value, str):
         return []
     return [Row(item) for item in value if isinstance(item, Mapping)]
+
+
+def texts(record: Row, key: str) -> list[str]:
+    """The texts listed in an entry; one text counts as a list of one."""
+    value = record.get(key)
+    return [str(item) for item in value] if isinstance(value, list) else [str(value)] if value else []
 
 
 def real(value: Any) -> float | None:
@@ -133,7 +139,14 @@ def plain(value: Any) -> Any:
     return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"
 
 
-def _run_json(path: Path) -> Row:
+def run_json(path: Path) -> Row:
+    """The record of a run.
+
+    Raises
+    ------
+    UserError
+        Code 2 where there is none, 6 where it cannot be read.
+    """
     try:
         run = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -159,7 +172,7 @@ def _rows(table: pa.Table | pa.RecordBatch) -> tuple[tuple[Any, ...], ...]:
     return tuple(zip(*columns, strict=True)) if columns else ()
 
 
-def _head(path: Path, limit: int) -> Table | None:
+def head(path: Path, limit: int) -> Table | None:
     """The first `limit` rows."""
     if not path.exists():
         return None
@@ -180,7 +193,7 @@ def _best(path: Path) -> Table | None:
         with _open(path) as file:
             names, total = tuple(file.schema_arrow.names), file.metadata.num_rows
             if names.count("domain") != 1 or total <= MAX_ROWS:
-                return _head(path, MAX_ROWS)
+                return head(path, MAX_ROWS)
             first = MAX_ROWS - KEPT_NEAR
             near: list[int] = []
             start = 0
@@ -202,7 +215,7 @@ def _best(path: Path) -> Table | None:
         raise _corrupt(path, error) from None
 
 
-def _spread(path: Path, limit: int) -> Table | None:
+def spread(path: Path, limit: int) -> Table | None:
     """At most `limit` rows, evenly spaced through the table."""
     if not path.exists():
         return None
@@ -217,7 +230,7 @@ def _spread(path: Path, limit: int) -> Table | None:
     return Table(tuple(table.column_names), _rows(table), total)
 
 
-def _reasons(path: Path, keys: tuple[str, ...]) -> list[Row]:
+def reasons(path: Path, keys: tuple[str, ...]) -> list[Row]:
     """Rows per distinct `keys`, most frequent first, each with its count and its first formula."""
     if not path.exists():
         return []

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from markupsafe import Markup, escape
 
@@ -15,7 +16,7 @@ from screen.report.text import formula, number
 
 PAGE = 50
 
-MEANINGS = {
+_MEANINGS = {
     "rank": "position in the ranking, 1 is best",
     "formula": "formula exactly as the catalogue gives it",
     "id": "the catalogue's identifier, or the row number where it has none",
@@ -40,6 +41,36 @@ _LAST = ("spread", "nearest_training", "distance", "domain_reason", "at_ceiling"
 DOMAIN_MARKS = {"in": "●", "edge": "◐", "out": "○"}
 
 
+class Layout(NamedTuple):
+    """What a table's columns mean and are called, which come first and last, and which the text filter looks in.
+
+    formulas, smiles : columns of formulas, whose amounts are set as subscripts, and of SMILES
+    """
+
+    meanings: Mapping[str, str]
+    labels: Mapping[str, str]
+    first: tuple[str, ...]
+    last: tuple[str, ...]
+    search: tuple[str, ...]
+    formulas: tuple[str, ...] = ()
+    smiles: tuple[str, ...] = ()
+
+
+_MATERIALS = ("formula", "nearest_training", "reduced_formula")
+COMPOSITIONS = Layout(_MEANINGS, _LABELS, _FIRST, _LAST, ("formula", "reduced_formula", "id"), formulas=_MATERIALS)
+UNITS = COMPOSITIONS._replace(
+    meanings=_MEANINGS
+    | {
+        "formula": "SMILES of the repeat unit exactly as the catalogue gives it",
+        "reduced_formula": "the repeat unit that was scored, in its canonical form; entries that share it share the"
+        " prediction",
+    },
+    labels=_LABELS | {"formula": "repeat unit", "reduced_formula": "canonical"},
+    formulas=(),
+    smiles=_MATERIALS,
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """A shown column; `index` is its place in an embedded row, -1 for the drawn interval."""
@@ -49,12 +80,13 @@ class Column:
     kind: str
     meaning: str
     index: int
+    main: bool
 
     @property
     def style(self) -> str:
         """Its classes: the kind, whether it stays in sight, whether paper has no room for it."""
-        pinned = f" pin-{self.key}" if self.key in ("rank", "formula") else ""
-        return self.kind + pinned + ("" if self.key in _FIRST else " extra")
+        pinned = {"rank": " pin-rank", "formula": " pin-formula", "smiles": " pin-formula"}.get(self.key, "")
+        return self.kind + pinned + ("" if self.main else " extra")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +100,7 @@ class Ranking:
     axis: Axis | None
     log: bool
     domains: tuple[str, ...]
+    search: tuple[str, ...]
 
     def has(self, key: str) -> bool:
         """Whether the ranking holds the known column `key`."""
@@ -89,6 +122,7 @@ class Ranking:
                 "log": self.log,
                 "marks": DOMAIN_MARKS,
                 "symbols": SYMBOLS,
+                "search": [c.index for c in self.columns if c.key in self.search],
             }
         )
 
@@ -114,11 +148,11 @@ class Ranking:
         return escape(str(value) if column.kind in ("rank", "integer") and value is not None else number(value))
 
 
-def arrange(table: Table, log: bool) -> Ranking:
+def arrange(table: Table, log: bool, layout: Layout = COMPOSITIONS) -> Ranking:
     """Choose and order the columns; as many rows as fit in the space set aside for them."""
     where: dict[str, int] = {}
     for index, name in enumerate(table.columns):
-        if name in MEANINGS:
+        if name in layout.meanings:
             where.setdefault(name, index)
     extras = [k for k, name in enumerate(table.columns) if where.get(name) != k]
     texts = [row[where["formula"]] for row in table.rows] if "formula" in where else []
@@ -127,18 +161,19 @@ def arrange(table: Table, log: bool) -> Ranking:
     if {"lower", "mean", "upper"} <= set(where):
         where["interval"] = -1
     chosen = [
-        *((key, where[key]) for key in _FIRST if key in where),
+        *((key, where[key]) for key in layout.first if key in where),
         *(("", index) for index in extras[:MAX_EXTRA_COLUMNS]),
-        *((key, where[key]) for key in _LAST if key in where),
+        *((key, where[key]) for key in layout.last if key in where),
     ]
     sources = [index for _, index in chosen if index >= 0]
     columns = tuple(
         Column(
             key=key,
-            label=_LABELS.get(key, key) if key else str(plain(table.columns[index])),
-            kind=_kind(key, [] if index < 0 else [row[index] for row in table.rows]),
-            meaning=MEANINGS.get(key, "90% interval on a common scale" if key else "from the catalogue"),
+            label=layout.labels.get(key, key) if key else str(plain(table.columns[index])),
+            kind=_kind(layout, key, [] if index < 0 else [row[index] for row in table.rows]),
+            meaning=layout.meanings.get(key, "90% interval on a common scale" if key else "from the catalogue"),
             index=sources.index(index) if index >= 0 else -1,
+            main=key in layout.first,
         )
         for key, index in chosen
     )
@@ -161,22 +196,24 @@ def arrange(table: Table, log: bool) -> Ranking:
         axis=_axis(table, where, log, kept),
         log=log,
         domains=tuple(sorted(seen, key=lambda d: (list(DOMAIN_MARKS).index(d) if d in DOMAIN_MARKS else 9, d))),
+        search=layout.search,
     )
 
 
-def _kind(key: str, values: list[Any]) -> str:
+def _kind(layout: Layout, key: str, values: list[Any]) -> str:
     if key in ("rank", "domain", "interval"):
         return key
-    if key in ("formula", "nearest_training", "reduced_formula"):
-        return "formula"
+    if key in layout.formulas or key in layout.smiles:
+        return "formula" if key in layout.formulas else "smiles"
     known = [value for value in values if value is not None]
-    if key == "domain_reason":
+    if key in ("domain_reason", "reaction"):
         return "long"
     if not known or not all(isinstance(v, int | float) and not isinstance(v, bool) for v in known):
         return "text"
-    if key:
+    whole = all(isinstance(v, int) for v in known)
+    if key and not whole:
         return "figure"
-    return "integer" if all(isinstance(v, int) for v in known) else "number"
+    return "integer" if whole else "number"
 
 
 def _axis(table: Table, where: dict[str, int], log: bool, kept: int) -> Axis | None:

@@ -38,8 +38,8 @@ const data = JSON.parse(holder.textContent);
 const columns = data.columns.map(([key, label, kind, style, index]) => ({ key, label, kind, style, index }));
 const column = (key) => columns.find((c) => c.key === key);
 const position = (key) => (column(key) ? column(key).index : -1);
-const at = { formula: position("formula"), reduced: position("reduced_formula"), id: position("id"),
-  domain: position("domain"), lower: position("lower"), mean: position("mean"), upper: position("upper") };
+const at = { formula: position("formula"), reduced: position("reduced_formula"), domain: position("domain"),
+  lower: position("lower"), mean: position("mean"), upper: position("upper") };
 
 const SYMBOL = /[A-Z][a-z]?/g;
 const PARTS = /(\d+(?:\.\d+)?)/;
@@ -55,7 +55,7 @@ const wanted = (text) => text.split(/[^A-Za-z]+/).filter(Boolean).flatMap((word)
 
 const rows = data.rows.map((cells) => ({
   cells,
-  text: [at.formula, at.reduced, at.id].filter((k) => k >= 0).map((k) => String(cells[k] ?? "")).join("\n").toLowerCase(),
+  text: data.search.map((k) => String(cells[k] ?? "")).join("\n").toLowerCase(),
   elements: new Set(symbols(cells[at.reduced >= 0 ? at.reduced : at.formula])),
 }));
 

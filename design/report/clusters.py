@@ -1,0 +1,75 @@
+"""How different the proposals are from one another: clusters by structure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalogs.polymers import read
+
+SIMILAR = 0.6
+_RADIUS, _BITS = 2, 2048
+
+
+class Clusters(NamedTuple):
+    """n repeat units: the cluster of each, 1 for the largest and 0 for a text that cannot be read.
+
+    mean_distance : mean Tanimoto distance of two different units, None with fewer than two
+    """
+
+    numbers: tuple[int, ...]
+    total: int
+    mean_distance: float | None
+
+
+def cluster(smiles: Sequence[str], similar: float = SIMILAR) -> Clusters:
+    """Cluster repeat units (Butina 1999): a centre, and all not yet in a cluster at least `similar` to it.
+
+    Similarity is Tanimoto's, of Morgan fingerprints of radius 2 (2048 bits); among units with equally many neighbours
+    the first is the centre.
+    """
+    rows, similarity = _similarities(smiles)
+    n = len(rows)
+    numbers = [0] * len(smiles)
+    found = butina(similarity >= similar)
+    for row, number in zip(rows, found, strict=True):
+        numbers[row] = int(number)
+    distance = 1.0 - similarity[np.triu_indices(n, 1)]
+    return Clusters(tuple(numbers), int(found.max(initial=0)), float(distance.mean()) if n > 1 else None)
+
+
+def butina(near: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """(n,) cluster numbers, 1 for the largest, of a symmetric matrix of neighbours that holds the diagonal."""
+    numbers = np.zeros(len(near), np.int64)
+    order = np.argsort(-near.sum(axis=1), kind="stable")
+    count = 0
+    for centre in order:
+        if not numbers[centre]:
+            count += 1
+            numbers[near[centre] & (numbers == 0)] = count
+    sizes = np.bincount(numbers, minlength=count + 1)[1:]
+    # a centre with many neighbours may come late and find most of them taken
+    rank = np.empty(count + 1, np.int64)
+    rank[0] = 0
+    rank[1 + np.argsort(-sizes, kind="stable")] = np.arange(1, count + 1)
+    return rank[numbers]
+
+
+def _similarities(smiles: Sequence[str]) -> tuple[list[int], NDArray[np.float64]]:
+    """Rows of the texts that can be read, and their Tanimoto similarities."""
+    from rdkit import DataStructs
+    from rdkit.Chem import rdFingerprintGenerator
+
+    generator = rdFingerprintGenerator.GetMorganGenerator(radius=_RADIUS, fpSize=_BITS)
+    rows, prints = [], []
+    for row, text in enumerate(smiles):
+        try:
+            prints.append(generator.GetFingerprint(read(text)))
+        except (ValueError, RuntimeError):
+            continue
+        rows.append(row)
+    similarity = np.array([DataStructs.BulkTanimotoSimilarity(one, prints) for one in prints], np.float64)
+    return rows, similarity.reshape(len(rows), len(rows))
