@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from catalogs import elements, embedded_transport
 from catalogs.records import PropertyTable
 from screen.bank import fill
-from screen.library import Library, Source, pretrain_source
+from screen.library import Library, Settings, Source, pretrain_source
 from screen.networks import NEGATIVE_SLOPE
 from screen.plans import Fitted, Plan, fit_plan
 from screen.pretrain import Schedule
@@ -166,7 +166,7 @@ def _times(ratio: float) -> str:
 
 def networks_of(table: PropertyTable, count: int) -> Source:
     """`count` networks of the default shapes, trained for a few epochs: enough to time them."""
-    return pretrain_source(table, networks=count, schedule=Schedule(max_epochs=5))
+    return pretrain_source([table], Settings(count, schedule=Schedule(max_epochs=5)))
 
 
 def linear_model(source: Source, target: PropertyTable) -> tuple[Model, Fitted]:
