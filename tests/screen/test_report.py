@@ -411,6 +411,54 @@ def test_script_json_cannot_end_its_element() -> None:
     assert json.loads(text) == {nasty: nasty}
 
 
+@pytest.fixture
+def unit_run(report_run: Path) -> Path:
+    """The run of a target with SMILES: nylons and polyesters, one of them given twice in different frames."""
+    units = [f"*{x}{'C' * k}{x}C(=O){'C' * m}C(=O)*" for k in range(2, 12) for m in range(1, 11) for x in "NO"]
+    n = pq.read_metadata(report_run / "ranking.parquet").num_rows
+    given = ["*NCCNC(=O)CC(=O)*", "*CCNC(=O)CC(=O)N*", *units[2:]]
+    given += ["</script><script>alert(1)</script>"] * (n - len(given))
+    canonical = [given[0], given[0], *given[2:]]
+    for name, columns in (
+        ("ranking", {"formula": given, "reduced_formula": canonical}),
+        ("predictions", {"formula": units[:45], "smiles": units[:45]}),
+    ):
+        path = report_run / f"{name}.parquet"
+        table = pq.read_table(path)
+        for column, values in columns.items():
+            if column in table.column_names:
+                table = table.drop_columns([column])
+            table = table.append_column(column, pa.array(values))
+        pq.write_table(table, path)
+    return report_run
+
+
+def test_repeat_units_are_drawn_and_called_so(unit_run: Path) -> None:
+    page = Page(write_report(unit_run))
+    assert "distinct repeat units" in page.text
+    assert "compositions" not in page.text
+    assert "Periodic table" not in page.text
+    assert "stoichiometry and" not in page.text
+    assert "target polymer removed" in page.text
+    drawn = [a["aria-label"] for a in page.all("svg") if a["class"] == "structure"]
+    table = pq.read_table(unit_run / "ranking.parquet")
+    # the unit given twice is drawn once
+    assert drawn == [f"Structure of {text}" for text in table["reduced_formula"].to_pylist()[1:25]]
+    assert not [a for a in page.all("input") if a.get("id") in ("with", "without")]
+    kinds = {key: kind for key, _, kind, _, _ in embedded(page)["columns"]}
+    assert kinds["formula"] == kinds["reduced_formula"] == kinds["nearest_training"] == "smiles"
+
+
+def test_repeat_units_are_known_without_predictions(unit_run: Path) -> None:
+    (unit_run / "predictions.parquet").unlink()
+    assert "distinct repeat units" in Page(write_report(unit_run)).text
+
+
+def test_compositions_are_not_drawn(page: Page) -> None:
+    assert "distinct compositions" in page.text
+    assert not [a for a in page.all("svg") if a["class"] == "structure"]
+
+
 def test_coverage_by_distance_and_of_families_left_out(report_run: Path) -> None:
     bins = [
         {"low": 0.0, "high": 0.5, "compounds": 12, "coverage": 11 / 12},
