@@ -70,6 +70,7 @@ class Listed(NamedTuple):
     made: Provenance
     sa_score: float
     log_goal: float
+    log_constraint: float
     first_seen: int
 
 
@@ -108,7 +109,8 @@ def select(config: DesignConfig, inputs: Inputs, evaluated: Evaluated) -> Left:
             counts[words[2]] += 1
             continue
         made = routes[0] if routes else Provenance()
-        listed.append(Listed(key, made, score, float(evaluated.log_likelihood[i]), int(evaluated.temperature[i])))
+        log_goal, log_constraint = float(evaluated.log_likelihood[i]), float(evaluated.log_constraint[i])
+        listed.append(Listed(key, made, score, log_goal, log_constraint, int(evaluated.temperature[i])))
     return Left(listed, counts)
 
 
@@ -142,6 +144,7 @@ def proposals_table(
     columns |= _interval(models[first], parts[first], "")
     columns["p_goal"] = np.exp([one.log_goal for one in chosen.listed])
     columns["log_p_goal"] = [one.log_goal for one in chosen.listed]
+    columns["applicability"] = np.exp([one.log_constraint for one in chosen.listed])
     columns["tg"] = _interval(models["tg"], parts["tg"], "")["mean"] if "tg" in models else [None] * len(keys)
     columns["class"] = [one.made.polymer_class for one in chosen.listed]
     columns["reaction"] = [one.made.reaction for one in chosen.listed]

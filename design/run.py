@@ -158,7 +158,7 @@ def _sample(
 def _prior_sample(
     config: DesignConfig, proposal: Proposal[Any], surrogate: Surrogate, progress: Progress
 ) -> NDArray[np.float64]:
-    """Goal probabilities of allowed units drawn from the prior: what proposals must stand out from."""
+    """Goal probabilities of units drawn from the constrained prior: what proposals must stand out from."""
     parts = []
     with progress.stage("draw from the prior", config.prior_draws) as advance:
         for batch, start in enumerate(range(0, config.prior_draws, _BATCH)):
@@ -166,11 +166,16 @@ def _prior_sample(
             rng = generator(config.seed, _PRIOR_SAMPLE, batch)
             units = [text for text in proposal.smiles(proposal.draw(rng, size)) if text]
             judged = surrogate.judge(units)
-            parts.append(np.exp(judged.log_goal[judged.reasons == ""]))
+            # Kept with the probability of their constraint, as the sampler's own start is.
+            kept = -rng.standard_exponential(len(units)) < judged.log_constraint
+            parts.append(np.exp(judged.log_goal[kept]))
             advance(size)
     sample = np.concatenate(parts)
     if not len(sample):
-        raise UserError(f"none of {config.prior_draws} repeat units drawn from the prior is allowed; change the prior")
+        raise UserError(
+            f"none of {config.prior_draws} repeat units drawn from the prior meets the constraints and is like the"
+            " training polymers; change the prior or the target"
+        )
     return np.sort(sample)
 
 
