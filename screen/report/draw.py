@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -17,14 +18,14 @@ from screen.report.svg import tag
 
 BOND = 23.0  # pixels
 PADDING = 4.0
-LAYOUTS = 10  # tried at most for a repeat unit
+LAYOUTS = 8  # tried at most for a repeat unit with rings in its chain
 _SVG = "{http://www.w3.org/2000/svg}"
 # Heteroatoms with a colour of their own in the style sheet.
 _COLOURED = {"N", "O", "F", "Cl", "Br", "I", "S", "P", "Si"}
 
 
 class _Drawn(NamedTuple):
-    """Strokes and labels in pixels, and where the first two-atom bonds of the chain's ends lie (star, neighbour)."""
+    """Strokes and labels in pixels, the chain's open bonds (star, neighbour), and all that must fit."""
 
     strokes: list[str]
     labels: list[Markup]
@@ -43,7 +44,7 @@ def structure(smiles: str) -> Markup | None:
     parts = [tag("path", class_="bonds", d=" ".join(drawn.strokes))] if drawn.strokes else []
     points = list(drawn.points)
     if drawn.ends:
-        brackets, corners = _brackets(drawn.ends)
+        brackets, corners = _brackets(drawn.ends, [_points(stroke) for stroke in drawn.strokes])
         parts.append(tag("path", class_="brackets", d=" ".join(brackets)))
         outside = corners[-1]
         parts.append(tag("text", "n", class_="many", x=outside.real + 3, y=outside.imag + 4))
@@ -103,19 +104,21 @@ def _lay_out(mol: Any, ends: list[int]) -> None:
     bent = any(mol.GetBondBetweenAtoms(i, j).IsInRing() for i, j in pairwise(chain))
     zigzag = {} if bent else {i: Point2D(1.3 * k, 0.75 * (k % 2)) for k, i in enumerate(chain)}
     rdDepictor.Compute2DCoords(mol, coordMap=zigzag)
-    best, worth = _turned(mol.GetConformer().GetPositions(), chain)
+    best, worth, fine = _turned(mol.GetConformer().GetPositions(), chain)
     for seed in range(1, LAYOUTS + 1 if bent else 1):
+        if fine:
+            break
         rdDepictor.Compute2DCoords(mol, nFlipsPerSample=3, nSample=1, sampleSeed=seed, permuteDeg4Nodes=True)
-        other, value = _turned(mol.GetConformer().GetPositions(), chain)
+        other, value, fine = _turned(mol.GetConformer().GetPositions(), chain)
         if value > worth:
             best, worth = other, value
     mol.GetConformer().SetPositions(best)
 
 
-def _turned(at: NDArray[np.float64], chain: list[int]) -> tuple[NDArray[np.float64], float]:
-    """Positions (n, 3) turned until the chain's ends are level, and how well they show it.
+def _turned(at: NDArray[np.float64], chain: list[int]) -> tuple[NDArray[np.float64], float, bool]:
+    """Positions (n, 3) turned until the chain's ends are level, how well they show it, and whether that will do.
 
-    Wanted are a long chain that leaves its ends level, nothing beyond them, and no atom on another.
+    Wanted are a long chain with open bonds that are not upright, nothing beyond them, and no atom on another.
     """
     first, last = chain[0], chain[-1]
     dx, dy = at[last, :2] - at[first, :2]
@@ -126,7 +129,8 @@ def _turned(at: NDArray[np.float64], chain: list[int]) -> tuple[NDArray[np.float
     apart = ((at[:, None] - at) ** 2).sum(axis=2) + np.eye(len(at))
     clashes = int((apart < 0.3).sum()) // 2
     level = min(at[chain[1], 0], length - at[chain[-2], 0], 1.2)
-    return at, length - 2.0 * beyond + 2.0 * level - 10.0 * clashes
+    fine = not clashes and beyond < 0.3 and level > 0.7 and length > len(chain) - 1  # of bonds, each 1.5 long
+    return at, length - 2.0 * beyond + 2.0 * level - 10.0 * clashes, fine
 
 
 def _read(svg: str, symbols: list[str]) -> tuple[list[str], list[tuple[Markup, list[complex]]]]:
@@ -147,14 +151,28 @@ def _read(svg: str, symbols: list[str]) -> tuple[list[str], list[tuple[Markup, l
     return strokes, labels
 
 
-def _brackets(ends: list[tuple[complex, complex]]) -> tuple[list[str], list[complex]]:
-    """Paths of two square brackets across the chain's last bonds, and their corners."""
+def _points(stroke: str) -> list[complex]:
+    """The corners of a path."""
+    numbers = [float(text) for text in re.findall(r"-?\d+\.?\d*", stroke)]
+    return [complex(x, y) for x, y in zip(numbers[::2], numbers[1::2], strict=True)]
+
+
+def _brackets(ends: list[tuple[complex, complex]], lines: list[list[complex]]) -> tuple[list[str], list[complex]]:
+    """Paths of two square brackets across the chain's last bonds, and their corners.
+
+    lines : all bonds; brackets are only as high as other bonds leave room for
+    """
     paths, corners = [], []
     heights = [p.imag for end in ends for p in end]
-    top, bottom = min(heights) - 0.6 * BOND, max(heights) + 0.6 * BOND
-    for star, neighbour in ends:
+    # near the end of the bond: the neighbour may have a label
+    crossings = [star + 0.38 * (neighbour - star) for star, neighbour in ends]
+    others = [line for line in lines if all(abs(p - star) > 1.0 for p in line for star, _ in ends)]
+    for margin in (0.6, 0.45, 0.3, 0.15):
+        top, bottom = min(heights) - margin * BOND, max(heights) + margin * BOND
+        if not any(_crosses(line, p.real, top - 2.0, bottom + 2.0) for line in others for p in crossings):
+            break
+    for (star, neighbour), crossing in zip(ends, crossings, strict=True):
         inward = (neighbour - star) / abs(neighbour - star)
-        crossing = star + 0.38 * (neighbour - star)  # near the end of the bond: the neighbour may have a label
         if abs(inward.real) > 0.4 and bottom - top < 3.2 * BOND:
             tick = complex(math.copysign(0.24 * BOND, inward.real), 0)
             high, low = complex(crossing.real, top), complex(crossing.real, bottom)
@@ -165,3 +183,11 @@ def _brackets(ends: list[tuple[complex, complex]]) -> tuple[list[str], list[comp
         paths.append("M " + " L ".join(f"{p.real:.1f},{p.imag:.1f}" for p in spots))
         corners += [high + tick, high, low]
     return paths, corners
+
+
+def _crosses(line: list[complex], x: float, top: float, bottom: float) -> bool:
+    """Whether a bond meets an upright line."""
+    (a, b) = sorted((line[0], line[-1]), key=lambda p: p.real)
+    if not a.real < x < b.real:
+        return False
+    return top < a.imag + (b.imag - a.imag) * (x - a.real) / (b.real - a.real) < bottom
