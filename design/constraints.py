@@ -211,13 +211,18 @@ def _capped(unit: Any) -> Any:
     from rdkit import Chem
 
     edit = Chem.RWMol(unit)
-    for atom in edit.GetAtoms():
-        if atom.GetAtomicNum() == 0:
-            atom.SetAtomicNum(6)
-            atom.SetIsotope(0)
-            atom.SetNoImplicit(False)
-    Chem.SanitizeMol(edit)
+    for atom in edit.GetAtomsMatchingQuery(_star()):
+        atom.SetAtomicNum(6)
+        atom.SetNoImplicit(False)
+        atom.UpdatePropertyCache()
     return edit
+
+
+@cache
+def _star() -> Any:
+    from rdkit.Chem import rdqueries
+
+    return rdqueries.AtomNumEqualsQueryAtom(0)
 
 
 def _read(unit: str) -> Any:
