@@ -129,7 +129,7 @@ def _found(data: DesignData) -> dict[str, Any]:
         "quantile": None if quantile is None else f"{100 * quantile:g}%",
         "log_z": log_z,
         "log_z_error": real(sampler["log_z_error"]),
-        "share": None if log_z is None else percent(math.exp(min(log_z, 0.0)), 1.0),
+        "share": None if log_z is None else _chance(log_z),
         "log_z_constraint": real(sampler["log_z_constraint"]),
         "draws": _whole(draws),
         "allowed": _whole(allowed),
@@ -138,6 +138,13 @@ def _found(data: DesignData) -> dict[str, Any]:
         "best_p_goal": real(prior["best_p_goal"]),
         "tiny": sum(value < charts.SMALLEST for value in data.prior),
     }
+
+
+def _chance(log_p: float) -> str:
+    """A probability in words, of its logarithm."""
+    if log_p > math.log(0.001):
+        return percent(math.exp(min(log_p, 0.0)), 1.0)
+    return f"1 in {number(math.exp(min(-log_p, 700.0)), 2)}"
 
 
 def _histogram(data: DesignData, rows: list[Row]) -> Any:

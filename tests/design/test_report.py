@@ -153,6 +153,14 @@ def test_says_what_was_asked_and_found(run: Path) -> None:
     assert Page(write_report(run)).text == text
 
 
+@pytest.mark.parametrize(
+    ("log_z", "words"), [(0.0, "100%"), (-0.7, "50%"), (-6.0, "0.2%"), (-10.0, "1 in 22,000"), (-9e9, "1 in 1×10³⁰⁴")]
+)
+def test_rare_goals_are_put_in_words(run: Path, log_z: float, words: str) -> None:
+    text = Page(write_report(change(run, lambda record: record["sampler"].update(log_z=log_z)))).text
+    assert f"meets the goals with probability {words}" in text
+
+
 def test_the_best_are_drawn_and_all_are_listed(run: Path) -> None:
     page = Page(write_report(run))
     cards = [a for a in page.all("article") if a["class"] == "proposal"]
@@ -161,7 +169,7 @@ def test_the_best_are_drawn_and_all_are_listed(run: Path) -> None:
     table = pq.read_table(run / "proposals.parquet")
     where = {key: index for key, _, _, _, index in data["columns"]}
     assert [row[where["smiles"]] for row in data["rows"]] == table["smiles"].to_pylist()
-    assert "tg" not in where
+    assert "tg" not in [label for _, label, *_ in data["columns"]]  # it repeats another column, or is empty
     assert set(where) >= {"p_goal", "sa_score", "cluster", "monomer_1", "nearest_training", "domain"}
     searched = [data["rows"][0][k] for k in data["search"]]
     assert table["smiles"][0].as_py() in searched
@@ -196,6 +204,15 @@ def test_hostile_texts_stay_texts(tmp_path: Path) -> None:
     assert made.HOSTILE[5] in page.text
 
 
+def test_only_files_of_the_run_are_read(tiny: Path) -> None:
+    (tiny.parent / "x_leaderboard.parquet").write_bytes(b"no table")
+
+    def edit(record: dict[str, Any]) -> None:
+        record["properties"][1]["target"]["name"] = "../x"
+
+    write_report(change(tiny, edit))
+
+
 def test_several_properties(tiny: Path) -> None:
     html = write_report(tiny)
     page = Page(html)
@@ -221,9 +238,10 @@ def test_one_property_is_drawn_against_accessibility(run: Path) -> None:
 
 def test_any_entry_may_be_missing_or_of_another_kind(tmp_path: Path) -> None:
     tiny = made.write_run(tmp_path / "tiny", 1)
+    (tiny / "predictions.parquet").unlink()
     run = json.loads((tiny / "run.json").read_text())
     variants = [{k: v for k, v in run.items() if k != key} for key in run]
-    variants += [{**run, key: value} for key in run for value in ("text", [{}], {"x": None})]
+    variants += [{**run, key: value} for key in run for value in ("text", {"x": None})]
     for key in ("sampler", "prior", "proposals"):
         variants += [{**run, key: {**run[key], entry: None}} for entry in run[key]]
     for entry in run["properties"][0]:

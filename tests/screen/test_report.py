@@ -442,7 +442,8 @@ def test_repeat_units_are_drawn_and_called_so(unit_run: Path) -> None:
     assert "target polymer removed" in page.text
     drawn = [a["aria-label"] for a in page.all("svg") if a["class"] == "structure"]
     table = pq.read_table(unit_run / "ranking.parquet")
-    # the unit given twice is drawn once
+    # the unit given twice is drawn once, with its better rank
+    assert re.findall(r"<figcaption><b>(\d+)</b>", write_report(unit_run)) == ["1", *(str(k) for k in range(3, 26))]
     assert drawn == [f"Structure of {text}" for text in table["reduced_formula"].to_pylist()[1:25]]
     assert not [a for a in page.all("input") if a.get("id") in ("with", "without")]
     kinds = {key: kind for key, _, kind, _, _ in embedded(page)["columns"]}
