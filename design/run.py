@@ -37,6 +37,8 @@ from screen.zoo import load_or_transfer
 SCHEMA_VERSION = "1"
 # Temperature index of the generator of the prior sample that proposals are compared with: no run goes so far.
 _PRIOR_SAMPLE = 1_000_000
+# Log probability of the goals below which the prior gives the sampler no direction: it would walk at random.
+OUT_OF_REACH = -100.0
 # A drawn batch of the prior sample; its bits do not depend on it.
 _BATCH = 2_000
 # Files that follow from the rest: those of an earlier run go before new ones are written.
@@ -58,7 +60,8 @@ def run_design(config: DesignConfig, inputs: Inputs, rundir: RunDir, progress: P
 
 def plan(config: DesignConfig, inputs: Inputs) -> dict[str, Any]:
     """What a run would do, for `--dry-run`."""
-    proposer(config)
+    if config.pool or config.polymer_class:  # what else proposes takes long to make, and nothing is wrong with it
+        proposer(config)
     return {
         "targets": [f"{table.name}: {len(table)} repeat units" for table in inputs.targets],
         "sources": [f"{table.name}: {len(table)} molecules" for table in inputs.sources],
@@ -102,7 +105,7 @@ def finish(
     task = Task(inputs.descriptors, Limits(heavy_atoms=config.max_atoms), inputs.fragments)
     with Describer(task, config.workers) as describer:
         surrogate = Surrogate(models, inputs.goals, describer)
-        prior = _prior_sample(config, proposal, surrogate, progress)
+        prior = _prior_sample(config, inputs, proposal, surrogate, progress)
         identity = _identity(config, inputs, models, proposal)
         found = _sample(config, proposal, surrogate, rundir, progress, identity)
         with progress.stage("judge and write", 1) as advance:
@@ -156,10 +159,10 @@ def _sample(
 
 
 def _prior_sample(
-    config: DesignConfig, proposal: Proposal[Any], surrogate: Surrogate, progress: Progress
+    config: DesignConfig, inputs: Inputs, proposal: Proposal[Any], surrogate: Surrogate, progress: Progress
 ) -> NDArray[np.float64]:
     """Goal probabilities of units drawn from the constrained prior: what proposals must stand out from."""
-    parts = []
+    parts, best = [], -np.inf
     with progress.stage("draw from the prior", config.prior_draws) as advance:
         for batch, start in enumerate(range(0, config.prior_draws, _BATCH)):
             size = min(_BATCH, config.prior_draws - start)
@@ -169,6 +172,7 @@ def _prior_sample(
             # Kept with the probability of their constraint, as the sampler's own start is.
             kept = -rng.standard_exponential(len(units)) < judged.log_constraint
             parts.append(np.exp(judged.log_goal[kept]))
+            best = max(best, float(judged.log_goal.max(initial=-np.inf)))
             advance(size)
     sample = np.concatenate(parts)
     if not len(sample):
@@ -176,7 +180,21 @@ def _prior_sample(
             f"none of {config.prior_draws} repeat units drawn from the prior meets the constraints and is like the"
             " training polymers; change the prior or the target"
         )
+    if best < OUT_OF_REACH:
+        raise UserError(
+            f"the goal {', '.join(map(str, inputs.goals))} is out of reach: the likeliest of {config.prior_draws} repeat"
+            f" units meets it with a probability of e{best:.0f}; {_known(inputs)}; widen the goal"
+        )
     return np.sort(sample)
+
+
+def _known(inputs: Inputs) -> str:
+    """The range of the values that are asked for, among known polymers."""
+    asked = [table for table in inputs.targets if any(goal.property == table.name for goal in inputs.goals)]
+    return "; ".join(
+        f"known {table.name} goes from {table.values.min():.4g} to {table.values.max():.4g} {table.unit}".rstrip()
+        for table in asked
+    )
 
 
 def _identity(config: DesignConfig, inputs: Inputs, models: Mapping[str, Model], proposal: Proposal[Any]) -> str:

@@ -82,7 +82,10 @@ class Surrogate:
 
     def _prediction(self, name: str, found: Components) -> Prediction:
         extra, degrees = self._noise[name]
-        return Prediction(found.means, found.spreads, found.weights, extra, degrees)
+        # Of a unit nothing is known about, a value is as uncertain as one of the training values taken at random; a
+        # linear model would be less certain the larger the unit, and its doubt alone would meet any goal.
+        spreads = np.minimum(found.spreads, self.models[name].target.y.std())
+        return Prediction(found.means, spreads, found.weights, extra, degrees)
 
 
 def noise(model: Model) -> tuple[float, float]:

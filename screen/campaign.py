@@ -53,7 +53,7 @@ def simulate(run: Finished, campaign: Campaign) -> dict[str, Any]:
     """Play a campaign on the target of a run; how many of the best `TOP` a budget finds, as JSON values."""
     n = len(run.values)
     budget = _checked_budget(campaign, n)
-    convention = run.record["config"]["convention"]
+    convention = run.record.get("convention") or run.record["config"]["convention"]
     raw = compute(run.compositions, convention)
     x = np.asarray(standardise(fit_scaling(raw), raw), np.float64)
     y = run.goodness

@@ -84,6 +84,8 @@ def finished_run(directory: str) -> Finished:
         raise UserError(f"{directory} holds no finished run: finish it with kakehashi screen ... --resume")
     record: dict[str, Any] = json.loads(results.read_text("run.json"))
     known = results.read_table("predictions.parquet")
+    if "smiles" in known.column_names:
+        raise UserError(f"{directory}: next experiments are chosen among compositions; this run is on repeat units")
     compositions = parse_column(known["formula"]).compositions
     return Finished(results, record, known["formula"].to_pylist(), compositions, known["y"].to_numpy())
 

@@ -180,8 +180,8 @@ def plan(config: ScreenConfig, inputs: Inputs) -> dict[str, Any]:
     """What a run would do, for `--dry-run`."""
     partitions = -(-inputs.catalog.rows // config.partition_rows)
     return {
-        "target": f"{inputs.target.name}: {len(inputs.target)} materials",
-        "sources": [f"{table.name}: {len(table)} materials" for table in inputs.sources],
+        "target": f"{inputs.target.name}: {_counted(inputs.target)}",
+        "sources": [f"{table.name}: {_counted(table)}" for table in inputs.sources],
         "trunk": config.trunk,
         "networks": config.networks * len(groups(inputs.sources, config.trunk)),  # type: ignore[arg-type]
         "catalog": inputs.catalog.name,
@@ -190,6 +190,10 @@ def plan(config: ScreenConfig, inputs: Inputs) -> dict[str, Any]:
         "out": config.out,
         "config": as_dict(config),
     }
+
+
+def _counted(table: PropertyTable) -> str:
+    return f"{len(table)} {'compositions' if table.molecules is None else 'molecules'}"
 
 
 def ranking_schema(catalog: Catalog) -> pa.Schema:

@@ -49,7 +49,7 @@ from screen.selection import Stack
 from screen.transfer import INNER_FOLDS, OUTER_FOLDS, Model, OutOfFold, transfer
 
 # Raise when the same inputs would give other networks, scalings or unit scales.
-PRETRAIN_VERSION = 2
+PRETRAIN_VERSION = 1
 # Raise when the same library and target would give another model: heads, grids, folds, selection, statistics.
 TRANSFER_VERSION = 3
 

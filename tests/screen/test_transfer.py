@@ -135,7 +135,8 @@ def test_inner_errors_are_those_of_explicit_refits(planted, bank):
 def test_the_bank_holds_standardised_source_predictions(planted, planted_library, bank):
     (source,) = planted_library.sources
     truth = dict(zip(planted.source.keys, planted.source.values, strict=True))
-    expected = [(truth[key] - source.centre) / source.scale for key in planted.target.keys]
+    (task,) = source.tasks
+    expected = [(truth[key] - task.centre) / task.scale for key in planted.target.keys]
     assert np.corrcoef(bank.predictions[:, 0], expected)[0, 1] > 0.7
     assert [len(layers) for layers in bank.layers[0]] == [3, 3, 3, 3]
     assert all(f.shape == (40, w) for f, w in zip(bank.layers[0][1], source.networks[1].widths, strict=True))
