@@ -182,8 +182,8 @@ def _prior_sample(
         )
     if best < OUT_OF_REACH:
         raise UserError(
-            f"the goal {', '.join(map(str, inputs.goals))} is out of reach: the likeliest of {config.prior_draws} repeat"
-            f" units meets it with a probability of e{best:.0f}; {_known(inputs)}; widen the goal"
+            f"the goal {', '.join(map(str, inputs.goals))} is out of reach: the likeliest of {config.prior_draws}"
+            f" repeat units meets it with a probability of e{best:.0f}; {_known(inputs)}; widen the goal"
         )
     return np.sort(sample)
 
