@@ -28,7 +28,7 @@ DATA = Path(__file__).parents[2] / "shared/data/organic/radonpy_pi1070.parquet"
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--networks", type=int, default=20)
+    options.add_argument("--networks", type=int, default=10)
     options.add_argument("--particles", type=int, default=2048)
     options.add_argument("--moves", type=int, default=8)
     given = options.parse_args()

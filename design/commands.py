@@ -72,7 +72,7 @@ def design(
     source
         A source property of molecules or repeat units, as for `kakehashi screen`; repeat for several.
     networks
-        Networks pre-trained per source. Default: 20.
+        Networks pre-trained per source. Default: 10.
     descriptors
         Descriptors of SMILES, joined with +, e.g. ecfp4@ring/atom+rdkit@dimer/atom. Default: ecfp4@ring/atom.
     outer_folds

@@ -30,7 +30,7 @@ class DesignConfig:
     log: bool = False
     material: str | None = None
     source: tuple[str, ...] = ()
-    networks: int = 20
+    networks: int = 10
     descriptors: str = DESCRIPTORS
     outer_folds: int = 5
     heads: tuple[str, ...] = DEFAULT_HEADS

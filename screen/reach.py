@@ -17,8 +17,9 @@ from screen.intervals import difficulty, quantile
 FloatArray = NDArray[np.float64]
 # Distances in units of the target's own (see `domain`): close, usual, far, very far.
 EDGES = (0.0, 0.5, 1.0, 2.0, np.inf)
-# Families are dealt to this many folds; one fold per family would cost a nested selection each.
+# Families are dealt to this many folds, fewer for large targets; one fold per family would cost a nested selection each.
 FAMILY_FOLDS = 5
+LARGE, LARGE_FAMILY_FOLDS = 300, 2
 
 
 class Bin(NamedTuple):
@@ -79,7 +80,8 @@ def family_folds(groups: Sequence[str], seed: int, least: int) -> Folds | None:
     distinct = len(set(groups))
     if distinct < 2:
         return None
-    folds = grouped_folds(groups, min(FAMILY_FOLDS, distinct), seed)
+    wanted = FAMILY_FOLDS if len(groups) <= LARGE else LARGE_FAMILY_FOLDS
+    folds = grouped_folds(groups, min(wanted, distinct), seed)
     return folds if len(folds) - int(np.bincount(folds).max()) >= least else None
 
 

@@ -40,12 +40,17 @@ BEST = 5
 
 
 class Heads(NamedTuple):
-    """Heads tried on descriptors, on descriptors with source predictions, on all networks, on the best few."""
+    """Heads tried on descriptors, on descriptors with source predictions, on all networks, on the best few.
+
+    depths : how many of a network's last layers are tried; stacked : whether all sources' features are tried together
+    """
 
     direct: tuple[str, ...]
     predictions: tuple[str, ...]
     frozen: tuple[str, ...]
     late: tuple[str, ...] = ()
+    depths: tuple[int, ...] = DEPTHS
+    stacked: bool = True
 
 
 def affordable_heads(n: int, wanted: Sequence[str] = DEFAULT_HEADS) -> Heads:
@@ -69,6 +74,8 @@ def affordable_heads(n: int, wanted: Sequence[str] = DEFAULT_HEADS) -> Heads:
             f"--heads: expected ridge or forest among them for the models without transfer (gp only up to {GP_ROWS:,}"
             f" compounds; the target has {n:,}), got {', '.join(wanted) or 'none'}"
         )
+    if n > FROZEN_GP_ROWS:  # a head per network and depth costs n³ too
+        return Heads(direct, up_to(GP_ROWS), up_to(FROZEN_GP_ROWS), late, (1, 0), stacked=False)
     return Heads(direct, up_to(GP_ROWS), up_to(FROZEN_GP_ROWS), late)
 
 
@@ -121,7 +128,7 @@ def candidates(
             plan = Plan("finetuned", head, s, 0, few) if head == "finetune" else Plan("frozen", head, s, 0, few)
             inner = inner_predictions(plan, bank, y, rows, folds)
             found.append(judged(late_name(name, head), plan, inner.mean(axis=0)))
-        for depth in DEPTHS:
+        for depth in heads.depths:
             for head in heads.frozen:
                 plan = Plan("frozen", head, s, depth, everyone)
                 inner = inner_predictions(plan, bank, y, rows, folds)
@@ -129,7 +136,7 @@ def candidates(
                 single = int(np.argmin(np.mean(np.abs(inner - truth), axis=1)))
                 alone = plan._replace(networks=(single,))
                 found.append(judged(f"{name}: {label(alone)}", alone, inner[single]))
-    if len(sources) > 1:
+    if len(sources) > 1 and heads.stacked:
         for plan in stacked_plans(bank, heads):
             inner = inner_predictions(plan, bank, y, rows, folds).mean(axis=0)
             found.append(judged(stacked_name(plan, len(sources)), plan, inner))

@@ -209,8 +209,11 @@ def _warnings(library: Library, target: PropertyTable) -> tuple[str, ...]:
     """What was left out for its cost, and what makes the leaderboard optimistic: sources that saw the target."""
     own = frozenset(target.keys)
     left_out = [
-        f"{len(own):,} target compounds: no Gaussian process on {where} above {limit:,}"
-        for where, limit in (("frozen features", FROZEN_GP_ROWS), ("descriptors", GP_ROWS))
+        f"{len(own):,} target compounds: no {what} above {limit:,}"
+        for what, limit in (
+            ("Gaussian process on frozen features, features of two layers or of several sources", FROZEN_GP_ROWS),
+            ("Gaussian process on descriptors", GP_ROWS),
+        )
         if len(own) > limit
     ]
     # A property with networks of its own and a place in a shared trunk has its note twice.
