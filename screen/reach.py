@@ -17,7 +17,7 @@ from screen.intervals import difficulty, quantile
 FloatArray = NDArray[np.float64]
 # Distances in units of the target's own (see `domain`): close, usual, far, very far.
 EDGES = (0.0, 0.5, 1.0, 2.0, np.inf)
-# Families are dealt to this many folds, fewer for large targets; one fold per family would cost a nested selection each.
+# Families are dealt to this many folds, fewer for large targets: each costs a nested selection.
 FAMILY_FOLDS = 5
 LARGE, LARGE_FAMILY_FOLDS = 300, 2
 
