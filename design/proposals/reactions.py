@@ -41,6 +41,7 @@ class Reactions:
     polymerisations : those to choose from; one whose groups the pool lacks is left out, and listed in `unavailable`
     weights : relative weight of each polymer class, 1 where not given
     steps : relative weight of each step of `steps.Steps`
+    growth : whether blocks are lengthened and decorated, or stay as they are in the pool
 
     Raises
     ------
@@ -53,8 +54,12 @@ class Reactions:
         polymerisations: Sequence[Polymerisation] = POLYMERISATIONS,
         weights: Mapping[str, float] | None = None,
         steps: Mapping[str, float] | None = None,
+        *,
+        growth: bool = True,
     ) -> None:
         found = blocks(molecules)
+        if not growth:
+            found = [made._replace(sites=(), kinds=(), ports=(-1, -1)) for made in found]
         groups = {made.group for made in found}
         possible = [p for p in polymerisations if groups.issuperset(p.slots)]
         self.unavailable = tuple(p for p in polymerisations if p not in possible)
