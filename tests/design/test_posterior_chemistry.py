@@ -201,10 +201,10 @@ def test_the_rule_of_iqspr_fails(polyamides: Polyamides, check: ModuleType) -> N
 
 
 def test_log_z_is_right(polyamides: Polyamides) -> None:
-    values = [run(seed, polyamides.proposal, polyamides.evaluate, 300).log_z for seed in range(20)]
+    values = [run(seed, polyamides.proposal, polyamides.evaluate, 200).log_z for seed in range(20)]
     error = np.std(values, ddof=1) / np.sqrt(len(values))
     assert abs(np.mean(values) - polyamides.log_z) < 3 * error
-    assert error < 0.03
+    assert error < 0.05
 
 
 # --- the kernel
