@@ -55,6 +55,20 @@ class Views(NamedTuple):
     constant: NDArray[np.float64]
 
 
+def gathered(hidden: Sequence[Layer]) -> tuple[NDArray[np.int64] | None, Sequence[Layer]]:
+    """Numbers of the inputs a network looks at, and the network on these alone; None where it looks at most of them.
+
+    The numbers are filled up to a multiple of 64 with an input of weight zero, so that networks share kernels.
+    """
+    first = hidden[0].kernel
+    used = np.flatnonzero(first.any(axis=1))
+    if len(hidden) == 1 or 2 * len(used) > len(first):
+        return None, hidden
+    more = -len(used) % 64
+    kernel = np.pad(first[used], ((0, more), (0, 0)))
+    return np.pad(used, (0, more)), (hidden[0]._replace(kernel=kernel), *hidden[1:])
+
+
 def pad(hidden: Sequence[Layer]) -> tuple[Layer, ...]:
     """The same hidden layers with widths that are multiples of `STEP`; the inputs of the first stay."""
     out, n_in = [], hidden[0].kernel.shape[0]

@@ -19,7 +19,7 @@ from catalogs.records import Compositions
 from screen.descriptors.composition import BATCH, describe, element_tables
 from screen.library import Source
 from screen.networks import Network, matmul
-from screen.padded import STEP, Pass, features, pad, run, seen, view
+from screen.padded import STEP, Pass, features, gathered, pad, run, seen, view
 from screen.plans import HEADS, Fitted, Plan, mixture
 from screen.scaling import standardise
 from screen.transfer import Model
@@ -122,8 +122,10 @@ def _network(model: Model, source: Source, i: int, members: tuple[int, ...], pre
     """Network i of a source, padded, with its heads and, for predictions, its outputs."""
     network, scales = source.networks[i], source.unit_scales[i]
     kernel = network.output.kernel
+    inputs, hidden = gathered(network.hidden)
     return {
-        "hidden": pad(network.hidden),
+        "inputs": inputs,
+        "hidden": pad(hidden),
         "unit_scales": scales,
         "heads": [_head(network, scales, model.stack.members[m], i) for m in members],
         "output": (np.pad(kernel, ((0, -len(kernel) % STEP), (0, 0))), network.output.bias) if predicting else None,
@@ -221,7 +223,7 @@ def _run(
     x = standardise(part["scaling"], raw)
     pairs, guesses, layers = [], [], []
     for members, depths, network in zip(heads, shown, part["networks"], strict=True):
-        done = run(network["hidden"], x)
+        done = run(network["hidden"], x if network["inputs"] is None else x[:, network["inputs"]])
         pairs.append([_ask(plans[m], network, p, done) for m, p in zip(members, network["heads"], strict=True)])
         if network["output"] is not None:
             kernel, bias = network["output"]

@@ -9,7 +9,7 @@ from screen.frozen import frozen_features
 from screen.heads.gp import gp
 from screen.heads.ridge import ridge
 from screen.networks import Layer, activations
-from screen.padded import STEP, features, pad, run, seen, view
+from screen.padded import STEP, features, gathered, pad, run, seen, view
 
 WIDTHS = (37, 32, 5)
 
@@ -79,3 +79,18 @@ def test_a_dropped_unit_weighs_nothing(x):
     found = [seen(run(pad(h), jnp.asarray(x)), view(h, scales, 0, centre, matrix)) for h in (wild, calm)]
     for one, other in zip(*found, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-4)
+
+
+def test_networks_that_ignore_most_inputs_run_on_the_rest_alone():
+    rng = np.random.default_rng(0)
+    kernel = np.zeros((1000, 20), np.float32)
+    used = np.sort(rng.choice(1000, 130, replace=False))
+    kernel[used] = rng.normal(size=(130, 20))
+    hidden = (Layer(kernel, np.zeros(20, np.float32)), Layer(np.ones((20, 5), np.float32), np.zeros(5, np.float32)))
+    inputs, slim = gathered(hidden)
+    assert inputs is not None
+    assert len(inputs) == 192
+    x = rng.normal(size=(7, 1000)).astype(np.float32)
+    np.testing.assert_allclose(x[:, inputs] @ slim[0].kernel, x @ kernel, rtol=2e-5, atol=1e-5)
+    assert gathered(slim)[0] is None  # most of its inputs are used
+    assert gathered(hidden[:1])[0] is None
