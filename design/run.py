@@ -24,6 +24,7 @@ from design.outcome import Found, proposals_table, trace_table
 from design.proposals.proposal import Proposal, pack
 from design.proposers import proposer
 from design.record import run_record
+from design.sdf import monomers_sdf
 from design.smc import Result, generator, run
 from design.surrogate import Surrogate
 from screen.execute import deploy
@@ -223,6 +224,7 @@ def _write(
     metadata = {"kakehashi.schema": SCHEMA_VERSION, "unit": inputs.targets[0].unit}
     rundir.write_table("proposals.parquet", table, metadata)
     rundir.write_bytes("proposals.csv", csv_bytes(table))
+    rundir.write_text("monomers.sdf", monomers_sdf(table))
     rundir.write_table("trace.parquet", trace_table(found), metadata)
     rundir.write_table("prior.parquet", pa.table({"p_goal": prior}), metadata)
     tables: list[PropertyTable] = [*inputs.targets, *inputs.sources]

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from rdkit import Chem
 
 import kakehashi
 from catalogs import polymers
@@ -102,6 +103,14 @@ def test_proposals_meet_the_goal_better_than_the_prior(finished):
     # The planted value grows with the diamine: so must what is proposed.
     lengths = [row["monomer_1"].count("C") for row in outcome.proposals.slice(0, 20).to_pylist()]
     assert np.median(lengths) >= 9
+
+
+def test_the_monomers_are_an_sd_file(finished):
+    file = Path(finished[0].out) / "monomers.sdf"
+    found = {mol.GetProp("SMILES"): mol.GetProp("PROPOSALS").split() for mol in Chem.SDMolSupplier(str(file))}
+    rows = finished[-1].proposals.to_pylist()
+    assert set(found) == {row[f"monomer_{k}"] for row in rows for k in (1, 2)} - {""}
+    assert all(str(row["rank"]) in found[row["monomer_1"]] for row in rows)
 
 
 def test_the_folder_holds_what_a_reader_needs(finished):
@@ -220,3 +229,43 @@ def test_a_goal_no_particle_can_reach_is_said(finished, tmp_path):
     far = inputs._replace(goals=(inputs.goals[0]._replace(lower=1e9),))
     with RunDir(tmp_path / "far") as rundir, pytest.raises(UserError, match="out of reach"):
         design_run.finish(config, far, models, made, rundir, Progress("quiet"), "kakehashi design")
+
+
+def test_a_language_proposes_and_says_where_no_route_is_known(files, tmp_path):
+    more = {"proposal": "ngram", "corpus": f"{files}/target.csv", "goal": ["conductivity>0.36"], "top": 20}
+    words = bad(files, tmp_path / "language", **more)
+    at = words.index("--pool")
+    assert kakehashi.main([*words[:at], *words[at + 2 :], "--quiet"]) == 0
+    rows = pq.read_table(tmp_path / "language" / "proposals.parquet").to_pylist()
+    assert rows
+    for row in rows:
+        assert bool(classify(row["smiles"])) == bool(row["class"]) == bool(row["monomer_1"])
+
+
+def test_several_properties_each_have_a_model_and_a_goal(files, tmp_path):
+    out = tmp_path / "two"
+    given = {"target": [f"{files}/target.csv:conductivity", "tg"], "goal": ["conductivity>0.36", "tg<126.85 degC"]}
+    assert kakehashi.main([*bad(files, out, **given), "--quiet"]) == 0
+    table = pq.read_table(out / "proposals.parquet")
+    assert {"tg", "tg_mean", "tg_lower", "tg_upper"} <= set(table.column_names)
+    assert np.median(table["tg"].to_numpy()[:10]) < 400
+    assert json.loads((out / "run.json").read_text())["goals"] == ["conductivity>0.36", "tg<400"]
+
+
+def test_a_catalogue_of_repeat_units_is_screened(files, tmp_path):
+    units = [f"x{k},*N{chain(k)}NC(=O)CCC(=O)*" for k in range(2, 15)]
+    text = "\n".join(["name,smiles", *units, "bad,CC", "shifted,*C(=O)CCC(=O)NCCN*"])
+    (tmp_path / "catalog.csv").write_text(text + "\n")
+    words = ["--target", f"{files}/target.csv:conductivity", "--source", f"{files}/source.csv:conductivity"]
+    words += ["--catalog", f"{tmp_path}/catalog.csv", "--networks", "1", "--outer-folds", "3", "--max-quarantine", "1"]
+    assert kakehashi.main(["screen", *words, "--out", str(tmp_path / "out"), "--quiet"]) == 0
+    rows = pq.read_table(tmp_path / "out" / "ranking.parquet").to_pylist()
+    assert len(rows) == 14
+    by_name = {row["name"]: row for row in rows}
+    assert by_name["shifted"]["mean"] == by_name["x2"]["mean"]
+    assert by_name["shifted"]["reduced_formula"] == by_name["x2"]["reduced_formula"]
+    assert by_name["x2"]["formula"] == "*NCCNC(=O)CCC(=O)*"
+    assert by_name["x9"]["mean"] > by_name["x2"]["mean"] + 0.08
+    aside = pq.read_table(tmp_path / "out" / "quarantine.parquet").to_pylist()
+    assert [row["formula"] for row in aside] == ["CC"]
+    assert "expected 2 attachment points" in aside[0]["reason"]
