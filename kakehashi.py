@@ -21,7 +21,7 @@ __all__ = ["design", "load", "main", "pretrain", "rank", "screen", "transfer"]
 
 FIRST_SCREEN = """\
 Kakehashi carries what a model learned from plentiful data over to a property you have few values of,
-and ranks a catalogue of materials by it.
+ranks a catalogue of materials by it, and designs polymers that should have it.
 
   kakehashi demo                                                    the whole way round, offline
   kakehashi screen --target my.csv:kappa --log --catalog mp_formulas --out runs/kappa
@@ -58,7 +58,7 @@ def app(words: Sequence[str] = ()) -> App:
 
     top = App(
         name="kakehashi",
-        help="Screen catalogues of materials with models transferred from plentiful data.",
+        help="Screen catalogues and design polymers with models transferred from plentiful data.",
         help_epilogue="`--debug` with any command (or KAKEHASHI_DEBUG=1) shows the traceback of an error.",
         version=_version,
         suppress_keyboard_interrupt=False,
