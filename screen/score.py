@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import jax
@@ -201,10 +202,14 @@ def _on_device(array: Any) -> jax.Array:
 def _batch(finish: Callable[..., Columns], scorer: Scorer, raw: jax.Array) -> Columns:
     """What `finish` (`_pool` or `_apart`) makes of one batch; every group of networks is a program of its own."""
     shared = {name: value for name, value in scorer.arrays.items() if name != "groups"}
-    found = [
-        _run(scorer.plans, group.heads, group.shown, part, raw)
-        for group, part in zip(scorer.groups, scorer.arrays["groups"], strict=True)
-    ]
+
+    def answers(group: Group, part: dict[str, Any]) -> Answers:
+        found: Answers = _run(scorer.plans, group.heads, group.shown, part, raw)
+        return found
+
+    # In threads, so that the first batch compiles the groups side by side.
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(answers, scorer.groups, scorer.arrays["groups"]))
     return finish(scorer.plans, scorer.groups, shared, raw, found)
 
 
