@@ -19,6 +19,8 @@ DEFAULT_MOLECULAR_SOURCES = (
     "molecule_melting_temperature",
     "molecule_refractive_index",
 )
+# What `--source` is given to use none at all.
+NO_SOURCE = ("none",)
 # Exit code of a run that finished with more of the catalogue in quarantine than allowed.
 QUARANTINE_EXCEEDED = 3
 # Random keys hold 32 bits of a seed.
@@ -183,7 +185,7 @@ def _check(config: ScreenConfig) -> None:
             raise UserError(f"--{name.replace('_', '-')}: expected at least {least}, got {getattr(config, name)}")
     check_workers(config.workers, config.scheduler)
     check_device(config.device)
-    check_trunk(config.trunk, len(config.source) or len(DEFAULT_SOURCES))
+    check_trunk(config.trunk, 0 if config.source == NO_SOURCE else len(config.source) or len(DEFAULT_SOURCES))
     if config.seed > LARGEST_SEED:
         raise UserError(f"--seed: expected at most {LARGEST_SEED}, got {config.seed}")
     if config.convention not in (None, *CONVENTIONS):

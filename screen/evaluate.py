@@ -19,7 +19,8 @@ from threadpoolctl import threadpool_limits
 from catalogs.records import PropertyTable
 from screen.baselines import BASELINES, Baseline, ask, unfinished
 from screen.config import DEFAULT_HEADS
-from screen.holdouts import TOP_FRACTION, Held, Holdout, hold_out
+from screen.evaluate_config import TOP_FRACTION, Holdout
+from screen.holdouts import Held, hold_out
 from screen.intervals import by_fold, coverage
 from screen.judgement import Judgement, judge
 from screen.leaderboard import ALONE, entries, is_direct
@@ -204,7 +205,7 @@ def assemble(
     adjusted = holm([tests[e.name].p_value if e.name != best else float("nan") for e in board])
     rows = []
     for entry, p_holm in zip(board, adjusted, strict=True):
-        null = null_of(entry.name, entry.source, entry.depth, entry.networks, library, nulls, y, problem.seed)
+        null = null_of(entry.name, entry.source, entry.depth, entry.networks, library, nulls)
         found, test = intervals.get(entry.name), tests[entry.name]
         own = entry.name == best
         rows.append(
@@ -229,21 +230,18 @@ def assemble(
     )  # fmt: skip
 
 
-def null_of(
-    name: str, source: str, depth: str, networks: int, library: Library, nulls: Nulls, y: FloatArray, seed: int
-) -> FloatArray:
+def null_of(name: str, source: str, depth: str, networks: int, library: Library, nulls: Nulls) -> FloatArray:
     """(permutations,) errors on shuffled values of ridge heads on the inputs of a row of the leaderboard.
 
     A row that averages a source's networks at one depth has its own null; one that chooses among networks or depths
     that of the best network of its source, or of all sources.
     """
     if name.startswith("mean of "):
-        rng = np.random.default_rng([seed, len(y)])
-        return np.array([np.mean(np.abs(p - p.mean())) for p in (rng.permutation(y) for _ in nulls.descriptors)])
+        return nulls.typical
     if is_direct(name):
         return nulls.descriptors
     place = next((s for s, own in enumerate(library.sources) if own.name == source), -1)
     layers = {"all layers": 0}.get(depth, int(depth[5:]) if depth.startswith("last ") else -1)
     if networks > 1 and (place, layers) in nulls.averaged and not name.endswith(ALONE):
         return nulls.averaged[place, layers]
-    return nulls.best[place]
+    return nulls.best.get(place, nulls.descriptors)

@@ -6,19 +6,16 @@ elements nobody has measured, values beyond all known ones.
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, get_args
+from typing import NamedTuple
 
 import numpy as np
 
 from catalogs.elements import SYMBOLS
 from catalogs.records import Compositions, PropertyTable, UserError
+from screen.evaluate_config import TOP_FRACTION, Holdout
 from screen.folds import Folds, Split, grouped_folds, splits_of
 from screen.reach import families
 from screen.transfer import MIN_TRAINING, outer_folds
-
-Holdout = Literal["random", "formula", "family", "element", "top"]
-HOLDOUTS: tuple[Holdout, ...] = get_args(Holdout)
-TOP_FRACTION = 0.2
 
 
 class Held(NamedTuple):

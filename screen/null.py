@@ -42,11 +42,13 @@ class Null(NamedTuple):
 class Nulls(NamedTuple):
     """Held-out errors (permutations,) of ridge heads on shuffled values, on the fitted scale.
 
+    typical : of the mean of the training values
     descriptors : without transfer
     averaged : by source and depth, the mean of one head per network
     best : by source, and by -1 of all sources, the network and depth chosen inside the training rows
     """
 
+    typical: FloatArray
     descriptors: FloatArray
     averaged: dict[tuple[int, int], FloatArray]
     best: dict[int, FloatArray]
@@ -63,7 +65,9 @@ def permuted_rows(bank: Bank, y: FloatArray, splits: Sequence[Split], seed: int,
         return np.asarray(np.mean(np.abs(np.concatenate([means[key] for means in found]) - shuffled[held]), axis=0))
 
     keys = found[0].keys()
+    typical = np.concatenate([np.abs(shuffled[s.held] - shuffled[s.rows].mean(axis=0)) for s in splits])
     return Nulls(
+        typical.mean(axis=0),
         error(()),
         {(key[0], key[1]): error(key) for key in keys if len(key) == 2},
         {key[0]: error(key) for key in keys if len(key) == 1},

@@ -7,7 +7,8 @@ import pytest
 
 from catalogs.elements import SYMBOLS
 from catalogs.records import UserError
-from screen.holdouts import HOLDOUTS, hold_out, rarest
+from screen.evaluate_config import HOLDOUTS
+from screen.holdouts import hold_out, rarest
 from screen.reach import families
 
 
