@@ -8,9 +8,7 @@ descriptors are heads, `screen.heads`; they belong to the stack that is deployed
 from __future__ import annotations
 
 import functools
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -47,19 +45,6 @@ class Chosen(NamedTuple):
     mean: FloatArray
     setting: Setting
     inner_mae: float
-
-
-@contextmanager
-def unfinished() -> Iterator[None]:
-    """Where baselines are fitted, outside any threads: no warning where one stops at its last iteration.
-
-    Inner errors judge what it reached.
-    """
-    from sklearn.exceptions import ConvergenceWarning
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        yield
 
 
 def ask(

@@ -26,7 +26,9 @@ QUARANTINE_EXCEEDED = 3
 # Random keys hold 32 bits of a seed.
 LARGEST_SEED = 2**32 - 1
 DEFAULT_HEADS = ("ridge", "gp")
-HEADS = (*DEFAULT_HEADS, "forest", "finetune")
+# Model families of Liu, Yamada & Wu (2021), Table 1 (screen.heads.families says what each is).
+FAMILIES = ("rf-1", "rf-2", "gb", "en", "nn-1", "nn-2", "nn-3", "tl-1", "tl-2")
+HEADS = (*DEFAULT_HEADS, "forest", "finetune", "boosting", "network", *FAMILIES)
 # Settings of how and where a run is done, which change nothing in it.
 INCIDENTAL = ("out", "no_cache", "workers", "scheduler", "device")
 # Settings of files that are written beside the results.

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from catalogs.records import PropertyTable
-from screen.baselines import BASELINES, Baseline, ask, unfinished
+from screen.baselines import BASELINES, Baseline, ask
 from screen.config import DEFAULT_HEADS
 from screen.evaluate_config import TOP_FRACTION, Holdout
+from screen.heads.drawn import unfinished
 from screen.holdouts import Held, hold_out
 from screen.intervals import by_fold, coverage
 from screen.judgement import Judgement, judge

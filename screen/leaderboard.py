@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from catalogs.records import PropertyTable
 from screen.library import Library
 from screen.null import Null
+from screen.plans import HEADS
 from screen.selection import BEST, Heads
 
 FloatArray = NDArray[np.float64]
@@ -131,8 +132,10 @@ def describe(name: str, library: Library, heads: Heads) -> tuple[str, int, str, 
             if rest == ALONE:
                 joined = " + ".join(dict.fromkeys((*heads.direct, *heads.frozen, *heads.late)))
                 return source.name, len(source.networks), "selected", joined
-            if rest.startswith("forest on the best"):
-                return source.name, min(BEST, len(source.networks)), "all layers", "forest"
+            if rest.endswith(f" on the best {BEST}"):
+                head = rest.removesuffix(f" on the best {BEST}")
+                layers = f"last {HEADS[head].depth}" if HEADS[head].depth else "all layers"
+                return source.name, min(BEST, len(source.networks)), layers, head
             if rest.startswith("fine-tuned best"):
                 return source.name, min(BEST, len(source.networks)), "last 2", "finetune"
             _, depth, head = rest.rsplit(", ", 2)

@@ -20,6 +20,7 @@ from screen.plans import (
     GAINS,
     HEADS,
     Fitted,
+    Kind,
     Plan,
     Rows,
     inner_predictions,
@@ -68,11 +69,12 @@ def affordable_heads(n: int, wanted: Sequence[str] = DEFAULT_HEADS) -> Heads:
         return tuple(head for head in CLOSED_FORM if head in wanted and (head != "gp" or n <= limit))
 
     late = tuple(head for head in HEADS if head in wanted and head not in CLOSED_FORM)
-    direct = (*up_to(GP_ROWS), *(head for head in late if head == "forest"))
+    direct = (*up_to(GP_ROWS), *(head for head in late if HEADS[head].direct))
+    late = tuple(head for head in late if HEADS[head].frozen)
     if not direct:
         raise UserError(
-            f"--heads: expected ridge or forest among them for the models without transfer (gp only up to {GP_ROWS:,}"
-            f" compounds; the target has {n:,}), got {', '.join(wanted) or 'none'}"
+            "--heads: expected ridge, forest or another that serves descriptors among them for the models without"
+            f" transfer (gp only up to {GP_ROWS:,} compounds; the target has {n:,}), got {', '.join(wanted) or 'none'}"
         )
     if n > FROZEN_GP_ROWS:  # a head per network and depth costs n³ too
         return Heads(direct, up_to(GP_ROWS), up_to(FROZEN_GP_ROWS), late, (1, 0), stacked=False)
@@ -125,7 +127,8 @@ def candidates(
         everyone = tuple(range(len(bank.layers[s])))
         few = _ranked(s, bank, y, rows, folds)[:BEST] if heads.late else ()
         for head in heads.late:
-            plan = Plan("finetuned", head, s, 0, few) if head == "finetune" else Plan("frozen", head, s, 0, few)
+            kind: Kind = "finetuned" if head == "finetune" else "frozen"
+            plan = Plan(kind, head, s, HEADS[head].depth, few)
             inner = inner_predictions(plan, bank, y, rows, folds)
             found.append(judged(late_name(name, head), plan, inner.mean(axis=0)))
         for depth in heads.depths:

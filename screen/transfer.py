@@ -18,6 +18,7 @@ from screen.bank import Bank, FloatArray, fill
 from screen.config import DEFAULT_HEADS
 from screen.domain import Domain, cover, unit_distance
 from screen.folds import Folds, grouped_folds, splits_of
+from screen.heads.drawn import unfinished
 from screen.intervals import by_fold, coverage, quantile
 from screen.leaderboard import Entry, Verdict, entries, judge_transfer
 from screen.library import Checkpoint, Library, elements_in
@@ -114,7 +115,7 @@ def transfer(
     folds = outer_folds(target, outer, seed)
     # One BLAS thread each: on matrices this small several spend their time waiting for each other (10 times slower
     # on a busy machine), and the results would depend on the number of cores.
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+    with unfinished(), threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         measured = measure(problem, splits_of(folds), pool, progress)
         stack = deployed(problem, np.arange(n))
         apart = measure_families(problem, MIN_TRAINING, pool)

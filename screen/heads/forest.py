@@ -160,7 +160,11 @@ def cross_validate(x: FloatArray, y: FloatArray, _folds: NDArray[np.int64]) -> F
 
     Rows are one composition each, so bags split no group; the folds are not needed.
     """
-    grown = _grow(x, y)
+    return out_of_bag(_grow(x, y), x, y)
+
+
+def out_of_bag(grown: Any, x: FloatArray, y: FloatArray) -> FloatArray:
+    """Predictions (n,) of the training rows of a fitted scikit-learn forest, each by the trees that did not draw it."""
     values = np.stack([tree.predict(np.asarray(x, np.float32)) for tree in grown.estimators_])
     drawn = np.stack([np.bincount(rows, minlength=len(y)) > 0 for rows in grown.estimators_samples_])
     left_out = (~drawn).sum(axis=0)

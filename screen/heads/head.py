@@ -45,6 +45,7 @@ class Head(NamedTuple):
     ceiling : params -> the largest mean the fitted head can return, inf if unbounded
     cross_validate : (x, y, folds (n,)) -> out-of-fold means (n,); None falls back on refitting per fold
     affine : the same `predict` taken apart, for heads that can be; the scorer then never builds their features
+    direct, frozen : whether it serves descriptors, and frozen features; depth : how many last layers of those (0: all)
     """
 
     name: str
@@ -53,6 +54,9 @@ class Head(NamedTuple):
     ceiling: Callable[[Params], float]
     cross_validate: Callable[[FloatArray, FloatArray, NDArray[np.int64]], FloatArray] | None = None
     affine: Affine | None = None
+    direct: bool = True
+    frozen: bool = True
+    depth: int = 0
 
 
 def namespace(x: Any) -> Any:

@@ -5,7 +5,8 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from catalogs.records import UserError
-from screen.baselines import BASELINES, Baseline, ask, baselines_of, unfinished
+from screen.baselines import BASELINES, Baseline, ask, baselines_of
+from screen.heads.drawn import unfinished
 
 RNG = np.random.default_rng(0)
 RAW = RNG.normal(size=(60, 6)).astype(np.float32) * 10 + 100

@@ -55,7 +55,7 @@ def test_heads_are_words_with_commas_between(tmp_path: Path) -> None:
     assert resolve(FLAGS, None).heads == ("ridge", "gp")
     assert resolve({**FLAGS, "heads": ["ridge, forest"]}, None).heads == ("ridge", "forest")
     assert resolve({}, toml(tmp_path, FILE + 'heads = ["gp", "finetune"]\n')).heads == ("gp", "finetune")
-    for wrong, words in (("ridge,boosting", "got 'boosting'"), ("finetune", "ridge, gp or forest among them")):
+    for wrong, words in (("ridge,trees", "got 'trees'"), ("finetune", "ridge, gp or forest among them")):
         with pytest.raises(UserError, match=words):
             resolve({**FLAGS, "heads": [wrong]}, None)
 

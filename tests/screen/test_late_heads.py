@@ -46,7 +46,7 @@ def forest_model(planted, planted_library):
 def test_which_heads_serve_what():
     assert affordable_heads(40, ("finetune", "gp", "ridge", "forest")) == LATE
     assert affordable_heads(40, ("forest",)) == Heads(("forest",), (), (), ("forest",))
-    for wrong, words in ((("boosting",), "got 'boosting'"), (("finetune",), "ridge or forest"), ((), "got none")):
+    for wrong, words in ((("trees",), "got 'trees'"), (("finetune",), "ridge, forest"), ((), "got none")):
         with pytest.raises(UserError, match=words):
             affordable_heads(40, wrong)
     with pytest.raises(UserError, match="the target has 3,000"):

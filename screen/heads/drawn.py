@@ -1,0 +1,88 @@
+"""Heads with settings drawn from ranges; the draw with the least cross-validated error is kept.
+
+The draws are made once, with a seed of their own: no two fits differ by chance, and the same few settings compete in
+every fold.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from screen.heads.head import FloatArray, Head, Params
+
+Setting = Mapping[str, Any]
+Grow = Callable[[FloatArray, FloatArray, Setting], Params]
+# Folds that choose among the draws where a head is fitted on all rows given.
+FOLDS = 3
+
+
+@contextmanager
+def unfinished() -> Iterator[None]:
+    """Where models are fitted, outside any threads: no warning where one stops at its last iteration.
+
+    Inner errors judge what it reached.
+    """
+    from sklearn.exceptions import ConvergenceWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        yield
+
+
+def drawn(
+    name: str,
+    settings: Sequence[Setting],
+    grow: Grow,
+    predict: Callable[[Params, Any], tuple[Any, Any]],
+    ceiling: Callable[[Params], float],
+    *,
+    left_out: Callable[[FloatArray, FloatArray, Setting], FloatArray] | None = None,
+    **where: Any,
+) -> Head:
+    """The head that chooses among `settings`.
+
+    grow : (x (n, p), y (n,), setting) -> params; `noise`, the root mean square of the held-out errors, is added to them
+    left_out : (x, y, setting) -> predictions (n,) of rows by models that did not see them, where a model has these
+        from one fit; they take the place of cross-validation
+    where : what the head serves, as `Head` has it
+    """
+
+    def chosen(x: FloatArray, y: FloatArray, folds: NDArray[np.int64]) -> tuple[Setting, FloatArray]:
+        tried = [
+            left_out(x, y, setting) if left_out else _out_of_fold(grow, setting, predict, x, y, folds)
+            for setting in settings
+        ]
+        best = int(np.argmin([np.mean(np.abs(predicted - y)) for predicted in tried]))
+        return settings[best], tried[best]
+
+    def fit(x: FloatArray, y: FloatArray) -> Params:
+        folds = np.random.default_rng(0).permutation(np.arange(len(y)) % min(FOLDS, len(y)))
+        setting, predicted = chosen(x, y, folds)
+        return {**grow(x, y, setting), "noise": np.float64(np.sqrt(np.mean((predicted - y) ** 2)))}
+
+    def cross_validate(x: FloatArray, y: FloatArray, folds: NDArray[np.int64]) -> FloatArray:
+        return chosen(x, y, folds)[1]
+
+    return Head(name, fit, predict, ceiling, cross_validate, **where)
+
+
+def _out_of_fold(
+    grow: Grow,
+    setting: Setting,
+    predict: Callable[[Params, Any], tuple[Any, Any]],
+    x: FloatArray,
+    y: FloatArray,
+    folds: NDArray[np.int64],
+) -> FloatArray:
+    predicted = np.empty(len(y))
+    for fold in np.unique(folds):
+        held = folds == fold
+        params = {**grow(x[~held], y[~held], setting), "noise": np.float64(0.0)}
+        predicted[held] = predict(params, x[held])[0]
+    return predicted

@@ -1,0 +1,37 @@
+"""Elastic net (Zou & Hastie, 2005): a sparse linear model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from screen.heads.drawn import Setting
+from screen.heads.head import FloatArray, Params
+from screen.networks import matmul
+
+
+def grow(x: FloatArray, y: FloatArray, setting: Setting) -> Params:
+    """Fit with `l1_ratio` and a penalty that is `share` of the smallest that leaves no coefficient."""
+    from sklearn.linear_model import ElasticNet
+
+    offset, scale = y.mean(), y.std() or 1.0
+    centre = x.mean(axis=0)
+    z = (y - offset) / scale
+    most = np.abs((x - centre).T @ z).max() / (len(y) * setting["l1_ratio"]) or 1.0
+    model = ElasticNet(
+        alpha=setting["share"] * most, l1_ratio=setting["l1_ratio"], fit_intercept=False, max_iter=20_000, tol=1e-3
+    )
+    model.fit(x - centre, z)
+    return {"centre": centre, "coefficients": scale * model.coef_, "intercept": np.float64(offset)}
+
+
+def predict(params: Params, x: Any) -> tuple[Any, Any]:
+    """Mean and the held-out error for a spread, at x (m, p)."""
+    mean = matmul(x - params["centre"][None, :], params["coefficients"]) + params["intercept"]
+    return mean, 0.0 * mean + params["noise"]
+
+
+def ceiling(params: Params) -> float:
+    """A linear model has no ceiling, unless nothing was learned."""
+    return float("inf") if np.any(params["coefficients"]) else float(params["intercept"])
