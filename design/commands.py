@@ -129,7 +129,8 @@ def design(
         Progress as JSON lines on stderr.
     """
     from design.config import resolve
-    from design.terminal import run_and_print
+    from design.terminal import kind
+    from screen.runner import run_and_print
 
     flags: dict[str, Any] = {
         "target": target, "goal": goal, "value": value, "log": log, "material": material, "source": source,
@@ -142,6 +143,7 @@ def design(
     }  # fmt: skip
     mode: Literal["auto", "quiet", "events"] = "events" if events else "quiet" if quiet or json else "auto"
     return run_and_print(
+        kind(),
         resolve(flags, config),
         mode=mode,
         resume=bool(resume),

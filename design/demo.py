@@ -52,8 +52,9 @@ def demo(
         Say what would be done; write nothing.
     """
     from design.config import resolve
-    from design.terminal import run_and_print
+    from design.terminal import kind
     from screen.demo import configured, refuse_other_runs, screening
+    from screen.runner import run_and_print
 
     mode: Literal["auto", "quiet", "events"] = "events" if events else "quiet" if quiet or json else "auto"
     forward = configured(out, networks, seed, device)
@@ -66,4 +67,4 @@ def demo(
     config = resolve(flags, None)
     refuse_other_runs(Path(folder), {"target": list(config.target), "goal": list(config.goal)})
     code = screening(forward, mode=mode, dry_run=dry_run, json_out=json, quiet=quiet)
-    return code or run_and_print(config, mode=mode, overwrite=True, dry_run=dry_run, json_out=json, quiet=quiet)
+    return code or run_and_print(kind(), config, mode=mode, overwrite=True, dry_run=dry_run, json_out=json, quiet=quiet)

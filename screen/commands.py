@@ -163,7 +163,8 @@ def screen(
         Progress as JSON lines on stderr.
     """
     from screen.config import resolve
-    from screen.terminal import run_and_print
+    from screen.runner import run_and_print
+    from screen.terminal import kind
 
     flags: dict[str, Any] = {
         "target": target, "value": value, "log": log, "material": material, "folds": folds, "catalog": catalog,
@@ -178,6 +179,7 @@ def screen(
     }  # fmt: skip
     mode: Literal["auto", "quiet", "events"] = "events" if events else "quiet" if quiet or json else "auto"
     return run_and_print(
+        kind(),
         resolve(flags, config),
         mode=mode,
         resume=bool(resume),
