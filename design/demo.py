@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
 
-from cyclopts import Parameter
-
-from screen.commands import Whole
 from screen.device import Device
-
-_Switch = Annotated[bool, Parameter(negative="")]
+from screen.flags import Switch, Whole, mode_of
 
 
 def demo(
@@ -19,10 +14,10 @@ def demo(
     networks: Whole = 16,
     seed: Whole = 0,
     device: Device = "auto",
-    json: _Switch = False,
-    quiet: _Switch = False,
-    events: _Switch = False,
-    dry_run: _Switch = False,
+    json: Switch = False,
+    quiet: Switch = False,
+    events: Switch = False,
+    dry_run: Switch = False,
 ) -> int:
     """Screen 140,000 compositions and design polymers for thermal conductivity, offline, with a report of each.
 
@@ -56,7 +51,7 @@ def demo(
     from screen.demo import configured, refuse_other_runs, screening
     from screen.runner import run_and_print
 
-    mode: Literal["auto", "quiet", "events"] = "events" if events else "quiet" if quiet or json else "auto"
+    mode = mode_of(json=json, quiet=quiet, events=events)
     forward = configured(out, networks, seed, device)
     folder = f"{out.rstrip('/')}-design"
     flags = {
