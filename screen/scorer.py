@@ -161,7 +161,8 @@ def _on_descriptors(members: Sequence[Fitted]) -> tuple[list[dict[str, Any]], tu
         if plan.kind == "stacked" or (plan.kind in ("direct", "predictions") and affine is None):
             rest = {"params": list(params), "scaling": scaling}
         elif plan.kind in ("direct", "predictions") and affine is not None and scaling is not None:
-            centre, matrix, own = affine.split(params[0])
+            (single,) = params
+            centre, matrix, own = affine.split(single)
             width = len(scaling.mean)
             block = {"scaling": scaling, "centre": centre[:width], "matrix": np.ascontiguousarray(matrix[:width])}
             number, factor = _place(blocks, block)
