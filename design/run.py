@@ -27,7 +27,6 @@ from design.record import run_record
 from design.sdf import monomers_sdf
 from design.smc import Result, generator, run
 from design.surrogate import Surrogate
-from screen.execute import deploy
 from screen.library import Settings
 from screen.progress import Progress, warn
 from screen.record import leaderboard_table, predictions_table, rejected_table
@@ -107,7 +106,7 @@ def finish(
     with Describer(task, config.workers) as describer:
         surrogate = Surrogate(models, inputs.goals, describer)
         prior = _prior_sample(config, inputs, proposal, surrogate, progress)
-        identity = _identity(config, inputs, models, proposal)
+        identity = _identity(config, inputs, surrogate, proposal)
         found = _sample(config, proposal, surrogate, rundir, progress, identity)
         with progress.stage("judge and write", 1) as advance:
             table, left_out = proposals_table(config, inputs, models, surrogate, describer, found)
@@ -198,13 +197,13 @@ def _known(inputs: Inputs) -> str:
     )
 
 
-def _identity(config: DesignConfig, inputs: Inputs, models: Mapping[str, Model], proposal: Proposal[Any]) -> str:
+def _identity(config: DesignConfig, inputs: Inputs, surrogate: Surrogate, proposal: Proposal[Any]) -> str:
     """Sha256 of all that decides the particles: checkpoints of anything else are not gone on from."""
     first = pack(proposal.draw(generator(config.seed, _PRIOR_SAMPLE, 0), 100))
     return stored.identity_of(
         {
             "config": deciding(asdict(config)),
-            "models": {name: deploy(model).sha256 for name, model in models.items()},
+            "models": surrogate.identities(),
             "goals": [str(goal) for goal in inputs.goals],
             "proposal": {name: array.tolist() for name, array in first.items()},
         }

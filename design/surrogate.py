@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from design.describer import Describer
 from design.goals import Goal, on_fitted_scale
 from design.likelihood import Prediction, held_out_noise, log_applicability, log_goal_probability
-from screen.score import Components, Scorer, components, prepare
+from screen.execute import Scoring, deploy
+from screen.score import Components, components
 from screen.transfer import Model
 
 FloatArray = NDArray[np.float64]
@@ -37,7 +38,7 @@ class Surrogate:
     def __init__(self, models: Mapping[str, Model], goals: Sequence[Goal], describer: Describer) -> None:
         self.models = dict(models)
         self._describer = describer
-        self._scorers: dict[str, Scorer] = {name: prepare(model) for name, model in self.models.items()}
+        self._scorings: dict[str, Scoring] = {name: deploy(model) for name, model in self.models.items()}
         self._noise = {name: noise(model) for name, model in self.models.items()}
         self._goals = [on_fitted_scale(goal, self.models[goal.property].target.log) for goal in goals]
         self._waiting: dict[str, float] = {}
@@ -78,7 +79,11 @@ class Surrogate:
 
     def predict(self, x: NDArray[np.float32]) -> dict[str, Components]:
         """What every model's members say of described repeat units."""
-        return {name: components(scorer, x) for name, scorer in self._scorers.items()}
+        return {name: components(scoring.scorer, x) for name, scoring in self._scorings.items()}
+
+    def identities(self) -> dict[str, str]:
+        """By property name, the sha256 of all that the predictions depend on."""
+        return {name: scoring.sha256 for name, scoring in self._scorings.items()}
 
     def _prediction(self, name: str, found: Components) -> Prediction:
         extra, degrees = self._noise[name]

@@ -22,7 +22,7 @@ from screen.execute import score_partition
 from screen.library import Checkpoint, Library, Settings, Trunk, tell_apart
 from screen.rank import By, Order, check_order
 from screen.rank import rank as _rank
-from screen.score import prepare
+from screen.scorer import prepare
 from screen.transfer import Model
 from screen.trunks import pretrain_library
 from screen.zoo import load_or_transfer

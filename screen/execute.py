@@ -16,12 +16,14 @@ import pyarrow as pa
 
 from catalogs.formulas import formula_text, parse_column, reduce, reduced_keys
 from catalogs.records import Compositions, Inputs
+from screen import sparse
 from screen.descriptors.composition import BATCH, normalise
 from screen.descriptors.materials import describe
 from screen.device import current
 from screen.domain import judge
 from screen.intervals import difficulty
-from screen.score import Scorer, prepare, score, score_described
+from screen.score import score, score_described
+from screen.scorer import Scorer, prepare
 from screen.transfer import Model
 
 # Large enough that a snapshot of the Materials Project is one partition, small enough for any machine.
@@ -87,7 +89,8 @@ def environment() -> str:
 def _sha256(model: Model, scorer: Scorer) -> str:
     domain = model.domain
     facts = [
-        environment(), scorer.plans, model.library.convention, model.target.log, list(model.target.keys),
+        environment(), scorer.plans, scorer.sparse and sparse.ROWS,
+        model.library.convention, model.target.log, list(model.target.keys),
         [float(v) for v in (model.interval, model.usual_spread, model.ceiling)],
         sorted(domain.counts), sorted(domain.classes), jax.tree.structure(scorer.arrays),
     ]  # fmt: skip

@@ -22,7 +22,8 @@ from screen.networks import activations, outputs
 from screen.packing import content_hash
 from screen.plans import Plan, fit_plan, inputs, layer_slice
 from screen.pretrain import Schedule, _weights, pretrain
-from screen.score import prepare, score
+from screen.score import score
+from screen.scorer import prepare
 from screen.selection import Heads, Stack, affordable_heads, candidates, predict_stack
 from screen.transfer import _warnings
 from screen.trunks import groups, pretrain_library

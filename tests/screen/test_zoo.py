@@ -22,7 +22,7 @@ from screen.execute import score_partition
 from screen.library import Library, Settings, Source, pretrain_source
 from screen.packing import content_hash
 from screen.pretrain import Schedule, pretrain
-from screen.score import prepare
+from screen.scorer import prepare
 from screen.transfer import Model, transfer
 from screen.zoo import load_or_pretrain, load_or_transfer, model_key, stack_key
 
