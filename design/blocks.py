@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from design.constraints import unstable
 from design.fragments import (
     ACTIVATED,
     ALKYL,
@@ -18,6 +17,7 @@ from design.fragments import (
 )  # fmt: skip
 from design.groups import ALIPHATIC, AROMATIC, ENDS, GROUPS, cut
 from design.polymerisations import Polymerisation
+from design.stability import unstable
 from design.templates import SPAN, Template, fill, template
 
 MAX_HEAVY_ATOMS = 40

@@ -120,15 +120,6 @@ class Reactions:
             found.append(Provenance(rule.polymer_class, tuple(map(_canonical, texts)), rule.words))
         return found
 
-    def names(self, states: Derivations) -> list[tuple[str, ...]]:
-        """Name and CAS number of each block's molecule, "" where it is decorated or lengthened."""
-        found = []
-        for reaction, places, _, links, edits in _rows(states):
-            rows = range(len(self.polymerisations[reaction].slots))
-            plain = [not edits[s] and not any(links[s]) for s in rows]
-            found.append(tuple(_name(self.blocks[places[s]].molecule) if plain[s] else "" for s in rows))
-        return found
-
 
 class _Row(NamedTuple):
     """One state in plain Python values, which can be keys of a cache; places, links and edits per slot."""
@@ -181,7 +172,3 @@ def _canonical(smiles: str) -> str:
     from rdkit import Chem
 
     return str(Chem.MolToSmiles(Chem.MolFromSmiles(smiles)))
-
-
-def _name(molecule: Molecule) -> str:
-    return f"{molecule.name} ({molecule.cas})" if molecule.cas else molecule.name

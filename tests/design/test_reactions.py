@@ -364,14 +364,6 @@ def test_a_symmetrical_partner_gives_one_chain() -> None:
     assert len({attempt(u, 2)[1] for u in made.smiles(take(states, plain))}) == 1
 
 
-def test_names_only_where_the_molecule_is_unchanged() -> None:
-    made = Reactions([Molecule("C=Cc1ccccc1", "styrene", "100-42-5")])
-    states = made.draw(np.random.default_rng(0), 300)
-    plain = (states.sites < 0).all(axis=(1, 2))
-    assert {n for n, p in zip(made.names(states), plain, strict=True) if p} == {("styrene (100-42-5)",)}
-    assert {n for n, p in zip(made.names(states), plain, strict=True) if not p} == {("",)}
-
-
 @pytest.mark.parametrize(
     ("smiles", "group"),
     [
