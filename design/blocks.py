@@ -92,12 +92,11 @@ def parsed(smiles: str) -> Any:
 
 
 class Assembler:
-    """Texts of residues and monomers of a list of blocks, each made once."""
+    """Texts of residues and monomers of a list of blocks."""
 
     def __init__(self, pool: Sequence[Block]) -> None:
         self._pool = pool
         self._form = lru_cache(maxsize=None)(self._make_form)
-        self.residue = lru_cache(maxsize=_CACHED_TEXTS)(self._residue)
         self.monomer = lru_cache(maxsize=_CACHED_TEXTS)(self._monomer)
 
     def unit(
@@ -107,13 +106,12 @@ class Assembler:
 
         turned : the second block begins at its tail
         """
-        before, after = self.residue(places[0], 0, False, 0 in rule.bare, links[0], edits[0])
-        if len(rule.slots) == 1:
-            return f"*{before}{rule.middle}*{after}"
-        inner, closing = self.residue(places[1], 1, turned, 1 in rule.bare, links[1], edits[1])
-        return f"*{before}{inner}*{closing}{after}"
+        slots = range(len(rule.slots))
+        return chained(rule, [
+            self.residue(places[s], s, turned and s == 1, s in rule.bare, links[s], edits[s]) for s in slots
+        ])  # fmt: skip
 
-    def _residue(self, index: int, slot: int, turned: bool, bare: bool, links: Links, edits: Edits) -> tuple[str, str]:
+    def residue(self, index: int, slot: int, turned: bool, bare: bool, links: Links, edits: Edits) -> tuple[str, str]:
         """Text of the residue before and after what follows it in the chain.
 
         slot : 0 or 1, which ring numbers to use; turned : begin at the tail; bare : leave the ends out
@@ -155,6 +153,13 @@ class Assembler:
         if form is None:
             raise ValueError(f"{made.molecule.smiles} cannot be written as a template")
         return form
+
+
+def chained(rule: Polymerisation, residues: Sequence[tuple[str, str]]) -> str:
+    """The repeat unit of one or two residues, each the text before and after what follows it in the chain."""
+    before, after = residues[0]
+    inner, closing = residues[1] if len(residues) == 2 else (rule.middle, "")
+    return f"*{before}{inner}*{closing}{after}"
 
 
 def _written(edits: Edits) -> tuple[dict[int, str], dict[int, str]]:
