@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 from design.fragments import (
@@ -15,13 +15,14 @@ from design.fragments import (
     branch,
     linker_text,
 )  # fmt: skip
-from design.groups import ALIPHATIC, AROMATIC, ENDS, GROUPS, cut
+from design.groups import ALIPHATIC, AROMATIC, ENDS, GROUPS, cut, pattern
 from design.polymerisations import Polymerisation
 from design.stability import unstable
 from design.templates import SPAN, Template, fill, template
 
 MAX_HEAVY_ATOMS = 40
-_ELEMENTS = frozenset(("C", "H", "N", "O", "F", "Cl", "Br", "S", "Si"))
+_OTHER = "[!#6;!#1;!#7;!#8;!#9;!#17;!#35;!#16;!#14]"  # elements we do not build with
+_NITRO = "[NX3+](=O)[O-]"
 _CACHED_TEXTS = 200_000
 
 Links = tuple[tuple[int, ...], tuple[int, ...]]
@@ -83,12 +84,12 @@ def parsed(smiles: str) -> Any:
     mol = Chem.MolFromSmiles(smiles)
     if mol is None or not 1 < mol.GetNumHeavyAtoms() <= MAX_HEAVY_ATOMS or "." in smiles:
         return None
-    mol = Chem.MolFromSmiles(Chem.MolToSmiles(mol, isomericSmiles=False))
-    if mol is None or any(a.GetSymbol() not in _ELEMENTS or a.GetNumRadicalElectrons() for a in mol.GetAtoms()):
+    text = Chem.MolToSmiles(mol, isomericSmiles=False)
+    mol = mol if text == smiles else Chem.MolFromSmiles(text)
+    if mol is None or mol.HasSubstructMatch(pattern(_OTHER)) or mol.GetAtomsMatchingQuery(_radical()):
         return None
-    nitro = len(mol.GetSubstructMatches(_nitro()))
-    charged = sum(atom.GetFormalCharge() != 0 for atom in mol.GetAtoms())
-    return mol if charged == 2 * nitro else None
+    charged = len(mol.GetSubstructMatches(pattern("[!+0]"))) if "[" in text else 0
+    return mol if charged == 2 * len(mol.GetSubstructMatches(pattern(_NITRO))) else None
 
 
 class Assembler:
@@ -212,8 +213,8 @@ def _kind(atom: Any, ports: tuple[int, int]) -> int:
     return ACTIVATED if beside else ALKYL
 
 
-@lru_cache(maxsize=1)
-def _nitro() -> Any:
-    from rdkit import Chem
+@cache
+def _radical() -> Any:
+    from rdkit.Chem import rdqueries
 
-    return Chem.MolFromSmarts("[NX3+](=O)[O-]")
+    return rdqueries.NumRadicalElectronsGreaterQueryAtom(0)

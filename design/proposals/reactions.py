@@ -82,10 +82,7 @@ class Reactions:
     @classmethod
     def embedded(cls, weights: Mapping[str, float] | None = None) -> Reactions:
         """With the registered molecules of `catalogs.monomers` as the pool (made in about a minute the first time)."""
-        from catalogs.monomers import monomers
-
-        likely = (found for found in monomers() if _may_polymerise(found.groups))
-        return cls([Molecule(found.smiles, found.name, found.cas) for found in likely], weights=weights)
+        return cls(embedded_pool(), weights=weights)
 
     def draw(self, rng: np.random.Generator, n: int) -> Derivations:
         """Draw n independent states from the prior."""
@@ -152,6 +149,14 @@ def _unpacked(key: bytes) -> tuple[int, Links, Edits]:
     sites, edits = numbers[2 * LONGEST : -DECORATIONS], numbers[-DECORATIONS:]
     links = tuple(x for x in head if x >= 0), tuple(x for x in tail if x >= 0)
     return place, links, tuple((s, e) for s, e in zip(sites, edits, strict=True) if s >= 0)
+
+
+def embedded_pool() -> list[Molecule]:
+    """The registered molecules of `catalogs.monomers` that any block can come from."""
+    from catalogs.monomers import monomers
+
+    likely = (found for found in monomers() if _may_polymerise(found.groups))
+    return [Molecule(found.smiles, found.name, found.cas) for found in likely]
 
 
 def _may_polymerise(groups: Mapping[str, int]) -> bool:
