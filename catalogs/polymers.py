@@ -92,7 +92,7 @@ def read(text: str, attachments: Attachments = 2) -> Mol:
     more = _MORE.search(text)
     with rdkit.BlockLogs():
         mol = rdkit.Chem.MolFromSmiles(text, rdkit.reader if more else rdkit.raw)
-        if mol is None or not more and rdkit.Chem.SanitizeMol(mol, catchErrors=True):
+        if mol is None or (not more and rdkit.Chem.SanitizeMol(mol, catchErrors=True)):
             raise ValueError(_complaint(text))
     _check_molecule(mol, text)
     if more and _STEREO.search(text):

@@ -25,11 +25,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from design.blocks import Assembler, Block, Edits, Links, Molecule, blocks, chained
-from design.derivations import DECORATIONS, Derivations, Space, copied
+from design.derivations import DECORATIONS, Derivations, copied
 from design.fragments import LONGEST
+from design.neighbours import Neighbours
 from design.polymerisations import POLYMERISATIONS, Polymerisation
 from design.proposals.proposal import Provenance, take
-from design.steps import Neighbours, Steps
+from design.space import Space
+from design.steps import Steps
 
 STEPS: dict[str, float] = {
     "all": 0.05, "block": 0.2, "neighbour": 0.3, "decorate": 0.2, "alter": 0.1, "lengthen": 0.1, "relink": 0.05,

@@ -171,14 +171,14 @@ def describe_mols(mols: Sequence[Mol | None], descriptors: str = DEFAULT) -> Des
             values = block.values(shown)
             if block.counts:
                 sizes[row, k] = size
-            elif size > 1:
+            elif size != 1:
                 values = np.where(block.grows, values / size, values)
             x[row, columns[k]] = values
     for k, block in enumerate(blocks):
         if block.counts:
             # Quotients of whole numbers below 2^24: as exact here as by way of float64.
             x[:, columns[k]] /= sizes[:, k, None]
-    for row in np.flatnonzero(~np.isfinite(x).all(axis=1)):
+    for row in np.flatnonzero(~np.isfinite(x).all(axis=1)).tolist():
         wrong = int(np.flatnonzero(~np.isfinite(x[row]))[0])
         reasons[row] = f"descriptor {names(descriptors)[wrong]} is {x[row, wrong]}"
         x[row] = 0.0
