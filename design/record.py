@@ -66,7 +66,9 @@ def run_record(
                 "sources": [source_record(source) for source in model.library.sources],
                 "verdict": model.verdict._asdict(),
                 "model": model_record(model),
-                "noise": noise(model)[0],
+                "noise": (held := noise(model)).extra,
+                "spread_factor": held.scale,
+                "degrees": held.degrees,
             }
             for model in models.values()
         ],
