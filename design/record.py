@@ -78,6 +78,8 @@ def run_record(
             "particles": config.particles,
             "proposed": proposed,
             "evaluated": len(found.evaluated.smiles),
+            # Of them, by the search beyond the posterior: `proposed`, the trace and log Z leave it out.
+            "searched": int((found.evaluated.temperature >= len(found.trace)).sum()) if found.trace else 0,
             "per_second": round(proposed / seconds, 1) if seconds and proposed else None,
             "log_z": _number(found.log_z),
             "log_z_error": _number(found.log_z_error),
