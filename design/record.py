@@ -50,7 +50,9 @@ def run_record(
                 "sources": [source_record(source) for source in model.library.sources],
                 "verdict": model.verdict._asdict(),
                 "model": model_record(model),
-                "noise": noise(model)[0],
+                "noise": (held := noise(model)).extra,
+                "spread_factor": held.scale,
+                "degrees": held.degrees,
             }
             for model in models.values()
         ],
@@ -60,6 +62,8 @@ def run_record(
             "particles": config.particles,
             "proposed": proposed,
             "evaluated": len(found.evaluated.smiles),
+            # Of them, by the search beyond the posterior: `proposed`, the trace and log Z leave it out.
+            "searched": int((found.evaluated.temperature >= len(found.trace)).sum()) if found.trace else 0,
             "per_second": round(proposed / seconds, 1) if seconds and proposed else None,
             "log_z": _number(found.log_z),
             "log_z_error": _number(found.log_z_error),

@@ -27,6 +27,7 @@ from design.record import run_record
 from design.sdf import monomers_sdf
 from design.smc import Result, generator, run
 from design.surrogate import Surrogate
+from design.trace import Settings as Tempering
 from screen.library import Settings
 from screen.progress import Progress, warn
 from screen.record import leaderboard_table, predictions_table, rejected_table
@@ -39,6 +40,8 @@ SCHEMA_VERSION = "1"
 _PRIOR_SAMPLE = 1_000_000
 # Log probability of the goals below which the prior gives the sampler no direction: it would walk at random.
 OUT_OF_REACH = -100.0
+# Inverse temperature up to which candidates for the list are looked for beyond the posterior.
+SEARCH = 8.0
 # A drawn batch of the prior sample; its bits do not depend on it.
 _BATCH = 2_000
 # Files that follow from the rest: those of an earlier run go before new ones are written.
@@ -151,7 +154,7 @@ def _sample(
 
         result: Result[Any] = run(
             config.seed, proposal, surrogate.log_likelihood, config.particles,
-            log_constraint=surrogate.log_constraint, checkpoint=commit, resume=kept,
+            log_constraint=surrogate.log_constraint, settings=Tempering(search=SEARCH), checkpoint=commit, resume=kept,
             warn=lambda text: warn(progress.mode, text),
         )  # fmt: skip
         advance(1000 - reached)
