@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from catalogs.records import Compositions, PropertyTable, UserError
 from screen.descriptors.materials import describe
+from screen.evidence import Evidence, collect
 from screen.frozen import unit_scales
 from screen.joined import Joined, draw, join, take
 from screen.networks import Network, activations
-from screen.pretrain import Schedule, pretrain
+from screen.pretrain import Schedule, pretrain, split
 from screen.scaling import Scaling, fit_scaling, standardise
 
 # A larger source is sub-sampled: beyond this the networks' frozen features change little, their cost a lot.
@@ -78,6 +79,7 @@ class Source(NamedTuple):
     keys : reduced formulas the networks saw
     elements : (94,) bool, elements among them
     unit_scales : per network and hidden layer, the spread of every unit, for "pre" features
+    evidence : what the networks did on rows they were not fitted to; None for networks from elsewhere
     checkpoint : None where none was asked for
     """
 
@@ -89,6 +91,7 @@ class Source(NamedTuple):
     networks: tuple[Network, ...]
     unit_scales: tuple[tuple[NDArray[np.float32], ...], ...]
     notes: tuple[str, ...] = ()
+    evidence: Evidence | None = None
     checkpoint: Checkpoint | None = None
 
     @property
@@ -127,6 +130,7 @@ class Trained(NamedTuple):
     scaling: Scaling
     networks: tuple[Network, ...]
     unit_scales: tuple[tuple[NDArray[np.float32], ...], ...]
+    evidence: Evidence | None = None
 
 
 def exclude_keys(table: PropertyTable, keys: Collection[str]) -> NDArray[np.int64]:
@@ -191,7 +195,9 @@ def pretrain_source(
     )
     sample = x[:SCALE_ROWS] if len(x) <= SCALE_ROWS else x[np.linspace(0, len(x) - 1, SCALE_ROWS).astype(int)]
     scales = tuple(unit_scales(activations(network.hidden, sample)[0]) for network in fitted)
-    return described(source_name(tables), rows, Trained(scaling, tuple(fitted), scales))
+    held = [split(settings.seed, i, len(x), settings.schedule)[1] for i in range(settings.networks)]
+    evidence = collect(fitted, held, x, y, [task.scale for task in rows.tasks], rows.joined.inputs)
+    return described(source_name(tables), rows, Trained(scaling, tuple(fitted), scales, evidence))
 
 
 def training_rows(tables: Sequence[PropertyTable], exclude: Collection[str], seed: int) -> Rows:
@@ -241,6 +247,7 @@ def described(name: str, rows: Rows, trained: Trained, checkpoint: Checkpoint | 
         networks=trained.networks,
         unit_scales=trained.unit_scales,
         notes=rows.notes,
+        evidence=trained.evidence,
         checkpoint=checkpoint,
     )
 
