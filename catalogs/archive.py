@@ -221,15 +221,19 @@ def _extract(path: Path, archive: zipfile.ZipFile, name: str, entry: Mapping[str
         file.commit()
 
 
+def holds_networks(folder: Path) -> bool:
+    """Whether an entry is no transferred model; of a damaged one `write` says what is wrong."""
+    try:
+        return bool(json.loads((folder / CARD).read_bytes()).get("kind") == "networks")
+    except (OSError, ValueError, AttributeError):
+        return True
+
+
 def networks_in(folders: Mapping[str, Path], keys: Sequence[str]) -> dict[str, Path]:
     """The folders of these entries, each of which must hold networks; UserError for one that does not."""
     found = {}
     for key in keys:
-        try:
-            kind = json.loads((folders[key] / CARD).read_bytes()).get("kind")
-        except (OSError, ValueError, AttributeError):
-            kind = "networks"  # `write` says what is wrong with it
-        if kind != "networks":
+        if not holds_networks(folders[key]):
             raise UserError(f"{key[:16]} is a transferred model, of no use without its target: export its networks")
         found[key] = folders[key]
     return found

@@ -115,8 +115,8 @@ def conditions(wanted: Mapping[str, Any]) -> list[Condition]:
         for prefix, bound in (("min_", ">="), ("max_", "<=")):
             if name.startswith(prefix) and name not in (*FIELDS.names, *SHORT):
                 field, operator = name.removeprefix(prefix), bound
-        field = _known(field)
-        if operator == "==" and _is_text(field):
+        field = known(field)
+        if operator == "==" and is_text(field):
             operator = "has"
         found.append(Condition(field, operator, value))
     return found
@@ -220,21 +220,23 @@ def _plain(kind: pa.DataType) -> pa.DataType:
     return pa.string() if pa.types.is_dictionary(kind) else kind
 
 
-def _is_text(field: str) -> bool:
+def is_text(field: str) -> bool:
+    """Whether a field holds texts."""
     return bool(pa.types.is_string(_plain(FIELDS.field(field).type)))
 
 
-def _known(name: str) -> str:
+def known(name: str) -> str:
+    """The field of that name or short name; UserError with the nearest if there is none."""
     field = SHORT.get(name, name)
     if field not in FIELDS.names:
         near = get_close_matches(name, [*FIELDS.names, *SHORT], n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise UserError(f"no field {name!r} in the index of models{hint} Fields: {', '.join(FIELDS.names)}")
+        raise UserError(f"no field {name!r} in the index of models{hint}; fields: {', '.join(FIELDS.names)}")
     return field
 
 
 def _expression(condition: Condition) -> pc.Expression:
-    name, operator, value = _known(condition.field), condition.operator, condition.value
+    name, operator, value = known(condition.field), condition.operator, condition.value
     kind = _plain(FIELDS.field(name).type)
     field = pc.field(name)
     if operator not in OPERATORS:
