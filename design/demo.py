@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from screen.commands import Whole
 from screen.device import Device
+
+if TYPE_CHECKING:
+    from design.config import DesignConfig
 
 _Switch = Annotated[bool, Parameter(negative="")]
 
@@ -51,19 +54,24 @@ def demo(
     dry_run
         Say what would be done; write nothing.
     """
-    from design.config import resolve
     from design.terminal import run_and_print
     from screen.demo import configured, refuse_other_runs, screening
 
     mode: Literal["auto", "quiet", "events"] = "events" if events else "quiet" if quiet or json else "auto"
     forward = configured(out, networks, seed, device)
-    folder = f"{out.rstrip('/')}-design"
+    config = backward(out, networks, seed, device)
+    refuse_other_runs(Path(config.out), {"target": list(config.target), "goal": list(config.goal)})
+    code = screening(forward, mode=mode, dry_run=dry_run, json_out=json, quiet=quiet)
+    return code or run_and_print(config, mode=mode, overwrite=True, dry_run=dry_run, json_out=json, quiet=quiet)
+
+
+def backward(out: str, networks: int, seed: int, device: Device) -> DesignConfig:
+    """Configuration of the design half."""
+    from design.config import resolve
+
     flags = {
         "target": ["polymer_thermal_conductivity"], "goal": ["polymer_thermal_conductivity>0.3"], "device": device,
         "source": ["molecule_thermal_conductivity", "molecule_refractive_index"], "networks": max(1, networks // 4),
-        "particles": 500, "prior_draws": 2000, "top": 200, "seed": seed, "out": folder,
+        "particles": 500, "prior_draws": 2000, "top": 200, "seed": seed, "out": f"{out.rstrip('/')}-design",
     }  # fmt: skip
-    config = resolve(flags, None)
-    refuse_other_runs(Path(folder), {"target": list(config.target), "goal": list(config.goal)})
-    code = screening(forward, mode=mode, dry_run=dry_run, json_out=json, quiet=quiet)
-    return code or run_and_print(config, mode=mode, overwrite=True, dry_run=dry_run, json_out=json, quiet=quiet)
+    return resolve(flags, None)

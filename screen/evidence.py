@@ -49,9 +49,7 @@ def predictions(networks: Sequence[Network], x: NDArray[np.float32]) -> NDArray[
     return np.stack(found, axis=1).astype(np.float32)
 
 
-def recompute(
-    networks: Sequence[Network], scaling: Scaling, inputs: Inputs, convention: str
-) -> NDArray[np.float32]:
+def recompute(networks: Sequence[Network], scaling: Scaling, inputs: Inputs, convention: str) -> NDArray[np.float32]:
     """(n, m, k) standardised predictions, from the descriptors on."""
     return predictions(networks, np.asarray(standardise(scaling, describe(inputs, convention))))
 

@@ -124,6 +124,18 @@ class Rows(NamedTuple):
     notes: tuple[str, ...]
 
 
+class Prepared(NamedTuple):
+    """What networks are trained on, as they see it.
+
+    x : (n, width) standardised descriptors; y : (n, k) standardised values, NaN where unknown
+    """
+
+    rows: Rows
+    scaling: Scaling
+    x: NDArray[np.float32]
+    y: NDArray[np.float64]
+
+
 class Trained(NamedTuple):
     """What pre-training computes: the part of a `Source` that is worth keeping."""
 
@@ -178,26 +190,38 @@ def pretrain_source(
     ------
     UserError : fewer than `MIN_ROWS` rows of a table remain, or their values do not vary.
     """
+    ready = prepare(tables, settings, exclude=exclude)
+    fitted = pretrain(
+        settings.seed,
+        ready.x,
+        ready.y,
+        ~np.isnan(ready.y),
+        networks=settings.networks,
+        schedule=settings.schedule,
+        drawn_inputs=DRAWN_INPUTS if ready.x.shape[1] > DRAWN_INPUTS[1] else None,
+        progress=progress,
+    )
+    return described(source_name(tables), ready.rows, judged(ready, settings, fitted))
+
+
+def prepare(tables: Sequence[PropertyTable], settings: Settings, *, exclude: Collection[str] = ()) -> Prepared:
+    """The rows networks are trained on, standardised; UserError as `pretrain_source`."""
     rows = training_rows(tables, exclude, settings.seed)
     raw = describe(rows.joined.inputs, settings.convention)
     scaling = fit_scaling(raw)
-    x = standardise(scaling, raw)
     y = (rows.joined.y - [task.centre for task in rows.tasks]) / [task.scale for task in rows.tasks]
-    fitted = pretrain(
-        settings.seed,
-        x,
-        y,
-        ~np.isnan(y),
-        networks=settings.networks,
-        schedule=settings.schedule,
-        drawn_inputs=DRAWN_INPUTS if x.shape[1] > DRAWN_INPUTS[1] else None,
-        progress=progress,
-    )
+    return Prepared(rows, scaling, standardise(scaling, raw), y)
+
+
+def judged(ready: Prepared, settings: Settings, networks: Sequence[Network]) -> Trained:
+    """Networks trained on these rows with what is measured on them: unit scales, and errors on held-out rows."""
+    x = ready.x
     sample = x[:SCALE_ROWS] if len(x) <= SCALE_ROWS else x[np.linspace(0, len(x) - 1, SCALE_ROWS).astype(int)]
-    scales = tuple(unit_scales(activations(network.hidden, sample)[0]) for network in fitted)
-    held = [split(settings.seed, i, len(x), settings.schedule)[1] for i in range(settings.networks)]
-    evidence = collect(fitted, held, x, y, [task.scale for task in rows.tasks], rows.joined.inputs)
-    return described(source_name(tables), rows, Trained(scaling, tuple(fitted), scales, evidence))
+    scales = tuple(unit_scales(activations(network.hidden, sample)[0]) for network in networks)
+    held = [split(settings.seed, i, len(x), settings.schedule)[1] for i in range(len(networks))]
+    spreads = [task.scale for task in ready.rows.tasks]
+    evidence = collect(networks, held, x, ready.y, spreads, ready.rows.joined.inputs)
+    return Trained(ready.scaling, tuple(networks), scales, evidence)
 
 
 def training_rows(tables: Sequence[PropertyTable], exclude: Collection[str], seed: int) -> Rows:

@@ -122,8 +122,10 @@ def _one(
     )
     settings = Settings(config.networks, config.seed, convention)
     if dry_run:
-        return {"property": source_name(tables), "rows": sum(len(table) for table in tables), "descriptor": convention,
-                "networks": config.networks, "unit": ", ".join(dict.fromkeys(table.unit for table in tables))}  # fmt: skip
+        units = ", ".join(dict.fromkeys(table.unit for table in tables))
+        rows = sum(len(table) for table in tables)
+        return {"property": source_name(tables), "unit": units, "rows": rows, "descriptor": convention,
+                "networks": config.networks}  # fmt: skip
     start = time.perf_counter()
     source = load_or_pretrain(tables, settings, exclude=exclude, stage=progress.stage)
     point = source.checkpoint

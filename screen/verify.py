@@ -58,7 +58,9 @@ def verify(key: str, path: Path) -> Verified:
     size = f"largest difference {difference:.1e} standard deviations"
     if elsewhere and difference <= TOLERANCE:
         return Verified(key, "close", difference, f"{count} computed again: {size}, written on {elsewhere}")
-    where = f"written on {elsewhere}, where {TOLERANCE:g} is allowed" if elsewhere else "on the kind of machine it is of"
+    where = (
+        f"written on {elsewhere}, where {TOLERANCE:g} is allowed" if elsewhere else "on the kind of machine it is of"
+    )
     return Verified(key, "differs", difference, f"{count} computed again: {size}, {where}")
 
 

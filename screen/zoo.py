@@ -87,6 +87,11 @@ def stack_key(tables: Sequence[PropertyTable], settings: Settings, *, exclude: C
     return _keys(tables, settings, exclude)[0]
 
 
+def shipped_key(tables: Sequence[PropertyTable], settings: Settings, *, exclude: Collection[str] = ()) -> str:
+    """Sha256 of the same, whatever the machine: the key of networks that come with the package."""
+    return _keys(tables, settings, exclude)[1]
+
+
 def _keys(tables: Sequence[PropertyTable], settings: Settings, exclude: Collection[str]) -> tuple[str, str]:
     """The key on this machine, and the one that is the same on every machine."""
     joined = training_rows(tables, exclude, settings.seed).joined
