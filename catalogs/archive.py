@@ -64,7 +64,7 @@ def write(path: Path, entries: Mapping[str, Path]) -> int:
         members[f"{key}/{ARRAYS}"] = {"bytes": found.card["bytes"], "sha256": found.card["sha256"]}
     manifest = json.dumps({"kind": KIND, "schema": SCHEMA, "files": members}, indent=1).encode()
     with DurableFile(path) as file:
-        with zipfile.ZipFile(file, "w") as archive:  # type: ignore[arg-type]  # it only writes
+        with zipfile.ZipFile(file, "w") as archive:
             archive.writestr(_member(MANIFEST, zipfile.ZIP_DEFLATED), manifest)
             for name in members:
                 key, _, kind = name.partition("/")

@@ -8,20 +8,23 @@ up to date from the cards whenever one of them has come, gone or changed.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from catalogs import library
 from catalogs.durable import DurableFile
 from catalogs.home import cache_folder
-from catalogs.parquet import SCHEMA, SCHEMA_KEY, TableWriter
+from catalogs.parquet import OPTIONS, stamped
 from catalogs.records import UserError
 
 FILE = "models-index.parquet"
@@ -58,7 +61,11 @@ FIELDS = pa.schema([*MDL, *OWN])
 # What people call some fields for short.
 SHORT = {"mae": "mean_abs_error", "max_ae": "max_abs_error", "mse": "mean_square_error",
          "rmse": "root_mean_square_error", "pearson": "pearson_corr", "spearman": "spearman_corr"}  # fmt: skip
-OPERATORS = ("==", "!=", "<=", ">=", "<", ">", "has")
+_COMPARE = {"==": pc.equal, "!=": pc.not_equal, "<=": pc.less_equal, ">=": pc.greater_equal,
+            "<": pc.less, ">": pc.greater}  # fmt: skip
+OPERATORS = (*_COMPARE, "has")
+# Rows of a property stand together, so that a query reads few of the groups.
+_GROUP = 8_192
 
 
 class Condition(NamedTuple):
@@ -83,21 +90,54 @@ def query(conditions: Iterable[Condition] = ()) -> Index:
     ------
     UserError : an unknown field or operator, or a value that does not fit the field.
     """
-    chosen = None
-    for condition in conditions:
-        one = _expression(condition)
-        chosen = one if chosen is None else chosen & one
+    wanted = [_checked(condition) for condition in conditions]
     stamps = _stamps()
     path = cache_folder() / FILE
-    if _stamps_of(path) != stamps:
-        table, warnings = _build(path, stamps)
-        return Index(table if chosen is None else table.filter(chosen), warnings)
+    damage: tuple[str, ...] = ()
     try:
-        return Index(pq.read_table(path, filters=chosen, page_checksum_verification=True))
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            if (file.schema_arrow.metadata or {}).get(STAMPS.encode()) == _text(stamps):
+                return Index(_search(file, wanted))
+    except FileNotFoundError:
+        pass
     except (pa.ArrowException, OSError) as error:
-        table, warnings = _build(path, stamps)
-        found = table if chosen is None else table.filter(chosen)
-        return Index(found, (f"{path} was damaged ({str(error).splitlines()[0]}): built again", *warnings))
+        damage = (f"{path} was damaged ({str(error).splitlines()[0]}): built again",)
+    table, warnings = _build(path, stamps)
+    return Index(table.filter(pa.array(_meeting(table, wanted))), (*damage, *warnings))
+
+
+def _search(file: pq.ParquetFile, wanted: Sequence[Condition]) -> pa.Table:
+    """Rows that meet all conditions: their columns are read first, then the row groups that hold a hit."""
+    if not wanted:
+        return file.read().replace_schema_metadata(None)
+    hits = _meeting(file.read(list(dict.fromkeys(condition.field for condition in wanted))), wanted)
+    groups = np.array_split(hits, np.cumsum([file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]))
+    holding = [i for i, group in enumerate(groups) if group.any()]
+    if not holding:
+        return FIELDS.empty_table()
+    found = file.read_row_groups(holding).filter(pa.array(np.concatenate([groups[i] for i in holding])))
+    return found.replace_schema_metadata(None)
+
+
+def _meeting(table: pa.Table, wanted: Sequence[Condition]) -> NDArray[np.bool_]:
+    """(rows,) which of them meet all conditions; a null meets none."""
+    hits = np.ones(table.num_rows, bool)
+    for field, operator, value in wanted:
+        column = table[field].unify_dictionaries().combine_chunks()
+        if pa.types.is_dictionary(column.type):  # few texts, many rows
+            places = column.indices.fill_null(len(column.dictionary)).to_numpy(zero_copy_only=False)
+            hits &= np.append(_compared(column.dictionary, operator, value), False)[places]
+        else:
+            hits &= _compared(column, operator, value)
+    return hits
+
+
+def _compared(column: pa.Array, operator: str, value: Any) -> NDArray[np.bool_]:
+    if operator == "has":
+        found = pc.match_substring(column, value, ignore_case=True)
+    else:
+        found = _COMPARE[operator](column, pa.scalar(value, column.type))
+    return np.asarray(found.fill_null(False).to_numpy(zero_copy_only=False), bool)
 
 
 def conditions(wanted: Mapping[str, Any]) -> list[Condition]:
@@ -172,28 +212,22 @@ def _stamps() -> dict[str, list[int]]:
     found = {}
     for key, path in library.folders().items():
         with suppress(OSError):  # another process removes it
-            stat = (path / library.CARD).stat()
+            stat = os.stat(f"{path}/{library.CARD}")
             found[key] = [stat.st_mtime_ns, stat.st_size]
     return dict(sorted(found.items()))
 
 
-def _stamps_of(path: Path) -> Any:
-    """Stamps of the cards an index was built from, None where there is none to be read."""
-    try:
-        metadata = pq.read_schema(path).metadata or {}
-        if metadata.get(SCHEMA_KEY.encode()) != str(SCHEMA).encode():
-            return None
-        return json.loads(metadata[STAMPS.encode()])
-    except (pa.ArrowException, OSError, ValueError, KeyError):
-        return None
+def _text(stamps: Mapping[str, list[int]]) -> bytes:
+    return json.dumps(stamps).encode()
 
 
 def _build(path: Path, stamps: Mapping[str, list[int]]) -> tuple[pa.Table, tuple[str, ...]]:
-    """Read every card and write the index; where it cannot be written, it is built again the next time."""
+    """Read the cards that are new and write the index; where it cannot be written, it is built again the next time."""
     rows: list[dict[str, Any]] = []
     warnings = []
     folders = library.folders()
-    for key in stamps:
+    former = _unchanged(path, stamps)
+    for key in sorted(stamps.keys() - set(former["stack"].unique().to_pylist())):
         card_path = folders[key] / library.CARD
         try:
             card = json.loads(card_path.read_bytes())
@@ -205,15 +239,29 @@ def _build(path: Path, stamps: Mapping[str, list[int]]) -> tuple[pa.Table, tuple
         field.name: pa.array([row.get(field.name) for row in rows], _plain(field.type)).cast(field.type)
         for field in FIELDS
     }
-    table = pa.table(columns, schema=FIELDS)
+    table = pa.concat_tables([former, pa.table(columns, schema=FIELDS)]).unify_dictionaries()
+    order = pa.table({name: table[name].cast(pa.string()) for name in ("property", "id")})
+    table = table.take(pc.sort_indices(order, sort_keys=[("property", "ascending"), ("id", "ascending")]))
     # An index without the cards it could not read would say so once and never again.
     if not warnings:
         with suppress(OSError), DurableFile(path) as file:
-            writer = TableWriter(file, FIELDS, {STAMPS: json.dumps(stamps)})
-            writer.write(table)
-            writer.close()
+            schema = stamped(FIELDS, {STAMPS: _text(stamps).decode()})
+            with pq.ParquetWriter(file, schema, **OPTIONS) as writer:
+                writer.write_table(table.replace_schema_metadata(schema.metadata), _GROUP)
             file.commit()
     return table, tuple(warnings)
+
+
+def _unchanged(path: Path, stamps: Mapping[str, list[int]]) -> pa.Table:
+    """Rows of the index there is whose cards are still the same."""
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            former = json.loads((file.schema_arrow.metadata or {})[STAMPS.encode()])
+            same = [key for key, stamp in stamps.items() if former.get(key) == stamp]
+            table = file.read().replace_schema_metadata(None).cast(FIELDS)
+    except (pa.ArrowException, OSError, ValueError, KeyError, AttributeError):
+        return FIELDS.empty_table()
+    return table.filter(pc.is_in(table["stack"].cast(pa.string()), pa.array(same, pa.string())))
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:
@@ -235,26 +283,22 @@ def known(name: str) -> str:
     return field
 
 
-def _expression(condition: Condition) -> pc.Expression:
+def _checked(condition: Condition) -> Condition:
+    """The condition with its field's full name and a value of its kind; UserError where they do not go together."""
     name, operator, value = known(condition.field), condition.operator, condition.value
-    kind = _plain(FIELDS.field(name).type)
-    field = pc.field(name)
     if operator not in OPERATORS:
         raise UserError(f"field {name}: expected one of {', '.join(OPERATORS)}, got {operator!r}")
-    if pa.types.is_string(kind):
+    if is_text(name):
         if operator not in ("==", "!=", "has"):
             raise UserError(f"field {name} is text: it can be equal or hold a text, not be {operator} {value!r}")
-        if operator == "has":
-            return pc.match_substring(field.cast(pa.string()), str(value), ignore_case=True)
-        same = field.cast(pa.string()) == str(value)
-        return same if operator == "==" else ~same
+        return Condition(name, operator, str(value))
     if operator == "has":
         raise UserError(f"field {name} is no text")
-    value = _truth(name, value) if pa.types.is_boolean(kind) else _number(name, value)
-    if pa.types.is_boolean(kind) and operator not in ("==", "!="):
-        raise UserError(f"field {name} is true or false: use == or !=, not {operator}")
-    return {"==": field == value, "!=": field != value, "<=": field <= value, ">=": field >= value,
-            "<": field < value, ">": field > value}[operator]  # fmt: skip
+    if pa.types.is_boolean(FIELDS.field(name).type):
+        if operator not in ("==", "!="):
+            raise UserError(f"field {name} is true or false: use == or !=, not {operator}")
+        return Condition(name, operator, _truth(name, value))
+    return Condition(name, operator, _number(name, value))
 
 
 def _truth(name: str, value: Any) -> bool:

@@ -169,7 +169,7 @@ def export_and_print(
         print(json.dumps({"file": str(path), "bytes": size, "entries": list(entries)}))
     elif not quiet:
         did = "would write" if size is None else f"{size / 1e6:.1f} MB:"
-        print(f"{path}: {did} {len(entries)} stacks of networks")
+        print(f"{path}: {did} {_stacks(len(entries))}")
     return 0
 
 
@@ -181,7 +181,7 @@ def import_and_print(file: str, *, json_out: bool, quiet: bool) -> int:
     if json_out:
         print(json.dumps(done._asdict()))
     elif not quiet:
-        print(f"{len(done.added)} stacks of networks added, {len(done.present)} were there already")
+        print(f"{_stacks(len(done.added))} added, {len(done.present)} there already")
     return 0
 
 
@@ -192,6 +192,10 @@ def _folders(ids: Sequence[str]) -> dict[str, Path]:
     from screen.models_api import find
 
     return {key: path for key, _, path in map(find, ids)}
+
+
+def _stacks(count: int) -> str:
+    return f"{count} stack{'' if count == 1 else 's'} of networks"
 
 
 def _say(warnings: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""Do kept networks still compute what they computed when they were kept?"""
+"""Whether kept networks still compute what they computed when they were kept."""
 
 from __future__ import annotations
 
