@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from cyclopts import Parameter
-
-from screen.commands import Whole
 from screen.device import Device
-
-_Many = Annotated[list[str] | None, Parameter(consume_multiple=False, negative="")]
-_Switch = Annotated[bool, Parameter(negative="")]
+from screen.flags import Many, Switch, Whole, mode_of
 
 
-def list_models(*, json: _Switch = False) -> int:
+def list_models(*, json: Switch = False) -> int:
     """List the kept networks and models, and those that come with the package.
 
     Parameters
@@ -26,7 +21,7 @@ def list_models(*, json: _Switch = False) -> int:
     return show_list(json_out=json)
 
 
-def show_model(id: str, *, json: _Switch = False) -> int:
+def show_model(id: str, *, json: Switch = False) -> int:
     """Print the card of a stack of networks or of a model; of one network its line of the index.
 
     Parameters
@@ -43,7 +38,7 @@ def show_model(id: str, *, json: _Switch = False) -> int:
 
 def train_models(
     *,
-    source: _Many = None,
+    source: Many = None,
     table1: str | None = None,
     material: str | None = None,
     networks: Whole | None = None,
@@ -54,10 +49,10 @@ def train_models(
     seed: Whole | None = None,
     device: Device | None = None,
     config: str | None = None,
-    dry_run: _Switch = False,
-    json: _Switch = False,
-    quiet: _Switch = False,
-    events: _Switch = False,
+    dry_run: Switch = False,
+    json: Switch = False,
+    quiet: Switch = False,
+    events: Switch = False,
 ) -> int:
     """Train networks on source properties and keep them for good.
 
@@ -109,7 +104,7 @@ def train_models(
         "source": source, "table1": table1, "material": material, "networks": networks, "trunk": trunk,
         "convention": convention, "descriptors": descriptors, "exclude": exclude, "seed": seed, "device": device,
     }  # fmt: skip
-    mode: Literal["auto", "quiet", "events"] = "events" if events else "quiet" if quiet or json else "auto"
+    mode = mode_of(json=json, quiet=quiet, events=events)
     return train_and_print(flags, config, mode, dry_run=dry_run, json_out=json, quiet=quiet)
 
 
@@ -126,10 +121,10 @@ def query_models(
     min_r2: float | None = None,
     max_mae: float | None = None,
     max_rmse: float | None = None,
-    filter: _Many = None,
+    filter: Many = None,
     sort: str = "pearson",
     limit: Whole | None = None,
-    json: _Switch = False,
+    json: Switch = False,
 ) -> int:
     """Find networks by what they predict, from what, and how well.
 
@@ -181,7 +176,7 @@ def query_models(
     return query_and_print(wanted, filter or [], sort, limit, json_out=json)
 
 
-def verify_models(*ids: str, device: Device = "auto", json: _Switch = False, quiet: _Switch = False) -> int:
+def verify_models(*ids: str, device: Device = "auto", json: Switch = False, quiet: Switch = False) -> int:
     """Check kept networks: their checksums, and that they still compute the predictions kept with them.
 
     Bit by bit on the kind of machine that wrote them; elsewhere within 0.001 standard deviations of the property. The
@@ -204,8 +199,8 @@ def verify_models(*ids: str, device: Device = "auto", json: _Switch = False, qui
 
 
 def export_models(
-    *ids: str, out: str, overwrite: _Switch = False, dry_run: _Switch = False, json: _Switch = False,
-    quiet: _Switch = False,
+    *ids: str, out: str, overwrite: Switch = False, dry_run: Switch = False, json: Switch = False,
+    quiet: Switch = False,
 ) -> int:  # fmt: skip
     """Write networks into one file for another machine: a zip of arrays and cards, nothing executable.
 
@@ -231,7 +226,7 @@ def export_models(
     return export_and_print(ids, out, overwrite=overwrite, dry_run=dry_run, json_out=json, quiet=quiet)
 
 
-def import_models(file: str, *, json: _Switch = False, quiet: _Switch = False) -> int:
+def import_models(file: str, *, json: Switch = False, quiet: Switch = False) -> int:
     """Add the networks of a file that `kakehashi models export` wrote; all of them, or none if anything is wrong.
 
     Runs with the same settings on the same kind of machine take them for their own: import what you trust.
