@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,8 +24,7 @@ from screen.zoo import PRETRAIN_VERSION, packed, shipped_key
 ROUNDED = "weights rounded to half precision"
 
 
-@dataclass(frozen=True)
-class Shipped:
+class Shipped(NamedTuple):
     """A source whose networks come with the package, and their settings."""
 
     source: str

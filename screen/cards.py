@@ -80,8 +80,8 @@ def model_card(model: Model) -> dict[str, Any]:
 def parameters(network: Network) -> int:
     """Weights and biases, without those of inputs the network does not see."""
     first = network.hidden[0].kernel
-    unseen = int(np.count_nonzero(~first.any(axis=1))) * first.shape[1]
-    return int(sum(layer.kernel.size + layer.bias.size for layer in (*network.hidden, network.output))) - unseen
+    unseen = int(np.count_nonzero(~first.any(axis=1))) * int(first.shape[1])
+    return sum(int(layer.kernel.size + layer.bias.size) for layer in (*network.hidden, network.output)) - unseen
 
 
 def structure(network: Network) -> str:

@@ -18,7 +18,7 @@ from catalogs.tables import load_table
 from screen.config import CONVENTIONS, LARGEST_SEED, check_trunk, from_toml
 from screen.descriptors.materials import convention_for
 from screen.device import check_device
-from screen.library import Library, Settings, Source, Trunk, source_name, tell_apart
+from screen.library import Settings, Source, Trunk, source_name, tell_apart, training_rows
 from screen.progress import Mode, Progress, warn
 from screen.trunks import groups
 from screen.zoo import load_or_pretrain
@@ -123,7 +123,7 @@ def _one(
     settings = Settings(config.networks, config.seed, convention)
     if dry_run:
         units = ", ".join(dict.fromkeys(table.unit for table in tables))
-        rows = sum(len(table) for table in tables)
+        rows = len(training_rows(tables, exclude, settings.seed).joined.keys)
         return {"property": source_name(tables), "unit": units, "rows": rows, "descriptor": convention,
                 "networks": config.networks}  # fmt: skip
     start = time.perf_counter()
@@ -135,10 +135,10 @@ def _one(
     shelf.keep(folder)
     if point.warning:
         warn(progress.mode, point.warning)
-    return record(source, Library((source,), convention, config.seed), folder, time.perf_counter() - start)
+    return record(source, folder, time.perf_counter() - start)
 
 
-def record(source: Source, library: Library, folder: Path, seconds: float) -> dict[str, Any]:
+def record(source: Source, folder: Path, seconds: float) -> dict[str, Any]:
     """What is said of a stack that was trained."""
     scores = source.evidence.scores if source.evidence else np.full((len(source.networks), 1, 8), np.nan)
     with np.errstate(all="ignore"):
