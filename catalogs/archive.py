@@ -79,7 +79,7 @@ def read(path: Path, accept: Callable[[Found], object] = lambda found: None) -> 
 
     Parameters
     ----------
-    accept : raises ValueError, KeyError or TypeError for an entry that is not what it should be.
+    accept : raises ValueError, KeyError, TypeError, ... for an entry that is not what it should be.
 
     Raises
     ------
@@ -102,7 +102,7 @@ def read(path: Path, accept: Callable[[Found], object] = lambda found: None) -> 
                 _refuse(path, f"entry {key[:16]}: {found.warning.replace(str(temporary), '')}")
             try:
                 accept(found)
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
                 _refuse(path, f"entry {key[:16]} holds no networks that can be read: {error}")
         present = [key for key in keys if library.read(folder / key, key).arrays is not None]
         for key in keys:

@@ -34,6 +34,8 @@ ARRAYS, CARD = "stack.safetensors", "card.json"
 SHIPPED = Path(__file__).parent / "networks"
 # Arrays beyond this are not kept: writing and reading them would cost more than computing them again.
 LARGEST = 512 * 2**20
+# Digits of a key that people must give.
+LEAST = 4
 # What a killed process left half-written is swept away once nobody can still be writing it.
 _STALE = 24 * 3600.0
 
@@ -121,6 +123,22 @@ def folders() -> dict[str, Path]:
         if root.is_dir():
             found |= {path.name: path for path in sorted(root.iterdir()) if re.fullmatch("[0-9a-f]{64}", path.name)}
     return found
+
+
+def named(id: str) -> tuple[str, int | None, Path]:
+    """Key of an entry, the number of a network in it (`id-number`), and the entry's folder; UserError if not just one.
+
+    id : the first digits of the key, `LEAST` at least
+    """
+    parts = re.fullmatch(r"([0-9a-f]+)(?:-(\d+))?", id.strip())
+    if parts is None or len(parts[1]) < LEAST:
+        raise UserError(f"expected the id of a model (`kakehashi models list`), {LEAST} digits at least, got {id!r}")
+    entries = folders()
+    fitting = [key for key in entries if key.startswith(parts[1])]
+    if len(fitting) != 1:
+        which = f"{len(fitting)} models have ids" if fitting else "no model has an id"
+        raise UserError(f"{which} that begin with {parts[1]}: see `kakehashi models list`")
+    return fitting[0], int(parts[2]) if parts[2] else None, entries[fitting[0]]
 
 
 def keep(path: Path) -> None:

@@ -58,6 +58,9 @@ OWN = pa.schema(
     ]
 )
 FIELDS = pa.schema([*MDL, *OWN])
+# What a card that is damaged, or none of ours, may raise.
+_NO_CARD = (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError, RecursionError,
+            pa.ArrowException)  # fmt: skip
 # What people call some fields for short.
 SHORT = {"mae": "mean_abs_error", "max_ae": "max_abs_error", "mse": "mean_square_error",
          "rmse": "root_mean_square_error", "pearson": "pearson_corr", "spearman": "spearman_corr"}  # fmt: skip
@@ -223,7 +226,7 @@ def _text(stamps: Mapping[str, list[int]]) -> bytes:
 
 def _build(path: Path, stamps: Mapping[str, list[int]]) -> tuple[pa.Table, tuple[str, ...]]:
     """Read the cards that are new and write the index; where it cannot be written, it is built again the next time."""
-    rows: list[dict[str, Any]] = []
+    cards: list[list[dict[str, Any]]] = []
     warnings = []
     folders = library.folders()
     former = _unchanged(path, stamps)
@@ -232,14 +235,19 @@ def _build(path: Path, stamps: Mapping[str, list[int]]) -> tuple[pa.Table, tuple
         try:
             card = json.loads(card_path.read_bytes())
             library.check_card(card, key)
-            rows += rows_of(card, folders[key])
-        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            cards.append(rows_of(card, folders[key]))
+        except _NO_CARD as error:
             warnings.append(f"{card_path} is not in the index: {type(error).__name__}: {error}")
-    columns = {
-        field.name: pa.array([row.get(field.name) for row in rows], _plain(field.type)).cast(field.type)
-        for field in FIELDS
-    }
-    table = pa.concat_tables([former, pa.table(columns, schema=FIELDS)]).unify_dictionaries()
+    try:
+        fresh = table_of(cards)
+    except _NO_CARD:  # one of them is not what it should be: which?
+        fresh = FIELDS.empty_table()
+        for rows in cards:
+            try:
+                fresh = pa.concat_tables([fresh, table_of([rows])])
+            except _NO_CARD as error:
+                warnings.append(f"{rows[0]['stack']} is not in the index: {type(error).__name__}: {error}")
+    table = pa.concat_tables([former, fresh]).unify_dictionaries()
     order = pa.table({name: table[name].cast(pa.string()) for name in ("property", "id")})
     table = table.take(pc.sort_indices(order, sort_keys=[("property", "ascending"), ("id", "ascending")]))
     # An index without the cards it could not read would say so once and never again.
@@ -250,6 +258,21 @@ def _build(path: Path, stamps: Mapping[str, list[int]]) -> tuple[pa.Table, tuple
                 writer.write_table(table.replace_schema_metadata(schema.metadata), _GROUP)
             file.commit()
     return table, tuple(warnings)
+
+
+def table_of(cards: Iterable[Sequence[Mapping[str, Any]]]) -> pa.Table:
+    """Rows of cards as a table.
+
+    Raises
+    ------
+    pa.ArrowException, TypeError, ValueError, OverflowError : a value that is not of its field's kind.
+    """
+    rows = [row for card in cards for row in card]
+    columns = {
+        field.name: pa.array([row.get(field.name) for row in rows], _plain(field.type)).cast(field.type)
+        for field in FIELDS
+    }
+    return pa.table(columns, schema=FIELDS)
 
 
 def _unchanged(path: Path, stamps: Mapping[str, list[int]]) -> pa.Table:

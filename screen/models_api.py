@@ -1,12 +1,13 @@
-"""`kh.models`: query the library of trained models, and load from it what predicts and gives frozen features."""
+"""`kh.models`: query the library of trained models, and load from it what predicts and gives frozen features.
+
+Queries need no networks: what computes is imported by what computes.
+"""
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -15,14 +16,10 @@ from numpy.typing import NDArray
 from catalogs import library as shelf
 from catalogs import model_index
 from catalogs.records import Inputs, UserError
-from screen.descriptors.materials import describe
-from screen.evidence import predictions
-from screen.frozen import ALL, Activation, frozen_features
-from screen.library import Library, Source
-from screen.scaling import standardise
 
-# Keys are told apart by this many digits, if not fewer are given than these.
-SHOWN, LEAST = 16, 4
+if TYPE_CHECKING:
+    from screen.frozen import Activation
+    from screen.library import Library, Source
 
 
 class Loaded(NamedTuple):
@@ -51,6 +48,8 @@ class Loaded(NamedTuple):
         ------
         UserError : a formula or SMILES that cannot be read, with the reason.
         """
+        from screen.evidence import predictions
+
         tasks = self.source.tasks
         fitted = predictions(self.source.networks, self._standardised(materials)).astype(np.float64)
         values = fitted * [task.scale for task in tasks] + [task.centre for task in tasks]
@@ -61,15 +60,20 @@ class Loaded(NamedTuple):
         return values[..., 0] if len(tasks) == 1 else values
 
     def features(
-        self, materials: Sequence[str], *, depth: int = ALL, activation: Activation = "pre"
+        self, materials: Sequence[str], *, depth: int = 0, activation: Activation = "pre"
     ) -> tuple[NDArray[np.float32], ...]:
         """Frozen features (n, widths together) of every network, as `screen.frozen.frozen_features` takes them."""
+        from screen.frozen import frozen_features
+
         x = self._standardised(materials)
         return tuple(
             np.hstack(frozen_features(network.hidden, x, depth, activation)) for network in self.source.networks
         )
 
     def _standardised(self, materials: Sequence[str]) -> NDArray[np.float32]:
+        from screen.descriptors.materials import describe
+        from screen.scaling import standardise
+
         raw = describe(_read(materials, self.library.convention), self.library.convention)
         return np.asarray(standardise(self.source.scaling, raw))
 
@@ -97,9 +101,9 @@ def load(id: str) -> Loaded:
     ------
     UserError : no entry, or several, of that id; one that is damaged (code 6) or holds a transferred model.
     """
-    from screen.zoo import networks_of
+    from screen.zoo import UNREADABLE, networks_of
 
-    key, number, path = find(id)
+    key, number, path = shelf.named(id)
     found = shelf.read(path, key)
     if found.arrays is None or found.card is None:
         raise UserError(found.warning or f"{path} is gone", code=6)
@@ -107,22 +111,9 @@ def load(id: str) -> Loaded:
         raise UserError(f"{id} is a transferred model, which needs its target: expected the networks of a source")
     try:
         library = networks_of(found.arrays)
-    except (ValueError, KeyError, TypeError) as error:
+    except UNREADABLE as error:
         raise UserError(f"{path} holds no networks that this version can read ({error}): train them again", 6) from None
     return Loaded(key, found.card, library if number is None else _picked(library, number, id))
-
-
-def find(id: str) -> tuple[str, int | None, Path]:
-    """Key of an entry, the number of a network in it, and the entry's folder; UserError unless there is just one."""
-    parts = re.fullmatch(r"([0-9a-f]+)(?:-(\d+))?", id.strip())
-    if parts is None or len(parts[1]) < LEAST:
-        raise UserError(f"expected the id of a model (`kakehashi models list`), {LEAST} digits at least, got {id!r}")
-    folders = shelf.folders()
-    fitting = [key for key in folders if key.startswith(parts[1])]
-    if len(fitting) != 1:
-        which = f"{len(fitting)} models have ids" if fitting else "no model has an id"
-        raise UserError(f"{which} that begin with {parts[1]}: see `kakehashi models list`")
-    return fitting[0], int(parts[2]) if parts[2] else None, folders[fitting[0]]
 
 
 def _picked(library: Library, number: int, id: str) -> Library:

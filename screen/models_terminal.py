@@ -53,9 +53,7 @@ def show_list(*, json_out: bool) -> int:
 
 def show_card(id: str, *, json_out: bool) -> int:
     """Print a card."""
-    from screen.models_api import find
-
-    key, number, path = find(id)
+    key, number, path = shelf.named(id)
     try:
         card = json.loads((path / shelf.CARD).read_bytes())
         shelf.check_card(card, key)
@@ -175,9 +173,15 @@ def export_and_print(
 
 def import_and_print(file: str, *, json_out: bool, quiet: bool) -> int:
     """Read an archive."""
-    from screen.zoo import networks_of
+    from screen.verify import check
 
-    done = archive.read(Path(file), lambda found: networks_of(found.arrays or {}))
+    def accept(found: shelf.Found) -> None:
+        model_index.table_of([model_index.rows_of(found.card or {}, Path())])
+        one = check("", found)
+        if not one.sound:
+            raise ValueError(one.text)
+
+    done = archive.read(Path(file), accept)
     if json_out:
         print(json.dumps(done._asdict()))
     elif not quiet:
@@ -189,9 +193,7 @@ def _folders(ids: Sequence[str]) -> dict[str, Path]:
     """Folders of these entries by key, of all if none are named."""
     if not ids:
         return shelf.folders()
-    from screen.models_api import find
-
-    return {key: path for key, _, path in map(find, ids)}
+    return {key: path for key, _, path in map(shelf.named, ids)}
 
 
 def _stacks(count: int) -> str:

@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 STRUCTURE = "structure"
 # Matrices with fewer rows, or fewer of them zero, are kept whole.
 SPARSE_ROWS, SPARSE_SHARE = 256, 0.25
+# A file that claims more is no file of ours, and would fill the memory.
+MOST_ROWS = 2**20
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -99,7 +101,7 @@ def _kept(value: NDArray[Any] | np.generic, path: str, arrays: Arrays) -> dict[s
         bits = array.view(np.uint8) if array.flags.c_contiguous else np.ascontiguousarray(array).view(np.uint8)
         rows = np.flatnonzero(bits.any(axis=1))
         places = f"{path} rows"
-        if len(rows) <= (1 - SPARSE_SHARE) * len(array) and places not in arrays:
+        if len(rows) <= (1 - SPARSE_SHARE) * len(array) <= MOST_ROWS and places not in arrays:
             arrays[path], arrays[places] = array[rows], np.array([len(array), *rows], np.int64)
             return {"rows": path}
     arrays[path] = array.T if transposed else array
@@ -107,6 +109,8 @@ def _kept(value: NDArray[Any] | np.generic, path: str, arrays: Arrays) -> dict[s
 
 
 def _filled(array: NDArray[Any], places: NDArray[np.int64]) -> NDArray[Any]:
+    if not 0 <= int(places[0]) <= MOST_ROWS:
+        raise ValueError(f"a matrix of {int(places[0])} rows")
     whole = np.zeros((int(places[0]), array.shape[1]), array.dtype)
     whole[places[1:]] = array
     return whole

@@ -10,7 +10,7 @@ import numpy as np
 from catalogs import library as shelf
 from screen.cards import machine_kind
 from screen.evidence import recompute
-from screen.zoo import networks_of
+from screen.zoo import UNREADABLE, networks_of
 
 # Allowed between kinds of machines, in standard deviations of the property: XLA and BLAS add in another order there.
 TOLERANCE = 1e-3
@@ -36,20 +36,26 @@ class Verified(NamedTuple):
 
 def verify(key: str, path: Path) -> Verified:
     """Check an entry's checksums, then compute the predictions kept with it again, from the descriptors on."""
-    found = shelf.read(path, key)
+    return check(key, shelf.read(path, key))
+
+
+def check(key: str, found: shelf.Found) -> Verified:
+    """Compute the predictions kept with an entry again."""
     if found.arrays is None or found.card is None:
-        return Verified(key, "damaged", float("nan"), found.warning or f"{path} is gone")
+        return Verified(key, "damaged", float("nan"), found.warning or "it is gone")
     if found.card.get("kind") != "networks":
         return Verified(key, "unchecked", float("nan"), "a transferred model: its checksums are right")
     try:
         library = networks_of(found.arrays)
-    except (ValueError, KeyError, TypeError) as error:
+        (source,) = library.sources
+        if source.evidence is None:
+            return Verified(key, "unchecked", float("nan"), "its checksums are right; it holds no prediction")
+        kept = source.evidence.predictions
+        again = recompute(source.networks, source.scaling, source.evidence.probe, library.convention)
+        if again.shape != kept.shape:
+            raise ValueError(f"predictions of shape {kept.shape} for networks that give {again.shape}")
+    except UNREADABLE as error:
         return Verified(key, "damaged", float("nan"), f"holds no networks this version can read: {error}")
-    (source,) = library.sources
-    if source.evidence is None:
-        return Verified(key, "unchecked", float("nan"), "its checksums are right; it holds no prediction")
-    kept = source.evidence.predictions
-    again = recompute(source.networks, source.scaling, source.evidence.probe, library.convention)
     count = f"{kept.size:,} predictions of {len(source.networks)} networks"
     if again.tobytes() == kept.tobytes():
         return Verified(key, "bitwise", 0.0, f"{count} computed again, bit by bit")

@@ -56,6 +56,8 @@ PRETRAIN_VERSION = 2
 # Raise when the same library and target would give another model: heads, grids, folds, selection, statistics.
 TRANSFER_VERSION = 3
 
+# What arrays that were not packed here, or by another version, may raise when they are unpacked or used.
+UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, MemoryError)
 _RECORDS: dict[str, type] = {
     kind.__name__: kind
     for kind in (
@@ -141,7 +143,8 @@ def load_or_pretrain(
     origin = "cached"
     if kept is None and not warning:
         shipped, origin = shelf.shipped(anywhere), "comes with the package"
-        kept, key = (_unpacked(shipped.arrays, Library), anywhere) if shipped.arrays is not None else (None, key)
+        if shipped.arrays is not None:
+            kept, key = _unpacked(shipped.arrays, Library), anywhere
     if kept is not None:
         with stage(f"{name} ({origin})", settings.networks) as advance:
             advance(settings.networks)
@@ -229,7 +232,7 @@ def _find(key: str, kind: type) -> tuple[shelf.Found, Any, str]:
         return found, None, found.warning
     try:
         value = _unpacked(found.arrays, kind)
-    except (ValueError, KeyError, TypeError) as error:
+    except UNREADABLE as error:
         return found, None, f"{shelf.models_folder() / key} cannot be read ({error}): not used, built again"
     return found, value, ""
 
@@ -246,7 +249,7 @@ def networks_of(arrays: shelf.Arrays) -> Library:
 
     Raises
     ------
-    ValueError, KeyError, TypeError : arrays that hold something else.
+    UNREADABLE : arrays that hold something else.
     """
     library: Library = _unpacked(arrays, Library)
     return library

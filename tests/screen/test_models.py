@@ -176,6 +176,48 @@ def test_an_import_of_something_else_is_refused(home: Path, run: Run, tmp_path: 
     assert len(list((home / "models").iterdir())) == 1
 
 
+def _no_scaling(source: Any) -> Any:
+    return source._replace(scaling=None)
+
+
+def _cut_layer(source: Any) -> Any:
+    first = source.networks[0]
+    layer = first.hidden[1]._replace(kernel=first.hidden[1].kernel[:-1])
+    return source._replace(networks=(first._replace(hidden=(first.hidden[0], layer, *first.hidden[2:])),))
+
+
+def _one_prediction(source: Any) -> Any:
+    return source._replace(evidence=source.evidence._replace(predictions=source.evidence.predictions[:, :1]))
+
+
+def _other_weights(source: Any) -> Any:
+    return source._replace(evidence=source.evidence._replace(predictions=source.evidence.predictions + 1))
+
+
+@pytest.mark.parametrize("harm", [_no_scaling, _cut_layer, _one_prediction, _other_weights, "seed", "entries"])
+def test_networks_that_do_not_work_are_refused_at_import(
+    home: Path, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, harm: Any
+) -> None:
+    """Checksums and manifest are right; what they vouch for is not."""
+    from catalogs import archive
+
+    found = shelf.find(key_of(home))
+    assert found.arrays is not None
+    assert found.card is not None
+    library = zoo.networks_of(found.arrays)
+    card = {name: value for name, value in found.card.items() if name != "card_sha256"}
+    if isinstance(harm, str):
+        card[harm] = {"seed": "x", "entries": [3]}[harm]
+    else:
+        library = library._replace(sources=(harm(library.sources[0]),))
+    shelf.store("e" * 64, zoo.packed(library), card, folder=tmp_path / "odd")
+    archive.write(tmp_path / "odd.zip", {"e" * 64: tmp_path / "odd" / ("e" * 64)})
+    code, _, err = run("import", tmp_path / "odd.zip")
+    assert code == 6
+    assert "holds no networks that can be read" in err
+    assert [path.name for path in (home / "models").iterdir()] == [found.card["key"]]
+
+
 def test_loaded_networks_predict_give_features_and_enter_a_transfer(home: Path, tiny: Tiny) -> None:
     loaded = kh.models.load(key_of(home)[:8])
     table = load_table(f"{tiny.folder / 'source.csv'}:gap", minimum=1)
