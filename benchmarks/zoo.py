@@ -30,22 +30,34 @@ def timed(what: str, work, repeats: int = 1):
 
 
 def stack(networks: int) -> None:
-    """One stack of many networks, at full size; few epochs, on which neither size nor loading depends."""
+    """One stack of many networks at full size; their weights are as drawn, on which nothing measured here depends."""
     from catalogs import embedded
     from catalogs import library as shelf
     from screen import models_api
-    from screen.library import Settings
-    from screen.pretrain import Schedule
+    from screen.cards import networks_card
+    from screen.library import Library, Settings, described, judged, prepare
+    from screen.networks import Network, draw_widths, initial_params, trim_params
     from screen.verify import verify
-    from screen.zoo import load_or_pretrain
+    from screen.zoo import PRETRAIN_VERSION, load_or_pretrain, packed, stack_key
 
-    table = embedded.table("melting_temperature")
-    settings = Settings(networks, 0, schedule=Schedule(max_epochs=5, row_visits=1))
-    print(f"melting_temperature, {len(table)} rows, {networks} networks, 5 epochs each")
-    source = timed("train and store", lambda: load_or_pretrain([table], settings))
-    if source.checkpoint is None or source.checkpoint.warning:
-        raise SystemExit(source.checkpoint)
-    key = source.checkpoint.key
+    table, settings = embedded.table("melting_temperature"), Settings(networks)
+    ready = prepare([table], settings)
+
+    def untrained(i: int) -> Network:
+        rng = np.random.default_rng([settings.seed, i])
+        widths = draw_widths(rng, ready.x.shape[1])
+        hidden, output = trim_params(initial_params(rng, widths, ready.x.shape[1], 1), widths)
+        return Network(hidden, output, np.full(1, np.nan), 0)
+
+    print(f"melting_temperature, {len(table)} rows, {networks} networks")
+    key = stack_key([table], settings)
+    drawn = [untrained(i) for i in range(networks)]
+    trained = timed("measure all of them on their held-out rows", lambda: judged(ready, settings, drawn))
+    library = Library((described(table.name, ready.rows, trained),), settings.convention, settings.seed)
+    card = networks_card(library, settings.schedule._asdict(), PRETRAIN_VERSION)
+    failed = timed("store", lambda: shelf.store(key, packed(library), card))
+    if failed:
+        raise SystemExit(failed)
     size = {path.name: path.stat().st_size for path in shelf.folders()[key].iterdir()}
     for name, length in sorted(size.items()):
         print(f"  {name:<56} {length / 1e6:9.2f} MB, {length / networks / 1e3:7.1f} kB per network")
