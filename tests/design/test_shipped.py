@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +11,10 @@ import kakehashi as kh
 from catalogs import embedded
 from catalogs import library as shelf
 from catalogs.tables import load_table
+from design.ship_networks import wanted
 from screen import zoo
 from screen.verify import verify
 from screen.zoo import load_or_pretrain, networks_of, shipped_key
-
-
-@pytest.fixture(scope="module")
-def shipping(root: Path) -> Any:
-    spec = importlib.util.spec_from_file_location("ship_networks", root / "benchmarks" / "ship_networks.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(autouse=True)
@@ -37,11 +27,11 @@ def target_of(source: str) -> Any:
     return embedded.table("polymer_thermal_conductivity" if source.startswith("molecule") else "ltc")
 
 
-def test_the_demo_trains_nothing(shipping: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """If this fails: run benchmarks/ship_networks.py, or everybody waits for the demo."""
+def test_the_demo_trains_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If this fails: run python -m design.ship_networks, or everybody waits for the demo."""
     monkeypatch.setattr(zoo, "pretrain_source", lambda *_, **__: pytest.fail("trained"))
     keys = set()
-    for one in shipping.wanted():
+    for one in wanted():
         target = target_of(one.source)
         source = load_or_pretrain([load_table(one.source, minimum=1, attachments=(0, 2))], one.settings,
                                   exclude=target.keys)  # fmt: skip
@@ -63,8 +53,8 @@ def test_none_saw_an_embedded_target_and_all_compute_what_they_did() -> None:
     assert sum(path.stat().st_size for path in shelf.SHIPPED.rglob("*")) < 12e6
 
 
-def test_they_are_not_taken_for_other_rows_or_settings(shipping: Any) -> None:
-    one, target = shipping.wanted()[0], embedded.table("ltc")
+def test_they_are_not_taken_for_other_rows_or_settings() -> None:
+    one, target = wanted()[0], embedded.table("ltc")
     table = embedded.table(one.source)
     known = {path.name for path in shelf.SHIPPED.iterdir()}
     assert shipped_key([table], one.settings, exclude=target.keys) in known
@@ -75,10 +65,10 @@ def test_they_are_not_taken_for_other_rows_or_settings(shipping: Any) -> None:
     assert shipped_key([table], one.settings._replace(networks=15), exclude=target.keys) not in known
 
 
-def test_a_damaged_one_is_not_used(shipping: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_damaged_one_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import shutil
 
-    one, target = shipping.wanted()[0], embedded.table("ltc")
+    one, target = wanted()[0], embedded.table("ltc")
     table = embedded.table(one.source)
     key = shipped_key([table], one.settings, exclude=target.keys)
     shutil.copytree(shelf.SHIPPED / key, tmp_path / "networks" / key)

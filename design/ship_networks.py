@@ -1,22 +1,25 @@
 """Train the networks that come with the package (catalogs/networks): those of the two halves of `kakehashi demo`.
 
 They never see a compound of an embedded target. Weights are rounded to half precision, which halves the files; the
-errors in their cards and the predictions kept with them are those of the rounded networks. Run it again whenever
-the embedded sources, the settings of the demo or `PRETRAIN_VERSION` change (tests/screen/test_shipped.py says so);
-another kind of machine gives other last bits, and so other files.
+errors in their cards and the predictions kept with them are those of the rounded networks. Run it again (`python -m
+design.ship_networks`) whenever the embedded sources, the settings of the demo or `PRETRAIN_VERSION` change
+(tests/design/test_shipped.py says so); another kind of machine gives other last bits, and so other files.
 """
 
 from __future__ import annotations
 
 import shutil
 import time
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from catalogs import embedded
 from catalogs import library as shelf
+from design.demo import backward
 from screen.cards import networks_card
+from screen.demo import configured
 from screen.library import Library, Settings, described, judged, prepare, pretrain_source
 from screen.networks import Layer, Network
 from screen.zoo import PRETRAIN_VERSION, packed, shipped_key
@@ -33,9 +36,6 @@ class Shipped(NamedTuple):
 
 def wanted() -> list[Shipped]:
     """What the demo trains, in both directions."""
-    from design.demo import backward
-    from screen.demo import configured
-
     forward, design = configured("nowhere", 16, 0, "auto"), backward("nowhere", 16, 0, "auto")
     return [
         *(Shipped(name, Settings(forward.networks, forward.seed, "reduced")) for name in forward.source),
@@ -45,12 +45,15 @@ def wanted() -> list[Shipped]:
 
 def rounded(network: Network) -> Network:
     """The network with half-precision weights."""
-    half = lambda a: a.astype(np.float16).astype(np.float32)
+
+    def half(array: NDArray[Any]) -> NDArray[Any]:
+        return array.astype(np.float16).astype(np.float32)
+
     layers = [Layer(half(layer.kernel), half(layer.bias)) for layer in (*network.hidden, network.output)]
     return network._replace(hidden=tuple(layers[:-1]), output=layers[-1])
 
 
-def slim(array: np.ndarray) -> np.ndarray:
+def slim(array: NDArray[Any]) -> NDArray[Any]:
     """Half precision where nothing is lost by it."""
     with np.errstate(over="ignore"):
         half = array.astype(np.float16) if array.dtype == np.float32 and array.ndim else array
@@ -58,6 +61,7 @@ def slim(array: np.ndarray) -> np.ndarray:
 
 
 def main() -> None:
+    """Train, round and write all of them; prints what rounding costs."""
     unseen = [key for name in ("ltc", "polymer_thermal_conductivity", "tg") for key in embedded.table(name).keys]
     shutil.rmtree(shelf.SHIPPED, ignore_errors=True)
     total = 0
