@@ -18,11 +18,10 @@ from catalogs.tables import labels, load_table
 from screen.config import DEFAULT_HEADS
 from screen.descriptors.materials import convention_for
 from screen.device import Device, choose
-from screen.execute import score_partition
+from screen.execute import deploy
 from screen.library import Checkpoint, Library, Settings, Trunk, tell_apart
 from screen.rank import By, Order, check_order
 from screen.rank import rank as _rank
-from screen.score import prepare
 from screen.transfer import Model
 from screen.trunks import pretrain_library
 from screen.zoo import load_or_transfer
@@ -140,7 +139,7 @@ def rank(
     order = Order(by=by, minimise=minimise, threshold=threshold)
     check_order(order, log=model.target.log)
     rows = _rows(formulas)
-    part = score_partition(model, prepare(model), rows)
+    part = deploy(model)(rows)
     if part.quarantine.num_rows:
         bad = part.quarantine.slice(0, 3).to_pylist()
         words = "; ".join(f"{row['formula']!r} (id {row['id']}): {row['reason']}" for row in bad)
