@@ -73,7 +73,9 @@ def _cell(row: Mapping[str, Any]) -> tuple[_Cell | None, str]:
         return None, reason
     if not found.is_ordered:
         return None, "sites are partially occupied: a crystal graph needs an ordered structure"
-    symbols = [str(site.specie.symbol) for site in found]
+    # A species (an ion) has an element; the symbol of deuterium is that of hydrogen, its name is not.
+    elements = [getattr(site.specie, "element", site.specie) for site in found]
+    symbols = [str(getattr(element, "name", element.symbol)) for element in elements]
     if odd := next((symbol for symbol in symbols if symbol not in INDEX), None):
         return None, f"element {odd} is not tabulated"
     lattice, positions = np.array(found.lattice.matrix), np.array(found.frac_coords)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -19,6 +20,7 @@ from screen.graph.network import CrystalGraphNetwork, CrystalNetwork, Outputs, S
 
 FloatArray = NDArray[np.float64]
 MIN_CRYSTALS = 20
+_ADAM = optax.scale_by_adam()
 
 
 class Schedule(NamedTuple):
@@ -39,7 +41,9 @@ class Schedule(NamedTuple):
 SHAPE, SCHEDULE = Shape(), Schedule()
 
 
-class _State(NamedTuple):
+class State(NamedTuple):
+    """What a step of training changes: parameters, means and variances of the normalisations, Adam's moments."""
+
     params: Any
     stats: Any
     optimiser: Any
@@ -105,15 +109,16 @@ def _one(
     room = _room(graphs, schedule.crystals)
     epochs = int(np.clip(schedule.visits // len(rows), 10, schedule.max_epochs))
     steps = sum(1 for _ in pack(graphs, rng.permutation(rows), room))
-    start, step, judge = _programs(shape, room.crystals, schedule.learning_rate, epochs * steps)
+    step, judge = _programs(shape, room.crystals)
+    rate = optax.cosine_decay_schedule(schedule.learning_rate, epochs * steps)
 
     validation = [_with(packed, y, room) for packed in pack(graphs, watched, room)]
-    key = jax.random.key(int(rng.integers(2**31)))
-    state, best, losses = start(key, validation[0][0]), None, []
+    state, best, losses = fresh(rng, shape, validation[0][0], room.crystals), None, []
     least, waited = np.inf, 0
+    done = itertools.count()
     for _ in range(epochs):
         for packed in pack(graphs, rng.permutation(rows), room):
-            state = step(state, *_with(packed, y, room))
+            state = step(state, np.float32(rate(next(done))), *_with(packed, y, room))
         losses.append(sum(float(judge(state, *given)) for given in validation) / len(watched))
         if losses[-1] < least:
             least, waited = losses[-1], 0
@@ -148,15 +153,25 @@ def _asked(shape: Shape, crystals: int) -> Callable[[Any, Any], Outputs]:
     return jax.jit(lambda variables, batch: network.apply(variables, batch, crystals))
 
 
-@functools.lru_cache(maxsize=8)
-def _programs(shape: Shape, crystals: int, rate: float, steps: int) -> tuple[Any, Any, Any]:
-    """Jitted start (key, batch), step (state, batch, targets, counts) and summed squared error of the same."""
+def fresh(rng: np.random.Generator, shape: Shape, batch: Any, crystals: int) -> State:
+    """Fresh parameters: LeCun-normal kernels, zero biases. Drawn with NumPy: flax's own `init` compiles for seconds."""
     network = CrystalGraphNetwork(shape)
-    optimiser = optax.adam(optax.cosine_decay_schedule(rate, steps))
+    shapes = jax.eval_shape(lambda key: network.init(key, batch, crystals), jax.random.key(0))
 
-    def start(key: jax.Array, batch: Any) -> _State:
-        variables = network.init(key, batch, crystals)
-        return _State(variables["params"], variables["batch_stats"], optimiser.init(variables["params"]))
+    def draw(path: Any, leaf: Any) -> NDArray[np.float32]:
+        name = path[-1].key
+        if name == "kernel":
+            return np.asarray(rng.standard_normal(leaf.shape) / np.sqrt(leaf.shape[0]), np.float32)
+        return np.full(leaf.shape, 1.0 if name in ("scale", "var") else 0.0, np.float32)
+
+    drawn = jax.tree_util.tree_map_with_path(draw, shapes)
+    return State(drawn["params"], drawn["batch_stats"], _ADAM.init(drawn["params"]))
+
+
+@functools.lru_cache(maxsize=8)
+def _programs(shape: Shape, crystals: int) -> tuple[Any, Any]:
+    """Jitted step (state, rate, batch, targets, counts) and summed squared error (state, batch, targets, counts)."""
+    network = CrystalGraphNetwork(shape)
 
     def error(prediction: jax.Array, y: jax.Array, counts: jax.Array) -> jax.Array:
         return jnp.sum(counts * (prediction[:, 0] - y) ** 2)
@@ -166,13 +181,14 @@ def _programs(shape: Shape, crystals: int, rate: float, steps: int) -> tuple[Any
         out, changed = network.apply(variables, batch, crystals, training=True, mutable=["batch_stats"])
         return error(out.prediction, y, counts) / jnp.sum(counts), changed["batch_stats"]
 
-    def step(state: _State, batch: Any, y: jax.Array, counts: jax.Array) -> _State:
+    def step(state: State, rate: jax.Array, batch: Any, y: jax.Array, counts: jax.Array) -> State:
         gradient, stats = jax.grad(loss, has_aux=True)(state.params, state.stats, batch, y, counts)
-        updates, moments = optimiser.update(gradient, state.optimiser)
-        return _State(optax.apply_updates(state.params, updates), stats, moments)
+        updates, moments = _ADAM.update(gradient, state.optimiser)
+        params = jax.tree.map(lambda p, u: p - rate * u, state.params, updates)
+        return State(params, stats, moments)
 
-    def judge(state: _State, batch: Any, y: jax.Array, counts: jax.Array) -> jax.Array:
+    def judge(state: State, batch: Any, y: jax.Array, counts: jax.Array) -> jax.Array:
         out: Any = network.apply({"params": state.params, "batch_stats": state.stats}, batch, crystals)
         return error(out.prediction, y, counts)
 
-    return jax.jit(start), jax.jit(step), jax.jit(judge)
+    return jax.jit(step), jax.jit(judge)
