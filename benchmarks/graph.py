@@ -57,7 +57,8 @@ def main() -> None:
     shape = Shape(options.width, 3, 2 * options.width)
     schedule = Schedule(visits=options.visits)
     print(
-        f"{options.column}: {len(table)} structures of {len(set(table.keys))} formulas, {options.folds} folds by formula"
+        f"{options.column}: {len(table)} structures of {len(set(table.keys))} formulas,"
+        f" {options.folds} folds by formula"
     )
     print(f"{options.networks} networks a fold, {shape}, {schedule}; load {os.getloadavg()[0]:.1f}\n")
 
