@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from catalogs.crystals import load_crystals
 from screen.descriptors.materials import describe
@@ -101,9 +102,10 @@ def main() -> None:
     for name, ask in models.items():
         start = time.perf_counter()
         predicted[name] = np.empty(len(table))
-        for fold in range(options.folds):
-            held = np.flatnonzero(folds == fold)
-            predicted[name][held] = ask(np.flatnonzero(folds != fold), held)
+        with threadpool_limits(1, "blas"):
+            for fold in range(options.folds):
+                held = np.flatnonzero(folds == fold)
+                predicted[name][held] = ask(np.flatnonzero(folds != fold), held)
         print(f"{name}: {time.perf_counter() - start:.0f} s", flush=True)
     predicted["mean of composition GP and graphs"] = (
         predicted["composition, Gaussian process"] + predicted["crystal graph networks"]

@@ -130,7 +130,7 @@ def with_structures(catalog: Catalog, by_id: Pieces | None = None, sha256: str =
     def pieces() -> Iterator[pa.Table]:
         if own is not None:
             for rows, held in zip(catalog.pieces(), own(), strict=True):
-                yield rows.append_column(STRUCTURE, _struct(held.drop_columns(["id"])))
+                yield rows.append_column(STRUCTURE, as_struct(held.drop_columns(["id"])))
         elif by_id is not None:
             kind = pa.struct(list(next(by_id()).schema))
             for rows in catalog.pieces():
@@ -165,7 +165,8 @@ def _embedded(name: str, table: pa.Table) -> Catalog:
     return Catalog(name, table.num_rows, table.schema, digest.hexdigest(), (), pieces)
 
 
-def _struct(table: pa.Table) -> pa.Array:
+def as_struct(table: pa.Table) -> pa.Array:
+    """The columns of a table as one column `STRUCTURE`."""
     table = table.combine_chunks()
     columns = [column.chunk(0) if column.num_chunks else pa.array([], column.type) for column in table.columns]
     return pa.StructArray.from_arrays(columns, fields=list(table.schema))

@@ -49,6 +49,15 @@ def structure_columns(file: Path) -> tuple[str, ...]:
     return ()
 
 
+def structure_names(table: pa.Table) -> tuple[str, ...]:
+    """Columns of a table in memory that are called as those of structures; UserError where none are."""
+    if set(PARTS) <= set(table.column_names):
+        return PARTS
+    if found := next((name for name in TEXTS if name in table.column_names), None):
+        return (found,)
+    raise UserError(f"expected structures, in columns {' + '.join(PARTS)} or in one of {', '.join(TEXTS)}")
+
+
 def holds_only_structures(path: Path) -> bool:
     """Whether a path is a folder with CIF or POSCAR files, or a file of JSON documents."""
     return bool(_structure_files(path)) if path.is_dir() else path.name.lower().endswith(_DOCUMENTS)

@@ -19,14 +19,16 @@ from catalogs.formulas import formula_text, reduced_keys
 from catalogs.records import UserError
 from catalogs.structures import structure_file
 
-
-def cubic(group: str, a: float, species: list[str], places: list[list[float]]) -> Structure:
-    return Structure.from_spacegroup(group, Lattice.cubic(a), species, places)
+FACES = np.array([[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
 
 
-ROCKSALT = cubic("Fm-3m", 5.64, ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
-BLENDE = cubic("F-43m", 5.42, ["Zn", "S"], [[0, 0, 0], [0.25, 0.25, 0.25]])
-SALT_ZNS = cubic("Fm-3m", 5.0, ["Zn", "S"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+def pair(a: float, first: str, second: str, place: float) -> Structure:
+    return Structure(Lattice.cubic(a), [first] * 4 + [second] * 4, np.vstack([FACES, FACES + place]))
+
+
+ROCKSALT = pair(5.64, "Na", "Cl", 0.5)
+BLENDE = pair(5.42, "Zn", "S", 0.25)
+SALT_ZNS = pair(5.0, "Zn", "S", 0.5)
 
 
 def as_lists(structure: Structure) -> dict[str, Any]:

@@ -36,26 +36,37 @@ def graphs(*structures: Structure) -> Graphs:
     return found.graphs
 
 
-def group(number: str, a: float, species: list[str], places: list[list[float]]) -> Structure:
-    return Structure.from_spacegroup(number, Lattice.cubic(a), species, places)
+CENTRINGS = {
+    "P": [[0, 0, 0]],
+    "I": [[0, 0, 0], [0.5, 0.5, 0.5]],
+    "F": [[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]],
+}
 
 
-def wurtzite(cation: str, anion: str, a: float) -> Structure:
-    lattice = Lattice.hexagonal(a, a * np.sqrt(8 / 3))
-    return Structure.from_spacegroup("P6_3mc", lattice, [cation, anion], [[1 / 3, 2 / 3, 0.0], [1 / 3, 2 / 3, 0.375]])
+def cubic(centring: str, a: float, species: list[str], places: list[list[float]]) -> Structure:
+    """A cubic cell, written out: pymatgen's own way through space groups takes a second."""
+    sites = [(kind, np.add(place, c)) for kind, place in zip(species, places, strict=True) for c in CENTRINGS[centring]]
+    return Structure(Lattice.cubic(a), [kind for kind, _ in sites], [place for _, place in sites])
 
 
-IRON = group("Im-3m", 2.87, ["Fe"], [[0, 0, 0]])
-DIAMOND = group("Fd-3m", 3.567, ["C"], [[0, 0, 0]])
+IRON = cubic("I", 2.87, ["Fe"], [[0, 0, 0]])
+DIAMOND = cubic("F", 3.567, ["C", "C"], [[0, 0, 0], [0.25, 0.25, 0.25]])
 GRAPHITE = Structure(
     Lattice.hexagonal(2.46, 6.7), ["C"] * 4,
     [[0, 0, 0.25], [0, 0, 0.75], [1 / 3, 2 / 3, 0.25], [2 / 3, 1 / 3, 0.75]],
 )  # fmt: skip
-BLENDE = group("F-43m", 5.42, ["Zn", "S"], [[0, 0, 0], [0.25, 0.25, 0.25]])
-WURTZITE = wurtzite("Zn", "S", 3.83)
-QUARTZ = Structure.from_spacegroup(
-    "P3_121", Lattice.hexagonal(4.914, 5.405), ["Si", "O"], [[0.4697, 0, 1 / 3], [0.4133, 0.2672, 0.2144]]
-)
+BLENDE = cubic("F", 5.42, ["Zn", "S"], [[0, 0, 0], [0.25, 0.25, 0.25]])
+WURTZITE = Structure(
+    Lattice.hexagonal(3.83, 3.83 * np.sqrt(8 / 3)), ["Zn", "Zn", "S", "S"],
+    [[1 / 3, 2 / 3, 0], [2 / 3, 1 / 3, 0.5], [1 / 3, 2 / 3, 0.375], [2 / 3, 1 / 3, 0.875]],
+)  # fmt: skip
+# Alpha quartz, P3(1)21.
+U, X, Y, Z = 0.4697, 0.4133, 0.2672, 0.2144
+QUARTZ = Structure(
+    Lattice.hexagonal(4.914, 5.405), ["Si"] * 3 + ["O"] * 6,
+    [[U, 0, 1 / 3], [0, U, 2 / 3], [-U, -U, 0], [X, Y, Z], [-Y, X - Y, Z + 1 / 3], [Y - X, -X, Z + 2 / 3],
+     [Y, X, -Z], [X - Y, -Y, 2 / 3 - Z], [-X, Y - X, 1 / 3 - Z]],
+)  # fmt: skip
 
 
 def perturbed(structure: Structure, seed: int) -> Structure:
@@ -70,8 +81,8 @@ def polymorphs(elements: Sequence[str]) -> list[Structure]:
     return [
         structure
         for i, metal in enumerate(elements)
-        for structure in (group("F-43m", 5.2 + 0.1 * i, [metal, "S"], [[0, 0, 0], [0.25, 0.25, 0.25]]),
-                          group("Fm-3m", 4.9 + 0.1 * i, [metal, "S"], [[0, 0, 0], [0.5, 0.5, 0.5]]))
+        for structure in (cubic("F", 5.2 + 0.1 * i, [metal, "S"], [[0, 0, 0], [0.25, 0.25, 0.25]]),
+                          cubic("F", 4.9 + 0.1 * i, [metal, "S"], [[0, 0, 0], [0.5, 0.5, 0.5]]))
     ]  # fmt: skip
 
 
@@ -93,7 +104,7 @@ def network() -> CrystalNetwork:
     ("structure", "expected"),
     [
         (IRON, [14, 14]),  # 8 + 6: the second shell whole
-        (group("Fm-3m", 3.61, ["Cu"], [[0, 0, 0]]), [12] * 4),
+        (cubic("F", 3.61, ["Cu"], [[0, 0, 0]]), [12] * 4),
         (Structure(Lattice.cubic(3.35), ["Po"], [[0, 0, 0]]), [18]),  # 6 + 12
         (DIAMOND, [16] * 8),  # 4 + 12
     ],
@@ -226,7 +237,7 @@ def test_predictions_do_not_depend_on_the_form(network: CrystalNetwork, form: st
 def test_the_first_twelve_alone_would_depend_on_the_form(
     network: CrystalNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ordinary = group("Pm-3m", 4.12, ["Cs", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])  # 8 + 6
+    ordinary = cubic("P", 4.12, ["Cs", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])  # 8 + 6
     cut = Structure(ordinary.lattice, ["Cs", "Na"], ordinary.frac_coords) * (2, 1, 1)
     cut[0] = "K"
     forms = [cut, sheared(shuffled(cut))]

@@ -20,8 +20,15 @@ def crystals(*structures: Structure) -> Crystals:
     return parse_rows([{"structure": structure.to(fmt="json")} for structure in structures]).crystals
 
 
-SALT = Structure.from_spacegroup("Fm-3m", Lattice.cubic(5.6402), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
-SILICON = Structure.from_spacegroup("Fd-3m", Lattice.cubic(5.431), ["Si"], [[0, 0, 0]])
+FACES = np.array([[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
+
+
+def pair(a: float, first: str, second: str, place: float) -> Structure:
+    return Structure(Lattice.cubic(a), [first] * 4 + [second] * 4, np.vstack([FACES, FACES + place]))
+
+
+SALT = pair(5.6402, "Na", "Cl", 0.5)
+SILICON = pair(5.431, "Si", "Si", 0.25)
 POLONIUM = Structure(Lattice.cubic(3.35), ["Po"], [[0, 0, 0]])
 
 
@@ -54,7 +61,7 @@ def test_closed_form_of_simple_cubic() -> None:
 
 def test_the_sum_grows_with_the_cell_and_the_mean_does_not() -> None:
     # A lattice constant whose distances are on no edge of a bin.
-    cell = Structure.from_spacegroup("Fm-3m", Lattice.cubic(5.6403), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+    cell = pair(5.6403, "Na", "Cl", 0.5)
     cells = crystals(cell, cell * (2, 1, 1), cell.get_primitive_structure())
     total, mean = rdf(cells), rdf(cells, sites="mean")
     np.testing.assert_allclose(total[1], 2 * total[0], rtol=1e-9)
