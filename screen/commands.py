@@ -17,6 +17,7 @@ def screen(
     folds: str | None = None,
     catalog: str | None = None,
     source: Many = None,
+    architecture: str | None = None,
     trunk: str | None = None,
     networks: Whole | None = None,
     convention: str | None = None,
@@ -73,14 +74,19 @@ def screen(
     folds
         A column of given fold numbers for the outer cross-validation.
     catalog
-        Candidates: a name, a CSV or Parquet file, or a folder of Parquet files. Default: default (140,000 rows).
+        Candidates: a name, a CSV or Parquet file, a folder of Parquet files, or structures: a folder of CIF or POSCAR
+        files, or JSON documents of the Materials Project. Default: default (140,000 rows).
     source
         A source property: a name, FILE:COLUMN or FILE:log(COLUMN); repeat for several. Default: formation_energy,
         volume_per_atom, melting_temperature; of a target of SMILES properties of molecules.
+    architecture
+        What is pre-trained. pyramid: networks on descriptors of formulas or SMILES. cgcnn: crystal graph networks
+        (Xie & Grossman 2018) on structures, which target, sources and catalogue hold or --structures gives by id;
+        every structure is a row of its own, and the baseline stays the composition's. Default: pyramid.
     trunk
         separate: networks for each source; shared: networks that learn all sources at once; both. Default: separate.
     networks
-        Networks pre-trained per source, and for the shared trunk. Default: 50.
+        Networks pre-trained per source, and for the shared trunk. Default: 50, of cgcnn 5.
     convention
         Amounts behind the descriptors of formulas: reduced, cell or per-atom. Default: reduced.
     descriptors
@@ -118,7 +124,8 @@ def screen(
     export_top
         Best candidates whose structures are written. Default: 100.
     structures
-        A CSV or Parquet file of structures by id, where the catalogue holds none.
+        Structures by id, where a table holds none: a CSV or Parquet file, a folder of CIF or POSCAR files named by id,
+        or JSON documents.
     out
         Folder for the results.
     seed
@@ -153,7 +160,7 @@ def screen(
     flags: dict[str, Any] = {
         "target": target, "value": value, "log": log, "material": material, "folds": folds, "catalog": catalog,
         "source": source, "trunk": trunk, "networks": networks, "convention": convention, "descriptors": descriptors,
-        "outer_folds": outer_folds,
+        "outer_folds": outer_folds, "architecture": architecture,
         "heads": None if heads is None else [heads],
         "rank_by": rank_by, "minimise": minimise, "threshold": threshold, "top": top, "per_system": per_system,
         "filter": filter, "limit": limit, "max_quarantine": max_quarantine, "partition_rows": partition_rows,

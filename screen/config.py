@@ -30,6 +30,8 @@ INCIDENTAL = ("out", "no_cache", "workers", "scheduler", "device")
 # Settings of files that are written beside the results.
 EXPORTING = ("export", "export_top", "structures")
 TRUNKS = ("separate", "shared", "both")
+ARCHITECTURES = ("pyramid", "cgcnn")
+DEFAULT_NETWORKS = {"pyramid": 50, "cgcnn": 5}
 CONVENTIONS = ("reduced", "cell", "per-atom")
 
 
@@ -44,8 +46,9 @@ class ScreenConfig:
     folds: str | None = None
     catalog: str = "default"
     source: tuple[str, ...] = ()
+    architecture: str = "pyramid"
     trunk: str = "separate"
-    networks: int = 50
+    networks: int = DEFAULT_NETWORKS["pyramid"]
     convention: str | None = None
     descriptors: str | None = None
     outer_folds: int = 10
@@ -88,6 +91,8 @@ def resolve(flags: Mapping[str, Any], file: str | None) -> ScreenConfig:
         merged["exclude_elements"] = words(merged["exclude_elements"])
     if "heads" in merged:
         merged["heads"] = words(merged["heads"])
+    if merged.get("architecture") in DEFAULT_NETWORKS:
+        merged.setdefault("networks", DEFAULT_NETWORKS[merged["architecture"]])
     config = ScreenConfig(**merged)
     _check(config)
     return config
@@ -151,6 +156,21 @@ def check_trunk(trunk: str, sources: int) -> None:
         raise UserError(f"--trunk {trunk}: expected at least 2 sources to share a trunk, got {sources}")
 
 
+def _check_architecture(config: ScreenConfig) -> None:
+    if config.architecture not in ARCHITECTURES:
+        raise UserError(f"--architecture: expected one of {', '.join(ARCHITECTURES)}, got {config.architecture!r}")
+    if config.architecture == "pyramid":
+        return
+    if not config.source:
+        raise UserError("--architecture cgcnn: expected a --source FILE:COLUMN with structures; none is embedded")
+    if config.trunk != "separate":
+        raise UserError(f"--architecture cgcnn: expected --trunk separate, got {config.trunk}")
+    if config.descriptors is not None:
+        raise UserError("--architecture cgcnn: --descriptors is for SMILES")
+    if "finetune" in config.heads:
+        raise UserError("--architecture cgcnn: expected heads ridge, gp or forest, got finetune")
+
+
 def from_toml(path: Path, kind: type[Any]) -> dict[str, Any]:
     """Values of a TOML file for the fields of a configuration, a dataclass; UserError says what is wrong with it."""
     try:
@@ -202,6 +222,7 @@ def _check(config: ScreenConfig) -> None:
     check_shared(config, {"networks": 1, "outer_folds": 2, "partition_rows": 1, "seed": 0}, ("source",))
     check_workers(config.workers, config.scheduler)
     check_trunk(config.trunk, len(config.source) or len(DEFAULT_SOURCES))
+    _check_architecture(config)
     if config.convention not in (None, *CONVENTIONS):
         raise UserError(f"--convention: expected one of {', '.join(CONVENTIONS)}, got {config.convention!r}")
     if not {"ridge", "gp", "forest"} & set(config.heads):

@@ -76,6 +76,7 @@ class Source(NamedTuple):
     """Networks pre-trained on one property, or on several that share all hidden layers.
 
     tasks : the properties, one output of the networks each
+    networks : `Network`s on descriptors, or `graph.network.CrystalNetwork`s
     keys : reduced formulas the networks saw
     elements : (94,) bool, elements among them
     unit_scales : per network and hidden layer, the spread of every unit, for "pre" features
@@ -88,7 +89,7 @@ class Source(NamedTuple):
     keys: frozenset[str]
     elements: NDArray[np.bool_]
     scaling: Scaling
-    networks: tuple[Network, ...]
+    networks: tuple[Any, ...]
     unit_scales: tuple[tuple[NDArray[np.float32], ...], ...]
     notes: tuple[str, ...] = ()
     evidence: Evidence | None = None
@@ -243,11 +244,11 @@ def training_rows(tables: Sequence[PropertyTable], exclude: Collection[str], see
         else:
             joined = take(joined, draw(~np.isnan(joined.y), MAX_ROWS, rng))
         notes.append(f"{MAX_ROWS:,} of {total:,} rows drawn at random for pre-training")
-    tasks = tuple(_task(*each) for each in zip(tables, kept, joined.y.T, strict=True))
+    tasks = tuple(described_task(*each) for each in zip(tables, kept, joined.y.T, strict=True))
     return Rows(joined, tasks, tuple(notes))
 
 
-def _task(table: PropertyTable, kept: NDArray[np.int64], column: NDArray[np.float64]) -> Task:
+def described_task(table: PropertyTable, kept: NDArray[np.int64], column: NDArray[np.float64]) -> Task:
     """Description of a task by its column (n,) of fitted values; UserError if they do not vary."""
     known = column[~np.isnan(column)]
     # Not by the scale: fifty times 0.1 has a standard deviation of 1e-17.

@@ -217,7 +217,8 @@ def _warnings(inputs: Inputs, model: Model, found: Summary) -> list[str]:
             f"{out:,} of {n:,} candidates are outside the applicability domain: their order is"
             " extrapolation; filter with domain!=out"
         )
-    if n > unique and model.library.convention != "cell":  # Be2O2 and BeO differ there
+    # Be2O2 and BeO differ by the cell convention, polymorphs by their structures.
+    if n > unique and model.library.convention != "cell" and model.target.crystals is None:
         texts.append(
             f"{n:,} candidates are {unique:,} compositions: polymorphs of one composition share one score, because"
             " the model sees compositions only"

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from catalogs.formulas import reduce
 from catalogs.records import PropertyTable, UserError
 from screen.aliases import MARK
-from screen.bank import Bank, FloatArray, fill
+from screen.bank import Bank, FloatArray, fill, places
 from screen.config import DEFAULT_HEADS
 from screen.domain import Domain, cover, unit_distance
 from screen.folds import Folds, grouped_folds
@@ -25,7 +25,7 @@ from screen.nested import CHOSEN, Problem, deployed, measure, measure_families
 from screen.null import permuted_null
 from screen.plans import HEADS
 from screen.reach import Reach, by_distance, family_coverage
-from screen.scaling import Scaling, fit_scaling, standardise
+from screen.scaling import Scaling, fit_scaling
 from screen.selection import (
     FROZEN_GP_ROWS,
     GP_ROWS,
@@ -109,12 +109,14 @@ def transfer(
         to train on, or values that do not vary or do not fit single precision.
     """
     _check(target)
+    if "finetune" in heads and target.crystals is not None:
+        raise UserError("--heads: expected ridge, gp or forest on crystal graph networks, got finetune")
     y = target.y
     n = len(y)
     folds = _outer(target, min(outer, n), seed)
     bank = fill(library, target.inputs)
     reference = _reference(library, bank)
-    space = np.asarray(standardise(reference, bank.raw))
+    space = places(bank, reference)
     names = [source.name for source in library.sources]
     problem = Problem(target, bank, space, names, affordable_heads(n, heads), inner, seed)
     # One BLAS thread each: on matrices this small several spend their time waiting for each other (10 times slower
