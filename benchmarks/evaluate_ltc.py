@@ -1,6 +1,6 @@
-"""Does transfer help on 45 first-principles lattice thermal conductivities: what `evaluate` says, and how long it takes.
+"""Does transfer help on 45 first-principles lattice conductivities: what `evaluate` says, and how long it takes.
 
-Needs ../shared/data (ltc45_dft, aflow_agl_struct, matbench_log_kvrh); says so and stops where it is absent. Pre-training
+Needs ../shared/data (ltc45_dft, aflow_agl_struct, matbench_log_kvrh), else says so and stops. Pre-training
 is cached under KAKEHASHI_HOME and not part of the time.
 
     python benchmarks/evaluate_ltc.py [--networks 50] [--seeds 1] [--holdout formula] [--heads ridge,gp]

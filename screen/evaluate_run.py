@@ -176,7 +176,7 @@ def run_evaluation(config: EvaluateConfig, inputs: Inputs, rundir: RunDir, progr
         rundir.write_table("learning_curve.parquet", board.learning_curve, metadata)
     else:
         rundir.remove("learning_curve.parquet")
-    record = evaluation_record(config, board, progress, words)
+    record = evaluation_record(config, inputs, board, progress, words)
     rundir.write_text("run.json", json.dumps(record, indent=1, ensure_ascii=False) + "\n")
     from screen.report.evaluation import write_report
 
@@ -184,7 +184,9 @@ def run_evaluation(config: EvaluateConfig, inputs: Inputs, rundir: RunDir, progr
     return Outcome(record, board)
 
 
-def evaluation_record(config: EvaluateConfig, board: Board, progress: Progress, words: str) -> dict[str, Any]:
+def evaluation_record(
+    config: EvaluateConfig, inputs: Inputs, board: Board, progress: Progress, words: str
+) -> dict[str, Any]:
     """Everything needed to understand and repeat an evaluation, as JSON values."""
     found = board.evaluation
     judged = found.judgement
@@ -220,7 +222,7 @@ def evaluation_record(config: EvaluateConfig, board: Board, progress: Progress, 
             *dict.fromkeys(point.warning for point in kept if point and point.warning),
             *(
                 f"{table.name}: {len(table.rejected)} rows could not be used (quarantine_training.parquet)"
-                for table in (found.target,)
+                for table in (inputs.target, *inputs.sources)
                 if table.rejected
             ),
         ],
