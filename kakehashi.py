@@ -17,14 +17,16 @@ if TYPE_CHECKING:
     from design.api import design
     from screen import models_api as models
     from screen.api import load, pretrain, rank, screen, transfer
+    from screen.evaluate_api import evaluate
 
-__all__ = ["design", "load", "main", "models", "pretrain", "rank", "screen", "transfer"]
+__all__ = ["design", "evaluate", "load", "main", "models", "pretrain", "rank", "screen", "transfer"]
 
 FIRST_SCREEN = """\
 Kakehashi carries what a model learned from plentiful data over to a property you have few values of,
 ranks a catalogue of materials by it, and designs polymers that should have it.
 
   kakehashi demo                                                    the whole way round, offline
+  kakehashi evaluate --target my.csv:kappa --log --out runs/helps   does transfer help for it?
   kakehashi screen --target my.csv:kappa --log --catalog mp_formulas --out runs/kappa
   kakehashi design --target tc.csv:tc --goal 'tc>0.35' --out runs/tc
   kakehashi next runs/kappa                                         which experiments to do next, and why
@@ -36,7 +38,11 @@ ranks a catalogue of materials by it, and designs polymers that should have it.
 try: kakehashi demo          more: kakehashi --help, kakehashi screen --help
 """
 
-_API = {**dict.fromkeys(("load", "pretrain", "rank", "screen", "transfer"), "screen.api"), "design": "design.api"}
+_API = {
+    **dict.fromkeys(("load", "pretrain", "rank", "screen", "transfer"), "screen.api"),
+    "design": "design.api",
+    "evaluate": "screen.evaluate_api",
+}
 
 
 _MODULES = {"models": "screen.models_api"}
@@ -75,6 +81,7 @@ def app(words: Sequence[str] = ()) -> App:
     catalogs = App(name="catalogs", help="The data that come with Kakehashi.")
     models = App(name="models", help="Libraries of pre-trained networks.")
     add(top, "demo", "design.demo:demo", "Show the whole way round, offline.")
+    add(top, "evaluate", "screen.evaluate_commands:evaluate", "Measure whether transfer helps for a property.")
     add(top, "screen", "screen.commands:screen", "Rank a catalogue by a target property.")
     add(top, "design", "design.commands:design", "Propose polymers that meet a goal.")
     add(top, "next", "screen.next_commands:next_experiments", "Choose the experiments to do next.")

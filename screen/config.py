@@ -19,6 +19,8 @@ DEFAULT_MOLECULAR_SOURCES = (
     "molecule_melting_temperature",
     "molecule_refractive_index",
 )
+# What `--source` is given to use none at all.
+NO_SOURCE = ("none",)
 # Exit code of a run that finished with more of the catalogue in quarantine than allowed.
 QUARANTINE_EXCEEDED = 3
 # Random keys hold 32 bits of a seed.
@@ -221,7 +223,7 @@ def _check(config: ScreenConfig) -> None:
         raise UserError("--target is missing: a name from `kakehashi catalogs list`, or FILE:COLUMN")
     check_shared(config, {"networks": 1, "outer_folds": 2, "partition_rows": 1, "seed": 0}, ("source",))
     check_workers(config.workers, config.scheduler)
-    check_trunk(config.trunk, len(config.source) or len(DEFAULT_SOURCES))
+    check_trunk(config.trunk, 0 if config.source == NO_SOURCE else len(config.source) or len(DEFAULT_SOURCES))
     _check_architecture(config)
     if config.convention not in (None, *CONVENTIONS):
         raise UserError(f"--convention: expected one of {', '.join(CONVENTIONS)}, got {config.convention!r}")

@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 Folds = NDArray[np.int64]
+
+
+class Split(NamedTuple):
+    """Row numbers that are fitted on, and row numbers that are predicted."""
+
+    rows: NDArray[np.int64]
+    held: NDArray[np.int64]
+
+
+def splits_of(folds: Folds) -> list[Split]:
+    """Each fold held out in turn, all others fitted on."""
+    return [Split(np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)) for fold in np.unique(folds)]
 
 
 def grouped_folds(groups: Sequence[str], n_folds: int, seed: int) -> Folds:

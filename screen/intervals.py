@@ -9,12 +9,37 @@ the errors inside the usual range, and dividing by the bare spread made interval
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 LEVEL = 0.9
 USUAL = 0.9
+
+
+class ByFold(NamedTuple):
+    """Intervals of held-out compounds, each as wide as the other folds' residuals make it.
+
+    ratios, lower, upper : (n,); usual : spread up to which the width is constant
+    """
+
+    ratios: FloatArray
+    lower: FloatArray
+    upper: FloatArray
+    usual: float
+
+
+def by_fold(
+    y: FloatArray, mean: FloatArray, spread: FloatArray, distance: FloatArray, folds: NDArray[np.int64]
+) -> ByFold:
+    """Intervals of n held-out predictions; residuals over difficulty serve all folds but their own."""
+    usual = usual_spread(spread)
+    scale = difficulty(spread, distance, usual)
+    ratios = np.abs(y - mean) / scale
+    half = np.array([quantile(ratios[folds != fold]) for fold in folds]) * scale
+    return ByFold(ratios, mean - half, mean + half, usual)
 
 
 def usual_spread(spread: FloatArray) -> float:

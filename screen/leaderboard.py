@@ -14,6 +14,8 @@ from screen.selection import BEST, Heads
 
 FloatArray = NDArray[np.float64]
 
+# After the name of one of several sources: the stack of its models and the direct ones.
+ALONE = "stack with direct models"
 # A difference counts when it exceeds this many standard errors (one-sided 95 %).
 DECISIVE = 1.645
 
@@ -24,7 +26,7 @@ class Entry(NamedTuple):
     mae, mae_std, rmse : on the fitted scale; mae_std is the standard error of mae over compounds
     mae_unit : mean absolute error in the target's unit
     optimism : nested error minus the error seen during selection
-    coverage_90 : of the deployed model's intervals; NaN for the rest
+    coverage_90 : of its 90 % intervals; NaN where none were made
     beats_direct : whether its mae is below that of the best model without transfer
     """
 
@@ -67,24 +69,26 @@ class Verdict(NamedTuple):
 
 
 def entries(
-    target: PropertyTable,
+    y: FloatArray,
+    log: bool,
     predictions: dict[str, FloatArray],
     inside: dict[str, list[float]],
-    folds: NDArray[np.int64],
+    fitted: NDArray[np.int64],
     library: Library,
-    chosen: str,
-    chosen_coverage: float,
     heads: Heads,
+    covered: dict[str, float],
 ) -> tuple[Entry, ...]:
-    """Leaderboard entries, best first."""
-    y = target.y
+    """Leaderboard entries, best first.
+
+    y : (n,) held-out values, `predictions` (n,) of them; inside, fitted : error seen during selection, and rows it was
+    seen on, per split; covered : coverage of the intervals of the models that have them
+    """
     error = {name: float(np.mean(np.abs(y - p))) for name, p in predictions.items()}
     bar = min(error[name] for name in predictions if is_direct(name))
-    sizes = np.bincount(folds)
     board = []
     for name, p in predictions.items():
         source, networks, depth, head = describe(name, library, heads)
-        inner = float(np.average(inside[name], weights=len(y) - sizes))
+        inner = float(np.average(inside[name], weights=fitted))
         board.append(
             Entry(
                 name=name,
@@ -94,11 +98,11 @@ def entries(
                 head=head,
                 mae=error[name],
                 mae_std=float(np.std(np.abs(y - p), ddof=1) / np.sqrt(len(y))),
-                mae_unit=float(np.mean(np.abs(np.exp(y) - np.exp(p)))) if target.log else error[name],
+                mae_unit=float(np.mean(np.abs(np.exp(y) - np.exp(p)))) if log else error[name],
                 rmse=float(np.sqrt(np.mean((y - p) ** 2))),
                 r2=float(1 - np.sum((y - p) ** 2) / np.sum((y - y.mean()) ** 2)),
                 spearman=_spearman(y, p),
-                coverage_90=chosen_coverage if name == chosen else float("nan"),
+                coverage_90=covered.get(name, float("nan")),
                 optimism=error[name] - inner,
                 beats_direct=bool(not is_direct(name) and error[name] < bar),
             )
@@ -124,6 +128,9 @@ def describe(name: str, library: Library, heads: Heads) -> tuple[str, int, str, 
                 return source.name, 1, "selected", "selected"
             if rest == "selected":
                 return source.name, len(source.networks), "selected", "selected"
+            if rest == ALONE:
+                joined = " + ".join(dict.fromkeys((*heads.direct, *heads.frozen, *heads.late)))
+                return source.name, len(source.networks), "selected", joined
             if rest.startswith("forest on the best"):
                 return source.name, min(BEST, len(source.networks)), "all layers", "forest"
             if rest.startswith("fine-tuned best"):

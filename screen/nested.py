@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from typing import NamedTuple
 
@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from catalogs.records import PropertyTable
 from screen.bank import Bank, FloatArray
 from screen.domain import nearest, unit_distance
-from screen.folds import Folds, inner_folds
+from screen.folds import Folds, Split, inner_folds
+from screen.leaderboard import ALONE
 from screen.plans import fit_plan
 from screen.reach import families, family_folds
 from screen.selection import (
@@ -29,6 +30,8 @@ from screen.selection import (
 
 # The row of the leaderboard that is deployed.
 CHOSEN = "stack of transferred and direct"
+# The same without sources.
+DIRECT = "stack of direct models"
 
 
 class Problem(NamedTuple):
@@ -47,15 +50,15 @@ class Problem(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """Held-out predictions of the n compounds on the fitted scale.
+    """Held-out predictions of the n compounds on the fitted scale; NaN where no split holds a compound.
 
-    predictions : (n,) per row of the leaderboard; inside : per row, the error its selection saw in each fold
-    spread, distance : (n,) of the deployed stack, each compound from its training rows
+    predictions, spreads : (n,) per row of the leaderboard; inside : per row, the error its selection saw in each split
+    distance : (n,) of each compound from its training rows
     """
 
     predictions: dict[str, FloatArray]
+    spreads: dict[str, FloatArray]
     inside: dict[str, list[float]]
-    spread: FloatArray
     distance: FloatArray
 
 
@@ -67,35 +70,45 @@ class Apart(NamedTuple):
     found: FloatArray
 
 
-def measure(problem: Problem, folds: Folds, pool: Executor, progress: Callable[[int], None] | None = None) -> Measured:
-    """Select, fit and predict with each outer fold (n,) held out in turn, the folds side by side."""
-    n, y = len(folds), problem.target.y
+def measure(
+    problem: Problem,
+    splits: Sequence[Split],
+    pool: Executor,
+    progress: Callable[[int], None] | None = None,
+    *,
+    alone: bool = False,
+) -> Measured:
+    """Select, fit and predict in every split, the splits side by side; each compound is held in one at most.
 
-    def ask(fold: int) -> FoldResult:
-        held, rows = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
-        result = one_fold(problem.bank, y, rows, held, _inner(problem, rows), problem.names, problem.heads)
+    alone : as in `one_fold`
+    """
+    n, y = len(problem.target), problem.target.y
+
+    def ask(split: Split) -> FoldResult:
+        rows, held = split
+        inner = inner_of(problem, rows)
+        result = one_fold(problem.bank, y, rows, held, inner, problem.names, problem.heads, alone=alone)
         if progress:
             progress(1)
         return result
 
-    numbers = np.unique(folds)
     predictions: dict[str, FloatArray] = {}
+    spreads: dict[str, FloatArray] = {}
     inside: dict[str, list[float]] = {}
-    spread, distance = np.empty(n), np.empty(n)
-    for fold, result in zip(numbers, list(pool.map(ask, numbers)), strict=True):
-        held, rows = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
-        for name, (mean, inner_mae) in result.means.items():
-            predictions.setdefault(name, np.empty(n))[held] = mean
+    distance = np.full(n, np.nan)
+    for (rows, held), result in zip(splits, list(pool.map(ask, splits)), strict=True):
+        for name, (mean, inner_mae, spread) in result.means.items():
+            predictions.setdefault(name, np.full(n, np.nan))[held] = mean
+            spreads.setdefault(name, np.full(n, np.nan))[held] = spread
             inside.setdefault(name, []).append(inner_mae)
-        spread[held] = result.spread
         distance[held] = _far(problem.space, held, rows)
-    return Measured(predictions, inside, spread, distance)
+    return Measured(predictions, spreads, inside, distance)
 
 
 def deployed(problem: Problem, rows: NDArray[np.int64]) -> Stack:
     """The stack that is deployed, selected, fitted and weighted on some rows of the target."""
     y = problem.target.y
-    found = candidates(problem.bank, y, rows, _inner(problem, rows), problem.names, problem.heads)
+    found = candidates(problem.bank, y, rows, inner_of(problem, rows), problem.names, problem.heads)
     chosen = columns(found, len(problem.names))
     return fit_stack(list(chosen.values()), y[rows], lambda plan: fit_plan(plan, problem.bank, y, rows))
 
@@ -121,15 +134,15 @@ def _far(space: NDArray[np.float32], held: NDArray[np.int64], rows: NDArray[np.i
     return np.asarray(nearest(space[held], space[rows])[1] / unit_distance(space[rows]))
 
 
-def _inner(problem: Problem, rows: NDArray[np.int64]) -> Folds:
+def inner_of(problem: Problem, rows: NDArray[np.int64]) -> Folds:
+    """(len(rows),) inner folds of some rows."""
     return inner_folds([problem.target.keys[i] for i in rows], problem.inner, problem.seed + 1)
 
 
 class FoldResult(NamedTuple):
-    """One outer fold: held-out means and inner error per row of the leaderboard, spread of the deployed stack."""
+    """One outer fold: held-out means, inner error and held-out spreads per row of the leaderboard."""
 
-    means: dict[str, tuple[FloatArray, float]]
-    spread: FloatArray
+    means: dict[str, tuple[FloatArray, float, FloatArray]]
 
 
 def one_fold(
@@ -140,22 +153,25 @@ def one_fold(
     folds: Folds,
     names: list[str],
     heads: Heads,
+    *,
+    alone: bool = False,
 ) -> FoldResult:
-    """Select and fit on `rows`; predict `held` with the deployed stack and with every model of the leaderboard."""
+    """Select and fit on `rows`; predict `held` with the deployed stack and with every model of the leaderboard.
+
+    alone : also the stack each of several sources would give by itself, without predictions of the sources as inputs
+    """
     found = candidates(bank, y, rows, folds, names, heads)
     chosen = columns(found, len(names))
     deployed = list(chosen)
     # A plan serves several rows of the leaderboard; it is fitted once.
     fit = functools.cache(lambda plan: fit_plan(plan, bank, y, rows))
-    means: dict[str, tuple[FloatArray, float]] = {
-        "mean of the training values": (np.full(len(held), y[rows].mean()), _mean_error(y[rows], folds))
-    }
+    typical = np.full(len(held), y[rows].mean()), _mean_error(y[rows], folds), np.full(len(held), y[rows].std())
+    means: dict[str, tuple[FloatArray, float, FloatArray]] = {"mean of the training values": typical}
 
-    def ask(name: str, keys: list[str]) -> FloatArray:
+    def ask(name: str, keys: list[str]) -> None:
         stack = fit_stack([chosen[key] for key in keys], y[rows], fit)
         mean, spread = predict_stack(stack, bank, held)
-        means[name] = mean, stack.inner_mae
-        return spread
+        means[name] = mean, stack.inner_mae, spread
 
     for head in heads.direct:
         ask(f"direct {head}", [f"direct {head}"])
@@ -180,8 +196,13 @@ def one_fold(
     if names:
         for head in heads.predictions:
             ask(f"descriptors + source predictions {head}", [f"predictions {head}"])
-    ask("stack of direct models", [f"direct {head}" for head in heads.direct])
-    return FoldResult(means, ask(CHOSEN, deployed))
+    direct = [f"direct {head}" for head in heads.direct]
+    if alone and len(names) > 1:
+        for s, name in enumerate(names):
+            ask(f"{name}: {ALONE}", [*direct, *(key for key in deployed if key.endswith(f":{s}"))])
+    ask(DIRECT, direct)
+    ask(CHOSEN, deployed)
+    return FoldResult(means)
 
 
 def _mean_error(y: FloatArray, folds: Folds) -> float:

@@ -7,7 +7,7 @@ network, because only the values change.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from typing import NamedTuple
 
@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from screen.bank import Bank, FloatArray
-from screen.folds import Folds
+from screen.folds import Folds, Split
 from screen.heads.ridge import PENALTIES
 from screen.plans import DEPTHS, layer_slice
+from screen.scaling import fit_scaling, standardise
 
 PERMUTATIONS = 20
 # Above this many compounds only the last layer is tried: a decomposition costs n times the width squared.
@@ -36,6 +37,63 @@ class Null(NamedTuple):
     mae: FloatArray
     looks: FloatArray
     networks: int
+
+
+class Nulls(NamedTuple):
+    """Held-out errors (permutations,) of ridge heads on shuffled values, on the fitted scale.
+
+    typical : of the mean of the training values
+    descriptors : without transfer
+    averaged : by source and depth, the mean of one head per network
+    best : by source, and by -1 of all sources, the network and depth chosen inside the training rows
+    """
+
+    typical: FloatArray
+    descriptors: FloatArray
+    averaged: dict[tuple[int, int], FloatArray]
+    best: dict[int, FloatArray]
+
+
+def permuted_rows(bank: Bank, y: FloatArray, splits: Sequence[Split], seed: int, pool: Executor | None = None) -> Nulls:
+    """The null of every kind of model of a leaderboard. `pool` : runs the splits side by side."""
+    held = np.concatenate([split.held for split in splits])
+    rng = np.random.default_rng([seed, len(y)])
+    shuffled = np.stack([rng.permutation(y) for _ in range(PERMUTATIONS)], axis=1)
+    found = list((pool.map if pool else map)(lambda split: _all_means(bank, shuffled, split), splits))
+
+    def error(key: tuple[int, ...]) -> FloatArray:
+        return np.asarray(np.mean(np.abs(np.concatenate([means[key] for means in found]) - shuffled[held]), axis=0))
+
+    keys = found[0].keys()
+    typical = np.concatenate([np.abs(shuffled[s.held] - shuffled[s.rows].mean(axis=0)) for s in splits])
+    return Nulls(
+        typical.mean(axis=0),
+        error(()),
+        {(key[0], key[1]): error(key) for key in keys if len(key) == 2},
+        {key[0]: error(key) for key in keys if len(key) == 1},
+    )
+
+
+def _all_means(bank: Bank, y: FloatArray, split: Split) -> dict[tuple[int, ...], FloatArray]:
+    """Means (held, k) at the held rows: by () of descriptors, (source, depth) averaged, (source,) and (-1,) chosen."""
+    rows, held = split
+    scaling = fit_scaling(bank.raw[rows])
+    x = np.asarray(standardise(scaling, bank.raw), np.float64)
+    means: dict[tuple[int, ...], FloatArray] = {(): ridge_columns(x[rows], y[rows], x[held])[1]}
+    least: dict[int, FloatArray] = {}
+    for source, layers, depth in _places(bank, len(y)):
+        features = layer_slice(layers, depth)
+        error, new = ridge_columns(features[rows], y[rows], features[held])
+        share = new / len(bank.layers[source])
+        means[source, depth] = means[source, depth] + share if (source, depth) in means else share
+        for place in (source, -1):
+            if place not in least:
+                least[place], means[(place,)] = error.copy(), new.copy()
+                continue
+            better = error < least[place]
+            least[place][better] = error[better]
+            means[(place,)][:, better] = new[:, better]
+    return means
 
 
 def permuted_null(bank: Bank, y: FloatArray, folds: Folds, seed: int, pool: Executor | None = None) -> Null | None:
@@ -69,10 +127,16 @@ def _winner(bank: Bank, y: FloatArray, rows: Rows, held: Rows) -> tuple[FloatArr
 
 
 def _features(bank: Bank, n: int) -> Iterator[FloatArray]:
-    for source in bank.layers:
-        for layers in source:
+    for _, layers, depth in _places(bank, n):
+        yield layer_slice(layers, depth)
+
+
+def _places(bank: Bank, n: int) -> Iterator[tuple[int, tuple[FloatArray, ...], int]]:
+    """Source, layers of a network, depth: all that is tried with n compounds."""
+    for source, networks in enumerate(bank.layers):
+        for layers in networks:
             for depth in DEPTHS if n <= ALL_DEPTHS_ROWS else (1,):
-                yield layer_slice(layers, depth)
+                yield source, layers, depth
 
 
 def ridge_columns(x: FloatArray, y: FloatArray, new: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -13,9 +13,11 @@ import numpy as np
 import pyarrow as pa
 
 from catalogs.records import PropertyTable
+from screen.bank import FloatArray
 from screen.config import ScreenConfig, as_dict
 from screen.descriptors.composition import BATCH
 from screen.device import current
+from screen.folds import Folds
 from screen.intervals import LEVEL
 from screen.leaderboard import Entry
 from screen.library import Checkpoint, Source, summary
@@ -26,6 +28,7 @@ from screen.summary import Summary
 from screen.transfer import Model
 
 if TYPE_CHECKING:
+    from screen.evaluate import Row
     from screen.run import Inputs
 
 # What every run computes with, and what is read and described beside it in a screening.
@@ -110,30 +113,42 @@ def run_record(
 
 def leaderboard_table(model: Model) -> pa.Table:
     """The leaderboard, best first."""
+    return board_table(model.leaderboard)
+
+
+def board_table(rows: Sequence[Entry | Row]) -> pa.Table:
+    """Rows of a leaderboard."""
     text, whole = ("name", "source", "depth", "head"), ("networks",)
     kinds = {
         **dict.fromkeys(text, pa.string()),
         **dict.fromkeys(whole, pa.int64()),
         "beats_direct": pa.bool_(),
     }
-    schema = pa.schema([(name, kinds.get(name, pa.float64())) for name in Entry._fields])
-    return pa.Table.from_pylist([entry._asdict() for entry in model.leaderboard], schema=schema)
+    schema = pa.schema([(name, kinds.get(name, pa.float64())) for name in rows[0]._fields])
+    return pa.Table.from_pylist([row._asdict() for row in rows], schema=schema)
 
 
 def predictions_table(model: Model) -> pa.Table:
     """Out-of-fold predictions of the deployed model, in the target's unit."""
-    back = np.exp if model.target.log else np.asarray
     found = model.out_of_fold
+    return held_out_table(model.target, found.folds, found.mean, found.lower, found.upper)
+
+
+def held_out_table(
+    target: PropertyTable, folds: Folds, mean: FloatArray, lower: FloatArray, upper: FloatArray
+) -> pa.Table:
+    """Out-of-fold predictions (n,), given on the fitted scale, in the target's unit."""
+    back = np.exp if target.log else np.asarray
     return pa.table(
         {
-            "id": pa.array(model.target.ids, pa.string()),
-            "formula": pa.array(model.target.materials, pa.string()),
-            **({} if model.target.molecules is None else {"smiles": pa.array(model.target.keys, pa.string())}),
-            "fold": pa.array(found.folds),
-            "y": model.target.values,
-            "mean": back(found.mean),
-            "lower": back(found.lower),
-            "upper": back(found.upper),
+            "id": pa.array(target.ids, pa.string()),
+            "formula": pa.array(target.materials, pa.string()),
+            **({} if target.molecules is None else {"smiles": pa.array(target.keys, pa.string())}),
+            "fold": pa.array(folds),
+            "y": target.values,
+            "mean": back(mean),
+            "lower": back(lower),
+            "upper": back(upper),
         }
     )
 

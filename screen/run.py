@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,7 +16,7 @@ from catalogs.records import PropertyTable, UserError
 from catalogs.rundir import RunDir
 from catalogs.structures import Pieces, structure_file
 from catalogs.tables import load_table
-from screen.config import DEFAULT_MOLECULAR_SOURCES, DEFAULT_SOURCES, ScreenConfig, as_dict, exit_code
+from screen.config import DEFAULT_MOLECULAR_SOURCES, DEFAULT_SOURCES, NO_SOURCE, ScreenConfig, as_dict, exit_code
 from screen.descriptors.materials import convention_for
 from screen.execute import SCORES, Executor, in_turn
 from screen.export import check_export, export_cif, in_words
@@ -55,7 +56,7 @@ class Outcome(NamedTuple):
 
 def read_inputs(config: ScreenConfig) -> Inputs:
     """Load target, sources and catalogue and check every setting against them; UserError on the first mistake."""
-    material = _material_columns(config)
+    material = material_columns(config.material, (config.target, *config.source, config.catalog))
     graphs = config.architecture == "cgcnn"
     by_id = structure_file(Path(config.structures)) if config.structures else None
     if graphs:
@@ -64,7 +65,7 @@ def read_inputs(config: ScreenConfig) -> Inputs:
         target = load_table(
             config.target, value=config.value, log=config.log, material=material[config.target], folds=config.folds
         )
-        specs = config.source or default_sources(target)
+        specs = sources_of(config.source, target)
         sources = [load_table(spec, material=material.get(spec), minimum=1, attachments=(0, 2)) for spec in specs]
     sources = tell_apart(sources, specs, taken=target.name)
     convention_for([target, *sources], config.convention, config.descriptors)
@@ -107,9 +108,11 @@ def _read_crystals(
     return connected(target), config.source, [connected(source) for source in sources]
 
 
-def default_sources(target: PropertyTable) -> tuple[str, ...]:
-    """Sources of a target where none are named."""
-    return DEFAULT_SOURCES if target.molecules is None else DEFAULT_MOLECULAR_SOURCES
+def sources_of(given: tuple[str, ...], target: PropertyTable) -> tuple[str, ...]:
+    """The sources named, those of the target's kind of material where none are, none where `none` is named."""
+    if given == NO_SOURCE:
+        return ()
+    return given or (DEFAULT_SOURCES if target.molecules is None else DEFAULT_MOLECULAR_SOURCES)
 
 
 def run_screen(config: ScreenConfig, inputs: Inputs, rundir: RunDir, progress: Progress, command: str) -> Outcome:
@@ -231,12 +234,11 @@ def ranking_schema(catalog: Catalog) -> pa.Schema:
     return pa.schema([*catalog.schema, *SCORES])
 
 
-def _material_columns(config: ScreenConfig) -> dict[str, str | None]:
+def material_columns(column: str | None, specs: Sequence[str]) -> dict[str, str | None]:
     """By spec, the column `--material` names where that file has it, None where the usual names apply."""
-    specs = (config.target, *config.source, config.catalog)
-    if config.material is None:
+    if column is None:
         return dict.fromkeys(specs)
-    found = {spec: config.material if config.material in columns_of(spec) else None for spec in specs}
+    found = {spec: column if column in columns_of(spec) else None for spec in specs}
     if not any(found.values()):
-        raise UserError(f"--material: no column {config.material!r} in any of {', '.join(dict.fromkeys(specs))}")
+        raise UserError(f"--material: no column {column!r} in any of {', '.join(dict.fromkeys(specs))}")
     return found

@@ -41,9 +41,7 @@ def rebuild_report(
 
     build : makes the page, where the run is no screening run
     """
-    from screen.report.build import write_report
-
-    text = (build or write_report)(Path(directory))
+    text = (build or _builder(Path(directory)))(Path(directory))
     if not dry_run:
         with RunDir(directory, resume=True) as rundir:
             rundir.write_text("report.html", text)
@@ -51,6 +49,14 @@ def rebuild_report(
     if json_out or not quiet:
         print(json.dumps({"report": path}) if json_out else path)
     return 0
+
+
+def _builder(directory: Path) -> Callable[[Path], str]:
+    """What makes the page of a run, by the kind that its run.json names."""
+    from screen.report import build, data, evaluation
+
+    found = data.run_json(directory / "run.json").get("kind")
+    return evaluation.write_report if found == "evaluation" else build.write_report
 
 
 def show(record: dict[str, Any], out: Path) -> None:
@@ -156,7 +162,7 @@ def _run(config: ScreenConfig, inputs: Inputs, rundir: RunDir, progress: Progres
 
 def _compare(config: ScreenConfig, inputs: Inputs, record: Mapping[str, Any]) -> list[Compared]:
     then = source_hashes(record["sources"])
-    specs = config.source or [table.name for table in inputs.sources]
+    specs = config.source if len(config.source) == len(inputs.sources) else [table.name for table in inputs.sources]
     return [
         Compared("target", config.target, inputs.target.sha256, record["target"]["sha256"]),
         *(

@@ -17,8 +17,8 @@ from screen.aliases import MARK
 from screen.bank import Bank, FloatArray, fill, places
 from screen.config import DEFAULT_HEADS
 from screen.domain import Domain, cover, unit_distance
-from screen.folds import Folds, grouped_folds
-from screen.intervals import coverage, difficulty, quantile, usual_spread
+from screen.folds import Folds, grouped_folds, splits_of
+from screen.intervals import by_fold, coverage, quantile
 from screen.leaderboard import Entry, Verdict, entries, judge_transfer
 from screen.library import Checkpoint, Library, elements_in
 from screen.nested import CHOSEN, Problem, deployed, measure, measure_families
@@ -108,35 +108,25 @@ def transfer(
     UserError : fewer than `MIN_COMPOUNDS` distinct compositions, given folds that leave fewer than `MIN_TRAINING`
         to train on, or values that do not vary or do not fit single precision.
     """
-    _check(target)
-    if "finetune" in heads and target.crystals is not None:
-        raise UserError("--heads: expected ridge, gp or forest on crystal graph networks, got finetune")
-    y = target.y
+    problem, reference = pose(library, target, inner=inner, seed=seed, heads=heads)
+    bank, space, y = problem.bank, problem.space, target.y
     n = len(y)
-    folds = _outer(target, min(outer, n), seed)
-    bank = fill(library, target.inputs)
-    reference = _reference(library, bank)
-    space = places(bank, reference)
-    names = [source.name for source in library.sources]
-    problem = Problem(target, bank, space, names, affordable_heads(n, heads), inner, seed)
+    folds = outer_folds(target, outer, seed)
     # One BLAS thread each: on matrices this small several spend their time waiting for each other (10 times slower
     # on a busy machine), and the results would depend on the number of cores.
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        measured = measure(problem, folds, pool, progress)
+        measured = measure(problem, splits_of(folds), pool, progress)
         stack = deployed(problem, np.arange(n))
         apart = measure_families(problem, MIN_TRAINING, pool)
         null = permuted_null(bank, y, folds, seed, pool)
 
-    mean, spread, distance = measured.predictions[CHOSEN], measured.spread, measured.distance
-    usual = usual_spread(spread)
-    scale = difficulty(spread, distance, usual)
-    ratios = np.abs(y - mean) / scale
-    half = np.array([quantile(ratios[folds != fold]) for fold in folds]) * scale
-    lower, upper = mean - half, mean + half
+    mean, spread, distance = measured.predictions[CHOSEN], measured.spreads[CHOSEN], measured.distance
+    ratios, lower, upper, usual = by_fold(y, mean, spread, distance, folds)
     by_family = family_coverage(y, apart.groups, apart.folds, ratios, usual, apart.found) if apart else None
     board = entries(
-        target, measured.predictions, measured.inside, folds, library, CHOSEN, coverage(ratios, folds), problem.heads
-    )
+        y, target.log, measured.predictions, measured.inside, n - np.bincount(folds), library, problem.heads,
+        {CHOSEN: coverage(ratios, folds)},
+    )  # fmt: skip
     return Model(
         target=target,
         library=library,
@@ -152,10 +142,29 @@ def transfer(
         leaderboard=board,
         verdict=judge_transfer(target, measured.predictions, CHOSEN, board, null),
         reach=Reach(by_distance((lower <= y) & (y <= upper), distance), by_family),
-        warnings=_warnings(library, target),
+        warnings=caveats(library, target),
         seed=seed,
         heads=tuple(heads),
     )
+
+
+def pose(
+    library: Library, target: PropertyTable, *, inner: int, seed: int, heads: Sequence[str]
+) -> tuple[Problem, Scaling]:
+    """What every fit of a transfer looks at, and the scaling of the space of distances.
+
+    Raises
+    ------
+    UserError : a target too small, constant or out of single precision, or heads that cannot be.
+    """
+    _check(target)
+    if "finetune" in heads and target.crystals is not None:
+        raise UserError("--heads: expected ridge, gp or forest on crystal graph networks, got finetune")
+    bank = fill(library, target.inputs)
+    reference = _reference(library, bank)
+    space = places(bank, reference)
+    names = [source.name for source in library.sources]
+    return Problem(target, bank, space, names, affordable_heads(len(target), heads), inner, seed), reference
 
 
 def _check(target: PropertyTable) -> None:
@@ -172,9 +181,15 @@ def _check(target: PropertyTable) -> None:
         )
 
 
-def _outer(target: PropertyTable, n_folds: int, seed: int) -> Folds:
+def outer_folds(target: PropertyTable, n_folds: int, seed: int) -> Folds:
+    """(n,) the target's given folds, or its compounds dealt to `n_folds`.
+
+    Raises
+    ------
+    UserError : given folds of one number, or one that leaves fewer than `MIN_TRAINING` compounds to fit on.
+    """
     if target.folds is None:
-        return grouped_folds(target.keys, n_folds, seed)
+        return grouped_folds(target.keys, min(n_folds, len(target)), seed)
     numbers = np.unique(target.folds)
     if len(numbers) < 2:
         raise UserError(f"{target.name}: expected at least 2 different fold numbers, got {len(numbers)}")
@@ -207,7 +222,7 @@ def _ceiling(stack: Stack) -> float:
     )
 
 
-def _warnings(library: Library, target: PropertyTable) -> tuple[str, ...]:
+def caveats(library: Library, target: PropertyTable) -> tuple[str, ...]:
     """What was left out for its cost, and what makes the leaderboard optimistic: sources that saw the target."""
     own = frozenset(target.keys)
     left_out = [

@@ -7,7 +7,7 @@ import pytest
 
 from screen.aliases import MARK, alias_note, marked
 from screen.library import Library
-from screen.transfer import _warnings
+from screen.transfer import caveats
 
 
 def under_another_name(planted, values):
@@ -24,7 +24,7 @@ def test_a_planted_alias_is_caught_and_carried_into_the_model(planted, planted_l
     assert "on 40 shared materials" in note
     (source,) = planted_library.sources
     library = Library((marked(source, [table], planted.target),), "reduced", 0)
-    assert _warnings(library, planted.target) == (note,)
+    assert caveats(library, planted.target) == (note,)
     assert marked(source, [replace(table, values=np.random.default_rng(1).normal(size=700))], planted.target) is source
 
 

@@ -25,7 +25,7 @@ from screen.pretrain import Schedule, _weights, pretrain
 from screen.score import score
 from screen.scorer import prepare
 from screen.selection import Heads, Stack, affordable_heads, candidates, predict_stack
-from screen.transfer import _warnings
+from screen.transfer import caveats
 from screen.trunks import groups, pretrain_library
 
 # With this seed both networks have three hidden layers: one program to compile.
@@ -186,7 +186,7 @@ def test_every_task_is_compared_with_the_target(planted, tables, library):
     disguised = cut(planted.source, np.arange(20), "target", 3 + 2 * planted.source.values[:20])
     found = pretrain_library(tables, QUICK, target=disguised, trunk="both", cache=False)
     assert [sum(MARK in note for note in source.notes) for source in found.sources] == [1, 0, 1]
-    said = _warnings(found, disguised)
+    said = caveats(found, disguised)
     assert sum(MARK in text for text in said) == 1
     assert "source b may be" in said[0]
 

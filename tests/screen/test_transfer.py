@@ -54,9 +54,9 @@ def test_a_shuffled_source_does_not(shuffled_model):
 def test_a_library_that_saw_the_target_is_said_so(planted, planted_library):
     (source,) = planted_library.sources
     seen = Library((source._replace(keys=source.keys | set(planted.target.keys[:7])),), "reduced", 0)
-    (warning,) = module._warnings(seen, planted.target)
+    (warning,) = module.caveats(seen, planted.target)
     assert "planted_source saw 7 of the target's 40 formulas" in warning
-    assert module._warnings(planted_library, planted.target) == ()
+    assert module.caveats(planted_library, planted.target) == ()
 
 
 def test_held_out_values_never_influence_their_own_prediction(planted, planted_library, planted_model):

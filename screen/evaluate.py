@@ -1,0 +1,247 @@
+"""Does transfer help for this property? Sources, networks, depths, heads and models without transfer, side by side.
+
+Every model of the leaderboard predicts the same held-out compounds, with every choice made inside the training rows of
+each split. The first row of a leaderboard is picked with hindsight; what is recommended is a whole procedure (select,
+stack, fit), judged by the error of that procedure on compounds that had no part in it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from catalogs.records import PropertyTable
+from screen.baselines import BASELINES, Baseline, ask, unfinished
+from screen.config import DEFAULT_HEADS
+from screen.evaluate_config import TOP_FRACTION, Holdout
+from screen.holdouts import Held, hold_out
+from screen.intervals import by_fold, coverage
+from screen.judgement import Judgement, judge
+from screen.leaderboard import ALONE, entries, is_direct
+from screen.learning_curve import Point, learning_curve, sizes_of
+from screen.library import Library
+from screen.nested import Measured, Problem, measure
+from screen.null import Nulls, permuted_rows
+from screen.statistics import holm, paired_test
+from screen.transfer import INNER_FOLDS, OUTER_FOLDS, caveats, pose
+from screen.zoo import Stage, no_stage
+
+FloatArray = NDArray[np.float64]
+
+
+class Row(NamedTuple):
+    """One model of the leaderboard on held-out compounds; errors, widths and differences on the fitted scale.
+
+    mae, mae_std, rmse, r2, spearman, mae_unit, optimism, beats_direct : as in `leaderboard.Entry`
+    coverage_90, width_90 : of its 90 % intervals, whose width comes from the other splits; NaN with one split
+    null_mae, null_p : error of ridge heads on the same inputs on shuffled values, and the share of shuffles (counting
+        the real values as one) with an error as small as this model's
+    difference, difference_std, p_value : error of the best direct model minus this one's, its corrected standard
+        error, and the two-sided p value (`statistics.paired_test`); p_holm : adjusted for all rows compared
+    """
+
+    name: str
+    source: str
+    networks: int
+    depth: str
+    head: str
+    mae: float
+    mae_std: float
+    mae_unit: float
+    rmse: float
+    r2: float
+    spearman: float
+    coverage_90: float
+    width_90: float
+    optimism: float
+    null_mae: float
+    null_p: float
+    difference: float
+    difference_std: float
+    p_value: float
+    p_holm: float
+    beats_direct: bool
+
+
+class Evaluation(NamedTuple):
+    """What was compared, on which held-out compounds, and what follows.
+
+    rows : best first; predictions : (n,) per row, NaN where no split holds a compound
+    lower, upper : (n,) 90 % interval of the recommended procedure, NaN where there is none
+    curve : learning curve, empty where none was asked for
+    settings : per baseline, the settings chosen in the splits
+    """
+
+    target: PropertyTable
+    library: Library
+    held: Held
+    rows: tuple[Row, ...]
+    predictions: dict[str, FloatArray]
+    lower: FloatArray
+    upper: FloatArray
+    judgement: Judgement
+    curve: tuple[Point, ...]
+    settings: dict[str, list[dict[str, object]]]
+    warnings: tuple[str, ...]
+    heads: tuple[str, ...]
+    seed: int
+
+
+def evaluate(
+    library: Library,
+    target: PropertyTable,
+    *,
+    holdout: Holdout = "formula",
+    top: float = TOP_FRACTION,
+    outer: int = OUTER_FOLDS,
+    inner: int = INNER_FOLDS,
+    seed: int = 0,
+    heads: Sequence[str] = DEFAULT_HEADS,
+    baselines: Sequence[Baseline] = tuple(BASELINES.values()),
+    curve: bool = False,
+    stage: Stage = no_stage,
+) -> Evaluation:
+    """Compare everything a library offers for a target with what does without it.
+
+    Parameters
+    ----------
+    holdout, top : what is held out, as `holdouts.hold_out` has it.
+    curve : also measure how the error falls with the number of compounds.
+
+    Raises
+    ------
+    UserError : as `transfer.transfer` and `hold_out`.
+    """
+    problem, _ = pose(library, target, inner=inner, seed=seed, heads=heads)
+    held = hold_out(target, holdout, outer, seed, top)
+    points: tuple[Point, ...] = ()
+    with unfinished(), threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        with stage("transfer", len(held.splits)) as advance:
+            measured = measure(problem, held.splits, pool, advance, alone=True)
+        settings = {}
+        if baselines:
+            with stage("baselines", len(baselines) * len(held.splits)) as advance:
+                settings = {b.name: _add(b, problem, held, measured, pool, advance) for b in baselines}
+        with stage("shuffled values", 1) as advance:
+            nulls = permuted_rows(problem.bank, target.y, held.splits, seed, pool)
+            advance(1)
+        if curve:
+            sizes = sizes_of(held.splits)
+            with stage("learning curve", len(sizes) * len(held.splits)) as advance:
+                points = learning_curve(problem, held.splits, sizes, pool, advance)
+    return assemble(problem, library, held, measured, nulls, points, settings, tuple(heads))
+
+
+def _add(
+    baseline: Baseline,
+    problem: Problem,
+    held: Held,
+    measured: Measured,
+    pool: Executor,
+    advance: Callable[[int], None],
+) -> list[dict[str, object]]:
+    """Put a baseline's held-out predictions among the measured ones; the settings it chose."""
+    target, raw = problem.target, problem.bank.raw
+    name = f"direct {baseline.name}"
+    if name in measured.predictions:
+        raise ValueError(f"expected a baseline with a name of its own, got {baseline.name!r}")
+    predictions = np.full(len(target), np.nan)
+
+    def one(k: int) -> dict[str, object]:
+        rows, out = held.splits[k]
+        keys = [target.keys[i] for i in rows]
+        found = ask(baseline, raw[rows], target.y[rows], raw[out], keys, problem.seed)
+        predictions[out] = found.mean
+        inside[k] = found.inner_mae
+        advance(1)
+        return dict(found.setting)
+
+    inside = [float("nan")] * len(held.splits)
+    chosen = list(pool.map(one, range(len(held.splits))))
+    measured.predictions[name], measured.inside[name] = predictions, inside
+    # It says nothing about its own errors: the same interval for all compounds, wider only with distance.
+    measured.spreads[name] = np.zeros(len(target))
+    return chosen
+
+
+def assemble(
+    problem: Problem,
+    library: Library,
+    held: Held,
+    measured: Measured,
+    nulls: Nulls,
+    curve: tuple[Point, ...],
+    settings: dict[str, list[dict[str, object]]],
+    heads: tuple[str, ...],
+) -> Evaluation:
+    """Statistics of all rows, and the verdict."""
+    target = problem.target
+    asked = np.sort(np.concatenate([split.held for split in held.splits]))
+    y, n = target.y[asked], len(target)
+    folds, distance = held.folds[asked], measured.distance[asked]
+    several = len(held.splits) > 1
+    predictions = {name: mean[asked] for name, mean in measured.predictions.items()}
+    intervals = {
+        name: by_fold(y, mean, measured.spreads[name][asked], distance, folds)
+        for name, mean in predictions.items()
+        if several
+    }
+    fitted = np.array([len(split.rows) for split in held.splits])
+    board = entries(
+        y, target.log, predictions, measured.inside, fitted, library, problem.heads,
+        {name: coverage(found.ratios, folds) for name, found in intervals.items()},
+    )  # fmt: skip
+    best = next(entry.name for entry in board if is_direct(entry.name))
+    wrong = {name: np.full(n, np.nan) for name in predictions}
+    for name, mean in predictions.items():
+        wrong[name][asked] = np.abs(y - mean)
+    tests = {e.name: paired_test(wrong[best] - wrong[e.name], held.splits) for e in board}
+    adjusted = holm([tests[e.name].p_value if e.name != best else float("nan") for e in board])
+    rows = []
+    for entry, p_holm in zip(board, adjusted, strict=True):
+        null = null_of(entry.name, entry.source, entry.depth, entry.networks, library, nulls)
+        found, test = intervals.get(entry.name), tests[entry.name]
+        own = entry.name == best
+        rows.append(
+            Row(
+                **{k: v for k, v in entry._asdict().items() if k in Row._fields},
+                width_90=float(np.mean(found.upper - found.lower)) if found else float("nan"),
+                null_mae=float(null.mean()),
+                null_p=float((1 + np.sum(null <= entry.mae)) / (1 + len(null))),
+                difference=test.difference,
+                difference_std=float("nan") if own else test.standard_error,
+                p_value=float("nan") if own else test.p_value,
+                p_holm=float(p_holm),
+            )
+        )
+    judgement = judge(target, held, wrong, [(row.name, row.mae) for row in rows], bool(library.sources))
+    lower, upper = np.full(n, np.nan), np.full(n, np.nan)
+    if several:
+        lower[asked], upper[asked] = intervals[judgement.recommended].lower, intervals[judgement.recommended].upper
+    return Evaluation(
+        target, library, held, tuple(rows), measured.predictions, lower, upper, judgement, curve, settings,
+        caveats(library, target), heads, problem.seed,
+    )  # fmt: skip
+
+
+def null_of(name: str, source: str, depth: str, networks: int, library: Library, nulls: Nulls) -> FloatArray:
+    """(permutations,) errors on shuffled values of ridge heads on the inputs of a row of the leaderboard.
+
+    A row that averages a source's networks at one depth has its own null; one that chooses among networks or depths
+    that of the best network of its source, or of all sources.
+    """
+    if name.startswith("mean of "):
+        return nulls.typical
+    if is_direct(name):
+        return nulls.descriptors
+    place = next((s for s, own in enumerate(library.sources) if own.name == source), -1)
+    layers = {"all layers": 0}.get(depth, int(depth[5:]) if depth.startswith("last ") else -1)
+    if networks > 1 and (place, layers) in nulls.averaged and not name.endswith(ALONE):
+        return nulls.averaged[place, layers]
+    return nulls.best.get(place, nulls.descriptors)

@@ -1,0 +1,76 @@
+"""`evaluate`, as `import kakehashi as kh` offers it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+
+from catalogs.records import PropertyTable
+from catalogs.tables import load_table
+from screen.config import DEFAULT_HEADS, NO_SOURCE
+from screen.descriptors.materials import convention_for
+from screen.device import Device, choose
+from screen.evaluate_config import BASELINES, TOP_FRACTION, Holdout, resolve
+from screen.evaluate_run import Board, Inputs, compare
+from screen.library import Trunk, tell_apart
+from screen.progress import Progress
+from screen.run import sources_of
+
+
+def evaluate(
+    target: str | PropertyTable,
+    *,
+    sources: Sequence[str | PropertyTable] | None = None,
+    networks: int = 50,
+    trunk: Trunk = "separate",
+    heads: Sequence[str] = DEFAULT_HEADS,
+    baselines: Sequence[str] = BASELINES,
+    holdout: Holdout = "formula",
+    top_fraction: float = TOP_FRACTION,
+    outer_folds: int = 10,
+    learning_curve: bool = False,
+    seed: int = 0,
+    convention: str | None = None,
+    descriptors: str | None = None,
+    cache: bool = True,
+    device: Device = "auto",
+) -> Board:
+    """Measure whether transfer helps: a leaderboard by nested cross-validation, a verdict and what to do.
+
+    The target's formulas are removed from every source before pre-training.
+
+    Parameters
+    ----------
+    target : a table (`load` reads one with `log=True`, given folds, ...), a name or FILE:COLUMN.
+    sources : None for the usual ones of the target's kind of material, empty for none.
+    heads, trunk, convention, descriptors, cache, device : as for `pretrain` and `transfer`.
+    baselines : some of elastic-net, forest, boosting, network.
+    holdout : formula or random, family, element, or top, whose share is `top_fraction`.
+
+    Raises
+    ------
+    UserError : as `load` and `transfer`, or a target that cannot be held out so.
+    """
+    choose(device)
+    table = load_table(target) if isinstance(target, str) else target
+    given = list(sources_of((), table) if sources is None else sources)
+    tables = [load_table(s, minimum=1, attachments=(0, 2)) if isinstance(s, str) else s for s in given]
+    specs = [s if isinstance(s, str) else f"{s.name} ({i})" for i, s in enumerate(given, start=1)]
+    named = [s if isinstance(s, str) else s.name for s in given]
+    config = resolve(
+        {
+            "target": target if isinstance(target, str) else target.name, "log": table.log,
+            "source": tuple(dict.fromkeys(named)) or NO_SOURCE, "trunk": trunk, "networks": networks,
+            "convention": convention, "descriptors": descriptors, "outer_folds": outer_folds, "heads": tuple(heads),
+            "baselines": tuple(baselines) or ("none",), "holdout": holdout, "top_fraction": top_fraction,
+            "learning_curve": learning_curve, "seed": seed, "no_cache": not cache, "device": device,
+        },
+        None,
+    )  # fmt: skip
+    tables = tell_apart(tables, specs, taken=table.name)
+    inputs = Inputs(table, tuple(tables), convention_for([table, *tables], convention, descriptors))
+    board = compare(config, inputs, Progress("quiet"))
+    points = [source.checkpoint for source in board.evaluation.library.sources]
+    for said in dict.fromkeys(point.warning for point in points if point and point.warning):
+        warnings.warn(said, stacklevel=2)
+    return board

@@ -1,0 +1,234 @@
+"""One evaluation from configuration to a folder of results."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from catalogs.records import PropertyTable
+from catalogs.rundir import RunDir
+from catalogs.tables import load_table
+from screen.baselines import baselines_of
+from screen.descriptors.materials import convention_for
+from screen.evaluate import Evaluation, evaluate
+from screen.evaluate_config import EvaluateConfig, as_dict
+from screen.intervals import LEVEL
+from screen.learning_curve import Point
+from screen.library import Settings, tell_apart
+from screen.nested import CHOSEN
+from screen.progress import Progress
+from screen.record import (
+    PACKAGES,
+    board_table,
+    held_out_table,
+    record_head,
+    rejected_table,
+    source_record,
+    target_record,
+)
+from screen.run import SCHEMA_VERSION, material_columns, sources_of
+from screen.trunks import groups, pretrain_library
+
+KIND = "evaluation"
+
+
+class Inputs(NamedTuple):
+    """What an evaluation reads, checked before anything is computed."""
+
+    target: PropertyTable
+    sources: tuple[PropertyTable, ...]
+    convention: str
+
+
+class Board(NamedTuple):
+    """An evaluation as its user has it.
+
+    leaderboard, predictions : the columns of leaderboard.parquet and predictions.parquet (of the recommended procedure)
+    learning_curve : n, model, mae, mae_std; no rows where none was measured
+    verdict, recommendation, command : what was found, in a sentence what to do, and the command that does it
+    evaluation : everything behind them
+    """
+
+    leaderboard: pa.Table
+    predictions: pa.Table
+    learning_curve: pa.Table
+    verdict: str
+    recommendation: str
+    command: str
+    evaluation: Evaluation
+
+
+class Outcome(NamedTuple):
+    """What an evaluation leaves beside its files: its record (run.json)."""
+
+    record: dict[str, Any]
+    board: Board
+
+
+def read_inputs(config: EvaluateConfig) -> Inputs:
+    """Load target and sources and check every setting against them; UserError on the first mistake."""
+    material = material_columns(config.material, (config.target, *config.source))
+    target = load_table(
+        config.target, value=config.value, log=config.log, material=material[config.target], folds=config.folds
+    )
+    specs = sources_of(config.source, target)
+    sources = [load_table(spec, material=material.get(spec), minimum=1, attachments=(0, 2)) for spec in specs]
+    sources = tell_apart(sources, specs, taken=target.name)
+    return Inputs(target, tuple(sources), convention_for([target, *sources], config.convention, config.descriptors))
+
+
+def plan(config: EvaluateConfig, inputs: Inputs) -> dict[str, Any]:
+    """What an evaluation would do, for `--dry-run`."""
+    return {
+        "target": f"{inputs.target.name}: {len(inputs.target)} values",
+        "sources": [f"{table.name}: {len(table)} values" for table in inputs.sources],
+        "trunk": config.trunk,
+        "networks": config.networks * len(groups(inputs.sources, config.trunk)),  # type: ignore[arg-type]
+        "holdout": config.holdout,
+        "out": config.out,
+        "config": as_dict(config),
+    }
+
+
+def compare(config: EvaluateConfig, inputs: Inputs, progress: Progress) -> Board:
+    """Pre-train the sources without the target's formulas and measure everything."""
+    library = pretrain_library(
+        inputs.sources,
+        Settings(config.networks, config.seed, inputs.convention),
+        target=inputs.target,
+        trunk=config.trunk,  # type: ignore[arg-type]  # checked by config
+        cache=not config.no_cache,
+        stage=progress.stage,
+    )
+    found = evaluate(
+        library,
+        inputs.target,
+        holdout=config.holdout,  # type: ignore[arg-type]  # checked by config
+        top=config.top_fraction,
+        outer=config.outer_folds,
+        seed=config.seed,
+        heads=config.heads,
+        baselines=baselines_of(config.baselines),
+        curve=config.learning_curve,
+        stage=progress.stage,
+    )
+    return board_of(found, command(config, found))
+
+
+def board_of(found: Evaluation, use: str) -> Board:
+    """The tables and sentences of an evaluation."""
+    mean = found.predictions[found.judgement.recommended]
+    predictions = held_out_table(found.target, found.held.folds, mean, found.lower, found.upper)
+    schema = pa.schema([("n", pa.int64()), ("model", pa.string()), ("mae", pa.float64()), ("mae_std", pa.float64())])
+    return Board(
+        leaderboard=board_table(found.rows),
+        predictions=predictions.filter(pa.array(found.held.folds >= 0)),
+        learning_curve=pa.Table.from_pylist([Point._asdict(point) for point in found.curve], schema=schema),
+        verdict=found.judgement.text,
+        recommendation=found.judgement.recommendation,
+        command=use,
+        evaluation=found,
+    )
+
+
+def command(config: EvaluateConfig, found: Evaluation) -> str:
+    """The command line that uses the recommended procedure: with this target, these sources and settings."""
+    target, transferred = found.target, found.judgement.recommended == CHOSEN
+    design = target.molecules is not None and transferred
+    given: list[str] = ["kakehashi", "design" if design else "screen", "--target", config.target]
+    for name, value in (
+        ("--value", config.value),
+        ("--material", config.material),
+        ("--descriptors", config.descriptors),
+    ):
+        given += [name, value] if value is not None else []
+    given += ["--log"] if config.log else []
+    for spec in config.source if transferred else ("none",):
+        given += ["--source", spec]
+    given += ["--networks", str(config.networks)] if transferred else []
+    given += ["--heads", ",".join(config.heads), "--outer-folds", str(config.outer_folds), "--seed", str(config.seed)]
+    if design:
+        # A goal that a tenth of the known values meet, to begin with.
+        given += ["--goal", f"{target.name}>{np.quantile(target.values, 0.9):.3g}"]
+    else:
+        given += ["--trunk", config.trunk] if transferred and config.trunk != "separate" else []
+        given += ["--convention", config.convention] if config.convention is not None else []
+        given += ["--folds", config.folds] if config.folds is not None else []
+        given += ["--catalog", "default" if target.molecules is None else "candidates.csv"]
+    return shlex.join([*given, "--out", f"runs/{target.name}"])
+
+
+def run_evaluation(config: EvaluateConfig, inputs: Inputs, rundir: RunDir, progress: Progress, words: str) -> Outcome:
+    """Measure everything and write it into an open run folder."""
+    for name in ("report.html", "run.json"):  # until they are there again the folder is unfinished
+        rundir.remove(name)
+    board = compare(config, inputs, progress)
+    metadata = {"kakehashi.schema": SCHEMA_VERSION, "unit": inputs.target.unit}
+    rundir.write_table("quarantine_training.parquet", rejected_table(inputs.target, *inputs.sources), metadata)
+    rundir.write_table("leaderboard.parquet", board.leaderboard, metadata)
+    rundir.write_table("predictions.parquet", board.predictions, metadata)
+    if config.learning_curve:
+        rundir.write_table("learning_curve.parquet", board.learning_curve, metadata)
+    else:
+        rundir.remove("learning_curve.parquet")
+    record = evaluation_record(config, inputs, board, progress, words)
+    rundir.write_text("run.json", json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+    from screen.report.evaluation import write_report
+
+    rundir.write_text("report.html", write_report(Path(rundir.path)))
+    return Outcome(record, board)
+
+
+def evaluation_record(
+    config: EvaluateConfig, inputs: Inputs, board: Board, progress: Progress, words: str
+) -> dict[str, Any]:
+    """Everything needed to understand and repeat an evaluation, as JSON values."""
+    found = board.evaluation
+    judged = found.judgement
+    row = next(row for row in found.rows if row.name == judged.recommended)
+    kept = [source.checkpoint for source in found.library.sources]
+    return {
+        **record_head(as_dict(config), progress, words, (*PACKAGES, "scikit-learn"), KIND),
+        "convention": found.library.convention,
+        "target": target_record(found.target),
+        "sources": [source_record(source) for source in found.library.sources],
+        "holdout": {"mode": config.holdout, "text": found.held.text, "splits": len(found.held.splits)},
+        "verdict": {
+            "helps": judged.helps,
+            "chosen_mae": row.mae,
+            "direct_name": judged.direct_name,
+            "direct_mae": judged.direct_mae,
+            "difference": _known(judged.against_best.difference),
+            "standard_error": _known(judged.against_best.standard_error),
+            "p_value": _known(judged.against_best.p_value),
+            "by": judged.against_best.by,
+            "without_sources": {k: _known(v) for k, v in judged.against_own._asdict().items()},
+            "coverage_90": _known(row.coverage_90),
+            "optimism": row.optimism,
+            "null_mae": row.null_mae,
+            "text": judged.text,
+        },
+        "recommendation": {"model": judged.recommended, "text": judged.recommendation, "command": board.command},
+        "baselines": found.settings,
+        "interval": {"level": LEVEL},
+        "timings": dict(progress.timings),
+        "warnings": [
+            *found.warnings,
+            *dict.fromkeys(point.warning for point in kept if point and point.warning),
+            *(
+                f"{table.name}: {len(table.rejected)} rows could not be used (quarantine_training.parquet)"
+                for table in (inputs.target, *inputs.sources)
+                if table.rejected
+            ),
+        ],
+    }
+
+
+def _known(value: Any) -> Any:
+    """A JSON value, None for NaN."""
+    return None if isinstance(value, float) and not np.isfinite(value) else value
