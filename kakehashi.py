@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from cyclopts import App, UnknownCommandError
 
     from design.api import design
+    from screen import models_api as models
     from screen.api import load, pretrain, rank, screen, transfer
     from screen.evaluate_api import evaluate
 
-__all__ = ["design", "evaluate", "load", "main", "pretrain", "rank", "screen", "transfer"]
+__all__ = ["design", "evaluate", "load", "main", "models", "pretrain", "rank", "screen", "transfer"]
 
 FIRST_SCREEN = """\
 Kakehashi carries what a model learned from plentiful data over to a property you have few values of,
@@ -31,6 +32,7 @@ ranks a catalogue of materials by it, and designs polymers that should have it.
   kakehashi next runs/kappa                                         which experiments to do next, and why
   kakehashi report runs/kappa                                       (re)build the report of a run
   kakehashi catalogs list                                           the data that come with it
+  kakehashi models list                                             networks already trained
   kakehashi doctor                                                  is this installation sound?
 
 try: kakehashi demo          more: kakehashi --help, kakehashi screen --help
@@ -43,16 +45,19 @@ _API = {
 }
 
 
+_MODULES = {"models": "screen.models_api"}
+
+
 def __getattr__(name: str) -> Any:
-    if name not in _API:
+    if name not in (*_API, *_MODULES):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(_API[name]), name)
+    value = import_module(_MODULES[name]) if name in _MODULES else getattr(import_module(_API[name]), name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_API})
+    return sorted({*globals(), *_API, *_MODULES})
 
 
 def app(words: Sequence[str] = ()) -> App:
@@ -74,6 +79,7 @@ def app(words: Sequence[str] = ()) -> App:
         to.command(where, name=name, help=None if name in words else line)
 
     catalogs = App(name="catalogs", help="The data that come with Kakehashi.")
+    models = App(name="models", help="Libraries of pre-trained networks.")
     add(top, "demo", "design.demo:demo", "Show the whole way round, offline.")
     add(top, "evaluate", "screen.evaluate_commands:evaluate", "Measure whether transfer helps for a property.")
     add(top, "screen", "screen.commands:screen", "Rank a catalogue by a target property.")
@@ -84,6 +90,14 @@ def app(words: Sequence[str] = ()) -> App:
     add(catalogs, "list", "catalogs.commands:list_datasets", "List the data sets.")
     add(catalogs, "show", "catalogs.commands:show_dataset", "Show one data set.")
     top.command(catalogs)
+    add(models, "list", "screen.models_commands:list_models", "List the kept networks and models.")
+    add(models, "show", "screen.models_commands:show_model", "Print a card.")
+    add(models, "train", "screen.models_commands:train_models", "Train networks and keep them.")
+    add(models, "query", "screen.models_commands:query_models", "Find networks by property, descriptor and error.")
+    add(models, "verify", "screen.models_commands:verify_models", "Check files and recompute kept predictions.")
+    add(models, "export", "screen.models_commands:export_models", "Write networks into one file.")
+    add(models, "import", "screen.models_commands:import_models", "Add the networks of such a file.")
+    top.command(models)
     return top
 
 

@@ -19,7 +19,8 @@ import kakehashi as kh
 from catalogs.elements import SYMBOLS
 from catalogs.formulas import parse_column, reduce
 from catalogs.records import Compositions
-from screen.score import Scores, prepare, score
+from screen.score import Scores, score
+from screen.scorer import prepare
 from screen.transfer import Model
 
 LARGEST = 1e-4

@@ -1,4 +1,4 @@
-"""Candidate catalogues read in batches: an embedded list, a CSV or Parquet file, a folder of Parquet."""
+"""Candidate catalogues read in batches: an embedded list, a CSV or Parquet file, a folder of Parquet, structures."""
 
 from __future__ import annotations
 
@@ -12,7 +12,14 @@ import pyarrow.compute as pc
 
 from catalogs import readers
 from catalogs.records import UserError
-from catalogs.structures import structure_columns
+from catalogs.structures import (
+    Pieces,
+    holds_only_structures,
+    read_structure,
+    structure_columns,
+    structure_file,
+    wanted,
+)
 from catalogs.tables import holds_smiles, id_column, material_column, split_spec, unknown_name
 
 _OUTPUT = (
@@ -20,6 +27,8 @@ _OUTPUT = (
 )
 RESERVED = frozenset(_OUTPUT.split())
 """Columns of a ranking; a catalogue's own column of such a name travels as `catalog_NAME`."""
+STRUCTURE = "structure of the row"
+"""Column of batches `with_structures`: a struct of a row's structure columns, null where it has none."""
 _EMBEDDED_BATCH = 65_536
 
 
@@ -67,7 +76,9 @@ class Catalog:
 
 
 def open_catalog(spec: str, material: str | None = None, limit: int | None = None) -> Catalog:
-    """Open a catalogue by embedded name, CSV or Parquet file, or folder of Parquet files; `limit` cuts it.
+    """Open a catalogue: an embedded name, a CSV or Parquet file, a folder of Parquet, or structures; `limit` cuts it.
+
+    Structures are a folder of CIF or POSCAR files or JSON documents; their formulas are read from them.
 
     Raises
     ------
@@ -83,6 +94,10 @@ def open_catalog(spec: str, material: str | None = None, limit: int | None = Non
         if material is not None:
             raise UserError(f"'{spec}' is an embedded list; --material is for files")
         found = _embedded(spec, embedded.candidates(spec))
+    elif path.exists() and holds_only_structures(path):
+        if material is not None:
+            raise UserError(f"{spec} holds structures; --material is for tables")
+        found = _structures(spec, path)
     elif path.is_dir():
         found = _files(spec, _folder_files(path), material)
     elif path.suffix.lower() in readers.SUFFIXES or path.exists():
@@ -96,12 +111,44 @@ def open_catalog(spec: str, material: str | None = None, limit: int | None = Non
     return replace(found, rows=rows)
 
 
+def with_structures(catalog: Catalog, by_id: Pieces | None = None, sha256: str = "") -> Catalog:
+    """The catalogue with a last column `STRUCTURE` in every batch, its own or, where it has none, found `by_id`.
+
+    sha256 : of what is found by id
+
+    Raises
+    ------
+    UserError : it has no structures, and none are given.
+    """
+    own = catalog.structures
+    if own is None and by_id is None:
+        raise UserError(
+            f"{catalog.name} holds no structures (lattice, species and frac_coords, or structure, cif or poscar as"
+            " text): give them by id with --structures PATH"
+        )
+
+    def pieces() -> Iterator[pa.Table]:
+        if own is not None:
+            for rows, held in zip(catalog.pieces(), own(), strict=True):
+                yield rows.append_column(STRUCTURE, as_struct(held.drop_columns(["id"])))
+        elif by_id is not None:
+            kind = pa.struct(list(next(by_id()).schema))
+            for rows in catalog.pieces():
+                found: dict[str, dict[str, object]] = {}
+                for row in wanted(by_id(), set(rows["id"].to_pylist())):
+                    found.setdefault(str(row["id"]), row)
+                yield rows.append_column(STRUCTURE, pa.array([found.get(i) for i in rows["id"].to_pylist()], kind))
+
+    content = catalog.sha256 if own is not None else hashlib.sha256(f"{catalog.sha256} {sha256}".encode()).hexdigest()
+    return replace(catalog, pieces=pieces, sha256=content)
+
+
 def columns_of(spec: str) -> list[str]:
     """Column names of the file, or of the first file of the folder, that `spec` names; none for other specs."""
     from catalogs import embedded
 
     path, _ = split_spec(spec)
-    if spec in embedded.known() or not path.exists():
+    if spec in embedded.known() or not path.exists() or holds_only_structures(path):
         return []
     return readers.column_names(_folder_files(path)[0] if path.is_dir() else path)
 
@@ -116,6 +163,34 @@ def _embedded(name: str, table: pa.Table) -> Catalog:
             yield table.slice(start, _EMBEDDED_BATCH)
 
     return Catalog(name, table.num_rows, table.schema, digest.hexdigest(), (), pieces)
+
+
+def as_struct(table: pa.Table) -> pa.Array:
+    """The columns of a table as one column `STRUCTURE`."""
+    table = table.combine_chunks()
+    columns = [column.chunk(0) if column.num_chunks else pa.array([], column.type) for column in table.columns]
+    return pa.StructArray.from_arrays(columns, fields=list(table.schema))
+
+
+def _structures(name: str, path: Path) -> Catalog:
+    structures = structure_file(path)
+    schema = pa.schema([("id", pa.string()), ("formula", pa.string())])
+
+    def pieces() -> Iterator[pa.Table]:
+        for held in structures():
+            formulas = []
+            for row in held.to_pylist():
+                found, _ = read_structure(row)
+                formulas.append("" if found is None else found.composition.element_composition.formula)
+            yield pa.Table.from_arrays([held["id"], pa.array(formulas, pa.string())], schema=schema)
+
+    rows = sum(held.num_rows for held in structures())
+    return Catalog(name, rows, schema, structures_sha256(path), (), pieces, structures)
+
+
+def structures_sha256(path: Path) -> str:
+    """Hash of the bytes of a file, or of the names and bytes of a folder's files."""
+    return _sha256(sorted(file for file in path.iterdir() if file.is_file()) if path.is_dir() else [path])
 
 
 def _folder_files(folder: Path) -> list[Path]:

@@ -1,4 +1,7 @@
-"""The bound on the library of trained models: what was used least recently goes first."""
+"""The bound on what runs leave in the library of trained models: what was used least recently goes first.
+
+Entries marked with a file `KEPT` were asked for (`models train`, `models import`): they neither count nor go.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from catalogs.records import UserError
 
 VARIABLE = "KAKEHASHI_CACHE_GB"
 DEFAULT_GB = 5.0
+KEPT = "kept"
 
 
 def bound() -> float:
@@ -41,7 +45,7 @@ def evict(folder: Path, limit: float, *, keep: str) -> None:
     """
     found = []
     for entry in folder.iterdir():
-        if not entry.name.startswith(TEMPORARY):
+        if not entry.name.startswith(TEMPORARY) and not (entry / KEPT).exists():
             with suppress(OSError):  # another process removes it
                 found.append((entry.stat().st_mtime_ns, _size(entry), entry))
     left = sum(size for _, size, _ in found)

@@ -1,8 +1,8 @@
 """The library of trained models: arrays and a card, kept by content hash in the cache folder.
 
 An entry is a folder `models/<hash>` with `stack.safetensors` and `card.json`. It appears whole, by one rename, and
-is never written to again; what cannot be trusted is a miss with the reason, not an error. All entries together stay
-below a bound (`evict`).
+is never written to again; what cannot be trusted is a miss with the reason, not an error. What runs left stays below
+a bound (`evict`); what was asked for (`keep`) stays. Some entries come with the package, in `SHIPPED`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import math
 import os
 import re
 import secrets
@@ -24,14 +25,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalogs.durable import TEMPORARY, make_folder, sync_folder, write_durably
-from catalogs.evict import VARIABLE, bound, evict, used
+from catalogs.evict import KEPT, VARIABLE, bound, evict, used
 from catalogs.home import cache_folder
 from catalogs.records import UserError
 
 SCHEMA = 1
 ARRAYS, CARD = "stack.safetensors", "card.json"
+SHIPPED = Path(__file__).parent / "networks"
 # Arrays beyond this are not kept: writing and reading them would cost more than computing them again.
 LARGEST = 512 * 2**20
+# Digits of a key that people must give.
+LEAST = 4
 # What a killed process left half-written is swept away once nobody can still be writing it.
 _STALE = 24 * 3600.0
 
@@ -63,6 +67,19 @@ def find(key: str) -> Found:
         path = models_folder() / _checked(key)
     except UserError:
         return Found()  # `store` says that nothing can be kept
+    found = read(path, key)
+    if found.arrays is not None:
+        used(path)
+    return found
+
+
+def shipped(key: str) -> Found:
+    """Read and verify an entry that comes with the package."""
+    return read(SHIPPED / _checked(key), key)
+
+
+def read(path: Path, key: str) -> Found:
+    """Read and verify the entry in a folder, whatever the folder is called."""
     if not os.path.lexists(path):
         return Found()
     from safetensors import SafetensorError
@@ -73,24 +90,71 @@ def find(key: str) -> Found:
         if card["schema"] != SCHEMA:
             said = f"has schema {card['schema']!r}, expected {SCHEMA}"
             return Found(warning=f"{path} {said}: not used; delete it to have it built again", replaceable=False)
-        if card["card_sha256"] != _digest({name: card[name] for name in card if name != "card_sha256"}):
-            raise ValueError("the card's checksum does not fit its content")
-        if card["key"] != key:
-            raise ValueError(f"it belongs to {card['key']}")
+        check_card(card, key)
         if (path / ARRAYS).stat().st_size != card["bytes"]:
             raise ValueError(f"{ARRAYS} has not the {card['bytes']} bytes written")
         data = (path / ARRAYS).read_bytes()
         if hashlib.sha256(data).hexdigest() != card["sha256"]:
             raise ValueError(f"{ARRAYS} has not the bytes written")
-        used(path)
-        return Found(load(data), card)
+        return Found(_wide(load(data)), card)
     except (OSError, ValueError, KeyError, TypeError, RecursionError, SafetensorError) as error:
         if not os.path.lexists(path):  # another process is replacing it
             return Found()
         return Found(warning=f"{path} is damaged or unreadable ({_reason(error)}): not used, built again")
 
 
-def store(key: str, arrays: Mapping[str, NDArray[Any]], card: Mapping[str, Any], *, replace: bool = False) -> str:
+def check_card(card: Mapping[str, Any], key: str) -> None:
+    """ValueError, KeyError or TypeError unless the card is that of this key and as it was written."""
+    if card["card_sha256"] != _digest({name: card[name] for name in card if name != "card_sha256"}):
+        raise ValueError("the card's checksum does not fit its content")
+    if card["key"] != key:
+        raise ValueError(f"it belongs to {card['key']}")
+
+
+def _wide(arrays: Arrays) -> Arrays:
+    """Half precision only saves room: everything computes in single."""
+    return {name: a.astype(np.float32) if a.dtype == np.float16 else a for name, a in arrays.items()}
+
+
+def folders() -> dict[str, Path]:
+    """The entries by their keys: those kept here, and those that come with the package."""
+    found: dict[str, Path] = {}
+    for root in (SHIPPED, models_folder()):
+        if root.is_dir():
+            found |= {path.name: path for path in sorted(root.iterdir()) if re.fullmatch("[0-9a-f]{64}", path.name)}
+    return found
+
+
+def named(id: str) -> tuple[str, int | None, Path]:
+    """Key of an entry, the number of a network in it (`id-number`), and the entry's folder; UserError if not just one.
+
+    id : the first digits of the key, `LEAST` at least
+    """
+    parts = re.fullmatch(r"([0-9a-f]+)(?:-(\d+))?", id.strip())
+    if parts is None or len(parts[1]) < LEAST:
+        raise UserError(f"expected the id of a model (`kakehashi models list`), {LEAST} digits at least, got {id!r}")
+    entries = folders()
+    fitting = [key for key in entries if key.startswith(parts[1])]
+    if len(fitting) != 1:
+        which = f"{len(fitting)} models have ids" if fitting else "no model has an id"
+        raise UserError(f"{which} that begin with {parts[1]}: see `kakehashi models list`")
+    return fitting[0], int(parts[2]) if parts[2] else None, entries[fitting[0]]
+
+
+def keep(path: Path) -> None:
+    """Keep an entry for good: what runs leave never pushes it out."""
+    if path.parent != SHIPPED:
+        write_durably(path / KEPT, b"")
+
+
+def store(
+    key: str,
+    arrays: Mapping[str, NDArray[Any]],
+    card: Mapping[str, Any],
+    *,
+    replace: bool = False,
+    folder: Path | None = None,
+) -> str:
     """Keep arrays and card under a key; "" or why they could not be kept.
 
     An entry that is already there stays (another process was faster, with the same content), unless `replace` says
@@ -99,22 +163,23 @@ def store(key: str, arrays: Mapping[str, NDArray[Any]], card: Mapping[str, Any],
     Parameters
     ----------
     card : strict JSON values; schema, key and checksums are added here.
+    folder : of the entries, by default `models_folder()`; no bound holds for another.
     """
     _checked(key)
     size = sum(array.nbytes for array in arrays.values())
     if size > LARGEST:
         return f"not kept for the next run: {size / 2**20:,.0f} MB, more than {LARGEST / 2**20:,.0f}"
     try:
-        most = bound()
+        most = bound() if folder is None else math.inf
         if size > most:
             return f"not kept for the next run: {size / 1e9:.3g} GB, more than {VARIABLE} allows ({most / 1e9:.3g})"
-        folder = models_folder()
+        folder = folder or models_folder()
         make_folder(folder)
         _sweep(folder)
         temporary = folder / f"{TEMPORARY}{key}-{os.getpid()}-{secrets.token_hex(4)}"
         try:
             _write(temporary, key, arrays, card)
-            _publish(temporary, folder / key, replace=replace)
+            publish(temporary, folder / key, replace=replace)
             evict(folder, most, keep=key)
         finally:
             _remove(temporary)
@@ -134,7 +199,7 @@ def _write(folder: Path, key: str, arrays: Mapping[str, NDArray[Any]], card: Map
     write_durably(folder / CARD, (text + "\n").encode())
 
 
-def _publish(temporary: Path, path: Path, *, replace: bool) -> None:
+def publish(temporary: Path, path: Path, *, replace: bool) -> None:
     """Give a complete entry its name; a damaged one is moved out of the way first, whole."""
     aside = temporary.with_name(f"{temporary.name}-old")
     if replace:

@@ -25,6 +25,8 @@ Attachments = int | tuple[int, ...]
 
 NULL = "missing SMILES (null)"
 _STEREO = re.compile(r"[@/\\]")
+# What RDKit looks at beyond the atoms and bonds themselves: stereochemistry, and hydrogens written as atoms.
+_MORE = re.compile(r"[@/\\]|\[H[]+-]")
 
 
 class _RDKit(NamedTuple):
@@ -33,7 +35,9 @@ class _RDKit(NamedTuple):
     Chem: Any
     BlockLogs: Any
     reader: Any
+    raw: Any
     star: Any
+    end: Any
     radical: Any
 
 
@@ -42,11 +46,16 @@ def _rdkit() -> _RDKit:
     from rdkit import Chem, rdBase
     from rdkit.Chem import rdqueries
 
-    reader: Any = Chem.SmilesParserParams()
-    reader.allowCXSMILES = False
-    reader.parseName = False
+    def reader(whole: bool) -> Any:
+        params: Any = Chem.SmilesParserParams()
+        params.allowCXSMILES = params.parseName = False
+        params.sanitize = params.removeHs = whole
+        return params
+
     star = rdqueries.AtomNumEqualsQueryAtom(0)
-    return _RDKit(Chem, rdBase.BlockLogs, reader, star, rdqueries.NumRadicalElectronsGreaterQueryAtom(0))
+    end = Chem.MolFromSmarts("[#0D1]-[!#0!#1]")
+    radical = rdqueries.NumRadicalElectronsGreaterQueryAtom(0)
+    return _RDKit(Chem, rdBase.BlockLogs, reader(True), reader(False), star, end, radical)
 
 
 class Parsed(NamedTuple):
@@ -80,12 +89,13 @@ def read(text: str, attachments: Attachments = 2) -> Mol:
     """
     check_text(text, (attachments,) if isinstance(attachments, int) else attachments)
     rdkit = _rdkit()
+    more = _MORE.search(text)
     with rdkit.BlockLogs():
-        mol = rdkit.Chem.MolFromSmiles(text, rdkit.reader)
-        if mol is None:
+        mol = rdkit.Chem.MolFromSmiles(text, rdkit.reader if more else rdkit.raw)
+        if mol is None or (not more and rdkit.Chem.SanitizeMol(mol, catchErrors=True)):
             raise ValueError(_complaint(text))
-    _check_molecule(mol)
-    if _STEREO.search(text):
+    _check_molecule(mol, text)
+    if more and _STEREO.search(text):
         rdkit.Chem.RemoveStereochemistry(mol)
     return mol
 
@@ -224,17 +234,20 @@ def _first_line(error: BaseException) -> str:
     return lines[0] if lines else type(error).__name__
 
 
-def _check_molecule(mol: Mol) -> None:
+def _check_molecule(mol: Mol, text: str) -> None:
     rdkit = _rdkit()
-    single = rdkit.Chem.BondType.SINGLE
-    for atom in mol.GetAtomsMatchingQuery(rdkit.star):
-        bonds = atom.GetBonds()
-        if len(bonds) != 1 or bonds[0].GetBondType() != single:
-            raise ValueError("an attachment point (*) must end one single bond")
-        if atom.GetNeighbors()[0].GetAtomicNum() <= 1:
-            raise ValueError("an attachment point (*) must be bonded to an atom other than hydrogen and *")
+    if len(mol.GetSubstructMatches(rdkit.end)) != text.count("*"):
+        single = rdkit.Chem.BondType.SINGLE
+        for atom in mol.GetAtomsMatchingQuery(rdkit.star):
+            bonds = atom.GetBonds()
+            if len(bonds) != 1 or bonds[0].GetBondType() != single:
+                raise ValueError("an attachment point (*) must end one single bond")
+            if atom.GetNeighbors()[0].GetAtomicNum() <= 1:
+                raise ValueError("an attachment point (*) must be bonded to an atom other than hydrogen and *")
     if not mol.GetNumHeavyAtoms():
         raise ValueError("no atom other than hydrogen and *")
+    if "[" not in text:
+        return  # atoms without brackets have all their hydrogens and no charge
     for atom in mol.GetAtomsMatchingQuery(rdkit.radical):
         raise ValueError(f"unpaired electrons on {atom.GetSymbol()}: hydrogens of an atom in brackets must be written")
     charge = rdkit.Chem.GetFormalCharge(mol)

@@ -62,16 +62,52 @@ class Molecules(NamedTuple):
         return Molecules(tuple(self.smiles[i] for i in rows), tuple(self.keys[i] for i in rows))
 
 
-Inputs = Compositions | Molecules
+class Crystals(NamedTuple):
+    """Crystal structures, their sites one after the other.
+
+    compositions : of the n cells; sites : (n + 1,) int64, structure i has the sites sites[i] to sites[i + 1]
+    lattices : (n, 3, 3) row vectors in Å; elements : (sites,) int16 into the 94 tabulated elements
+    positions : (sites, 3) fractional coordinates
+    """
+
+    compositions: Compositions
+    sites: NDArray[np.int64]
+    lattices: FloatArray
+    elements: IndexArray
+    positions: FloatArray
+
+    def take(self, rows: NDArray[np.integer]) -> Crystals:
+        """The given rows."""
+        chosen = ragged(self.sites, rows)
+        counts = np.diff(self.sites)[rows]
+        return Crystals(
+            self.compositions.take(rows),
+            np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+            self.lattices[rows],
+            self.elements[chosen],
+            self.positions[chosen],
+        )
+
+
+def ragged(offsets: NDArray[np.int64], rows: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Places of the parts of some rows in a list where row i has the parts offsets[i] to offsets[i + 1]."""
+    counts = np.diff(offsets)[rows]
+    ends = np.cumsum(counts)
+    shifts: NDArray[np.int64] = np.repeat(offsets[:-1][rows] - ends + counts, counts)
+    return np.arange(len(shifts), dtype=np.int64) + shifts
+
+
+Inputs = Compositions | Molecules | Crystals
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PropertyTable:
-    """Measured or computed values of one property, one row per reduced formula or per repeat unit.
+    """Measured or computed values of one property, one row per reduced formula, repeat unit or crystal structure.
 
     ids, materials, keys : n identifiers, formulas or SMILES as given (first occurrence), reduced formulas or keys
     compositions : slots of the formulas as given (of a repeat unit without its `*`), n rows
     molecules : of a table of SMILES, else None
+    crystals : of a table of structures, else None; its rows may share a key
     values : (n,) float64 in `unit`; the median where a formula had several values
     log : whether models fit ln(value)
     folds : (n,) given fold numbers, or None
@@ -97,13 +133,16 @@ class PropertyTable:
     rejected: tuple[Rejected, ...] = ()
     notes: tuple[str, ...] = field(default=())
     molecules: Molecules | None = None
+    crystals: Crystals | None = None
 
     def __len__(self) -> int:
         return len(self.keys)
 
     @property
     def inputs(self) -> Inputs:
-        """What models look at: the molecules where there are any, else the compositions."""
+        """What models look at: structures or molecules where there are any, else the compositions."""
+        if self.crystals is not None:
+            return self.crystals
         return self.compositions if self.molecules is None else self.molecules
 
     @property

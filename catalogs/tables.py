@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +13,7 @@ import pyarrow as pa
 from catalogs import readers
 from catalogs.assemble import Integers, assemble
 from catalogs.quantities import infer
-from catalogs.records import PropertyTable, UserError
+from catalogs.records import FloatArray, PropertyTable, UserError
 
 MATERIAL_COLUMNS = ("formula", "composition", "reduced_formula", "smiles")
 ID_COLUMNS = ("id", "material_id", "mbid")
@@ -99,15 +100,21 @@ def id_column(names: list[str]) -> str | None:
     return next((name for name in ID_COLUMNS if name in names), None)
 
 
-def _load_file(
-    path: Path,
-    value: str | None,
-    log: bool,
-    material: str | None,
-    folds: str | None,
-    minimum: int,
-    attachments: tuple[int, ...],
-) -> PropertyTable:
+class Cells(NamedTuple):
+    """Rows of a table file as read: materials, ids, values (NaN where missing), and the names they go by."""
+
+    path: Path
+    name: str
+    log: bool
+    materials: list[str | None]
+    values: FloatArray
+    ids: list[str]
+    folds: Integers | None
+    notes: tuple[str, ...]
+
+
+def read_cells(path: Path, value: str | None, log: bool, material: str | None, folds: str | None) -> Cells:
+    """Read materials, values, ids and fold numbers of a table file."""
     names = readers.column_names(path)
     formula_name, id_name = material_column(names, path, material), id_column(names)
     if folds is not None:
@@ -117,26 +124,46 @@ def _load_file(
         value = _only_numeric(path, names, {formula_name, id_name, folds, *MATERIAL_COLUMNS, *ID_COLUMNS})
         notes.append(f"value column: {value} (the only numeric column)")
     value, logarithm = _value_column(path, names, value)
-    log = log or logarithm
     wanted = [name for name in (formula_name, id_name, value, folds) if name is not None]
     data = readers.read(path, list(dict.fromkeys(wanted)))
-    formulas = readers.as_text(data[formula_name], path, formula_name).to_pylist()
-    quantity = infer(value)
-    return assemble(
+    return Cells(
+        path,
         value,
-        formulas,
+        log or logarithm,
+        readers.as_text(data[formula_name], path, formula_name).to_pylist(),
         readers.as_numbers(data[value], path, value),
-        ids=labels(None if id_name is None else data[id_name], len(data), path, id_name or ""),
-        folds=None if folds is None else _fold_numbers(data[folds], path, folds),
-        log=log,
+        labels(None if id_name is None else data[id_name], len(data), path, id_name or ""),
+        None if folds is None else _fold_numbers(data[folds], path, folds),
+        tuple(notes),
+    )
+
+
+def _load_file(
+    path: Path,
+    value: str | None,
+    log: bool,
+    material: str | None,
+    folds: str | None,
+    minimum: int,
+    attachments: tuple[int, ...],
+) -> PropertyTable:
+    cells = read_cells(path, value, log, material, folds)
+    quantity = infer(cells.name)
+    return assemble(
+        cells.name,
+        cells.materials,
+        cells.values,
+        ids=cells.ids,
+        folds=cells.folds,
+        log=cells.log,
         minimum=minimum,
         quantity=quantity.name,
         unit=quantity.unit,
         source=str(path),
         sha256=readers.sha256(path),
-        notes=notes,
+        notes=cells.notes,
         where=str(path),
-        attachments=attachments if holds_smiles(formula_name) else None,
+        attachments=attachments if holds_smiles(material_column(readers.column_names(path), path, material)) else None,
         guarded=True,
     )
 

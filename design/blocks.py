@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
-from design.constraints import unstable
 from design.fragments import (
     ACTIVATED,
     ALKYL,
@@ -16,12 +15,14 @@ from design.fragments import (
     branch,
     linker_text,
 )  # fmt: skip
-from design.groups import ALIPHATIC, AROMATIC, ENDS, GROUPS, cut
+from design.groups import ALIPHATIC, AROMATIC, ENDS, GROUPS, cut, pattern
 from design.polymerisations import Polymerisation
+from design.stability import unstable
 from design.templates import SPAN, Template, fill, template
 
 MAX_HEAVY_ATOMS = 40
-_ELEMENTS = frozenset(("C", "H", "N", "O", "F", "Cl", "Br", "S", "Si"))
+_OTHER = "[!#6;!#1;!#7;!#8;!#9;!#17;!#35;!#16;!#14]"  # elements we do not build with
+_NITRO = "[NX3+](=O)[O-]"
 _CACHED_TEXTS = 200_000
 
 Links = tuple[tuple[int, ...], tuple[int, ...]]
@@ -83,21 +84,20 @@ def parsed(smiles: str) -> Any:
     mol = Chem.MolFromSmiles(smiles)
     if mol is None or not 1 < mol.GetNumHeavyAtoms() <= MAX_HEAVY_ATOMS or "." in smiles:
         return None
-    mol = Chem.MolFromSmiles(Chem.MolToSmiles(mol, isomericSmiles=False))
-    if mol is None or any(a.GetSymbol() not in _ELEMENTS or a.GetNumRadicalElectrons() for a in mol.GetAtoms()):
+    text = Chem.MolToSmiles(mol, isomericSmiles=False)
+    mol = mol if text == smiles else Chem.MolFromSmiles(text)
+    if mol is None or mol.HasSubstructMatch(pattern(_OTHER)) or mol.GetAtomsMatchingQuery(_radical()):
         return None
-    nitro = len(mol.GetSubstructMatches(_nitro()))
-    charged = sum(atom.GetFormalCharge() != 0 for atom in mol.GetAtoms())
-    return mol if charged == 2 * nitro else None
+    charged = len(mol.GetSubstructMatches(pattern("[!+0]"))) if "[" in text else 0
+    return mol if charged == 2 * len(mol.GetSubstructMatches(pattern(_NITRO))) else None
 
 
 class Assembler:
-    """Texts of residues and monomers of a list of blocks, each made once."""
+    """Texts of residues and monomers of a list of blocks."""
 
     def __init__(self, pool: Sequence[Block]) -> None:
         self._pool = pool
         self._form = lru_cache(maxsize=None)(self._make_form)
-        self.residue = lru_cache(maxsize=_CACHED_TEXTS)(self._residue)
         self.monomer = lru_cache(maxsize=_CACHED_TEXTS)(self._monomer)
 
     def unit(
@@ -107,13 +107,12 @@ class Assembler:
 
         turned : the second block begins at its tail
         """
-        before, after = self.residue(places[0], 0, False, 0 in rule.bare, links[0], edits[0])
-        if len(rule.slots) == 1:
-            return f"*{before}{rule.middle}*{after}"
-        inner, closing = self.residue(places[1], 1, turned, 1 in rule.bare, links[1], edits[1])
-        return f"*{before}{inner}*{closing}{after}"
+        slots = range(len(rule.slots))
+        return chained(rule, [
+            self.residue(places[s], s, turned and s == 1, s in rule.bare, links[s], edits[s]) for s in slots
+        ])  # fmt: skip
 
-    def _residue(self, index: int, slot: int, turned: bool, bare: bool, links: Links, edits: Edits) -> tuple[str, str]:
+    def residue(self, index: int, slot: int, turned: bool, bare: bool, links: Links, edits: Edits) -> tuple[str, str]:
         """Text of the residue before and after what follows it in the chain.
 
         slot : 0 or 1, which ring numbers to use; turned : begin at the tail; bare : leave the ends out
@@ -155,6 +154,13 @@ class Assembler:
         if form is None:
             raise ValueError(f"{made.molecule.smiles} cannot be written as a template")
         return form
+
+
+def chained(rule: Polymerisation, residues: Sequence[tuple[str, str]]) -> str:
+    """The repeat unit of one or two residues, each the text before and after what follows it in the chain."""
+    before, after = residues[0]
+    inner, closing = residues[1] if len(residues) == 2 else (rule.middle, "")
+    return f"*{before}{inner}*{closing}{after}"
 
 
 def _written(edits: Edits) -> tuple[dict[int, str], dict[int, str]]:
@@ -207,8 +213,8 @@ def _kind(atom: Any, ports: tuple[int, int]) -> int:
     return ACTIVATED if beside else ALKYL
 
 
-@lru_cache(maxsize=1)
-def _nitro() -> Any:
-    from rdkit import Chem
+@cache
+def _radical() -> Any:
+    from rdkit.Chem import rdqueries
 
-    return Chem.MolFromSmarts("[NX3+](=O)[O-]")
+    return rdqueries.NumRadicalElectronsGreaterQueryAtom(0)

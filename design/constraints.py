@@ -13,26 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalogs.records import UserError
-from design.groups import GROUPS, REACTIVE, competing, pattern
+from design.stability import capped, reactive, suspect, unstable
 
-# Bonds that do not survive a polymerisation or the life of a part.
-UNSTABLE: dict[str, str] = {
-    "peroxide": "[OX2][OX2]",
-    "chain of three nitrogens": "[#7]~[#7]~[#7]",
-    "aliphatic azo": "[#6;!a][NX2;!R]=[NX2;!R]",
-    "nitrogen-halogen bond": "[#7][F,Cl,Br,I]",
-    "oxygen-halogen bond": "[#8][F,Cl,Br,I]",
-    "sulfur-halogen bond": "[#16][Cl,Br,I]",
-    "nitroso or nitrite": "[#6,#7,#8;!$([#7]=O)][NX2]=O",
-    "disulfide": "[SX2][SX2]",
-    "sulfenate": "[SX2][OX2]",
-    "hemiacetal or alpha-halohydrin": "[CX4]([OX2H])[OX2,NX3,SX2,F,Cl,Br,I]",
-    "enol": "[OX2H][CX3;!a]=[CX3;!a]",
-    "ketene or allene": "[#6,#7;!$(N=C=[O,S])]=[#6X2]=[#6]",
-    "alpha-halo ether or amine": "[OX2,NX3;!$(N[C,S]=O)][CX4;H1,H2][F,Cl,Br,I]",
-    "thioaldehyde or thioketone": "[#6][CX3;!$(C[N,O,S])]=S",
-    "small ring with a double bond": "[r3]=[r3]",
-}
 LC_FRAGMENT_COLUMN = "smiles"
 _RADIUS, _BITS = 2, 2048
 
@@ -40,7 +22,7 @@ _RADIUS, _BITS = 2, 2048
 class Limits(NamedTuple):
     """What counts as a violation; None switches a limit off.
 
-    unstable : whether the bonds of `UNSTABLE` are refused
+    unstable : whether the bonds of `stability.UNSTABLE` are refused
     reactive : whether groups left over in the unit are refused that would branch the chain, stop it, or burn
     heavy_atoms : most heavy atoms of a repeat unit
     sa_score : highest synthetic accessibility score of the capped unit (1 easy, 10 hard)
@@ -88,9 +70,10 @@ class Constraints:
     def violations(self, mol: Any) -> list[str]:
         """The limits that a repeat unit violates, in words."""
         limits = self.limits
-        found = unstable(mol) if limits.unstable else []
-        if limits.reactive:
-            found += reactive(mol)
+        found: list[str] = []
+        if (limits.unstable or limits.reactive) and suspect(mol):
+            found += unstable(mol) if limits.unstable else []
+            found += reactive(mol) if limits.reactive else []
         size = mol.GetNumHeavyAtoms()
         if limits.heavy_atoms is not None and size > limits.heavy_atoms:
             found.append(f"{size} heavy atoms, more than {limits.heavy_atoms}")
@@ -102,45 +85,12 @@ class Constraints:
         return found
 
 
-def unstable(mol: Any) -> list[str]:
-    """Names of the unstable bonds in a molecule or repeat unit."""
-    return [name for name, smarts in UNSTABLE.items() if mol.HasSubstructMatch(pattern(smarts))]
-
-
-def reactive(mol: Any) -> list[str]:
-    """Names of the groups in a repeat unit that should have reacted, or would react further."""
-    whole = _capped(mol)
-    return [name for name in _LEFT_OVER if whole.HasSubstructMatch(pattern(REACTIVE[name]))]
-
-
-def polymerisability(monomers: Sequence[str], groups: Sequence[str]) -> list[str]:
-    """Why monomers, one per group of `groups.GROUPS`, would not give a linear polymer; [] if they would.
-
-    A group that competes (a third amine, a thiol, ...) is named, and so is a monomer without the ends it needs.
-    """
-    from rdkit import Chem
-
-    from design.groups import cut
-
-    found = []
-    for smiles, group in zip(monomers, groups, strict=True):
-        if group not in GROUPS:
-            raise ValueError(f"no group {group!r}; there are {', '.join(GROUPS)}")
-        mol = Chem.MolFromSmiles(smiles)
-        others = [] if mol is None else competing(mol, group)
-        if others:
-            found.append(f"{smiles}: {', '.join(others)} beside the ends of a {group}")
-        elif mol is None or cut(mol, group) is None:
-            found.append(f"{smiles}: not the ends of a {group}")
-    return found
-
-
 def sa_score(unit: Any) -> float:
     """Synthetic accessibility (Ertl & Schuffenhauer, 2009), 1 easy to 10 hard, of a unit with methyl ends.
 
     Bare attachment points would count as exotic atoms.
     """
-    return float(_scorer().calculateScore(_capped(unit)))
+    return float(_scorer().calculateScore(capped(unit)))
 
 
 class Known:
@@ -151,12 +101,7 @@ class Known:
 
     def __init__(self, keys: Sequence[str]) -> None:
         self.keys = tuple(dict.fromkeys(key for key in keys if key))
-        self._known = frozenset(self.keys)
         self._prints = [_fingerprint(key) for key in self.keys]
-
-    def is_new(self, keys: Sequence[str]) -> NDArray[np.bool_]:
-        """(n,) whether each key is that of no known polymer."""
-        return np.array([key not in self._known for key in keys], bool)
 
     def nearest(self, keys: Sequence[str]) -> tuple[list[str], NDArray[np.float64]]:
         """The most similar known polymer of each key, and the similarity (n,); "" and 0 where none is known."""
@@ -196,33 +141,6 @@ def read_fragments(path: Path) -> tuple[str, ...]:
         if not row:
             raise UserError(f"{path}, row {number}: expected the SMILES of a fragment, got nothing")
     return tuple(rows)
-
-
-# Alcohols, acids and amides' nitrogen stay in many real polymers (acrylic acid, HEMA); these groups do not.
-_LEFT_OVER = (
-    "amine", "hydrazine or hydroxylamine", "imine", "acyl halide", "anhydride", "isocyanate", "thiol",
-    "sulfonyl halide or acid", "phosphorus acid or chloride", "aldehyde", "epoxide or aziridine",
-    "silyl halide or hydride", "boronic acid", "azide or diazo",
-)  # fmt: skip
-
-
-def _capped(unit: Any) -> Any:
-    """The unit with methyl groups at its ends, so that an amide's end is no amine and a carbonyl's no aldehyde."""
-    from rdkit import Chem
-
-    edit = Chem.RWMol(unit)
-    for atom in edit.GetAtomsMatchingQuery(_star()):
-        atom.SetAtomicNum(6)
-        atom.SetNoImplicit(False)
-        atom.UpdatePropertyCache()
-    return edit
-
-
-@cache
-def _star() -> Any:
-    from rdkit.Chem import rdqueries
-
-    return rdqueries.AtomNumEqualsQueryAtom(0)
 
 
 def _read(unit: str) -> Any:

@@ -162,9 +162,11 @@ def mapped(smarts: str) -> dict[int, int]:
 def _between_ends(mol: Any, group: Group) -> Cut | None:
     from rdkit import Chem
 
-    found = {name: mol.GetSubstructMatches(pattern(ENDS[name].smarts)) for name in dict.fromkeys(group.ends)}
-    if any(len(matches) != group.ends.count(name) for name, matches in found.items()):
-        return None
+    found: dict[str, tuple[tuple[int, ...], ...]] = {}
+    for name in dict.fromkeys(group.ends):
+        found[name] = mol.GetSubstructMatches(pattern(ENDS[name].smarts))
+        if len(found[name]) != group.ends.count(name):
+            return None
     # Substituents activate halogens that were none of the ends.
     if {"fluoride", "chloride"} & set(group.ends) and len(mol.GetSubstructMatches(pattern("c[F,Cl,Br,I]"))) > 2:
         return None

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import brentq
+from scipy.optimize import brentq, minimize_scalar
 from scipy.special import betaln, gammaln, log_ndtr, logsumexp, stdtr
 
 from design.goals import Goal
@@ -24,6 +24,9 @@ FloatArray = NDArray[np.float64]
 _NARROW = 1e-4
 # Smallest tail probability taken from scipy's distribution function; beyond it the tail's own series is used.
 _SMALLEST = 1e-290
+# Degrees of freedom tried for the tails of held-out residuals; of fewer residuals than ENOUGH they cannot be told.
+DEGREES = (2.5, 3.0, 4.0, 5.0, 7.0, 10.0, 20.0, 50.0)
+ENOUGH = 50
 # A penalty counts distances in units of the model's own, where 1 is as far as its training units are from each other
 # (the 95th percentile) and 2 is very far: free up to the one, two natural logarithms at the other.
 START, SCALE = 1.0, 0.5
@@ -34,7 +37,7 @@ class Prediction(NamedTuple):
 
     means, spreads : (members, n); weights : (members,), summing to one
     noise : standard deviation to be added to every spread, from `held_out_noise`
-    degrees : held-out residuals the noise was estimated from; inf where it is known
+    degrees : of freedom of Student's t, from `held_out_tails`; inf where errors are normal
     """
 
     means: FloatArray
@@ -115,6 +118,33 @@ def held_out_noise(residuals: ArrayLike, spreads: ArrayLike) -> float:
     while excess(smallest) <= 0:
         smallest /= 4
     return float(np.sqrt(brentq(excess, smallest, largest, xtol=smallest * 1e-12)))
+
+
+def held_out_tails(residuals: ArrayLike, spreads: ArrayLike) -> tuple[float, float]:
+    """Factor of the spreads and degrees of freedom of the Student's t that held-out residuals come from most likely.
+
+    Errors of property models have heavy tails: many are smaller than a normal distribution of their variance has
+    them, and a few are several times as large, which decides how probable a value far from the prediction is. Fewer
+    than `ENOUGH` residuals tell no tails: then those of a normal distribution of unknown variance, n - 1 degrees.
+    """
+    ratios = np.asarray(residuals, np.float64) / np.asarray(spreads, np.float64)
+    n = len(ratios)
+    if n < ENOUGH or not ratios.any():
+        return 1.0, float(max(n - 1, 1))
+    typical = float(np.sqrt(np.mean(ratios**2)))
+
+    def surprise(log_scale: float, degrees: float) -> float:
+        constant = gammaln((degrees + 1) / 2) - gammaln(degrees / 2) - 0.5 * np.log(degrees * np.pi)
+        tails = np.log1p((ratios / np.exp(log_scale)) ** 2 / degrees)
+        return float(n * (log_scale - constant) + (degrees + 1) / 2 * tails.sum())
+
+    found = []
+    for degrees in (*DEGREES, float(n - 1)):
+        bounds = np.log(typical) + np.array([-5.0, 1.0])
+        best = minimize_scalar(surprise, args=(degrees,), bounds=bounds, method="bounded", options={"xatol": 1e-9})
+        found.append((float(best.fun), float(np.exp(best.x)), degrees))
+    _, scale, degrees = min(found)
+    return scale, degrees
 
 
 def log_applicability(

@@ -10,7 +10,7 @@ from catalogs.records import UserError
 from design.blocks import Molecule
 from design.config import DesignConfig
 from design.polymerisations import POLYMERISATIONS
-from design.proposals.reactions import Reactions
+from design.proposals.reactions import Reactions, embedded_pool
 
 
 def proposer(config: DesignConfig) -> Any:
@@ -34,19 +34,13 @@ def reactions(config: DesignConfig) -> Reactions:
         if name not in known:
             raise UserError(f"--polymer-class: expected some of {', '.join(known)}, got {name!r}")
     rules = [rule for rule in POLYMERISATIONS if not config.polymer_class or rule.polymer_class in config.polymer_class]
-    molecules = _read(Path(config.pool)) if config.pool else _embedded()
+    molecules = _read(Path(config.pool)) if config.pool else embedded_pool()
     try:
         return Reactions(molecules, rules)
     except ValueError as error:
         where = config.pool or "the embedded pool"
         asked = f" for {', '.join(config.polymer_class)}" if config.polymer_class else ""
         raise UserError(f"{where} ({len(molecules)} molecules){asked}: {error}") from None
-
-
-def _embedded() -> list[Molecule]:
-    from catalogs.monomers import monomers
-
-    return [Molecule(found.smiles, found.name, found.cas) for found in monomers()]
 
 
 def _read(path: Path) -> list[Molecule]:

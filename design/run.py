@@ -27,7 +27,7 @@ from design.record import run_record
 from design.sdf import monomers_sdf
 from design.smc import Result, generator, run
 from design.surrogate import Surrogate
-from screen.execute import deploy
+from design.trace import Settings as Tempering
 from screen.library import Settings
 from screen.progress import Progress, warn
 from screen.record import leaderboard_table, predictions_table, rejected_table
@@ -40,6 +40,8 @@ SCHEMA_VERSION = "1"
 _PRIOR_SAMPLE = 1_000_000
 # Log probability of the goals below which the prior gives the sampler no direction: it would walk at random.
 OUT_OF_REACH = -100.0
+# Inverse temperature up to which candidates for the list are looked for beyond the posterior.
+SEARCH = 8.0
 # A drawn batch of the prior sample; its bits do not depend on it.
 _BATCH = 2_000
 # Files that follow from the rest: those of an earlier run go before new ones are written.
@@ -107,7 +109,7 @@ def finish(
     with Describer(task, config.workers) as describer:
         surrogate = Surrogate(models, inputs.goals, describer)
         prior = _prior_sample(config, inputs, proposal, surrogate, progress)
-        identity = _identity(config, inputs, models, proposal)
+        identity = _identity(config, inputs, surrogate, proposal)
         found = _sample(config, proposal, surrogate, rundir, progress, identity)
         with progress.stage("judge and write", 1) as advance:
             table, left_out = proposals_table(config, inputs, models, surrogate, describer, found)
@@ -152,7 +154,7 @@ def _sample(
 
         result: Result[Any] = run(
             config.seed, proposal, surrogate.log_likelihood, config.particles,
-            log_constraint=surrogate.log_constraint, checkpoint=commit, resume=kept,
+            log_constraint=surrogate.log_constraint, settings=Tempering(search=SEARCH), checkpoint=commit, resume=kept,
             warn=lambda text: warn(progress.mode, text),
         )  # fmt: skip
         advance(1000 - reached)
@@ -198,13 +200,13 @@ def _known(inputs: Inputs) -> str:
     )
 
 
-def _identity(config: DesignConfig, inputs: Inputs, models: Mapping[str, Model], proposal: Proposal[Any]) -> str:
+def _identity(config: DesignConfig, inputs: Inputs, surrogate: Surrogate, proposal: Proposal[Any]) -> str:
     """Sha256 of all that decides the particles: checkpoints of anything else are not gone on from."""
     first = pack(proposal.draw(generator(config.seed, _PRIOR_SAMPLE, 0), 100))
     return stored.identity_of(
         {
             "config": deciding(asdict(config)),
-            "models": {name: deploy(model).sha256 for name, model in models.items()},
+            "models": surrogate.identities(),
             "goals": [str(goal) for goal in inputs.goals],
             "proposal": {name: array.tolist() for name, array in first.items()},
         }

@@ -4,6 +4,9 @@ The stated posterior is p(s) C(s) L(s) / Z: prior, constraints (at most one, zer
 goal. Particles are drawn from p C exactly and carried along p C L^b, the inverse temperature b rising from 0 to 1: at
 each step they are weighted by the increment, resampled, and moved by Metropolis-Hastings steps that leave p C L^b
 invariant. A proposal that is no valid repeat unit is rejected, never replaced.
+
+A posterior is no list of the best. With a search, copies of its particles are carried on to b > 1 for what they meet;
+the particles, log Z and the trace that are returned stay the posterior's.
 """
 
 from __future__ import annotations
@@ -27,12 +30,15 @@ FloatArray = NDArray[np.float64]
 
 # The constrained prior is drawn by rejection while at least one draw in so many is kept.
 _DRAWS_PER_PARTICLE = 500
+# Moves per temperature of the search, which has no distribution to keep to.
+_SEARCH_MOVES = 10
 
 
 class Result(NamedTuple, Generic[States]):
     """Equally weighted particles from the posterior, and everything seen on the way.
 
     smiles, log_likelihood, log_constraint : of the particles, (n,) each
+    evaluated : all units on record, those of the search included
     log_z : log of the likelihood's mean under the constrained prior; `log_z_error` its standard error if the moves
         forget where they started, a lower bound otherwise
     log_z_constraint : log of the constraint's mean under the prior; their sum is the posterior's normalisation
@@ -122,6 +128,7 @@ def run(
         population, step = _temperature(proposal, ledger, population, trace[-1], after, settings, seed)
         finish(population, step, log_z_constraint, known)
 
+    _search(proposal, ledger, population, trace[-1], settings, seed)
     return Result(
         population.states,
         tuple(population.smiles.tolist()),
@@ -134,6 +141,27 @@ def run(
         ledger.since(0),
         tuple(warnings),
     )
+
+
+def _search(
+    proposal: Proposal[States],
+    ledger: Ledger,
+    population: Population[States],
+    last: Step,
+    settings: Settings,
+    seed: int,
+) -> None:
+    """Put on record units likelier than most of the posterior: copies of its particles go on along p C L^b, b > 1.
+
+    Units in the middle of the posterior are many and meet the goal with its usual probability; whoever wants the few
+    likeliest has to look for them (simulated annealing; Kirkpatrick, Gelatt & Vecchi, 1983).
+    """
+    settings = settings._replace(most_moves=max(settings.least_moves, _SEARCH_MOVES))
+    while last.inverse_temperature < settings.search and len(set(population.smiles.tolist())) > 1:
+        after = next_inverse_temperature(
+            population.log_likelihood, last.inverse_temperature, settings.effective, settings.search
+        )
+        population, last = _temperature(proposal, ledger, population, last, after, settings, seed)
 
 
 def generator(seed: int, temperature: int, move: int) -> np.random.Generator:

@@ -13,8 +13,15 @@ from numpy.typing import NDArray
 
 from design.describer import Describer
 from design.goals import Goal, on_fitted_scale
-from design.likelihood import Prediction, held_out_noise, log_applicability, log_goal_probability
-from screen.score import Components, Scorer, components, prepare
+from design.likelihood import (
+    Prediction,
+    held_out_noise,
+    held_out_tails,
+    log_applicability,
+    log_goal_probability,
+)
+from screen.execute import Scoring, deploy
+from screen.score import Components, components
 from screen.transfer import Model
 
 FloatArray = NDArray[np.float64]
@@ -37,7 +44,7 @@ class Surrogate:
     def __init__(self, models: Mapping[str, Model], goals: Sequence[Goal], describer: Describer) -> None:
         self.models = dict(models)
         self._describer = describer
-        self._scorers: dict[str, Scorer] = {name: prepare(model) for name, model in self.models.items()}
+        self._scorings: dict[str, Scoring] = {name: deploy(model) for name, model in self.models.items()}
         self._noise = {name: noise(model) for name, model in self.models.items()}
         self._goals = [on_fitted_scale(goal, self.models[goal.property].target.log) for goal in goals]
         self._waiting: dict[str, float] = {}
@@ -78,18 +85,35 @@ class Surrogate:
 
     def predict(self, x: NDArray[np.float32]) -> dict[str, Components]:
         """What every model's members say of described repeat units."""
-        return {name: components(scorer, x) for name, scorer in self._scorers.items()}
+        return {name: components(scoring.scorer, x) for name, scoring in self._scorings.items()}
+
+    def identities(self) -> dict[str, str]:
+        """By property name, the sha256 of all that the predictions depend on."""
+        return {name: scoring.sha256 for name, scoring in self._scorings.items()}
 
     def _prediction(self, name: str, found: Components) -> Prediction:
-        extra, degrees = self._noise[name]
+        known = self._noise[name]
         # Of a unit nothing is known about, a value is as uncertain as one of the training values taken at random; a
         # linear model would be less certain the larger the unit, and its doubt alone would meet any goal.
-        spreads = np.minimum(found.spreads, self.models[name].target.y.std())
-        return Prediction(found.means, spreads, found.weights, extra, degrees)
+        spreads = known.scale * np.minimum(found.spreads, self.models[name].target.y.std())
+        return Prediction(found.means, spreads, found.weights, known.scale * known.extra, known.degrees)
 
 
-def noise(model: Model) -> tuple[float, float]:
-    """Standard deviation that held-out residuals ask for beyond the predicted spreads, and how many there were."""
+class Noise(NamedTuple):
+    """How held-out residuals are distributed about the predictions.
+
+    extra : standard deviation they ask for beyond the predicted spreads
+    scale, degrees : Student's t of `degrees`, its scale that many times the spreads with `extra`
+    """
+
+    extra: float
+    scale: float
+    degrees: float
+
+
+def noise(model: Model) -> Noise:
+    """The distribution of a model's held-out residuals."""
     held = model.out_of_fold
     residuals = model.target.y - held.mean
-    return held_out_noise(residuals, held.spread), float(len(residuals) - 1)
+    extra = held_out_noise(residuals, held.spread)
+    return Noise(extra, *held_out_tails(residuals, np.hypot(held.spread, extra)))

@@ -30,11 +30,11 @@ def effective_size(log_weights: FloatArray) -> float:
     return float(weights.sum() ** 2 / (weights**2).sum())
 
 
-def next_inverse_temperature(log_likelihood: FloatArray, before: float, fraction: float) -> float:
-    """The highest inverse temperature up to 1 whose step leaves an effective size of `fraction` of the particles.
+def next_inverse_temperature(log_likelihood: FloatArray, before: float, fraction: float, last: float = 1.0) -> float:
+    """The highest inverse temperature up to `last` whose step leaves an effective size of `fraction` of the particles.
 
     Particles whose likelihood is zero are lost to any step and do not count: the fraction is of the others. ValueError
-    if there are none. 1 is returned exactly.
+    if there are none. `last` is returned exactly.
     """
     alive = log_likelihood[log_likelihood > -np.inf]
     if not alive.size:
@@ -45,12 +45,12 @@ def next_inverse_temperature(log_likelihood: FloatArray, before: float, fraction
     def enough(step: float) -> bool:
         return effective_size(incremental_weights(alive, 0.0, step)) >= fraction * len(alive)
 
-    whole = 1.0 - before
+    whole = last - before
     if enough(whole):
-        return 1.0
+        return last
     # In logarithms, as the likelihoods of a first draw may spread over many powers of ten.
     low, high = np.log(min(_HARMLESS / np.ptp(alive), whole)), np.log(whole)
     for _ in range(_BISECTIONS):
         middle = (low + high) / 2
         low, high = (middle, high) if enough(float(np.exp(middle))) else (low, middle)
-    return float(min(before + np.exp(low), 1.0))
+    return float(min(before + np.exp(low), last))

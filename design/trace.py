@@ -21,6 +21,8 @@ class Settings(NamedTuple):
     schedule : given inverse temperatures, ending in 1, instead of adaptive ones; if the number of moves is fixed too,
         exp(log Z) is unbiased
     distinct, acceptance : shares of distinct repeat units and of changing moves below which a warning is given
+    search : inverse temperature up to which copies of the posterior's particles go on, to evaluate the likeliest units
+        (1: not at all)
     """
 
     effective: float = 0.9
@@ -32,6 +34,7 @@ class Settings(NamedTuple):
     schedule: tuple[float, ...] = ()
     distinct: float = 0.1
     acceptance: float = 0.01
+    search: float = 1.0
 
 
 class Step(NamedTuple):
@@ -92,6 +95,8 @@ def check_settings(seed: int, particles: int, settings: Settings) -> None:
         )
     if not 0 < settings.effective < 1:
         raise UserError(f"expected an effective share between 0 and 1, got {settings.effective}")
+    if not settings.search >= 1:
+        raise UserError(f"expected a search from inverse temperature 1 upwards, got {settings.search}")
     steps = np.diff([0.0, *settings.schedule])
     if settings.schedule and not (settings.schedule[-1] == 1 and (steps > 0).all()):
         raise UserError(f"expected inverse temperatures that rise to 1, got {settings.schedule}")

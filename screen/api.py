@@ -10,19 +10,21 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from catalogs.candidates import RESERVED, open_catalog
+from catalogs.candidates import RESERVED, STRUCTURE, as_struct, open_catalog, with_structures
+from catalogs.crystals import load_crystals
 from catalogs.readers import as_text, require
 from catalogs.records import PropertyTable, UserError
 from catalogs.rundir import RunDir
+from catalogs.structures import structure_file, structure_names
 from catalogs.tables import labels, load_table
-from screen.config import DEFAULT_HEADS
+from screen.config import DEFAULT_HEADS, DEFAULT_NETWORKS
 from screen.descriptors.materials import convention_for
 from screen.device import Device, choose
-from screen.execute import score_partition
+from screen.execute import deploy
+from screen.graph.source import connected, crystal_library
 from screen.library import Checkpoint, Library, Settings, Trunk, tell_apart
 from screen.rank import By, Order, check_order
 from screen.rank import rank as _rank
-from screen.score import prepare
 from screen.transfer import Model
 from screen.trunks import pretrain_library
 from screen.zoo import load_or_transfer
@@ -35,6 +37,7 @@ def load(
     log: bool = False,
     material: str | None = None,
     folds: str | None = None,
+    structures: bool | str | Path = False,
 ) -> PropertyTable:
     """Load a property table: a name from `kakehashi catalogs list`, or a CSV or Parquet file.
 
@@ -42,19 +45,24 @@ def load(
     ----------
     value : the value column; also "FILE:COLUMN" in `spec`.
     log : fit ln(value).
+    structures : load a property of crystal structures, a row each: True takes them from the file's own columns, a path
+        (a table, a folder of CIF or POSCAR files, JSON documents) by id.
 
     Raises
     ------
     UserError : no such file or column, an infinite value, fewer than 10 usable compositions, ...
     """
-    return load_table(spec, value=value, log=log, material=material, folds=folds)
+    if structures is False:
+        return load_table(spec, value=value, log=log, material=material, folds=folds)
+    by_id = None if structures is True else structure_file(Path(structures))
+    return connected(load_crystals(spec, value=value, log=log, material=material, folds=folds, structures=by_id))
 
 
 def pretrain(
     sources: Sequence[str | PropertyTable],
     *,
     exclude: PropertyTable | None = None,
-    networks: int = 100,
+    networks: int | None = None,
     trunk: Trunk = "separate",
     seed: int = 0,
     convention: str | None = None,
@@ -64,8 +72,11 @@ def pretrain(
 ) -> Library:
     """Pre-train `networks` random pyramids on every source property, on all of them at once, or both.
 
+    Of tables of structures, crystal graph networks.
+
     Parameters
     ----------
+    networks : per source; by default 100 pyramids or 5 crystal graph networks.
     exclude : a target whose formulas are removed from every source first, so that its cross-validation is honest.
     convention : of compositions: reduced (the default), cell or per-atom.
     descriptors : of molecules and repeat units, as `screen.descriptors.repeat_unit` names them.
@@ -78,8 +89,15 @@ def pretrain(
     specs = [s if isinstance(s, str) else f"{s.name} ({i})" for i, s in enumerate(sources, start=1)]
     tables = tell_apart(tables, specs)
     known = [exclude, *tables] if exclude else tables
-    settings = Settings(networks, seed, convention_for(known, convention, descriptors) if known else "reduced")
-    library = pretrain_library(tables, settings, target=exclude, trunk=trunk, cache=cache)
+    structural = any(table.crystals is not None for table in known)
+    many = networks or (DEFAULT_NETWORKS["cgcnn"] if structural else 100)
+    settings = Settings(many, seed, convention_for(known, convention, descriptors) if known else "reduced")
+    if structural:
+        if trunk != "separate":
+            raise UserError(f"trunk: crystal graph networks are separate, got {trunk!r}")
+        library = crystal_library(tables, settings, target=exclude, cache=cache)
+    else:
+        library = pretrain_library(tables, settings, target=exclude, trunk=trunk, cache=cache)
     _warn([source.checkpoint for source in library.sources])
     return library
 
@@ -129,7 +147,8 @@ def rank(
 ) -> pa.Table:
     """Score and rank formulas; a table with the columns of ranking.parquet.
 
-    formulas : texts, or a table with a column `formula`, perhaps `id`, and columns of its own
+    formulas : texts, or a table with a column `formula`, perhaps `id`, and columns of its own; for a model fitted on
+        structures with structure columns, as files have them
     device : as for `pretrain`
 
     Raises
@@ -140,7 +159,10 @@ def rank(
     order = Order(by=by, minimise=minimise, threshold=threshold)
     check_order(order, log=model.target.log)
     rows = _rows(formulas)
-    part = score_partition(model, prepare(model), rows)
+    if model.target.crystals is not None:
+        held = structure_names(rows)
+        rows = rows.drop_columns(list(held)).append_column(STRUCTURE, as_struct(rows.select(held)))
+    part = deploy(model)(rows)
     if part.quarantine.num_rows:
         bad = part.quarantine.slice(0, 3).to_pylist()
         words = "; ".join(f"{row['formula']!r} (id {row['id']}): {row['reason']}" for row in bad)
@@ -198,6 +220,8 @@ def screen(
     check_workers(workers, scheduler)
     choose(device)
     found = open_catalog(catalog)
+    if model.target.crystals is not None:
+        found = with_structures(found)
     order = Order(top=top, filters=tuple(parse_filter(text) for text in filters))
     check_order(order, log=model.target.log)
     check_filters(order.filters, ranking_schema(found))

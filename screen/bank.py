@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from catalogs.records import Inputs
+from catalogs.records import Crystals, Inputs
 from screen.descriptors.materials import describe
 from screen.frozen import frozen_features, trunk
+from screen.graph.network import CrystalNetwork
 from screen.library import Library
-from screen.networks import Network, outputs
-from screen.scaling import standardise
+from screen.networks import outputs
+from screen.scaling import Scaling, standardise
 
 FloatArray = NDArray[np.float64]
 
@@ -23,31 +25,68 @@ class Bank(NamedTuple):
     raw : (n, width) float32 descriptors, not standardised
     layers : per source and network, the scaled frozen features of every hidden layer, (n, width) each
     predictions : (n, tasks of all sources) standardised predictions, averaged over the source's networks
-    trunks : per source and network, what enters the last hidden layer, (n, width) float32
-    networks : per source, the networks themselves
+    trunks : per source and network, what enters the last hidden layer, (n, width) float32; none of crystal graphs
+    networks : per source, the networks themselves, `Network`s or `CrystalNetwork`s
     """
 
     raw: NDArray[np.float32]
     layers: tuple[tuple[tuple[FloatArray, ...], ...], ...]
     predictions: FloatArray
     trunks: tuple[tuple[NDArray[np.float32], ...], ...]
-    networks: tuple[tuple[Network, ...], ...]
+    networks: tuple[tuple[Any, ...], ...]
 
 
 def fill(library: Library, inputs: Inputs) -> Bank:
-    """Descriptors, frozen features and source predictions of n compositions or molecules."""
+    """Descriptors, frozen features and source predictions of n compositions, molecules or structures."""
     raw = describe(inputs, library.convention)
     layers, predictions, trunks = [], [], []
+    graphs = None
     for source in library.sources:
+        if _structural(source.networks):
+            from screen.graph.source import graphs_of, look
+
+            if not isinstance(inputs, Crystals):
+                raise ValueError(f"source {source.name} needs structures")
+            graphs = graphs_of(inputs) if graphs is None else graphs
+            seen = look(source.networks, graphs)
+            pairs = zip(seen.layers, source.unit_scales, strict=True)
+            layers.append([_scaled(features, scales) for features, scales in pairs])
+            trunks.append(tuple(np.empty((len(raw), 0), np.float32) for _ in source.networks))
+            predictions.append(seen.predictions.mean(axis=0, dtype=np.float64))
+            continue
         x = standardise(source.scaling, raw)
         scaled, guesses = [], []
         for network, scales in zip(source.networks, source.unit_scales, strict=True):
             features = frozen_features(network.hidden, x)
-            scaled.append(tuple(np.asarray(f / s, np.float64) for f, s in zip(features, scales, strict=True)))
+            scaled.append(_scaled(features, scales))
             last = frozen_features(network.hidden, x, depth=1, activation="post")[0]
             guesses.append(outputs(network, last))
-        layers.append(tuple(scaled))
+        layers.append(scaled)
         trunks.append(tuple(np.asarray(trunk(network.hidden, x)) for network in source.networks))
         predictions.append(np.mean(guesses, axis=0, dtype=np.float64))
     table = np.hstack(predictions) if predictions else np.empty((len(raw), 0))
-    return Bank(raw, tuple(layers), table, tuple(trunks), tuple(source.networks for source in library.sources))
+    networks = tuple(source.networks for source in library.sources)
+    return Bank(raw, tuple(tuple(own) for own in layers), table, tuple(trunks), networks)
+
+
+def places(bank: Bank, reference: Scaling) -> NDArray[np.float32]:
+    """Where n materials are in the space of distances, (n, width).
+
+    The standardised descriptors; of structures, whose descriptors are those of their composition, beside them the
+    pooled crystals of all networks, which weigh as much in a distance as the descriptors do.
+    """
+    x = np.asarray(standardise(reference, bank.raw))
+    pairs = zip(bank.networks, bank.layers, strict=True)
+    pooled = [own[0] for networks, layers in pairs if _structural(networks) for own in layers]
+    if not pooled:
+        return x
+    crystals = np.hstack(pooled)
+    return np.hstack([x, crystals * np.sqrt(x.shape[1] / crystals.shape[1])]).astype(np.float32)
+
+
+def _structural(networks: Sequence[Any]) -> bool:
+    return any(isinstance(network, CrystalNetwork) for network in networks)
+
+
+def _scaled(layers: Sequence[Any], scales: Sequence[NDArray[np.float32]]) -> tuple[FloatArray, ...]:
+    return tuple(np.asarray(f / s, np.float64) for f, s in zip(layers, scales, strict=True))

@@ -140,7 +140,7 @@ ELASTIC_NET = Baseline(
     tuple({"l1_ratio": ratio, "share": share} for ratio in (0.1, 0.5, 0.9) for share in (0.01, 0.03, 0.1, 0.3)),
     _elastic_net,
 )
-FOREST = Baseline("random forest", tuple({"max_features": part} for part in ("sqrt", 1 / 3)), _forest)
+FOREST = Baseline("random forest", tuple({"max_features": part} for part in ("sqrt", 1 / 3)), _forest, inner=3)
 BOOSTING = Baseline(
     "gradient boosting",
     (
@@ -149,7 +149,7 @@ BOOSTING = Baseline(
     ),
     _boosting,
 )
-NETWORK = Baseline("network", tuple({"alpha": alpha} for alpha in (0.1, 1.0, 10.0)), _network)
+NETWORK = Baseline("network", tuple({"alpha": alpha} for alpha in (0.1, 1.0)), _network, inner=3)
 
 # By the word that stands for it on the command line.
 BASELINES = {"elastic-net": ELASTIC_NET, "forest": FOREST, "boosting": BOOSTING, "network": NETWORK}

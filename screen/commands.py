@@ -2,37 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, Any, Literal
-
-from cyclopts import Parameter, Token
+from typing import Any
 
 from screen.device import Device
-
-
-def whole(kind: type, tokens: Sequence[Token]) -> int:
-    """Read a whole number; the parser's own reading would round 1.5 to 2."""
-    try:
-        return int(tokens[0].value)
-    except ValueError:
-        raise ValueError(f"expected a whole number, got {tokens[0].value!r}") from None
-
-
-Whole = Annotated[int, Parameter(converter=whole)]
-_Many = Annotated[list[str] | None, Parameter(consume_multiple=False, negative="")]
-# Shown as a plain switch: `--log`, without a `--no-log` twin for every option.
-_Switch = Annotated[bool | None, Parameter(negative="")]
+from screen.flags import Many, Setting, Whole, mode_of
 
 
 def screen(
     *,
     target: str | None = None,
     value: str | None = None,
-    log: _Switch = None,
+    log: Setting = None,
     material: str | None = None,
     folds: str | None = None,
     catalog: str | None = None,
-    source: _Many = None,
+    source: Many = None,
+    architecture: str | None = None,
     trunk: str | None = None,
     networks: Whole | None = None,
     convention: str | None = None,
@@ -40,13 +25,13 @@ def screen(
     outer_folds: Whole | None = None,
     heads: str | None = None,
     rank_by: str | None = None,
-    minimise: _Switch = None,
+    minimise: Setting = None,
     threshold: float | None = None,
     top: Whole | None = None,
     per_system: Whole | None = None,
-    filter: _Many = None,
+    filter: Many = None,
     exclude_elements: str | None = None,
-    no_radioactive: _Switch = None,
+    no_radioactive: Setting = None,
     limit: Whole | None = None,
     max_quarantine: float | None = None,
     partition_rows: Whole | None = None,
@@ -55,17 +40,17 @@ def screen(
     structures: str | None = None,
     out: str | None = None,
     seed: Whole | None = None,
-    no_cache: _Switch = None,
+    no_cache: Setting = None,
     workers: Whole | None = None,
     scheduler: str | None = None,
     device: Device | None = None,
     config: str | None = None,
-    resume: _Switch = None,
-    overwrite: _Switch = None,
-    dry_run: _Switch = None,
-    json: _Switch = None,
-    quiet: _Switch = None,
-    events: _Switch = None,
+    resume: Setting = None,
+    overwrite: Setting = None,
+    dry_run: Setting = None,
+    json: Setting = None,
+    quiet: Setting = None,
+    events: Setting = None,
 ) -> int:
     """Rank a catalogue of compositions or repeat units by a property you have few values of.
 
@@ -89,14 +74,19 @@ def screen(
     folds
         A column of given fold numbers for the outer cross-validation.
     catalog
-        Candidates: a name, a CSV or Parquet file, or a folder of Parquet files. Default: default (140,000 rows).
+        Candidates: a name, a CSV or Parquet file, a folder of Parquet files, or structures: a folder of CIF or POSCAR
+        files, or JSON documents of the Materials Project. Default: default (140,000 rows).
     source
         A source property: a name, FILE:COLUMN or FILE:log(COLUMN); repeat for several. Default: formation_energy,
         volume_per_atom, melting_temperature; of a target of SMILES properties of molecules.
+    architecture
+        What is pre-trained. pyramid: networks on descriptors of formulas or SMILES. cgcnn: crystal graph networks
+        (Xie & Grossman 2018) on structures, which target, sources and catalogue hold or --structures gives by id;
+        every structure is a row of its own, and the baseline stays the composition's. Default: pyramid.
     trunk
         separate: networks for each source; shared: networks that learn all sources at once; both. Default: separate.
     networks
-        Networks pre-trained per source, and for the shared trunk. Default: 50.
+        Networks pre-trained per source, and for the shared trunk. Default: 50, of cgcnn 5.
     convention
         Amounts behind the descriptors of formulas: reduced, cell or per-atom. Default: reduced.
     descriptors
@@ -134,7 +124,8 @@ def screen(
     export_top
         Best candidates whose structures are written. Default: 100.
     structures
-        A CSV or Parquet file of structures by id, where the catalogue holds none.
+        Structures by id, where a table holds none: a CSV or Parquet file, a folder of CIF or POSCAR files named by id,
+        or JSON documents.
     out
         Folder for the results.
     seed
@@ -163,12 +154,13 @@ def screen(
         Progress as JSON lines on stderr.
     """
     from screen.config import resolve
-    from screen.terminal import run_and_print
+    from screen.runner import run_and_print
+    from screen.terminal import kind
 
     flags: dict[str, Any] = {
         "target": target, "value": value, "log": log, "material": material, "folds": folds, "catalog": catalog,
         "source": source, "trunk": trunk, "networks": networks, "convention": convention, "descriptors": descriptors,
-        "outer_folds": outer_folds,
+        "outer_folds": outer_folds, "architecture": architecture,
         "heads": None if heads is None else [heads],
         "rank_by": rank_by, "minimise": minimise, "threshold": threshold, "top": top, "per_system": per_system,
         "filter": filter, "limit": limit, "max_quarantine": max_quarantine, "partition_rows": partition_rows,
@@ -176,10 +168,10 @@ def screen(
         "no_radioactive": no_radioactive, "export": export, "export_top": export_top, "structures": structures,
         "exclude_elements": None if exclude_elements is None else [exclude_elements],
     }  # fmt: skip
-    mode: Literal["auto", "quiet", "events"] = "events" if events else "quiet" if quiet or json else "auto"
     return run_and_print(
+        kind(),
         resolve(flags, config),
-        mode=mode,
+        mode=mode_of(json=json, quiet=quiet, events=events),
         resume=bool(resume),
         overwrite=bool(overwrite),
         dry_run=bool(dry_run),

@@ -34,6 +34,8 @@ INCIDENTAL = ("out", "no_cache", "workers", "scheduler", "device")
 # Settings of files that are written beside the results.
 EXPORTING = ("export", "export_top", "structures")
 TRUNKS = ("separate", "shared", "both")
+ARCHITECTURES = ("pyramid", "cgcnn")
+DEFAULT_NETWORKS = {"pyramid": 50, "cgcnn": 5}
 CONVENTIONS = ("reduced", "cell", "per-atom")
 
 
@@ -48,8 +50,9 @@ class ScreenConfig:
     folds: str | None = None
     catalog: str = "default"
     source: tuple[str, ...] = ()
+    architecture: str = "pyramid"
     trunk: str = "separate"
-    networks: int = 50
+    networks: int = DEFAULT_NETWORKS["pyramid"]
     convention: str | None = None
     descriptors: str | None = None
     outer_folds: int = 10
@@ -92,6 +95,8 @@ def resolve(flags: Mapping[str, Any], file: str | None) -> ScreenConfig:
         merged["exclude_elements"] = words(merged["exclude_elements"])
     if "heads" in merged:
         merged["heads"] = words(merged["heads"])
+    if merged.get("architecture") in DEFAULT_NETWORKS:
+        merged.setdefault("networks", DEFAULT_NETWORKS[merged["architecture"]])
     config = ScreenConfig(**merged)
     _check(config)
     return config
@@ -118,6 +123,27 @@ def exit_code(record: Mapping[str, Any]) -> int:
     return QUARANTINE_EXCEEDED if share > record["config"]["max_quarantine"] else 0
 
 
+def check_shared(config: Any, least: Mapping[str, int], once: Iterable[str]) -> None:
+    """Refuse what no run can be done with.
+
+    config : of any kind of run, with a seed, heads and a device
+    least : the smallest value of each setting; once : the settings that name nothing twice
+    """
+    for name, smallest in least.items():
+        if getattr(config, name) < smallest:
+            raise UserError(f"--{name.replace('_', '-')}: expected at least {smallest}, got {getattr(config, name)}")
+    if config.seed > LARGEST_SEED:
+        raise UserError(f"--seed: expected at most {LARGEST_SEED}, got {config.seed}")
+    for head in config.heads:
+        if head not in HEADS:
+            raise UserError(f"--heads: expected some of {', '.join(HEADS)}, got {head!r}")
+    check_device(config.device)
+    for name in once:
+        given = getattr(config, name)
+        if len(set(given)) != len(given):
+            raise UserError(f"--{name}: given twice: {', '.join(given)}")
+
+
 def check_workers(workers: int | None, scheduler: str | None) -> None:
     """Refuse a number of workers that cannot be, or workers in two places."""
     if workers is not None and workers < 1:
@@ -132,6 +158,21 @@ def check_trunk(trunk: str, sources: int) -> None:
         raise UserError(f"--trunk: expected one of {', '.join(TRUNKS)}, got {trunk!r}")
     if trunk != "separate" and sources < 2:
         raise UserError(f"--trunk {trunk}: expected at least 2 sources to share a trunk, got {sources}")
+
+
+def _check_architecture(config: ScreenConfig) -> None:
+    if config.architecture not in ARCHITECTURES:
+        raise UserError(f"--architecture: expected one of {', '.join(ARCHITECTURES)}, got {config.architecture!r}")
+    if config.architecture == "pyramid":
+        return
+    if not config.source:
+        raise UserError("--architecture cgcnn: expected a --source FILE:COLUMN with structures; none is embedded")
+    if config.trunk != "separate":
+        raise UserError(f"--architecture cgcnn: expected --trunk separate, got {config.trunk}")
+    if config.descriptors is not None:
+        raise UserError("--architecture cgcnn: --descriptors is for SMILES")
+    if "finetune" in config.heads:
+        raise UserError("--architecture cgcnn: expected heads ridge, gp or forest, got finetune")
 
 
 def from_toml(path: Path, kind: type[Any]) -> dict[str, Any]:
@@ -182,22 +223,13 @@ def words(texts: Iterable[str]) -> tuple[str, ...]:
 def _check(config: ScreenConfig) -> None:
     if not config.target:
         raise UserError("--target is missing: a name from `kakehashi catalogs list`, or FILE:COLUMN")
-    for name, least in (("networks", 1), ("outer_folds", 2), ("partition_rows", 1), ("seed", 0)):
-        if getattr(config, name) < least:
-            raise UserError(f"--{name.replace('_', '-')}: expected at least {least}, got {getattr(config, name)}")
+    check_shared(config, {"networks": 1, "outer_folds": 2, "partition_rows": 1, "seed": 0}, ("source",))
     check_workers(config.workers, config.scheduler)
-    check_device(config.device)
     check_trunk(config.trunk, 0 if config.source == NO_SOURCE else len(config.source) or len(DEFAULT_SOURCES))
-    if config.seed > LARGEST_SEED:
-        raise UserError(f"--seed: expected at most {LARGEST_SEED}, got {config.seed}")
+    _check_architecture(config)
     if config.convention not in (None, *CONVENTIONS):
         raise UserError(f"--convention: expected one of {', '.join(CONVENTIONS)}, got {config.convention!r}")
-    for head in config.heads:
-        if head not in HEADS:
-            raise UserError(f"--heads: expected some of {', '.join(HEADS)}, got {head!r}")
     if not {"ridge", "gp", "forest"} & set(config.heads):
         raise UserError("--heads: expected ridge, gp or forest among them, for the models without transfer")
     if not 0 <= config.max_quarantine <= 1:
         raise UserError(f"--max-quarantine: expected a share from 0 to 1, got {config.max_quarantine}")
-    if len(set(config.source)) != len(config.source):
-        raise UserError(f"--source: given twice: {', '.join(config.source)}")

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
-from screen.commands import Whole, _Many, _Switch
 from screen.device import Device
+from screen.flags import Many, Setting, Switch, Whole, mode_of
 
 
 def evaluate(
     *,
     target: str | None = None,
     value: str | None = None,
-    log: _Switch = None,
+    log: Setting = None,
     material: str | None = None,
     folds: str | None = None,
-    source: _Many = None,
+    source: Many = None,
     trunk: str | None = None,
     networks: Whole | None = None,
     convention: str | None = None,
@@ -25,18 +25,18 @@ def evaluate(
     baselines: str | None = None,
     holdout: str | None = None,
     top_fraction: float | None = None,
-    learning_curve: _Switch = None,
+    learning_curve: Setting = None,
     out: str | None = None,
     seed: Whole | None = None,
-    no_cache: _Switch = None,
+    no_cache: Setting = None,
     device: Device | None = None,
     config: str | None = None,
-    resume: _Switch = None,
-    overwrite: _Switch = None,
-    dry_run: _Switch = None,
-    json: _Switch = None,
-    quiet: _Switch = None,
-    events: _Switch = None,
+    resume: Switch = False,
+    overwrite: Switch = False,
+    dry_run: Switch = False,
+    json: Switch = False,
+    quiet: Switch = False,
+    events: Switch = False,
 ) -> int:
     """Measure whether transfer helps for a property you have few values of, and what to use.
 
@@ -111,7 +111,8 @@ def evaluate(
         Progress as JSON lines on stderr.
     """
     from screen.evaluate_config import resolve
-    from screen.evaluate_terminal import run_and_print
+    from screen.evaluate_terminal import kind
+    from screen.runner import run_and_print
 
     flags: dict[str, Any] = {
         "target": target, "value": value, "log": log, "material": material, "folds": folds, "source": source,
@@ -120,13 +121,7 @@ def evaluate(
         "baselines": None if baselines is None else [baselines], "holdout": holdout, "top_fraction": top_fraction,
         "learning_curve": learning_curve, "out": out, "seed": seed, "no_cache": no_cache, "device": device,
     }  # fmt: skip
-    mode: Literal["auto", "quiet", "events"] = "events" if events else "quiet" if quiet or json else "auto"
     return run_and_print(
-        resolve(flags, config),
-        mode=mode,
-        resume=bool(resume),
-        overwrite=bool(overwrite),
-        dry_run=bool(dry_run),
-        json_out=bool(json),
-        quiet=bool(quiet),
-    )
+        kind(), resolve(flags, config), mode=mode_of(json=json, quiet=quiet, events=events), resume=resume,
+        overwrite=overwrite, dry_run=dry_run, json_out=json, quiet=quiet,
+    )  # fmt: skip

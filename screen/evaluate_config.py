@@ -12,14 +12,12 @@ from screen.config import (
     CONVENTIONS,
     DEFAULT_HEADS,
     DEFAULT_SOURCES,
-    HEADS,
-    LARGEST_SEED,
     NO_SOURCE,
+    check_shared,
     check_trunk,
     from_toml,
     words,
 )
-from screen.device import check_device
 
 Holdout = Literal["random", "formula", "family", "element", "top"]
 HOLDOUTS: tuple[Holdout, ...] = get_args(Holdout)
@@ -89,12 +87,7 @@ def deciding(config: Mapping[str, Any]) -> dict[str, Any]:
 def _check(config: EvaluateConfig) -> None:
     if not config.target:
         raise UserError("--target is missing: a name from `kakehashi catalogs list`, or FILE:COLUMN")
-    for name, least in (("networks", 1), ("outer_folds", 2), ("seed", 0)):
-        if getattr(config, name) < least:
-            raise UserError(f"--{name.replace('_', '-')}: expected at least {least}, got {getattr(config, name)}")
-    if config.seed > LARGEST_SEED:
-        raise UserError(f"--seed: expected at most {LARGEST_SEED}, got {config.seed}")
-    check_device(config.device)
+    check_shared(config, {"networks": 1, "outer_folds": 2, "seed": 0}, ("source",))
     check_trunk(config.trunk, 0 if config.source == NO_SOURCE else len(config.source) or len(DEFAULT_SOURCES))
     for name, value, known in (
         ("convention", config.convention, (None, *CONVENTIONS)),
@@ -102,13 +95,8 @@ def _check(config: EvaluateConfig) -> None:
     ):
         if value not in known:
             raise UserError(f"--{name}: expected one of {', '.join(k for k in known if k)}, got {value!r}")
-    for head in config.heads:
-        if head not in HEADS:
-            raise UserError(f"--heads: expected some of {', '.join(HEADS)}, got {head!r}")
     for baseline in config.baselines:
         if baseline not in BASELINES and config.baselines != ("none",):
             raise UserError(f"--baselines: expected some of {', '.join(BASELINES)}, or none, got {baseline!r}")
     if not 0 < config.top_fraction < 1:
         raise UserError(f"--top-fraction: expected a share between 0 and 1, got {config.top_fraction:g}")
-    if len(set(config.source)) != len(config.source):
-        raise UserError(f"--source: given twice: {', '.join(config.source)}")

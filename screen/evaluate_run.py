@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import platform
 import shlex
-import sys
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +15,6 @@ from catalogs.rundir import RunDir
 from catalogs.tables import load_table
 from screen.baselines import baselines_of
 from screen.descriptors.materials import convention_for
-from screen.device import current
 from screen.evaluate import Evaluation, evaluate
 from screen.evaluate_config import EvaluateConfig, as_dict
 from screen.intervals import LEVEL
@@ -31,6 +26,7 @@ from screen.record import (
     PACKAGES,
     board_table,
     held_out_table,
+    record_head,
     rejected_table,
     source_record,
     target_record,
@@ -65,6 +61,13 @@ class Board(NamedTuple):
     recommendation: str
     command: str
     evaluation: Evaluation
+
+
+class Outcome(NamedTuple):
+    """What an evaluation leaves beside its files: its record (run.json)."""
+
+    record: dict[str, Any]
+    board: Board
 
 
 def read_inputs(config: EvaluateConfig) -> Inputs:
@@ -160,10 +163,8 @@ def command(config: EvaluateConfig, found: Evaluation) -> str:
     return shlex.join([*given, "--out", f"runs/{target.name}"])
 
 
-def run_evaluation(
-    config: EvaluateConfig, inputs: Inputs, rundir: RunDir, progress: Progress, words: str
-) -> dict[str, Any]:
-    """Measure everything and write it into an open run folder; the record (run.json)."""
+def run_evaluation(config: EvaluateConfig, inputs: Inputs, rundir: RunDir, progress: Progress, words: str) -> Outcome:
+    """Measure everything and write it into an open run folder."""
     for name in ("report.html", "run.json"):  # until they are there again the folder is unfinished
         rundir.remove(name)
     board = compare(config, inputs, progress)
@@ -175,33 +176,24 @@ def run_evaluation(
         rundir.write_table("learning_curve.parquet", board.learning_curve, metadata)
     else:
         rundir.remove("learning_curve.parquet")
-    record = evaluation_record(config, board, progress, words)
+    record = evaluation_record(config, inputs, board, progress, words)
     rundir.write_text("run.json", json.dumps(record, indent=1, ensure_ascii=False) + "\n")
     from screen.report.evaluation import write_report
 
     rundir.write_text("report.html", write_report(Path(rundir.path)))
-    return record
+    return Outcome(record, board)
 
 
-def evaluation_record(config: EvaluateConfig, board: Board, progress: Progress, words: str) -> dict[str, Any]:
+def evaluation_record(
+    config: EvaluateConfig, inputs: Inputs, board: Board, progress: Progress, words: str
+) -> dict[str, Any]:
     """Everything needed to understand and repeat an evaluation, as JSON values."""
     found = board.evaluation
     judged = found.judgement
     row = next(row for row in found.rows if row.name == judged.recommended)
     kept = [source.checkpoint for source in found.library.sources]
     return {
-        "schema": 1,
-        "kind": KIND,
-        "kakehashi": version("kakehashi"),
-        "command": words,
-        "config": as_dict(config),
-        "started": progress.started,
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "seed": config.seed,
-        "python": sys.version.split()[0],
-        "packages": {name: version(name) for name in (*PACKAGES, "scikit-learn")},
-        "platform": platform.platform(),
-        "device": str(current()),
+        **record_head(as_dict(config), progress, words, (*PACKAGES, "scikit-learn"), KIND),
         "convention": found.library.convention,
         "target": target_record(found.target),
         "sources": [source_record(source) for source in found.library.sources],
@@ -230,7 +222,7 @@ def evaluation_record(config: EvaluateConfig, board: Board, progress: Progress, 
             *dict.fromkeys(point.warning for point in kept if point and point.warning),
             *(
                 f"{table.name}: {len(table.rejected)} rows could not be used (quarantine_training.parquet)"
-                for table in (found.target,)
+                for table in (inputs.target, *inputs.sources)
                 if table.rejected
             ),
         ],

@@ -2,79 +2,37 @@
 
 from __future__ import annotations
 
-import json
-import shlex
-import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from catalogs.records import UserError
 from catalogs.rundir import RunDir
 from screen.evaluate_config import EvaluateConfig, as_dict, deciding
-from screen.progress import Mode, Progress, warn
-from screen.terminal import shown
+from screen.progress import Progress
+from screen.runner import Compared, Kind, shown, source_hashes
+
+if TYPE_CHECKING:
+    from screen.evaluate_run import Board, Inputs, Outcome
 
 HEAD = 15
 # Columns of a terminal that show all figures.
 WIDE = 120
 
 
-def run_and_print(
-    config: EvaluateConfig,
-    *,
-    mode: Mode = "auto",
-    resume: bool = False,
-    overwrite: bool = False,
-    dry_run: bool = False,
-    json_out: bool = False,
-    quiet: bool = False,
-) -> int:
-    """Run one evaluation and print its outcome; the exit code."""
-    if resume and overwrite:
-        raise UserError("expected --resume or --overwrite, got both: choose one")
-    if not dry_run and not config.out:
-        raise UserError("--out is missing: the folder the results go to")
-    if not dry_run and resume and (record := _finished(Path(config.out), config)) is not None:
-        if json_out:
-            print(json.dumps(record))
-        elif not quiet:
-            print(f"nothing to do: {config.out} holds this evaluation, finished")
-        return 0
-    from screen.device import choose
-
-    choose(config.device)
-    from screen.evaluate_run import plan, read_inputs, run_evaluation
-
-    if dry_run:
-        found = plan(config, read_inputs(config))
-        if json_out or not quiet:
-            print(json.dumps(found, indent=None if json_out else 1))
-        return 0
-    words = ["kakehashi", *sys.argv[1:]]
-    # What is overwritten goes when the folder is opened: not before the inputs are known to be good.
-    inputs = read_inputs(config) if overwrite else None
-    try:
-        with RunDir(config.out, resume=resume, overwrite=overwrite) as rundir:
-            record = run_evaluation(config, inputs or read_inputs(config), rundir, Progress(mode), shlex.join(words))
-    except KeyboardInterrupt:
-        again = [word for word in words if word not in ("--resume", "--overwrite")]
-        warn("auto" if mode == "quiet" else mode, f"interrupted; go on with: {shlex.join([*again, '--resume'])}")
-        return 130
-    if json_out:
-        print(json.dumps(record))
-    elif not quiet:
-        show(record, Path(config.out))
-    return 0
+def kind() -> Kind:
+    """An evaluation."""
+    return Kind(
+        read=_read, plan=_plan, run=_run, show=lambda outcome, out: show(outcome.record, outcome.board, out),
+        as_dict=as_dict, deciding=deciding, compare=_compare,
+    )  # fmt: skip
 
 
-def show(record: dict[str, Any], out: Path) -> None:
+def show(record: dict[str, Any], board: Board, out: Path) -> None:
     """Print the best rows and the recommended one, the verdict, and the command that uses it."""
     from rich.console import Console
 
-    from catalogs.results import Results
-
     console = Console(highlight=False, soft_wrap=True)
-    rows = Results(out).read_table("leaderboard.parquet").to_pylist()
+    rows = board.leaderboard.to_pylist()
     recommended = record["recommendation"]["model"]
     kept = [
         row for k, row in enumerate(rows) if k < HEAD or row["name"] in (recommended, "mean of the training values")
@@ -124,25 +82,25 @@ def _figure(value: float, form: str) -> str:
     return form.format(value) if value == value else "–"
 
 
-def _finished(out: Path, config: EvaluateConfig) -> dict[str, Any] | None:
-    """The record of this very evaluation of the same data, finished; UserError if the folder holds another."""
-    from catalogs.results import Results
-
-    if not (out / "run.json").is_file():
-        return None
-    results = Results(out)
-    record: dict[str, Any] = json.loads(results.read_text("run.json"))
-    mine, theirs = deciding(as_dict(config)), deciding(record.get("config", {}))
-    other = sorted(name for name in mine.keys() | theirs.keys() if mine.get(name) != theirs.get(name))
-    if record.get("kind") != "evaluation" or other:
-        what = f"another {', '.join(other)}" if record.get("kind") == "evaluation" else "no evaluation"
-        raise UserError(f"{out} holds a finished run with {what}: choose another --out, or --overwrite")
+def _read(config: EvaluateConfig) -> Inputs:
     from screen.evaluate_run import read_inputs
 
-    inputs = read_inputs(config)
-    then = [record["target"], *({task["name"]: task for s in record["sources"] for task in s["tasks"] or [s]}).values()]
-    now = [inputs.target, *inputs.sources]
-    if [table.sha256 for table in now] != [found["sha256"] for found in then]:
-        raise UserError(f"{out} holds a finished evaluation of other data: choose another --out, or --overwrite")
-    results.verify()
-    return record if "report.html" in results.names() else None
+    return read_inputs(config)
+
+
+def _plan(config: EvaluateConfig, inputs: Inputs) -> dict[str, Any]:
+    from screen.evaluate_run import plan
+
+    return plan(config, inputs)
+
+
+def _run(config: EvaluateConfig, inputs: Inputs, rundir: RunDir, progress: Progress, command: str) -> Outcome:
+    from screen.evaluate_run import run_evaluation
+
+    return run_evaluation(config, inputs, rundir, progress, command)
+
+
+def _compare(config: EvaluateConfig, inputs: Inputs, record: Mapping[str, Any]) -> list[Compared]:
+    then = source_hashes(record["sources"])
+    found = [Compared("target", config.target, inputs.target.sha256, record["target"]["sha256"])]
+    return found + [Compared("source", t.name, t.sha256, then.get(t.name)) for t in inputs.sources]

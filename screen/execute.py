@@ -15,13 +15,15 @@ import numpy as np
 import pyarrow as pa
 
 from catalogs.formulas import formula_text, parse_column, reduce, reduced_keys
-from catalogs.records import Compositions, Inputs
+from catalogs.records import Compositions, Crystals, Inputs, Molecules
+from screen import sparse
 from screen.descriptors.composition import BATCH, normalise
 from screen.descriptors.materials import describe
 from screen.device import current
 from screen.domain import judge
 from screen.intervals import difficulty
-from screen.score import Scorer, prepare, score, score_described
+from screen.score import Scores, score, score_described
+from screen.scorer import Scorer, prepare
 from screen.transfer import Model
 
 # Large enough that a snapshot of the Materials Project is one partition, small enough for any machine.
@@ -54,6 +56,10 @@ class Scoring(NamedTuple):
 
     def __call__(self, rows: pa.Table) -> Part:
         """Score one partition."""
+        if self.model.target.crystals is not None:
+            from screen.graph.scoring import score_structures
+
+            return score_structures(self.model, rows)
         return score_partition(self.model, self.scorer, rows)
 
     def on_host(self) -> Scoring:
@@ -72,6 +78,10 @@ def in_turn(scoring: Scoring, tables: Iterable[pa.Table]) -> Iterator[Part]:
 
 def deploy(model: Model) -> Scoring:
     """Make a model ready to score, without the networks and heads that its scorer already holds or does not need."""
+    if model.target.crystals is not None:  # its networks are those of `graph`, and its stack is asked as it is
+        from screen.graph.scoring import fingerprint
+
+        return Scoring(model, Scorer((), (), (), False, {}), fingerprint(model))
     scorer = prepare(model)
     light = model._replace(
         library=model.library._replace(sources=()), stack=model.stack._replace(members=()), leaderboard=()
@@ -87,7 +97,8 @@ def environment() -> str:
 def _sha256(model: Model, scorer: Scorer) -> str:
     domain = model.domain
     facts = [
-        environment(), scorer.plans, model.library.convention, model.target.log, list(model.target.keys),
+        environment(), scorer.plans, scorer.sparse and sparse.ROWS,
+        model.library.convention, model.target.log, list(model.target.keys),
         [float(v) for v in (model.interval, model.usual_spread, model.ceiling)],
         sorted(domain.counts), sorted(domain.classes), jax.tree.structure(scorer.arrays),
     ]  # fmt: skip
@@ -137,15 +148,16 @@ def _read(model: Model, texts: pa.ChunkedArray) -> tuple[Inputs, Any]:
 
 def _keys(given: Inputs, convention: str) -> Sequence[str]:
     """What tells materials apart for the model."""
-    if not isinstance(given, Compositions):
+    if isinstance(given, Molecules):
         return given.keys
+    given = given.compositions if isinstance(given, Crystals) else given
     return formula_text(given) if convention == "cell" else reduced_keys(given)
 
 
 def _names(given: Inputs) -> tuple[Compositions, Sequence[str]]:
     """Reduced compositions, and the text each material is known by."""
-    if isinstance(given, Compositions):
-        reduced = reduce(given)
+    if not isinstance(given, Molecules):
+        reduced = reduce(given.compositions if isinstance(given, Crystals) else given)
         return reduced, formula_text(reduced)
     from catalogs import polymers
 
@@ -159,6 +171,13 @@ def _scored(model: Model, scorer: Scorer, given: Inputs) -> tuple[dict[str, Any]
         found = score(scorer, normalise(given, model.library.convention))  # type: ignore[arg-type]  # checked before
     else:
         found = score_described(scorer, describe(given, model.library.convention))
+    return score_columns(model, reduced, texts, found)
+
+
+def score_columns(
+    model: Model, reduced: Compositions, texts: Sequence[str], found: Scores
+) -> tuple[dict[str, Any], Any]:
+    """Columns of `SCORES` of materials by their reduced compositions and names, and which rows are finite."""
     verdicts = judge(model.domain, reduced, found.distance)
     half = model.interval * difficulty(found.spread, found.distance, model.usual_spread)
     back = np.exp if model.target.log else np.asarray

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from typing import Any, NamedTuple
 
 import pyarrow.parquet as pq
@@ -10,7 +11,7 @@ import pyarrow.parquet as pq
 from catalogs.formulas import parse_column, reduced_keys
 from catalogs.records import UserError
 from catalogs.rundir import RunDir
-from catalogs.structures import PARTS, Pieces, wanted
+from catalogs.structures import PARTS, Pieces, read_structure, wanted
 
 FORMATS = ("cif",)
 _LONGEST = 80
@@ -90,24 +91,14 @@ def _hits(rundir: RunDir, top: int) -> list[dict[str, Any]]:
 
 def _cif(row: dict[str, Any]) -> tuple[str, str, str]:
     """CIF text and formula of a structure, or the reason why there is none."""
-    import warnings
-
-    from pymatgen.core.structure import Structure
-
+    found, reason = read_structure(row)
+    if found is None:
+        return "", "", reason
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of what CIF cannot hold, and of rounded coordinates
-            if PARTS[0] in row:
-                lattice, species, coords = (row[name] for name in PARTS)
-                if len(lattice) != 9 or len(coords) != 3 * len(species):
-                    return "", "", f"{len(lattice)} lattice numbers, {len(species)} species, {len(coords)} coordinates"
-                vectors = [lattice[i : i + 3] for i in (0, 3, 6)]
-                found = Structure(vectors, species, [coords[i : i + 3] for i in range(0, len(coords), 3)])
-            else:
-                (text,) = (value for name, value in row.items() if name != "id")
-                found = Structure.from_str(text, fmt="json" if text.lstrip().startswith("{") else "cif")
+            warnings.simplefilter("ignore")  # of what CIF cannot hold
             return found.to(fmt="cif"), found.composition.element_composition.formula, ""
-    except Exception as error:  # whatever a foreign text makes the parser raise
+    except Exception as error:  # whatever a foreign text makes the writer raise
         return "", "", " ".join(f"{type(error).__name__}: {error}".split())[:200]
 
 

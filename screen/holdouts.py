@@ -46,7 +46,7 @@ def hold_out(target: PropertyTable, mode: Holdout, outer: int, seed: int, top: f
     """
     if mode in ("random", "formula"):
         folds = outer_folds(target, outer, seed)
-        what = "given folds" if target.folds is not None else f"{folds.max() + 1} folds, no formula on both sides"
+        what = "given folds" if target.folds is not None else f"{folds.max() + 1} folds, no material on both sides"
         return Held(tuple(splits_of(folds)), folds, what)
     if target.folds is not None:
         raise UserError(f"--holdout {mode} deals the compounds itself: leave --folds out")

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from catalogs.records import Compositions, PropertyTable, UserError
 from screen.descriptors.materials import describe
+from screen.evidence import Evidence, collect
 from screen.frozen import unit_scales
 from screen.joined import Joined, draw, join, take
 from screen.networks import Network, activations
-from screen.pretrain import Schedule, pretrain
+from screen.pretrain import Schedule, pretrain, split
 from screen.scaling import Scaling, fit_scaling, standardise
 
 # A larger source is sub-sampled: beyond this the networks' frozen features change little, their cost a lot.
@@ -75,9 +76,11 @@ class Source(NamedTuple):
     """Networks pre-trained on one property, or on several that share all hidden layers.
 
     tasks : the properties, one output of the networks each
+    networks : `Network`s on descriptors, or `graph.network.CrystalNetwork`s
     keys : reduced formulas the networks saw
     elements : (94,) bool, elements among them
     unit_scales : per network and hidden layer, the spread of every unit, for "pre" features
+    evidence : what the networks did on rows they were not fitted to; None for networks from elsewhere
     checkpoint : None where none was asked for
     """
 
@@ -86,9 +89,10 @@ class Source(NamedTuple):
     keys: frozenset[str]
     elements: NDArray[np.bool_]
     scaling: Scaling
-    networks: tuple[Network, ...]
+    networks: tuple[Any, ...]
     unit_scales: tuple[tuple[NDArray[np.float32], ...], ...]
     notes: tuple[str, ...] = ()
+    evidence: Evidence | None = None
     checkpoint: Checkpoint | None = None
 
     @property
@@ -121,12 +125,25 @@ class Rows(NamedTuple):
     notes: tuple[str, ...]
 
 
+class Prepared(NamedTuple):
+    """What networks are trained on, as they see it.
+
+    x : (n, width) standardised descriptors; y : (n, k) standardised values, NaN where unknown
+    """
+
+    rows: Rows
+    scaling: Scaling
+    x: NDArray[np.float32]
+    y: NDArray[np.float64]
+
+
 class Trained(NamedTuple):
     """What pre-training computes: the part of a `Source` that is worth keeping."""
 
     scaling: Scaling
     networks: tuple[Network, ...]
     unit_scales: tuple[tuple[NDArray[np.float32], ...], ...]
+    evidence: Evidence | None = None
 
 
 def exclude_keys(table: PropertyTable, keys: Collection[str]) -> NDArray[np.int64]:
@@ -174,24 +191,38 @@ def pretrain_source(
     ------
     UserError : fewer than `MIN_ROWS` rows of a table remain, or their values do not vary.
     """
+    ready = prepare(tables, settings, exclude=exclude)
+    fitted = pretrain(
+        settings.seed,
+        ready.x,
+        ready.y,
+        ~np.isnan(ready.y),
+        networks=settings.networks,
+        schedule=settings.schedule,
+        drawn_inputs=DRAWN_INPUTS if ready.x.shape[1] > DRAWN_INPUTS[1] else None,
+        progress=progress,
+    )
+    return described(source_name(tables), ready.rows, judged(ready, settings, fitted))
+
+
+def prepare(tables: Sequence[PropertyTable], settings: Settings, *, exclude: Collection[str] = ()) -> Prepared:
+    """The rows networks are trained on, standardised; UserError as `pretrain_source`."""
     rows = training_rows(tables, exclude, settings.seed)
     raw = describe(rows.joined.inputs, settings.convention)
     scaling = fit_scaling(raw)
-    x = standardise(scaling, raw)
     y = (rows.joined.y - [task.centre for task in rows.tasks]) / [task.scale for task in rows.tasks]
-    fitted = pretrain(
-        settings.seed,
-        x,
-        y,
-        ~np.isnan(y),
-        networks=settings.networks,
-        schedule=settings.schedule,
-        drawn_inputs=DRAWN_INPUTS if x.shape[1] > DRAWN_INPUTS[1] else None,
-        progress=progress,
-    )
+    return Prepared(rows, scaling, standardise(scaling, raw), y)
+
+
+def judged(ready: Prepared, settings: Settings, networks: Sequence[Network]) -> Trained:
+    """Networks trained on these rows with what is measured on them: unit scales, and errors on held-out rows."""
+    x = ready.x
     sample = x[:SCALE_ROWS] if len(x) <= SCALE_ROWS else x[np.linspace(0, len(x) - 1, SCALE_ROWS).astype(int)]
-    scales = tuple(unit_scales(activations(network.hidden, sample)[0]) for network in fitted)
-    return described(source_name(tables), rows, Trained(scaling, tuple(fitted), scales))
+    scales = tuple(unit_scales(activations(network.hidden, sample)[0]) for network in networks)
+    held = [split(settings.seed, i, len(x), settings.schedule)[1] for i in range(len(networks))]
+    spreads = [task.scale for task in ready.rows.tasks]
+    evidence = collect(networks, held, x, ready.y, spreads, ready.rows.joined.inputs)
+    return Trained(ready.scaling, tuple(networks), scales, evidence)
 
 
 def training_rows(tables: Sequence[PropertyTable], exclude: Collection[str], seed: int) -> Rows:
@@ -213,11 +244,11 @@ def training_rows(tables: Sequence[PropertyTable], exclude: Collection[str], see
         else:
             joined = take(joined, draw(~np.isnan(joined.y), MAX_ROWS, rng))
         notes.append(f"{MAX_ROWS:,} of {total:,} rows drawn at random for pre-training")
-    tasks = tuple(_task(*each) for each in zip(tables, kept, joined.y.T, strict=True))
+    tasks = tuple(described_task(*each) for each in zip(tables, kept, joined.y.T, strict=True))
     return Rows(joined, tasks, tuple(notes))
 
 
-def _task(table: PropertyTable, kept: NDArray[np.int64], column: NDArray[np.float64]) -> Task:
+def described_task(table: PropertyTable, kept: NDArray[np.int64], column: NDArray[np.float64]) -> Task:
     """Description of a task by its column (n,) of fitted values; UserError if they do not vary."""
     known = column[~np.isnan(column)]
     # Not by the scale: fifty times 0.1 has a standard deviation of 1e-17.
@@ -241,6 +272,7 @@ def described(name: str, rows: Rows, trained: Trained, checkpoint: Checkpoint | 
         networks=trained.networks,
         unit_scales=trained.unit_scales,
         notes=rows.notes,
+        evidence=trained.evidence,
         checkpoint=checkpoint,
     )
 

@@ -1,7 +1,8 @@
 """Models as named arrays: nested records, tuples, dicts and scalars, packed for the library and hashed for its keys.
 
 Everything comes back bit by bit, with its type and its memory order (products of matrices in another order may
-round differently).
+round differently). Rows of zeros, of which the first layer of a network that sees a part of its inputs is full, are
+left out.
 """
 
 from __future__ import annotations
@@ -17,6 +18,10 @@ from numpy.typing import NDArray
 
 # The array that holds the nesting, as JSON bytes.
 STRUCTURE = "structure"
+# Matrices with fewer rows, or fewer of them zero, are kept whole.
+SPARSE_ROWS, SPARSE_SHARE = 256, 0.25
+# A file that claims more is no file of ours, and would fill the memory.
+MOST_ROWS = 2**20
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -91,8 +96,24 @@ def _kept(value: NDArray[Any] | np.generic, path: str, arrays: Arrays) -> dict[s
         arrays[path] = array
         return {"scalar": path}
     transposed = array.flags.f_contiguous and not array.flags.c_contiguous
+    if array.ndim == 2 and len(array) >= SPARSE_ROWS and not transposed:
+        # By their bits: -0.0 is no zero here.
+        bits = array.view(np.uint8) if array.flags.c_contiguous else np.ascontiguousarray(array).view(np.uint8)
+        rows = np.flatnonzero(bits.any(axis=1))
+        places = f"{path} rows"
+        if len(rows) <= (1 - SPARSE_SHARE) * len(array) <= MOST_ROWS and places not in arrays:
+            arrays[path], arrays[places] = array[rows], np.array([len(array), *rows], np.int64)
+            return {"rows": path}
     arrays[path] = array.T if transposed else array
     return {"transposed" if transposed else "array": path}
+
+
+def _filled(array: NDArray[Any], places: NDArray[np.int64]) -> NDArray[Any]:
+    if not 0 <= int(places[0]) <= MOST_ROWS:
+        raise ValueError(f"a matrix of {int(places[0])} rows")
+    whole = np.zeros((int(places[0]), array.shape[1]), array.dtype)
+    whole[places[1:]] = array
+    return whole
 
 
 def _value(outline: Any, arrays: Mapping[str, NDArray[Any]], records: Mapping[str, type]) -> Any:
@@ -113,6 +134,8 @@ def _value(outline: Any, arrays: Mapping[str, NDArray[Any]], records: Mapping[st
             return float(text)
         case {"scalar": str(path)}:
             return arrays[path][()]
+        case {"rows": str(path)}:
+            return _filled(arrays[path], arrays[f"{path} rows"])
         case {"transposed": str(path)}:
             return arrays[path].T
         case {"array": str(path)}:

@@ -55,13 +55,16 @@ class Views(NamedTuple):
     constant: NDArray[np.float64]
 
 
-def gathered(hidden: Sequence[Layer]) -> tuple[NDArray[np.int64] | None, Sequence[Layer]]:
+def gathered(hidden: Sequence[Layer], always: bool = False) -> tuple[NDArray[np.int64] | None, Sequence[Layer]]:
     """Numbers of the inputs a network looks at, and the network on these alone; None where it looks at most of them.
 
-    The numbers are filled up to a multiple of 64 with an input of weight zero, so that networks share kernels.
+    The numbers are filled up to a multiple of 64 with an input of weight zero, so that networks share kernels; with
+    `always` there are never other numbers than those, and never None.
     """
     first = hidden[0].kernel
     used = np.flatnonzero(first.any(axis=1))
+    if always:
+        return used, (hidden[0]._replace(kernel=first[used]), *hidden[1:])
     if len(hidden) == 1 or 2 * len(used) > len(first):
         return None, hidden
     more = -len(used) % 64
@@ -101,11 +104,15 @@ def view(
     return Views(tuple(views), constant)
 
 
-def run(hidden: Sequence[Layer], x: Any) -> Pass:
-    """Products and inputs of padded hidden layers for standardised descriptors x (B, n_inputs)."""
-    products, inputs = [], [x]
+def run(hidden: Sequence[Layer], x: Any, first: Any = None) -> Pass:
+    """Products and inputs of padded hidden layers for standardised descriptors x (B, n_inputs).
+
+    first : the first layer's products, where they are known; x is then not looked at
+    """
+    products: list[Any] = []
+    inputs = [x]
     for layer in hidden:
-        u = matmul(inputs[-1], layer.kernel)
+        u = matmul(inputs[-1], layer.kernel) if first is None or products else first
         z = u + layer.bias[None, :]
         if layer.scale is not None and layer.shift is not None:
             z = z * layer.scale[None, :] + layer.shift[None, :]

@@ -105,8 +105,7 @@ def pretrain(
     drawn = [draw_widths(_generator(seed, i), len(inputs[i]), hidden_layers, ratios) for i in range(networks)]
     # One shape for all, so that one compiled program serves them.
     n_columns = max(len(columns) for columns in inputs)
-    n_held = max(2, round(schedule.validation * n))
-    n_train = n - n_held
+    n_train = n - _held_out(n, schedule)
     # Batches of equal size that leave out as few rows per epoch as possible.
     steps = max(1, round(n_train / schedule.batch))
     batch = n_train // steps
@@ -120,14 +119,13 @@ def pretrain(
     def train(i: int) -> Network:
         widths, wide = drawn[i], padded[len(drawn[i])]
         program = _program(wide, y.shape[1], batch, steps, epochs, schedule)
-        order = _generator(seed, i, 1).permutation(n)
+        fitted_to, held = split(seed, i, n, schedule)
         columns = inputs[i]
         seen = np.zeros((n, n_columns), np.float32)
         seen[:, : len(columns)] = x[:, columns]
         start = initial_params(_generator(seed, i, 2), widths, len(columns), y.shape[1])
         key = jax.random.fold_in(jax.random.key(seed), i)
-        best, used, fitted = program(pad_params(start, widths, wide, n_columns), key, seen, *data, order[:n_train])
-        held = order[n_train:]
+        best, used, fitted = program(pad_params(start, widths, wide, n_columns), key, seen, *data, fitted_to)
         r2 = _r2(targets[held], np.asarray(fitted)[held], known[held])
         hidden, output = trim_params(jax.tree.map(np.asarray, best), widths)
         first = np.zeros((n_inputs, widths[0]), np.float32)
@@ -144,6 +142,17 @@ def pretrain(
         trained = dict(zip(first, pool.map(train, first), strict=True))
         trained |= zip(rest, pool.map(train, rest), strict=True)
     return [trained[i] for i in range(networks)]
+
+
+def split(seed: int, i: int, n: int, schedule: Schedule) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The rows of n that network i is fitted to, and those its early stopping watches."""
+    order = _generator(seed, i, 1).permutation(n)
+    held = _held_out(n, schedule)
+    return order[: n - held], order[n - held :]
+
+
+def _held_out(n: int, schedule: Schedule) -> int:
+    return max(2, round(schedule.validation * n))
 
 
 def _generator(seed: int, *path: int) -> np.random.Generator:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalogs.elements import SYMBOLS
-from catalogs.records import Inputs, Molecules
+from catalogs.records import Crystals, Inputs, Molecules
 from screen.folds import Folds, grouped_folds
 from screen.intervals import difficulty, quantile
 
@@ -70,7 +70,7 @@ def families(inputs: Inputs) -> list[str]:
         from screen.descriptors.linkages import linkage
 
         return [linkage(smiles) for smiles in inputs.smiles]
-    compositions = inputs
+    compositions = inputs.compositions if isinstance(inputs, Crystals) else inputs
     used = (compositions.elements >= 0).sum(axis=1)
     return [SYMBOLS[row[count - 1]] for row, count in zip(compositions.elements, used, strict=True)]
 

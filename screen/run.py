@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from catalogs.candidates import Catalog, columns_of, open_catalog
+from catalogs.candidates import Catalog, columns_of, open_catalog, structures_sha256, with_structures
+from catalogs.crystals import load_crystals
 from catalogs.records import PropertyTable, UserError
 from catalogs.rundir import RunDir
 from catalogs.structures import Pieces, structure_file
@@ -56,11 +57,16 @@ class Outcome(NamedTuple):
 def read_inputs(config: ScreenConfig) -> Inputs:
     """Load target, sources and catalogue and check every setting against them; UserError on the first mistake."""
     material = material_columns(config.material, (config.target, *config.source, config.catalog))
-    target = load_table(
-        config.target, value=config.value, log=config.log, material=material[config.target], folds=config.folds
-    )
-    specs = sources_of(config.source, target)
-    sources = [load_table(spec, material=material.get(spec), minimum=1, attachments=(0, 2)) for spec in specs]
+    graphs = config.architecture == "cgcnn"
+    by_id = structure_file(Path(config.structures)) if config.structures else None
+    if graphs:
+        target, specs, sources = _read_crystals(config, material, by_id)
+    else:
+        target = load_table(
+            config.target, value=config.value, log=config.log, material=material[config.target], folds=config.folds
+        )
+        specs = sources_of(config.source, target)
+        sources = [load_table(spec, material=material.get(spec), minimum=1, attachments=(0, 2)) for spec in specs]
     sources = tell_apart(sources, specs, taken=target.name)
     convention_for([target, *sources], config.convention, config.descriptors)
     catalog = open_catalog(config.catalog, material[config.catalog], config.limit)
@@ -80,9 +86,26 @@ def read_inputs(config: ScreenConfig) -> Inputs:
     check_order(order, log=target.log)
     check_elements(order.exclude)
     check_filters(order.filters, ranking_schema(catalog))
-    structures = structure_file(Path(config.structures)) if config.structures else catalog.structures
-    check_export(config.export, config.export_top, config.structures, structures)
+    structures = by_id or catalog.structures
+    check_export(config.export, config.export_top, None if graphs else config.structures, structures)
+    if graphs:
+        given = structures_sha256(Path(config.structures)) if config.structures else ""
+        catalog = with_structures(catalog, by_id, given)
     return Inputs(target, tuple(sources), catalog, order, structures)
+
+
+def _read_crystals(
+    config: ScreenConfig, material: dict[str, str | None], by_id: Pieces | None
+) -> tuple[PropertyTable, tuple[str, ...], list[PropertyTable]]:
+    """Target, names and tables of the sources, with structures; without a crystal graph they are rejected."""
+    from screen.graph.source import connected
+
+    target = load_crystals(
+        config.target, value=config.value, log=config.log, material=material[config.target], folds=config.folds,
+        structures=by_id,
+    )  # fmt: skip
+    sources = [load_crystals(s, material=material.get(s), structures=by_id, minimum=1) for s in config.source]
+    return connected(target), config.source, [connected(source) for source in sources]
 
 
 def sources_of(given: tuple[str, ...], target: PropertyTable) -> tuple[str, ...]:
@@ -141,14 +164,19 @@ def build_model(config: ScreenConfig, inputs: Inputs, progress: Progress) -> Mod
     cache = not config.no_cache
     convention = convention_for([inputs.target, *inputs.sources], config.convention, config.descriptors)
     settings = Settings(config.networks, config.seed, convention)
-    library = pretrain_library(
-        inputs.sources,
-        settings,
-        target=inputs.target,
-        trunk=config.trunk,  # type: ignore[arg-type]  # checked by config
-        cache=cache,
-        stage=progress.stage,
-    )
+    if config.architecture == "cgcnn":
+        from screen.graph.source import crystal_library
+
+        library = crystal_library(inputs.sources, settings, target=inputs.target, cache=cache, stage=progress.stage)
+    else:
+        library = pretrain_library(
+            inputs.sources,
+            settings,
+            target=inputs.target,
+            trunk=config.trunk,  # type: ignore[arg-type]  # checked by config
+            cache=cache,
+            stage=progress.stage,
+        )
     return load_or_transfer(
         library,
         inputs.target,
@@ -196,6 +224,8 @@ def plan(config: ScreenConfig, inputs: Inputs) -> dict[str, Any]:
 
 
 def _counted(table: PropertyTable) -> str:
+    if table.crystals is not None:
+        return f"{len(table)} structures"
     return f"{len(table)} {'compositions' if table.molecules is None else 'molecules'}"
 
 

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from catalogs.formulas import reduce
 from catalogs.records import PropertyTable, UserError
 from screen.aliases import MARK
-from screen.bank import Bank, FloatArray, fill
+from screen.bank import Bank, FloatArray, fill, places
 from screen.config import DEFAULT_HEADS
 from screen.domain import Domain, cover, unit_distance
 from screen.folds import Folds, grouped_folds, splits_of
@@ -26,7 +26,7 @@ from screen.nested import CHOSEN, Problem, deployed, measure, measure_families
 from screen.null import permuted_null
 from screen.plans import HEADS
 from screen.reach import Reach, by_distance, family_coverage
-from screen.scaling import Scaling, fit_scaling, standardise
+from screen.scaling import Scaling, fit_scaling
 from screen.selection import (
     FROZEN_GP_ROWS,
     GP_ROWS,
@@ -159,9 +159,11 @@ def pose(
     UserError : a target too small, constant or out of single precision, or heads that cannot be.
     """
     _check(target)
+    if "finetune" in heads and target.crystals is not None:
+        raise UserError("--heads: expected ridge, gp or forest on crystal graph networks, got finetune")
     bank = fill(library, target.inputs)
     reference = _reference(library, bank)
-    space = np.asarray(standardise(reference, bank.raw))
+    space = places(bank, reference)
     names = [source.name for source in library.sources]
     return Problem(target, bank, space, names, affordable_heads(len(target), heads), inner, seed), reference
 

@@ -2,7 +2,9 @@
 
 What is read back equals what computing it again on this machine would give, bit by bit. The hash covers the data as
 the computation sees them, every setting, and the versions and device of what computes; changes of this code are
-covered by `PRETRAIN_VERSION` and `TRANSFER_VERSION`, to be raised whenever results would change.
+covered by `PRETRAIN_VERSION` and `TRANSFER_VERSION`, to be raised whenever results would change. The networks that
+come with the package (`catalogs.shipped`) are the exception: they are of another machine, with their weights rounded,
+the same bits for everybody, and stand for those of the same data and settings.
 """
 
 from __future__ import annotations
@@ -11,7 +13,6 @@ import os
 import platform
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
@@ -20,24 +21,26 @@ import numpy as np
 
 from catalogs import library as shelf
 from catalogs.elements import feature_table
-from catalogs.records import PropertyTable
+from catalogs.records import Compositions, Molecules, PropertyTable
 from screen import library as libraries
+from screen.cards import PACKAGES, model_card, networks_card
 from screen.config import DEFAULT_HEADS
 from screen.descriptors.composition import BATCH
 from screen.descriptors.materials import decisive
 from screen.device import current
 from screen.domain import Domain
+from screen.evidence import Evidence
 from screen.leaderboard import Entry, Verdict
 from screen.library import (
     Checkpoint,
     Library,
     Settings,
     Source,
+    Task,
     Trained,
     described,
     pretrain_source,
     source_name,
-    summary,
     training_rows,
 )
 from screen.networks import HIDDEN_LAYERS, WIDTH_RATIOS, Layer, Network
@@ -49,15 +52,17 @@ from screen.selection import Stack
 from screen.transfer import INNER_FOLDS, OUTER_FOLDS, Model, OutOfFold, transfer
 
 # Raise when the same inputs would give other networks, scalings or unit scales.
-PRETRAIN_VERSION = 1
+PRETRAIN_VERSION = 2
 # Raise when the same library and target would give another model: heads, grids, folds, selection, statistics.
 TRANSFER_VERSION = 3
 
-PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy", "scipy", "rdkit")
+# What arrays that were not packed here, or by another version, may raise when they are unpacked or used.
+UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, MemoryError)
 _RECORDS: dict[str, type] = {
     kind.__name__: kind
     for kind in (
-        *(Trained, Scaling, Network, Layer, Model, Stack, Fitted, Plan, Domain),
+        *(Library, Source, Task, Evidence, Compositions, Molecules, Scaling, Network, Layer),
+        *(Model, Stack, Fitted, Plan, Domain),
         *(OutOfFold, Entry, Verdict, Reach, Bin, Families),
     )
 }
@@ -81,21 +86,31 @@ def stack_key(tables: Sequence[PropertyTable], settings: Settings, *, exclude: C
     ------
     UserError : as `pretrain_source`.
     """
+    return _keys(tables, settings, exclude)[0]
+
+
+def shipped_key(tables: Sequence[PropertyTable], settings: Settings, *, exclude: Collection[str] = ()) -> str:
+    """Sha256 of the same, whatever the machine: the key of networks that come with the package."""
+    return _keys(tables, settings, exclude)[1]
+
+
+def _keys(tables: Sequence[PropertyTable], settings: Settings, exclude: Collection[str]) -> tuple[str, str]:
+    """The key on this machine, and the one that is the same on every machine."""
     joined = training_rows(tables, exclude, settings.seed).joined
-    return content_hash(
-        {
-            "version": PRETRAIN_VERSION,
-            "keys": joined.keys,
-            "inputs": decisive(joined.inputs, settings.convention),
-            "y": joined.y,
-            **settings._asdict(),
-            "hidden_layers": HIDDEN_LAYERS,
-            "ratios": WIDTH_RATIOS,
-            "limits": (libraries.MAX_ROWS, libraries.SCALE_ROWS, libraries.DRAWN_INPUTS),
-            "features": feature_table(),
-            **_machine(),
-        }
-    )
+    decides = {
+        "version": PRETRAIN_VERSION,
+        "keys": joined.keys,
+        "inputs": decisive(joined.inputs, settings.convention),
+        "y": joined.y,
+        **settings._asdict(),
+        "hidden_layers": HIDDEN_LAYERS,
+        "ratios": WIDTH_RATIOS,
+        "limits": (libraries.MAX_ROWS, libraries.SCALE_ROWS, libraries.DRAWN_INPUTS),
+        "features": feature_table(),
+    }
+    # The last bit of a logarithm differs among processors.
+    anywhere = {**decides, "y": joined.y.astype(np.float32)}
+    return content_hash({**decides, **_machine()}), content_hash(anywhere)
 
 
 def load_or_pretrain(
@@ -123,24 +138,25 @@ def load_or_pretrain(
     if not cache:
         with stage(name, settings.networks) as advance:
             return train(advance)
-    key = stack_key(tables, settings, exclude=exclude)
-    found, kept, warning = _find(key, Trained)
+    key, anywhere = _keys(tables, settings, exclude)
+    found, kept, warning = _find(key, Library)
+    origin = "cached"
+    if kept is None and not warning:
+        shipped, origin = shelf.shipped(anywhere), "comes with the package"
+        if shipped.arrays is not None:
+            kept, key = _unpacked(shipped.arrays, Library), anywhere
     if kept is not None:
-        with stage(f"{name} (cached)", settings.networks) as advance:
+        with stage(f"{name} ({origin})", settings.networks) as advance:
             advance(settings.networks)
             rows = training_rows(tables, exclude, settings.seed)
-            return described(source_name(tables), rows, kept, Checkpoint(key, True))
+            (again,) = kept.sources
+            trained = Trained(again.scaling, again.networks, again.unit_scales, again.evidence)
+            return described(source_name(tables), rows, trained, Checkpoint(key, True))
     with stage(name, settings.networks) as advance:
         source = train(advance)
-    trained = Trained(source.scaling, source.networks, source.unit_scales)
-    about = summary(source)
-    card = {
-        "kind": "networks", "property": about["quantity"], **about, "networks": settings.networks,
-        "widths": [list(n.widths) for n in source.networks],
-        "validation_r2": [[_number(r2) for r2 in n.validation_r2] for n in source.networks],
-        "convention": settings.convention, "seed": settings.seed, **_today(),
-    }  # fmt: skip
-    return source._replace(checkpoint=_keep(key, trained, card, found, warning))
+    library = Library((source,), settings.convention, settings.seed)
+    card = networks_card(library, {**settings.schedule._asdict(), "seed": settings.seed}, PRETRAIN_VERSION)
+    return source._replace(checkpoint=_keep(key, library, card, found, warning))
 
 
 def model_key(
@@ -152,7 +168,7 @@ def model_key(
     ------
     TypeError : a library that holds more than named arrays, numbers and texts.
     """
-    sources = tuple(source._replace(checkpoint=None) for source in library.sources)
+    sources = tuple(source._replace(checkpoint=None, evidence=None) for source in library.sources)
     return content_hash(
         {
             "version": TRANSFER_VERSION,
@@ -206,14 +222,7 @@ def load_or_transfer(
     model = measure()
     # Target and library are given again whenever the model is asked for.
     bare = model._replace(target=None, library=None)  # type: ignore[arg-type]
-    card = {
-        "kind": "model", "property": target.quantity, "unit": target.unit, "log": target.log,
-        "source": target.source, "licence": target.licence, "rows": target.rows, "used": len(target),
-        "sources": [source.name for source in library.sources],
-        "stacks": [source.checkpoint.key if source.checkpoint else None for source in library.sources],
-        "convention": library.convention, "seed": seed, "verdict": model.verdict.text, **_today(),
-    }  # fmt: skip
-    return model._replace(checkpoint=_keep(key, bare, card, found, warning))
+    return model._replace(checkpoint=_keep(key, bare, model_card(model), found, warning))
 
 
 def _find(key: str, kind: type) -> tuple[shelf.Found, Any, str]:
@@ -222,17 +231,40 @@ def _find(key: str, kind: type) -> tuple[shelf.Found, Any, str]:
     if found.arrays is None:
         return found, None, found.warning
     try:
-        value = unpack(found.arrays, _RECORDS)
-        if not isinstance(value, kind):
-            raise ValueError(f"holds a {type(value).__name__}")
-    except (ValueError, KeyError, TypeError) as error:
+        value = _unpacked(found.arrays, kind)
+    except UNREADABLE as error:
         return found, None, f"{shelf.models_folder() / key} cannot be read ({error}): not used, built again"
     return found, value, ""
 
 
+def _unpacked(arrays: shelf.Arrays, kind: type) -> Any:
+    value = unpack(arrays, _RECORDS)
+    if not isinstance(value, kind):
+        raise ValueError(f"holds a {type(value).__name__}")
+    return value
+
+
+def networks_of(arrays: shelf.Arrays) -> Library:
+    """The networks of one source that an entry of kind `networks` holds.
+
+    Raises
+    ------
+    UNREADABLE : arrays that hold something else.
+    """
+    library: Library = _unpacked(arrays, Library)
+    return library
+
+
+def packed(library: Library) -> shelf.Arrays:
+    """Networks as an entry holds them: without where they are kept."""
+    bare = tuple(source._replace(checkpoint=None) for source in library.sources)
+    return pack(library._replace(sources=bare))
+
+
 def _keep(key: str, value: Any, card: dict[str, Any], found: shelf.Found, warning: str) -> Checkpoint:
     if found.replaceable:
-        failed = shelf.store(key, pack(value), card, replace=bool(warning))
+        arrays = packed(value) if isinstance(value, Library) else pack(value)
+        failed = shelf.store(key, arrays, card, replace=bool(warning))
         warning = "; ".join(
             text for text in (warning, failed and f"{card['property']}: {card['kind']} {failed}") if text
         )
@@ -248,15 +280,3 @@ def _machine() -> dict[str, Any]:
         "xla_flags": os.environ.get("XLA_FLAGS", ""),
         "batch": BATCH,
     }
-
-
-def _today() -> dict[str, Any]:
-    return {
-        "versions": {"kakehashi": version("kakehashi"), **{name: version(name) for name in PACKAGES}},
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
-
-
-def _number(value: Any) -> float | None:
-    """A JSON number, None for NaN."""
-    return float(value) if np.isfinite(value) else None

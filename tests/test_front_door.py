@@ -132,6 +132,13 @@ def test_the_api_is_reached_by_name(name: str) -> None:
     assert name in dir(front)
 
 
+def test_the_library_of_models_is_reached_by_name() -> None:
+    from screen import models_api
+
+    assert front.models is models_api
+    assert "models" in dir(front)
+
+
 def test_unknown_names_are_refused() -> None:
     with pytest.raises(AttributeError, match="no attribute 'scren'"):
         _ = front.scren

@@ -17,22 +17,29 @@ them is not in the space.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import struct
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from design.blocks import Assembler, Block, Edits, Links, Molecule, blocks
-from design.derivations import Derivations, Space, copied
+from design.blocks import Assembler, Block, Edits, Links, Molecule, blocks, chained
+from design.derivations import DECORATIONS, Derivations, copied
+from design.fragments import LONGEST
+from design.neighbours import Neighbours
 from design.polymerisations import POLYMERISATIONS, Polymerisation
 from design.proposals.proposal import Provenance, take
-from design.steps import Neighbours, Steps
+from design.space import Space
+from design.steps import Steps
 
 STEPS: dict[str, float] = {
     "all": 0.05, "block": 0.2, "neighbour": 0.3, "decorate": 0.2, "alter": 0.1, "lengthen": 0.1, "relink": 0.05,
 }  # fmt: skip
+
+
+_CACHED_TEXTS = 200_000
+_KEY = struct.Struct(f"=i{2 * LONGEST + 2 * DECORATIONS}h")
 
 
 class Reactions:
@@ -72,14 +79,12 @@ class Reactions:
         self.steps = Steps(self.space, Neighbours(self.space))
         self._step_names, self._step_shares = _step_shares(STEPS if steps is None else steps)
         self.assembler = Assembler(self.blocks)
+        self._residue = lru_cache(_CACHED_TEXTS)(self._read_residue)
 
     @classmethod
     def embedded(cls, weights: Mapping[str, float] | None = None) -> Reactions:
         """With the registered molecules of `catalogs.monomers` as the pool (made in about a minute the first time)."""
-        from catalogs.monomers import monomers
-
-        likely = (found for found in monomers() if _may_polymerise(found.groups))
-        return cls([Molecule(found.smiles, found.name, found.cas) for found in likely], weights=weights)
+        return cls(embedded_pool(), weights=weights)
 
     def draw(self, rng: np.random.Generator, n: int) -> Derivations:
         """Draw n independent states from the prior."""
@@ -103,54 +108,57 @@ class Reactions:
 
     def smiles(self, states: Derivations) -> list[str]:
         """The repeat unit of each state, not canonical; head of the first block first."""
-        rules = self.polymerisations
-        return [
-            self.assembler.unit(rules[row.reaction], row.places, row.turned, row.links, row.edits)
-            for row in _rows(states)
-        ]
+        rules, residue = self.polymerisations, self._residue
+        found = []
+        for reaction, turned, (first, second) in _rows(states):
+            rule = rules[reaction]
+            residues = [residue(first, 0, False, 0 in rule.bare)]
+            if len(rule.slots) == 2:
+                residues.append(residue(second, 1, turned, 1 in rule.bare))
+            found.append(chained(rule, residues))
+        return found
+
+    def _read_residue(self, part: bytes, slot: int, turned: bool, bare: bool) -> tuple[str, str]:
+        place, links, edits = _unpacked(part)
+        return self.assembler.residue(place, slot, turned, bare, links, edits)
 
     def provenance(self, states: Derivations) -> list[Provenance]:
         """Polymer class, canonical SMILES of the (decorated) monomers, and the reaction in words."""
         found = []
-        for reaction, places, _, links, edits in _rows(states):
+        for reaction, _, parts in _rows(states):
             rule = self.polymerisations[reaction]
-            texts = [self.assembler.monomer(places[s], links[s], edits[s]) for s in range(len(rule.slots))]
+            texts = [self.assembler.monomer(*_unpacked(part)) for part in parts[: len(rule.slots)]]
             if rule.partner:
                 texts.append(rule.partner)
             found.append(Provenance(rule.polymer_class, tuple(map(_canonical, texts)), rule.words))
         return found
 
-    def names(self, states: Derivations) -> list[tuple[str, ...]]:
-        """Name and CAS number of each block's molecule, "" where it is decorated or lengthened."""
-        found = []
-        for reaction, places, _, links, edits in _rows(states):
-            rows = range(len(self.polymerisations[reaction].slots))
-            plain = [not edits[s] and not any(links[s]) for s in rows]
-            found.append(tuple(_name(self.blocks[places[s]].molecule) if plain[s] else "" for s in rows))
-        return found
+
+def _rows(states: Derivations) -> Iterator[tuple[int, int, list[bytes]]]:
+    """Reaction, which way round, and each slot's block with its linkers and decorations as the key of a cache."""
+    n = len(states.reaction)
+    block = np.ascontiguousarray(states.block, np.int32)[..., None].view(np.int16)
+    numbers = [block, states.links.reshape(n, 2, -1), states.sites, states.edits]
+    flat = np.concatenate(numbers, axis=2, dtype=np.int16)
+    keys: list[list[bytes]] = flat.view(f"V{2 * flat.shape[2]}")[..., 0].tolist()
+    return zip(states.reaction.tolist(), states.turned.tolist(), keys, strict=True)
 
 
-class _Row(NamedTuple):
-    """One state in plain Python values, which can be keys of a cache; places, links and edits per slot."""
+def _unpacked(key: bytes) -> tuple[int, Links, Edits]:
+    """Block, linkers at head and tail, and decorations."""
+    place, *numbers = _KEY.unpack(key)
+    head, tail = numbers[:LONGEST], numbers[LONGEST : 2 * LONGEST]
+    sites, edits = numbers[2 * LONGEST : -DECORATIONS], numbers[-DECORATIONS:]
+    links = tuple(x for x in head if x >= 0), tuple(x for x in tail if x >= 0)
+    return place, links, tuple((s, e) for s, e in zip(sites, edits, strict=True) if s >= 0)
 
-    reaction: int
-    places: list[int]
-    turned: bool
-    links: list[Links]
-    edits: list[Edits]
 
+def embedded_pool() -> list[Molecule]:
+    """The registered molecules of `catalogs.monomers` that any block can come from."""
+    from catalogs.monomers import monomers
 
-def _rows(states: Derivations) -> list[_Row]:
-    found = []
-    fields = (field.tolist() for field in states)
-    for reaction, turned, places, links, sites, edits in zip(*fields, strict=True):
-        ports = [(tuple(x for x in head if x >= 0), tuple(x for x in tail if x >= 0)) for head, tail in links]
-        worn = [
-            tuple((s, e) for s, e in zip(at, what, strict=True) if s >= 0)
-            for at, what in zip(sites, edits, strict=True)
-        ]
-        found.append(_Row(reaction, places, bool(turned), ports, worn))
-    return found
+    likely = (found for found in monomers() if _may_polymerise(found.groups))
+    return [Molecule(found.smiles, found.name, found.cas) for found in likely]
 
 
 def _may_polymerise(groups: Mapping[str, int]) -> bool:
@@ -181,7 +189,3 @@ def _canonical(smiles: str) -> str:
     from rdkit import Chem
 
     return str(Chem.MolToSmiles(Chem.MolFromSmiles(smiles)))
-
-
-def _name(molecule: Molecule) -> str:
-    return f"{molecule.name} ({molecule.cas})" if molecule.cas else molecule.name

@@ -1,4 +1,7 @@
-"""Descriptors of whatever a table holds: compositions by convention, molecules by the name of their descriptors."""
+"""Descriptors of whatever a table holds: compositions by convention, molecules by the name of their descriptors.
+
+Of crystal structures they are those of the composition; what networks make of the structure comes from `graph`.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from catalogs.records import Compositions, Inputs, PropertyTable, UserError
+from catalogs.records import Compositions, Crystals, Inputs, PropertyTable, UserError
 from screen.descriptors import composition
 
 
@@ -20,6 +23,8 @@ def describe(inputs: Inputs, convention: str) -> NDArray[np.float32]:
     ------
     UserError : an unknown convention.
     """
+    if isinstance(inputs, Crystals):
+        inputs = inputs.compositions
     if isinstance(inputs, Compositions):
         return composition.compute(inputs, convention)  # type: ignore[arg-type]  # checked there
     from screen.descriptors import repeat_unit
@@ -34,6 +39,8 @@ def convention_for(tables: Sequence[PropertyTable], convention: str | None, desc
     ------
     UserError : tables of compositions and of molecules, or a setting that is for the other kind.
     """
+    if loose := [table.name for table in tables if (table.crystals is None) != (tables[0].crystals is None)]:
+        raise UserError(f"{tables[0].name} and {loose[0]}: expected structures for both or for none")
     odd = [table for table in tables if (table.molecules is None) != (tables[0].molecules is None)]
     if odd:
         first, other = ("formulas", "SMILES") if tables[0].molecules is None else ("SMILES", "formulas")
@@ -54,6 +61,8 @@ def convention_for(tables: Sequence[PropertyTable], convention: str | None, desc
 
 def decisive(inputs: Inputs, convention: str) -> Inputs:
     """The inputs as far as they decide descriptors: amounts in the given convention."""
+    if isinstance(inputs, Crystals):
+        inputs = inputs.compositions
     if isinstance(inputs, Compositions):
         return composition.normalise(inputs, convention)  # type: ignore[arg-type]  # checked there
     return inputs

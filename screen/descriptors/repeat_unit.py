@@ -21,7 +21,7 @@ from rdkit import Chem, rdBase
 from rdkit.Chem import rdFingerprintGenerator, rdMolDescriptors
 
 from catalogs.records import UserError
-from screen.descriptors.unit_forms import Form, shaped
+from screen.descriptors.unit_forms import RING_ATOMS, Form, shaped
 
 Mol = Any
 Floats = NDArray[np.float32]
@@ -46,11 +46,19 @@ _FREQUENT = 0.1  # bits rare in over 90 % of the rows are dropped
 
 
 class Block(NamedTuple):
-    """A kind of descriptors; `grows`: whether its values grow with the size of the molecule, together or each."""
+    """A kind of descriptors.
+
+    grows : whether its values grow with the size of the molecule, together or each
+    counts : whether all of them are counts that grow
+    ring_atoms, perceived : what it asks of a closed chain, as `shaped` takes them
+    """
 
     columns: tuple[str, ...]
     values: Callable[[Mol], NDArray[Any]]
     grows: bool | NDArray[np.bool_] = True
+    counts: bool = False
+    ring_atoms: int = RING_ATOMS
+    perceived: bool = True
 
 
 class Part(NamedTuple):
@@ -145,26 +153,40 @@ def describe_mols(mols: Sequence[Mol | None], descriptors: str = DEFAULT) -> Des
     """Describe sanitised molecules; None, and a molecule with a descriptor that is not finite, has its reason."""
     chosen = parts(descriptors)
     blocks = [_blocks()[part.name] for part in chosen]
-    starts = np.cumsum([0, *(len(block.columns) for block in blocks)])
-    x = np.zeros((len(mols), int(starts[-1])), dtype=np.float32)
+    stops = np.cumsum([len(block.columns) for block in blocks]).tolist()
+    columns = [slice(start, stop) for start, stop in zip([0, *stops], stops, strict=False)]
+    x = np.zeros((len(mols), stops[-1]), dtype=np.float32)
+    sizes = np.ones((len(mols), len(chosen)), dtype=np.float32)
     reasons = np.full(len(mols), "", dtype=object)
-    labels = names(descriptors)
-    forms = {part.form for part in chosen}
+    needs = {form: _needed([b for b, part in zip(blocks, chosen, strict=True) if part.form == form])
+             for form in dict.fromkeys(part.form for part in chosen)}  # fmt: skip
     for row, mol in enumerate(mols):
         if mol is None:
             reasons[row] = "not SMILES"
             continue
-        views = {form: shaped(mol, form) for form in forms}
-        for part, block, start, stop in zip(chosen, blocks, starts, starts[1:], strict=False):
+        views = {form: shaped(mol, form, *needed) for form, needed in needs.items()}
+        for k, (part, block) in enumerate(zip(chosen, blocks, strict=True)):
             shown, units = views[part.form]
             size = shown.GetNumHeavyAtoms() if part.per_atom else units
             values = block.values(shown)
-            x[row, start:stop] = values if size == 1 else np.where(block.grows, values / size, values)
-        if not np.isfinite(x[row]).all():
-            wrong = int(np.flatnonzero(~np.isfinite(x[row]))[0])
-            reasons[row] = f"descriptor {labels[wrong]} is {x[row, wrong]}"
-            x[row] = 0.0
+            if block.counts:
+                sizes[row, k] = size
+            elif size != 1:
+                values = np.where(block.grows, values / size, values)
+            x[row, columns[k]] = values
+    for k, block in enumerate(blocks):
+        if block.counts:
+            # Quotients of whole numbers below 2^24: as exact here as by way of float64.
+            x[:, columns[k]] /= sizes[:, k, None]
+    for row in np.flatnonzero(~np.isfinite(x).all(axis=1)).tolist():
+        wrong = int(np.flatnonzero(~np.isfinite(x[row]))[0])
+        reasons[row] = f"descriptor {names(descriptors)[wrong]} is {x[row, wrong]}"
+        x[row] = 0.0
     return Described(x, reasons)
+
+
+def _needed(blocks: Sequence[Block]) -> tuple[int, bool]:
+    return max(block.ring_atoms for block in blocks), any(block.perceived for block in blocks)
 
 
 def draw_bits(rng: np.random.Generator, x: Floats, low: int = 400, high: int = 600) -> NDArray[np.int64]:
@@ -190,7 +212,10 @@ def _blocks() -> dict[str, Block]:
         "torsions": rdFingerprintGenerator.GetTopologicalTorsionGenerator(fpSize=FOLD, countSimulation=False),
     }
     folded = tuple(str(column) for column in range(FOLD))
-    blocks = {name: Block(folded, generator.GetCountFingerprintAsNumPy) for name, generator in generators.items()}
+    blocks = {name: Block(folded, made.GetCountFingerprintAsNumPy, counts=True) for name, made in generators.items()}
+    # Elements, neighbours, hydrogens, charges and rings are all they hash; radius 2 spans 5 atoms.
+    blocks["ecfp4"] = blocks["ecfp4"]._replace(ring_atoms=6, perceived=False)
+    blocks["ecfp6"] = blocks["ecfp6"]._replace(perceived=False)
     blocks["maccs"] = Block(tuple(str(bit) for bit in range(167)), _maccs, False)
     properties = rdMolDescriptors.Properties(PHYSICAL)
     numbers = (*PHYSICAL, *(f"SlogP_VSA{i}" for i in range(1, 13)), *(f"SMR_VSA{i}" for i in range(1, 11)))

@@ -7,11 +7,9 @@ what one unit counts in an endless chain.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Literal
 
 from rdkit import Chem
-from rdkit.Chem import rdqueries
 
 Mol = Any
 Form = Literal["star", "hydrogen", "methyl", "dimer", "ring"]
@@ -20,15 +18,19 @@ RING_ATOMS = 8
 """Least atoms of a closed chain: an environment of radius 3 spans 7."""
 
 
-def shaped(mol: Mol, form: Form) -> tuple[Mol, int]:
-    """Return the molecule that stands for a repeat unit, and how many units it holds; others come back as they are."""
-    ends = [atom.GetIdx() for atom in mol.GetAtomsMatchingQuery(_STAR)]
-    if len(ends) != 2 or form == "star":
+def shaped(mol: Mol, form: Form, ring_atoms: int = RING_ATOMS, perceived: bool = True) -> tuple[Mol, int]:
+    """Return the molecule that stands for a repeat unit, and how many units it holds; others come back as they are.
+
+    ring_atoms : least atoms of a closed chain; perceived : whether conjugation and hybridisation are of use in it
+    """
+    found = mol.GetSubstructMatches(_END)
+    if len(found) != 2 or form == "star":
         return mol, 1
+    ends = [found[0][0], found[1][0]]
     if form == "methyl":
         return _methyl(mol, ends), 1
     if form == "ring":
-        return _ring(mol, ends)
+        return _ring(mol, found, ring_atoms, perceived)
     return (_capped(mol, ends), 1) if form == "hydrogen" else (_dimer(mol, ends), 2)
 
 
@@ -56,19 +58,30 @@ def _dimer(mol: Mol, ends: list[int]) -> Mol:
     return _finished(chain)
 
 
-def _ring(mol: Mol, ends: list[int]) -> tuple[Mol, int]:
-    """Close a chain of the fewest units that make a ring of RING_ATOMS or more."""
-    first, last = ends
-    backbone = len(Chem.GetShortestPath(mol, first, last)) - 2
-    units = -(-RING_ATOMS // backbone)
+def _ring(mol: Mol, found: tuple[tuple[int, int], ...], ring_atoms: int, perceived: bool) -> tuple[Mol, int]:
+    """Close a chain of the fewest units that make a ring of `ring_atoms` or more."""
+    (first, x), (last, y) = found
+    units = -(-ring_atoms // (len(Chem.GetShortestPath(mol, x, y)) if x != y else 1))
     size = mol.GetNumAtoms()
     chain = Chem.RWMol(mol)
     for _ in range(units - 1):
         chain.InsertMol(mol)
-    for unit in range(units):
-        _join(chain, last + unit * size, first + (unit + 1) % units * size)
-    _remove(chain, [end + unit * size for unit in range(units) for end in ends])
-    return _finished(chain, rings=Chem.FastFindRings), units  # atoms in rings are known, not every ring
+    single = Chem.BondType.SINGLE
+    joined = []
+    chain.BeginBatchEdit()
+    for shift in range(0, units * size, size):
+        chain.AddBond(y + shift, (x + shift + size) % (units * size), single)
+        joined += [chain.GetAtomWithIdx(y + shift), chain.GetAtomWithIdx(x + shift)]
+        chain.RemoveAtom(first + shift)
+        chain.RemoveAtom(last + shift)
+    chain.CommitBatchEdit()
+    for atom in joined:
+        atom.UpdatePropertyCache(False)
+    Chem.FastFindRings(chain)  # atoms in rings are known, not every ring
+    if perceived:
+        Chem.SetConjugation(chain)  # an amide may have come together, or apart
+        Chem.SetHybridization(chain)
+    return chain, units
 
 
 def _join(chain: Any, last: int, first: int) -> None:
@@ -94,13 +107,13 @@ def _remove(chain: Any, atoms: list[int]) -> None:
     chain.CommitBatchEdit()
 
 
-def _finished(chain: Any, rings: Callable[[Mol], Any] = Chem.GetSymmSSSR) -> Mol:
+def _finished(chain: Any) -> Mol:
     mol = chain.GetMol()
     mol.UpdatePropertyCache(False)
-    rings(mol)
+    Chem.GetSymmSSSR(mol)
     Chem.SetConjugation(mol)  # an amide may have come together, or apart
     Chem.SetHybridization(mol)
     return mol
 
 
-_STAR = rdqueries.AtomNumEqualsQueryAtom(0)
+_END = Chem.MolFromSmarts("[#0]~[*]")

@@ -20,6 +20,8 @@ MIXTURES = (0.1, 0.5)
 NOISES = np.logspace(-3, 0.5, 12)
 # Prior variance of the constant mean, in units of the signal variance.
 CONSTANT = 1.0
+# Columns of a triangular root that are multiplied at a time.
+STRIPE = 192
 
 
 class _Fit(NamedTuple):
@@ -53,8 +55,21 @@ def fit(x: FloatArray, y: FloatArray) -> Params:
 
 def _split(params: Params) -> tuple[Any, Any, Params]:
     rows = params["rows"]
-    rest = {name: params[name] for name in params if name not in ("centre", "rows")}
-    return params["centre"], rows.T / params["norm"], {**rest, "theirs": namespace(rows).sum(rows**2, axis=-1)}
+    rest = {name: params[name] for name in params if name not in ("centre", "rows", "root")}
+    rest = {**rest, "roots": (params["root"],), "theirs": namespace(rows).sum(rows**2, axis=-1)}
+    return params["centre"], rows.T / params["norm"], rest
+
+
+def _ready(rest: Params) -> Params:
+    """A triangular root in stripes without the zeros above them: half the products of the explained variance.
+
+    With root.T = Q R, the rows of R.T have the same lengths and inner products as those of the root.
+    """
+    (root,) = rest["roots"]
+    if len(root) <= STRIPE:
+        return rest
+    lower = np.linalg.qr(root.T)[1].T
+    return {**rest, "roots": tuple(lower[start:, start : start + STRIPE] for start in range(0, len(root), STRIPE))}
 
 
 def _finish(rest: Params, inner: Any, squares: Any) -> tuple[Any, Any]:
@@ -64,7 +79,7 @@ def _finish(rest: Params, inner: Any, squares: Any) -> tuple[Any, Any]:
     squared = xp.maximum(own[:, None] + rest["theirs"][None, :] - 2 * inner, 0.0)
     cross = (1 - mixture) * xp.exp(-0.5 * squared / rest["length"] ** 2) + mixture * inner + CONSTANT
     prior = (1 - mixture) + mixture * own + CONSTANT
-    explained = xp.sum(matmul(cross, rest["root"]) ** 2, axis=-1)
+    explained = sum(xp.sum(matmul(cross[:, -len(part) :], part) ** 2, axis=-1) for part in rest["roots"])
     variance = rest["signal"] * (xp.maximum(prior - explained, 0.0) + rest["noise"])
     return matmul(cross, rest["alpha"]) + rest["offset"], xp.sqrt(variance)
 
@@ -108,5 +123,5 @@ def _search(z: FloatArray, y: FloatArray) -> _Fit:
     return _Fit(*grid[which], float(NOISES[noise]), float(signal[which, noise]), values[which], vectors[which])
 
 
-affine = Affine(_split, _finish)
+affine = Affine(_split, _finish, _ready)
 gp = Head("gp", fit, affine.predict, ceiling, cross_validate, affine)

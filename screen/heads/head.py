@@ -25,10 +25,12 @@ class Affine(NamedTuple):
 
     split : params -> centre (p,), matrix (p, k), and what else `finish` needs
     finish : (the rest, products (m, k), squares (m,)) -> mean (m,), spread (m,)
+    ready : the rest -> the same for `finish`, worth computing once where many rows are to come; None where nothing is
     """
 
     split: Callable[[Params], tuple[Any, Any, Params]]
     finish: Callable[[Params, Any, Any], tuple[Any, Any]]
+    ready: Callable[[Params], Params] | None = None
 
     def predict(self, params: Params, x: Any) -> tuple[Any, Any]:
         """Mean and spread (m,) at x (m, p)."""

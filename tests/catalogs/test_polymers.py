@@ -252,3 +252,23 @@ def test_no_text_raises_in_a_column(text):
     assert bool(found.reasons[0]) != bool(found.molecules.keys[0])
     if found.molecules.keys[0]:
         assert parse(found.molecules.keys[0], (0, 2))[1] == found.molecules.keys[0]
+
+
+PERCEIVED = ("*CC(*)c1ccccc1", "*n1c(=O)c2cc3c(=O)n(*)c(=O)c3cc2c1=O", "*NC(=O)c1c[nH]c(*)c1", "*CC(*)[N+](=O)[O-]",
+             "C[N+](C)(C)CC(=O)[O-]", "[H]OCC", "*C([H])(F)C*", "F/C=C/CC", "C[C@H](N)C(=O)O", "CC1CCCC1")  # fmt: skip
+
+
+@pytest.mark.parametrize("text", PERCEIVED)
+def test_a_text_is_perceived_as_rdkit_does_by_itself(text):
+    """Also where steps are left out that look for what a text does not hold."""
+    expected = Chem.MolFromSmiles(text)
+    Chem.RemoveStereochemistry(expected)
+    found = read(text, (0, 2))
+    assert Chem.MolToSmiles(found) == Chem.MolToSmiles(expected)
+    for mine, theirs in zip(found.GetAtoms(), expected.GetAtoms(), strict=True):
+        assert (mine.GetHybridization(), mine.GetTotalNumHs(), mine.IsInRing(), mine.GetIsAromatic()) == (
+            theirs.GetHybridization(), theirs.GetTotalNumHs(), theirs.IsInRing(), theirs.GetIsAromatic(),
+        )  # fmt: skip
+    conjugated = [[bond.GetIsConjugated() for bond in mol.GetBonds()] for mol in (found, expected)]
+    assert conjugated[0] == conjugated[1]
+    assert found.GetRingInfo().AtomRings() == expected.GetRingInfo().AtomRings()

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from rdkit import Chem
 
+from catalogs.monomers import monomers
 from catalogs.polymers import attempt
-from design.constraints import polymerisability
+from design.blocks import Molecule, block_of
 from design.fragments import SUBSTITUENTS
 from design.groups import GROUPS, REACTIVE, pattern
 from design.proposals.reactions import Reactions
+from design.stability import reactive, suspect, unstable
 
 pytestmark = pytest.mark.slow
 
@@ -36,7 +38,8 @@ def test_draws_and_moves_are_repeat_units_of_sound_monomers(embedded: Reactions)
     assert np.isfinite(embedded.log_prior(states)).all()
     for reaction, made in zip(states.reaction[:1000], embedded.provenance(states)[:1000], strict=True):
         slots = embedded.polymerisations[reaction].slots
-        assert polymerisability(made.monomers[: len(slots)], slots) == []
+        for smiles, group in zip(made.monomers, slots, strict=False):
+            assert block_of(Molecule(smiles), group) is not None
 
 
 def test_substituents_are_those_of_the_blocks(embedded: Reactions) -> None:
@@ -64,3 +67,10 @@ def arms(smiles: str) -> set[str]:
         pieces = zip(Chem.GetMolFrags(cut, asMols=True, sanitizeFrags=False), Chem.GetMolFrags(cut), strict=True)
         found |= {Chem.MolToSmiles(piece) for piece, atoms in pieces if first in atoms and piece.GetNumAtoms() <= 11}
     return found
+
+
+def test_molecules_that_are_not_suspect_are_sound() -> None:
+    mols = [Chem.MolFromSmiles(found.smiles) for found in monomers()[::10]]
+    bad = [mol for mol in mols if unstable(mol) or reactive(mol)]
+    assert len(bad) > 500
+    assert all(map(suspect, bad))

@@ -12,6 +12,7 @@ from design.goals import Goal
 from design.likelihood import (
     Prediction,
     held_out_noise,
+    held_out_tails,
     log_applicability,
     log_goal_probability,
     log_window,
@@ -159,6 +160,29 @@ def test_few_residuals_are_calibrated_by_students_t_alone(rows: int, student: bo
     observed = np.histogram(below, bins=np.linspace(0, 1, 21))[0]
     p = check.chi_square(observed, np.full(20, 1 / 20))
     assert p > 1e-3 if student else p < 1e-6
+
+
+def test_tails_of_held_out_residuals_are_found_again() -> None:
+    rng = np.random.default_rng(1)
+    spread = rng.uniform(0.5, 2.0, 20_000)
+    residual = 0.6 * spread * rng.standard_t(4, len(spread))
+    scale, degrees = held_out_tails(residual, spread)
+    assert degrees == 4.0
+    assert scale == pytest.approx(0.6, rel=0.02)
+    assert held_out_tails(1e-9 * residual, spread) == pytest.approx((1e-9 * scale, degrees), rel=1e-6)
+    # What they say of a far value is what comes true, and not what a normal distribution of their variance says.
+    far = 4 * np.std(residual / spread)
+    true = np.mean(residual / spread > far)
+    assert np.exp(log_window(0.0, scale, far, INF, degrees)) == pytest.approx(true, rel=0.25)
+    assert np.exp(log_window(0.0, far / 4, far, INF)) < true / 20
+    scale, degrees = held_out_tails(2.0 * spread * rng.standard_normal(len(spread)), spread)
+    assert degrees >= 50
+    assert scale == pytest.approx(2.0, rel=0.02)
+
+
+def test_few_residuals_tell_no_tails() -> None:
+    assert held_out_tails(np.array([0.1, -0.2, 5.0]), np.ones(3)) == (1.0, 2.0)
+    assert held_out_tails(np.zeros(200), np.ones(200)) == (1.0, 199.0)
 
 
 def test_applicability_is_free_near_and_forbids_beyond_the_limit() -> None:

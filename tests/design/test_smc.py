@@ -81,6 +81,8 @@ def test_an_inverted_test_of_the_effective_size_is_noticed(monkeypatch: pytest.M
 def test_constant_likelihoods_and_the_last_step_land_on_one_exactly() -> None:
     assert next_inverse_temperature(np.full(9, -3.7), 0.123, 0.9) == 1.0
     assert next_inverse_temperature(np.arange(9.0) * 1e-3, 1 / 3, 0.9) == 1.0
+    assert next_inverse_temperature(np.full(9, -3.7), 1.0, 0.9, 8.0) == 8.0
+    assert 1.0 < next_inverse_temperature(LIKELIHOODS["far"], 1.0, 0.9, 8.0) < 8.0
     with pytest.raises(ValueError, match="got none"):
         next_inverse_temperature(np.full(9, -INF), 0.0, 0.9)
 
@@ -294,6 +296,26 @@ def test_one_seed_decides_everything_and_the_trace_adds_up(toy: "Toy", pairs: "P
     assert result.trace[-1].distinct == len(set(result.smiles))
 
 
+def test_a_search_finds_likelier_units_and_leaves_the_posterior_as_it_was(toy: "Toy", drifting: "Pairs") -> None:
+    parts: list[Checkpoint] = []
+    settings, evaluate = Settings(search=30.0), toy.evaluate()
+    plain = run(5, drifting, evaluate, 20, log_constraint=constraint)
+    more = run(5, drifting, evaluate, 20, log_constraint=constraint, settings=settings, checkpoint=parts.append)
+    known = len(plain.evaluated.smiles)
+    assert len(more.evaluated.smiles) > known
+    assert same(more._replace(evaluated=plain.evaluated), plain)
+    assert more.evaluated.smiles[:known] == plain.evaluated.smiles
+    assert (more.evaluated.temperature[known:] >= len(plain.trace)).all()
+    assert (np.diff(more.evaluated.temperature) >= 0).all()
+    # Twenty of the best it added are likelier than twenty of the best the posterior came by.
+    worth = more.evaluated.log_constraint + more.evaluated.log_likelihood
+    assert np.sort(worth)[-20:].mean() > np.sort(worth[:known])[-20:].mean() + 1e-3
+    # The search is not kept: a run that was killed in it does it again.
+    assert len(parts) == len(plain.trace)
+    again = run(5, drifting, evaluate, 20, log_constraint=constraint, settings=settings, resume=parts)
+    assert same(again, more)
+
+
 def test_a_likelihood_that_says_nothing_leaves_the_prior_alone(pairs: "Pairs") -> None:
     result = run(0, pairs, lambda smiles: np.full(len(smiles), -2.5), 500)
     assert [step.inverse_temperature for step in result.trace] == [0.0, 1.0]
@@ -378,6 +400,7 @@ def test_proposals_that_break_their_contract_are_refused(toy: "Toy", pairs: "Pai
         (10, 0, Settings(effective=1.0)),
         (10, 0, Settings(schedule=(0.5, 0.9))),
         (10, 0, Settings(schedule=(0.5, 0.5, 1.0))),
+        (10, 0, Settings(search=0.5)),
     ],
 )
 def test_settings_that_cannot_work_are_refused(

@@ -104,7 +104,7 @@ def test_nulls_agree_with_the_null_of_the_verdict(planted, planted_library):
 def test_a_good_model_is_far_from_its_null(found):
     assert row(found, CHOSEN).null_p == pytest.approx(1 / 21)
     assert row(found, CHOSEN).null_mae > 1.5 * row(found, CHOSEN).mae
-    assert row(found, "mean of the training values").null_p > 0.5
+    assert row(found, "mean of the training values").null_p > 0.1
 
 
 def test_the_learning_curve_falls_and_ends_at_all_compounds(found):

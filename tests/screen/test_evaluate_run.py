@@ -96,7 +96,7 @@ def test_a_finished_evaluation_is_not_done_again(finished, words, capsys):
     assert kh.main([*words, "--resume"]) == 0
     assert "nothing to do" in capsys.readouterr().out
     assert kh.main([*words, "--resume", "--seed", "3"]) == 2
-    assert "another seed" in capsys.readouterr().err
+    assert "another configuration (seed)" in capsys.readouterr().err
     assert kh.main(words) == 2
     assert "already holds a run" in capsys.readouterr().err
 

@@ -18,7 +18,8 @@ from screen import execute
 from screen.csv_text import csv_bytes
 from screen.execute import QUARANTINE, SCORES, Part, deploy, score_partition
 from screen.rank import Order, rank
-from screen.score import Scorer, Scores, prepare
+from screen.score import Scores
+from screen.scorer import Scorer, prepare
 
 if TYPE_CHECKING:
     from screen.transfer import Model

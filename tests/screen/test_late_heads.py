@@ -17,7 +17,8 @@ from screen.heads.forest import forest
 from screen.nested import CHOSEN, one_fold
 from screen.plans import inner_predictions
 from screen.record import _ceiling, _ties
-from screen.score import prepare, score
+from screen.score import score
+from screen.scorer import prepare
 from screen.selection import BEST, Heads, affordable_heads, candidates, columns, predict_stack
 from screen.summary import Tally
 from screen.transfer import transfer

@@ -73,6 +73,29 @@ def test_what_cannot_be_packed_is_refused(value: object) -> None:
         pack(value)
 
 
+def test_rows_of_zeros_are_left_out_and_come_back() -> None:
+    seen = np.zeros((600, 7), np.float32)
+    seen[[3, 99, 599]] = np.random.default_rng(0).normal(size=(3, 7))
+    signed = np.zeros((600, 2))
+    signed[::2] = -0.0
+    for matrix, kept in ((seen, 3), (np.zeros((300, 2), np.float32), 0), (signed, 300), (seen[1::2], 3)):
+        arrays = pack({"kernel": matrix})
+        assert arrays["value.kernel"].shape == (kept, matrix.shape[1])
+        again = unpack(arrays, {})["kernel"]
+        assert (again.dtype, again.shape, again.tobytes()) == (matrix.dtype, matrix.shape, matrix.tobytes())
+    dense = np.ones((600, 2))
+    assert list(pack([dense])) == ["value.0", STRUCTURE]
+    assert content_hash(seen) != content_hash(np.vstack([seen, np.zeros((1, 7), np.float32)]))
+
+
+@pytest.mark.parametrize("rows", [10**12, -1])
+def test_rows_that_would_fill_the_memory_are_refused(rows: int) -> None:
+    arrays = pack(np.zeros((600, 2)))
+    arrays["value rows"] = np.array([rows])
+    with pytest.raises(ValueError, match="a matrix of"):
+        unpack(arrays, {})
+
+
 def test_paths_that_clash_are_refused() -> None:
     with pytest.raises(TypeError, match="two arrays of this name"):
         pack({"a.b": np.zeros(1), "a": {"b": np.ones(1)}})

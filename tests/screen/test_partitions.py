@@ -99,6 +99,7 @@ def test_partitions_of_something_else_are_scored_again(tiny: Tiny, tiny_model: M
 def test_the_hash_of_a_model_knows_what_scores_depend_on(tiny_model: Model) -> None:
     light = lambda model: deploy(model).sha256
     member = tiny_model.stack.members[0]
+    doubled = {name: 2 * value for name, value in member.params[0].items()}
     others = [
         tiny_model._replace(usual_spread=tiny_model.usual_spread * 2),
         tiny_model._replace(ceiling=1.0),
@@ -108,9 +109,7 @@ def test_the_hash_of_a_model_knows_what_scores_depend_on(tiny_model: Model) -> N
         tiny_model._replace(domain=tiny_model.domain._replace(target_elements=~tiny_model.domain.target_elements)),
         tiny_model._replace(stack=tiny_model.stack._replace(weights=tiny_model.stack.weights[::-1] * 0.5)),
         tiny_model._replace(
-            stack=tiny_model.stack._replace(
-                members=(member._replace(params=member.params * 2), *tiny_model.stack.members[1:])
-            )
+            stack=tiny_model.stack._replace(members=(member._replace(params=(doubled,)), *tiny_model.stack.members[1:]))
         ),
     ]
     assert light(tiny_model) == light(tiny_model._replace(seed=99))

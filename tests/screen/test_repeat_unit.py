@@ -75,6 +75,28 @@ def test_ring_sees_an_endless_chain(choice):
     assert not np.allclose(y[0], y[1])
 
 
+@pytest.mark.parametrize("choice", ["ecfp4", "ecfp6"])
+@pytest.mark.parametrize("text", [*UNITS, "*C*", "*CCCO*", "*c1ccc(*)cc1", "*CCCCC(=O)N*", "*CC(C#N)CCCO*"])
+def test_a_larger_ring_counts_the_same(text, choice):
+    """No environment reaches round the ring, whatever the backbone."""
+    block = repeat_unit._blocks()[choice]
+    assert not block.perceived
+    closed, units = shaped(read(text), "ring", 24)
+    x = compute([text], f"{choice}@ring/atom")[0]
+    np.testing.assert_array_equal(x, (block.values(closed) / closed.GetNumHeavyAtoms()).astype(np.float32))
+    smallest, fewer = shaped(read(text), "ring", block.ring_atoms, False)
+    assert fewer < units
+    hydrogens = [sum(atom.GetTotalNumHs() for atom in mol.GetAtoms()) for mol in (read(text), smallest, closed)]
+    assert hydrogens == [hydrogens[0], fewer * hydrogens[0], units * hydrogens[0]]
+
+
+def test_a_ring_too_small_would_count_otherwise():
+    """Closed alone, every atom of the chain is a neighbour of every other."""
+    block = repeat_unit._blocks()["ecfp4"]
+    small, large = (shaped(read("*CCO*"), "ring", atoms)[0] for atoms in (3, 24))
+    assert not np.array_equal(block.values(small) * (large.GetNumAtoms() // small.GetNumAtoms()), block.values(large))
+
+
 def test_counts_are_rdkits_and_molecules_have_no_form():
     generator = rdFingerprintGenerator.GetMorganGenerator(radius=3, fpSize=FOLD)
     text = "CC(C)(C)c1ccc(O)cc1"

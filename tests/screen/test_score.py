@@ -9,7 +9,8 @@ from screen.bank import fill
 from screen.descriptors.composition import BATCH
 from screen.domain import nearest
 from screen.scaling import standardise
-from screen.score import prepare, score
+from screen.score import score
+from screen.scorer import prepare
 from screen.selection import predict_stack
 
 
@@ -107,7 +108,7 @@ def test_nothing_is_computed_twice_or_for_nobody(planted_model):
     import jax
     import jax.numpy as jnp
 
-    from screen.score import _run
+    from screen.programs import run_group
 
     (source,) = planted_model.library.sources
     members = planted_model.stack.members
@@ -119,7 +120,8 @@ def test_nothing_is_computed_twice_or_for_nobody(planted_model):
         raw = jnp.zeros((BATCH, 290), jnp.float32)
         parts = zip(scorer.groups, scorer.arrays["groups"], strict=True)
         traced = [
-            jax.make_jaxpr(_run, static_argnums=(0, 1, 2))(scorer.plans, g.heads, g.shown, a, raw) for g, a in parts
+            jax.make_jaxpr(run_group, static_argnums=(0, 1, 2))(scorer.plans, g.heads, g.shown, a, raw)
+            for g, a in parts
         ]
         return sum(count(program.jaxpr) for program in traced)
 
@@ -146,7 +148,7 @@ def test_nothing_is_computed_twice_or_for_nobody(planted_model):
 
 
 def test_groups_of_networks_change_only_roundings(planted_model, pool, scores, monkeypatch):
-    monkeypatch.setattr("screen.score.GROUP", 3)  # of four networks
+    monkeypatch.setattr("screen.scorer.GROUP", 3)  # of four networks
     scorer = prepare(planted_model)
     assert [len(group.heads) for group in scorer.groups] == [3, 1]
     found = score(scorer, pool)

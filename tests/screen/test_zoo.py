@@ -22,7 +22,7 @@ from screen.execute import score_partition
 from screen.library import Library, Settings, Source, pretrain_source
 from screen.packing import content_hash
 from screen.pretrain import Schedule, pretrain
-from screen.score import prepare
+from screen.scorer import prepare
 from screen.transfer import Model, transfer
 from screen.zoo import load_or_pretrain, load_or_transfer, model_key, stack_key
 
@@ -151,7 +151,7 @@ def test_every_input_of_pretraining_changes_the_key(table: PropertyTable, monkey
         slower = QUICK._replace(**{name: getattr(QUICK, name) * 2})
         seen[name] = stack_key([table], SETTINGS._replace(schedule=slower))
     seen["default schedule"] = stack_key([table], Settings(2, 312))
-    for name, value in (("PRETRAIN_VERSION", 2), ("BATCH", 512), ("HIDDEN_LAYERS", (3,)), ("WIDTH_RATIOS", (0.1, 0.5)),
+    for name, value in (("PRETRAIN_VERSION", 3), ("BATCH", 512), ("HIDDEN_LAYERS", (3,)), ("WIDTH_RATIOS", (0.1, 0.5)),
                         ("version", lambda package: "0"), ("feature_table", lambda: np.ones((94, 58)))):  # fmt: skip
         with monkeypatch.context() as patch:
             patch.setattr(zoo, name, value)
@@ -285,8 +285,14 @@ def test_the_card_says_what_the_networks_are(
         "property": "planted_source", "unit": "", "log": False, "rows": 120, "used": 100, "excluded": 20,
         "networks": 2, "seed": 312,
     }  # fmt: skip
-    assert card["widths"] == [list(network.widths) for network in fresh.networks]
-    assert card["validation_r2"] == [[float(r2) for r2 in network.validation_r2] for network in fresh.networks]
+    shown = [entry["structure"] for entry in card["entries"]]
+    assert shown == ["-".join(map(str, (290, *network.widths, 1))) for network in fresh.networks]
+    assert [entry["metrics"][0]["r2"] for entry in card["entries"]] == pytest.approx(
+        [float(network.validation_r2[0]) for network in fresh.networks], abs=1e-4
+    )
+    assert card["entries"][0]["parameters"] == sum(
+        a.size for layer in (*fresh.networks[0].hidden, fresh.networks[0].output) for a in (layer.kernel, layer.bias)
+    )
     assert card["convention"] == "reduced"
     assert set(card["versions"]) >= {"kakehashi", "jax", "numpy"}
     assert {"source", "licence", "date", "sha256"} <= set(card)
@@ -370,6 +376,6 @@ def test_another_result_of_pretraining_needs_another_version() -> None:
     x = np.random.default_rng(0).normal(size=(200, 12)).astype(np.float32)
     (network,) = pretrain(3, x, (x[:, :1] + np.sin(x[:, 1:2])).astype(np.float64), networks=1, hidden_layers=(3,),
                           ratios=(1.0, 2.0), schedule=Schedule(max_epochs=30, row_visits=10_000))  # fmt: skip
-    known = {1: (0.281810, 0.616314)}
+    known = {2: (0.281810, 0.616314)}
     found = float(np.mean([np.abs(layer.kernel).mean() for layer in network.hidden])), float(network.validation_r2[0])
     assert found == pytest.approx(known[zoo.PRETRAIN_VERSION], rel=1e-3)

@@ -1,0 +1,175 @@
+"""Crystal graph networks as a source of transfer: trained on a property of structures, kept, and asked for features.
+
+They take the place of the pyramids on descriptors: heads see the pooled crystal and the hidden layer before its
+activation, so that cross-validation, stack and verdict are those of any other source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalogs.records import Crystals, PropertyTable, Rejected, UserError
+from screen.aliases import marked
+from screen.descriptors.materials import describe
+from screen.frozen import unit_scales
+from screen.graph.kept import load_or_train
+from screen.graph.neighbours import Graphs, connect
+from screen.graph.network import CrystalNetwork, Shape
+from screen.graph.train import SCHEDULE, SHAPE, Schedule, predict, train
+from screen.library import MAX_ROWS, MIN_ROWS, Library, Settings, Source, described_task, elements_in, exclude_keys
+from screen.scaling import fit_scaling
+
+FloatArray = NDArray[np.float64]
+Stage = Callable[..., Any]
+
+
+class Seen(NamedTuple):
+    """What networks say of n crystals.
+
+    layers : per network, pooled crystals and hidden layer, (n, width) each; predictions : (networks, n, 1)
+    """
+
+    layers: tuple[tuple[NDArray[np.float32], ...], ...]
+    predictions: NDArray[np.float32]
+
+
+def look(networks: Sequence[CrystalNetwork], graphs: Graphs) -> Seen:
+    """Features and standardised predictions of n graphs."""
+    found = predict(networks, graphs)
+    return Seen(tuple((out.pooled, out.hidden) for out in found), np.stack([out.prediction for out in found]))
+
+
+def graphs_of(crystals: Crystals) -> Graphs:
+    """Graphs of structures that are known to have one.
+
+    Raises
+    ------
+    UserError : a structure that has none, with the reason.
+    """
+    found = connect(crystals)
+    if any(found.reasons):
+        row = int(np.flatnonzero(found.reasons != "")[0])
+        raise UserError(f"structure {row + 1} has no crystal graph: {found.reasons[row]}")
+    return found.graphs
+
+
+def connected(table: PropertyTable) -> PropertyTable:
+    """The table without structures that have no crystal graph; they are among its rejected rows, with the reason."""
+    if table.crystals is None:
+        raise ValueError(f"{table.name} has no structures")
+    reasons = connect(table.crystals).reasons
+    if not any(reasons):
+        return table
+    good = np.flatnonzero(reasons == "")
+    bad = [Rejected(table.name, 0, table.ids[i], table.materials[i], str(reasons[i])) for i in np.flatnonzero(reasons)]
+    return rows_of(replace(table, rejected=(*table.rejected, *bad)), good)
+
+
+def rows_of(table: PropertyTable, rows: NDArray[np.int64]) -> PropertyTable:
+    """Some rows of a table of structures."""
+    if table.crystals is None:
+        raise ValueError(f"{table.name} has no structures")
+    return replace(
+        table,
+        ids=tuple(table.ids[i] for i in rows),
+        materials=tuple(table.materials[i] for i in rows),
+        keys=tuple(table.keys[i] for i in rows),
+        compositions=table.compositions.take(rows),
+        crystals=table.crystals.take(rows),
+        values=table.values[rows],
+        folds=None if table.folds is None else table.folds[rows],
+    )
+
+
+def pretrain_crystals(
+    table: PropertyTable,
+    settings: Settings,
+    *,
+    exclude: Collection[str] = (),
+    shape: Shape = SHAPE,
+    schedule: Schedule = SCHEDULE,
+    cache: bool = True,
+    stage: Stage | None = None,
+) -> Source:
+    """Train crystal graph networks on one property of structures, or reuse those that were kept.
+
+    Parameters
+    ----------
+    exclude : reduced formulas removed before training, with all their structures.
+    cache, stage : as in `zoo.load_or_pretrain`.
+
+    Raises
+    ------
+    UserError : fewer than `MIN_ROWS` structures remain, or their values do not vary.
+    """
+    own = connected(table)
+    kept = exclude_keys(own, exclude)
+    if len(kept) < MIN_ROWS:
+        raise UserError(
+            f"source {table.name}: expected at least {MIN_ROWS} structures to train on, got {len(kept)} after removing"
+            f" {len(own) - len(kept)} of formulas that are in the target"
+        )
+    task = described_task(own, kept, own.y[kept])
+    notes = own.notes
+    if len(kept) > MAX_ROWS:
+        kept = np.sort(np.random.default_rng([settings.seed, len(kept)]).choice(kept, MAX_ROWS, replace=False))
+        notes = (*notes, f"{MAX_ROWS:,} of {task.used:,} rows drawn at random for training")
+    own = rows_of(own, kept)
+    y = (own.y - task.centre) / task.scale
+    graphs = graphs_of(own.inputs)  # type: ignore[arg-type]  # rows_of has checked that they are structures
+
+    def fit(advance: Callable[[int], None]) -> tuple[CrystalNetwork, ...]:
+        return tuple(
+            train(
+                settings.seed, graphs, y, own.keys,
+                networks=settings.networks, shape=shape, schedule=schedule, progress=advance,
+            )
+        )  # fmt: skip
+
+    facts = {"graphs": graphs, "y": y, "keys": own.keys, "settings": (settings.networks, settings.seed),
+             "shape": shape, "schedule": schedule}  # fmt: skip
+    card = {"property": task.quantity, "unit": task.unit, "log": task.log, "source": task.citation,
+            "licence": task.licence, "rows": task.rows, "used": len(kept), "networks": settings.networks,
+            "seed": settings.seed}  # fmt: skip
+    networks, checkpoint = load_or_train(
+        fit, facts, card, networks=settings.networks, name=f"train crystal graphs on {table.name}", cache=cache,
+        stage=stage,
+    )  # fmt: skip
+    seen = look(networks, graphs)
+    return Source(
+        name=table.name,
+        tasks=(task,),
+        keys=frozenset(own.keys),
+        elements=elements_in(own.compositions),
+        scaling=fit_scaling(describe(own.inputs, settings.convention)),
+        networks=networks,
+        unit_scales=tuple(unit_scales(layers) for layers in seen.layers),
+        notes=notes,
+        checkpoint=checkpoint,
+    )
+
+
+def crystal_library(
+    tables: Sequence[PropertyTable],
+    settings: Settings,
+    *,
+    target: PropertyTable | None = None,
+    shape: Shape = SHAPE,
+    schedule: Schedule = SCHEDULE,
+    cache: bool = True,
+    stage: Stage | None = None,
+) -> Library:
+    """Train crystal graph networks on every table, all structures of the target's formulas left out."""
+    exclude = target.keys if target is not None else ()
+    sources = []
+    for table in tables:
+        source = pretrain_crystals(
+            table, settings, exclude=exclude, shape=shape, schedule=schedule, cache=cache, stage=stage
+        )
+        sources.append(source if target is None else marked(source, (table,), target))
+    return Library(tuple(sources), settings.convention, settings.seed)

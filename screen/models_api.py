@@ -1,0 +1,156 @@
+"""`kh.models`: query the library of trained models, and load from it what predicts and gives frozen features.
+
+Queries need no networks: what computes is imported by what computes.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from catalogs import library as shelf
+from catalogs import model_index
+from catalogs.records import Inputs, UserError
+
+if TYPE_CHECKING:
+    from screen.frozen import Activation
+    from screen.library import Library, Source
+
+
+class Loaded(NamedTuple):
+    """Networks of the library, ready to predict; `library` goes into `kh.transfer`.
+
+    id, card : of the stack; with networks picked out of it, `library` holds those alone
+    """
+
+    id: str
+    card: dict[str, Any]
+    library: Library
+
+    @property
+    def source(self) -> Source:
+        """The networks and what they learned from."""
+        return self.library.sources[0]
+
+    def predict(self, materials: Sequence[str], *, each: bool = False) -> NDArray[np.float64]:
+        """Predictions in the property's unit, the mean over the networks of what they fit.
+
+        Returns
+        -------
+        (n,) or, of networks that share several properties, (n, properties); with `each` (n, networks[, properties])
+
+        Raises
+        ------
+        UserError : a formula or SMILES that cannot be read, with the reason.
+        """
+        from screen.evidence import predictions
+
+        tasks = self.source.tasks
+        fitted = predictions(self.source.networks, self._standardised(materials)).astype(np.float64)
+        values = fitted * [task.scale for task in tasks] + [task.centre for task in tasks]
+        values = values if each else values.mean(axis=1)
+        for i, task in enumerate(tasks):
+            if task.log:
+                values[..., i] = np.exp(values[..., i])
+        return values[..., 0] if len(tasks) == 1 else values
+
+    def features(
+        self, materials: Sequence[str], *, depth: int = 0, activation: Activation = "pre"
+    ) -> tuple[NDArray[np.float32], ...]:
+        """Frozen features (n, widths together) of every network, as `screen.frozen.frozen_features` takes them."""
+        from screen.frozen import frozen_features
+
+        x = self._standardised(materials)
+        return tuple(
+            np.hstack(frozen_features(network.hidden, x, depth, activation)) for network in self.source.networks
+        )
+
+    def _standardised(self, materials: Sequence[str]) -> NDArray[np.float32]:
+        from screen.descriptors.materials import describe
+        from screen.scaling import standardise
+
+        raw = describe(_read(materials, self.library.convention), self.library.convention)
+        return np.asarray(standardise(self.source.scaling, raw))
+
+
+def query(**fields: Any) -> pa.Table:
+    """Rows of the index, a row for every network and property, best correlation first.
+
+    `field=value` looks for a part of a text, and for equality of anything else; `min_field=` and `max_field=` bound
+    numbers (`min_pearson=0.9`, `max_mae=0.1`). The fields are `catalogs.model_index.FIELDS`.
+
+    Raises
+    ------
+    UserError : an unknown field, with the nearest known one.
+    """
+    found = model_index.query(model_index.conditions(fields))
+    for said in found.warnings:
+        warnings.warn(said, stacklevel=2)
+    return found.table.sort_by([("pearson_corr", "descending"), ("id", "ascending")])
+
+
+def load(id: str) -> Loaded:
+    """Load a stack by its id, or one of its networks by `id-number`, as `query` and `kakehashi models list` show them.
+
+    Raises
+    ------
+    UserError : no entry, or several, of that id; one that is damaged (code 6) or holds a transferred model.
+    """
+    from screen.zoo import UNREADABLE, networks_of
+
+    key, number, path = shelf.named(id)
+    found = shelf.read(path, key)
+    if found.arrays is None or found.card is None:
+        raise UserError(found.warning or f"{path} is gone", code=6)
+    if found.card.get("kind") != "networks":
+        raise UserError(f"{id} is a transferred model, which needs its target: expected the networks of a source")
+    try:
+        library = networks_of(found.arrays)
+    except UNREADABLE as error:
+        raise UserError(f"{path} holds no networks that this version can read ({error}): train them again", 6) from None
+    return Loaded(key, found.card, library if number is None else _picked(library, number, id))
+
+
+def _picked(library: Library, number: int, id: str) -> Library:
+    (source,) = library.sources
+    if number >= len(source.networks):
+        raise UserError(f"{id}: expected the number of a network from 0 to {len(source.networks) - 1}")
+    evidence = source.evidence
+    one = slice(number, number + 1)
+    if evidence is not None:
+        evidence = evidence._replace(
+            rows=evidence.rows[one], scores=evidence.scores[one], predictions=evidence.predictions[:, one]
+        )
+    picked = source._replace(
+        networks=source.networks[one], unit_scales=source.unit_scales[one], evidence=evidence, checkpoint=None
+    )
+    return library._replace(sources=(picked,))
+
+
+def _read(materials: Sequence[str], convention: str) -> Inputs:
+    """Formulas or SMILES as what the networks look at; UserError naming the first that cannot be read."""
+    from screen.config import CONVENTIONS
+
+    if isinstance(materials, str):
+        raise UserError(f"expected a list of materials, got the text {materials!r}: write [{materials!r}]")
+    texts = list(materials)
+    if convention in CONVENTIONS:
+        from catalogs.formulas import parse_column
+
+        parsed = parse_column(texts)
+        inputs: Inputs = parsed.compositions
+        reasons = parsed.reasons
+    else:
+        from catalogs import polymers
+
+        units = polymers.parse_column(texts, (0, 2), guarded=True)
+        inputs, reasons = units.molecules, units.reasons
+    bad = [i for i, reason in enumerate(reasons) if reason]
+    if bad:
+        raise UserError(f"{len(bad)} of {len(texts)} materials cannot be read: {texts[bad[0]]!r}: {reasons[bad[0]]}")
+    return inputs
