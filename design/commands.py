@@ -73,7 +73,7 @@ def design(
     outer_folds
         Folds of the outer cross-validation of the models. Default: 5.
     heads
-        Heads tried on the networks, with commas: ridge, gp, forest, finetune. Default: ridge,gp.
+        Heads tried, with commas, as `kakehashi screen --help` has them. Default: ridge,gp.
     proposal
         Where repeat units come from: reactions (monomers and polymerisations), ngram or recurrent (a language learned
         from --corpus). Default: reactions.

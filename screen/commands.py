@@ -94,8 +94,9 @@ def screen(
     outer_folds
         Folds of the outer cross-validation. Default: 10.
     heads
-        Heads tried on the networks, with commas: ridge, gp, forest, finetune. The last two serve the best five networks
-        of a source and cost minutes. Default: ridge,gp.
+        Heads tried, with commas: ridge, gp; forest, finetune (on the best five networks of a source; minutes);
+        boosting, network (without transfer); and the model families of Liu, Yamada & Wu (2021), Table 1: rf-1, rf-2,
+        gb, en, nn-1, nn-2, nn-3 (without transfer), tl-1, tl-2 (forests on frozen features). Default: ridge,gp.
     rank_by
         mean, lower, upper or probability (needs --threshold). Default: mean.
     minimise

@@ -29,6 +29,8 @@ DEFAULT_HEADS = ("ridge", "gp")
 # Model families of Liu, Yamada & Wu (2021), Table 1 (screen.heads.families says what each is).
 FAMILIES = ("rf-1", "rf-2", "gb", "en", "nn-1", "nn-2", "nn-3", "tl-1", "tl-2")
 HEADS = (*DEFAULT_HEADS, "forest", "finetune", "boosting", "network", *FAMILIES)
+# Heads that need a network's features.
+FROZEN_ONLY = ("finetune", "tl-1", "tl-2")
 # Settings of how and where a run is done, which change nothing in it.
 INCIDENTAL = ("out", "no_cache", "workers", "scheduler", "device")
 # Settings of files that are written beside the results.
@@ -229,7 +231,10 @@ def _check(config: ScreenConfig) -> None:
     _check_architecture(config)
     if config.convention not in (None, *CONVENTIONS):
         raise UserError(f"--convention: expected one of {', '.join(CONVENTIONS)}, got {config.convention!r}")
-    if not {"ridge", "gp", "forest"} & set(config.heads):
-        raise UserError("--heads: expected ridge, gp or forest among them, for the models without transfer")
+    if not set(config.heads) - set(FROZEN_ONLY):
+        raise UserError(
+            f"--heads: expected ridge, gp or another besides {', '.join(FROZEN_ONLY)} among them, for the models"
+            " without transfer"
+        )
     if not 0 <= config.max_quarantine <= 1:
         raise UserError(f"--max-quarantine: expected a share from 0 to 1, got {config.max_quarantine}")

@@ -29,7 +29,11 @@ def grow(x: FloatArray, y: FloatArray, setting: Setting) -> Params:
     params: Params = {"offset": np.float64(offset), "slope": np.float64(scale)}
     for k, widths in enumerate(setting["widths"]):
         model = MLPRegressor(
-            hidden_layer_sizes=widths, solver="lbfgs", alpha=setting["penalty"], max_iter=setting.get("iterations", ITERATIONS), random_state=k
+            hidden_layer_sizes=widths,
+            solver="lbfgs",
+            alpha=setting["penalty"],
+            max_iter=setting.get("iterations", ITERATIONS),
+            random_state=k,
         ).fit(x, z)
         for layer, (kernel, bias) in enumerate(zip(model.coefs_, model.intercepts_, strict=True)):
             params[f"kernel_{k}_{layer}"], params[f"bias_{k}_{layer}"] = kernel, bias

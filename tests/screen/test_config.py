@@ -55,16 +55,17 @@ def test_heads_are_words_with_commas_between(tmp_path: Path) -> None:
     assert resolve(FLAGS, None).heads == ("ridge", "gp")
     assert resolve({**FLAGS, "heads": ["ridge, forest"]}, None).heads == ("ridge", "forest")
     assert resolve({}, toml(tmp_path, FILE + 'heads = ["gp", "finetune"]\n')).heads == ("gp", "finetune")
-    for wrong, words in (("ridge,trees", "got 'trees'"), ("finetune", "ridge, gp or forest among them")):
+    for wrong, words in (("ridge,trees", "got 'trees'"), ("finetune", "ridge, gp or another besides")):
         with pytest.raises(UserError, match=words):
             resolve({**FLAGS, "heads": [wrong]}, None)
 
 
 def test_the_names_of_the_heads_are_those_there_are() -> None:
     from screen import plans
-    from screen.config import HEADS
+    from screen.config import FROZEN_ONLY, HEADS
 
     assert set(HEADS) == set(plans.HEADS)
+    assert {head for head in HEADS if not plans.HEADS[head].direct} == set(FROZEN_ONLY)
 
 
 def test_flags_win_and_absent_flags_do_not(tmp_path: Path) -> None:
