@@ -12,7 +12,18 @@ from screen.studies.figures import ACCENT, INK, SOFT, VIOLET, WARM, drawn
 from screen.studies.findings import Held, Shown
 from screen.studies.heat import ordered_map
 from screen.studies.parts import fifths, fit_of, shared_values
-from screen.studies.plots import Series, curve_beside, dots, heat_map, histograms, identity, legend, parity, scatter
+from screen.studies.plots import (
+    Series,
+    curve_beside,
+    dots,
+    heat_map,
+    histograms,
+    identity,
+    legend,
+    parity,
+    scatter,
+    short,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -85,7 +96,7 @@ def _joint(result: Result) -> Shown:
         for ax, table, one in zip(np.atleast_1d(axes), result.sources, result.stand_ins, strict=True):
             a, b = shared_values(table, result.target)
             label = f"ln {table.quantity}" if table.log else table.quantity
-            scatter(ax, [Series("", a, b)], _short(label), "", f"r {one.r:.2f}" if len(a) > 2 else "no overlap")
+            scatter(ax, [Series("", a, b)], short(label), "", f"r {one.r:.2f}" if len(a) > 2 else "no overlap")
         np.atleast_1d(axes)[0].set_ylabel("ln κ")
 
     listed = "; ".join(f"{one.name} r = {one.r:.2f} (ρ {one.spearman:.2f}, n {one.shared})" for one in result.stand_ins)
@@ -102,11 +113,6 @@ def _joint(result: Result) -> Shown:
     )  # fmt: skip
 
 
-def _short(text: str, size: int = 26) -> str:
-    text = text.replace("_", " ")
-    return text if len(text) <= size else text[: size - 1] + "…"
-
-
 def _stand_ins(result: Result) -> Shown:
     rows = result.stand_ins
     best = float(np.mean(np.abs(result.choice.hindsight - result.target.y)))
@@ -114,7 +120,7 @@ def _stand_ins(result: Result) -> Shown:
     def paint(figure: Figure) -> None:
         ax = figure.subplots()
         dots(
-            ax, [_short(one.name, 40) for one in rows],
+            ax, [short(one.name, 40) for one in rows],
             [("best network, chosen on all compounds", np.array([one.best for one in rows]), None, WARM),
              ("best network, chosen without the fold it predicts", np.array([one.best_unseen for one in rows]), None,
               ACCENT)],
@@ -146,7 +152,7 @@ def _accuracy(result: Result, found: dict[str, Any]) -> Shown:
     def paint(figure: Figure) -> None:
         left, middle, right = figure.subplots(1, 3)
         known, guess = result.first_source
-        name = _short(result.sources[0].quantity)
+        name = short(result.sources[0].quantity)
         parity(left, [Series("", known, guess, VIOLET)], name, "source, compounds kept apart")
         parity(middle, [Series("", y, result.choice.hindsight, WARM)], "ln κ", "setup 2, best network by CV")
         parity(right, [Series("", y, model.out_of_fold.mean)], "ln κ", "deployed stack, nested CV")
@@ -198,7 +204,8 @@ def _extrapolation(result: Result, found: dict[str, Any]) -> Shown:
         f"From values up to about {PAPER_TRAINING_MAX} W/(m K) to compounds above {PAPER_HIT} W/(m K).",
         f"{top['above_training']} of {top['compounds']} compounds of the top fifth are predicted above the largest"
         f" value seen; they are off by {top['mean_error']:+.2f} in ln κ on average. The forest of setup 2 gives no"
-        f" candidate more than {screening['forest_max']:.4g} W/(m K); training ends at {screening['training_max']:.4g}.",
+        f" candidate more than {screening['forest_max']:.4g} W/(m K); known values end at"
+        f" {screening['training_max']:.4g}.",
         "held" if share > 0.5 else "partly" if share > 0 else "failed",
         "A random forest returns means of training values, so setup 2 cannot name a value beyond them whatever the"
         f" candidates are. The stack extrapolates, but {'too little' if top['mean_error'] < 0 else 'too far'}.",
@@ -207,9 +214,9 @@ def _extrapolation(result: Result, found: dict[str, Any]) -> Shown:
 
 def _screening(result: Result, found: dict[str, Any]) -> Shown:
     means, direct = (np.log(values) for values in (result.compositions["mean"].to_numpy(), result.without))
-    short = result.chosen.table
+    listed = result.chosen.table
     place = {key: i for i, key in enumerate(result.compositions["reduced_formula"].to_pylist())}
-    rows = [place[key] for key in short["reduced_formula"].to_pylist()]
+    rows = [place[key] for key in listed["reduced_formula"].to_pylist()]
 
     def paint(figure: Figure) -> None:
         left, right = figure.subplots(1, 2)
@@ -254,7 +261,7 @@ def _heat(result: Result, found: dict[str, Any]) -> Shown:
 
     def paint(figure: Figure) -> None:
         axes = figure.subplots(1, 4, width_ratios=[6, 1, 6, 1])
-        titles = (_short(source.quantity), "ln κ")
+        titles = (short(source.quantity), "ln κ")
         for k, (found_map, name) in enumerate(zip(maps, titles, strict=True)):
             heat_map(axes[2 * k], found_map.x, name, "290 descriptors, clustered", "compounds by value")
             curve_beside(axes[2 * k + 1], found_map.y, "")

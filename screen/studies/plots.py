@@ -25,8 +25,10 @@ class Series(NamedTuple):
     colour: str = ACCENT
 
 
-def scatter(ax: Axes, series: Sequence[Series], x_label: str, y_label: str, title: str = "") -> None:
-    """Points of several kinds, the later ones on top."""
+def scatter(
+    ax: Axes, series: Sequence[Series], x_label: str, y_label: str, title: str = "", beside: bool = False
+) -> None:
+    """Points of several kinds, the later ones on top; their legend below or `beside` the axes."""
     for one in series:
         size = 22 if len(one.x) < 100 else 10 if len(one.x) < 500 else 5
         ax.scatter(one.x, one.y, s=size, color=one.colour, alpha=0.7, linewidths=0, label=one.label,
@@ -34,12 +36,15 @@ def scatter(ax: Axes, series: Sequence[Series], x_label: str, y_label: str, titl
     ax.set(xlabel=x_label, ylabel=y_label)
     ax.set_title(title)
     if len(series) > 1:
-        legend(ax)
+        legend(ax, beside)
 
 
-def legend(ax: Axes) -> None:
-    """A legend below the axes, where it hides nothing."""
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=1, handletextpad=0.3)
+def legend(ax: Axes, beside: bool = False) -> None:
+    """A legend below or beside the axes, where it hides nothing."""
+    if beside:
+        ax.legend(loc="upper left", bbox_to_anchor=(1.02, 1.0), handletextpad=0.3)
+    else:
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), handletextpad=0.3)
 
 
 def parity(ax: Axes, series: Sequence[Series], what: str, title: str = "") -> None:
@@ -98,3 +103,9 @@ def dots(ax: Axes, names: Sequence[str], series: Sequence[tuple[str, FloatArray,
 def identity(ax: Axes, low: float, high: float) -> None:
     """The line of equal values."""
     ax.plot([low, high], [low, high], color=SOFT, linewidth=0.9, linestyle=(0, (5, 4)))
+
+
+def short(text: str, size: int = 26) -> str:
+    """A name for an axis: without underscores, cut where it is too long."""
+    text = text.replace("_", " ")
+    return text if len(text) <= size else text[: size - 1] + "…"

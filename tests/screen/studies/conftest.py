@@ -1,4 +1,4 @@
-"""One tiny study, done once: two sources, two networks, three hundred candidates, all embedded."""
+"""Tiny studies, each done once, on embedded data."""
 
 from pathlib import Path
 
@@ -15,8 +15,30 @@ def ltc_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from screen.studies.run import run_study
 
     out = tmp_path_factory.mktemp("studies") / "ltc"
-    config = resolve("ltc", {"networks": 2, "limit": 300, "out": str(out)}, None)
+    config = resolve("ltc", {"networks": 1, "limit": 200, "out": str(out)}, None)
     with pytest.MonkeyPatch.context() as patch, RunDir(out) as rundir:
-        patch.setattr(ltc, "EMBEDDED", ("ltc", ("standard_entropy", "volume_per_atom"), "mp_formulas"))
+        patch.setattr(ltc, "EMBEDDED", ("ltc", ("standard_entropy",), "mp_formulas"))
         run_study(config, ltc.run, rundir, Progress("quiet"), "kakehashi study ltc")
+    return out
+
+
+@pytest.fixture(scope="session")
+def refractive_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished study between inorganic compounds and molecules, on a few rows of either."""
+    import numpy as np
+
+    from catalogs.rundir import RunDir
+    from screen.progress import Progress
+    from screen.studies import refractive
+    from screen.studies.config import resolve
+    from screen.studies.parts import subset
+    from screen.studies.run import run_study
+
+    out = tmp_path_factory.mktemp("studies") / "refractive"
+    config = resolve("refractive-index", {"networks": 1, "draws": 2, "out": str(out)}, None)
+    inorganic, (organic,) = refractive.read(config)
+    few = [subset(table, np.linspace(0, len(table) - 1, 75).astype(int)) for table in (inorganic, organic)]
+    with pytest.MonkeyPatch.context() as patch, RunDir(out) as rundir:
+        patch.setattr(refractive, "read", lambda config: (few[0], few[1:]))
+        run_study(config, refractive.run, rundir, Progress("quiet"), "kakehashi study refractive-index")
     return out
