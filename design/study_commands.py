@@ -51,7 +51,7 @@ def study(
     networks
         Pre-trained networks: of all sources together for ltc (default 100), of each source otherwise (20).
     draws
-        How often a test set (refractive-index: 10) or 19 training polymers (polymer-tc: 20) are drawn.
+        How often a test set or 19 training polymers are drawn (refractive-index, polymer-tc). Default: 10.
     limit
         Screen only the first rows of the catalogue (ltc).
     particles

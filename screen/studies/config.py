@@ -20,7 +20,7 @@ INCIDENTAL = ("out", "no_cache", "workers", "device")
 DEFAULTS: dict[str, dict[str, int]] = {
     "ltc": {"networks": 100, "draws": 1},
     "refractive-index": {"networks": 20, "draws": 10},
-    "polymer-tc": {"networks": 20, "draws": 20},
+    "polymer-tc": {"networks": 20, "draws": 10},
 }
 
 

@@ -22,7 +22,11 @@ from screen.studies.findings import Findings
 
 # Files that follow from the rest: those of an earlier run go before new ones are written.
 REMADE = ("report.html", "run.json", "study.json")
-MODULES = {"ltc": "screen.studies.ltc", "refractive-index": "screen.studies.refractive"}
+MODULES = {
+    "ltc": "screen.studies.ltc",
+    "refractive-index": "screen.studies.refractive",
+    "polymer-tc": "screen.studies.polymer",
+}
 
 Study = Callable[[StudyConfig, Progress], Findings]
 
