@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from cyclopts import Parameter
-
-from screen.commands import Whole
 from screen.device import Device
-
-_Many = Annotated[list[str] | None, Parameter(consume_multiple=False, negative="")]
-_Switch = Annotated[bool | None, Parameter(negative="")]
+from screen.flags import Many, Setting, Whole, mode_of
 
 
 def design(
     *,
-    target: _Many = None,
-    goal: _Many = None,
+    target: Many = None,
+    goal: Many = None,
     value: str | None = None,
-    log: _Switch = None,
+    log: Setting = None,
     material: str | None = None,
-    source: _Many = None,
+    source: Many = None,
     networks: Whole | None = None,
     descriptors: str | None = None,
     outer_folds: Whole | None = None,
@@ -38,16 +33,16 @@ def design(
     top: Whole | None = None,
     out: str | None = None,
     seed: Whole | None = None,
-    no_cache: _Switch = None,
+    no_cache: Setting = None,
     workers: Whole | None = None,
     device: Device | None = None,
     config: str | None = None,
-    resume: _Switch = None,
-    overwrite: _Switch = None,
-    dry_run: _Switch = None,
-    json: _Switch = None,
-    quiet: _Switch = None,
-    events: _Switch = None,
+    resume: Setting = None,
+    overwrite: Setting = None,
+    dry_run: Setting = None,
+    json: Setting = None,
+    quiet: Setting = None,
+    events: Setting = None,
 ) -> int:
     """Propose polymers that meet a goal, with the monomers and the reaction that make them.
 
@@ -129,7 +124,8 @@ def design(
         Progress as JSON lines on stderr.
     """
     from design.config import resolve
-    from design.terminal import run_and_print
+    from design.terminal import kind
+    from screen.runner import run_and_print
 
     flags: dict[str, Any] = {
         "target": target, "goal": goal, "value": value, "log": log, "material": material, "source": source,
@@ -140,10 +136,10 @@ def design(
         "fragments": fragments, "top": top, "out": out, "seed": seed, "no_cache": no_cache, "workers": workers,
         "device": device,
     }  # fmt: skip
-    mode: Literal["auto", "quiet", "events"] = "events" if events else "quiet" if quiet or json else "auto"
     return run_and_print(
+        kind(),
         resolve(flags, config),
-        mode=mode,
+        mode=mode_of(json=json, quiet=quiet, events=events),
         resume=bool(resume),
         overwrite=bool(overwrite),
         dry_run=bool(dry_run),
@@ -152,7 +148,7 @@ def design(
     )
 
 
-def report(directory: str, *, json: _Switch = None, quiet: _Switch = None, dry_run: _Switch = None) -> int:
+def report(directory: str, *, json: Setting = None, quiet: Setting = None, dry_run: Setting = None) -> int:
     """Build the HTML report of a finished run, of either direction, again, from the files in its folder.
 
     Parameters

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from catalogs.records import UserError
-from screen.config import DEFAULT_HEADS, HEADS, LARGEST_SEED, from_toml, words
-from screen.device import check_device
+from screen.config import DEFAULT_HEADS, check_shared, check_workers, from_toml, words
 
 PROPOSALS = ("reactions", "ngram", "recurrent")
 SAMPLERS = ("smc", "iqspr")
@@ -83,24 +82,11 @@ def _check(config: DesignConfig) -> None:
     if not config.goal:
         raise UserError("--goal is missing: for example --goal 'thermal_conductivity>0.35'")
     least = {"networks": 1, "outer_folds": 2, "particles": 10, "prior_draws": 1000, "seed": 0, "top": 1, "max_atoms": 1}
-    for name, smallest in least.items():
-        if getattr(config, name) < smallest:
-            raise UserError(f"--{name.replace('_', '-')}: expected at least {smallest}, got {getattr(config, name)}")
-    if config.seed > LARGEST_SEED:
-        raise UserError(f"--seed: expected at most {LARGEST_SEED}, got {config.seed}")
-    if config.workers is not None and config.workers < 1:
-        raise UserError(f"--workers: expected at least 1, got {config.workers}")
+    check_shared(config, least, ("target", "source", "goal"))
+    check_workers(config.workers, None)
     for name, known in (("proposal", PROPOSALS), ("sampler", SAMPLERS)):
         if getattr(config, name) not in known:
             raise UserError(f"--{name}: expected one of {', '.join(known)}, got {getattr(config, name)!r}")
-    for head in config.heads:
-        if head not in HEADS:
-            raise UserError(f"--heads: expected some of {', '.join(HEADS)}, got {head!r}")
-    check_device(config.device)
-    for name in ("target", "source", "goal"):
-        given = getattr(config, name)
-        if len(set(given)) != len(given):
-            raise UserError(f"--{name}: given twice: {', '.join(given)}")
     if config.proposal == "reactions" and config.corpus is not None:
         raise UserError("--corpus is what --proposal ngram or recurrent learn from; reactions start from --pool")
     if config.proposal != "reactions" and config.pool is not None:

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
 
-from cyclopts import Parameter
-
-from screen.commands import Whole
 from screen.device import Device
-
-_Switch = Annotated[bool, Parameter(negative="")]
+from screen.flags import Switch, Whole, mode_of
 
 
 def demo(
@@ -19,10 +14,10 @@ def demo(
     networks: Whole = 16,
     seed: Whole = 0,
     device: Device = "auto",
-    json: _Switch = False,
-    quiet: _Switch = False,
-    events: _Switch = False,
-    dry_run: _Switch = False,
+    json: Switch = False,
+    quiet: Switch = False,
+    events: Switch = False,
+    dry_run: Switch = False,
 ) -> int:
     """Screen 140,000 compositions and design polymers for thermal conductivity, offline, with a report of each.
 
@@ -52,10 +47,11 @@ def demo(
         Say what would be done; write nothing.
     """
     from design.config import resolve
-    from design.terminal import run_and_print
+    from design.terminal import kind
     from screen.demo import configured, refuse_other_runs, screening
+    from screen.runner import run_and_print
 
-    mode: Literal["auto", "quiet", "events"] = "events" if events else "quiet" if quiet or json else "auto"
+    mode = mode_of(json=json, quiet=quiet, events=events)
     forward = configured(out, networks, seed, device)
     folder = f"{out.rstrip('/')}-design"
     flags = {
@@ -66,4 +62,4 @@ def demo(
     config = resolve(flags, None)
     refuse_other_runs(Path(folder), {"target": list(config.target), "goal": list(config.goal)})
     code = screening(forward, mode=mode, dry_run=dry_run, json_out=json, quiet=quiet)
-    return code or run_and_print(config, mode=mode, overwrite=True, dry_run=dry_run, json_out=json, quiet=quiet)
+    return code or run_and_print(kind(), config, mode=mode, overwrite=True, dry_run=dry_run, json_out=json, quiet=quiet)

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import platform
-import sys
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import UTC, datetime
-from importlib.metadata import version
 from typing import Any
 
-import jax
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
@@ -21,10 +16,10 @@ from design.inputs import Inputs
 from design.outcome import Found
 from design.surrogate import noise
 from screen.progress import Progress
-from screen.record import model_record, source_record, target_record
+from screen.record import model_record, record_head, source_record, target_record
 from screen.transfer import Model
 
-PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy", "scipy", "rdkit", "pyarrow", "chemicals")
+PACKAGES = ("rdkit",)
 # Share of the prior's goal probabilities that proposals are counted above.
 STANDOUT = 0.999
 
@@ -46,18 +41,7 @@ def run_record(
     proposed = sum(step.proposed for step in found.trace)
     seconds = progress.timings.get("sample", 0.0)
     return {
-        "schema": 1,
-        "kind": "design",
-        "kakehashi": version("kakehashi"),
-        "command": command,
-        "config": asdict(config),
-        "started": progress.started,
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "seed": config.seed,
-        "python": sys.version.split()[0],
-        "packages": {name: version(name) for name in PACKAGES},
-        "platform": platform.platform(),
-        "device": str(jax.devices()[0]),
+        **record_head(asdict(config), progress, command, PACKAGES, "design"),
         "descriptors": inputs.descriptors,
         "goals": [str(goal) for goal in inputs.goals],
         "properties": [

@@ -3,71 +3,31 @@
 from __future__ import annotations
 
 import json
-import shlex
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from catalogs.records import UserError
 from catalogs.rundir import RunDir
 from design.config import DesignConfig, deciding
-from screen.progress import Mode, Progress, warn
+from screen.progress import Progress
+from screen.runner import Compared, Kind, shown, source_hashes
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from design.inputs import Inputs
+    from design.run import Outcome
+
 HEAD = 10
 
 
-def run_and_print(
-    config: DesignConfig,
-    *,
-    mode: Mode = "auto",
-    resume: bool = False,
-    overwrite: bool = False,
-    dry_run: bool = False,
-    json_out: bool = False,
-    quiet: bool = False,
-) -> int:
-    """Run one design and print its outcome; the exit code."""
-    if resume and overwrite:
-        raise UserError("expected --resume or --overwrite, got both: choose one")
-    if not dry_run and not config.out:
-        raise UserError("--out is missing: the folder the results go to")
-    if not dry_run and resume and (record := _finished(Path(config.out), config)) is not None:
-        if json_out:
-            print(json.dumps(record))
-        elif not quiet:
-            print(f"nothing to do: {config.out} holds this run, finished")
-        return 0
-    from screen.device import choose
-
-    choose(config.device)
-    from design.inputs import read_inputs
-    from design.run import plan, run_design
-
-    if dry_run:
-        found = plan(config, read_inputs(config))
-        if json_out or not quiet:
-            print(json.dumps(found, indent=None if json_out else 1))
-        return 0
-    words = ["kakehashi", *sys.argv[1:]]
-    # What is overwritten goes when the folder is opened: not before the inputs are known to be good.
-    inputs = read_inputs(config) if overwrite else None
-    try:
-        with RunDir(config.out, resume=resume, overwrite=overwrite) as rundir:
-            outcome = run_design(config, inputs or read_inputs(config), rundir, Progress(mode), shlex.join(words))
-    except KeyboardInterrupt:
-        again = [word for word in words if word not in ("--resume", "--overwrite")]
-        warn("auto" if mode == "quiet" else mode, f"interrupted; go on with: {shlex.join([*again, '--resume'])}")
-        return 130
-    if json_out:
-        print(json.dumps(outcome.record))
-    elif not quiet:
-        show(outcome.record, outcome.proposals, Path(config.out))
-    return 0
+def kind() -> Kind:
+    """A design."""
+    return Kind(
+        read=_read, plan=_plan, run=_run, show=lambda outcome, out: show(outcome.record, outcome.proposals, out),
+        as_dict=lambda config: json.loads(json.dumps(asdict(config))), deciding=deciding, compare=_compare,
+    )  # fmt: skip
 
 
 def rebuild_report(directory: str, *, json_out: bool = False, quiet: bool = False, dry_run: bool = False) -> int:
@@ -88,8 +48,6 @@ def show(record: dict[str, Any], proposals: pa.Table, out: Path) -> None:
     """Print verdicts, counts and the best proposals."""
     from rich.console import Console
     from rich.table import Table
-
-    from screen.terminal import shown
 
     console = Console(highlight=False, soft_wrap=True)
     for found in record["properties"]:
@@ -123,19 +81,31 @@ def show(record: dict[str, Any], proposals: pa.Table, out: Path) -> None:
     console.print(shown(f"{out / 'report.html'}"), markup=False)
 
 
-def _finished(out: Path, config: DesignConfig) -> dict[str, Any] | None:
-    """The record of the finished run the folder holds, None if it is not finished; UserError if it is another."""
-    from catalogs.results import Results
+def _read(config: DesignConfig) -> Inputs:
+    from design.inputs import read_inputs
 
-    if not (out / "run.json").exists():
-        return None
-    results = Results(out)
-    results.verify()
-    record: dict[str, Any] = json.loads(results.read_text("run.json"))
-    mine, theirs = deciding(json.loads(json.dumps(asdict(config)))), deciding(record.get("config", {}))
-    other = sorted(name for name in mine.keys() | theirs.keys() if mine.get(name) != theirs.get(name))
-    if other:
-        raise UserError(
-            f"{out} holds a finished run with another {', '.join(other)}: choose another --out, or --overwrite"
-        )
-    return record
+    return read_inputs(config)
+
+
+def _plan(config: DesignConfig, inputs: Inputs) -> dict[str, Any]:
+    from design.run import plan
+
+    return plan(config, inputs)
+
+
+def _run(config: DesignConfig, inputs: Inputs, rundir: RunDir, progress: Progress, command: str) -> Outcome:
+    from design.run import run_design
+
+    return run_design(config, inputs, rundir, progress, command)
+
+
+def _compare(config: DesignConfig, inputs: Inputs, record: Mapping[str, Any]) -> list[Compared]:
+    properties = {found["target"]["name"]: found for found in record["properties"]}
+    targets = [
+        Compared("target", spec, table.sha256, properties[table.name]["target"]["sha256"])
+        for spec, table in zip(config.target, inputs.targets, strict=True)
+    ]
+    then = source_hashes(record["properties"][0]["sources"])
+    specs = config.source or [table.name for table in inputs.sources]
+    sources = zip(specs, inputs.sources, strict=True)
+    return targets + [Compared("source", spec, table.sha256, then.get(table.name)) for spec, table in sources]

@@ -20,8 +20,8 @@ from screen.heads.head import Head
 from screen.heads.ridge import ridge
 from screen.intervals import LEVEL
 from screen.next_batch import Finished, check_request, finished_run
+from screen.runner import shown
 from screen.scaling import fit_scaling, standardise
-from screen.terminal import shown
 
 TOP = 10
 ROUNDS = 10

@@ -2,37 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, Any, Literal
-
-from cyclopts import Parameter, Token
+from typing import Any
 
 from screen.device import Device
-
-
-def whole(kind: type, tokens: Sequence[Token]) -> int:
-    """Read a whole number; the parser's own reading would round 1.5 to 2."""
-    try:
-        return int(tokens[0].value)
-    except ValueError:
-        raise ValueError(f"expected a whole number, got {tokens[0].value!r}") from None
-
-
-Whole = Annotated[int, Parameter(converter=whole)]
-_Many = Annotated[list[str] | None, Parameter(consume_multiple=False, negative="")]
-# Shown as a plain switch: `--log`, without a `--no-log` twin for every option.
-_Switch = Annotated[bool | None, Parameter(negative="")]
+from screen.flags import Many, Setting, Whole, mode_of
 
 
 def screen(
     *,
     target: str | None = None,
     value: str | None = None,
-    log: _Switch = None,
+    log: Setting = None,
     material: str | None = None,
     folds: str | None = None,
     catalog: str | None = None,
-    source: _Many = None,
+    source: Many = None,
     trunk: str | None = None,
     networks: Whole | None = None,
     convention: str | None = None,
@@ -40,13 +24,13 @@ def screen(
     outer_folds: Whole | None = None,
     heads: str | None = None,
     rank_by: str | None = None,
-    minimise: _Switch = None,
+    minimise: Setting = None,
     threshold: float | None = None,
     top: Whole | None = None,
     per_system: Whole | None = None,
-    filter: _Many = None,
+    filter: Many = None,
     exclude_elements: str | None = None,
-    no_radioactive: _Switch = None,
+    no_radioactive: Setting = None,
     limit: Whole | None = None,
     max_quarantine: float | None = None,
     partition_rows: Whole | None = None,
@@ -55,17 +39,17 @@ def screen(
     structures: str | None = None,
     out: str | None = None,
     seed: Whole | None = None,
-    no_cache: _Switch = None,
+    no_cache: Setting = None,
     workers: Whole | None = None,
     scheduler: str | None = None,
     device: Device | None = None,
     config: str | None = None,
-    resume: _Switch = None,
-    overwrite: _Switch = None,
-    dry_run: _Switch = None,
-    json: _Switch = None,
-    quiet: _Switch = None,
-    events: _Switch = None,
+    resume: Setting = None,
+    overwrite: Setting = None,
+    dry_run: Setting = None,
+    json: Setting = None,
+    quiet: Setting = None,
+    events: Setting = None,
 ) -> int:
     """Rank a catalogue of compositions or repeat units by a property you have few values of.
 
@@ -163,7 +147,8 @@ def screen(
         Progress as JSON lines on stderr.
     """
     from screen.config import resolve
-    from screen.terminal import run_and_print
+    from screen.runner import run_and_print
+    from screen.terminal import kind
 
     flags: dict[str, Any] = {
         "target": target, "value": value, "log": log, "material": material, "folds": folds, "catalog": catalog,
@@ -176,10 +161,10 @@ def screen(
         "no_radioactive": no_radioactive, "export": export, "export_top": export_top, "structures": structures,
         "exclude_elements": None if exclude_elements is None else [exclude_elements],
     }  # fmt: skip
-    mode: Literal["auto", "quiet", "events"] = "events" if events else "quiet" if quiet or json else "auto"
     return run_and_print(
+        kind(),
         resolve(flags, config),
-        mode=mode,
+        mode=mode_of(json=json, quiet=quiet, events=events),
         resume=bool(resume),
         overwrite=bool(overwrite),
         dry_run=bool(dry_run),

@@ -114,6 +114,27 @@ def exit_code(record: Mapping[str, Any]) -> int:
     return QUARANTINE_EXCEEDED if share > record["config"]["max_quarantine"] else 0
 
 
+def check_shared(config: Any, least: Mapping[str, int], once: Iterable[str]) -> None:
+    """Refuse what no run can be done with.
+
+    config : of any kind of run, with a seed, heads and a device
+    least : the smallest value of each setting; once : the settings that name nothing twice
+    """
+    for name, smallest in least.items():
+        if getattr(config, name) < smallest:
+            raise UserError(f"--{name.replace('_', '-')}: expected at least {smallest}, got {getattr(config, name)}")
+    if config.seed > LARGEST_SEED:
+        raise UserError(f"--seed: expected at most {LARGEST_SEED}, got {config.seed}")
+    for head in config.heads:
+        if head not in HEADS:
+            raise UserError(f"--heads: expected some of {', '.join(HEADS)}, got {head!r}")
+    check_device(config.device)
+    for name in once:
+        given = getattr(config, name)
+        if len(set(given)) != len(given):
+            raise UserError(f"--{name}: given twice: {', '.join(given)}")
+
+
 def check_workers(workers: int | None, scheduler: str | None) -> None:
     """Refuse a number of workers that cannot be, or workers in two places."""
     if workers is not None and workers < 1:
@@ -178,22 +199,12 @@ def words(texts: Iterable[str]) -> tuple[str, ...]:
 def _check(config: ScreenConfig) -> None:
     if not config.target:
         raise UserError("--target is missing: a name from `kakehashi catalogs list`, or FILE:COLUMN")
-    for name, least in (("networks", 1), ("outer_folds", 2), ("partition_rows", 1), ("seed", 0)):
-        if getattr(config, name) < least:
-            raise UserError(f"--{name.replace('_', '-')}: expected at least {least}, got {getattr(config, name)}")
+    check_shared(config, {"networks": 1, "outer_folds": 2, "partition_rows": 1, "seed": 0}, ("source",))
     check_workers(config.workers, config.scheduler)
-    check_device(config.device)
     check_trunk(config.trunk, len(config.source) or len(DEFAULT_SOURCES))
-    if config.seed > LARGEST_SEED:
-        raise UserError(f"--seed: expected at most {LARGEST_SEED}, got {config.seed}")
     if config.convention not in (None, *CONVENTIONS):
         raise UserError(f"--convention: expected one of {', '.join(CONVENTIONS)}, got {config.convention!r}")
-    for head in config.heads:
-        if head not in HEADS:
-            raise UserError(f"--heads: expected some of {', '.join(HEADS)}, got {head!r}")
     if not {"ridge", "gp", "forest"} & set(config.heads):
         raise UserError("--heads: expected ridge, gp or forest among them, for the models without transfer")
     if not 0 <= config.max_quarantine <= 1:
         raise UserError(f"--max-quarantine: expected a share from 0 to 1, got {config.max_quarantine}")
-    if len(set(config.source)) != len(config.source):
-        raise UserError(f"--source: given twice: {', '.join(config.source)}")

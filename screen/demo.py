@@ -23,9 +23,10 @@ def configured(out: str, networks: int, seed: int, device: str) -> ScreenConfig:
 
 def screening(config: ScreenConfig, *, mode: Mode, dry_run: bool, json_out: bool, quiet: bool) -> int:
     """Run and print it; the exit code."""
-    from screen.terminal import run_and_print
+    from screen.runner import run_and_print
+    from screen.terminal import kind
 
-    return run_and_print(config, mode=mode, overwrite=True, dry_run=dry_run, json_out=json_out, quiet=quiet)
+    return run_and_print(kind(), config, mode=mode, overwrite=True, dry_run=dry_run, json_out=json_out, quiet=quiet)
 
 
 def refuse_other_runs(out: Path, expected: Mapping[str, Any]) -> None:

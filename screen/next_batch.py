@@ -18,7 +18,7 @@ from catalogs.rundir import RunDir
 from screen.acquisition import By, Normal, chance_above, diverse, merit, normal_through
 from screen.csv_text import csv_bytes
 from screen.filters import Filter, apply_filters, check_elements, check_filters, parse_filter
-from screen.terminal import shown
+from screen.runner import shown
 
 SCHEMA_VERSION = "1"
 COLUMNS = ("rank", "id", "formula", "mean", "lower", "upper", "acquisition", "reason")

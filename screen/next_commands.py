@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from cyclopts import Parameter
-
-from screen.commands import Whole
 from screen.device import Device
-
-_Many = Annotated[list[str] | None, Parameter(consume_multiple=False, negative="")]
-_Switch = Annotated[bool, Parameter(negative="")]
+from screen.flags import Many, Switch, Whole
 
 
 def next_experiments(
@@ -18,20 +13,20 @@ def next_experiments(
     *,
     batch: Whole = 8,
     by: Literal["improvement", "upper", "variance"] = "improvement",
-    filter: _Many = None,
+    filter: Many = None,
     exclude_elements: str | None = None,
-    include_out: _Switch = False,
+    include_out: Switch = False,
     apart: float = 0.1,
-    simulate: _Switch = False,
+    simulate: Switch = False,
     start: Whole | None = None,
     budget: Whole | None = None,
     repeats: Whole | None = None,
     head: Literal["gp", "ridge"] | None = None,
     seed: Whole = 0,
     device: Device = "auto",
-    json: _Switch = False,
-    quiet: _Switch = False,
-    dry_run: _Switch = False,
+    json: Switch = False,
+    quiet: Switch = False,
+    dry_run: Switch = False,
 ) -> int:
     """Choose the experiments or calculations to do next, from a finished run, and say why.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import sys
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -27,18 +28,34 @@ from screen.transfer import Model
 if TYPE_CHECKING:
     from screen.run import Inputs
 
-PACKAGES = (
-    "jax",
-    "jaxlib",
-    "flax",
-    "optax",
-    "numpy",
-    "scipy",
-    "pyarrow",
-    "pymatgen",
-    "chemicals",
-    "matminer",
-)
+# What every run computes with, and what is read and described beside it in a screening.
+_COMMON = ("jax", "jaxlib", "flax", "optax", "numpy", "scipy", "pyarrow", "chemicals")
+PACKAGES = ("pymatgen", "matminer")
+
+
+def record_head(
+    config: Mapping[str, Any], progress: Progress, command: str, packages: Iterable[str] = (), kind: str = ""
+) -> dict[str, Any]:
+    """What the record of every run begins with: what was asked, when, and what it was computed with and on.
+
+    config : plain JSON values, the seed among them
+    packages : whose versions matter beside those of every run
+    kind : of run; none of a screening
+    """
+    return {
+        "schema": 1,
+        **({"kind": kind} if kind else {}),
+        "kakehashi": version("kakehashi"),
+        "command": command,
+        "config": dict(config),
+        "started": progress.started,
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seed": config["seed"],
+        "python": sys.version.split()[0],
+        "packages": {name: version(name) for name in (*_COMMON, *packages)},
+        "platform": platform.platform(),
+        "device": str(current()),
+    }
 
 
 def run_record(
@@ -56,17 +73,7 @@ def run_record(
     """
     found = counted.summary
     return {
-        "schema": 1,
-        "kakehashi": version("kakehashi"),
-        "command": command,
-        "config": as_dict(config),
-        "started": progress.started,
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "seed": config.seed,
-        "python": sys.version.split()[0],
-        "packages": {name: version(name) for name in PACKAGES},
-        "platform": platform.platform(),
-        "device": str(current()),
+        **record_head(as_dict(config), progress, command, PACKAGES),
         "batch": BATCH,
         "convention": model.library.convention,
         "target": target_record(model.target),

@@ -3,78 +3,30 @@
 from __future__ import annotations
 
 import json
-import shlex
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from catalogs.records import UserError
 from catalogs.rundir import RunDir
 from screen.config import ScreenConfig, as_dict, deciding, exit_code, exporting
-from screen.progress import Mode, Progress, warn
+from screen.progress import Progress
+from screen.runner import Compared, Kind, shown, source_hashes
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from rich.text import Text
 
+    from screen.run import Inputs, Outcome
+
 HEAD = 10
 
 
-def run_and_print(
-    config: ScreenConfig,
-    *,
-    mode: Mode = "auto",
-    resume: bool = False,
-    overwrite: bool = False,
-    dry_run: bool = False,
-    json_out: bool = False,
-    quiet: bool = False,
-) -> int:
-    """Run one screening and print its outcome; the exit code."""
-    if resume and overwrite:
-        raise UserError("expected --resume or --overwrite, got both: choose one")
-    # The folder is judged before the data are read and jax is imported: both take seconds.
-    if not dry_run and not config.out:
-        raise UserError("--out is missing: the folder the results go to")
-    if not dry_run and resume and (record := _finished(Path(config.out), config)) is not None:
-        if json_out:
-            print(json.dumps(record))
-        elif not quiet:
-            print(f"nothing to do: {config.out} holds this run, finished")
-        return exit_code(record)
-    from screen.device import choose
-
-    choose(config.device)
-    from screen.run import plan, read_inputs, run_screen
-
-    if dry_run:
-        found = plan(config, read_inputs(config))
-        if json_out or not quiet:
-            print(json.dumps(found, indent=None if json_out else 1))
-        return 0
-    words = ["kakehashi", *sys.argv[1:]]
-    # What is overwritten goes when the folder is opened: not before the inputs are known to be good.
-    inputs = read_inputs(config) if overwrite else None
-    try:
-        with RunDir(config.out, resume=resume, overwrite=overwrite) as rundir:
-            outcome = run_screen(config, inputs or read_inputs(config), rundir, Progress(mode), shlex.join(words))
-    except KeyboardInterrupt:
-        again = [word for word in words if word not in ("--resume", "--overwrite")]
-        warn("auto" if mode == "quiet" else mode, f"interrupted; go on with: {shlex.join([*again, '--resume'])}")
-        return 130
-    if json_out:
-        print(json.dumps(outcome.record))
-    elif not quiet:
-        show(outcome.record, Path(config.out))
-    if outcome.code:
-        catalog = outcome.record["catalog"]
-        warn(
-            mode,
-            f"{catalog['quarantined']:,} of {catalog['rows']:,} rows are in quarantine, above --max-quarantine"
-            f" {config.max_quarantine}: see {config.out}/quarantine.parquet",
-        )
-    return outcome.code
+def kind() -> Kind:
+    """A screening."""
+    return Kind(
+        read=_read, plan=_plan, run=_run, show=lambda outcome, out: show(outcome.record, out), as_dict=as_dict,
+        deciding=deciding, compare=_compare, whole=_exported, judge=_judge,
+    )  # fmt: skip
 
 
 def rebuild_report(
@@ -178,49 +130,51 @@ def _table(console: Any, title: str, rows: list[dict[str, Any]]) -> None:
     console.print(view)
 
 
-def shown(text: str) -> str:
-    """Text without characters that steer a terminal."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
-
-
 def _cell(text: str) -> Text:
     from rich.text import Text
 
     return Text(shown(text if len(text) <= 40 else text[:39] + "…"))
 
 
-def _finished(out: Path, config: ScreenConfig) -> dict[str, Any] | None:
-    """The record of a run of this very configuration that the folder already holds, finished; else None."""
-    from catalogs.results import Results
-
-    if not (out / "run.json").is_file():
-        return None
-    results = Results(out)
-    record: dict[str, Any] = json.loads(results.read_text("run.json"))
-    same = deciding(record["config"]) == deciding(as_dict(config))
-    if not same:
-        raise UserError(f"{out} holds a finished run with another configuration: use --overwrite or another --out")
-    if changed := _changed(config, record):
-        raise UserError(
-            f"{out} holds a finished run of other data: {'; '.join(changed)}; use --overwrite or another --out"
-        )
-    if config.export and exporting(record["config"]) != exporting(as_dict(config)):
-        return None  # scores are kept, and files are written that were not asked for then
-    results.verify()
-    return record if "report.html" in results.names() else None
-
-
-def _changed(config: ScreenConfig, record: dict[str, Any]) -> list[str]:
-    """Which inputs are not those of the run of a record, in words."""
+def _read(config: ScreenConfig) -> Inputs:
     from screen.run import read_inputs
 
-    inputs = read_inputs(config)
-    found = [("target", config.target, inputs.target.sha256, record["target"]["sha256"])]
-    sources = zip(config.source, inputs.sources, record["sources"], strict=True)
-    found += [("source", spec, table.sha256, then["sha256"]) for spec, table, then in sources]
-    found.append(("catalogue", config.catalog, inputs.catalog.sha256, record["catalog"]["sha256"]))
+    return read_inputs(config)
+
+
+def _plan(config: ScreenConfig, inputs: Inputs) -> dict[str, Any]:
+    from screen.run import plan
+
+    return plan(config, inputs)
+
+
+def _run(config: ScreenConfig, inputs: Inputs, rundir: RunDir, progress: Progress, command: str) -> Outcome:
+    from screen.run import run_screen
+
+    return run_screen(config, inputs, rundir, progress, command)
+
+
+def _compare(config: ScreenConfig, inputs: Inputs, record: Mapping[str, Any]) -> list[Compared]:
+    then = source_hashes(record["sources"])
+    specs = config.source or [table.name for table in inputs.sources]
     return [
-        f"{role} {shown(spec)} has sha256 {now[:12]}, then {then[:12]}"
-        for role, spec, now, then in found
-        if now != then
+        Compared("target", config.target, inputs.target.sha256, record["target"]["sha256"]),
+        *(
+            Compared("source", spec, table.sha256, then.get(table.name))
+            for spec, table in zip(specs, inputs.sources, strict=True)
+        ),
+        Compared("catalogue", config.catalog, inputs.catalog.sha256, record["catalog"]["sha256"]),
     ]
+
+
+def _exported(config: ScreenConfig, record: Mapping[str, Any]) -> bool:
+    """False where scores are kept, but files are asked for that were not asked for then."""
+    return not config.export or exporting(record["config"]) == exporting(as_dict(config))
+
+
+def _judge(record: Mapping[str, Any]) -> tuple[int, str]:
+    catalog, config = record["catalog"], record["config"]
+    return exit_code(record), (
+        f"{catalog['quarantined']:,} of {catalog['rows']:,} rows are in quarantine, above --max-quarantine"
+        f" {config['max_quarantine']}: see {config['out']}/quarantine.parquet"
+    )

@@ -215,6 +215,29 @@ def test_a_pool_nothing_can_be_made_of_is_refused(files, tmp_path, capsys, rows,
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("name", "role"), [("target", "target"), ("source", "source")])
+def test_resume_of_a_finished_run_names_the_input_that_changed(finished, files, monkeypatch, capsys, name, role):
+    monkeypatch.setattr(design_run, "build_models", lambda *_: pytest.fail("trained"))
+    words = [*bad(files, finished[0].out), "--resume"]
+    assert kakehashi.main(words) == 0
+    assert capsys.readouterr().out.startswith("nothing to do")
+    file = files / f"{name}.csv"
+    before = file.read_bytes()
+    try:
+        file.write_bytes(before + b"*NCC(=O)*,0.3\n")
+        assert kakehashi.main(words) == 2
+    finally:
+        file.write_bytes(before)
+    said = capsys.readouterr().err
+    assert f"{role} {file}:conductivity has sha256" in said
+    assert said.count("has sha256") == 1
+
+
+def test_resume_of_a_finished_run_of_other_settings_names_them(finished, files, capsys):
+    assert kakehashi.main([*bad(files, finished[0].out, seed=4), "--resume"]) == 2
+    assert "another configuration (seed)" in capsys.readouterr().err
+
+
 def test_repeat_units_that_are_none_are_set_aside_with_a_reason(files, tmp_path):
     lines = (files / "target.csv").read_text() + "CCC,1\n*CCC,1\n*CC(*)C*,1\n*C(C,1\n"
     (tmp_path / "target.csv").write_text(lines)

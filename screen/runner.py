@@ -1,0 +1,164 @@
+"""One run of a command that fills a folder, from its configuration to an exit code, for any kind of run.
+
+Nothing that computes is imported here: `--help`, mistakes in flags and a folder that needs nothing done are answered
+first. So the steps of a kind import what they need when they are called.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from catalogs.records import UserError
+from catalogs.rundir import RunDir
+from screen.progress import Mode, Progress, warn
+
+
+class Config(Protocol):
+    """What the runner asks of a configuration."""
+
+    @property
+    def out(self) -> str:
+        """Folder of the results."""
+
+    @property
+    def device(self) -> str:
+        """What computes, for `screen.device.choose`."""
+
+
+class Compared(NamedTuple):
+    """An input of a finished run: what it is, as it was named, its sha256 now and in the record."""
+
+    role: str
+    spec: str
+    now: str
+    then: str | None
+
+
+def _whole(config: Any, record: Mapping[str, Any]) -> bool:
+    return True
+
+
+def _met(record: Mapping[str, Any]) -> tuple[int, str]:
+    return 0, ""
+
+
+class Kind(NamedTuple):
+    """What sets one kind of run apart, each a function of its configuration.
+
+    read : the inputs, checked; plan : of these, what `--dry-run` prints
+    run : from configuration, inputs, open folder, progress and command to an outcome that has a `record`
+    show : print the outcome
+    deciding : what decides the results, of a configuration as in a record
+    as_dict : the configuration as in a record
+    compare : the inputs beside those of the record of a finished run
+    whole : whether a finished run left all that is asked for now
+    judge : the exit code of a finished run, and if not 0, why
+    """
+
+    read: Callable[[Any], Any]
+    plan: Callable[[Any, Any], dict[str, Any]]
+    run: Callable[[Any, Any, RunDir, Progress, str], Any]
+    show: Callable[[Any, Path], None]
+    as_dict: Callable[[Any], dict[str, Any]]
+    deciding: Callable[[Mapping[str, Any]], dict[str, Any]]
+    compare: Callable[[Any, Any, Mapping[str, Any]], list[Compared]]
+    whole: Callable[[Any, Mapping[str, Any]], bool] = _whole
+    judge: Callable[[Mapping[str, Any]], tuple[int, str]] = _met
+
+
+def run_and_print(
+    kind: Kind,
+    config: Config,
+    *,
+    mode: Mode = "auto",
+    resume: bool = False,
+    overwrite: bool = False,
+    dry_run: bool = False,
+    json_out: bool = False,
+    quiet: bool = False,
+) -> int:
+    """Run once and print the outcome; the exit code."""
+    if resume and overwrite:
+        raise UserError("expected --resume or --overwrite, got both: choose one")
+    # The folder is judged before the data are read and jax is imported: both take seconds.
+    if not dry_run and not config.out:
+        raise UserError("--out is missing: the folder the results go to")
+    if not dry_run and resume and (record := _finished(kind, Path(config.out), config)) is not None:
+        if json_out:
+            print(json.dumps(record))
+        elif not quiet:
+            print(f"nothing to do: {config.out} holds this run, finished")
+        return kind.judge(record)[0]
+    from screen.device import choose
+
+    choose(config.device)
+    if dry_run:
+        found = kind.plan(config, kind.read(config))
+        if json_out or not quiet:
+            print(json.dumps(found, indent=None if json_out else 1))
+        return 0
+    words = ["kakehashi", *sys.argv[1:]]
+    # What is overwritten goes when the folder is opened: not before the inputs are known to be good.
+    inputs = kind.read(config) if overwrite else None
+    try:
+        with RunDir(config.out, resume=resume, overwrite=overwrite) as rundir:
+            outcome = kind.run(config, inputs or kind.read(config), rundir, Progress(mode), shlex.join(words))
+    except KeyboardInterrupt:
+        again = [word for word in words if word not in ("--resume", "--overwrite")]
+        warn("auto" if mode == "quiet" else mode, f"interrupted; go on with: {shlex.join([*again, '--resume'])}")
+        return 130
+    if json_out:
+        print(json.dumps(outcome.record))
+    elif not quiet:
+        kind.show(outcome, Path(config.out))
+    code, why = kind.judge(outcome.record)
+    if code:
+        warn(mode, why)
+    return code
+
+
+def _finished(kind: Kind, out: Path, config: Config) -> dict[str, Any] | None:
+    """The record of a run of this very configuration that the folder already holds, finished; else None."""
+    from catalogs.results import Results
+
+    if not (out / "run.json").is_file():
+        return None
+    results = Results(out)
+    record: dict[str, Any] = json.loads(results.read_text("run.json"))
+    mine, theirs = kind.deciding(kind.as_dict(config)), kind.deciding(record.get("config", {}))
+    if other := sorted(name for name in mine.keys() | theirs.keys() if mine.get(name) != theirs.get(name)):
+        raise UserError(
+            f"{out} holds a finished run with another configuration ({', '.join(other)}): use --overwrite or another"
+            " --out"
+        )
+    if changed := [found for found in kind.compare(config, kind.read(config), record) if found.now != found.then]:
+        texts = [
+            f"{found.role} {shown(found.spec)} has sha256 {found.now[:12]}, then {(found.then or 'none')[:12]}"
+            for found in changed
+        ]
+        raise UserError(
+            f"{out} holds a finished run of other data: {'; '.join(texts)}; use --overwrite or another --out"
+        )
+    if not kind.whole(config, record):
+        return None
+    results.verify()
+    return record if "report.html" in results.names() else None
+
+
+def shown(text: str) -> str:
+    """Text without characters that steer a terminal."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def source_hashes(sources: list[dict[str, Any]]) -> dict[str, str]:
+    """Sha256 of the tables of the sources of a record, by name; several may share one entry."""
+    return {
+        task["name"]: task["sha256"]
+        for source in sources
+        for task in (source["tasks"] or [{"name": source["name"], "sha256": source["sha256"]}])
+    }
