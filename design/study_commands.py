@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from cyclopts import Parameter
-
-from screen.commands import Whole
 from screen.device import Device
+from screen.flags import Setting, Whole, mode_of
 
-_Switch = Annotated[bool | None, Parameter(negative="")]
+if TYPE_CHECKING:
+    from screen.studies.run import Study
 
 
 def study(
@@ -22,16 +21,16 @@ def study(
     particles: Whole | None = None,
     out: str | None = None,
     seed: Whole | None = None,
-    no_cache: _Switch = None,
+    no_cache: Setting = None,
     workers: Whole | None = None,
     device: Device | None = None,
     config: str | None = None,
-    resume: _Switch = None,
-    overwrite: _Switch = None,
-    dry_run: _Switch = None,
-    json: _Switch = None,
-    quiet: _Switch = None,
-    events: _Switch = None,
+    resume: Setting = None,
+    overwrite: Setting = None,
+    dry_run: Setting = None,
+    json: Setting = None,
+    quiet: Setting = None,
+    events: Setting = None,
 ) -> int:
     """Repeat one of the paper's studies, and say which of its claims hold on unseen data.
 
@@ -81,20 +80,32 @@ def study(
     events
         Progress as JSON lines on stderr.
     """
+    from screen.runner import run_and_print
     from screen.studies.config import resolve
-    from screen.studies.terminal import run_and_print
+    from screen.studies.terminal import kind
 
     flags: dict[str, Any] = {
         "data": data, "networks": networks, "draws": draws, "limit": limit, "particles": particles, "out": out,
         "seed": seed, "no_cache": no_cache, "workers": workers, "device": device,
     }  # fmt: skip
-    mode: Literal["auto", "quiet", "events"] = "events" if events else "quiet" if quiet or json else "auto"
     return run_and_print(
+        kind(lambda: _study(name)),
         resolve(name, flags, config),
-        mode=mode,
+        mode=mode_of(json=json, quiet=quiet, events=events),
         resume=bool(resume),
         overwrite=bool(overwrite),
         dry_run=bool(dry_run),
         json_out=bool(json),
         quiet=bool(quiet),
     )
+
+
+def _study(name: str) -> Study:
+    """The study of that name; one of them designs polymers, too."""
+    if name == "polymer-tc":
+        from design.inverse_study import STUDY
+
+        return STUDY
+    from screen.studies.run import study_of
+
+    return study_of(name)

@@ -7,9 +7,6 @@ from typing import Any, Literal, NamedTuple
 
 import pyarrow as pa
 
-from catalogs.records import PropertyTable
-from screen.record import target_record
-
 # Whether a claim of the paper held when it was asked of data no choice had seen.
 Held = Literal["held", "partly", "failed", "not tested"]
 
@@ -51,10 +48,4 @@ class Findings(NamedTuple):
     figures: tuple[Shown, ...]
     tables: Mapping[str, pa.Table]
     numbers: Mapping[str, Any]
-    data: tuple[dict[str, Any], ...]
     warnings: tuple[str, ...] = ()
-
-
-def data_record(role: str, table: PropertyTable) -> dict[str, Any]:
-    """A table that was used, and as what."""
-    return {"role": role, **target_record(table)}

@@ -20,7 +20,7 @@ from screen.record import leaderboard_table
 from screen.studies import ltc_figures as figures
 from screen.studies.config import StudyConfig
 from screen.studies.data import load, load_all, spec_in
-from screen.studies.findings import Findings, data_record
+from screen.studies.findings import Findings
 from screen.studies.parts import (
     Choice,
     Fit,
@@ -62,6 +62,14 @@ STAND_IN = (
 BOOTSTRAPS = 200
 
 
+class Inputs(NamedTuple):
+    """What the study reads."""
+
+    target: PropertyTable
+    sources: list[PropertyTable]
+    catalog: Catalog
+
+
 class StandIn(NamedTuple):
     """One source beside the target: what they share, how well its networks know it, what they give the target.
 
@@ -83,7 +91,9 @@ class StandIn(NamedTuple):
 class Result(NamedTuple):
     """Everything the figures draw.
 
-    offsets : where each source's networks begin among all of them
+    first_source : values of the first source's kept compounds and what its networks say
+    by_size : (n,) each fifth of the target's values predicted from the others
+    compositions, without, forest : one row each, its mean by the direct model and by the paper's forest
     """
 
     target: PropertyTable
@@ -103,9 +113,9 @@ class Result(NamedTuple):
     leading: pa.Table
 
 
-def run(config: StudyConfig, progress: Progress) -> Findings:
-    """Do the study; UserError where the data do not serve."""
-    target, sources, catalog = read(config)
+def run(config: StudyConfig, inputs: Inputs, progress: Progress) -> Findings:
+    """Do the study."""
+    target, sources, catalog = inputs
     per_source = max(1, config.networks // len(sources))
     library = pretrained(sources, Settings(per_source, config.seed), target, config, progress)
     model = transferred(library, target, config, progress)
@@ -114,11 +124,16 @@ def run(config: StudyConfig, progress: Progress) -> Findings:
     return findings(config, result, catalog)
 
 
-def read(config: StudyConfig) -> tuple[PropertyTable, list[PropertyTable], Catalog]:
-    """Target, sources and candidates."""
+def tables(inputs: Inputs) -> list[tuple[str, PropertyTable]]:
+    """Each table and what it serves as."""
+    return [("target", inputs.target), *(("source", table) for table in inputs.sources)]
+
+
+def read(config: StudyConfig) -> Inputs:
+    """Target, sources and candidates; UserError where the data do not serve."""
     target, sources, catalog = EMBEDDED if config.data is None else SHARED
     where = catalog if config.data is None else spec_in(config.data, catalog)
-    return (
+    return Inputs(
         load(config.data, target, log=True, minimum=10),
         load_all(config.data, sources),
         open_catalog(where, limit=config.limit),
@@ -247,6 +262,5 @@ def findings(config: StudyConfig, result: Result, catalog: Catalog) -> Findings:
             "shortlist": result.chosen.table,
         },
         numbers=numbers,
-        data=(data_record("target", target), *(data_record("source", table) for table in result.sources)),
         warnings=tuple(model.warnings),
     )  # fmt: skip

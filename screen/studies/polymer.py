@@ -22,7 +22,7 @@ from screen.progress import Progress
 from screen.studies import polymer_figures as figures
 from screen.studies.config import StudyConfig
 from screen.studies.data import load, load_drawn
-from screen.studies.findings import Findings, data_record
+from screen.studies.findings import Findings
 from screen.studies.parts import KEPT_APART, apart, fit_of, pretrained, source_predictions, subset
 
 # As many as the paper had.
@@ -36,24 +36,37 @@ LARGE = 12_000
 
 
 class Role(NamedTuple):
-    """A source property: what it is, where it comes from, and whether the file is too large to read whole."""
+    """A source property: what it is, and where it comes from.
+
+    large : too large a file to read whole; extensive : grows with the size of the molecule or unit
+    """
 
     what: str
     spec: str
     large: bool = False
+    extensive: bool = False
+
+
+class Inputs(NamedTuple):
+    """What the study reads; whole : all materials with a value of the target property."""
+
+    roles: tuple[Role, ...]
+    target: PropertyTable
+    sources: list[PropertyTable]
+    whole: PropertyTable
 
 
 TARGET = "organic/radonpy_pi1070.parquet:thermal_conductivity"
 SHARED = (
     Role("glass transition", "organic/polyinfo_tg_median.parquet:tg_c"),
     Role("melting temperature", "organic/polyinfo_tm_grea.parquet:tm_c"),
-    Role("heat capacity Cp", "organic/crow_polymer_properties.parquet:cp_j_mol_k_exp"),
-    Role("heat capacity Cv (QM9)", "organic/qm9.parquet:cv_cal_mol_k", large=True),
+    Role("heat capacity Cp", "organic/crow_polymer_properties.parquet:cp_j_mol_k_exp", extensive=True),
+    Role("heat capacity Cv (QM9)", "organic/qm9.parquet:cv_cal_mol_k", large=True, extensive=True),
     Role("melt viscosity (median of all T, M)", "organic/polyverse_melt_viscosity.parquet:log(viscosity_poise)"),
     Role("density", "organic/crow_polymer_properties.parquet:density_g_ml_exp"),
     Role("refractive index", "organic/khazana_mtl_dft.parquet:n_dft"),
     Role("dielectric constant", "organic/khazana_mtl_dft.parquet:eps_dft"),
-    Role("cohesive energy", "organic/crow_polymer_properties.parquet:ecoh_j_mol_exp"),
+    Role("cohesive energy", "organic/crow_polymer_properties.parquet:ecoh_j_mol_exp", extensive=True),
     Role("solubility parameter", "organic/crow_polymer_properties.parquet:solub_param_mpa05_exp"),
     Role("ionisation energy", "organic/khazana_mtl_dft.parquet:ei_ev"),
     Role(CEILING, "organic/radonpy_pi1070.parquet:density"),
@@ -116,14 +129,14 @@ class Result(NamedTuple):
     parity: tuple[FloatArray, FloatArray]
 
 
-def run(config: StudyConfig, progress: Progress) -> Findings:
+def run(config: StudyConfig, inputs: Inputs, progress: Progress) -> Findings:
     """Do the study without its inverse part."""
-    return findings(config, measure(config, progress))
+    return findings(config, measure(config, inputs, progress))
 
 
-def measure(config: StudyConfig, progress: Progress) -> Result:
+def measure(config: StudyConfig, inputs: Inputs, progress: Progress) -> Result:
     """Pre-train each source without the target, then draw 19 again and again."""
-    roles, target, sources = read(config, progress)
+    roles, target, sources, _ = inputs
     library = pretrained(sources, Settings(config.networks, config.seed, DESCRIPTORS), target, config, progress)
     y, splits = target.y, draw(target, config.draws, config.seed)
     found = []
@@ -139,8 +152,14 @@ def measure(config: StudyConfig, progress: Progress) -> Result:
     return Result(target, roles, sources, library, splits, found, direct, parity)
 
 
-def read(config: StudyConfig, progress: Progress) -> tuple[tuple[Role, ...], PropertyTable, list[PropertyTable]]:
-    """Roles, the target and the sources.
+def tables(inputs: Inputs) -> list[tuple[str, PropertyTable]]:
+    """Each table and what it serves as."""
+    named = zip(inputs.roles, inputs.sources, strict=True)
+    return [("target", inputs.target), *(("ceiling" if r.what == CEILING else "source", table) for r, table in named)]
+
+
+def read(config: StudyConfig) -> Inputs:
+    """Roles, the target and the sources; UserError where the data do not serve.
 
     Half of the simulated polymers are the target, the others serve the ceiling alone. Of a source too small to do
     without the target's polymers, these polymers leave the target instead.
@@ -149,20 +168,22 @@ def read(config: StudyConfig, progress: Progress) -> tuple[tuple[Role, ...], Pro
     refuse_same_physics(roles)
     if config.data is None:
         target = load(None, EMBEDDED_TARGET, minimum=2 * DRAWN)
-        return roles, target, [replace(load(None, role.spec), name=role.what) for role in roles]
-    with progress.stage("read tables", len(roles) + 1) as advance:
-        whole = load(config.data, TARGET, minimum=2 * DRAWN)
-        advance(1)
-        ours = apart(whole.keys, config.seed, 2)
-        target = subset(whole, np.flatnonzero(ours))
-        sources = []
-        for role in roles:
-            found = (
-                load_drawn(config.data, role.spec, LARGE, config.seed) if role.large else load(config.data, role.spec)
-            )
-            sources.append(replace(found, name=role.what))
-            advance(1)
-    return roles, without_small(target, sources), sources
+        return Inputs(roles, target, [_source(None, role, config.seed) for role in roles], target)
+    whole = load(config.data, TARGET, minimum=2 * DRAWN)
+    ours = subset(whole, np.flatnonzero(apart(whole.keys, config.seed, 2)))
+    sources = [_source(config.data, role, config.seed) for role in roles]
+    return Inputs(roles, without_small(ours, sources), sources, whole)
+
+
+def _source(data: str | None, role: Role, seed: int) -> PropertyTable:
+    """The table of a role under its name; what grows with the size of a molecule per atom of it."""
+    found = load_drawn(data, role.spec, LARGE, seed) if role.large and data else load(data, role.spec)
+    if not role.extensive:
+        return replace(found, name=role.what)
+    atoms = found.compositions.amounts.sum(axis=1)
+    note = "divided by the number of atoms, as the descriptors are"
+    return replace(found, name=role.what, values=found.values / atoms, unit=f"{found.unit} per atom".strip(),
+                   notes=(*found.notes, note))  # fmt: skip
 
 
 def refuse_same_physics(roles: Sequence[Role]) -> None:
@@ -299,11 +320,4 @@ def findings(config: StudyConfig, result: Result) -> Findings:
             "draws": pa.Table.from_pylist(draws),
         },
         numbers=numbers,
-        data=(
-            data_record("target", target),
-            *(
-                data_record("ceiling" if role.what == CEILING else "source", table)
-                for role, table in zip(result.roles, result.sources, strict=True)
-            ),
-        ),
     )

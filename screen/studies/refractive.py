@@ -24,7 +24,7 @@ from screen.studies import refractive_figures as figures
 from screen.studies.config import StudyConfig
 from screen.studies.coverage import Coverage, Split, element_coverage, split_error
 from screen.studies.data import load, load_all
-from screen.studies.findings import Findings, data_record
+from screen.studies.findings import Findings
 from screen.studies.parts import Fit, apart, fit_of, pretrained, source_predictions, subset, transferred
 from screen.transfer import Model
 
@@ -45,6 +45,13 @@ NO_INDEX = (
 SPLITS = 5
 # Points of each table in the map of descriptors.
 MAPPED = 300
+
+
+class Inputs(NamedTuple):
+    """What the study reads."""
+
+    inorganic: PropertyTable
+    organic: list[PropertyTable]
 
 
 class Direction(NamedTuple):
@@ -84,9 +91,9 @@ class Result(NamedTuple):
     kind: NDArray[np.int64]
 
 
-def run(config: StudyConfig, progress: Progress) -> Findings:
-    """Do the study; UserError where the data do not serve."""
-    inorganic, organic = read(config)
+def run(config: StudyConfig, inputs: Inputs, progress: Progress) -> Findings:
+    """Do the study."""
+    inorganic, organic = inputs
     settings = Settings(config.networks, config.seed)
     there = [direction(config, progress, settings, inorganic, table) for table in organic]
     back = [direction(config, progress, settings, table, inorganic) for table in organic]
@@ -96,11 +103,16 @@ def run(config: StudyConfig, progress: Progress) -> Findings:
     return findings(config, Result(inorganic, organic, there, back, place, kind))
 
 
-def read(config: StudyConfig) -> tuple[PropertyTable, list[PropertyTable]]:
-    """The inorganic table, and each organic one as compositions of its own."""
+def tables(inputs: Inputs) -> list[tuple[str, PropertyTable]]:
+    """Each table and what it serves as."""
+    return [("inorganic", inputs.inorganic), *(("organic", table) for table in inputs.organic)]
+
+
+def read(config: StudyConfig) -> Inputs:
+    """The inorganic table, and each organic one as compositions of its own; UserError where the data do not serve."""
     inorganic, organic = EMBEDDED if config.data is None else SHARED
-    tables = [load(config.data, inorganic, minimum=10), *load_all(config.data, organic)]
-    return tables[0], [by_composition(table) for table in tables[1:]]
+    found = load_all(config.data, organic)
+    return Inputs(load(config.data, inorganic, minimum=10), [by_composition(table) for table in found])
 
 
 def by_composition(table: PropertyTable) -> PropertyTable:
@@ -206,9 +218,5 @@ def findings(config: StudyConfig, result: Result) -> Findings:
             "map": pa.table({"x": result.place[:, 0], "y": result.place[:, 1], "table": result.kind}),
         },
         numbers=numbers,
-        data=(
-            data_record("inorganic", result.inorganic),
-            *(data_record("organic", table) for table in result.organic),
-        ),
         warnings=tuple(dict.fromkeys(text for one in every for text in one.model.warnings)),
     )

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-import platform
-import sys
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from catalogs.records import PropertyTable
 from catalogs.rundir import RunDir
-from screen.device import current
 from screen.progress import Progress
-from screen.record import PACKAGES
+from screen.record import PACKAGES, record_head, target_record
 from screen.studies.config import StudyConfig, as_dict
 from screen.studies.findings import Findings
 
@@ -28,29 +24,53 @@ MODULES = {
     "polymer-tc": "screen.studies.polymer",
 }
 
-Study = Callable[[StudyConfig, Progress], Findings]
+Roles = Sequence[tuple[str, PropertyTable]]
+
+
+class Study(NamedTuple):
+    """What sets one study apart.
+
+    read : its inputs, checked; tables : of these, each with what it serves as; run : from both to findings
+    """
+
+    read: Callable[[StudyConfig], Any]
+    tables: Callable[[Any], Roles]
+    run: Callable[[StudyConfig, Any, Progress], Findings]
+
+
+class Outcome(NamedTuple):
+    """What a study leaves beside its files: its record (run.json)."""
+
+    record: dict[str, Any]
 
 
 def study_of(name: str) -> Study:
-    """The function that does a study of this layer."""
-    found: Study = import_module(MODULES[name]).run
-    return found
+    """A study by its name."""
+    module = import_module(MODULES[name])
+    return Study(module.read, module.tables, module.run)
 
 
-def run_study(config: StudyConfig, study: Study, rundir: RunDir, progress: Progress, command: str) -> dict[str, Any]:
-    """Do the study and write everything into an open folder; its record (run.json)."""
+def run_study(
+    study: Study, config: StudyConfig, inputs: Any, rundir: RunDir, progress: Progress, command: str
+) -> Outcome:
+    """Do the study and write everything into an open folder."""
     for name in (*REMADE, *rundir.names("figures/"), *rundir.names("tables/")):
         rundir.remove(name)
-    found = study(config, progress)
+    found = study.run(config, inputs, progress)
     for shown in found.figures:
         rundir.write_text(shown.file, shown.svg)
     for name, table in found.tables.items():
         rundir.write_table(f"tables/{name}.parquet", table)
     rundir.write_text("study.json", as_json(outcome(config, found)))
-    record = record_of(config, found, progress, command)
+    record = {
+        **record_head(as_dict(config), progress, command, (*PACKAGES, "matplotlib", "scikit-learn"), "study"),
+        "data": [{"role": role, **target_record(table)} for role, table in study.tables(inputs)],
+        "timings": dict(progress.timings),
+        "warnings": list(found.warnings),
+    }
     rundir.write_text("run.json", as_json(record))
     write_report(rundir)
-    return record
+    return Outcome(record)
 
 
 def outcome(config: StudyConfig, found: Findings) -> dict[str, Any]:
@@ -69,27 +89,6 @@ def outcome(config: StudyConfig, found: Findings) -> dict[str, Any]:
             name: {"rows": table.num_rows, "columns": table.column_names} for name, table in found.tables.items()
         },
         "numbers": dict(found.numbers),
-    }
-
-
-def record_of(config: StudyConfig, found: Findings, progress: Progress, command: str) -> dict[str, Any]:
-    """Everything needed to understand and repeat the study."""
-    return {
-        "schema": 1,
-        "kind": "study",
-        "kakehashi": version("kakehashi"),
-        "command": command,
-        "config": as_dict(config),
-        "started": progress.started,
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "seed": config.seed,
-        "python": sys.version.split()[0],
-        "packages": {name: version(name) for name in (*PACKAGES, "matplotlib", "scikit-learn")},
-        "platform": platform.platform(),
-        "device": str(current()),
-        "data": list(found.data),
-        "timings": dict(progress.timings),
-        "warnings": list(found.warnings),
     }
 
 
