@@ -178,11 +178,12 @@ def read(config: StudyConfig) -> Inputs:
 def _source(data: str | None, role: Role, seed: int) -> PropertyTable:
     """The table of a role under its name; what grows with the size of a molecule per atom of it."""
     found = load_drawn(data, role.spec, LARGE, seed) if role.large and data else load(data, role.spec)
+    found = replace(found, name=role.what, quantity=role.what)
     if not role.extensive:
-        return replace(found, name=role.what)
+        return found
     atoms = found.compositions.amounts.sum(axis=1)
     note = "divided by the number of atoms, as the descriptors are"
-    return replace(found, name=role.what, values=found.values / atoms, unit=f"{found.unit} per atom".strip(),
+    return replace(found, values=found.values / atoms, unit=f"{found.unit} per atom".strip(),
                    notes=(*found.notes, note))  # fmt: skip
 
 

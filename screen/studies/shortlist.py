@@ -22,8 +22,12 @@ from screen.transfer import Model
 
 # As many as Ju et al. (2021) verified by first-principles calculation.
 SHORTLISTED = 14
-# eV/atom above the convex hull: what may be synthesised, where the catalogue knows it.
-HULL = "e_above_hull<=0.05"
+# What is asked where the catalogue has the column, and how it is said: what may be synthesised, and what conducts heat
+# by its lattice, as the target's compounds do. A candidate whose value is unknown is left out.
+ASKED = {
+    "e_above_hull": ("e_above_hull<=0.05", "are at most 0.05 eV/atom above the convex hull"),
+    "band_gap": ("band_gap>0.1", "have a band gap above 0.1 eV"),
+}
 _ROWS = 32_768
 
 
@@ -68,21 +72,19 @@ def distinct(screened: Screened) -> tuple[pa.Table, FloatArray]:
 
 
 def shortlist(scores: pa.Table, known: Collection[str], *, log: bool, size: int = SHORTLISTED) -> Shortlist:
-    """The largest predictions in or at the edge of the domain that are new, not radioactive, and stable where listed.
+    """The largest predictions in or at the edge of the domain that are new, not radioactive, and meet what is `ASKED`.
 
     known : reduced formulas of the target, which are no discovery
     """
     new = pc.invert(pc.is_in(scores["reduced_formula"], pa.array(sorted(known), pa.string())))
-    hull = [HULL] if "e_above_hull" in scores.column_names else []
-    filters = tuple(parse_filter(text) for text in ("domain!=out", *hull))
+    asked = [ASKED[name] for name in ASKED if name in scores.column_names]
+    filters = tuple(parse_filter(text) for text in ("domain!=out", *(text for text, _ in asked)))
     order = Order(by="mean", top=size, per_system=1, filters=filters, radioactive=False)
     found = rank(scores.filter(new), order, log=log)
-    stable = (
-        f", are at most {HULL.partition('<=')[2]} eV/atom above the convex hull (unknown: left out)" if hull else ""
-    )
+    more = "".join(f", {words}" for _, words in asked) + (" (unknown: left out)" if asked else "")
     rule = (
         f"the {size} largest predictions in or at the edge of the applicability domain that are not in the target, hold"
-        f" no radioactive element{stable}; the best one of each chemical system"
+        f" no radioactive element{more}; the best one of each chemical system"
     )
     return Shortlist(found.table, rule, found.counts)
 

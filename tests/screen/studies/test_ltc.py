@@ -73,6 +73,9 @@ def test_shortlist_rule() -> None:
     assert "0.05 eV/atom" in found.rule
     assert shortlist(table, {"MgO"}, log=False).table["formula"].to_pylist() == ["Mg2O", "AlN", "BAs"]
     assert shortlist(table, set(), log=False, size=1).table["formula"].to_pylist() == ["MgO"]
+    gapped = table.append_column("band_gap", pa.array([0.0, 0.2, 1, 1, 0.1, 1, 1, None]))
+    assert shortlist(gapped, set(), log=False).table["formula"].to_pylist() == ["Mg2O"]
+    assert "band gap above 0.1 eV" in shortlist(gapped, set(), log=False).rule
     without = shortlist(table.drop_columns("e_above_hull"), set(), log=False)
     assert without.table["formula"].to_pylist() == ["MgO", "AlN", "GaN", "BN", "BAs"]
     assert "hull" not in without.rule
