@@ -30,6 +30,7 @@ ranks a catalogue of materials by it, and designs polymers that should have it.
   kakehashi screen --target my.csv:kappa --log --catalog mp_formulas --out runs/kappa
   kakehashi design --target tc.csv:tc --goal 'tc>0.35' --out runs/tc
   kakehashi next runs/kappa                                         which experiments to do next, and why
+  kakehashi study ltc --out runs/ltc                                the paper's studies, with what holds
   kakehashi report runs/kappa                                       (re)build the report of a run
   kakehashi catalogs list                                           the data that come with it
   kakehashi models list                                             networks already trained
@@ -85,6 +86,7 @@ def app(words: Sequence[str] = ()) -> App:
     add(top, "screen", "screen.commands:screen", "Rank a catalogue by a target property.")
     add(top, "design", "design.commands:design", "Propose polymers that meet a goal.")
     add(top, "next", "screen.next_commands:next_experiments", "Choose the experiments to do next.")
+    add(top, "study", "design.study_commands:study", "Repeat one of the paper's studies.")
     add(top, "report", "design.commands:report", "(Re)build the HTML report of a run.")
     add(top, "doctor", "screen.doctor:doctor", "Check this installation.")
     add(catalogs, "list", "catalogs.commands:list_datasets", "List the data sets.")

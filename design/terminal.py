@@ -36,10 +36,11 @@ def rebuild_report(directory: str, *, json_out: bool = False, quiet: bool = Fals
     from screen.terminal import rebuild_report as rebuild
 
     build: Callable[[Path], str] | None = None
-    if run_json(Path(directory) / "run.json").get("kind") == "design":
-        from design.report.build import write_report
-
-        build = write_report
+    kind = run_json(Path(directory) / "run.json").get("kind")
+    if kind == "design":
+        from design.report.build import write_report as build
+    elif kind == "study":
+        from screen.studies.page import write_report as build
     return rebuild(directory, build, json_out=json_out, quiet=quiet, dry_run=dry_run)
 
 

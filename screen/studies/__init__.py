@@ -1,0 +1,1 @@
+"""The paper's studies, one command each: what it reported, what comes out here, and what holds on unseen data."""

@@ -1,0 +1,51 @@
+"""What a study leaves: figures, each with the paper's number, ours and a verdict, and the tables behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
+
+import pyarrow as pa
+
+# Whether a claim of the paper held when it was asked of data no choice had seen.
+Held = Literal["held", "partly", "failed", "not tested"]
+
+
+class Shown(NamedTuple):
+    """One figure.
+
+    number : of the paper's figure, as in "2a"; svg : drawn for a light page
+    paper, ours : what either reports, in words and numbers; verdict : why the claim held or did not
+    table : the name of the table that is listed below it
+    """
+
+    number: str
+    title: str
+    svg: str
+    caption: str
+    paper: str
+    ours: str
+    held: Held
+    verdict: str
+    table: str = ""
+
+    @property
+    def file(self) -> str:
+        """Its name in the folder of the study."""
+        return f"figures/fig{self.number}.svg"
+
+
+class Findings(NamedTuple):
+    """The outcome of a study.
+
+    lede : what was done, in a sentence or two; stand_ins : what was not public and what stands for it
+    tables : by name, written to tables/NAME.parquet; numbers : every figure of the text, as JSON values
+    """
+
+    title: str
+    lede: str
+    stand_ins: tuple[str, ...]
+    figures: tuple[Shown, ...]
+    tables: Mapping[str, pa.Table]
+    numbers: Mapping[str, Any]
+    warnings: tuple[str, ...] = ()

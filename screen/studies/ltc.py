@@ -1,0 +1,266 @@
+"""From phonons to heat: lattice thermal conductivity by transfer from data-rich stand-ins (after Ju et al., 2021)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from catalogs.candidates import Catalog, open_catalog
+from catalogs.records import PropertyTable
+from screen.bank import FloatArray, fill
+from screen.descriptors.composition import names
+from screen.descriptors.materials import describe
+from screen.library import Library, Settings
+from screen.plans import Plan, fit_plan
+from screen.progress import Progress
+from screen.record import leaderboard_table
+from screen.studies import ltc_figures as figures
+from screen.studies.config import StudyConfig
+from screen.studies.data import load, load_all, spec_in
+from screen.studies.findings import Findings
+from screen.studies.parts import (
+    Choice,
+    Fit,
+    apart,
+    choose,
+    correlations,
+    fifths,
+    fit_of,
+    pretrained,
+    setup_predictions,
+    shared_values,
+    source_predictions,
+    subset,
+    transferred,
+)
+from screen.studies.shortlist import Screened, Shortlist, distinct, network_predictions, screen_all, shortlist
+from screen.transfer import Model
+
+SHARED = (
+    "inorganic/ltc45_dft.parquet:kappa_300k",
+    (
+        "inorganic/jarvis_wide.parquet:max_mode",
+        "inorganic/aflow_mp_wide.parquet:aflow_ael_debye_temperature",
+        "inorganic/matbench_log_kvrh.parquet:log10(K_VRH)",
+        "inorganic/matbench_log_gvrh.parquet:log10(G_VRH)",
+        "inorganic/aflow_mp_wide.parquet:log(aflow_agl_thermal_conductivity_300K)",
+    ),
+    "inorganic/mp_snapshot.parquet",
+)
+EMBEDDED = (
+    "ltc",
+    ("standard_entropy", "melting_temperature", "heat_capacity", "volume_per_atom", "formation_energy"),
+    "default",
+)
+STAND_IN = (
+    "The scattering phase space of the paper (320 compounds) is not public. Its stand-ins here are {sources}; {target}"
+    " stands for the paper's 45 conductivities."
+)
+BOOTSTRAPS = 200
+
+
+class Inputs(NamedTuple):
+    """What the study reads."""
+
+    target: PropertyTable
+    sources: list[PropertyTable]
+    catalog: Catalog
+
+
+class StandIn(NamedTuple):
+    """One source beside the target: what they share, how well its networks know it, what they give the target.
+
+    r, spearman : correlation with the target (fitted scales) on `shared` compounds
+    source : fit of its networks on compounds kept from them
+    best, best_unseen : error of its best network by setup 2, with hindsight and without
+    """
+
+    name: str
+    rows: int
+    shared: int
+    r: float
+    spearman: float
+    source: Fit
+    best: float
+    best_unseen: float
+
+
+class Result(NamedTuple):
+    """Everything the figures draw.
+
+    first_source : values of the first source's kept compounds and what its networks say
+    by_size : (n,) each fifth of the target's values predicted from the others
+    compositions, without, forest : one row each, its mean by the direct model and by the paper's forest
+    """
+
+    target: PropertyTable
+    sources: list[PropertyTable]
+    model: Model
+    direct: Model
+    choice: Choice
+    stand_ins: list[StandIn]
+    first_source: tuple[FloatArray, FloatArray]
+    by_size: FloatArray
+    screened: Screened
+    compositions: pa.Table
+    without: FloatArray
+    forest: FloatArray
+    forest_ceiling: float
+    chosen: Shortlist
+    leading: pa.Table
+
+
+def run(config: StudyConfig, inputs: Inputs, progress: Progress) -> Findings:
+    """Do the study."""
+    target, sources, catalog = inputs
+    per_source = max(1, config.networks // len(sources))
+    library = pretrained(sources, Settings(per_source, config.seed), target, config, progress)
+    model = transferred(library, target, config, progress)
+    direct = transferred(library._replace(sources=()), target, config, progress, "without sources")
+    result = measure(config, progress, target, sources, library, model, direct, catalog)
+    return findings(config, result, catalog)
+
+
+def tables(inputs: Inputs) -> list[tuple[str, PropertyTable]]:
+    """Each table and what it serves as."""
+    return [("target", inputs.target), *(("source", table) for table in inputs.sources)]
+
+
+def read(config: StudyConfig) -> Inputs:
+    """Target, sources and candidates; UserError where the data do not serve."""
+    target, sources, catalog = EMBEDDED if config.data is None else SHARED
+    where = catalog if config.data is None else spec_in(config.data, catalog)
+    return Inputs(
+        load(config.data, target, log=True, minimum=10),
+        load_all(config.data, sources),
+        open_catalog(where, limit=config.limit),
+    )
+
+
+def measure(
+    config: StudyConfig,
+    progress: Progress,
+    target: PropertyTable,
+    sources: list[PropertyTable],
+    library: Library,
+    model: Model,
+    direct: Model,
+    catalog: Catalog,
+) -> Result:
+    """Everything beyond the two models."""
+    bank, folds, y = fill(library, target.inputs), model.out_of_fold.folds, target.y
+    setup = setup_predictions(bank, y, folds, 0, progress)
+    choice = choose(setup, y, folds)
+    kept = [subset(table, np.flatnonzero(apart(table.keys, config.seed))) for table in sources]
+    kept = [subset(table, np.flatnonzero([key not in target.keys for key in table.keys])) for table in kept]
+    guesses = [source_predictions(library, s, table) for s, table in enumerate(kept)]
+    size = len(library.sources[0].networks)
+    stand_ins = []
+    for s, (table, guess, test) in enumerate(zip(sources, guesses, kept, strict=True)):
+        own = choose(setup[s * size : (s + 1) * size], y, folds)
+        a, b = shared_values(table, target)
+        stand_ins.append(
+            StandIn(
+                table.name, len(table), len(a), *correlations(a, b), fit_of(test.y, guess),
+                float(own.mae[own.network]), float(np.mean(np.abs(own.unseen - y))),
+            )
+        )  # fmt: skip
+    screened = screen_all(model, direct, catalog, progress)
+    compositions, without = distinct(screened)
+    best = Plan("frozen", "forest", choice.network // size, 0, (choice.network % size,))
+    forest = network_predictions(
+        library, fit_plan(best, bank, y, np.arange(len(y))), compositions["reduced_formula"], progress
+    )
+    by_size = replace(target, folds=fifths(y))
+    return Result(
+        target=target, sources=sources, model=model, direct=direct, choice=choice, stand_ins=stand_ins,
+        first_source=(kept[0].y, guesses[0]),
+        by_size=transferred(library, by_size, config, progress, "by size").out_of_fold.mean,
+        screened=screened, compositions=compositions, without=without, forest=np.exp(forest),
+        forest_ceiling=float(target.values.max()),
+        chosen=shortlist(screened.scores, target.keys, log=target.log),
+        leading=leading(target, config.seed),
+    )  # fmt: skip
+
+
+def leading(target: PropertyTable, seed: int) -> pa.Table:
+    """Descriptors by their rank correlation with the target, strongest first, and how sure each place is.
+
+    place_low, place_high : 5th and 95th percentile over bootstrap samples of the target's compounds
+    """
+    raw = np.asarray(describe(target.inputs, "reduced"), np.float64)
+    labels = np.array(names())
+    varies = np.ptp(raw, axis=0) > 0
+    found = _rank_correlations(raw[:, varies], target.y)
+    rng = np.random.default_rng(seed)
+    places = []
+    for _ in range(BOOTSTRAPS):
+        rows = rng.integers(0, len(raw), len(raw))
+        places.append(np.argsort(np.argsort(-np.abs(_rank_correlations(raw[rows][:, varies], target.y[rows])))) + 1)
+    low, high = np.quantile(places, (0.05, 0.95), axis=0)
+    order = np.argsort(-np.abs(found), kind="stable")
+    return pa.table(
+        {
+            "place": np.arange(1, len(order) + 1), "descriptor": labels[varies][order].tolist(),
+            "spearman": found[order], "place_low": low[order], "place_high": high[order],
+        }
+    )  # fmt: skip
+
+
+def _rank_correlations(x: FloatArray, y: FloatArray) -> FloatArray:
+    """(p,) Spearman correlations of the columns of x (n, p) with y (n,); 0 for a constant column."""
+    from scipy.stats import rankdata
+
+    a, b = rankdata(x, axis=0), rankdata(y)
+    a, b = a - a.mean(axis=0), b - b.mean()
+    norm = np.sqrt(np.sum(a**2, axis=0) * np.sum(b**2))
+    return np.asarray(np.divide(a.T @ b, norm, out=np.zeros(a.shape[1]), where=norm > 0))
+
+
+def findings(config: StudyConfig, result: Result, catalog: Catalog) -> Findings:
+    """Figures, tables and numbers."""
+    target, model = result.target, result.model
+    numbers = figures.numbers(result)
+    sources = ", ".join(table.name for table in result.sources)
+    screened = result.screened
+    candidates = pa.table(
+        {
+            **{name: result.compositions[name] for name in ("reduced_formula", "mean", "lower", "upper", "domain")},
+            "mean_direct": result.without, "mean_setup_2": result.forest,
+        }
+    )  # fmt: skip
+    stand_ins = [
+        {**one._asdict(), "source": None, **{f"source_{k}": v for k, v in one.source._asdict().items()}}
+        for one in result.stand_ins
+    ]
+    return Findings(
+        title="Lattice thermal conductivity from stand-ins of the phonon scattering phase space",
+        lede=(
+            f"{len(target)} conductivities at 300 K, {len(result.sources)} source properties with"
+            f" {len(model.library.sources[0].networks)} networks each, judged by nested cross-validation grouped by"
+            f" formula; then {screened.scores.num_rows:,} candidates of {catalog.name.split('/')[-1]}"
+            f" ({result.compositions.num_rows:,} compositions) were scored, {result.chosen.table.num_rows} shortlisted."
+        ),
+        stand_ins=(STAND_IN.format(sources=sources, target=target.name), f"Shortlist: {result.chosen.rule}."),
+        figures=figures.figures(result, numbers),
+        tables={
+            "stand_ins": pa.Table.from_pylist([{k: v for k, v in one.items() if k != "source"} for one in stand_ins]),
+            "leaderboard": leaderboard_table(model),
+            "predictions": pa.table(
+                {
+                    "formula": list(target.keys), "fold": model.out_of_fold.folds, "y": target.values,
+                    "stack": np.exp(model.out_of_fold.mean), "setup_2_hindsight": np.exp(result.choice.hindsight),
+                    "setup_2_unseen": np.exp(result.choice.unseen), "own_fifth_held_out": np.exp(result.by_size),
+                    "fifth": fifths(target.y),
+                }
+            ),
+            "descriptors": result.leading,
+            "candidates": candidates,
+            "shortlist": result.chosen.table,
+        },
+        numbers=numbers,
+        warnings=tuple(model.warnings),
+    )  # fmt: skip

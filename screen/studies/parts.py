@@ -1,0 +1,192 @@
+"""What the studies share: formulas kept from every source, pre-trained libraries, the papers' way of choosing."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from os import cpu_count
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import spearmanr
+from threadpoolctl import threadpool_limits
+
+from catalogs.records import PropertyTable
+from screen.aliases import marked
+from screen.bank import Bank, FloatArray, fill
+from screen.config import DEFAULT_HEADS
+from screen.folds import Folds
+from screen.library import Library, Settings
+from screen.plans import Plan, inner_predictions
+from screen.progress import Progress
+from screen.studies.config import StudyConfig
+from screen.transfer import Model
+from screen.zoo import load_or_pretrain, load_or_transfer
+
+# One formula in so many is kept from every source, to judge the sources' own networks.
+KEPT_APART = 10
+# Values held out in fifths by size: can a model predict above all it has seen?
+FIFTHS = 5
+# Rows whose frozen features are in memory at a time.
+_CHUNK = 500
+
+Rows = NDArray[np.int64]
+
+
+class Fit(NamedTuple):
+    """How well predictions of n values fit; NaN correlations where either side is constant."""
+
+    n: int
+    mae: float
+    rmse: float
+    r: float
+    r2: float
+    spearman: float
+
+
+class Choice(NamedTuple):
+    """The best of many networks on the same folds: chosen as the papers do, and as it should be.
+
+    network : index of the least cross-validated error of all rows; mae : (networks,) these errors
+    hindsight : (n,) its cross-validated predictions, of which its choice has seen every error
+    unseen : (n,) where each fold is predicted by the network that was best on the other folds
+    """
+
+    network: int
+    mae: FloatArray
+    hindsight: FloatArray
+    unseen: FloatArray
+
+
+def fit_of(y: FloatArray, predicted: FloatArray) -> Fit:
+    """Errors and correlations of predictions."""
+    varies = len(y) > 1 and np.ptp(y) > 0 and np.ptp(predicted) > 0
+    nothing = float("nan")
+    residual = float(np.sum((y - predicted) ** 2))
+    return Fit(
+        n=len(y),
+        mae=float(np.mean(np.abs(y - predicted))),
+        rmse=float(np.sqrt(residual / len(y))),
+        r=float(np.corrcoef(y, predicted)[0, 1]) if varies else nothing,
+        r2=1 - residual / float(np.sum((y - y.mean()) ** 2)) if np.ptp(y) > 0 else nothing,
+        spearman=float(spearmanr(y, predicted).statistic) if varies else nothing,
+    )
+
+
+def subset(table: PropertyTable, rows: Rows) -> PropertyTable:
+    """Some rows of a table."""
+    return replace(
+        table, ids=tuple(table.ids[i] for i in rows), materials=tuple(table.materials[i] for i in rows),
+        keys=tuple(table.keys[i] for i in rows), compositions=table.compositions.take(rows), values=table.values[rows],
+        folds=None if table.folds is None else table.folds[rows],
+        molecules=table.molecules and table.molecules.take(rows),
+    )  # fmt: skip
+
+
+def apart(keys: Sequence[str], seed: int, share: int = KEPT_APART) -> NDArray[np.bool_]:
+    """Which of the materials are kept from every source: one in `share`, by name, so the same ones in each."""
+    marks = [hashlib.sha256(f"{seed} {key}".encode()).digest()[:8] for key in keys]
+    return np.array([int.from_bytes(mark) % share == 0 for mark in marks], dtype=bool)
+
+
+def pretrained(
+    tables: Sequence[PropertyTable],
+    settings: Settings,
+    target: PropertyTable,
+    config: StudyConfig,
+    progress: Progress,
+    also: Collection[str] = (),
+) -> Library:
+    """Networks of each source without the target's materials, those in `also` and the tenth that is kept apart."""
+    kept = {key for table in tables for key, out in zip(table.keys, apart(table.keys, config.seed), strict=True) if out}
+    exclude = {*target.keys, *also, *kept}
+    sources = []
+    for table in tables:
+        one = load_or_pretrain((table,), settings, exclude=exclude, cache=not config.no_cache, stage=progress.stage)
+        sources.append(marked(one, (table,), target))
+    return Library(tuple(sources), settings.convention, settings.seed)
+
+
+def transferred(
+    library: Library,
+    target: PropertyTable,
+    config: StudyConfig,
+    progress: Progress,
+    what: str = "",
+    outer: int = 10,
+    heads: Sequence[str] = DEFAULT_HEADS,
+) -> Model:
+    """The measured stack, from the cache where it is kept; `what` tells its stage from others."""
+
+    def stage(name: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
+        return progress.stage(f"{name}, {what}" if what else name, total)
+
+    return load_or_transfer(
+        library, target, outer=outer, seed=config.seed, heads=heads, cache=not config.no_cache, stage=stage
+    )
+
+
+def source_predictions(library: Library, source: int, table: PropertyTable) -> FloatArray:
+    """(n,) what a source's networks predict together, on the fitted scale of its property."""
+    one = library._replace(sources=(library.sources[source],))
+    task = one.sources[0].tasks[0]
+    inputs, n = table.inputs, len(table)
+    parts = [fill(one, inputs.take(np.arange(i, min(i + _CHUNK, n)))).predictions[:, 0] for i in range(0, n, _CHUNK)]
+    return np.asarray(np.concatenate(parts) * task.scale + task.centre, np.float64)
+
+
+def setup_predictions(bank: Bank, y: FloatArray, folds: Folds, depth: int, progress: Progress) -> FloatArray:
+    """Cross-validated predictions (networks, n) of a random forest on every network of every source.
+
+    depth : 1 the last hidden layer, 0 all of them side by side (Liu, Yamada & Wu, 2021, transfer setups 1 and 2)
+    """
+    everyone = np.arange(len(y))
+    plans = [Plan("frozen", "forest", s, depth, (i,)) for s, own in enumerate(bank.layers) for i in range(len(own))]
+
+    def ask(plan: Plan) -> FloatArray:
+        found: FloatArray = inner_predictions(plan, bank, y, everyone, folds)[0]
+        advance(1)
+        return found
+
+    with (
+        progress.stage("forests on each network", len(plans)) as advance,
+        threadpool_limits(1),
+        ThreadPoolExecutor(cpu_count() or 1) as pool,
+    ):
+        return np.stack(list(pool.map(ask, plans)))
+
+
+def choose(predictions: FloatArray, y: FloatArray, folds: Folds) -> Choice:
+    """The best of many predictions (networks, n), with hindsight and without."""
+    errors = np.abs(predictions - y[None, :])
+    best = int(np.argmin(errors.mean(axis=1)))
+    unseen = np.empty(len(y))
+    for fold in np.unique(folds):
+        held = folds == fold
+        unseen[held] = predictions[int(np.argmin(errors[:, ~held].mean(axis=1))), held]
+    return Choice(best, errors.mean(axis=1), predictions[best], unseen)
+
+
+def shared_values(source: PropertyTable, target: PropertyTable) -> tuple[FloatArray, FloatArray]:
+    """Values (fitted scales) of the source and of the target on the materials they share."""
+    place = {key: i for i, key in enumerate(source.keys)}
+    pairs = [(place[key], i) for i, key in enumerate(target.keys) if key in place]
+    return source.y[[i for i, _ in pairs]], target.y[[j for _, j in pairs]]
+
+
+def correlations(a: FloatArray, b: FloatArray) -> tuple[float, float]:
+    """Pearson and Spearman; NaN below three values or where one side is constant."""
+    if len(a) < 3 or not (np.ptp(a) > 0 and np.ptp(b) > 0):
+        return float("nan"), float("nan")
+    return float(np.corrcoef(a, b)[0, 1]), float(spearmanr(a, b).statistic)
+
+
+def fifths(y: FloatArray) -> NDArray[np.int64]:
+    """(n,) which fifth of the values each one is in, 0 the smallest."""
+    place = np.empty(len(y), np.int64)
+    place[np.argsort(y, kind="stable")] = np.arange(len(y))
+    return place * FIFTHS // len(y)

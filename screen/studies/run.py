@@ -1,0 +1,112 @@
+"""A study from configuration to a folder: tables, figures, numbers, record and report."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from catalogs.records import PropertyTable
+from catalogs.rundir import RunDir
+from screen.progress import Progress
+from screen.record import PACKAGES, record_head, target_record
+from screen.studies.config import StudyConfig, as_dict
+from screen.studies.findings import Findings
+
+# Files that follow from the rest: those of an earlier run go before new ones are written.
+REMADE = ("report.html", "run.json", "study.json")
+MODULES = {
+    "ltc": "screen.studies.ltc",
+    "refractive-index": "screen.studies.refractive",
+    "polymer-tc": "screen.studies.polymer",
+}
+
+Roles = Sequence[tuple[str, PropertyTable]]
+
+
+class Study(NamedTuple):
+    """What sets one study apart.
+
+    read : its inputs, checked; tables : of these, each with what it serves as; run : from both to findings
+    """
+
+    read: Callable[[StudyConfig], Any]
+    tables: Callable[[Any], Roles]
+    run: Callable[[StudyConfig, Any, Progress], Findings]
+
+
+class Outcome(NamedTuple):
+    """What a study leaves beside its files: its record (run.json)."""
+
+    record: dict[str, Any]
+
+
+def study_of(name: str) -> Study:
+    """A study by its name."""
+    module = import_module(MODULES[name])
+    return Study(module.read, module.tables, module.run)
+
+
+def run_study(
+    study: Study, config: StudyConfig, inputs: Any, rundir: RunDir, progress: Progress, command: str
+) -> Outcome:
+    """Do the study and write everything into an open folder."""
+    for name in (*REMADE, *rundir.names("figures/"), *rundir.names("tables/")):
+        rundir.remove(name)
+    found = study.run(config, inputs, progress)
+    for shown in found.figures:
+        rundir.write_text(shown.file, shown.svg)
+    for name, table in found.tables.items():
+        rundir.write_table(f"tables/{name}.parquet", table)
+    rundir.write_text("study.json", as_json(outcome(config, found)))
+    record = {
+        **record_head(as_dict(config), progress, command, (*PACKAGES, "matplotlib", "scikit-learn"), "study"),
+        "data": [{"role": role, **target_record(table)} for role, table in study.tables(inputs)],
+        "timings": dict(progress.timings),
+        "warnings": list(found.warnings),
+    }
+    rundir.write_text("run.json", as_json(record))
+    write_report(rundir)
+    return Outcome(record)
+
+
+def outcome(config: StudyConfig, found: Findings) -> dict[str, Any]:
+    """What study.json holds: the findings without drawings and tables."""
+    return {
+        "schema": 1,
+        "study": config.name,
+        "title": found.title,
+        "lede": found.lede,
+        "stand_ins": list(found.stand_ins),
+        "figures": [
+            {name: value for name, value in shown._asdict().items() if name != "svg"} | {"file": shown.file}
+            for shown in found.figures
+        ],
+        "tables": {
+            name: {"rows": table.num_rows, "columns": table.column_names} for name, table in found.tables.items()
+        },
+        "numbers": dict(found.numbers),
+    }
+
+
+def as_json(value: Mapping[str, Any]) -> str:
+    """JSON text; numbers that are not finite become null."""
+    return json.dumps(_plain(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def write_report(rundir: RunDir) -> None:
+    """(Re)build report.html from the files of the folder."""
+    from screen.studies.page import write_report as build
+
+    rundir.write_text("report.html", build(Path(rundir.path)))

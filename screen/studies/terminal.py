@@ -1,0 +1,62 @@
+"""What a study prints: its claims with their verdicts, where the files are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from catalogs.results import Results
+from catalogs.rundir import RunDir
+from screen.progress import Progress
+from screen.runner import Compared, Kind, shown
+from screen.studies.config import StudyConfig, as_dict, deciding
+
+if TYPE_CHECKING:
+    from screen.studies.run import Outcome, Study
+
+
+def kind(study: Callable[[], Study]) -> Kind:
+    """A study; `study` brings it when it is needed."""
+
+    def run(config: StudyConfig, inputs: Any, rundir: RunDir, progress: Progress, command: str) -> Outcome:
+        from screen.studies.run import run_study
+
+        return run_study(study(), config, inputs, rundir, progress, command)
+
+    def compare(config: StudyConfig, inputs: Any, record: Mapping[str, Any]) -> list[Compared]:
+        then = {(entry["role"], entry["name"]): entry["sha256"] for entry in record["data"]}
+        return [
+            Compared(role, table.name, table.sha256, then.get((role, table.name)))
+            for role, table in study().tables(inputs)
+        ]
+
+    def plan(config: StudyConfig, inputs: Any) -> dict[str, Any]:
+        tables = [f"{role} {table.name}: {len(table)} materials" for role, table in study().tables(inputs)]
+        return {"study": config.name, "tables": tables, "out": config.out, "config": as_dict(config)}
+
+    return Kind(
+        read=lambda config: study().read(config), plan=plan, run=run, show=lambda outcome, out: show(out),
+        as_dict=as_dict, deciding=deciding, compare=compare,
+    )  # fmt: skip
+
+
+def show(out: Path) -> None:
+    """Print every figure's claim, ours and the paper's, from the files of the study."""
+    from rich.console import Console
+
+    from screen.studies.page import WORDS
+
+    console = Console(highlight=False, soft_wrap=True)
+    study: dict[str, Any] = json.loads(Results(out).read_text("study.json"))
+    console.print(shown(study["lede"]), style="bold", markup=False)
+    for text in study["stand_ins"]:
+        console.print(shown(f"note: {text}"), markup=False)
+    for figure in study["figures"]:
+        console.print()
+        claim = f"{figure['number']}  {figure['title']}: {WORDS[figure['held']]}"
+        console.print(shown(claim), style="bold", markup=False)
+        for text in (f"paper: {figure['paper']}", f"here:  {figure['ours']}", figure["verdict"]):
+            console.print(shown(f"   {text}"), markup=False)
+    console.print(shown(f"report: {out / 'report.html'}"), markup=False)

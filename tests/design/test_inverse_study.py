@@ -1,0 +1,58 @@
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from catalogs.assemble import assemble
+from catalogs.records import PropertyTable
+from design.inverse_study import BEST, Judge, best_new, independent
+
+
+def table(n: int) -> PropertyTable:
+    texts = [f"*{'C' * length}O*" for length in range(1, n + 1)]
+    return assemble("kappa", texts, np.linspace(0.1, 0.5, n), minimum=1, attachments=(2,))
+
+
+class Lengths:
+    """Stands for a fitted forest: the number of descriptors' rows it is asked for."""
+
+    asked: list[int]
+
+    def __init__(self) -> None:
+        self.asked = []
+
+    def predict(self, x: Sequence[object]) -> np.ndarray:
+        self.asked.append(len(x))
+        return np.arange(len(x), dtype=float)
+
+
+def test_judge_has_not_seen_what_designs_learned_from() -> None:
+    whole = table(60)
+    judge = independent(whole, whole.keys[:19], 0)
+    assert judge.materials == 41
+    assert judge.forest.n_features_in_ == 2048
+    assert judge.out_of_bag.n == 41
+    # values of the 19 cannot matter: it was fitted without them
+    planted = table(60)
+    planted.values[:19] = 100.0
+    again = independent(planted, planted.keys[:19], 0)
+    assert np.array_equal(judge(whole.keys), again(whole.keys))
+
+
+@pytest.mark.filterwarnings("error")
+def test_best_new_units_are_new_distinct_and_allowed() -> None:
+    forest = Lengths()
+    judge = Judge(forest, 0, None)  # type: ignore[arg-type]
+    smiles = ["*CO*", "*OC*", "*CCO*", "*CCCO*", "*CCCCO*"]
+    worth = np.array([3.0, 5.0, 4.0, -np.inf, 1.0])
+    known = {table(2).keys[1]}  # *CCO*
+    way = best_new("a way", smiles, worth, known, judge)
+    # *OC* and *CO* are one polymer, *CCO* is known, *CCCO* is ruled out
+    assert [len(text) for text in way.smiles] == [len(text) for text in ("*CO*", "*CCCCO*")]
+    assert way.scored == 5
+    assert forest.asked == [2]
+    many = [f"*{'C' * n}O*" for n in range(1, BEST + 20)]
+    assert len(best_new("a way", many, np.zeros(len(many)), set(), judge).smiles) == BEST
+    nothing = best_new("a way", many, np.full(len(many), -np.inf), set(), judge)
+    assert nothing.smiles == ()
+    assert len(nothing.judged) == 0

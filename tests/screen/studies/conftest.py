@@ -1,0 +1,67 @@
+"""Tiny studies, each done once, on embedded data."""
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def ltc_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished conductivity study."""
+    from catalogs.rundir import RunDir
+    from screen.progress import Progress
+    from screen.studies import ltc
+    from screen.studies.config import resolve
+    from screen.studies.run import run_study, study_of
+
+    out = tmp_path_factory.mktemp("studies") / "ltc"
+    config = resolve("ltc", {"networks": 1, "limit": 200, "out": str(out)}, None)
+    with pytest.MonkeyPatch.context() as patch, RunDir(out) as rundir:
+        patch.setattr(ltc, "EMBEDDED", ("ltc", ("standard_entropy",), "mp_formulas"))
+        run_study(study_of("ltc"), config, ltc.read(config), rundir, Progress("quiet"), "kakehashi study ltc")
+    return out
+
+
+@pytest.fixture(scope="session")
+def refractive_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished study between inorganic compounds and molecules, on a few rows of either."""
+    import numpy as np
+
+    from catalogs.rundir import RunDir
+    from screen.progress import Progress
+    from screen.studies import refractive
+    from screen.studies.config import resolve
+    from screen.studies.parts import apart, subset
+    from screen.studies.run import run_study, study_of
+
+    out = tmp_path_factory.mktemp("studies") / "refractive"
+    config = resolve("refractive-index", {"networks": 1, "draws": 2, "out": str(out)}, None)
+    inorganic, (organic,) = refractive.read(config)
+    few = []
+    for table in (inorganic, organic):
+        # As many rows to train on in either table: one compiled program serves both.
+        out_of = apart(table.keys, config.seed)
+        few.append(subset(table, np.sort([*np.flatnonzero(out_of)[:9], *np.flatnonzero(~out_of)[:66]])))
+    inputs = refractive.Inputs(few[0], few[1:])
+    with RunDir(out) as rundir:
+        run_study(study_of("refractive-index"), config, inputs, rundir, Progress("quiet"), "kakehashi study ...")
+    return out
+
+
+@pytest.fixture(scope="session")
+def polymer_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished study of 19 liquids, with one source."""
+    from catalogs.rundir import RunDir
+    from screen.progress import Progress
+    from screen.studies import polymer
+    from screen.studies.config import resolve
+    from screen.studies.run import run_study, study_of
+
+    out = tmp_path_factory.mktemp("studies") / "polymer"
+    config = resolve("polymer-tc", {"networks": 1, "draws": 2, "out": str(out)}, None)
+    with pytest.MonkeyPatch.context() as patch, RunDir(out) as rundir:
+        patch.setattr(polymer, "EMBEDDED", (polymer.Role("heat capacity Cp", "molecule_heat_capacity"),))
+        run_study(
+            study_of("polymer-tc"), config, polymer.read(config), rundir, Progress("quiet"), "kakehashi study ..."
+        )
+    return out
