@@ -126,8 +126,10 @@ def evaluate(
         with stage("transfer", len(held.splits)) as advance:
             measured = measure(problem, held.splits, pool, advance, alone=True)
         settings = {}
-        # A head may be one of them already.
-        baselines = [b for b in baselines if f"direct {b.name}" not in measured.predictions]
+        # A head of the leaderboard may be the same model; another model of its name is refused.
+        baselines = [
+            b for b in baselines if f"direct {b.name}" not in measured.predictions or b is not BASELINES.get(b.name)
+        ]
         if baselines:
             with stage("baselines", len(baselines) * len(held.splits)) as advance:
                 settings = {b.name: _add(b, problem, held, measured, pool, advance) for b in baselines}
