@@ -28,6 +28,16 @@ settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Sum up the tests that break something on purpose: one that failed may have lost a row without a word."""
+    outcomes = {
+        outcome: sum("fault" in report.keywords for report in terminalreporter.stats.get(outcome, ()))
+        for outcome in ("passed", "failed", "error")
+    }
+    if tried := sum(outcomes.values()):
+        terminalreporter.write_line(f"faults tried: {tried}, silent losses: {tried - outcomes['passed']}")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _own_home(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["KAKEHASHI_HOME"] = str(tmp_path_factory.mktemp("home"))
