@@ -90,7 +90,8 @@ def screen(
     convention
         Amounts behind the descriptors of formulas: reduced, cell or per-atom. Default: reduced.
     descriptors
-        Descriptors of SMILES, joined with +. Default: ecfp4@ring/atom+rdkit@dimer/atom.
+        Descriptors of SMILES, joined with +; the word frequent among them hides from networks what is 0 in over 90 %
+        of their training rows. Default: ecfp4@ring/atom+rdkit@dimer/atom.
     outer_folds
         Folds of the outer cross-validation. Default: 10.
     heads

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalogs.records import Compositions, PropertyTable, UserError
-from screen.descriptors.materials import describe
+from screen.descriptors.materials import describe, eligible
 from screen.evidence import Evidence, collect
 from screen.frozen import unit_scales
 from screen.joined import Joined, draw, join, take
@@ -129,12 +129,14 @@ class Prepared(NamedTuple):
     """What networks are trained on, as they see it.
 
     x : (n, width) standardised descriptors; y : (n, k) standardised values, NaN where unknown
+    eligible : (width,) which descriptors networks may see; None for all
     """
 
     rows: Rows
     scaling: Scaling
     x: NDArray[np.float32]
     y: NDArray[np.float64]
+    eligible: NDArray[np.bool_] | None = None
 
 
 class Trained(NamedTuple):
@@ -200,6 +202,7 @@ def pretrain_source(
         networks=settings.networks,
         schedule=settings.schedule,
         drawn_inputs=DRAWN_INPUTS if ready.x.shape[1] > DRAWN_INPUTS[1] else None,
+        eligible=ready.eligible,
         progress=progress,
     )
     return described(source_name(tables), ready.rows, judged(ready, settings, fitted))
@@ -211,7 +214,7 @@ def prepare(tables: Sequence[PropertyTable], settings: Settings, *, exclude: Col
     raw = describe(rows.joined.inputs, settings.convention)
     scaling = fit_scaling(raw)
     y = (rows.joined.y - [task.centre for task in rows.tasks]) / [task.scale for task in rows.tasks]
-    return Prepared(rows, scaling, standardise(scaling, raw), y)
+    return Prepared(rows, scaling, standardise(scaling, raw), y, eligible(rows.joined.inputs, settings.convention, raw))
 
 
 def judged(ready: Prepared, settings: Settings, networks: Sequence[Network]) -> Trained:

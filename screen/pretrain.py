@@ -67,6 +67,7 @@ def pretrain(
     ratios: tuple[float, float] = WIDTH_RATIOS,
     schedule: Schedule | None = None,
     drawn_inputs: tuple[int, int] | None = None,
+    eligible: NDArray[np.bool_] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> list[Network]:
     """Train `networks` random pyramids; network i depends on (seed, i) and the data alone.
@@ -80,6 +81,7 @@ def pretrain(
     mask : (n, n_tasks) which targets are known; default all.
     drawn_inputs : every network sees a random number of inputs in this range, drawn from those that vary (as Wu et al.
         2019 draw fingerprint bits), and ignores the rest; default all inputs.
+    eligible : (n_inputs,) which inputs may be seen at all; default all.
     progress : called with 1 after each network.
 
     Raises
@@ -101,7 +103,8 @@ def pretrain(
     weights = _weights(known)
     data = (jnp.asarray(targets), jnp.asarray(weights))
 
-    inputs = [_draw_inputs(_generator(seed, i, 3), x, drawn_inputs) for i in range(networks)]
+    visible = np.ones(n_inputs, bool) if eligible is None else eligible
+    inputs = [_draw_inputs(_generator(seed, i, 3), x, visible, drawn_inputs) for i in range(networks)]
     drawn = [draw_widths(_generator(seed, i), len(inputs[i]), hidden_layers, ratios) for i in range(networks)]
     # One shape for all, so that one compiled program serves them.
     n_columns = max(len(columns) for columns in inputs)
@@ -121,11 +124,11 @@ def pretrain(
         program = _program(wide, y.shape[1], batch, steps, epochs, schedule)
         fitted_to, held = split(seed, i, n, schedule)
         columns = inputs[i]
-        seen = np.zeros((n, n_columns), np.float32)
-        seen[:, : len(columns)] = x[:, columns]
+        own = np.zeros((n, n_columns), np.float32)
+        own[:, : len(columns)] = x[:, columns]
         start = initial_params(_generator(seed, i, 2), widths, len(columns), y.shape[1])
         key = jax.random.fold_in(jax.random.key(seed), i)
-        best, used, fitted = program(pad_params(start, widths, wide, n_columns), key, seen, *data, fitted_to)
+        best, used, fitted = program(pad_params(start, widths, wide, n_columns), key, own, *data, fitted_to)
         r2 = _r2(targets[held], np.asarray(fitted)[held], known[held])
         hidden, output = trim_params(jax.tree.map(np.asarray, best), widths)
         first = np.zeros((n_inputs, widths[0]), np.float32)
@@ -160,12 +163,15 @@ def _generator(seed: int, *path: int) -> np.random.Generator:
 
 
 def _draw_inputs(
-    generator: np.random.Generator, x: NDArray[np.float32], between: tuple[int, int] | None
+    generator: np.random.Generator,
+    x: NDArray[np.float32],
+    eligible: NDArray[np.bool_],
+    between: tuple[int, int] | None,
 ) -> NDArray[np.intp]:
     """Column numbers of one network's inputs, all of them if there are no more than may be drawn."""
     if between is None:
-        return np.arange(x.shape[1])
-    varying = np.flatnonzero(np.ptp(x, axis=0) > 0)
+        return np.flatnonzero(eligible)
+    varying = np.flatnonzero(eligible & (np.ptp(x, axis=0) > 0))
     count = int(generator.integers(between[0], between[1] + 1))
     return np.sort(generator.permutation(varying)[:count])
 

@@ -32,6 +32,15 @@ def describe(inputs: Inputs, convention: str) -> NDArray[np.float32]:
     return repeat_unit.compute(inputs.smiles, convention)
 
 
+def eligible(inputs: Inputs, convention: str, x: NDArray[np.float32]) -> NDArray[np.bool_] | None:
+    """(width,) which of the descriptors x of these inputs networks may see; None for all."""
+    if isinstance(inputs, Crystals | Compositions):
+        return None
+    from screen.descriptors import repeat_unit
+
+    return repeat_unit.frequent(convention, x)
+
+
 def convention_for(tables: Sequence[PropertyTable], convention: str | None, descriptors: str | None) -> str:
     """What serves all tables: the `convention` of compositions or the `descriptors` of molecules, or their default.
 

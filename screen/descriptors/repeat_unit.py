@@ -2,7 +2,8 @@
 
 A choice is written `PART+PART+...`, a part `NAME`, `NAME@FORM` or `NAME@FORM/atom`: FORM is how a repeat unit is
 shown (`unit_forms`), and what grows with size is counted per unit, with `/atom` per heavy atom. Molecules without
-`*` are shown as they are.
+`*` are shown as they are. The word `frequent` among the parts hides from networks the columns that are 0 in more than
+90 % of the rows they are trained on.
 
 Fingerprints: ECFP4, ECFP6 and FCFP6 (Rogers and Hahn 2010), atom pairs (Carhart et al. 1985), topological torsions
 (Nilakantan et al. 1987), folded to FOLD counts; MACCS keys are 166 bits and bit 0, which is always 0.
@@ -42,7 +43,8 @@ and those that count paths of two bonds and more, which cost three times as much
 DEFAULT = "ecfp4@ring/atom+rdkit@dimer/atom"
 """Chosen by cross-validation (benchmarks/README.md); `ecfp4@ring/atom` alone is several times as fast."""
 _WHOLE = ("maccs", "rdkit")
-_FREQUENT = 0.1  # bits rare in over 90 % of the rows are dropped
+_FREQUENT = "frequent"
+_SHARE = 0.1
 
 
 class Block(NamedTuple):
@@ -85,8 +87,10 @@ def parts(descriptors: str) -> tuple[Part, ...]:
         If a name or form is unknown, or a block is given twice.
     """
     found = []
-    for text in descriptors.split("+"):
-        match = re.fullmatch(r"(\w+)(?:@(\w+))?(/atom)?", text.strip())
+    for text in _words(descriptors):
+        if text == _FREQUENT:
+            continue
+        match = re.fullmatch(r"(\w+)(?:@(\w+))?(/atom)?", text)
         name = match[1] if match else text
         form = (match[2] or ("dimer" if name in _WHOLE else "ring")) if match else ""
         if name not in _blocks() or form not in get_args(Form):
@@ -101,7 +105,13 @@ def parts(descriptors: str) -> tuple[Part, ...]:
         found.append(Part(name, form, bool(match and match[3])))  # type: ignore[arg-type]  # checked above
     if len(set(found)) < len(found):
         raise UserError(f"descriptors '{descriptors}' name a block twice")
+    if not found:
+        raise UserError(f"descriptors '{descriptors}' name no block; expected e.g. ecfp6+fcfp6+{_FREQUENT}")
     return tuple(found)
+
+
+def _words(descriptors: str) -> list[str]:
+    return [word.strip() for word in descriptors.split("+")]
 
 
 def names(descriptors: str = DEFAULT) -> tuple[str, ...]:
@@ -189,15 +199,25 @@ def _needed(blocks: Sequence[Block]) -> tuple[int, bool]:
     return max(block.ring_atoms for block in blocks), any(block.perceived for block in blocks)
 
 
-def draw_bits(rng: np.random.Generator, x: Floats, low: int = 400, high: int = 600) -> NDArray[np.int64]:
-    """Draw the columns that one network sees: `low` to `high` of those that are not 0 in at least 10 % of the rows.
+def frequent(descriptors: str, x: Floats) -> NDArray[np.bool_] | None:
+    """(p,) which columns networks may see by this choice: None for all, else those not 0 in a tenth of the rows x.
 
-    So Wu et al. (2019) gave each network a random part of the concatenated fingerprints. Where fewer columns than
-    drawn are that frequent, all of them are returned; in ascending order.
+    So Wu et al. (2019) dropped the bits that are rare in over 90 % of the rows, and gave each network a random part of
+    the others.
+
+    Raises
+    ------
+    UserError
+        If there is none.
     """
-    frequent = np.flatnonzero((x != 0).mean(axis=0) >= _FREQUENT)
-    number = min(int(rng.integers(low, high, endpoint=True)), len(frequent))
-    return np.sort(rng.choice(frequent, number, replace=False)).astype(np.int64)
+    if _FREQUENT not in _words(descriptors):
+        return None
+    kept = np.asarray((x != 0).mean(axis=0) >= _SHARE)
+    if not kept.any():
+        raise UserError(
+            f"descriptors '{descriptors}': none differs from 0 in a tenth of {len(x)} rows; leave out frequent"
+        )
+    return kept
 
 
 @cache

@@ -208,3 +208,13 @@ def test_refusals():
         pretrain(0, x, y[:, 0], networks=1)
     with pytest.raises(ValueError, match="shape"):
         pretrain(0, x, y, np.ones((120, 2), bool), networks=1)
+
+
+def test_hidden_inputs_are_never_seen():
+    x, y = data(n=60, tasks=1)
+    visible = np.arange(x.shape[1]) % 2 == 0
+    for drawn in (None, (3, 4)):
+        for network in pretrain(0, x, y, networks=2, schedule=SHORT, drawn_inputs=drawn, eligible=visible):
+            used = np.abs(network.hidden[0].kernel).max(axis=1) > 0
+            assert used.any()
+            assert not used[~visible].any()

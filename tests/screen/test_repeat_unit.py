@@ -9,7 +9,7 @@ from rdkit.Chem import rdFingerprintGenerator
 from catalogs.polymers import framed, parse, parse_column, read
 from catalogs.records import UserError
 from screen.descriptors import repeat_unit
-from screen.descriptors.repeat_unit import FOLD, compute, compute_mols, describe, draw_bits, names
+from screen.descriptors.repeat_unit import FOLD, compute, compute_mols, describe, frequent, names
 from screen.descriptors.unit_forms import RING_ATOMS, shaped
 
 DATA = Path(__file__).parents[2].parent / "shared/data/organic/radonpy_pi1070.parquet"
@@ -175,17 +175,13 @@ def test_small_and_odd_molecules_are_finite():
         assert not any(describe(texts, choice).reasons)
 
 
-def test_bits_of_a_network():
-    rng = np.random.default_rng(0)
-    x = np.zeros((100, 2000), np.float32)
-    x[:10, :1000] = 3.0  # in 10 % of the rows: kept
-    x[:9, 1000:] = 1.0  # rare in over 90 %: dropped
-    drawn = [draw_bits(rng, x) for _ in range(200)]
-    sizes = {len(bits) for bits in drawn}
-    assert min(sizes) >= 400
-    assert max(sizes) <= 600
-    assert len(sizes) > 50
-    assert all((np.diff(bits) > 0).all() and bits.max() < 1000 for bits in drawn)
-    assert len(set(np.concatenate(drawn).tolist())) == 1000
-    assert len(draw_bits(rng, x[:, 900:])) == 100
-    np.testing.assert_array_equal(draw_bits(np.random.default_rng(3), x), draw_bits(np.random.default_rng(3), x))
+def test_rare_columns_are_hidden_by_a_word():
+    x = np.zeros((100, 30), np.float32)
+    x[:10, :10] = 3.0  # in 10 % of the rows: kept
+    x[:9, 10:] = 1.0  # 0 in over 90 %: hidden
+    np.testing.assert_array_equal(frequent("ecfp4+frequent", x), np.arange(30) < 10)
+    assert frequent("ecfp4", x) is None
+    assert names("ecfp4 + frequent") == names("ecfp4")
+    np.testing.assert_array_equal(compute(["*CCO*"], "ecfp4+frequent"), compute(["*CCO*"], "ecfp4"))
+    with pytest.raises(UserError, match="name no block"):
+        names("frequent")
