@@ -68,6 +68,8 @@ class Describer:
         parts = self._pool.starmap(describe, chunks, chunksize=1) if self._pool else [describe(*c) for c in chunks]
         if not parts:
             return Seen(np.zeros((0, self._width), np.float32), np.zeros(0), np.zeros(0, object))
+        if len(parts) == 1:
+            return parts[0]
         return Seen(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 
@@ -85,12 +87,8 @@ def describe(smiles: list[str], task: Task) -> Seen:
         reasons[row] = ", ".join(constraints.violations(mol))
         if not reasons[row]:
             mols[row], log_weight[row] = mol, constraints.log_weight(mol)
-    kept = np.flatnonzero(reasons == "")
-    described = repeat_unit.describe_mols([mols[row] for row in kept], task.descriptors)
-    x = np.zeros((len(smiles), described.x.shape[1]), np.float32)
-    x[kept] = described.x
-    reasons[kept] = described.reasons
-    return Seen(x, log_weight, reasons)
+    described = repeat_unit.describe_mols(mols, task.descriptors)
+    return Seen(described.x, log_weight, np.where(reasons == "", described.reasons, reasons))
 
 
 @cache

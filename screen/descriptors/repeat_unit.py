@@ -188,7 +188,9 @@ def describe_mols(mols: Sequence[Mol | None], descriptors: str = DEFAULT) -> Des
         if block.counts:
             # Quotients of whole numbers below 2^24: as exact here as by way of float64.
             x[:, columns[k]] /= sizes[:, k, None]
-    for row in np.flatnonzero(~np.isfinite(x).all(axis=1)).tolist():
+    # Counts are finite by their nature.
+    doubtful = [~np.isfinite(x[:, columns[k]]).all(axis=1) for k, block in enumerate(blocks) if not block.counts]
+    for row in np.flatnonzero(np.any(doubtful, axis=0)).tolist():
         wrong = int(np.flatnonzero(~np.isfinite(x[row]))[0])
         reasons[row] = f"descriptor {names(descriptors)[wrong]} is {x[row, wrong]}"
         x[row] = 0.0
