@@ -6,14 +6,19 @@ shown (`unit_forms`), and what grows with size is counted per unit, with `/atom`
 90 % of the rows they are trained on.
 
 Fingerprints: ECFP4, ECFP6 and FCFP6 (Rogers and Hahn 2010), atom pairs (Carhart et al. 1985), topological torsions
-(Nilakantan et al. 1987), folded to FOLD counts; MACCS keys are 166 bits and bit 0, which is always 0.
+(Nilakantan et al. 1987), RDKit's paths of up to 7 bonds by bonds and elements (`paths`), also by rings (`ring_paths`),
+by elements and hybridisation (`hybrid_paths`) or by connections alone (`bare_paths`), folded to FOLD counts; counts of
+79 E-state atom types; MACCS keys are 166 bits and bit 0, which is always 0.
+
+Two words stand for sets (`SETS`), as the families of Liu, Yamada & Wu (2021), Table 1, name them.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
+from importlib import import_module
 from typing import Any, NamedTuple, get_args
 
 import numpy as np
@@ -42,7 +47,18 @@ and those that count paths of two bonds and more, which cost three times as much
 
 DEFAULT = "ecfp4@ring/atom+rdkit@dimer/atom"
 """Chosen by cross-validation (benchmarks/README.md); `ecfp4@ring/atom` alone is several times as fast."""
-_WHOLE = ("maccs", "rdkit")
+SETS = {
+    "rdkit-5": "atom_pairs+torsions+ecfp6+fcfp6+paths",
+    "rcdk-all": "paths+ring_paths+bare_paths+hybrid_paths+ecfp6+maccs+estate",
+}
+"""Sets of fingerprints by name.
+
+rdkit-5 : the five of NN setup 2; counts here, bits there.
+rcdk-all : a stand-in. The paper's 11,106 bits are nine fingerprints of the R package rcdk: standard, extended, graph,
+hybridization and circular (1,024 bits each), maccs (166), estate (79), pubchem (881) and Klekota-Roth (4,860). The last
+two have no counterpart in RDKit and are left out; the first five are RDKit's nearest, 2,048 counts each.
+"""
+_WHOLE = ("maccs", "rdkit", "ring_paths")
 _FREQUENT = "frequent"
 _SHARE = 0.1
 
@@ -96,7 +112,7 @@ def parts(descriptors: str) -> tuple[Part, ...]:
         if name not in _blocks() or form not in get_args(Form):
             raise UserError(
                 f"unknown descriptors '{text}'; expected NAME, NAME@FORM or NAME@FORM/atom, joined by +, "
-                f"with names {', '.join(_blocks())} and forms {', '.join(get_args(Form))}"
+                f"with names {', '.join(_blocks())} and forms {', '.join(get_args(Form))}, or {', '.join(SETS)}"
             )
         if name in _WHOLE and form == "ring":
             raise UserError(f"'{text}': {name} sees whole molecules, and a closed chain is none; use @dimer")
@@ -111,7 +127,7 @@ def parts(descriptors: str) -> tuple[Part, ...]:
 
 
 def _words(descriptors: str) -> list[str]:
-    return [word.strip() for word in descriptors.split("+")]
+    return [part for word in descriptors.split("+") for part in SETS.get(word.strip(), word.strip()).split("+")]
 
 
 def names(descriptors: str = DEFAULT) -> tuple[str, ...]:
@@ -235,6 +251,12 @@ def _blocks() -> dict[str, Block]:
     }
     folded = tuple(str(column) for column in range(FOLD))
     blocks = {name: Block(folded, made.GetCountFingerprintAsNumPy, counts=True) for name, made in generators.items()}
+    blocks |= {
+        f"{name}paths": Block(folded, partial(_paths, rdFingerprintGenerator.GetRDKitFPGenerator(**how), invariant),
+                              counts=True)
+        for name, (invariant, how) in _PATHS.items()
+    }  # fmt: skip
+    blocks["estate"] = Block(tuple(str(number) for number in range(1, 80)), _estate, counts=True)
     # Elements, neighbours, hydrogens, charges and rings are all they hash; radius 2 spans 5 atoms.
     blocks["ecfp4"] = blocks["ecfp4"]._replace(ring_atoms=6, perceived=False)
     blocks["ecfp6"] = blocks["ecfp6"]._replace(perceived=False)
@@ -255,3 +277,36 @@ def _maccs(mol: Mol) -> NDArray[np.uint8]:
     keys = np.zeros(167, dtype=np.uint8)
     keys[list(rdMolDescriptors.GetMACCSKeysFingerprint(mol).GetOnBits())] = 1
     return keys
+
+
+# By name, what tells atoms apart in paths, None for what RDKit takes; and the generator's settings.
+_PATHS: dict[str, tuple[Callable[[Any], int] | None, dict[str, Any]]] = {
+    "": (None, {"fpSize": FOLD}),
+    "ring_": (lambda atom: 2 * atom.GetAtomicNum() + atom.IsInRing(), {"fpSize": FOLD}),
+    "bare_": (lambda atom: 1, {"fpSize": FOLD, "useBondOrder": False}),
+    "hybrid_": (
+        lambda atom: 16 * atom.GetAtomicNum() + int(atom.GetHybridization()),
+        {"fpSize": FOLD, "useBondOrder": False},
+    ),
+}
+
+
+def _paths(generator: Any, invariant: Callable[[Any], int] | None, mol: Mol) -> NDArray[np.uint32]:
+    own = [] if invariant is None else [invariant(atom) for atom in mol.GetAtoms()]
+    counts: NDArray[np.uint32] = generator.GetCountFingerprintAsNumPy(mol, customAtomInvariants=own)
+    return counts
+
+
+def _estate(mol: Mol) -> NDArray[np.int64]:
+    """Atoms of every E-state type (Hall and Kier 1995), in the order of RDKit's list."""
+    types: Any = import_module("rdkit.Chem.EState.AtomTypes")
+    order = {name: k for k, name in enumerate(_estate_types())}
+    return np.bincount([order[name] for names in types.TypeAtoms(mol) for name in names], minlength=len(order))
+
+
+@cache
+def _estate_types() -> tuple[str, ...]:
+    types: Any = import_module("rdkit.Chem.EState.AtomTypes")
+    if types.esPatterns is None:
+        types.BuildPatts()
+    return tuple(name for name, _ in types.esPatterns)

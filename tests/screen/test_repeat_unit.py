@@ -9,7 +9,7 @@ from rdkit.Chem import rdFingerprintGenerator
 from catalogs.polymers import framed, parse, parse_column, read
 from catalogs.records import UserError
 from screen.descriptors import repeat_unit
-from screen.descriptors.repeat_unit import FOLD, compute, compute_mols, describe, frequent, names
+from screen.descriptors.repeat_unit import FOLD, SETS, _estate_types, compute, compute_mols, describe, frequent, names
 from screen.descriptors.unit_forms import RING_ATOMS, shaped
 
 DATA = Path(__file__).parents[2].parent / "shared/data/organic/radonpy_pi1070.parquet"
@@ -63,7 +63,8 @@ def test_ring_closes_enough_units(text):
     assert all(atom.GetAtomicNum() for atom in closed.GetAtoms())
 
 
-@pytest.mark.parametrize("choice", ["ecfp6@ring", "ecfp4@ring/atom", "fcfp6@ring", "torsions@ring/atom"])
+@pytest.mark.parametrize("choice", ["ecfp6@ring", "ecfp4@ring/atom", "fcfp6@ring", "torsions@ring/atom", "paths@ring",
+                                    "bare_paths@ring/atom", "hybrid_paths@ring", "estate@ring"])  # fmt: skip
 def test_ring_sees_an_endless_chain(choice):
     """Neither the frame nor writing a unit twice changes what one atom sees; the other forms change."""
     one, shifted = ("*CC(=O)OCCNC*", "*OCCNCCC(=O)*")
@@ -173,6 +174,31 @@ def test_small_and_odd_molecules_are_finite():
     texts = ["C", "O", "[Na+].[Cl-]", "[He]", "*C*", "*[Si](*)(C)C", "FC(F)(F)F", "[Fe]", "*S*", "S=C=S"]
     for choice in ("rdkit@hydrogen", "rdkit@dimer/atom", "ecfp6@ring/atom", "atom_pairs@star", "maccs@dimer"):
         assert not any(describe(texts, choice).reasons)
+
+
+def test_sets_of_fingerprints_by_name():
+    for name, width in (("rdkit-5", 5 * FOLD), ("rcdk-all", 5 * FOLD + 167 + 79)):
+        assert len(names(name)) == width
+        np.testing.assert_array_equal(compute(["*CCO*"], f"{name}+frequent"), compute(["*CCO*"], SETS[name]))
+    with pytest.raises(UserError, match="or rdkit-5, rcdk-all"):
+        names("rdkit-6")
+
+
+def test_paths_by_what_tells_atoms_apart():
+    """Toluene and picoline differ in an element, cyclohexane and hexane in a ring, hexene and hexane in a bond."""
+    pairs = {"paths": ("Cc1ccccc1", "Cc1ccccn1"), "ring_paths": ("CC1CC1", "CC=C"), "hybrid_paths": ("CC=CC", "CCCC")}
+    for name, pair in pairs.items():
+        x = compute(pair, name)
+        assert (x[0] != x[1]).any()
+    for name, pair in {"bare_paths": ("CC=CC", "CCOC"), "hybrid_paths": ("CC(C)=O", "CC(=C)O")}.items():
+        x = compute(pair, name)
+        assert (x[0] == x[1]).all() == (name == "bare_paths")
+
+
+def test_types_of_atoms():
+    """Acetic acid: one CH3, one >C=, one =O, one OH, by the numbers of RDKit's list."""
+    types = dict(zip(_estate_types(), compute(["CC(=O)O"], "estate")[0].tolist(), strict=True))
+    assert {name: count for name, count in types.items() if count} == {"sCH3": 1, "dssC": 1, "dO": 1, "sOH": 1}
 
 
 def test_rare_columns_are_hidden_by_a_word():
