@@ -2,12 +2,14 @@
 
 Moves of a population drawn from the reactions of the embedded pool, every unit parsed, checked, described and scored by
 all members; a unit met before is not counted. Rates are per processor second of this process, which does everything
-itself. Needs ../shared/data (RadonPy); the models come from the cache folder where they are there.
+itself, on one core: with more, threads that wait for work would count as working. Needs ../shared/data (RadonPy); the
+models come from the cache folder where they are there.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -55,6 +57,8 @@ def main() -> None:
     }  # fmt: skip
     config = resolve(flags, None)
     inputs = read_inputs(config)
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
     models = build_models(config, inputs, Progress("auto"))
     members = sum(len(member.params) for model in models.values() for member in model.stack.members)
     proposal = proposer(config)
