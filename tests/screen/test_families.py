@@ -6,13 +6,16 @@ import numpy as np
 import pytest
 from sklearn.ensemble import GradientBoostingRegressor
 
+import kakehashi as kh
 from screen.config import FAMILIES as NAMES
 from screen.heads import elastic_net, families, pyramids, trees
 from screen.heads.drawn import drawn, unfinished
 from screen.heads.families import BOOSTING, FAMILIES
 from screen.heads.head import Head
+from screen.leaderboard import is_direct
 from screen.plans import HEADS
 from screen.selection import affordable_heads
+from screen.transfer import transfer
 
 
 def world(n=60, p=12, seed=0):
@@ -136,3 +139,26 @@ def test_families_serve_what_the_paper_gave_them():
     assert heads.late == ("tl-1", "tl-2")
     assert (FAMILIES["tl-1"].depth, FAMILIES["tl-2"].depth) == (1, 0)
     assert isinstance(BOOSTING, Head)
+
+
+SLOW = ("rf-2", "nn-2", "nn-3", "tl-2")  # as the ones before them, with other settings
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] if n in SLOW else []) for n in NAMES])
+def test_a_family_is_evaluated_and_ranks_by_name(name, planted, planted_library, monkeypatch):
+    """The names that serve descriptors are models without transfer; tl-1 and tl-2 are transferred."""
+    # One draw of few trees or narrow networks: which draw is kept is tested above.
+    like = {"rf-2": "rf-1", "nn-2": "nn-1", "nn-3": "nn-1"}.get(name, name)
+    own = HEADS[name]
+    monkeypatch.setitem(
+        HEADS, name, small(like)._replace(name=name, direct=own.direct, frozen=own.frozen, depth=own.depth)
+    )
+    transferred = name.startswith("tl")
+    heads = ("ridge", name) if transferred else (name,)
+    model = transfer(planted_library, planted.target, outer=2, inner=2, heads=heads)
+    names = {row.name for row in model.leaderboard if row.head == name}
+    assert f"planted_source: {name} on the best 5" in names if transferred else f"direct {name}" in names
+    assert transferred or all(is_direct(each) for each in names if not each.startswith("stack"))
+    ranked = kh.rank(model, ["GaAs", "MgO", "NaCl"]).to_pydict()
+    assert len({round(each, 9) for each in ranked["mean"]}) > 1
+    assert np.isfinite(ranked["mean"]).all()
