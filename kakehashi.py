@@ -32,6 +32,7 @@ ranks a catalogue of materials by it, and designs polymers that should have it.
   kakehashi next runs/kappa                                         which experiments to do next, and why
   kakehashi study ltc --out runs/ltc                                the paper's studies, with what holds
   kakehashi report runs/kappa                                       (re)build the report of a run
+  kakehashi status runs/kappa                                       what is done, what is left
   kakehashi catalogs list                                           the data that come with it
   kakehashi models list                                             networks already trained
   kakehashi doctor                                                  is this installation sound?
@@ -88,6 +89,7 @@ def app(words: Sequence[str] = ()) -> App:
     add(top, "next", "screen.next_commands:next_experiments", "Choose the experiments to do next.")
     add(top, "study", "design.study_commands:study", "Repeat one of the paper's studies.")
     add(top, "report", "design.commands:report", "(Re)build the HTML report of a run.")
+    add(top, "status", "screen.status_commands:status", "What a run has done and what is left.")
     add(top, "doctor", "screen.doctor:doctor", "Check this installation.")
     add(catalogs, "list", "catalogs.commands:list_datasets", "List the data sets.")
     add(catalogs, "show", "catalogs.commands:show_dataset", "Show one data set.")

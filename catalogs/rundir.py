@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from catalogs.parquet import TableWriter
 
-__all__ = ["Results", "RunDir"]
+__all__ = ["Results", "RunDir", "holder"]
 
 LOCK = ".kakehashi.lock"
 HOLDER = ".kakehashi.lock.json"
@@ -217,6 +217,19 @@ def _sweep(folder: Path) -> list[str]:
         if len(files) > FOREIGN_LIMIT * 100:
             break
     return files
+
+
+def holder(folder: Path) -> str:
+    """Which process is at work in a folder, "" for none; nothing is written."""
+    if not (folder / LOCK).is_file():
+        return ""
+    try:
+        with FileLock(folder / LOCK, blocking=False):
+            return ""
+    except Timeout:
+        return _holder(folder)
+    except OSError:  # of another user, who is not asked
+        return ""
 
 
 def _holder(folder: Path) -> str:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Protocol
 from catalogs.records import UserError
 from catalogs.rundir import RunDir
 from screen.progress import Mode, Progress, warn
+from screen.status import PLAN
 
 
 class Config(Protocol):
@@ -103,14 +104,17 @@ def run_and_print(
             print(json.dumps(found, indent=None if json_out else 1))
         return 0
     words = ["kakehashi", *sys.argv[1:]]
+    again = shlex.join([*(word for word in words if word not in ("--resume", "--overwrite")), "--resume"])
     # What is overwritten goes when the folder is opened: not before the inputs are known to be good.
     inputs = kind.read(config) if overwrite else None
     try:
         with RunDir(config.out, resume=resume, overwrite=overwrite) as rundir:
-            outcome = kind.run(config, inputs or kind.read(config), rundir, Progress(mode), shlex.join(words))
+            inputs = inputs or kind.read(config)
+            rundir.write_text(PLAN, json.dumps({**kind.plan(config, inputs), "command": again}) + "\n")
+            outcome = kind.run(config, inputs, rundir, Progress(mode), shlex.join(words))
+            rundir.remove(PLAN)
     except KeyboardInterrupt:
-        again = [word for word in words if word not in ("--resume", "--overwrite")]
-        warn("auto" if mode == "quiet" else mode, f"interrupted; go on with: {shlex.join([*again, '--resume'])}")
+        warn("auto" if mode == "quiet" else mode, f"interrupted; go on with: {again}")
         return 130
     if json_out:
         print(json.dumps(outcome.record))

@@ -1,0 +1,110 @@
+"""What a run folder holds: finished, at work, or left off, with what is done and the command that goes on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from catalogs.records import UserError
+from catalogs.results import Results
+from catalogs.rundir import holder
+
+PLAN = "plan.json"
+"""Written when a run begins, removed when it ends: what it is to do."""
+
+State = Literal["finished", "running", "unfinished"]
+
+
+class Status(NamedTuple):
+    """State of a run.
+
+    files, bytes : committed, all of them checked
+    rows, partitions : of the catalogue, None where the run is not a screening or has not got so far
+    scored, quarantined, done : rows and partitions that are committed
+    checkpoints : of a design
+    at_work : the process that holds the folder, "" for none
+    command : what goes on with it, "" where it is finished or its beginning is not recorded
+    """
+
+    folder: str
+    state: State
+    files: int
+    bytes: int
+    rows: int | None
+    partitions: int | None
+    done: int
+    scored: int
+    quarantined: int
+    checkpoints: int
+    at_work: str
+    command: str
+
+
+def status_of(folder: Path) -> Status:
+    """Look at a run folder without touching it.
+
+    Raises
+    ------
+    UserError : not the folder of a run (code 2), or a committed file is missing or damaged (code 6)
+    """
+    at_work = holder(folder)
+    # A run at work replaces files; what it does not hold still is not damaged.
+    results = _settled(folder) if not at_work else Results(folder)
+    names = results.names()
+    if not at_work:
+        results.verify()
+    plan = _read(results, PLAN)
+    finished = "run.json" in names and "report.html" in names and PLAN not in names
+    parts = [name for name in names if name.startswith("scores/")]
+    aside = [name for name in names if name.startswith("quarantine/")]
+    record = _read(results, "run.json") if finished else {}
+    known = {**record.get("catalog", {}), **plan}
+    return Status(
+        folder=str(folder),
+        state="running" if at_work else "finished" if finished else "unfinished",
+        files=len(names),
+        bytes=sum(entry.bytes for entry in results.manifest.files.values()),
+        rows=known.get("rows"),
+        partitions=known.get("partitions", len(parts) if finished and parts else None),
+        done=min(len(parts), len(aside)),
+        scored=sum(results.rows(name) or 0 for name in parts),
+        quarantined=sum(results.rows(name) or 0 for name in aside),
+        checkpoints=sum(name.startswith("checkpoints/") for name in names),
+        at_work=at_work,
+        command="" if finished else plan.get("command", ""),
+    )
+
+
+def in_words(found: Status) -> str:
+    """The lines a person reads."""
+    lines = [f"{found.folder}: {found.state}" + (f", {found.at_work}" if found.at_work else "")]
+    if found.rows is not None:
+        left = max(found.rows - found.scored - found.quarantined, 0)
+        lines.append(
+            f"{found.rows:,} rows: {found.scored:,} scored, {found.quarantined:,} in quarantine, {left:,} left"
+            + (f"; partitions {found.done} of {found.partitions}" if found.partitions else "")
+        )
+    if found.checkpoints:
+        lines.append(f"{found.checkpoints} checkpoints")
+    checked = "" if found.at_work else ", all whole"
+    lines.append(f"{found.files} files, {found.bytes / 1e6:,.1f} MB{checked}")
+    if found.command and found.state == "unfinished":
+        lines.append(f"go on with: {found.command}")
+    return "\n".join(lines)
+
+
+def _settled(folder: Path) -> Results:
+    if not folder.is_dir():
+        raise UserError(f"expected the folder of a run, got {folder}: check the path")
+    return Results(folder)
+
+
+def _read(results: Results, name: str) -> dict[str, Any]:
+    try:
+        found = json.loads(results.read_text(name)) if name in results.names() else {}
+    except UserError:
+        if name == PLAN:  # removed by the run that has just ended
+            return {}
+        raise
+    return dict(found)

@@ -1,0 +1,30 @@
+"""The `kakehashi status` command."""
+
+from __future__ import annotations
+
+from screen.flags import Setting
+
+
+def status(directory: str, *, json: Setting = None) -> int:
+    """Say what a run has done, what is left, and how to go on.
+
+    Every committed file is checked against its sha256, unless the run is at work. Exit code 6 if one is missing or
+    damaged.
+
+    Example: kakehashi status runs/kappa
+
+    Parameters
+    ----------
+    directory
+        The folder of the run.
+    json
+        Print one JSON document.
+    """
+    from json import dumps
+    from pathlib import Path
+
+    from screen.status import in_words, status_of
+
+    found = status_of(Path(directory))
+    print(dumps(found._asdict()) if json else in_words(found))
+    return 0
