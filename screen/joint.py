@@ -22,7 +22,7 @@ from screen.library import N_ELEMENTS, exclude_keys
 ROOT_SCALE = 3.0
 # On the sources; then with the target among them; and on a target without sources, whose rows are few.
 FIRST = Course(epochs=12)
-TOGETHER = Course(epochs=16, rest=20_000)
+TOGETHER = Course(epochs=32, rest=8_000)
 ALONE = Course(epochs=60, batch=256)
 
 
@@ -45,8 +45,11 @@ class JointModel(NamedTuple):
 
     def predict(self, compositions: Compositions) -> FloatArray:
         """(n,) means over the networks for n compositions, on the fitted scale."""
-        found = predict(self.joint, inputs(compositions), self.target)
-        return np.asarray(np.maximum(found.mean(axis=0), self.bottom))
+        return np.asarray(self.each(compositions).mean(axis=0))
+
+    def each(self, compositions: Compositions) -> FloatArray:
+        """(networks, n) predictions of every network."""
+        return np.asarray(np.maximum(predict(self.joint, inputs(compositions), self.target), self.bottom))
 
 
 def inputs(compositions: Compositions, convention: str = "reduced") -> Array:
