@@ -12,8 +12,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from catalogs.records import Compositions, PropertyTable
+from catalogs.records import Compositions, PropertyTable, UserError
 from screen.descriptors.materials import describe
+from screen.folds import Folds, splits_of
 from screen.joined import Joined, join
 from screen.joint_training import Array, Course, FloatArray, Joint, predict, train
 from screen.library import N_ELEMENTS, exclude_keys
@@ -88,6 +89,7 @@ def learn_target(
     *,
     first: Joint | None = None,
     exclude: Collection[str] = (),
+    rows: NDArray[np.int64] | None = None,
 ) -> JointModel:
     """Train networks on a target with its sources beside it, or (given none) on the target alone.
 
@@ -96,13 +98,39 @@ def learn_target(
     sources : tables whose names differ from the target's.
     first : networks to go on from, as `learn_sources` gives them.
     exclude : formulas that are held out: removed from every source (the target's own rows are the caller's choice).
+    rows : of the target, by default all.
     """
     tables = [target, *sources]
-    rows = with_target(target, sources, exclude)
+    used = np.arange(len(target)) if rows is None else rows
+    joined = with_target(target, sources, exclude, used)
     course = recipe.together if sources else recipe.alone
-    joint = _train(recipe.seed + 1, tables, rows, recipe.networks, course, target.name, first, None)
+    joint = _train(recipe.seed + 1, tables, joined, recipe.networks, course, target.name, first, None)
     # A gap, a modulus: what is never negative in training is not predicted to be.
-    return JointModel(target.name, joint, 0.0 if target.y.min() >= 0 else -np.inf)
+    return JointModel(target.name, joint, 0.0 if target.y[used].min() >= 0 else -np.inf)
+
+
+def out_of_fold(
+    target: PropertyTable,
+    sources: Sequence[PropertyTable],
+    recipe: Recipe,
+    folds: Folds,
+    *,
+    first: Joint | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> FloatArray:
+    """(n,) predictions for the rows of each fold, of networks that learned neither them nor, elsewhere, their formulas.
+
+    first : networks of the sources without any of the target's formulas.
+    progress : called with 1 after each fold.
+    """
+    found = np.full(len(target), np.nan)
+    for rows, held in splits_of(folds):
+        formulas = [target.keys[i] for i in held]
+        model = learn_target(target, sources, recipe, first=first, exclude=formulas, rows=rows)
+        found[held] = model.predict(target.compositions.take(held))
+        if progress:
+            progress(1)
+    return found
 
 
 def sources_without(sources: Sequence[PropertyTable], exclude: Collection[str]) -> Joined:
@@ -110,10 +138,12 @@ def sources_without(sources: Sequence[PropertyTable], exclude: Collection[str]) 
     return join(sources, [exclude_keys(table, exclude) for table in sources])
 
 
-def with_target(target: PropertyTable, sources: Sequence[PropertyTable], exclude: Collection[str]) -> Joined:
-    """The target, whole, and the sources without the formulas to exclude, as one table."""
+def with_target(
+    target: PropertyTable, sources: Sequence[PropertyTable], exclude: Collection[str], rows: NDArray[np.int64]
+) -> Joined:
+    """These rows of the target, and the sources without the formulas to exclude, as one table."""
     kept: list[NDArray[np.int64]] = [exclude_keys(table, exclude) for table in sources]
-    return join([target, *sources], [np.arange(len(target)), *kept])
+    return join([target, *sources], [rows, *kept])
 
 
 def _train(
@@ -126,6 +156,9 @@ def _train(
     start: Joint | None,
     progress: Callable[[int], None] | None,
 ) -> Joint:
+    odd = [table.name for table in tables if table.molecules is not None or table.crystals is not None]
+    if odd:
+        raise UserError(f"networks that learn a target with its sources see compositions: {odd[0]} has more than those")
     names = [table.name for table in tables]
     if len(set(names)) < len(names):
         raise ValueError(f"expected tables of different names, got {names}")

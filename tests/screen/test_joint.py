@@ -1,15 +1,27 @@
 """Joint training: what it learns from the other tasks, what it must not see, and that its bytes are its own."""
 
 import hashlib
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import kakehashi
 from catalogs.assemble import assemble
+from catalogs.records import Molecules, UserError
 from screen import joint_training
-from screen.joint import ROOT_SCALE, Recipe, inputs, learn_sources, learn_target, sources_without, with_target
+from screen.joint import (
+    ROOT_SCALE,
+    Recipe,
+    inputs,
+    learn_sources,
+    learn_target,
+    out_of_fold,
+    sources_without,
+    with_target,
+)
 from screen.joint_training import Course, predict, train
 from screen.library import N_ELEMENTS
 
@@ -111,7 +123,7 @@ def tables():
     rng = np.random.default_rng(0)
     values = rng.normal(size=len(FORMULAS))
     source = assemble("source", FORMULAS, values)
-    # The held-out formula MgO is in the target's training rows as well, as a polymorph may be.
+    # The held-out formula K2S is in the target's training rows as well, as a polymorph may be.
     target = assemble("target", FORMULAS[:60], values[:60] + 5)
     return target, source, ["Mg1O1", "K2S1", "Br1Ba1"]
 
@@ -125,7 +137,7 @@ def test_held_out_formulas_are_in_no_source(tables):
     held = keys_of(texts)
     assert held <= set(source.keys)
     assert not held & set(sources_without([source], held).keys)
-    joined = with_target(target, [source], held)
+    joined = with_target(target, [source], held, np.arange(60))
     y = dict(zip(joined.keys, joined.y, strict=True))
     for key in held:
         assert key not in y or (np.isnan(y[key][1]) and key in target.keys)
@@ -159,3 +171,38 @@ def test_tables_need_names_of_their_own(tables):
     target, _, _ = tables
     with pytest.raises(ValueError, match="different names"):
         learn_target(target, [target], RECIPE)
+
+
+def test_each_fold_is_predicted_by_networks_that_know_nothing_of_it(tables):
+    target, source, _ = tables
+    folds = np.arange(len(target)) % 3
+    honest = out_of_fold(target, [source], RECIPE, folds)
+    own = [table.keys.index(target.keys[4]) for table in (target, source)]
+    seen = []
+    for table, row in zip((target, source), own, strict=True):
+        values = table.values.copy()
+        values[row] += 100
+        spoiled = replace(table, values=values)
+        given = (spoiled, [source]) if table is target else (target, [spoiled])
+        seen.append(out_of_fold(*given, RECIPE, folds) - honest)
+    for difference in seen:
+        assert not difference[folds == folds[4]].any()
+        assert difference[folds != folds[4]].any()
+
+
+def test_learning_together_from_python(tables, monkeypatch):
+    monkeypatch.setattr("screen.joint_api.Recipe", lambda networks, seed: RECIPE._replace(networks=networks, seed=seed))
+    target, source, _ = tables
+    logarithmic = replace(target, values=np.exp(target.values), log=True)
+    found = kakehashi.learn_together(logarithmic, [replace(source, name="target")], networks=1, folds=2)
+    assert found.held_out.shape == found.folds.shape == (60,)
+    assert found.mae == np.abs(found.held_out - logarithmic.values).mean()
+    asked = [target.keys.index(key) for key in ("K2S", "NaBr")]
+    fitted = found.model.predict(target.compositions.take(np.array(asked)))
+    np.testing.assert_allclose(np.log(found.predict(["K2S", "Na2Br2"])), fitted, rtol=1e-5)
+    with pytest.raises(UserError, match="cannot be read: 'Xx'"):
+        found.predict(["MgO", "Xx"])
+    units = replace(target, molecules=Molecules(target.keys, target.keys))
+    for table, words in ((replace(target, values=np.ones(60)), "different values"), (units, "see compositions")):
+        with pytest.raises(UserError, match=words):
+            kakehashi.learn_together(table, [source], networks=1, folds=2)
