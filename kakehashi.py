@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from screen import models_api as models
     from screen.api import load, pretrain, rank, screen, transfer
     from screen.evaluate_api import evaluate
+    from screen.joint_api import learn_together
 
-__all__ = ["design", "evaluate", "load", "main", "models", "pretrain", "rank", "screen", "transfer"]
+__all__ = ["design", "evaluate", "learn_together", "load", "main", "models", "pretrain", "rank", "screen", "transfer"]
 
 FIRST_SCREEN = """\
 Kakehashi carries what a model learned from plentiful data over to a property you have few values of,
@@ -44,6 +45,7 @@ _API = {
     **dict.fromkeys(("load", "pretrain", "rank", "screen", "transfer"), "screen.api"),
     "design": "design.api",
     "evaluate": "screen.evaluate_api",
+    "learn_together": "screen.joint_api",
 }
 
 

@@ -74,7 +74,7 @@ class Loaded(NamedTuple):
         from screen.descriptors.materials import describe
         from screen.scaling import standardise
 
-        raw = describe(_read(materials, self.library.convention), self.library.convention)
+        raw = describe(read_materials(materials, self.library.convention), self.library.convention)
         return np.asarray(standardise(self.source.scaling, raw))
 
 
@@ -132,7 +132,7 @@ def _picked(library: Library, number: int, id: str) -> Library:
     return library._replace(sources=(picked,))
 
 
-def _read(materials: Sequence[str], convention: str) -> Inputs:
+def read_materials(materials: Sequence[str], convention: str) -> Inputs:
     """Formulas or SMILES as what the networks look at; UserError naming the first that cannot be read."""
     from screen.config import CONVENTIONS
 
