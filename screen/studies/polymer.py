@@ -21,7 +21,7 @@ from screen.plans import Plan, fit_plan, predict_plan
 from screen.progress import Progress
 from screen.studies import polymer_figures as figures
 from screen.studies.config import StudyConfig
-from screen.studies.data import load, load_drawn
+from screen.studies.data import Column, load, load_column, load_drawn
 from screen.studies.findings import Findings
 from screen.studies.parts import KEPT_APART, apart, fit_of, pretrained, source_predictions, subset
 
@@ -56,7 +56,7 @@ class Inputs(NamedTuple):
     whole: PropertyTable
 
 
-TARGET = "organic/radonpy_pi1070.parquet:thermal_conductivity"
+TARGET = Column("organic/radonpy_pi1070.parquet:thermal_conductivity", unit="W/(m K)")
 SHARED = (
     Role("glass transition", "organic/polyinfo_tg_median.parquet:tg_c"),
     Role("melting temperature", "organic/polyinfo_tm_grea.parquet:tm_c"),
@@ -169,7 +169,7 @@ def read(config: StudyConfig) -> Inputs:
     if config.data is None:
         target = load(None, EMBEDDED_TARGET, minimum=2 * DRAWN)
         return Inputs(roles, target, [_source(None, role, config.seed) for role in roles], target)
-    whole = load(config.data, TARGET, minimum=2 * DRAWN)
+    whole = load_column(config.data, TARGET, minimum=2 * DRAWN)
     ours = subset(whole, np.flatnonzero(apart(whole.keys, config.seed, 2)))
     sources = [_source(config.data, role, config.seed) for role in roles]
     return Inputs(roles, without_small(ours, sources), sources, whole)
@@ -266,22 +266,37 @@ def setup_1(x: FloatArray, y: FloatArray, split: Split, seed: Sequence[int]) -> 
     Trees and features tried per split are drawn between half the number of training values and all of them (Liu,
     Yamada & Wu, 2021, transfer setup 1).
     """
-    from sklearn.ensemble import RandomForestRegressor
-
     rng = np.random.default_rng(seed)
     n = len(split.rows)
     trees, tried = (int(k) for k in rng.integers(-(-n // 2), n + 1, 2))
-    state = int(rng.integers(2**31))
+    seeds = rng.integers(2**31, size=trees).tolist()
+    single = np.ascontiguousarray(x, np.float32)
 
-    def fitted(rows: NDArray[np.int64]) -> RandomForestRegressor:
-        forest = RandomForestRegressor(trees, max_features=min(tried, x.shape[1]), random_state=state)
-        return forest.fit(x[rows], y[rows])
+    def predicted(rows: NDArray[np.int64], asked: NDArray[np.int64]) -> FloatArray:
+        return bagged(single[rows], y[rows], single[asked], tried, seeds)
 
     inner = np.empty(n)
     for fold in np.unique(split.folds):
         out = split.folds == fold
-        inner[out] = fitted(split.rows[~out]).predict(x[split.rows[out]])
-    return inner, np.asarray(fitted(split.rows).predict(x[split.held]), np.float64)
+        inner[out] = predicted(split.rows[~out], split.rows[out])
+    return inner, predicted(split.rows, split.held)
+
+
+def bagged(
+    x: NDArray[np.float32], y: FloatArray, asked: NDArray[np.float32], tried: int, seeds: Sequence[int]
+) -> FloatArray:
+    """(m,) mean of trees, each grown on its own draw of as many rows with replacement (Breiman, 2001).
+
+    Tree by tree, because scikit-learn's forests swap the process's warning filters and must not run in threads.
+    """
+    from sklearn.tree import DecisionTreeRegressor
+
+    total = np.zeros(len(asked))
+    for seed in seeds:
+        rows = np.random.default_rng(seed).integers(0, len(x), len(x))
+        tree = DecisionTreeRegressor(max_features=min(tried, x.shape[1]), random_state=seed)
+        total += tree.fit(x[rows], y[rows], check_input=False).predict(asked, check_input=False)
+    return total / len(seeds)
 
 
 def findings(config: StudyConfig, result: Result) -> Findings:
