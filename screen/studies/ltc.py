@@ -74,7 +74,7 @@ EMBEDDED = (
 )
 # Measured near 300 K, by electrons too: metals are left out where the catalogue knows their band gap.
 MEASURED = Column(
-    "inorganic/tc_citrine_expt.parquet:kappa_W_mK", "measured conductivity", "thermal conductivity", "W/(m K)"
+    "inorganic/tc_citrine_expt.parquet:kappa_W_mK", "conductivity near 300 K", "thermal conductivity", "W/(m K)"
 )
 ROOM = (290.0, 310.0)
 STAND_IN = (

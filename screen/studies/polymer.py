@@ -38,11 +38,13 @@ LARGE = 12_000
 class Role(NamedTuple):
     """A source property: what it is, and where it comes from.
 
+    unit : where the table's own says too little
     large : too large a file to read whole; extensive : grows with the size of the molecule or unit
     """
 
     what: str
     spec: str
+    unit: str = ""
     large: bool = False
     extensive: bool = False
 
@@ -60,16 +62,16 @@ TARGET = Column("organic/radonpy_pi1070.parquet:thermal_conductivity", unit="W/(
 SHARED = (
     Role("glass transition", "organic/polyinfo_tg_median.parquet:tg_c"),
     Role("melting temperature", "organic/polyinfo_tm_grea.parquet:tm_c"),
-    Role("heat capacity Cp", "organic/crow_polymer_properties.parquet:cp_j_mol_k_exp", extensive=True),
-    Role("heat capacity Cv (QM9)", "organic/qm9.parquet:cv_cal_mol_k", large=True, extensive=True),
-    Role("melt viscosity (median of all T, M)", "organic/polyverse_melt_viscosity.parquet:log(viscosity_poise)"),
-    Role("density", "organic/crow_polymer_properties.parquet:density_g_ml_exp"),
+    Role("heat capacity Cp", "organic/crow_polymer_properties.parquet:cp_j_mol_k_exp", "J/(mol K)", extensive=True),
+    Role("heat capacity Cv (QM9)", "organic/qm9.parquet:cv_cal_mol_k", "cal/(mol K)", large=True, extensive=True),
+    Role("melt viscosity (median of all T, M)", "organic/polyverse_melt_viscosity.parquet:log(viscosity_poise)", "P"),
+    Role("density", "organic/crow_polymer_properties.parquet:density_g_ml_exp", "g/cm3"),
     Role("refractive index", "organic/khazana_mtl_dft.parquet:n_dft"),
     Role("dielectric constant", "organic/khazana_mtl_dft.parquet:eps_dft"),
-    Role("cohesive energy", "organic/crow_polymer_properties.parquet:ecoh_j_mol_exp", extensive=True),
-    Role("solubility parameter", "organic/crow_polymer_properties.parquet:solub_param_mpa05_exp"),
+    Role("cohesive energy", "organic/crow_polymer_properties.parquet:ecoh_j_mol_exp", "J/mol", extensive=True),
+    Role("solubility parameter", "organic/crow_polymer_properties.parquet:solub_param_mpa05_exp", "MPa^0.5"),
     Role("ionisation energy", "organic/khazana_mtl_dft.parquet:ei_ev"),
-    Role(CEILING, "organic/radonpy_pi1070.parquet:density"),
+    Role(CEILING, "organic/radonpy_pi1070.parquet:density", "g/cm3"),
 )
 EMBEDDED_TARGET = "molecule_thermal_conductivity"
 EMBEDDED = (
@@ -178,7 +180,7 @@ def read(config: StudyConfig) -> Inputs:
 def _source(data: str | None, role: Role, seed: int) -> PropertyTable:
     """The table of a role under its name; what grows with the size of a molecule per atom of it."""
     found = load_drawn(data, role.spec, LARGE, seed) if role.large and data else load(data, role.spec)
-    found = replace(found, name=role.what, quantity=role.what)
+    found = replace(found, name=role.what, quantity=role.what, unit=found.unit or role.unit)
     if not role.extensive:
         return found
     atoms = found.compositions.amounts.sum(axis=1)

@@ -49,6 +49,11 @@ def rows(result: Result) -> list[dict[str, Any]]:
     return table
 
 
+def _error_label(result: Result) -> str:
+    unit = result.target.unit
+    return f"mean absolute error, {unit}" if unit else "mean absolute error"
+
+
 def _over(parts: Sequence[FloatArray]) -> tuple[FloatArray, FloatArray]:
     """Mean and standard deviation of each."""
     return np.array([part.mean() for part in parts]), np.array([part.std() for part in parts])
@@ -113,7 +118,7 @@ def _sources(result: Result, found: dict[str, Any]) -> Shown:
             [("best network, cross-validated inside the 19", *_over(cv), WARM),
              ("the same network, all other materials", *_over(test), ACCENT),
              ("ridge on all networks, all other materials", *_over([one.ridge for one in every]), VIOLET)],
-            f"mean absolute error, {axis_label(result.target)}", ("no transfer, held out", direct["held_out_mae"]),
+            _error_label(result), ("no transfer, held out", direct["held_out_mae"]),
         )  # fmt: skip
         legend(ax)
 
@@ -179,9 +184,8 @@ def _choosing(result: Result, found: dict[str, Any]) -> Shown:
         ax.plot(k, looks, color=WARM, label="what the best looks like (cross-validation inside the 19)")
         ax.plot(k, holds, color=ACCENT, label="what it is (all other materials)")
         ax.axhline(direct, color=SOFT, linewidth=1, linestyle=(0, (5, 4)), label="no transfer, held out")
-        ax.set(
-            xscale="log", xlabel="networks to choose from", ylabel=f"mean absolute error, {axis_label(result.target)}"
-        )
+        ax.set(xscale="log", xlabel="networks to choose from", ylabel=_error_label(result))
+        ax.xaxis.set_major_formatter("{x:g}")
         legend(ax)
 
     first, last = found["one_at_random"], found["best_of_all"]

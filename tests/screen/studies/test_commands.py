@@ -21,6 +21,8 @@ CHROMIUM, DRIVER = "/usr/bin/chromium", "/usr/bin/chromedriver"
         (["ltc", "--seed", "99999999999"], "--seed: expected at most"),
         (["ltc", "--data", "/no/such/folder"], "/no/such/folder is no folder"),
         (["ltc"], "--out is missing"),
+        (["ltc", "--draws", "3"], "--draws serves the study refractive-index and polymer-tc, not ltc"),
+        (["refractive-index", "--limit", "3"], "--limit serves the study ltc, not refractive-index"),
         (["ltc", "--out", "x", "--resume", "--overwrite"], "choose one"),
     ],
 )
