@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -24,7 +23,7 @@ from screen.descriptors import repeat_unit
 from screen.progress import Progress
 from screen.studies import polymer
 from screen.studies.config import StudyConfig
-from screen.studies.figures import ACCENT, AMBER, SOFT, VIOLET, WARM, drawn
+from screen.studies.figures import ACCENT, AMBER, INK, SOFT, VIOLET, WARM, drawn
 from screen.studies.findings import Findings, Held, Shown
 from screen.studies.parts import Fit, fit_of, subset, transferred
 from screen.studies.plots import legend
@@ -185,6 +184,18 @@ def best_new(name: str, smiles: Iterable[str], worth: FloatArray, known: Collect
     return Way(name, tuple(chosen), judge(chosen), len(texts))
 
 
+def gain(way: Way, other: Way) -> tuple[float, float]:
+    """By how much the judged mean of one way is above that of another, and its standard error."""
+    if min(len(way.judged), len(other.judged)) < 2:
+        return float("nan"), float("nan")
+    error = sum(float(one.judged.var(ddof=1)) / len(one.judged) for one in (way, other)) ** 0.5
+    return _mean(way) - _mean(other), error
+
+
+def _signed(found: tuple[float, float]) -> str:
+    return f"{abs(found[0]):.3f} ± {found[1]:.3f} {'higher' if found[0] >= 0 else 'lower'}"
+
+
 def _mean(way: Way) -> float:
     return float(way.judged.mean()) if len(way.judged) else float("nan")
 
@@ -194,29 +205,33 @@ def figure(ways: list[Way], learned: PropertyTable, goal: str, judge: Judge, who
 
     def paint(figure: Figure) -> None:
         ax = figure.subplots()
-        every = np.concatenate([learned.values, *(way.judged for way in ways)])
-        edges = np.linspace(every.min(), every.max(), 31).tolist()
-        draw = partial(ax.hist, bins=edges, density=True, histtype="step", linewidth=1.8)
         for way, colour in zip(ways, (ACCENT, VIOLET, WARM, AMBER), strict=True):
-            if len(way.judged):
-                draw(way.judged, color=colour, label=f"{way.name}: mean {_mean(way):.3f}")
-        ax.plot(learned.values, np.zeros(len(learned)), "|", color=SOFT, markersize=12, label="the 19 values")
-        ax.set(xlabel="conductivity by the independent forest, W/(m K)", ylabel="density")
+            if n := len(way.judged):
+                ax.step([0, *np.sort(way.judged)], [1, *(1 - np.arange(1, n + 1) / n)], where="post", color=colour,
+                        label=f"{way.name}: mean {_mean(way):.3f}")  # fmt: skip
+        ax.plot(learned.values, np.full(len(learned), -0.03), "|", color=SOFT, markersize=10, label="the 19 values")
+        least = min(float(part.min()) for part in (learned.values, *(way.judged for way in ways)) if len(part))
+        ax.axvline(float(goal.partition(">")[2]), color=INK, linewidth=1, linestyle=(0, (5, 4)), label="the goal")
+        ax.set(xlabel="conductivity by the independent forest, W/(m K)", ylabel="share of the best new units above it")
+        ax.set_xlim(left=0.97 * least)
         legend(ax)
 
-    mean = {way.name.split(",")[0] + (" direct" if "direct" in way.name else ""): _mean(way) for way in ways}
-    smc, direct, prior = mean["tempered SMC"], mean["tempered SMC direct"], mean["prior"]
-    held: Held = "held" if smc > max(direct, prior) else "partly" if smc > prior else "failed"
+    transfer, direct, _, prior = ways
+    gains = {way.name: gain(transfer, way) for way in (direct, prior)}
+    sure = [value > 1.645 * error for value, error in gains.values()]
+    held: Held = "held" if all(sure) else "partly" if any(sure) else "failed"
     listed = "; ".join(f"{way.name} {_mean(way):.3f} ({way.scored:,} units looked at)" for way in ways)
     return Shown(
         "8", "Inverse design from 19 values", drawn(8.4, 4.8, paint),
-        f"The best {BEST} new repeat units of each way for the goal {goal}, by a random forest on the"
+        f"The best {BEST} new repeat units of each way for the goal {goal.replace('_', ' ').replace('>', ' > ')}"
+        " W/(m K), which a tenth of the 19 meet, by a random forest on the"
         f" {judge.materials} conductivities that no way has seen.",
         PAPER,
         f"Mean of the best {BEST} new units: {listed}. All {len(whole)} known polymers average"
         f" {whole.values.mean():.3f}, the 19 {learned.values.mean():.3f}.",
         held,
-        f"With transfer {smc:.3f}, without {direct:.3f}, drawn without choosing {prior:.3f}. The judge's own out-of-bag"
+        f"Designs with transfer are judged {_signed(gains[direct.name])} than without, and {_signed(gains[prior.name])}"
+        f" than units drawn without choosing (± 1 s.e.). The judge's own out-of-bag"
         f" correlation is {judge.out_of_bag.r:.2f} (MAE {judge.out_of_bag.mae:.3f}): it is no measurement, and shrinks"
         " what is unlike the known polymers towards their mean.",
         "designs",

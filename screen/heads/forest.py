@@ -15,6 +15,7 @@ A forest averages training values: it cannot predict above the largest of them.
 from __future__ import annotations
 
 import functools
+import threading
 from typing import Any, NamedTuple
 
 import jax
@@ -35,6 +36,9 @@ _STAY = np.iinfo(np.int32).max
 BITS, _WORD = 64, 32
 # Rows at a time: their inputs stay in the cache while one tree after the other reads them.
 _ROWS = 256
+# scikit-learn swaps the filters of warnings while it grows a forest; they belong to the whole process, and two threads
+# that do so at once leave each other's behind.
+_ALONE = threading.Lock()
 
 
 def fit(x: FloatArray, y: FloatArray) -> Params:
@@ -177,7 +181,8 @@ def _grow(x: FloatArray, y: FloatArray) -> Any:
     from sklearn.ensemble import RandomForestRegressor
 
     forest = RandomForestRegressor(TREES, max_features=MAX_FEATURES, random_state=SEED, n_jobs=1)
-    return forest.fit(np.asarray(x, np.float32), y)
+    with _ALONE:
+        return forest.fit(np.asarray(x, np.float32), y)
 
 
 class _Shape(NamedTuple):

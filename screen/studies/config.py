@@ -22,6 +22,11 @@ DEFAULTS: dict[str, dict[str, int]] = {
     "refractive-index": {"networks": 20, "draws": 10},
     "polymer-tc": {"networks": 20, "draws": 10},
 }
+# Settings that change nothing in the other studies: there they are refused.
+SERVES = {
+    "draws": ("refractive-index", "polymer-tc"), "limit": ("ltc",), "particles": ("polymer-tc",),
+    "workers": ("polymer-tc",),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,8 @@ def resolve(name: str, flags: Mapping[str, Any], file: str | None) -> StudyConfi
 
     Raises
     ------
-    UserError : an unknown study (with the nearest one), no such folder of data, a value out of range, ...
+    UserError : an unknown study (with the nearest one), no such folder of data, a value out of range, a setting of
+        another study, ...
     """
     if name not in STUDIES:
         near = get_close_matches(name, STUDIES, n=1)
@@ -62,6 +68,9 @@ def resolve(name: str, flags: Mapping[str, Any], file: str | None) -> StudyConfi
     for key, least in (("networks", 1), ("draws", 1), ("limit", 1), ("particles", 10), ("seed", 0), ("workers", 1)):
         if given.get(key) is not None and given[key] < least:
             raise UserError(f"--{key}: expected at least {least}, got {given[key]}")
+    for key, studies in SERVES.items():
+        if given.get(key) is not None and name not in studies:
+            raise UserError(f"--{key} serves the study {' and '.join(studies)}, not {name}; leave it out")
     if given.get("seed", 0) > LARGEST_SEED:
         raise UserError(f"--seed: expected at most {LARGEST_SEED}, got {given['seed']}")
     check_device(given.get("device", "auto"))

@@ -13,6 +13,8 @@ from catalogs.records import PropertyTable
 from screen.bank import FloatArray
 from screen.library import elements_in
 
+BOOTSTRAPS = 500
+
 
 class Coverage(NamedTuple):
     """The elements of a source and of a target.
@@ -32,6 +34,23 @@ class Split(NamedTuple):
 
     inside: float
     outside: float
+
+
+class Excess(NamedTuple):
+    """How many times the error of informed predictions a source's networks make, inside and outside its elements.
+
+    low, high : 90% interval of outside / inside over bootstrap samples of the materials; NaN where a side is empty
+    """
+
+    inside: float
+    outside: float
+    low: float
+    high: float
+
+    @property
+    def explains(self) -> bool | None:
+        """Whether missing elements make it worse; None where that may be chance."""
+        return True if self.low > 1 else None if self.outside > self.inside else False
 
 
 def element_coverage(source: PropertyTable, target: PropertyTable) -> Coverage:
@@ -58,8 +77,30 @@ def split_error(coverage: Coverage, y: FloatArray, predicted: FloatArray) -> Spl
     return Split(inside, outside)
 
 
-def diagnosis(coverage: Coverage, split: Split, spread: float) -> str:
-    """Why a source's own predictions fail or not, in a sentence; `spread` : of the target's values."""
+def excess_error(coverage: Coverage, y: FloatArray, alone: FloatArray, informed: FloatArray, seed: int = 0) -> Excess:
+    """Compare a source's networks `alone` with held-out predictions `informed` by values of the target.
+
+    Some materials are easier than others whatever the model; what missing elements cost is what is left beyond that.
+    """
+    errors = np.abs(np.stack([y - alone, y - informed]))
+    sides = [errors[:, coverage.covered], errors[:, ~coverage.covered]]
+    if not all(side.size for side in sides):
+        return Excess(_ratio(sides[0]), _ratio(sides[1]), float("nan"), float("nan"))
+    rng = np.random.default_rng(seed)
+    drawn = [
+        _ratio(sides[1][:, rng.integers(0, n, n)]) / _ratio(sides[0][:, rng.integers(0, m, m)])
+        for m, n in [(sides[0].shape[1], sides[1].shape[1])] * BOOTSTRAPS
+    ]
+    low, high = np.quantile(drawn, (0.05, 0.95))
+    return Excess(_ratio(sides[0]), _ratio(sides[1]), float(low), float(high))
+
+
+def _ratio(errors: FloatArray) -> float:
+    return float(errors[0].sum() / errors[1].sum()) if errors.size else float("nan")
+
+
+def diagnosis(coverage: Coverage, split: Split, excess: Excess) -> str:
+    """Why a source's own predictions fail or not, in a sentence or two."""
     n, inside = len(coverage.covered), int(coverage.covered.sum())
     names = ", ".join(coverage.missing[:6]) + (", ..." if len(coverage.missing) > 6 else "")
     if inside == n:
@@ -73,9 +114,14 @@ def diagnosis(coverage: Coverage, split: Split, spread: float) -> str:
     )
     if not inside:
         return f"{text}: nothing of the target is covered."
-    worse = split.outside > split.inside
+    verdict = {
+        True: "missing elements explain part of the failure",
+        None: "missing elements may explain part of the failure, but that can be chance",
+        False: "the covered ones are easier for every model, and missing elements do not explain the failure",
+    }[excess.explains]
     return (
-        f"{text}; the source's networks err by {split.outside:.3g} there and by {split.inside:.3g} on the {inside:,}"
-        f" covered ones (the target's standard deviation is {spread:.3g}), so missing elements"
-        f" {'explain part of the failure' if worse else 'do not explain the error'}."
+        f"{text}; the source's networks err by {split.outside:.3f} there and by {split.inside:.3f} on the {inside:,}"
+        f" covered ones. That is {excess.outside:.2f} and {excess.inside:.2f} times the held-out error of models that"
+        f" know other compounds' values, or {excess.outside / excess.inside:.2f} times as bad (90% interval"
+        f" {excess.low:.2f} to {excess.high:.2f}): {verdict}."
     )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +15,25 @@ from catalogs.assemble import assemble
 from catalogs.quantities import infer
 from catalogs.records import PropertyTable, UserError
 from catalogs.tables import load_table, split_spec
-from screen.library import tell_apart
+
+
+class Column(NamedTuple):
+    """Where values are, and how a figure calls them.
+
+    spec : FILE:COLUMN of the shared data, or the name of an embedded table
+    name, quantity, unit : where the table's own say too little; a unit that the table knows is kept
+    """
+
+    spec: str
+    name: str = ""
+    quantity: str = ""
+    unit: str = ""
+
+    @property
+    def place(self) -> str:
+        """File and column without folder and ending, as in `jarvis_wide:max_mode`."""
+        file, colon, column = self.spec.partition(":")
+        return f"{Path(file).stem}{colon}{column}"
 
 
 def spec_in(data: str, spec: str) -> str:
@@ -30,10 +50,33 @@ def load(data: str | None, spec: str, log: bool = False, minimum: int = 1) -> Pr
     return load_table(where, log=log, minimum=minimum, attachments=(0, 2))
 
 
-def load_all(data: str | None, specs: Sequence[str]) -> list[PropertyTable]:
-    """Several tables; those of one name are told apart by file."""
-    tables = [load(data, spec) for spec in specs]
-    return tell_apart(tables, [Path(spec.split(":")[0]).stem + ":" + spec.partition(":")[2] for spec in specs])
+def load_column(data: str | None, column: Column, log: bool = False, minimum: int = 1) -> PropertyTable:
+    """A table under the name it has in the figures."""
+    table = load(data, column.spec, log, minimum)
+    return replace(
+        table, name=column.name or table.name, quantity=column.quantity or table.quantity,
+        unit=table.unit or column.unit,
+    )  # fmt: skip
+
+
+def load_all(data: str | None, columns: Sequence[Column]) -> list[PropertyTable]:
+    """Several tables."""
+    return [load_column(data, column) for column in columns]
+
+
+def load_between(data: str, column: Column, by: str, low: float, high: float, log: bool) -> PropertyTable:
+    """Rows of a table of formulas whose value of another column, `by`, is from `low` to `high`."""
+    path, name = split_spec(spec_in(data, column.spec))
+    read = readers.read(path, ["formula", name or "", by])
+    other = readers.as_numbers(read[by], path, by)
+    kept = np.flatnonzero((other >= low) & (other <= high))
+    values = readers.as_numbers(read[name], path, name or "")[kept]
+    texts = readers.as_text(read["formula"].take(pa.array(kept)), path, "formula").to_pylist()
+    return assemble(
+        column.name, texts, values, log=log, minimum=1, quantity=column.quantity, unit=column.unit, source=str(path),
+        sha256=readers.sha256(path), notes=(f"{len(kept):,} of {len(read):,} rows with {by} from {low:g} to {high:g}",),
+        where=str(path),
+    )  # fmt: skip
 
 
 def load_drawn(data: str, spec: str, rows: int, seed: int) -> PropertyTable:

@@ -15,7 +15,7 @@ from screen.studies.figures import themed
 TEMPLATES = Path(__file__).parent / "templates"
 # Rows of a table shown on the page.
 LISTED = 40
-WORDS = {"held": "held", "partly": "held in part", "failed": "did not hold", "not tested": "could not be tested"}
+WORDS = {"held": "held", "partly": "held in part", "failed": "did not hold", "not tested": "not tested"}
 STYLES = {"held": "in", "partly": "edge", "failed": "out", "not tested": "plain"}
 
 

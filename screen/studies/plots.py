@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from catalogs.records import PropertyTable
 from screen.studies.figures import ACCENT, INK, SOFT, WARM
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 FloatArray = NDArray[np.float64]
+# Inches from the axes to the legend below them.
+BELOW = 0.46
 
 
 class Series(NamedTuple):
@@ -41,15 +44,24 @@ def scatter(
 
 def legend(ax: Axes, beside: bool = False) -> None:
     """A legend below or beside the axes, where it hides nothing."""
+    from matplotlib.transforms import ScaledTranslation
+
     if beside:
         ax.legend(loc="upper left", bbox_to_anchor=(1.02, 1.0), handletextpad=0.3)
     else:
-        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), handletextpad=0.3)
+        # As far below as tick labels and the axis label reach, however tall the axes are.
+        drop = ScaledTranslation(0, -BELOW, ax.figure.dpi_scale_trans)
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, 0), bbox_transform=ax.transAxes + drop, borderaxespad=0,
+                  handletextpad=0.3)  # fmt: skip
 
 
 def parity(ax: Axes, series: Sequence[Series], what: str, title: str = "") -> None:
-    """Predicted against known values, the same range on both axes."""
+    """Predicted against known values, the same range and ticks on both axes."""
+    from matplotlib.ticker import MaxNLocator
+
     scatter(ax, series, f"known {what}", f"predicted {what}", title)
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_locator(MaxNLocator(5))
     every = np.concatenate([values for one in series for values in (one.x, one.y)])
     low, high = float(every.min()), float(every.max())
     pad = 0.05 * (high - low) or 1.0
@@ -103,6 +115,14 @@ def dots(ax: Axes, names: Sequence[str], series: Sequence[tuple[str, FloatArray,
 def identity(ax: Axes, low: float, high: float) -> None:
     """The line of equal values."""
     ax.plot([low, high], [low, high], color=SOFT, linewidth=0.9, linestyle=(0, (5, 4)))
+
+
+def axis_label(table: PropertyTable) -> str:
+    """What a table holds, on the scale it is fitted on, with its unit."""
+    unit = table.unit.replace("cm-1", "cm⁻¹").replace("cm3", "cm³").replace("degC", "°C")
+    # A logarithm that was in the file already says so itself.
+    what = f"{'ln ' if table.log else ''}{short(table.quantity, 34)}"
+    return f"{what} ({unit})" if unit and unit != "1" else what
 
 
 def short(text: str, size: int = 26) -> str:

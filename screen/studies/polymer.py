@@ -21,7 +21,7 @@ from screen.plans import Plan, fit_plan, predict_plan
 from screen.progress import Progress
 from screen.studies import polymer_figures as figures
 from screen.studies.config import StudyConfig
-from screen.studies.data import load, load_drawn
+from screen.studies.data import Column, load, load_column, load_drawn
 from screen.studies.findings import Findings
 from screen.studies.parts import KEPT_APART, apart, fit_of, pretrained, source_predictions, subset
 
@@ -38,11 +38,13 @@ LARGE = 12_000
 class Role(NamedTuple):
     """A source property: what it is, and where it comes from.
 
+    unit : where the table's own says too little
     large : too large a file to read whole; extensive : grows with the size of the molecule or unit
     """
 
     what: str
     spec: str
+    unit: str = ""
     large: bool = False
     extensive: bool = False
 
@@ -56,20 +58,20 @@ class Inputs(NamedTuple):
     whole: PropertyTable
 
 
-TARGET = "organic/radonpy_pi1070.parquet:thermal_conductivity"
+TARGET = Column("organic/radonpy_pi1070.parquet:thermal_conductivity", unit="W/(m K)")
 SHARED = (
     Role("glass transition", "organic/polyinfo_tg_median.parquet:tg_c"),
     Role("melting temperature", "organic/polyinfo_tm_grea.parquet:tm_c"),
-    Role("heat capacity Cp", "organic/crow_polymer_properties.parquet:cp_j_mol_k_exp", extensive=True),
-    Role("heat capacity Cv (QM9)", "organic/qm9.parquet:cv_cal_mol_k", large=True, extensive=True),
-    Role("melt viscosity (median of all T, M)", "organic/polyverse_melt_viscosity.parquet:log(viscosity_poise)"),
-    Role("density", "organic/crow_polymer_properties.parquet:density_g_ml_exp"),
+    Role("heat capacity Cp", "organic/crow_polymer_properties.parquet:cp_j_mol_k_exp", "J/(mol K)", extensive=True),
+    Role("heat capacity Cv (QM9)", "organic/qm9.parquet:cv_cal_mol_k", "cal/(mol K)", large=True, extensive=True),
+    Role("melt viscosity (median of all T, M)", "organic/polyverse_melt_viscosity.parquet:log(viscosity_poise)", "P"),
+    Role("density", "organic/crow_polymer_properties.parquet:density_g_ml_exp", "g/cm3"),
     Role("refractive index", "organic/khazana_mtl_dft.parquet:n_dft"),
     Role("dielectric constant", "organic/khazana_mtl_dft.parquet:eps_dft"),
-    Role("cohesive energy", "organic/crow_polymer_properties.parquet:ecoh_j_mol_exp", extensive=True),
-    Role("solubility parameter", "organic/crow_polymer_properties.parquet:solub_param_mpa05_exp"),
+    Role("cohesive energy", "organic/crow_polymer_properties.parquet:ecoh_j_mol_exp", "J/mol", extensive=True),
+    Role("solubility parameter", "organic/crow_polymer_properties.parquet:solub_param_mpa05_exp", "MPa^0.5"),
     Role("ionisation energy", "organic/khazana_mtl_dft.parquet:ei_ev"),
-    Role(CEILING, "organic/radonpy_pi1070.parquet:density"),
+    Role(CEILING, "organic/radonpy_pi1070.parquet:density", "g/cm3"),
 )
 EMBEDDED_TARGET = "molecule_thermal_conductivity"
 EMBEDDED = (
@@ -169,7 +171,7 @@ def read(config: StudyConfig) -> Inputs:
     if config.data is None:
         target = load(None, EMBEDDED_TARGET, minimum=2 * DRAWN)
         return Inputs(roles, target, [_source(None, role, config.seed) for role in roles], target)
-    whole = load(config.data, TARGET, minimum=2 * DRAWN)
+    whole = load_column(config.data, TARGET, minimum=2 * DRAWN)
     ours = subset(whole, np.flatnonzero(apart(whole.keys, config.seed, 2)))
     sources = [_source(config.data, role, config.seed) for role in roles]
     return Inputs(roles, without_small(ours, sources), sources, whole)
@@ -178,7 +180,7 @@ def read(config: StudyConfig) -> Inputs:
 def _source(data: str | None, role: Role, seed: int) -> PropertyTable:
     """The table of a role under its name; what grows with the size of a molecule per atom of it."""
     found = load_drawn(data, role.spec, LARGE, seed) if role.large and data else load(data, role.spec)
-    found = replace(found, name=role.what, quantity=role.what)
+    found = replace(found, name=role.what, quantity=role.what, unit=found.unit or role.unit)
     if not role.extensive:
         return found
     atoms = found.compositions.amounts.sum(axis=1)
@@ -266,22 +268,37 @@ def setup_1(x: FloatArray, y: FloatArray, split: Split, seed: Sequence[int]) -> 
     Trees and features tried per split are drawn between half the number of training values and all of them (Liu,
     Yamada & Wu, 2021, transfer setup 1).
     """
-    from sklearn.ensemble import RandomForestRegressor
-
     rng = np.random.default_rng(seed)
     n = len(split.rows)
     trees, tried = (int(k) for k in rng.integers(-(-n // 2), n + 1, 2))
-    state = int(rng.integers(2**31))
+    seeds = rng.integers(2**31, size=trees).tolist()
+    single = np.ascontiguousarray(x, np.float32)
 
-    def fitted(rows: NDArray[np.int64]) -> RandomForestRegressor:
-        forest = RandomForestRegressor(trees, max_features=min(tried, x.shape[1]), random_state=state)
-        return forest.fit(x[rows], y[rows])
+    def predicted(rows: NDArray[np.int64], asked: NDArray[np.int64]) -> FloatArray:
+        return bagged(single[rows], y[rows], single[asked], tried, seeds)
 
     inner = np.empty(n)
     for fold in np.unique(split.folds):
         out = split.folds == fold
-        inner[out] = fitted(split.rows[~out]).predict(x[split.rows[out]])
-    return inner, np.asarray(fitted(split.rows).predict(x[split.held]), np.float64)
+        inner[out] = predicted(split.rows[~out], split.rows[out])
+    return inner, predicted(split.rows, split.held)
+
+
+def bagged(
+    x: NDArray[np.float32], y: FloatArray, asked: NDArray[np.float32], tried: int, seeds: Sequence[int]
+) -> FloatArray:
+    """(m,) mean of trees, each grown on its own draw of as many rows with replacement (Breiman, 2001).
+
+    Tree by tree, because scikit-learn's forests swap the process's warning filters and must not run in threads.
+    """
+    from sklearn.tree import DecisionTreeRegressor
+
+    total = np.zeros(len(asked))
+    for seed in seeds:
+        rows = np.random.default_rng(seed).integers(0, len(x), len(x))
+        tree = DecisionTreeRegressor(max_features=min(tried, x.shape[1]), random_state=seed)
+        total += tree.fit(x[rows], y[rows], check_input=False).predict(asked, check_input=False)
+    return total / len(seeds)
 
 
 def findings(config: StudyConfig, result: Result) -> Findings:

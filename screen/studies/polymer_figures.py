@@ -10,7 +10,7 @@ import numpy as np
 from screen.bank import FloatArray
 from screen.studies.figures import ACCENT, SOFT, VIOLET, WARM, drawn
 from screen.studies.findings import Held, Shown
-from screen.studies.plots import Series, dots, legend, parity, short
+from screen.studies.plots import Series, axis_label, dots, legend, parity, short
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -47,6 +47,11 @@ def rows(result: Result) -> list[dict[str, Any]]:
             }
         )  # fmt: skip
     return table
+
+
+def _error_label(result: Result) -> str:
+    unit = result.target.unit
+    return f"mean absolute error, {unit}" if unit else "mean absolute error"
 
 
 def _over(parts: Sequence[FloatArray]) -> tuple[FloatArray, FloatArray]:
@@ -113,7 +118,7 @@ def _sources(result: Result, found: dict[str, Any]) -> Shown:
             [("best network, cross-validated inside the 19", *_over(cv), WARM),
              ("the same network, all other materials", *_over(test), ACCENT),
              ("ridge on all networks, all other materials", *_over([one.ridge for one in every]), VIOLET)],
-            "mean absolute error", ("no transfer, held out", direct["held_out_mae"]),
+            _error_label(result), ("no transfer, held out", direct["held_out_mae"]),
         )  # fmt: skip
         legend(ax)
 
@@ -147,12 +152,12 @@ def _parity(result: Result) -> Shown:
 
     def paint(figure: Figure) -> None:
         left, right = figure.subplots(1, 2)
-        parity(left, [Series("", *result.parity, VIOLET)], short(result.sources[0].quantity),
+        parity(left, [Series("", *result.parity, VIOLET)], axis_label(result.sources[0]),
                f"source: {result.roles[0].what}, kept apart")  # fmt: skip
         parity(
             right, [Series("held out", y[split.held], outer, SOFT),
                     Series("the 19, cross-validated", y[split.rows], inner, WARM)],
-            short(result.target.quantity), f"transferred from {result.roles[which].what}",
+            axis_label(result.target), f"transferred from {result.roles[which].what}",
         )  # fmt: skip
 
     return Shown(
@@ -179,7 +184,8 @@ def _choosing(result: Result, found: dict[str, Any]) -> Shown:
         ax.plot(k, looks, color=WARM, label="what the best looks like (cross-validation inside the 19)")
         ax.plot(k, holds, color=ACCENT, label="what it is (all other materials)")
         ax.axhline(direct, color=SOFT, linewidth=1, linestyle=(0, (5, 4)), label="no transfer, held out")
-        ax.set(xscale="log", xlabel="networks to choose from", ylabel="mean absolute error")
+        ax.set(xscale="log", xlabel="networks to choose from", ylabel=_error_label(result))
+        ax.xaxis.set_major_formatter("{x:g}")
         legend(ax)
 
     first, last = found["one_at_random"], found["best_of_all"]

@@ -22,24 +22,30 @@ from screen.record import leaderboard_table
 from screen.scaling import fit_scaling, standardise
 from screen.studies import refractive_figures as figures
 from screen.studies.config import StudyConfig
-from screen.studies.coverage import Coverage, Split, element_coverage, split_error
-from screen.studies.data import load, load_all
+from screen.studies.coverage import Coverage, Excess, Split, element_coverage, excess_error, split_error
+from screen.studies.data import Column, load_all, load_column
 from screen.studies.findings import Findings
 from screen.studies.parts import Fit, apart, fit_of, pretrained, source_predictions, subset, transferred
 from screen.transfer import Model
 
 SHARED = (
-    "inorganic/petousis_dielectric1056_struct.parquet:n",
+    Column("inorganic/petousis_dielectric1056_struct.parquet:n", "inorganic compounds", "refractive index"),
     (
-        "organic/xenonpy_polymer_genome_500.parquet:refractive_index",
-        "organic/khazana_mtl_dft.parquet:n_dft",
+        Column(
+            "organic/xenonpy_polymer_genome_500.parquet:refractive_index", "polymers (XenonPy 500)", "refractive index"
+        ),
+        Column("organic/khazana_mtl_dft.parquet:n_dft", "polymers (Khazana)", "refractive index"),
     ),
 )
 # No table of refractive indices of inorganic compounds comes with the package; densities of both kinds do.
-EMBEDDED = ("density", ("molecule_density",))
+EMBEDDED = (Column("density", "inorganic compounds"), (Column("molecule_density", "molecules", "density"),))
 NO_INDEX = (
     "Without --data the refractive index of inorganic compounds is not at hand: densities of inorganic compounds and of"
     " molecules stand for it, and the paper's numbers are those of the refractive index."
+)
+TWO = (
+    "The two tables of polymers here (xenonpy_polymer_genome_500:refractive_index and khazana_mtl_dft:n_dft) are on"
+    " different scales and are never mixed: each is a target and a source of its own."
 )
 # A fifth for testing, as in the paper.
 SPLITS = 5
@@ -60,7 +66,8 @@ class Direction(NamedTuple):
     alone : (n,) what the source's networks say of the target without having seen any of it
     forests, direct_forests : fits of the paper's random forest per drawn test set, on the last hidden layer of one
         network and on the descriptors
-    inside, deployed : errors inside and outside the source's elements, of the networks alone and of the stack
+    by_networks, by_stack : errors inside and outside the source's elements, of the networks alone and of the stack
+    excess : how much more the networks err than the stack does, on either side
     """
 
     source: PropertyTable
@@ -74,6 +81,7 @@ class Direction(NamedTuple):
     coverage: Coverage
     by_networks: Split
     by_stack: Split
+    excess: Excess
 
 
 class Result(NamedTuple):
@@ -112,7 +120,7 @@ def read(config: StudyConfig) -> Inputs:
     """The inorganic table, and each organic one as compositions of its own; UserError where the data do not serve."""
     inorganic, organic = EMBEDDED if config.data is None else SHARED
     found = load_all(config.data, organic)
-    return Inputs(load(config.data, inorganic, minimum=10), [by_composition(table) for table in found])
+    return Inputs(load_column(config.data, inorganic, minimum=10), [by_composition(table) for table in found])
 
 
 def by_composition(table: PropertyTable) -> PropertyTable:
@@ -141,6 +149,7 @@ def direction(
         alone=alone, forests=forests, direct_forests=direct, model=model, coverage=coverage,
         by_networks=split_error(coverage, target.y, alone),
         by_stack=split_error(coverage, target.y, model.out_of_fold.mean),
+        excess=excess_error(coverage, target.y, alone, model.out_of_fold.mean, config.seed),
     )  # fmt: skip
 
 
@@ -180,7 +189,8 @@ def findings(config: StudyConfig, result: Result) -> Findings:
     """Figures, tables and numbers."""
     every = [*result.there, *result.back]
     numbers = figures.numbers(every)
-    names = ", ".join(f"{table.name} ({len(table)} compositions)" for table in result.organic)
+    counted = [f"{table.rows:,} {table.name} ({len(table):,} compositions)" for table in
+               (result.inorganic, *result.organic)]  # fmt: skip
     boards, predictions, splits = [], [], []
     for one in every:
         label = {"source": one.source.name, "target": one.target.name}
@@ -200,14 +210,14 @@ def findings(config: StudyConfig, result: Result) -> Findings:
         if config.data
         else "A property from inorganic compounds to molecules, and back",
         lede=(
-            f"{len(result.inorganic):,} inorganic compounds and {names}, each table on its own, described by"
-            f" composition alone; {config.networks} networks per source, {config.draws} drawn test sets of a fifth,"
-            " and nested cross-validation grouped by composition."
+            f"{', '.join(counted)}: each table on its own, described by composition alone, isomers and polymorphs"
+            f" merged to their median; {config.networks} networks per source, {config.draws} drawn test sets of a"
+            " fifth, and nested cross-validation grouped by composition."
         ),
         stand_ins=(
             *(() if config.data else (NO_INDEX,)),
-            "The paper's 853 polymers are not public with their values. The tables of polymers here are on different"
-            " scales and are never mixed: each is a target and a source of its own.",
+            "The paper's 853 polymers are not public with their values."
+            + (f" {TWO}" if len(result.organic) > 1 else ""),
         ),
         figures=figures.figures(result),
         tables={
@@ -215,7 +225,13 @@ def findings(config: StudyConfig, result: Result) -> Findings:
             "leaderboards": pa.Table.from_pylist(boards),
             "predictions": pa.Table.from_pylist(predictions),
             "test_sets": pa.Table.from_pylist(splits),
-            "map": pa.table({"x": result.place[:, 0], "y": result.place[:, 1], "table": result.kind}),
+            "map": pa.table(
+                {
+                    "table": [[result.inorganic, *result.organic][k].name for k in result.kind],
+                    "x": result.place[:, 0],
+                    "y": result.place[:, 1],
+                }
+            ),
         },
         numbers=numbers,
         warnings=tuple(dict.fromkeys(text for one in every for text in one.model.warnings)),

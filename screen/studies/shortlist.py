@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -69,6 +69,19 @@ def distinct(screened: Screened) -> tuple[pa.Table, FloatArray]:
     keys = screened.scores["reduced_formula"].combine_chunks().dictionary_encode()
     first = np.unique(keys.indices.to_numpy(), return_index=True)[1]
     return screened.scores.take(pa.array(first)), screened.direct[first]
+
+
+def beside(found: Shortlist, compositions: pa.Table, others: Mapping[str, FloatArray]) -> pa.Table:
+    """The shortlist with what other models say of each composition, what was asked of it and why it is where it is.
+
+    others : name and mean of each row of `compositions` by another model
+    """
+    place = {key: i for i, key in enumerate(compositions["reduced_formula"].to_pylist())}
+    rows = [place[key] for key in found.table["reduced_formula"].to_pylist()]
+    columns = {name: found.table[name] for name in ("rank", "id", "formula", "mean", "lower", "upper")}
+    columns |= {name: pa.array(mean[rows]) for name, mean in others.items()}
+    more = ("domain", "domain_reason", "nearest_training", *ASKED, "reduced_formula")
+    return pa.table(columns | {name: found.table[name] for name in more if name in found.table.column_names})
 
 
 def shortlist(scores: pa.Table, known: Collection[str], *, log: bool, size: int = SHORTLISTED) -> Shortlist:

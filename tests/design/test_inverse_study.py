@@ -5,7 +5,8 @@ import pytest
 
 from catalogs.assemble import assemble
 from catalogs.records import PropertyTable
-from design.inverse_study import BEST, Judge, best_new, independent
+from design.inverse_study import BEST, Judge, Way, best_new, figure, independent
+from screen.studies.parts import Fit
 
 
 def table(n: int) -> PropertyTable:
@@ -56,3 +57,25 @@ def test_best_new_units_are_new_distinct_and_allowed() -> None:
     nothing = best_new("a way", many, np.full(len(many), -np.inf), set(), judge)
     assert nothing.smiles == ()
     assert len(nothing.judged) == 0
+
+
+@pytest.mark.parametrize(
+    ("transfer", "direct", "prior", "held"),
+    [
+        (0.30, 0.25, 0.20, "held"),
+        (0.25, 0.25, 0.20, "partly"),
+        (0.20, 0.25, 0.20, "failed"),
+        (0.201, 0.2, 0.2, "failed"),
+    ],
+)
+def test_a_design_is_better_only_beyond_chance(transfer: float, direct: float, prior: float, held: str) -> None:
+    spread = np.linspace(-0.03, 0.03, 50)
+    ways = [Way(name, (), mean + spread, 50) for name, mean in (
+        ("tempered SMC, transferred model", transfer), ("tempered SMC, direct model", direct),
+        ("iQSPR rule, transferred model", 0.9), ("prior, nothing chosen", prior))]  # fmt: skip
+    shown = figure(ways, table(19), "kappa>0.4", Judge(None, 40, Fit(40, 0.1, 0.1, 0.8, 0.6, 0.8)), table(59))
+    assert shown.held == held
+    assert "±" in shown.verdict
+    empty = figure([way._replace(judged=np.empty(0)) for way in ways], table(19), "kappa>0.4",
+                   Judge(None, 40, Fit(40, 0.1, 0.1, 0.8, 0.6, 0.8)), table(59))  # fmt: skip
+    assert empty.held == "failed"

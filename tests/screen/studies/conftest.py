@@ -7,18 +7,26 @@ import pytest
 
 @pytest.fixture(scope="session")
 def ltc_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a finished conductivity study."""
+    """The folder of a finished conductivity study; eight of its candidates pass for measured."""
+    import numpy as np
+
+    from catalogs.assemble import assemble
     from catalogs.rundir import RunDir
     from screen.progress import Progress
     from screen.studies import ltc
     from screen.studies.config import resolve
+    from screen.studies.data import Column
     from screen.studies.run import run_study, study_of
 
     out = tmp_path_factory.mktemp("studies") / "ltc"
     config = resolve("ltc", {"networks": 1, "limit": 200, "out": str(out)}, None)
     with pytest.MonkeyPatch.context() as patch, RunDir(out) as rundir:
-        patch.setattr(ltc, "EMBEDDED", ("ltc", ("standard_entropy",), "mp_formulas"))
-        run_study(study_of("ltc"), config, ltc.read(config), rundir, Progress("quiet"), "kakehashi study ltc")
+        patch.setattr(ltc, "EMBEDDED", (Column("ltc"), (Column("standard_entropy"),), "mp_formulas"))
+        inputs = ltc.read(config)
+        formulas = next(inputs.catalog.batches(200))["formula"].to_pylist()[::25]
+        measured = assemble("measured", formulas, np.arange(1.0, 9.0), log=True, minimum=1)
+        inputs = inputs._replace(measured=measured)
+        run_study(study_of("ltc"), config, inputs, rundir, Progress("quiet"), "kakehashi study ltc")
     return out
 
 

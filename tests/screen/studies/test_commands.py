@@ -21,6 +21,8 @@ CHROMIUM, DRIVER = "/usr/bin/chromium", "/usr/bin/chromedriver"
         (["ltc", "--seed", "99999999999"], "--seed: expected at most"),
         (["ltc", "--data", "/no/such/folder"], "/no/such/folder is no folder"),
         (["ltc"], "--out is missing"),
+        (["ltc", "--draws", "3"], "--draws serves the study refractive-index and polymer-tc, not ltc"),
+        (["refractive-index", "--limit", "3"], "--limit serves the study ltc, not refractive-index"),
         (["ltc", "--out", "x", "--resume", "--overwrite"], "choose one"),
     ],
 )
@@ -62,7 +64,7 @@ def test_report_is_rebuilt_and_a_finished_study_is_known(ltc_study: Path, capsys
     assert "another configuration (networks)" in capsys.readouterr().err
     record = json.loads((ltc_study / "run.json").read_text())
     assert record["kind"] == "study"
-    assert {entry["role"] for entry in record["data"]} == {"target", "source"}
+    assert {entry["role"] for entry in record["data"]} == {"target", "source", "measured"}
 
 
 @pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"no browser at {CHROMIUM}")
@@ -89,7 +91,7 @@ def test_report_opens_without_a_complaint(ltc_study: Path, tmp_path: Path) -> No
         assert [url for url in urls if not url.startswith(("file:", "data:"))] == []
         # a picture that is no well-formed SVG has no size
         sizes = browser.execute_script("return [...document.images].map((i) => i.complete ? i.naturalWidth : 0)")
-        assert len(sizes) == 6
+        assert len(sizes) == 7
         assert min(sizes) > 300
     finally:
         browser.quit()

@@ -7,18 +7,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from catalogs.assemble import assemble
 from catalogs.results import Results
 from screen.studies.figures import COLOURS, drawn, themed
+from screen.studies.measured import inside, judged, paired, score
 from screen.studies.page import write_report
 from screen.studies.shortlist import shortlist
 
-FIGURES = ("2a", "2b", "2s", "3", "3x", "4")
+FIGURES = ("2a", "2b", "2s", "3", "3m", "3x", "4")
 
 
 def test_everything_is_written_and_whole(ltc_study: Path) -> None:
     Results(ltc_study).verify()
     study = json.loads((ltc_study / "study.json").read_text())
-    assert sorted(figure["number"] for figure in study["figures"]) == sorted(FIGURES)
+    assert tuple(figure["number"] for figure in study["figures"]) == FIGURES
     for figure in study["figures"]:
         root = ElementTree.parse(ltc_study / figure["file"]).getroot()
         assert root.tag.endswith("svg")
@@ -52,6 +54,11 @@ def test_shortlist_of_the_study_obeys_its_rule(ltc_study: Path) -> None:
     known = set(pq.read_table(ltc_study / "tables/predictions.parquet")["formula"].to_pylist())
     assert 0 < len(short) <= 14
     assert {row["domain"] for row in short} <= {"in", "edge"}
+    candidates = pq.read_table(ltc_study / "tables/candidates.parquet").to_pylist()
+    of = {row["reduced_formula"]: row for row in candidates}
+    for row in short:
+        for name in ("mean", "mean_direct", "mean_setup_2"):
+            assert row[name] == of[row["reduced_formula"]][name]
     assert not {row["reduced_formula"] for row in short} & known
 
 
@@ -79,6 +86,33 @@ def test_shortlist_rule() -> None:
     without = shortlist(table.drop_columns("e_above_hull"), set(), log=False)
     assert without.table["formula"].to_pylist() == ["MgO", "AlN", "GaN", "BN", "BAs"]
     assert "hull" not in without.rule
+
+
+def test_measured_values_are_new_and_of_no_metal() -> None:
+    formulas = ["MgO", "Cu", "GaN", "BAs", "AlN", "NaCl", "KCl"]
+    measured = assemble("m", formulas, np.array([40.0, 400, 180, 1000, 300, 6, 7]), log=True, minimum=1)
+    target = assemble("t", ["MgO", "ZnO"], np.array([50.0, 60.0]), log=True, minimum=1)
+    compositions = pa.table(
+        {
+            "reduced_formula": ["GaN", "Cu", "MgO", "AlN", "NaCl", "KCl", "SiC"], "domain": ["in"] * 7,
+            "mean": [100.0] * 7, "lower": [10.0] * 7, "upper": [200.0] * 7,
+        }
+    )  # fmt: skip
+    direct = np.array([180.0, 1, 1, 300, 6, 7, 1])
+    found = judged(measured, target, compositions, compositions, {"mean_direct": direct})
+    assert found.table["formula"].to_pylist() == ["Cu", "AlN", "GaN", "KCl", "NaCl"]  # BAs is no candidate
+    scores = pa.table({"reduced_formula": ["GaN", "GaN", "Cu", "AlN", "NaCl", "KCl"],
+                       "band_gap": [0.0, 3.4, 0.0, 6.0, 5.0, None]})  # fmt: skip
+    found = judged(measured, target, scores, compositions, {"mean_direct": direct})
+    assert found.table["formula"].to_pylist() == ["AlN", "GaN", "NaCl"]
+    assert found.metals == 2
+    assert found.table["measured"].to_pylist() == [300, 180, 6]
+    assert found.table["mean_direct"].to_pylist() == [300, 180, 6]
+    assert inside(found.table) == 1
+    gain, _ = paired(found.table, "mean_direct", "mean")
+    assert gain == pytest.approx(np.mean(np.abs(np.log([3, 1.8, 0.06]))))
+    assert np.isnan(score(found.table, "mean").mae)  # three values say nothing
+    assert score(pa.concat_tables([found.table] * 2), "mean_direct")[:3] == (6, 0.0, 0.0)
 
 
 def test_drawings_are_the_same_bytes_and_know_both_pages() -> None:

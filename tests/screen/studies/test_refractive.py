@@ -12,7 +12,7 @@ from catalogs.records import PropertyTable
 from catalogs.results import Results
 from screen.studies import refractive
 from screen.studies.config import resolve
-from screen.studies.coverage import diagnosis, element_coverage, split_error
+from screen.studies.coverage import Coverage, Excess, Split, diagnosis, element_coverage, excess_error, split_error
 
 
 def test_everything_is_written_and_whole(refractive_study: Path) -> None:
@@ -28,7 +28,7 @@ def test_directions_are_measured_on_their_own_table(refractive_study: Path) -> N
     numbers = json.loads((refractive_study / "study.json").read_text())["numbers"]
     rows = pq.read_table(refractive_study / "tables/predictions.parquet").to_pylist()
     counts = Counter((row["source"], row["target"]) for row in rows)
-    assert counts == {("density", "molecule_density"): 75, ("molecule_density", "density"): 75}
+    assert counts == {("inorganic compounds", "molecules"): 75, ("molecules", "inorganic compounds"): 75}
     for (source, target), n in counts.items():
         own = [row for row in rows if (row["source"], row["target"]) == (source, target)]
         found = numbers[f"{source} to {target}"]
@@ -59,23 +59,45 @@ def test_element_coverage_names_what_is_missing() -> None:
     errors = np.where(found.covered, 0.5, 2.0)
     split = split_error(found, target.y, target.y + errors)
     assert split == pytest.approx((0.5, 2.0))
-    text = diagnosis(found, split, 1.0)
+    informed = target.y + np.where(found.covered, 0.25, 0.5)
+    worse = excess_error(found, target.y, target.y + errors, informed)
+    assert worse == pytest.approx((2.0, 4.0, 2.0, 2.0))  # every sample of equal errors says the same
+    text = diagnosis(found, split, worse)
     assert "3 of 5" in text
     assert "explain part of the failure" in text
-    assert "do not explain" in diagnosis(found, split._replace(inside=3.0), 1.0)
     back = element_coverage(target, source)
     assert back.covered.all()
-    assert "no reason to fail" in diagnosis(back, split, 1.0)
+    assert "no reason to fail" in diagnosis(back, split, worse)
     nothing = element_coverage(table("a", ["He", "Ne"], [1.0, 2.0]), target)
     assert not nothing.covered.any()
     assert np.isnan(split_error(nothing, target.y, target.y).inside)
-    assert "nothing of the target is covered" in diagnosis(nothing, split, 1.0)
+    empty = excess_error(nothing, target.y, target.y + errors, informed)
+    assert np.isnan([empty.inside, empty.low, empty.high]).all()
+    assert "nothing of the target is covered" in diagnosis(nothing, split, worse)
+
+
+def test_materials_that_are_harder_for_every_model_do_not_blame_the_elements() -> None:
+    """Errors four times as large without the elements, for the networks as for a model that knows the compounds."""
+    rng = np.random.default_rng(0)
+    covered = np.arange(60) < 20
+    found = Coverage(3, 6, ("Na",), covered)
+    y, size = np.zeros(60), np.where(covered, 0.5, 2.0)
+    alone, informed = 2 * size * rng.uniform(0.5, 1.5, 60), size * rng.uniform(0.5, 1.5, 60)
+    excess = excess_error(found, y, alone, informed)
+    assert split_error(found, y, alone).outside > 3 * split_error(found, y, alone).inside
+    assert excess.low < 1 < excess.high
+    assert excess.explains is not True
+    assert excess_error(found, y, np.where(covered, 1, 3) * alone, informed).explains is True
+    assert "do not explain" in diagnosis(found, Split(0.5, 2.0), Excess(2.0, 1.0, 0.4, 0.6))
+    assert "can be chance" in diagnosis(found, Split(0.5, 2.0), Excess(2.0, 2.1, 0.8, 1.4))
 
 
 def test_the_tables_of_polymers_are_never_mixed(shared_data: Path) -> None:
     config = resolve("refractive-index", {"data": str(shared_data)}, None)
     inorganic, organic = refractive.read(config)
-    assert [one.name for one in (inorganic, *organic)] == ["n", "refractive_index", "n_dft"]
+    names = ["inorganic compounds", "polymers (XenonPy 500)", "polymers (Khazana)"]
+    assert [one.name for one in (inorganic, *organic)] == names
+    assert [one.rows for one in (inorganic, *organic)] == [1056, 498, 382]
     for one, file, column in (
         (organic[0], "xenonpy_polymer_genome_500", "refractive_index"),
         (organic[1], "khazana_mtl_dft", "n_dft"),
