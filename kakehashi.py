@@ -95,6 +95,10 @@ def app(words: Sequence[str] = ()) -> App:
     add(top, "doctor", "screen.doctor:doctor", "Check this installation.")
     add(catalogs, "list", "catalogs.commands:list_datasets", "List the data sets.")
     add(catalogs, "show", "catalogs.commands:show_dataset", "Show one data set.")
+    pull = App(name="pull", help="Fetch a catalogue from a public service.")
+    add(pull, "mp", "catalogs.pull_commands:pull_mp", "Pull the Materials Project (key in MP_API_KEY).")
+    add(pull, "optimade", "catalogs.pull_commands:pull_optimade", "Pull from a database that speaks OPTIMADE.")
+    catalogs.command(pull)
     top.command(catalogs)
     add(models, "list", "screen.models_commands:list_models", "List the kept networks and models.")
     add(models, "show", "screen.models_commands:show_model", "Print a card.")
@@ -134,7 +138,7 @@ def _run(words: list[str]) -> int:
     if not words:
         print(FIRST_SCREEN, end="")
         return 0
-    result = app(words[:2])(words, print_error=False, exit_on_error=False, result_action="return_value")
+    result = app(words[:3])(words, print_error=False, exit_on_error=False, result_action="return_value")
     return result if isinstance(result, int) else 0
 
 

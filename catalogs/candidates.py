@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from catalogs import readers
+from catalogs import pulled, readers
 from catalogs.records import UserError
 from catalogs.structures import (
     Pieces,
@@ -76,7 +76,7 @@ class Catalog:
 
 
 def open_catalog(spec: str, material: str | None = None, limit: int | None = None) -> Catalog:
-    """Open a catalogue: an embedded name, a CSV or Parquet file, a folder of Parquet, or structures; `limit` cuts it.
+    """Open a catalogue: an embedded or pulled name, a table file, a folder of Parquet, or structures; `limit` cuts it.
 
     Structures are a folder of CIF or POSCAR files or JSON documents; their formulas are read from them.
 
@@ -94,17 +94,20 @@ def open_catalog(spec: str, material: str | None = None, limit: int | None = Non
         if material is not None:
             raise UserError(f"'{spec}' is an embedded list; --material is for files")
         found = _embedded(spec, embedded.candidates(spec))
+    elif spec in pulled.names():
+        found = _files(spec, readers.parquet_files(pulled.folder(spec)), material)
+        found = replace(found, notes=(pulled.origin(pulled.card(spec)), *found.notes))
     elif path.exists() and holds_only_structures(path):
         if material is not None:
             raise UserError(f"{spec} holds structures; --material is for tables")
         found = _structures(spec, path)
     elif path.is_dir():
-        found = _files(spec, _folder_files(path), material)
+        found = _files(spec, readers.parquet_files(path), material)
     elif path.suffix.lower() in readers.SUFFIXES or path.exists():
         readers.check_file(path)
         found = _files(spec, [path], material)
     else:
-        raise UserError(unknown_name(spec, embedded.known()))
+        raise UserError(unknown_name(spec, (*embedded.known(), *pulled.names())))
     if found.rows == 0:
         raise UserError(f"{spec} has a header but no rows")
     rows = found.rows if limit is None else min(limit, found.rows)
@@ -150,7 +153,7 @@ def columns_of(spec: str) -> list[str]:
     path, _ = split_spec(spec)
     if spec in embedded.known() or not path.exists() or holds_only_structures(path):
         return []
-    return readers.column_names(_folder_files(path)[0] if path.is_dir() else path)
+    return readers.column_names(path)
 
 
 def _embedded(name: str, table: pa.Table) -> Catalog:
@@ -191,13 +194,6 @@ def _structures(name: str, path: Path) -> Catalog:
 def structures_sha256(path: Path) -> str:
     """Hash of the bytes of a file, or of the names and bytes of a folder's files."""
     return _sha256(sorted(file for file in path.iterdir() if file.is_file()) if path.is_dir() else [path])
-
-
-def _folder_files(folder: Path) -> list[Path]:
-    files = sorted(path for path in folder.glob("*.parquet") if not path.name.startswith((".", "_")))
-    if not files:
-        raise UserError(f"{folder} holds no .parquet files")
-    return files
 
 
 def _files(name: str, files: list[Path], material: str | None) -> Catalog:

@@ -38,8 +38,21 @@ def check_file(path: Path) -> str:
     return suffix
 
 
+def parquet_files(folder: Path) -> list[Path]:
+    """Return the Parquet files of a folder that are data, by name; UserError if there are none."""
+    files = sorted(path for path in folder.glob("*.parquet") if not path.name.startswith((".", "_")))
+    if not files:
+        raise UserError(f"{folder} is a folder that holds no .parquet files")
+    return files
+
+
 def column_names(path: Path) -> list[str]:
-    """Return the column names of a CSV or Parquet file; duplicates and an empty file are UserErrors."""
+    """Return the column names of a CSV or Parquet file, or of the first file of a folder of Parquet.
+
+    Duplicates and an empty file are UserErrors.
+    """
+    if path.is_dir():
+        path = parquet_files(path)[0]
     names = list(open_parquet(path).schema_arrow.names) if check_file(path) == ".parquet" else _csv_header(path)
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -48,8 +61,10 @@ def column_names(path: Path) -> list[str]:
 
 
 def schema_of(path: Path) -> pa.Schema:
-    """Return the columns and types of a table file (every CSV column is text)."""
+    """Return the columns and types of a table file or of the first of a folder (every CSV column is text)."""
     names = column_names(path)
+    if path.is_dir():
+        path = parquet_files(path)[0]
     if path.suffix.lower() == ".parquet":
         return open_parquet(path).schema_arrow
     return pa.schema([(name, pa.string()) for name in names])
@@ -65,7 +80,11 @@ def read(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
 
 
 def batches(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
-    """Yield a file in pieces of a few megabytes, in row order."""
+    """Yield a file, or the files of a folder of Parquet, in pieces of a few megabytes, in row order."""
+    if path.is_dir():
+        for file in parquet_files(path):
+            yield from batches(file, columns)
+        return
     names = column_names(path)
     wanted = list(names if columns is None else columns)
     for name in wanted:
@@ -242,6 +261,9 @@ def looks_numeric(column: pa.ChunkedArray) -> bool:
 
 
 def sha256(path: Path) -> str:
-    """Return the sha256 of a file's bytes."""
+    """Return the sha256 of a file's bytes, or one for the files of a folder of Parquet."""
+    if path.is_dir():
+        lines = "".join(f"{file.name} {sha256(file)}\n" for file in parquet_files(path))
+        return hashlib.sha256(lines.encode()).hexdigest()
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from catalogs import readers
+from catalogs import pulled, readers
 from catalogs.assemble import Integers, assemble
-from catalogs.quantities import infer
+from catalogs.quantities import Quantity, infer
 from catalogs.records import FloatArray, PropertyTable, UserError
 
 MATERIAL_COLUMNS = ("formula", "composition", "reduced_formula", "smiles")
@@ -29,7 +29,7 @@ def load_table(
     minimum: int = 10,
     attachments: tuple[int, ...] = (2,),
 ) -> PropertyTable:
-    """Load a property: `spec` is an embedded name, FILE, `FILE:COLUMN` or `FILE:log(COLUMN)`.
+    """Load a property: `spec` is an embedded name, FILE, `FILE:COLUMN` or `FILE:log(COLUMN)`; FILE: or a pulled name.
 
     attachments : numbers of `*` a SMILES may have: 2 in a repeat unit, 0 in a molecule
 
@@ -58,7 +58,15 @@ def load_table(
 
 
 def split_spec(spec: str) -> tuple[Path, str | None]:
-    """Split `FILE:COLUMN` after a .csv or .parquet suffix; a file whose whole name is `spec` wins."""
+    """Split `FILE:COLUMN` after a .csv or .parquet suffix; a file whose whole name is `spec` wins.
+
+    `NAME:COLUMN` of a pulled catalogue gives the folder of its files, every byte checked.
+    """
+    name, colon, column = spec.partition(":")
+    if name in pulled.names():
+        if colon and not column:
+            raise UserError(f"'{spec}': expected a column name after the colon")
+        return pulled.folder(name), column or None
     if Path(spec).exists():
         return Path(spec), None
     match = re.match(r"(.+?\.(?:csv|parquet)):(.*)$", spec, re.IGNORECASE | re.DOTALL)
@@ -71,6 +79,8 @@ def split_spec(spec: str) -> tuple[Path, str | None]:
 
 def unknown_name(name: str, known: tuple[str, ...]) -> str:
     """Say that `name` is neither a data set nor a file, with the nearest known name."""
+    if (stem := name.partition(":")[0]) in pulled.PULLABLE:
+        return f"'{stem}' has not been pulled: {pulled.how(stem)}"
     close = difflib.get_close_matches(name, known, n=1)
     hint = f"; did you mean '{close[0]}'?" if close else "; see `kakehashi catalogs list`"
     return f"'{name}' is neither an embedded data set nor a CSV or Parquet file{hint}"
@@ -148,7 +158,8 @@ def _load_file(
     attachments: tuple[int, ...],
 ) -> PropertyTable:
     cells = read_cells(path, value, log, material, folds)
-    quantity = infer(cells.name)
+    quantity = declared(path, cells.name) or infer(cells.name)
+    source, licence = _source(path)
     return assemble(
         cells.name,
         cells.materials,
@@ -159,13 +170,28 @@ def _load_file(
         minimum=minimum,
         quantity=quantity.name,
         unit=quantity.unit,
-        source=str(path),
+        source=source,
+        licence=licence,
         sha256=readers.sha256(path),
         notes=cells.notes,
         where=str(path),
         attachments=attachments if holds_smiles(material_column(readers.column_names(path), path, material)) else None,
         guarded=True,
     )
+
+
+def declared(path: Path, column: str) -> Quantity | None:
+    """The quantity that a Parquet file itself declares for a column, None where it does not."""
+    own = readers.schema_of(path).field(column).metadata or {}
+    if b"quantity" not in own:
+        return None
+    return Quantity(own[b"quantity"].decode(), own.get(b"unit", b"").decode())
+
+
+def _source(path: Path) -> tuple[str, str]:
+    """Source and licence: those a pulled catalogue carries with it, else the path."""
+    own = readers.schema_of(path).metadata or {}
+    return own.get(b"kakehashi.source", str(path).encode()).decode(), own.get(b"kakehashi.licence", b"").decode()
 
 
 def labels(column: pa.ChunkedArray | None, rows: int, where: Path | str, name: str, start: int = 0) -> list[str]:
@@ -189,7 +215,7 @@ def _value_column(path: Path, names: list[str], value: str) -> tuple[str, bool]:
 
 def _only_numeric(path: Path, names: list[str], taken: set[str | None]) -> str:
     free = [name for name in names if name not in taken]
-    if path.suffix.lower() == ".parquet":
+    if path.suffix.lower() == ".parquet" or path.is_dir():
         schema = readers.schema_of(path)
         numeric = [name for name in free if readers.is_number(schema.field(name).type)]
     else:
@@ -201,7 +227,7 @@ def _only_numeric(path: Path, names: list[str], taken: set[str | None]) -> str:
         raise UserError(f"{path}: no numeric column to take values from (columns: {', '.join(names)})")
     raise UserError(
         f"{path}: several numeric columns ({', '.join(numeric)}); "
-        f"name one: '{path}:{numeric[0]}' or --value {numeric[0]}"
+        f"name one: '{pulled.name_of(path)}:{numeric[0]}' or --value {numeric[0]}"
     )
 
 

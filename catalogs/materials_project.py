@@ -1,0 +1,234 @@
+"""The summary of the Materials Project, through its own client; how it is paged is decided here.
+
+The client's own pager loses records without a word where a page is short, empty or comes twice, and an unfiltered
+search leaves the service for files elsewhere and ignores the fields asked for: so single pages are asked for, by
+number of records, sorted by id, and the query always has a filter.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from catalogs.pull import Page
+from catalogs.pulled import Column, schema_of
+from catalogs.records import UserError
+from catalogs.web import NO_JSON, Fault, Secret, Session, check_url, parse
+
+KEY, ENDPOINT = "MP_API_KEY", "MP_API_ENDPOINT"
+PUBLIC = "https://api.materialsproject.org/"
+LICENCE = "terms of use: https://next-gen.materialsproject.org/about/terms"
+CITATION = "Jain et al., APL Materials 1, 011002 (2013)"
+PAGE_ROWS, STRUCTURE_ROWS = 1000, 200
+_GET_ONE = "get one at https://next-gen.materialsproject.org/api and `export MP_API_KEY=...`"
+_ADVICE = {
+    401: f"the key in {KEY} is missing or wrong: {_GET_ONE}",
+    403: f"the key in {KEY} is not accepted, or this network is blocked: {_GET_ONE}",
+}
+
+TEXT, REAL, WHOLE = pa.string(), pa.float64(), pa.int64()
+COLUMNS = (
+    Column("id", TEXT),
+    Column("formula", TEXT),
+    Column("e_above_hull", REAL, "eV/atom", "", "energy above the convex hull"),
+    Column("formation_energy_per_atom", REAL, "eV/atom", "formation_energy", "formation energy"),
+    Column("band_gap", REAL, "eV"),
+    Column("density", REAL, "g/cm3"),
+    Column("volume", REAL, "A3", "", "volume of the cell"),
+    Column("n_sites", WHOLE, "1"),
+    Column("spacegroup", WHOLE, "", "", "number of the space group"),
+    Column("total_magnetization", REAL, "muB", "", "of the cell"),
+    Column("efermi", REAL, "eV", "fermi_energy"),
+    Column("energy_per_atom", REAL, "eV/atom", "total_energy", "total energy, corrected"),
+    Column("k_vrh", REAL, "GPa", "bulk_modulus", "Voigt-Reuss-Hill average"),
+    Column("g_vrh", REAL, "GPa", "shear_modulus", "Voigt-Reuss-Hill average"),
+    Column("e_total", REAL, "1", "dielectric_constant"),
+    Column("e_electronic", REAL, "1", "electronic_dielectric_constant"),
+    Column("n", REAL, "1", "refractive_index"),
+    Column("last_updated", TEXT),
+)
+STRUCTURE = (
+    Column("lattice", pa.list_(REAL), "A"),
+    Column("species", pa.list_(TEXT)),
+    Column("frac_coords", pa.list_(REAL)),
+)
+# Where a column is found in a record.
+_PATHS = {
+    "id": "material_id",
+    "formula": "formula_pretty",
+    "e_above_hull": "energy_above_hull",
+    "n_sites": "nsites",
+    "spacegroup": "symmetry.number",
+    "k_vrh": "bulk_modulus.vrh",
+    "g_vrh": "shear_modulus.vrh",
+}
+# What few materials have may be left out of a record that has it not; anything else is there, be it as null.
+_OPTIONAL = frozenset({"bulk_modulus", "shear_modulus", "e_total", "e_electronic", "n"})
+
+
+def key_from(environment: Mapping[str, str]) -> Secret:
+    """The key in MP_API_KEY; UserError code 5 without one, or where it cannot be one."""
+    text = environment.get(KEY, "").strip()
+    if not text:
+        raise UserError(f"{KEY} is not set: {_GET_ONE}", 5)
+    if len(text) != 32 or not text.isascii() or not text.isprintable():
+        raise UserError(f"{KEY} holds {len(text)} characters, a key has 32: {_GET_ONE}", 5)
+    return Secret(text)
+
+
+class Summary:
+    """Pages of the summary of all materials that are not deprecated."""
+
+    first = "0"
+    licence = ""
+
+    def __init__(self, key: Secret, *, endpoint: str = "", structures: bool = False, seconds: float = 60.0) -> None:
+        self.name = "the Materials Project"
+        self.columns = COLUMNS + STRUCTURE if structures else COLUMNS
+        self.schema = schema_of(self.columns)
+        self._endpoint = (endpoint or os.environ.get(ENDPOINT, "").strip() or PUBLIC).rstrip("/") + "/"
+        check_url(self._endpoint)
+        self._limit = STRUCTURE_ROWS if structures else PAGE_ROWS
+        self._key = key
+        self._session = Session(seconds=seconds, advice=_ADVICE, secret=key)
+        self._session.headers["x-api-key"] = key.reveal()
+        paths = [_PATHS.get(c.name, c.name) for c in COLUMNS] + (["structure"] if structures else [])
+        self._fields = list(dict.fromkeys(path.partition(".")[0] for path in paths))
+        self.query: Mapping[str, Any] = {
+            "service": self._endpoint,
+            "fields": self._fields,
+            "columns": [c.name for c in self.columns],
+            "rows per page": self._limit,
+        }
+        self._rester: Any = None
+        self._beat: dict[str, Any] = {}
+
+    def version(self) -> str:
+        """Ask for the version of the database."""
+        beat = parse(self._session.get(f"{self._endpoint}heartbeat"))
+        if not isinstance(beat, dict) or not isinstance(beat.get("db_version"), str):
+            raise Fault("the heartbeat names no version of the database")
+        self._beat = beat
+        return str(beat["db_version"])
+
+    def page(self, cursor: str) -> Page:
+        """Ask for the records from that number on."""
+        skip = int(cursor)
+        records, total = self._ask(skip)
+        expected = min(self._limit, total - skip)
+        if 0 < len(records) < expected:
+            raise Fault(f"a page of {len(records):,} records where {expected:,} were due")
+        absent = [f for f in self._fields if f not in _OPTIONAL and not any(f in record for record in records)]
+        if records and absent:
+            raise Fault(
+                f"the records have no field '{absent[0]}': it may have been renamed",
+                advice="try a newer mp-api, or report it; nothing was filled in",
+            )
+        rows = [self._row(record) for record in records]
+        following = skip + len(records)
+        return Page(pa.Table.from_pylist(rows, schema=self.schema), str(following) if following < total else "", total)
+
+    def _ask(self, skip: int) -> tuple[list[dict[str, Any]], int]:
+        # As a criterion: the client checks `fields` against a schema that it makes anew for each, seconds a request.
+        own = {"_fields": ",".join(self._fields), "_limit": self._limit, "_skip": skip, "_sort_fields": "material_id"}
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                answer = self._client()._query_resource(
+                    {"deprecated": False, **own}, num_chunks=1, chunk_size=self._limit, use_document_model=False
+                )
+        except Fault:
+            raise
+        except (ValueError, RecursionError):
+            raise Fault(NO_JSON) from None
+        except Exception as error:  # of the client: a field it does not know, or an answer it did not expect
+            raise Fault(self._key.struck_from(" ".join(f"{type(error).__name__}: {error}".split())[:300])) from None
+        records = answer.get("data") if isinstance(answer, dict) else None
+        total = answer.get("meta", {}).get("total_doc") if isinstance(answer, dict) else None
+        if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
+            raise Fault("the answer holds no list 'data' of records")
+        if not isinstance(total, int) or isinstance(total, bool) or total < 0:
+            raise Fault("the answer does not say how many records there are (meta.total_doc)")
+        return records, total
+
+    def _client(self) -> Any:
+        """The client's part for the summary; its import takes seconds."""
+        if self._rester is None:
+            from mp_api.client.routes.materials.summary import SummaryRester
+
+            beat = self._beat
+
+            class Rester(SummaryRester):  # type: ignore[misc]  # the client has no types to check
+                """One that asks for no heartbeat of its own: that request could hang for ever."""
+
+                @staticmethod
+                def _get_heartbeat_info(endpoint: str) -> tuple[str, list[str]]:
+                    return str(beat.get("db_version", "")), list(beat.get("access_controlled_batch_ids") or ())
+
+            self._rester = Rester(
+                self._key.reveal(), endpoint=self._endpoint, session=self._session, use_document_model=False,
+                mute_progress_bars=True,
+            )  # fmt: skip
+            if unknown := set(self._fields) - set(self._rester.document_model.model_fields):
+                raise Fault(
+                    f"this mp-api does not know the field '{min(unknown)}'", tries=1, advice="use another mp-api"
+                )
+        return self._rester
+
+    def _row(self, record: dict[str, Any]) -> dict[str, Any]:
+        row = {c.name: _typed(_at(record, _PATHS.get(c.name, c.name)), c) for c in COLUMNS}
+        if not row["id"]:
+            raise Fault("a record has no material_id")
+        if len(self.columns) > len(COLUMNS):
+            row |= sites_of(record.get("structure"), str(row["id"]))
+        return row
+
+
+def _at(record: dict[str, Any], path: str) -> Any:
+    value: Any = record
+    for part in path.split("."):
+        if value is None:
+            return None
+        if not isinstance(value, dict):
+            raise Fault(f"field '{path}': expected parts, got {str(value)[:50]!r}")
+        if part not in value and value is not record:
+            raise Fault(f"field '{path}' has no part '{part}': it may have been renamed")
+        value = value.get(part)
+    return value
+
+
+def _typed(value: Any, column: Column) -> Any:
+    """The value if it is of the column's kind, or None; Fault otherwise."""
+    if value is None:
+        return None
+    if column.kind == TEXT and isinstance(value, dict) and isinstance(value.get("$date"), str):
+        value = value["$date"]
+    good = {TEXT: (str,), REAL: (int, float), WHOLE: (int,)}[column.kind]
+    if not isinstance(value, good) or isinstance(value, bool):
+        raise Fault(f"column '{column.name}': expected {column.kind}, got {str(value)[:50]!r}")
+    return float(value) if column.kind == REAL else value
+
+
+def sites_of(structure: Any, id: str) -> dict[str, Any]:
+    """Structure columns of a pymatgen structure as a mapping; empty where there is none, Fault where it is broken.
+
+    A site that several species share has no column: such a structure is left out.
+    """
+    if structure is None:
+        return {"lattice": None, "species": None, "frac_coords": None}
+    try:
+        matrix = [float(x) for vector in structure["lattice"]["matrix"] for x in vector]
+        sites = structure["sites"]
+        positions = [float(x) for site in sites for x in site["abc"]]
+        if len(matrix) != 9 or len(positions) != 3 * len(sites) or not sites:
+            raise ValueError
+        if any(len(site["species"]) != 1 or site["species"][0]["occu"] != 1 for site in sites):
+            return {"lattice": None, "species": None, "frac_coords": None}
+        species = [str(site["species"][0]["element"]) for site in sites]
+    except (TypeError, KeyError, ValueError, IndexError):
+        raise Fault(f"the structure of {id} cannot be read") from None
+    return {"lattice": matrix, "species": species, "frac_coords": positions}

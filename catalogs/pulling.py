@@ -1,0 +1,167 @@
+"""One pull from the first request to the new catalogue, and what it says."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sys
+import time
+from typing import Any, NamedTuple, Protocol
+
+import pyarrow as pa
+
+from catalogs import pulled
+from catalogs.pull import Patience, Service, Store, alone, collect, given_up
+from catalogs.records import UserError
+from catalogs.web import Fault
+
+_EVERY = 1.0
+
+
+class Facts(NamedTuple):
+    """What the card of a catalogue says besides what was pulled."""
+
+    name: str
+    service: str
+    licence: str
+    citation: str = ""
+    filter: str = ""
+
+
+class Pullable(Service, Protocol):
+    """A service whose pages have one schema; `licence` as it says itself, else ""."""
+
+    schema: pa.Schema
+    licence: str
+
+
+class Terminal:
+    """Progress on stderr, and one report on stdout."""
+
+    def __init__(self, *, json: bool = False, quiet: bool = False, events: bool = False) -> None:
+        self._json, self._quiet, self._events = json, quiet or json, events
+        self._shown = 0.0
+
+    def say(self, text: str) -> None:
+        """Something out of the ordinary, with which the pull can go on."""
+        if self._events:
+            self._event({"event": "warning", "text": text})
+        elif not self._quiet:
+            print(text, file=sys.stderr)
+
+    def advance(self, done: int, total: int) -> None:
+        """Records held so far."""
+        if time.monotonic() - self._shown < _EVERY and done < total:
+            return
+        self._shown = time.monotonic()
+        if self._events:
+            self._event({"event": "progress", "stage": "pull", "done": done, "total": total})
+        elif not self._quiet:
+            print(f"{done:,} of {total:,} records", file=sys.stderr)
+
+    def report(self, text: str, record: dict[str, Any]) -> None:
+        """What came of it."""
+        if self._json:
+            print(json.dumps(record, indent=1, ensure_ascii=False))
+        elif not self._quiet:
+            print(text)
+
+    def _event(self, record: dict[str, Any]) -> None:
+        print(json.dumps(record, ensure_ascii=False), file=sys.stderr, flush=True)
+
+
+def dry(service: Service, facts: Facts, terminal: Terminal) -> int:
+    """Say what would be pulled; nothing is asked for."""
+    held = _held(facts.name)
+    text = f"would pull {facts.service} from {service.query['service']} to {pulled.root(facts.name)}"
+    text += f", in place of {held['rows']:,} records of {held['date']}" if held else ""
+    terminal.report(text, {"name": facts.name, "query": dict(service.query), "held": held})
+    return 0
+
+
+def pull(
+    service: Pullable,
+    facts: Facts,
+    terminal: Terminal,
+    *,
+    again: bool = False,
+    pause: float = 0.0,
+    patience: Patience | None = None,
+) -> int:
+    """Pull a catalogue, unless the one held is of the same version of the database.
+
+    Raises
+    ------
+    UserError : code 5 where the service fails, 4 where another process pulls the same.
+    """
+    check_name(facts.name)
+    patience = patience or Patience(pause=pause)
+    with alone(pulled.root(facts.name)):
+        try:
+            version = patience.ask(service.version, terminal.say)
+        except Fault as fault:
+            raise given_up(facts.service, fault) from None
+        held = _held(facts.name)
+        if held and version and not again and held["database_version"] == version and held["query"] == service.query:
+            terminal.report(
+                f"{facts.name}: nothing to do, {held['rows']:,} records of {pulled.origin(held)} are the newest",
+                {"name": facts.name, "asked": 0, **_short(held)},
+            )
+            return 0
+        store = Store(pulled.root(facts.name) / "pulling")
+        found = collect(service, version, store, patience, terminal.say, terminal.advance)
+        body = {
+            **facts._asdict(),
+            "licence": facts.licence or service.licence or "not stated by the service",
+            "database_version": found.version,
+            "date": store.started,
+            "query": dict(service.query),
+        }
+        pieces = (page.rows for page in store.pages())
+        difference = pulled.publish(facts.name, service.schema, pieces, found.rows, body)
+        shutil.rmtree(store.folder)
+        _report(facts.name, held, difference, found.asked, terminal)
+    return 0
+
+
+def check_name(name: str) -> None:
+    """UserError unless a catalogue can be called that."""
+    from catalogs import embedded
+
+    taken = {*embedded.known(), "none", "enumerate"}
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_.-]{0,63}", name) or name.endswith((".csv", ".parquet")) or name in taken:
+        raise UserError(f"--name: expected a new name of small letters, digits, - and _, got {name!r}")
+
+
+def _held(name: str) -> dict[str, Any] | None:
+    """The card of the catalogue of that name, None where there is none that can be used."""
+    try:
+        if name not in pulled.names():
+            return None
+        pulled.folder(name)
+        return pulled.card(name)
+    except UserError:
+        return None
+
+
+def _short(card: dict[str, Any]) -> dict[str, Any]:
+    return {key: card[key] for key in ("rows", "database_version", "date", "licence", "since_former")}
+
+
+def _report(
+    name: str, held: dict[str, Any] | None, difference: pulled.Difference, asked: int, terminal: Terminal
+) -> None:
+    card = pulled.card(name)
+    lines = [f"{name}: {card['rows']:,} records of {pulled.origin(card)} ({asked:,} pages asked for)"]
+    gone = difference.vanished
+    if held:
+        lines.append(
+            f"since {held['date']}: {difference.new:,} new, {difference.changed:,} changed,"
+            f" {difference.unchanged:,} as before, {gone.num_rows:,} no longer there"
+        )
+    if gone.num_rows:
+        some = ", ".join(gone["id"][:5].to_pylist()) + (", ..." if gone.num_rows > 5 else "")
+        lines.append(f"no longer there: {some}; all in {pulled.root(name) / card['folder'] / pulled.VANISHED}")
+    lines.append(f"use it with --catalog {name} and --source {name}:COLUMN; `kakehashi catalogs show {name}`")
+    terminal.report("\n".join(lines), {"name": name, "asked": asked, **_short(card)})
