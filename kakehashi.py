@@ -91,6 +91,7 @@ def app(words: Sequence[str] = ()) -> App:
     add(top, "doctor", "screen.doctor:doctor", "Check this installation.")
     add(catalogs, "list", "catalogs.commands:list_datasets", "List the data sets.")
     add(catalogs, "show", "catalogs.commands:show_dataset", "Show one data set.")
+    add(catalogs, "build", "catalogs.build_commands:build", "Describe a virtual catalogue.")
     top.command(catalogs)
     add(models, "list", "screen.models_commands:list_models", "List the kept networks and models.")
     add(models, "show", "screen.models_commands:show_model", "Print a card.")
