@@ -95,6 +95,7 @@ def app(words: Sequence[str] = ()) -> App:
     add(top, "doctor", "screen.doctor:doctor", "Check this installation.")
     add(catalogs, "list", "catalogs.commands:list_datasets", "List the data sets.")
     add(catalogs, "show", "catalogs.commands:show_dataset", "Show one data set.")
+    add(catalogs, "build", "catalogs.build_commands:build", "Describe a virtual catalogue.")
     pull = App(name="pull", help="Fetch a catalogue from a public service.")
     add(pull, "mp", "catalogs.pull_commands:pull_mp", "Pull the Materials Project (key in MP_API_KEY).")
     add(pull, "optimade", "catalogs.pull_commands:pull_optimade", "Pull from a database that speaks OPTIMADE.")

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from catalogs import pulled, readers
 from catalogs.records import UserError
+from catalogs.space import NAME, Space, make_space, read_space
 from catalogs.structures import (
     Pieces,
     holds_only_structures,
@@ -30,6 +31,8 @@ RESERVED = frozenset(_OUTPUT.split())
 STRUCTURE = "structure of the row"
 """Column of batches `with_structures`: a struct of a row's structure columns, null where it has none."""
 _EMBEDDED_BATCH = 65_536
+VIRTUAL = pa.schema([("id", pa.string()), ("formula", pa.string()), ("origin", pa.string())])
+"""Columns of what is kept of a virtual catalogue."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,7 +41,8 @@ class Catalog:
 
     Where `smiles` is set the formulas are repeat units. `schema` is that of every batch; `sha256` stands for the
     content (file bytes, or the embedded table). `structures` yields pieces with `id` and the columns of crystal
-    structures, which no batch has; None without any.
+    structures, which no batch has; None without any. A virtual catalogue has a `space`, and its batches are ranges of
+    indices: one row with `start` and `stop`.
     """
 
     name: str
@@ -49,11 +53,16 @@ class Catalog:
     pieces: Callable[[], Iterator[pa.Table]]
     structures: Callable[[], Iterator[pa.Table]] | None = None
     smiles: bool = False
+    space: Space | None = None
 
     def batches(self, size: int) -> Iterator[pa.Table]:
         """Yield tables of `size` rows (the last may be shorter), `rows` rows in all, in catalogue order."""
         if size < 1:
             raise ValueError(f"batch size must be at least 1, got {size}")
+        if self.space is not None:
+            for start in range(0, self.rows, size):
+                yield pa.table({"start": [start], "stop": [min(start + size, self.rows)]})
+            return
         waiting: list[pa.Table] = []
         held = 0
         left = self.rows
@@ -75,10 +84,12 @@ class Catalog:
             raise UserError(f"{self.name}: {left} of {self.rows} rows are gone; the file changed while it was read")
 
 
-def open_catalog(spec: str, material: str | None = None, limit: int | None = None) -> Catalog:
+def open_catalog(spec: str, material: str | None = None, limit: int | None = None, *, virtual: bool = False) -> Catalog:
     """Open a catalogue: an embedded or pulled name, a table file, a folder of Parquet, or structures; `limit` cuts it.
 
     Structures are a folder of CIF or POSCAR files or JSON documents; their formulas are read from them.
+
+    virtual : take `enumerate`, or a TOML file of `catalogs.space`, too, whose batches hold no rows
 
     Raises
     ------
@@ -97,6 +108,12 @@ def open_catalog(spec: str, material: str | None = None, limit: int | None = Non
     elif spec in pulled.names():
         found = _files(spec, readers.parquet_files(pulled.folder(spec)), material)
         found = replace(found, notes=(pulled.origin(pulled.card(spec)), *found.notes))
+    elif is_virtual(spec):
+        if material is not None:
+            raise UserError(f"{spec} is a virtual catalogue; --material is for files of rows")
+        if not virtual:
+            raise UserError(f"{spec} is a virtual catalogue: only `kakehashi screen` and kh.screen look for its best")
+        found = _virtual(spec)
     elif path.exists() and holds_only_structures(path):
         if material is not None:
             raise UserError(f"{spec} holds structures; --material is for tables")
@@ -112,6 +129,16 @@ def open_catalog(spec: str, material: str | None = None, limit: int | None = Non
         raise UserError(f"{spec} has a header but no rows")
     rows = found.rows if limit is None else min(limit, found.rows)
     return replace(found, rows=rows)
+
+
+def is_virtual(spec: str) -> bool:
+    """Whether a spec names a virtual catalogue."""
+    return spec == NAME or Path(spec).suffix.lower() == ".toml"
+
+
+def _virtual(spec: str) -> Catalog:
+    space = make_space() if spec == NAME else read_space(Path(spec))
+    return Catalog(spec, space.size, VIRTUAL, space.sha256, (), lambda: iter(()), space=space)
 
 
 def with_structures(catalog: Catalog, by_id: Pieces | None = None, sha256: str = "") -> Catalog:
@@ -151,7 +178,7 @@ def columns_of(spec: str) -> list[str]:
     from catalogs import embedded
 
     path, _ = split_spec(spec)
-    if spec in embedded.known() or not path.exists() or holds_only_structures(path):
+    if spec in embedded.known() or is_virtual(spec) or not path.exists() or holds_only_structures(path):
         return []
     return readers.column_names(path)
 

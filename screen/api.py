@@ -25,6 +25,7 @@ from screen.graph.source import connected, crystal_library
 from screen.library import Checkpoint, Library, Settings, Trunk, tell_apart
 from screen.rank import By, Order, check_order
 from screen.rank import rank as _rank
+from screen.search import TOP
 from screen.transfer import Model
 from screen.trunks import pretrain_library
 from screen.zoo import load_or_transfer
@@ -207,6 +208,7 @@ def screen(
 
     Parameters
     ----------
+    catalog : a name, a file, a folder; a virtual one ("enumerate", or a TOML file) is searched for its best `top`
     resume : keep the partitions an interrupted run of this very model and catalogue has scored.
     workers : score on so many local processes, started anew: a script needs `if __name__ == "__main__":`.
     scheduler : score on the workers of the Dask scheduler at this address.
@@ -215,16 +217,17 @@ def screen(
     from screen.config import ScreenConfig, check_workers
     from screen.filters import check_filters, parse_filter
     from screen.progress import Progress
-    from screen.run import Inputs, finish, ranking_schema
+    from screen.run import Inputs, finish, looked_for, ranking_schema
 
     check_workers(workers, scheduler)
     choose(device)
-    found = open_catalog(catalog)
+    found = open_catalog(catalog, virtual=True)
     if model.target.crystals is not None:
         found = with_structures(found)
-    order = Order(top=top, filters=tuple(parse_filter(text) for text in filters))
+    order = Order(top=top if found.space is None else top or TOP, filters=tuple(parse_filter(text) for text in filters))
     check_order(order, log=model.target.log)
     check_filters(order.filters, ranking_schema(found))
+    looked_for(found, model.target, order)
     config = ScreenConfig(
         target=model.target.name, log=model.target.log, catalog=catalog, top=top, filter=tuple(filters),
         source=tuple(dict.fromkeys(task.name for source in model.library.sources for task in source.tasks)),

@@ -75,7 +75,8 @@ def screen(
         A column of given fold numbers for the outer cross-validation.
     catalog
         Candidates: a name, a CSV or Parquet file, a folder of Parquet files, or structures: a folder of CIF or POSCAR
-        files, or JSON documents of the Materials Project. Default: default (140,000 rows).
+        files, or JSON documents of the Materials Project. Or a virtual one, which is searched for its best: enumerate
+        (charge-balanced compositions), or a TOML file of `kakehashi catalogs build`. Default: default (140,000 rows).
     source
         A source property: a name, FILE:COLUMN or FILE:log(COLUMN); repeat for several. Default: formation_energy,
         volume_per_atom, melting_temperature; of a target of SMILES properties of molecules.
@@ -105,7 +106,7 @@ def screen(
     threshold
         A value, in the target's unit, whose exceedance probability becomes a column.
     top
-        Rows kept in the ranking. Default: all.
+        Rows kept in the ranking. Default: all, of a virtual catalogue 1000.
     per_system
         At most this many candidates per chemical system.
     filter
@@ -115,11 +116,11 @@ def screen(
     no_radioactive
         Leave out candidates with radioactive elements.
     limit
-        Read only the first rows of the catalogue.
+        Read only the first rows of the catalogue, or the first indices of a virtual one.
     max_quarantine
         Share of the catalogue that may be in quarantine before the exit code is 3. Default: 0.05.
     partition_rows
-        Rows per partition. Default: 262144.
+        Rows per partition, of a virtual catalogue 64 times as many indices. Default: 262144.
     export
         cif: write the crystal structures of the best candidates to the folder cif, where they are at hand: in the
         catalogue's columns lattice, species and frac_coords, or structure or cif as text.

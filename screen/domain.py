@@ -74,7 +74,7 @@ def judge(domain: Domain, reduced: Compositions, distance: NDArray[np.float64]) 
     unseen = present & ~domain.target_elements[safe]
     unknown = unseen & ~domain.source_elements[safe]
     counts = present.sum(axis=1)
-    new_count, new_class = _new_stoichiometry(domain, reduced, counts)
+    new_count, new_class = new_stoichiometry(domain, reduced, counts)
     far, very_far = distance > FAR, distance > VERY_FAR
 
     against = unseen.any(axis=1).astype(int) + (new_count | new_class) + far
@@ -99,7 +99,7 @@ def judge(domain: Domain, reduced: Compositions, distance: NDArray[np.float64]) 
     return Verdicts(verdict, reason)
 
 
-def _new_stoichiometry(
+def new_stoichiometry(
     domain: Domain, reduced: Compositions, counts: NDArray[np.integer]
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Candidates with a number of elements, or a stoichiometry, that the target has not."""

@@ -24,6 +24,7 @@ from screen.domain import judge
 from screen.intervals import difficulty
 from screen.score import Scores, score, score_described
 from screen.scorer import Scorer, prepare
+from screen.search import Counts, Search
 from screen.transfer import Model
 
 # Large enough that a snapshot of the Materials Project is one partition, small enough for any machine.
@@ -41,18 +42,26 @@ QUARANTINE = pa.schema([("id", pa.string()), ("formula", pa.string()), ("reason"
 
 
 class Part(NamedTuple):
-    """One scored partition: rows in = `scores` rows + `quarantine` rows."""
+    """One scored partition: rows in = `scores` rows + `quarantine` rows.
+
+    counts : of a virtual catalogue, whose `scores` are the best alone, what became of all indices
+    """
 
     scores: pa.Table
     quarantine: pa.Table
+    counts: Counts | None = None
 
 
 class Scoring(NamedTuple):
-    """What every partition is scored with, and the sha256 of all that its scores depend on."""
+    """What every partition is scored with, and the sha256 of all that its scores depend on.
+
+    search : what is looked for where partitions are ranges of a virtual catalogue
+    """
 
     model: Model
     scorer: Scorer
     sha256: str
+    search: Search | None = None
 
     def __call__(self, rows: pa.Table) -> Part:
         """Score one partition."""
@@ -60,6 +69,10 @@ class Scoring(NamedTuple):
             from screen.graph.scoring import score_structures
 
             return score_structures(self.model, rows)
+        if self.search is not None:
+            from screen.best import best_of
+
+            return best_of(self, self.search, rows)
         return score_partition(self.model, self.scorer, rows)
 
     def on_host(self) -> Scoring:
@@ -76,8 +89,11 @@ def in_turn(scoring: Scoring, tables: Iterable[pa.Table]) -> Iterator[Part]:
     return (scoring(rows) for rows in tables)
 
 
-def deploy(model: Model) -> Scoring:
-    """Make a model ready to score, without the networks and heads that its scorer already holds or does not need."""
+def deploy(model: Model, search: Search | None = None) -> Scoring:
+    """Make a model ready to score, without the networks and heads that its scorer already holds or does not need.
+
+    search : what to look for in a virtual catalogue
+    """
     if model.target.crystals is not None:  # its networks are those of `graph`, and its stack is asked as it is
         from screen.graph.scoring import fingerprint
 
@@ -86,7 +102,7 @@ def deploy(model: Model) -> Scoring:
     light = model._replace(
         library=model.library._replace(sources=()), stack=model.stack._replace(members=()), leaderboard=()
     )
-    return Scoring(light, scorer, _sha256(light, scorer))
+    return Scoring(light, scorer, _sha256(light, scorer, search), search)
 
 
 def environment() -> str:
@@ -94,13 +110,14 @@ def environment() -> str:
     return f"kakehashi {version('kakehashi')}, jax {jax.__version__}, {current().platform}, batches of {BATCH}"
 
 
-def _sha256(model: Model, scorer: Scorer) -> str:
+def _sha256(model: Model, scorer: Scorer, search: Search | None) -> str:
     domain = model.domain
     facts = [
         environment(), scorer.plans, scorer.sparse and sparse.ROWS,
         model.library.convention, model.target.log, list(model.target.keys),
         [float(v) for v in (model.interval, model.usual_spread, model.ceiling)],
         sorted(domain.counts), sorted(domain.classes), jax.tree.structure(scorer.arrays),
+        *([] if search is None else [search]),
     ]  # fmt: skip
     digest = hashlib.sha256(repr(facts).encode())
     for leaf in [*jax.tree.leaves(scorer.arrays), domain.target_elements, domain.source_elements]:

@@ -21,8 +21,10 @@ from screen.folds import Folds
 from screen.intervals import LEVEL
 from screen.leaderboard import Entry
 from screen.library import Checkpoint, Source, summary
+from screen.partitions import Scored
 from screen.plans import Fitted
 from screen.progress import Progress
+from screen.search import Counts
 from screen.stream import Counted
 from screen.summary import Summary
 from screen.transfer import Model
@@ -85,7 +87,7 @@ def run_record(
             "name": inputs.catalog.name,
             "rows": inputs.catalog.rows,
             "scored": found.rows,
-            "quarantined": inputs.catalog.rows - found.rows,
+            "quarantined": sum(reason["count"] for reason in counted.reasons),
             "unique": found.unique,
             "sha256": inputs.catalog.sha256,
             "notes": list(inputs.catalog.notes),
@@ -108,6 +110,22 @@ def run_record(
         "warnings": _warnings(inputs, model, found),
         "quarantine_reasons": counted.reasons,
         "histogram": drawn,
+    }
+
+
+def virtual_record(scored: Scored, seconds: float) -> dict[str, Any]:
+    """What became of the indices of a virtual catalogue, and how fast those looked at now were looked at.
+
+    seconds : that took
+    """
+    counts, fresh = scored.counts or Counts(), scored.fresh or Counts()
+    rate = fresh.scored / max(seconds, 1e-9)
+    return {
+        "visited": counts.visited,
+        "filtered": counts.filtered,
+        "candidates_per_second": round(rate),
+        "indices_per_second": round(fresh.visited / max(seconds, 1e-9)),
+        "seconds_for_1e9_candidates": round(1e9 / rate) if fresh.scored else None,
     }
 
 

@@ -22,11 +22,12 @@ from screen.execute import SCORES, Executor, in_turn
 from screen.export import check_export, export_cif, in_words
 from screen.filters import check_elements, check_filters, parse_filter
 from screen.library import Settings, tell_apart
-from screen.partitions import score_into
+from screen.partitions import KEPT, score_into
 from screen.progress import Progress
 from screen.rank import Order, check_order
-from screen.record import leaderboard_table, predictions_table, rejected_table, run_record
-from screen.stream import rank_into
+from screen.record import leaderboard_table, predictions_table, rejected_table, run_record, virtual_record
+from screen.search import MOST_INDICES, PER_ROW, TOP, Search, search_of
+from screen.stream import of_all, rank_into
 from screen.summary import histogram
 from screen.transfer import Model
 from screen.trunks import groups, pretrain_library
@@ -69,7 +70,7 @@ def read_inputs(config: ScreenConfig) -> Inputs:
         sources = [load_table(spec, material=material.get(spec), minimum=1, attachments=(0, 2)) for spec in specs]
     sources = tell_apart(sources, specs, taken=target.name)
     convention_for([target, *sources], config.convention, config.descriptors)
-    catalog = open_catalog(config.catalog, material[config.catalog], config.limit)
+    catalog = open_catalog(config.catalog, material[config.catalog], config.limit, virtual=True)
     if catalog.smiles != (target.molecules is not None):
         given, wanted = ("SMILES", "formulas") if catalog.smiles else ("formulas", "SMILES")
         raise UserError(f"{target.name} has {wanted}, the catalogue {catalog.name} has {given}; give one with {wanted}")
@@ -77,7 +78,7 @@ def read_inputs(config: ScreenConfig) -> Inputs:
         by=config.rank_by,  # type: ignore[arg-type]  # checked by check_order
         minimise=config.minimise,
         threshold=config.threshold,
-        top=config.top,
+        top=config.top if catalog.space is None else config.top or TOP,
         per_system=config.per_system,
         filters=tuple(parse_filter(text) for text in config.filter),
         exclude=config.exclude_elements,
@@ -86,6 +87,7 @@ def read_inputs(config: ScreenConfig) -> Inputs:
     check_order(order, log=target.log)
     check_elements(order.exclude)
     check_filters(order.filters, ranking_schema(catalog))
+    looked_for(catalog, target, order)
     structures = by_id or catalog.structures
     check_export(config.export, config.export_top, None if graphs else config.structures, structures)
     if graphs:
@@ -115,6 +117,20 @@ def sources_of(given: tuple[str, ...], target: PropertyTable) -> tuple[str, ...]
     return given or (DEFAULT_SOURCES if target.molecules is None else DEFAULT_MOLECULAR_SOURCES)
 
 
+def looked_for(catalog: Catalog, target: PropertyTable, order: Order) -> Search | None:
+    """What is looked for in a virtual catalogue; None of a catalogue of rows.
+
+    Raises
+    ------
+    UserError : a target of structures, or an order that needs every row.
+    """
+    if catalog.space is None:
+        return None
+    if target.crystals is not None:
+        raise UserError(f"{catalog.name} has compositions, {target.name} structures; give a catalogue with structures")
+    return search_of(catalog.space, order, log=target.log)
+
+
 def run_screen(config: ScreenConfig, inputs: Inputs, rundir: RunDir, progress: Progress, command: str) -> Outcome:
     """Pre-train, transfer, score, rank and write everything into an open run folder."""
     return finish(config, inputs, build_model(config, inputs, progress), rundir, progress, command)
@@ -126,28 +142,45 @@ def finish(
     """Score, rank and write everything a run leaves, with a model that is ready."""
     for name in (*REMADE, *rundir.names("cif/")):  # until they are there again the folder is unfinished
         rundir.remove(name)
+    search = looked_for(inputs.catalog, inputs.target, inputs.order)
     with progress.stage("score candidates", inputs.catalog.rows) as advance, _executor(config) as executor:
         scored = score_into(
             rundir,
             model,
             inputs.catalog,
             executor=executor,
-            partition_rows=config.partition_rows,
+            partition_rows=_per_partition(config, inputs.catalog),
+            search=search,
             advance=advance,
             mode=progress.mode,
         )
     with progress.stage("rank and write", 1) as advance:
         counted = rank_into(rundir, scored, inputs.order, log=inputs.target.log, metadata=_metadata(inputs))
         write_tables(rundir, model, inputs)
-        drawn = histogram(inputs.target, counted.summary, scored.scores())
+        if search is None or scored.counts is None:
+            drawn = histogram(inputs.target, counted.summary, scored.scores())
+        else:  # a histogram of the best alone would say nothing of the others
+            counted, drawn = of_all(counted, search, scored.counts, inputs.order, log=inputs.target.log), {}
         advance(1)
     record = run_record(config, inputs, model, counted, drawn, progress, command)
+    if scored.counts is not None:
+        record["virtual"] = virtual_record(scored, progress.timings["score candidates"])
     if config.export and inputs.structures:
         exported = export_cif(rundir, inputs.structures, config.export_top)
         record["export"] = {**exported._asdict(), "text": in_words(exported, str(rundir.path))}
     rundir.write_text("run.json", json.dumps(record, indent=1, ensure_ascii=False) + "\n")
     write_report(rundir)
+    if search is not None:  # its parts have served, unlike the scores of a catalogue of rows
+        for name in (*rundir.names(f"{KEPT}/"), *rundir.names("quarantine/")):
+            rundir.remove(name)
     return Outcome(record, exit_code(record))
+
+
+def _per_partition(config: ScreenConfig, catalog: Catalog) -> int:
+    """Rows of a partition, or indices of a virtual catalogue."""
+    if catalog.space is None:
+        return config.partition_rows
+    return min(config.partition_rows * PER_ROW, MOST_INDICES)
 
 
 def _executor(config: ScreenConfig) -> AbstractContextManager[Executor]:
@@ -209,7 +242,7 @@ def write_report(rundir: RunDir) -> None:
 
 def plan(config: ScreenConfig, inputs: Inputs) -> dict[str, Any]:
     """What a run would do, for `--dry-run`."""
-    partitions = -(-inputs.catalog.rows // config.partition_rows)
+    partitions = -(-inputs.catalog.rows // _per_partition(config, inputs.catalog))
     return {
         "target": f"{inputs.target.name}: {_counted(inputs.target)}",
         "sources": [f"{table.name}: {_counted(table)}" for table in inputs.sources],

@@ -6,7 +6,7 @@ are real materials whose results are thrown away.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -59,6 +59,13 @@ def score_described(scorer: Scorer, raw: NDArray[np.float32]) -> Scores:
     return _scores(_batched(pooled, scorer, raw))
 
 
+def on_device(scorer: Scorer, batches: Iterable[tuple[jax.Array, jax.Array]]) -> Iterator[Columns]:
+    """Mean, spread, distance and nearest row of batches of `BATCH` rows of slots, all left on the device."""
+    with ThreadPoolExecutor(2) as pool:
+        for elements, amounts in batches:
+            yield _batch(pooled, scorer, pool, elements, amounts)
+
+
 def components(scorer: Scorer, raw: NDArray[np.float32]) -> Components:
     """What every component of a model says of n rows of descriptors (n, width)."""
     columns = _batched(apart, scorer, raw)
@@ -102,7 +109,9 @@ def _batched(finish: Callable[..., Columns], scorer: Scorer, *given: NDArray[Any
     return [np.concatenate(column)[:n] for column in zip(*parts, strict=True)]
 
 
-def _batch(finish: Callable[..., Columns], scorer: Scorer, pool: ThreadPoolExecutor, *given: NDArray[Any]) -> Columns:
+def _batch(
+    finish: Callable[..., Columns], scorer: Scorer, pool: ThreadPoolExecutor, *given: NDArray[Any] | jax.Array
+) -> Columns:
     """One batch; every group of networks is a program of its own."""
     arrays = scorer.arrays
     raw = _describe(*given, arrays["tables"]) if len(given) > 1 else given[0]

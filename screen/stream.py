@@ -5,6 +5,7 @@ It grows, by about 100 bytes each, with the number of chemical systems where the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ from screen.external import Sorter
 from screen.filters import Count
 from screen.partitions import Scored
 from screen.rank import Limit, Order, eligible, numbered, sort_keys
+from screen.search import Counts, Search, filter_counts
 from screen.summary import Reasons, Summary, Tally
 
 
@@ -56,6 +58,20 @@ def rank_into(rundir: RunDir, scored: Scored, order: Order, *, log: bool, metada
             reasons.add(aside)
             writer.write(aside)
     return Counted(ranked, filters, summary, reasons.records())
+
+
+def of_all(counted: Counted, search: Search, counts: Counts, order: Order, *, log: bool) -> Counted:
+    """What a ranking of the best of a virtual catalogue says of all its indices."""
+    back = math.exp if log else float
+    ends = (None if end is None else back(end) for end in (counts.low, counts.high))
+    summary = counted.summary._replace(
+        rows=counts.scored,
+        unique=counts.scored,
+        domains={"in": counts.inside, "edge": counts.edge, "out": counts.out},
+        at_ceiling=counts.at_ceiling,
+    )
+    low, high = ends
+    return counted._replace(filters=filter_counts(search, counts, order), summary=summary._replace(low=low, high=high))
 
 
 def _write_ranking(rundir: RunDir, sorter: Sorter, order: Order, schema: pa.Schema, metadata: Mapping[str, str]) -> int:

@@ -80,6 +80,8 @@ def show(record: dict[str, Any], out: Path) -> None:
             for count in record["filters"]
         )
         console.print(shown(f"{record['ranked']:,} ranked; {removed}."), markup=False)
+    if "virtual" in record:
+        console.print(in_words(record["virtual"], catalog["scored"]))
     for warning in record["warnings"]:
         console.print(shown(f"note: {warning}"), markup=False)
     if "export" in record:
@@ -92,6 +94,19 @@ def show(record: dict[str, Any], out: Path) -> None:
         _table(console, f"Best of all, extrapolations included: {name}", rows)
     seconds = sum(record["timings"].values())
     console.print(f"{seconds:.0f} s; report: {out / 'report.html'}", markup=False)
+
+
+def in_words(virtual: Mapping[str, Any], scored: int) -> str:
+    """What became of a virtual catalogue, how fast, and how long ten times as many would take."""
+    text = f"{virtual['visited']:,} indices: {virtual['filtered']:,} removed by the filters, {scored:,} scored"
+    seconds = virtual["seconds_for_1e9_candidates"]
+    if seconds is None:
+        return f"{text}, none of them now."
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return (
+        f"{text}; {virtual['candidates_per_second']:,} candidates/s ({virtual['indices_per_second']:,} indices/s):"
+        f" 1,000,000,000 candidates would take {hours} h {minutes:02} min."
+    )
 
 
 def _best(path: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
