@@ -10,6 +10,7 @@ from types import TracebackType
 
 TEMPORARY = ".kakehashi-"
 """Prefix of temporary names; a leading dot keeps them out of pyarrow datasets and file globs."""
+_HELD = 1 << 20  # bytes gathered for one call: Parquet comes in pieces of a few dozen
 
 
 class DurableFile(io.RawIOBase):
@@ -25,6 +26,7 @@ class DurableFile(io.RawIOBase):
         self.temporary = path.with_name(f"{TEMPORARY}{path.name}.tmp")
         self.size = 0
         self._digest = hashlib.sha256()
+        self._held = bytearray()
         self._broken: OSError | None = None
         self._fd = -1
         make_folder(path.parent)
@@ -40,24 +42,24 @@ class DurableFile(io.RawIOBase):
         return True
 
     def write(self, data: object) -> int:
-        """Write all of `data`; after a failure, ignore what follows (a Parquet footer, say)."""
+        """Take all of `data`; after a failure, ignore what follows (a Parquet footer, say)."""
         view = memoryview(data).cast("B")  # type: ignore[arg-type]
-        if self._broken is not None:
-            return len(view)
-        self._digest.update(view)
-        self.size += len(view)
-        done = 0
-        while done < len(view):
-            done += self._attempt(os.write, self._fd, view[done:])
+        if self._broken is None:
+            self._digest.update(view)
+            self.size += len(view)
+            self._held += view
+            if len(self._held) >= _HELD:
+                self._drain()
         return len(view)
 
     def flush(self) -> None:
-        """Nothing is buffered here."""
+        """Nothing reaches the disk for good before `seal`."""
 
     def seal(self) -> None:
         """Push the bytes to the disk under the temporary name; the file is closed after it."""
         if self._broken is not None:
             raise self._broken
+        self._drain()
         self._attempt(os.fsync, self._fd)
         fd, self._fd = self._fd, -1
         self._attempt(os.close, fd)
@@ -90,6 +92,12 @@ class DurableFile(io.RawIOBase):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _drain(self) -> None:
+        held, self._held = memoryview(self._held), bytearray()
+        done = 0
+        while done < len(held):
+            done += self._attempt(os.write, self._fd, held[done:])
 
     def _attempt(self, call: object, *arguments: object) -> int:
         try:

@@ -17,8 +17,10 @@ OPTIONS: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True}
 
 
 def stamped(schema: pa.Schema, metadata: Mapping[str, str] | None = None) -> pa.Schema:
-    """Add the schema version and `metadata` to a schema's own metadata."""
-    return schema.with_metadata({**(schema.metadata or {}), **(metadata or {}), SCHEMA_KEY: str(SCHEMA)})
+    """Add the schema version and `metadata` to a schema's own metadata, replacing what has the same name."""
+    given = {**(metadata or {}), SCHEMA_KEY: str(SCHEMA)}
+    # As bytes, like arrow's own: a name given both ways would be written twice, and the first one read.
+    return schema.with_metadata({**(schema.metadata or {}), **{k.encode(): v.encode() for k, v in given.items()}})
 
 
 def read(data: bytes, name: str) -> pa.Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,9 +62,9 @@ class Results:
             )
         return table
 
-    def verify(self) -> None:
-        """Check every committed file; UserError code 6 naming the first that is wrong."""
-        for name in self.names():
+    def verify(self, names: Iterable[str] | None = None) -> None:
+        """Check committed files, by default all; UserError code 6 naming the first that is wrong."""
+        for name in self.names() if names is None else names:
             if not self.holds(name):
                 self._verified(name)
 

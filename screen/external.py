@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -94,8 +95,11 @@ class Sorter:
         path = self._folder / f"{TEMPORARY}sort-{id(self):x}-{len(self._files):05d}.tmp"
         self._files.append(path)
         options = pa.ipc.IpcWriteOptions(compression="lz4")
-        with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_stream(sink, table.schema, options=options) as stream:
-            stream.write_table(table.combine_chunks(), max_chunksize=self._block)
+        try:
+            with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_stream(sink, table.schema, options=options) as stream:
+                stream.write_table(table.combine_chunks(), max_chunksize=self._block)
+        except OSError as error:  # arrow's names neither the file nor the plain reason
+            raise OSError(error.errno, os.strerror(error.errno) if error.errno else str(error), str(path)) from error
 
     def _merged(self, runs: list[_Run]) -> Iterator[pa.Table]:
         """Every step emits what comes no later than the earliest of the last rows read from each run."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from catalogs.rundir import RunDir
+from catalogs.rundir import Results, RunDir
 from screen.config import ScreenConfig, as_dict, deciding, exit_code, exporting
 from screen.progress import Progress
 from screen.runner import Compared, Kind, shown, source_hashes
@@ -37,10 +37,12 @@ def rebuild_report(
     quiet: bool = False,
     dry_run: bool = False,
 ) -> int:
-    """Write report.html again from a run folder's files.
+    """Write report.html again from a run folder's files; UserError code 6 where one of them is damaged.
 
     build : makes the page, where the run is no screening run
     """
+    results = Results(directory)  # the pages read the files as they are
+    results.verify(name for name in results.names() if name != "report.html")
     text = (build or _builder(Path(directory)))(Path(directory))
     if not dry_run:
         with RunDir(directory, resume=True) as rundir:

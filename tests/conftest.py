@@ -31,7 +31,7 @@ settings.load_profile("repeatable")
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Sum up the tests that break something on purpose: one that failed may have lost a row without a word."""
     outcomes = {
-        outcome: sum("fault" in report.keywords for report in terminalreporter.stats.get(outcome, ()))
+        outcome: sum("fault" in getattr(report, "keywords", ()) for report in terminalreporter.stats.get(outcome, ()))
         for outcome in ("passed", "failed", "error")
     }
     if tried := sum(outcomes.values()):

@@ -55,6 +55,14 @@ def test_same_table_same_bytes_however_chunked(tmp_path: Path) -> None:
     assert pq.read_metadata(tmp_path / "one.parquet").row_group(0).column(0).compression == "ZSTD"
 
 
+def test_what_is_said_of_a_table_replaces_what_it_said_before(tmp_path: Path) -> None:
+    with RunDir(tmp_path) as run:
+        run.write_table("a.parquet", TABLE, {"unit": "eV", "made": "by hand"})
+        run.write_table("b.parquet", run.read_table("a.parquet"), {"unit": "K"})
+        found = run.read_table("b.parquet").schema.metadata
+    assert found == {b"unit": b"K", b"made": b"by hand", b"kakehashi.schema": b"1"}
+
+
 def test_page_checksums_are_written(tmp_path: Path) -> None:
     values = pa.table({"x": pa.array(np.random.default_rng(0).random(1000))})
     with RunDir(tmp_path) as run:
