@@ -17,7 +17,9 @@ from catalogs.rundir import RunDir
 from catalogs.structures import Pieces, structure_file
 from catalogs.tables import load_table
 from screen.config import DEFAULT_MOLECULAR_SOURCES, DEFAULT_SOURCES, NO_SOURCE, ScreenConfig, as_dict, exit_code
+from screen.descriptors.composition import BATCH
 from screen.descriptors.materials import convention_for
+from screen.estimate import committed, estimate
 from screen.execute import SCORES, Executor, in_turn
 from screen.export import check_export, export_cif, in_words
 from screen.filters import check_elements, check_filters, parse_filter
@@ -254,6 +256,13 @@ def plan(config: ScreenConfig, inputs: Inputs) -> dict[str, Any]:
         "out": config.out,
         "config": as_dict(config),
     }
+
+
+def forecast(config: ScreenConfig, inputs: Inputs) -> dict[str, Any]:
+    """What a run would take, for `--dry-run`."""
+    networks = config.networks * len(groups(inputs.sources, config.trunk))  # type: ignore[arg-type]  # checked
+    found = estimate(inputs.catalog, networks, inputs.order.top, config.workers)
+    return {"batch": BATCH, "committed": committed(config.out), "estimate": found}
 
 
 def _counted(table: PropertyTable) -> str:

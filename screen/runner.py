@@ -44,6 +44,10 @@ def _whole(config: Any, record: Mapping[str, Any]) -> bool:
     return True
 
 
+def _nothing(config: Any, inputs: Any) -> dict[str, Any]:
+    return {}
+
+
 def _met(record: Mapping[str, Any]) -> tuple[int, str]:
     return 0, ""
 
@@ -51,7 +55,7 @@ def _met(record: Mapping[str, Any]) -> tuple[int, str]:
 class Kind(NamedTuple):
     """What sets one kind of run apart, each a function of its configuration.
 
-    read : the inputs, checked; plan : of these, what `--dry-run` prints
+    read : the inputs, checked; plan : of these, what is to be done; forecast : what it takes, for `--dry-run`
     run : from configuration, inputs, open folder, progress and command to an outcome that has a `record`
     show : print the outcome
     deciding : what decides the results, of a configuration as in a record
@@ -68,6 +72,7 @@ class Kind(NamedTuple):
     as_dict: Callable[[Any], dict[str, Any]]
     deciding: Callable[[Mapping[str, Any]], dict[str, Any]]
     compare: Callable[[Any, Any, Mapping[str, Any]], list[Compared]]
+    forecast: Callable[[Any, Any], dict[str, Any]] = _nothing
     whole: Callable[[Any, Mapping[str, Any]], bool] = _whole
     judge: Callable[[Mapping[str, Any]], tuple[int, str]] = _met
 
@@ -99,7 +104,8 @@ def run_and_print(
 
     choose(config.device)
     if dry_run:
-        found = kind.plan(config, kind.read(config))
+        inputs = kind.read(config)
+        found = {**kind.plan(config, inputs), **kind.forecast(config, inputs)}
         if json_out or not quiet:
             print(json.dumps(found, indent=None if json_out else 1))
         return 0

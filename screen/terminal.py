@@ -24,7 +24,8 @@ HEAD = 10
 def kind() -> Kind:
     """A screening."""
     return Kind(
-        read=_read, plan=_plan, run=_run, show=lambda outcome, out: show(outcome.record, out), as_dict=as_dict,
+        read=_read, plan=_plan, forecast=_forecast, run=_run, as_dict=as_dict,
+        show=lambda outcome, out: show(outcome.record, out),
         deciding=deciding, compare=_compare, whole=_exported, judge=_judge,
     )  # fmt: skip
 
@@ -169,6 +170,12 @@ def _plan(config: ScreenConfig, inputs: Inputs) -> dict[str, Any]:
     from screen.run import plan
 
     return plan(config, inputs)
+
+
+def _forecast(config: ScreenConfig, inputs: Inputs) -> dict[str, Any]:
+    from screen.run import forecast
+
+    return forecast(config, inputs)
 
 
 def _run(config: ScreenConfig, inputs: Inputs, rundir: RunDir, progress: Progress, command: str) -> Outcome:

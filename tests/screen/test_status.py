@@ -3,11 +3,13 @@
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 import kakehashi
 from catalogs.rundir import RunDir
+from screen.estimate import estimate
 from screen.status import PLAN
 
 
@@ -85,3 +87,27 @@ def test_harm_to_a_committed_file_is_code_6(finished, status, harm):
 def test_a_folder_of_something_else(tmp_path, status):
     assert status(tmp_path)[0] == 2
     assert status(tmp_path / "none")[0] == 2
+
+
+def test_a_dry_run_says_what_it_takes_and_what_is_kept(tiny, screen, finished, tmp_path):
+    """What is committed is counted; nothing is written."""
+    before = sorted(path.name for path in finished.rglob("*"))
+    told = json.loads(screen("--out", finished, "--dry-run", "--json")[1])
+    assert (told["rows"], told["committed"], told["networks"]) == (41, 1, 2)
+    assert told["estimate"]["seconds"]["pre-train"] > 0
+    assert sorted(path.name for path in finished.rglob("*")) == before
+    new = tmp_path / "new"
+    assert screen("--out", new, "--dry-run")[0] == 0
+    assert not new.exists()
+
+
+def test_estimates_grow_with_rows_networks_and_what_is_ranked(monkeypatch):
+    monkeypatch.setattr("screen.estimate._operations_per_second", lambda: 1e11)
+    rows, real, virtual = 10**6, SimpleNamespace(rows=10**6, space=None), SimpleNamespace(rows=10**6, space=object())
+    one, two = (estimate(real, networks, None, None)["seconds"] for networks in (1, 2))
+    assert two["pre-train"] == pytest.approx(2 * one["pre-train"], rel=0.1)
+    assert two["score"] - one["score"] == pytest.approx(rows * 0.22e6 / 0.6e11, rel=0.05)
+    assert estimate(real, 1, None, None)["disk_mb"] == pytest.approx(rows * 455 / 1e6)
+    assert estimate(real, 1, 1000, None)["disk_mb"] == pytest.approx(75.4)
+    assert estimate(virtual, 1, 1000, None)["disk_mb"] == pytest.approx(0.5, abs=0.05)
+    assert estimate(real, 1, None, 2)["memory_mb"] == 3 * estimate(real, 1, None, None)["memory_mb"]
