@@ -202,6 +202,7 @@ def screen(
     filters: Sequence[str] = (),
     workers: int | None = None,
     scheduler: str | None = None,
+    insecure_cluster: bool = False,
     device: Device = "auto",
 ) -> dict[str, Any]:
     """Score a whole catalogue with a transferred model and write the run folder; returns its record (run.json).
@@ -211,7 +212,8 @@ def screen(
     catalog : a name, a file, a folder; a virtual one ("enumerate", or a TOML file) is searched for its best `top`
     resume : keep the partitions an interrupted run of this very model and catalogue has scored.
     workers : score on so many local processes, started anew: a script needs `if __name__ == "__main__":`.
-    scheduler : score on the workers of the Dask scheduler at this address.
+    scheduler : score on the workers of the Dask scheduler at this address, or on `workers` jobs of "slurm".
+    insecure_cluster : allow a scheduler on another machine without TLS.
     device : as for `pretrain`; the workers compute on the same kind.
     """
     from screen.config import ScreenConfig, check_workers
@@ -219,7 +221,7 @@ def screen(
     from screen.progress import Progress
     from screen.run import Inputs, finish, looked_for, ranking_schema
 
-    check_workers(workers, scheduler)
+    check_workers(workers, scheduler, insecure=insecure_cluster)
     choose(device)
     found = open_catalog(catalog, virtual=True)
     if model.target.crystals is not None:

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from multiprocessing import resource_tracker
+from pathlib import Path
 from typing import Any
 
 import dask
@@ -21,12 +22,15 @@ import pyarrow as pa
 from dask.distributed import Client, LocalCluster, WorkerPlugin
 
 from catalogs.records import UserError
-from screen.device import choose, platform
+from screen.device import choose, platform, take_device
 from screen.execute import Executor, Part, Scoring, environment
+from screen.scheduler import SLURM, security, slurm_cluster
 
 # Partitions under way per worker thread: one that computes, one that waits.
 AHEAD = 2
 CONNECT_SECONDS = 15
+# A job may wait in its queue.
+QUEUE_SECONDS = 24 * 3600
 # Scores are as large as the rows, and both fit a worker: nothing to warn of.
 _CONFIG: dict[str, Any] = {
     "distributed.admin.large-graph-warning-threshold": "1GB",
@@ -65,6 +69,7 @@ class Deployment(WorkerPlugin):
             raise Mismatch(f"a worker has no {self.device}: {error}") from None
         if environment() != self.environment:
             raise Mismatch(f"a worker runs {environment()}, this process {self.environment}: their scores differ")
+        take_device(worker.name)
         if self.scoring is not None:
             _READY[self.name] = self.scoring.on_device()
             self.scoring = None
@@ -75,8 +80,12 @@ class Deployment(WorkerPlugin):
 
 
 @contextmanager
-def dask_executor(workers: int | None = None, scheduler: str | None = None) -> Iterator[Executor]:
-    """An executor on `workers` local processes, or on the workers of the scheduler at an address.
+def dask_executor(
+    workers: int | None = None, scheduler: str | None = None, folder: Path = Path()
+) -> Iterator[Executor]:
+    """An executor on `workers` local processes, on the workers of the scheduler at an address, or on SLURM jobs.
+
+    folder : where a batch system's nodes find the certificates of the run
 
     The cluster starts with the first partition, so that a run with nothing left to score starts none, and is
     closed when the block ends.
@@ -90,7 +99,7 @@ def dask_executor(workers: int | None = None, scheduler: str | None = None) -> I
         def run(scoring: Scoring, tables: Iterable[pa.Table]) -> Iterator[Part]:
             waiting = iter(tables)
             for first in waiting:
-                client = stack.enter_context(_client(workers, scheduler))
+                client = stack.enter_context(_client(workers, scheduler, folder))
                 name = stack.enter_context(_deployed(client, scoring, local=scheduler is None))
                 yield from _in_order(client, name, itertools.chain([first], waiting))
 
@@ -98,7 +107,7 @@ def dask_executor(workers: int | None = None, scheduler: str | None = None) -> I
 
 
 @contextmanager
-def _client(workers: int | None, scheduler: str | None) -> Iterator[Client]:
+def _client(workers: int | None, scheduler: str | None, folder: Path) -> Iterator[Client]:
     with ExitStack() as stack:
         stack.enter_context(dask.config.set(_CONFIG))
         if scheduler is None:
@@ -116,13 +125,20 @@ def _client(workers: int | None, scheduler: str | None) -> Iterator[Client]:
                 )
             yield stack.enter_context(Client(cluster, set_as_default=False))
             return
+        patience, where = CONNECT_SECONDS, scheduler
         try:
-            client = stack.enter_context(Client(scheduler, timeout=CONNECT_SECONDS, set_as_default=False))
-            client.wait_for_workers(1, timeout=CONNECT_SECONDS)
+            if scheduler == SLURM:
+                given = stack.enter_context(slurm_cluster(workers or 1, os.fspath(folder)))
+                client, patience = stack.enter_context(Client(given, set_as_default=False)), QUEUE_SECONDS
+            else:
+                client = stack.enter_context(
+                    Client(scheduler, timeout=CONNECT_SECONDS, set_as_default=False, security=security(scheduler))
+                )
+            client.wait_for_workers(1, timeout=patience)
         except TimeoutError:
-            raise UserError(f"--scheduler: no worker at {scheduler} in {CONNECT_SECONDS} s: start some", 5) from None
+            raise UserError(f"--scheduler: no worker at {where} in {patience} s: start some", 5) from None
         except (OSError, ValueError) as error:
-            raise UserError(f"--scheduler: no scheduler answers at {scheduler}: {error}", 5) from None
+            raise UserError(f"--scheduler: no scheduler answers at {where}: {error}", 5) from None
         yield client
 
 

@@ -43,6 +43,7 @@ def screen(
     no_cache: Setting = None,
     workers: Whole | None = None,
     scheduler: str | None = None,
+    insecure_cluster: Setting = None,
     device: Device | None = None,
     config: str | None = None,
     resume: Setting = None,
@@ -138,7 +139,10 @@ def screen(
     workers
         Score on this many local processes; the results are the same. Default: in this process, on all its cores.
     scheduler
-        Score on the workers of the Dask scheduler at this address, e.g. tcp://10.0.0.1:8786.
+        Score on the workers of the Dask scheduler at this address, e.g. tls://10.0.0.1:8786 (certificates as in dask's
+        settings), or `slurm`: as --workers jobs of that batch system (dask-jobqueue's settings say what they ask for).
+    insecure_cluster
+        Allow a scheduler on another machine without TLS, which anyone there may read and use.
     device
         Compute on auto (a GPU where jax sees one), cpu or gpu. Default: auto.
     config
@@ -167,7 +171,8 @@ def screen(
         "heads": None if heads is None else [heads],
         "rank_by": rank_by, "minimise": minimise, "threshold": threshold, "top": top, "per_system": per_system,
         "filter": filter, "limit": limit, "max_quarantine": max_quarantine, "partition_rows": partition_rows,
-        "out": out, "seed": seed, "no_cache": no_cache, "workers": workers, "scheduler": scheduler, "device": device,
+        "out": out, "seed": seed, "no_cache": no_cache, "workers": workers, "scheduler": scheduler,
+        "insecure_cluster": insecure_cluster, "device": device,
         "no_radioactive": no_radioactive, "export": export, "export_top": export_top, "structures": structures,
         "exclude_elements": None if exclude_elements is None else [exclude_elements],
     }  # fmt: skip

@@ -11,6 +11,7 @@ from typing import Any
 
 from catalogs.records import UserError
 from screen.device import check_device
+from screen.scheduler import SLURM, check_scheduler
 
 DEFAULT_SOURCES = ("formation_energy", "volume_per_atom", "melting_temperature")
 # Of targets given as SMILES.
@@ -32,7 +33,7 @@ HEADS = (*DEFAULT_HEADS, "forest", "finetune", "boosting", "network", *FAMILIES)
 # Heads that need a network's features.
 FROZEN_ONLY = ("finetune", "tl-1", "tl-2")
 # Settings of how and where a run is done, which change nothing in it.
-INCIDENTAL = ("out", "no_cache", "workers", "scheduler", "device")
+INCIDENTAL = ("out", "no_cache", "workers", "scheduler", "insecure_cluster", "device")
 # Settings of files that are written beside the results.
 EXPORTING = ("export", "export_top", "structures")
 TRUNKS = ("separate", "shared", "both")
@@ -77,6 +78,7 @@ class ScreenConfig:
     no_cache: bool = False
     workers: int | None = None
     scheduler: str | None = None
+    insecure_cluster: bool = False
     device: str = "auto"
     out: str = ""
 
@@ -146,11 +148,13 @@ def check_shared(config: Any, least: Mapping[str, int], once: Iterable[str]) -> 
             raise UserError(f"--{name}: given twice: {', '.join(given)}")
 
 
-def check_workers(workers: int | None, scheduler: str | None) -> None:
-    """Refuse a number of workers that cannot be, or workers in two places."""
+def check_workers(workers: int | None, scheduler: str | None, *, insecure: bool = False) -> None:
+    """Refuse a number of workers that cannot be, workers in two places, or a scheduler that is not safe to talk to."""
     if workers is not None and workers < 1:
         raise UserError(f"--workers: expected at least 1, got {workers}")
-    if workers is not None and scheduler is not None:
+    if scheduler is not None:
+        check_scheduler(scheduler, insecure=insecure)
+    if workers is not None and scheduler not in (None, SLURM):
         raise UserError("expected --workers (on this machine) or --scheduler (elsewhere), got both: choose one")
 
 
@@ -226,7 +230,7 @@ def _check(config: ScreenConfig) -> None:
     if not config.target:
         raise UserError("--target is missing: a name from `kakehashi catalogs list`, or FILE:COLUMN")
     check_shared(config, {"networks": 1, "outer_folds": 2, "partition_rows": 1, "seed": 0}, ("source",))
-    check_workers(config.workers, config.scheduler)
+    check_workers(config.workers, config.scheduler, insecure=config.insecure_cluster)
     check_trunk(config.trunk, 0 if config.source == NO_SOURCE else len(config.source) or len(DEFAULT_SOURCES))
     _check_architecture(config)
     if config.convention not in (None, *CONVENTIONS):

@@ -51,6 +51,17 @@ def choose(device: str) -> None:
     jax.config.update("jax_default_device", chosen)  # type: ignore[no-untyped-call]
 
 
+def take_device(name: object) -> None:
+    """Of several devices of the chosen kind, let the worker of this number use its own; other names change nothing."""
+    if not str(name).isdecimal():
+        return
+    import jax
+
+    others = jax.local_devices(backend=current().platform)
+    if len(others) > 1:
+        jax.config.update("jax_default_device", others[int(str(name)) % len(others)])  # type: ignore[no-untyped-call]
+
+
 def current() -> jax.Device:
     """The device that computes."""
     import jax

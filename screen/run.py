@@ -191,7 +191,7 @@ def _executor(config: ScreenConfig) -> AbstractContextManager[Executor]:
         return nullcontext(in_turn)
     from screen.cluster import dask_executor
 
-    return dask_executor(config.workers, config.scheduler)
+    return dask_executor(config.workers, config.scheduler, Path(config.out))
 
 
 def build_model(config: ScreenConfig, inputs: Inputs, progress: Progress) -> Model:
