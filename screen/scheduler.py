@@ -95,8 +95,8 @@ def slurm_cluster(workers: int, shared: str) -> Iterator[Any]:
             for name in ("cores", "memory"):
                 if config.get(f"jobqueue.slurm.{name}", None) is None:
                     raise UserError(
-                        f"--scheduler slurm: jobqueue.slurm.{name} is not set: say in ~/.config/dask/jobqueue.yaml what a job"
-                        " asks for"
+                        f"--scheduler slurm: jobqueue.slurm.{name} is not set: say in ~/.config/dask/jobqueue.yaml"
+                        " what a job asks for"
                     )
             cluster = jobs(
                 n_workers=0, processes=1, protocol="tls://", security=credentials,
