@@ -79,8 +79,9 @@ def layouts(space: Space) -> tuple[Layout, ...]:
     charge = max(abs(q) for states in space.states for q in states)
     found = []
     for family in families(space):
-        systems = min(len(family.systems), TILE)
-        rows = max(1, min(TILE // max(systems, 1), len(family.amounts)))
+        many = max(len(family.systems), 1)
+        systems = -(-many // -(-many // TILE))  # tiles side by side are equally wide
+        rows = max(1, min(TILE // systems, len(family.amounts)))
         found.append(Layout(family.kinds, rows, systems, len(family.amounts), len(family.systems), words, charge))
     return tuple(found)
 
