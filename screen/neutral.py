@@ -25,6 +25,7 @@ from screen.descriptors.composition import BATCH
 
 # Compositions looked at by one call.
 TILE = 1 << 19
+VECTOR = 128
 _WORD = 32
 # A code holds everything about an element: bit q for each positive state q, then for each negative one, then the rank
 # of its electronegativity, then whether it is banned.
@@ -43,7 +44,7 @@ class Tile(NamedTuple):
 class Layout(NamedTuple):
     """How a family is cut into tiles of `rows` x `systems` compositions; static in every program.
 
-    words : words of the sets of charges; charge : the largest one of an ion
+    words : words of the sets of charges; cation, anion : the largest charge of an ion
     """
 
     kinds: int
@@ -52,7 +53,8 @@ class Layout(NamedTuple):
     row_count: int
     system_count: int
     words: int
-    charge: int
+    cation: int
+    anion: int
 
     @property
     def places(self) -> int:
@@ -74,15 +76,17 @@ class Seen(NamedTuple):
 
 def layouts(space: Space) -> tuple[Layout, ...]:
     """The layout of every family of a space."""
-    negative = max(-min(states) for states in space.states)
-    words = (space.max_atoms - 1) * negative // _WORD + 1
-    charge = max(abs(q) for states in space.states for q in states)
+    cation, anion = (max(max(sign * q for q in states) for states in space.states) for sign in (1, -1))
+    words = (space.max_atoms - 1) * anion // _WORD + 1
     found = []
     for family in families(space):
         many = max(len(family.systems), 1)
-        systems = -(-many // -(-many // TILE))  # tiles side by side are equally wide
+        # Tiles side by side are equally wide, and whole vectors: a program is ten times slower where some are left over.
+        systems = -(-many // -(-many // TILE) // VECTOR) * VECTOR
         rows = max(1, min(TILE // systems, len(family.amounts)))
-        found.append(Layout(family.kinds, rows, systems, len(family.amounts), len(family.systems), words, charge))
+        found.append(
+            Layout(family.kinds, rows, systems, len(family.amounts), len(family.systems), words, cation, anion)
+        )
     return tuple(found)
 
 
@@ -162,9 +166,9 @@ def _neutral(ions: list[jax.Array], amounts: list[jax.Array], layout: Layout) ->
     zero = [jnp.uint32(1 if word == 0 else 0) for word in range(layout.words)]
     cations, anions = [zero], [zero]
     for i in range(kinds - 1):
-        cations.append(_charged(cations[-1], ions[i], amounts[i], layout.charge))
+        cations.append(_charged(cations[-1], ions[i], amounts[i], layout.cation))
         j = kinds - 1 - i
-        anions.append(_charged(anions[-1], ions[j] >> _STATES, amounts[j], layout.charge))
+        anions.append(_charged(anions[-1], ions[j] >> _STATES, amounts[j], layout.anion))
     ranks = [(ion >> _RANK) & 0xFF for ion in ions]
     found: jax.Array = jnp.bool_(False)
     for split in range(1, kinds):
