@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from catalogs.elements import INDEX
 from catalogs.space import Family, Space, electronegativities, families
 from screen.descriptors.composition import BATCH
+from screen.device import platform
 
 # Compositions looked at by one call.
 TILE = 1 << 19
@@ -81,7 +82,7 @@ def layouts(space: Space) -> tuple[Layout, ...]:
     found = []
     for family in families(space):
         many = max(len(family.systems), 1)
-        # Tiles side by side are equally wide, and whole vectors: a program is ten times slower where some are left over.
+        # Tiles side by side are equally wide, and of whole vectors: a few left over make a program ten times slower.
         systems = -(-many // -(-many // TILE) // VECTOR) * VECTOR
         rows = max(1, min(TILE // systems, len(family.amounts)))
         found.append(
@@ -131,7 +132,7 @@ def look(layout: Layout, known: dict[str, Any], tile: Tile, start: int, stop: in
     low, high = max(start - tile.start, 0), min(stop - tile.start, span)
     mask, counts = _look(layout, known, tile.row, tile.system, low, high)
     unbalanced, banned = (int(count) for count in counts)
-    if jax.default_backend() != "cpu":
+    if platform() != "cpu":
         places, passing = _places(mask, layout.places)
         return Seen(int(passing), unbalanced, banned, places)
     # The host has the mask already, and counts thirty times as fast as the compiled program.
