@@ -96,13 +96,16 @@ def run(words: list[str], base: Path, stop_at: int | None = None) -> tuple[dict[
     with (base / "said.json").open("w+") as said, (base / "events").open("w") as events:
         process = subprocess.Popen(words, stdout=said, stderr=events, env=environment, start_new_session=True)
         kept = Path(words[words.index("--out") + 1]) / "kept"
-        while process.poll() is None:
-            peak.look(process.pid)
-            if stop_at is not None and len(list(kept.glob("part-*"))) >= stop_at:
+        try:
+            while process.poll() is None:
+                peak.look(process.pid)
+                if stop_at is not None and len(list(kept.glob("part-*"))) >= stop_at:
+                    return None, peak
+                time.sleep(0.5)
+        finally:
+            if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
-                return None, peak
-            time.sleep(0.5)
         if process.returncode:
             sys.exit(f"the run ended with {process.returncode}: {(base / 'events').read_text()[-500:]}")
         said.seek(0)

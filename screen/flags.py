@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated
 
-from cyclopts import Parameter, Token
+from cyclopts import Parameter
 
+from catalogs.flags import Many, Switch, Whole
 from screen.progress import Mode
 
+__all__ = ["Many", "Setting", "Switch", "Whole", "mode_of"]
 
-def whole(kind: type, tokens: Sequence[Token]) -> int:
-    """Read a whole number; the parser's own reading would round 1.5 to 2."""
-    try:
-        return int(tokens[0].value)
-    except ValueError:
-        raise ValueError(f"expected a whole number, got {tokens[0].value!r}") from None
-
-
-Whole = Annotated[int, Parameter(converter=whole)]
-Many = Annotated[list[str] | None, Parameter(consume_multiple=False, negative="")]
-# Shown as a plain switch: `--log`, without a `--no-log` twin for every option.
-Switch = Annotated[bool, Parameter(negative="")]
-# The same where a file may set it, too: None is not given.
+# A switch where a file may set it, too: None is not given.
 Setting = Annotated[bool | None, Parameter(negative="")]
 
 
