@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
+from catalogs.flags import Many, Switch, Whole
+
 
 def build(
     name: str,
     *,
     elements: str | None = None,
     exclude: str | None = None,
-    min_elements: int | None = None,
-    max_elements: int | None = None,
-    max_atoms: int | None = None,
-    max_amount: int | None = None,
-    states: list[str] | None = None,
+    min_elements: Whole | None = None,
+    max_elements: Whole | None = None,
+    max_atoms: Whole | None = None,
+    max_amount: Whole | None = None,
+    states: Many = None,
     out: str = "enumerate.toml",
-    overwrite: bool = False,
-    dry_run: bool = False,
-    json: bool = False,
-    quiet: bool = False,
+    overwrite: Switch = False,
+    dry_run: Switch = False,
+    json: Switch = False,
+    quiet: Switch = False,
 ) -> None:
     """Describe a virtual catalogue: charge-balanced compositions as a range of indices, never a list.
 

@@ -1,4 +1,4 @@
-"""Types of flags that commands share. Imports nothing heavy."""
+"""Types of flags that commands of all packages share. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ def whole(kind: type, tokens: Sequence[Token]) -> int:
         raise ValueError(f"expected a whole number, got {tokens[0].value!r}") from None
 
 
+Many = Annotated[list[str] | None, Parameter(consume_multiple=False, negative="")]
 Whole = Annotated[int, Parameter(converter=whole)]
 # Shown as a plain switch: `--log`, without a `--no-log` twin for every option.
 Switch = Annotated[bool, Parameter(negative="")]

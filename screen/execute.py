@@ -29,6 +29,8 @@ from screen.transfer import Model
 
 # Large enough that a snapshot of the Materials Project is one partition, small enough for any machine.
 PARTITION_ROWS = 262_144
+# Molecules described at a time: a partition's descriptors would take gigabytes. Whole batches, so that none is padded.
+DESCRIBED_ROWS = 8 * BATCH
 
 Executor = Callable[["Scoring", Iterable[pa.Table]], Iterator["Part"]]
 
@@ -187,8 +189,18 @@ def _scored(model: Model, scorer: Scorer, given: Inputs) -> tuple[dict[str, Any]
     if isinstance(given, Compositions):
         found = score(scorer, normalise(given, model.library.convention))  # type: ignore[arg-type]  # checked before
     else:
-        found = score_described(scorer, describe(given, model.library.convention))
+        found = _described(model, scorer, given, len(texts))
     return score_columns(model, reduced, texts, found)
+
+
+def _described(model: Model, scorer: Scorer, given: Inputs, n: int) -> Scores:
+    """Scores of n materials, described `DESCRIBED_ROWS` at a time."""
+    parts = []
+    for start in range(0, max(n, 1), DESCRIBED_ROWS):  # once without any, for the types of the columns
+        rows = given.take(np.arange(start, min(start + DESCRIBED_ROWS, n)))
+        parts.append(score_described(scorer, describe(rows, model.library.convention)))
+    mean, spread, distance, nearest = zip(*parts, strict=True)
+    return Scores(*map(np.concatenate, (mean, spread, distance, nearest)))
 
 
 def score_columns(

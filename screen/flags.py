@@ -6,12 +6,11 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from catalogs.flags import Switch as Switch
-from catalogs.flags import Whole as Whole
-from catalogs.flags import whole as whole
+from catalogs.flags import Many, Switch, Whole
 from screen.progress import Mode
 
-Many = Annotated[list[str] | None, Parameter(consume_multiple=False, negative="")]
+__all__ = ["Many", "Setting", "Switch", "Whole", "mode_of"]
+
 # A switch where a file may set it, too: None is not given.
 Setting = Annotated[bool | None, Parameter(negative="")]
 

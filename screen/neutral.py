@@ -22,9 +22,11 @@ from numpy.typing import NDArray
 from catalogs.elements import INDEX
 from catalogs.space import Family, Space, electronegativities, families
 from screen.descriptors.composition import BATCH
+from screen.device import platform
 
 # Compositions looked at by one call.
 TILE = 1 << 19
+VECTOR = 128
 _WORD = 32
 # A code holds everything about an element: bit q for each positive state q, then for each negative one, then the rank
 # of its electronegativity, then whether it is banned.
@@ -43,7 +45,7 @@ class Tile(NamedTuple):
 class Layout(NamedTuple):
     """How a family is cut into tiles of `rows` x `systems` compositions; static in every program.
 
-    words : words of the sets of charges; charge : the largest one of an ion
+    words : words of the sets of charges; cation, anion : the largest charge of an ion
     """
 
     kinds: int
@@ -52,7 +54,8 @@ class Layout(NamedTuple):
     row_count: int
     system_count: int
     words: int
-    charge: int
+    cation: int
+    anion: int
 
     @property
     def places(self) -> int:
@@ -74,14 +77,17 @@ class Seen(NamedTuple):
 
 def layouts(space: Space) -> tuple[Layout, ...]:
     """The layout of every family of a space."""
-    negative = max(-min(states) for states in space.states)
-    words = (space.max_atoms - 1) * negative // _WORD + 1
-    charge = max(abs(q) for states in space.states for q in states)
+    cation, anion = (max(max(sign * q for q in states) for states in space.states) for sign in (1, -1))
+    words = (space.max_atoms - 1) * anion // _WORD + 1
     found = []
     for family in families(space):
-        systems = min(len(family.systems), TILE)
-        rows = max(1, min(TILE // max(systems, 1), len(family.amounts)))
-        found.append(Layout(family.kinds, rows, systems, len(family.amounts), len(family.systems), words, charge))
+        many = max(len(family.systems), 1)
+        # Tiles side by side are equally wide, and of whole vectors: a few left over make a program ten times slower.
+        systems = -(-many // -(-many // TILE) // VECTOR) * VECTOR
+        rows = max(1, min(TILE // systems, len(family.amounts)))
+        found.append(
+            Layout(family.kinds, rows, systems, len(family.amounts), len(family.systems), words, cation, anion)
+        )
     return tuple(found)
 
 
@@ -126,7 +132,7 @@ def look(layout: Layout, known: dict[str, Any], tile: Tile, start: int, stop: in
     low, high = max(start - tile.start, 0), min(stop - tile.start, span)
     mask, counts = _look(layout, known, tile.row, tile.system, low, high)
     unbalanced, banned = (int(count) for count in counts)
-    if jax.default_backend() != "cpu":
+    if platform() != "cpu":
         places, passing = _places(mask, layout.places)
         return Seen(int(passing), unbalanced, banned, places)
     # The host has the mask already, and counts thirty times as fast as the compiled program.
@@ -161,9 +167,9 @@ def _neutral(ions: list[jax.Array], amounts: list[jax.Array], layout: Layout) ->
     zero = [jnp.uint32(1 if word == 0 else 0) for word in range(layout.words)]
     cations, anions = [zero], [zero]
     for i in range(kinds - 1):
-        cations.append(_charged(cations[-1], ions[i], amounts[i], layout.charge))
+        cations.append(_charged(cations[-1], ions[i], amounts[i], layout.cation))
         j = kinds - 1 - i
-        anions.append(_charged(anions[-1], ions[j] >> _STATES, amounts[j], layout.charge))
+        anions.append(_charged(anions[-1], ions[j] >> _STATES, amounts[j], layout.anion))
     ranks = [(ion >> _RANK) & 0xFF for ion in ions]
     found: jax.Array = jnp.bool_(False)
     for split in range(1, kinds):

@@ -57,6 +57,7 @@ def _content(data: RunData) -> dict[str, Any]:
         "sources": mappings(run, "sources"),
         "properties": _properties(mappings(run, "sources")),
         "catalog": mapping(run, "catalog"),
+        "virtual": mapping(run, "virtual"),
         # the name of a file catalogue is its path
         "catalog_short": re.split(r"[/\\]", str(mapping(run, "catalog")["name"]))[-1],
         "verdict": verdict(mapping(run, "verdict"), log, unit),

@@ -149,5 +149,7 @@ def test_build_writes_the_description(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "exists" in capsys.readouterr().err
     assert kakehashi.main([*words, "--overwrite", "--states", "Fe=two"]) == 2
     assert "Fe=2,3" in capsys.readouterr().err
+    assert kakehashi.main([*words, "--overwrite", "--max-atoms", "9.5"]) == 2
+    assert "expected a whole number" in capsys.readouterr().err
     assert kakehashi.main([*words, "--overwrite"]) == 0
     assert f"{read_space(out).size:,} indices" in capsys.readouterr().out
