@@ -91,6 +91,11 @@ def card(name: str) -> dict[str, Any]:
         raise UserError(f"{path} is damaged ({type(error).__name__}): pull it again", 6) from error
 
 
+def default_name() -> str:
+    """The candidates that are screened unless others are named: the Materials Project's once they were pulled."""
+    return MATERIALS_PROJECT if MATERIALS_PROJECT in names() else "default"
+
+
 def how(name: str) -> str:
     """The command that pulls a catalogue."""
     if name == MATERIALS_PROJECT:

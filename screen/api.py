@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from catalogs.candidates import RESERVED, STRUCTURE, as_struct, open_catalog, with_structures
 from catalogs.crystals import load_crystals
+from catalogs.pulled import default_name
 from catalogs.readers import as_text, require
 from catalogs.records import PropertyTable, UserError
 from catalogs.rundir import RunDir
@@ -193,7 +194,7 @@ def _rows(formulas: Sequence[str] | pa.Table) -> pa.Table:
 def screen(
     model: Model,
     *,
-    catalog: str = "default",
+    catalog: str | None = None,
     out: str | Path,
     resume: bool = False,
     overwrite: bool = False,
@@ -207,6 +208,7 @@ def screen(
 
     Parameters
     ----------
+    catalog : by default `mp` where it was pulled, else `default`
     resume : keep the partitions an interrupted run of this very model and catalogue has scored.
     workers : score on so many local processes, started anew: a script needs `if __name__ == "__main__":`.
     scheduler : score on the workers of the Dask scheduler at this address.
@@ -219,6 +221,7 @@ def screen(
 
     check_workers(workers, scheduler)
     choose(device)
+    catalog = default_name() if catalog is None else catalog
     found = open_catalog(catalog)
     if model.target.crystals is not None:
         found = with_structures(found)

@@ -75,9 +75,11 @@ def screen(
         A column of given fold numbers for the outer cross-validation.
     catalog
         Candidates: a name, a CSV or Parquet file, a folder of Parquet files, or structures: a folder of CIF or POSCAR
-        files, or JSON documents of the Materials Project. Default: default (140,000 rows).
+        files, or JSON documents of the Materials Project. Default: mp where it was pulled (`kakehashi catalogs pull
+        mp`), else default (140,000 rows).
     source
-        A source property: a name, FILE:COLUMN or FILE:log(COLUMN); repeat for several. Default: formation_energy,
+        A source property: a name, FILE:COLUMN or FILE:log(COLUMN), with FILE or a pulled catalogue, such as mp:k_vrh;
+        repeat for several. Default: formation_energy,
         volume_per_atom, melting_temperature; of a target of SMILES properties of molecules.
     architecture
         What is pre-trained. pyramid: networks on descriptors of formulas or SMILES. cgcnn: crystal graph networks
