@@ -183,7 +183,7 @@ def publish(name: str, schema: pa.Schema, pieces: Iterator[pa.Table], rows: int,
     text = json.dumps({**found, "sha256": _digest(found)}, indent=1, ensure_ascii=False)
     write_durably(base / _CARD, (text + "\n").encode())
     for path in base.iterdir():
-        if path.is_dir() and path.name not in (version, former, "pulling"):
+        if path.is_dir() and path.name not in (version, former, "pulling", "newer"):
             shutil.rmtree(path, ignore_errors=True)
     return difference
 

@@ -269,6 +269,39 @@ def test_optimade_pulls_what_meets_the_filter(tmp_path: Path, run: Run, monkeypa
     assert pulled.card("own")["licence"] == "https://licence.example"
 
 
+def test_optimade_is_asked_only_for_what_was_modified(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KAKEHASHI_HOME", str(tmp_path))
+    with serving(Optimade(structures())) as server:
+        words = ("pull", "optimade", "--url", server.url, "--name", "own", "--structures", "--pause", 0.001)
+
+        def again() -> tuple[int, str, list[int]]:
+            server.asked.clear()
+            code, out, _ = run(*words)
+            return code, out, [skip for skip, _ in server.asked]
+
+        assert again()[2] == [0, 10, 20]
+        assert again()[2] == [0, 0]  # the count, and the newest
+        fresh = structures(25)
+        changed = {**fresh[4]["attributes"], "last_modified": "2026-02-01T00:00:00Z", "nsites": 3}
+        server.records = [*fresh[:4], {**fresh[4], "attributes": changed}, *fresh[5:]]
+        code, out, asked = again()
+        assert (code, asked) == (0, [0, 0])
+        assert "2 new, 1 changed, 22 as before, 0 no longer there" in out
+        rows = readers.read(pulled.folder("own")).to_pylist()
+        assert [row["id"] for row in rows] == [record["id"] for record in server.records]
+        assert [row["n_sites"] for row in rows].index(3) == 4
+        assert all(row["species"] for row in rows)
+        server.records = server.records[1:]
+        code, out, asked = again()
+        assert (code, asked) == (0, [0, 0, 0, 10, 20])
+        assert "no longer there: x000" in out
+        server.records = [{**r, "attributes": {**r["attributes"], "last_modified": None}} for r in server.records]
+        run(*words, "--again")
+        assert again()[2] == [0, 10, 20]
+
+
 @pytest.mark.fault
 @pytest.mark.parametrize("address", ["https://elsewhere.example/v1/structures", "http://127.0.0.1:9/v1/structures"])
 def test_links_to_other_places_are_not_followed(address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
