@@ -157,7 +157,7 @@ def _held(name: str) -> dict[str, Any] | None:
 
 
 def _short(card: dict[str, Any]) -> dict[str, Any]:
-    return {key: card[key] for key in ("rows", "database_version", "date", "licence", "since_former")}
+    return {key: card[key] for key in ("rows", "database_version", "date", "licence", "empty", "since_former")}
 
 
 def _report(
@@ -174,5 +174,7 @@ def _report(
     if gone.num_rows:
         some = ", ".join(gone["id"][:5].to_pylist()) + (", ..." if gone.num_rows > 5 else "")
         lines.append(f"no longer there: {some}; all in {pulled.root(name) / card['folder'] / pulled.VANISHED}")
+    if card["empty"]:
+        lines.append(f"no record has a value of {', '.join(card['empty'])}")
     lines.append(f"use it with --catalog {name} and --source {name}:COLUMN; `kakehashi catalogs show {name}`")
     terminal.report("\n".join(lines), {"name": name, "asked": asked, **_short(card)})

@@ -66,6 +66,7 @@ def test_pull_asks_only_for_what_it_needs_and_says_what_it_has(server: Materials
     assert "structure" not in server.fields
     assert "23 records of Materials Project, database version 2026.11.01" in out
     assert "23 of 23 records" in err
+    assert "no record has a value of efermi, e_total, e_electronic" in out
     file = pq.ParquetFile(next(pulled.folder("mp").glob("part-*.parquet")))
     own = {key.decode(): value.decode() for key, value in file.schema_arrow.metadata.items()}
     assert own["kakehashi.schema"] == "1"
@@ -345,6 +346,15 @@ def test_waiting() -> None:
 def test_names_that_are_refused(name: str) -> None:
     with pytest.raises(UserError, match="expected a new name"):
         check_name(name)
+
+
+def test_without_a_cache_folder_nothing_is_pulled_and_nothing_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("KAKEHASHI_HOME", str(tmp_path / "file" / "home"))
+    assert pulled.names() == ()
+    assert pulled.default_name() == "default"
 
 
 def test_pages_of_another_query_are_not_mixed_in(tmp_path: Path) -> None:
