@@ -125,12 +125,13 @@ def _pulled(name: str) -> DatasetInfo:
 
     card = pulled.card(name)
     last = card["since_former"]
+    description = f"candidates, and sources as {name}:COLUMN"
+    if last["new"] < card["rows"]:
+        description += f"; since the pull before {last['new']:,} new, {last['changed']:,} changed"
+        description += f", {last['vanished']:,} no longer there"
     return DatasetInfo(
-        name, "pulled", "", "", card["rows"], pulled.origin(card), card["licence"],
-        f"candidates, and sources as {name}:COLUMN; since the pull before {last['new']:,} new, {last['changed']:,}"
-        f" changed, {last['vanished']:,} no longer there",
-        card["citation"],
-    )  # fmt: skip
+        name, "pulled", "", "", card["rows"], pulled.origin(card), card["licence"], description, card["citation"]
+    )
 
 
 def _unit(info: DatasetInfo) -> str:
