@@ -129,6 +129,8 @@ def pull(
             found = collect(service, version, store, patience, terminal.say, terminal.advance)
             rows, asked, pieces = found.rows, found.asked, (page.rows for page in store.pages())
             body |= {"database_version": found.version, "date": store.started}
+        if not rows:
+            raise UserError(f"{facts.service}: no record meets --filter {facts.filter!r}; nothing was changed")
         difference = pulled.publish(facts.name, service.schema, pieces, rows, body)
         for left in ("pulling", "newer"):
             shutil.rmtree(base / left, ignore_errors=True)

@@ -304,6 +304,29 @@ def test_optimade_is_asked_only_for_what_was_modified(
 
 
 @pytest.mark.fault
+def test_a_forgotten_page_begins_again(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KAKEHASHI_HOME", str(tmp_path))
+    with serving(Optimade(structures(), {1: "401", 2: "410"})) as server:
+        words = ("pull", "optimade", "--url", server.url, "--name", "own", "--pause", 0.001)
+        code, _, err = run(*words)
+        assert code == 5
+        assert "10 records are kept, the same command goes on from there" in err
+        code, _, err = run(*words)
+        assert code == 0
+        assert "HTTP 410: no, where the kept pages end: beginning again" in err
+        assert [skip for skip, _ in server.asked] == [0, 10, 10, 0, 10, 20]
+
+
+def test_nothing_meets_the_filter(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KAKEHASHI_HOME", str(tmp_path))
+    with serving(Optimade([])) as server:
+        code, _, err = run("pull", "optimade", "--url", server.url, "--filter", "nsites<0", "--name", "own")
+    assert code == 2
+    assert "no record meets --filter 'nsites<0'" in err
+    assert pulled.names() == ()
+
+
+@pytest.mark.fault
 @pytest.mark.parametrize("address", ["https://elsewhere.example/v1/structures", "http://127.0.0.1:9/v1/structures"])
 def test_links_to_other_places_are_not_followed(address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KAKEHASHI_HOME", str(tmp_path))
