@@ -12,7 +12,7 @@ _WIDE = 140
 
 
 def list_datasets(*, json: bool = False) -> None:
-    """List the embedded data sets: sources, targets and candidates.
+    """List the embedded data sets, sources, targets and candidates, and the catalogues that were pulled.
 
     Parameters
     ----------
@@ -21,9 +21,9 @@ def list_datasets(*, json: bool = False) -> None:
     """
     from dataclasses import asdict
 
-    from catalogs import embedded
+    from catalogs import embedded, pulled
 
-    found = embedded.names()
+    found = [*embedded.names(), *(_pulled(name) for name in pulled.names())]
     if json:
         _print_json([asdict(info) for info in found])
         return
@@ -53,7 +53,7 @@ def list_datasets(*, json: bool = False) -> None:
 
 
 def show_dataset(name: str, *, json: bool = False) -> None:
-    """Show one embedded data set: what it is, where it comes from, its first rows.
+    """Show one data set, embedded or pulled: what it is, where it comes from, its first rows.
 
     Parameters
     ----------
@@ -64,9 +64,9 @@ def show_dataset(name: str, *, json: bool = False) -> None:
     """
     from dataclasses import asdict
 
-    from catalogs import embedded
+    from catalogs import embedded, pulled
 
-    info = embedded.info(name)
+    info = _pulled(name) if name in pulled.names() else embedded.info(name)
     first, notes = _first_rows(info)
     if json:
         _print_json({**asdict(info), "notes": list(notes), "first_rows": first})
@@ -100,8 +100,14 @@ def show_dataset(name: str, *, json: bool = False) -> None:
 
 
 def _first_rows(info: DatasetInfo, count: int = 5) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
-    from catalogs import embedded
+    from catalogs import embedded, pulled, readers
 
+    if info.kind == "pulled":
+        folder, columns = pulled.folder(info.name), pulled.card(info.name)["columns"]
+        kinds = readers.schema_of(folder)
+        flat = [column for column in columns if readers.is_text(kinds.field(column).type) or column == "n_sites"]
+        units = (f"{column} ({said['unit']})" if said["unit"] else column for column, said in columns.items())
+        return next(readers.batches(folder, flat)).slice(0, count).to_pylist(), (f"columns: {', '.join(units)}",)
     if info.kind == "candidates":
         return embedded.candidates(info.name).slice(0, count).to_pylist(), ()
     table = embedded.table(info.name)
@@ -110,6 +116,22 @@ def _first_rows(info: DatasetInfo, count: int = 5) -> tuple[list[dict[str, Any]]
         for label, formula, value in zip(table.ids[:count], table.materials[:count], table.values[:count], strict=True)
     ]
     return rows, table.notes
+
+
+def _pulled(name: str) -> DatasetInfo:
+    """What is known about a catalogue that was pulled, as of an embedded one."""
+    from catalogs import pulled
+    from catalogs.embedded import DatasetInfo
+
+    card = pulled.card(name)
+    last = card["since_former"]
+    description = f"candidates, and sources as {name}:COLUMN"
+    if last["new"] < card["rows"]:
+        description += f"; since the pull before {last['new']:,} new, {last['changed']:,} changed"
+        description += f", {last['vanished']:,} no longer there"
+    return DatasetInfo(
+        name, "pulled", "", "", card["rows"], pulled.origin(card), card["licence"], description, card["citation"]
+    )
 
 
 def _unit(info: DatasetInfo) -> str:

@@ -17,7 +17,7 @@ from catalogs.formulas import formula_text, parse_column, reduced_keys
 from catalogs.quantities import infer
 from catalogs.records import Crystals, FloatArray, PropertyTable, Rejected, UserError
 from catalogs.structures import Pieces, read_structure, structure_columns, wanted
-from catalogs.tables import Cells, read_cells, split_spec
+from catalogs.tables import Cells, declared, read_cells, split_spec
 
 
 class Parsed(NamedTuple):
@@ -167,7 +167,7 @@ def _table(
     if folds is not None:
         _check_folds(cells.path, keys, folds)
     several = sum(count > 1 for count in Counter(keys).values())
-    quantity = infer(cells.name)
+    quantity = declared(cells.path, cells.name) or infer(cells.name)
     return PropertyTable(
         name=cells.name,
         quantity=quantity.name or cells.name,

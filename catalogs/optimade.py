@@ -68,6 +68,7 @@ class Structures:
         check_url(url)
         self._base = re.sub(r"/v1/?$", "", url.rstrip("/")) + "/v1/"
         self.name = f"OPTIMADE at {urlsplit(url).hostname}"
+        self._given = (url, filter, structures, limit, seconds)
         self.columns = COLUMNS + STRUCTURE if structures else COLUMNS
         self.schema = schema_of(self.columns)
         self.licence = ""
@@ -91,6 +92,17 @@ class Structures:
         available = attributes.get("available_licenses_for_entries") or attributes.get("available_licenses")
         self.licence = str(given or "") or ", ".join(map(str, available or ()))
         return ""
+
+    def since(self, newest: str) -> Structures:
+        """The same query, of what was modified then or later."""
+        url, filter, structures, limit, seconds = self._given
+        dated = f'last_modified>="{newest}"'
+        narrowed = f"({filter}) AND {dated}" if filter else dated
+        return Structures(url, narrowed, structures=structures, limit=limit, seconds=seconds)
+
+    def count(self) -> int:
+        """Ask how many structures there are."""
+        return self.page(re.sub(r"page_limit=\d+", "page_limit=1", self.first)).total
 
     def page(self, cursor: str) -> Page:
         """Ask for the page at that address."""

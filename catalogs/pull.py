@@ -31,6 +31,8 @@ from catalogs.web import Fault
 
 SERVICE_ERROR = 5
 RESTARTS = 2
+# What a service answers that no longer knows an address it gave for the next page.
+_FORGOTTEN = (400, 404, 410, 422)
 _STATE, _PAGES, _LOCK = "pull.json", "pages", ".kakehashi.lock"
 
 Say = Callable[[str], None]
@@ -246,11 +248,9 @@ def given_up(name: str, fault: Fault, store: Store | None = None) -> UserError:
     """What to say when a service cannot be pulled from: what happened, what is kept, what to do."""
     held = 0 if store is None else sum(page.rows.num_rows for page in store.pages())
     waiting = f", and asks to wait {fault.wait:,.0f} s" if fault.wait else ""
-    kept = f"; {held:,} records are kept" if held else ""
+    kept = f"; {held:,} records are kept, the same command goes on from there" if held else ""
     advice = fault.advice or "run the same command again later"
-    return UserError(
-        f"{name}: {fault}{waiting}{kept}: {advice}{', it goes on from there' if held else ''}", SERVICE_ERROR
-    )
+    return UserError(f"{name}: {fault}{waiting}: {advice}{kept}", SERVICE_ERROR)
 
 
 def _collect(
@@ -276,6 +276,10 @@ def _collect(
             say(f"{fault}: asking for the smaller pages again")
             asked += _mend(service, store, patience, say, seen)
             page = patience.ask(partial(once, whole=False), say)
+        except Fault as fault:
+            if number and not asked and fault.status in _FORGOTTEN:
+                raise Changed(f"{fault} where the kept pages end") from None
+            raise
         store.add(number, cursor, page)
         seen.update(page.rows["id"].to_pylist())
         cursor, total, number, asked = page.following, page.total, number + 1, asked + 1

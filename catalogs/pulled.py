@@ -69,8 +69,11 @@ def root(name: str) -> Path:
 
 
 def names() -> tuple[str, ...]:
-    """Names of the catalogues that were pulled."""
-    return tuple(sorted(path.parent.name for path in cache_folder().glob(f"catalogs/*/{_CARD}")))
+    """Names of the catalogues that were pulled; none where there is no cache folder."""
+    try:
+        return tuple(sorted(path.parent.name for path in cache_folder().glob(f"catalogs/*/{_CARD}")))
+    except UserError:
+        return ()
 
 
 def card(name: str) -> dict[str, Any]:
@@ -89,6 +92,11 @@ def card(name: str) -> dict[str, Any]:
         if isinstance(error, UserError):
             raise
         raise UserError(f"{path} is damaged ({type(error).__name__}): pull it again", 6) from error
+
+
+def default_name() -> str:
+    """The candidates that are screened unless others are named: the Materials Project's once they were pulled."""
+    return MATERIALS_PROJECT if MATERIALS_PROJECT in names() else "default"
 
 
 def how(name: str) -> str:
@@ -146,7 +154,9 @@ def publish(name: str, schema: pa.Schema, pieces: Iterator[pa.Table], rows: int,
     parts = _write_parts(building, schema, pieces, metadata)
     if (written := sum(part["rows"] for part in parts)) != rows or not rows:
         raise UserError(f"{written:,} of {rows:,} records are there to write to {base}: pull again", 6)
-    difference = _compare(name, building, schema)
+    flat = [field.name for field in schema if not pa.types.is_list(field.type)]
+    written_back = readers.read(building, flat)
+    difference = _compare(name, written_back)
     if difference.vanished.num_rows:
         with DurableFile(building / VANISHED) as file:
             writer = parquet.TableWriter(file, difference.vanished.schema, metadata)
@@ -168,6 +178,7 @@ def publish(name: str, schema: pa.Schema, pieces: Iterator[pa.Table], rows: int,
         "rows": rows,
         "parts": parts,
         "columns": {f.name: {k.decode(): v.decode() for k, v in f.metadata.items()} for f in schema},
+        "empty": [column for column in flat if written_back[column].null_count == rows],
         "since_former": {
             "new": difference.new,
             "changed": difference.changed,
@@ -178,7 +189,7 @@ def publish(name: str, schema: pa.Schema, pieces: Iterator[pa.Table], rows: int,
     text = json.dumps({**found, "sha256": _digest(found)}, indent=1, ensure_ascii=False)
     write_durably(base / _CARD, (text + "\n").encode())
     for path in base.iterdir():
-        if path.is_dir() and path.name not in (version, former, "pulling"):
+        if path.is_dir() and path.name not in (version, former, "pulling", "newer"):
             shutil.rmtree(path, ignore_errors=True)
     return difference
 
@@ -223,10 +234,9 @@ def _cut(pieces: Iterator[pa.Table], size: int) -> Iterator[list[pa.Table]]:
         yield held
 
 
-def _compare(name: str, building: Path, schema: pa.Schema) -> Difference:
-    """Compare with the catalogue before, by id; its structures are not compared."""
-    flat = [f.name for f in schema if not pa.types.is_list(f.type)]
-    new = readers.read(building, flat)
+def _compare(name: str, new: pa.Table) -> Difference:
+    """Compare with the catalogue before, by id; structures are not compared."""
+    flat = new.column_names
     gone = pa.schema([("id", pa.string()), ("formula", pa.string())])
     if name not in names():
         return Difference(new.num_rows, 0, 0, gone.empty_table())

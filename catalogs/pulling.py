@@ -7,6 +7,7 @@ import re
 import shutil
 import sys
 import time
+from datetime import UTC, datetime
 from typing import Any, NamedTuple, Protocol
 
 import pyarrow as pa
@@ -14,6 +15,7 @@ import pyarrow as pa
 from catalogs import pulled
 from catalogs.pull import Patience, Service, Store, alone, collect, given_up
 from catalogs.records import UserError
+from catalogs.refresh import Dated, refreshed
 from catalogs.web import Fault
 
 _EVERY = 1.0
@@ -109,19 +111,30 @@ def pull(
                 {"name": facts.name, "asked": 0, **_short(held)},
             )
             return 0
-        store = Store(pulled.root(facts.name) / "pulling")
-        found = collect(service, version, store, patience, terminal.say, terminal.advance)
+        base = pulled.root(facts.name)
+        store = Store(base / "pulling")
+        newer = None
+        if isinstance(service, Dated) and held and held["query"] == service.query and not again:
+            newer = refreshed(service, facts.name, base / "newer", patience, terminal.say)
         body = {
             **facts._asdict(),
             "licence": facts.licence or service.licence or "not stated by the service",
-            "database_version": found.version,
-            "date": store.started,
+            "database_version": version,
+            "date": datetime.now(UTC).date().isoformat(),
             "query": dict(service.query),
         }
-        pieces = (page.rows for page in store.pages())
-        difference = pulled.publish(facts.name, service.schema, pieces, found.rows, body)
-        shutil.rmtree(store.folder)
-        _report(facts.name, held, difference, found.asked, terminal)
+        if newer is not None:
+            rows, asked, pieces = newer.table.num_rows, newer.asked, iter([newer.table])
+        else:
+            found = collect(service, version, store, patience, terminal.say, terminal.advance)
+            rows, asked, pieces = found.rows, found.asked, (page.rows for page in store.pages())
+            body |= {"database_version": found.version, "date": store.started}
+        if not rows:
+            raise UserError(f"{facts.service}: no record meets --filter {facts.filter!r}; nothing was changed")
+        difference = pulled.publish(facts.name, service.schema, pieces, rows, body)
+        for left in ("pulling", "newer"):
+            shutil.rmtree(base / left, ignore_errors=True)
+        _report(facts.name, held, difference, asked, terminal)
     return 0
 
 
@@ -146,7 +159,7 @@ def _held(name: str) -> dict[str, Any] | None:
 
 
 def _short(card: dict[str, Any]) -> dict[str, Any]:
-    return {key: card[key] for key in ("rows", "database_version", "date", "licence", "since_former")}
+    return {key: card[key] for key in ("rows", "database_version", "date", "licence", "empty", "since_former")}
 
 
 def _report(
@@ -163,5 +176,7 @@ def _report(
     if gone.num_rows:
         some = ", ".join(gone["id"][:5].to_pylist()) + (", ..." if gone.num_rows > 5 else "")
         lines.append(f"no longer there: {some}; all in {pulled.root(name) / card['folder'] / pulled.VANISHED}")
+    if card["empty"]:
+        lines.append(f"no record has a value of {', '.join(card['empty'])}")
     lines.append(f"use it with --catalog {name} and --source {name}:COLUMN; `kakehashi catalogs show {name}`")
     terminal.report("\n".join(lines), {"name": name, "asked": asked, **_short(card)})

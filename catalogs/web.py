@@ -25,12 +25,14 @@ class Fault(Exception):
     """A request that brought nothing to use.
 
     tries : how often to ask in all, None for as long as patience lasts; wait : seconds the service asks for, or None
-    advice : what its user can do about it
+    advice : what its user can do about it; status : of HTTP, 0 where none came
     """
 
-    def __init__(self, said: str, *, tries: int | None = None, wait: float | None = None, advice: str = "") -> None:
+    def __init__(
+        self, said: str, *, tries: int | None = None, wait: float | None = None, advice: str = "", status: int = 0
+    ) -> None:
         super().__init__(said)
-        self.tries, self.wait, self.advice = tries, wait, advice
+        self.tries, self.wait, self.advice, self.status = tries, wait, advice, status
 
 
 class Secret:
@@ -107,6 +109,7 @@ class Session(requests.Session):
             tries=None if again else 1,
             wait=retry_after(answer.headers.get("retry-after", "")),
             advice=self._advice.get(status, ""),
+            status=status,
         )
 
 

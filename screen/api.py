@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from catalogs.candidates import RESERVED, STRUCTURE, as_struct, open_catalog, with_structures
 from catalogs.crystals import load_crystals
+from catalogs.pulled import default_name
 from catalogs.readers import as_text, require
 from catalogs.records import PropertyTable, UserError
 from catalogs.rundir import RunDir
@@ -194,7 +195,7 @@ def _rows(formulas: Sequence[str] | pa.Table) -> pa.Table:
 def screen(
     model: Model,
     *,
-    catalog: str = "default",
+    catalog: str | None = None,
     out: str | Path,
     resume: bool = False,
     overwrite: bool = False,
@@ -209,7 +210,8 @@ def screen(
 
     Parameters
     ----------
-    catalog : a name, a file, a folder; a virtual one ("enumerate", or a TOML file) is searched for its best `top`
+    catalog : a name, a file, a folder; a virtual one ("enumerate", or a TOML file) is searched for its best `top`; by
+        default `mp` where it was pulled, else `default`
     resume : keep the partitions an interrupted run of this very model and catalogue has scored.
     workers : score on so many local processes, started anew: a script needs `if __name__ == "__main__":`.
     scheduler : score on the workers of the Dask scheduler at this address, or on `workers` jobs of "slurm".
@@ -223,6 +225,7 @@ def screen(
 
     check_workers(workers, scheduler, insecure=insecure_cluster)
     choose(device)
+    catalog = default_name() if catalog is None else catalog
     found = open_catalog(catalog, virtual=True)
     if model.target.crystals is not None:
         found = with_structures(found)

@@ -77,9 +77,11 @@ def screen(
     catalog
         Candidates: a name, a CSV or Parquet file, a folder of Parquet files, or structures: a folder of CIF or POSCAR
         files, or JSON documents of the Materials Project. Or a virtual one, which is searched for its best: enumerate
-        (charge-balanced compositions), or a TOML file of `kakehashi catalogs build`. Default: default (140,000 rows).
+        (charge-balanced compositions), or a TOML file of `kakehashi catalogs build`. Default: mp where it was pulled
+        (`kakehashi catalogs pull mp`), else default (140,000 rows).
     source
-        A source property: a name, FILE:COLUMN or FILE:log(COLUMN); repeat for several. Default: formation_energy,
+        A source property: a name, FILE:COLUMN or FILE:log(COLUMN), with FILE or a pulled catalogue, such as mp:k_vrh;
+        repeat for several. Default: formation_energy,
         volume_per_atom, melting_temperature; of a target of SMILES properties of molecules.
     architecture
         What is pre-trained. pyramid: networks on descriptors of formulas or SMILES. cgcnn: crystal graph networks

@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from catalogs.pulled import default_name
 from catalogs.records import UserError
 from screen.device import check_device
 from screen.scheduler import SLURM, check_scheduler
@@ -101,6 +102,7 @@ def resolve(flags: Mapping[str, Any], file: str | None) -> ScreenConfig:
         merged["heads"] = words(merged["heads"])
     if merged.get("architecture") in DEFAULT_NETWORKS:
         merged.setdefault("networks", DEFAULT_NETWORKS[merged["architecture"]])
+    merged.setdefault("catalog", default_name())
     config = ScreenConfig(**merged)
     _check(config)
     return config

@@ -26,6 +26,7 @@ class Service:
         self.records, self.faults = records, dict(faults or {})
         self.asked: list[tuple[int, str]] = []
         self.beats = 0
+        self.beat = ""
         self.url = ""
         self.stall = 1.5
         self.on_page: Callable[[int], None] = lambda number: None
@@ -35,6 +36,16 @@ class Service:
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
         raise NotImplementedError
+
+    def alive(self, handler: BaseHTTPRequestHandler, body: Record) -> None:
+        """Answer who asks whether the service is there, or what the fault `beat` makes of it, once."""
+        self.beats += 1
+        fault, self.beat = self.beat, ""
+        if fault[:3].isdecimal():
+            return self.refuse(handler, fault)
+        if fault == "stall":
+            time.sleep(self.stall)
+        send(handler, 200, b"<html></html>" if fault == "HTML" else json.dumps(body).encode())
 
     def page(self, handler: BaseHTTPRequestHandler, skip: int, whole: Whole) -> None:
         """Answer one page, `whole(skip)`, or what the fault makes of it."""
@@ -104,9 +115,8 @@ class MaterialsProject(Service):
         asked = {name: values[0] for name, values in parse_qs(url.query).items()}
         self.keys.append(str(handler.headers.get("x-api-key")))
         if url.path == "/heartbeat":
-            self.beats += 1
             beat = {"status": "OK", "db_version": self.version, "version": "0.86.4", "access_controlled_batch_ids": []}
-            return send(handler, 200, json.dumps(beat).encode())
+            return self.alive(handler, beat)
         if url.path != "/materials/summary/" or asked.get("deprecated") != "False":
             return send(handler, 404, b"{}")
         self.fields = asked["_fields"].split(",")
@@ -132,14 +142,13 @@ class Optimade(Service):
         asked = {name: values[0] for name, values in parse_qs(url.query).items()}
         meta = {"query": {"representation": handler.path}, "api_version": "1.2.0", "more_data_available": False}
         if url.path == "/v1/info":
-            self.beats += 1
             attributes = {
                 "api_version": "1.2.0",
                 "available_endpoints": ["structures"],
                 "license": "https://licence.example",
             }
             body = {"data": {"type": "info", "id": "/", "attributes": attributes}, "meta": meta}
-            return send(handler, 200, json.dumps(body).encode())
+            return self.alive(handler, body)
         if url.path != "/v1/structures":
             return send(handler, 404, b"{}")
         fields = asked["response_fields"].split(",")

@@ -118,3 +118,20 @@ def test_fault_for_ever(fault: str, service: Service, pulls: Pulls, tmp_path: Pa
     assert right(service)
     goes_on = not (fault == "short page" and isinstance(service, Optimade))
     assert [skip for skip, _ in service.asked[before:]] == ([10, 20] if goes_on else [0, 10, 20])
+
+
+@pytest.mark.parametrize("fault", ["429 with Retry-After", "503", "stall", "HTML"])
+def test_fault_before_the_first_page(fault: str, service: Service, pulls: Pulls) -> None:
+    service.beat = fault
+    assert pulls(service) == 0
+    assert right(service)
+
+
+@pytest.mark.parametrize("fault", ["401", "403"])
+def test_refused_before_the_first_page(fault: str, service: Service, pulls: Pulls) -> None:
+    service.beat = fault
+    with pytest.raises(UserError, match=f"HTTP {fault}") as caught:
+        pulls(service)
+    assert caught.value.code == 5
+    assert KEY not in str(caught.value)
+    assert service.asked == []
