@@ -49,8 +49,8 @@ class Excess(NamedTuple):
 
     @property
     def explains(self) -> bool | None:
-        """Whether missing elements make it worse; None where that may be chance."""
-        return True if self.low > 1 else None if self.outside > self.inside else False
+        """Whether missing elements make it worse; None where either may be chance."""
+        return True if self.low > 1 else False if self.high < 1 else None
 
 
 def element_coverage(source: PropertyTable, target: PropertyTable) -> Coverage:
@@ -116,7 +116,7 @@ def diagnosis(coverage: Coverage, split: Split, excess: Excess) -> str:
         return f"{text}: nothing of the target is covered."
     verdict = {
         True: "missing elements explain part of the failure",
-        None: "missing elements may explain part of the failure, but that can be chance",
+        None: f"with {inside:,} covered ones it cannot be told whether missing elements cost anything beyond that",
         False: "the covered ones are easier for every model, and missing elements do not explain the failure",
     }[excess.explains]
     return (

@@ -226,6 +226,10 @@ def measure(
     )  # fmt: skip
 
 
+def _counted(n: int, noun: str) -> str:
+    return f"{n} {noun}{'' if n == 1 else 's'}"
+
+
 def leading(target: PropertyTable, seed: int) -> pa.Table:
     """Descriptors by their rank correlation with the target, strongest first, and how sure each place is.
 
@@ -283,8 +287,8 @@ def findings(config: StudyConfig, result: Result, catalog: Catalog) -> Findings:
         title="Lattice thermal conductivity from stand-ins of the phonon scattering phase space",
         lede=(
             f"{len(target)} conductivities at 300 K, {len(result.sources)} source properties with"
-            f" {len(model.library.sources[0].networks)} networks each, judged by nested cross-validation grouped by"
-            f" formula; then {screened.scores.num_rows:,} candidates of {catalog.name.split('/')[-1]}"
+            f" {_counted(len(model.library.sources[0].networks), 'network')} each, judged by nested cross-validation"
+            f" grouped by formula; then {screened.scores.num_rows:,} candidates of {catalog.name.split('/')[-1]}"
             f" ({result.compositions.num_rows:,} compositions) were scored, {screened.quarantined:,} could not be,"
             f" {result.chosen.table.num_rows} were shortlisted."
         ),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from catalogs.records import PropertyTable
 from screen.bank import fill
 from screen.studies.coverage import diagnosis
 from screen.studies.figures import ACCENT, AMBER, VIOLET, WARM, drawn
@@ -80,6 +81,11 @@ def figures(result: Result) -> tuple[Shown, ...]:
     )  # fmt: skip
 
 
+def _kind(table: PropertyTable) -> str:
+    """What a table is of, without which one it is."""
+    return table.name.partition(" (")[0]
+
+
 def _pairs(directions: Sequence[Direction]) -> str:
     def paint(figure: Figure) -> None:
         grid = figure.subplots(len(directions), 2, squeeze=False)
@@ -115,7 +121,7 @@ def _there(directions: Sequence[Direction]) -> Shown:
     held: Held = "held" if all(helps) else "failed" if not any(helps) and not any(better) else "partly"
     verdicts = " ".join(f"{one.target.name}: {one.model.verdict.text}" for one in directions)
     return Shown(
-        "5a", "From inorganic compounds to polymers", _pairs(directions),
+        "5a", f"From inorganic compounds to {_kind(directions[0].target)}", _pairs(directions),
         "Left: what the source's networks say of materials of the other kind. Right: the deployed stack by nested"
         " cross-validation grouped by composition.",
         f"{PAPER_ALONE} {PAPER_TRANSFER}",
@@ -136,8 +142,8 @@ def _back(directions: Sequence[Direction], there: Sequence[Direction]) -> Shown:
     ]
     back, forth = (" and ".join(f"{loss:.2f}" for loss in some) for some in losses)
     return Shown(
-        "6a", "From polymers to inorganic compounds", _pairs(directions),
-        "Left: what the polymers' networks say of inorganic compounds. Right: the deployed stack by nested"
+        "6a", f"From {_kind(directions[0].source)} to inorganic compounds", _pairs(directions),
+        "Left: what the organic networks say of inorganic compounds. Right: the deployed stack by nested"
         " cross-validation grouped by composition.",
         PAPER_BACK,
         _sentences(directions),
@@ -241,18 +247,20 @@ def _covered(directions: Sequence[Direction], there: Sequence[Direction]) -> Sho
         legend(ax)
 
     verdicts = [one.excess.explains for one in directions]
-    held: Held = "held" if all(verdicts) else "failed" if all(found is False for found in verdicts) else "partly"
+    held: Held = "held" if all(verdicts) else "partly" if any(verdicts) else "failed"
+    if all(found is None for found in verdicts):
+        held = "not tested"
     lacking = sum(int((~one.coverage.covered).sum()) for one in there)
     everyone = sum(len(one.target) for one in there)
     missed = f"{lacking:,} of {everyone:,} materials hold an element that the source has not"
     said = " ".join(f"{one.source.name}: {diagnosis(one.coverage, one.by_networks, one.excess)}" for one in directions)
     return Shown(
         "6b", "Why one direction fails: elements", drawn(7.6, 4.4, paint),
-        "Errors on inorganic compounds whose elements all occur in the polymers, and on the others: of the polymers'"
+        "Errors on inorganic compounds whose elements all occur in the organic table, and on the others: of the organic"
         " networks, which know no inorganic compound, and held out of the stack, which learned from other compounds.",
         PAPER_BACK,
         said,
         held,
-        "If missing elements were the reason, compounds without them would fare better with the polymers' networks, by"
+        "If missing elements were the reason, compounds without them would fare better with the organic networks, by"
         f" more than they do with a model that knows inorganic compounds. In the other direction {missed}.",
     )  # fmt: skip

@@ -85,19 +85,22 @@ def beside(found: Shortlist, compositions: pa.Table, others: Mapping[str, FloatA
 
 
 def shortlist(scores: pa.Table, known: Collection[str], *, log: bool, size: int = SHORTLISTED) -> Shortlist:
-    """The largest predictions in or at the edge of the domain that are new, not radioactive, and meet what is `ASKED`.
+    """The largest predictions in or at the edge of the domain for new compounds that meet what is `ASKED`.
+
+    Without elements, whose heat is their electrons' more often than not, and nothing radioactive.
 
     known : reduced formulas of the target, which are no discovery
     """
     new = pc.invert(pc.is_in(scores["reduced_formula"], pa.array(sorted(known), pa.string())))
+    compound = pc.match_substring_regex(scores["reduced_formula"], "[A-Z].*[A-Z]")
     asked = [ASKED[name] for name in ASKED if name in scores.column_names]
     filters = tuple(parse_filter(text) for text in ("domain!=out", *(text for text, _ in asked)))
     order = Order(by="mean", top=size, per_system=1, filters=filters, radioactive=False)
-    found = rank(scores.filter(new), order, log=log)
+    found = rank(scores.filter(pc.and_(new, compound)), order, log=log)
     more = "".join(f", {words}" for _, words in asked) + (" (unknown: left out)" if asked else "")
     rule = (
-        f"the {size} largest predictions in or at the edge of the applicability domain that are not in the target, hold"
-        f" no radioactive element{more}; the best one of each chemical system"
+        f"the {size} largest predictions for compounds in or at the edge of the applicability domain that are not in"
+        f" the target, hold no radioactive element{more}; the best one of each chemical system"
     )
     return Shortlist(found.table, rule, found.counts)
 
