@@ -23,6 +23,7 @@ from screen.leaderboard import Entry
 from screen.library import Checkpoint, Source, summary
 from screen.plans import Fitted
 from screen.progress import Progress
+from screen.runner import SCHEMA
 from screen.stream import Counted
 from screen.summary import Summary
 from screen.transfer import Model
@@ -46,7 +47,7 @@ def record_head(
     kind : of run; none of a screening
     """
     return {
-        "schema": 1,
+        "schema": SCHEMA,
         **({"kind": kind} if kind else {}),
         "kakehashi": version("kakehashi"),
         "command": command,
