@@ -12,7 +12,7 @@ import os
 import signal
 from collections import deque
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from dask.distributed import Client, LocalCluster, WorkerPlugin
 from catalogs.records import UserError
 from screen.device import choose, platform, take_device
 from screen.execute import Executor, Part, Scoring, environment
+from screen.isolate import Crashed, isolate
 from screen.scheduler import SLURM, security, slurm_cluster
 
 # Partitions under way per worker thread: one that computes, one that waits.
@@ -35,6 +36,8 @@ QUEUE_SECONDS = 24 * 3600
 _CONFIG: dict[str, Any] = {
     "distributed.admin.large-graph-warning-threshold": "1GB",
     "distributed.worker.multiprocessing-method": "spawn",
+    # A partition whose worker died is tried again alone: two that share a worker must not be blamed for each other.
+    "distributed.scheduler.allowed-failures": 0,
     # Replaces dask's own, with its MALLOC_TRIM_THRESHOLD_, which doubles the processor time of scoring.
     # DASK_... variables cannot: they are read in lower case.
     "distributed.nanny.pre-spawn-environ": {
@@ -92,7 +95,7 @@ def dask_executor(
 
     Raises
     ------
-    UserError : code 5, the scheduler cannot be reached or used; code 1, a partition killed its worker repeatedly
+    UserError : code 5, the scheduler cannot be reached or used; code 1, too many rows of a partition kill workers
     """
     with ExitStack() as stack:
 
@@ -187,14 +190,28 @@ def _deployed(client: Client, scoring: Scoring, *, local: bool) -> Iterator[str]
 
 
 def _in_order(client: Client, name: str, tables: Iterable[pa.Table]) -> Iterator[Part]:
-    running: deque[Any] = deque()
+    running: deque[tuple[pa.Table, Any]] = deque()
     limit = AHEAD * sum(client.nthreads().values())
+
+    def submit(rows: pa.Table) -> Any:
+        return client.submit(_score, name, rows, pure=False)
+
+    def first() -> Part:
+        rows, future = running.popleft()
+        try:
+            return _result(future)
+        except Crashed:
+            for _, other in running:  # nothing else may kill the worker, or be killed with it
+                with suppress(Crashed):
+                    _result(other)
+            return isolate(rows, lambda piece: _result(submit(piece)))
+
     for rows in tables:
-        running.append(client.submit(_score, name, rows, pure=False))
+        running.append((rows, submit(rows)))
         if len(running) >= limit:
-            yield _result(running.popleft())
+            yield first()
     while running:
-        yield _result(running.popleft())
+        yield first()
 
 
 def _score(name: str, rows: pa.Table) -> Part:
@@ -209,11 +226,7 @@ def _result(future: Any) -> Part:
     try:
         part: Part = future.result()
     except KilledWorker:
-        raise UserError(
-            "a partition killed its worker again and again, perhaps for want of memory:"
-            " go on with --resume, fewer --workers and smaller --partition-rows",
-            1,
-        ) from None
+        raise Crashed from None
     except CancelledError:
         raise UserError("the scheduler was lost: go on with --resume", 5) from None
     return part

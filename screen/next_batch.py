@@ -18,7 +18,7 @@ from catalogs.rundir import RunDir
 from screen.acquisition import By, Normal, chance_above, diverse, merit, normal_through
 from screen.csv_text import csv_bytes
 from screen.filters import Filter, apply_filters, check_elements, check_filters, parse_filter
-from screen.runner import shown
+from screen.runner import check_schema, shown
 
 SCHEMA_VERSION = "1"
 COLUMNS = ("rank", "id", "formula", "mean", "lower", "upper", "acquisition", "reason")
@@ -83,6 +83,7 @@ def finished_run(directory: str) -> Finished:
     if "run.json" not in results.names():
         raise UserError(f"{directory} holds no finished run: finish it with kakehashi screen ... --resume")
     record: dict[str, Any] = json.loads(results.read_text("run.json"))
+    check_schema(record, results.path / "run.json")
     known = results.read_table("predictions.parquet")
     if "smiles" in known.column_names:
         raise UserError(f"{directory}: next experiments are chosen among compositions; this run is on repeat units")

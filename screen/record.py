@@ -24,6 +24,7 @@ from screen.library import Checkpoint, Source, summary
 from screen.partitions import Scored
 from screen.plans import Fitted
 from screen.progress import Progress
+from screen.runner import SCHEMA
 from screen.search import Counts
 from screen.stream import Counted
 from screen.summary import Summary
@@ -48,7 +49,7 @@ def record_head(
     kind : of run; none of a screening
     """
     return {
-        "schema": 1,
+        "schema": SCHEMA,
         **({"kind": kind} if kind else {}),
         "kakehashi": version("kakehashi"),
         "command": command,

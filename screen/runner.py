@@ -18,6 +18,9 @@ from catalogs.rundir import RunDir
 from screen.progress import Mode, Progress, warn
 from screen.status import PLAN
 
+SCHEMA = 1
+"""Of the records of runs, `run.json`."""
+
 
 class Config(Protocol):
     """What the runner asks of a configuration."""
@@ -140,6 +143,7 @@ def _finished(kind: Kind, out: Path, config: Config) -> dict[str, Any] | None:
         return None
     results = Results(out)
     record: dict[str, Any] = json.loads(results.read_text("run.json"))
+    check_schema(record, out / "run.json")
     mine, theirs = kind.deciding(kind.as_dict(config)), kind.deciding(record.get("config", {}))
     if other := sorted(name for name in mine.keys() | theirs.keys() if mine.get(name) != theirs.get(name)):
         raise UserError(
@@ -158,6 +162,15 @@ def _finished(kind: Kind, out: Path, config: Config) -> dict[str, Any] | None:
         return None
     results.verify()
     return record if "report.html" in results.names() else None
+
+
+def check_schema(record: Mapping[str, Any], path: Path) -> None:
+    """Refuse a record whose entries may mean something else."""
+    if (found := record.get("schema", SCHEMA)) != SCHEMA:
+        raise UserError(
+            f"{path} has schema {found!r}, expected {SCHEMA}: it was written by another version, read it with that one",
+            code=6,
+        )
 
 
 def shown(text: str) -> str:

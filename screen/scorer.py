@@ -59,7 +59,8 @@ def prepare(model: Model) -> Scorer:
     groups = _groups(model, plans)
     few = sparse.worthwhile(model.reference, model.training) and _by_products(model, groups)
     # One BLAS thread: the last bits must not depend on the number of cores.
-    with threadpool_limits(1, "blas"):
+    # Weights that are no numbers give scores that are none, and those rows go to quarantine.
+    with threadpool_limits(1, "blas"), np.errstate(all="ignore"):
         parts = [_group(model, group, plans, few) for group in groups]
         blocks, numbers, members = _on_descriptors(model.stack.members)
         if few:

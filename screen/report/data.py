@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from catalogs.records import UserError
+from screen.runner import check_schema
 
 
 class Row(dict[str, Any]):
@@ -155,6 +156,7 @@ def run_json(path: Path) -> Row:
         raise UserError(f"{path} cannot be read ({error}): restore the file or repeat the run", 6) from None
     if not isinstance(run, dict):
         raise UserError(f"{path} holds {type(run).__name__}, expected an object: repeat the run", 6)
+    check_schema(run, path)
     return Row(run)
 
 

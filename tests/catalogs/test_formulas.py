@@ -110,6 +110,7 @@ REFUSED = [
 ]
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(("text", "reason"), REFUSED)
 def test_refused_with_a_reason_by_both_paths(text, reason):
     with pytest.raises(ValueError, match=reason):

@@ -23,6 +23,7 @@ def test_guarded_and_fast_paths_agree():
     assert parse_column([], guarded=True).molecules.keys == ()
 
 
+@pytest.mark.fault
 def test_a_text_that_takes_its_worker_down_costs_one_row(poison):
     texts = [GOOD[0], "CRASH", GOOD[1], "HANG", GOOD[2], "EAT", "HANG", GOOD[3], "CRASH"]
     start = time.monotonic()

@@ -60,6 +60,7 @@ def test_an_entry_that_is_there_is_not_written_again() -> None:
     assert left_over() == []
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("name", [ARRAYS, CARD])
 def test_every_flipped_bit_is_seen(name: str) -> None:
     store(KEY, CONTENT, {"property": "kappa"})
@@ -130,6 +131,7 @@ def test_a_damaged_or_foreign_entry_is_a_miss_that_says_why_and_is_replaced(harm
     assert left_over() == []
 
 
+@pytest.mark.fault
 def test_an_unknown_schema_is_refused_and_left_alone() -> None:
     store(KEY, CONTENT, {})
     path = models_folder() / KEY / CARD

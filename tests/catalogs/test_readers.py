@@ -103,6 +103,7 @@ def test_a_folder_is_not_a_table(tmp_path: Path) -> None:
         readers.read(tmp_path)
 
 
+@pytest.mark.fault
 def test_truncated_and_flipped_parquet(tmp_path: Path) -> None:
     file = tmp_path / "a.parquet"
     table = pa.table({"formula": ["Fe"] * 5000, "x": np.arange(5000.0)})

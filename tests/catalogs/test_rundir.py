@@ -140,6 +140,7 @@ def test_overwrite_removes_only_what_the_manifest_names(tmp_path: Path) -> None:
     assert (tmp_path / "ranking.csv").read_text() == "mine"
 
 
+@pytest.mark.fault
 def test_resume_keeps_what_is_right_and_sweeps_temporaries(tmp_path: Path) -> None:
     with RunDir(tmp_path) as run:
         run.write_table("scores/0.parquet", TABLE)
@@ -175,6 +176,7 @@ except UserError as error:
 """
 
 
+@pytest.mark.fault
 def test_one_writer_at_a_time_and_a_killed_one_lets_go(tmp_path: Path) -> None:
     holder = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True)
     try:
@@ -229,6 +231,7 @@ def rewrite(folder: Path) -> None:
         run.remove("stale.txt")
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("lasting", [False, True], ids=["once", "lasting"])
 def test_every_failed_call_leaves_old_or_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lasting: bool) -> None:
     counter = Faulty(0)
@@ -275,6 +278,7 @@ def test_bytes_reach_the_disk_before_their_name(tmp_path: Path, monkeypatch: pyt
     assert [path.name for path in tmp_path.iterdir()] == ["x"]
 
 
+@pytest.mark.fault
 def test_a_kill_between_rename_and_commit_is_settled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with RunDir(tmp_path) as run:
         run.write_text("run.json", "old")
@@ -295,6 +299,7 @@ def test_a_kill_between_rename_and_commit_is_settled(tmp_path: Path, monkeypatch
     assert json.loads((tmp_path / "manifest.json").read_text())["pending"] is None
 
 
+@pytest.mark.fault
 def test_no_flipped_bit_is_read(tmp_path: Path) -> None:
     rng = np.random.default_rng(20211)
     table = pa.table({"id": [f"mp-{i}" for i in range(500)], "mean": rng.normal(size=500)})
@@ -317,6 +322,7 @@ def same_json(one: bytes, other: bytes) -> bool:
         return False
 
 
+@pytest.mark.fault
 def test_no_flipped_bit_of_the_manifest_is_believed(tmp_path: Path) -> None:
     (tmp_path / "foreign.txt").write_text("")
     with RunDir(tmp_path, overwrite=True) as run:
@@ -335,6 +341,7 @@ def test_no_flipped_bit_of_the_manifest_is_believed(tmp_path: Path) -> None:
         assert outcome == [6] or (outcome == [True] and same_json(data, whole))  # only white space was hit
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("harm", ["missing", "truncated", "foreign", "folder"])
 def test_harm_is_named(tmp_path: Path, harm: str) -> None:
     with RunDir(tmp_path) as run:
@@ -355,6 +362,7 @@ def test_harm_is_named(tmp_path: Path, harm: str) -> None:
     assert caught.value.code == 6
 
 
+@pytest.mark.fault
 def test_another_programs_parquet_is_refused(tmp_path: Path) -> None:
     sink = pa.BufferOutputStream()
     pq.write_table(TABLE, sink)
@@ -388,6 +396,7 @@ with RunDir(sys.argv[1], resume=True) as run:
 """
 
 
+@pytest.mark.fault
 def test_a_file_size_limit_leaves_the_old_file(tmp_path: Path) -> None:
     with RunDir(tmp_path) as run:
         run.write_bytes("big.bin", b"old")
@@ -397,6 +406,7 @@ def test_a_file_size_limit_leaves_the_old_file(tmp_path: Path) -> None:
     assert Results(tmp_path).read_bytes("big.bin") == b"old"
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("folder", ["/dev/null/run", "/proc/kakehashi-run"])
 def test_unwritable_folders(folder: str) -> None:
     with pytest.raises(OSError, match=folder.split("/")[1]), RunDir(folder):
@@ -414,6 +424,7 @@ def test_a_read_only_folder(tmp_path: Path) -> None:
         tmp_path.chmod(0o700)
 
 
+@pytest.mark.fault
 def test_locked_within_one_process_too(tmp_path: Path) -> None:
     codes = []
 

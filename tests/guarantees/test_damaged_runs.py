@@ -1,4 +1,4 @@
-"""No later command believes a finished run with one wrong bit, a file too short, gone, foreign or in another's place."""
+"""No later command believes a finished run with a wrong bit, or a file cut, gone, foreign or in another's place."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def flip(path: Path, bit: int) -> bytes:
 def test_a_flipped_bit_is_never_silent(
     finished: Path, trusting: Callable[[Path, str], tuple[int, str, str]], tmp_path: Path, batch: int
 ) -> None:
-    """`screen --resume` checks all files; `report` all it shows; `next` those it reads, and so says the same as before."""
+    """`screen --resume` checks all files, `report` all but its own, `next` those it reads: it answers as before."""
     rng = np.random.default_rng(1000 + batch)
     out = copied(finished, tmp_path / "run")
     names = sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())

@@ -207,8 +207,8 @@ FAULTS = [
     ids=[f"{k} {n} fails for " + ("ever: the disk is gone" if last else "lack of space") for k, n, last in FAULTS],
 )
 def test_a_disk_that_fails_loses_nothing(
-    screening: Screening, alone: tuple[str, Disk], resumed: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-    kind: str, nth: int, lasting: bool,
+    screening: Screening, alone: tuple[str, Disk], resumed: dict[str, str], tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, kind: str, nth: int, lasting: bool,
 ) -> None:  # fmt: skip
     if nth > alone[1].seen[kind]:
         pytest.skip(f"the screening makes {alone[1].seen[kind]} calls of {kind}")

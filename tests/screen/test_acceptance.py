@@ -47,6 +47,7 @@ def killed(words: list[str], home: Path, stage: str, delay: float) -> int:
         return process.wait()
 
 
+@pytest.mark.fault
 def test_three_kills_at_random_moments_change_no_byte(
     tiny: Tiny, tiny_run: Finished, kakehashi: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:
@@ -100,6 +101,7 @@ def test_shuffled_rows_partitions_workers_and_memory_change_no_byte(
         assert (tmp_path / "run" / name).read_bytes() == (tiny_run[0] / name).read_bytes(), name
 
 
+@pytest.mark.fault
 def test_what_a_killed_sort_leaves_is_swept_away(screen: Run, tmp_path: Path) -> None:
     out = tmp_path / "run"
     assert screen("--out", out)[0] == 0

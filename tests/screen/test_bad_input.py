@@ -169,6 +169,7 @@ def test_configuration_files(tiny: Tiny, screen: Run, tmp_path: Path, text: str,
     refused(screen("--config", path, "--dry-run", flags=flags), said)
 
 
+@pytest.mark.fault
 def test_a_truncated_parquet_is_corrupt(screen: Run, tmp_path: Path) -> None:
     pq.write_table(pa.table({"formula": GOOD, "kappa": VALUES}), tmp_path / "t.parquet")
     data = (tmp_path / "t.parquet").read_bytes()
@@ -194,6 +195,7 @@ def test_empty_catalogues(screen: Run, tmp_path: Path, text: str, said: str) -> 
     refused(screen("--catalog", tmp_path / "folder", "--dry-run"), "holds no .parquet files")
 
 
+@pytest.mark.fault
 def test_all_rows_quarantined_exits_3_and_writes_everything(screen: Run, tmp_path: Path) -> None:
     path = tmp_path / "c.parquet"
     pq.write_table(pa.table({"formula": pa.array(["Xx2O3", None, "", "CuSO4.5H2O"], pa.string())}), path)
@@ -252,6 +254,7 @@ def test_columns_of_any_type_travel_along(screen: Run, tmp_path: Path) -> None:
     refused(screen("--catalog", path, "--filter", "sites==1", "--dry-run"), "sites holds list")
 
 
+@pytest.mark.fault
 def test_hostile_texts_stay_texts(screen: Run, tmp_path: Path, hostile: tuple[str, ...]) -> None:
     path = tmp_path / "c.parquet"
     ids = [*hostile, "=1+1", *hostile]
@@ -266,6 +269,7 @@ def test_hostile_texts_stay_texts(screen: Run, tmp_path: Path, hostile: tuple[st
     assert "\n=1+1" not in (tmp_path / "run/ranking.csv").read_text()
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("make", ["proc", "file", "below a file"])
 def test_folders_that_cannot_be_written(screen: Run, tmp_path: Path, make: str) -> None:
     (tmp_path / "file").write_text("mine")
@@ -283,6 +287,7 @@ sys.exit(kakehashi.main(sys.argv[1:]))
 """
 
 
+@pytest.mark.fault
 def test_a_full_disk_is_said_and_the_folder_goes_on(tiny: Tiny, screen: Run, tmp_path: Path) -> None:
     out = tmp_path / "run"
     words = [sys.executable, "-P", "-c", LIMITED, "screen", *tiny.flags, "--out", str(out)]

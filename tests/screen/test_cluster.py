@@ -39,6 +39,7 @@ def same(found: list[Part], expected: list[Part]) -> bool:
     )
 
 
+@pytest.mark.fault
 def test_a_killed_worker_changes_nothing(tiny: Tiny, tiny_model: Model) -> None:
     catalog, scoring = open_catalog(str(tiny.folder / "catalog.csv")), deploy(tiny_model)
     before, found = dict(os.environ), []
@@ -62,6 +63,7 @@ def test_a_killed_worker_changes_nothing(tiny: Tiny, tiny_model: Model) -> None:
     assert workers() == []
 
 
+@pytest.mark.fault
 @pytest.mark.usefixtures("interruptible")
 def test_control_c_while_workers_start_says_how_to_go_on(
     tiny: Tiny, tiny_run: tuple[Path, object], tmp_path: Path

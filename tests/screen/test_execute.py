@@ -60,6 +60,7 @@ def rows(formulas: list[str | None]) -> pa.Table:
     )
 
 
+@pytest.mark.fault
 @settings(max_examples=60)
 @given(st.lists(st.one_of(st.sampled_from(FORMULAS), st.sampled_from(JUNK), st.text(max_size=12)), max_size=12))
 def test_every_row_is_scored_or_in_quarantine(tiny_model: Model, scorer: Scorer, formulas: list[str | None]) -> None:
@@ -76,6 +77,7 @@ def test_every_row_is_scored_or_in_quarantine(tiny_model: Model, scorer: Scorer,
     assert [part.scores.schema.field(name).type for name in SCORES.names] == SCORES.types
 
 
+@pytest.mark.fault
 def test_junk_is_quarantined_with_its_reason_and_the_rest_scored(tiny_model: Model, scorer: Scorer) -> None:
     part = score_partition(tiny_model, scorer, rows([*FORMULAS, *JUNK]))
     assert part.scores["formula"].to_pylist() == FORMULAS
@@ -108,6 +110,7 @@ def test_a_composition_of_the_target_is_its_own_neighbour(tiny_model: Model, sco
     assert row["lower"] * row["upper"] == pytest.approx(row["mean"] ** 2)
 
 
+@pytest.mark.fault
 def test_a_prediction_that_is_no_number_is_quarantined(
     tiny_model: Model, scorer: Scorer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -70,6 +70,7 @@ def test_whole_partitions_are_kept(tiny: Tiny, tiny_model: Model, tmp_path: Path
     assert parts(tmp_path / "run") == before
 
 
+@pytest.mark.fault
 def test_only_damaged_and_missing_partitions_are_scored_again(tiny: Tiny, tiny_model: Model, tmp_path: Path) -> None:
     out, catalog = tmp_path / "run", tiny.folder / "catalog.csv"
     into(out, tiny_model, catalog)
@@ -81,6 +82,7 @@ def test_only_damaged_and_missing_partitions_are_scored_again(tiny: Tiny, tiny_m
     assert parts(out) == before
 
 
+@pytest.mark.fault
 def test_partitions_of_something_else_are_scored_again(tiny: Tiny, tiny_model: Model, tmp_path: Path) -> None:
     out, catalog = tmp_path / "run", tiny.folder / "catalog.csv"
     into(out, tiny_model, catalog)
@@ -131,6 +133,7 @@ def test_the_files_say_what_they_are(tiny: Tiny, tiny_model: Model, tmp_path: Pa
         assert said[b"kakehashi.rows"] == b"35-41"
 
 
+@pytest.mark.fault
 @pytest.mark.usefixtures("interruptible")
 def test_control_c_finishes_the_partition_and_the_run_goes_on(
     screen: Run, tiny_run: tuple[Path, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -154,6 +157,7 @@ def test_control_c_finishes_the_partition_and_the_run_goes_on(
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+@pytest.mark.fault
 @pytest.mark.usefixtures("interruptible")
 def test_a_second_control_c_aborts_at_once(screen: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     counted = Counted(2, lambda: (interrupt(), interrupt()))  # type: ignore[arg-type, return-value]
@@ -209,6 +213,7 @@ sys.exit(kakehashi.main(sys.argv[3:]))
 """
 
 
+@pytest.mark.fault
 def test_kills_of_the_process_change_no_byte(tiny: Tiny, tmp_path: Path) -> None:
     """Before a partition has its name, between the two files of one, and when the ranking is written."""
     killed, whole = tmp_path / "killed", tmp_path / "whole"

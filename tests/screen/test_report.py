@@ -70,6 +70,7 @@ def embedded(page: Page) -> dict[str, list]:
     return json.loads(page.scripts[0])
 
 
+@pytest.mark.fault
 def test_nothing_hostile_becomes_markup(page: Page) -> None:
     counts = Counter(tag for tag, _ in page.elements)
     assert counts["script"] == 2
@@ -292,6 +293,7 @@ def test_broken_run_json(tmp_path: Path, text: str) -> None:
     assert caught.value.code == 6
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("name", ["ranking", "leaderboard", "predictions", "quarantine_training"])
 def test_damaged_tables_are_refused(report_run: Path, name: str) -> None:
     path = report_run / f"{name}.parquet"
@@ -404,6 +406,7 @@ def test_histogram_shares_add_up() -> None:
     assert "ceiling" in svg
 
 
+@pytest.mark.fault
 def test_script_json_cannot_end_its_element() -> None:
     nasty = "</script><!--&\u2028\u2029"
     text = script_json({nasty: nasty})

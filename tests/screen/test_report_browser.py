@@ -91,6 +91,7 @@ def value(text: str) -> float:
     return float(text.replace(",", "").replace("−", "-"))
 
 
+@pytest.mark.fault
 def test_hostile_texts_run_nothing(opened: Any, hostile: tuple[str, ...]) -> None:
     from selenium.common.exceptions import NoAlertPresentException
 
@@ -104,6 +105,7 @@ def test_hostile_texts_run_nothing(opened: Any, hostile: tuple[str, ...]) -> Non
     assert [entry for entry in opened.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")] == []
 
 
+@pytest.mark.fault
 def test_nothing_is_requested(opened: Any) -> None:
     events = [json.loads(entry["message"])["message"] for entry in opened.get_log("performance")]
     urls = [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
@@ -199,6 +201,7 @@ def test_paging(opened: Any, column: Callable[[str], list[str]]) -> None:
     assert not opened.find_element("id", "previous").is_enabled()
 
 
+@pytest.mark.fault
 def test_tooltips_are_text(opened: Any, hostile: tuple[str, ...]) -> None:
     tip = opened.execute_script(
         """const dots = [...document.querySelectorAll("circle.dot")];

@@ -240,6 +240,7 @@ def test_a_finished_run_is_left_alone(screen: Run, tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(("name", "role"), [("target", "target"), ("source", "source"), ("catalog", "catalogue")])
 def test_resume_names_the_input_that_changed(
     tiny: Tiny, screen: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, role: str
@@ -260,6 +261,7 @@ def test_resume_names_the_input_that_changed(
     assert "--overwrite" in err
 
 
+@pytest.mark.fault
 def test_resume_of_a_damaged_run_is_refused(screen: Run, tmp_path: Path) -> None:
     screen("--out", tmp_path / "run")
     path = tmp_path / "run/ranking.parquet"
@@ -281,6 +283,7 @@ def test_overwrite_replaces_but_not_for_a_mistake(screen: Run, tmp_path: Path) -
     assert [path.name for path in (out / "scores").iterdir()] == ["part-00000.parquet"]
 
 
+@pytest.mark.fault
 def test_an_unfinished_run_goes_on_and_keeps_nothing_stale(
     screen: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -299,6 +302,7 @@ def test_an_unfinished_run_goes_on_and_keeps_nothing_stale(
     assert screen("--out", out, "--resume", "--partition-rows", 30)[1].startswith("nothing to do")
 
 
+@pytest.mark.fault
 def test_a_strangers_folder_is_left_alone(screen: Run, tmp_path: Path) -> None:
     out = tmp_path / "mine"
     out.mkdir()
@@ -312,6 +316,7 @@ def test_a_strangers_folder_is_left_alone(screen: Run, tmp_path: Path) -> None:
     assert (out / "thesis.txt").read_text() == "years of work"
 
 
+@pytest.mark.fault
 def test_a_folder_in_use_exits_4(screen: Run, tmp_path: Path) -> None:
     with RunDir(tmp_path / "run"):
         code, _, err = screen("--out", tmp_path / "run")
@@ -319,6 +324,7 @@ def test_a_folder_in_use_exits_4(screen: Run, tmp_path: Path) -> None:
     assert f"process {os.getpid()}" in err
 
 
+@pytest.mark.fault
 @pytest.mark.usefixtures("interruptible")
 def test_control_c_exits_130_and_the_folder_goes_on(tiny: Tiny, screen: Run, tmp_path: Path) -> None:
     out = tmp_path / "run"
