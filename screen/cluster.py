@@ -11,8 +11,9 @@ import logging
 import os
 import signal
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from importlib.util import find_spec
 from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
@@ -84,11 +85,15 @@ class Deployment(WorkerPlugin):
 
 @contextmanager
 def dask_executor(
-    workers: int | None = None, scheduler: str | None = None, folder: Path = Path()
+    workers: int | None = None,
+    scheduler: str | None = None,
+    folder: Path = Path(),
+    link: Callable[[str, str], None] = lambda name, url: None,
 ) -> Iterator[Executor]:
     """An executor on `workers` local processes, on the workers of the scheduler at an address, or on SLURM jobs.
 
     folder : where a batch system's nodes find the certificates of the run
+    link : told where the workers can be watched, if dask has what its dashboard needs (bokeh)
 
     The cluster starts with the first partition, so that a run with nothing left to score starts none, and is
     closed when the block ends.
@@ -103,6 +108,8 @@ def dask_executor(
             waiting = iter(tables)
             for first in waiting:
                 client = stack.enter_context(_client(workers, scheduler, folder))
+                if find_spec("bokeh") is not None:
+                    link("dashboard", client.dashboard_link)
                 name = stack.enter_context(_deployed(client, scoring, local=scheduler is None))
                 yield from _in_order(client, name, itertools.chain([first], waiting))
 

@@ -49,6 +49,13 @@ class Progress:
             yield advance
         self.timings[name] = round(time.perf_counter() - start, 3)
 
+    def link(self, name: str, url: str) -> None:
+        """Say where something can be watched: on a terminal, or as an event."""
+        if self.mode == "events":
+            print(json.dumps({"event": "link", "name": name, "url": url}), file=sys.stderr, flush=True)
+        elif self.mode == "auto" and sys.stderr.isatty():
+            print(f"{name}: {url}", file=sys.stderr)
+
 
 @contextmanager
 def _silence() -> Iterator[Callable[[int], None]]:

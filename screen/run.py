@@ -145,7 +145,7 @@ def finish(
     for name in (*REMADE, *rundir.names("cif/")):  # until they are there again the folder is unfinished
         rundir.remove(name)
     search = looked_for(inputs.catalog, inputs.target, inputs.order)
-    with progress.stage("score candidates", inputs.catalog.rows) as advance, _executor(config) as executor:
+    with progress.stage("score candidates", inputs.catalog.rows) as advance, _executor(config, progress) as executor:
         scored = score_into(
             rundir,
             model,
@@ -185,13 +185,13 @@ def _per_partition(config: ScreenConfig, catalog: Catalog) -> int:
     return min(config.partition_rows * PER_ROW, MOST_INDICES)
 
 
-def _executor(config: ScreenConfig) -> AbstractContextManager[Executor]:
+def _executor(config: ScreenConfig, progress: Progress) -> AbstractContextManager[Executor]:
     """What runs the partitions: this process, unless workers are asked for; a cluster takes seconds to start."""
     if config.workers is None and config.scheduler is None:
         return nullcontext(in_turn)
     from screen.cluster import dask_executor
 
-    return dask_executor(config.workers, config.scheduler, Path(config.out))
+    return dask_executor(config.workers, config.scheduler, Path(config.out), progress.link)
 
 
 def build_model(config: ScreenConfig, inputs: Inputs, progress: Progress) -> Model:

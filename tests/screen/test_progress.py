@@ -74,3 +74,14 @@ def test_warnings_follow_the_mode(capsys: pytest.CaptureFixture[str]) -> None:
     plain, event = capsys.readouterr().err.splitlines()
     assert plain == "warning: b"
     assert json.loads(event) == {"event": "warning", "text": "c"}
+
+
+def test_a_link_is_for_terminals_and_events(capsys, monkeypatch):
+    Progress("auto").link("dashboard", "http://127.0.0.1:1/status")
+    Progress("quiet").link("dashboard", "http://127.0.0.1:1/status")
+    assert capsys.readouterr().err == ""
+    Progress("events").link("dashboard", "http://127.0.0.1:1/status")
+    assert json.loads(capsys.readouterr().err)["url"] == "http://127.0.0.1:1/status"
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    Progress("auto").link("dashboard", "http://127.0.0.1:1/status")
+    assert capsys.readouterr().err == "dashboard: http://127.0.0.1:1/status\n"
