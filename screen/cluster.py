@@ -48,6 +48,7 @@ _CONFIG: dict[str, Any] = {
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
     },
 }
+SECRETS = ("MP_API_KEY", "PMG_MAPI_KEY")
 # In a worker process: what it scores with, by the name of the deployment.
 _READY: dict[str, Scoring] = {}
 
@@ -120,8 +121,10 @@ def dask_executor(
 def _client(workers: int | None, scheduler: str | None, folder: Path) -> Iterator[Client]:
     with ExitStack() as stack:
         stack.enter_context(dask.config.set(_CONFIG))
+        stack.enter_context(_same_variables())
+        for name in SECRETS:  # of the client alone: no worker, and no job's script, inherits them
+            os.environ.pop(name, None)
         if scheduler is None:
-            stack.enter_context(_same_variables())
             with _deaf_children():
                 cluster = stack.enter_context(
                     LocalCluster(

@@ -40,7 +40,8 @@ def same(found: list[Part], expected: list[Part]) -> bool:
 
 
 @pytest.mark.fault
-def test_a_killed_worker_changes_nothing(tiny: Tiny, tiny_model: Model) -> None:
+def test_a_killed_worker_changes_nothing(tiny: Tiny, tiny_model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MP_API_KEY", "of-the-client-alone")
     catalog, scoring = open_catalog(str(tiny.folder / "catalog.csv")), deploy(tiny_model)
     before, found = dict(os.environ), []
     with dask_executor(1) as executor:
@@ -59,6 +60,7 @@ def test_a_killed_worker_changes_nothing(tiny: Tiny, tiny_model: Model) -> None:
     assert set(own + its) == {"127.0.0.1"}
     assert variables.get("MALLOC_TRIM_THRESHOLD_") == before.get("MALLOC_TRIM_THRESHOLD_")
     assert variables["OMP_NUM_THREADS"] == variables["OPENBLAS_NUM_THREADS"] == "1"
+    assert "MP_API_KEY" not in variables
     assert dict(os.environ) == before
     assert workers() == []
 
