@@ -93,7 +93,7 @@ def show(record: dict[str, Any], out: Path) -> None:
     if rows != near:
         _table(console, f"Best of all, extrapolations included: {name}", rows)
     seconds = sum(record["timings"].values())
-    console.print(f"{seconds:.0f} s; report: {out / 'report.html'}", markup=False)
+    console.print(shown(f"{seconds:.0f} s; report: {out / 'report.html'}"), markup=False)
 
 
 def _best(path: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
