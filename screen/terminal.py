@@ -96,7 +96,7 @@ def show(record: dict[str, Any], out: Path) -> None:
     if rows != near:
         _table(console, f"Best of all, extrapolations included: {name}", rows)
     seconds = sum(record["timings"].values())
-    console.print(f"{seconds:.0f} s; report: {out / 'report.html'}", markup=False)
+    console.print(shown(f"{seconds:.0f} s; report: {out / 'report.html'}"), markup=False)
 
 
 def in_words(virtual: Mapping[str, Any], scored: int) -> str:
