@@ -130,6 +130,11 @@ class Result(NamedTuple):
     direct: Draws
     parity: tuple[FloatArray, FloatArray]
 
+    @property
+    def genuine(self) -> list[tuple[Role, Draws]]:
+        """Every source but the ceiling, which no figure may choose."""
+        return [(role, one) for role, one in zip(self.roles, self.found, strict=True) if role.what != CEILING]
+
 
 def run(config: StudyConfig, inputs: Inputs, progress: Progress) -> Findings:
     """Do the study without its inverse part."""

@@ -101,3 +101,14 @@ def test_the_best_network_is_chosen_without_the_fold_it_predicts() -> None:
     assert found.mae.tolist() == [6.0, pytest.approx(64 / 6), 4.0]
     assert found.hindsight.tolist() == [4.0] * 6
     assert found.unseen.tolist() == [30, 30, 4, 4, 4, 4]
+
+
+def test_the_ceiling_is_never_chosen() -> None:
+    best, other = (polymer.Draws(*[np.full((2, 3), error)] * 2, *[np.zeros(2)] * 4, (np.zeros(19), np.zeros(9)))
+                   for error in (0.1, 0.2))  # fmt: skip
+    roles = (polymer.Role("density", ""), polymer.Role(polymer.CEILING, ""))
+    target = table("kappa", range(1, 61))
+    result = polymer.Result(target, roles, [], None, [], [other, best], other, (target.y, target.y))  # type: ignore[arg-type]
+    assert [(role.what, one) for role, one in result.genuine] == [("density", other)]
+    found = np.concatenate([one.cv for _, one in result.genuine])
+    assert found.min() == 0.2
