@@ -114,7 +114,8 @@ def judged_figure(result: Result, found: dict[str, Any]) -> Shown:
         f" {direct['spearman']:.2f}), setup 2 {forest['mae']:.2f} ({forest['mean_error']:+.2f},"
         f" {forest['spearman']:.2f}). The 90% intervals hold {numbers['inside_90']} of {len(table)}.{printed}",
         held,
-        f"Transfer lowers the error by {gain:.2f} ± {error:.2f} (1 s.e.) on compounds that no choice has seen;"
+        f"Transfer {'lowers' if gain >= 0 else 'raises'} the error by {abs(gain):.2f} ± {error:.2f} (1 s.e.) on"
+        f" compounds that no choice has seen;"
         f" {outside} of {len(table)} are outside the domain of the target's compounds. Measured samples are not all"
         " single crystals, and alloyed or doped ones conduct less.",
         "measured",
