@@ -12,7 +12,7 @@ demo: environment
 	@$(BIN)/kakehashi demo
 
 test: lint
-	@$(BIN)/python -m pytest -m "not slow"
+	@$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
 
 lint: environment
 	@$(BIN)/ruff check .

@@ -34,7 +34,7 @@ def score_structures(model: Model, rows: pa.Table) -> Part:
     if STRUCTURE not in rows.column_names:
         raise UserError("this model was fitted on structures: the candidates need structures too")
     parts = [_chunk(model, rows.slice(start, CHUNK)) for start in range(0, max(rows.num_rows, 1), CHUNK)]
-    return Part(*(pa.concat_tables(tables) for tables in zip(*parts, strict=True)))
+    return Part(pa.concat_tables(part.scores for part in parts), pa.concat_tables(part.quarantine for part in parts))
 
 
 def score_crystals(model: Model, crystals: Crystals) -> Scores:

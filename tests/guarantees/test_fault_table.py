@@ -126,7 +126,7 @@ class Screening:
                     parts[first] = next(in_turn(scoring, [rows]))
                 yield parts[first]
 
-        patch.setattr("screen.partitions.deploy", lambda _: scoring)
+        patch.setattr("screen.partitions.deploy", lambda model, search: scoring)
         patch.setattr(run, "in_turn", remembered)
         patch.setattr(external, "RUN_ROWS", 16)
         patch.setattr(external, "POOL_ROWS", 16)

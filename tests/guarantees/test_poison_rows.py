@@ -93,7 +93,7 @@ def test_a_row_that_kills_dask_workers(
     catalog, scoring = open_catalog(str(tiny.folder / "catalog.csv"), limit=4), deploy(tiny_model)
     with RunDir(tmp_path / "clean") as rundir:
         clean = pa.concat_tables(score_into(rundir, tiny_model, catalog, partition_rows=2).scores())
-    monkeypatch.setattr("screen.partitions.deploy", lambda _: deadly(scoring, "m02"))
+    monkeypatch.setattr("screen.partitions.deploy", lambda model, search: deadly(scoring, "m02"))
     with RunDir(tmp_path / "run") as rundir, dask_executor(1) as executor:
         scored = score_into(rundir, tiny_model, catalog, executor=executor, partition_rows=2)
         scores, aside = pa.concat_tables(scored.scores()), pa.concat_tables(scored.quarantine())

@@ -154,7 +154,7 @@ def test_few_partitions_are_read_ahead(tiny_model: Model) -> None:
     assert [*out] == list(range(1, 100))
 
 
-@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nonsense://x", "127.0.0.1:1"])
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "127.0.0.1:1"])
 def test_no_scheduler_is_said_in_one_line(
     screen: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str
 ) -> None:
