@@ -97,10 +97,10 @@ def test_a_row_that_kills_dask_workers(
     with RunDir(tmp_path / "run") as rundir, dask_executor(1) as executor:
         scored = score_into(rundir, tiny_model, catalog, executor=executor, partition_rows=2)
         scores, aside = pa.concat_tables(scored.scores()), pa.concat_tables(scored.quarantine())
-        kept = rundir.read_bytes("scores/part-00001.parquet")
+        kept = rundir.read_bytes("scores/part-00000.parquet")
     assert aside.to_pylist() == [{"id": "m02", "formula": catalog_formula(catalog, "m02"), "reason": REASON}]
     assert scores.equals(clean.filter(pa.compute.not_equal(clean["id"], "m02")))
-    assert kept == (tmp_path / "clean/scores/part-00001.parquet").read_bytes()
+    assert kept == (tmp_path / "clean/scores/part-00000.parquet").read_bytes()
 
 
 def catalog_formula(catalog: object, row: str) -> str:
