@@ -7,6 +7,7 @@ first. So the steps of a kind import what they need when they are called.
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import sys
 from collections.abc import Callable, Mapping
@@ -94,6 +95,11 @@ def run_and_print(
     """Run once and print the outcome; the exit code."""
     if resume and overwrite:
         raise UserError("expected --resume or --overwrite, got both: choose one")
+    if (scheme := re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", config.out)) is not None:
+        raise UserError(
+            f"--out {shown(config.out)}: expected a folder of this machine or mounted here, got {scheme[0]}:"
+            " give a folder, and copy it when the run has ended"
+        )
     # The folder is judged before the data are read and jax is imported: both take seconds.
     if not dry_run and not config.out:
         raise UserError("--out is missing: the folder the results go to")

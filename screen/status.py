@@ -21,7 +21,9 @@ class Status(NamedTuple):
 
     files, bytes : committed, all of them checked
     rows, partitions : of the catalogue, None where the run is not a screening or has not got so far
-    scored, quarantined, done : rows and partitions that are committed
+    scored, quarantined, done : rows and partitions that are committed; of an unfinished virtual catalogue the best
+        so far
+    virtual : whether the rows are indices of a virtual catalogue, most of which are filtered out
     checkpoints : of a design
     at_work : the process that holds the folder, "" for none
     command : what goes on with it, "" where it is finished or its beginning is not recorded
@@ -35,6 +37,7 @@ class Status(NamedTuple):
     partitions: int | None
     done: int
     scored: int
+    virtual: bool
     quarantined: int
     checkpoints: int
     at_work: str
@@ -56,10 +59,15 @@ def status_of(folder: Path) -> Status:
         results.verify()
     plan = _read(results, PLAN)
     finished = "run.json" in names and "report.html" in names and PLAN not in names
-    parts = [name for name in names if name.startswith("scores/")]
     aside = [name for name in names if name.startswith("quarantine/")]
     record = _read(results, "run.json") if finished else {}
     known = {**record.get("catalog", {}), **plan}
+    # Of a virtual catalogue the best alone are kept, and what became of the others is known at the end.
+    virtual = record.get("virtual") is not None or any(name.startswith("kept/") for name in names)
+    parts = [name for name in names if name.startswith("kept/" if virtual else "scores/")]
+    scored = sum(results.rows(name) or 0 for name in parts)
+    if virtual and finished:
+        scored = record["catalog"]["scored"]
     return Status(
         folder=str(folder),
         state="running" if at_work else "finished" if finished else "unfinished",
@@ -68,7 +76,8 @@ def status_of(folder: Path) -> Status:
         rows=known.get("rows"),
         partitions=known.get("partitions", len(parts) if finished and parts else None),
         done=min(len(parts), len(aside)),
-        scored=sum(results.rows(name) or 0 for name in parts),
+        scored=scored,
+        virtual=virtual,
         quarantined=sum(results.rows(name) or 0 for name in aside),
         checkpoints=sum(name.startswith("checkpoints/") for name in names),
         at_work=at_work,
@@ -81,10 +90,15 @@ def in_words(found: Status) -> str:
     lines = [f"{found.folder}: {found.state}" + (f", {found.at_work}" if found.at_work else "")]
     if found.rows is not None:
         left = max(found.rows - found.scored - found.quarantined, 0)
-        lines.append(
-            f"{found.rows:,} rows: {found.scored:,} scored, {found.quarantined:,} in quarantine, {left:,} left"
-            + (f"; partitions {found.done} of {found.partitions}" if found.partitions else "")
-        )
+        counts = f"{found.rows:,} rows: {found.scored:,} scored, {found.quarantined:,} in quarantine, {left:,} left"
+        if found.virtual:
+            counts = f"{found.rows:,} indices"
+            if found.state == "finished":
+                counts += (
+                    f" visited: {found.scored:,} scored, {found.quarantined:,} in quarantine, the others filtered out"
+                )
+        parts = f"; partitions {found.done} of {found.partitions}" if found.partitions else ""
+        lines.append(counts + ("" if found.virtual and found.state == "finished" else parts))
     if found.checkpoints:
         lines.append(f"{found.checkpoints} checkpoints")
     checked = "" if found.at_work else ", all whole"

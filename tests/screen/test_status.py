@@ -111,3 +111,20 @@ def test_estimates_grow_with_rows_networks_and_what_is_ranked(monkeypatch):
     assert estimate(real, 1, 1000, None)["disk_mb"] == pytest.approx(75.4)
     assert estimate(virtual, 1, 1000, None)["disk_mb"] == pytest.approx(0.5, abs=0.05)
     assert estimate(real, 1, None, 2)["memory_mb"] == 3 * estimate(real, 1, None, None)["memory_mb"]
+
+
+def test_a_virtual_catalogue_has_indices(screen, status, tmp_path):
+    out = tmp_path / "run"
+    assert screen("--catalog", "enumerate", "--limit", 5000, "--top", 5, "--out", out)[0] == 0
+    found = json.loads(status(out, "--json")[1])
+    record = json.loads((out / "run.json").read_text())
+    assert (found["rows"], found["scored"]) == (5000, record["catalog"]["scored"])
+    assert "5,000 indices visited" in status(out)[1]
+
+
+@pytest.mark.parametrize("out", ["s3://bucket/run", "memory://run", "file:///tmp/run"])
+def test_results_go_to_a_folder(screen, out):
+    code, _, said = screen("--out", out)
+    assert code == 2
+    assert out in said
+    assert not Path(out.split("//")[0]).exists()
