@@ -90,10 +90,10 @@ def test_tls_gives_the_same_bytes_and_strangers_nothing(tiny: Tiny, tiny_model: 
 
 
 SBATCH = """#!/bin/sh
-# Runs the job here, in a session of its own, and says what SLURM says.
-setsid sh "$1" > "{folder}/job.log" 2>&1 &
+# Runs a copy of the job, as SLURM does (the file is removed when this returns), in a session of its own.
+cp "$1" "{folder}/job.sh" || exit 1
+setsid sh "{folder}/job.sh" > "{folder}/job.log" 2>&1 &
 echo $! > "{folder}/job.pid"
-cp "$1" "{folder}/job.sh"
 echo "Submitted batch job $!"
 """
 SCANCEL = """#!/bin/sh
