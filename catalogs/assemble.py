@@ -86,6 +86,9 @@ def assemble(
         sha256=sha256,
         rows=len(values),
         missing=len(values) - len(present),
+        unmeasured=()
+        if attachments is None
+        else tuple(formulas[row] or "" for row in np.flatnonzero(np.isnan(values))),
         rejected=rejected,
         notes=(*notes, *_merge_note(values[rows], group, counts, keys[first], noun)),
     )

@@ -112,6 +112,7 @@ class PropertyTable:
     log : whether models fit ln(value)
     folds : (n,) given fold numbers, or None
     rejected : rows that could not be used; `missing` counts rows without a value
+    unmeasured : of a table of SMILES, those as given whose value is missing
     notes : plain sentences for the report (merged duplicates, conversions, ...)
     """
 
@@ -134,6 +135,7 @@ class PropertyTable:
     notes: tuple[str, ...] = field(default=())
     molecules: Molecules | None = None
     crystals: Crystals | None = None
+    unmeasured: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.keys)

@@ -83,7 +83,7 @@ class Left(NamedTuple):
 
 def select(config: DesignConfig, inputs: Inputs, evaluated: Evaluated) -> Left:
     """The best distinct units that are new and can be made, by the goals' probability times the constraint."""
-    known = frozenset(key for table in inputs.targets for key in table.keys)
+    known = _known(inputs)
     words = ("known polymer", "no route known", f"synthetic accessibility above {config.max_sa:g}")
     counts = dict.fromkeys(words, 0)
     listed: list[Listed] = []
@@ -112,6 +112,14 @@ def select(config: DesignConfig, inputs: Inputs, evaluated: Evaluated) -> Left:
         log_goal, log_constraint = float(evaluated.log_likelihood[i]), float(evaluated.log_constraint[i])
         listed.append(Listed(key, made, score, log_goal, log_constraint, int(evaluated.temperature[i])))
     return Left(listed, counts)
+
+
+def _known(inputs: Inputs) -> frozenset[str]:
+    """Keys of the polymers that the targets' tables name, with or without a value."""
+    keys = {key for table in inputs.targets for key in table.keys}
+    if unmeasured := [text for table in inputs.targets for text in table.unmeasured]:
+        keys.update(polymers.parse_column(unmeasured, guarded=True).molecules.keys)
+    return frozenset(keys)
 
 
 def _best_first(evaluated: Evaluated) -> Iterator[int]:

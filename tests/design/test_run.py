@@ -247,6 +247,24 @@ def test_repeat_units_that_are_none_are_set_aside_with_a_reason(files, tmp_path)
     assert all(row.reason for row in table.rejected)
 
 
+def test_a_polymer_without_a_value_is_known_too(finished, tmp_path):
+    config, inputs, models, made, outcome = finished
+    best = [row["smiles"] for row in outcome.proposals.to_pylist()[:3]]
+    text = "smiles,conductivity\n" + "".join(
+        f"{smiles},{value}\n" for smiles, value in zip(best, ("", "nan", " "), strict=True)
+    )
+    lines = Path(config.target[0].rpartition(":")[0]).read_text().split("\n", 1)[1]
+    (tmp_path / "target.csv").write_text(text + lines)
+    (table,) = read_inputs(replace(config, target=[f"{tmp_path}/target.csv:conductivity"])).targets
+    assert table.unmeasured == tuple(best)
+    with RunDir(tmp_path / "again") as rundir:
+        given = replace(config, out=str(tmp_path / "again")), inputs._replace(targets=(table,)), models, made
+        found = design_run.finish(*given, rundir, Progress("quiet"), "kakehashi design")
+    listed = found.proposals["smiles"].to_pylist()
+    before = outcome.proposals["smiles"].to_pylist()
+    assert listed[: len(before) - 3] == before[3:]
+
+
 def test_a_goal_no_particle_can_reach_is_said(finished, tmp_path):
     config, inputs, models, made, _ = finished
     far = inputs._replace(goals=(inputs.goals[0]._replace(lower=1e9),))
