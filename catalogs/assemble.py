@@ -88,7 +88,7 @@ def assemble(
         missing=len(values) - len(present),
         unmeasured=()
         if attachments is None
-        else tuple(formulas[row] or "" for row in np.flatnonzero(np.isnan(values))),
+        else tuple(formulas[i] or "" for i in np.flatnonzero(np.isnan(values)).tolist()),
         rejected=rejected,
         notes=(*notes, *_merge_note(values[rows], group, counts, keys[first], noun)),
     )
