@@ -20,7 +20,7 @@ from typing import Any
 
 import dask
 import pyarrow as pa
-from dask.distributed import Client, LocalCluster, WorkerPlugin
+from dask.distributed import Client, LocalCluster, Status, WorkerPlugin
 
 from catalogs.records import UserError
 from screen.device import choose, platform, take_device
@@ -33,12 +33,17 @@ AHEAD = 2
 CONNECT_SECONDS = 15
 # A job may wait in its queue.
 QUEUE_SECONDS = 24 * 3600
+# How often a partition that takes long makes one look whether anything can still score it.
+WATCH_SECONDS = 30.0
 # Scores are as large as the rows, and both fit a worker: nothing to warn of.
 _CONFIG: dict[str, Any] = {
     "distributed.admin.large-graph-warning-threshold": "1GB",
     "distributed.worker.multiprocessing-method": "spawn",
     # A partition whose worker died is tried again alone: two that share a worker must not be blamed for each other.
     "distributed.scheduler.allowed-failures": 0,
+    # Dask gives up the nanny of a worker that is away when this is over, be it for the second time and just starting:
+    # nothing would start it again. It is never given up.
+    "distributed.deploy.lost-worker-timeout": "1000 days",
     # Replaces dask's own, with its MALLOC_TRIM_THRESHOLD_, which doubles the processor time of scoring.
     # DASK_... variables cannot: they are read in lower case.
     "distributed.nanny.pre-spawn-environ": {
@@ -233,10 +238,24 @@ def _result(future: Any) -> Part:
 
     from distributed.scheduler import KilledWorker
 
-    try:
-        part: Part = future.result()
-    except KilledWorker:
-        raise Crashed from None
-    except CancelledError:
-        raise UserError("the scheduler was lost: go on with --resume", 5) from None
-    return part
+    while True:
+        try:
+            part: Part = future.result(timeout=WATCH_SECONDS)
+        except TimeoutError:
+            if future.done():  # it is what the scoring raised
+                raise
+            if _deserted(future.client.cluster):
+                raise UserError("no worker process is left and none can be started: go on with --resume", 5) from None
+        except KilledWorker:
+            raise Crashed from None
+        except CancelledError:
+            raise UserError("the scheduler was lost: go on with --resume", 5) from None
+        else:
+            return part
+
+
+def _deserted(cluster: Any) -> bool:
+    """Whether a cluster of this machine has lost every process that starts and watches a worker."""
+    if not isinstance(cluster, LocalCluster):
+        return False
+    return all(nanny.status in (Status.closing, Status.closed, Status.failed) for nanny in cluster.workers.values())

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from catalogs.candidates import open_catalog
 from catalogs.records import UserError
 from catalogs.rundir import RunDir
+from screen import cluster
 from screen.cluster import dask_executor
 from screen.execute import QUARANTINE, Part, Scoring, deploy
 from screen.isolate import MOST, REASON, Crashed, isolate
@@ -101,6 +102,20 @@ def test_a_row_that_kills_dask_workers(
     assert aside.to_pylist() == [{"id": "m02", "formula": catalog_formula(catalog, "m02"), "reason": REASON}]
     assert scores.equals(clean.filter(pa.compute.not_equal(clean["id"], "m02")))
     assert kept == (tmp_path / "clean/scores/part-00000.parquet").read_bytes()
+
+
+@pytest.mark.fault
+def test_workers_that_nothing_starts_again_end_the_run(
+    tiny: Tiny, tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dask's own patience with a worker that is away, made short, loses the only one; the run must not wait for it."""
+    monkeypatch.setitem(cluster._CONFIG, "distributed.deploy.lost-worker-timeout", "100 ms")
+    monkeypatch.setattr(cluster, "WATCH_SECONDS", 0.5)
+    catalog, scoring = open_catalog(str(tiny.folder / "catalog.csv"), limit=4), deploy(tiny_model)
+    monkeypatch.setattr("screen.partitions.deploy", lambda model, search: deadly(scoring, "m02"))
+    with RunDir(tmp_path / "run") as rundir, dask_executor(1) as executor, pytest.raises(UserError) as caught:
+        score_into(rundir, tiny_model, catalog, executor=executor, partition_rows=4)
+    assert (caught.value.code, "--resume" in str(caught.value)) == (5, True)
 
 
 def catalog_formula(catalog: object, row: str) -> str:
