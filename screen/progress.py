@@ -57,6 +57,17 @@ class Progress:
             print(f"{name}: {url}", file=sys.stderr)
 
 
+def shown_rate(rate: float | None) -> str:
+    """A number of steps per second in three digits, or per minute or hour where they are slower; "" where unknown."""
+    if not rate:
+        return ""
+    for unit, seconds in (("s", 1), ("min", 60), ("h", 3600)):
+        if rate * seconds >= 1 or unit == "h":
+            break
+    number = rate * seconds
+    return f"{number:,.0f}/{unit}" if number >= 100 else f"{number:.3g}/{unit}"
+
+
 @contextmanager
 def _silence() -> Iterator[Callable[[int], None]]:
     yield lambda steps: None
@@ -68,14 +79,23 @@ def _bar(name: str, total: int) -> Iterator[Callable[[int], None]]:
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
+        ProgressColumn,
+        Task,
         TextColumn,
         TimeElapsedColumn,
         TimeRemainingColumn,
     )
     from rich.progress import Progress as Live
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        """Steps per second: over the last half minute, and in the end over the whole stage."""
+
+        def render(self, task: Task) -> Text:
+            return Text(shown_rate(task.finished_speed or task.speed), style="progress.data.speed")
 
     columns = (
-        TextColumn("{task.description:<24}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+        TextColumn("{task.description:<24}"), BarColumn(), MofNCompleteColumn(), Rate(), TimeElapsedColumn(),
         TimeRemainingColumn(),
     )  # fmt: skip
     with Live(*columns, console=Console(stderr=True)) as live:
@@ -90,8 +110,11 @@ def _events(name: str, total: int) -> Iterator[Callable[[int], None]]:
     lock = threading.Lock()  # networks are trained in several threads
 
     def emit(event: str) -> None:
-        record = {"event": event, "stage": name, "done": done, "total": total}
-        record["seconds"] = round(time.perf_counter() - start, 3)
+        seconds = time.perf_counter() - start
+        record: dict[str, object] = {"event": event, "stage": name, "done": done, "total": total}
+        record["seconds"] = round(seconds, 3)
+        if done:  # steps per second so far, and the seconds left at that rate
+            record |= {"rate": round(done / seconds, 3), "eta": round(max(0, total - done) * seconds / done, 1)}
         print(json.dumps(record), file=sys.stderr, flush=True)
 
     def advance(steps: int) -> None:
