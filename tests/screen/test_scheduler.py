@@ -146,3 +146,47 @@ def test_workers_take_turns_on_the_devices() -> None:
         [sys.executable, "-c", WORKERS], env={**os.environ, **flags}, capture_output=True, text=True, check=True
     )
     assert json.loads(done.stdout) == [[0, 0], [1, 1], [0, 0], [0, 0]]
+
+
+ON_TWO_DEVICES = """
+import os, sys
+import kakehashi
+from screen import partitions
+from screen.execute import Scoring
+
+folder, *words = sys.argv[1:]
+plain = partitions.deploy
+
+
+def noting(model, search):
+    class Noting(Scoring):
+        def __call__(self, rows):
+            from screen.device import current
+            from pathlib import Path
+            Path(folder, str(os.getpid())).write_text(str(current().id))
+            return Scoring.__call__(self, rows)
+
+    return Noting(*plain(model, search))
+
+
+partitions.deploy = noting
+sys.exit(kakehashi.main(words))
+"""
+
+
+def test_a_run_uses_a_device_per_worker(
+    tiny: Tiny, tiny_run: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    """Each of two processes scores on the one of two devices that is its own, to the bytes of one device."""
+    out = tmp_path / "out"
+    (tmp_path / "seen").mkdir()
+    flags = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2", "JAX_PLATFORMS": "cpu"}
+    done = subprocess.run(
+        [sys.executable, "-c", ON_TWO_DEVICES, str(tmp_path / "seen"), "screen", *tiny.flags, "--out", str(out),
+         "--workers", "2", "--partition-rows", "5", "--quiet"],
+        env={**os.environ, **flags, "KAKEHASHI_HOME": str(tiny_run[0].parent / "home")},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.read_text() for path in (tmp_path / "seen").iterdir()) == ["0", "1"]
+    assert (out / "ranking.parquet").read_bytes() == (tiny_run[0] / "ranking.parquet").read_bytes()
