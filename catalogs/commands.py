@@ -9,6 +9,8 @@ if TYPE_CHECKING:
 
 # Width of a terminal on which sources and licences fit without breaking words.
 _WIDE = 140
+# Not among the names: it has no rows of its own, and thus nothing to show.
+_VIRTUAL = "virtual: --catalog enumerate (kakehashi catalogs build enumerate --help)"
 
 
 def list_datasets(*, json: bool = False) -> None:
@@ -38,6 +40,7 @@ def list_datasets(*, json: bool = False) -> None:
             line = f"{info.name:<{width}}  {info.kind:<10}  {info.rows:>7,}  {_unit(info)}"
             console.print(line.rstrip(), markup=False)
         console.print("sources and licences: kakehashi catalogs show NAME")
+        console.print(_VIRTUAL)
         return
     view = Table(box=box.SIMPLE_HEAD)
     for heading in ("name", "kind", "rows", "unit", "source", "licence"):
@@ -50,6 +53,7 @@ def list_datasets(*, json: bool = False) -> None:
     for info in found:
         view.add_row(info.name, info.kind, f"{info.rows:,}", _unit(info), info.source, info.licence)
     console.print(view)
+    console.print(_VIRTUAL)
 
 
 def show_dataset(name: str, *, json: bool = False) -> None:

@@ -79,4 +79,5 @@ def test_the_list_fits_80_columns_without_breaking_words(
     assert kakehashi.main(["catalogs", "list"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 80
-    assert [line.split()[:2] for line in lines[:-1]] == [[info.name, info.kind] for info in embedded.names()]
+    assert [line.split()[:2] for line in lines[:-2]] == [[info.name, info.kind] for info in embedded.names()]
+    assert "--catalog enumerate" in lines[-1]
