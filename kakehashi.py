@@ -155,6 +155,8 @@ def _explain(error: Exception) -> tuple[str, int]:
         return f"{text} See: {where} --help", 2
     if isinstance(error, UserError):
         return _one_line(error), error.code
+    if isinstance(error, MemoryError):
+        return f"out of memory ({_one_line(error)}): try fewer --partition-rows, --workers or --networks", 1
     if isinstance(error, OSError) and error.strerror:
         paths = " -> ".join(str(path) for path in (error.filename, error.filename2) if path is not None)
         return f"{error.strerror}{f': {paths}' if paths else ''}", 1

@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from catalogs.records import UserError
 
 SCHEMA_KEY = "kakehashi.schema"
 SCHEMA = 1
+# Rows of a group, fewer where their texts take so many bytes: a group is in memory until it is full.
 ROW_GROUP = 131_072
+GROUP_BYTES = 64 << 20
 OPTIONS: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True}
 
 
@@ -47,19 +52,28 @@ class TableWriter:
         self._schema = stamped(schema, metadata)
         self._writer = pq.ParquetWriter(sink, self._schema, **OPTIONS)
         self._waiting: list[pa.Table] = []
-        self._held = 0
+        self._held = self._text = 0
 
     def write(self, table: pa.Table) -> None:
         """Append rows."""
         self.rows += table.num_rows
         table = table.replace_schema_metadata(self._schema.metadata)
-        while self._held + table.num_rows >= ROW_GROUP:
-            room = ROW_GROUP - self._held
+        text = np.cumsum(_text_bytes(table))
+        while (room := self._room(text)) <= table.num_rows:
             self._write([*self._waiting, table.slice(0, room)])
-            table, self._waiting, self._held = table.slice(room), [], 0
+            table, text = table.slice(room), text[room:] - text[room - 1]
+            self._waiting, self._held, self._text = [], 0, 0
         if table.num_rows:
             self._waiting.append(table)
             self._held += table.num_rows
+            self._text += int(text[-1])
+
+    def _room(self, text: NDArray[np.int64]) -> int:
+        """How many rows, of those whose texts so far take `text` bytes, fill the group; more than all if they do not.
+
+        Rows alone decide where a group ends, not the pieces they come in.
+        """
+        return min(ROW_GROUP - self._held, int(np.searchsorted(text, GROUP_BYTES - self._text)) + 1)
 
     def close(self) -> None:
         """Write the remaining rows and the footer."""
@@ -70,3 +84,13 @@ class TableWriter:
 
     def _write(self, tables: list[pa.Table]) -> None:
         self._writer.write_table(pa.concat_tables(tables).combine_chunks(), ROW_GROUP)
+
+
+def _text_bytes(table: pa.Table) -> NDArray[np.int64]:
+    """(n,) bytes of the texts of each row; those inside lists and structs are not counted."""
+    total = np.zeros(table.num_rows, np.int64)
+    for column in table.columns:
+        kind = column.type
+        if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_binary(kind):
+            total += pc.fill_null(pc.binary_length(column), 0).to_numpy()
+    return total

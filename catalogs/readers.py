@@ -24,6 +24,8 @@ from catalogs.records import FloatArray, UserError
 SUFFIXES = (".csv", ".parquet")
 _BLOCK = 4 << 20
 _BUFFER = 1 << 20
+# Rows of Parquet read at a time: so many, or what takes so many bytes once decompressed.
+_BATCH_ROWS, _BATCH_BYTES = 65_536, 16 << 20
 
 
 def check_file(path: Path) -> str:
@@ -116,10 +118,19 @@ def open_parquet(path: Path) -> pq.ParquetFile:
 def _parquet_batches(path: Path, columns: list[str]) -> Iterator[pa.Table]:
     file = open_parquet(path)
     try:
-        for batch in file.iter_batches(batch_size=65_536, columns=columns, use_threads=False):
+        for batch in file.iter_batches(batch_size=batch_rows(file), columns=columns, use_threads=False):
             yield pa.Table.from_batches([batch]).select(columns)
+    except pa.ArrowMemoryError:  # no fault of the file
+        raise
     except (pa.ArrowException, OSError) as error:
         raise _unreadable(path, error) from error
+
+
+def batch_rows(file: pq.ParquetFile) -> int:
+    """Rows read at a time, for the widest group of rows."""
+    groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
+    widest = max((group.total_byte_size / group.num_rows for group in groups if group.num_rows), default=1.0)
+    return max(1, min(_BATCH_ROWS, int(_BATCH_BYTES / max(widest, 1.0))))
 
 
 def _unreadable(path: Path, error: Exception) -> UserError:

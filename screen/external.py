@@ -14,18 +14,20 @@ import pyarrow.compute as pc
 
 from catalogs.durable import TEMPORARY
 
-# Rows sorted at a time, and rows of all runs together held while they are merged.
+# Rows sorted at a time, and rows of all runs together held while they are merged: so many, or what takes so many bytes.
 RUN_ROWS = 262_144
 POOL_ROWS = 262_144
-# Smaller blocks would cost more to read than the rows in them.
-_LEAST_BLOCK = 64
+RUN_BYTES = 256 << 20
+POOL_BYTES = 128 << 20
+# Smaller blocks would cost more to read than the rows in them: so many rows, or what takes so many bytes.
+_LEAST_BLOCK, _LEAST_BYTES = 64, 64 << 10
 
 
 class Sorter:
     """Rows given in pieces come back in order, as a context manager that removes its temporary files.
 
-    Up to `RUN_ROWS` rows stay in memory and nothing is written; more go to files in `folder` whose names a run
-    folder sweeps away after a kill.
+    Up to `RUN_ROWS` rows, fewer where they are wide, stay in memory and nothing is written; more go to files in
+    `folder` whose names a run folder sweeps away after a kill.
 
     Parameters
     ----------
@@ -42,7 +44,7 @@ class Sorter:
         prune: Callable[[pa.Table], pa.Table] = lambda table: table,
     ) -> None:
         self._folder, self._keys, self._prune = folder, keys, prune
-        self._block = max(_LEAST_BLOCK, POOL_ROWS // (rows // RUN_ROWS + 1))
+        self._rows, self._widest = rows, 1.0
         self._waiting: list[pa.Table] = []
         self._held = 0
         self._files: list[Path] = []
@@ -58,17 +60,32 @@ class Sorter:
 
     def add(self, table: pa.Table) -> None:
         """Take rows; every table has the same columns."""
-        while self._held + table.num_rows > RUN_ROWS:
-            room = RUN_ROWS - self._held
+        if table.num_rows:
+            self._widest = max(self._widest, table.nbytes / table.num_rows)
+        while self._held + table.num_rows > self._run:
+            room = max(0, self._run - self._held)
             self._hold(table.slice(0, room))
             table = table.slice(room)
             ordered = self._ordered()
             # What pruning left of a full run waits for more, unless it would soon be full again.
-            if ordered.num_rows <= RUN_ROWS // 2:
-                self._waiting, self._held = [ordered], ordered.num_rows
+            if ordered.num_rows <= self._run // 2:
+                # A copy: a slice would keep the whole run.
+                self._waiting, self._held = [ordered.take(pa.array(range(ordered.num_rows)))], ordered.num_rows
             else:
                 self._spill(ordered)
         self._hold(table)
+
+    @property
+    def _run(self) -> int:
+        """Rows sorted at a time, for the widest rows so far."""
+        return max(2, min(RUN_ROWS, int(RUN_BYTES / self._widest)))
+
+    @property
+    def _block(self) -> int:
+        """Rows of one run read at a time."""
+        pool = min(POOL_ROWS, int(POOL_BYTES / self._widest))
+        least = max(1, min(_LEAST_BLOCK, int(_LEAST_BYTES / self._widest)))
+        return max(least, pool // (self._rows // self._run + 1))
 
     def ordered(self) -> Iterator[pa.Table]:
         """Yield all rows in order, in tables of any size; rows of different runs are not pruned together."""

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from catalogs.readers import batch_rows
 from catalogs.records import UserError
 from screen.runner import check_schema
 
@@ -161,7 +162,8 @@ def run_json(path: Path) -> Row:
 
 
 def _open(path: Path) -> pq.ParquetFile:
-    return pq.ParquetFile(path, page_checksum_verification=True)
+    # Neither all of a group of rows nor more of a column than a page is read at once.
+    return pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False, buffer_size=1 << 20)
 
 
 def _corrupt(path: Path, error: Exception) -> UserError:
@@ -199,14 +201,14 @@ def _best(path: Path) -> Table | None:
             first = MAX_ROWS - KEPT_NEAR
             near: list[int] = []
             start = 0
-            for batch in file.iter_batches(columns=["domain"]):
+            for batch in file.iter_batches(columns=["domain"], use_threads=False):
                 near += [start + i for i, where in enumerate(batch.column(0).to_pylist()) if where in ("in", "edge")]
                 start += batch.num_rows
                 if len(near) >= MAX_ROWS:
                     break
             wanted = [*range(first), *[i for i in near if i >= first][:KEPT_NEAR]]
             start, pieces = 0, list[tuple[Any, ...]]()
-            for batch in file.iter_batches():
+            for batch in file.iter_batches(batch_size=batch_rows(file), use_threads=False):
                 inside = [i - start for i in wanted if start <= i < start + batch.num_rows]
                 pieces += _rows(batch.take(pa.array(inside, pa.int64())))
                 start += batch.num_rows

@@ -122,6 +122,15 @@ def test_missing_column_lists_the_columns_and_the_nearest(tmp_path: Path) -> Non
         readers.read(file, ["kappa_w_mk"])
 
 
+def test_wide_rows_of_parquet_come_fewer_at_a_time(tmp_path: Path) -> None:
+    file = tmp_path / "wide.parquet"
+    table = pa.table({"x": [f"{i:08}" * 1000 for i in range(5000)]})
+    pq.write_table(table, file, use_dictionary=False)
+    pieces = list(readers.batches(file))
+    assert max(piece.nbytes for piece in pieces) <= 17 << 20
+    assert pa.concat_tables(pieces).equals(table)
+
+
 def test_pieces_come_in_row_order(tmp_path: Path) -> None:
     rows = 300_000
     file = tmp_path / "a.parquet"

@@ -53,6 +53,30 @@ def test_the_order_is_that_of_one_sort(
     assert list(folder.iterdir()) == []
 
 
+def test_wide_rows_are_sorted_fewer_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory is bounded in bytes, also where rows get wider on the way."""
+    monkeypatch.setattr(external, "RUN_BYTES", 40_000)
+    monkeypatch.setattr(external, "POOL_BYTES", 20_000)
+    narrow, wide = [f"{i * 7919 % 400:03}" for i in range(400)], [f"{i:03}" * 1000 for i in range(40)]
+    rows = pa.table({"t": [*narrow, *wide]})
+    held: list[int] = []
+    ordered = Sorter._ordered
+
+    def watched(self: Sorter) -> pa.Table:
+        held.append(sum(waiting.nbytes for waiting in self._waiting))
+        return ordered(self)
+
+    monkeypatch.setattr(Sorter, "_ordered", watched)
+    with Sorter(tmp_path, rows.num_rows, lambda t: t) as sorter:
+        for start in range(0, rows.num_rows, 20):
+            sorter.add(rows.slice(start, 20))
+        pieces = list(sorter.ordered())
+    assert pa.concat_tables(pieces)["t"].to_pylist() == sorted(rows["t"].to_pylist())
+    assert len(held) >= 3
+    assert max(held) <= 45_000
+    assert max(piece.nbytes for piece in pieces) < rows.nbytes / 2
+
+
 @pytest.mark.parametrize("presorted", [1, -1, 0])
 def test_sorted_and_reversed_rows_pass_through_the_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, presorted: int

@@ -9,6 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from catalogs.rundir import RunDir
 from screen import external
@@ -107,6 +109,35 @@ def test_row_groups_are_those_of_one_write(tmp_path: Path) -> None:
         assert rundir.rows("many.parquet") == table.num_rows == 360_000
     assert pq.ParquetFile(tmp_path / "run/many.parquet").metadata.num_row_groups == 3
     assert (tmp_path / "run/one.parquet").read_bytes() == (tmp_path / "run/many.parquet").read_bytes()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(0, 40), max_size=40), st.lists(st.integers(0, 12), max_size=8), st.integers(1, 120))
+def test_groups_of_wide_rows_are_those_of_one_write(
+    tmp_path_factory: pytest.TempPathFactory, widths: list[int], cut: list[int], most: int
+) -> None:
+    """A group ends with the row whose text fills it, whatever pieces rows come in."""
+    texts = [None if width == 40 else "é" * (width // 2) + "x" * (width % 2) for width in widths]
+    table = pa.table({"text": pa.array(texts, pa.string()), "row": pa.array(range(len(texts)), pa.int64())})
+    expected, held = [0], 0
+    for text in texts:
+        expected[-1] += 1
+        held += len((text or "").encode())
+        if held >= most or expected[-1] == 7:
+            held = 0
+            expected.append(0)
+    with pytest.MonkeyPatch.context() as patch, RunDir(tmp_path_factory.mktemp("wide") / "run") as rundir:
+        patch.setattr("catalogs.parquet.GROUP_BYTES", most)
+        patch.setattr("catalogs.parquet.ROW_GROUP", 7)
+        with rundir.table_writer("many.parquet", table.schema) as writer:
+            start = 0
+            for size in [*cut, len(texts)]:
+                writer.write(table.slice(start, size))
+                start += size
+        found = pq.ParquetFile(rundir.path / "many.parquet").metadata
+        assert rundir.read_table("many.parquet").equals(table.replace_schema_metadata(None))
+    rows = [found.row_group(i).num_rows for i in range(found.num_row_groups)]
+    assert rows == ([size for size in expected if size] or [0])
 
 
 @pytest.mark.parametrize("minimise", [False, True])
