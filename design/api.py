@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from catalogs.records import UserError
-from catalogs.rundir import RunDir
+from catalogs.remote import open_run
 from design.config import resolve
 from design.goals import Property, parse_goals
 from design.inputs import Inputs
@@ -68,5 +68,5 @@ def design(
         tuple(one.target for one in models.values()), (), parse_goals(goals, properties), next(iter(conventions))
     )
     made = proposer(config)
-    with RunDir(out, resume=resume, overwrite=overwrite) as rundir:
+    with open_run(out, resume=resume, overwrite=overwrite) as rundir:
         return finish(config, inputs, models, made, rundir, Progress("quiet"), "kakehashi.design(...)").proposals

@@ -25,7 +25,8 @@ HEAD = 10
 def kind() -> Kind:
     """A design."""
     return Kind(
-        read=_read, plan=_plan, run=_run, show=lambda outcome, out: show(outcome.record, outcome.proposals, out),
+        read=_read, plan=_plan, run=_run,
+        show=lambda outcome, rundir: show(outcome.record, outcome.proposals, rundir.where),
         as_dict=lambda config: json.loads(json.dumps(asdict(config))), deciding=deciding, compare=_compare,
     )  # fmt: skip
 
@@ -44,7 +45,7 @@ def rebuild_report(directory: str, *, json_out: bool = False, quiet: bool = Fals
     return rebuild(directory, build, json_out=json_out, quiet=quiet, dry_run=dry_run)
 
 
-def show(record: dict[str, Any], proposals: pa.Table, out: Path) -> None:
+def show(record: dict[str, Any], proposals: pa.Table, where: str) -> None:
     """Print verdicts, counts and the best proposals."""
     from rich.console import Console
     from rich.table import Table
@@ -78,7 +79,7 @@ def show(record: dict[str, Any], proposals: pa.Table, out: Path) -> None:
     console.print(table)
     for text in record["warnings"]:
         console.print(shown(f"warning: {text}"), markup=False)
-    console.print(shown(f"{out / 'report.html'}"), markup=False)
+    console.print(shown(f"{where}/report.html"), markup=False)
 
 
 def _read(config: DesignConfig) -> Inputs:

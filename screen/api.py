@@ -15,7 +15,7 @@ from catalogs.crystals import load_crystals
 from catalogs.pulled import default_name
 from catalogs.readers import as_text, require
 from catalogs.records import PropertyTable, UserError
-from catalogs.rundir import RunDir
+from catalogs.remote import open_run
 from catalogs.structures import structure_file, structure_names
 from catalogs.tables import labels, load_table
 from screen.config import DEFAULT_HEADS, DEFAULT_NETWORKS
@@ -240,6 +240,6 @@ def screen(
         networks=int(np.max([len(s.networks) for s in model.library.sources], initial=1)),
         convention=model.library.convention, heads=model.heads, workers=workers, scheduler=scheduler, device=device,
     )  # fmt: skip
-    with RunDir(out, resume=resume, overwrite=overwrite) as rundir:
+    with open_run(out, resume=resume, overwrite=overwrite) as rundir:
         inputs = Inputs(model.target, (), found, order)
         return finish(config, inputs, model, rundir, Progress("quiet"), "kakehashi.screen(...)").record

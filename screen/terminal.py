@@ -25,7 +25,7 @@ def kind() -> Kind:
     """A screening."""
     return Kind(
         read=_read, plan=_plan, forecast=_forecast, run=_run, as_dict=as_dict,
-        show=lambda outcome, out: show(outcome.record, out),
+        show=lambda outcome, rundir: show(outcome.record, rundir),
         deciding=deciding, compare=_compare, whole=_exported, judge=_judge,
     )  # fmt: skip
 
@@ -62,7 +62,7 @@ def _builder(directory: Path) -> Callable[[Path], str]:
     return evaluation.write_report if found == "evaluation" else build.write_report
 
 
-def show(record: dict[str, Any], out: Path) -> None:
+def show(record: dict[str, Any], rundir: Results) -> None:
     """Print verdict, counts, the best distinct compositions inside or at the edge of the domain, and overall."""
     from rich.console import Console
 
@@ -89,14 +89,14 @@ def show(record: dict[str, Any], out: Path) -> None:
         console.print(shown(f"note: {warning}"), markup=False)
     if "export" in record:
         console.print(shown(record["export"]["text"]), markup=False)
-    rows, near = _best(out / "ranking.parquet")
+    rows, near = _best(rundir.path / "ranking.parquet")
     name = f"{target['quantity']} {target['unit']}".strip()
     if near:
         _table(console, f"Best in or at the edge of the domain: {name}", near)
     if rows != near:
         _table(console, f"Best of all, extrapolations included: {name}", rows)
     seconds = sum(record["timings"].values())
-    console.print(shown(f"{seconds:.0f} s; report: {out / 'report.html'}"), markup=False)
+    console.print(shown(f"{seconds:.0f} s; report: {rundir.where}/report.html"), markup=False)
 
 
 def in_words(virtual: Mapping[str, Any], scored: int) -> str:
