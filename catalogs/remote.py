@@ -11,8 +11,10 @@ import hashlib
 import json
 import os
 import secrets
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from catalogs import manifest as manifests
@@ -27,6 +29,8 @@ from catalogs.store import Store, folder_of, is_url
 
 def open_run(out: str | Path, *, resume: bool = False, overwrite: bool = False) -> RunDir:
     """The run folder at a path or a URL, to be entered."""
+    if isinstance(out, Path) and out.parts and out.parts[0].endswith(":"):
+        raise UserError(f"expected a URL as text, got Path({str(out)!r}), which has lost a slash")
     kind = RemoteRunDir if is_url(str(out)) else RunDir
     return kind(folder_of(str(out)) or str(out), resume=resume, overwrite=overwrite)
 
@@ -55,6 +59,22 @@ def recorded_at(where: str) -> Results | None:
         return found if found is not None and "run.json" in found.names() else None
     folder = folder_of(where) or where
     return Results(folder) if (Path(folder) / "run.json").is_file() else None
+
+
+@contextmanager
+def as_folder(where: str) -> Iterator[Results]:
+    """The same as files of this machine, of a URL while the block lasts."""
+    found = results_at(where)
+    if not isinstance(found, RemoteResults):
+        yield found
+        return
+    with TemporaryDirectory(prefix="remote-", dir=cache_folder()) as folder:
+        for name in found.names():
+            found.store.download(name, Path(folder) / name)
+        found.manifest.save(Path(folder))
+        copy = Results(folder)
+        copy.where = found.where
+        yield copy
 
 
 def look(where: str) -> tuple[Results, str]:
@@ -134,6 +154,8 @@ class RemoteRunDir(RunDir):
     def _lock_there(self) -> None:
         mine = {**this_process(), "processes": _process_table(), "token": secrets.token_hex(8)}
         data = json.dumps(mine).encode()
+        self._token = mine["token"]
+        self._remember(tokens=[*self._memory().get("tokens", ()), self._token])
         if not self._store.create(HOLDER, data):
             found = _process(self._store.read(HOLDER))
             if not self._is_gone(found):
@@ -143,13 +165,12 @@ class RemoteRunDir(RunDir):
                     4,
                 )
             self._store.write(HOLDER, data)
-        self._token = mine["token"]
-        self._remember(token=self._token)
         self._check_lock()
+        self._remember(tokens=[self._token])
 
     def _is_gone(self, process: Any) -> bool:
         """Whether the process that locked the URL has certainly ended: if it had this working copy, it has."""
-        if isinstance(process, dict) and process.get("token") == self._memory().get("token"):
+        if isinstance(process, dict) and process.get("token") in self._memory().get("tokens", ()):
             return True
         return _has_ended(process)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -75,7 +76,8 @@ class Store:
             import fsspec
 
             # Listings are not kept: others write there too. Nor is the connection: what it is made of may change.
-            self._fs, root = fsspec.url_to_fs(self.url, use_listings_cache=False, skip_instance_cache=True)
+            options = {"use_listings_cache": False} if self._protocol in _BUCKETS else {}
+            self._fs, root = fsspec.url_to_fs(self.url, skip_instance_cache=True, **options)
         except ImportError as error:
             said = "pip install 'kakehashi[s3]'" if self._protocol in ("s3", "s3a") else _words(error)
             raise UserError(f"{self.url} needs a package that is not installed: {said}") from None
@@ -130,6 +132,13 @@ class Store:
                 self._fs.pipe_file(self._path(name), data, mode="create")
             except FileExistsError:
                 return False
+            except OSError as error:
+                if error.errno not in (errno.EINVAL, errno.ENOSYS):
+                    raise
+                # A service that knows no such condition, or says in its own words that it is not met.
+                if self._fs.exists(self._path(name)):
+                    return False
+                self._fs.pipe_file(self._path(name), data)
         return True
 
     def upload(self, name: str, path: Path, entry: Entry) -> None:
@@ -194,6 +203,7 @@ class Store:
     def _asking(self, what: str, where: str) -> Iterator[None]:
         """Turn whatever a service raises into a line; that a file is missing is no failure where one is looked for."""
         try:
+            self._fs.invalidate_cache()
             yield
         except FileNotFoundError as error:
             if what in ("read", "remove"):

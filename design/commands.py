@@ -99,7 +99,7 @@ def design(
     top
         Proposals listed at most. Default: 1000.
     out
-        Folder for the results.
+        Folder or URL for the results, such as s3://bucket/run.
     seed
         One seed for everything random. Default: 0.
     no_cache

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from catalogs.remote import as_folder, open_run
 from catalogs.rundir import Results, RunDir
 from screen.config import ScreenConfig, as_dict, deciding, exit_code, exporting
 from screen.progress import Progress
@@ -32,34 +33,26 @@ def kind() -> Kind:
 
 def rebuild_report(
     directory: str,
-    build: Callable[[Path], str] | None = None,
+    build: Callable[[Path], str],
     *,
     json_out: bool = False,
     quiet: bool = False,
     dry_run: bool = False,
 ) -> int:
-    """Write report.html again from a run folder's files; UserError code 6 where one of them is damaged.
+    """Write report.html again from a run's files; UserError code 6 where one of them is damaged.
 
-    build : makes the page, where the run is no screening run
+    build : makes the page, from the folder of the run
     """
-    results = Results(directory)  # the pages read the files as they are
-    results.verify(name for name in results.names() if name != "report.html")
-    text = (build or _builder(Path(directory)))(Path(directory))
+    with as_folder(directory) as results:  # the page reads the files as they are
+        results.verify(name for name in results.names() if name != "report.html")
+        text = build(results.path)
     if not dry_run:
-        with RunDir(directory, resume=True) as rundir:
+        with open_run(directory, resume=True) as rundir:
             rundir.write_text("report.html", text)
-    path = str(Path(directory) / "report.html")
+    path = f"{results.where}/report.html"
     if json_out or not quiet:
         print(json.dumps({"report": path}) if json_out else path)
     return 0
-
-
-def _builder(directory: Path) -> Callable[[Path], str]:
-    """What makes the page of a run, by the kind that its run.json names."""
-    from screen.report import build, data, evaluation
-
-    found = data.run_json(directory / "run.json").get("kind")
-    return evaluation.write_report if found == "evaluation" else build.write_report
 
 
 def show(record: dict[str, Any], rundir: Results) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -316,6 +317,28 @@ def test_every_operation_that_fails_loses_nothing(
 
 
 @pytest.mark.fault
+@pytest.mark.parametrize("method", ["put_file", "pipe_file"], ids=["file", "manifest"])
+def test_a_service_that_keeps_other_bytes_is_not_believed(monkeypatch: pytest.MonkeyPatch, method: str) -> None:
+    with open_run(URL) as run:
+        run.write_text("a.txt", "first")
+
+        def short(self: Cut, one: str, other: Any, **named: Any) -> None:
+            path, data = (other, Path(one).read_bytes()) if method == "put_file" else (one, other)
+            MemoryFileSystem.pipe_file(self, path, data[:-1])
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Cut, method, short)
+            with pytest.raises(UserError, match=r"not what is read back; try again with --resume") as caught:
+                run.write_text("b.txt", "second")
+        assert caught.value.code == 5
+        if method == "put_file":
+            (run.path / "b.txt").write_text("damaged here")
+            with pytest.raises(UserError, match=r"b\.txt is damaged") as caught:
+                run.write_text("c.txt", "third")
+            assert caught.value.code == 6
+
+
+@pytest.mark.fault
 def test_a_flipped_bit_at_the_url_is_seen(elsewhere: Elsewhere) -> None:
     with open_run(URL) as run:
         work(run)
@@ -406,6 +429,22 @@ def test_a_lock_whose_process_was_killed(monkeypatch: pytest.MonkeyPatch) -> Non
         open_run(URL, resume=True).__enter__()
 
 
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOSYS], ids=["other words", "unknown"])
+def test_a_service_that_cannot_tell_who_was_first(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """The lock is looked for before it is written."""
+
+    def refuse(self: Cut, path: str, value: bytes, mode: str = "overwrite") -> None:
+        if mode == "create":
+            raise OSError(number, os.strerror(number))
+        MemoryFileSystem.pipe_file(self, path, value)
+
+    monkeypatch.setattr(Cut, "pipe_file", refuse)
+    with open_run(URL) as run:
+        work(run)
+        assert not Store(URL).create(HOLDER, b"another")
+    assert Store(URL).create(HOLDER, b"another")
+
+
 @pytest.mark.fault
 def test_whoever_loses_the_lock_stops() -> None:
     with open_run(URL) as run:
@@ -433,6 +472,11 @@ def test_urls_that_are_refused(url: str) -> None:
     assert SECRET not in str(caught.value)
 
 
+def test_a_url_is_no_path() -> None:
+    with pytest.raises(UserError, match="expected a URL as text"):
+        open_run(Path(URL))
+
+
 def test_urls_that_are_taken() -> None:
     assert check_url("S3://bucket/Run//") == "s3://bucket/Run"
     assert check_url("abfs://container@account.dfs.core.windows.net/run") == (
@@ -446,7 +490,7 @@ def test_protocols_that_are_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     assert caught.value.code == 2
     with monkeypatch.context() as patch:
         patch.setitem(sys.modules, "s3fs", None)
-        patch.setattr(sys.modules["fsspec.registry"], "_registry", {})
+        patch.delitem(sys.modules["fsspec.registry"]._registry, "s3", raising=False)
         with pytest.raises(UserError, match=r"pip install 'kakehashi\[s3\]'") as caught:
             open_run("s3://bucket/run")
         assert caught.value.code == 2

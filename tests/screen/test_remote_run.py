@@ -79,6 +79,11 @@ def test_a_screening_to_a_url(
     assert code == 0
     assert f"{URL}/next.csv" in out
     assert "/runs/kappa/next.csv" in memory
+    memory.pop("/runs/kappa/report.html")
+    assert run(capsys, "report", URL, "--dry-run")[:2] == (0, f"{URL}/report.html\n")
+    assert "/runs/kappa/report.html" not in memory
+    assert run(capsys, "report", URL)[:2] == (0, f"{URL}/report.html\n")
+    assert memory["/runs/kappa/report.html"].getvalue() == before["/runs/kappa/report.html"]
     assert run(capsys, "demo", "--out", URL)[0] == 2
     assert screen("--out", URL, "--overwrite")[0] == 0
     assert results_at(URL).names("scores/") == ["scores/part-00000.parquet"]
