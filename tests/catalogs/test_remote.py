@@ -20,6 +20,7 @@ from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 
 from catalogs import manifest
+from catalogs.manifest import Entry
 from catalogs.records import UserError
 from catalogs.remote import RemoteRunDir, find_run, look, open_run, results_at
 from catalogs.rundir import HOLDER, LOCK, RunDir
@@ -34,7 +35,7 @@ SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCY"
 class Cut(MemoryFileSystem):
     """Files in memory whose service fails at its N-th operation, once or from then on.
 
-    A write that fails has gone through or not, by turns, or (of a file) has left half of it.
+    The one that fails has gone through or not, by turns, or (of a file) has left half of it.
     """
 
     seen = nth = 0
@@ -43,6 +44,9 @@ class Cut(MemoryFileSystem):
     def _ask(self) -> bool:
         Cut.seen += 1
         return Cut.seen == Cut.nth or (self.lasting and 0 < Cut.nth < Cut.seen)
+
+    def _arrives(self, cut: bool) -> bool:
+        return not cut or (Cut.seen == Cut.nth and Cut.nth % 2 != self.lasting)
 
     def find(self, *given: Any, **named: Any) -> Any:
         self._fail(self._ask())
@@ -54,7 +58,7 @@ class Cut(MemoryFileSystem):
 
     def pipe_file(self, *given: Any, **named: Any) -> Any:
         cut = self._ask()
-        if not cut or Cut.nth % 2:
+        if self._arrives(cut):
             super().pipe_file(*given, **named)
         self._fail(cut)
 
@@ -63,12 +67,12 @@ class Cut(MemoryFileSystem):
         data = Path(here).read_bytes()
         self.store.pop(there, None)
         with MemoryFileSystem.open(self, there, "wb") as file:
-            file.write(data[: len(data) // 2] if cut and Cut.nth % 3 else data)
+            file.write(data if self._arrives(cut) else data[: len(data) // 2])
         self._fail(cut)
 
     def rm_file(self, path: str) -> None:
         cut = self._ask()
-        if not cut or Cut.nth % 2:
+        if self._arrives(cut):
             super().rm_file(path)
         self._fail(cut)
 
@@ -277,14 +281,48 @@ def stop(*_: object) -> None:
 
 
 @pytest.mark.fault
+def test_half_a_file_is_removed(elsewhere: Elsewhere, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A killed run's own leavings go, even where the run that goes on never writes that file."""
+
+    def half(self: Cut, here: str, there: str, **named: Any) -> None:
+        MemoryFileSystem.pipe_file(self, there, Path(here).read_bytes()[:3])
+        raise ConnectionError
+
+    with open_run(URL) as run:
+        with monkeypatch.context() as patch:
+            patch.setattr(Cut, "put_file", half)
+            with pytest.raises(UserError, match=r"could not write .*b\.txt"):
+                run.write_text("b.txt", "second")
+        Store(URL).write("stranger.txt", b"")
+    assert "b.txt" in there()
+    with elsewhere(), open_run(URL, resume=True) as run:
+        assert run.names() == []
+        assert sorted(there()) == [HOLDER, "manifest.json", "stranger.txt"]
+
+
+def test_a_new_run_has_nothing_of_an_older_copy() -> None:
+    for overwrite in (False, True):
+        with open_run(URL, overwrite=True) as run:
+            work(run)
+        if not overwrite:
+            MemoryFileSystem.store.clear()
+        with open_run(URL, overwrite=overwrite) as run:
+            assert sorted(here(run.path)) == ["manifest.json"]
+            run.write_text("run.json", "{}")
+        assert sorted(there()) == sorted(here(run.path)) == ["manifest.json", "run.json"]
+
+
+@pytest.mark.fault
 @pytest.mark.parametrize(("machine", "lasting"), [("here", False), ("here", True), ("elsewhere", False)])
 def test_every_operation_that_fails_loses_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, machine: str, lasting: bool
 ) -> None:
     """Code 5 and a line without the secret; the manifest names whole files; the run resumed has the same bytes."""
 
-    def again(out: str = URL) -> None:
+    def again(out: str = URL, whole: dict[str, Entry] | None = None) -> None:
         with open_run(out, resume=True) as run:
+            check_whole()
+            assert whole in (None, run.manifest.files), "committed here and computed again"
             work(run)
             run.remove("ranking.csv")
 
@@ -310,7 +348,8 @@ def test_every_operation_that_fails_loses_nothing(
         if machine == "elsewhere":
             monkeypatch.setenv("KAKEHASHI_HOME", str(tmp_path / f"other-{nth}"))
             MemoryFileSystem.store.pop(f"/bucket/run/{HOLDER}", None)  # as the message of code 4 says
-        again()
+        mine = manifest.load(RemoteRunDir(URL).path)
+        again(whole=mine and mine.files)
         assert there() == here(tmp_path / "alone"), nth
         nth += 1
     assert calls > 50
