@@ -11,10 +11,8 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from collections.abc import Container
+from contextlib import suppress
 from typing import Any
 
 from catalogs import manifest as manifests
@@ -23,81 +21,29 @@ from catalogs.home import cache_folder
 from catalogs.manifest import Entry, Manifest
 from catalogs.records import UserError
 from catalogs.results import Results
-from catalogs.rundir import HOLDER, RunDir, holder, in_words, sweep, this_process
-from catalogs.store import Store, folder_of, is_url
-
-
-def open_run(out: str | Path, *, resume: bool = False, overwrite: bool = False) -> RunDir:
-    """The run folder at a path or a URL, to be entered."""
-    if isinstance(out, Path) and out.parts and out.parts[0].endswith(":"):
-        raise UserError(f"expected a URL as text, got Path({str(out)!r}), which has lost a slash")
-    kind = RemoteRunDir if is_url(str(out)) else RunDir
-    return kind(folder_of(str(out)) or str(out), resume=resume, overwrite=overwrite)
-
-
-def find_run(where: str) -> Results | None:
-    """What a run left at a path or a URL, None where there is none."""
-    if is_url(where):
-        return _read(Store(where))
-    folder = folder_of(where) or where
-    return Results(folder) if (Path(folder) / manifests.FILE).is_file() else None
-
-
-def results_at(where: str) -> Results:
-    """What a run left at a path or a URL; UserError code 2 where there is none."""
-    if not is_url(where):
-        return Results(folder_of(where) or where)
-    if (found := find_run(where)) is None:
-        raise _no_run(where)
-    return found
-
-
-def recorded_at(where: str) -> Results | None:
-    """The same of a run that has left its record, run.json; None where there is none."""
-    if is_url(where):
-        found = find_run(where)
-        return found if found is not None and "run.json" in found.names() else None
-    folder = folder_of(where) or where
-    return Results(folder) if (Path(folder) / "run.json").is_file() else None
-
-
-@contextmanager
-def as_folder(where: str) -> Iterator[Results]:
-    """The same as files of this machine, of a URL while the block lasts."""
-    found = results_at(where)
-    if not isinstance(found, RemoteResults):
-        yield found
-        return
-    with TemporaryDirectory(prefix="remote-", dir=cache_folder()) as folder:
-        for name in found.names():
-            found.store.download(name, Path(folder) / name)
-        found.manifest.save(Path(folder))
-        copy = Results(folder)
-        copy.where = found.where
-        yield copy
-
-
-def look(where: str) -> tuple[Results, str]:
-    """A run, and which process was at work in it just before, "" for none.
-
-    At a URL one that locked it on another machine may have been killed.
-    """
-    if not is_url(where):
-        folder = Path(folder_of(where) or where)
-        at_work = holder(folder)
-        return Results(folder), at_work
-    store = Store(where)
-    process = _process(store.read(HOLDER))
-    if (found := _read(store)) is None:
-        raise _no_run(where)
-    return found, "" if _has_ended(process) else in_words(process)
+from catalogs.rundir import HOLDER, RunDir, in_words, sweep, this_process
+from catalogs.store import Store
 
 
 class RemoteResults(Results):
-    """Read a run at a URL as it is there; nothing is kept on this machine, and nothing locked."""
+    """Read a run at a URL as it is there; nothing is kept on this machine, and nothing locked.
 
-    def __init__(self, store: Store, manifest: Manifest) -> None:
-        self.store, self.where, self.manifest = store, store.url, manifest
+    at_work : which process had locked it just before, "" for none; one of another machine may have been killed
+    """
+
+    def __init__(self, store: Store, manifest: Manifest, at_work: str) -> None:
+        self.store, self.where, self.manifest, self.at_work = store, store.url, manifest, at_work
+
+    @classmethod
+    def find(cls, url: str) -> RemoteResults | None:
+        """The run at a URL, None where there is none."""
+        store = Store(url)
+        process = _process(store.read(HOLDER))
+        data = store.read(manifests.FILE)
+        if data is None:
+            return None
+        at_work = "" if _has_ended(process) else in_words(process)
+        return cls(store, manifests.decode(data, store.at(manifests.FILE)), at_work)
 
     def check_sizes(self) -> None:
         """Check that committed files are there with their lengths; UserError code 6 naming the first that is not."""
@@ -198,7 +144,7 @@ class RemoteRunDir(RunDir):
             self._written, self._perhaps = data, [_digest(data)]
             self._there = manifests.decode(data, self._store.at(manifests.FILE))
             self._settle_there()
-            if self._overwrite:
+            if not self._resume:
                 self._clear(())
                 self._begin(sorted(self._there.foreign))
             elif not self._is_ahead(data):
@@ -256,7 +202,7 @@ class RemoteRunDir(RunDir):
         self.manifest.save(self.path)
         self._remember(manifests=[_digest(data)])
 
-    def _clear(self, keep: Any) -> None:
+    def _clear(self, keep: Container[str]) -> None:
         """Remove the working copy's files, its manifest first."""
         (self.path / manifests.FILE).unlink(missing_ok=True)
         for name in sweep(self.path):
@@ -311,15 +257,6 @@ class RemoteRunDir(RunDir):
     def _remember(self, **facts: Any) -> None:
         text = json.dumps({**self._memory(), "url": self.where, **facts})
         write_durably(self._home / "state.json", text.encode())
-
-
-def _read(store: Store) -> RemoteResults | None:
-    data = store.read(manifests.FILE)
-    return None if data is None else RemoteResults(store, manifests.decode(data, store.at(manifests.FILE)))
-
-
-def _no_run(where: str) -> UserError:
-    return UserError(f"expected a run, but {where} has no {manifests.FILE}: check the URL")
 
 
 def _process(data: bytes | None) -> Any:

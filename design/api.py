@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from catalogs.records import UserError
-from catalogs.remote import open_run
+from catalogs.runs import open_run
 from design.config import resolve
 from design.goals import Property, parse_goals
 from design.inputs import Inputs

@@ -15,7 +15,7 @@ from catalogs.crystals import load_crystals
 from catalogs.pulled import default_name
 from catalogs.readers import as_text, require
 from catalogs.records import PropertyTable, UserError
-from catalogs.remote import open_run
+from catalogs.runs import open_run
 from catalogs.structures import structure_file, structure_names
 from catalogs.tables import labels, load_table
 from screen.config import DEFAULT_HEADS, DEFAULT_NETWORKS

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from catalogs.records import UserError
-from catalogs.remote import recorded_at
+from catalogs.runs import recorded_at
 from catalogs.store import folder_of, is_url
 from screen.config import ScreenConfig, resolve
 from screen.progress import Mode

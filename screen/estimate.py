@@ -10,7 +10,7 @@ import time
 from typing import Any
 
 from catalogs.candidates import Catalog
-from catalogs.remote import find_run
+from catalogs.runs import find_run
 
 # Arithmetic of one network on one row, and the share of the speed of large products it runs at (benchmarks/score_today,
 # benchmarks/pretrain: 4,237 rows a second with 100 networks, 1.1 s for a network of 150,000 visits, two cores).

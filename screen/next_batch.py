@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from catalogs.formulas import parse_column, reduced_keys
 from catalogs.records import Compositions, UserError
-from catalogs.remote import open_run, results_at
 from catalogs.results import Results
+from catalogs.runs import open_run, results_at
 from screen.acquisition import By, Normal, chance_above, diverse, merit, normal_through
 from screen.csv_text import csv_bytes
 from screen.filters import Filter, apply_filters, check_elements, check_filters, parse_filter

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from catalogs.records import UserError
-from catalogs.remote import open_run, recorded_at
 from catalogs.rundir import RunDir
+from catalogs.runs import open_run, recorded_at
 from catalogs.store import check_url, is_url
 from screen.progress import Mode, Progress, warn
 from screen.status import PLAN

@@ -6,8 +6,9 @@ import json
 from typing import Any, Literal, NamedTuple
 
 from catalogs.records import UserError
-from catalogs.remote import RemoteResults, look
+from catalogs.remote import RemoteResults
 from catalogs.results import Results
+from catalogs.runs import look
 from catalogs.store import is_url
 
 PLAN = "plan.json"

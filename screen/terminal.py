@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from catalogs.remote import as_folder, open_run
 from catalogs.rundir import Results, RunDir
+from catalogs.runs import as_folder, open_run
 from screen.config import ScreenConfig, as_dict, deciding, exit_code, exporting
 from screen.progress import Progress
 from screen.runner import Compared, Kind, shown, source_hashes

@@ -22,8 +22,9 @@ from fsspec.implementations.memory import MemoryFileSystem
 from catalogs import manifest
 from catalogs.manifest import Entry
 from catalogs.records import UserError
-from catalogs.remote import RemoteRunDir, find_run, look, open_run, results_at
+from catalogs.remote import RemoteRunDir
 from catalogs.rundir import HOLDER, LOCK, RunDir
+from catalogs.runs import find_run, look, open_run, results_at
 from catalogs.store import Store, check_url
 
 URL = "memory://bucket/run"
@@ -241,6 +242,17 @@ def test_resume_elsewhere_brings_the_files(elsewhere: Elsewhere, tmp_path: Path)
         run.write_table("scores/0.parquet", TABLE)
         work(run)
     assert there() == here(tmp_path / "run")
+
+
+@pytest.mark.fault
+def test_a_new_run_takes_nothing_that_an_older_one_had_not_uploaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch, open_run(URL) as run:
+        patch.setattr(RemoteRunDir, "_publish", stop)
+        with pytest.raises(SystemExit):
+            run.write_text("a.txt", "old")
+    with open_run(URL) as run:
+        assert run.names() == []
+    assert list(there()) == ["manifest.json"]
 
 
 @pytest.mark.fault

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -16,9 +17,9 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 import kakehashi
 from catalogs.manifest import decode
-from catalogs.remote import results_at
 from catalogs.results import Results
 from catalogs.rundir import HOLDER
+from catalogs.runs import results_at
 
 if TYPE_CHECKING:
     from conftest import Tiny
@@ -200,6 +201,11 @@ def test_a_run_to_s3_that_is_killed_goes_on_elsewhere(
     code, out, _ = run(capsys, "status", url)
     assert (code, out.splitlines()[0]) == (0, f"{url}: unfinished")
     assert screen("--out", tmp_path / "run", *rows)[0] == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(socket, "gethostname", lambda: "elsewhere")
+        code, out, err = screen("--out", url, *rows, "--resume")
+        assert (code, out) == (4, "")
+        assert f"if it was killed, delete {url}/{HOLDER}" in err
     code, out, err = screen("--out", url, *rows, "--resume")
     assert code == 0, err
     assert f"report: {url}/report.html" in out
