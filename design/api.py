@@ -42,6 +42,7 @@ def design(
     ----------
     model : of repeat units, from `transfer`; several as {name: model}.
     goal : a window of the model's target (by its name), e.g. "thermal_conductivity > 0.35"; several as a list.
+    out : a folder, or a URL as text, such as "s3://bucket/run".
     workers : processes that parse repeat units, started anew: more than one needs `if __name__ == "__main__":`.
 
     Raises

@@ -149,12 +149,12 @@ def design(
 
 
 def report(directory: str, *, json: Setting = None, quiet: Setting = None, dry_run: Setting = None) -> int:
-    """Build the HTML report of a finished run, of either direction, again, from the files in its folder.
+    """Build the HTML report of a finished run, of either direction, again, from its files.
 
     Parameters
     ----------
     directory
-        The folder of the run.
+        The folder or URL of the run.
     json
         Print {"report": PATH} instead of the path.
     quiet

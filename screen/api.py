@@ -212,6 +212,7 @@ def screen(
     ----------
     catalog : a name, a file, a folder; a virtual one ("enumerate", or a TOML file) is searched for its best `top`; by
         default `mp` where it was pulled, else `default`
+    out : a folder, or a URL as text, such as "s3://bucket/run".
     resume : keep the partitions an interrupted run of this very model and catalogue has scored.
     workers : score on so many local processes, started anew: a script needs `if __name__ == "__main__":`.
     scheduler : score on the workers of the Dask scheduler at this address, or on `workers` jobs of "slurm".
