@@ -197,7 +197,7 @@ class Store:
 
     def _check_read_back(self, name: str, entry: Entry) -> None:
         if not self.holds(name, entry):
-            raise UserError(f"{self.at(name)}: what was written is not what is read back; try again with --resume", 5)
+            raise UserError(f"{self.at(name)}: what was written is not what is read back", 5)
 
     @contextmanager
     def _asking(self, what: str, where: str) -> Iterator[None]:
@@ -221,7 +221,7 @@ def _failed(what: str, where: str, error: Exception) -> UserError:
     hint = ""
     if type(error).__name__ == "NoCredentialsError":
         hint = ": set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
-    return UserError(f"could not {what} {where} ({_words(error)}{hint}); once it can be, go on with --resume", 5)
+    return UserError(f"could not {what} {where} ({_words(error)}{hint})", 5)
 
 
 def _words(error: Exception) -> str:

@@ -20,6 +20,8 @@ from catalogs.store import check_url, is_url
 from screen.progress import Mode, Progress, warn
 from screen.status import PLAN
 
+# Exit code where a service does not answer or refuses.
+SERVICE = 5
 SCHEMA = 1
 """Of the records of runs, `run.json`."""
 
@@ -128,6 +130,10 @@ def run_and_print(
             rundir.write_text(PLAN, json.dumps({**kind.plan(config, inputs), "command": again}) + "\n")
             outcome = kind.run(config, inputs, rundir, Progress(mode), shlex.join(words))
             rundir.remove(PLAN)
+    except UserError as error:
+        if error.code != SERVICE:
+            raise
+        raise UserError(f"{error}; go on with: {again}", SERVICE) from None
     except KeyboardInterrupt:
         warn("auto" if mode == "quiet" else mode, f"interrupted; go on with: {again}")
         return 130

@@ -111,6 +111,34 @@ def test_the_functions_take_urls(tiny: Tiny, tiny_model: Model, memory: dict[str
     assert json.loads(memory["/runs/kappa/run.json"].getvalue()) == record
 
 
+@pytest.mark.fault
+def test_a_service_that_goes_away(
+    screen: Run, memory: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Midway: one line with the command that goes on, which computes nothing again that was committed."""
+    put, calls = MemoryFileSystem.put_file, []
+
+    def gone(self: MemoryFileSystem, here: str, there: str, **named: Any) -> None:
+        calls.append(there)
+        if len(calls) > 6:
+            raise ConnectionError(f"no answer for {KEY}")
+        put(self, here, there, **named)
+
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", KEY)
+    with monkeypatch.context() as patch:
+        patch.setattr(MemoryFileSystem, "put_file", gone)
+        code, out, err = screen("--out", URL, "--partition-rows", 9)
+    assert (code, out) == (5, "")
+    name = "quarantine/part-00002.parquet"
+    assert f"could not write {URL}/{name} (no answer for ***); go on with: kakehashi screen" in err
+    scored = []
+    monkeypatch.setattr("screen.run.in_turn", lambda scoring, tables: (scored.append(t) or scoring(t) for t in tables))
+    assert screen("--out", URL, "--partition-rows", 9, "--resume")[0] == 0
+    assert len(scored) == 2
+    assert screen("--out", tmp_path / "run", "--partition-rows", 9)[0] == 0
+    same(results_at(URL), tmp_path / "run")
+
+
 @pytest.mark.parametrize(
     ("url", "said"),
     [(f"s3://ME:{KEY}@bucket/run", "without credentials"), ("nope://bucket/run", "Protocol not known: nope")],
@@ -218,7 +246,8 @@ def test_a_run_to_s3_that_is_killed_goes_on_elsewhere(
 def test_s3_that_refuses(screen: Run, bucket: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     code, _, err = screen("--out", "s3://nobucket/run")
     assert code == 5
-    assert err.startswith("error: could not list s3://nobucket/run (The specified bucket does not exist)")
+    assert err.startswith("error: could not list s3://nobucket/run (The specified bucket does not exist); go on with: ")
+    assert err.endswith("--out s3://nobucket/run --resume\n")
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
