@@ -41,6 +41,10 @@ class Manifest:
 
     def save(self, folder: Path) -> None:
         """Write the manifest so that a reader sees the former one or this one."""
+        write_durably(folder / FILE, self.encoded())
+
+    def encoded(self) -> bytes:
+        """The text of the file; equal manifests give equal bytes."""
         body = {
             "schema": SCHEMA,
             "files": {name: asdict(self.files[name]) for name in sorted(self.files)},
@@ -49,7 +53,7 @@ class Manifest:
             "foreign": sorted(self.foreign),
         }
         text = json.dumps({**body, "sha256": _digest(body)}, indent=1, ensure_ascii=False)
-        write_durably(folder / FILE, (text + "\n").encode())
+        return (text + "\n").encode()
 
     def settle(self, folder: Path) -> bool:
         """Finish or forget the commit or removal that a crash interrupted; whether anything changed.
@@ -74,16 +78,19 @@ class Manifest:
 
 def load(folder: Path) -> Manifest | None:
     """Read a folder's manifest, None where there is none; UserError code 6 where it is damaged."""
-    path = folder / FILE
     try:
-        text = path.read_bytes()
+        return decode((folder / FILE).read_bytes(), str(folder / FILE))
     except FileNotFoundError:
         return None
+
+
+def decode(data: bytes, where: str) -> Manifest:
+    """Read the bytes of a manifest, which are at `where`; UserError code 6 if they are damaged."""
     try:
-        body = json.loads(text)
+        body = json.loads(data)
         if body["schema"] != SCHEMA:
             raise UserError(
-                f"{path} has schema {body['schema']!r}, expected {SCHEMA}: "
+                f"{where} has schema {body['schema']!r}, expected {SCHEMA}: "
                 "it was written by another version, read it with that one",
                 code=6,
             )
@@ -99,9 +106,9 @@ def load(folder: Path) -> Manifest | None:
     except UserError as error:
         if error.code == 6:
             raise
-        raise _damaged(path, error) from error
+        raise _damaged(where, error) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise _damaged(path, error) from error
+        raise _damaged(where, error) from error
 
 
 def checked(name: str) -> str:
@@ -131,8 +138,8 @@ def _digest(body: object) -> str:
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
 
 
-def _damaged(path: Path, error: Exception) -> UserError:
+def _damaged(where: str, error: Exception) -> UserError:
     return UserError(
-        f"{path} is damaged ({type(error).__name__}: {error}): choose another folder, or delete this one",
+        f"{where} is damaged ({type(error).__name__}: {error}): choose another folder, or delete this one",
         code=6,
     )

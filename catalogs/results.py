@@ -19,10 +19,13 @@ class Results:
     """Read a run folder: only files its manifest names, and only with the bytes it names.
 
     Needs no lock: while a run writes, each file is the old one or the new one.
+
+    where : the folder as its user names it
     """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
+        self.where = str(self.path)
         loaded = manifests.load(self.path)
         if loaded is None:
             raise UserError(f"expected the folder of a run, but {self.path} has no {manifests.FILE}: check the path")
@@ -39,7 +42,7 @@ class Results:
 
     def holds(self, name: str) -> bool:
         """Whether the file is committed and its bytes are still right: what `--resume` need not do again."""
-        return any(holds(self.path / name, entry) for entry in self._entries().get(name, ()))
+        return any(self._holds(name, entry) for entry in self._entries().get(name, ()))
 
     def read_bytes(self, name: str) -> bytes:
         """Return a file's bytes; UserError code 6 if it is missing, damaged or not of this run."""
@@ -54,10 +57,10 @@ class Results:
         from catalogs import parquet
 
         data, entry = self._verified(name)
-        table = parquet.read(data, str(self.path / name))
+        table = parquet.read(data, f"{self.where}/{name}")
         if entry.rows is not None and table.num_rows != entry.rows:
             raise UserError(
-                f"{self.path / name} has {table.num_rows} rows, not {entry.rows}: compute it again",
+                f"{self.where}/{name} has {table.num_rows} rows, not {entry.rows}: compute it again",
                 code=6,
             )
         return table
@@ -73,7 +76,7 @@ class Results:
         entries: dict[str, tuple[Entry, ...]] = {name: (entry,) for name, entry in self.manifest.files.items()}
         if self.manifest.pending is not None:
             name, new = self.manifest.pending
-            if name in entries or holds(self.path / name, new):
+            if name in entries or self._holds(name, new):
                 entries[name] = (*entries.get(name, ()), new)
         return entries
 
@@ -82,13 +85,19 @@ class Results:
             return self._entries()[name]
         except KeyError:
             raise UserError(
-                f"{self.path / name} is not a result of this run: {manifests.FILE} does not name it", code=6
+                f"{self.where}/{name} is not a result of this run: {manifests.FILE} does not name it", code=6
             ) from None
 
+    def _holds(self, name: str, entry: Entry) -> bool:
+        return holds(self.path / name, entry)
+
+    def _bytes(self, name: str) -> bytes:
+        return (self.path / name).read_bytes()
+
     def _verified(self, name: str) -> tuple[bytes, Entry]:
-        path, choices = self.path / name, self._choices(name)
+        path, choices = f"{self.where}/{name}", self._choices(name)
         try:
-            data = path.read_bytes()
+            data = self._bytes(name)
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
             raise UserError(f"{path} is missing, though {manifests.FILE} names it: compute it again", code=6) from error
         digest = hashlib.sha256(data).hexdigest()

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
@@ -39,20 +39,24 @@ class RunDir(Results):
     A folder that holds a finished or foreign run is refused (UserError code 2) without `resume` or
     `overwrite`; `overwrite` removes the files its manifest names, no others. Another process at work in it:
     UserError code 4. An unwritable folder or a full disk: OSError naming the path. Not for several threads.
+
+    notes : what whoever opened it should be told
     """
 
     def __init__(self, path: str | Path, *, resume: bool = False, overwrite: bool = False) -> None:
         if resume and overwrite:
             raise UserError("expected --resume or --overwrite, got both: choose one")
         self.path = Path(path)
+        self.where = str(self.path)
         self.manifest = Manifest()
+        self.notes: list[str] = []
         self._resume, self._overwrite = resume, overwrite
         self._lock: FileLock | None = None
 
     def __enter__(self) -> RunDir:
         if self.path.exists() and not self.path.is_dir():
             raise UserError(f"expected a folder for the results, but {self.path} is a file: choose another --out")
-        if not (self.path / LOCK).exists():
+        if not self._is_locked():
             self._refuse_used()  # before a lock file is left in a stranger's folder
         make_folder(self.path)
         self._acquire()
@@ -130,6 +134,10 @@ class RunDir(Results):
             file.discard()
             raise
         self._settle()
+        self._changed(name)
+
+    def _changed(self, *names: str) -> None:
+        """Called when files were committed or removed."""
 
     def _settle(self) -> None:
         if self.manifest.settle(self.path):
@@ -142,34 +150,47 @@ class RunDir(Results):
         self.manifest.removing = tuple(names)
         self.manifest.save(self.path)
         self._settle()
+        self._changed(*names)
 
     def _open(self) -> None:
         self._refuse_used()
         found = manifests.load(self.path)
-        files = _sweep(self.path)
+        files = sweep(self.path)
         if found is None:
-            if files and self._resume:
-                raise UserError(f"{self.path} holds other files and no run to resume: choose the folder of a run")
-            if len(files) > FOREIGN_LIMIT:
-                raise UserError(f"{self.path} holds {len(files)} other files: choose an empty folder")
-            self.manifest = Manifest(foreign=frozenset(files))
-            self.manifest.save(self.path)
+            self._begin(files)
             return
         self.manifest = found
         self._settle()
         if self._overwrite:
             self._remove(list(self.manifest.files))
 
+    def _begin(self, files: list[str]) -> None:
+        """A first run, beside `files` that are not its own."""
+        if files and self._resume:
+            raise UserError(f"{self.where} holds other files and no run to resume: choose the folder of a run")
+        if len(files) > FOREIGN_LIMIT:
+            raise UserError(f"{self.where} holds {len(files)} other files: choose an empty folder")
+        self.manifest = Manifest(foreign=frozenset(files))
+        self.manifest.save(self.path)
+
+    def _is_locked(self) -> bool:
+        """Whether there is a lock, held or not."""
+        return (self.path / LOCK).exists()
+
+    def _held(self) -> list[str]:
+        return [path.name for path in self.path.iterdir()] if self.path.is_dir() else []
+
     def _refuse_used(self) -> None:
-        if self._resume or self._overwrite or not self.path.is_dir():
+        if self._resume or self._overwrite:
             return
-        used = sorted(p.name for p in self.path.iterdir() if p.name not in (LOCK, HOLDER, manifests.FILE))
+        held = self._held()
+        used = sorted(name for name in held if name not in (LOCK, HOLDER, manifests.FILE))
         used = [name for name in used if not name.startswith(TEMPORARY)]
         if used:
-            what = "a run" if (self.path / manifests.FILE).exists() or "run.json" in used else "other files"
+            what = "a run" if manifests.FILE in held or "run.json" in used else "other files"
             some = ", ".join(used[:3]) + (", ..." if len(used) > 3 else "")
             raise UserError(
-                f"{self.path} already holds {what} ({some}): "
+                f"{self.where} already holds {what} ({some}): "
                 "use --resume to go on, --overwrite to replace it, or another folder"
             )
 
@@ -179,17 +200,11 @@ class RunDir(Results):
             lock.acquire(blocking=False)
         except Timeout:
             raise UserError(
-                f"{self.path} is in use by {_holder(self.path)}: wait for it or choose another folder", 4
+                f"{self.where} is in use by {_holder(self.path)}: wait for it or choose another folder", 4
             ) from None
         self._lock = lock
         try:
-            holder = {
-                "pid": os.getpid(),
-                "host": socket.gethostname(),
-                "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])[:200],
-                "started": datetime.now(UTC).isoformat(timespec="seconds"),
-            }
-            write_durably(self.path / HOLDER, json.dumps(holder).encode())
+            write_durably(self.path / HOLDER, json.dumps(this_process()).encode())
         except BaseException:
             self._release()
             raise
@@ -202,7 +217,17 @@ class RunDir(Results):
             lock.release()
 
 
-def _sweep(folder: Path) -> list[str]:
+def this_process() -> dict[str, Any]:
+    """What a lock says of the process that holds it."""
+    return {
+        "pid": os.getpid(),
+        "host": socket.gethostname(),
+        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])[:200],
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def sweep(folder: Path) -> list[str]:
     """Remove temporaries of a run that was killed; return the other files below `folder`."""
     files = []
     for base, _, names in os.walk(folder):
@@ -234,7 +259,14 @@ def holder(folder: Path) -> str:
 
 def _holder(folder: Path) -> str:
     try:
-        who = json.loads((folder / HOLDER).read_text())
-        return f"process {who['pid']} on {who['host']} since {who['started']} ({who['command']})"
-    except (OSError, ValueError, KeyError):
+        return in_words(json.loads((folder / HOLDER).read_text()))
+    except (OSError, ValueError):
+        return in_words(None)
+
+
+def in_words(process: Any) -> str:
+    """Which process holds a lock, of what `this_process` said there."""
+    try:
+        return f"process {process['pid']} on {process['host']} since {process['started']} ({process['command']})"
+    except (KeyError, TypeError):
         return "another process"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from catalogs.records import UserError
-from catalogs.rundir import RunDir
+from catalogs.runs import open_run
 from design.config import resolve
 from design.goals import Property, parse_goals
 from design.inputs import Inputs
@@ -42,6 +42,7 @@ def design(
     ----------
     model : of repeat units, from `transfer`; several as {name: model}.
     goal : a window of the model's target (by its name), e.g. "thermal_conductivity > 0.35"; several as a list.
+    out : a folder, or a URL as text, such as "s3://bucket/run".
     workers : processes that parse repeat units, started anew: more than one needs `if __name__ == "__main__":`.
 
     Raises
@@ -68,5 +69,5 @@ def design(
         tuple(one.target for one in models.values()), (), parse_goals(goals, properties), next(iter(conventions))
     )
     made = proposer(config)
-    with RunDir(out, resume=resume, overwrite=overwrite) as rundir:
+    with open_run(out, resume=resume, overwrite=overwrite) as rundir:
         return finish(config, inputs, models, made, rundir, Progress("quiet"), "kakehashi.design(...)").proposals

@@ -99,7 +99,7 @@ def design(
     top
         Proposals listed at most. Default: 1000.
     out
-        Folder for the results.
+        Folder or URL for the results, such as s3://bucket/run.
     seed
         One seed for everything random. Default: 0.
     no_cache
@@ -149,12 +149,12 @@ def design(
 
 
 def report(directory: str, *, json: Setting = None, quiet: Setting = None, dry_run: Setting = None) -> int:
-    """Build the HTML report of a finished run, of either direction, again, from the files in its folder.
+    """Build the HTML report of a finished run, of either direction, again, from its files.
 
     Parameters
     ----------
     directory
-        The folder of the run.
+        The folder or URL of the run.
     json
         Print {"report": PATH} instead of the path.
     quiet

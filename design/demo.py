@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from screen.device import Device
@@ -57,7 +56,7 @@ def demo(
     mode = mode_of(json=json, quiet=quiet, events=events)
     forward = configured(out, networks, seed, device)
     config = backward(out, networks, seed, device)
-    refuse_other_runs(Path(config.out), {"target": list(config.target), "goal": list(config.goal)})
+    refuse_other_runs(config.out, {"target": list(config.target), "goal": list(config.goal)})
     code = screening(forward, mode=mode, dry_run=dry_run, json_out=json, quiet=quiet)
     return code or run_and_print(kind(), config, mode=mode, overwrite=True, dry_run=dry_run, json_out=json, quiet=quiet)
 

@@ -56,7 +56,7 @@ def study(
     particles
         Repeat units carried along by the inverse design (polymer-tc). Default: 500.
     out
-        Folder for the results.
+        Folder or URL for the results, such as s3://bucket/run.
     seed
         One seed for everything random. Default: 0.
     no_cache

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,26 +25,36 @@ HEAD = 10
 def kind() -> Kind:
     """A design."""
     return Kind(
-        read=_read, plan=_plan, run=_run, show=lambda outcome, out: show(outcome.record, outcome.proposals, out),
+        read=_read, plan=_plan, run=_run,
+        show=lambda outcome, rundir: show(outcome.record, outcome.proposals, rundir.where),
         as_dict=lambda config: json.loads(json.dumps(asdict(config))), deciding=deciding, compare=_compare,
     )  # fmt: skip
 
 
 def rebuild_report(directory: str, *, json_out: bool = False, quiet: bool = False, dry_run: bool = False) -> int:
-    """Write report.html again from the files of a run folder, by the kind of run that run.json names."""
-    from screen.report.data import run_json
+    """Write report.html again from the files of a run, by the kind of run that run.json names."""
     from screen.terminal import rebuild_report as rebuild
 
-    build: Callable[[Path], str] | None = None
-    kind = run_json(Path(directory) / "run.json").get("kind")
+    return rebuild(directory, _page, json_out=json_out, quiet=quiet, dry_run=dry_run)
+
+
+def _page(folder: Path) -> str:
+    """The report of any kind of run."""
+    from screen.report.data import run_json
+
+    kind = run_json(folder / "run.json").get("kind")
     if kind == "design":
-        from design.report.build import write_report as build
+        from design.report.build import write_report
     elif kind == "study":
-        from screen.studies.page import write_report as build
-    return rebuild(directory, build, json_out=json_out, quiet=quiet, dry_run=dry_run)
+        from screen.studies.page import write_report
+    elif kind == "evaluation":
+        from screen.report.evaluation import write_report
+    else:
+        from screen.report.build import write_report
+    return write_report(folder)
 
 
-def show(record: dict[str, Any], proposals: pa.Table, out: Path) -> None:
+def show(record: dict[str, Any], proposals: pa.Table, where: str) -> None:
     """Print verdicts, counts and the best proposals."""
     from rich.console import Console
     from rich.table import Table
@@ -78,7 +88,7 @@ def show(record: dict[str, Any], proposals: pa.Table, out: Path) -> None:
     console.print(table)
     for text in record["warnings"]:
         console.print(shown(f"warning: {text}"), markup=False)
-    console.print(shown(f"{out / 'report.html'}"), markup=False)
+    console.print(shown(f"{where}/report.html"), markup=False)
 
 
 def _read(config: DesignConfig) -> Inputs:

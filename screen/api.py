@@ -15,7 +15,7 @@ from catalogs.crystals import load_crystals
 from catalogs.pulled import default_name
 from catalogs.readers import as_text, require
 from catalogs.records import PropertyTable, UserError
-from catalogs.rundir import RunDir
+from catalogs.runs import open_run
 from catalogs.structures import structure_file, structure_names
 from catalogs.tables import labels, load_table
 from screen.config import DEFAULT_HEADS, DEFAULT_NETWORKS
@@ -212,6 +212,7 @@ def screen(
     ----------
     catalog : a name, a file, a folder; a virtual one ("enumerate", or a TOML file) is searched for its best `top`; by
         default `mp` where it was pulled, else `default`
+    out : a folder, or a URL as text, such as "s3://bucket/run".
     resume : keep the partitions an interrupted run of this very model and catalogue has scored.
     workers : score on so many local processes, started anew: a script needs `if __name__ == "__main__":`.
     scheduler : score on the workers of the Dask scheduler at this address, or on `workers` jobs of "slurm".
@@ -240,6 +241,6 @@ def screen(
         networks=int(np.max([len(s.networks) for s in model.library.sources], initial=1)),
         convention=model.library.convention, heads=model.heads, workers=workers, scheduler=scheduler, device=device,
     )  # fmt: skip
-    with RunDir(out, resume=resume, overwrite=overwrite) as rundir:
+    with open_run(out, resume=resume, overwrite=overwrite) as rundir:
         inputs = Inputs(model.target, (), found, order)
         return finish(config, inputs, model, rundir, Progress("quiet"), "kakehashi.screen(...)").record

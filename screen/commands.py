@@ -133,7 +133,7 @@ def screen(
         Structures by id, where a table holds none: a CSV or Parquet file, a folder of CIF or POSCAR files named by id,
         or JSON documents.
     out
-        Folder for the results.
+        Folder or URL for the results, such as s3://bucket/run.
     seed
         One seed for everything random. Default: 0.
     no_cache

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from catalogs.records import UserError
+from catalogs.runs import recorded_at
+from catalogs.store import folder_of, is_url
 from screen.config import ScreenConfig, resolve
 from screen.progress import Mode
 
@@ -17,7 +19,7 @@ FIXED = {"target": "ltc", "log": True, "catalog": "default", "source": ["volume_
 def configured(out: str, networks: int, seed: int, device: str) -> ScreenConfig:
     """The screening's configuration; UserError where the folder holds another run."""
     config = resolve({**FIXED, "networks": networks, "seed": seed, "out": out, "device": device}, None)
-    refuse_other_runs(Path(out), {"target": config.target, "catalog": config.catalog})
+    refuse_other_runs(out, {"target": config.target, "catalog": config.catalog})
     return config
 
 
@@ -29,10 +31,16 @@ def screening(config: ScreenConfig, *, mode: Mode, dry_run: bool, json_out: bool
     return run_and_print(kind(), config, mode=mode, overwrite=True, dry_run=dry_run, json_out=json_out, quiet=quiet)
 
 
-def refuse_other_runs(out: Path, expected: Mapping[str, Any]) -> None:
+def refuse_other_runs(out: str, expected: Mapping[str, Any]) -> None:
     """UserError if the folder, which is overwritten, holds a finished run configured otherwise."""
     try:
-        config = json.loads((out / "run.json").read_text(encoding="utf-8"))["config"]
+        if is_url(out):
+            if (results := recorded_at(out)) is None:
+                return
+            text = results.read_text("run.json")
+        else:
+            text = (Path(folder_of(out) or out) / "run.json").read_text(encoding="utf-8")
+        config = json.loads(text)["config"]
         found = {name: config[name] for name in expected}
     except (FileNotFoundError, NotADirectoryError):
         return

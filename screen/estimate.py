@@ -7,11 +7,10 @@ products of scoring and training reach a part of the speed of the one that is ti
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Any
 
-from catalogs import manifest as manifests
 from catalogs.candidates import Catalog
+from catalogs.runs import find_run
 
 # Arithmetic of one network on one row, and the share of the speed of large products it runs at (benchmarks/score_today,
 # benchmarks/pretrain: 4,237 rows a second with 100 networks, 1.1 s for a network of 150,000 visits, two cores).
@@ -44,8 +43,8 @@ def estimate(catalog: Catalog, networks: int, top: int | None, workers: int | No
 
 def committed(out: str) -> int:
     """Partitions in a folder that `--resume` keeps if model and catalogue are still the same."""
-    found = manifests.load(Path(out)) if out and (Path(out) / manifests.FILE).is_file() else None
-    return 0 if found is None else sum(name.startswith(("scores/", "kept/")) for name in found.files)
+    found = find_run(out) if out else None
+    return 0 if found is None else sum(name.startswith(("scores/", "kept/")) for name in found.manifest.files)
 
 
 def _operations_per_second(size: int = 1024, seconds: float = 0.2) -> float:

@@ -89,7 +89,7 @@ def evaluate(
     learning_curve
         Also measure how the error falls with the number of known values, from 10 to all.
     out
-        Folder for the results.
+        Folder or URL for the results, such as s3://bucket/run.
     seed
         One seed for everything random. Default: 0.
     no_cache

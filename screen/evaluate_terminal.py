@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from catalogs.rundir import RunDir
@@ -22,12 +21,13 @@ WIDE = 120
 def kind() -> Kind:
     """An evaluation."""
     return Kind(
-        read=_read, plan=_plan, run=_run, show=lambda outcome, out: show(outcome.record, outcome.board, out),
+        read=_read, plan=_plan, run=_run,
+        show=lambda outcome, rundir: show(outcome.record, outcome.board, rundir.where),
         as_dict=as_dict, deciding=deciding, compare=_compare,
     )  # fmt: skip
 
 
-def show(record: dict[str, Any], board: Board, out: Path) -> None:
+def show(record: dict[str, Any], board: Board, where: str) -> None:
     """Print the best rows and the recommended one, the verdict, and the command that uses it."""
     from rich.console import Console
 
@@ -41,13 +41,13 @@ def show(record: dict[str, Any], board: Board, out: Path) -> None:
     scale = f"ln({target['quantity']})" if target["log"] else f"{target['quantity']} {target['unit']}".strip()
     _table(console, f"Held-out errors of {scale}, best first", kept, recommended)
     if len(rows) > len(kept):
-        console.print(f"{len(rows) - len(kept)} more rows in {shown(str(out / 'leaderboard.parquet'))}", markup=False)
+        console.print(f"{len(rows) - len(kept)} more rows in {shown(f'{where}/leaderboard.parquet')}", markup=False)
     console.print(shown(record["verdict"]["text"]), style="bold", markup=False)
     console.print(shown(record["recommendation"]["text"]), markup=False)
     for text in record["warnings"]:
         console.print(shown(f"note: {text}"), markup=False)
     console.print(shown(f"next: {record['recommendation']['command']}"), markup=False)
-    console.print(shown(f"{sum(record['timings'].values()):.0f} s; report: {out / 'report.html'}"), markup=False)
+    console.print(shown(f"{sum(record['timings'].values()):.0f} s; report: {where}/report.html"), markup=False)
 
 
 def _table(console: Any, title: str, rows: list[dict[str, Any]], recommended: str) -> None:

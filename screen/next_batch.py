@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
 import numpy as np
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from catalogs.formulas import parse_column, reduced_keys
 from catalogs.records import Compositions, UserError
 from catalogs.results import Results
-from catalogs.rundir import RunDir
+from catalogs.runs import open_run, results_at
 from screen.acquisition import By, Normal, chance_above, diverse, merit, normal_through
 from screen.csv_text import csv_bytes
 from screen.filters import Filter, apply_filters, check_elements, check_filters, parse_filter
@@ -79,11 +78,11 @@ class Proposal(NamedTuple):
 
 def finished_run(directory: str) -> Finished:
     """Read a run folder; UserError if it holds no finished run."""
-    results = Results(directory)
+    results = results_at(directory)
     if "run.json" not in results.names():
         raise UserError(f"{directory} holds no finished run: finish it with kakehashi screen ... --resume")
     record: dict[str, Any] = json.loads(results.read_text("run.json"))
-    check_schema(record, results.path / "run.json")
+    check_schema(record, f"{results.where}/run.json")
     known = results.read_table("predictions.parquet")
     if "smiles" in known.column_names:
         raise UserError(f"{directory}: next experiments are chosen among compositions; this run is on repeat units")
@@ -158,10 +157,10 @@ def propose_and_print(
     written: list[str] = []
     if not dry_run:
         unit = run.record["target"]["unit"]
-        with RunDir(directory, resume=True) as rundir:
+        with open_run(directory, resume=True) as rundir:
             rundir.write_table("next.parquet", proposal.table, {"kakehashi.schema": SCHEMA_VERSION, "unit": unit})
             rundir.write_bytes("next.csv", csv_bytes(proposal.table))
-        written = [str(Path(directory) / name) for name in ("next.parquet", "next.csv")]
+        written = [f"{rundir.where}/{name}" for name in ("next.parquet", "next.csv")]
     if json_out:
         print(json.dumps({**proposal.record, "written": written}))
     elif not quiet:

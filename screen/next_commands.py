@@ -39,7 +39,7 @@ def next_experiments(
     Parameters
     ----------
     directory
-        The folder of a finished run.
+        The folder or URL of a finished run.
     batch
         Experiments in the batch, or per round of the simulation.
     by

@@ -145,7 +145,10 @@ def finish(
     for name in (*REMADE, *rundir.names("cif/")):  # until they are there again the folder is unfinished
         rundir.remove(name)
     search = looked_for(inputs.catalog, inputs.target, inputs.order)
-    with progress.stage("score candidates", inputs.catalog.rows) as advance, _executor(config, progress) as executor:
+    with (
+        progress.stage("score candidates", inputs.catalog.rows) as advance,
+        _executor(config, rundir, progress) as executor,
+    ):
         scored = score_into(
             rundir,
             model,
@@ -169,7 +172,7 @@ def finish(
         record["virtual"] = virtual_record(scored, progress.timings["score candidates"])
     if config.export and inputs.structures:
         exported = export_cif(rundir, inputs.structures, config.export_top)
-        record["export"] = {**exported._asdict(), "text": in_words(exported, str(rundir.path))}
+        record["export"] = {**exported._asdict(), "text": in_words(exported, rundir.where)}
     rundir.write_text("run.json", json.dumps(record, indent=1, ensure_ascii=False) + "\n")
     write_report(rundir)
     if search is not None:  # its parts have served, unlike the scores of a catalogue of rows
@@ -185,13 +188,13 @@ def _per_partition(config: ScreenConfig, catalog: Catalog) -> int:
     return min(config.partition_rows * PER_ROW, MOST_INDICES)
 
 
-def _executor(config: ScreenConfig, progress: Progress) -> AbstractContextManager[Executor]:
+def _executor(config: ScreenConfig, rundir: RunDir, progress: Progress) -> AbstractContextManager[Executor]:
     """What runs the partitions: this process, unless workers are asked for; a cluster takes seconds to start."""
     if config.workers is None and config.scheduler is None:
         return nullcontext(in_turn)
     from screen.cluster import dask_executor
 
-    return dask_executor(config.workers, config.scheduler, Path(config.out), progress.link)
+    return dask_executor(config.workers, config.scheduler, rundir.path, progress.link)
 
 
 def build_model(config: ScreenConfig, inputs: Inputs, progress: Progress) -> Model:

@@ -7,7 +7,6 @@ first. So the steps of a kind import what they need when they are called.
 from __future__ import annotations
 
 import json
-import re
 import shlex
 import sys
 from collections.abc import Callable, Mapping
@@ -16,9 +15,13 @@ from typing import Any, NamedTuple, Protocol
 
 from catalogs.records import UserError
 from catalogs.rundir import RunDir
+from catalogs.runs import open_run, recorded_at
+from catalogs.store import check_url, is_url
 from screen.progress import Mode, Progress, warn
 from screen.status import PLAN
 
+# Exit code where a service does not answer or refuses.
+SERVICE = 5
 SCHEMA = 1
 """Of the records of runs, `run.json`."""
 
@@ -28,7 +31,7 @@ class Config(Protocol):
 
     @property
     def out(self) -> str:
-        """Folder of the results."""
+        """Folder or URL of the results."""
 
     @property
     def device(self) -> str:
@@ -61,7 +64,7 @@ class Kind(NamedTuple):
 
     read : the inputs, checked; plan : of these, what is to be done; forecast : what it takes, for `--dry-run`
     run : from configuration, inputs, open folder, progress and command to an outcome that has a `record`
-    show : print the outcome
+    show : print the outcome, of a folder that is complete
     deciding : what decides the results, of a configuration as in a record
     as_dict : the configuration as in a record
     compare : the inputs beside those of the record of a finished run
@@ -72,7 +75,7 @@ class Kind(NamedTuple):
     read: Callable[[Any], Any]
     plan: Callable[[Any, Any], dict[str, Any]]
     run: Callable[[Any, Any, RunDir, Progress, str], Any]
-    show: Callable[[Any, Path], None]
+    show: Callable[[Any, RunDir], None]
     as_dict: Callable[[Any], dict[str, Any]]
     deciding: Callable[[Mapping[str, Any]], dict[str, Any]]
     compare: Callable[[Any, Any, Mapping[str, Any]], list[Compared]]
@@ -95,15 +98,12 @@ def run_and_print(
     """Run once and print the outcome; the exit code."""
     if resume and overwrite:
         raise UserError("expected --resume or --overwrite, got both: choose one")
-    if (scheme := re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", config.out)) is not None:
-        raise UserError(
-            f"--out {shown(config.out)}: expected a folder of this machine or mounted here, got {scheme[0]}:"
-            " give a folder, and copy it when the run has ended"
-        )
+    if is_url(config.out):
+        check_url(config.out)
     # The folder is judged before the data are read and jax is imported: both take seconds.
     if not dry_run and not config.out:
-        raise UserError("--out is missing: the folder the results go to")
-    if not dry_run and resume and (record := _finished(kind, Path(config.out), config)) is not None:
+        raise UserError("--out is missing: the folder or URL the results go to")
+    if not dry_run and resume and (record := _finished(kind, config)) is not None:
         if json_out:
             print(json.dumps(record))
         elif not quiet:
@@ -123,33 +123,38 @@ def run_and_print(
     # What is overwritten goes when the folder is opened: not before the inputs are known to be good.
     inputs = kind.read(config) if overwrite else None
     try:
-        with RunDir(config.out, resume=resume, overwrite=overwrite) as rundir:
+        with open_run(config.out, resume=resume, overwrite=overwrite) as rundir:
+            for note in rundir.notes:
+                warn(mode, note)
             inputs = inputs or kind.read(config)
             rundir.write_text(PLAN, json.dumps({**kind.plan(config, inputs), "command": again}) + "\n")
             outcome = kind.run(config, inputs, rundir, Progress(mode), shlex.join(words))
             rundir.remove(PLAN)
+    except UserError as error:
+        if error.code != SERVICE:
+            raise
+        raise UserError(f"{error}; go on with: {again}", SERVICE) from None
     except KeyboardInterrupt:
         warn("auto" if mode == "quiet" else mode, f"interrupted; go on with: {again}")
         return 130
     if json_out:
         print(json.dumps(outcome.record))
     elif not quiet:
-        kind.show(outcome, Path(config.out))
+        kind.show(outcome, rundir)
     code, why = kind.judge(outcome.record)
     if code:
         warn(mode, why)
     return code
 
 
-def _finished(kind: Kind, out: Path, config: Config) -> dict[str, Any] | None:
+def _finished(kind: Kind, config: Config) -> dict[str, Any] | None:
     """The record of a run of this very configuration that the folder already holds, finished; else None."""
-    from catalogs.results import Results
-
-    if not (out / "run.json").is_file():
+    results = recorded_at(config.out)
+    if results is None:
         return None
-    results = Results(out)
+    out = results.where
     record: dict[str, Any] = json.loads(results.read_text("run.json"))
-    check_schema(record, out / "run.json")
+    check_schema(record, f"{out}/run.json")
     mine, theirs = kind.deciding(kind.as_dict(config)), kind.deciding(record.get("config", {}))
     if other := sorted(name for name in mine.keys() | theirs.keys() if mine.get(name) != theirs.get(name)):
         raise UserError(
@@ -170,7 +175,7 @@ def _finished(kind: Kind, out: Path, config: Config) -> dict[str, Any] | None:
     return record if "report.html" in results.names() else None
 
 
-def check_schema(record: Mapping[str, Any], path: Path) -> None:
+def check_schema(record: Mapping[str, Any], path: str | Path) -> None:
     """Refuse a record whose entries may mean something else."""
     if (found := record.get("schema", SCHEMA)) != SCHEMA:
         raise UserError(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from catalogs.records import UserError
+from catalogs.remote import RemoteResults
 from catalogs.results import Results
-from catalogs.rundir import holder
+from catalogs.runs import look
+from catalogs.store import is_url
 
 PLAN = "plan.json"
 """Written when a run begins, removed when it ends: what it is to do."""
@@ -19,7 +20,7 @@ State = Literal["finished", "running", "unfinished"]
 class Status(NamedTuple):
     """State of a run.
 
-    files, bytes : committed, all of them checked
+    files, bytes : committed, all of them checked; at a URL whether they are there, with their sizes
     rows, partitions : of the catalogue, None where the run is not a screening or has not got so far
     scored, quarantined, done : rows and partitions that are committed; of an unfinished virtual catalogue the best
         so far
@@ -44,18 +45,19 @@ class Status(NamedTuple):
     command: str
 
 
-def status_of(folder: Path) -> Status:
-    """Look at a run folder without touching it.
+def status_of(where: str) -> Status:
+    """Look at a run folder, or a run at a URL, without touching it.
 
     Raises
     ------
     UserError : not the folder of a run (code 2), or a committed file is missing or damaged (code 6)
     """
-    at_work = holder(folder)
-    # A run at work replaces files; what it does not hold still is not damaged.
-    results = _settled(folder) if not at_work else Results(folder)
+    results, at_work = look(where)
     names = results.names()
-    if not at_work:
+    # A run at work replaces files; what it does not hold still is not damaged.
+    if not at_work and isinstance(results, RemoteResults):
+        results.check_sizes()
+    elif not at_work:
         results.verify()
     plan = _read(results, PLAN)
     finished = "run.json" in names and "report.html" in names and PLAN not in names
@@ -69,7 +71,7 @@ def status_of(folder: Path) -> Status:
     if virtual and finished:
         scored = record["catalog"]["scored"]
     return Status(
-        folder=str(folder),
+        folder=results.where,
         state="running" if at_work else "finished" if finished else "unfinished",
         files=len(names),
         bytes=sum(entry.bytes for entry in results.manifest.files.values()),
@@ -101,17 +103,11 @@ def in_words(found: Status) -> str:
         lines.append(counts + ("" if found.virtual and found.state == "finished" else parts))
     if found.checkpoints:
         lines.append(f"{found.checkpoints} checkpoints")
-    checked = "" if found.at_work else ", all whole"
+    checked = "" if found.at_work else ", all there" if is_url(found.folder) else ", all whole"
     lines.append(f"{found.files} files, {found.bytes / 1e6:,.1f} MB{checked}")
     if found.command and found.state == "unfinished":
         lines.append(f"go on with: {found.command}")
     return "\n".join(lines)
-
-
-def _settled(folder: Path) -> Results:
-    if not folder.is_dir():
-        raise UserError(f"expected the folder of a run, got {folder}: check the path")
-    return Results(folder)
 
 
 def _read(results: Results, name: str) -> dict[str, Any]:

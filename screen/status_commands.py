@@ -8,23 +8,24 @@ from screen.flags import Setting
 def status(directory: str, *, json: Setting = None) -> int:
     """Say what a run has done, what is left, and how to go on.
 
-    Every committed file is checked against its sha256, unless the run is at work. Exit code 6 if one is missing or
-    damaged.
+    Every committed file is checked against its sha256, at a URL its size, unless the run is at work. Exit code 6 if
+    one is missing or damaged.
 
     Example: kakehashi status runs/kappa
+
+    Example: kakehashi status s3://bucket/kappa
 
     Parameters
     ----------
     directory
-        The folder of the run.
+        The folder or URL of the run.
     json
         Print one JSON document.
     """
     from json import dumps
-    from pathlib import Path
 
     from screen.status import in_words, status_of
 
-    found = status_of(Path(directory))
+    found = status_of(directory)
     print(dumps(found._asdict()) if json else in_words(found))
     return 0

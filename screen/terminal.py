@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from catalogs.rundir import Results, RunDir
+from catalogs.runs import as_folder, open_run
 from screen.config import ScreenConfig, as_dict, deciding, exit_code, exporting
 from screen.progress import Progress
 from screen.runner import Compared, Kind, shown, source_hashes
@@ -25,44 +26,36 @@ def kind() -> Kind:
     """A screening."""
     return Kind(
         read=_read, plan=_plan, forecast=_forecast, run=_run, as_dict=as_dict,
-        show=lambda outcome, out: show(outcome.record, out),
+        show=lambda outcome, rundir: show(outcome.record, rundir),
         deciding=deciding, compare=_compare, whole=_exported, judge=_judge,
     )  # fmt: skip
 
 
 def rebuild_report(
     directory: str,
-    build: Callable[[Path], str] | None = None,
+    build: Callable[[Path], str],
     *,
     json_out: bool = False,
     quiet: bool = False,
     dry_run: bool = False,
 ) -> int:
-    """Write report.html again from a run folder's files; UserError code 6 where one of them is damaged.
+    """Write report.html again from a run's files; UserError code 6 where one of them is damaged.
 
-    build : makes the page, where the run is no screening run
+    build : makes the page, from the folder of the run
     """
-    results = Results(directory)  # the pages read the files as they are
-    results.verify(name for name in results.names() if name != "report.html")
-    text = (build or _builder(Path(directory)))(Path(directory))
+    with as_folder(directory) as results:  # the page reads the files as they are
+        results.verify(name for name in results.names() if name != "report.html")
+        text = build(results.path)
     if not dry_run:
-        with RunDir(directory, resume=True) as rundir:
+        with open_run(directory, resume=True) as rundir:
             rundir.write_text("report.html", text)
-    path = str(Path(directory) / "report.html")
+    path = f"{results.where}/report.html"
     if json_out or not quiet:
         print(json.dumps({"report": path}) if json_out else path)
     return 0
 
 
-def _builder(directory: Path) -> Callable[[Path], str]:
-    """What makes the page of a run, by the kind that its run.json names."""
-    from screen.report import build, data, evaluation
-
-    found = data.run_json(directory / "run.json").get("kind")
-    return evaluation.write_report if found == "evaluation" else build.write_report
-
-
-def show(record: dict[str, Any], out: Path) -> None:
+def show(record: dict[str, Any], rundir: Results) -> None:
     """Print verdict, counts, the best distinct compositions inside or at the edge of the domain, and overall."""
     from rich.console import Console
 
@@ -89,14 +82,14 @@ def show(record: dict[str, Any], out: Path) -> None:
         console.print(shown(f"note: {warning}"), markup=False)
     if "export" in record:
         console.print(shown(record["export"]["text"]), markup=False)
-    rows, near = _best(out / "ranking.parquet")
+    rows, near = _best(rundir.path / "ranking.parquet")
     name = f"{target['quantity']} {target['unit']}".strip()
     if near:
         _table(console, f"Best in or at the edge of the domain: {name}", near)
     if rows != near:
         _table(console, f"Best of all, extrapolations included: {name}", rows)
     seconds = sum(record["timings"].values())
-    console.print(shown(f"{seconds:.0f} s; report: {out / 'report.html'}"), markup=False)
+    console.print(shown(f"{seconds:.0f} s; report: {rundir.where}/report.html"), markup=False)
 
 
 def in_words(virtual: Mapping[str, Any], scored: int) -> str:

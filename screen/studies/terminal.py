@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from catalogs.results import Results
@@ -37,19 +36,19 @@ def kind(study: Callable[[], Study]) -> Kind:
         return {"study": config.name, "tables": tables, "out": config.out, "config": as_dict(config)}
 
     return Kind(
-        read=lambda config: study().read(config), plan=plan, run=run, show=lambda outcome, out: show(out),
+        read=lambda config: study().read(config), plan=plan, run=run, show=lambda outcome, rundir: show(rundir),
         as_dict=as_dict, deciding=deciding, compare=compare,
     )  # fmt: skip
 
 
-def show(out: Path) -> None:
+def show(rundir: Results) -> None:
     """Print every figure's claim, ours and the paper's, from the files of the study."""
     from rich.console import Console
 
     from screen.studies.page import WORDS
 
     console = Console(highlight=False, soft_wrap=True)
-    study: dict[str, Any] = json.loads(Results(out).read_text("study.json"))
+    study: dict[str, Any] = json.loads(rundir.read_text("study.json"))
     console.print(shown(study["lede"]), style="bold", markup=False)
     for text in study["stand_ins"]:
         console.print(shown(f"note: {text}"), markup=False)
@@ -59,4 +58,4 @@ def show(out: Path) -> None:
         console.print(shown(claim), style="bold", markup=False)
         for text in (f"paper: {figure['paper']}", f"here:  {figure['ours']}", figure["verdict"]):
             console.print(shown(f"   {text}"), markup=False)
-    console.print(shown(f"report: {out / 'report.html'}"), markup=False)
+    console.print(shown(f"report: {rundir.where}/report.html"), markup=False)

@@ -347,7 +347,7 @@ def test_one_command_for_both_kinds(run: Path, kind: str, tmp_path: Path, capsys
 
 def test_a_report_of_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert kakehashi.main(["report", str(tmp_path / "nowhere")]) == 2
-    assert "no run.json" in capsys.readouterr().err
+    assert "no manifest.json" in capsys.readouterr().err
 
 
 def test_reports_need_no_jax(run: Path, tmp_path: Path) -> None:

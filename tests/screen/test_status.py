@@ -120,11 +120,3 @@ def test_a_virtual_catalogue_has_indices(screen, status, tmp_path):
     record = json.loads((out / "run.json").read_text())
     assert (found["rows"], found["scored"]) == (5000, record["catalog"]["scored"])
     assert "5,000 indices visited" in status(out)[1]
-
-
-@pytest.mark.parametrize("out", ["s3://bucket/run", "memory://run", "file:///tmp/run"])
-def test_results_go_to_a_folder(screen, out):
-    code, _, said = screen("--out", out)
-    assert code == 2
-    assert out in said
-    assert not Path(out.split("//")[0]).exists()
