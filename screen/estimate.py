@@ -19,6 +19,8 @@ OPERATIONS, SHARE = 0.22e6, 0.6
 VISITS, PASSES = 150_000, 3
 # Descriptors, distances and writing, rows a second beside the networks (benchmarks/ten_million).
 OTHER_ROWS = 50_000
+# The same of repeat units, which RDKit reads and describes in each process (benchmarks/stream_repeat_units).
+UNIT_ROWS = 450
 # Bytes a row takes in scores/, and more where it is ranked (Parquet and CSV; benchmarks/screen_mp).
 SCORED_BYTES, RANKED_BYTES = 75, 380
 # Megabytes of a process that scores, whatever the catalogue (benchmarks/ten_million).
@@ -28,12 +30,13 @@ MEMORY_MB = 1_500
 def estimate(catalog: Catalog, networks: int, top: int | None, workers: int | None) -> dict[str, Any]:
     """Seconds by stage, megabytes of memory (all processes) and disk, and what they come from."""
     speed = SHARE * _operations_per_second()
+    others = UNIT_ROWS * (workers or 1) if catalog.smiles else OTHER_ROWS
     ranked = catalog.rows if top is None else min(top, catalog.rows)
     scored = catalog.rows if catalog.space is None else ranked  # of a virtual catalogue the best alone are written
     return {
         "seconds": {
             "pre-train": round(networks * PASSES * OPERATIONS * VISITS / speed, 1),
-            "score": round(catalog.rows * (networks * OPERATIONS / speed + 1 / OTHER_ROWS), 1),
+            "score": round(catalog.rows * (networks * OPERATIONS / speed + 1 / others), 1),
         },
         "memory_mb": MEMORY_MB * (1 + (workers or 0)),
         "disk_mb": round((scored * SCORED_BYTES + ranked * RANKED_BYTES) / 1e6, 1),

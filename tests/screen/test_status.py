@@ -103,7 +103,11 @@ def test_a_dry_run_says_what_it_takes_and_what_is_kept(tiny, screen, finished, t
 
 def test_estimates_grow_with_rows_networks_and_what_is_ranked(monkeypatch):
     monkeypatch.setattr("screen.estimate._operations_per_second", lambda: 1e11)
-    rows, real, virtual = 10**6, SimpleNamespace(rows=10**6, space=None), SimpleNamespace(rows=10**6, space=object())
+    rows = 10**6
+    real, virtual, units = (
+        SimpleNamespace(rows=rows, space=space, smiles=smiles)
+        for space, smiles in ((None, False), (object(), False), (None, True))
+    )
     one, two = (estimate(real, networks, None, None)["seconds"] for networks in (1, 2))
     assert two["pre-train"] == pytest.approx(2 * one["pre-train"], rel=0.1)
     assert two["score"] - one["score"] == pytest.approx(rows * 0.22e6 / 0.6e11, rel=0.05)
@@ -111,6 +115,9 @@ def test_estimates_grow_with_rows_networks_and_what_is_ranked(monkeypatch):
     assert estimate(real, 1, 1000, None)["disk_mb"] == pytest.approx(75.4)
     assert estimate(virtual, 1, 1000, None)["disk_mb"] == pytest.approx(0.5, abs=0.05)
     assert estimate(real, 1, None, 2)["memory_mb"] == 3 * estimate(real, 1, None, None)["memory_mb"]
+    alone, shared = (estimate(units, 1, None, workers)["seconds"]["score"] for workers in (None, 4))
+    assert alone > 50 * estimate(real, 1, None, None)["seconds"]["score"]
+    assert alone == pytest.approx(4 * shared, rel=0.05)
 
 
 def test_a_virtual_catalogue_has_indices(screen, status, tmp_path):
