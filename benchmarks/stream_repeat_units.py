@@ -1,8 +1,9 @@
 """Rows per second and peak memory of screening the SMiPoly repeat units, a sixteenth, a quarter and all of them.
 
 Memory must not grow with the catalogue: the script fails where all of them take more than a fifth more than a quarter.
-The largest process and all processes together (RDKit reads unknown SMILES in one of its own) are looked at twice a
-second. Needs ../shared/data; says so and stops where it is absent.
+The largest process and all processes together are looked at twice a second (RDKit reads unknown SMILES in processes of
+its own; one that is just being started counts its parent's memory once more). Needs ../shared/data; says so and stops
+where it is absent.
 
     python benchmarks/stream_repeat_units.py [--rows 319668] [--networks 3] [--workers N] [--partition-rows 16384]
 """
