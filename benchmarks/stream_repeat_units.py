@@ -11,32 +11,20 @@ where it is absent.
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import psutil
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from hundred_million import Peak, run
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "organic"
 UNITS, TARGET = DATA / "smipoly_virtual_polymers.parquet", DATA / "radonpy_pi1070.parquet"
 GROWTH = 1.2
-
-
-class Run(NamedTuple):
-    """What a screening recorded, its largest process and all of them together, MB."""
-
-    record: dict[str, Any]
-    one: float
-    all: float
 
 
 def units() -> pa.Table:
@@ -46,33 +34,16 @@ def units() -> pa.Table:
     return table.take(pa.array(np.random.default_rng(0).permutation(table.num_rows)))
 
 
-def screened(catalog: Path, given: argparse.Namespace, base: Path) -> Run:
+def screened(catalog: Path, given: argparse.Namespace, base: Path) -> tuple[dict[str, Any], Peak]:
     words = [
         "screen", "--target", f"{TARGET}:thermal_conductivity", "--source", "molecule_refractive_index",
         "--networks", str(given.networks), "--outer-folds", "3", "--catalog", str(catalog), "--top", "1000",
         "--partition-rows", str(given.partition_rows), "--out", str(base / catalog.stem), "--json",
     ]  # fmt: skip
     words += ["--workers", str(given.workers)] if given.workers else []
-    one = together = 0.0
-    with (base / "said.json").open("w+") as said:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "kakehashi", *words],
-            stdout=said,
-            env={**os.environ, "KAKEHASHI_HOME": str(base / "home")},
-        )
-        while process.poll() is None:
-            sizes = []
-            for found in (psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)):
-                try:
-                    sizes.append(found.memory_info().rss / 1e6)
-                except psutil.Error:
-                    continue
-            one, together = max(one, *sizes, 0.0), max(together, sum(sizes))
-            time.sleep(0.5)
-        if process.returncode:
-            sys.exit(f"the run ended with {process.returncode}")
-        said.seek(0)
-        return Run(json.load(said), one, together)
+    record, peak = run([sys.executable, "-m", "kakehashi", *words], base)
+    assert record is not None
+    return record, peak
 
 
 def main() -> None:
@@ -84,27 +55,27 @@ def main() -> None:
     given = parser.parse_args()
     if not UNITS.exists():
         sys.exit(f"needs {UNITS}")
-    found: list[Run] = []
+    peaks: list[float] = []
     with tempfile.TemporaryDirectory() as folder:
         base, table = Path(folder), units().slice(0, given.rows)
         for part in (16, 4, 1):
             path = base / f"units-{part}.parquet"
             pq.write_table(table.slice(0, table.num_rows // part), path)
-            if not found:  # pre-training and transfer, which the others find kept
+            if not peaks:  # pre-training and transfer, which the others find kept
                 screened(path, given, base)
                 path = path.rename(base / "units-again.parquet")
-            run = screened(path, given, base)
-            found.append(run)
-            catalog, seconds = run.record["catalog"], run.record["timings"]["score candidates"]
+            record, peak = screened(path, given, base)
+            peaks.append(peak.one)
+            catalog, seconds = record["catalog"], record["timings"]["score candidates"]
             print(
                 f"{catalog['rows']:,} repeat units: {catalog['scored']:,} scored ({catalog['unique']:,} different),"
                 f" {catalog['quarantined']:,} in quarantine, {seconds:.0f} s, {catalog['rows'] / seconds:,.0f} rows/s;"
-                f" peak memory {run.one:,.0f} MB of one process, {run.all:,.0f} MB of all",
+                f" peak memory {peak.one:,.0f} MB of one process, {peak.all:,.0f} MB of all",
                 flush=True,
             )
-    for reason in found[-1].record["quarantine_reasons"][:5]:
+    for reason in record["quarantine_reasons"][:5]:
         print(f"  {reason['count']:,} {reason['reason']}")
-    grown = found[-1].one / found[-2].one
+    grown = peaks[-1] / peaks[-2]
     print(f"all of them against a quarter: {grown:.2f} of the memory")
     sys.exit(grown > GROWTH)
 

@@ -106,11 +106,16 @@ def require(name: str, names: Sequence[str], where: Path | str) -> None:
     raise UserError(f"{where}: no column '{name}'{hint} (columns: {', '.join(names)})")
 
 
+def in_pieces(path: Path) -> pq.ParquetFile:
+    """Open a Parquet file to be read in pieces, with page checksums verified; errors are arrow's."""
+    # Both options are needed for a file with one huge row group not to be read into memory at once.
+    return pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False, buffer_size=_BUFFER)
+
+
 def open_parquet(path: Path) -> pq.ParquetFile:
-    """Open a Parquet file with page checksums verified; a broken file is a UserError with exit code 6."""
+    """The same; a broken file is a UserError with exit code 6."""
     try:
-        # Both options are needed for a file with one huge row group not to be read into memory at once.
-        return pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False, buffer_size=_BUFFER)
+        return in_pieces(path)
     except (pa.ArrowException, OSError) as error:
         raise _unreadable(path, error) from error
 

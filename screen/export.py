@@ -6,9 +6,8 @@ import re
 import warnings
 from typing import Any, NamedTuple
 
-import pyarrow.parquet as pq
-
 from catalogs.formulas import parse_column, reduced_keys
+from catalogs.readers import in_pieces
 from catalogs.records import UserError
 from catalogs.rundir import RunDir
 from catalogs.structures import PARTS, Pieces, read_structure, wanted
@@ -81,7 +80,7 @@ def in_words(found: Exported, out: str) -> str:
 
 def _hits(rundir: RunDir, top: int) -> list[dict[str, Any]]:
     hits: list[dict[str, Any]] = []
-    with pq.ParquetFile(rundir.path / "ranking.parquet", page_checksum_verification=True) as file:
+    with in_pieces(rundir.path / "ranking.parquet") as file:
         for batch in file.iter_batches(batch_size=min(top, 4096), columns=["rank", "id", "formula"]):
             hits += batch.to_pylist()[: top - len(hits)]
             if len(hits) == top:

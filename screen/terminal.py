@@ -107,13 +107,14 @@ def in_words(virtual: Mapping[str, Any], scored: int) -> str:
 
 def _best(path: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """First rows of the `HEAD` best compositions, and of those inside or at the edge of the domain."""
-    import pyarrow.parquet as pq
     from pyarrow import compute
+
+    from catalogs.readers import in_pieces
 
     overall: dict[str, dict[str, Any]] = {}
     near: dict[str, dict[str, Any]] = {}
     names = ["rank", "id", "formula", "reduced_formula", "mean", "lower", "upper", "domain", "nearest_training"]
-    with pq.ParquetFile(path, page_checksum_verification=True) as file:
+    with in_pieces(path) as file:
         for batch in file.iter_batches(batch_size=4096, columns=names, use_threads=False):
             _collect(overall, batch)
             _collect(near, batch.filter(compute.not_equal(batch["domain"], "out")))

@@ -11,9 +11,8 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from catalogs.readers import batch_rows
+from catalogs.readers import batch_rows, in_pieces
 from catalogs.records import UserError
 from screen.runner import check_schema
 
@@ -161,11 +160,6 @@ def run_json(path: Path) -> Row:
     return Row(run)
 
 
-def _open(path: Path) -> pq.ParquetFile:
-    # Neither all of a group of rows nor more of a column than a page is read at once.
-    return pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False, buffer_size=1 << 20)
-
-
 def _corrupt(path: Path, error: Exception) -> UserError:
     first = (str(error).splitlines() or [type(error).__name__])[0]
     return UserError(f"{path} cannot be read ({first}): restore the file or repeat the run", 6)
@@ -181,7 +175,7 @@ def head(path: Path, limit: int) -> Table | None:
     if not path.exists():
         return None
     try:
-        with _open(path) as file:
+        with in_pieces(path) as file:
             batch = next(file.iter_batches(batch_size=limit), None)
             names = tuple(file.schema_arrow.names)
             return Table(names, () if batch is None else _rows(batch), file.metadata.num_rows)
@@ -194,7 +188,7 @@ def _best(path: Path) -> Table | None:
     if not path.exists():
         return None
     try:
-        with _open(path) as file:
+        with in_pieces(path) as file:
             names, total = tuple(file.schema_arrow.names), file.metadata.num_rows
             if names.count("domain") != 1 or total <= MAX_ROWS:
                 return head(path, MAX_ROWS)
@@ -224,7 +218,7 @@ def spread(path: Path, limit: int) -> Table | None:
     if not path.exists():
         return None
     try:
-        with _open(path) as file:
+        with in_pieces(path) as file:
             table = file.read()
     except (OSError, pa.ArrowException) as error:
         raise _corrupt(path, error) from None
@@ -241,7 +235,7 @@ def reasons(path: Path, keys: tuple[str, ...]) -> list[Row]:
     counts: dict[tuple[str, ...], int] = {}
     examples: dict[tuple[str, ...], str] = {}
     try:
-        with _open(path) as file:
+        with in_pieces(path) as file:
             names = file.schema_arrow.names
             wanted = [name for name in (*keys, "formula") if names.count(name) == 1]
             for batch in file.iter_batches(columns=wanted):

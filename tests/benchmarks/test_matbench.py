@@ -1,6 +1,5 @@
 """The folds are the official ones, no table teaches what a test fold asks, and a kept fold is not computed again."""
 
-import importlib.util
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,11 +21,8 @@ RECIPE = Recipe(1, 0, TINY, TINY, TINY._replace(epochs=20))
 
 
 @pytest.fixture(scope="module")
-def matbench():
-    spec = importlib.util.spec_from_file_location("matbench", ROOT / "benchmarks/matbench.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def matbench(script):
+    return script("matbench")
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """The other side of the comparisons computes what it stands for, and every script is run and described somewhere."""
 
 import csv
-import importlib.util
 import re
 from pathlib import Path
 
@@ -13,11 +12,8 @@ GOLDEN = ROOT / "tests/golden/xenonpy_golden_290.csv"
 
 
 @pytest.fixture(scope="module")
-def today():
-    spec = importlib.util.spec_from_file_location("today", ROOT / "benchmarks/today.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def today(script):
+    return script("today")
 
 
 def test_the_loop_computes_what_xenonpy_does(today):
