@@ -21,7 +21,7 @@ from catalogs.structures import (
     structure_file,
     wanted,
 )
-from catalogs.tables import holds_smiles, id_column, material_column, split_spec, unknown_name
+from catalogs.tables import holds_smiles, id_column, material_column, split_spec
 
 _OUTPUT = (
     "rank mean lower upper probability spread at_ceiling domain domain_reason nearest_training distance reduced_formula"
@@ -124,7 +124,7 @@ def open_catalog(spec: str, material: str | None = None, limit: int | None = Non
         readers.check_file(path)
         found = _files(spec, [path], material)
     else:
-        raise UserError(unknown_name(spec, (*embedded.known(), *pulled.names())))
+        raise UserError(embedded.unknown_name(spec, (*embedded.known(), *pulled.names())))
     if found.rows == 0:
         raise UserError(f"{spec} has a header but no rows")
     rows = found.rows if limit is None else min(limit, found.rows)

@@ -22,7 +22,7 @@ SECONDS = 10.0
 MEMORY = 4 << 30
 """Bytes of address space of a worker."""
 CHUNK = 256
-COMMAND = (sys.executable, "-P", "-m", "catalogs.guarded")
+COMMAND = (sys.executable, "-P", "-m", "catalogs.guarded_worker")
 _START_SECONDS = 120.0  # importing RDKit on a busy disk
 
 Answer = tuple[str, str, str]
@@ -141,27 +141,3 @@ class _Deadline:
                 self.passed = True
                 self._process.kill()
                 return
-
-
-def serve() -> None:
-    """Answer each line `[attachments, texts]` of standard input with a line per text, until the input ends."""
-    from rdkit import rdBase
-
-    from catalogs.polymers import attempt
-
-    with contextlib.suppress(ImportError, ValueError, OSError):  # no such limit on this platform
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    print("ready", flush=True)
-    with rdBase.BlockLogs():
-        for line in sys.stdin:
-            attachments, texts = json.loads(line)
-            wanted = attachments if isinstance(attachments, int) else tuple(attachments)
-            for text in texts:
-                print(json.dumps(attempt(text, wanted)), flush=True)
-
-
-if __name__ == "__main__":
-    serve()

@@ -5,20 +5,27 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from catalogs import readers
 from catalogs.records import UserError
 from design.blocks import Molecule
 from design.config import DesignConfig
 from design.polymerisations import POLYMERISATIONS
+from design.proposals import ngram, recurrent
+from design.proposals.language import Language, read_corpus
 from design.proposals.reactions import Reactions, embedded_pool
+
+# Units of the reactions that a language learns from where no corpus is given.
+DRAWN = 3_000
+# Fewer repeat units teach no grammar.
+LEAST = 50
 
 
 def proposer(config: DesignConfig) -> Any:
     """The proposal a configuration asks for; UserError where it cannot be made."""
     if config.proposal == "reactions":
         return reactions(config)
-    from design.language import trained
-
     return trained(config)
 
 
@@ -60,3 +67,41 @@ def _read(path: Path) -> list[Molecule]:
     blank = [""] * len(parsed.molecules.smiles)
     rows = zip(parsed.molecules.smiles, columns.get("name", blank), columns.get("cas", blank), strict=True)
     return [Molecule(smiles, name or "", cas or "") for smiles, name, cas in rows]
+
+
+def trained(config: DesignConfig) -> Language:
+    """An n-gram or a recurrent network trained on the corpus of a configuration, or on units of the reactions.
+
+    Raises
+    ------
+    UserError : a corpus without a column of SMILES, or with fewer than `LEAST` repeat units that can be represented.
+    """
+    texts = _corpus(Path(config.corpus)) if config.corpus else _drawn(config)
+    try:
+        reasons = read_corpus(texts).reasons.tolist()
+    except ValueError as error:
+        raise UserError(f"--corpus {config.corpus}: {error}") from None
+    kept = [text for text, reason in zip(texts, reasons, strict=True) if not reason]
+    if len(kept) < LEAST:
+        first = next((reason for reason in reasons if reason), "")
+        raise UserError(
+            f"--corpus {config.corpus}: expected at least {LEAST} repeat units, got {len(kept)} of {len(texts)} rows"
+            + (f"; first reason: {first}" if first else "")
+        )
+    if config.proposal == "ngram":
+        return ngram.fit(kept)
+    return recurrent.train(config.seed, kept)
+
+
+def _corpus(path: Path) -> list[str]:
+    readers.check_file(path)
+    names = readers.column_names(path)
+    readers.require("smiles", names, path)
+    texts = readers.as_text(readers.read(path, ["smiles"])["smiles"], path, "smiles").to_pylist()
+    return [text or "" for text in texts]
+
+
+def _drawn(config: DesignConfig) -> list[str]:
+    source = reactions(config)
+    rng = np.random.default_rng([config.seed, DRAWN])
+    return list(dict.fromkeys(source.smiles(source.draw(rng, DRAWN))))

@@ -221,8 +221,9 @@ def screen(
     """
     from screen.config import ScreenConfig, check_workers
     from screen.filters import check_filters, parse_filter
+    from screen.inputs import Inputs
     from screen.progress import Progress
-    from screen.run import Inputs, finish, looked_for, ranking_schema
+    from screen.run import finish, looked_for, ranking_schema
 
     check_workers(workers, scheduler, insecure=insecure_cluster)
     choose(device)

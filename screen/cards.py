@@ -6,22 +6,16 @@ XenonPy.MDL lets its users query (`catalogs.model_index`).
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from screen.device import current
 from screen.evidence import METRICS, SPLIT, errors
 from screen.library import Library, Source, summary
+from screen.machine import made_here
 from screen.networks import Network
 from screen.transfer import Model
-
-PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy", "scipy", "rdkit")
 
 
 def networks_card(library: Library, hyperparameters: dict[str, Any], model_version: int) -> dict[str, Any]:
@@ -101,30 +95,3 @@ def _entry(source: Source, i: int) -> dict[str, Any]:
 
 def _scores(values: Sequence[float]) -> dict[str, float | None]:
     return {name: float(v) if np.isfinite(v) else None for name, v in zip(METRICS, values, strict=True)}
-
-
-def made_here() -> dict[str, Any]:
-    """When, with which versions and on which kind of machine."""
-    return {
-        "versions": {"kakehashi": version("kakehashi"), **{name: version(name) for name in PACKAGES}},
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": machine_kind(),
-    }
-
-
-def machine_kind() -> dict[str, str]:
-    """What may decide the last bits of a float32 result."""
-    return {
-        "system": platform.system(), "machine": platform.machine(), "processor": _processor(),
-        "device": current().device_kind, "jaxlib": version("jaxlib"), "numpy": version("numpy"),
-    }  # fmt: skip
-
-
-def _processor() -> str:
-    """The processor's model name; Python's own is empty on most Linux machines."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()

@@ -23,8 +23,9 @@ import pyarrow as pa
 from dask.distributed import Client, LocalCluster, Status, WorkerPlugin
 
 from catalogs.records import UserError
+from screen.columns import Part, environment
 from screen.device import choose, platform, take_device
-from screen.execute import Executor, Part, Scoring, environment
+from screen.execute import Executor, Scoring
 from screen.isolate import Crashed, isolate
 from screen.scheduler import SLURM, security, slurm_cluster
 

@@ -29,9 +29,9 @@ from screen.learning_curve import Point, learning_curve, sizes_of
 from screen.library import Library
 from screen.nested import Measured, Problem, measure
 from screen.null import Nulls, permuted_rows
+from screen.progress import Stage, no_stage
 from screen.statistics import holm, paired_test
 from screen.transfer import INNER_FOLDS, OUTER_FOLDS, caveats, pose
-from screen.zoo import Stage, no_stage
 
 FloatArray = NDArray[np.float64]
 

@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 
 from catalogs.candidates import Catalog
 from catalogs.rundir import RunDir
-from screen.execute import PARTITION_ROWS, QUARANTINE, SCORES, Executor, deploy, in_turn
+from screen.columns import QUARANTINE, SCORES
+from screen.execute import PARTITION_ROWS, Executor, deploy, in_turn
 from screen.interrupt import first_finishes
 from screen.progress import Mode
 from screen.search import Counts, Search

@@ -18,6 +18,7 @@ from screen.config import ScreenConfig, as_dict
 from screen.descriptors.composition import BATCH
 from screen.device import current
 from screen.folds import Folds
+from screen.inputs import Inputs
 from screen.intervals import LEVEL
 from screen.leaderboard import Entry
 from screen.library import Checkpoint, Source, summary
@@ -32,7 +33,6 @@ from screen.transfer import Model
 
 if TYPE_CHECKING:
     from screen.evaluate import Row
-    from screen.run import Inputs
 
 # What every run computes with, and what is read and described beside it in a screening.
 _COMMON = ("jax", "jaxlib", "flax", "optax", "numpy", "scipy", "pyarrow", "chemicals")

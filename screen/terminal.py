@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from rich.text import Text
 
-    from screen.run import Inputs, Outcome
+    from screen.inputs import Inputs
+    from screen.run import Outcome
 
 HEAD = 10
 

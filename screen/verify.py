@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from catalogs import library as shelf
-from screen.cards import machine_kind
 from screen.evidence import recompute
+from screen.machine import machine_kind
 from screen.zoo import UNREADABLE, networks_of
 
 # Allowed between kinds of machines, in standard deviations of the property: XLA and BLAS add in another order there.

@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Collection, Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -23,7 +22,7 @@ from catalogs import library as shelf
 from catalogs.elements import feature_table
 from catalogs.records import Compositions, Molecules, PropertyTable
 from screen import library as libraries
-from screen.cards import PACKAGES, model_card, networks_card
+from screen.cards import model_card, networks_card
 from screen.config import DEFAULT_HEADS
 from screen.descriptors.composition import BATCH
 from screen.descriptors.materials import decisive
@@ -43,9 +42,11 @@ from screen.library import (
     source_name,
     training_rows,
 )
+from screen.machine import PACKAGES
 from screen.networks import HIDDEN_LAYERS, WIDTH_RATIOS, Layer, Network
 from screen.packing import content_hash, pack, unpack
 from screen.plans import Fitted, Plan
+from screen.progress import Stage, no_stage
 from screen.reach import Bin, Families, Reach
 from screen.scaling import Scaling
 from screen.selection import Stack
@@ -66,14 +67,6 @@ _RECORDS: dict[str, type] = {
         *(OutOfFold, Entry, Verdict, Reach, Bin, Families),
     )
 }
-
-Stage = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
-
-
-@contextmanager
-def no_stage(name: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Stand in for `Progress.stage` where nobody watches."""
-    yield lambda steps: None
 
 
 def stack_key(tables: Sequence[PropertyTable], settings: Settings, *, exclude: Collection[str] = ()) -> str:

@@ -10,12 +10,12 @@ from typing import Any
 import jax
 
 from catalogs import library as shelf
-from screen.cards import PACKAGES
 from screen.device import current
 from screen.graph.network import CrystalNetwork, Shape
 from screen.library import Checkpoint
+from screen.machine import PACKAGES
 from screen.packing import content_hash, pack, unpack
-from screen.zoo import Stage, no_stage
+from screen.progress import Stage, no_stage
 
 # Raise when the same structures and settings would give other networks.
 GRAPH_VERSION = 1

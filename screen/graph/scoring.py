@@ -13,8 +13,8 @@ from catalogs.crystals import parse_rows
 from catalogs.formulas import formula_text, reduce
 from catalogs.records import Crystals, UserError
 from screen.bank import fill, places
+from screen.columns import QUARANTINE, SCORES, Part, environment, score_columns
 from screen.domain import nearest
-from screen.execute import QUARANTINE, SCORES, Part, environment, score_columns
 from screen.graph.neighbours import connect
 from screen.packing import content_hash
 from screen.score import Scores

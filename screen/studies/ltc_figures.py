@@ -31,7 +31,7 @@ from screen.studies.screening_figures import judged_figure, screening_figure
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from screen.studies.ltc import Result, StandIn
+    from screen.studies.ltc_result import Result, StandIn
 
 # Largest conductivity among the paper's target, and the largest it verified, W/(m K) (Ju et al., 2021, abstract; the
 # authors' exercise prints the first).

@@ -19,7 +19,7 @@ from screen.studies.plots import Series, axis_label, curve_beside, heat_map, leg
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from screen.studies.refractive import Direction, Result
+    from screen.studies.refractive_result import Direction, Result
 
 PAPER_ALONE = "Source network alone on polymers: MAE 0.367, RMSE 0.417, r 0.249, R² -2.61."
 PAPER_TRANSFER = (

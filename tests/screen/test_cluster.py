@@ -18,7 +18,8 @@ from catalogs.candidates import open_catalog
 from catalogs.records import UserError
 from catalogs.rundir import Results
 from screen.cluster import dask_executor
-from screen.execute import Part, deploy, in_turn
+from screen.columns import Part
+from screen.execute import deploy, in_turn
 
 if TYPE_CHECKING:
     from conftest import Tiny

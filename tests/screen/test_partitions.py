@@ -16,7 +16,8 @@ import pytest
 
 from catalogs.candidates import open_catalog
 from catalogs.rundir import Results, RunDir
-from screen.execute import Part, Scoring, deploy, in_turn
+from screen.columns import Part
+from screen.execute import Scoring, deploy, in_turn
 from screen.partitions import score_into
 
 if TYPE_CHECKING:
