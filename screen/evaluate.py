@@ -24,12 +24,13 @@ from screen.heads.drawn import unfinished
 from screen.holdouts import Held, hold_out
 from screen.intervals import by_fold, coverage
 from screen.judgement import Judgement, judge
-from screen.leaderboard import ALONE, entries, is_direct
+from screen.leaderboard import entries
 from screen.learning_curve import Point, learning_curve, sizes_of
 from screen.library import Library
 from screen.nested import Measured, Problem, measure
 from screen.null import Nulls, permuted_rows
 from screen.progress import Stage, no_stage
+from screen.rows import direct_row
 from screen.statistics import holm, paired_test
 from screen.transfer import INNER_FOLDS, OUTER_FOLDS, caveats, pose
 
@@ -128,7 +129,7 @@ def evaluate(
         settings = {}
         # A head of the leaderboard may be the same model; another model of its name is refused.
         baselines = [
-            b for b in baselines if f"direct {b.name}" not in measured.predictions or b is not BASELINES.get(b.name)
+            b for b in baselines if direct_row(b.name).name not in measured.rows or b is not BASELINES.get(b.name)
         ]
         if baselines:
             with stage("baselines", len(baselines) * len(held.splits)) as advance:
@@ -153,7 +154,8 @@ def _add(
 ) -> list[dict[str, object]]:
     """Put a baseline's held-out predictions among the measured ones; the settings it chose."""
     target, raw = problem.target, problem.bank.raw
-    name = f"direct {baseline.name}"
+    row = direct_row(baseline.name)
+    name = row.name
     if name in measured.predictions:
         raise ValueError(f"expected a baseline with a name of its own, got {baseline.name!r}")
     predictions = np.full(len(target), np.nan)
@@ -169,6 +171,7 @@ def _add(
 
     inside = [float("nan")] * len(held.splits)
     chosen = list(pool.map(one, range(len(held.splits))))
+    measured.rows[name] = row
     measured.predictions[name], measured.inside[name] = predictions, inside
     # It says nothing about its own errors: the same interval for all compounds, wider only with distance.
     measured.spreads[name] = np.zeros(len(target))
@@ -199,10 +202,10 @@ def assemble(
     }
     fitted = np.array([len(split.rows) for split in held.splits])
     board = entries(
-        y, target.log, predictions, measured.inside, fitted, library, problem.heads,
+        measured.rows, y, target.log, predictions, measured.inside, fitted,
         {name: coverage(found.ratios, folds) for name, found in intervals.items()},
     )  # fmt: skip
-    best = next(entry.name for entry in board if is_direct(entry.name))
+    best = next(entry.name for entry in board if measured.rows[entry.name].direct)
     wrong = {name: np.full(n, np.nan) for name in predictions}
     for name, mean in predictions.items():
         wrong[name][asked] = np.abs(y - mean)
@@ -210,7 +213,7 @@ def assemble(
     adjusted = holm([tests[e.name].p_value if e.name != best else float("nan") for e in board])
     rows = []
     for entry, p_holm in zip(board, adjusted, strict=True):
-        null = null_of(entry.name, entry.source, entry.depth, entry.networks, library, nulls)
+        null = nulls.of(measured.rows[entry.name].shuffled)
         found, test = intervals.get(entry.name), tests[entry.name]
         own = entry.name == best
         rows.append(
@@ -225,7 +228,7 @@ def assemble(
                 p_holm=float(p_holm),
             )
         )
-    judgement = judge(target, held, wrong, [(row.name, row.mae) for row in rows], bool(library.sources))
+    judgement = judge(target, held, wrong, measured.rows, [(row.name, row.mae) for row in rows], bool(library.sources))
     lower, upper = np.full(n, np.nan), np.full(n, np.nan)
     if several:
         lower[asked], upper[asked] = intervals[judgement.recommended].lower, intervals[judgement.recommended].upper
@@ -233,20 +236,3 @@ def assemble(
         target, library, held, tuple(rows), measured.predictions, lower, upper, judgement, curve, settings,
         caveats(library, target), heads, problem.seed,
     )  # fmt: skip
-
-
-def null_of(name: str, source: str, depth: str, networks: int, library: Library, nulls: Nulls) -> FloatArray:
-    """(permutations,) errors on shuffled values of ridge heads on the inputs of a row of the leaderboard.
-
-    A row that averages a source's networks at one depth has its own null; one that chooses among networks or depths
-    that of the best network of its source, or of all sources.
-    """
-    if name.startswith("mean of "):
-        return nulls.typical
-    if is_direct(name):
-        return nulls.descriptors
-    place = next((s for s, own in enumerate(library.sources) if own.name == source), -1)
-    layers = {"all layers": 0}.get(depth, int(depth[5:]) if depth.startswith("last ") else -1)
-    if networks > 1 and (place, layers) in nulls.averaged and not name.endswith(ALONE):
-        return nulls.averaged[place, layers]
-    return nulls.best.get(place, nulls.descriptors)

@@ -20,7 +20,6 @@ from screen.evaluate_config import EvaluateConfig, as_dict
 from screen.intervals import LEVEL
 from screen.learning_curve import Point
 from screen.library import Settings, tell_apart
-from screen.nested import CHOSEN
 from screen.progress import Progress
 from screen.record import (
     PACKAGES,
@@ -31,6 +30,7 @@ from screen.record import (
     source_record,
     target_record,
 )
+from screen.rows import CHOSEN
 from screen.run import SCHEMA_VERSION, material_columns, sources_of
 from screen.trunks import groups, pretrain_library
 

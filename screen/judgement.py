@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from catalogs.records import PropertyTable
 from screen.holdouts import Held
-from screen.leaderboard import is_direct
-from screen.nested import CHOSEN, DIRECT
+from screen.rows import CHOSEN, DIRECT, Row
 from screen.statistics import Paired, paired_test
 
 FloatArray = NDArray[np.float64]
@@ -43,12 +42,13 @@ def judge(
     target: PropertyTable,
     held: Held,
     wrong: Mapping[str, FloatArray],
+    rows: Mapping[str, Row],
     board: Sequence[tuple[str, float]],
     transferred: bool,
 ) -> Judgement:
     """Judge the deployed procedure from absolute errors (n,) per row; `board` : names and errors, best first."""
     maes = dict(board)
-    best = next(name for name, _ in board if is_direct(name))
+    best = next(name for name, _ in board if rows[name].direct)
     against_best = paired_test(wrong[best] - wrong[CHOSEN], held.splits)
     against_own = paired_test(wrong[DIRECT] - wrong[CHOSEN], held.splits)
     helps = verdict(against_best) if transferred else None

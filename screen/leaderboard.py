@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from catalogs.records import PropertyTable
-from screen.library import Library
 from screen.null import Null
-from screen.plans import HEADS
-from screen.selection import BEST, Heads
+from screen.rows import Row
 
 FloatArray = NDArray[np.float64]
 
-# After the name of one of several sources: the stack of its models and the direct ones.
-ALONE = "stack with direct models"
 # A difference counts when it exceeds this many standard errors (one-sided 95 %).
 DECISIVE = 1.645
 
@@ -70,33 +67,33 @@ class Verdict(NamedTuple):
 
 
 def entries(
+    rows: Mapping[str, Row],
     y: FloatArray,
     log: bool,
     predictions: dict[str, FloatArray],
     inside: dict[str, list[float]],
     fitted: NDArray[np.int64],
-    library: Library,
-    heads: Heads,
     covered: dict[str, float],
 ) -> tuple[Entry, ...]:
     """Leaderboard entries, best first.
 
-    y : (n,) held-out values, `predictions` (n,) of them; inside, fitted : error seen during selection, and rows it was
-    seen on, per split; covered : coverage of the intervals of the models that have them
+    rows : by name; y : (n,) held-out values, `predictions` (n,) of them
+    inside, fitted : error seen during selection, and rows it was seen on, per split
+    covered : coverage of the intervals of the models that have them
     """
     error = {name: float(np.mean(np.abs(y - p))) for name, p in predictions.items()}
-    bar = min(error[name] for name in predictions if is_direct(name))
+    bar = min(error[name] for name in predictions if rows[name].direct)
     board = []
     for name, p in predictions.items():
-        source, networks, depth, head = describe(name, library, heads)
+        row = rows[name]
         inner = float(np.average(inside[name], weights=fitted))
         board.append(
             Entry(
                 name=name,
-                source=source,
-                networks=networks,
-                depth=depth,
-                head=head,
+                source=row.source,
+                networks=row.networks,
+                depth=row.depth,
+                head=row.head,
                 mae=error[name],
                 mae_std=float(np.std(np.abs(y - p), ddof=1) / np.sqrt(len(y))),
                 mae_unit=float(np.mean(np.abs(np.exp(y) - np.exp(p)))) if log else error[name],
@@ -105,60 +102,17 @@ def entries(
                 spearman=_spearman(y, p),
                 coverage_90=covered.get(name, float("nan")),
                 optimism=error[name] - inner,
-                beats_direct=bool(not is_direct(name) and error[name] < bar),
+                beats_direct=bool(not row.direct and error[name] < bar),
             )
         )
     return tuple(sorted(board, key=lambda entry: entry.mae))
-
-
-def is_direct(name: str) -> bool:
-    """Whether a leaderboard name stands for a model without transfer."""
-    # A source may be called "direct band gap"; its models have names of the form "source: ...".
-    return ": " not in name and name.startswith(("direct ", "mean of ", "stack of direct"))
-
-
-def describe(name: str, library: Library, heads: Heads) -> tuple[str, int, str, str]:
-    """(source, networks, depth, head) columns of a leaderboard name."""
-    everything = " + ".join(source.name for source in library.sources)
-    total = sum(len(source.networks) for source in library.sources)
-    # The longest first: "shared trunk: a" begins like a source called "shared trunk".
-    for source in sorted(library.sources, key=lambda source: -len(source.name)):
-        if name.startswith(f"{source.name}: "):
-            rest = name[len(source.name) + 2 :]
-            if rest == "best single network":
-                return source.name, 1, "selected", "selected"
-            if rest == "selected":
-                return source.name, len(source.networks), "selected", "selected"
-            if rest == ALONE:
-                joined = " + ".join(dict.fromkeys((*heads.direct, *heads.frozen, *heads.late)))
-                return source.name, len(source.networks), "selected", joined
-            if rest.endswith(f" on the best {BEST}"):
-                head = rest.removesuffix(f" on the best {BEST}")
-                layers = f"last {HEADS[head].depth}" if HEADS[head].depth else "all layers"
-                return source.name, min(BEST, len(source.networks)), layers, head
-            if rest.startswith("fine-tuned best"):
-                return source.name, min(BEST, len(source.networks)), "last 2", "finetune"
-            _, depth, head = rest.rsplit(", ", 2)
-            return source.name, len(source.networks), depth, head
-    if name.startswith("stacked features of "):
-        _, depth, head = name.rsplit(", ", 2)
-        return everything, total, depth, head
-    if name.startswith("descriptors + source"):
-        return everything, total, "output", name.rsplit(" ", 1)[1]
-    if name.startswith("direct "):
-        return "none", 0, "descriptors", name.split(" ", 1)[1]
-    if name.startswith("mean of"):
-        return "none", 0, "none", "mean"
-    if name.startswith("stack of direct"):
-        return "none", 0, "descriptors", " + ".join(heads.direct)
-    tried = (*heads.direct, *heads.frozen, *(heads.late if library.sources else ()))
-    return everything, total, "selected", " + ".join(dict.fromkeys(tried))
 
 
 def judge_transfer(
     target: PropertyTable,
     predictions: dict[str, FloatArray],
     chosen: str,
+    rows: Mapping[str, Row],
     board: tuple[Entry, ...],
     null: Null | None,
 ) -> Verdict:
@@ -167,7 +121,7 @@ def judge_transfer(
     The best direct model is picked with hindsight, which favours it: "helps" is said against the odds.
     """
     y = target.y
-    direct = min((e for e in board if is_direct(e.name)), key=lambda e: e.mae)
+    direct = min((e for e in board if rows[e.name].direct), key=lambda e: e.mae)
     own = next(e for e in board if e.name == chosen)
     gain = np.abs(y - predictions[direct.name]) - np.abs(y - predictions[chosen])
     difference, error = float(gain.mean()), float(np.std(gain, ddof=1) / np.sqrt(len(gain)))

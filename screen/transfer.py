@@ -22,10 +22,11 @@ from screen.heads.drawn import unfinished
 from screen.intervals import by_fold, coverage, quantile
 from screen.leaderboard import Entry, Verdict, entries, judge_transfer
 from screen.library import Checkpoint, Library, elements_in
-from screen.nested import CHOSEN, Problem, deployed, measure, measure_families
+from screen.nested import Problem, deployed, measure, measure_families
 from screen.null import permuted_null
 from screen.plans import HEADS
 from screen.reach import Reach, by_distance, family_coverage
+from screen.rows import CHOSEN
 from screen.scaling import Scaling, fit_scaling
 from screen.selection import (
     FROZEN_GP_ROWS,
@@ -125,7 +126,7 @@ def transfer(
     ratios, lower, upper, usual = by_fold(y, mean, spread, distance, folds)
     by_family = family_coverage(y, apart.groups, apart.folds, ratios, usual, apart.found) if apart else None
     board = entries(
-        y, target.log, measured.predictions, measured.inside, n - np.bincount(folds), library, problem.heads,
+        measured.rows, y, target.log, measured.predictions, measured.inside, n - np.bincount(folds),
         {CHOSEN: coverage(ratios, folds)},
     )  # fmt: skip
     return Model(
@@ -141,7 +142,7 @@ def transfer(
         ceiling=_ceiling(stack),
         out_of_fold=OutOfFold(mean, spread, distance, folds, lower, upper),
         leaderboard=board,
-        verdict=judge_transfer(target, measured.predictions, CHOSEN, board, null),
+        verdict=judge_transfer(target, measured.predictions, CHOSEN, measured.rows, board, null),
         reach=Reach(by_distance((lower <= y) & (y <= upper), distance), by_family),
         warnings=caveats(library, target),
         seed=seed,

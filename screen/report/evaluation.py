@@ -24,6 +24,7 @@ from screen.report.page import assemble
 from screen.report.sections import accuracy, leaderboard, pretty, timings, verdict
 from screen.report.svg import Axis, drawing, frame, padded, tag
 from screen.report.text import number, with_unit, words
+from screen.rows import CHOSEN, DIRECT
 
 FILES = {
     "leaderboard.parquet": "every model compared",
@@ -34,7 +35,7 @@ FILES = {
 }
 _ROWS = 1000
 # Lines of a learning curve: what is drawn strongest comes last.
-_KINDS = {"stack of transferred and direct": "transferred", "stack of direct models": "direct"}
+_KINDS = {CHOSEN: "transferred", DIRECT: "direct"}
 
 
 def write_report(directory: Path) -> str:

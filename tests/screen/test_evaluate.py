@@ -9,10 +9,9 @@ from scipy import stats
 from screen.baselines import BASELINES, Baseline
 from screen.evaluate import evaluate
 from screen.folds import splits_of
-from screen.leaderboard import ALONE
 from screen.library import Library
-from screen.nested import CHOSEN, DIRECT
 from screen.null import permuted_null, permuted_rows
+from screen.rows import CHOSEN, DIRECT
 from screen.statistics import paired_test
 from screen.transfer import pose
 
@@ -120,14 +119,14 @@ def test_the_learning_curve_falls_and_ends_at_all_compounds(found):
 def test_each_source_alone(planted, planted_library, shuffled_library):
     both = Library((*planted_library.sources, *shuffled_library.sources), "reduced", 0)
     found = evaluate(both, planted.target, outer=5, inner=5, heads=RIDGE, baselines=())
-    one, other = (row(found, f"{name}: {ALONE}") for name in ("planted_source", "shuffled_source"))
+    one, other = (row(found, f"{name}: stack with direct models") for name in ("planted_source", "shuffled_source"))
     assert (one.source, one.networks) == ("planted_source", 4)
     assert one.mae < other.mae
     # Without predictions of the sources among its inputs, a source is the only one its stack has seen.
     alone = evaluate(Library(planted_library.sources, "reduced", 0), planted.target, outer=5, inner=5, heads=RIDGE,
                      baselines=())  # fmt: skip
     assert alone.predictions.keys() >= {CHOSEN, DIRECT}
-    assert not any(name.endswith(ALONE) for name in alone.predictions)
+    assert not any(name.endswith("stack with direct models") for name in alone.predictions)
 
 
 def test_extrapolation_has_one_split_and_no_intervals(planted, planted_library):
