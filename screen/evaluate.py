@@ -23,16 +23,16 @@ from screen.evaluate_config import TOP_FRACTION, Holdout
 from screen.heads.drawn import unfinished
 from screen.holdouts import Held, hold_out
 from screen.intervals import by_fold, coverage
-from screen.judgement import Judgement, judge
 from screen.leaderboard import entries
 from screen.learning_curve import Point, learning_curve, sizes_of
 from screen.library import Library
 from screen.nested import Measured, Problem, measure
 from screen.null import Nulls, permuted_rows
 from screen.progress import Stage, no_stage
-from screen.rows import direct_row
+from screen.rows import CHOSEN, direct_row
 from screen.statistics import holm, paired_test
 from screen.transfer import INNER_FOLDS, OUTER_FOLDS, caveats, pose
+from screen.verdict import Standing, Verdict, judge
 
 FloatArray = NDArray[np.float64]
 
@@ -87,7 +87,7 @@ class Evaluation(NamedTuple):
     predictions: dict[str, FloatArray]
     lower: FloatArray
     upper: FloatArray
-    judgement: Judgement
+    judgement: Verdict
     curve: tuple[Point, ...]
     settings: dict[str, list[dict[str, object]]]
     warnings: tuple[str, ...]
@@ -228,7 +228,9 @@ def assemble(
                 p_holm=float(p_holm),
             )
         )
-    judgement = judge(target, held, wrong, measured.rows, [(row.name, row.mae) for row in rows], bool(library.sources))
+    standing = [Standing(row.name, row.mae, row.optimism) for row in rows]
+    covered = next(row.coverage_90 for row in rows if row.name == CHOSEN)
+    judgement = judge(target, held.splits, held.text, wrong, measured.rows, standing, coverage_90=covered)
     lower, upper = np.full(n, np.nan), np.full(n, np.nan)
     if several:
         lower[asked], upper[asked] = intervals[judgement.recommended].lower, intervals[judgement.recommended].upper

@@ -33,6 +33,7 @@ from screen.record import (
 from screen.rows import CHOSEN
 from screen.run import SCHEMA_VERSION, material_columns, sources_of
 from screen.trunks import groups, pretrain_library
+from screen.verdict import known, verdict_record
 
 KIND = "evaluation"
 
@@ -198,21 +199,16 @@ def evaluation_record(
         "target": target_record(found.target),
         "sources": [source_record(source) for source in found.library.sources],
         "holdout": {"mode": config.holdout, "text": found.held.text, "splits": len(found.held.splits)},
-        "verdict": {
-            "helps": judged.helps,
-            "chosen_mae": row.mae,
-            "direct_name": judged.direct_name,
-            "direct_mae": judged.direct_mae,
-            "difference": _known(judged.against_best.difference),
-            "standard_error": _known(judged.against_best.standard_error),
-            "p_value": _known(judged.against_best.p_value),
-            "by": judged.against_best.by,
-            "without_sources": {k: _known(v) for k, v in judged.against_own._asdict().items()},
-            "coverage_90": _known(row.coverage_90),
-            "optimism": row.optimism,
-            "null_mae": row.null_mae,
-            "text": judged.text,
-        },
+        # The error and the intervals of what is recommended, be it the stack with sources or without.
+        "verdict": verdict_record(judged)
+        | known(
+            {
+                "chosen_mae": row.mae,
+                "coverage_90": row.coverage_90,
+                "optimism": row.optimism,
+                "null_mae": row.null_mae,
+            }
+        ),
         "recommendation": {"model": judged.recommended, "text": judged.recommendation, "command": board.command},
         "baselines": found.settings,
         "interval": {"level": LEVEL},
@@ -227,8 +223,3 @@ def evaluation_record(
             ),
         ],
     }
-
-
-def _known(value: Any) -> Any:
-    """A JSON value, None for NaN."""
-    return None if isinstance(value, float) and not np.isfinite(value) else value

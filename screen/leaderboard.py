@@ -1,4 +1,4 @@
-"""The leaderboard of nested cross-validation and the verdict on transfer, with the statistics behind both."""
+"""The leaderboard of nested cross-validation."""
 
 from __future__ import annotations
 
@@ -8,14 +8,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from catalogs.records import PropertyTable
-from screen.null import Null
 from screen.rows import Row
 
 FloatArray = NDArray[np.float64]
-
-# A difference counts when it exceeds this many standard errors (one-sided 95 %).
-DECISIVE = 1.645
 
 
 class Entry(NamedTuple):
@@ -42,28 +37,6 @@ class Entry(NamedTuple):
     coverage_90: float
     optimism: float
     beats_direct: bool
-
-
-class Verdict(NamedTuple):
-    """Does transfer help? `difference` = error of the best direct model minus that of the chosen one.
-
-    optimism : error of the chosen model minus what its selection saw
-    null_mae, null_mae_p5, null_looks : on shuffled target values, the held-out error of the best of all networks
-        (mean and 5th percentile over permutations), and the mean error with which it is chosen; None without networks
-    """
-
-    helps: bool | None
-    chosen_mae: float
-    direct_name: str
-    direct_mae: float
-    difference: float
-    standard_error: float
-    coverage_90: float
-    optimism: float
-    null_mae: float | None
-    null_mae_p5: float | None
-    null_looks: float | None
-    text: str
 
 
 def entries(
@@ -106,64 +79,6 @@ def entries(
             )
         )
     return tuple(sorted(board, key=lambda entry: entry.mae))
-
-
-def judge_transfer(
-    target: PropertyTable,
-    predictions: dict[str, FloatArray],
-    chosen: str,
-    rows: Mapping[str, Row],
-    board: tuple[Entry, ...],
-    null: Null | None,
-) -> Verdict:
-    """Compare the chosen model with the best direct one, compound by compound; without sources nothing is judged.
-
-    The best direct model is picked with hindsight, which favours it: "helps" is said against the odds.
-    """
-    y = target.y
-    direct = min((e for e in board if rows[e.name].direct), key=lambda e: e.mae)
-    own = next(e for e in board if e.name == chosen)
-    gain = np.abs(y - predictions[direct.name]) - np.abs(y - predictions[chosen])
-    difference, error = float(gain.mean()), float(np.std(gain, ddof=1) / np.sqrt(len(gain)))
-    helps: bool | None = None
-    if null and abs(difference) > DECISIVE * error and difference != 0:
-        helps = difference > 0
-    scale = f"ln({target.quantity})" if target.log else (target.unit or "the target's unit")
-    wording = {
-        True: "Transfer helps here",
-        False: "Transfer does not help here",
-        None: "No measurable difference",
-    }
-    more = "lower" if difference >= 0 else "higher"
-    text = (
-        f"{wording[helps]}: held-out MAE {own.mae:.3g} in {scale} with transfer, {direct.mae:.3g} for the best model"
-        f" without ({direct.name}), i.e. {abs(difference):.2g} ± {error:.2g} (1 s.e., {len(y)} compounds) {more}."
-    )
-    if null is None:
-        text = (
-            f"No transfer: no source was given. Held-out MAE {own.mae:.3g} in {scale} for the stack of direct models,"
-            f" {direct.mae:.3g} for the best single one ({direct.name}); {len(y)} compounds."
-        )
-    else:
-        text += (
-            f" With shuffled target values the best of {null.networks} networks errs {null.mae.mean():.3g} (5th"
-            f" percentile {np.quantile(null.mae, 0.05):.3g}), though it looks like {null.looks.mean():.3g} when it is"
-            " chosen."
-        )
-    return Verdict(
-        helps=helps,
-        chosen_mae=own.mae,
-        direct_name=direct.name,
-        direct_mae=direct.mae,
-        difference=difference,
-        standard_error=error,
-        coverage_90=own.coverage_90,
-        optimism=own.optimism,
-        null_mae=float(null.mae.mean()) if null else None,
-        null_mae_p5=float(np.quantile(null.mae, 0.05)) if null else None,
-        null_looks=float(null.looks.mean()) if null else None,
-        text=text,
-    )
 
 
 def _spearman(a: FloatArray, b: FloatArray) -> float:

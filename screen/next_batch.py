@@ -141,6 +141,7 @@ def propose(run: Finished, request: Request) -> Proposal:
         "best_known": {"formula": _best_formula(run), "value": _best_value(run), "unit": run.record["target"]["unit"]},
         "minimise": run.sign < 0,
         "acquisition": f"{_NAMES[request.by]} on the scale of {_scale(run)}, larger is better",
+        "verdict": {name: run.record.get("verdict", {}).get(name) for name in ("helps", "text", "recommendation")},
         "counts": counts,
         "notes": notes,
         "batch": table.to_pylist(),
@@ -184,6 +185,9 @@ def show(record: dict[str, Any], written: list[str]) -> None:
         print(shown(f"{row['rank']:>3}  {row['formula']}  [{row['id']}]  {interval}  {row['acquisition']:.3g}"))
         print(shown(f"     {row['reason']}"))
     print("; ".join(f"{count:,} {words}" for words, count in record["counts"].items()))
+    for said in (record["verdict"]["text"], record["verdict"]["recommendation"]):
+        if said:
+            print(shown(said))
     for note in record["notes"]:
         print(shown(f"note: {note}"))
     if written:

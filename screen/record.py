@@ -30,6 +30,7 @@ from screen.search import Counts
 from screen.stream import Counted
 from screen.summary import Summary
 from screen.transfer import Model
+from screen.verdict import verdict_record
 
 if TYPE_CHECKING:
     from screen.evaluate import Row
@@ -93,7 +94,7 @@ def run_record(
             "sha256": inputs.catalog.sha256,
             "notes": list(inputs.catalog.notes),
         },
-        "verdict": model.verdict._asdict(),
+        "verdict": verdict_record(model.verdict),
         "model": model_record(model),
         "interval": {
             "level": LEVEL,

@@ -29,7 +29,7 @@ from screen.descriptors.materials import decisive
 from screen.device import current
 from screen.domain import Domain
 from screen.evidence import Evidence
-from screen.leaderboard import Entry, Verdict
+from screen.leaderboard import Entry
 from screen.library import (
     Checkpoint,
     Library,
@@ -50,12 +50,14 @@ from screen.progress import Stage, no_stage
 from screen.reach import Bin, Families, Reach
 from screen.scaling import Scaling
 from screen.selection import Stack
+from screen.statistics import Paired
 from screen.transfer import INNER_FOLDS, OUTER_FOLDS, Model, OutOfFold, transfer
+from screen.verdict import Verdict
 
 # Raise when the same inputs would give other networks, scalings or unit scales.
 PRETRAIN_VERSION = 2
 # Raise when the same library and target would give another model: heads, grids, folds, selection, statistics.
-TRANSFER_VERSION = 3
+TRANSFER_VERSION = 4
 
 # What arrays that were not packed here, or by another version, may raise when they are unpacked or used.
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, MemoryError)
@@ -64,7 +66,7 @@ _RECORDS: dict[str, type] = {
     for kind in (
         *(Library, Source, Task, Evidence, Compositions, Molecules, Scaling, Network, Layer),
         *(Model, Stack, Fitted, Plan, Domain),
-        *(OutOfFold, Entry, Verdict, Reach, Bin, Families),
+        *(OutOfFold, Entry, Verdict, Paired, Reach, Bin, Families),
     )
 }
 

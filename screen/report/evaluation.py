@@ -61,7 +61,8 @@ def write_report(directory: Path) -> str:
         "log": log,
         "sources": mappings(run, "sources"),
         "holdout": mapping(run, "holdout"),
-        "verdict": verdict(judged, log, unit),
+        # What to do stands beside the command that does it.
+        "verdict": verdict({name: v for name, v in judged.items() if name != "recommendation"}, log, unit),
         "p_value": real(judged.get("p_value")),
         "recommendation": mapping(run, "recommendation"),
         "warnings": texts(run, "warnings"),

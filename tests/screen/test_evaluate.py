@@ -31,7 +31,7 @@ def found(planted, planted_library):
 def test_a_good_source_is_recommended(found):
     assert found.judgement.helps is True
     assert found.judgement.recommended == CHOSEN
-    assert found.judgement.text.startswith("Transfer helps here: MAE ")
+    assert found.judgement.text.startswith("Transfer helps here: held-out MAE ")
     assert found.judgement.recommendation.startswith("Use these sources: the whole procedure")
     assert row(found, CHOSEN).beats_direct
 
@@ -134,7 +134,7 @@ def test_extrapolation_has_one_split_and_no_intervals(planted, planted_library):
     own = row(found, CHOSEN)
     assert np.isnan(own.coverage_90)
     assert np.isfinite(own.p_value)
-    assert "by compounds" in found.judgement.text
+    assert "by 10 compounds" in found.judgement.text
     assert np.isfinite(found.predictions[CHOSEN]).sum() == 10
 
 
