@@ -9,26 +9,21 @@ the same bits for everybody, and stand for those of the same data and settings.
 
 from __future__ import annotations
 
-import os
-import platform
 from collections.abc import Callable, Collection, Sequence
-from importlib.metadata import version
-from typing import Any
 
-import jax
 import numpy as np
 
 from catalogs import library as shelf
 from catalogs.elements import feature_table
 from catalogs.records import Compositions, Molecules, PropertyTable
 from screen import library as libraries
-from screen.cards import model_card, networks_card
+from screen.cards import networks_card
 from screen.config import DEFAULT_HEADS
-from screen.descriptors.composition import BATCH
 from screen.descriptors.materials import decisive
-from screen.device import current
 from screen.domain import Domain
 from screen.evidence import Evidence
+from screen.graph import kept as crystals
+from screen.keep import find, keep, machine_facts, unpacked
 from screen.leaderboard import Entry
 from screen.library import (
     Checkpoint,
@@ -42,9 +37,9 @@ from screen.library import (
     source_name,
     training_rows,
 )
-from screen.machine import PACKAGES
+from screen.model_cards import model_card
 from screen.networks import HIDDEN_LAYERS, WIDTH_RATIOS, Layer, Network
-from screen.packing import content_hash, pack, unpack
+from screen.packing import content_hash, pack
 from screen.plans import Fitted, Plan
 from screen.progress import Stage, no_stage
 from screen.reach import Bin, Families, Reach
@@ -59,9 +54,7 @@ PRETRAIN_VERSION = 2
 # Raise when the same library and target would give another model: heads, grids, folds, selection, statistics.
 TRANSFER_VERSION = 4
 
-# What arrays that were not packed here, or by another version, may raise when they are unpacked or used.
-UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, MemoryError)
-_RECORDS: dict[str, type] = {
+RECORDS: dict[str, type] = crystals.RECORDS | {
     kind.__name__: kind
     for kind in (
         *(Library, Source, Task, Evidence, Compositions, Molecules, Scaling, Network, Layer),
@@ -105,7 +98,7 @@ def _keys(tables: Sequence[PropertyTable], settings: Settings, exclude: Collecti
     }
     # The last bit of a logarithm differs among processors.
     anywhere = {**decides, "y": joined.y.astype(np.float32)}
-    return content_hash({**decides, **_machine()}), content_hash(anywhere)
+    return content_hash({**decides, **machine_facts()}), content_hash(anywhere)
 
 
 def load_or_pretrain(
@@ -134,12 +127,12 @@ def load_or_pretrain(
         with stage(name, settings.networks) as advance:
             return train(advance)
     key, anywhere = _keys(tables, settings, exclude)
-    found, kept, warning = _find(key, Library)
+    found, kept, warning = find(key, Library, RECORDS)
     origin = "cached"
     if kept is None and not warning:
         shipped, origin = shelf.shipped(anywhere), "comes with the package"
         if shipped.arrays is not None:
-            kept, key = _unpacked(shipped.arrays, Library), anywhere
+            kept, key = unpacked(shipped.arrays, Library, RECORDS), anywhere
     if kept is not None:
         with stage(f"{name} ({origin})", settings.networks) as advance:
             advance(settings.networks)
@@ -151,7 +144,7 @@ def load_or_pretrain(
         source = train(advance)
     library = Library((source,), settings.convention, settings.seed)
     card = networks_card(library, {**settings.schedule._asdict(), "seed": settings.seed}, PRETRAIN_VERSION)
-    return source._replace(checkpoint=_keep(key, library, card, found, warning))
+    return source._replace(checkpoint=keep(key, packed(library), card, found, warning))
 
 
 def model_key(
@@ -177,7 +170,7 @@ def model_key(
             "settings": (outer, inner, seed),
             "heads": tuple(heads),
             "features": feature_table(),
-            **_machine(),
+            **machine_facts(),
         }
     )
 
@@ -208,7 +201,7 @@ def load_or_transfer(
     if not cache:
         return measure()
     key = model_key(library, target, outer=outer, inner=inner, seed=seed, heads=heads)
-    found, kept, warning = _find(key, Model)
+    found, kept, warning = find(key, Model, RECORDS)
     if kept is not None:
         with stage("transfer (cached)", folds) as advance:
             advance(folds)
@@ -217,26 +210,7 @@ def load_or_transfer(
     model = measure()
     # Target and library are given again whenever the model is asked for.
     bare = model._replace(target=None, library=None)  # type: ignore[arg-type]
-    return model._replace(checkpoint=_keep(key, bare, model_card(model), found, warning))
-
-
-def _find(key: str, kind: type) -> tuple[shelf.Found, Any, str]:
-    """What the library holds, the value of that kind in it (None: compute it), and a warning."""
-    found = shelf.find(key)
-    if found.arrays is None:
-        return found, None, found.warning
-    try:
-        value = _unpacked(found.arrays, kind)
-    except UNREADABLE as error:
-        return found, None, f"{shelf.models_folder() / key} cannot be read ({error}): not used, built again"
-    return found, value, ""
-
-
-def _unpacked(arrays: shelf.Arrays, kind: type) -> Any:
-    value = unpack(arrays, _RECORDS)
-    if not isinstance(value, kind):
-        raise ValueError(f"holds a {type(value).__name__}")
-    return value
+    return model._replace(checkpoint=keep(key, pack(bare), model_card(model), found, warning))
 
 
 def networks_of(arrays: shelf.Arrays) -> Library:
@@ -246,7 +220,7 @@ def networks_of(arrays: shelf.Arrays) -> Library:
     ------
     UNREADABLE : arrays that hold something else.
     """
-    library: Library = _unpacked(arrays, Library)
+    library: Library = unpacked(arrays, Library, RECORDS)
     return library
 
 
@@ -254,24 +228,3 @@ def packed(library: Library) -> shelf.Arrays:
     """Networks as an entry holds them: without where they are kept."""
     bare = tuple(source._replace(checkpoint=None) for source in library.sources)
     return pack(library._replace(sources=bare))
-
-
-def _keep(key: str, value: Any, card: dict[str, Any], found: shelf.Found, warning: str) -> Checkpoint:
-    if found.replaceable:
-        arrays = packed(value) if isinstance(value, Library) else pack(value)
-        failed = shelf.store(key, arrays, card, replace=bool(warning))
-        warning = "; ".join(
-            text for text in (warning, failed and f"{card['property']}: {card['kind']} {failed}") if text
-        )
-    return Checkpoint(key, False, warning)
-
-
-def _machine() -> dict[str, Any]:
-    """Versions, device and settings on which the last bits of a result depend."""
-    return {
-        "packages": {name: version(name) for name in PACKAGES},
-        "device": (current().platform, current().device_kind, platform.system(), platform.machine()),
-        "jax": (bool(jax.config.jax_enable_x64), str(jax.config.jax_default_matmul_precision)),  # type: ignore[attr-defined]
-        "xla_flags": os.environ.get("XLA_FLAGS", ""),
-        "batch": BATCH,
-    }

@@ -53,6 +53,7 @@ def write_report(directory: Path) -> str:
     rejected = reasons(directory / "quarantine_training.parquet", ("table", "reason"))
     curve = head(directory / "learning_curve.parquet", _ROWS)
     predictions = read_spread(directory / "predictions.parquet", MAX_POINTS)
+    box = verdict(judged, log, unit)
     content = {
         "run": run,
         "target": target,
@@ -62,7 +63,7 @@ def write_report(directory: Path) -> str:
         "sources": mappings(run, "sources"),
         "holdout": mapping(run, "holdout"),
         # What to do stands beside the command that does it.
-        "verdict": verdict({name: v for name, v in judged.items() if name != "recommendation"}, log, unit),
+        "verdict": {**box, "advice": None} if box else None,
         "p_value": real(judged.get("p_value")),
         "recommendation": mapping(run, "recommendation"),
         "warnings": texts(run, "warnings"),
