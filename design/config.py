@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from catalogs.records import UserError
-from screen.config import DEFAULT_HEADS, check_shared, check_workers, from_toml, words
+from screen.config import check_shared, check_workers, from_toml, words
+from screen.heads.registry import DEFAULT_HEADS
 
 PROPOSALS = ("reactions", "ngram", "recurrent")
 SAMPLERS = ("smc", "iqspr")

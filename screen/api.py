@@ -18,11 +18,12 @@ from catalogs.records import PropertyTable, UserError
 from catalogs.runs import open_run
 from catalogs.structures import structure_file, structure_names
 from catalogs.tables import labels, load_table
-from screen.config import DEFAULT_HEADS, DEFAULT_NETWORKS
+from screen.config import DEFAULT_NETWORKS
 from screen.descriptors.materials import convention_for
 from screen.device import Device, choose
 from screen.execute import deploy
 from screen.graph.source import connected, crystal_library
+from screen.heads.registry import DEFAULT_HEADS
 from screen.library import Checkpoint, Library, Settings, Trunk, tell_apart
 from screen.rank import By, Order, check_order
 from screen.rank import rank as _rank

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from catalogs.records import PropertyTable
-from screen.baselines import BASELINES, Baseline, ask
-from screen.config import DEFAULT_HEADS
+from screen.baselines import ask
 from screen.evaluate_config import TOP_FRACTION, Holdout
 from screen.heads.drawn import unfinished
+from screen.heads.registry import DEFAULT_BASELINES, DEFAULT_HEADS, HEADS
 from screen.holdouts import Held, hold_out
 from screen.intervals import by_fold, coverage
 from screen.leaderboard import entries
@@ -30,6 +30,7 @@ from screen.nested import Measured, Problem, measure
 from screen.null import Nulls, permuted_rows
 from screen.progress import Stage, no_stage
 from screen.rows import CHOSEN, direct_row
+from screen.selection import GP_ROWS
 from screen.statistics import holm, paired_test
 from screen.transfer import INNER_FOLDS, OUTER_FOLDS, caveats, pose
 from screen.verdict import Standing, Verdict, judge
@@ -105,7 +106,7 @@ def evaluate(
     inner: int = INNER_FOLDS,
     seed: int = 0,
     heads: Sequence[str] = DEFAULT_HEADS,
-    baselines: Sequence[Baseline] = tuple(BASELINES.values()),
+    baselines: Sequence[str] = DEFAULT_BASELINES,
     curve: bool = False,
     stage: Stage = no_stage,
 ) -> Evaluation:
@@ -113,6 +114,7 @@ def evaluate(
 
     Parameters
     ----------
+    baselines : heads on the descriptors that are compared with and have no part in the stack.
     holdout, top : what is held out, as `holdouts.hold_out` has it.
     curve : also measure how the error falls with the number of compounds.
 
@@ -127,13 +129,12 @@ def evaluate(
         with stage("transfer", len(held.splits)) as advance:
             measured = measure(problem, held.splits, pool, advance, alone=True)
         settings = {}
-        # A head of the leaderboard may be the same model; another model of its name is refused.
-        baselines = [
-            b for b in baselines if direct_row(b.name).name not in measured.rows or b is not BASELINES.get(b.name)
-        ]
-        if baselines:
-            with stage("baselines", len(baselines) * len(held.splits)) as advance:
-                settings = {b.name: _add(b, problem, held, measured, pool, advance) for b in baselines}
+        # A head of the stack has its row already; a Gaussian process costs n³.
+        known = {*problem.heads.direct, *(("gp",) if len(target) > GP_ROWS else ())}
+        others = [head for head in dict.fromkeys(baselines) if head not in known]
+        if others:
+            with stage("baselines", len(others) * len(held.splits)) as advance:
+                settings = {head: _add(head, problem, held, measured, pool, advance) for head in others}
         with stage("shuffled values", 1) as advance:
             nulls = permuted_rows(problem.bank, target.y, held.splits, seed, pool)
             advance(1)
@@ -145,36 +146,29 @@ def evaluate(
 
 
 def _add(
-    baseline: Baseline,
+    head: str,
     problem: Problem,
     held: Held,
     measured: Measured,
     pool: Executor,
     advance: Callable[[int], None],
 ) -> list[dict[str, object]]:
-    """Put a baseline's held-out predictions among the measured ones; the settings it chose."""
-    target, raw = problem.target, problem.bank.raw
-    row = direct_row(baseline.name)
-    name = row.name
-    if name in measured.predictions:
-        raise ValueError(f"expected a baseline with a name of its own, got {baseline.name!r}")
-    predictions = np.full(len(target), np.nan)
+    """Put a head's held-out predictions from the descriptors among the measured ones; the settings it chose."""
+    target, raw, row = problem.target, problem.bank.raw, direct_row(head)
+    predictions, spreads = np.full((2, len(target)), np.nan)
+    inside = [float("nan")] * len(held.splits)
 
     def one(k: int) -> dict[str, object]:
         rows, out = held.splits[k]
         keys = [target.keys[i] for i in rows]
-        found = ask(baseline, raw[rows], target.y[rows], raw[out], keys, problem.seed)
-        predictions[out] = found.mean
-        inside[k] = found.inner_mae
+        asked = ask(HEADS[head], raw[rows], target.y[rows], raw[out], keys, problem.seed)
+        predictions[out], spreads[out], inside[k] = asked.mean, asked.spread, asked.inner_mae
         advance(1)
-        return dict(found.setting)
+        return dict(asked.setting)
 
-    inside = [float("nan")] * len(held.splits)
     chosen = list(pool.map(one, range(len(held.splits))))
-    measured.rows[name] = row
-    measured.predictions[name], measured.inside[name] = predictions, inside
-    # It says nothing about its own errors: the same interval for all compounds, wider only with distance.
-    measured.spreads[name] = np.zeros(len(target))
+    measured.rows[row.name], measured.inside[row.name] = row, inside
+    measured.predictions[row.name], measured.spreads[row.name] = predictions, spreads
     return chosen
 
 

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 
 from catalogs.records import PropertyTable
 from catalogs.tables import load_table
-from screen.config import DEFAULT_HEADS, NO_SOURCE
+from screen.config import NO_SOURCE
 from screen.descriptors.materials import convention_for
 from screen.device import Device, choose
-from screen.evaluate_config import BASELINES, TOP_FRACTION, Holdout, resolve
+from screen.evaluate_config import TOP_FRACTION, Holdout, resolve
 from screen.evaluate_run import Board, Inputs, compare
+from screen.heads.registry import DEFAULT_BASELINES, DEFAULT_HEADS
 from screen.library import Trunk, tell_apart
 from screen.progress import Progress
 from screen.run import sources_of
@@ -24,7 +25,7 @@ def evaluate(
     networks: int = 50,
     trunk: Trunk = "separate",
     heads: Sequence[str] = DEFAULT_HEADS,
-    baselines: Sequence[str] = BASELINES,
+    baselines: Sequence[str] = DEFAULT_BASELINES,
     holdout: Holdout = "formula",
     top_fraction: float = TOP_FRACTION,
     outer_folds: int = 10,
@@ -44,7 +45,7 @@ def evaluate(
     target : a table (`load` reads one with `log=True`, given folds, ...), a name or FILE:COLUMN.
     sources : None for the usual ones of the target's kind of material, empty for none.
     heads, trunk, convention, descriptors, cache, device : as for `pretrain` and `transfer`.
-    baselines : some of elastic-net, forest, boosting, network.
+    baselines : names of heads that serve descriptors, which the stack has no part in.
     holdout : formula or random, family, element, or top, whose share is `top_fraction`.
 
     Raises

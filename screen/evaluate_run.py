@@ -13,7 +13,6 @@ import pyarrow as pa
 from catalogs.records import PropertyTable
 from catalogs.rundir import RunDir
 from catalogs.tables import load_table
-from screen.baselines import baselines_of
 from screen.descriptors.materials import convention_for
 from screen.evaluate import Evaluation, evaluate
 from screen.evaluate_config import EvaluateConfig, as_dict
@@ -114,7 +113,7 @@ def compare(config: EvaluateConfig, inputs: Inputs, progress: Progress) -> Board
         outer=config.outer_folds,
         seed=config.seed,
         heads=config.heads,
-        baselines=baselines_of(config.baselines),
+        baselines=() if config.baselines == ("none",) else config.baselines,
         curve=config.learning_curve,
         stage=progress.stage,
     )

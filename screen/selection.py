@@ -13,12 +13,11 @@ import numpy as np
 
 from catalogs.records import UserError
 from screen.bank import Bank, FloatArray
-from screen.config import DEFAULT_HEADS
 from screen.folds import Folds
+from screen.heads.registry import DEFAULT_HEADS, HEADS, LINES
 from screen.plans import (
     DEPTHS,
     GAINS,
-    HEADS,
     Fitted,
     Kind,
     Plan,
@@ -62,16 +61,16 @@ def affordable_heads(n: int, wanted: Sequence[str] = DEFAULT_HEADS) -> Heads:
     ------
     UserError : an unknown head, or none that serves the models without transfer.
     """
-    odd = [head for head in wanted if head not in HEADS]
+    odd = [head for head in wanted if head not in LINES]
     if odd:
-        raise UserError(f"--heads: expected some of {', '.join(HEADS)}, got {odd[0]!r}")
+        raise UserError(f"--heads: expected some of {', '.join(LINES)}, got {odd[0]!r}")
 
     def up_to(limit: int) -> tuple[str, ...]:
         return tuple(head for head in CLOSED_FORM if head in wanted and (head != "gp" or n <= limit))
 
-    late = tuple(head for head in HEADS if head in wanted and head not in CLOSED_FORM)
-    direct = (*up_to(GP_ROWS), *(head for head in late if HEADS[head].direct))
-    late = tuple(head for head in late if HEADS[head].frozen)
+    late = tuple(head for head in LINES if head in wanted and head not in CLOSED_FORM)
+    direct = (*up_to(GP_ROWS), *(head for head in late if LINES[head].direct))
+    late = tuple(head for head in late if LINES[head].frozen)
     if not direct:
         raise UserError(
             "--heads: expected ridge, forest or another that serves descriptors among them for the models without"
@@ -197,7 +196,7 @@ def columns(found: Sequence[Candidate], n_sources: int) -> dict[Column, Candidat
             chosen[Column("average", source=s)] = best([c for c in own if len(c.plan.networks) == size])
         late = [c for c in found if c.plan.source == s and c.plan.head not in CLOSED_FORM]
         chosen |= {Column("late", c.plan.head, s): c for c in late}
-    for head in HEADS:
+    for head in LINES:
         options = [c for c in found if c.plan.kind == "predictions" and c.plan.head == head]
         if options:
             chosen[Column("predictions", head)] = best(options)

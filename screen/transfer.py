@@ -15,16 +15,15 @@ from catalogs.formulas import reduce
 from catalogs.records import PropertyTable, UserError
 from screen.aliases import MARK
 from screen.bank import Bank, FloatArray, fill, places
-from screen.config import DEFAULT_HEADS
 from screen.domain import Domain, cover, unit_distance
 from screen.folds import Folds, grouped_folds, splits_of
 from screen.heads.drawn import unfinished
+from screen.heads.registry import DEFAULT_HEADS, HEADS
 from screen.intervals import by_fold, coverage, quantile
 from screen.leaderboard import Entry, entries
 from screen.library import Checkpoint, Library, elements_in
 from screen.nested import Measured, Problem, deployed, measure, measure_families
 from screen.null import Null, permuted_null
-from screen.plans import HEADS
 from screen.reach import Reach, by_distance, family_coverage
 from screen.rows import CHOSEN
 from screen.scaling import Scaling, fit_scaling

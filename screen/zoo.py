@@ -18,11 +18,11 @@ from catalogs.elements import feature_table
 from catalogs.records import Compositions, Molecules, PropertyTable
 from screen import library as libraries
 from screen.cards import networks_card
-from screen.config import DEFAULT_HEADS
 from screen.descriptors.materials import decisive
 from screen.domain import Domain
 from screen.evidence import Evidence
 from screen.graph import kept as crystals
+from screen.heads.registry import DEFAULT_HEADS
 from screen.keep import find, keep, machine_facts, unpacked
 from screen.leaderboard import Entry
 from screen.library import (

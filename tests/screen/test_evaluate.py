@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from screen.baselines import BASELINES, Baseline
 from screen.evaluate import evaluate
 from screen.folds import splits_of
 from screen.library import Library
@@ -16,7 +15,7 @@ from screen.statistics import paired_test
 from screen.transfer import pose
 
 RIDGE = ("ridge",)
-ELASTIC = (BASELINES["elastic-net"]._replace(grid=BASELINES["elastic-net"].grid[:2], inner=2),)
+ELASTIC = ("elastic-net",)
 
 
 def row(found, name):
@@ -73,7 +72,7 @@ def test_every_figure_follows_from_the_predictions(planted, found):
             assert (r.p_value, r.difference_std) == (test.p_value, test.standard_error)
             assert r.p_holm >= r.p_value
     assert np.isnan(best.p_value)
-    assert row(found, "direct elastic net").head == "elastic net"
+    assert row(found, "direct elastic-net").head == "elastic-net"
 
 
 def test_baselines_are_blind_to_what_is_held_out(planted, planted_library, found):
@@ -85,7 +84,7 @@ def test_baselines_are_blind_to_what_is_held_out(planted, planted_library, found
     for name, p in found.predictions.items():
         np.testing.assert_array_equal(again.predictions[name][held], p[held])
     others = np.delete(np.arange(40), held)
-    assert (again.predictions["direct elastic net"][others] != found.predictions["direct elastic net"][others]).all()
+    assert (again.predictions["direct elastic-net"][others] != found.predictions["direct elastic-net"][others]).all()
 
 
 def test_nulls_agree_with_the_null_of_the_verdict(planted, planted_library):
@@ -138,7 +137,13 @@ def test_extrapolation_has_one_split_and_no_intervals(planted, planted_library):
     assert np.isfinite(found.predictions[CHOSEN]).sum() == 10
 
 
-def test_a_baseline_cannot_take_the_name_of_a_head(planted, planted_library):
-    with pytest.raises(ValueError, match="a name of its own, got 'ridge'"):
-        evaluate(planted_library, planted.target, outer=2, inner=2, heads=RIDGE,
-                 baselines=(Baseline("ridge", ({},), ELASTIC[0].fit),))  # fmt: skip
+def test_a_head_of_the_stack_is_no_baseline_beside_itself(planted, planted_library):
+    found = evaluate(planted_library, planted.target, outer=2, inner=2, heads=RIDGE, baselines=("ridge", "ridge"))
+    assert sum(row.name == "direct ridge" for row in found.rows) == 1
+    assert found.settings == {}
+
+
+def test_the_settings_a_baseline_chose_are_kept(found):
+    assert list(found.settings) == ["elastic-net"]
+    assert len(found.settings["elastic-net"]) == 5
+    assert {frozenset(setting) for setting in found.settings["elastic-net"]} == {frozenset({"l1_ratio", "share"})}
