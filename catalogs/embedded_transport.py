@@ -134,10 +134,12 @@ def _transport_table() -> pa.Table:
         raise UserError(f"{path} cannot be read ({error}); reinstall matminer", code=6) from error
     from pyarrow import csv
 
+    from catalogs.parquet import in_memory
+
     # Without these types pyarrow would be free to read NaN (sodium nitride) as a missing value.
     text = {"mp_id": pa.string(), "pretty_formula": pa.string()}
     options = csv.ConvertOptions(column_types=text, strings_can_be_null=False)
-    return csv.read_csv(pa.BufferReader(data), convert_options=options)
+    return csv.read_csv(in_memory(data), convert_options=options)
 
 
 @cache
