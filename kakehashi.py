@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from screen.api import load, pretrain, rank, screen, transfer
     from screen.evaluate_api import evaluate
     from screen.joint_api import learn_together
+    from screen.progress import Mode
 
 __all__ = ["design", "evaluate", "learn_together", "load", "main", "models", "pretrain", "rank", "screen", "transfer"]
 
@@ -118,12 +120,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = given[: given.index("--")] if "--" in given else given
     debug = os.environ.get("KAKEHASHI_DEBUG") == "1" or "--debug" in options
     given = [word for word in options if word != "--debug"] + given[len(options) :]
+    alone = arguments is None  # this process is the command, and may be ended as one
     try:
-        code = _run(given)
+        with _interruptible("events" if "--events" in options else "auto") if alone else nullcontext():
+            code = _run(given)
         sys.stdout.flush()
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
-        return 130
+        code = 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader left; flush nothing at exit
         return 1
@@ -132,7 +136,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         line, code = _explain(error)
         print(f"error: {line}", file=sys.stderr)
+    if code == 130 and alone:
+        from screen.acknowledge import stop_if_busy
+
+        stop_if_busy()
     return code
+
+
+def _interruptible(mode: Mode) -> AbstractContextManager[None]:
+    from screen.acknowledge import acknowledged
+
+    return acknowledged(mode)
 
 
 def _run(words: list[str]) -> int:
