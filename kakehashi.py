@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from screen.api import load, pretrain, rank, screen, transfer
     from screen.evaluate_api import evaluate
     from screen.joint_api import learn_together
-    from screen.progress import Mode
 
 __all__ = ["design", "evaluate", "learn_together", "load", "main", "models", "pretrain", "rank", "screen", "transfer"]
 
@@ -76,7 +75,8 @@ def app(words: Sequence[str] = ()) -> App:
     top = App(
         name="kakehashi",
         help="Screen catalogues and design polymers with models transferred from plentiful data.",
-        help_epilogue="`--debug` with any command (or KAKEHASHI_DEBUG=1) shows the traceback of an error.",
+        help_epilogue="With any command: `--debug` (or KAKEHASHI_DEBUG=1) shows the traceback of an error;"
+        " `--shared-home` (or KAKEHASHI_SHARED_HOME=1) uses a folder of caches that others may write to.",
         version=_version,
         suppress_keyboard_interrupt=False,
     )
@@ -119,10 +119,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     options = given[: given.index("--")] if "--" in given else given
     debug = os.environ.get("KAKEHASHI_DEBUG") == "1" or "--debug" in options
-    given = [word for word in options if word != "--debug"] + given[len(options) :]
+    shared = "--shared-home" in options
+    given = [word for word in options if word not in ("--debug", "--shared-home")] + given[len(options) :]
     alone = arguments is None  # this process is the command, and may be ended as one
     try:
-        with _interruptible("events" if "--events" in options else "auto") if alone else nullcontext():
+        with _shared() if shared else nullcontext(), _interruptible(options) if alone else nullcontext():
             code = _run(given)
         sys.stdout.flush()
     except KeyboardInterrupt:
@@ -143,10 +144,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def _interruptible(mode: Mode) -> AbstractContextManager[None]:
+def _shared() -> AbstractContextManager[None]:
+    from catalogs.home import shared_knowingly
+
+    return shared_knowingly()
+
+
+def _interruptible(options: list[str]) -> AbstractContextManager[None]:
     from screen.acknowledge import acknowledged
 
-    return acknowledged(mode)
+    return acknowledged("events" if "--events" in options else "auto")
 
 
 def _run(words: list[str]) -> int:

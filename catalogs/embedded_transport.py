@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.csv
 
 from catalogs.embedded_inorganic import Rows
-from catalogs.home import cache_folder
+from catalogs.home import PRIVATE, cache_folder_or_none, check_own
 from catalogs.package_data import digest, package_file, version
 from catalogs.records import UserError
 
@@ -64,10 +64,11 @@ def default_candidates() -> pa.Table:
     """
     from catalogs import parquet
 
-    try:
-        path = cache_folder() / "candidates" / f"default-{_recipe()}.parquet"
-    except UserError:  # no place for caches: only slower
+    folder = cache_folder_or_none("candidates")
+    if folder is None:
         return _build_default()
+    path = folder / f"default-{_recipe()}.parquet"
+    check_own(path)
     try:
         table = parquet.read(path.read_bytes(), str(path))
         if table.num_rows == DEFAULT_ROWS:
@@ -104,7 +105,7 @@ def _keep(table: pa.Table, path: Path) -> None:
 
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
         with temporary.open("wb") as sink:
             writer = parquet.TableWriter(sink, table.schema)
             writer.write(table)

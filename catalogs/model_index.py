@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from catalogs import library
 from catalogs.durable import DurableFile
-from catalogs.home import cache_folder
+from catalogs.home import PRIVATE_FILE, SharedFolder, cache_folder
 from catalogs.parquet import OPTIONS, stamped
 from catalogs.records import UserError
 
@@ -95,7 +95,7 @@ def query(conditions: Iterable[Condition] = ()) -> Index:
     """
     wanted = [_checked(condition) for condition in conditions]
     stamps = _stamps()
-    path = cache_folder() / FILE
+    path = cache_folder(FILE)
     damage: tuple[str, ...] = ()
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
@@ -233,9 +233,12 @@ def _build(path: Path, stamps: Mapping[str, list[int]]) -> tuple[pa.Table, tuple
     for key in sorted(stamps.keys() - set(former["stack"].unique().to_pylist())):
         card_path = folders[key] / library.CARD
         try:
+            library.check_entry(folders[key])
             card = json.loads(card_path.read_bytes())
             library.check_card(card, key)
             cards.append(rows_of(card, folders[key]))
+        except SharedFolder:
+            raise
         except _NO_CARD as error:
             warnings.append(f"{card_path} is not in the index: {type(error).__name__}: {error}")
     try:
@@ -252,7 +255,7 @@ def _build(path: Path, stamps: Mapping[str, list[int]]) -> tuple[pa.Table, tuple
     table = table.take(pc.sort_indices(order, sort_keys=[("property", "ascending"), ("id", "ascending")]))
     # An index without the cards it could not read would say so once and never again.
     if not warnings:
-        with suppress(OSError), DurableFile(path) as file:
+        with suppress(OSError), DurableFile(path, PRIVATE_FILE) as file:
             schema = stamped(FIELDS, {STAMPS: _text(stamps).decode()})
             with pq.ParquetWriter(file, schema, **OPTIONS) as writer:
                 writer.write_table(table.replace_schema_metadata(schema.metadata), _GROUP)

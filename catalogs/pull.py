@@ -26,6 +26,7 @@ from filelock import FileLock, Timeout
 
 from catalogs import parquet
 from catalogs.durable import TEMPORARY, make_folder, write_durably
+from catalogs.home import PRIVATE
 from catalogs.records import UserError
 from catalogs.web import Fault
 
@@ -113,7 +114,7 @@ class Store:
 
     def open(self, identity: Mapping[str, Any]) -> str:
         """Keep what belongs to the same query of the same database, clear the rest; why, if anything was cleared."""
-        make_folder(self.folder / _PAGES)
+        make_folder(self.folder / _PAGES, PRIVATE)
         for left in (self.folder / _PAGES).glob(f"{TEMPORARY}*"):
             left.unlink()
         try:
@@ -137,7 +138,7 @@ class Store:
     def clear(self) -> None:
         """Forget all pages."""
         shutil.rmtree(self.folder / _PAGES, ignore_errors=True)
-        make_folder(self.folder / _PAGES)
+        make_folder(self.folder / _PAGES, PRIVATE)
 
     def add(self, number: int, cursor: str, page: Page) -> None:
         """Keep a page."""
@@ -187,7 +188,7 @@ class Store:
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
     """Hold a folder's lock; UserError code 4 if another process does."""
-    make_folder(folder)
+    make_folder(folder, PRIVATE)
     lock = FileLock(folder / _LOCK)
     try:
         lock.acquire(blocking=False)

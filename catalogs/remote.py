@@ -75,7 +75,7 @@ class RemoteRunDir(RunDir):
 
     def __init__(self, url: str, *, resume: bool = False, overwrite: bool = False) -> None:
         self._store = Store(url)
-        self._home = cache_folder() / "remote" / hashlib.sha256(self._store.url.encode()).hexdigest()[:16]
+        self._home = cache_folder("remote", hashlib.sha256(self._store.url.encode()).hexdigest()[:16])
         super().__init__(self._home / "run", resume=resume, overwrite=overwrite)
         self.where = self._store.url
         self._token = ""

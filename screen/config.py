@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from catalogs.home import share
 from catalogs.pulled import default_name
 from catalogs.records import UserError
 from screen.device import check_device
@@ -195,6 +196,12 @@ def from_toml(path: Path, kind: type[Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for given, value in read.items():
         key = given.replace("-", "_")
+        if key == "shared_home":
+            if not isinstance(value, bool):
+                raise UserError(f"--config {path}: {given}: expected true or false, got {value!r}")
+            if value:
+                share()
+            continue
         if key in found:
             raise UserError(f"--config {path}: {given!r} is given twice, with - and with _")
         if key not in known:

@@ -126,7 +126,7 @@ def check_cache() -> Check:
     import shutil
     import tempfile
 
-    from catalogs.home import cache_folder
+    from catalogs.home import SharedFolder, cache_folder
     from catalogs.records import UserError
 
     fix = "export KAKEHASHI_HOME=/a/folder/with/room"
@@ -136,6 +136,9 @@ def check_cache() -> Check:
             file.write(b"kakehashi")
             file.flush()
         free = shutil.disk_usage(folder).free
+    except SharedFolder as error:
+        what, _, mend = str(error).partition(": ")
+        return Check("cache", False, what, mend.partition(";")[0])
     except UserError as error:
         return Check("cache", False, str(error), fix)
     except OSError as error:

@@ -54,6 +54,7 @@ def show_list(*, json_out: bool) -> int:
 def show_card(id: str, *, json_out: bool) -> int:
     """Print a card."""
     key, number, path = shelf.named(id)
+    shelf.check_entry(path)
     try:
         card = json.loads((path / shelf.CARD).read_bytes())
         shelf.check_card(card, key)
