@@ -136,7 +136,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if debug:
             raise
         line, code = _explain(error)
-        print(f"error: {line}", file=sys.stderr)
+        from catalogs.shown import say
+
+        say(f"error: {line}", error=True)
     if code == 130 and alone:
         from screen.acknowledge import stop_if_busy
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from catalogs.flags import Many, Switch, Whole
+from catalogs.shown import say
 
 
 def build(
@@ -91,9 +92,9 @@ def build(
         print(text.dumps({"file": written, "indices": space.size, "by_elements": sizes, "sha256": space.sha256}))
     elif not quiet:
         parts = ", ".join(f"{size:,} of {kinds} elements" for kinds, size in sizes.items())
-        print(f"{space.size:,} indices: {parts}; filters decide when they are looked at which are charge-balanced")
+        say(f"{space.size:,} indices: {parts}; filters decide when they are looked at which are charge-balanced")
         if not dry_run:
-            print(f"written: {out}; search it with kakehashi screen --catalog {out}")
+            say(f"written: {out}; search it with kakehashi screen --catalog {out}")
 
 
 def _words(text: str | None) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from catalogs import library
+from catalogs import card_checks, library
 from catalogs.durable import DurableFile
 from catalogs.home import PRIVATE_FILE, SharedFolder, cache_folder
 from catalogs.parquet import OPTIONS, stamped
@@ -170,8 +170,9 @@ def rows_of(card: Mapping[str, Any], path: Path) -> list[dict[str, Any]]:
 
     Raises
     ------
-    KeyError, TypeError, ValueError : a card that does not say what the index needs.
+    KeyError, TypeError, ValueError : a card that does not say what the index needs, or says what cannot be.
     """
+    card_checks.check(card)
     key, kind = str(card["key"]), str(card["kind"])
     origin = "package" if path.parent == library.SHIPPED else "library"
     common = {

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from catalogs.shown import say
+
 SECONDS = 120
 """A check that takes longer has failed."""
 
@@ -42,14 +44,15 @@ def doctor(*, json: bool = False, quiet: bool = False, dry_run: bool = False) ->
         0 if all is well, else 1.
     """
     if dry_run:
-        print("\n".join(CHECKS))
+        say("\n".join(CHECKS))
         return 0
     checks = []
     for run in CHECKS.values():
         check = run()
         checks.append(check)
         if not json and not (quiet and check.ok):
-            print(line(check, sys.stdout.encoding), flush=True)
+            say(line(check, sys.stdout.encoding))
+            sys.stdout.flush()
     sound = all(check.ok for check in checks)
     if json:
         from json import dumps
