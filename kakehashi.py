@@ -180,6 +180,9 @@ def _explain(error: Exception) -> tuple[str, int]:
         return _one_line(error), error.code
     if isinstance(error, MemoryError):
         return f"out of memory ({_one_line(error)}): try fewer --partition-rows, --workers or --networks", 1
+    if isinstance(error, UnicodeEncodeError) and "surrogates" in error.reason:
+        text = str(error.object)[:200]
+        return f"expected text in UTF-8, got {text!a}: rename the file or folder that is called so", 2
     if isinstance(error, OSError) and error.strerror:
         paths = " -> ".join(str(path) for path in (error.filename, error.filename2) if path is not None)
         return f"{error.strerror}{f': {paths}' if paths else ''}", 1

@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import pyarrow as pa
-from filelock import FileLock, Timeout
 
 from catalogs import parquet
 from catalogs.durable import TEMPORARY, make_folder, write_durably
 from catalogs.home import PRIVATE
+from catalogs.locks import Timeout, take
 from catalogs.records import UserError
 from catalogs.web import Fault
 
@@ -189,9 +189,8 @@ class Store:
 def alone(folder: Path) -> Iterator[None]:
     """Hold a folder's lock; UserError code 4 if another process does."""
     make_folder(folder, PRIVATE)
-    lock = FileLock(folder / _LOCK)
     try:
-        lock.acquire(blocking=False)
+        lock = take(folder / _LOCK)
     except Timeout:
         raise UserError(f"{folder} is in use by another pull: wait for it", 4) from None
     try:

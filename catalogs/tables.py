@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from catalogs import pulled, readers
 from catalogs.assemble import Integers, assemble
+from catalogs.paths import local
 from catalogs.quantities import Quantity, infer
 from catalogs.records import FloatArray, PropertyTable, UserError
 
@@ -67,6 +68,7 @@ def split_spec(spec: str) -> tuple[Path, str | None]:
         if colon and not column:
             raise UserError(f"'{spec}': expected a column name after the colon")
         return pulled.folder(name), column or None
+    spec = local(spec)
     if Path(spec).exists():
         return Path(spec), None
     match = re.match(r"(.+?\.(?:csv|parquet)):(.*)$", spec, re.IGNORECASE | re.DOTALL)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from catalogs import readers
+from catalogs.paths import path_of
 from catalogs.records import UserError
 from design.config import DesignConfig
 from design.proposals import ngram, recurrent
@@ -25,7 +26,7 @@ def trained(config: DesignConfig) -> Language:
     ------
     UserError : a corpus without a column of SMILES, or with fewer than `LEAST` repeat units that can be represented.
     """
-    texts = _read(Path(config.corpus)) if config.corpus else _drawn(config)
+    texts = _read(path_of(config.corpus)) if config.corpus else _drawn(config)
     try:
         reasons = read_corpus(texts).reasons.tolist()
     except ValueError as error:

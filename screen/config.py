@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from catalogs.home import share
+from catalogs.paths import path_of
 from catalogs.pulled import default_name
 from catalogs.records import UserError
 from screen.device import check_device
 from screen.scheduler import SLURM, check_scheduler
+from screen.semaphores import missing
 
 DEFAULT_SOURCES = ("formation_energy", "volume_per_atom", "melting_temperature")
 # Of targets given as SMILES.
@@ -155,6 +157,8 @@ def check_workers(workers: int | None, scheduler: str | None, *, insecure: bool 
     """Refuse a number of workers that cannot be, workers in two places, or a scheduler that is not safe to talk to."""
     if workers is not None and workers < 1:
         raise UserError(f"--workers: expected at least 1, got {workers}")
+    if workers is not None and scheduler is None and (lack := missing()):
+        raise UserError(f"--workers: {lack.why}; try: {lack.fix}; or leave --workers out")
     if scheduler is not None:
         check_scheduler(scheduler, insecure=insecure)
     if workers is not None and scheduler not in (None, SLURM):
@@ -186,6 +190,7 @@ def _check_architecture(config: ScreenConfig) -> None:
 
 def from_toml(path: Path, kind: type[Any]) -> dict[str, Any]:
     """Values of a TOML file for the fields of a configuration, a dataclass; UserError says what is wrong with it."""
+    path = path_of(path)
     try:
         read = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

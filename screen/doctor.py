@@ -155,7 +155,11 @@ def check_cache() -> Check:
 
 
 def check_cluster() -> Check:
-    """Check that a Dask worker process starts on the loopback."""
+    """Check that worker processes can be coordinated, and that one of Dask starts on the loopback."""
+    from screen.semaphores import missing
+
+    if lack := missing():
+        return Check("dask", False, f"--workers cannot be used: {lack.why}", lack.fix)
     found = _probe("cluster")
     if found.get("problem"):
         return Check(

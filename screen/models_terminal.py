@@ -10,6 +10,7 @@ from typing import Any
 from catalogs import archive, model_index
 from catalogs import library as shelf
 from catalogs.model_index import Condition
+from catalogs.paths import path_of
 from catalogs.records import UserError
 from catalogs.shown import as_json, say, shown
 from screen.progress import Mode, warn
@@ -155,7 +156,7 @@ def export_and_print(
     ids: Sequence[str], out: str, *, overwrite: bool, dry_run: bool, json_out: bool, quiet: bool
 ) -> int:
     """Write an archive."""
-    path = Path(out)
+    path = path_of(out)
     if path.exists() and not overwrite:
         raise UserError(f"--out {path} is there already: choose another name or give --overwrite")
     folders = _folders(ids)
@@ -186,7 +187,7 @@ def import_and_print(file: str, *, json_out: bool, quiet: bool) -> int:
             raise ValueError(one.text)
         check_against(found.card or {}, networks_of(found.arrays or {}))
 
-    done = archive.read(Path(file), accept)
+    done = archive.read(path_of(file), accept)
     if json_out:
         print(json.dumps(done._asdict()))
     elif not quiet:
