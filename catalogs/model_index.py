@@ -25,6 +25,7 @@ from catalogs import card_checks, library
 from catalogs.durable import DurableFile
 from catalogs.home import PRIVATE_FILE, SharedFolder, cache_folder
 from catalogs.parquet import OPTIONS, stamped
+from catalogs.paths import for_arrow
 from catalogs.records import UserError
 
 FILE = "models-index.parquet"
@@ -98,7 +99,7 @@ def query(conditions: Iterable[Condition] = ()) -> Index:
     path = cache_folder(FILE)
     damage: tuple[str, ...] = ()
     try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        with pq.ParquetFile(for_arrow(path), page_checksum_verification=True) as file:
             if (file.schema_arrow.metadata or {}).get(STAMPS.encode()) == _text(stamps):
                 return Index(_search(file, wanted))
     except FileNotFoundError:
@@ -282,7 +283,7 @@ def table_of(cards: Iterable[Sequence[Mapping[str, Any]]]) -> pa.Table:
 def _unchanged(path: Path, stamps: Mapping[str, list[int]]) -> pa.Table:
     """Rows of the index there is whose cards are still the same."""
     try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        with pq.ParquetFile(for_arrow(path), page_checksum_verification=True) as file:
             former = json.loads((file.schema_arrow.metadata or {})[STAMPS.encode()])
             same = [key for key, stamp in stamps.items() if former.get(key) == stamp]
             table = file.read().replace_schema_metadata(None).cast(FIELDS)

@@ -1,9 +1,13 @@
-"""Paths as people write them: `~` is the home folder wherever a path is given, not only where a shell expands it."""
+"""Paths as people write them: `~` is the home folder wherever a path is given, not only where a shell expands it.
+
+On POSIX the name of a file is bytes, not text; those that are no UTF-8 come as texts with surrogates.
+"""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 from catalogs.records import UserError
 
@@ -13,14 +17,13 @@ def local(text: str | Path) -> str:
 
     Raises
     ------
-    UserError : there is no such user, or the path is no UTF-8, which Parquet and reports cannot name.
+    UserError : there is no such user.
     """
     given = os.fspath(text)
     found = os.path.expanduser(given)
     if given.startswith("~") and found == given:
         name = given.partition("/")[0]
         raise UserError(f"{given}: there is no user {name[1:]!r} whose home folder {name} would be; write ./{given}")
-    check_text(found)
     return found
 
 
@@ -29,15 +32,17 @@ def path_of(text: str | Path) -> Path:
     return Path(local(text))
 
 
-def check_text(path: str) -> None:
-    """Refuse a path whose bytes are no UTF-8 text; UserError says which byte, and what to do."""
+def as_text(path: str | Path) -> str:
+    """A path as text of UTF-8, for what is written down; other bytes become escapes."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def for_arrow(path: str | Path) -> Any:
+    """A path as arrow opens it; where its bytes are no UTF-8, an open file of arrow's own."""
     try:
-        path.encode()
-    except UnicodeEncodeError as error:
-        odd = path[error.start]
-        byte = f"0x{ord(odd) - 0xDC00:02X}" if "\udc80" <= odd <= "\udcff" else "a surrogate"
-        whole = path.encode("utf-8", "backslashreplace").decode().replace("\\udc", "\\x")
-        raise UserError(
-            f"expected a path in UTF-8, got {byte} at character {error.start + 1} of '{whole}': rename that file or"
-            " folder (convmv -f latin1 -t utf8 does), or go into the folder and give what is in it by relative names"
-        ) from None
+        os.fspath(path).encode()
+    except UnicodeEncodeError:
+        import pyarrow as pa
+
+        return pa.OSFile(os.fsencode(path))
+    return path

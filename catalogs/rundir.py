@@ -84,8 +84,8 @@ class RunDir(Results):
             self._commit(name, file, None)
 
     def write_text(self, name: str, text: str) -> None:
-        """Commit a text file (UTF-8)."""
-        self.write_bytes(name, text.encode())
+        """Commit a text file (UTF-8); of a path that is none, bytes are written as escapes, which JSON reads back."""
+        self.write_bytes(name, text.encode("utf-8", "backslashreplace"))
 
     def write_table(self, name: str, table: pa.Table, metadata: Mapping[str, str] | None = None) -> None:
         """Commit a table as Parquet; equal tables give equal bytes."""

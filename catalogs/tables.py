@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from catalogs import pulled, readers
 from catalogs.assemble import Integers, assemble
-from catalogs.paths import local
+from catalogs.paths import as_text, local
 from catalogs.quantities import Quantity, infer
 from catalogs.records import FloatArray, PropertyTable, UserError
 
@@ -193,7 +193,7 @@ def declared(path: Path, column: str) -> Quantity | None:
 def _source(path: Path) -> tuple[str, str]:
     """Source and licence: those a pulled catalogue carries with it, else the path."""
     own = readers.schema_of(path).metadata or {}
-    return own.get(b"kakehashi.source", str(path).encode()).decode(), own.get(b"kakehashi.licence", b"").decode()
+    return own.get(b"kakehashi.source", as_text(path).encode()).decode(), own.get(b"kakehashi.licence", b"").decode()
 
 
 def labels(column: pa.ChunkedArray | None, rows: int, where: Path | str, name: str, start: int = 0) -> list[str]:

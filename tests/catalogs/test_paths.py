@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
-import shutil
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
 import pytest
 
 import kakehashi
 from catalogs.candidates import open_catalog
-from catalogs.paths import local, path_of
+from catalogs.paths import as_text, for_arrow, local, path_of
 from catalogs.records import UserError
 from catalogs.runs import open_run, recorded_at, results_at
-from catalogs.tables import split_spec
-
-BAD = os.fsdecode(b"caf\xe9")
+from catalogs.tables import load_table, split_spec
 
 
 @pytest.fixture(autouse=True)
@@ -68,33 +69,64 @@ def test_the_whole_command(home: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert str(home / "no.zip") in capsys.readouterr().err
 
 
-@pytest.mark.fault
-@pytest.mark.skipif(os.name != "posix", reason="names of files are bytes on POSIX alone")
-@pytest.mark.parametrize(
-    "words",
-    [
-        ["screen", "--target", "t.csv:x", "--out", BAD],
-        ["screen", "--target", f"{BAD}/t.csv:x", "--out", "run"],
-        ["screen", "--target", "t.csv:x", "--catalog", f"{BAD}/t.csv", "--out", "run"],
-        ["screen", "--config", f"{BAD}/run.toml"],
-        ["status", BAD],
-        ["report", BAD],
-        ["next", BAD],
-        ["models", "export", "--out", BAD],
-    ],
-)
-def test_a_path_that_is_no_text_is_named_with_what_to_do(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    metals = ("Mg", "Ca", "Sr", "Ba", "Be", "Zn", "Cd", "Mn", "Fe", "Co", "Ni", "Cu")
-    rows = "".join(f"{metal}O,{k + 1}\n" for k, metal in enumerate(metals))
-    Path("t.csv").write_text("formula,x\n" + rows)
+@pytest.fixture
+def odd(tmp_path: Path) -> Path:
+    """A folder whose name is no UTF-8, with a table in a file of such a name."""
+    if os.name != "posix":
+        pytest.skip("names of files are bytes on POSIX alone")
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
     try:
-        Path(BAD).mkdir()
+        folder.mkdir()
     except OSError as error:
         pytest.skip(f"no such names on this file system: {error}")
-    shutil.copy("t.csv", f"{BAD}/t.csv")
-    assert kakehashi.main(words) == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert "expected a path in UTF-8, got 0xE9 at character" in err
-    assert r"caf\xe9" in err
-    assert "rename that file or folder" in err
+    return folder
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("ending", [".csv", ".parquet"])
+def test_files_whose_names_are_no_text_are_read(odd: Path, ending: str) -> None:
+    path = odd / f"{os.fsdecode(bytes([0xFF]))}{ending}"
+    metals = ["Mg", "Ca", "Sr", "Ba", "Be", "Zn", "Cd", "Mn", "Fe", "Co", "Ni", "Cu"]
+    data = pa.table({"formula": [f"{metal}O" for metal in metals], "x": [float(i) for i in range(1, 13)]})
+    if ending == ".csv":
+        pyarrow.csv.write_csv(data, pa.OSFile(os.fsencode(path), "w"))
+    else:
+        pq.write_table(data, pa.OSFile(os.fsencode(path), "w"))
+    table = load_table(f"{path}:x")
+    assert len(table.values) == 12
+    assert r"caf\xe9/\xff" in table.source
+    table.source.encode()
+    catalog = open_catalog(str(path))
+    assert sum(batch.num_rows for batch in catalog.batches(5)) == 12
+
+
+@pytest.mark.fault
+def test_a_run_in_a_folder_whose_name_is_no_text(odd: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = pa.table({"id": ["a"], "x": [1.0]})
+    with open_run(odd / "run") as rundir:
+        rundir.write_text("run.json", json.dumps({"out": str(odd)}, ensure_ascii=False))
+        rundir.write_table("scores/part-00000.parquet", table)
+    results = results_at(str(odd / "run"))
+    assert json.loads(results.read_text("run.json")) == {"out": str(odd)}
+    assert results.read_table("scores/part-00000.parquet").select(["id", "x"]).replace_schema_metadata() == table
+    assert kakehashi.main(["status", str(odd / "nothing")]) == 2
+    err = capsys.readouterr().err
+    assert "caf\N{REPLACEMENT CHARACTER}/nothing" in err
+
+
+def test_paths_of_text_are_left_alone() -> None:
+    assert for_arrow("架け橋.csv") == "架け橋.csv"
+    assert as_text(Path("a/架け橋.csv")) == "a/架け橋.csv"
+
+
+@pytest.mark.fault
+def test_text_that_is_none_elsewhere_is_no_internal_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(words: list[str]) -> int:
+        "\udce9".encode()
+        return 0
+
+    monkeypatch.setattr(kakehashi, "_run", fail)
+    assert kakehashi.main(["doctor"]) == 2
+    assert "expected text in UTF-8, got '\\udce9': rename" in capsys.readouterr().err
