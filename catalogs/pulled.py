@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from catalogs import parquet, readers
 from catalogs.durable import DurableFile, make_folder, sync_folder, write_durably
-from catalogs.home import PRIVATE, cache_folder, cache_folder_or_none
+from catalogs.home import PRIVATE, cache_folder, cache_folder_or_none, check_own
 from catalogs.records import UserError
 
 SCHEMA = 1
@@ -77,6 +77,7 @@ def names() -> tuple[str, ...]:
 def card(name: str) -> dict[str, Any]:
     """What a pulled catalogue is; UserError where there is none, code 6 where its card is damaged."""
     path = root(name) / _CARD
+    check_own(path)
     try:
         body: dict[str, Any] = json.loads(path.read_bytes())
         if body["schema"] != SCHEMA:

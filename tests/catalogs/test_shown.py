@@ -130,3 +130,61 @@ def test_errors_and_warnings(capsys: pytest.CaptureFixture[str], tmp_path: Path)
     out, err = capsys.readouterr()
     assert steers(out + err) == set()
     assert len(err.splitlines()) >= 7
+
+
+def test_a_catalogue_whose_service_writes_escapes(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import pyarrow as pa
+
+    import kakehashi
+    from catalogs import pulled
+
+    monkeypatch.setenv("KAKEHASHI_HOME", str(tmp_path / "home"))
+    bad = STEERING.replace("\udcff", "")
+    schema = pulled.schema_of((pulled.Column("id", pa.string()), pulled.Column("formula", pa.string()),
+                               pulled.Column(f"e[red]{bad}", pa.string(), bad)))  # fmt: skip
+    rows = pa.table({"id": [bad], "formula": ["MgO"], f"e[red]{bad}": [bad]}, schema=schema)
+    body = {"service": bad, "database_version": bad, "filter": bad, "date": bad, "licence": bad, "citation": bad}
+    pulled.publish("mine", schema, iter([rows]), 1, body)
+    for width in ("80", "200"):
+        monkeypatch.setenv("COLUMNS", width)
+        for words in (["list"], ["list", "--json"], ["show", "mine"], ["show", "mine", "--json"]):
+            assert kakehashi.main(["catalogs", *words]) == 0
+            out, err = capsys.readouterr()
+            assert steers(out + err) == set(), words
+    assert json.loads(out)["first_rows"][0]["id"] == bad
+
+
+def test_the_status_of_a_run_whose_plan_holds_escapes(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    import kakehashi
+    from catalogs.rundir import RunDir
+    from screen.status import PLAN
+
+    with RunDir(tmp_path / "run") as rundir:
+        rundir.write_text(PLAN, json.dumps({"rows": 3, "partitions": 1, "command": f"kakehashi {STEERING}"}))
+    assert kakehashi.main(["status", str(tmp_path / "run")]) == 0
+    out, err = capsys.readouterr()
+    assert "go on with: kakehashi" in out
+    assert steers(out + err) == set()
+
+
+def test_a_printed_repeat_unit_keeps_its_brackets(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import pyarrow as pa
+
+    from design.terminal import show
+
+    monkeypatch.setenv("COLUMNS", "200")
+    unit = "*c1cc(*)[nH]c1"
+    row = {"rank": 1, "smiles": unit, "class": None, "mean": 1.0, "lower": 0.5, "upper": 2.0, "p_goal": 0.5,
+           "sa_score": 2.0, "monomer_1": "[nH]1cccc1", "monomer_2": None}  # fmt: skip
+    record = {
+        "properties": [], "sampler": {"evaluated": 1, "log_z": None}, "warnings": [], "timings": {},
+        "proposals": {"listed": 1, "above_prior": 0}, "prior": {"quantile": 0.99, "p_goal": 0.1},
+    }  # fmt: skip
+    show(record, pa.Table.from_pylist([row]), "runs/x")
+    out = capsys.readouterr().out
+    assert unit in out
+    assert "[nH]1cccc1" in out
