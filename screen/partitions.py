@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -96,7 +97,14 @@ def score_into(
     schema = pa.schema([*catalog.schema, *SCORES])
     pairs: list[_Pair] = []
     waiting: deque[_Pair] = deque()
-    with first_finishes(mode) as interrupted:
+    began, done = time.monotonic(), 0
+
+    def under_way() -> str:
+        count = max(1, len(waiting))
+        seconds = f", about {max(1, round(count * (time.monotonic() - began) / done))} s" if done else ""
+        return f"finishing {count} partition{'' if count == 1 else 's'}{seconds}"
+
+    with first_finishes(mode, under_way) as interrupted:
 
         def missing() -> Iterator[pa.Table]:
             start = 0
@@ -127,6 +135,7 @@ def score_into(
             rundir.write_table(pair.scores, part.scores, pair.metadata | counted)
             rundir.write_table(pair.quarantine, part.quarantine, pair.metadata)
             fresh += part.counts or Counts()
+            done += 1
             advance(part.counts.visited if part.counts else part.scores.num_rows + part.quarantine.num_rows)
         if interrupted():
             raise KeyboardInterrupt
