@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from catalogs.paths import for_arrow
 from catalogs.records import FloatArray, UserError
 
 SUFFIXES = (".csv", ".parquet")
@@ -109,7 +110,7 @@ def require(name: str, names: Sequence[str], where: Path | str) -> None:
 def in_pieces(path: Path) -> pq.ParquetFile:
     """Open a Parquet file to be read in pieces, with page checksums verified; errors are arrow's."""
     # Both options are needed for a file with one huge row group not to be read into memory at once.
-    return pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False, buffer_size=_BUFFER)
+    return pq.ParquetFile(for_arrow(path), page_checksum_verification=True, pre_buffer=False, buffer_size=_BUFFER)
 
 
 def open_parquet(path: Path) -> pq.ParquetFile:
@@ -171,7 +172,7 @@ def _csv_batches(path: Path, names: list[str], columns: list[str]) -> Iterator[p
 
     try:
         reader = csv.open_csv(
-            path,
+            for_arrow(path),
             # One thread: arrow then names the row in its errors, and pieces come in file order.
             read_options=csv.ReadOptions(use_threads=False, block_size=_BLOCK),
             # An empty line is a row with an empty cell only where there is just one column.

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from catalogs import pulled, readers
 from catalogs.assemble import Integers, assemble
+from catalogs.paths import as_text, local
 from catalogs.quantities import Quantity, infer
 from catalogs.records import FloatArray, PropertyTable, UserError
 
@@ -66,6 +67,7 @@ def split_spec(spec: str) -> tuple[Path, str | None]:
         if colon and not column:
             raise UserError(f"'{spec}': expected a column name after the colon")
         return pulled.folder(name), column or None
+    spec = local(spec)
     if Path(spec).exists():
         return Path(spec), None
     match = re.match(r"(.+?\.(?:csv|parquet)):(.*)$", spec, re.IGNORECASE | re.DOTALL)
@@ -181,7 +183,7 @@ def declared(path: Path, column: str) -> Quantity | None:
 def _source(path: Path) -> tuple[str, str]:
     """Source and licence: those a pulled catalogue carries with it, else the path."""
     own = readers.schema_of(path).metadata or {}
-    return own.get(b"kakehashi.source", str(path).encode()).decode(), own.get(b"kakehashi.licence", b"").decode()
+    return own.get(b"kakehashi.source", as_text(path).encode()).decode(), own.get(b"kakehashi.licence", b"").decode()
 
 
 def labels(column: pa.ChunkedArray | None, rows: int, where: Path | str, name: str, start: int = 0) -> list[str]:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from catalogs.paths import for_arrow
 from catalogs.records import UserError
 from design.stability import capped, reactive, suspect, unstable
 
@@ -128,7 +129,7 @@ def read_fragments(path: Path) -> tuple[str, ...]:
     if path.suffix == ".parquet":
         import pyarrow.parquet as pq
 
-        table = pq.read_table(path)
+        table = pq.read_table(for_arrow(path))
         rows = table[LC_FRAGMENT_COLUMN].to_pylist() if LC_FRAGMENT_COLUMN in table.column_names else None
     else:
         with path.open(newline="", encoding="utf-8") as handle:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from pathlib import Path
 from typing import NamedTuple
 
+from catalogs.paths import path_of
 from catalogs.records import PropertyTable, UserError
 from catalogs.tables import load_table
 from design.config import DesignConfig
@@ -44,7 +44,7 @@ def read_inputs(config: DesignConfig) -> Inputs:
     sources = [load_table(spec, minimum=1, attachments=(0, 2)) for spec in specs]
     sources = tell_apart(sources, specs)
     descriptors = convention_for([*targets, *sources], None, config.descriptors)
-    fragments = read_fragments(Path(config.fragments)) if config.fragments else ()
+    fragments = read_fragments(path_of(config.fragments)) if config.fragments else ()
     return Inputs(targets, tuple(sources), goals, descriptors, fragments)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from catalogs import readers
+from catalogs.paths import path_of
 from catalogs.records import UserError
 from design.blocks import Molecule
 from design.config import DesignConfig
@@ -41,7 +42,7 @@ def reactions(config: DesignConfig) -> Reactions:
         if name not in known:
             raise UserError(f"--polymer-class: expected some of {', '.join(known)}, got {name!r}")
     rules = [rule for rule in POLYMERISATIONS if not config.polymer_class or rule.polymer_class in config.polymer_class]
-    molecules = _read(Path(config.pool)) if config.pool else embedded_pool()
+    molecules = _read(path_of(config.pool)) if config.pool else embedded_pool()
     try:
         return Reactions(molecules, rules)
     except ValueError as error:
@@ -76,7 +77,7 @@ def trained(config: DesignConfig) -> Language:
     ------
     UserError : a corpus without a column of SMILES, or with fewer than `LEAST` repeat units that can be represented.
     """
-    texts = _corpus(Path(config.corpus)) if config.corpus else _drawn(config)
+    texts = _corpus(path_of(config.corpus)) if config.corpus else _drawn(config)
     try:
         reasons = read_corpus(texts).reasons.tolist()
     except ValueError as error:

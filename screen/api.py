@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from catalogs.candidates import RESERVED, STRUCTURE, as_struct, open_catalog, with_structures
 from catalogs.crystals import load_crystals
+from catalogs.paths import path_of
 from catalogs.pulled import default_name
 from catalogs.readers import as_text, require
 from catalogs.records import PropertyTable, UserError
@@ -57,7 +58,7 @@ def load(
     """
     if structures is False:
         return load_table(spec, value=value, log=log, material=material, folds=folds)
-    by_id = None if structures is True else structure_file(Path(structures))
+    by_id = None if structures is True else structure_file(path_of(structures))
     return connected(load_crystals(spec, value=value, log=log, material=material, folds=folds, structures=by_id))
 
 

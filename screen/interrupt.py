@@ -8,31 +8,38 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
+from screen.acknowledge import answer, at_hand, is_watched
 from screen.progress import Mode, warn
 
 
 @contextmanager
-def first_finishes(mode: Mode) -> Iterator[Callable[[], bool]]:
+def first_finishes(mode: Mode, describe: Callable[[], str]) -> Iterator[Callable[[], bool]]:
     """Yield a function that says whether Ctrl-C was pressed; pressed again, KeyboardInterrupt is raised.
 
     Outside the main thread, and where SIGINT is ignored, nothing changes.
+
+    Parameters
+    ----------
+    describe : what is being finished, as the answer says it.
     """
     asked = False
 
-    def answer(number: int, frame: FrameType | None) -> None:
+    def first(number: int, frame: FrameType | None) -> None:
         nonlocal asked
         if asked:
             raise KeyboardInterrupt
         asked = True
-        with suppress(RuntimeError):  # stderr may be in the middle of a line
-            warn(mode, "interrupted: finishing the partition at hand; press Ctrl-C again to stop at once")
+        if not is_watched():
+            with suppress(RuntimeError):  # stderr may be in the middle of a line
+                warn(mode, answer())
 
     former = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(former):
         yield lambda: False
         return
-    signal.signal(signal.SIGINT, answer)
+    signal.signal(signal.SIGINT, first)
     try:
-        yield lambda: asked
+        with at_hand(describe):
+            yield lambda: asked
     finally:
         signal.signal(signal.SIGINT, former)

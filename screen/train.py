@@ -13,6 +13,7 @@ import numpy as np
 
 from catalogs import library as shelf
 from catalogs import table1
+from catalogs.paths import path_of
 from catalogs.records import PropertyTable, UserError
 from catalogs.tables import load_table
 from screen.config import CONVENTIONS, LARGEST_SEED, check_trunk, from_toml
@@ -102,7 +103,7 @@ def _of_table1(config: TrainConfig) -> Iterator[tuple[table1.Property, Any]]:
     """The rows of Table 1, each with what loads its table or why there is none."""
     if config.table1 is None:
         return
-    folder = Path(config.table1)
+    folder = path_of(config.table1)
     if not folder.is_dir():
         raise UserError(f"--table1: expected the folder of the data, got {folder}")
     for wanted in table1.properties():

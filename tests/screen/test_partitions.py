@@ -144,7 +144,8 @@ def test_control_c_finishes_the_partition_and_the_run_goes_on(
         patched.setattr("screen.run.in_turn", counted)
         code, said, err = screen("--out", out, "--partition-rows", 5)
     assert (code, said, counted.calls) == (130, "", 3)
-    assert "finishing the partition" in err
+    assert "interrupted: finishing 1 partition" in err
+    assert "Ctrl-C again stops now" in err
     assert err.rstrip().endswith("--resume")
     committed = parts(out)
     assert len(committed) == 6
