@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from catalogs import pulled, readers
+from catalogs import number_columns, pulled, readers
 from catalogs.assemble import Integers, assemble
 from catalogs.quantities import Quantity, infer
 from catalogs.records import FloatArray, PropertyTable, UserError
@@ -141,7 +141,7 @@ def read_cells(path: Path, value: str | None, log: bool, material: str | None, f
         value,
         log or logarithm,
         readers.as_text(data[formula_name], path, formula_name).to_pylist(),
-        readers.as_numbers(data[value], path, value),
+        number_columns.as_numbers(data[value], path, value),
         labels(None if id_name is None else data[id_name], len(data), path, id_name or ""),
         None if folds is None else _fold_numbers(data[folds], path, folds),
         tuple(notes),
@@ -217,10 +217,10 @@ def _only_numeric(path: Path, names: list[str], taken: set[str | None]) -> str:
     free = [name for name in names if name not in taken]
     if path.suffix.lower() == ".parquet" or path.is_dir():
         schema = readers.schema_of(path)
-        numeric = [name for name in free if readers.is_number(schema.field(name).type)]
+        numeric = [name for name in free if number_columns.is_number(schema.field(name).type)]
     else:
         data = readers.read(path, free) if free else None
-        numeric = [name for name in free if data is not None and readers.looks_numeric(data[name])]
+        numeric = [name for name in free if data is not None and number_columns.looks_numeric(data[name])]
     if len(numeric) == 1:
         return numeric[0]
     if not numeric:
@@ -232,7 +232,7 @@ def _only_numeric(path: Path, names: list[str], taken: set[str | None]) -> str:
 
 
 def _fold_numbers(column: pa.ChunkedArray, path: Path, name: str) -> Integers:
-    numbers = readers.as_numbers(column, path, name)
+    numbers = number_columns.as_numbers(column, path, name)
     wrong = np.flatnonzero(~np.isfinite(numbers) | (numbers != np.round(numbers)))
     if len(wrong):
         raise UserError(f"{path}: row {wrong[0] + 1}, column '{name}': expected a whole fold number")
