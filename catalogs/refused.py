@@ -10,23 +10,22 @@ from catalogs.records import PropertyTable, Rejected, UserError
 
 # Share of a target's rows with a value that may be refused.
 MAX_REJECTED = 0.1
-# Reasons named one by one.
-_REASONS = 6
 
 
-def refused_lines(table: PropertyTable) -> list[str]:
-    """A sentence for each reason, the commonest first, with its first rows; none where every row was used."""
+def refused_lines(table: PropertyTable, most: int = 6) -> list[str]:
+    """A sentence for each of `most` reasons, the commonest first, with its first rows."""
     grouped: dict[str, list[Rejected]] = {}
     for row in table.rejected:
         grouped.setdefault(row.reason, []).append(row)
     ordered = sorted(grouped.items(), key=lambda pair: -len(pair[1]))
     lines = [
         f"{table.name}: {len(rows):,} of {table.rows:,} rows refused: {reason}: {_first(rows)}"
-        for reason, rows in ordered[:_REASONS]
+        for reason, rows in ordered[:most]
     ]
-    if rest := ordered[_REASONS:]:
+    if rest := ordered[most:]:
         count = sum(len(rows) for _, rows in rest)
-        lines.append(f"{table.name}: {count:,} more rows refused for {len(rest):,} other reasons")
+        reasons = f"{len(rest):,} other reasons" if len(rest) > 1 else "another reason"
+        lines.append(f"{table.name}: {count:,} more row{'s' if count > 1 else ''} refused for {reasons}")
     return lines
 
 

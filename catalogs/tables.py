@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -210,6 +211,15 @@ def _load_file(
         attachments=attachments if holds_smiles(material_column(readers.column_names(path), path, material)) else None,
         guarded=True,
     )
+
+
+def read_from(specs: Sequence[str], tables: Sequence[PropertyTable]) -> list[tuple[str, str]]:
+    """File and value column of those of the tables that were read from files."""
+    from catalogs import embedded
+
+    known = embedded.known()
+    pairs = zip(specs, tables, strict=True)
+    return [(str(split_spec(spec)[0]), table.name) for spec, table in pairs if spec not in known]
 
 
 def quantity_of(cells: Cells, units: Units) -> Quantity:
