@@ -148,7 +148,7 @@ def board_of(found: Evaluation, use: str) -> Board:
 def command(config: EvaluateConfig, found: Evaluation) -> str:
     """The command line that uses the recommended procedure: with this target, these sources and settings."""
     target, transferred = found.target, found.judgement.recommended == CHOSEN
-    design, name = target.molecules is not None and transferred, bare_name(target.name)
+    design, called = target.molecules is not None and transferred, bare_name(target.name)
     given: list[str] = ["kakehashi", "design" if design else "screen", "--target", config.target]
     for name, value in (
         ("--value", config.value),
@@ -157,7 +157,8 @@ def command(config: EvaluateConfig, found: Evaluation) -> str:
     ):
         given += [name, value] if value is not None else []
     given += ["--log"] if config.log else []
-    given += [word for unit in config.unit for word in ("--unit", unit)]
+    for column, unit in parse_units(config.unit).items():  # those of sources only with sources
+        given += ["--unit", f"{column}={unit}"] if transferred or column.endswith(target.name) else []
     given += ["--max-rejected", f"{config.max_rejected:g}"] if config.max_rejected != MAX_REJECTED else []
     for spec in config.source if transferred else ("none",):
         given += ["--source", spec]
@@ -165,13 +166,13 @@ def command(config: EvaluateConfig, found: Evaluation) -> str:
     given += ["--heads", ",".join(config.heads), "--outer-folds", str(config.outer_folds), "--seed", str(config.seed)]
     if design:
         # A goal that a tenth of the known values meet, to begin with.
-        given += ["--goal", f"{name}>{np.quantile(target.values, 0.9):.3g}"]
+        given += ["--goal", f"{called}>{np.quantile(target.values, 0.9):.3g}"]
     else:
         given += ["--trunk", config.trunk] if transferred and config.trunk != "separate" else []
         given += ["--convention", config.convention] if config.convention is not None else []
         given += ["--folds", config.folds] if config.folds is not None else []
         given += ["--catalog", "default" if target.molecules is None else "candidates.csv"]
-    return shlex.join([*given, "--out", f"runs/{name.replace('/', '_')}"])
+    return shlex.join([*given, "--out", f"runs/{called.replace('/', '_')}"])
 
 
 def run_evaluation(config: EvaluateConfig, inputs: Inputs, rundir: RunDir, progress: Progress, words: str) -> Outcome:
