@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from catalogs import pulled, readers
+from catalogs import number_columns, pulled, readers
 from catalogs.paths import path_of
 from catalogs.records import UserError
 from catalogs.space import NAME, Space, make_space, read_space
@@ -301,7 +301,7 @@ def _ids(raw: pa.Table, file: Path, start: int, label: str | None) -> pa.Chunked
 def _typed(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
     if column.type == kind:
         return column
-    if readers.is_text(column.type) and readers.is_number(kind):
+    if readers.is_text(column.type) and number_columns.is_number(kind):
         cells = pc.utf8_trim_whitespace(column.cast(pa.string()))
         missing = pc.or_(pc.equal(cells, ""), pc.equal(pc.utf8_lower(cells), "nan"))
         return pc.if_else(missing, None, cells).cast(kind)

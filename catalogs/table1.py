@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from catalogs import readers
+from catalogs import number_columns, readers
 from catalogs.assemble import assemble
 from catalogs.quantities import convert
 from catalogs.records import PropertyTable, UserError
@@ -69,9 +69,9 @@ def table(wanted: Property, folder: Path, seed: int = 0) -> PropertyTable:
     for name in columns:
         readers.require(name, names, path)
     data = readers.read(path, columns)
-    values = readers.as_numbers(data[wanted.column], path, wanted.column)
+    values = number_columns.as_numbers(data[wanted.column], path, wanted.column)
     if wanted.per:
-        values = values / readers.as_numbers(data[wanted.per], path, wanted.per)
+        values = values / number_columns.as_numbers(data[wanted.per], path, wanted.per)
     values = convert(values, wanted.given, wanted.unit)
     notes = [wanted.note, f"{wanted.file}:{wanted.column}{f' per {wanted.per}' if wanted.per else ''}"]
     if wanted.given != wanted.unit:

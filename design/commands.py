@@ -15,6 +15,8 @@ def design(
     value: str | None = None,
     log: Setting = None,
     material: str | None = None,
+    unit: Many = None,
+    max_rejected: float | None = None,
     source: Many = None,
     networks: Whole | None = None,
     descriptors: str | None = None,
@@ -64,6 +66,11 @@ def design(
         Fit ln(value).
     material
         The column of repeat units, where it is not called smiles.
+    unit
+        COLUMN=UNIT, or FILE:COLUMN=UNIT: the unit of a value column whose name does not say it, such as tg=degC; repeat
+        for several.
+    max_rejected
+        Share of the targets' rows with a value that may be refused before that is an error. Default: 0.1.
     source
         A source property of molecules or repeat units, as for `kakehashi screen`; repeat for several.
     networks
@@ -126,7 +133,8 @@ def design(
     from screen.runner import run_and_print
 
     flags: dict[str, Any] = {
-        "target": target, "goal": goal, "value": value, "log": log, "material": material, "source": source,
+        "target": target, "goal": goal, "value": value, "log": log, "material": material,
+        "unit": unit, "max_rejected": max_rejected, "source": source,
         "networks": networks, "descriptors": descriptors, "outer_folds": outer_folds,
         "heads": None if heads is None else [heads], "proposal": proposal, "corpus": corpus, "pool": pool,
         "polymer_class": None if polymer_class is None else [polymer_class], "sampler": sampler,

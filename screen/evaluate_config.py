@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from catalogs.records import UserError
+from catalogs.refused import MAX_REJECTED
 from screen.config import (
     CONVENTIONS,
     DEFAULT_SOURCES,
     NO_SOURCE,
     check_shared,
     check_trunk,
+    decisive,
     from_toml,
     words,
 )
@@ -23,7 +25,7 @@ Holdout = Literal["random", "formula", "family", "element", "top"]
 HOLDOUTS: tuple[Holdout, ...] = get_args(Holdout)
 TOP_FRACTION = 0.2
 # Settings of how and where an evaluation is done, which change nothing in it.
-INCIDENTAL = ("out", "no_cache", "device")
+INCIDENTAL = ("out", "no_cache", "device", "max_rejected")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,8 @@ class EvaluateConfig:
     log: bool = False
     material: str | None = None
     folds: str | None = None
+    unit: tuple[str, ...] = ()
+    max_rejected: float = MAX_REJECTED
     source: tuple[str, ...] = ()
     trunk: str = "separate"
     networks: int = 50
@@ -61,7 +65,7 @@ def resolve(flags: Mapping[str, Any], file: str | None) -> EvaluateConfig:
     """
     merged: dict[str, Any] = from_toml(Path(file), EvaluateConfig) if file else {}
     merged.update({name: value for name, value in flags.items() if value is not None})
-    for name in ("source", "heads", "baselines"):
+    for name in ("source", "heads", "baselines", "unit"):
         if name in merged:
             merged[name] = tuple(merged[name])
     for name in ("heads", "baselines"):
@@ -79,7 +83,7 @@ def as_dict(config: EvaluateConfig) -> dict[str, Any]:
 
 def deciding(config: Mapping[str, Any]) -> dict[str, Any]:
     """What decides the results, of a configuration as plain values."""
-    return {name: value for name, value in config.items() if name not in INCIDENTAL}
+    return decisive(config, INCIDENTAL)
 
 
 def _check(config: EvaluateConfig) -> None:

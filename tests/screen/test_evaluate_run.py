@@ -105,6 +105,7 @@ def test_the_recommended_command_is_one_that_screen_takes(finished, tables):
     record = json.loads((finished / "run.json").read_text())
     command = shlex.split(record["recommendation"]["command"])
     assert command[:4] == ["kakehashi", "screen", "--target", f"{tables}/target.parquet:target"]
+    assert command[-2:] == ["--out", "runs/target"]
     small = [f"{tables}/target.parquet" if word == "default" else word for word in command]
     assert kh.main([*small[1:], "--dry-run", "--quiet"]) == 0
 
