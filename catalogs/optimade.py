@@ -138,7 +138,7 @@ class Structures:
             return self._session.get(address)
         except Fault as fault:
             if fault.status in _TOO_LARGE and re.search(r"page.?limit", str(fault), re.IGNORECASE):
-                allowed = [int(n) for n in re.findall(r"\d+", str(fault)) if 0 < int(n) < self._limit]
+                allowed = [int(n) for n in re.findall(r"\d+", str(fault).partition(":")[2]) if 0 < int(n) < self._limit]
                 fault.advice = (
                     f"it refuses so large a page: try --page {max(allowed, default=max(1, self._limit // 10))}"
                 )
@@ -162,6 +162,8 @@ class Structures:
             raise Fault(f"links.next leads to {other.hostname}, which is not followed", tries=1)
         if other.scheme != own.scheme:  # behind a proxy a service may not know that it is asked by https
             found = other._replace(scheme=own.scheme).geturl()
+        if found == cursor and _part(body, "meta").get("more_data_available") is False:
+            return ""
         if found == cursor:
             raise Fault("links.next leads to the page it stands on", tries=UNFIT)
         return found
