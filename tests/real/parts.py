@@ -1,15 +1,14 @@
-"""What the real parts share: packages in environments of their own, processes ended by their own ids, ports.
+"""What the parts share: why one cannot run here, packages of their own, processes that are ended by their own id.
 
 A part is a file beside this one with `run(work) -> list[str]`: it starts what the product is to be tried against, tries
 it, and returns the lines that sum it up. It raises `Unavailable` where its component cannot be had, anything else where
-the product fails. `work` is a folder that may be kept from one run to the next.
+the product fails. What a part installs is kept in build/real.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -19,11 +18,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-HOST = "127.0.0.1"
+"""The repository."""
+INSTALLED = ROOT / "build" / "real"
 
 
 class Unavailable(Exception):
-    """A component that this machine has not and cannot get; its text is the reason."""
+    """A part whose component is not here and cannot be had; the text says what would bring it."""
 
 
 class Failed(Exception):
@@ -37,69 +37,71 @@ def check(right: bool, what: str, detail: object = "") -> None:
 
 
 def free_port() -> int:
-    """A port of this machine that nobody listens on."""
-    with socket.socket() as one:
-        one.bind((HOST, 0))
-        return int(one.getsockname()[1])
+    """A port of 127.0.0.1 that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def listens(port: int) -> bool:
     """Whether somebody answers on a port of this machine."""
     with socket.socket() as probe:
         probe.settimeout(1.0)
-        return probe.connect_ex((HOST, port)) == 0
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def wait_until(ready: Callable[[], bool], seconds: float, what: str) -> None:
-    """Wait until something is so; Failed, saying what was waited for, after that many seconds."""
+def wait_for(what: str, there: Callable[[], bool], seconds: float = 60.0) -> None:
+    """Return as soon as something is there; TimeoutError names it."""
     end = time.monotonic() + seconds
-    while not ready():
-        check(time.monotonic() < end, f"waited {seconds:g} s in vain for {what}")
-        time.sleep(0.1)
+    while not there():
+        if time.monotonic() > end:
+            raise TimeoutError(f"{what} is not there after {seconds:.0f} s")
+        time.sleep(0.05)
 
 
 @contextmanager
 def started(
-    command: Sequence[object],
+    words: Sequence[object],
     log: Path,
+    environment: Mapping[str, str] | None = None,
     *,
     ready: Callable[[], bool] = lambda: True,
-    seconds: float = 60.0,
-    environment: Mapping[str, str] | None = None,
-    folder: Path | None = None,
+    seconds: float = 120.0,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A process while the block lasts, from when it is ready; then it and its children are ended, by their own ids."""
-    with log.open("ab") as output:
+    """Run a process in the background while the block lasts, which begins when it is ready; its output goes to a file.
+
+    Raises
+    ------
+    Failed : it ends before it is ready; TimeoutError : it is not ready in time.
+    """
+    with log.open("ab") as stream:
         process = subprocess.Popen(
-            [str(word) for word in command],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, **(environment or {})},
-            cwd=folder,
+            list(map(str, words)), stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, env=environment,
             start_new_session=True,
-        )
+        )  # fmt: skip
     try:
-        wait_until(lambda: ready() or process.poll() is not None, seconds, f"{command[0]} to answer, see {log}")
-        if (code := process.poll()) is not None:
-            raise Failed(f"{command[0]} ended with exit {code}: {log.read_text(errors='replace')[-1500:]}")
+        wait_for(f"{words[0]} (see {log})", lambda: ready() or process.poll() is not None, seconds)
+        if process.poll() is not None and not ready():
+            raise Failed(f"{words[0]} ended with exit {process.poll()}: {log.read_text(errors='replace')[-1500:]}")
         yield process
     finally:
         end(process)
 
 
 def end(process: subprocess.Popen[bytes], seconds: float = 10.0) -> None:
-    """End a process that leads a group of its own, and what it started: asked first, then made to."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(process.pid, number)
-        except ProcessLookupError:
-            break
+    """End a process by its id, politely first."""
+    if process.poll() is None:
+        process.terminate()
         try:
             process.wait(seconds)
         except subprocess.TimeoutExpired:
-            continue
-    process.wait()
+            process.kill()
+            process.wait()
+
+
+def kakehashi(*words: object) -> list[str]:
+    """The command line of this installation."""
+    return [sys.executable, "-P", "-m", "kakehashi", *map(str, words)]
 
 
 def environment_of(folder: Path, packages: Sequence[str]) -> Path:
@@ -134,19 +136,19 @@ def _install(command: Sequence[object], what: str) -> None:
         raise Unavailable(f"{what} cannot be installed: {lines[-1] if lines else f'exit {done.returncode}'}")
 
 
-def kakehashi(*words: object, home: Path, seconds: float = 600.0, **environment: str) -> tuple[int, str, str]:
+def called(*words: object, home: Path, seconds: float = 600.0, **environment: str) -> tuple[int, str, str]:
     """The command in a process of its own, with a home of its own: exit code, stdout, stderr."""
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     own = {**os.environ, "KAKEHASHI_HOME": str(home), "PYTHONPATH": os.pathsep.join(paths), "COLUMNS": "200"}
     done = subprocess.run(
-        [sys.executable, "-P", "-m", "kakehashi", *map(str, words)],
-        capture_output=True, text=True, timeout=seconds, check=False, env={**own, **environment}, cwd=home,
+        kakehashi(*words), capture_output=True, text=True, timeout=seconds, check=False, env={**own, **environment},
+        cwd=home,
     )  # fmt: skip
     return done.returncode, done.stdout, done.stderr
 
 
-def succeed(*words: object, home: Path, **settings: str) -> str:
+def succeed(*words: object, home: Path, **environment: str) -> str:
     """The command's stdout; Failed unless it exits 0."""
-    code, out, err = kakehashi(*words, home=home, **settings)
-    check(code == 0, f"kakehashi {' '.join(map(str, words))} exits {code}", err or out)
+    code, out, error = called(*words, home=home, **environment)
+    check(code == 0, f"kakehashi {' '.join(map(str, words))} exits {code}", error or out)
     return out
