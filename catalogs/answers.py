@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -13,6 +14,7 @@ TEXT, REAL, WHOLE = pa.string(), pa.float64(), pa.int64()
 DISORDERED = "the structure is left out: sites shared, partly empty or of no element"
 _ACCEPTED: dict[pa.DataType, tuple[type, ...]] = {TEXT: (str,), REAL: (int, float), WHOLE: (int,)}
 _LARGEST = 2**63
+_UNFIT = (pa.ArrowException, OverflowError, TypeError, ValueError)
 
 
 def typed(value: Any, kind: pa.DataType, where: str) -> Any:
@@ -36,6 +38,19 @@ def identifier(value: Any, where: str) -> str:
     if not isinstance(value, str) or not value or not value.isprintable():
         raise Fault(f"{where}: expected an id of printable characters, got {str(value)[:50]!r}", tries=UNFIT)
     return value
+
+
+def table_of(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
+    """Return rows as a table; Fault naming the record whose values no column holds."""
+    try:
+        return pa.Table.from_pylist(rows, schema=schema)
+    except _UNFIT:
+        for row in rows:
+            try:
+                pa.Table.from_pylist([row], schema=schema)
+            except _UNFIT as error:
+                raise Fault(f"record {row['id']} cannot be kept: {' '.join(str(error).split())}", tries=UNFIT) from None
+        raise
 
 
 def null(field: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from catalogs.answers import DISORDERED, REAL, TEXT, WHOLE, identifier, null, typed
+from catalogs.answers import DISORDERED, REAL, TEXT, WHOLE, identifier, null, table_of, typed
 from catalogs.pages import Page
 from catalogs.pulled import Column, schema_of
 from catalogs.records import UserError
@@ -136,7 +136,7 @@ class Summary:
             remark for record, row in zip(records, rows, strict=True) for remark in self._lacks(record, row)
         )
         following = skip + len(records)
-        table = pa.Table.from_pylist(rows, schema=self.schema)
+        table = table_of(rows, self.schema)
         return Page(table, str(following) if following < total else "", total, following < total, remarks)
 
     def _ask(self, skip: int) -> tuple[list[dict[str, Any]], int]:
@@ -156,7 +156,8 @@ class Summary:
                 raise Fault(NO_JSON) from None
             answer = parse(self._session.answer)
         except Exception as error:  # of the client: a field it does not know, or an answer it did not expect
-            raise Fault(self._key.struck_from(" ".join(f"{type(error).__name__}: {error}".split())[:300])) from None
+            said = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+            raise Fault(self._key.struck_from(said), tries=UNFIT) from None
         records = answer.get("data") if isinstance(answer, dict) else None
         meta = answer.get("meta") if isinstance(answer, dict) else None
         total = meta.get("total_doc") if isinstance(meta, dict) else None
@@ -194,7 +195,10 @@ class Summary:
         id = identifier(record.get("material_id"), f"record {number:,}, field 'material_id'")
         row = {c.name: _value(record, c, id) for c in COLUMNS}
         if len(self.columns) > len(COLUMNS):
-            row |= sites_of(record.get("structure"), id)
+            try:
+                row |= sites_of(record.get("structure"), id)
+            except OverflowError:
+                raise Fault(f"the structure of {id} cannot be read: a number is too large", tries=UNFIT) from None
         return row
 
     def _lacks(self, record: dict[str, Any], row: dict[str, Any]) -> Iterator[str]:

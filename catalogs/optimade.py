@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, unquote_plus, urlencode, urljoin, urlsplit
 
 import pyarrow as pa
 
-from catalogs.answers import DISORDERED, REAL, TEXT, WHOLE, identifier, null, typed
+from catalogs.answers import DISORDERED, REAL, TEXT, WHOLE, identifier, null, table_of, typed
 from catalogs.pages import Page
 from catalogs.pulled import MATERIALS_PROJECT, PROVIDERS, Column, schema_of
 from catalogs.records import UserError
@@ -130,7 +130,7 @@ class Structures:
         for number, entry in enumerate(body["data"]):
             rows.append(self._row(entry, number))
             remarks.update(self._lacks(entry["attributes"], rows[-1]))
-        table = pa.Table.from_pylist(rows, schema=self.schema)
+        table = table_of(rows, self.schema)
         return Page(table, self._following(body, cursor), total, more if isinstance(more, bool) else None, remarks)
 
     def _answer(self, address: str) -> Any:

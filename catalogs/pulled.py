@@ -132,7 +132,8 @@ def origin(found: Mapping[str, Any]) -> str:
     """Where a catalogue comes from, in words."""
     version = f", database version {found['database_version']}" if found["database_version"] else ""
     query = f", {found['filter']}" if found.get("filter") else ""
-    return f"{found['service']}{version}{query}, pulled {found['date']}"
+    unchecked = "" if found.get("counted", True) else ", its number of records unchecked"
+    return f"{found['service']}{version}{query}, pulled {found['date']}{unchecked}"
 
 
 def publish(name: str, schema: pa.Schema, pieces: Iterator[pa.Table], rows: int, body: Mapping[str, Any]) -> Difference:

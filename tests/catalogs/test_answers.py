@@ -5,7 +5,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from catalogs.answers import REAL, TEXT, WHOLE, identifier, typed
+from catalogs.answers import REAL, TEXT, WHOLE, identifier, table_of, typed
 from catalogs.web import Fault, printable
 
 
@@ -44,3 +44,13 @@ def test_ids_are_printable() -> None:
 
 def test_what_a_terminal_is_given() -> None:
     assert printable("κ: 1 W\x1b[31m\ud800\n") == r"κ: 1 W\x1b[31m\ud800\n"
+
+
+def test_a_table_that_cannot_be_made_names_the_record() -> None:
+    schema = pa.schema([("id", TEXT), ("species", pa.list_(TEXT)), ("n", WHOLE)])
+    good = {"id": "mp-1", "species": ["Na"], "n": 1}
+    assert table_of([good, {"id": "mp-2", "species": None, "n": None}], schema).num_rows == 2
+    for bad in ({"species": ["Na", "\ud800"]}, {"n": 10**30}, {"species": 7}):
+        with pytest.raises(Fault, match="record mp-2 cannot be kept: ") as caught:
+            table_of([good, {**good, "id": "mp-2", **bad}], schema)
+        assert str(caught.value).isprintable()

@@ -85,6 +85,7 @@ def test_all_records_with_their_lattices(mode: str, pull_from: Pull) -> None:
     assert ("never said how many records there are: their number could not be checked" in said) == unknown
     card = pulled.card("own")
     assert (card["counted"], card["remarks"], card["nulls"]) == (not unknown, {}, {})
+    assert pulled.origin(card).endswith("number of records unchecked") == unknown
 
 
 @pytest.mark.fault
