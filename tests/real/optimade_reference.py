@@ -10,7 +10,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.real.parts import INSTALLED, ROOT, called, check, environment_of, free_port, listens, started, succeed
+from tests.real.parts import (
+    INSTALLED,
+    ROOT,
+    at_home,
+    called,
+    check,
+    environment_of,
+    free_port,
+    kakehashi,
+    listens,
+    started,
+    succeed,
+)
 
 PACKAGES = ("optimade[server]>=1.3", "mongomock>=4.3")
 SLOW = "never said how many records there are"
@@ -25,6 +37,7 @@ def run(work: Path) -> list[str]:
     for mode in ("fast", "slow-later", "slow-always"):
         with tempfile.TemporaryDirectory(dir=work) as folder, serving(python, mode, work) as url:
             said += [f"{mode} counts: {line}" for line in tried(url, mode, truth, Path(folder))]
+            said.append(f"{mode} counts: {killed(url, truth, Path(folder), work)}")
     return said
 
 
@@ -62,6 +75,21 @@ def tried(url: str, mode: str, truth: dict[str, Any], home: Path) -> list[str]:
     )
     said.append(error.splitlines()[-1])
     return said
+
+
+def killed(url: str, truth: dict[str, Any], home: Path, work: Path) -> str:
+    """Kill a pull midway and run it again: it goes on behind the pages that it kept."""
+    words = ["catalogs", "pull", "optimade", "--url", url, "--structures", "--page", 2, "--name", "killed"]
+    kept = home / "catalogs" / "killed" / "pulling" / "pages"
+    slowly, log = kakehashi(*words, "--pause", 1), work / "killed.log"
+    with started(slowly, log, at_home(home), ready=lambda: len(list(kept.glob("*.parquet"))) > 2) as one:
+        one.kill()
+        one.wait()
+    held = len(list(kept.glob("*.parquet")))
+    record = json.loads(succeed(*words, "--pause", 0.001, "--json", home=home))
+    compare(home, "killed", truth)
+    check(held + record["asked"] == math.ceil(len(truth) / 2), "no page is asked for twice", (held, record["asked"]))
+    return f"killed after {held} pages: the same command asked for the other {record['asked']}"
 
 
 def compare(home: Path, name: str, truth: dict[str, Any]) -> None:

@@ -136,13 +136,18 @@ def _install(command: Sequence[object], what: str) -> None:
         raise Unavailable(f"{what} cannot be installed: {lines[-1] if lines else f'exit {done.returncode}'}")
 
 
+def at_home(home: Path, **environment: str) -> dict[str, str]:
+    """The environment of a command of this tree with a home of its own."""
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    own = {"KAKEHASHI_HOME": str(home), "PYTHONPATH": os.pathsep.join(paths), "COLUMNS": "200"}
+    return {**os.environ, **own, **environment}
+
+
 def called(*words: object, home: Path, seconds: float = 600.0, **environment: str) -> tuple[int, str, str]:
     """The command in a process of its own, with a home of its own: exit code, stdout, stderr."""
-    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    own = {**os.environ, "KAKEHASHI_HOME": str(home), "PYTHONPATH": os.pathsep.join(paths), "COLUMNS": "200"}
     done = subprocess.run(
-        kakehashi(*words), capture_output=True, text=True, timeout=seconds, check=False, env={**own, **environment},
-        cwd=home,
+        kakehashi(*words), capture_output=True, text=True, timeout=seconds, check=False,
+        env=at_home(home, **environment), cwd=home,
     )  # fmt: skip
     return done.returncode, done.stdout, done.stderr
 

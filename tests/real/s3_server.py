@@ -16,6 +16,7 @@ from typing import Any
 from tests.real.parts import (
     INSTALLED,
     Unavailable,
+    at_home,
     called,
     check,
     end,
@@ -63,7 +64,7 @@ def _tried(work: Path, home: Path, environment: Mapping[str, str]) -> list[str]:
     said = [f"a run in a folder and one in a bucket: ranking.parquet {truth[0][:16]}, the same bytes"]
 
     arrived = work / "buckets" / BUCKET / "cut" / "scores"
-    own = {**os.environ, "KAKEHASHI_HOME": str(home), **environment}
+    own = at_home(home, **environment)
     log = (work / "cut.log").open("wb")
     process = subprocess.Popen(kakehashi(*_words(cut)), env=own, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     try:
