@@ -12,7 +12,7 @@ from catalogs.web import UNFIT, Fault
 
 TEXT, REAL, WHOLE = pa.string(), pa.float64(), pa.int64()
 DISORDERED = "the structure is left out: sites shared, partly empty or of no element"
-_ACCEPTED: dict[pa.DataType, tuple[type, ...]] = {TEXT: (str,), REAL: (int, float), WHOLE: (int,)}
+_ACCEPTED: dict[pa.DataType, Any] = {TEXT: (str,), REAL: (int, float), WHOLE: (int,)}
 _LARGEST = 2**63
 _UNFIT = (pa.ArrowException, OverflowError, TypeError, ValueError)
 
