@@ -223,7 +223,7 @@ def _structures(name: str, path: Path) -> Catalog:
                 yield pa.Table.from_arrays([held["id"], pa.array(formulas, pa.string()), reasons], schema=batch)
 
     rows = sum(held.num_rows for held in structures())
-    unread = structure_notes(path)
+    unread = structure_notes(path, rows)
     return Catalog(name, rows, schema, structures_sha256(path), unread, pieces, structures, unread=unread)
 
 

@@ -60,7 +60,8 @@ def of_structure(structure: Any) -> Sites:
     def species(found: Any, part: float) -> Species:
         element = getattr(found, "element", found)
         state = getattr(found, "oxi_state", None) if element is not found else None
-        return str(getattr(element, "name", element.symbol)), state, float(part)
+        whole = isinstance(part, int)  # 1 stays 1: files written of it say so
+        return str(getattr(element, "name", element.symbol)), state, part if whole else float(part)
 
     return Sites(
         tuple(structure.lattice.matrix.ravel().tolist()),

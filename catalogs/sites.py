@@ -164,7 +164,7 @@ def _shared(found: Any, number: int) -> tuple[Species, ...]:
         if not part > 0:
             raise ValueError(f"site {number}: occupancy {part:g} of {symbol}")
         state = None if charge is None else _number(charge, f"site {number}: oxidation_state")
-        shared.append((symbol, state, part))
+        shared.append((symbol, state, each["occu"]))  # 1 stays 1: files written of it say so
     if (total := math.fsum(part for _, _, part in shared)) > _FULL:
         raise ValueError(f"site {number}: occupancies add up to {total:g}")
     return tuple(shared)
@@ -173,13 +173,13 @@ def _shared(found: Any, number: int) -> tuple[Species, ...]:
 def _ion(name: Any) -> Species:
     """Species of a list column: an element, an ion, or an atomic number."""
     if isinstance(name, int) and not isinstance(name, bool) and 0 < name <= len(SYMBOLS):
-        return SYMBOLS[name - 1], None, 1.0
+        return SYMBOLS[name - 1], None, 1
     match = _ION.fullmatch(name) if isinstance(name, str) else None
     if match is None:
         raise ValueError(f"species: expected the symbol of an element, got {_short(name)}")
     if match[3] is None:
-        return match[1], None, 1.0
-    return match[1], float(match[3] + (match[2] or "1")), 1.0
+        return match[1], None, 1
+    return match[1], float(match[3] + (match[2] or "1")), 1
 
 
 def _numbers(found: Any, many: int, what: str) -> list[float]:

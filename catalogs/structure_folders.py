@@ -86,10 +86,9 @@ def read_folder(folder: Path) -> Iterator[pa.Table]:
         yield _table(rows)
 
 
-def notes_of(folder: Path, pieces: Iterator[pa.Table]) -> tuple[str, ...]:
-    """What a reader of the folder should know: how many structures of how many files, and what is left aside."""
+def notes_of(folder: Path, rows: int) -> tuple[str, ...]:
+    """Say how many structures (rows) how many files hold, where these differ, and what is left aside."""
     found = list_folder(folder)
-    rows = sum(piece.num_rows for piece in pieces)
     notes = []
     if rows > len(found.files):
         notes.append(f"{folder}: {rows:,} structures in {len(found.files):,} files; further ones are called id#2 ...")

@@ -84,9 +84,11 @@ def structure_file(path: Path) -> Pieces:
     return pieces
 
 
-def structure_notes(path: Path) -> tuple[str, ...]:
-    """What to know of a folder of structures: how many its files hold, and what is not read."""
-    return notes_of(path, read_folder(path)) if path.is_dir() and holds_structures(path) else ()
+def structure_notes(path: Path, rows: int | None = None) -> tuple[str, ...]:
+    """What to know of a folder of structures: how many its files hold (`rows`, where counted), what is not read."""
+    if not path.is_dir() or not holds_structures(path):
+        return ()
+    return notes_of(path, sum(piece.num_rows for piece in read_folder(path)) if rows is None else rows)
 
 
 def wanted(pieces: Iterator[pa.Table], ids: Collection[str]) -> Iterator[dict[str, Any]]:

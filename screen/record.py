@@ -258,6 +258,7 @@ def _warnings(inputs: Inputs, model: Model, found: Summary) -> list[str]:
             " the model sees compositions only"
         )
     texts.extend(_ties(found))
+    texts.extend((*inputs.catalog.unread, *inputs.unread))
     texts.extend(
         f"{table.name}: {len(table.rejected)} rows could not be used (quarantine_training.parquet)"
         for table in (inputs.target, *inputs.sources)
