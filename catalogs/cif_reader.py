@@ -106,24 +106,24 @@ def _parse(block: str) -> tuple[dict[str, Any], Any, list[str]]:
     """Cells of a block, its structure, and what the reader has to say."""
     from pymatgen.io.cif import CifParser
 
-    parser = CifParser.from_str(block)
-    parser.check_cif = False  # `check_formula` does, and refuses
     try:
+        parser = CifParser.from_str(block)
+        parser.check_cif = False  # `check_formula` does, and refuses
         (structure,) = parser.parse_structures(primitive=False, on_error="raise")
-    except ValueError as error:
+    except (KeyError, ValueError) as error:
         raise ValueError(_cause(error)) from None
     (cells,) = parser.as_dict().values()
     return cells, structure, list(parser.warnings)
 
 
-def _cause(error: ValueError) -> str:
+def _cause(error: Exception) -> str:
     """Say what the reader's own error is about."""
-    cause = error.__cause__
+    cause = error.__cause__ or error
     if isinstance(cause, KeyError):
         return f"the CIF has no {cause.args[0]}"
     if (match := re.match(r"Occupancy (\S+) exceeded tolerance", str(cause))) is not None:
         return f"occupancies of a site add up to {float(match[1]):g}, more than 1"
-    return " ".join(str(cause or error).split())
+    return " ".join(str(cause).split())
 
 
 def _check_cells(cells: Mapping[str, Any]) -> None:

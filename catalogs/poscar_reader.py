@@ -32,7 +32,7 @@ def read_poscar(text: str) -> Sites:
         structure = Poscar.from_str(text, read_velocities=False).structure
     for said in (str(each.message) for each in caught if issubclass(each.category, UserWarning)):
         if not any(words in said for words in _HARMLESS):
-            raise ValueError(f"the reader guessed: {' '.join(said.split())[:150]}")
+            raise ValueError(_NO_ELEMENTS if "false names" in said else f"the reader guessed: {' '.join(said.split())}")
     return of_structure(structure)
 
 
