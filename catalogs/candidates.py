@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 
 from catalogs import pulled, readers
 from catalogs.records import UserError
-from catalogs.space import NAME, Space, make_space, read_space
 from catalogs.sites import formula_of
+from catalogs.space import NAME, Space, make_space, read_space
 from catalogs.structure_folders import hashed_files
 from catalogs.structures import (
     Pieces,

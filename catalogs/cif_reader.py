@@ -48,7 +48,9 @@ def read_cif(text: str) -> Sites:
         raise ValueError("hydrogens share the site of an oxygen: the reader would leave them out")
     for text in dict.fromkeys(" ".join(line.split()) for line in said):
         if _NO_SYMMETRY in text:
-            raise ValueError("the CIF names no symmetry: where all atoms are listed, add _space_group_name_H-M_alt 'P 1'")
+            raise ValueError(
+                "the CIF names no symmetry: where all atoms are listed, add _space_group_name_H-M_alt 'P 1'"
+            )
         if not declared and not _HARMLESS.search(text):
             raise ValueError(f"the reader guessed ({text[:120]}) and no {FORMULA} confirms it")
     return sites
@@ -107,8 +109,7 @@ def _parse(block: str) -> tuple[dict[str, Any], Any, list[str]]:
     from pymatgen.io.cif import CifParser
 
     try:
-        parser = CifParser.from_str(block)
-        parser.check_cif = False  # `check_formula` does, and refuses
+        parser: Any = CifParser.from_str(block, check_cif=False)  # `check_formula` does, and refuses
         (structure,) = parser.parse_structures(primitive=False, on_error="raise")
     except (KeyError, ValueError) as error:
         raise ValueError(_cause(error)) from None

@@ -25,8 +25,8 @@ SECONDS = 10.0
 MEMORY = 4 << 30
 """Bytes of address space of a worker."""
 CHUNK = 256
-STRUCTURES = 16
-"""Structures handed to a worker at a time: they take longer than SMILES."""
+STRUCTURES, SHARE = 16, 128
+"""Structures handed to a worker at a time, which take longer than SMILES; and those that are worth another worker."""
 COMMAND = (sys.executable, "-P", "-m", "catalogs.guarded")
 _START_SECONDS = 120.0  # importing RDKit or pymatgen on a busy disk
 
@@ -39,7 +39,7 @@ def parse_guarded(
 ) -> list[Answer]:
     """Return per text what `polymers.attempt` returns, or "", "" and how the text took its worker down."""
     with Workers("smiles", attachments, seconds=seconds, workers=workers) as pool:
-        return [("", "", answer.reason) if answer.reason else tuple(answer.value) for answer in pool.read(texts)]  # type: ignore[misc]
+        return [("", "", answer.reason) if answer.reason else tuple(answer.value) for answer in pool.read(texts)]
 
 
 class Read(NamedTuple):
@@ -78,10 +78,10 @@ class Workers:
     def read(self, texts: Sequence[str]) -> list[Read]:
         """Answers in the order of the texts."""
         chunks: queue.SimpleQueue[range] = queue.SimpleQueue()
-        size = CHUNK if self._task == "smiles" else STRUCTURES
+        size, share = (CHUNK, CHUNK) if self._task == "smiles" else (STRUCTURES, SHARE)
         for start in range(0, len(texts), size):
             chunks.put(range(start, min(start + size, len(texts))))
-        count = min(self._most, chunks.qsize())
+        count = min(self._most, -(-len(texts) // share))
         while len(self._workers) < count:
             self._workers.append(_Worker(self._task, self._argument, self._seconds))
         answers = [Read(None, "")] * len(texts)
@@ -230,6 +230,7 @@ def _smiles() -> Callable[[str, Any], Answer]:
 def _structure() -> Callable[[str, Any], Any]:
     from catalogs import structure_text
 
+    structure_text.prepare()
     return lambda text, _: structure_text.attempt(text)
 
 

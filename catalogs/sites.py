@@ -79,9 +79,10 @@ def of_mapping(structure: Any) -> Sites:
             raise ValueError(f"site {number}: expected an object, got {_short(site)}")
         species.append(_shared(site.get("species"), number))
         positions += _numbers(site.get("abc"), 3, f"site {number}: abc")
-        labels.append(site.get("label"))
-    named = all(isinstance(label, str) for label in labels)
-    return Sites(_lattice(structure.get("lattice")), tuple(species), tuple(positions), tuple(labels) if named else None)
+        if isinstance(label := site.get("label"), str):
+            labels.append(label)
+    named = tuple(labels) if len(labels) == len(sites) else None
+    return Sites(_lattice(structure.get("lattice")), tuple(species), tuple(positions), named)
 
 
 def amounts(sites: Sites) -> dict[str, float]:
@@ -118,7 +119,7 @@ def to_structure(sites: Sites) -> Structure:
     lattice, places = ([v[i : i + 3] for i in range(0, len(v), 3)] for v in (sites.lattice, sites.positions))
     species = [{element(symbol, charge): part for symbol, charge, part in shared} for shared in sites.species]
     labels = [label if label and _LABEL.fullmatch(label) else None for label in sites.labels or ()]
-    return Structure(lattice, species, places, labels=labels or None)  # type: ignore[arg-type]  # None: its own label
+    return Structure(lattice, species, places, labels=labels or None)
 
 
 def in_words(error: BaseException) -> str:

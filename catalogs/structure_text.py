@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import pymatgen.core.structure
-import pymatgen.io.cif
-import pymatgen.io.vasp.inputs  # noqa: F401  # a worker that is ready has imported all it needs
-
 from catalogs.cif_reader import read_cif
 from catalogs.poscar_reader import is_poscar, read_poscar
 from catalogs.sites import Sites, in_words
 
 MOST_SITES = 100_000
 """Sites of one structure; the largest of the Materials Project have some hundreds."""
+
+
+def prepare() -> None:
+    """Import all that reading needs: a worker that is ready spends its time on texts."""
+    import pymatgen.core.structure
+    import pymatgen.io.cif
+    import pymatgen.io.vasp.inputs  # noqa: F401
 
 
 def attempt(text: str) -> Sites | str:

@@ -1,4 +1,4 @@
-"""Nothing that runs code from a file: no pickle and none of its relatives, no decoder that imports what a text names."""
+"""Nothing that runs code from a file: no pickle, none of its relatives, no decoder that imports what a text names."""
 
 import ast
 from pathlib import Path

@@ -6,18 +6,15 @@ import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-if TYPE_CHECKING:
-    from conftest import Tiny
-
 Run = Callable[..., tuple[int, str, str]]
 MODULE = "hostile_module_beside_the_catalogue"
-PLANTED = f'''
+PLANTED = """
 import pathlib
 pathlib.Path(__file__).with_name("mark").write_text("imported")
 
@@ -25,7 +22,7 @@ class Boom:
     @classmethod
     def from_dict(cls, found):
         raise SystemExit(2)
-'''
+"""
 METALS = ("Li", "Na", "K", "Rb", "Cs", "Mg", "Ca", "Sr", "Ba", "Zn", "Cd", "Fe")
 WRONG = 2
 
@@ -61,7 +58,10 @@ def structure(metal: str, where: str) -> dict[str, Any]:
 
 
 PLACES = ("top", "properties", "site", "charge", "lattice", "element", "state", "none", "none", "none", "none", "none")
-ROWS = [(f"h{i:02}", f"{metal}O", structure(metal, where)) for i, (metal, where) in enumerate(zip(METALS, PLACES, strict=True))]
+ROWS = [
+    (f"h{i:02}", f"{metal}O", structure(metal, where))
+    for i, (metal, where) in enumerate(zip(METALS, PLACES, strict=True))
+]
 
 
 def table() -> pa.Table:
