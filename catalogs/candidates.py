@@ -397,4 +397,4 @@ def _sha256_named(files: list[tuple[str, Path]]) -> str:
     if len(files) == 1:
         return readers.sha256(files[0][1])
     lines = "".join(f"{name} {readers.sha256(file)}\n" for name, file in files)
-    return hashlib.sha256(lines.encode()).hexdigest()
+    return hashlib.sha256(lines.encode(errors="surrogateescape")).hexdigest()

@@ -24,6 +24,7 @@ _SYMBOL = re.compile(r"[A-Z][a-z]?")
 _ION = re.compile(r"([A-Z][a-z]?)(?:(\d*\.?\d*)([+-]))?(?:,spin=-?\d+(?:\.\d+)?)?")
 _LABEL = re.compile(r"[A-Za-z0-9_+*'()-]{1,20}")
 _FULL = 1 + 1e-8  # pymatgen's tolerance
+_LEAST = 1e-6  # Å³, of a cell
 
 
 class Sites(NamedTuple):
@@ -43,11 +44,12 @@ def of_lists(lattice: Any, species: Any, positions: Any) -> Sites:
     """Check three list columns: lattice, one species per site, coordinates; ValueError with the reason."""
     if len(lattice) != 9 or len(positions) != 3 * len(species):
         raise ValueError(f"{len(lattice)} lattice numbers, {len(species)} species, {len(positions)} coordinates")
-    return Sites(
+    found = Sites(
         tuple(_number(value, "the lattice") for value in lattice),
         tuple((_ion(name),) for name in species),
         tuple(_number(value, "a coordinate") for value in positions),
     )
+    return with_volume(found)
 
 
 def of_json(text: str) -> Sites:
@@ -82,7 +84,16 @@ def of_mapping(structure: Any) -> Sites:
         if isinstance(label := site.get("label"), str):
             labels.append(label)
     named = tuple(labels) if len(labels) == len(sites) else None
-    return Sites(_lattice(structure.get("lattice")), tuple(species), tuple(positions), named)
+    return with_volume(Sites(_lattice(structure.get("lattice")), tuple(species), tuple(positions), named))
+
+
+def with_volume(sites: Sites) -> Sites:
+    """The same sites; ValueError where the lattice is flat."""
+    a, b, c, d, e, f, g, h, i = sites.lattice
+    volume = abs(a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g))
+    if not (_LEAST < volume < math.inf):
+        raise ValueError(f"lattice: its vectors span a volume of {volume:g} Å³")
+    return sites
 
 
 def amounts(sites: Sites) -> dict[str, float]:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from catalogs.cif_blocks import cif_blocks
+from catalogs.records import UserError
 
 UNREAD = "why the file is not read"
 """Text column beside `structure`: the reason where a file could not be read at all, else ""."""
@@ -41,7 +42,7 @@ def list_folder(folder: Path) -> Folder:
     others: list[str] = []
 
     def fail(error: OSError) -> None:
-        raise error
+        raise UserError(f"{error.filename}: {error.strerror}: make the folder readable, or give another") from None
 
     for top, below, names in os.walk(folder, onerror=fail):
         here = Path(top)
@@ -58,7 +59,7 @@ def list_folder(folder: Path) -> Folder:
     in_folder = Counter(path.parent for path in files)
     files.sort(key=lambda path: (len(path.relative_to(folder).parts) > 1, path))
     named = [(_id(path.relative_to(folder), in_folder[path.parent]), path) for path in files]
-    return Folder(tuple(named), tuple(others))
+    return Folder(tuple((_as_text(name), path) for name, path in named), tuple(map(_as_text, others)))
 
 
 def holds_structures(folder: Path) -> bool:
@@ -130,6 +131,11 @@ def _id(path: Path, beside: int) -> str:
     if name in _NAMES and beside == 1:
         return path.parent.as_posix()
     return (path.parent / name).as_posix()
+
+
+def _as_text(name: str) -> str:
+    """A name that may hold bytes which are no UTF-8, with these written out."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _text(path: Path) -> tuple[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from catalogs.cif_reader import read_cif
 from catalogs.poscar_reader import is_poscar, read_poscar
-from catalogs.sites import Sites, in_words
+from catalogs.sites import Sites, in_words, with_volume
 
 MOST_SITES = 100_000
 """Sites of one structure; the largest of the Materials Project have some hundreds."""
@@ -20,7 +20,7 @@ def prepare() -> None:
 def attempt(text: str) -> Sites | str:
     """Return the sites, or the reason for refusal."""
     try:
-        sites = read_poscar(text) if is_poscar(text) else read_cif(text)
+        sites = with_volume(read_poscar(text) if is_poscar(text) else read_cif(text))
     except MemoryError:
         return "reading it takes more memory than a structure is given"
     except (Exception, SystemExit) as error:  # whatever a foreign text makes a parser raise

@@ -13,6 +13,7 @@ from pymatgen.core import Lattice, Structure
 from catalogs.sites import Sites, formula_of, of_json, of_lists, of_mapping, to_structure
 
 SALT = Structure(Lattice.from_parameters(5, 6, 7, 80, 95, 100), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.25, 0.5]])
+CUBE = [4.0, 0, 0, 0, 4, 0, 0, 0, 4]
 ALLOY = Structure(Lattice.cubic(3), [{"Cu": 0.25, "Au": 0.75}], [[0, 0, 0]])
 
 
@@ -62,6 +63,8 @@ def changed(**sites: Any) -> dict[str, Any]:
         (changed(species=[{"element": "\ud800", "occu": 1}]), r"got '\\ud800'"),
         ({**changed(), "lattice": None}, "expected an object 'lattice', got None"),
         ({**changed(), "lattice": {"matrix": [[1, 0, 0]]}}, "a matrix of three vectors"),
+        ({**changed(), "lattice": {"matrix": [[1, 0, 0], [2, 0, 0], [0, 0, 1]]}}, "span a volume of 0 Å³"),
+        ({**changed(), "lattice": {"matrix": [[1e300, 0, 0], [0, 1e300, 0], [0, 0, 1]]}}, "span a volume of inf Å³"),
         ({**changed(), "lattice": {"a": 1}}, "lattice: b: expected a number, got None"),
     ],
 )
@@ -79,13 +82,13 @@ def test_json_that_cannot_be_read_says_why() -> None:
 
 def test_lists_take_elements_ions_and_atomic_numbers() -> None:
     names = ["Na", "Fe3+", "Cl-", "Mn2.5+,spin=5", 8]
-    found = of_lists([1.0] * 9, names, [0.0] * 15)
+    found = of_lists(CUBE, names, [0.0] * 15)
     assert [shared[0][:2] for shared in found.species] == [
         ("Na", None), ("Fe", 3.0), ("Cl", -1.0), ("Mn", 2.5), ("O", None)
     ]  # fmt: skip
     for name in ("Na4", "NaCl", "", None, 0, 95, True, "na"):
         with pytest.raises(ValueError, match="species: expected the symbol of an element"):
-            of_lists([1.0] * 9, [name], [0.0] * 3)
+            of_lists(CUBE, [name], [0.0] * 3)
     with pytest.raises(ValueError, match="the lattice: expected a number, got None"):
         of_lists([None] * 9, ["Na"], [0.0] * 3)
     with pytest.raises(ValueError, match="8 lattice numbers, 1 species, 3 coordinates"):

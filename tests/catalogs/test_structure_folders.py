@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from pymatgen.core import Lattice, Structure
 
 from catalogs import structure_folders
 from catalogs.candidates import REFUSED, open_catalog, structures_sha256
+from catalogs.records import UserError
 from catalogs.structure_folders import UNREAD, holds_structures, list_folder, notes_of, read_folder
 
 
@@ -110,3 +112,20 @@ def test_content_of_folders_below_counts(tmp_path: Path) -> None:
         hashes.append(structures_sha256(tmp_path))
     path.rename(tmp_path / "calc/CONTCAR")
     assert len({*hashes, structures_sha256(tmp_path)}) == 3
+
+
+def test_names_that_are_no_text_are_written_out(tmp_path: Path) -> None:
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.cif"))
+    odd.write_text(salt().to(fmt="cif"))
+    (tmp_path / "b.cif").write_text(salt("K").to(fmt="cif"))
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff")).write_text("x")
+    assert list(rows_of(tmp_path)) == ["b", "caf\\xe9"]
+    assert open_catalog(str(tmp_path)).unread[0].endswith(": 1 file is not read as structures: \\xff")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads every folder")
+def test_a_folder_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "a.cif").write_text("x")
+    (tmp_path / "closed").mkdir(mode=0)
+    with pytest.raises(UserError, match="closed: Permission denied: make the folder readable"):
+        list_folder(tmp_path)
