@@ -11,10 +11,14 @@ from screen.rank import Order
 
 
 class Inputs(NamedTuple):
-    """What a run reads, checked before anything is computed."""
+    """What a run reads, checked before anything is computed.
+
+    unread : what the folder of `--structures` holds that is not read
+    """
 
     target: PropertyTable
     sources: tuple[PropertyTable, ...]
     catalog: Catalog
     order: Order
     structures: Pieces | None = None
+    unread: tuple[str, ...] = ()

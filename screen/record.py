@@ -251,6 +251,7 @@ def _warnings(inputs: Inputs, model: Model, found: Summary) -> list[str]:
         )
     texts.extend(_ties(found))
     texts.extend(warnings_of([inputs.target], inputs.sources))
+    texts.extend((*inputs.catalog.unread, *inputs.unread))
     return texts
 
 
