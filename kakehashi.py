@@ -114,16 +114,18 @@ def app(words: Sequence[str] = ()) -> App:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; an error is one line on stderr."""
+    from screen.interrupt import stopped, terminable
+
     given = list(sys.argv[1:] if arguments is None else arguments)
     options = given[: given.index("--")] if "--" in given else given
     debug = os.environ.get("KAKEHASHI_DEBUG") == "1" or "--debug" in options
     given = [word for word in options if word != "--debug"] + given[len(options) :]
     try:
-        code = _run(given)
-        sys.stdout.flush()
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
+        with terminable(process=arguments is None):
+            code = _run(given)
+            sys.stdout.flush()
+    except KeyboardInterrupt as stop:
+        return stopped(stop)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader left; flush nothing at exit
         return 1
