@@ -22,6 +22,7 @@ from typing import Any
 import dask
 import pyarrow as pa
 from dask.distributed import Client, LocalCluster, Status, WorkerPlugin
+from distributed.utils import silence_logging_cmgr
 
 from catalogs.records import UserError
 from screen.device import choose, platform, take_device
@@ -194,6 +195,8 @@ def _pool(workers: int | None, scheduler: str | None, folder: Path) -> Iterator[
     with ExitStack() as stack:
         stack.enter_context(dask.config.set(_CONFIG))
         stack.enter_context(_same_variables())
+        # What ends a run is said once, in one line.
+        stack.enter_context(silence_logging_cmgr(logging.CRITICAL))
         for name in SECRETS:  # of the client alone: no worker, and no job's script, inherits them
             os.environ.pop(name, None)
         if scheduler is None:

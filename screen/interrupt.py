@@ -92,6 +92,7 @@ def terminable(*, process: bool) -> Iterator[None]:
     try:
         yield
     finally:
+        _state.waiting = None
         if not process:
             over.set()
         for number in taken:

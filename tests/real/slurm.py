@@ -7,7 +7,6 @@ slurmctld, slurmd and munged are Debian's (`apt-get install slurm-wlm munge`), s
 from __future__ import annotations
 
 import getpass
-import hashlib
 import os
 import shutil
 import signal
@@ -21,7 +20,8 @@ from pathlib import Path
 
 import psutil
 
-from tests.real.parts import ROOT, Unavailable, end, free_port, kakehashi, started, wait_for
+from tests.real.parts import ROOT, Unavailable, free_port, kakehashi, started, wait_for
+from tests.real.screening import Command, alone, cut_short, done, sums, words
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scancel", "sinfo")
 HIDDEN = ".kakehashi-tls-"
@@ -153,77 +153,20 @@ def _answers(found: Machine) -> bool:
 def run(work: Path) -> list[str]:
     """Every way a run on SLURM ends, and that what goes on after it ends in the same bytes."""
     with machine(work) as found:
-        expected = _expected(found)
+        expected = alone(work / "runs/alone", found.environment)
         checks = (_whole, _one_cancelled, _all_cancelled, _killed, _interrupted, _waiting, _terminated, _refused)
         lines = [check(found) for check in checks]
         for out in sorted((work / "runs").iterdir()):
-            sums = _sums(out)
+            sums = sums(out)
             assert sums == expected, f"{out.name}: another ranking, {sums} instead of {expected}"
         version = found.ask("sinfo", "--version")
     return [*lines, f"{version}: sha256 of ranking.parquet {expected[0][:16]} in every one of them"]
 
 
-def _expected(found: Machine) -> list[str]:
-    """Sums of the same run in one process."""
-    out = found.work / "runs/alone"
-    done = subprocess.run(
-        _words(out)[: -len(ON_SLURM)], env=found.environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return _sums(out)
-
-
-ON_SLURM = ("--scheduler", "slurm", "--workers", "2")
-PARTITIONS = 80
-
-
-def _words(out: Path, *more: str) -> list[str]:
-    return kakehashi(
-        "screen", "--target", "ltc", "--log", "--source", "volume_per_atom", "--networks", "2", "--outer-folds", "3",
-        "--catalog", "mp_formulas", "--limit", "20000", "--partition-rows", "250", "--out", out, *more,
-        *(ON_SLURM[:2] if "--workers" in more else ON_SLURM),
-    )  # fmt: skip
-
-
-def _sums(out: Path) -> list[str]:
-    return [hashlib.sha256((out / name).read_bytes()).hexdigest() for name in ("ranking.parquet", "ranking.csv")]
-
-
-def _parts(out: Path) -> int:
-    return len(list((out / "scores").glob("*.parquet"))) if (out / "scores").is_dir() else 0
-
-
-class Command:
-    """A run on SLURM in the background."""
-
-    def __init__(self, found: Machine, out: Path, *more: str, **settings: str) -> None:
-        self.found, self.out = found, out
-        self.process = subprocess.Popen(
-            _words(out, *more), env={**found.environment, **settings}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            text=True, start_new_session=True,
-        )  # fmt: skip
-
-    def midway(self) -> None:
-        """Wait until some partitions are scored."""
-        start = _parts(self.out)
-        wait_for(f"a partition of {self.out.name}", lambda: self._ended() or _parts(self.out) > start + 2, 120)
-        assert not self._ended(), self.process.communicate()
-
-    def ends(self, code: int, *says: str) -> str:
-        """Wait for the end, with this exit code and these words on stderr."""
-        try:
-            _, err = self.process.communicate(timeout=180)
-        except subprocess.TimeoutExpired:
-            end(self.process)
-            raise
-        assert self.process.returncode == code, f"exit {self.process.returncode} instead of {code}: {err}"
-        for text in says:
-            assert text in err, f"{text!r} is not in: {err}"
-        assert "Traceback" not in err, err
-        return err
-
-    def _ended(self) -> bool:
-        return self.process.poll() is not None
+def _command(found: Machine, out: Path, *more: str, workers: int = 2, **settings: str) -> Command:
+    """A run on this many jobs, begun."""
+    on = ("--scheduler", "slurm", "--workers", workers)
+    return Command(words(out, *more, *on), out, {**found.environment, **settings})
 
 
 def _clean(found: Machine, out: Path) -> None:
@@ -235,24 +178,23 @@ def _clean(found: Machine, out: Path) -> None:
 
 def _goes_on(found: Machine, out: Path) -> int:
     """Resume on SLURM; how many partitions were there before."""
-    before = _parts(out)
-    assert 0 < before < PARTITIONS, f"{before} partitions of {PARTITIONS} were done: nothing was cut short"
-    Command(found, out, "--resume").ends(0)
+    before = cut_short(out)
+    _command(found, out, "--resume").ends(0)
     _clean(found, out)
     return before
 
 
 def _whole(found: Machine) -> str:
     out = found.work / "runs/whole"
-    Command(found, out).ends(0)
+    _command(found, out).ends(0)
     _clean(found, out)
-    return f"run: exit 0, {_parts(out)} partitions on 2 jobs, no job and no certificate left"
+    return f"run: exit 0, {done(out)} partitions on 2 jobs, no job and no certificate left"
 
 
 def _one_cancelled(found: Machine) -> str:
     out = found.work / "runs/one-cancelled"
-    command = Command(found, out)
-    wait_for("two jobs at work", lambda: len(found.running()) == 2, 60)
+    command = _command(found, out)
+    command.until("two jobs at work", lambda: len(found.running()) == 2)
     command.midway()
     found.ask("scancel", found.running()[0])
     command.ends(0)
@@ -262,7 +204,7 @@ def _one_cancelled(found: Machine) -> str:
 
 def _all_cancelled(found: Machine) -> str:
     out = found.work / "runs/all-cancelled"
-    command = Command(found, out)
+    command = _command(found, out)
     command.midway()
     found.ask("scancel", *found.jobs())
     err = command.ends(5, "no job is left", "go on with: ", "--resume")
@@ -274,7 +216,7 @@ def _killed(found: Machine) -> str:
     out = found.work / "runs/killed"
     said = []
     for again in ((), ("--resume",)):
-        command = Command(found, out, *again, "--workers", "3")  # the third has to wait: the node has two cores
+        command = _command(found, out, *again, workers=3)  # the third has to wait: the node has two cores
         command.midway()
         (waits,) = found.waiting()
         command.process.kill()
@@ -283,7 +225,7 @@ def _killed(found: Machine) -> str:
         if not again:
             told = found.ask(*kakehashi("status", out))
         else:
-            told = Command(found, out, "--resume").ends(0)
+            told = _command(found, out, "--resume").ends(0)
         assert f"{waits} (PENDING)" in told, told
         assert "certificates of a run that was killed were removed" in told, told
         said += [line for line in told.splitlines() if "(PENDING)" in line]
@@ -295,7 +237,7 @@ def _killed(found: Machine) -> str:
 
 def _interrupted(found: Machine) -> str:
     out = found.work / "runs/interrupted"
-    command = Command(found, out)
+    command = _command(found, out)
     command.midway()
     os.killpg(command.process.pid, signal.SIGINT)  # as a terminal does
     err = command.ends(130, "interrupted: finishing", "interrupted; go on with: kakehashi screen", "--resume")
@@ -309,8 +251,8 @@ def _waiting(found: Machine) -> str:
     found.ask("scontrol", "update", "partitionname=short", "state=down")
     try:
         for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
-            command = Command(found, out, "--overwrite")
-            wait_for("jobs in the queue", lambda: len(found.waiting()) == 2, 60)
+            command = _command(found, out, "--overwrite")
+            command.until("jobs in the queue", lambda: len(found.waiting()) == 2)
             time.sleep(1)
             begun = time.monotonic()
             command.process.send_signal(number)
@@ -324,7 +266,7 @@ def _waiting(found: Machine) -> str:
 
 def _terminated(found: Machine) -> str:
     out = found.work / "runs/terminated"
-    command = Command(found, out, "--workers", "3")
+    command = _command(found, out, workers=3)
     command.midway()
     assert found.waiting(), "no job waits"
     begun = time.monotonic()
@@ -341,7 +283,7 @@ def _refused(found: Machine) -> str:
     (found.work / "wrong").mkdir()
     text = (found.work / "dask/jobqueue.yaml").read_text().replace("queue: short", "queue: nosuch")
     (found.work / "wrong/jobqueue.yaml").write_text(text)
-    err = Command(found, out, DASK_CONFIG=f"{found.work}/wrong").ends(5, "no job was accepted", "invalid partition")
+    err = _command(found, out, DASK_CONFIG=f"{found.work}/wrong").ends(5, "no job was accepted", "invalid partition")
     _clean(found, out)
     return f"a queue that is not there: exit 5, {err.partition('no job was accepted: ')[2].partition(';')[0][:80]}"
 
