@@ -7,12 +7,12 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pyarrow as pa
 
-from catalogs.records import PropertyTable
+from catalogs.records import PropertyTable, Rejected
 from screen.bank import FloatArray
 from screen.config import ScreenConfig, as_dict
 from screen.descriptors.composition import BATCH
@@ -172,8 +172,18 @@ def held_out_table(
     )
 
 
-def rejected_table(*tables: PropertyTable) -> pa.Table:
-    """Rows of target and sources that could not be used."""
+class Rejecting(Protocol):
+    """Whatever sets rows aside: a property table, a pool of monomers."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def rejected(self) -> tuple[Rejected, ...]: ...
+
+
+def rejected_table(*tables: Rejecting) -> pa.Table:
+    """Rows of target, sources and pools that could not be used."""
     rows = [{**rejected._asdict(), "table": table.name} for table in tables for rejected in table.rejected]
     schema = pa.schema(
         [("table", pa.string()), ("row", pa.int64()), ("id", pa.string()), ("formula", pa.string()),
