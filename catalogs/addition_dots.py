@@ -36,8 +36,14 @@ def ambiguous_dot(before: str, after: str, digits: str, rest: str) -> bool:
 
 
 def lost_dot(after: str, digits: str, rest: str) -> bool:
-    """Whether water at the end lost its dot: `MgCl26H2O` would be 26 Cl, and is MgCl2·6H2O."""
-    return rest in ("H2O", "(H2O)") and digits.isdigit() and len(digits) > 1 and (after in ANIONS or not after.isalpha())
+    """Whether water at the end may have lost its dot: `MgCl26H2O` would be 26 Cl, and is MgCl2 with 6 H2O.
+
+    Nobody writes an amount of 1, so that `O10H2O` and `O12H2O` are what they say.
+    """
+    if rest != "H2O" or not digits.isdigit() or not (after in ANIONS or not after.isalpha()):
+        return False
+    parts = ((digits[:place], digits[place:]) for place in range(1, len(digits)))
+    return any(one not in ("0", "1") and other[0] != "0" and other != "1" for one, other in parts)
 
 
 def _adds_a_salt(first: str, whole: str, fraction: str, rest: str) -> bool:

@@ -39,4 +39,6 @@ def rdkit() -> RDKit:
     star = rdqueries.AtomNumEqualsQueryAtom(0)
     end = Chem.MolFromSmarts("[#0D1]-[!#0!#1]")
     radical = rdqueries.NumRadicalElectronsGreaterQueryAtom(0)
-    return RDKit(Chem, rdBase.BlockLogs, rdMolDescriptors.CalcMolFormula, reader(True), reader(False), star, end, radical)
+    return RDKit(
+        Chem, rdBase.BlockLogs, rdMolDescriptors.CalcMolFormula, reader(True), reader(False), star, end, radical
+    )

@@ -8,6 +8,7 @@ import numpy as np
 
 from catalogs import readers
 from catalogs.records import UserError
+from catalogs.smiles_text import normalised
 from design.config import DesignConfig
 from design.proposals import ngram, recurrent
 from design.proposals.language import Language, read_corpus
@@ -47,7 +48,7 @@ def _read(path: Path) -> list[str]:
     names = readers.column_names(path)
     readers.require("smiles", names, path)
     texts = readers.as_text(readers.read(path, ["smiles"])["smiles"], path, "smiles").to_pylist()
-    return [text or "" for text in texts]
+    return [normalised(text or "", (2,)) for text in texts]
 
 
 def _drawn(config: DesignConfig) -> list[str]:

@@ -15,7 +15,8 @@ from design.outcome import MONOMERS
 def monomers_sdf(proposals: pa.Table) -> str:
     """SD text of the distinct monomers, in the order of the first proposal each serves.
 
-    Its fields: SMILES; NAME and CAS where the pool has them; PROPOSALS, the ranks it serves; CLASSES, the polymers it makes there.
+    Its fields: SMILES; NAME and CAS where the pool has them; PROPOSALS, the ranks it serves; CLASSES, the polymers it
+    makes there.
     """
     serves: dict[str, list[dict[str, Any]]] = {}
     for row in proposals.to_pylist():

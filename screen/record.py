@@ -176,10 +176,14 @@ class Rejecting(Protocol):
     """Whatever sets rows aside: a property table, a pool of monomers."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What the rows are called by."""
+        ...
 
     @property
-    def rejected(self) -> tuple[Rejected, ...]: ...
+    def rejected(self) -> tuple[Rejected, ...]:
+        """The rows, with their reasons."""
+        ...
 
 
 def rejected_table(*tables: Rejecting) -> pa.Table:

@@ -41,7 +41,7 @@ def test_a_pool_without_faults_has_nothing_to_say(tmp_path):
 
 @pytest.mark.fault
 def test_a_pool_of_salts_alone_is_refused(tmp_path):
-    with pytest.raises(UserError, match="2 of 2 molecules set aside.*row 1 .*no molecule is left"):
+    with pytest.raises(UserError, match=r"2 of 2 molecules set aside.*row 1 .*no molecule is left"):
         read_pool(written(tmp_path, "Cl.NCCN,,", "C1CC,,"))
 
 
