@@ -52,7 +52,7 @@ def framed(mol: Mol) -> Mol:
     (a, x), (b, y) = ((end.GetIdx(), end.GetNeighbors()[0].GetIdx()) for end in ends)
     carbon = mol.GetAtomWithIdx(x).GetAtomicNum() == _CARBON
     if x == y:
-        return _twice(mol, _Chain(a, x, b, y, [])) if carbon else mol
+        return twice(mol) if carbon else mol
     adjacent = mol.GetBondBetweenAtoms(x, y) is not None
     if adjacent and carbon:
         return mol  # two atoms in the chain: there is one frame, and no smaller unit is written
@@ -168,16 +168,18 @@ def _first(mol: Mol, chain: _Chain, segments: int) -> Mol:
     return _perceived(unit)
 
 
-def _twice(mol: Mol, chain: _Chain) -> Mol:
+def twice(mol: Mol) -> Mol:
     """Join two units head to tail."""
     Chem = rdkit().Chem
+    a, b = (end.GetIdx() for end in mol.GetAtomsMatchingQuery(rdkit().star))
+    x, y = (mol.GetAtomWithIdx(end).GetNeighbors()[0].GetIdx() for end in (a, b))
     size = mol.GetNumAtoms()
     unit = Chem.RWMol(mol)
     unit.InsertMol(mol)
-    unit.AddBond(chain.y, chain.x + size, Chem.BondType.SINGLE)
+    unit.AddBond(y, x + size, Chem.BondType.SINGLE)
     unit.BeginBatchEdit()
-    unit.RemoveAtom(chain.b)
-    unit.RemoveAtom(chain.a + size)
+    unit.RemoveAtom(b)
+    unit.RemoveAtom(a + size)
     unit.CommitBatchEdit()
     return _perceived(unit)
 

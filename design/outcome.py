@@ -100,8 +100,7 @@ def select(config: DesignConfig, inputs: Inputs, evaluated: Evaluated) -> Left:
         if key in known:
             counts[words[0]] += 1
             continue
-        # Monomers may make several of the smallest units of a chain at a time.
-        routes = monomers.classify(key) or monomers.classify(evaluated.smiles[i])
+        routes = monomers.classify(key)
         # A language may propose what no known reaction makes: that is listed, and flagged.
         if not routes and config.proposal == "reactions":
             counts[words[1]] += 1
