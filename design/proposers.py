@@ -10,9 +10,10 @@ import numpy as np
 from catalogs import readers
 from catalogs.paths import path_of
 from catalogs.records import UserError
-from design.blocks import Molecule
+from catalogs.smiles_text import normalised
 from design.config import DesignConfig
 from design.polymerisations import POLYMERISATIONS
+from design.pool import Pool, read_pool
 from design.proposals import ngram, recurrent
 from design.proposals.language import Language, read_corpus
 from design.proposals.reactions import Reactions, embedded_pool
@@ -23,14 +24,17 @@ DRAWN = 3_000
 LEAST = 50
 
 
-def proposer(config: DesignConfig) -> Any:
-    """The proposal a configuration asks for; UserError where it cannot be made."""
+def proposer(config: DesignConfig, pool: Pool | None = None) -> Any:
+    """The proposal a configuration asks for; UserError where it cannot be made.
+
+    pool : the file of monomers as read, where that was done
+    """
     if config.proposal == "reactions":
-        return reactions(config)
+        return reactions(config, pool)
     return trained(config)
 
 
-def reactions(config: DesignConfig) -> Reactions:
+def reactions(config: DesignConfig, pool: Pool | None = None) -> Reactions:
     """Polymerisations of the embedded pool of monomers, or of a file of SMILES.
 
     Raises
@@ -42,32 +46,16 @@ def reactions(config: DesignConfig) -> Reactions:
         if name not in known:
             raise UserError(f"--polymer-class: expected some of {', '.join(known)}, got {name!r}")
     rules = [rule for rule in POLYMERISATIONS if not config.polymer_class or rule.polymer_class in config.polymer_class]
-    molecules = _read(path_of(config.pool)) if config.pool else embedded_pool()
+    if pool is None and config.pool:
+        pool = read_pool(path_of(config.pool))
+    molecules = embedded_pool() if pool is None else pool.molecules
     try:
         return Reactions(molecules, rules)
     except ValueError as error:
         where = config.pool or "the embedded pool"
         asked = f" for {', '.join(config.polymer_class)}" if config.polymer_class else ""
-        raise UserError(f"{where} ({len(molecules)} molecules){asked}: {error}") from None
-
-
-def _read(path: Path) -> list[Molecule]:
-    """Molecules of a CSV or Parquet file with a column smiles, and perhaps name and cas."""
-    from catalogs.polymers import parse_column
-
-    readers.check_file(path)
-    names = readers.column_names(path)
-    readers.require("smiles", names, path)
-    wanted = [name for name in ("smiles", "name", "cas") if name in names]
-    data = readers.read(path, wanted)
-    columns = {name: readers.as_text(data[name], path, name).to_pylist() for name in wanted}
-    parsed = parse_column(columns["smiles"], attachments=0, guarded=True)
-    for row, reason in enumerate(parsed.reasons):
-        if reason:
-            raise UserError(f"{path}: row {row + 1} ({columns['smiles'][row]}): {reason}; correct or remove it")
-    blank = [""] * len(parsed.molecules.smiles)
-    rows = zip(parsed.molecules.smiles, columns.get("name", blank), columns.get("cas", blank), strict=True)
-    return [Molecule(smiles, name or "", cas or "") for smiles, name, cas in rows]
+        left = "" if pool is None or not pool.rejected else f" ({pool.rejection()})"
+        raise UserError(f"{where} ({len(molecules)} molecules){asked}: {error}{left}") from None
 
 
 def trained(config: DesignConfig) -> Language:
@@ -99,7 +87,7 @@ def _corpus(path: Path) -> list[str]:
     names = readers.column_names(path)
     readers.require("smiles", names, path)
     texts = readers.as_text(readers.read(path, ["smiles"])["smiles"], path, "smiles").to_pylist()
-    return [text or "" for text in texts]
+    return [normalised(text or "", (2,)) for text in texts]
 
 
 def _drawn(config: DesignConfig) -> list[str]:
