@@ -21,7 +21,8 @@ import pyarrow.compute as pc
 
 from catalogs import readers
 from catalogs.records import UserError
-from catalogs.tables import ID_COLUMNS, id_column
+from catalogs.column_names import IDS
+from catalogs.material_columns import id_column
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
@@ -79,7 +80,7 @@ def structure_file(path: Path) -> Pieces:
 
     def pieces() -> Iterator[pa.Table]:
         for raw in readers.batches(path, [label, *columns]):
-            yield raw.select(columns).add_column(0, "id", readers.as_text(raw[label], path, label))
+            yield raw.select(columns).add_column(0, "id", readers.as_ids(raw[label], path, label))
 
     return pieces
 
@@ -149,7 +150,7 @@ def _of_documents(path: Path) -> Iterator[pa.Table]:
     for start in range(0, len(documents), _PIECE):
         chosen = documents[start : start + _PIECE]
         names = [
-            next((str(found[key]) for key in ID_COLUMNS if found.get(key)), str(i + 1))
+            next((str(found[key]) for key in IDS if found.get(key)), str(i + 1))
             for i, found in enumerate(chosen, start)
         ]
         yield _texts(names, [json.dumps(found["structure"]) if found.get("structure") else "" for found in chosen])

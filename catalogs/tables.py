@@ -12,11 +12,16 @@ import pyarrow as pa
 
 from catalogs import number_columns, pulled, readers
 from catalogs.assemble import Integers, assemble
+from catalogs.material_columns import (
+    Material,
+    file_holds_smiles,
+    given_columns,
+    id_column,
+    is_no_value,
+    material_column,
+)
 from catalogs.quantities import Quantity, infer
 from catalogs.records import FloatArray, PropertyTable, UserError
-
-MATERIAL_COLUMNS = ("formula", "composition", "reduced_formula", "smiles")
-ID_COLUMNS = ("id", "material_id", "mbid")
 
 
 def load_table(
@@ -24,7 +29,7 @@ def load_table(
     *,
     value: str | None = None,
     log: bool = False,
-    material: str | None = None,
+    material: Material = None,
     folds: str | None = None,
     minimum: int = 10,
     attachments: tuple[int, ...] = (2,),
@@ -43,14 +48,14 @@ def load_table(
     if spec in embedded.known():
         given = [
             f"--{flag}"
-            for flag, text in (("value", value), ("material", material), ("folds", folds))
+            for flag, text in (("value", value), ("material", given_columns(material) or None), ("folds", folds))
             if text is not None
         ]
         if given:
             raise UserError(f"'{spec}' is an embedded data set; {', '.join(given)} is for files")
         return embedded.table(spec, True) if log else embedded.table(spec)
     path, column = split_spec(spec)
-    if path.suffix.lower() not in readers.SUFFIXES and not path.exists():
+    if not readers.suffix_of(path) and not path.exists():
         raise UserError(unknown_name(spec, embedded.known()))
     if column is not None and value is not None and column != value:
         raise UserError(f"two value columns for {path}: '{column}' in '{spec}' and '{value}'; give one")
@@ -58,7 +63,7 @@ def load_table(
 
 
 def split_spec(spec: str) -> tuple[Path, str | None]:
-    """Split `FILE:COLUMN` after a .csv or .parquet suffix; a file whose whole name is `spec` wins.
+    """Split `FILE:COLUMN` after the suffix of a table or a folder's name; a file whose whole name is `spec` wins.
 
     `NAME:COLUMN` of a pulled catalogue gives the folder of its files, every byte checked.
     """
@@ -69,12 +74,15 @@ def split_spec(spec: str) -> tuple[Path, str | None]:
         return pulled.folder(name), column or None
     if Path(spec).exists():
         return Path(spec), None
-    match = re.match(r"(.+?\.(?:csv|parquet)):(.*)$", spec, re.IGNORECASE | re.DOTALL)
-    if match is None:
+    suffixes = "|".join(re.escape(suffix) for suffix in readers.SUFFIXES)
+    match = re.match(rf"(.+?(?:{suffixes})):(.*)$", spec, re.IGNORECASE | re.DOTALL)
+    folder = spec.rpartition(":")[0]
+    if match is None and not (folder and Path(folder).is_dir()):
         return Path(spec), None
-    if not match[2]:
+    file, column = match.groups() if match else (folder, spec[len(folder) + 1 :])
+    if not column:
         raise UserError(f"'{spec}': expected a column name after the colon")
-    return Path(match[1]), match[2]
+    return Path(file), column
 
 
 def unknown_name(name: str, known: tuple[str, ...]) -> str:
@@ -83,35 +91,11 @@ def unknown_name(name: str, known: tuple[str, ...]) -> str:
         return f"'{stem}' has not been pulled: {pulled.how(stem)}"
     close = difflib.get_close_matches(name, known, n=1)
     hint = f"; did you mean '{close[0]}'?" if close else "; see `kakehashi catalogs list`"
-    return f"'{name}' is neither an embedded data set nor a CSV or Parquet file{hint}"
-
-
-def material_column(names: list[str], where: Path | str, material: str | None = None) -> str:
-    """Return the column that holds formulas or SMILES: the one named, else the first of MATERIAL_COLUMNS."""
-    if material is not None:
-        readers.require(material, names, where)
-        return material
-    for name in MATERIAL_COLUMNS:
-        if name in names:
-            return name
-    raise UserError(
-        f"{where}: no column 'formula', 'composition' or 'smiles' (columns: {', '.join(names)}); "
-        "name it with --material COL"
-    )
-
-
-def holds_smiles(column: str) -> bool:
-    """Whether a material column of that name holds SMILES; all others hold formulas."""
-    return "smiles" in column.lower()
-
-
-def id_column(names: list[str]) -> str | None:
-    """Return the column that holds identifiers, if there is one."""
-    return next((name for name in ID_COLUMNS if name in names), None)
+    return f"'{name}' is neither an embedded data set nor a table file ({', '.join(readers.SUFFIXES)}){hint}"
 
 
 class Cells(NamedTuple):
-    """Rows of a table file as read: materials, ids, values (NaN where missing), and the names they go by."""
+    """Rows of a table file as read: materials (SMILES or formulas), ids, values (NaN where missing), and their names."""
 
     path: Path
     name: str
@@ -121,9 +105,10 @@ class Cells(NamedTuple):
     ids: list[str]
     folds: Integers | None
     notes: tuple[str, ...]
+    smiles: bool = False
 
 
-def read_cells(path: Path, value: str | None, log: bool, material: str | None, folds: str | None) -> Cells:
+def read_cells(path: Path, value: str | None, log: bool, material: Material, folds: str | None) -> Cells:
     """Read materials, values, ids and fold numbers of a table file."""
     names = readers.column_names(path)
     formula_name, id_name = material_column(names, path, material), id_column(names)
@@ -131,7 +116,7 @@ def read_cells(path: Path, value: str | None, log: bool, material: str | None, f
         readers.require(folds, names, path)
     notes = []
     if value is None:
-        value = _only_numeric(path, names, {formula_name, id_name, folds, *MATERIAL_COLUMNS, *ID_COLUMNS})
+        value = _only_numeric(path, names, {formula_name, id_name, folds})
         notes.append(f"value column: {value} (the only numeric column)")
     value, logarithm = _value_column(path, names, value)
     wanted = [name for name in (formula_name, id_name, value, folds) if name is not None]
@@ -145,6 +130,7 @@ def read_cells(path: Path, value: str | None, log: bool, material: str | None, f
         labels(None if id_name is None else data[id_name], len(data), path, id_name or ""),
         None if folds is None else _fold_numbers(data[folds], path, folds),
         tuple(notes),
+        file_holds_smiles(path, formula_name),
     )
 
 
@@ -152,7 +138,7 @@ def _load_file(
     path: Path,
     value: str | None,
     log: bool,
-    material: str | None,
+    material: Material,
     folds: str | None,
     minimum: int,
     attachments: tuple[int, ...],
@@ -175,7 +161,7 @@ def _load_file(
         sha256=readers.sha256(path),
         notes=cells.notes,
         where=str(path),
-        attachments=attachments if holds_smiles(material_column(readers.column_names(path), path, material)) else None,
+        attachments=attachments if cells.smiles else None,
         guarded=True,
     )
 
@@ -198,13 +184,13 @@ def labels(column: pa.ChunkedArray | None, rows: int, where: Path | str, name: s
     """Return identifiers as text, the row number (from `start` + 1) where one is missing."""
     if column is None:
         return [str(start + row + 1) for row in range(rows)]
-    texts = readers.as_text(column, where, name).to_pylist()
+    texts = readers.as_ids(column, where, name).to_pylist()
     return [text if text else str(start + row + 1) for row, text in enumerate(texts)]
 
 
 def _value_column(path: Path, names: list[str], value: str) -> tuple[str, bool]:
-    if value in names:
-        return value, False
+    if (bare := value.strip()) in names:  # names come without outer blanks
+        return bare, False
     wrapped = re.fullmatch(r"log\((.+)\)", value)
     if wrapped:
         readers.require(wrapped[1], names, path)
@@ -214,8 +200,8 @@ def _value_column(path: Path, names: list[str], value: str) -> tuple[str, bool]:
 
 
 def _only_numeric(path: Path, names: list[str], taken: set[str | None]) -> str:
-    free = [name for name in names if name not in taken]
-    if path.suffix.lower() == ".parquet" or path.is_dir():
+    free = [name for name in names if name not in taken and not is_no_value(name)]
+    if readers.is_typed(path):
         schema = readers.schema_of(path)
         numeric = [name for name in free if number_columns.is_number(schema.field(name).type)]
     else:

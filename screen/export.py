@@ -7,7 +7,7 @@ import warnings
 from typing import Any, NamedTuple
 
 from catalogs.formulas import parse_column, reduced_keys
-from catalogs.readers import in_pieces
+from catalogs.parquet_files import in_pieces
 from catalogs.records import UserError
 from catalogs.rundir import RunDir
 from catalogs.structures import PARTS, Pieces, read_structure, wanted
