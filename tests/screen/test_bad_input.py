@@ -59,7 +59,10 @@ VALUES: list[object] = [float(i + 1) for i in range(18)]
         ("compound,kappa\nMgO,1\n", ("no column 'formula'", "--material")),
         ("formula,kappa,kappa\nMgO,1,2\n", ("column 'kappa' appears more than once",)),
         ("formula,kappa\nMgO,1\nZnO,2,3\n", ("row 2: expected 2 columns, got 3",)),
-        ("formula,kappa\nMgO,1\nZnO,high\n", ("row 2", "column 'kappa'", "expected a number, got 'high'")),
+        (
+            "formula,kappa\nMgO,1\nZnO,high\n",
+            ("1 cell of kappa is not a number", "row 2 'high'", "leave the cell empty"),
+        ),
         ("formula,kappa\nMgO,1\nZnO,1_000\n", ("row 2", "1_000")),
     ],
 )
