@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from catalogs.column_names import KNOWN, fold
+from catalogs.number_cells import Decimal
 from catalogs.records import UserError
 
 _BLOCK = 4 << 20
@@ -130,11 +131,11 @@ def _read(path: Path, dialect: Dialect, wanted: Sequence[str]) -> Iterator[pa.Ta
         raise _cannot_read(path, error) from error
 
 
-def decimal_mark(path: Path, dialect: Dialect) -> str:
+def decimal_mark(path: Path, dialect: Dialect) -> Decimal:
     """The decimal mark of a table: "," where some cell can be read with no other and none needs a point."""
     if dialect.delimiter == ",":
         return "."
-    found = "."
+    found: Decimal = "."
     for piece in _read(path, dialect, dialect.header):
         if any(_has_certain(column, r"\.") for column in piece.columns):
             return "."

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from catalogs import csv_files, parquet_files, parquet_folders, spreadsheets
+from catalogs.number_cells import Decimal
 from catalogs.records import UserError
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
@@ -87,7 +88,7 @@ def is_typed(path: Path) -> bool:
     return path.is_dir() or suffix_of(path) == ".parquet"
 
 
-def decimal_mark(path: Path) -> str:
+def decimal_mark(path: Path) -> Decimal:
     """Return the decimal mark of the numbers in a table file, "." or ","."""
     if path.is_dir() or suffix_of(path) not in TEXT_SUFFIXES:
         return "."
@@ -168,6 +169,13 @@ def as_ids(column: pa.ChunkedArray, where: Path | str, name: str) -> pa.ChunkedA
         raise UserError(
             f"{where}: column '{name}' holds numbers that are not whole, or too large to be exact; expected text"
         ) from None
+
+
+def count_rows(path: Path) -> int:
+    """Return the number of rows of a Parquet file or a folder of them, from what the files say of themselves."""
+    if path.is_dir():
+        return parquet_folders.open_folder(path).rows
+    return int(parquet_files.open_parquet(path).metadata.num_rows)
 
 
 def sha256(path: Path) -> str:

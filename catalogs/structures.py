@@ -20,9 +20,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from catalogs import readers
-from catalogs.records import UserError
 from catalogs.column_names import IDS
 from catalogs.material_columns import id_column
+from catalogs.records import UserError
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure

@@ -14,9 +14,9 @@ import numpy as np
 
 from catalogs import number_columns, readers
 from catalogs.assemble import assemble
+from catalogs.material_columns import file_holds_smiles, id_column, material_column
 from catalogs.quantities import convert
 from catalogs.records import PropertyTable, UserError
-from catalogs.material_columns import file_holds_smiles, id_column, material_column
 from catalogs.tables import labels
 
 FILE = Path(__file__).parent / "tables" / "table1.csv"

@@ -95,7 +95,7 @@ def unknown_name(name: str, known: tuple[str, ...]) -> str:
 
 
 class Cells(NamedTuple):
-    """Rows of a table file as read: materials (SMILES or formulas), ids, values (NaN where missing), and their names."""
+    """Rows of a table file as read: materials (SMILES or formulas), ids, values (NaN where missing), their names."""
 
     path: Path
     name: str
@@ -126,7 +126,7 @@ def read_cells(path: Path, value: str | None, log: bool, material: Material, fol
         value,
         log or logarithm,
         readers.as_text(data[formula_name], path, formula_name).to_pylist(),
-        number_columns.as_numbers(data[value], path, value),
+        number_columns.as_numbers(data[value], path, value, readers.decimal_mark(path)),
         labels(None if id_name is None else data[id_name], len(data), path, id_name or ""),
         None if folds is None else _fold_numbers(data[folds], path, folds),
         tuple(notes),
