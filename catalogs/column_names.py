@@ -12,6 +12,8 @@ LIKE_MATERIALS = (
 """The same where none has, compared as `fold` does."""
 UNITS = ("repeat_unit", "polymer")
 """Columns of repeat units where their cells are SMILES; elsewhere they may hold the names of polymers."""
+MOLECULES = ("smiles", "psmiles", "polymer_smiles", "canonical_smiles", *UNITS, "monomer")
+"""Columns of SMILES in files that hold nothing else: pools of monomers, corpora, fragments."""
 IDS = ("id", "material_id", "mbid")
 
 

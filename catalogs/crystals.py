@@ -14,6 +14,7 @@ from catalogs import readers
 from catalogs.assemble import NO_LOG
 from catalogs.elements import INDEX
 from catalogs.formulas import formula_text, parse_column, reduced_keys
+from catalogs.material_columns import Material
 from catalogs.quantities import infer
 from catalogs.records import Crystals, FloatArray, PropertyTable, Rejected, UserError
 from catalogs.structures import Pieces, read_structure, structure_columns, wanted
@@ -92,7 +93,7 @@ def load_crystals(
     *,
     value: str | None = None,
     log: bool = False,
-    material: str | None = None,
+    material: Material = None,
     folds: str | None = None,
     structures: Pieces | None = None,
     minimum: int = 10,

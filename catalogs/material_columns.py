@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from catalogs import readers
-from catalogs.column_names import IDS, KNOWN, KNOWN_IDS, LIKE_MATERIALS, MATERIALS, UNITS, fold, is_index
+from catalogs.column_names import IDS, KNOWN, KNOWN_IDS, LIKE_MATERIALS, MATERIALS, MOLECULES, UNITS, fold, is_index
 from catalogs.formula_grammar import parse
 from catalogs.records import UserError
 
@@ -56,6 +56,24 @@ def material_column(names: Sequence[str], where: Path | str, material: Material 
         f"{where}: no column 'formula', 'composition' or 'smiles' (columns: {', '.join(names)}); "
         f"name it with --material {_likely(where, names) or 'COL'}"
     )
+
+
+def smiles_column(names: Sequence[str], where: Path | str, material: Material = None) -> str:
+    """Return the column of SMILES of a file that holds nothing else: one named that it has, else a known name."""
+    bare = {name.strip(): name for name in reversed(names)}
+    by_fold = {fold(name): name for name in reversed(names)}
+    given = (bare[name.strip()] for name in given_columns(material) if name.strip() in bare)
+    known = (by_fold[fold(name)] for name in MOLECULES if fold(name) in by_fold)
+    if (found := next(given, None) or (MOLECULES[0] if MOLECULES[0] in names else next(known, None))) is None:
+        raise UserError(
+            f"{where}: no column '{MOLECULES[0]}' (columns: {', '.join(names)}); name it with --material COL"
+        )
+    return found
+
+
+def column_like(name: str, names: Sequence[str]) -> str | None:
+    """The column of that name, or the first that differs from it only in case and blanks."""
+    return name if name in names else next((found for found in names if fold(found) == fold(name)), None)
 
 
 def _nearly(given: Iterable[str], names: Sequence[str]) -> str | None:

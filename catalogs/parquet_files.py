@@ -106,11 +106,10 @@ def _lengths(chunk: pa.Array) -> NDArray[np.int64]:
     if pa.types.is_dictionary(kind) and is_bytes(kind.value_type):
         lengths = pc.fill_null(pc.binary_length(chunk.dictionary), 0).to_numpy(zero_copy_only=False)
         known = np.append(lengths.astype(np.int64), 0)  # the last is that of a null
-        return known[pc.fill_null(chunk.indices, len(known) - 1).to_numpy(zero_copy_only=False)]
+        return np.asarray(known[pc.fill_null(chunk.indices, len(known) - 1).to_numpy(zero_copy_only=False)])
     if _is_list(kind):
-        ends = np.concatenate([[0], np.cumsum(_lengths(chunk.values))])
-        bounds = chunk.offsets.to_numpy(zero_copy_only=False)
-        return np.diff(ends[bounds])
+        ends = np.concatenate([[0], np.cumsum(_lengths(chunk.values))]).astype(np.int64)
+        return np.diff(ends[chunk.offsets.to_numpy(zero_copy_only=False)])
     return np.zeros(len(chunk), np.int64)
 
 

@@ -14,7 +14,7 @@ def design(
     goal: Many = None,
     value: str | None = None,
     log: Setting = None,
-    material: str | None = None,
+    material: Many = None,
     source: Many = None,
     networks: Whole | None = None,
     descriptors: str | None = None,
@@ -63,7 +63,8 @@ def design(
     log
         Fit ln(value).
     material
-        The column of repeat units, where it is not called smiles.
+        The column of SMILES, where its name does not tell (smiles, psmiles, repeat_unit ...); repeat it for files that
+        call it differently: the first of them that a file has.
     source
         A source property of molecules or repeat units, as for `kakehashi screen`; repeat for several.
     networks

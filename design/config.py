@@ -27,7 +27,7 @@ class DesignConfig:
     goal: tuple[str, ...] = ()
     value: str | None = None
     log: bool = False
-    material: str | None = None
+    material: tuple[str, ...] | None = None
     source: tuple[str, ...] = ()
     networks: int = 10
     descriptors: str = DESCRIPTORS
@@ -60,7 +60,7 @@ def resolve(flags: Mapping[str, Any], file: str | None) -> DesignConfig:
     """
     merged: dict[str, Any] = from_toml(Path(file), DesignConfig) if file else {}
     merged.update({name: value for name, value in flags.items() if value is not None})
-    for name in ("target", "goal", "source", "heads", "polymer_class"):
+    for name in ("target", "goal", "material", "source", "heads", "polymer_class"):
         if name in merged:
             merged[name] = tuple(merged[name])
     for name in ("heads", "polymer_class"):

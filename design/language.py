@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from catalogs import readers
+from catalogs.material_columns import Material, smiles_column
 from catalogs.records import UserError
 from design.config import DesignConfig
 from design.proposals import ngram, recurrent
@@ -25,7 +26,7 @@ def trained(config: DesignConfig) -> Language:
     ------
     UserError : a corpus without a column of SMILES, or with fewer than `LEAST` repeat units that can be represented.
     """
-    texts = _read(Path(config.corpus)) if config.corpus else _drawn(config)
+    texts = _read(Path(config.corpus), config.material) if config.corpus else _drawn(config)
     try:
         reasons = read_corpus(texts).reasons.tolist()
     except ValueError as error:
@@ -42,11 +43,11 @@ def trained(config: DesignConfig) -> Language:
     return recurrent.train(config.seed, kept)
 
 
-def _read(path: Path) -> list[str]:
+def _read(path: Path, material: Material) -> list[str]:
     readers.check_file(path)
     names = readers.column_names(path)
-    readers.require("smiles", names, path)
-    texts = readers.as_text(readers.read(path, ["smiles"])["smiles"], path, "smiles").to_pylist()
+    column = smiles_column(names, path, material)
+    texts = readers.as_text(readers.read(path, [column])[column], path, column).to_pylist()
     return [text or "" for text in texts]
 
 

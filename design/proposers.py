@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from catalogs import readers
+from catalogs.material_columns import Material, column_like, smiles_column
 from catalogs.records import UserError
 from design.blocks import Molecule
 from design.config import DesignConfig
@@ -34,7 +35,7 @@ def reactions(config: DesignConfig) -> Reactions:
         if name not in known:
             raise UserError(f"--polymer-class: expected some of {', '.join(known)}, got {name!r}")
     rules = [rule for rule in POLYMERISATIONS if not config.polymer_class or rule.polymer_class in config.polymer_class]
-    molecules = _read(Path(config.pool)) if config.pool else embedded_pool()
+    molecules = _read(Path(config.pool), config.material) if config.pool else embedded_pool()
     try:
         return Reactions(molecules, rules)
     except ValueError as error:
@@ -43,16 +44,16 @@ def reactions(config: DesignConfig) -> Reactions:
         raise UserError(f"{where} ({len(molecules)} molecules){asked}: {error}") from None
 
 
-def _read(path: Path) -> list[Molecule]:
-    """Molecules of a CSV or Parquet file with a column smiles, and perhaps name and cas."""
+def _read(path: Path, material: Material) -> list[Molecule]:
+    """Molecules of a table file with a column of SMILES, and perhaps name and cas."""
     from catalogs.polymers import parse_column
 
     readers.check_file(path)
     names = readers.column_names(path)
-    readers.require("smiles", names, path)
-    wanted = [name for name in ("smiles", "name", "cas") if name in names]
-    data = readers.read(path, wanted)
-    columns = {name: readers.as_text(data[name], path, name).to_pylist() for name in wanted}
+    wanted = {name: found for name in ("name", "cas") if (found := column_like(name, names)) is not None}
+    wanted["smiles"] = smiles_column(names, path, material)
+    data = readers.read(path, list(dict.fromkeys(wanted.values())))
+    columns = {name: readers.as_text(data[found], path, found).to_pylist() for name, found in wanted.items()}
     parsed = parse_column(columns["smiles"], attachments=0, guarded=True)
     for row, reason in enumerate(parsed.reasons):
         if reason:

@@ -37,7 +37,7 @@ def load(
     *,
     value: str | None = None,
     log: bool = False,
-    material: str | None = None,
+    material: str | Sequence[str] | None = None,
     folds: str | None = None,
     structures: bool | str | Path = False,
 ) -> PropertyTable:
@@ -46,6 +46,7 @@ def load(
     Parameters
     ----------
     value : the value column; also "FILE:COLUMN" in `spec`.
+    material : the column of formulas or SMILES, where its name does not tell; of several the first that the file has.
     log : fit ln(value).
     structures : load a property of crystal structures, a row each: True takes them from the file's own columns, a path
         (a table, a folder of CIF or POSCAR files, JSON documents) by id.

@@ -13,7 +13,7 @@ def screen(
     target: str | None = None,
     value: str | None = None,
     log: Setting = None,
-    material: str | None = None,
+    material: Many = None,
     folds: str | None = None,
     catalog: str | None = None,
     source: Many = None,
@@ -71,7 +71,8 @@ def screen(
     log
         Fit ln(value): for positive properties spanning orders of magnitude.
     material
-        The column of formulas or SMILES, where it is not called formula, composition or smiles.
+        The column of formulas or SMILES, where its name does not tell (formula, composition, smiles, pretty_formula,
+        repeat_unit ...); repeat it for files that call it differently: the first of them that a file has.
     folds
         A column of given fold numbers for the outer cross-validation.
     catalog

@@ -50,7 +50,7 @@ class ScreenConfig:
     target: str = ""
     value: str | None = None
     log: bool = False
-    material: str | None = None
+    material: tuple[str, ...] | None = None
     folds: str | None = None
     catalog: str = "default"
     source: tuple[str, ...] = ()
@@ -93,7 +93,7 @@ def resolve(flags: Mapping[str, Any], file: str | None) -> ScreenConfig:
     """
     merged: dict[str, Any] = from_toml(Path(file), ScreenConfig) if file else {}
     merged.update({name: value for name, value in flags.items() if value is not None})
-    for name in ("source", "filter", "exclude_elements", "heads"):
+    for name in ("source", "material", "filter", "exclude_elements", "heads"):
         if name in merged:
             merged[name] = tuple(merged[name])
     if "exclude_elements" in merged:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from catalogs.candidates import named_materials
 from catalogs.records import PropertyTable
 from catalogs.rundir import RunDir
 from catalogs.tables import load_table
@@ -31,7 +32,7 @@ from screen.record import (
     source_record,
     target_record,
 )
-from screen.run import SCHEMA_VERSION, material_columns, sources_of
+from screen.run import SCHEMA_VERSION, sources_of
 from screen.trunks import groups, pretrain_library
 
 KIND = "evaluation"
@@ -72,7 +73,7 @@ class Outcome(NamedTuple):
 
 def read_inputs(config: EvaluateConfig) -> Inputs:
     """Load target and sources and check every setting against them; UserError on the first mistake."""
-    material = material_columns(config.material, (config.target, *config.source))
+    material = named_materials(config.material, (config.target, *config.source))
     target = load_table(
         config.target, value=config.value, log=config.log, material=material[config.target], folds=config.folds
     )
@@ -143,10 +144,11 @@ def command(config: EvaluateConfig, found: Evaluation) -> str:
     given: list[str] = ["kakehashi", "design" if design else "screen", "--target", config.target]
     for name, value in (
         ("--value", config.value),
-        ("--material", config.material),
         ("--descriptors", config.descriptors),
     ):
         given += [name, value] if value is not None else []
+    for column in config.material or ():
+        given += ["--material", column]
     given += ["--log"] if config.log else []
     for spec in config.source if transferred else ("none",):
         given += ["--source", spec]

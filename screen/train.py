@@ -13,6 +13,7 @@ import numpy as np
 
 from catalogs import library as shelf
 from catalogs import table1
+from catalogs.candidates import named_materials
 from catalogs.records import PropertyTable, UserError
 from catalogs.tables import load_table
 from screen.config import CONVENTIONS, LARGEST_SEED, check_trunk, from_toml
@@ -30,7 +31,7 @@ class TrainConfig:
 
     source: tuple[str, ...] = ()
     table1: str | None = None
-    material: str | None = None
+    material: tuple[str, ...] | None = None
     networks: int = 100
     trunk: str = "separate"
     convention: str | None = None
@@ -49,8 +50,9 @@ def resolve(flags: Mapping[str, Any], file: str | None) -> TrainConfig:
     """
     merged: dict[str, Any] = from_toml(Path(file), TrainConfig) if file else {}
     merged.update({name: value for name, value in flags.items() if value is not None})
-    if "source" in merged:
-        merged["source"] = tuple(merged["source"])
+    for name in ("source", "material"):
+        if name in merged:
+            merged[name] = tuple(merged[name])
     config = TrainConfig(**merged)
     if not config.source and config.table1 is None:
         raise UserError("expected --source (a name from `kakehashi catalogs list`, or FILE:COLUMN) or --table1 FOLDER")
@@ -82,7 +84,8 @@ def train(config: TrainConfig, mode: Mode, *, dry_run: bool = False) -> dict[str
     exclude = load_table(config.exclude).keys if config.exclude else ()
     made: list[dict[str, Any]] = []
     missing: list[dict[str, str]] = []
-    tables = [load_table(spec, material=config.material, minimum=1, attachments=(0, 2)) for spec in config.source]
+    material = named_materials(config.material, config.source)
+    tables = [load_table(spec, material=material[spec], minimum=1, attachments=(0, 2)) for spec in config.source]
     tables = tell_apart(tables, config.source)
     trunk: Trunk = config.trunk  # type: ignore[assignment]  # checked by resolve
     for group in groups(tables, trunk) if tables else []:
