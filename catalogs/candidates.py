@@ -78,7 +78,7 @@ class Catalog:
             if piece.num_rows:
                 waiting.append(piece)
                 held += piece.num_rows
-                readers.check_held(sum(table.nbytes for table in waiting), self.name)
+                readers.check_held(sum(table.nbytes for table in waiting), f"{self.name}, {held:,} rows at a time")
             if left <= 0:
                 break
         if held:

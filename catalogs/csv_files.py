@@ -86,8 +86,11 @@ def batches(path: Path, dialect: Dialect, columns: Sequence[str]) -> Iterator[pa
 
 
 def _read(path: Path, dialect: Dialect, wanted: Sequence[str]) -> Iterator[pa.Table]:
+    """Columns by their cells in the header; an open quotation mark, which arrow closes at the end, is a UserError."""
     from pyarrow import csv as arrow_csv
 
+    final = dialect.header[-1]
+    last = ""
     try:
         with _bytes(path) as stream:
             reader = arrow_csv.open_csv(
@@ -107,13 +110,17 @@ def _read(path: Path, dialect: Dialect, wanted: Sequence[str]) -> Iterator[pa.Ta
                 ),
                 convert_options=arrow_csv.ConvertOptions(
                     column_types=dict.fromkeys(dialect.header, pa.string()),
-                    include_columns=list(wanted),
+                    include_columns=list(dict.fromkeys([*wanted, final])),
                     strings_can_be_null=False,
                     quoted_strings_can_be_null=False,
                 ),
             )
             for batch in reader:
-                yield pa.Table.from_batches([batch])
+                if batch.num_rows:
+                    last = batch.column(final)[-1].as_py()
+                yield pa.Table.from_batches([batch]).select(list(wanted))
+        if re.search(r"[\r\n]", last) and not _ends_in_quote(path, dialect.encoding):
+            raise UserError(f"{path}: a quotation mark is not closed; what follows it would be one cell: {last[:60]!r}")
     except UnicodeError as error:
         raise _not_text(path, dialect.encoding) from error
     except pa.ArrowInvalid as error:
@@ -122,6 +129,8 @@ def _read(path: Path, dialect: Dialect, wanted: Sequence[str]) -> Iterator[pa.Ta
             raise _not_text(path, dialect.encoding) from error
         if "Empty CSV" in text:  # arrow's word for a header without a line end; the header was read before
             return
+        if "straddling" in text:
+            text = f"a row is longer than {_BLOCK >> 20} MB, or a quotation mark is not closed; correct it"
         counted = re.search(r"Row #(\d+): Expected (\d+) columns, got (\d+)", text)
         if counted:  # arrow counts the lines from the first, everything here counts data rows
             row = int(counted[1]) - 1 - dialect.skipped
@@ -136,7 +145,7 @@ def decimal_mark(path: Path, dialect: Dialect) -> Decimal:
     if dialect.delimiter == ",":
         return "."
     found: Decimal = "."
-    for piece in _read(path, dialect, dialect.header):
+    for piece in _read(path, dialect, tuple(dict.fromkeys(dialect.header))):
         if any(_has_certain(column, r"\.") for column in piece.columns):
             return "."
         if any(_has_certain(column, ",") for column in piece.columns):
@@ -181,6 +190,14 @@ def _sample(path: Path, encoding: str) -> tuple[str, bool]:
 
 def _bytes(path: Path) -> IO[bytes]:
     return cast(IO[bytes], gzip.open(path, "rb")) if path.suffix.lower() == ".gz" else path.open("rb")
+
+
+def _ends_in_quote(path: Path, encoding: str) -> bool:
+    with _bytes(path) as stream, io.TextIOWrapper(stream, encoding, newline="") as text:
+        end = ""
+        while block := text.read(_BLOCK):
+            end = (end + block)[-100:]
+    return end.rstrip("\r\n").endswith('"')
 
 
 def _cannot_read(path: Path, error: Exception) -> UserError:

@@ -22,7 +22,7 @@ Material = str | Sequence[str] | None
 """A column of materials or several, of which the first that a file has is meant; None for a known name."""
 
 # Cells by which SMILES are told from formulas.
-_SAMPLE = 1000
+_SAMPLE, _LONGEST = 1000, 5000
 _TOKENS = re.compile(r"(?:\[[^\[\]]+\]|Br|Cl|[BCNOPSFIbcnops*]|[-=#$:/\\.()~]|%\d\d|\d)+")
 _RINGS = re.compile(r"\[[^\[\]]*\]|(%\d\d|\d)")
 
@@ -98,13 +98,16 @@ def file_holds_smiles(path: Path, column: str) -> bool:
 def first_cells(path: Path, column: str) -> list[str]:
     """The first filled cells of a column of text; none where it holds anything else."""
     cells: list[str] = []
+    seen = 0
     for piece in readers.batches(path, [column]):
         if not (readers.is_text(piece[column].type) or pa.types.is_null(piece[column].type)):
             return []
-        cells += [cell for cell in piece[column].to_pylist() if cell and cell.strip()]
-        if len(cells) >= _SAMPLE:
+        filled = [cell for cell in piece[column].to_pylist() if cell and cell.strip()][: _SAMPLE - seen]
+        seen += len(filled)
+        cells += [cell for cell in filled if len(cell) <= _LONGEST]
+        if seen == _SAMPLE:
             break
-    return cells[:_SAMPLE]
+    return cells
 
 
 def id_column(names: Sequence[str]) -> str | None:

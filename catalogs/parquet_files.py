@@ -109,7 +109,7 @@ def _lengths(chunk: pa.Array) -> NDArray[np.int64]:
         return np.asarray(known[pc.fill_null(chunk.indices, len(known) - 1).to_numpy(zero_copy_only=False)])
     if _is_list(kind):
         ends = np.concatenate([[0], np.cumsum(_lengths(chunk.values))]).astype(np.int64)
-        return np.diff(ends[chunk.offsets.to_numpy(zero_copy_only=False)])
+        return np.asarray(np.diff(ends[chunk.offsets.to_numpy(zero_copy_only=False)]), np.int64)
     return np.zeros(len(chunk), np.int64)
 
 

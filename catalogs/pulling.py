@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 
 import pyarrow as pa
 
-from catalogs import pulled
+from catalogs import pulled, readers
 from catalogs.pull import Patience, Service, Store, alone, collect, given_up
 from catalogs.records import UserError
 from catalogs.refresh import Dated, refreshed
@@ -143,7 +143,7 @@ def check_name(name: str) -> None:
     from catalogs import embedded
 
     taken = {*embedded.known(), "none", "enumerate"}
-    if not re.fullmatch(r"[a-z0-9][a-z0-9_.-]{0,63}", name) or name.endswith((".csv", ".parquet")) or name in taken:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_.-]{0,63}", name) or name.endswith(readers.SUFFIXES) or name in taken:
         raise UserError(f"--name: expected a new name of small letters, digits, - and _, got {name!r}")
 
 

@@ -111,8 +111,8 @@ def check_held(held: int, where: Path | str) -> int:
     """Return the bytes held of a table; more than `MOST_BYTES` are a UserError."""
     if held > MOST_BYTES:
         raise UserError(
-            f"{where}: its rows unpack to more than {MOST_BYTES >> 30} GiB, which is the most that is held of a table; "
-            "leave out columns of long texts, or give fewer rows"
+            f"{where}: its rows unpack to more than {MOST_BYTES / 2**30:.3g} GiB, the most that is held of a table; "
+            "leave out columns of long texts, or take fewer rows (--partition-rows, where they are scored)"
         )
     return held
 

@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from itertools import repeat
 from pathlib import Path
 from typing import Any
-from xml.etree.ElementTree import ParseError
 
 import pyarrow as pa
 
@@ -176,11 +175,11 @@ def _has_formulas(path: Path) -> bool:
 def _readable(path: Path) -> Iterator[None]:
     try:
         yield
-    except UserError:
+    except (UserError, MemoryError):
         raise
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}") from error
-    except (zipfile.BadZipFile, ParseError, KeyError, ValueError, TypeError, AttributeError, EOFError) as error:
+    except Exception as error:  # whatever a damaged file makes the parser raise
         raise UserError(
             f"{path} is not a readable .xlsx workbook ({type(error).__name__}: {str(error)[:100]}); "
             "open it in a spreadsheet and save it again, or save it as CSV",
