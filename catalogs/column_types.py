@@ -11,8 +11,6 @@ from catalogs import parquet_files, readers
 from catalogs.number_cells import MISSING, Decimal
 from catalogs.number_columns import is_number
 
-_MISSING = pa.array(sorted(MISSING), pa.string())
-
 
 def profile(path: Path, columns: list[str], decimal: Decimal) -> tuple[int, dict[str, pa.DataType]]:
     """Count the rows of a table and find the type that each column travels as."""
@@ -43,7 +41,7 @@ def as_type(column: pa.ChunkedArray, kind: pa.DataType, decimal: Decimal = ".") 
 
 
 def _are_missing(cells: pa.ChunkedArray) -> pa.ChunkedArray:
-    return pc.is_in(pc.utf8_lower(cells), value_set=_MISSING)
+    return pc.is_in(pc.utf8_lower(cells), value_set=pa.array(sorted(MISSING), pa.string()))
 
 
 def _profile_text(path: Path, columns: list[str], decimal: Decimal) -> tuple[int, dict[str, pa.DataType]]:
