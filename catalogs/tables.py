@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,16 +13,19 @@ import pyarrow as pa
 
 from catalogs import number_columns, pulled, readers
 from catalogs.assemble import Integers, assemble
+from catalogs.column_units import infer
 from catalogs.material_columns import (
     Material,
-    file_holds_smiles,
     given_columns,
+    holds_smiles,
     id_column,
     is_no_value,
     material_column,
 )
-from catalogs.quantities import Quantity, infer
+from catalogs.quantities import Quantity
 from catalogs.records import FloatArray, PropertyTable, UserError
+from catalogs.refused import check_rejected
+from catalogs.stated_units import Units, stated_unit, unit_of_cell, with_unit
 
 
 def load_table(
@@ -33,10 +37,14 @@ def load_table(
     folds: str | None = None,
     minimum: int = 10,
     attachments: tuple[int, ...] = (2,),
+    units: Units = None,
+    max_rejected: float | None = None,
 ) -> PropertyTable:
     """Load a property: `spec` is an embedded name, FILE, `FILE:COLUMN` or `FILE:log(COLUMN)`; FILE: or a pulled name.
 
     attachments : numbers of `*` a SMILES may have: 2 in a repeat unit, 0 in a molecule
+    units : of columns whose names do not say them, by column or FILE:COLUMN; or of the value column
+    max_rejected : share of the rows with a value that may be refused; None for any
 
     Raises
     ------
@@ -59,7 +67,8 @@ def load_table(
         raise UserError(unknown_name(spec, embedded.known()))
     if column is not None and value is not None and column != value:
         raise UserError(f"two value columns for {path}: '{column}' in '{spec}' and '{value}'; give one")
-    return _load_file(path, value if column is None else column, log, material, folds, minimum, attachments)
+    table = _load_file(path, value if column is None else column, log, material, folds, minimum, attachments, units)
+    return check_rejected(table, max_rejected, str(path))
 
 
 def split_spec(spec: str) -> tuple[Path, str | None]:
@@ -95,7 +104,11 @@ def unknown_name(name: str, known: tuple[str, ...]) -> str:
 
 
 class Cells(NamedTuple):
-    """Rows of a table file as read: materials (SMILES or formulas), ids, values (NaN where missing), their names."""
+    """Rows of a table file as read: materials, ids, values (NaN where missing), and the names they go by.
+
+    smiles : whether the materials are SMILES; else they are formulas
+    unit : the one in a row of units under the header, None where there is none
+    """
 
     path: Path
     name: str
@@ -105,6 +118,8 @@ class Cells(NamedTuple):
     ids: list[str]
     folds: Integers | None
     notes: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+    unit: str | None = None
     smiles: bool = False
 
 
@@ -121,17 +136,34 @@ def read_cells(path: Path, value: str | None, log: bool, material: Material, fol
     value, logarithm = _value_column(path, names, value)
     wanted = [name for name in (formula_name, id_name, value, folds) if name is not None]
     data = readers.read(path, list(dict.fromkeys(wanted)))
+    materials = readers.as_text(data[formula_name], path, formula_name).to_pylist()
+    column, unit = _without_units_row(data[value], materials)
+    numbers = number_columns.read_numbers(column, path, value, readers.decimal_mark(path))
+    said = () if unit is None else (f"{value}: row 1 holds a unit, {unit}, and no value",)
     return Cells(
         path,
         value,
         log or logarithm,
-        readers.as_text(data[formula_name], path, formula_name).to_pylist(),
-        number_columns.as_numbers(data[value], path, value, readers.decimal_mark(path)),
+        materials,
+        numbers.values,
         labels(None if id_name is None else data[id_name], len(data), path, id_name or ""),
-        None if folds is None else _fold_numbers(data[folds], path, folds),
+        None if folds is None else _fold_numbers(_without_units_row(data[folds], materials)[0], path, folds),
         tuple(notes),
-        file_holds_smiles(path, formula_name),
+        (*said, *numbers.remarks),
+        unit,
+        holds_smiles(formula_name, materials),
     )
+
+
+def _without_units_row(column: pa.ChunkedArray, materials: list[str | None]) -> tuple[pa.ChunkedArray, str | None]:
+    """A column without the unit in its first row, and that unit; as it is where there is none."""
+    if not readers.is_text(column.type) or not len(column):
+        return column, None
+    unit = unit_of_cell(materials[0], column[0].as_py())
+    if unit is None:
+        return column, None
+    cells = column.cast(pa.string())
+    return pa.chunked_array([pa.array([""], pa.string()), *cells.slice(1).chunks]), unit
 
 
 def _load_file(
@@ -142,9 +174,10 @@ def _load_file(
     folds: str | None,
     minimum: int,
     attachments: tuple[int, ...],
+    units: Units,
 ) -> PropertyTable:
     cells = read_cells(path, value, log, material, folds)
-    quantity = declared(path, cells.name) or infer(cells.name)
+    quantity = quantity_of(cells, units)
     source, licence = _source(path)
     return assemble(
         cells.name,
@@ -160,10 +193,26 @@ def _load_file(
         licence=licence,
         sha256=readers.sha256(path),
         notes=cells.notes,
+        warnings=cells.warnings,
         where=str(path),
         attachments=attachments if cells.smiles else None,
         guarded=True,
     )
+
+
+def read_from(specs: Sequence[str], tables: Sequence[PropertyTable]) -> list[tuple[str, str]]:
+    """File and value column of those of the tables that were read from files."""
+    from catalogs import embedded
+
+    known = embedded.known()
+    pairs = zip(specs, tables, strict=True)
+    return [(str(split_spec(spec)[0]), table.name) for spec, table in pairs if spec not in known]
+
+
+def quantity_of(cells: Cells, units: Units) -> Quantity:
+    """The quantity of the values of a file: as the file declares it, else by the column's name, in the unit stated."""
+    known = declared(cells.path, cells.name) or infer(cells.name)
+    return with_unit(known, cells.name, cells.path, (cells.unit, stated_unit(units, cells.path, cells.name)))
 
 
 def declared(path: Path, column: str) -> Quantity | None:

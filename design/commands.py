@@ -15,6 +15,8 @@ def design(
     value: str | None = None,
     log: Setting = None,
     material: Many = None,
+    unit: Many = None,
+    max_rejected: float | None = None,
     source: Many = None,
     networks: Whole | None = None,
     descriptors: str | None = None,
@@ -65,6 +67,11 @@ def design(
     material
         The column of SMILES, where its name does not tell (smiles, psmiles, repeat_unit ...); repeat it for files that
         call it differently: the first of them that a file has.
+    unit
+        COLUMN=UNIT, or FILE:COLUMN=UNIT: the unit of a value column whose name does not say it, such as tg=degC; repeat
+        for several.
+    max_rejected
+        Share of the targets' rows with a value that may be refused before that is an error. Default: 0.1.
     source
         A source property of molecules or repeat units, as for `kakehashi screen`; repeat for several.
     networks
@@ -129,7 +136,8 @@ def design(
     from screen.runner import run_and_print
 
     flags: dict[str, Any] = {
-        "target": target, "goal": goal, "value": value, "log": log, "material": material, "source": source,
+        "target": target, "goal": goal, "value": value, "log": log, "material": material,
+        "unit": unit, "max_rejected": max_rejected, "source": source,
         "networks": networks, "descriptors": descriptors, "outer_folds": outer_folds,
         "heads": None if heads is None else [heads], "proposal": proposal, "corpus": corpus, "pool": pool,
         "polymer_class": None if polymer_class is None else [polymer_class], "sampler": sampler,

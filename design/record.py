@@ -17,6 +17,7 @@ from design.outcome import Found
 from design.surrogate import noise
 from screen.progress import Progress
 from screen.record import model_record, record_head, source_record, target_record
+from screen.refused import warnings_of
 from screen.transfer import Model
 
 PACKAGES = ("rdkit",)
@@ -85,7 +86,11 @@ def run_record(
             "left_out": dict(left_out),
         },
         "timings": dict(progress.timings),
-        "warnings": [*found.warnings, *(text for model in models.values() for text in model.warnings)],
+        "warnings": [
+            *found.warnings,
+            *(text for model in models.values() for text in model.warnings),
+            *warnings_of(inputs.targets, inputs.sources),
+        ],
     }
 
 

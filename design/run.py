@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from catalogs.records import PropertyTable, UserError
+from catalogs.records import UserError
 from catalogs.rundir import RunDir
 from design import stored
 from design.config import DesignConfig, deciding
@@ -30,7 +30,8 @@ from design.surrogate import Surrogate
 from design.trace import Settings as Tempering
 from screen.library import Settings
 from screen.progress import Progress, warn
-from screen.record import leaderboard_table, predictions_table, rejected_table
+from screen.record import leaderboard_table, predictions_table
+from screen.refused import warnings_of, write_rejected
 from screen.transfer import Model
 from screen.trunks import pretrain_library
 from screen.zoo import load_or_transfer
@@ -71,6 +72,7 @@ def plan(config: DesignConfig, inputs: Inputs) -> dict[str, Any]:
         "goals": [str(goal) for goal in inputs.goals],
         "networks": config.networks * len(inputs.sources),
         "descriptors": inputs.descriptors,
+        "warnings": warnings_of(inputs.targets, inputs.sources, written=False),
         "proposal": config.proposal,
         "particles": config.particles,
         "out": config.out,
@@ -229,8 +231,7 @@ def _write(
     rundir.write_text("monomers.sdf", monomers_sdf(table))
     rundir.write_table("trace.parquet", trace_table(found), metadata)
     rundir.write_table("prior.parquet", pa.table({"p_goal": prior}), metadata)
-    tables: list[PropertyTable] = [*inputs.targets, *inputs.sources]
-    rundir.write_table("quarantine_training.parquet", rejected_table(*tables), metadata)
+    write_rejected(rundir, (*inputs.targets, *inputs.sources), metadata)
     for name, model in models.items():
         prefix = "" if name == inputs.targets[0].name else f"{name}_"
         rundir.write_table(f"{prefix}leaderboard.parquet", leaderboard_table(model), metadata)

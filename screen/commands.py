@@ -15,6 +15,8 @@ def screen(
     log: Setting = None,
     material: Many = None,
     folds: str | None = None,
+    unit: Many = None,
+    max_rejected: float | None = None,
     catalog: str | None = None,
     source: Many = None,
     architecture: str | None = None,
@@ -75,6 +77,11 @@ def screen(
         repeat_unit ...); repeat it for files that call it differently: the first of them that a file has.
     folds
         A column of given fold numbers for the outer cross-validation.
+    unit
+        COLUMN=UNIT, or FILE:COLUMN=UNIT: the unit of a value column whose name does not say it, such as tg=degC; repeat
+        for several.
+    max_rejected
+        Share of the target's rows with a value that may be refused before that is an error. Default: 0.1.
     catalog
         Candidates: a name, a CSV or Parquet file, a folder of Parquet files, or structures: a folder of CIF or POSCAR
         files, or JSON documents of the Materials Project. Or a virtual one, which is searched for its best: enumerate
@@ -168,7 +175,8 @@ def screen(
     from screen.terminal import kind
 
     flags: dict[str, Any] = {
-        "target": target, "value": value, "log": log, "material": material, "folds": folds, "catalog": catalog,
+        "target": target, "value": value, "log": log, "material": material,
+        "unit": unit, "max_rejected": max_rejected, "folds": folds, "catalog": catalog,
         "source": source, "trunk": trunk, "networks": networks, "convention": convention, "descriptors": descriptors,
         "outer_folds": outer_folds, "architecture": architecture,
         "heads": None if heads is None else [heads],

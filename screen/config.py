@@ -11,6 +11,8 @@ from typing import Any
 
 from catalogs.pulled import default_name
 from catalogs.records import UserError
+from catalogs.refused import MAX_REJECTED, check_share
+from catalogs.stated_units import parse_units
 from screen.device import check_device
 from screen.scheduler import SLURM, check_scheduler
 
@@ -34,7 +36,9 @@ HEADS = (*DEFAULT_HEADS, "forest", "finetune", "boosting", "network", *FAMILIES)
 # Heads that need a network's features.
 FROZEN_ONLY = ("finetune", "tl-1", "tl-2")
 # Settings of how and where a run is done, which change nothing in it.
-INCIDENTAL = ("out", "no_cache", "workers", "scheduler", "insecure_cluster", "device")
+INCIDENTAL = ("out", "no_cache", "workers", "scheduler", "insecure_cluster", "device", "max_rejected")
+# Settings that decide nothing where they are not given: runs from before there were any can be gone on with.
+OPTIONAL = ("unit",)
 # Settings of files that are written beside the results.
 EXPORTING = ("export", "export_top", "structures")
 TRUNKS = ("separate", "shared", "both")
@@ -52,6 +56,8 @@ class ScreenConfig:
     log: bool = False
     material: tuple[str, ...] | None = None
     folds: str | None = None
+    unit: tuple[str, ...] = ()
+    max_rejected: float = MAX_REJECTED
     catalog: str = "default"
     source: tuple[str, ...] = ()
     architecture: str = "pyramid"
@@ -93,7 +99,7 @@ def resolve(flags: Mapping[str, Any], file: str | None) -> ScreenConfig:
     """
     merged: dict[str, Any] = from_toml(Path(file), ScreenConfig) if file else {}
     merged.update({name: value for name, value in flags.items() if value is not None})
-    for name in ("source", "material", "filter", "exclude_elements", "heads"):
+    for name in ("source", "material", "filter", "exclude_elements", "heads", "unit"):
         if name in merged:
             merged[name] = tuple(merged[name])
     if "exclude_elements" in merged:
@@ -115,7 +121,12 @@ def as_dict(config: ScreenConfig) -> dict[str, Any]:
 
 def deciding(config: Mapping[str, Any]) -> dict[str, Any]:
     """What decides the results, of a configuration as plain values."""
-    return {name: value for name, value in config.items() if name not in (*INCIDENTAL, *EXPORTING)}
+    return decisive(config, (*INCIDENTAL, *EXPORTING))
+
+
+def decisive(config: Mapping[str, Any], incidental: Iterable[str]) -> dict[str, Any]:
+    """Settings without those that change nothing, by their kind or because they are not given."""
+    return {name: value for name, value in config.items() if name not in incidental and (value or name not in OPTIONAL)}
 
 
 def exporting(config: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -132,7 +143,7 @@ def exit_code(record: Mapping[str, Any]) -> int:
 def check_shared(config: Any, least: Mapping[str, int], once: Iterable[str]) -> None:
     """Refuse what no run can be done with.
 
-    config : of any kind of run, with a seed, heads and a device
+    config : of any kind of run, with a seed, heads, a device, units and a share that may be rejected
     least : the smallest value of each setting; once : the settings that name nothing twice
     """
     for name, smallest in least.items():
@@ -144,6 +155,8 @@ def check_shared(config: Any, least: Mapping[str, int], once: Iterable[str]) -> 
         if head not in HEADS:
             raise UserError(f"--heads: expected some of {', '.join(HEADS)}, got {head!r}")
     check_device(config.device)
+    parse_units(config.unit)
+    check_share(config.max_rejected)
     for name in once:
         given = getattr(config, name)
         if len(set(given)) != len(given):

@@ -15,6 +15,8 @@ def evaluate(
     log: Setting = None,
     material: Many = None,
     folds: str | None = None,
+    unit: Many = None,
+    max_rejected: float | None = None,
     source: Many = None,
     trunk: str | None = None,
     networks: Whole | None = None,
@@ -61,6 +63,11 @@ def evaluate(
         repeat_unit ...); repeat it for files that call it differently: the first of them that a file has.
     folds
         A column of given fold numbers for the outer cross-validation.
+    unit
+        COLUMN=UNIT, or FILE:COLUMN=UNIT: the unit of a value column whose name does not say it, such as tg=degC; repeat
+        for several.
+    max_rejected
+        Share of the target's rows with a value that may be refused before that is an error. Default: 0.1.
     source
         A source property: a name, FILE:COLUMN or FILE:log(COLUMN); repeat for several; none for none. Default:
         formation_energy, volume_per_atom, melting_temperature; of a target of SMILES properties of molecules.
@@ -117,7 +124,8 @@ def evaluate(
     from screen.runner import run_and_print
 
     flags: dict[str, Any] = {
-        "target": target, "value": value, "log": log, "material": material, "folds": folds, "source": source,
+        "target": target, "value": value, "log": log, "material": material,
+        "unit": unit, "max_rejected": max_rejected, "folds": folds, "source": source,
         "trunk": trunk, "networks": networks, "convention": convention, "descriptors": descriptors,
         "outer_folds": outer_folds, "heads": None if heads is None else [heads],
         "baselines": None if baselines is None else [baselines], "holdout": holdout, "top_fraction": top_fraction,

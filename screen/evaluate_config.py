@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from catalogs.records import UserError
+from catalogs.refused import MAX_REJECTED
 from screen.config import (
     CONVENTIONS,
     DEFAULT_HEADS,
@@ -15,6 +16,7 @@ from screen.config import (
     NO_SOURCE,
     check_shared,
     check_trunk,
+    decisive,
     from_toml,
     words,
 )
@@ -25,7 +27,7 @@ TOP_FRACTION = 0.2
 # Models without transfer, by the words `baselines.BASELINES` knows them by.
 BASELINES = ("elastic-net", "forest", "boosting", "network")
 # Settings of how and where an evaluation is done, which change nothing in it.
-INCIDENTAL = ("out", "no_cache", "device")
+INCIDENTAL = ("out", "no_cache", "device", "max_rejected")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,8 @@ class EvaluateConfig:
     log: bool = False
     material: tuple[str, ...] | None = None
     folds: str | None = None
+    unit: tuple[str, ...] = ()
+    max_rejected: float = MAX_REJECTED
     source: tuple[str, ...] = ()
     trunk: str = "separate"
     networks: int = 50
@@ -63,7 +67,7 @@ def resolve(flags: Mapping[str, Any], file: str | None) -> EvaluateConfig:
     """
     merged: dict[str, Any] = from_toml(Path(file), EvaluateConfig) if file else {}
     merged.update({name: value for name, value in flags.items() if value is not None})
-    for name in ("source", "material", "heads", "baselines"):
+    for name in ("source", "material", "heads", "baselines", "unit"):
         if name in merged:
             merged[name] = tuple(merged[name])
     for name in ("heads", "baselines"):
@@ -81,7 +85,7 @@ def as_dict(config: EvaluateConfig) -> dict[str, Any]:
 
 def deciding(config: Mapping[str, Any]) -> dict[str, Any]:
     """What decides the results, of a configuration as plain values."""
-    return {name: value for name, value in config.items() if name not in INCIDENTAL}
+    return decisive(config, INCIDENTAL)
 
 
 def _check(config: EvaluateConfig) -> None:

@@ -11,9 +11,12 @@ import numpy as np
 import pyarrow as pa
 
 from catalogs.candidates import named_materials
+from catalogs.column_units import bare_name
 from catalogs.records import PropertyTable
+from catalogs.refused import MAX_REJECTED
 from catalogs.rundir import RunDir
-from catalogs.tables import load_table
+from catalogs.stated_units import check_named, parse_units
+from catalogs.tables import load_table, read_from
 from screen.baselines import baselines_of
 from screen.descriptors.materials import convention_for
 from screen.evaluate import Evaluation, evaluate
@@ -28,10 +31,10 @@ from screen.record import (
     board_table,
     held_out_table,
     record_head,
-    rejected_table,
     source_record,
     target_record,
 )
+from screen.refused import warnings_of, write_rejected
 from screen.run import SCHEMA_VERSION, sources_of
 from screen.trunks import groups, pretrain_library
 
@@ -74,11 +77,16 @@ class Outcome(NamedTuple):
 def read_inputs(config: EvaluateConfig) -> Inputs:
     """Load target and sources and check every setting against them; UserError on the first mistake."""
     material = named_materials(config.material, (config.target, *config.source))
+    units = parse_units(config.unit)
     target = load_table(
-        config.target, value=config.value, log=config.log, material=material[config.target], folds=config.folds
-    )
+        config.target, value=config.value, log=config.log, material=material[config.target], folds=config.folds,
+        units=units, max_rejected=config.max_rejected,
+    )  # fmt: skip
     specs = sources_of(config.source, target)
-    sources = [load_table(spec, material=material.get(spec), minimum=1, attachments=(0, 2)) for spec in specs]
+    sources = [
+        load_table(spec, material=material.get(spec), minimum=1, attachments=(0, 2), units=units) for spec in specs
+    ]
+    check_named(units, read_from([config.target, *specs], [target, *sources]))
     sources = tell_apart(sources, specs, taken=target.name)
     return Inputs(target, tuple(sources), convention_for([target, *sources], config.convention, config.descriptors))
 
@@ -91,6 +99,7 @@ def plan(config: EvaluateConfig, inputs: Inputs) -> dict[str, Any]:
         "trunk": config.trunk,
         "networks": config.networks * len(groups(inputs.sources, config.trunk)),  # type: ignore[arg-type]
         "holdout": config.holdout,
+        "warnings": warnings_of([inputs.target], inputs.sources, written=False),
         "out": config.out,
         "config": as_dict(config),
     }
@@ -140,7 +149,7 @@ def board_of(found: Evaluation, use: str) -> Board:
 def command(config: EvaluateConfig, found: Evaluation) -> str:
     """The command line that uses the recommended procedure: with this target, these sources and settings."""
     target, transferred = found.target, found.judgement.recommended == CHOSEN
-    design = target.molecules is not None and transferred
+    design, name = target.molecules is not None and transferred, bare_name(target.name)
     given: list[str] = ["kakehashi", "design" if design else "screen", "--target", config.target]
     for name, value in (
         ("--value", config.value),
@@ -150,19 +159,21 @@ def command(config: EvaluateConfig, found: Evaluation) -> str:
     for column in config.material or ():
         given += ["--material", column]
     given += ["--log"] if config.log else []
+    given += [word for unit in config.unit for word in ("--unit", unit)]
+    given += ["--max-rejected", f"{config.max_rejected:g}"] if config.max_rejected != MAX_REJECTED else []
     for spec in config.source if transferred else ("none",):
         given += ["--source", spec]
     given += ["--networks", str(config.networks)] if transferred else []
     given += ["--heads", ",".join(config.heads), "--outer-folds", str(config.outer_folds), "--seed", str(config.seed)]
     if design:
         # A goal that a tenth of the known values meet, to begin with.
-        given += ["--goal", f"{target.name}>{np.quantile(target.values, 0.9):.3g}"]
+        given += ["--goal", f"{name}>{np.quantile(target.values, 0.9):.3g}"]
     else:
         given += ["--trunk", config.trunk] if transferred and config.trunk != "separate" else []
         given += ["--convention", config.convention] if config.convention is not None else []
         given += ["--folds", config.folds] if config.folds is not None else []
         given += ["--catalog", "default" if target.molecules is None else "candidates.csv"]
-    return shlex.join([*given, "--out", f"runs/{target.name}"])
+    return shlex.join([*given, "--out", f"runs/{name.replace('/', '_')}"])
 
 
 def run_evaluation(config: EvaluateConfig, inputs: Inputs, rundir: RunDir, progress: Progress, words: str) -> Outcome:
@@ -171,7 +182,7 @@ def run_evaluation(config: EvaluateConfig, inputs: Inputs, rundir: RunDir, progr
         rundir.remove(name)
     board = compare(config, inputs, progress)
     metadata = {"kakehashi.schema": SCHEMA_VERSION, "unit": inputs.target.unit}
-    rundir.write_table("quarantine_training.parquet", rejected_table(inputs.target, *inputs.sources), metadata)
+    write_rejected(rundir, (inputs.target, *inputs.sources), metadata)
     rundir.write_table("leaderboard.parquet", board.leaderboard, metadata)
     rundir.write_table("predictions.parquet", board.predictions, metadata)
     if config.learning_curve:
@@ -222,11 +233,7 @@ def evaluation_record(
         "warnings": [
             *found.warnings,
             *dict.fromkeys(point.warning for point in kept if point and point.warning),
-            *(
-                f"{table.name}: {len(table.rejected)} rows could not be used (quarantine_training.parquet)"
-                for table in (inputs.target, *inputs.sources)
-                if table.rejected
-            ),
+            *warnings_of([inputs.target], inputs.sources),
         ],
     }
 

@@ -41,6 +41,7 @@ def train_models(
     source: Many = None,
     table1: str | None = None,
     material: Many = None,
+    unit: Many = None,
     networks: Whole | None = None,
     trunk: str | None = None,
     convention: str | None = None,
@@ -74,6 +75,9 @@ def train_models(
     material
         The column of formulas or SMILES, where its name does not tell (formula, composition, smiles, pretty_formula,
         repeat_unit ...); repeat it for files that call it differently: the first of them that a file has.
+    unit
+        COLUMN=UNIT, or FILE:COLUMN=UNIT: the unit of a value column whose name does not say it, such as tg=degC; repeat
+        for several.
     networks
         Networks per source, and for the shared trunk. Default: 100.
     trunk
@@ -102,7 +106,7 @@ def train_models(
     from screen.models_terminal import train_and_print
 
     flags: dict[str, Any] = {
-        "source": source, "table1": table1, "material": material, "networks": networks, "trunk": trunk,
+        "source": source, "table1": table1, "material": material, "unit": unit, "networks": networks, "trunk": trunk,
         "convention": convention, "descriptors": descriptors, "exclude": exclude, "seed": seed, "device": device,
     }  # fmt: skip
     mode = mode_of(json=json, quiet=quiet, events=events)

@@ -24,6 +24,7 @@ from screen.library import Checkpoint, Source, summary
 from screen.partitions import Scored
 from screen.plans import Fitted
 from screen.progress import Progress
+from screen.refused import warnings_of
 from screen.runner import SCHEMA
 from screen.search import Counts
 from screen.stream import Counted
@@ -172,16 +173,6 @@ def held_out_table(
     )
 
 
-def rejected_table(*tables: PropertyTable) -> pa.Table:
-    """Rows of target and sources that could not be used."""
-    rows = [{**rejected._asdict(), "table": table.name} for table in tables for rejected in table.rejected]
-    schema = pa.schema(
-        [("table", pa.string()), ("row", pa.int64()), ("id", pa.string()), ("formula", pa.string()),
-         ("reason", pa.string())]
-    )  # fmt: skip
-    return pa.Table.from_pylist(rows, schema=schema)
-
-
 def target_record(table: PropertyTable) -> dict[str, Any]:
     """A target table and what was made of its rows."""
     return {
@@ -258,11 +249,7 @@ def _warnings(inputs: Inputs, model: Model, found: Summary) -> list[str]:
             " the model sees compositions only"
         )
     texts.extend(_ties(found))
-    texts.extend(
-        f"{table.name}: {len(table.rejected)} rows could not be used (quarantine_training.parquet)"
-        for table in (inputs.target, *inputs.sources)
-        if table.rejected
-    )
+    texts.extend(warnings_of([inputs.target], inputs.sources))
     return texts
 
 

@@ -13,8 +13,9 @@ from catalogs.candidates import Catalog, named_materials, open_catalog, structur
 from catalogs.crystals import load_crystals
 from catalogs.records import PropertyTable, UserError
 from catalogs.rundir import RunDir
+from catalogs.stated_units import check_named, parse_units
 from catalogs.structures import Pieces, structure_file
-from catalogs.tables import load_table
+from catalogs.tables import load_table, read_from
 from screen.config import DEFAULT_MOLECULAR_SOURCES, DEFAULT_SOURCES, NO_SOURCE, ScreenConfig, as_dict, exit_code
 from screen.descriptors.composition import BATCH
 from screen.descriptors.materials import convention_for
@@ -26,7 +27,8 @@ from screen.library import Settings, tell_apart
 from screen.partitions import KEPT, score_into
 from screen.progress import Progress
 from screen.rank import Order, check_order
-from screen.record import leaderboard_table, predictions_table, rejected_table, run_record, virtual_record
+from screen.record import leaderboard_table, predictions_table, run_record, virtual_record
+from screen.refused import warnings_of, write_rejected
 from screen.search import MOST_INDICES, PER_ROW, TOP, Search, search_of
 from screen.stream import of_all, rank_into
 from screen.summary import histogram
@@ -61,14 +63,19 @@ def read_inputs(config: ScreenConfig) -> Inputs:
     material = named_materials(config.material, (config.target, *config.source, config.catalog))
     graphs = config.architecture == "cgcnn"
     by_id = structure_file(Path(config.structures)) if config.structures else None
+    units = parse_units(config.unit)
     if graphs:
         target, specs, sources = _read_crystals(config, material, by_id)
     else:
         target = load_table(
-            config.target, value=config.value, log=config.log, material=material[config.target], folds=config.folds
-        )
+            config.target, value=config.value, log=config.log, material=material[config.target], folds=config.folds,
+            units=units, max_rejected=config.max_rejected,
+        )  # fmt: skip
         specs = sources_of(config.source, target)
-        sources = [load_table(spec, material=material.get(spec), minimum=1, attachments=(0, 2)) for spec in specs]
+        sources = [
+            load_table(spec, material=material.get(spec), minimum=1, attachments=(0, 2), units=units) for spec in specs
+        ]
+    check_named(units, read_from([config.target, *specs], [target, *sources]))
     sources = tell_apart(sources, specs, taken=target.name)
     convention_for([target, *sources], config.convention, config.descriptors)
     catalog = open_catalog(config.catalog, material[config.catalog], config.limit, virtual=True)
@@ -103,11 +110,14 @@ def _read_crystals(
     """Target, names and tables of the sources, with structures; without a crystal graph they are rejected."""
     from screen.graph.source import connected
 
+    units = parse_units(config.unit)
     target = load_crystals(
         config.target, value=config.value, log=config.log, material=material[config.target], folds=config.folds,
-        structures=by_id,
+        structures=by_id, units=units, max_rejected=config.max_rejected,
     )  # fmt: skip
-    sources = [load_crystals(s, material=material.get(s), structures=by_id, minimum=1) for s in config.source]
+    sources = [
+        load_crystals(s, material=material.get(s), structures=by_id, minimum=1, units=units) for s in config.source
+    ]
     return connected(target), config.source, [connected(source) for source in sources]
 
 
@@ -228,7 +238,7 @@ def build_model(config: ScreenConfig, inputs: Inputs, progress: Progress) -> Mod
 def write_tables(rundir: RunDir, model: Model, inputs: Inputs) -> None:
     """Write what the model and its training rows leave: leaderboard, out-of-fold predictions, rejected rows."""
     metadata = _metadata(inputs)
-    rundir.write_table("quarantine_training.parquet", rejected_table(inputs.target, *inputs.sources), metadata)
+    write_rejected(rundir, (inputs.target, *inputs.sources), metadata)
     rundir.write_table("leaderboard.parquet", leaderboard_table(model), metadata)
     rundir.write_table("predictions.parquet", predictions_table(model), metadata)
 
@@ -252,6 +262,7 @@ def plan(config: ScreenConfig, inputs: Inputs) -> dict[str, Any]:
         "sources": [f"{table.name}: {_counted(table)}" for table in inputs.sources],
         "trunk": config.trunk,
         "networks": config.networks * len(groups(inputs.sources, config.trunk)),  # type: ignore[arg-type]
+        "warnings": warnings_of([inputs.target], inputs.sources, written=False),
         "catalog": inputs.catalog.name,
         "rows": inputs.catalog.rows,
         "partitions": partitions,

@@ -30,6 +30,7 @@ FILES = {
     "predictions.parquet": "out-of-fold predictions of the recommended procedure",
     "learning_curve.parquet": "errors by number of known values",
     "quarantine_training.parquet": "target and source rows that could not be used",
+    "quarantine_training.csv": "the same rows as text",
     "run.json": "configuration, versions, hashes and timings of the run",
 }
 _ROWS = 1000

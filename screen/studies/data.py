@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from catalogs import number_columns, readers
 from catalogs.assemble import assemble
-from catalogs.quantities import infer
+from catalogs.column_units import infer
 from catalogs.records import PropertyTable, UserError
 from catalogs.tables import load_table, split_spec
 

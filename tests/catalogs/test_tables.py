@@ -100,7 +100,7 @@ def test_same_reduced_formula_is_merged_to_the_median(tmp_path: Path) -> None:
 
 
 def test_spread_of_values_of_both_signs_is_a_difference(tmp_path: Path) -> None:
-    table = load_table(table_file(tmp_path, [*ten(LiF="-3"), "Mg2O2,20"]))
+    table = load_table(table_file(tmp_path, [*ten(LiF="-3"), "Mg2O2,20"], "formula,seebeck"))
     assert any("largest spread 15 (MgO)" in note for note in table.notes)
 
 
