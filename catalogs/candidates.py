@@ -1,4 +1,4 @@
-"""Candidate catalogues read in batches: an embedded list, a CSV or Parquet file, a folder of Parquet, structures."""
+"""Candidate catalogues read in batches: an embedded list, a table file, a folder of Parquet, structures."""
 
 from __future__ import annotations
 

@@ -114,7 +114,7 @@ def load_crystals(
     """
     path, column = split_spec(spec)
     if not path.exists():
-        raise UserError(f"'{spec}' is no CSV or Parquet file: structures do not come with embedded data sets")
+        raise UserError(f"'{spec}' is no table file: structures do not come with embedded data sets")
     if column is not None and value is not None and column != value:
         raise UserError(f"two value columns for {path}: '{column}' in '{spec}' and '{value}'; give one")
     cells = read_cells(path, value if column is None else column, log, material, folds)

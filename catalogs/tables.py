@@ -1,4 +1,4 @@
-"""Property tables: an embedded name, or a CSV or Parquet file, becomes a `PropertyTable`."""
+"""Property tables: an embedded name, or a table file, becomes a `PropertyTable`."""
 
 from __future__ import annotations
 

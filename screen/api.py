@@ -46,7 +46,7 @@ def load(
     max_rejected: float = MAX_REJECTED,
     structures: bool | str | Path = False,
 ) -> PropertyTable:
-    """Load a property table: a name from `kakehashi catalogs list`, or a CSV or Parquet file.
+    """Load a property table: a name from `kakehashi catalogs list`, or a table file.
 
     Parameters
     ----------

@@ -67,7 +67,8 @@ def screen(
     Parameters
     ----------
     target
-        A name from `kakehashi catalogs list`, or a CSV or Parquet FILE:COLUMN.
+        A name from `kakehashi catalogs list`, or FILE:COLUMN of a table: .csv, .tsv (.gz, too), .xlsx, .parquet, or a
+        folder of Parquet.
     value
         The target's value column, if not given as FILE:COLUMN.
     log
@@ -83,7 +84,7 @@ def screen(
     max_rejected
         Share of the target's rows with a value that may be refused before that is an error. Default: 0.1.
     catalog
-        Candidates: a name, a CSV or Parquet file, a folder of Parquet files, or structures: a folder of CIF or POSCAR
+        Candidates: a name, a table, a folder of Parquet files, or structures: a folder of CIF or POSCAR
         files, or JSON documents of the Materials Project. Or a virtual one, which is searched for its best: enumerate
         (charge-balanced compositions), or a TOML file of `kakehashi catalogs build`. Default: mp where it was pulled
         (`kakehashi catalogs pull mp`), else default (140,000 rows).
@@ -138,7 +139,7 @@ def screen(
     export_top
         Best candidates whose structures are written. Default: 100.
     structures
-        Structures by id, where a table holds none: a CSV or Parquet file, a folder of CIF or POSCAR files named by id,
+        Structures by id, where a table holds none: a table, a folder of CIF or POSCAR files named by id,
         or JSON documents.
     out
         Folder or URL for the results, such as s3://bucket/run.

@@ -53,7 +53,8 @@ def evaluate(
     Parameters
     ----------
     target
-        A name from `kakehashi catalogs list`, or a CSV or Parquet FILE:COLUMN.
+        A name from `kakehashi catalogs list`, or FILE:COLUMN of a table: .csv, .tsv (.gz, too), .xlsx, .parquet, or a
+        folder of Parquet.
     value
         The target's value column, if not given as FILE:COLUMN.
     log
