@@ -1,12 +1,13 @@
 """Parquet files read in pieces that are bounded by what their rows unpack to, not by what they take on disk.
 
-A value that many rows share is stored once, so a file of some hundred bytes can hold rows of gigabytes. Texts are
-therefore decoded as dictionaries, measured row by row, and unpacked a few megabytes at a time.
+A value that many rows share is stored once, so a file of some hundred bytes can hold rows of gigabytes. Texts that may
+be long are therefore decoded as dictionaries, measured row by row, and unpacked a few megabytes at a time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -60,13 +61,14 @@ def open_parquet(path: Path, dictionaries: Sequence[str] = ()) -> pq.ParquetFile
 
 def batches(path: Path, columns: Sequence[str]) -> Iterator[pa.Table]:
     """Yield the named columns in pieces of `PIECE_BYTES` or one row, in row order; text is plain strings."""
-    kinds = open_parquet(path).schema_arrow
-    texts = _texts(open_parquet(path), columns)
-    file = open_parquet(path, texts.measured)
+    file = open_parquet(path)
+    kinds = file.schema_arrow
+    texts = _texts(file, columns)
     rows = batch_rows(file, columns)
     if texts.unmeasured:
         rows = min(rows, _unmeasured_rows(file, texts.unmeasured))
     try:
+        file = open_parquet(path, _long_texts(path, texts.measured, rows))
         for batch in file.iter_batches(batch_size=rows, columns=list(columns), use_threads=False):
             table = pa.Table.from_batches([batch]).select(columns)
             for start, stop in _cuts(unpacked_bytes(table)):
@@ -154,6 +156,26 @@ def _texts(file: pq.ParquetFile, columns: Sequence[str]) -> Texts:
         else:
             unmeasured.add(name)
     return Texts(tuple(measured), frozenset(unmeasured))
+
+
+def _long_texts(path: Path, leaves: Sequence[str], rows: int) -> list[str]:
+    """Leaves that have to be measured: lists, and texts so long that `rows` of them would be more than a piece."""
+    longest: dict[str, int] = {}
+    file = open_parquet(path, leaves)
+    plain = [leaf for leaf in leaves if leaf in file.schema_arrow.names]
+    for group in range(file.metadata.num_row_groups if plain else 0):
+        # The first row comes with all values of the group that are stored once for many rows.
+        for batch in islice(file.iter_batches(batch_size=1, row_groups=[group], columns=plain, use_threads=False), 1):
+            for leaf in plain:
+                lengths = pc.max(pc.binary_length(batch.column(leaf).dictionary)).as_py()
+                longest[leaf] = max(longest.get(leaf, 0), lengths or 0)
+    left = PIECE_BYTES // rows
+    measured = [leaf for leaf in leaves if leaf not in plain]
+    for leaf in sorted(longest, key=longest.__getitem__):
+        left -= longest[leaf]
+        if left < 0:
+            measured.append(leaf)
+    return measured
 
 
 def _is_chained(file: pq.ParquetFile, leaf: int) -> bool:
