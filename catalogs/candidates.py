@@ -291,6 +291,8 @@ def _of_table(name: str, path: Path, material: Material) -> Catalog:
     notes = [f"catalogue column '{old}' is passed on as '{new}'" for old, new in renamed.items() if old != new]
     if unnamed := readers.unnamed_columns(path):
         notes.append(f"{unnamed} column{'s' * (unnamed > 1)} without a name left out")
+    if path.is_dir() and (left := readers.unread(path)):
+        notes.append(f"not read in {path}: {', '.join(left[:3])}{f' and {len(left) - 3:,} more' * (len(left) > 3)}")
     if structural:
         notes.append(
             f"structures ({', '.join(structural)}) stay in the catalogue: --export cif writes those of the best"

@@ -40,6 +40,14 @@ def parquet_files_of(folder: Path) -> list[Path]:
     return files
 
 
+def unread(folder: Path) -> list[str]:
+    """Names in a folder, and in its `key=value` folders, that are neither data nor hidden."""
+    data = set(_data_files(folder))
+    folders = {folder} | {above for file in data for above in file.parents if folder in above.parents}
+    inside = {path for above in folders for path in above.iterdir() if not path.name.startswith((".", "_"))}
+    return sorted(path.relative_to(folder).as_posix() for path in inside - data - folders)
+
+
 def open_folder(folder: Path) -> Folder:
     """Find the files of a folder and the one schema of their rows.
 

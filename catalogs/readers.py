@@ -47,6 +47,11 @@ def parquet_files_of(folder: Path) -> list[Path]:
     return parquet_folders.parquet_files_of(folder)
 
 
+def unread(folder: Path) -> list[str]:
+    """Return the names of what a folder of Parquet holds beside its data, but for hidden files."""
+    return parquet_folders.unread(folder)
+
+
 def column_names(path: Path) -> list[str]:
     """Return the names of the columns of a table file or a folder of Parquet; those without a name are left out.
 
@@ -128,7 +133,7 @@ def batches(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.Tab
     elif suffix_of(path) == ".parquet":
         yield from parquet_files.batches(path, wanted)
     elif suffix_of(path) == ".xlsx":
-        yield from spreadsheets.batches(path, spreadsheets.header(path), wanted)
+        yield from spreadsheets.batches(path, wanted)
     else:
         yield from csv_files.batches(path, csv_files.read_dialect(path), wanted)
 

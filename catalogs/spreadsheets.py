@@ -12,6 +12,7 @@ import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from itertools import repeat
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ from catalogs.records import UserError
 
 # Rows of a piece: so many, or what holds so many characters.
 _ROWS, _CHARACTERS = 10_000, 16 << 20
+# Bytes of text that are held of a workbook from one reading to the next.
+_HELD = 64 << 20
 # Bytes that a workbook may unpack to; Excel's own limit of a million rows stays below.
 _UNPACKED = 1 << 30
 
@@ -37,36 +40,60 @@ def header(path: Path) -> tuple[str, ...]:
     ------
     UserError : no workbook that can be read, an empty one, or several filled sheets.
     """
+    if (held := _held(path, _stamp(path))) is not None:
+        return held[0]
     with _rows(path) as rows:
         return next(rows)[1]
 
 
-def batches(path: Path, names: Sequence[str], columns: Sequence[str]) -> Iterator[pa.Table]:
-    """Yield the named columns as text in pieces, in row order; rows without any cell are none.
+def batches(path: Path, columns: Sequence[str]) -> Iterator[pa.Table]:
+    """Yield the named columns as text in pieces, in row order; rows without any cell are none."""
+    names = header(path)
+    at = [names.index(name) for name in columns]
+    held = _held(path, _stamp(path))
+    for piece in _pieces(path) if held is None else held[1]:
+        yield piece.select(at).rename_columns(list(columns))
 
-    names : those `header` gives
-    """
-    at = [list(names).index(name) for name in columns]
-    waiting: list[list[str]] = []
+
+@lru_cache(maxsize=2)
+def _held(path: Path, stamp: tuple[int, ...]) -> tuple[tuple[str, ...], list[pa.Table]] | None:
+    """Header and pieces of a workbook, which is read several times; None where it is too large to be held."""
+    with _rows(path) as rows:
+        names = next(rows)[1]
+    pieces: list[pa.Table] = []
+    for piece in _pieces(path):
+        pieces.append(piece)
+        if sum(table.nbytes for table in pieces) > _HELD:
+            return None
+    return names, pieces
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    found = path.stat()
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def _pieces(path: Path) -> Iterator[pa.Table]:
+    """All columns, named by their places."""
+    waiting: list[tuple[str, ...]] = []
     held = 0
     with _rows(path) as rows:
-        next(rows)
+        width = len(next(rows)[1])
         for number, cells in rows:
-            if any(cells[len(names) :]):
-                raise UserError(f"{path}: row {number} has more cells than the header has names ({len(names)})")
-            row = [cells[i] if i < len(cells) else "" for i in at]
-            waiting.append(row)
-            held += sum(map(len, row))
+            if len(cells) > width:
+                raise UserError(f"{path}: row {number} has more cells than the header has names ({width})")
+            waiting.append(cells + ("",) * (width - len(cells)))
+            held += sum(map(len, cells))
             if len(waiting) >= _ROWS or held >= _CHARACTERS:
-                yield _table(waiting, columns)
+                yield _table(waiting)
                 waiting, held = [], 0
     if waiting:
-        yield _table(waiting, columns)
+        yield _table(waiting)
 
 
-def _table(rows: list[list[str]], columns: Sequence[str]) -> pa.Table:
-    arrays = [pa.array([row[i] for row in rows], pa.string()) for i in range(len(columns))]
-    return pa.Table.from_arrays(arrays, list(columns))
+def _table(rows: list[tuple[str, ...]]) -> pa.Table:
+    columns = [pa.array(cells, pa.string()) for cells in zip(*rows, strict=True)]
+    return pa.Table.from_arrays(columns, [str(i) for i in range(len(columns))])
 
 
 @contextmanager

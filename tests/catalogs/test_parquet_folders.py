@@ -6,7 +6,7 @@ import pytest
 
 from catalogs import readers
 from catalogs.candidates import open_catalog
-from catalogs.parquet_folders import open_folder, parquet_files_of
+from catalogs.parquet_folders import open_folder, parquet_files_of, unread
 from catalogs.records import UserError
 from catalogs.tables import load_table
 
@@ -99,6 +99,16 @@ def test_keys_of_folders_become_columns(tmp_path: Path) -> None:
     before = open_catalog(str(tmp_path)).sha256
     (tmp_path / "year=2024").rename(tmp_path / "year=2025")
     assert open_catalog(str(tmp_path)).sha256 != before
+
+
+def test_what_is_not_read_is_named(tmp_path: Path) -> None:
+    part(tmp_path, "year=2024/a.parquet", formula=["Fe"])
+    part(tmp_path, "old/b.parquet", formula=["no"])
+    for name in ("notes.txt", "year=2024/x.csv", "_SUCCESS", "year=2024/.a.crc", "c.csv"):
+        (tmp_path / name).touch()
+    assert unread(tmp_path) == ["c.csv", "notes.txt", "old", "year=2024/x.csv"]
+    (note,) = open_catalog(str(tmp_path)).notes
+    assert note == f"not read in {tmp_path}: c.csv, notes.txt, old and 1 more"
 
 
 def test_keys_that_are_no_whole_numbers_are_text(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import openpyxl
+import pyarrow as pa
 import pytest
 
 from catalogs import readers, spreadsheets
@@ -62,9 +63,22 @@ def test_target_and_catalogue(tmp_path: Path) -> None:
 
 def test_pieces_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spreadsheets, "_CHARACTERS", 1000)
-    file = workbook(tmp_path / "a.xlsx", [["formula", "note"], *(["Fe", "x" * 400] for _ in range(10))])
-    pieces = list(readers.batches(file))
-    assert [piece.num_rows for piece in pieces] == [3, 3, 3, 1]
+    for held in (64 << 20, 2000):  # read once and held, or read again
+        monkeypatch.setattr(spreadsheets, "_HELD", held)
+        file = workbook(
+            tmp_path / f"{held}.xlsx", [["formula", "note"], *([f"Fe{i + 1}", "x" * 400] for i in range(10))]
+        )
+        for _ in range(2):
+            pieces = list(readers.batches(file))
+            assert [piece.num_rows for piece in pieces] == [3, 3, 3, 1]
+            assert pa.concat_tables(pieces)["formula"].to_pylist() == [f"Fe{i + 1}" for i in range(10)]
+
+
+def test_a_workbook_that_was_changed_is_read_again(tmp_path: Path) -> None:
+    file = workbook(tmp_path / "a.xlsx", [["formula"], ["Fe"]])
+    assert readers.read(file)["formula"].to_pylist() == ["Fe"]
+    workbook(file, [["formula"], ["Ni"], ["Co"]])
+    assert readers.read(file)["formula"].to_pylist() == ["Ni", "Co"]
 
 
 def test_a_formula_without_its_result_is_not_an_empty_cell(tmp_path: Path) -> None:
