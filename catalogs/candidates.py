@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from catalogs import pulled, readers
 from catalogs.column_types import as_type, profile
 from catalogs.material_columns import Material, file_holds_smiles, given_columns, id_column, material_column
+from catalogs.paths import path_of
 from catalogs.records import UserError
 from catalogs.space import NAME, Space, make_space, read_space
 from catalogs.structures import (
@@ -103,7 +104,7 @@ def open_catalog(spec: str, material: Material = None, limit: int | None = None,
 
     if limit is not None and limit < 1:
         raise UserError(f"--limit must be at least 1, got {limit}")
-    path = Path(spec)
+    path = path_of(spec)
     if spec in embedded.known():
         if given_columns(material):
             raise UserError(f"'{spec}' is an embedded list; --material is for files")
@@ -137,7 +138,7 @@ def is_virtual(spec: str) -> bool:
 
 
 def _virtual(spec: str) -> Catalog:
-    space = make_space() if spec == NAME else read_space(Path(spec))
+    space = make_space() if spec == NAME else read_space(path_of(spec))
     return Catalog(spec, space.size, VIRTUAL, space.sha256, (), lambda: iter(()), space=space)
 
 

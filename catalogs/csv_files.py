@@ -15,13 +15,15 @@ import re
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, NamedTuple, cast
+from typing import IO, Any, NamedTuple, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from catalogs.column_names import KNOWN, fold
 from catalogs.number_cells import Decimal
+from catalogs.parquet import in_memory
+from catalogs.paths import for_arrow
 from catalogs.records import UserError
 
 _BLOCK = 4 << 20
@@ -37,6 +39,8 @@ _MARKS = (
 )
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _LONGEST_HEADER, _FEWEST_LINES = 64 << 20, 50
+# Characters of a file that is not UTF-8, which is held whole to be made so.
+_MOST_RECODED = 1 << 30
 # Numbers that can only be read with this decimal mark: 1,234 and 1.234 may be thousands, 0,234 and 1,23 are none.
 _CERTAIN = {
     mark: (rf"^\s*[+-]?\d*{mark}\d+([eE][+-]?\d+)?\s*$", rf"^\s*[+-]?[1-9]\d{{0,2}}{mark}\d{{3}}\s*$")
@@ -92,33 +96,25 @@ def _read(path: Path, dialect: Dialect, wanted: Sequence[str]) -> Iterator[pa.Ta
     final = dialect.header[-1]
     last = ""
     try:
-        with _bytes(path) as stream:
-            reader = arrow_csv.open_csv(
-                stream,
-                # One thread: arrow then names the row in its errors, and pieces come in file order.
-                read_options=arrow_csv.ReadOptions(
-                    use_threads=False,
-                    block_size=_BLOCK,
-                    encoding="utf8" if dialect.encoding.startswith("utf-8") else dialect.encoding,
-                    skip_rows=dialect.skipped,
-                ),
-                # An empty line is a row with an empty cell only where there is just one column.
-                parse_options=arrow_csv.ParseOptions(
-                    delimiter=dialect.delimiter,
-                    newlines_in_values=True,
-                    ignore_empty_lines=len(dialect.header) > 1,
-                ),
-                convert_options=arrow_csv.ConvertOptions(
-                    column_types=dict.fromkeys(dialect.header, pa.string()),
-                    include_columns=list(dict.fromkeys([*wanted, final])),
-                    strings_can_be_null=False,
-                    quoted_strings_can_be_null=False,
-                ),
-            )
-            for batch in reader:
-                if batch.num_rows:
-                    last = batch.column(final)[-1].as_py()
-                yield pa.Table.from_batches([batch]).select(list(wanted))
+        reader = arrow_csv.open_csv(
+            _for_arrow(path, dialect.encoding),
+            # One thread: arrow then names the row in its errors, and pieces come in file order.
+            read_options=arrow_csv.ReadOptions(use_threads=False, block_size=_BLOCK, skip_rows=dialect.skipped),
+            # An empty line is a row with an empty cell only where there is just one column.
+            parse_options=arrow_csv.ParseOptions(
+                delimiter=dialect.delimiter, newlines_in_values=True, ignore_empty_lines=len(dialect.header) > 1
+            ),
+            convert_options=arrow_csv.ConvertOptions(
+                column_types=dict.fromkeys(dialect.header, pa.string()),
+                include_columns=list(dict.fromkeys([*wanted, final])),
+                strings_can_be_null=False,
+                quoted_strings_can_be_null=False,
+            ),
+        )
+        for batch in reader:
+            if batch.num_rows:
+                last = batch.column(final)[-1].as_py()
+            yield pa.Table.from_batches([batch]).select(list(wanted))
         if re.search(r"[\r\n]", last) and not _ends_in_quote(path, dialect.encoding):
             raise UserError(f"{path}: a quotation mark is not closed; what follows it would be one cell: {last[:60]!r}")
     except UnicodeError as error:
@@ -189,7 +185,7 @@ def _sample(path: Path, encoding: str) -> tuple[str, bool]:
 
 
 def _bytes(path: Path) -> IO[bytes]:
-    return cast(IO[bytes], gzip.open(path, "rb")) if path.suffix.lower() == ".gz" else path.open("rb")
+    return cast(IO[bytes], gzip.open(path, "rb")) if _is_packed(path) else path.open("rb")
 
 
 def _ends_in_quote(path: Path, encoding: str) -> bool:
@@ -200,8 +196,23 @@ def _ends_in_quote(path: Path, encoding: str) -> bool:
     return end.rstrip("\r\n").endswith('"')
 
 
+def _for_arrow(path: Path, encoding: str) -> Any:
+    """A file of UTF-8 as arrow opens it; arrow's threads never call Python, which may be ending."""
+    if encoding.startswith("utf-8"):
+        return pa.input_stream(for_arrow(path), compression="gzip") if _is_packed(path) else for_arrow(path)
+    with _bytes(path) as stream, io.TextIOWrapper(stream, encoding, newline="") as text:
+        read = text.read(_MOST_RECODED + 1)
+    if len(read) > _MOST_RECODED:
+        raise UserError(f"{path} is {encoding.upper()} text of more than {_MOST_RECODED >> 20} MB; save it as UTF-8")
+    return in_memory(read.encode())
+
+
+def _is_packed(path: Path) -> bool:
+    return path.suffix.lower() == ".gz"
+
+
 def _cannot_read(path: Path, error: Exception) -> UserError:
-    if isinstance(error, gzip.BadGzipFile | EOFError | zlib.error):
+    if _is_packed(path) and getattr(error, "errno", None) is None:
         return UserError(f"{path} is not a readable gzip file ({error}); it may be truncated, copy it again", code=6)
     return UserError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}")
 

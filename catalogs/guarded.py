@@ -17,6 +17,8 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from catalogs.processors import available
+
 SECONDS = 10.0
 """Time given to one row; a usual one takes half a millisecond."""
 MEMORY = 4 << 30
@@ -32,7 +34,7 @@ def parse_guarded(
     texts: Sequence[str], attachments: int | tuple[int, ...], *, seconds: float = SECONDS, workers: int | None = None
 ) -> list[Answer]:
     """Return per text what `polymers.attempt` returns, or "", "" and how the text took its worker down."""
-    wanted = workers or os.cpu_count() or 1
+    wanted = workers or available()
     chunks: queue.SimpleQueue[range] = queue.SimpleQueue()
     for start in range(0, len(texts), CHUNK):
         chunks.put(range(start, min(start + CHUNK, len(texts))))

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from catalogs.paths import for_arrow
 from catalogs.records import UserError
 
 # Rows of a piece: so many, or what unpacks to so many bytes.
@@ -43,7 +44,7 @@ def in_pieces(path: Path, dictionaries: Sequence[str] = ()) -> pq.ParquetFile:
     """
     # Both options are needed for a file with one huge row group not to be read into memory at once.
     return pq.ParquetFile(
-        path,
+        for_arrow(path),
         page_checksum_verification=True,
         pre_buffer=False,
         buffer_size=_BUFFER,

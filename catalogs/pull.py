@@ -22,10 +22,11 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import pyarrow as pa
-from filelock import FileLock, Timeout
 
 from catalogs import parquet
 from catalogs.durable import TEMPORARY, make_folder, write_durably
+from catalogs.home import PRIVATE
+from catalogs.locks import Timeout, take
 from catalogs.records import UserError
 from catalogs.web import Fault
 
@@ -113,7 +114,7 @@ class Store:
 
     def open(self, identity: Mapping[str, Any]) -> str:
         """Keep what belongs to the same query of the same database, clear the rest; why, if anything was cleared."""
-        make_folder(self.folder / _PAGES)
+        make_folder(self.folder / _PAGES, PRIVATE)
         for left in (self.folder / _PAGES).glob(f"{TEMPORARY}*"):
             left.unlink()
         try:
@@ -137,7 +138,7 @@ class Store:
     def clear(self) -> None:
         """Forget all pages."""
         shutil.rmtree(self.folder / _PAGES, ignore_errors=True)
-        make_folder(self.folder / _PAGES)
+        make_folder(self.folder / _PAGES, PRIVATE)
 
     def add(self, number: int, cursor: str, page: Page) -> None:
         """Keep a page."""
@@ -187,10 +188,9 @@ class Store:
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
     """Hold a folder's lock; UserError code 4 if another process does."""
-    make_folder(folder)
-    lock = FileLock(folder / _LOCK)
+    make_folder(folder, PRIVATE)
     try:
-        lock.acquire(blocking=False)
+        lock = take(folder / _LOCK)
     except Timeout:
         raise UserError(f"{folder} is in use by another pull: wait for it", 4) from None
     try:

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from catalogs import parquet, readers
 from catalogs.durable import DurableFile, make_folder, sync_folder, write_durably
-from catalogs.home import cache_folder
+from catalogs.home import PRIVATE, cache_folder, cache_folder_or_none, check_own
 from catalogs.records import UserError
 
 SCHEMA = 1
@@ -65,20 +65,19 @@ def schema_of(columns: tuple[Column, ...]) -> pa.Schema:
 
 def root(name: str) -> Path:
     """Folder of a pulled catalogue; it need not exist."""
-    return cache_folder() / "catalogs" / name
+    return cache_folder("catalogs", name)
 
 
 def names() -> tuple[str, ...]:
     """Names of the catalogues that were pulled; none where there is no cache folder."""
-    try:
-        return tuple(sorted(path.parent.name for path in cache_folder().glob(f"catalogs/*/{_CARD}")))
-    except UserError:
-        return ()
+    folder = cache_folder_or_none("catalogs")
+    return tuple(sorted(path.parent.name for path in folder.glob(f"*/{_CARD}"))) if folder else ()
 
 
 def card(name: str) -> dict[str, Any]:
     """What a pulled catalogue is; UserError where there is none, code 6 where its card is damaged."""
     path = root(name) / _CARD
+    check_own(path)
     try:
         body: dict[str, Any] = json.loads(path.read_bytes())
         if body["schema"] != SCHEMA:
@@ -143,7 +142,7 @@ def publish(name: str, schema: pa.Schema, pieces: Iterator[pa.Table], rows: int,
     base = root(name)
     building = base / "building"
     shutil.rmtree(building, ignore_errors=True)
-    make_folder(building)
+    make_folder(building, PRIVATE)
     metadata = {
         "kakehashi.catalog": name,
         "kakehashi.source": origin(body),

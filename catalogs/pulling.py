@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import sys
@@ -16,6 +15,7 @@ from catalogs import pulled, readers
 from catalogs.pull import Patience, Service, Store, alone, collect, given_up
 from catalogs.records import UserError
 from catalogs.refresh import Dated, refreshed
+from catalogs.shown import as_json, say
 from catalogs.web import Fault
 
 _EVERY = 1.0
@@ -50,7 +50,7 @@ class Terminal:
         if self._events:
             self._event({"event": "warning", "text": text})
         elif not self._quiet:
-            print(text, file=sys.stderr)
+            say(text, error=True)
 
     def advance(self, done: int, total: int) -> None:
         """Records held so far."""
@@ -60,17 +60,17 @@ class Terminal:
         if self._events:
             self._event({"event": "progress", "stage": "pull", "done": done, "total": total})
         elif not self._quiet:
-            print(f"{done:,} of {total:,} records", file=sys.stderr)
+            say(f"{done:,} of {total:,} records", error=True)
 
     def report(self, text: str, record: dict[str, Any]) -> None:
         """What came of it."""
         if self._json:
-            print(json.dumps(record, indent=1, ensure_ascii=False))
+            print(as_json(record, 1))
         elif not self._quiet:
-            print(text)
+            say(text)
 
     def _event(self, record: dict[str, Any]) -> None:
-        print(json.dumps(record, ensure_ascii=False), file=sys.stderr, flush=True)
+        print(as_json(record), file=sys.stderr, flush=True)
 
 
 def dry(service: Service, facts: Facts, terminal: Terminal) -> int:

@@ -188,6 +188,6 @@ def sha256(path: Path) -> str:
     if path.is_dir():
         files = parquet_files_of(path)
         lines = "".join(f"{file.relative_to(path).as_posix()} {sha256(file)}\n" for file in files)
-        return hashlib.sha256(lines.encode()).hexdigest()
+        return hashlib.sha256(lines.encode(errors="surrogateescape")).hexdigest()
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

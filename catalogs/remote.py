@@ -16,8 +16,8 @@ from contextlib import suppress
 from typing import Any
 
 from catalogs import manifest as manifests
-from catalogs.durable import write_durably
-from catalogs.home import cache_folder
+from catalogs.durable import make_folder, write_durably
+from catalogs.home import PRIVATE, cache_folder
 from catalogs.manifest import Entry, Manifest
 from catalogs.records import UserError
 from catalogs.results import Results
@@ -75,7 +75,8 @@ class RemoteRunDir(RunDir):
 
     def __init__(self, url: str, *, resume: bool = False, overwrite: bool = False) -> None:
         self._store = Store(url)
-        self._home = cache_folder() / "remote" / hashlib.sha256(self._store.url.encode()).hexdigest()[:16]
+        self._home = cache_folder("remote", hashlib.sha256(self._store.url.encode()).hexdigest()[:16])
+        make_folder(self._home, PRIVATE)
         super().__init__(self._home / "run", resume=resume, overwrite=overwrite)
         self.where = self._store.url
         self._token = ""

@@ -22,6 +22,7 @@ from catalogs.material_columns import (
     is_no_value,
     material_column,
 )
+from catalogs.paths import as_text, local
 from catalogs.quantities import Quantity
 from catalogs.records import FloatArray, PropertyTable, UserError
 from catalogs.refused import check_rejected
@@ -81,6 +82,7 @@ def split_spec(spec: str) -> tuple[Path, str | None]:
         if colon and not column:
             raise UserError(f"'{spec}': expected a column name after the colon")
         return pulled.folder(name), column or None
+    spec = local(spec)
     if Path(spec).exists():
         return Path(spec), None
     suffixes = "|".join(re.escape(suffix) for suffix in readers.SUFFIXES)
@@ -226,7 +228,7 @@ def declared(path: Path, column: str) -> Quantity | None:
 def _source(path: Path) -> tuple[str, str]:
     """Source and licence: those a pulled catalogue carries with it, else the path."""
     own = readers.schema_of(path).metadata or {}
-    return own.get(b"kakehashi.source", str(path).encode()).decode(), own.get(b"kakehashi.licence", b"").decode()
+    return own.get(b"kakehashi.source", as_text(path).encode()).decode(), own.get(b"kakehashi.licence", b"").decode()
 
 
 def labels(column: pa.ChunkedArray | None, rows: int, where: Path | str, name: str, start: int = 0) -> list[str]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from pathlib import Path
 from typing import NamedTuple
 
 from catalogs.candidates import named_materials
 from catalogs.column_units import bare_name
+from catalogs.paths import path_of
 from catalogs.records import PropertyTable, UserError
 from catalogs.stated_units import Units, check_named, parse_units
 from catalogs.tables import load_table, read_from
@@ -61,7 +61,7 @@ def read_inputs(config: DesignConfig) -> Inputs:
     check_named(units, read_from([*files, *specs], [*read, *sources]))
     sources = tell_apart(sources, specs)
     descriptors = convention_for([*targets, *sources], None, config.descriptors)
-    fragments = read_fragments(Path(config.fragments), config.material) if config.fragments else ()
+    fragments = read_fragments(path_of(config.fragments), config.material) if config.fragments else ()
     return Inputs(targets, tuple(sources), goals, descriptors, fragments)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from catalogs import readers
 from catalogs.material_columns import Material, smiles_column
+from catalogs.paths import path_of
 from catalogs.records import UserError
 from design.config import DesignConfig
 from design.proposals import ngram, recurrent
@@ -26,7 +27,7 @@ def trained(config: DesignConfig) -> Language:
     ------
     UserError : a corpus without a column of SMILES, or with fewer than `LEAST` repeat units that can be represented.
     """
-    texts = _read(Path(config.corpus), config.material) if config.corpus else _drawn(config)
+    texts = _read(path_of(config.corpus), config.material) if config.corpus else _drawn(config)
     try:
         reasons = read_corpus(texts).reasons.tolist()
     except ValueError as error:

@@ -7,6 +7,7 @@ from typing import Any
 
 from catalogs import readers
 from catalogs.material_columns import Material, column_like, smiles_column
+from catalogs.paths import path_of
 from catalogs.records import UserError
 from design.blocks import Molecule
 from design.config import DesignConfig
@@ -35,7 +36,7 @@ def reactions(config: DesignConfig) -> Reactions:
         if name not in known:
             raise UserError(f"--polymer-class: expected some of {', '.join(known)}, got {name!r}")
     rules = [rule for rule in POLYMERISATIONS if not config.polymer_class or rule.polymer_class in config.polymer_class]
-    molecules = _read(Path(config.pool), config.material) if config.pool else embedded_pool()
+    molecules = _read(path_of(config.pool), config.material) if config.pool else embedded_pool()
     try:
         return Reactions(molecules, rules)
     except ValueError as error:

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from catalogs.candidates import RESERVED, STRUCTURE, as_struct, open_catalog, with_structures
 from catalogs.crystals import load_crystals
+from catalogs.paths import path_of
 from catalogs.pulled import default_name
 from catalogs.readers import as_text, require
 from catalogs.records import PropertyTable, UserError
@@ -69,7 +70,7 @@ def load(
             spec, value=value, log=log, material=material, folds=folds, units=unit, max_rejected=max_rejected
         )
     else:
-        by_id = None if structures is True else structure_file(Path(structures))
+        by_id = None if structures is True else structure_file(path_of(structures))
         table = connected(
             load_crystals(
                 spec, value=value, log=log, material=material, folds=folds, structures=by_id, units=unit,

@@ -9,12 +9,15 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from catalogs.home import share
+from catalogs.paths import path_of
 from catalogs.pulled import default_name
 from catalogs.records import UserError
 from catalogs.refused import MAX_REJECTED, check_share
 from catalogs.stated_units import parse_units
 from screen.device import check_device
 from screen.scheduler import SLURM, check_scheduler
+from screen.semaphores import missing
 
 DEFAULT_SOURCES = ("formation_energy", "volume_per_atom", "melting_temperature")
 # Of targets given as SMILES.
@@ -167,6 +170,8 @@ def check_workers(workers: int | None, scheduler: str | None, *, insecure: bool 
     """Refuse a number of workers that cannot be, workers in two places, or a scheduler that is not safe to talk to."""
     if workers is not None and workers < 1:
         raise UserError(f"--workers: expected at least 1, got {workers}")
+    if workers is not None and scheduler is None and (lack := missing()):
+        raise UserError(f"--workers: {lack.why}; try: {lack.fix}; or leave --workers out")
     if scheduler is not None:
         check_scheduler(scheduler, insecure=insecure)
     if workers is not None and scheduler not in (None, SLURM):
@@ -198,6 +203,7 @@ def _check_architecture(config: ScreenConfig) -> None:
 
 def from_toml(path: Path, kind: type[Any]) -> dict[str, Any]:
     """Values of a TOML file for the fields of a configuration, a dataclass; UserError says what is wrong with it."""
+    path = path_of(path)
     try:
         read = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -208,6 +214,12 @@ def from_toml(path: Path, kind: type[Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for given, value in read.items():
         key = given.replace("-", "_")
+        if key == "shared_home":
+            if not isinstance(value, bool):
+                raise UserError(f"--config {path}: {given}: expected true or false, got {value!r}")
+            if value:
+                share()
+            continue
         if key in found:
             raise UserError(f"--config {path}: {given!r} is given twice, with - and with _")
         if key not in known:

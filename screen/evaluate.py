@@ -7,9 +7,8 @@ stack, fit), judged by the error of that procedure on compounds that had no part
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from typing import NamedTuple
 
 import numpy as np
@@ -29,6 +28,7 @@ from screen.learning_curve import Point, learning_curve, sizes_of
 from screen.library import Library
 from screen.nested import Measured, Problem, measure
 from screen.null import Nulls, permuted_rows
+from screen.pools import threads
 from screen.statistics import holm, paired_test
 from screen.transfer import INNER_FOLDS, OUTER_FOLDS, caveats, pose
 from screen.zoo import Stage, no_stage
@@ -122,7 +122,7 @@ def evaluate(
     problem, _ = pose(library, target, inner=inner, seed=seed, heads=heads)
     held = hold_out(target, holdout, outer, seed, top)
     points: tuple[Point, ...] = ()
-    with unfinished(), threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+    with unfinished(), threadpool_limits(1, "blas"), threads("fit") as pool:
         with stage("transfer", len(held.splits)) as advance:
             measured = measure(problem, held.splits, pool, advance, alone=True)
         settings = {}

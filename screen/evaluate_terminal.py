@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from catalogs.rundir import RunDir
+from catalogs.shown import shown
 from screen.evaluate_config import EvaluateConfig, as_dict, deciding
 from screen.progress import Progress
-from screen.runner import Compared, Kind, shown, source_hashes
+from screen.runner import Compared, Kind, source_hashes
 
 if TYPE_CHECKING:
     from screen.evaluate_run import Board, Inputs, Outcome
@@ -41,7 +42,7 @@ def show(record: dict[str, Any], board: Board, where: str) -> None:
     scale = f"ln({target['quantity']})" if target["log"] else f"{target['quantity']} {target['unit']}".strip()
     _table(console, f"Held-out errors of {scale}, best first", kept, recommended)
     if len(rows) > len(kept):
-        console.print(f"{len(rows) - len(kept)} more rows in {shown(f'{where}/leaderboard.parquet')}", markup=False)
+        console.print(shown(f"{len(rows) - len(kept)} more rows in {where}/leaderboard.parquet"), markup=False)
     console.print(shown(record["verdict"]["text"]), style="bold", markup=False)
     console.print(shown(record["recommendation"]["text"]), markup=False)
     for text in record["warnings"]:

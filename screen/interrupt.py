@@ -8,7 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
+from screen.acknowledge import at_hand, is_watched
 from screen.progress import Mode, warn
+
+AT_HAND = "finishing the partition at hand"
 
 
 @contextmanager
@@ -24,8 +27,9 @@ def first_finishes(mode: Mode) -> Iterator[Callable[[], bool]]:
         if asked:
             raise KeyboardInterrupt
         asked = True
-        with suppress(RuntimeError):  # stderr may be in the middle of a line
-            warn(mode, "interrupted: finishing the partition at hand; press Ctrl-C again to stop at once")
+        if not is_watched():
+            with suppress(RuntimeError):  # stderr may be in the middle of a line
+                warn(mode, f"interrupted: {AT_HAND}; Ctrl-C again stops now")
 
     former = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(former):
@@ -33,6 +37,7 @@ def first_finishes(mode: Mode) -> Iterator[Callable[[], bool]]:
         return
     signal.signal(signal.SIGINT, answer)
     try:
-        yield lambda: asked
+        with at_hand(lambda: AT_HAND):
+            yield lambda: asked
     finally:
         signal.signal(signal.SIGINT, former)

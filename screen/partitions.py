@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from catalogs.candidates import Catalog
+from catalogs.paths import for_arrow
 from catalogs.rundir import RunDir
 from screen.execute import PARTITION_ROWS, QUARANTINE, SCORES, Executor, deploy, in_turn
 from screen.interrupt import first_finishes
@@ -150,7 +151,7 @@ def _kept(rundir: RunDir, pair: _Pair, schema: pa.Schema, rows: int) -> bool:
     if (counts.visited if counts.visited else done) != rows:
         return False
     for name, expected in ((pair.scores, schema), (pair.quarantine, QUARANTINE)):
-        found = pq.read_schema(rundir.path / name)
+        found = pq.read_schema(for_arrow(rundir.path / name))
         said = {key: (found.metadata or {}).get(key.encode(), b"").decode(errors="replace") for key in pair.metadata}
         if said != pair.metadata or not found.equals(expected):
             return False
@@ -159,7 +160,7 @@ def _kept(rundir: RunDir, pair: _Pair, schema: pa.Schema, rows: int) -> bool:
 
 def _counts(rundir: RunDir, pair: _Pair) -> Counts:
     """What became of the indices of a partition of a virtual catalogue; all zero for other partitions."""
-    text = (pq.read_schema(rundir.path / pair.scores).metadata or {}).get(_COUNTS.encode())
+    text = (pq.read_schema(for_arrow(rundir.path / pair.scores)).metadata or {}).get(_COUNTS.encode())
     return Counts() if text is None else Counts.read(text.decode())
 
 

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Literal
 
+from catalogs.shown import say, shown
+
 Mode = Literal["auto", "quiet", "events"]
 # Events of one stage are at least this far apart, so that a log stays readable.
 _EVERY = 1.0
@@ -21,7 +23,7 @@ def warn(mode: Mode, text: str) -> None:
     if mode == "events":
         print(json.dumps({"event": "warning", "text": text}), file=sys.stderr, flush=True)
     elif mode == "auto":
-        print(f"warning: {text}", file=sys.stderr)
+        say(f"warning: {text}", error=True)
 
 
 class Progress:
@@ -54,7 +56,7 @@ class Progress:
         if self.mode == "events":
             print(json.dumps({"event": "link", "name": name, "url": url}), file=sys.stderr, flush=True)
         elif self.mode == "auto" and sys.stderr.isatty():
-            print(f"{name}: {url}", file=sys.stderr)
+            say(f"{name}: {url}", error=True)
 
 
 def shown_rate(rate: float | None) -> str:
@@ -95,11 +97,11 @@ def _bar(name: str, total: int) -> Iterator[Callable[[int], None]]:
             return Text(shown_rate(task.finished_speed or task.speed), style="progress.data.speed")
 
     columns = (
-        TextColumn("{task.description:<24}"), BarColumn(), MofNCompleteColumn(), Rate(), TimeElapsedColumn(),
-        TimeRemainingColumn(),
+        TextColumn("{task.description:<24}", markup=False), BarColumn(), MofNCompleteColumn(), Rate(),
+        TimeElapsedColumn(), TimeRemainingColumn(),
     )  # fmt: skip
     with Live(*columns, console=Console(stderr=True)) as live:
-        task = live.add_task(name, total=total)
+        task = live.add_task(shown(name), total=total)
         yield lambda steps: live.advance(task, steps)
 
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from catalogs.candidates import Catalog, named_materials, open_catalog, structures_sha256, with_structures
 from catalogs.crystals import load_crystals
+from catalogs.paths import path_of
 from catalogs.records import PropertyTable, UserError
 from catalogs.rundir import RunDir
 from catalogs.stated_units import check_named, parse_units
@@ -62,7 +63,7 @@ def read_inputs(config: ScreenConfig) -> Inputs:
     """Load target, sources and catalogue and check every setting against them; UserError on the first mistake."""
     material = named_materials(config.material, (config.target, *config.source, config.catalog))
     graphs = config.architecture == "cgcnn"
-    by_id = structure_file(Path(config.structures)) if config.structures else None
+    by_id = structure_file(path_of(config.structures)) if config.structures else None
     units = parse_units(config.unit)
     if graphs:
         target, specs, sources = _read_crystals(config, material, by_id)
@@ -99,7 +100,7 @@ def read_inputs(config: ScreenConfig) -> Inputs:
     structures = by_id or catalog.structures
     check_export(config.export, config.export_top, None if graphs else config.structures, structures)
     if graphs:
-        given = structures_sha256(Path(config.structures)) if config.structures else ""
+        given = structures_sha256(path_of(config.structures)) if config.structures else ""
         catalog = with_structures(catalog, by_id, given)
     return Inputs(target, tuple(sources), catalog, order, structures)
 

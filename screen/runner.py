@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Protocol
 from catalogs.records import UserError
 from catalogs.rundir import RunDir
 from catalogs.runs import open_run, recorded_at
+from catalogs.shown import say, shown
 from catalogs.store import check_url, is_url
 from screen.progress import Mode, Progress, warn
 from screen.status import PLAN
@@ -107,7 +108,7 @@ def run_and_print(
         if json_out:
             print(json.dumps(record))
         elif not quiet:
-            print(f"nothing to do: {config.out} holds this run, finished")
+            say(f"nothing to do: {config.out} holds this run, finished")
         return kind.judge(record)[0]
     from screen.device import choose
 
@@ -182,11 +183,6 @@ def check_schema(record: Mapping[str, Any], path: str | Path) -> None:
             f"{path} has schema {found!r}, expected {SCHEMA}: it was written by another version, read it with that one",
             code=6,
         )
-
-
-def shown(text: str) -> str:
-    """Text without characters that steer a terminal."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def source_hashes(sources: list[dict[str, Any]]) -> dict[str, str]:

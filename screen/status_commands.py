@@ -24,8 +24,9 @@ def status(directory: str, *, json: Setting = None) -> int:
     """
     from json import dumps
 
+    from catalogs.shown import say
     from screen.status import in_words, status_of
 
     found = status_of(directory)
-    print(dumps(found._asdict()) if json else in_words(found))
+    say(dumps(found._asdict()) if json else in_words(found))
     return 0

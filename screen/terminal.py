@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from catalogs.rundir import Results, RunDir
 from catalogs.runs import as_folder, open_run
+from catalogs.shown import say, shown
 from screen.config import ScreenConfig, as_dict, deciding, exit_code, exporting
 from screen.progress import Progress
-from screen.runner import Compared, Kind, shown, source_hashes
+from screen.runner import Compared, Kind, source_hashes
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -51,7 +52,7 @@ def rebuild_report(
             rundir.write_text("report.html", text)
     path = f"{results.where}/report.html"
     if json_out or not quiet:
-        print(json.dumps({"report": path}) if json_out else path)
+        say(json.dumps({"report": path}) if json_out else path)
     return 0
 
 
@@ -65,9 +66,12 @@ def show(record: dict[str, Any], rundir: Results) -> None:
     kin = record["interval"].get("by_family")
     apart = f" ({kin['coverage']:.0%} with whole chemical families held out)" if kin else ""
     console.print(
-        f"90% intervals cover {record['verdict']['coverage_90']:.0%} of held-out compounds{apart}."
-        f" {catalog['scored']:,} scored, {catalog['quarantined']:,} quarantined;"
-        f" domain: {domain['in']:,} in, {domain['edge']:,} at the edge, {domain['out']:,} out."
+        shown(
+            f"90% intervals cover {record['verdict']['coverage_90']:.0%} of held-out compounds{apart}."
+            f" {catalog['scored']:,} scored, {catalog['quarantined']:,} quarantined;"
+            f" domain: {domain['in']:,} in, {domain['edge']:,} at the edge, {domain['out']:,} out."
+        ),
+        markup=False,
     )
     if record["filters"]:
         removed = "; ".join(
@@ -77,7 +81,7 @@ def show(record: dict[str, Any], rundir: Results) -> None:
         )
         console.print(shown(f"{record['ranked']:,} ranked; {removed}."), markup=False)
     if "virtual" in record:
-        console.print(in_words(record["virtual"], catalog["scored"]))
+        console.print(shown(in_words(record["virtual"], catalog["scored"])), markup=False)
     for warning in record["warnings"]:
         console.print(shown(f"note: {warning}"), markup=False)
     if "export" in record:
@@ -143,7 +147,7 @@ def _table(console: Any, title: str, rows: list[dict[str, Any]]) -> None:
     for row in rows:
         view.add_row(
             str(row["rank"]), _cell(row["formula"]), _cell(row["id"]), f"{row['mean']:.3g}",
-            f"{row['lower']:.3g} to {row['upper']:.3g}", row["domain"], _cell(row["nearest_training"]),
+            f"{row['lower']:.3g} to {row['upper']:.3g}", _cell(row["domain"]), _cell(row["nearest_training"]),
         )  # fmt: skip
     console.print(view)
 

@@ -14,6 +14,7 @@ import numpy as np
 from catalogs import library as shelf
 from catalogs import table1
 from catalogs.candidates import named_materials
+from catalogs.paths import path_of
 from catalogs.records import PropertyTable, UserError
 from catalogs.stated_units import check_named, parse_units
 from catalogs.tables import load_table, read_from
@@ -115,7 +116,7 @@ def _of_table1(config: TrainConfig) -> Iterator[tuple[table1.Property, Any]]:
     """The rows of Table 1, each with what loads its table or why there is none."""
     if config.table1 is None:
         return
-    folder = Path(config.table1)
+    folder = path_of(config.table1)
     if not folder.is_dir():
         raise UserError(f"--table1: expected the folder of the data, got {folder}")
     for wanted in table1.properties():

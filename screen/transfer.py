@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -25,6 +23,7 @@ from screen.library import Checkpoint, Library, elements_in
 from screen.nested import CHOSEN, Problem, deployed, measure, measure_families
 from screen.null import permuted_null
 from screen.plans import HEADS
+from screen.pools import threads
 from screen.reach import Reach, by_distance, family_coverage
 from screen.scaling import Scaling, fit_scaling
 from screen.selection import (
@@ -115,7 +114,7 @@ def transfer(
     folds = outer_folds(target, outer, seed)
     # One BLAS thread each: on matrices this small several spend their time waiting for each other (10 times slower
     # on a busy machine), and the results would depend on the number of cores.
-    with unfinished(), threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+    with unfinished(), threadpool_limits(1, "blas"), threads("fit") as pool:
         measured = measure(problem, splits_of(folds), pool, progress)
         stack = deployed(problem, np.arange(n))
         apart = measure_families(problem, MIN_TRAINING, pool)

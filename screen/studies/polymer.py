@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from os import cpu_count
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +16,7 @@ from screen.bank import Bank, FloatArray, fill
 from screen.folds import Folds, grouped_folds
 from screen.library import MIN_ROWS, Library, Settings
 from screen.plans import Plan, fit_plan, predict_plan
+from screen.pools import threads
 from screen.progress import Progress
 from screen.studies import polymer_figures as figures
 from screen.studies.config import StudyConfig
@@ -243,7 +242,7 @@ def over_draws(
     with (
         progress.stage(f"draws of {DRAWN}, source: {what}", len(splits)) as advance,
         threadpool_limits(1),
-        ThreadPoolExecutor(cpu_count() or 1) as pool,
+        threads("forest") as pool,
     ):
         for number, split in enumerate(splits):
             asked = [(x, y, split, [seed, number, i]) for i, x in enumerate(layers)]
