@@ -15,13 +15,16 @@ from catalogs.column_types import as_type, profile
 from catalogs.material_columns import Material, file_holds_smiles, given_columns, id_column, material_column
 from catalogs.paths import path_of
 from catalogs.records import UserError
+from catalogs.sites import formula_of
 from catalogs.space import NAME, Space, make_space, read_space
+from catalogs.structure_folders import hashed_files
 from catalogs.structures import (
     Pieces,
+    StructureReader,
     holds_only_structures,
-    read_structure,
     structure_columns,
     structure_file,
+    structure_notes,
     wanted,
 )
 from catalogs.tables import split_spec, unknown_name
@@ -33,6 +36,8 @@ RESERVED = frozenset(_OUTPUT.split())
 """Columns of a ranking; a catalogue's own column of such a name travels as `catalog_NAME`."""
 STRUCTURE = "structure of the row"
 """Column of batches `with_structures`: a struct of a row's structure columns, null where it has none."""
+REFUSED = "refusal of the row"
+"""Last column of batches whose formulas are read from structures: why there is none, "" where there is one."""
 _EMBEDDED_BATCH = 65_536
 VIRTUAL = pa.schema([("id", pa.string()), ("formula", pa.string()), ("origin", pa.string())])
 """Columns of what is kept of a virtual catalogue."""
@@ -43,7 +48,8 @@ class Catalog:
     """Candidates to score: text columns `id` and `formula` first, then the catalogue's own columns.
 
     Where `smiles` is set the formulas are repeat units. `schema` is that of every batch; `sha256` stands for the
-    content (file bytes, or the embedded table). `structures` yields pieces with `id` and the columns of crystal
+    content (file bytes, or the embedded table). Where formulas are read from structures a batch ends in `REFUSED`, and
+    `unread` says what of a folder is left aside. `structures` yields pieces with `id` and the columns of crystal
     structures, which no batch has; None without any. A virtual catalogue has a `space`, and its batches are ranges of
     indices: one row with `start` and `stop`.
     """
@@ -57,6 +63,7 @@ class Catalog:
     structures: Callable[[], Iterator[pa.Table]] | None = None
     smiles: bool = False
     space: Space | None = None
+    unread: tuple[str, ...] = ()
 
     def batches(self, size: int) -> Iterator[pa.Table]:
         """Yield tables of `size` rows (the last may be shorter), `rows` rows in all, in catalogue order."""
@@ -238,22 +245,24 @@ def as_struct(table: pa.Table) -> pa.Array:
 def _structures(name: str, path: Path) -> Catalog:
     structures = structure_file(path)
     schema = pa.schema([("id", pa.string()), ("formula", pa.string())])
+    batch = schema.append(pa.field(REFUSED, pa.string()))
 
     def pieces() -> Iterator[pa.Table]:
-        for held in structures():
-            formulas = []
-            for row in held.to_pylist():
-                found, _ = read_structure(row)
-                formulas.append("" if found is None else found.composition.element_composition.formula)
-            yield pa.Table.from_arrays([held["id"], pa.array(formulas, pa.string())], schema=schema)
+        with StructureReader() as reader:
+            for held in structures():
+                found = reader.read(held.to_pylist())
+                formulas = [formula_of(sites) if sites else "" for sites, _ in found]
+                reasons = pa.array([reason for _, reason in found], pa.string())
+                yield pa.Table.from_arrays([held["id"], pa.array(formulas, pa.string()), reasons], schema=batch)
 
     rows = sum(held.num_rows for held in structures())
-    return Catalog(name, rows, schema, structures_sha256(path), (), pieces, structures)
+    unread = structure_notes(path, rows)
+    return Catalog(name, rows, schema, structures_sha256(path), unread, pieces, structures, unread=unread)
 
 
 def structures_sha256(path: Path) -> str:
     """Hash of the bytes of a file, or of the names and bytes of a folder's files."""
-    return _sha256(sorted(file for file in path.iterdir() if file.is_file()) if path.is_dir() else [path])
+    return _sha256_named(hashed_files(path) if path.is_dir() else [(path.name, path)])
 
 
 def _of_table(name: str, path: Path, material: Material) -> Catalog:
@@ -292,8 +301,8 @@ def _of_table(name: str, path: Path, material: Material) -> Catalog:
     notes = [f"catalogue column '{old}' is passed on as '{new}'" for old, new in renamed.items() if old != new]
     if unnamed := readers.unnamed_columns(path):
         notes.append(f"{unnamed} column{'s' * (unnamed > 1)} without a name left out")
-    if path.is_dir() and (left := readers.unread(path)):
-        notes.append(f"not read in {path}: {', '.join(left[:3])}{f' and {len(left) - 3:,} more' * (len(left) > 3)}")
+    unread = _unread(path)
+    notes.extend(unread)
     if structural:
         notes.append(
             f"structures ({', '.join(structural)}) stay in the catalogue: --export cif writes those of the best"
@@ -307,7 +316,15 @@ def _of_table(name: str, path: Path, material: Material) -> Catalog:
         pieces,
         structures if structural else None,
         file_holds_smiles(path, formula),
+        unread=unread,
     )
+
+
+def _unread(folder: Path) -> tuple[str, ...]:
+    """What to say of files that a folder of Parquet holds besides its data."""
+    left = readers.unread(folder) if folder.is_dir() else []
+    more = f" and {len(left) - 3:,} more" if len(left) > 3 else ""
+    return (f"not read in {folder}: {', '.join(left[:3])}{more}",) if left else ()
 
 
 def _ids(raw: pa.Table, file: Path, start: int, label: str | None) -> pa.ChunkedArray:
@@ -341,7 +358,11 @@ def _content(path: Path) -> str:
 
 
 def _sha256(files: list[Path]) -> str:
+    return _sha256_named([(file.name, file) for file in files])
+
+
+def _sha256_named(files: list[tuple[str, Path]]) -> str:
     if len(files) == 1:
-        return readers.sha256(files[0])
-    lines = "".join(f"{file.name} {readers.sha256(file)}\n" for file in files)
-    return hashlib.sha256(lines.encode()).hexdigest()
+        return readers.sha256(files[0][1])
+    lines = "".join(f"{name} {readers.sha256(file)}\n" for name, file in files)
+    return hashlib.sha256(lines.encode(errors="surrogateescape")).hexdigest()

@@ -17,6 +17,7 @@ import pyarrow as pa
 from catalogs.pull import Page
 from catalogs.pulled import Column, schema_of
 from catalogs.records import UserError
+from catalogs.sites import of_mapping
 from catalogs.web import NO_JSON, Fault, Secret, Session, check_url, parse
 
 KEY, ENDPOINT = "MP_API_KEY", "MP_API_ENDPOINT"
@@ -221,14 +222,10 @@ def sites_of(structure: Any, id: str) -> dict[str, Any]:
     if structure is None:
         return {"lattice": None, "species": None, "frac_coords": None}
     try:
-        matrix = [float(x) for vector in structure["lattice"]["matrix"] for x in vector]
-        sites = structure["sites"]
-        positions = [float(x) for site in sites for x in site["abc"]]
-        if len(matrix) != 9 or len(positions) != 3 * len(sites) or not sites:
-            raise ValueError
-        if any(len(site["species"]) != 1 or site["species"][0]["occu"] != 1 for site in sites):
-            return {"lattice": None, "species": None, "frac_coords": None}
-        species = [str(site["species"][0]["element"]) for site in sites]
-    except (TypeError, KeyError, ValueError, IndexError):
-        raise Fault(f"the structure of {id} cannot be read") from None
-    return {"lattice": matrix, "species": species, "frac_coords": positions}
+        found = of_mapping(structure)
+    except ValueError as error:
+        raise Fault(f"the structure of {id} cannot be read: {error}") from None
+    if any(len(shared) != 1 or shared[0][2] != 1 for shared in found.species):
+        return {"lattice": None, "species": None, "frac_coords": None}
+    species = [shared[0][0] for shared in found.species]
+    return {"lattice": list(found.lattice), "species": species, "frac_coords": list(found.positions)}

@@ -14,6 +14,7 @@ import jax
 import numpy as np
 import pyarrow as pa
 
+from catalogs.candidates import REFUSED
 from catalogs.formulas import formula_text, parse_column, reduce, reduced_keys
 from catalogs.records import Compositions, Crystals, Inputs, Molecules
 from screen import sparse
@@ -135,6 +136,10 @@ def score_partition(model: Model, scorer: Scorer, rows: pa.Table) -> Part:
     A formula that cannot be read, or whose score is not finite, goes to quarantine with the reason.
     """
     given, reasons = _read(model, rows["formula"])
+    if REFUSED in rows.column_names:
+        refused = rows[REFUSED].to_numpy()
+        reasons = np.where(refused != "", refused, reasons)
+        rows = rows.drop_columns([REFUSED])
     good = np.flatnonzero(reasons == "")
     given = given.take(good)
     keys = pa.array(_keys(given, model.library.convention), pa.string()).dictionary_encode()

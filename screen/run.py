@@ -15,7 +15,7 @@ from catalogs.paths import path_of
 from catalogs.records import PropertyTable, UserError
 from catalogs.rundir import RunDir
 from catalogs.stated_units import check_named, parse_units
-from catalogs.structures import Pieces, structure_file
+from catalogs.structures import Pieces, structure_file, structure_notes
 from catalogs.tables import load_table, read_from
 from screen.config import DEFAULT_MOLECULAR_SOURCES, DEFAULT_SOURCES, NO_SOURCE, ScreenConfig, as_dict, exit_code
 from screen.descriptors.composition import BATCH
@@ -43,13 +43,17 @@ REMADE = ("report.html", "run.json", "next.parquet", "next.csv")
 
 
 class Inputs(NamedTuple):
-    """What a run reads, checked before anything is computed."""
+    """What a run reads, checked before anything is computed.
+
+    unread : what the folder of `--structures` holds that is not read
+    """
 
     target: PropertyTable
     sources: tuple[PropertyTable, ...]
     catalog: Catalog
     order: Order
     structures: Pieces | None = None
+    unread: tuple[str, ...] = ()
 
 
 class Outcome(NamedTuple):
@@ -102,7 +106,8 @@ def read_inputs(config: ScreenConfig) -> Inputs:
     if graphs:
         given = structures_sha256(path_of(config.structures)) if config.structures else ""
         catalog = with_structures(catalog, by_id, given)
-    return Inputs(target, tuple(sources), catalog, order, structures)
+    unread = structure_notes(Path(config.structures)) if config.structures else ()
+    return Inputs(target, tuple(sources), catalog, order, structures, unread)
 
 
 def _read_crystals(
@@ -266,6 +271,7 @@ def plan(config: ScreenConfig, inputs: Inputs) -> dict[str, Any]:
         "warnings": warnings_of([inputs.target], inputs.sources, written=False),
         "catalog": inputs.catalog.name,
         "rows": inputs.catalog.rows,
+        **({"notes": list(unread)} if (unread := (*inputs.catalog.unread, *inputs.unread)) else {}),
         "partitions": partitions,
         "out": config.out,
         "config": as_dict(config),

@@ -75,7 +75,7 @@ def test_what_cannot_be_used_says_why() -> None:
     words = [
         "",
         "partially occupied",
-        "element D",
+        "isotope D: isotopes are not supported, write H",
         "",
         "no structure",
         "cannot hold 8 atoms",
