@@ -207,5 +207,6 @@ def _molecule(smiles: str, mass: float, nitro: Any) -> tuple[Any, str]:
 def _recipe() -> str:
     """Name of the cached table: the packages and the code it is made with."""
     folder = Path(__file__).parent
-    code = digest(folder / name for name in ("monomers.py", "polymers.py", "smiles_text.py"))
+    names = ("monomers.py", "polymers.py", "smiles_text.py", "plain_text.py", "lazy_rdkit.py")
+    code = digest(folder / name for name in names)
     return hashlib.sha256("|".join([version("chemicals"), version("rdkit"), code]).encode()).hexdigest()[:16]

@@ -15,6 +15,7 @@ from catalogs.tables import load_table, read_from
 from design.config import DesignConfig
 from design.constraints import read_fragments
 from design.goals import Goal, Property, parse_goals
+from design.pool import Pool, read_pool
 from screen.config import DEFAULT_MOLECULAR_SOURCES
 from screen.descriptors.materials import convention_for
 from screen.library import tell_apart
@@ -26,6 +27,7 @@ class Inputs(NamedTuple):
     """Targets in the order given (the first is the one `mean` in the proposals is of), sources, goals, descriptors.
 
     fragments : liquid-crystal-like ones that are wanted in a unit, as SMILES
+    pool : monomers to propose from, where a file of them is given
     """
 
     targets: tuple[PropertyTable, ...]
@@ -33,6 +35,7 @@ class Inputs(NamedTuple):
     goals: tuple[Goal, ...]
     descriptors: str
     fragments: tuple[str, ...] = ()
+    pool: Pool | None = None
 
 
 def read_inputs(config: DesignConfig) -> Inputs:
@@ -62,7 +65,8 @@ def read_inputs(config: DesignConfig) -> Inputs:
     sources = tell_apart(sources, specs)
     descriptors = convention_for([*targets, *sources], None, config.descriptors)
     fragments = read_fragments(path_of(config.fragments), config.material) if config.fragments else ()
-    return Inputs(targets, tuple(sources), goals, descriptors, fragments)
+    pool = read_pool(path_of(config.pool), config.material) if config.pool else None
+    return Inputs(targets, tuple(sources), goals, descriptors, fragments, pool)
 
 
 def _target(spec: str, config: DesignConfig, material: str | None, units: Units) -> PropertyTable:

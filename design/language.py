@@ -10,6 +10,7 @@ from catalogs import readers
 from catalogs.material_columns import Material, smiles_column
 from catalogs.paths import path_of
 from catalogs.records import UserError
+from catalogs.smiles_text import normalised
 from design.config import DesignConfig
 from design.proposals import ngram, recurrent
 from design.proposals.language import Language, read_corpus
@@ -49,7 +50,7 @@ def _read(path: Path, material: Material) -> list[str]:
     names = readers.column_names(path)
     column = smiles_column(names, path, material)
     texts = readers.as_text(readers.read(path, [column])[column], path, column).to_pylist()
-    return [text or "" for text in texts]
+    return [normalised(text or "", (2,)) for text in texts]
 
 
 def _drawn(config: DesignConfig) -> list[str]:

@@ -86,12 +86,22 @@ def run_record(
             "left_out": dict(left_out),
         },
         "timings": dict(progress.timings),
+        **_pool_record(inputs),
         "warnings": [
+            *([inputs.pool.rejection()] if inputs.pool is not None and inputs.pool.rejected else []),
             *found.warnings,
             *(text for model in models.values() for text in model.warnings),
             *warnings_of(inputs.targets, inputs.sources),
         ],
     }
+
+
+def _pool_record(inputs: Inputs) -> dict[str, Any]:
+    """What became of the rows of a file of monomers; nothing without one."""
+    if inputs.pool is None:
+        return {}
+    used, rejected = len(inputs.pool.molecules), len(inputs.pool.rejected)
+    return {"pool": {"rows": used + rejected, "used": used, "rejected": rejected}}
 
 
 def _number(value: float) -> float | None:
