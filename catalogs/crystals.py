@@ -15,6 +15,7 @@ from catalogs.assemble import placeholder_note, value_reasons
 from catalogs.elements import INDEX
 from catalogs.formulas import formula_text, parse, parse_column, reduced_keys
 from catalogs.impossible import ask_unit
+from catalogs.material_columns import Material
 from catalogs.quantities import Quantity
 from catalogs.records import Crystals, FloatArray, PropertyTable, Rejected, UserError
 from catalogs.refused import check_rejected
@@ -104,7 +105,7 @@ def load_crystals(
     *,
     value: str | None = None,
     log: bool = False,
-    material: str | None = None,
+    material: Material = None,
     folds: str | None = None,
     structures: Pieces | None = None,
     minimum: int = 10,
@@ -122,7 +123,7 @@ def load_crystals(
     """
     path, column = split_spec(spec)
     if not path.exists():
-        raise UserError(f"'{spec}' is no CSV or Parquet file: structures do not come with embedded data sets")
+        raise UserError(f"'{spec}' is no table file: structures do not come with embedded data sets")
     if column is not None and value is not None and column != value:
         raise UserError(f"two value columns for {path}: '{column}' in '{spec}' and '{value}'; give one")
     cells = read_cells(path, value if column is None else column, log, material, folds)

@@ -17,7 +17,7 @@ import pyarrow as pa
 from catalogs import embedded_inorganic as inorganic
 from catalogs import embedded_molecules as molecules
 from catalogs import embedded_transport as matminer
-from catalogs import pulled
+from catalogs import pulled, readers
 from catalogs.assemble import assemble
 from catalogs.embedded_inorganic import Rows
 from catalogs.package_data import digest
@@ -241,7 +241,7 @@ def unknown_name(name: str, known: tuple[str, ...]) -> str:
         return f"'{stem}' has not been pulled: {pulled.how(stem)}"
     close = difflib.get_close_matches(name, known, n=1)
     hint = f"; did you mean '{close[0]}'?" if close else "; see `kakehashi catalogs list`"
-    return f"'{name}' is neither an embedded data set nor a CSV or Parquet file{hint}"
+    return f"'{name}' is neither an embedded data set nor a table file ({', '.join(readers.SUFFIXES)}){hint}"
 
 
 def _tally(records: list[dict[str, str]], column: str) -> str:

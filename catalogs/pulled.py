@@ -115,7 +115,7 @@ def folder(name: str) -> Path:
         file = path / part["name"]
         if not file.is_file() or readers.sha256(file) != part["sha256"]:
             raise UserError(f"{file} is missing or damaged: pull it again with --again", 6)
-    strays = {file.name for file in readers.parquet_files(path)} - {part["name"] for part in found["parts"]}
+    strays = {file.name for file in readers.parquet_files_of(path)} - {part["name"] for part in found["parts"]}
     if strays:
         raise UserError(f"{path / min(strays)} does not belong there: take it away", 6)
     return path

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 
 import pyarrow as pa
 
-from catalogs import pulled
+from catalogs import pulled, readers
 from catalogs.pages import Store
 from catalogs.pull import Patience, Service, alone, collect, given_up
 from catalogs.records import UserError
@@ -149,7 +149,7 @@ def check_name(name: str) -> None:
     from catalogs import embedded
 
     taken = {*embedded.known(), "none", "enumerate"}
-    if not re.fullmatch(r"[a-z0-9][a-z0-9_.-]{0,63}", name) or name.endswith((".csv", ".parquet")) or name in taken:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_.-]{0,63}", name) or name.endswith(readers.SUFFIXES) or name in taken:
         raise UserError(f"--name: expected a new name of small letters, digits, - and _, got {name!r}")
 
 

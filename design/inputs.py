@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from typing import NamedTuple
 
+from catalogs.candidates import named_materials
 from catalogs.column_units import bare_name
 from catalogs.paths import path_of
 from catalogs.records import PropertyTable, UserError
@@ -42,7 +43,9 @@ def read_inputs(config: DesignConfig) -> Inputs:
     units = parse_units(config.unit)
     named = [_NAMED.fullmatch(spec) for spec in config.target]
     files = [match[2] if match else spec for match, spec in zip(named, config.target, strict=True)]
-    read = [_target(spec, config, units) for spec in files]
+    others = [spec for spec in (config.pool, config.corpus, config.fragments) if spec]
+    material = named_materials(config.material, [*files, *config.source, *others])
+    read = [_target(spec, config, material[spec], units) for spec in files]
     targets = tuple(
         replace(table, name=match[1] if match else bare_name(table.name))
         for match, table in zip(named, read, strict=True)
@@ -55,20 +58,22 @@ def read_inputs(config: DesignConfig) -> Inputs:
             raise UserError(f"--target: a property cannot be called {name}; name it: --target NAME=FILE:COLUMN")
     goals = parse_goals(config.goal, [Property(table.name, table.unit, table.log) for table in targets])
     specs = config.source or DEFAULT_MOLECULAR_SOURCES
-    sources = [load_table(spec, minimum=1, attachments=(0, 2), units=units) for spec in specs]
+    sources = [
+        load_table(spec, material=material.get(spec), minimum=1, attachments=(0, 2), units=units) for spec in specs
+    ]
     check_named(units, read_from([*files, *specs], [*read, *sources]))
     sources = tell_apart(sources, specs)
     descriptors = convention_for([*targets, *sources], None, config.descriptors)
-    fragments = read_fragments(path_of(config.fragments)) if config.fragments else ()
-    pool = read_pool(path_of(config.pool)) if config.pool else None
+    fragments = read_fragments(path_of(config.fragments), config.material) if config.fragments else ()
+    pool = read_pool(path_of(config.pool), config.material) if config.pool else None
     return Inputs(targets, tuple(sources), goals, descriptors, fragments, pool)
 
 
-def _target(spec: str, config: DesignConfig, units: Units) -> PropertyTable:
+def _target(spec: str, config: DesignConfig, material: str | None, units: Units) -> PropertyTable:
     table = load_table(
-        spec, value=config.value, log=config.log, material=config.material, units=units,
+        spec, value=config.value, log=config.log, material=material, units=units,
         max_rejected=config.max_rejected,
     )  # fmt: skip
     if table.molecules is None:
-        raise UserError(f"--target {spec}: expected repeat units (a column smiles, two * each), got formulas")
+        raise UserError(f"--target {spec}: expected repeat units (SMILES with two * each), got formulas")
     return table

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from catalogs import readers
+from catalogs.material_columns import Material, column_like, smiles_column
 from catalogs.records import Rejected, UserError
 from design.blocks import Molecule
 
@@ -39,8 +40,8 @@ class Pool(NamedTuple):
         )
 
 
-def read_pool(path: Path) -> Pool:
-    """Read a CSV or Parquet file with a column smiles, and perhaps name and cas.
+def read_pool(path: Path, material: Material = None) -> Pool:
+    """Read a table with a column of SMILES (`material`, if it has that), and perhaps name and cas.
 
     Raises
     ------
@@ -50,10 +51,10 @@ def read_pool(path: Path) -> Pool:
 
     readers.check_file(path)
     names = readers.column_names(path)
-    readers.require("smiles", names, path)
-    wanted = [name for name in ("smiles", "name", "cas") if name in names]
-    data = readers.read(path, wanted)
-    columns = {name: readers.as_text(data[name], path, name).to_pylist() for name in wanted}
+    wanted = {name: column for name in ("name", "cas") if (column := column_like(name, names)) is not None}
+    wanted["smiles"] = smiles_column(names, path, material)
+    data = readers.read(path, list(dict.fromkeys(wanted.values())))
+    columns = {name: readers.as_text(data[column], path, column).to_pylist() for name, column in wanted.items()}
     parsed = parse_column(columns["smiles"], attachments=0, guarded=True)
     blank = [None] * len(parsed.reasons)
     found, rejected = [], []

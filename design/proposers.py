@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from catalogs import readers
+from catalogs.material_columns import Material, smiles_column
 from catalogs.paths import path_of
 from catalogs.records import UserError
 from catalogs.smiles_text import normalised
@@ -47,7 +48,7 @@ def reactions(config: DesignConfig, pool: Pool | None = None) -> Reactions:
             raise UserError(f"--polymer-class: expected some of {', '.join(known)}, got {name!r}")
     rules = [rule for rule in POLYMERISATIONS if not config.polymer_class or rule.polymer_class in config.polymer_class]
     if pool is None and config.pool:
-        pool = read_pool(path_of(config.pool))
+        pool = read_pool(path_of(config.pool), config.material)
     molecules = embedded_pool() if pool is None else pool.molecules
     try:
         return Reactions(molecules, rules)
@@ -65,7 +66,7 @@ def trained(config: DesignConfig) -> Language:
     ------
     UserError : a corpus without a column of SMILES, or with fewer than `LEAST` repeat units that can be represented.
     """
-    texts = _corpus(path_of(config.corpus)) if config.corpus else _drawn(config)
+    texts = _corpus(path_of(config.corpus), config.material) if config.corpus else _drawn(config)
     try:
         reasons = read_corpus(texts).reasons.tolist()
     except ValueError as error:
@@ -82,11 +83,11 @@ def trained(config: DesignConfig) -> Language:
     return recurrent.train(config.seed, kept)
 
 
-def _corpus(path: Path) -> list[str]:
+def _corpus(path: Path, material: Material) -> list[str]:
     readers.check_file(path)
     names = readers.column_names(path)
-    readers.require("smiles", names, path)
-    texts = readers.as_text(readers.read(path, ["smiles"])["smiles"], path, "smiles").to_pylist()
+    column = smiles_column(names, path, material)
+    texts = readers.as_text(readers.read(path, [column])[column], path, column).to_pylist()
     return [normalised(text or "", (2,)) for text in texts]
 
 

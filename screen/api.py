@@ -42,17 +42,18 @@ def load(
     *,
     value: str | None = None,
     log: bool = False,
-    material: str | None = None,
+    material: str | Sequence[str] | None = None,
     folds: str | None = None,
     unit: Units = None,
     max_rejected: float = MAX_REJECTED,
     structures: bool | str | Path = False,
 ) -> PropertyTable:
-    """Load a property table: a name from `kakehashi catalogs list`, or a CSV or Parquet file.
+    """Load a property table: a name from `kakehashi catalogs list`, or a table file.
 
     Parameters
     ----------
     value : the value column; also "FILE:COLUMN" in `spec`.
+    material : the column of formulas or SMILES, where its name does not tell; of several the first that the file has.
     log : fit ln(value).
     unit : of the values, where neither the column's name nor the file says it, such as "degC"; or by column, a mapping.
     max_rejected : share of the rows with a value that may be refused before that is an error.

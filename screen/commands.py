@@ -13,7 +13,7 @@ def screen(
     target: str | None = None,
     value: str | None = None,
     log: Setting = None,
-    material: str | None = None,
+    material: Many = None,
     folds: str | None = None,
     unit: Many = None,
     max_rejected: float | None = None,
@@ -67,13 +67,15 @@ def screen(
     Parameters
     ----------
     target
-        A name from `kakehashi catalogs list`, or a CSV or Parquet FILE:COLUMN.
+        A name from `kakehashi catalogs list`, or FILE:COLUMN of a table: .csv, .tsv (.gz, too), .xlsx, .parquet, or a
+        folder of Parquet.
     value
         The target's value column, if not given as FILE:COLUMN.
     log
         Fit ln(value): for positive properties spanning orders of magnitude.
     material
-        The column of formulas or SMILES, where it is not called formula, composition or smiles.
+        The column of formulas or SMILES, where its name does not tell (formula, composition, smiles, pretty_formula,
+        repeat_unit ...); repeat it for files that call it differently: the first of them that a file has.
     folds
         A column of given fold numbers for the outer cross-validation.
     unit
@@ -82,7 +84,7 @@ def screen(
     max_rejected
         Share of the target's rows with a value that may be refused before that is an error. Default: 0.1.
     catalog
-        Candidates: a name, a CSV or Parquet file, a folder of Parquet files, or structures: a folder of CIF or POSCAR
+        Candidates: a name, a table, a folder of Parquet files, or structures: a folder of CIF or POSCAR
         files, or JSON documents of the Materials Project. Or a virtual one, which is searched for its best: enumerate
         (charge-balanced compositions), or a TOML file of `kakehashi catalogs build`. Default: mp where it was pulled
         (`kakehashi catalogs pull mp`), else default (140,000 rows).
@@ -133,7 +135,7 @@ def screen(
     export_top
         Best candidates whose structures are written. Default: 100.
     structures
-        Structures by id, where a table holds none: a CSV or Parquet file, a folder of CIF or POSCAR files named by id,
+        Structures by id, where a table holds none: a table, a folder of CIF or POSCAR files named by id,
         or JSON documents.
     out
         Folder or URL for the results, such as s3://bucket/run.

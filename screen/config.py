@@ -52,7 +52,7 @@ class ScreenConfig:
     target: str = ""
     value: str | None = None
     log: bool = False
-    material: str | None = None
+    material: tuple[str, ...] | None = None
     folds: str | None = None
     unit: tuple[str, ...] = ()
     max_rejected: float = MAX_REJECTED
@@ -97,7 +97,7 @@ def resolve(flags: Mapping[str, Any], file: str | None) -> ScreenConfig:
     """
     merged: dict[str, Any] = from_toml(Path(file), ScreenConfig) if file else {}
     merged.update({name: value for name, value in flags.items() if value is not None})
-    for name in ("source", "filter", "exclude_elements", "heads", "unit"):
+    for name in ("source", "material", "filter", "exclude_elements", "heads", "unit"):
         if name in merged:
             merged[name] = tuple(merged[name])
     if "exclude_elements" in merged:

@@ -13,7 +13,7 @@ def evaluate(
     target: str | None = None,
     value: str | None = None,
     log: Setting = None,
-    material: str | None = None,
+    material: Many = None,
     folds: str | None = None,
     unit: Many = None,
     max_rejected: float | None = None,
@@ -53,13 +53,15 @@ def evaluate(
     Parameters
     ----------
     target
-        A name from `kakehashi catalogs list`, or a CSV or Parquet FILE:COLUMN.
+        A name from `kakehashi catalogs list`, or FILE:COLUMN of a table: .csv, .tsv (.gz, too), .xlsx, .parquet, or a
+        folder of Parquet.
     value
         The target's value column, if not given as FILE:COLUMN.
     log
         Fit ln(value): for positive properties spanning orders of magnitude.
     material
-        The column of formulas or SMILES, where it is not called formula, composition or smiles.
+        The column of formulas or SMILES, where its name does not tell (formula, composition, smiles, pretty_formula,
+        repeat_unit ...); repeat it for files that call it differently: the first of them that a file has.
     folds
         A column of given fold numbers for the outer cross-validation.
     unit

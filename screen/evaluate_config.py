@@ -35,7 +35,7 @@ class EvaluateConfig:
     target: str = ""
     value: str | None = None
     log: bool = False
-    material: str | None = None
+    material: tuple[str, ...] | None = None
     folds: str | None = None
     unit: tuple[str, ...] = ()
     max_rejected: float = MAX_REJECTED
@@ -65,7 +65,7 @@ def resolve(flags: Mapping[str, Any], file: str | None) -> EvaluateConfig:
     """
     merged: dict[str, Any] = from_toml(Path(file), EvaluateConfig) if file else {}
     merged.update({name: value for name, value in flags.items() if value is not None})
-    for name in ("source", "heads", "baselines", "unit"):
+    for name in ("source", "material", "heads", "baselines", "unit"):
         if name in merged:
             merged[name] = tuple(merged[name])
     for name in ("heads", "baselines"):

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from catalogs.candidates import named_materials
 from catalogs.column_units import bare_name
 from catalogs.records import PropertyTable
 from catalogs.refused import MAX_REJECTED
@@ -33,7 +34,7 @@ from screen.record import (
 )
 from screen.refused import warnings_of, write_rejected
 from screen.rows import CHOSEN
-from screen.run import SCHEMA_VERSION, material_columns, sources_of
+from screen.run import SCHEMA_VERSION, sources_of
 from screen.trunks import groups, pretrain_library
 from screen.verdict import known, verdict_record
 
@@ -75,7 +76,7 @@ class Outcome(NamedTuple):
 
 def read_inputs(config: EvaluateConfig) -> Inputs:
     """Load target and sources and check every setting against them; UserError on the first mistake."""
-    material = material_columns(config.material, (config.target, *config.source))
+    material = named_materials(config.material, (config.target, *config.source))
     units = parse_units(config.unit)
     target = load_table(
         config.target, value=config.value, log=config.log, material=material[config.target], folds=config.folds,
@@ -152,10 +153,11 @@ def command(config: EvaluateConfig, found: Evaluation) -> str:
     given: list[str] = ["kakehashi", "design" if design else "screen", "--target", config.target]
     for name, value in (
         ("--value", config.value),
-        ("--material", config.material),
         ("--descriptors", config.descriptors),
     ):
         given += [name, value] if value is not None else []
+    for column in config.material or ():
+        given += ["--material", column]
     given += ["--log"] if config.log else []
     for column, unit in parse_units(config.unit).items():  # those of sources only with sources
         given += ["--unit", f"{column}={unit}"] if transferred or column.endswith(target.name) else []

@@ -250,8 +250,8 @@ def _warnings(inputs: Inputs, model: Model, found: Summary) -> list[str]:
             " the model sees compositions only"
         )
     texts.extend(_ties(found))
-    texts.extend(warnings_of([inputs.target], inputs.sources))
     texts.extend((*inputs.catalog.unread, *inputs.unread))
+    texts.extend(warnings_of([inputs.target], inputs.sources))
     return texts
 
 

@@ -21,20 +21,6 @@ _SCHEMA = pa.schema(
 _OF_SOURCES = 2
 
 
-def warnings_of(
-    targets: Sequence[PropertyTable], sources: Sequence[PropertyTable] = (), *, written: bool = True
-) -> list[str]:
-    """Sentences on rows of targets and sources that are refused, and on values that look wrong, targets first.
-
-    written : whether there will be a file of the refused rows to point at
-    """
-    said = [text for table in targets for text in (*refused_lines(table), *table.warnings)]
-    said += [text for table in sources for text in (*refused_lines(table, _OF_SOURCES), *table.warnings)]
-    if written and any(table.rejected for table in (*targets, *sources)):
-        said.append(f"all refused rows of targets and sources, with their reasons: {TRAINING}.csv")
-    return said
-
-
 class Rejecting(Protocol):
     """Whatever sets rows aside: a property table, a pool of monomers."""
 
@@ -49,8 +35,22 @@ class Rejecting(Protocol):
         ...
 
 
+def warnings_of(
+    targets: Sequence[PropertyTable], sources: Sequence[PropertyTable] = (), *, written: bool = True
+) -> list[str]:
+    """Sentences on rows of targets and sources that are refused, and on values that look wrong, targets first.
+
+    written : whether there will be a file of the refused rows to point at
+    """
+    said = [text for table in targets for text in (*refused_lines(table), *table.warnings)]
+    said += [text for table in sources for text in (*refused_lines(table, _OF_SOURCES), *table.warnings)]
+    if written and any(table.rejected for table in (*targets, *sources)):
+        said.append(f"all refused rows of targets and sources, with their reasons: {TRAINING}.csv")
+    return said
+
+
 def rejected_table(*tables: Rejecting) -> pa.Table:
-    """Rows of target, sources and pools that could not be used."""
+    """Rows of targets, sources and pools that could not be used."""
     rows = [{**rejected._asdict(), "table": table.name} for table in tables for rejected in table.rejected]
     return pa.Table.from_pylist(rows, schema=_SCHEMA)
 

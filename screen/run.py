@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from catalogs.candidates import Catalog, columns_of, open_catalog, structures_sha256, with_structures
+from catalogs.candidates import Catalog, named_materials, open_catalog, structures_sha256, with_structures
 from catalogs.crystals import load_crystals
 from catalogs.paths import path_of
 from catalogs.records import PropertyTable, UserError
@@ -54,7 +53,7 @@ class Outcome(NamedTuple):
 
 def read_inputs(config: ScreenConfig) -> Inputs:
     """Load target, sources and catalogue and check every setting against them; UserError on the first mistake."""
-    material = material_columns(config.material, (config.target, *config.source, config.catalog))
+    material = named_materials(config.material, (config.target, *config.source, config.catalog))
     graphs = config.architecture == "cgcnn"
     by_id = structure_file(path_of(config.structures)) if config.structures else None
     units = parse_units(config.unit)
@@ -283,13 +282,3 @@ def _counted(table: PropertyTable) -> str:
 def ranking_schema(catalog: Catalog) -> pa.Schema:
     """Columns a filter may name: the catalogue's own and the scores'."""
     return pa.schema([*catalog.schema, *SCORES])
-
-
-def material_columns(column: str | None, specs: Sequence[str]) -> dict[str, str | None]:
-    """By spec, the column `--material` names where that file has it, None where the usual names apply."""
-    if column is None:
-        return dict.fromkeys(specs)
-    found = {spec: column if column in columns_of(spec) else None for spec in specs}
-    if not any(found.values()):
-        raise UserError(f"--material: no column {column!r} in any of {', '.join(dict.fromkeys(specs))}")
-    return found

@@ -116,7 +116,7 @@ def _best(path: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """First rows of the `HEAD` best compositions, and of those inside or at the edge of the domain."""
     from pyarrow import compute
 
-    from catalogs.readers import in_pieces
+    from catalogs.parquet_files import in_pieces
 
     overall: dict[str, dict[str, Any]] = {}
     near: dict[str, dict[str, Any]] = {}

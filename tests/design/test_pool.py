@@ -4,6 +4,8 @@ import pytest
 
 from catalogs.records import UserError
 from design.config import resolve
+from design.constraints import read_fragments
+from design.language import _read
 from design.pool import read_pool
 from design.proposers import reactions
 
@@ -62,3 +64,27 @@ def test_cases_of_pools(name, salts):
     assert all("fragments" in one.reason for one in pool.rejected)
     assert pool.named()["NCCCCCCN"][1:] == ("hexamethylenediamine", "124-09-4")
     assert pool.named()["CC1OC(=O)C(C)OC1=O"].name == "L-lactide"
+
+
+def test_a_pool_of_a_spreadsheet(tmp_path):
+    file = tmp_path / "pool.csv"
+    file.write_bytes("sep=;\r\nName;SMILES;CAS\r\nethanediol;OCCO;107-21-1\r\n;NCCN;\r\n".encode("utf-16"))
+    found = [tuple(molecule[:3]) for molecule in read_pool(file).molecules]
+    assert found == [("OCCO", "ethanediol", "107-21-1"), ("NCCN", "", "")]
+
+
+def test_the_column_of_a_pool_is_told(tmp_path):
+    file = tmp_path / "pool.tsv"
+    file.write_text("smiles\tpurified\nCC\tOCCO\n")
+    assert [one.smiles for one in read_pool(file, ("other", "purified")).molecules] == ["OCCO"]
+    assert [one.smiles for one in read_pool(file).molecules] == ["CC"]
+    file.write_text("what\nOCCO\n")
+    with pytest.raises(UserError, match=r"no column 'smiles' \(columns: what\); name it with --material COL"):
+        read_pool(file)
+
+
+def test_corpora_and_fragments_are_read_alike(tmp_path):
+    file = tmp_path / "corpus.csv"
+    file.write_text("Repeat Unit;n\n*CC*;0,5\n*CC(*)C;1,5\n")
+    assert len(_read(file, None)) == len(read_fragments(file)) == 2
+    assert read_fragments(file, "Repeat Unit") == ("*CC*", "*CC(*)C")

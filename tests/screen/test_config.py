@@ -51,6 +51,15 @@ def test_every_flag_of_the_command_is_a_key_of_the_file() -> None:
     assert flags - about_the_call == {field.name for field in fields(ScreenConfig)}
 
 
+@pytest.mark.parametrize(
+    ("text", "material"), [('"phase"', ("phase",)), ('["phase", "compound"]', ("phase", "compound"))]
+)
+def test_columns_of_materials_are_one_or_several(tmp_path: Path, text: str, material: tuple[str, ...]) -> None:
+    assert resolve({}, toml(tmp_path, f"{FILE}material = {text}\n")).material == material
+    assert resolve({**FLAGS, "material": list(material)}, None).material == material
+    assert resolve(FLAGS, None).material is None
+
+
 def test_heads_are_words_with_commas_between(tmp_path: Path) -> None:
     assert resolve(FLAGS, None).heads == ("ridge", "gp")
     assert resolve({**FLAGS, "heads": ["ridge, forest"]}, None).heads == ("ridge", "forest")
