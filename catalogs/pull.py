@@ -204,6 +204,11 @@ def _collect(
         seen.update(page.rows["id"].to_pylist())
         cursor, total, more, number, asked = page.following, _known(page, total), page.more, number + 1, asked + 1
         advance(len(seen), total)
+    if total is None and asked:
+        sizes = [page.rows.num_rows for page in store.pages()]
+        if any(size < max(sizes) for size in sizes[:-1]):
+            say("pages with fewer records than others, and no total to check them by: asking for them again")
+            asked += _mend(service, store, patience, say, seen)
     if total is not None and len(seen) != total:
         store.clear()  # nobody knows which page is not whole
         raise Fault(f"{len(seen):,} records came of {total:,}", advice="run the same command again, from the start")

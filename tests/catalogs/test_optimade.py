@@ -327,6 +327,16 @@ def test_an_end_that_is_none_is_no_end(more: bool | None, said: str, pull_from: 
     assert caught.value.code == 5
 
 
+@pytest.mark.fault
+@pytest.mark.parametrize("where", [0, 1])
+def test_a_short_page_is_asked_for_again_where_no_total_shows_it(where: int, pull_from: Pull) -> None:
+    with serving(Uncounted(structures(), {where: "short page"})) as server:
+        server.ends = lambda skip, link, own: (link, link is not None)  # type: ignore[attr-defined]
+        assert "no total to check them by: asking for them again" in pull_from(server.url)
+        assert [skip for skip, _ in server.asked] == [0, 10, 20, 10 * where, 20]
+    assert sorted(row["id"] for row in rows()) == [f"x{i:03}" for i in range(23)]
+
+
 @pytest.mark.parametrize("concentration", [[1.0], [0.9999], None])
 def test_whole_sites_are_kept(concentration: list[float] | None) -> None:
     attributes = structures(1)[0]["attributes"]
