@@ -75,6 +75,11 @@ def assemble(
     keys = read.keys[good]
     first, group = _groups(keys)
     merged, counts = _medians(values[rows], group, len(first))
+    isomers = 0
+    if attachments is not None and len(first) < len(rows):
+        from catalogs.stereo import told_apart
+
+        isomers = told_apart(zip(group.tolist(), (str(formulas[row]) for row in rows), strict=True), attachments)
     table = PropertyTable(
         name=name,
         quantity=quantity or name,
@@ -97,7 +102,7 @@ def assemble(
         else tuple(formulas[i] or "" for i in np.flatnonzero(np.isnan(values)).tolist()),
         rejected=rejected,
         warnings=(*warnings, *([f"{name}: {mixed}"] if mixed else ()), *placeholder_note(name, rows, formulas, values)),
-        notes=(*notes, *_merge_note(values[rows], group, counts, keys[first], noun)),
+        notes=(*notes, *_merge_note(values[rows], group, counts, keys[first], noun, isomers)),
     )
     _check_usable(table, minimum, where)
     return table
@@ -187,8 +192,9 @@ def _ranges(values: FloatArray, group: Integers, groups: int) -> tuple[FloatArra
 
 
 def _merge_note(
-    values: FloatArray, group: Integers, counts: Integers, keys: NDArray[np.object_], noun: str
+    values: FloatArray, group: Integers, counts: Integers, keys: NDArray[np.object_], noun: str, isomers: int
 ) -> tuple[str, ...]:
+    """Say how many materials had several values, how far apart; isomers : those whose rows are stereoisomers."""
     several = np.flatnonzero(counts > 1)
     if not len(several):
         return ()
@@ -200,7 +206,10 @@ def _merge_note(
         worst = several[np.argmax(high[several] - low[several])]
         spread = f"{high[worst] - low[worst]:.3g}"
     number = f"{len(several):,} {noun}{'s' if len(several) > 1 else ''}"
-    return (f"{number} had several values; merged to their median, largest spread {spread} ({keys[worst]})",)
+    note = f"{number} had several values; merged to their median, largest spread {spread} ({keys[worst]})"
+    if isomers:
+        note += f"; {isomers:,} of them as stereoisomers (cis and trans, R and S, tacticity), which share one name here"
+    return (note,)
 
 
 def _one_fold_each(

@@ -13,13 +13,15 @@ from numpy.typing import NDArray
 from catalogs import readers
 from catalogs.assemble import placeholder_note, value_reasons
 from catalogs.elements import INDEX
-from catalogs.formulas import formula_text, parse_column, reduced_keys
+from catalogs.formulas import formula_text, parse, parse_column, reduced_keys
 from catalogs.impossible import ask_unit
+from catalogs.material_columns import Material
 from catalogs.quantities import Quantity
 from catalogs.records import Crystals, FloatArray, PropertyTable, Rejected, UserError
 from catalogs.refused import check_rejected
+from catalogs.sites import Sites
 from catalogs.stated_units import Units
-from catalogs.structures import Pieces, read_structure, structure_columns, wanted
+from catalogs.structures import Pieces, StructureReader, structure_columns, wanted
 from catalogs.tables import Cells, quantity_of, read_cells, split_spec
 
 
@@ -37,12 +39,22 @@ class _Cell(NamedTuple):
     formula: str
 
 
-def parse_rows(rows: Sequence[Mapping[str, Any]], formulas: Sequence[str | None] | None = None) -> Parsed:
-    """Read the structure columns of rows; with `formulas`, refuse a structure of another composition."""
+def parse_rows(
+    rows: Sequence[Mapping[str, Any]],
+    formulas: Sequence[str | None] | None = None,
+    reader: StructureReader | None = None,
+) -> Parsed:
+    """Read the structure columns of rows; with `formulas`, refuse a structure of another composition.
+
+    reader : one that is open already, where there are many rows to come
+    """
+    if reader is None:
+        with StructureReader() as own:
+            return parse_rows(rows, formulas, own)
     cells: list[_Cell] = []
     reasons = np.full(len(rows), "", dtype=object)
-    for i, row in enumerate(rows):
-        cell, reasons[i] = _cell(row)
+    for i, (sites, reason) in enumerate(reader.read(rows)):
+        cell, reasons[i] = (None, reason) if sites is None else _cell(sites)
         if cell is not None:
             cells.append(cell)
     good = np.flatnonzero(reasons == "")
@@ -69,19 +81,17 @@ def parse_rows(rows: Sequence[Mapping[str, Any]], formulas: Sequence[str | None]
     return Parsed(crystals, reasons)
 
 
-def _cell(row: Mapping[str, Any]) -> tuple[_Cell | None, str]:
+def _cell(sites: Sites) -> tuple[_Cell | None, str]:
     """One structure, or why it cannot be used."""
-    found, reason = read_structure(row)
-    if found is None:
-        return None, reason
-    if not found.is_ordered:
+    if any(len(shared) != 1 or shared[0][2] != 1 for shared in sites.species):
         return None, "sites are partially occupied: a crystal graph needs an ordered structure"
-    # A species (an ion) has an element; the symbol of deuterium is that of hydrogen, its name is not.
-    elements = [getattr(site.specie, "element", site.specie) for site in found]
-    symbols = [str(getattr(element, "name", element.symbol)) for element in elements]
-    if odd := next((symbol for symbol in symbols if symbol not in INDEX), None):
-        return None, f"element {odd} is not tabulated"
-    lattice, positions = np.array(found.lattice.matrix), np.array(found.frac_coords)
+    symbols = [shared[0][0] for shared in sites.species]
+    for symbol in dict.fromkeys(symbols):
+        try:
+            parse(symbol)
+        except ValueError as error:
+            return None, str(error)
+    lattice, positions = np.reshape(sites.lattice, (3, 3)), np.reshape(sites.positions, (-1, 3))
     if not symbols or not (np.isfinite(lattice).all() and np.isfinite(positions).all()):
         return None, "no sites, or a coordinate that is no number"
     if not abs(np.linalg.det(lattice)) > len(symbols):
@@ -95,7 +105,7 @@ def load_crystals(
     *,
     value: str | None = None,
     log: bool = False,
-    material: str | None = None,
+    material: Material = None,
     folds: str | None = None,
     structures: Pieces | None = None,
     minimum: int = 10,
@@ -113,7 +123,7 @@ def load_crystals(
     """
     path, column = split_spec(spec)
     if not path.exists():
-        raise UserError(f"'{spec}' is no CSV or Parquet file: structures do not come with embedded data sets")
+        raise UserError(f"'{spec}' is no table file: structures do not come with embedded data sets")
     if column is not None and value is not None and column != value:
         raise UserError(f"two value columns for {path}: '{column}' in '{spec}' and '{value}'; give one")
     cells = read_cells(path, value if column is None else column, log, material, folds)

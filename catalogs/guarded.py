@@ -1,7 +1,7 @@
-"""SMILES of unknown origin read in worker processes: one that hangs or crashes RDKit costs one row, not the run.
+"""Texts of unknown origin read in worker processes: one that hangs or crashes a parser costs one row, not the run.
 
-RDKit has no time limit of its own and Python cannot interrupt it, so the only safe limit is a process to kill.
-A worker answers row by row; the row after its last answer is the one that killed it.
+RDKit and pymatgen have no limits of their own and Python cannot interrupt them, so the only safe limit is a process to
+kill. A worker answers row by row; the row after its last answer is the one that killed it.
 """
 
 from __future__ import annotations
@@ -16,15 +16,22 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import Any, Literal, NamedTuple
+
+from catalogs.processors import available
 
 SECONDS = 10.0
-"""Time given to one row; a usual one takes half a millisecond."""
+"""Time given to one row; a usual one takes half a millisecond as SMILES, some milliseconds as a structure."""
 MEMORY = 4 << 30
 """Bytes of address space of a worker."""
 CHUNK = 256
-COMMAND = (sys.executable, "-P", "-m", "catalogs.guarded")
-_START_SECONDS = 120.0  # importing RDKit on a busy disk
+STRUCTURES, SHARE = 16, 128
+"""Structures handed to a worker at a time, which take longer than SMILES; and those that are worth another worker."""
+COMMAND = (sys.executable, "-P", "-m", "catalogs.guarded_worker")
+_START_SECONDS = 120.0  # importing RDKit or pymatgen on a busy disk
 
+Task = Literal["smiles", "structure"]
 Answer = tuple[str, str, str]
 
 
@@ -32,43 +39,89 @@ def parse_guarded(
     texts: Sequence[str], attachments: int | tuple[int, ...], *, seconds: float = SECONDS, workers: int | None = None
 ) -> list[Answer]:
     """Return per text what `polymers.attempt` returns, or "", "" and how the text took its worker down."""
-    wanted = workers or os.cpu_count() or 1
-    chunks: queue.SimpleQueue[range] = queue.SimpleQueue()
-    for start in range(0, len(texts), CHUNK):
-        chunks.put(range(start, min(start + CHUNK, len(texts))))
-    count = min(wanted, chunks.qsize())
-    answers: list[Answer] = [("", "", "")] * len(texts)
+    with Workers("smiles", attachments, seconds=seconds, workers=workers) as pool:
+        return [("", "", answer.reason) if answer.reason else tuple(answer.value) for answer in pool.read(texts)]
 
-    def drain() -> None:
-        with contextlib.closing(_Worker(attachments, seconds)) as worker, contextlib.suppress(queue.Empty):
-            while True:
-                rows = chunks.get_nowait()
-                for row, answer in zip(rows, worker.read([texts[row] for row in rows]), strict=True):
-                    answers[row] = answer
 
-    if count:
-        with ThreadPoolExecutor(count) as pool:
-            for done in [pool.submit(drain) for _ in range(count)]:
-                done.result()
-    return answers
+class Read(NamedTuple):
+    """What a worker answered to one text, or how the text took it down."""
+
+    value: Any
+    reason: str
+
+
+class Workers:
+    """Processes that read texts for one task, started when first needed and ended with the context.
+
+    Parameters
+    ----------
+    argument : goes to the worker with every text
+    seconds : given to one text
+    """
+
+    def __init__(
+        self, task: Task, argument: Any = None, *, seconds: float | None = None, workers: int | None = None
+    ) -> None:
+        self._task, self._argument = task, argument
+        self._seconds = SECONDS if seconds is None else seconds
+        self._most = workers or available()
+        self._workers: list[_Worker] = []
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for worker in self._workers:
+            worker.close()
+
+    def read(self, texts: Sequence[str]) -> list[Read]:
+        """Answers in the order of the texts."""
+        chunks: queue.SimpleQueue[range] = queue.SimpleQueue()
+        size, share = (CHUNK, CHUNK) if self._task == "smiles" else (STRUCTURES, SHARE)
+        for start in range(0, len(texts), size):
+            chunks.put(range(start, min(start + size, len(texts))))
+        count = min(self._most, -(-len(texts) // share))
+        while len(self._workers) < count:
+            self._workers.append(_Worker(self._task, self._argument, self._seconds))
+        answers = [Read(None, "")] * len(texts)
+
+        def drain(worker: _Worker) -> None:
+            with contextlib.suppress(queue.Empty):
+                while True:
+                    rows = chunks.get_nowait()
+                    for row, answer in zip(rows, worker.read([texts[row] for row in rows]), strict=True):
+                        answers[row] = answer
+
+        if count:
+            with ThreadPoolExecutor(count) as pool:
+                try:
+                    for done in [pool.submit(drain, worker) for worker in self._workers[:count]]:
+                        done.result()
+                finally:
+                    with contextlib.suppress(queue.Empty):  # after an error or Ctrl-C: nothing more is begun
+                        while True:
+                            chunks.get_nowait()
+        return answers
 
 
 class _Worker:
     """A process that reads texts; it is started again after a text that took it down."""
 
-    def __init__(self, attachments: int | tuple[int, ...], seconds: float) -> None:
-        self._attachments, self._seconds = attachments, seconds
+    def __init__(self, task: Task, argument: Any, seconds: float) -> None:
+        self._task, self._argument, self._seconds = task, argument, seconds
         self._process: subprocess.Popen[str] | None = None
 
-    def read(self, texts: list[str]) -> list[Answer]:
-        answers: list[Answer] = []
+    def read(self, texts: list[str]) -> list[Read]:
+        answers: list[Read] = []
         while len(answers) < len(texts):
             if self._process is None:
                 self._process = self._start()
             reason = self._ask(self._process, texts[len(answers) :], answers.append)
             if reason:
                 self.close()
-                answers.append(("", "", reason))
+                answers.append(Read(None, reason))
         return answers
 
     def close(self) -> None:
@@ -80,36 +133,37 @@ class _Worker:
     def _start(self) -> subprocess.Popen[str]:
         path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
         process = subprocess.Popen(
-            COMMAND,
+            (*COMMAND, self._task),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
             encoding="utf-8",
-            env={**os.environ, "PYTHONPATH": path},
+            env={**os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+            process_group=0 if os.name == "posix" else None,  # Ctrl-C is for the run, which may finish its rows
         )
         with _Deadline(process, _START_SECONDS):
             ready = process.stdout.readline() if process.stdout else ""
         if not ready:
             process.kill()
             process.communicate()
-            raise RuntimeError(f"a worker that reads SMILES did not start (exit status {process.returncode})")
+            what = "SMILES" if self._task == "smiles" else "structures"
+            raise RuntimeError(f"a worker that reads {what} did not start (exit status {process.returncode})")
         return process
 
-    def _ask(self, process: subprocess.Popen[str], texts: list[str], keep: Callable[[Answer], None]) -> str:
+    def _ask(self, process: subprocess.Popen[str], texts: list[str], keep: Callable[[Read], None]) -> str:
         """Hand `keep` one answer per text; return "" or why the answers stopped."""
         assert process.stdin is not None
         assert process.stdout is not None
         with _Deadline(process, self._seconds) as deadline:
             with contextlib.suppress(BrokenPipeError):
-                process.stdin.write(json.dumps([self._attachments, texts]) + "\n")
+                process.stdin.write(json.dumps([self._argument, texts]) + "\n")
                 process.stdin.flush()
             for _ in texts:
                 line = process.stdout.readline()
                 if not line.endswith("\n"):
                     return f"parsing took longer than {self._seconds:g} s" if deadline.passed else "crashed the parser"
-                smiles, key, reason = json.loads(line)
-                keep((smiles, key, reason))
+                keep(Read(json.loads(line), ""))
                 deadline.postpone()
         return ""
 
@@ -141,27 +195,3 @@ class _Deadline:
                 self.passed = True
                 self._process.kill()
                 return
-
-
-def serve() -> None:
-    """Answer each line `[attachments, texts]` of standard input with a line per text, until the input ends."""
-    from rdkit import rdBase
-
-    from catalogs.polymers import attempt
-
-    with contextlib.suppress(ImportError, ValueError, OSError):  # no such limit on this platform
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    print("ready", flush=True)
-    with rdBase.BlockLogs():
-        for line in sys.stdin:
-            attachments, texts = json.loads(line)
-            wanted = attachments if isinstance(attachments, int) else tuple(attachments)
-            for text in texts:
-                print(json.dumps(attempt(text, wanted)), flush=True)
-
-
-if __name__ == "__main__":
-    serve()

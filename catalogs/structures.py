@@ -11,26 +11,27 @@ from __future__ import annotations
 
 import gzip
 import json
-import warnings
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import TracebackType
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from catalogs import readers
+from catalogs.column_names import IDS
+from catalogs.guarded import Workers
+from catalogs.material_columns import id_column
+from catalogs.poscar_reader import is_poscar
 from catalogs.records import UserError
-from catalogs.tables import ID_COLUMNS, id_column
-
-if TYPE_CHECKING:
-    from pymatgen.core.structure import Structure
+from catalogs.sites import Sites, in_words, of_answer, of_json, of_lists
+from catalogs.structure_folders import UNREAD, holds_structures, notes_of, read_folder
 
 PARTS = ("lattice", "species", "frac_coords")
 TEXTS = ("structure", "cif", "poscar")
 _MARKS = ("_cell_length_a", '"lattice"')
 _DOCUMENTS = (".json", ".jsonl", ".json.gz", ".jsonl.gz")
-_FILES = (".cif", ".vasp", ".poscar")
 _PIECE = 1000
 
 Pieces = Callable[[], Iterator[pa.Table]]
@@ -44,7 +45,7 @@ def structure_columns(file: Path) -> tuple[str, ...]:
     for name in TEXTS:
         if name in schema.names and readers.is_text(schema.field(name).type):
             first = next((cell for piece in readers.batches(file, [name]) if (cell := _filled(piece[name]))), "")
-            if any(mark in first for mark in _MARKS) or _is_poscar(first):
+            if any(mark in first for mark in _MARKS) or is_poscar(first):
                 return (name,)
     return ()
 
@@ -59,14 +60,14 @@ def structure_names(table: pa.Table) -> tuple[str, ...]:
 
 
 def holds_only_structures(path: Path) -> bool:
-    """Whether a path is a folder with CIF or POSCAR files, or a file of JSON documents."""
-    return bool(_structure_files(path)) if path.is_dir() else path.name.lower().endswith(_DOCUMENTS)
+    """Whether a path is a folder with CIF or POSCAR files in it or in folders of it, or a file of JSON documents."""
+    return holds_structures(path) if path.is_dir() else path.name.lower().endswith(_DOCUMENTS)
 
 
 def structure_file(path: Path) -> Pieces:
     """Pieces with a text column `id` and structure columns, of a table, a folder or documents; UserError if none."""
-    if path.is_dir() and (files := _structure_files(path)):
-        return lambda: _of_files(files)
+    if path.is_dir() and holds_structures(path):
+        return lambda: read_folder(path)
     if path.name.lower().endswith(_DOCUMENTS) and path.is_file():
         return lambda: _of_documents(path)
     readers.check_file(path)
@@ -79,57 +80,73 @@ def structure_file(path: Path) -> Pieces:
 
     def pieces() -> Iterator[pa.Table]:
         for raw in readers.batches(path, [label, *columns]):
-            yield raw.select(columns).add_column(0, "id", readers.as_text(raw[label], path, label))
+            yield raw.select(columns).add_column(0, "id", readers.as_ids(raw[label], path, label))
 
     return pieces
 
 
-def wanted(pieces: Iterator[pa.Table], ids: Collection[str]) -> Iterator[dict[str, object]]:
-    """Rows of those ids that hold a structure, as mappings."""
+def structure_notes(path: Path, rows: int | None = None) -> tuple[str, ...]:
+    """What to know of a folder of structures: how many its files hold (`rows`, where counted), what is not read."""
+    if not path.is_dir() or not holds_structures(path):
+        return ()
+    return notes_of(path, sum(piece.num_rows for piece in read_folder(path)) if rows is None else rows)
+
+
+def wanted(pieces: Iterator[pa.Table], ids: Collection[str]) -> Iterator[dict[str, Any]]:
+    """Rows of those ids that hold a structure, or the reason why it cannot be read, as mappings."""
     known = pa.array(sorted(ids), pa.string())
     for piece in pieces:
         found = piece.filter(pc.is_in(piece["id"], known))
-        yield from (row for row in found.to_pylist() if all(row[name] for name in found.column_names[1:]))
+        whole = all if set(PARTS) <= set(found.column_names) else any
+        yield from (row for row in found.to_pylist() if whole(row[name] for name in found.column_names[1:]))
 
 
-def read_structure(row: Mapping[str, Any]) -> tuple[Structure | None, str]:
-    """Structure in the structure columns of a row, or None and the reason why there is none."""
-    from pymatgen.core.structure import Structure
+class StructureReader:
+    """Reads the structures of rows; CIF and POSCAR in worker processes, which end with the context."""
 
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of rounded coordinates, and of what CIF leaves open
-            if PARTS[0] in row:
-                lattice, species, coords = (row[name] for name in PARTS)
-                if not (lattice and species and coords):
-                    return None, "no structure"
-                if len(lattice) != 9 or len(coords) != 3 * len(species):
-                    return None, f"{len(lattice)} lattice numbers, {len(species)} species, {len(coords)} coordinates"
-                vectors = [lattice[i : i + 3] for i in (0, 3, 6)]
-                return Structure(vectors, species, [coords[i : i + 3] for i in range(0, len(coords), 3)]), ""
-            text = next(row[name] for name in TEXTS if name in row)
-            if not text or not text.strip():
-                return None, "no structure"
-            kind = "json" if text.lstrip().startswith("{") else "poscar" if _is_poscar(text) else "cif"
-            return Structure.from_str(text, fmt=kind), ""  # type: ignore[arg-type]  # one of the three
-    except Exception as error:  # whatever a foreign text makes the parser raise
-        return None, " ".join(f"{type(error).__name__}: {error}".split())[:200]
+    def __init__(self) -> None:
+        self._workers = Workers("structure")
+
+    def __enter__(self) -> StructureReader:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._workers.__exit__(kind, error, trace)
+
+    def read(self, rows: Sequence[Mapping[str, Any]]) -> list[tuple[Sites | None, str]]:
+        """Sites in the structure columns of each row and "", or None and the reason why there are none."""
+        found: list[tuple[Sites | None, str]] = [(None, "")] * len(rows)
+        texts: dict[int, str] = {}
+        for i, row in enumerate(rows):
+            try:
+                sites = _by_hand(row)
+            except (Exception, SystemExit) as error:  # whatever a foreign row holds
+                found[i] = None, in_words(error)
+                continue
+            if isinstance(sites, str):
+                texts[i] = sites
+            else:
+                found[i] = sites, ""
+        for i, answer in zip(texts, self._workers.read(list(texts.values())), strict=True):
+            found[i] = (None, answer.reason) if answer.reason else of_answer(answer.value)
+        return found
 
 
-def _structure_files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.is_file() and _is_structure_file(path))
-
-
-def _is_structure_file(path: Path) -> bool:
-    return path.suffix.lower() in _FILES or path.name.startswith(("POSCAR", "CONTCAR"))
-
-
-def _of_files(files: list[Path]) -> Iterator[pa.Table]:
-    for start in range(0, len(files), _PIECE):
-        chosen = files[start : start + _PIECE]
-        names = [path.stem if path.suffix.lower() in _FILES else path.name for path in chosen]
-        texts = [path.read_text(encoding="utf-8", errors="replace") for path in chosen]
-        yield _texts(names, texts)
+def _by_hand(row: Mapping[str, Any]) -> Sites | str:
+    """Sites in the lists or the JSON of a row, or its text of CIF or POSCAR; ValueError with the reason if neither."""
+    if row.get(UNREAD):
+        raise ValueError(row[UNREAD])
+    if PARTS[0] in row:
+        lattice, species, positions = (row[name] for name in PARTS)
+        if not (lattice and species and positions):
+            raise ValueError("no structure")
+        return of_lists(lattice, species, positions)
+    text: str | None = next(row[name] for name in TEXTS if name in row)
+    if not text or not text.strip():
+        raise ValueError("no structure")
+    return of_json(text) if text.lstrip().startswith("{") else text
 
 
 def _of_documents(path: Path) -> Iterator[pa.Table]:
@@ -141,7 +158,7 @@ def _of_documents(path: Path) -> Iterator[pa.Table]:
             documents = json.loads(text)
         else:
             documents = [json.loads(line) for line in text.splitlines() if line.strip()]
-    except (OSError, EOFError, ValueError) as error:
+    except (OSError, EOFError, ValueError, RecursionError) as error:
         raise UserError(f"{path}: expected a JSON list of documents, or one a line: {error}", code=6) from None
     odd = [i for i, found in enumerate(documents, 1) if not isinstance(found, dict)]
     if odd:
@@ -149,24 +166,14 @@ def _of_documents(path: Path) -> Iterator[pa.Table]:
     for start in range(0, len(documents), _PIECE):
         chosen = documents[start : start + _PIECE]
         names = [
-            next((str(found[key]) for key in ID_COLUMNS if found.get(key)), str(i + 1))
+            next((str(found[key]) for key in IDS if found.get(key)), str(i + 1))
             for i, found in enumerate(chosen, start)
         ]
-        yield _texts(names, [json.dumps(found["structure"]) if found.get("structure") else "" for found in chosen])
-
-
-def _texts(names: list[str], texts: list[str]) -> pa.Table:
-    return pa.table({"id": pa.array(names, pa.string()), "structure": pa.array(texts, pa.string())})
-
-
-def _is_poscar(text: str) -> bool:
-    """Whether lines 2 to 5 are a scale and three vectors."""
-    lines = [line.split() for line in text.splitlines()[1:5]]
-    try:
-        counts = [len([float(word) for word in line]) for line in lines]
-    except ValueError:
-        return False
-    return counts in ([1, 3, 3, 3], [3, 3, 3, 3])
+        for i, name in enumerate(names, start + 1):
+            if not name.isascii() and name.encode(errors="replace").decode() != name:
+                raise UserError(f"{path}: document {i}: its id {name!a} is not valid Unicode", code=6)
+        texts = [json.dumps(found["structure"]) if found.get("structure") else "" for found in chosen]
+        yield pa.table({"id": pa.array(names, pa.string()), "structure": pa.array(texts, pa.string())})
 
 
 def _is_list(kind: pa.DataType) -> bool:

@@ -1,8 +1,7 @@
-"""Property tables: an embedded name, or a CSV or Parquet file, becomes a `PropertyTable`."""
+"""Property tables: an embedded name, or a table file, becomes a `PropertyTable`."""
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,13 +13,19 @@ import pyarrow as pa
 from catalogs import number_columns, pulled, readers
 from catalogs.assemble import Integers, assemble
 from catalogs.column_units import infer
+from catalogs.material_columns import (
+    Material,
+    given_columns,
+    holds_smiles,
+    id_column,
+    is_no_value,
+    material_column,
+)
+from catalogs.paths import as_text, local
 from catalogs.quantities import Quantity
 from catalogs.records import FloatArray, PropertyTable, UserError
 from catalogs.refused import check_rejected
 from catalogs.stated_units import Units, stated_unit, unit_of_cell, with_unit
-
-MATERIAL_COLUMNS = ("formula", "composition", "reduced_formula", "smiles")
-ID_COLUMNS = ("id", "material_id", "mbid")
 
 
 def load_table(
@@ -28,7 +33,7 @@ def load_table(
     *,
     value: str | None = None,
     log: bool = False,
-    material: str | None = None,
+    material: Material = None,
     folds: str | None = None,
     minimum: int = 10,
     attachments: tuple[int, ...] = (2,),
@@ -51,15 +56,15 @@ def load_table(
     if spec in embedded.known():
         given = [
             f"--{flag}"
-            for flag, text in (("value", value), ("material", material), ("folds", folds))
+            for flag, text in (("value", value), ("material", given_columns(material) or None), ("folds", folds))
             if text is not None
         ]
         if given:
             raise UserError(f"'{spec}' is an embedded data set; {', '.join(given)} is for files")
         return embedded.table(spec, True) if log else embedded.table(spec)
     path, column = split_spec(spec)
-    if path.suffix.lower() not in readers.SUFFIXES and not path.exists():
-        raise UserError(unknown_name(spec, embedded.known()))
+    if not readers.suffix_of(path) and not path.exists():
+        raise UserError(embedded.unknown_name(spec, embedded.known()))
     if column is not None and value is not None and column != value:
         raise UserError(f"two value columns for {path}: '{column}' in '{spec}' and '{value}'; give one")
     table = _load_file(path, value if column is None else column, log, material, folds, minimum, attachments, units)
@@ -67,7 +72,7 @@ def load_table(
 
 
 def split_spec(spec: str) -> tuple[Path, str | None]:
-    """Split `FILE:COLUMN` after a .csv or .parquet suffix; a file whose whole name is `spec` wins.
+    """Split `FILE:COLUMN` after the suffix of a table or a folder's name; a file whose whole name is `spec` wins.
 
     `NAME:COLUMN` of a pulled catalogue gives the folder of its files, every byte checked.
     """
@@ -76,52 +81,24 @@ def split_spec(spec: str) -> tuple[Path, str | None]:
         if colon and not column:
             raise UserError(f"'{spec}': expected a column name after the colon")
         return pulled.folder(name), column or None
+    spec = local(spec)
     if Path(spec).exists():
         return Path(spec), None
-    match = re.match(r"(.+?\.(?:csv|parquet)):(.*)$", spec, re.IGNORECASE | re.DOTALL)
-    if match is None:
+    suffixes = "|".join(re.escape(suffix) for suffix in readers.SUFFIXES)
+    match = re.match(rf"(.+?(?:{suffixes})):(.*)$", spec, re.IGNORECASE | re.DOTALL)
+    folder = spec.rpartition(":")[0]
+    if match is None and not (folder and Path(folder).is_dir()):
         return Path(spec), None
-    if not match[2]:
+    file, column = match.groups() if match else (folder, spec[len(folder) + 1 :])
+    if not column:
         raise UserError(f"'{spec}': expected a column name after the colon")
-    return Path(match[1]), match[2]
-
-
-def unknown_name(name: str, known: tuple[str, ...]) -> str:
-    """Say that `name` is neither a data set nor a file, with the nearest known name."""
-    if (stem := name.partition(":")[0]) in pulled.PULLABLE:
-        return f"'{stem}' has not been pulled: {pulled.how(stem)}"
-    close = difflib.get_close_matches(name, known, n=1)
-    hint = f"; did you mean '{close[0]}'?" if close else "; see `kakehashi catalogs list`"
-    return f"'{name}' is neither an embedded data set nor a CSV or Parquet file{hint}"
-
-
-def material_column(names: list[str], where: Path | str, material: str | None = None) -> str:
-    """Return the column that holds formulas or SMILES: the one named, else the first of MATERIAL_COLUMNS."""
-    if material is not None:
-        readers.require(material, names, where)
-        return material
-    for name in MATERIAL_COLUMNS:
-        if name in names:
-            return name
-    raise UserError(
-        f"{where}: no column 'formula', 'composition' or 'smiles' (columns: {', '.join(names)}); "
-        "name it with --material COL"
-    )
-
-
-def holds_smiles(column: str) -> bool:
-    """Whether a material column of that name holds SMILES; all others hold formulas."""
-    return "smiles" in column.lower()
-
-
-def id_column(names: list[str]) -> str | None:
-    """Return the column that holds identifiers, if there is one."""
-    return next((name for name in ID_COLUMNS if name in names), None)
+    return Path(file), column
 
 
 class Cells(NamedTuple):
     """Rows of a table file as read: materials, ids, values (NaN where missing), and the names they go by.
 
+    smiles : whether the materials are SMILES; else they are formulas
     unit : the one in a row of units under the header, None where there is none
     """
 
@@ -135,9 +112,10 @@ class Cells(NamedTuple):
     notes: tuple[str, ...]
     warnings: tuple[str, ...] = ()
     unit: str | None = None
+    smiles: bool = False
 
 
-def read_cells(path: Path, value: str | None, log: bool, material: str | None, folds: str | None) -> Cells:
+def read_cells(path: Path, value: str | None, log: bool, material: Material, folds: str | None) -> Cells:
     """Read materials, values, ids and fold numbers of a table file."""
     names = readers.column_names(path)
     formula_name, id_name = material_column(names, path, material), id_column(names)
@@ -145,14 +123,14 @@ def read_cells(path: Path, value: str | None, log: bool, material: str | None, f
         readers.require(folds, names, path)
     notes = []
     if value is None:
-        value = _only_numeric(path, names, {formula_name, id_name, folds, *MATERIAL_COLUMNS, *ID_COLUMNS})
+        value = _only_numeric(path, names, {formula_name, id_name, folds})
         notes.append(f"value column: {value} (the only numeric column)")
     value, logarithm = _value_column(path, names, value)
     wanted = [name for name in (formula_name, id_name, value, folds) if name is not None]
     data = readers.read(path, list(dict.fromkeys(wanted)))
     materials = readers.as_text(data[formula_name], path, formula_name).to_pylist()
     column, unit = _without_units_row(data[value], materials)
-    numbers = number_columns.read_numbers(column, path, value)
+    numbers = number_columns.read_numbers(column, path, value, readers.decimal_mark(path))
     said = () if unit is None else (f"{value}: row 1 holds a unit, {unit}, and no value",)
     return Cells(
         path,
@@ -165,6 +143,7 @@ def read_cells(path: Path, value: str | None, log: bool, material: str | None, f
         tuple(notes),
         (*said, *numbers.remarks),
         unit,
+        holds_smiles(formula_name, materials),
     )
 
 
@@ -183,7 +162,7 @@ def _load_file(
     path: Path,
     value: str | None,
     log: bool,
-    material: str | None,
+    material: Material,
     folds: str | None,
     minimum: int,
     attachments: tuple[int, ...],
@@ -208,7 +187,7 @@ def _load_file(
         notes=cells.notes,
         warnings=cells.warnings,
         where=str(path),
-        attachments=attachments if holds_smiles(material_column(readers.column_names(path), path, material)) else None,
+        attachments=attachments if cells.smiles else None,
         guarded=True,
     )
 
@@ -239,20 +218,20 @@ def declared(path: Path, column: str) -> Quantity | None:
 def _source(path: Path) -> tuple[str, str]:
     """Source and licence: those a pulled catalogue carries with it, else the path."""
     own = readers.schema_of(path).metadata or {}
-    return own.get(b"kakehashi.source", str(path).encode()).decode(), own.get(b"kakehashi.licence", b"").decode()
+    return own.get(b"kakehashi.source", as_text(path).encode()).decode(), own.get(b"kakehashi.licence", b"").decode()
 
 
 def labels(column: pa.ChunkedArray | None, rows: int, where: Path | str, name: str, start: int = 0) -> list[str]:
     """Return identifiers as text, the row number (from `start` + 1) where one is missing."""
     if column is None:
         return [str(start + row + 1) for row in range(rows)]
-    texts = readers.as_text(column, where, name).to_pylist()
+    texts = readers.as_ids(column, where, name).to_pylist()
     return [text if text else str(start + row + 1) for row, text in enumerate(texts)]
 
 
 def _value_column(path: Path, names: list[str], value: str) -> tuple[str, bool]:
-    if value in names:
-        return value, False
+    if (bare := value.strip()) in names:  # names come without outer blanks
+        return bare, False
     wrapped = re.fullmatch(r"log\((.+)\)", value)
     if wrapped:
         readers.require(wrapped[1], names, path)
@@ -262,8 +241,8 @@ def _value_column(path: Path, names: list[str], value: str) -> tuple[str, bool]:
 
 
 def _only_numeric(path: Path, names: list[str], taken: set[str | None]) -> str:
-    free = [name for name in names if name not in taken]
-    if path.suffix.lower() == ".parquet" or path.is_dir():
+    free = [name for name in names if name not in taken and not is_no_value(name)]
+    if readers.is_typed(path):
         schema = readers.schema_of(path)
         numeric = [name for name in free if number_columns.is_number(schema.field(name).type)]
     else:

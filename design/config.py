@@ -9,7 +9,8 @@ from typing import Any
 
 from catalogs.records import UserError
 from catalogs.refused import MAX_REJECTED
-from screen.config import DEFAULT_HEADS, check_shared, check_workers, decisive, from_toml, words
+from screen.config import check_shared, check_workers, decisive, from_toml, words
+from screen.heads.registry import DEFAULT_HEADS
 
 PROPOSALS = ("reactions", "ngram", "recurrent")
 SAMPLERS = ("smc", "iqspr")
@@ -28,7 +29,7 @@ class DesignConfig:
     goal: tuple[str, ...] = ()
     value: str | None = None
     log: bool = False
-    material: str | None = None
+    material: tuple[str, ...] | None = None
     unit: tuple[str, ...] = ()
     max_rejected: float = MAX_REJECTED
     source: tuple[str, ...] = ()
@@ -63,7 +64,7 @@ def resolve(flags: Mapping[str, Any], file: str | None) -> DesignConfig:
     """
     merged: dict[str, Any] = from_toml(Path(file), DesignConfig) if file else {}
     merged.update({name: value for name, value in flags.items() if value is not None})
-    for name in ("target", "goal", "source", "heads", "polymer_class", "unit"):
+    for name in ("target", "goal", "material", "source", "heads", "polymer_class", "unit"):
         if name in merged:
             merged[name] = tuple(merged[name])
     for name in ("heads", "polymer_class"):

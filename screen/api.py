@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from catalogs.candidates import RESERVED, STRUCTURE, as_struct, open_catalog, with_structures
 from catalogs.crystals import load_crystals
+from catalogs.paths import path_of
 from catalogs.pulled import default_name
 from catalogs.readers import as_text, require
 from catalogs.records import PropertyTable, UserError
@@ -20,12 +21,13 @@ from catalogs.runs import open_run
 from catalogs.stated_units import Units
 from catalogs.structures import structure_file, structure_names
 from catalogs.tables import labels, load_table
-from screen.config import DEFAULT_HEADS, DEFAULT_NETWORKS
+from screen.config import DEFAULT_NETWORKS
 from screen.descriptors.materials import convention_for
 from screen.device import Device, choose
 from screen.execute import deploy
 from screen.given import check_units, load_sources, warn_of
 from screen.graph.source import connected, crystal_library
+from screen.heads.registry import DEFAULT_HEADS
 from screen.library import Checkpoint, Library, Settings, Trunk, tell_apart
 from screen.rank import By, Order, check_order
 from screen.rank import rank as _rank
@@ -40,17 +42,18 @@ def load(
     *,
     value: str | None = None,
     log: bool = False,
-    material: str | None = None,
+    material: str | Sequence[str] | None = None,
     folds: str | None = None,
     unit: Units = None,
     max_rejected: float = MAX_REJECTED,
     structures: bool | str | Path = False,
 ) -> PropertyTable:
-    """Load a property table: a name from `kakehashi catalogs list`, or a CSV or Parquet file.
+    """Load a property table: a name from `kakehashi catalogs list`, or a table file.
 
     Parameters
     ----------
     value : the value column; also "FILE:COLUMN" in `spec`.
+    material : the column of formulas or SMILES, where its name does not tell; of several the first that the file has.
     log : fit ln(value).
     unit : of the values, where neither the column's name nor the file says it, such as "degC"; or by column, a mapping.
     max_rejected : share of the rows with a value that may be refused before that is an error.
@@ -68,7 +71,7 @@ def load(
             spec, value=value, log=log, material=material, folds=folds, units=unit, max_rejected=max_rejected
         )
     else:
-        by_id = None if structures is True else structure_file(Path(structures))
+        by_id = None if structures is True else structure_file(path_of(structures))
         table = connected(
             load_crystals(
                 spec, value=value, log=log, material=material, folds=folds, structures=by_id, units=unit,
@@ -244,8 +247,9 @@ def screen(
     """
     from screen.config import ScreenConfig, check_workers
     from screen.filters import check_filters, parse_filter
+    from screen.inputs import Inputs
     from screen.progress import Progress
-    from screen.run import Inputs, finish, looked_for, ranking_schema
+    from screen.run import finish, looked_for, ranking_schema
 
     check_workers(workers, scheduler, insecure=insecure_cluster)
     choose(device)

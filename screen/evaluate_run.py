@@ -10,20 +10,19 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from catalogs.candidates import named_materials
 from catalogs.column_units import bare_name
 from catalogs.records import PropertyTable
 from catalogs.refused import MAX_REJECTED
 from catalogs.rundir import RunDir
 from catalogs.stated_units import check_named, parse_units
 from catalogs.tables import load_table, read_from
-from screen.baselines import baselines_of
 from screen.descriptors.materials import convention_for
 from screen.evaluate import Evaluation, evaluate
 from screen.evaluate_config import EvaluateConfig, as_dict
 from screen.intervals import LEVEL
 from screen.learning_curve import Point
 from screen.library import Settings, tell_apart
-from screen.nested import CHOSEN
 from screen.progress import Progress
 from screen.record import (
     PACKAGES,
@@ -34,8 +33,10 @@ from screen.record import (
     target_record,
 )
 from screen.refused import warnings_of, write_rejected
-from screen.run import SCHEMA_VERSION, material_columns, sources_of
+from screen.rows import CHOSEN
+from screen.run import SCHEMA_VERSION, sources_of
 from screen.trunks import groups, pretrain_library
+from screen.verdict import known, verdict_record
 
 KIND = "evaluation"
 
@@ -75,7 +76,7 @@ class Outcome(NamedTuple):
 
 def read_inputs(config: EvaluateConfig) -> Inputs:
     """Load target and sources and check every setting against them; UserError on the first mistake."""
-    material = material_columns(config.material, (config.target, *config.source))
+    material = named_materials(config.material, (config.target, *config.source))
     units = parse_units(config.unit)
     target = load_table(
         config.target, value=config.value, log=config.log, material=material[config.target], folds=config.folds,
@@ -122,7 +123,7 @@ def compare(config: EvaluateConfig, inputs: Inputs, progress: Progress) -> Board
         outer=config.outer_folds,
         seed=config.seed,
         heads=config.heads,
-        baselines=baselines_of(config.baselines),
+        baselines=() if config.baselines == ("none",) else config.baselines,
         curve=config.learning_curve,
         stage=progress.stage,
     )
@@ -152,10 +153,11 @@ def command(config: EvaluateConfig, found: Evaluation) -> str:
     given: list[str] = ["kakehashi", "design" if design else "screen", "--target", config.target]
     for name, value in (
         ("--value", config.value),
-        ("--material", config.material),
         ("--descriptors", config.descriptors),
     ):
         given += [name, value] if value is not None else []
+    for column in config.material or ():
+        given += ["--material", column]
     given += ["--log"] if config.log else []
     for column, unit in parse_units(config.unit).items():  # those of sources only with sources
         given += ["--unit", f"{column}={unit}"] if transferred or column.endswith(target.name) else []
@@ -210,21 +212,16 @@ def evaluation_record(
         "target": target_record(found.target),
         "sources": [source_record(source) for source in found.library.sources],
         "holdout": {"mode": config.holdout, "text": found.held.text, "splits": len(found.held.splits)},
-        "verdict": {
-            "helps": judged.helps,
-            "chosen_mae": row.mae,
-            "direct_name": judged.direct_name,
-            "direct_mae": judged.direct_mae,
-            "difference": _known(judged.against_best.difference),
-            "standard_error": _known(judged.against_best.standard_error),
-            "p_value": _known(judged.against_best.p_value),
-            "by": judged.against_best.by,
-            "without_sources": {k: _known(v) for k, v in judged.against_own._asdict().items()},
-            "coverage_90": _known(row.coverage_90),
-            "optimism": row.optimism,
-            "null_mae": row.null_mae,
-            "text": judged.text,
-        },
+        # The error and the intervals of what is recommended, be it the stack with sources or without.
+        "verdict": verdict_record(judged)
+        | known(
+            {
+                "chosen_mae": row.mae,
+                "coverage_90": row.coverage_90,
+                "optimism": row.optimism,
+                "null_mae": row.null_mae,
+            }
+        ),
         "recommendation": {"model": judged.recommended, "text": judged.recommendation, "command": board.command},
         "baselines": found.settings,
         "interval": {"level": LEVEL},
@@ -235,8 +232,3 @@ def evaluation_record(
             *warnings_of([inputs.target], inputs.sources),
         ],
     }
-
-
-def _known(value: Any) -> Any:
-    """A JSON value, None for NaN."""
-    return None if isinstance(value, float) and not np.isfinite(value) else value

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any, NamedTuple
 
 from catalogs.formulas import parse_column, reduced_keys
-from catalogs.readers import in_pieces
+from catalogs.parquet_files import in_pieces
 from catalogs.records import UserError
 from catalogs.rundir import RunDir
-from catalogs.structures import PARTS, Pieces, read_structure, wanted
+from catalogs.sites import Sites, formula_of, to_structure
+from catalogs.sites import in_words as reason_of
+from catalogs.structures import PARTS, Pieces, StructureReader, wanted
 
 FORMATS = ("cif",)
 _LONGEST = 80
+_AT_ONCE = 256
 
 
 class Exported(NamedTuple):
@@ -52,15 +57,15 @@ def export_cif(rundir: RunDir, pieces: Pieces, top: int) -> Exported:
         by_id.setdefault(hit["id"], []).append(hit)
     refused: dict[int, str] = {}
     written: set[int] = set()
-    for row in wanted(pieces(), by_id):
+    for row, text, composition, reason in _cifs(wanted(pieces(), by_id)):
         for hit in by_id[str(row["id"])]:
             if hit["rank"] in written:
                 continue
-            text, composition, reason = _cif(row)
+            wrong = reason
             if not reason and _key(composition) != _key(hit["formula"]):
-                reason = f"it is a structure of {composition}, not of {hit['formula']}"
-            if reason:
-                refused[hit["rank"]] = f"{hit['id']}: {reason}"
+                wrong = f"it is a structure of {composition}, not of {hit['formula']}"
+            if wrong:
+                refused[hit["rank"]] = f"{hit['id']}: {wrong}"
             else:
                 rundir.write_text(f"cif/{hit['rank']}_{_safe(hit['id'])}.cif", text)
                 written.add(hit["rank"])
@@ -88,17 +93,22 @@ def _hits(rundir: RunDir, top: int) -> list[dict[str, Any]]:
     return hits
 
 
-def _cif(row: dict[str, Any]) -> tuple[str, str, str]:
+def _cifs(rows: Iterator[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], str, str, str]]:
+    """Rows, each with CIF text and formula of its structure, or with the reason why there is none."""
+    with StructureReader() as reader:
+        while some := list(islice(rows, _AT_ONCE)):
+            for row, (sites, reason) in zip(some, reader.read(some), strict=True):
+                yield (row, "", "", reason) if sites is None else (row, *_cif(sites))
+
+
+def _cif(sites: Sites) -> tuple[str, str, str]:
     """CIF text and formula of a structure, or the reason why there is none."""
-    found, reason = read_structure(row)
-    if found is None:
-        return "", "", reason
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what CIF cannot hold
-            return found.to(fmt="cif"), found.composition.element_composition.formula, ""
-    except Exception as error:  # whatever a foreign text makes the writer raise
-        return "", "", " ".join(f"{type(error).__name__}: {error}".split())[:200]
+            return to_structure(sites).to(fmt="cif"), formula_of(sites), ""
+    except Exception as error:  # whatever a foreign structure makes the writer raise
+        return "", "", reason_of(error)
 
 
 def _key(formula: str) -> str:

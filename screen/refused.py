@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import pyarrow as pa
 
-from catalogs.records import PropertyTable
+from catalogs.records import PropertyTable, Rejected
 from catalogs.refused import refused_lines
 from catalogs.rundir import RunDir
 from screen.csv_text import csv_bytes
@@ -18,6 +19,20 @@ _SCHEMA = pa.schema(
 )  # fmt: skip
 # Reasons named of a source: what comes with the package has some that nobody can mend.
 _OF_SOURCES = 2
+
+
+class Rejecting(Protocol):
+    """Whatever sets rows aside: a property table, a pool of monomers."""
+
+    @property
+    def name(self) -> str:
+        """What the rows are called by."""
+        ...
+
+    @property
+    def rejected(self) -> tuple[Rejected, ...]:
+        """The rows, with their reasons."""
+        ...
 
 
 def warnings_of(
@@ -34,13 +49,13 @@ def warnings_of(
     return said
 
 
-def rejected_table(*tables: PropertyTable) -> pa.Table:
-    """Rows of target and sources that could not be used."""
+def rejected_table(*tables: Rejecting) -> pa.Table:
+    """Rows of targets, sources and pools that could not be used."""
     rows = [{**rejected._asdict(), "table": table.name} for table in tables for rejected in table.rejected]
     return pa.Table.from_pylist(rows, schema=_SCHEMA)
 
 
-def write_rejected(rundir: RunDir, tables: Sequence[PropertyTable], metadata: Mapping[str, str]) -> None:
+def write_rejected(rundir: RunDir, tables: Sequence[Rejecting], metadata: Mapping[str, str]) -> None:
     """Write these rows as Parquet, and as CSV for people."""
     table = rejected_table(*tables)
     rundir.write_table(f"{TRAINING}.parquet", table, metadata)

@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from catalogs.candidates import Catalog, columns_of, open_catalog, structures_sha256, with_structures
+from catalogs.candidates import Catalog, named_materials, open_catalog, structures_sha256, with_structures
 from catalogs.crystals import load_crystals
+from catalogs.paths import path_of
 from catalogs.records import PropertyTable, UserError
 from catalogs.rundir import RunDir
 from catalogs.stated_units import check_named, parse_units
-from catalogs.structures import Pieces, structure_file
+from catalogs.structures import Pieces, structure_file, structure_notes
 from catalogs.tables import load_table, read_from
+from screen.columns import SCORES
 from screen.config import DEFAULT_MOLECULAR_SOURCES, DEFAULT_SOURCES, NO_SOURCE, ScreenConfig, as_dict, exit_code
 from screen.descriptors.composition import BATCH
 from screen.descriptors.materials import convention_for
 from screen.estimate import committed, estimate
-from screen.execute import SCORES, Executor, in_turn
+from screen.execute import Executor, in_turn
 from screen.export import check_export, export_cif, in_words
 from screen.filters import check_elements, check_filters, parse_filter
+from screen.inputs import Inputs
 from screen.library import Settings, tell_apart
 from screen.partitions import KEPT, score_into
 from screen.progress import Progress
@@ -42,16 +44,6 @@ SCHEMA_VERSION = "1"
 REMADE = ("report.html", "run.json", "next.parquet", "next.csv")
 
 
-class Inputs(NamedTuple):
-    """What a run reads, checked before anything is computed."""
-
-    target: PropertyTable
-    sources: tuple[PropertyTable, ...]
-    catalog: Catalog
-    order: Order
-    structures: Pieces | None = None
-
-
 class Outcome(NamedTuple):
     """What a run leaves beside its files: its record (run.json) and the exit code."""
 
@@ -61,9 +53,9 @@ class Outcome(NamedTuple):
 
 def read_inputs(config: ScreenConfig) -> Inputs:
     """Load target, sources and catalogue and check every setting against them; UserError on the first mistake."""
-    material = material_columns(config.material, (config.target, *config.source, config.catalog))
+    material = named_materials(config.material, (config.target, *config.source, config.catalog))
     graphs = config.architecture == "cgcnn"
-    by_id = structure_file(Path(config.structures)) if config.structures else None
+    by_id = structure_file(path_of(config.structures)) if config.structures else None
     units = parse_units(config.unit)
     if graphs:
         target, specs, sources = _read_crystals(config, material, by_id)
@@ -100,9 +92,10 @@ def read_inputs(config: ScreenConfig) -> Inputs:
     structures = by_id or catalog.structures
     check_export(config.export, config.export_top, None if graphs else config.structures, structures)
     if graphs:
-        given = structures_sha256(Path(config.structures)) if config.structures else ""
+        given = structures_sha256(path_of(config.structures)) if config.structures else ""
         catalog = with_structures(catalog, by_id, given)
-    return Inputs(target, tuple(sources), catalog, order, structures)
+    unread = structure_notes(path_of(config.structures)) if config.structures else ()
+    return Inputs(target, tuple(sources), catalog, order, structures, unread)
 
 
 def _read_crystals(
@@ -266,6 +259,7 @@ def plan(config: ScreenConfig, inputs: Inputs) -> dict[str, Any]:
         "warnings": warnings_of([inputs.target], inputs.sources, written=False),
         "catalog": inputs.catalog.name,
         "rows": inputs.catalog.rows,
+        **({"notes": list(unread)} if (unread := (*inputs.catalog.unread, *inputs.unread)) else {}),
         "partitions": partitions,
         "out": config.out,
         "config": as_dict(config),
@@ -288,13 +282,3 @@ def _counted(table: PropertyTable) -> str:
 def ranking_schema(catalog: Catalog) -> pa.Schema:
     """Columns a filter may name: the catalogue's own and the scores'."""
     return pa.schema([*catalog.schema, *SCORES])
-
-
-def material_columns(column: str | None, specs: Sequence[str]) -> dict[str, str | None]:
-    """By spec, the column `--material` names where that file has it, None where the usual names apply."""
-    if column is None:
-        return dict.fromkeys(specs)
-    found = {spec: column if column in columns_of(spec) else None for spec in specs}
-    if not any(found.values()):
-        raise UserError(f"--material: no column {column!r} in any of {', '.join(dict.fromkeys(specs))}")
-    return found

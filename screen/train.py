@@ -13,6 +13,8 @@ import numpy as np
 
 from catalogs import library as shelf
 from catalogs import table1
+from catalogs.candidates import named_materials
+from catalogs.paths import path_of
 from catalogs.records import PropertyTable, UserError
 from catalogs.stated_units import check_named, parse_units
 from catalogs.tables import load_table, read_from
@@ -32,7 +34,7 @@ class TrainConfig:
 
     source: tuple[str, ...] = ()
     table1: str | None = None
-    material: str | None = None
+    material: tuple[str, ...] | None = None
     unit: tuple[str, ...] = ()
     networks: int = 100
     trunk: str = "separate"
@@ -52,7 +54,7 @@ def resolve(flags: Mapping[str, Any], file: str | None) -> TrainConfig:
     """
     merged: dict[str, Any] = from_toml(Path(file), TrainConfig) if file else {}
     merged.update({name: value for name, value in flags.items() if value is not None})
-    for name in ("source", "unit"):
+    for name in ("source", "material", "unit"):
         if name in merged:
             merged[name] = tuple(merged[name])
     config = TrainConfig(**merged)
@@ -87,9 +89,10 @@ def train(config: TrainConfig, mode: Mode, *, dry_run: bool = False) -> dict[str
     exclude = load_table(config.exclude).keys if config.exclude else ()
     made: list[dict[str, Any]] = []
     missing: list[dict[str, str]] = []
+    material = named_materials(config.material, config.source)
     units = parse_units(config.unit)
     tables = [
-        load_table(spec, material=config.material, minimum=1, attachments=(0, 2), units=units) for spec in config.source
+        load_table(spec, material=material[spec], minimum=1, attachments=(0, 2), units=units) for spec in config.source
     ]
     check_named(units, read_from(config.source, tables))
     for text in warnings_of(tables, written=False):
@@ -113,7 +116,7 @@ def _of_table1(config: TrainConfig) -> Iterator[tuple[table1.Property, Any]]:
     """The rows of Table 1, each with what loads its table or why there is none."""
     if config.table1 is None:
         return
-    folder = Path(config.table1)
+    folder = path_of(config.table1)
     if not folder.is_dir():
         raise UserError(f"--table1: expected the folder of the data, got {folder}")
     for wanted in table1.properties():

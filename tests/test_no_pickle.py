@@ -1,22 +1,24 @@
-"""Nothing that runs code from a file: no pickle and none of its relatives."""
+"""Nothing that runs code from a file: no pickle, none of its relatives, no decoder that imports what a text names."""
 
 import ast
 from pathlib import Path
 
 import pytest
 
-MODULES = {"pickle", "_pickle", "cPickle", "cloudpickle", "dill", "shelve", "marshal", "jsonpickle"}
+MODULES = {"pickle", "_pickle", "cPickle", "cloudpickle", "dill", "shelve", "marshal", "jsonpickle", "monty"}
 LOADERS = {
     "joblib": {"load", "dump"},
     "torch": {"load", "save"},
     "pandas": {"read_pickle"},
     "pd": {"read_pickle"},
 }
-METHODS = {"to_pickle", "read_pickle"}
+# `from_dict` and `from_file` of pymatgen decode with monty, which imports the `@module` of a text.
+METHODS = {"to_pickle", "read_pickle", "loadfn", "process_decoded", "from_dict", "from_file"}
+DECODED = {"json", "yaml", "yml"}
 
 
 def unsafe(source: str) -> list[int]:
-    """Lines of `source` that read or write pickles."""
+    """Lines of `source` that read or write pickles, or decode what a text names."""
     lines = []
     for node in ast.walk(ast.parse(source)):
         match node:
@@ -29,6 +31,8 @@ def unsafe(source: str) -> list[int]:
                 bad = name in METHODS or name in LOADERS.get(owner, ()) or owner in MODULES
             case ast.Attribute(attr=name):
                 bad = name in METHODS
+            case ast.keyword(arg="fmt", value=ast.Constant(value=value)):
+                bad = value in DECODED
             case ast.keyword(arg="allow_pickle", value=value):
                 bad = not (isinstance(value, ast.Constant) and value.value is False)
             case ast.Call(func=ast.Name(id="import_module" | "__import__"), args=[ast.Constant(value=str(name)), *_]):
@@ -65,6 +69,11 @@ def test_no_pickle_in_the_packages(root: Path) -> None:
         "import numpy as np; np.load('x', allow_pickle=True)",
         "import numpy as np; np.load('x', allow_pickle=flag)",
         "frame.to_pickle('x')",
+        "from monty.json import MontyDecoder",
+        "import monty.serialization",
+        "Structure.from_dict(found)",
+        "Structure.from_str(text, fmt='json')",
+        "Structure.from_file('x.json')",
     ],
 )
 def test_planted_pickles_are_seen(source: str) -> None:

@@ -8,13 +8,14 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from catalogs.candidates import STRUCTURE
+from catalogs.candidates import REFUSED, STRUCTURE
 from catalogs.crystals import parse_rows
 from catalogs.formulas import formula_text, reduce
 from catalogs.records import Crystals, UserError
+from catalogs.structures import StructureReader
 from screen.bank import fill, places
+from screen.columns import QUARANTINE, SCORES, Part, environment, score_columns
 from screen.domain import nearest
-from screen.execute import QUARANTINE, SCORES, Part, environment, score_columns
 from screen.graph.neighbours import connect
 from screen.packing import content_hash
 from screen.score import Scores
@@ -33,7 +34,11 @@ def score_structures(model: Model, rows: pa.Table) -> Part:
     """
     if STRUCTURE not in rows.column_names:
         raise UserError("this model was fitted on structures: the candidates need structures too")
-    parts = [_chunk(model, rows.slice(start, CHUNK)) for start in range(0, max(rows.num_rows, 1), CHUNK)]
+    if REFUSED in rows.column_names:  # the structures say it themselves
+        rows = rows.drop_columns([REFUSED])
+    with StructureReader() as reader:
+        starts = range(0, max(rows.num_rows, 1), CHUNK)
+        parts = [_chunk(model, rows.slice(start, CHUNK), reader) for start in starts]
     return Part(pa.concat_tables(part.scores for part in parts), pa.concat_tables(part.quarantine for part in parts))
 
 
@@ -47,16 +52,16 @@ def score_crystals(model: Model, crystals: Crystals) -> Scores:
 
 def fingerprint(model: Model) -> str:
     """Sha256 of all that the scores of a model of structures depend on."""
-    bare = model._replace(target=None, leaderboard=(), checkpoint=None)  # type: ignore[arg-type]
+    bare = model._replace(target=None, leaderboard=(), verdict=None, checkpoint=None)  # type: ignore[arg-type]
     sources = tuple(source._replace(checkpoint=None) for source in model.library.sources)
     bare = bare._replace(library=model.library._replace(sources=sources))
     return content_hash({"model": bare, "keys": model.target.keys, "log": model.target.log, "in": environment()})
 
 
-def _chunk(model: Model, rows: pa.Table) -> Part:
+def _chunk(model: Model, rows: pa.Table, reader: StructureReader) -> Part:
     held = [row or {"structure": ""} for row in rows[STRUCTURE].to_pylist()]
     rows = rows.drop_columns([STRUCTURE])
-    parsed = parse_rows(held, rows["formula"].to_pylist())
+    parsed = parse_rows(held, rows["formula"].to_pylist(), reader)
     reasons, crystals = parsed.reasons, parsed.crystals
     good = np.flatnonzero(reasons == "")
     reasons[good] = connect(crystals).reasons

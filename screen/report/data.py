@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from catalogs.readers import batch_rows, in_pieces
+from catalogs.parquet_files import batch_rows, in_pieces
 from catalogs.records import UserError
 from screen.runner import check_schema
 
