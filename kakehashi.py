@@ -116,6 +116,8 @@ def app(words: Sequence[str] = ()) -> App:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; an error is one line on stderr."""
+    from screen.interrupt import stopped, terminable
+
     given = list(sys.argv[1:] if arguments is None else arguments)
     options = given[: given.index("--")] if "--" in given else given
     debug = os.environ.get("KAKEHASHI_DEBUG") == "1" or "--debug" in options
@@ -123,12 +125,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = [word for word in options if word not in ("--debug", "--shared-home")] + given[len(options) :]
     alone = arguments is None  # this process is the command, and may be ended as one
     try:
-        with _shared() if shared else nullcontext(), _interruptible(options) if alone else nullcontext():
+        with (
+            _shared() if shared else nullcontext(),
+            _interruptible(options) if alone else nullcontext(),
+            terminable(process=alone),
+        ):
             code = _run(given)
-        sys.stdout.flush()
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        code = 130
+            sys.stdout.flush()
+    except KeyboardInterrupt as stop:
+        code = stopped(stop)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader left; flush nothing at exit
         return 1

@@ -27,7 +27,7 @@ from catalogs.structures import (
     structure_notes,
     wanted,
 )
-from catalogs.tables import split_spec, unknown_name
+from catalogs.tables import split_spec
 
 _OUTPUT = (
     "rank mean lower upper probability spread at_ceiling domain domain_reason nearest_training distance reduced_formula"
@@ -132,7 +132,7 @@ def open_catalog(spec: str, material: Material = None, limit: int | None = None,
     elif path.is_dir() or readers.suffix_of(path) or path.exists():
         found = _of_table(spec, path, material)
     else:
-        raise UserError(unknown_name(spec, (*embedded.known(), *pulled.names())))
+        raise UserError(embedded.unknown_name(spec, (*embedded.known(), *pulled.names())))
     if found.rows == 0:
         raise UserError(f"{spec} has a header but no rows")
     rows = found.rows if limit is None else min(limit, found.rows)

@@ -138,6 +138,7 @@ def _pulled(name: str) -> DatasetInfo:
     if last["new"] < card["rows"]:
         description += f"; since the pull before {last['new']:,} new, {last['changed']:,} changed"
         description += f", {last['vanished']:,} no longer there"
+    description += "".join(f"; {count:,} records: {remark}" for remark, count in card.get("remarks", {}).items())
     return DatasetInfo(
         name, "pulled", "", "", card["rows"], pulled.origin(card), card["licence"], description, card["citation"]
     )

@@ -93,10 +93,10 @@ def _guess_of_temperature(value: float, unit: str) -> str:
 
 
 def is_placeholder(value: float) -> bool:
-    """Whether a number is one that programs write for a missing value: -999, -9999, 99999, -999.25, 1e20 ..."""
+    """Whether a number is one that programs write for a missing value: -999, -9999, 99999, -999.25, 1e30 ..."""
     size = abs(value)
     return bool(
-        size >= 1e20
+        size >= 1e30
         or re.fullmatch(r"99+9(\.9*)?", f"{size:.10g}")
         or value in (-99.0, -99.9, -99.99, -999.25, -32768.0, -2147483648.0)
     )

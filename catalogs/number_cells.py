@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import Literal
 
+from catalogs.quantities import unit_or_none
+
 Decimal = Literal[".", ","]
 
 # Words for "no value" in tables of people, statistics packages and spreadsheets; compared in lower case.
@@ -144,6 +146,8 @@ def advice(cell: str) -> str:
     for pattern, sentence in (*_UNCERTAIN, *_OTHERS):
         if re.fullmatch(pattern, text, re.IGNORECASE):
             return sentence.format(cell=shortened(cell))
+    if unit_or_none(text) is not None:
+        return f"'{shortened(cell)}' is a unit: write it in the header, and take out a row of units"
     return PLAIN_ADVICE
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -130,7 +131,8 @@ def origin(found: Mapping[str, Any]) -> str:
     """Where a catalogue comes from, in words."""
     version = f", database version {found['database_version']}" if found["database_version"] else ""
     query = f", {found['filter']}" if found.get("filter") else ""
-    return f"{found['service']}{version}{query}, pulled {found['date']}"
+    unchecked = "" if found.get("counted", True) else ", its number of records unchecked"
+    return f"{found['service']}{version}{query}, pulled {found['date']}{unchecked}"
 
 
 def publish(name: str, schema: pa.Schema, pieces: Iterator[pa.Table], rows: int, body: Mapping[str, Any]) -> Difference:
@@ -150,7 +152,8 @@ def publish(name: str, schema: pa.Schema, pieces: Iterator[pa.Table], rows: int,
         "kakehashi.date": body["date"],
         "kakehashi.licence": body["licence"],
     }
-    parts = _write_parts(building, schema, pieces, metadata)
+    nulls: Counter[str] = Counter()
+    parts = _write_parts(building, schema, _counting(pieces, nulls), metadata)
     if (written := sum(part["rows"] for part in parts)) != rows or not rows:
         raise UserError(f"{written:,} of {rows:,} records are there to write to {base}: pull again", 6)
     flat = [field.name for field in schema if not pa.types.is_list(field.type)]
@@ -178,6 +181,7 @@ def publish(name: str, schema: pa.Schema, pieces: Iterator[pa.Table], rows: int,
         "parts": parts,
         "columns": {f.name: {k.decode(): v.decode() for k, v in f.metadata.items()} for f in schema},
         "empty": [column for column in flat if written_back[column].null_count == rows],
+        "nulls": dict(nulls),
         "since_former": {
             "new": difference.new,
             "changed": difference.changed,
@@ -191,6 +195,13 @@ def publish(name: str, schema: pa.Schema, pieces: Iterator[pa.Table], rows: int,
         if path.is_dir() and path.name not in (version, former, "pulling", "newer"):
             shutil.rmtree(path, ignore_errors=True)
     return difference
+
+
+def _counting(pieces: Iterator[pa.Table], nulls: Counter[str]) -> Iterator[pa.Table]:
+    """The pieces as they go by, their missing values added to `nulls` by column."""
+    for piece in pieces:
+        nulls.update({name: piece[name].null_count for name in piece.column_names if piece[name].null_count})
+        yield piece
 
 
 def _sound(name: str) -> bool:

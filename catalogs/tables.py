@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -65,7 +64,7 @@ def load_table(
         return embedded.table(spec, True) if log else embedded.table(spec)
     path, column = split_spec(spec)
     if not readers.suffix_of(path) and not path.exists():
-        raise UserError(unknown_name(spec, embedded.known()))
+        raise UserError(embedded.unknown_name(spec, embedded.known()))
     if column is not None and value is not None and column != value:
         raise UserError(f"two value columns for {path}: '{column}' in '{spec}' and '{value}'; give one")
     table = _load_file(path, value if column is None else column, log, material, folds, minimum, attachments, units)
@@ -94,15 +93,6 @@ def split_spec(spec: str) -> tuple[Path, str | None]:
     if not column:
         raise UserError(f"'{spec}': expected a column name after the colon")
     return Path(file), column
-
-
-def unknown_name(name: str, known: tuple[str, ...]) -> str:
-    """Say that `name` is neither a data set nor a file, with the nearest known name."""
-    if (stem := name.partition(":")[0]) in pulled.PULLABLE:
-        return f"'{stem}' has not been pulled: {pulled.how(stem)}"
-    close = difflib.get_close_matches(name, known, n=1)
-    hint = f"; did you mean '{close[0]}'?" if close else "; see `kakehashi catalogs list`"
-    return f"'{name}' is neither an embedded data set nor a table file ({', '.join(readers.SUFFIXES)}){hint}"
 
 
 class Cells(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from screen.device import Device
-from screen.flags import Many, Setting, Whole, mode_of
+from screen.flags import Heads, Many, Setting, Whole, mode_of
 
 
 def design(
@@ -21,7 +21,7 @@ def design(
     networks: Whole | None = None,
     descriptors: str | None = None,
     outer_folds: Whole | None = None,
-    heads: str | None = None,
+    heads: Heads = None,
     proposal: str | None = None,
     corpus: str | None = None,
     pool: str | None = None,
@@ -80,8 +80,6 @@ def design(
         Descriptors of SMILES, joined with +, e.g. ecfp4@ring/atom+rdkit@dimer/atom. Default: ecfp4@ring/atom.
     outer_folds
         Folds of the outer cross-validation of the models. Default: 5.
-    heads
-        Heads tried, with commas, as `kakehashi screen --help` has them. Default: ridge,gp.
     proposal
         Where repeat units come from: reactions (monomers and polymerisations), ngram or recurrent (a language learned
         from --corpus). Default: reactions.

@@ -9,7 +9,8 @@ from typing import Any
 
 from catalogs.records import UserError
 from catalogs.refused import MAX_REJECTED
-from screen.config import DEFAULT_HEADS, check_shared, check_workers, decisive, from_toml, words
+from screen.config import check_shared, check_workers, decisive, from_toml, words
+from screen.heads.registry import DEFAULT_HEADS
 
 PROPOSALS = ("reactions", "ngram", "recurrent")
 SAMPLERS = ("smc", "iqspr")

@@ -19,6 +19,7 @@ from screen.progress import Progress
 from screen.record import model_record, record_head, source_record, target_record
 from screen.refused import warnings_of
 from screen.transfer import Model
+from screen.verdict import verdict_record
 
 PACKAGES = ("rdkit",)
 # Share of the prior's goal probabilities that proposals are counted above.
@@ -49,7 +50,7 @@ def run_record(
             {
                 "target": target_record(model.target),
                 "sources": [source_record(source) for source in model.library.sources],
-                "verdict": model.verdict._asdict(),
+                "verdict": verdict_record(model.verdict),
                 "model": model_record(model),
                 "noise": (held := noise(model)).extra,
                 "spread_factor": held.scale,

@@ -64,6 +64,8 @@ def show(record: dict[str, Any], proposals: pa.Table, where: str) -> None:
     console = Console(highlight=False, soft_wrap=True)
     for found in record["properties"]:
         console.print(shown(f"{found['target']['name']}: {found['verdict']['text']}"), style="bold", markup=False)
+        if found["verdict"].get("recommendation"):  # runs of earlier versions have none
+            console.print(shown(found["verdict"]["recommendation"]), markup=False)
     sampler, listed, prior = record["sampler"], record["proposals"], record["prior"]
     console.print(
         f"{sampler['evaluated']:,} distinct repeat units judged, {listed['listed']:,} proposals;"

@@ -21,12 +21,13 @@ from catalogs.runs import open_run
 from catalogs.stated_units import Units
 from catalogs.structures import structure_file, structure_names
 from catalogs.tables import labels, load_table
-from screen.config import DEFAULT_HEADS, DEFAULT_NETWORKS
+from screen.config import DEFAULT_NETWORKS
 from screen.descriptors.materials import convention_for
 from screen.device import Device, choose
 from screen.execute import deploy
 from screen.given import check_units, load_sources, warn_of
 from screen.graph.source import connected, crystal_library
+from screen.heads.registry import DEFAULT_HEADS
 from screen.library import Checkpoint, Library, Settings, Trunk, tell_apart
 from screen.rank import By, Order, check_order
 from screen.rank import rank as _rank
@@ -246,8 +247,9 @@ def screen(
     """
     from screen.config import ScreenConfig, check_workers
     from screen.filters import check_filters, parse_filter
+    from screen.inputs import Inputs
     from screen.progress import Progress
-    from screen.run import Inputs, finish, looked_for, ranking_schema
+    from screen.run import finish, looked_for, ranking_schema
 
     check_workers(workers, scheduler, insecure=insecure_cluster)
     choose(device)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from screen.device import Device
-from screen.flags import Many, Setting, Whole, mode_of
+from screen.flags import Heads, Many, Setting, Whole, mode_of
 
 
 def screen(
@@ -25,7 +25,7 @@ def screen(
     convention: str | None = None,
     descriptors: str | None = None,
     outer_folds: Whole | None = None,
-    heads: str | None = None,
+    heads: Heads = None,
     rank_by: str | None = None,
     minimise: Setting = None,
     threshold: float | None = None,
@@ -107,10 +107,6 @@ def screen(
         of their training rows. Default: ecfp4@ring/atom+rdkit@dimer/atom.
     outer_folds
         Folds of the outer cross-validation. Default: 10.
-    heads
-        Heads tried, with commas: ridge, gp; forest, finetune (on the best five networks of a source; minutes);
-        boosting, network (without transfer); and the model families of Liu, Yamada & Wu (2021), Table 1: rf-1, rf-2,
-        gb, en, nn-1, nn-2, nn-3 (without transfer), tl-1, tl-2 (forests on frozen features). Default: ridge,gp.
     rank_by
         mean, lower, upper or probability (needs --threshold). Default: mean.
     minimise

@@ -16,7 +16,8 @@ from catalogs.records import UserError
 from catalogs.refused import MAX_REJECTED, check_share
 from catalogs.stated_units import parse_units
 from screen.device import check_device
-from screen.scheduler import SLURM, check_scheduler
+from screen.heads.registry import DEFAULT_HEADS, LINES
+from screen.scheduler import SLURM, check_scheduler, check_usable
 from screen.semaphores import missing
 
 DEFAULT_SOURCES = ("formation_energy", "volume_per_atom", "melting_temperature")
@@ -32,12 +33,6 @@ NO_SOURCE = ("none",)
 QUARANTINE_EXCEEDED = 3
 # Random keys hold 32 bits of a seed.
 LARGEST_SEED = 2**32 - 1
-DEFAULT_HEADS = ("ridge", "gp")
-# Model families of Liu, Yamada & Wu (2021), Table 1 (screen.heads.families says what each is).
-FAMILIES = ("rf-1", "rf-2", "gb", "en", "nn-1", "nn-2", "nn-3", "tl-1", "tl-2")
-HEADS = (*DEFAULT_HEADS, "forest", "finetune", "boosting", "network", *FAMILIES)
-# Heads that need a network's features.
-FROZEN_ONLY = ("finetune", "tl-1", "tl-2")
 # Settings of how and where a run is done, which change nothing in it.
 INCIDENTAL = ("out", "no_cache", "workers", "scheduler", "insecure_cluster", "device", "max_rejected")
 # Settings that decide nothing where they are not given: runs from before there were any can be gone on with.
@@ -155,8 +150,8 @@ def check_shared(config: Any, least: Mapping[str, int], once: Iterable[str]) -> 
     if config.seed > LARGEST_SEED:
         raise UserError(f"--seed: expected at most {LARGEST_SEED}, got {config.seed}")
     for head in config.heads:
-        if head not in HEADS:
-            raise UserError(f"--heads: expected some of {', '.join(HEADS)}, got {head!r}")
+        if head not in LINES:
+            raise UserError(f"--heads: expected some of {', '.join(LINES)}, got {head!r}")
     check_device(config.device)
     parse_units(config.unit)
     check_share(config.max_rejected)
@@ -176,6 +171,8 @@ def check_workers(workers: int | None, scheduler: str | None, *, insecure: bool 
         check_scheduler(scheduler, insecure=insecure)
     if workers is not None and scheduler not in (None, SLURM):
         raise UserError("expected --workers (on this machine) or --scheduler (elsewhere), got both: choose one")
+    if scheduler is not None:
+        check_usable(scheduler)
 
 
 def check_trunk(trunk: str, sources: int) -> None:
@@ -262,9 +259,10 @@ def _check(config: ScreenConfig) -> None:
     _check_architecture(config)
     if config.convention not in (None, *CONVENTIONS):
         raise UserError(f"--convention: expected one of {', '.join(CONVENTIONS)}, got {config.convention!r}")
-    if not set(config.heads) - set(FROZEN_ONLY):
+    if not any(LINES[head].direct for head in config.heads):
+        frozen_only = [name for name, line in LINES.items() if not line.direct]
         raise UserError(
-            f"--heads: expected ridge, gp or another besides {', '.join(FROZEN_ONLY)} among them, for the models"
+            f"--heads: expected ridge, gp or another besides {', '.join(frozen_only)} among them, for the models"
             " without transfer"
         )
     if not 0 <= config.max_quarantine <= 1:

@@ -135,6 +135,8 @@ def check_cache() -> Check:
     fix = "export KAKEHASHI_HOME=/a/folder/with/room"
     try:
         folder = cache_folder()
+        for name in ("models", "catalogs"):
+            cache_folder(name)
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(b"kakehashi")
             file.flush()

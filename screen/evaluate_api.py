@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 
 from catalogs.records import PropertyTable
 from catalogs.refused import MAX_REJECTED, check_share
-from screen.config import DEFAULT_HEADS, NO_SOURCE
+from screen.config import NO_SOURCE
 from screen.descriptors.materials import convention_for
 from screen.device import Device, choose
-from screen.evaluate_config import BASELINES, TOP_FRACTION, Holdout, resolve
+from screen.evaluate_config import TOP_FRACTION, Holdout, resolve
 from screen.evaluate_run import Board, Inputs, compare
 from screen.given import check_units, load_sources, load_target
+from screen.heads.registry import DEFAULT_BASELINES, DEFAULT_HEADS
 from screen.library import Trunk, tell_apart
 from screen.progress import Progress
 from screen.run import sources_of
@@ -27,7 +28,7 @@ def evaluate(
     unit: Mapping[str, str] | None = None,
     max_rejected: float = MAX_REJECTED,
     heads: Sequence[str] = DEFAULT_HEADS,
-    baselines: Sequence[str] = BASELINES,
+    baselines: Sequence[str] = DEFAULT_BASELINES,
     holdout: Holdout = "formula",
     top_fraction: float = TOP_FRACTION,
     outer_folds: int = 10,
@@ -49,7 +50,7 @@ def evaluate(
     unit : of value columns whose names do not say it, by column or FILE:COLUMN.
     max_rejected : share of the target's rows with a value that may be refused before that is an error.
     heads, trunk, convention, descriptors, cache, device : as for `pretrain` and `transfer`.
-    baselines : some of elastic-net, forest, boosting, network.
+    baselines : names of heads that serve descriptors, which the stack has no part in.
     holdout : formula or random, family, element, or top, whose share is `top_fraction`.
 
     Raises

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from screen.device import Device
-from screen.flags import Many, Setting, Switch, Whole, mode_of
+from screen.flags import Baselines, Heads, Many, Setting, Switch, Whole, mode_of
 
 
 def evaluate(
@@ -23,8 +23,8 @@ def evaluate(
     convention: str | None = None,
     descriptors: str | None = None,
     outer_folds: Whole | None = None,
-    heads: str | None = None,
-    baselines: str | None = None,
+    heads: Heads = None,
+    baselines: Baselines = None,
     holdout: str | None = None,
     top_fraction: float | None = None,
     learning_curve: Setting = None,
@@ -83,13 +83,6 @@ def evaluate(
         Descriptors of SMILES, joined with +. Default: ecfp4@ring/atom+rdkit@dimer/atom.
     outer_folds
         Folds of the outer cross-validation. Default: 10.
-    heads
-        Heads tried, with commas: ridge, gp; forest, finetune (on the best five networks of a source; minutes);
-        boosting, network (without transfer); and the model families of Liu, Yamada & Wu (2021), Table 1: rf-1, rf-2,
-        gb, en, nn-1, nn-2, nn-3 (without transfer), tl-1, tl-2 (forests on frozen features). Default: ridge,gp.
-    baselines
-        Models without transfer beside those of the heads, with commas: elastic-net, forest, boosting, network; or none.
-        Default: all four.
     holdout
         What is held out: random or formula (no formula on both sides), family (whole chemical families), element (every
         material by a model that never saw its rarest element) or top (the largest values). Default: formula.

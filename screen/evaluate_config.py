@@ -11,7 +11,6 @@ from catalogs.records import UserError
 from catalogs.refused import MAX_REJECTED
 from screen.config import (
     CONVENTIONS,
-    DEFAULT_HEADS,
     DEFAULT_SOURCES,
     NO_SOURCE,
     check_shared,
@@ -20,12 +19,11 @@ from screen.config import (
     from_toml,
     words,
 )
+from screen.heads.registry import DEFAULT_BASELINES, DEFAULT_HEADS, direct_heads
 
 Holdout = Literal["random", "formula", "family", "element", "top"]
 HOLDOUTS: tuple[Holdout, ...] = get_args(Holdout)
 TOP_FRACTION = 0.2
-# Models without transfer, by the words `baselines.BASELINES` knows them by.
-BASELINES = ("elastic-net", "forest", "boosting", "network")
 # Settings of how and where an evaluation is done, which change nothing in it.
 INCIDENTAL = ("out", "no_cache", "device", "max_rejected")
 
@@ -48,7 +46,7 @@ class EvaluateConfig:
     descriptors: str | None = None
     outer_folds: int = 10
     heads: tuple[str, ...] = DEFAULT_HEADS
-    baselines: tuple[str, ...] = BASELINES
+    baselines: tuple[str, ...] = DEFAULT_BASELINES
     holdout: str = "formula"
     top_fraction: float = TOP_FRACTION
     learning_curve: bool = False
@@ -100,7 +98,7 @@ def _check(config: EvaluateConfig) -> None:
         if value not in known:
             raise UserError(f"--{name}: expected one of {', '.join(k for k in known if k)}, got {value!r}")
     for baseline in config.baselines:
-        if baseline not in BASELINES and config.baselines != ("none",):
-            raise UserError(f"--baselines: expected some of {', '.join(BASELINES)}, or none, got {baseline!r}")
+        if baseline not in direct_heads() and config.baselines != ("none",):
+            raise UserError(f"--baselines: expected some of {', '.join(direct_heads())}, or none, got {baseline!r}")
     if not 0 < config.top_fraction < 1:
         raise UserError(f"--top-fraction: expected a share between 0 and 1, got {config.top_fraction:g}")

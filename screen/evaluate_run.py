@@ -17,14 +17,12 @@ from catalogs.refused import MAX_REJECTED
 from catalogs.rundir import RunDir
 from catalogs.stated_units import check_named, parse_units
 from catalogs.tables import load_table, read_from
-from screen.baselines import baselines_of
 from screen.descriptors.materials import convention_for
 from screen.evaluate import Evaluation, evaluate
 from screen.evaluate_config import EvaluateConfig, as_dict
 from screen.intervals import LEVEL
 from screen.learning_curve import Point
 from screen.library import Settings, tell_apart
-from screen.nested import CHOSEN
 from screen.progress import Progress
 from screen.record import (
     PACKAGES,
@@ -35,8 +33,10 @@ from screen.record import (
     target_record,
 )
 from screen.refused import warnings_of, write_rejected
+from screen.rows import CHOSEN
 from screen.run import SCHEMA_VERSION, sources_of
 from screen.trunks import groups, pretrain_library
+from screen.verdict import known, verdict_record
 
 KIND = "evaluation"
 
@@ -123,7 +123,7 @@ def compare(config: EvaluateConfig, inputs: Inputs, progress: Progress) -> Board
         outer=config.outer_folds,
         seed=config.seed,
         heads=config.heads,
-        baselines=baselines_of(config.baselines),
+        baselines=() if config.baselines == ("none",) else config.baselines,
         curve=config.learning_curve,
         stage=progress.stage,
     )
@@ -149,7 +149,7 @@ def board_of(found: Evaluation, use: str) -> Board:
 def command(config: EvaluateConfig, found: Evaluation) -> str:
     """The command line that uses the recommended procedure: with this target, these sources and settings."""
     target, transferred = found.target, found.judgement.recommended == CHOSEN
-    design, name = target.molecules is not None and transferred, bare_name(target.name)
+    design, called = target.molecules is not None and transferred, bare_name(target.name)
     given: list[str] = ["kakehashi", "design" if design else "screen", "--target", config.target]
     for name, value in (
         ("--value", config.value),
@@ -159,7 +159,8 @@ def command(config: EvaluateConfig, found: Evaluation) -> str:
     for column in config.material or ():
         given += ["--material", column]
     given += ["--log"] if config.log else []
-    given += [word for unit in config.unit for word in ("--unit", unit)]
+    for column, unit in parse_units(config.unit).items():  # those of sources only with sources
+        given += ["--unit", f"{column}={unit}"] if transferred or column.endswith(target.name) else []
     given += ["--max-rejected", f"{config.max_rejected:g}"] if config.max_rejected != MAX_REJECTED else []
     for spec in config.source if transferred else ("none",):
         given += ["--source", spec]
@@ -167,13 +168,13 @@ def command(config: EvaluateConfig, found: Evaluation) -> str:
     given += ["--heads", ",".join(config.heads), "--outer-folds", str(config.outer_folds), "--seed", str(config.seed)]
     if design:
         # A goal that a tenth of the known values meet, to begin with.
-        given += ["--goal", f"{name}>{np.quantile(target.values, 0.9):.3g}"]
+        given += ["--goal", f"{called}>{np.quantile(target.values, 0.9):.3g}"]
     else:
         given += ["--trunk", config.trunk] if transferred and config.trunk != "separate" else []
         given += ["--convention", config.convention] if config.convention is not None else []
         given += ["--folds", config.folds] if config.folds is not None else []
         given += ["--catalog", "default" if target.molecules is None else "candidates.csv"]
-    return shlex.join([*given, "--out", f"runs/{name.replace('/', '_')}"])
+    return shlex.join([*given, "--out", f"runs/{called.replace('/', '_')}"])
 
 
 def run_evaluation(config: EvaluateConfig, inputs: Inputs, rundir: RunDir, progress: Progress, words: str) -> Outcome:
@@ -211,21 +212,16 @@ def evaluation_record(
         "target": target_record(found.target),
         "sources": [source_record(source) for source in found.library.sources],
         "holdout": {"mode": config.holdout, "text": found.held.text, "splits": len(found.held.splits)},
-        "verdict": {
-            "helps": judged.helps,
-            "chosen_mae": row.mae,
-            "direct_name": judged.direct_name,
-            "direct_mae": judged.direct_mae,
-            "difference": _known(judged.against_best.difference),
-            "standard_error": _known(judged.against_best.standard_error),
-            "p_value": _known(judged.against_best.p_value),
-            "by": judged.against_best.by,
-            "without_sources": {k: _known(v) for k, v in judged.against_own._asdict().items()},
-            "coverage_90": _known(row.coverage_90),
-            "optimism": row.optimism,
-            "null_mae": row.null_mae,
-            "text": judged.text,
-        },
+        # The error and the intervals of what is recommended, be it the stack with sources or without.
+        "verdict": verdict_record(judged)
+        | known(
+            {
+                "chosen_mae": row.mae,
+                "coverage_90": row.coverage_90,
+                "optimism": row.optimism,
+                "null_mae": row.null_mae,
+            }
+        ),
         "recommendation": {"model": judged.recommended, "text": judged.recommendation, "command": board.command},
         "baselines": found.settings,
         "interval": {"level": LEVEL},
@@ -236,8 +232,3 @@ def evaluation_record(
             *warnings_of([inputs.target], inputs.sources),
         ],
     }
-
-
-def _known(value: Any) -> Any:
-    """A JSON value, None for NaN."""
-    return None if isinstance(value, float) and not np.isfinite(value) else value

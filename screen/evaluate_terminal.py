@@ -9,6 +9,7 @@ from catalogs.rundir import RunDir
 from catalogs.shown import shown
 from screen.evaluate_config import EvaluateConfig, as_dict, deciding
 from screen.progress import Progress
+from screen.rows import MEAN
 from screen.runner import Compared, Kind, source_hashes
 
 if TYPE_CHECKING:
@@ -35,9 +36,7 @@ def show(record: dict[str, Any], board: Board, where: str) -> None:
     console = Console(highlight=False, soft_wrap=True)
     rows = board.leaderboard.to_pylist()
     recommended = record["recommendation"]["model"]
-    kept = [
-        row for k, row in enumerate(rows) if k < HEAD or row["name"] in (recommended, "mean of the training values")
-    ]
+    kept = [row for k, row in enumerate(rows) if k < HEAD or row["name"] in (recommended, MEAN.name)]
     target = record["target"]
     scale = f"ln({target['quantity']})" if target["log"] else f"{target['quantity']} {target['unit']}".strip()
     _table(console, f"Held-out errors of {scale}, best first", kept, recommended)

@@ -142,6 +142,7 @@ def propose(run: Finished, request: Request) -> Proposal:
         "best_known": {"formula": _best_formula(run), "value": _best_value(run), "unit": run.record["target"]["unit"]},
         "minimise": run.sign < 0,
         "acquisition": f"{_NAMES[request.by]} on the scale of {_scale(run)}, larger is better",
+        "verdict": {name: run.record.get("verdict", {}).get(name) for name in ("helps", "text", "recommendation")},
         "counts": counts,
         "notes": notes,
         "batch": table.to_pylist(),
@@ -183,6 +184,9 @@ def show(record: dict[str, Any], written: list[str]) -> None:
         say(f"{row['rank']:>3}  {row['formula']}  [{row['id']}]  {interval}  {row['acquisition']:.3g}")
         say(f"     {row['reason']}")
     say("; ".join(f"{count:,} {words}" for words, count in record["counts"].items()))
+    for sentence in (record["verdict"]["text"], record["verdict"]["recommendation"]):
+        if sentence:
+            say(sentence)
     for note in record["notes"]:
         say(f"note: {note}")
     if written:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -12,7 +13,8 @@ import pyarrow.parquet as pq
 from catalogs.candidates import Catalog
 from catalogs.paths import for_arrow
 from catalogs.rundir import RunDir
-from screen.execute import PARTITION_ROWS, QUARANTINE, SCORES, Executor, deploy, in_turn
+from screen.columns import QUARANTINE, SCORES
+from screen.execute import PARTITION_ROWS, Executor, deploy, in_turn
 from screen.interrupt import first_finishes
 from screen.progress import Mode
 from screen.search import Counts, Search
@@ -96,7 +98,14 @@ def score_into(
     schema = pa.schema([*catalog.schema, *SCORES])
     pairs: list[_Pair] = []
     waiting: deque[_Pair] = deque()
-    with first_finishes(mode) as interrupted:
+    began, done = time.monotonic(), 0
+
+    def under_way() -> str:
+        count = max(1, len(waiting))
+        seconds = f", about {max(1, round(count * (time.monotonic() - began) / done))} s" if done else ""
+        return f"finishing {count} partition{'' if count == 1 else 's'}{seconds}"
+
+    with first_finishes(mode, under_way) as interrupted:
 
         def missing() -> Iterator[pa.Table]:
             start = 0
@@ -127,6 +136,7 @@ def score_into(
             rundir.write_table(pair.scores, part.scores, pair.metadata | counted)
             rundir.write_table(pair.quarantine, part.quarantine, pair.metadata)
             fresh += part.counts or Counts()
+            done += 1
             advance(part.counts.visited if part.counts else part.scores.num_rows + part.quarantine.num_rows)
         if interrupted():
             raise KeyboardInterrupt

@@ -7,15 +7,23 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from typing import Literal
 
 from catalogs.shown import say, shown
 
 Mode = Literal["auto", "quiet", "events"]
+# How a stage of work is announced, as `Progress.stage` does.
+Stage = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 # Events of one stage are at least this far apart, so that a log stays readable.
 _EVERY = 1.0
+
+
+@contextmanager
+def no_stage(name: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Stand in for `Progress.stage` where nobody watches."""
+    yield lambda steps: None
 
 
 def warn(mode: Mode, text: str) -> None:

@@ -18,6 +18,7 @@ from screen.config import ScreenConfig, as_dict
 from screen.descriptors.composition import BATCH
 from screen.device import current
 from screen.folds import Folds
+from screen.inputs import Inputs
 from screen.intervals import LEVEL
 from screen.leaderboard import Entry
 from screen.library import Checkpoint, Source, summary
@@ -30,10 +31,10 @@ from screen.search import Counts
 from screen.stream import Counted
 from screen.summary import Summary
 from screen.transfer import Model
+from screen.verdict import verdict_record
 
 if TYPE_CHECKING:
     from screen.evaluate import Row
-    from screen.run import Inputs
 
 # What every run computes with, and what is read and described beside it in a screening.
 _COMMON = ("jax", "jaxlib", "flax", "optax", "numpy", "scipy", "pyarrow", "chemicals")
@@ -94,7 +95,7 @@ def run_record(
             "sha256": inputs.catalog.sha256,
             "notes": list(inputs.catalog.notes),
         },
-        "verdict": model.verdict._asdict(),
+        "verdict": verdict_record(model.verdict),
         "model": model_record(model),
         "interval": {
             "level": LEVEL,

@@ -17,13 +17,15 @@ from catalogs.rundir import RunDir
 from catalogs.stated_units import check_named, parse_units
 from catalogs.structures import Pieces, structure_file, structure_notes
 from catalogs.tables import load_table, read_from
+from screen.columns import SCORES
 from screen.config import DEFAULT_MOLECULAR_SOURCES, DEFAULT_SOURCES, NO_SOURCE, ScreenConfig, as_dict, exit_code
 from screen.descriptors.composition import BATCH
 from screen.descriptors.materials import convention_for
 from screen.estimate import committed, estimate
-from screen.execute import SCORES, Executor, in_turn
+from screen.execute import Executor, in_turn
 from screen.export import check_export, export_cif, in_words
 from screen.filters import check_elements, check_filters, parse_filter
+from screen.inputs import Inputs
 from screen.library import Settings, tell_apart
 from screen.partitions import KEPT, score_into
 from screen.progress import Progress
@@ -40,20 +42,6 @@ from screen.zoo import load_or_transfer
 SCHEMA_VERSION = "1"
 # Files that follow from the scores: those of an earlier run go before new ones are written.
 REMADE = ("report.html", "run.json", "next.parquet", "next.csv")
-
-
-class Inputs(NamedTuple):
-    """What a run reads, checked before anything is computed.
-
-    unread : what the folder of `--structures` holds that is not read
-    """
-
-    target: PropertyTable
-    sources: tuple[PropertyTable, ...]
-    catalog: Catalog
-    order: Order
-    structures: Pieces | None = None
-    unread: tuple[str, ...] = ()
 
 
 class Outcome(NamedTuple):
@@ -106,7 +94,7 @@ def read_inputs(config: ScreenConfig) -> Inputs:
     if graphs:
         given = structures_sha256(path_of(config.structures)) if config.structures else ""
         catalog = with_structures(catalog, by_id, given)
-    unread = structure_notes(Path(config.structures)) if config.structures else ()
+    unread = structure_notes(path_of(config.structures)) if config.structures else ()
     return Inputs(target, tuple(sources), catalog, order, structures, unread)
 
 

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from catalogs.rundir import RunDir
+from screen.columns import QUARANTINE
 from screen.csv_text import csv_bytes
-from screen.execute import QUARANTINE
 from screen.external import Sorter
 from screen.filters import Count
 from screen.partitions import Scored

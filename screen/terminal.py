@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from rich.text import Text
 
-    from screen.run import Inputs, Outcome
+    from screen.inputs import Inputs
+    from screen.run import Outcome
 
 HEAD = 10
 
@@ -63,6 +64,8 @@ def show(record: dict[str, Any], rundir: Results) -> None:
     console = Console(highlight=False, soft_wrap=True)
     target, catalog, domain = record["target"], record["catalog"], record["domain"]
     console.print(shown(record["verdict"]["text"]), style="bold", markup=False)
+    if record["verdict"].get("recommendation"):  # runs of earlier versions have none
+        console.print(shown(record["verdict"]["recommendation"]), markup=False)
     kin = record["interval"].get("by_family")
     apart = f" ({kin['coverage']:.0%} with whole chemical families held out)" if kin else ""
     console.print(

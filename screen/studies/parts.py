@@ -16,8 +16,8 @@ from threadpoolctl import threadpool_limits
 from catalogs.records import PropertyTable
 from screen.aliases import marked
 from screen.bank import Bank, FloatArray, fill
-from screen.config import DEFAULT_HEADS
 from screen.folds import Folds
+from screen.heads.registry import DEFAULT_HEADS
 from screen.library import Library, Settings
 from screen.plans import Plan, inner_predictions
 from screen.pools import threads

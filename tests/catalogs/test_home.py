@@ -142,3 +142,7 @@ def test_doctor_names_the_command(own: Path) -> None:
     check = check_cache()
     assert (check.ok, check.fix) == (False, f"chmod -R go-w {own}")
     assert "may be written to by others" in check.detail
+    own.chmod(0o700)
+    (own / "models").mkdir()
+    (own / "models").chmod(0o777)
+    assert check_cache().fix == f"chmod -R go-w {own}/models"

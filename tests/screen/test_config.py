@@ -69,14 +69,6 @@ def test_heads_are_words_with_commas_between(tmp_path: Path) -> None:
             resolve({**FLAGS, "heads": [wrong]}, None)
 
 
-def test_the_names_of_the_heads_are_those_there_are() -> None:
-    from screen import plans
-    from screen.config import FROZEN_ONLY, HEADS
-
-    assert set(HEADS) == set(plans.HEADS)
-    assert {head for head in HEADS if not plans.HEADS[head].direct} == set(FROZEN_ONLY)
-
-
 def test_flags_win_and_absent_flags_do_not(tmp_path: Path) -> None:
     config = resolve({"networks": 9, "source": ["c"], "log": None, "seed": None}, toml(tmp_path, FILE))
     assert (config.networks, config.source, config.log, config.seed) == (9, ("c",), True, 0)
