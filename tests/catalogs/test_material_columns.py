@@ -6,6 +6,7 @@ import pytest
 
 from catalogs import readers
 from catalogs.candidates import named_materials, open_catalog
+from catalogs.formulas import parse_column, reduced_keys
 from catalogs.material_columns import (
     file_holds_smiles,
     holds_smiles,
@@ -204,3 +205,10 @@ def test_words_for_a_missing_value() -> None:
     assert table["e_hull"].to_pylist() == [0.01, None, None, None, None]
     text = readers.read(shared("csv") / "na.csv", ["e_hull"])["e_hull"].to_pylist()
     assert text[1] == "NA"  # as text it stays what it is, sodium nitride for one
+
+
+def test_outer_blanks_mean_nothing() -> None:
+    (table,) = open_catalog(str(shared("csv") / "spaces.csv")).batches(10)
+    parsed = parse_column(table["formula"])
+    assert not any(parsed.reasons)
+    assert reduced_keys(parsed.compositions) == ["PbTe", "MgO", "NaCl", "SnSe"]

@@ -117,7 +117,8 @@ def test_the_monomers_are_an_sd_file(finished):
 def test_the_folder_holds_what_a_reader_needs(finished):
     out = Path(finished[0].out)
     for name in ("proposals.parquet", "proposals.csv", "trace.parquet", "prior.parquet", "leaderboard.parquet",
-                 "predictions.parquet", "quarantine_training.parquet", "run.json", "report.html"):  # fmt: skip
+                 "predictions.parquet", "quarantine_training.parquet", "quarantine_training.csv", "run.json",
+                 "report.html"):  # fmt: skip
         assert (out / name).stat().st_size
     trace = pq.read_table(out / "trace.parquet")
     assert trace["inverse_temperature"].to_pylist()[0] == 0.0

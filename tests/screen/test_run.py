@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 Run = Callable[..., tuple[int, str, str]]
 Finished = tuple[Path, subprocess.CompletedProcess[str]]
 TABLES = ("ranking.parquet", "quarantine.parquet", "quarantine_training.parquet", "leaderboard.parquet",
-          "predictions.parquet", "ranking.csv", "scores/part-00000.parquet",
-          "quarantine/part-00000.parquet")  # fmt: skip
+          "predictions.parquet", "ranking.csv", "quarantine.csv", "quarantine_training.csv",
+          "scores/part-00000.parquet", "quarantine/part-00000.parquet")  # fmt: skip
 WHOLE = tuple(name for name in TABLES if "part-" not in name)
 
 
