@@ -219,7 +219,8 @@ def named_materials(material: Material, specs: Sequence[str]) -> dict[str, str |
         columns = columns_of(spec)
         found[spec] = next((name.strip() for name in given if name.strip() in columns), None)
     if not any(found.values()):
-        raise UserError(f"--material: no column {' or '.join(map(repr, given))} in any of {', '.join(found)}")
+        tables = [spec for spec in found if columns_of(spec)] or list(found)
+        raise UserError(f"--material: no column {' or '.join(map(repr, given))} in any of {', '.join(tables)}")
     return found
 
 

@@ -21,6 +21,7 @@ from catalogs import pulled, readers
 from catalogs.assemble import assemble
 from catalogs.embedded_inorganic import Rows
 from catalogs.package_data import digest
+from catalogs.paths import path_of
 from catalogs.records import PropertyTable, UserError
 
 TABLES = Path(__file__).parent / "tables"
@@ -239,6 +240,8 @@ def unknown_name(name: str, known: tuple[str, ...]) -> str:
     """Say that `name` is neither a data set nor a file, with the nearest known name."""
     if (stem := name.partition(":")[0]) in pulled.PULLABLE:
         return f"'{stem}' has not been pulled: {pulled.how(stem)}"
+    if (file := path_of(name.rpartition(":")[0])).is_file() and not readers.suffix_of(file):
+        return readers.unknown_suffix(file)
     close = difflib.get_close_matches(name, known, n=1)
     hint = f"; did you mean '{close[0]}'?" if close else "; see `kakehashi catalogs list`"
     return f"'{name}' is neither an embedded data set nor a table file ({', '.join(readers.SUFFIXES)}){hint}"

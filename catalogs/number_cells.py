@@ -10,6 +10,7 @@ import re
 from typing import Literal
 
 from catalogs.quantities import unit_or_none
+from catalogs.shown import shortened
 
 Decimal = Literal[".", ","]
 
@@ -157,9 +158,3 @@ def resembles_number(cell: str) -> bool:
     return any(read_number(cell, sign) is not None for sign in _GROUPS) or any(
         re.fullmatch(pattern, text, re.IGNORECASE) for pattern, _ in _UNCERTAIN
     )
-
-
-def shortened(cell: str) -> str:
-    """A cell as it is shown in a message: one line, at most 40 characters."""
-    text = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in cell)
-    return text if len(text) <= 40 else text[:39] + "…"

@@ -20,11 +20,11 @@ from catalogs.number_cells import (
     number_or_none,
     read_number,
     resembles_number,
-    shortened,
     stripped,
 )
 from catalogs.readers import is_text
 from catalogs.records import FloatArray, UserError
+from catalogs.shown import shortened
 
 __all__ = ["Decimal", "Numbers", "as_numbers", "is_number", "looks_numeric", "number_or_none", "read_numbers"]
 

@@ -16,8 +16,8 @@ from catalogs.pages import Store
 from catalogs.pull import Patience, Service, alone, collect, given_up
 from catalogs.records import UserError
 from catalogs.refresh import Dated, refreshed
-from catalogs.shown import as_json, say
-from catalogs.web import Fault, printable
+from catalogs.shown import as_json, say, shown
+from catalogs.web import Fault
 
 _EVERY = 1.0
 # What a record is of no use without, to some command or other.
@@ -121,7 +121,7 @@ def pull(
             newer = refreshed(service, facts.name, base / "newer", patience, terminal.say)
         body = {
             **facts._asdict(),
-            "licence": printable(facts.licence or service.licence) or "not stated by the service",
+            "licence": shown(facts.licence or service.licence) or "not stated by the service",
             "database_version": version,
             "date": datetime.now(UTC).date().isoformat(),
             "query": dict(service.query),

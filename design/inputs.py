@@ -16,7 +16,7 @@ from design.config import DesignConfig
 from design.constraints import read_fragments
 from design.goals import Goal, Property, parse_goals
 from design.pool import Pool, read_pool
-from screen.config import DEFAULT_MOLECULAR_SOURCES
+from screen.config import sources_of
 from screen.descriptors.materials import convention_for
 from screen.library import tell_apart
 
@@ -57,7 +57,7 @@ def read_inputs(config: DesignConfig) -> Inputs:
         if "/" in name:  # files are named after properties
             raise UserError(f"--target: a property cannot be called {name}; name it: --target NAME=FILE:COLUMN")
     goals = parse_goals(config.goal, [Property(table.name, table.unit, table.log) for table in targets])
-    specs = config.source or DEFAULT_MOLECULAR_SOURCES
+    specs = sources_of(config.source, targets[0])
     sources = [
         load_table(spec, material=material.get(spec), minimum=1, attachments=(0, 2), units=units) for spec in specs
     ]

@@ -12,7 +12,7 @@ from typing import Any
 from catalogs.home import share
 from catalogs.paths import path_of
 from catalogs.pulled import default_name
-from catalogs.records import UserError
+from catalogs.records import PropertyTable, UserError
 from catalogs.refused import MAX_REJECTED, check_share
 from catalogs.stated_units import parse_units
 from screen.device import check_device
@@ -267,3 +267,10 @@ def _check(config: ScreenConfig) -> None:
         )
     if not 0 <= config.max_quarantine <= 1:
         raise UserError(f"--max-quarantine: expected a share from 0 to 1, got {config.max_quarantine}")
+
+
+def sources_of(given: tuple[str, ...], target: PropertyTable) -> tuple[str, ...]:
+    """The sources named, those of the target's kind of material where none are, none where `none` is named."""
+    if given == NO_SOURCE:
+        return ()
+    return given or (DEFAULT_SOURCES if target.molecules is None else DEFAULT_MOLECULAR_SOURCES)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from catalogs.records import PropertyTable
 from catalogs.refused import MAX_REJECTED, check_share
-from screen.config import NO_SOURCE
+from screen.config import NO_SOURCE, sources_of
 from screen.descriptors.materials import convention_for
 from screen.device import Device, choose
 from screen.evaluate_config import TOP_FRACTION, Holdout, resolve
@@ -16,7 +16,6 @@ from screen.given import check_units, load_sources, load_target
 from screen.heads.registry import DEFAULT_BASELINES, DEFAULT_HEADS
 from screen.library import Trunk, tell_apart
 from screen.progress import Progress
-from screen.run import sources_of
 
 
 def evaluate(

@@ -17,6 +17,7 @@ from catalogs.refused import MAX_REJECTED
 from catalogs.rundir import RunDir
 from catalogs.stated_units import check_named, parse_units
 from catalogs.tables import load_table, read_from
+from screen.config import sources_of
 from screen.descriptors.materials import convention_for
 from screen.evaluate import Evaluation, evaluate
 from screen.evaluate_config import EvaluateConfig, as_dict
@@ -34,7 +35,7 @@ from screen.record import (
 )
 from screen.refused import warnings_of, write_rejected
 from screen.rows import CHOSEN
-from screen.run import SCHEMA_VERSION, sources_of
+from screen.run import SCHEMA_VERSION
 from screen.trunks import groups, pretrain_library
 from screen.verdict import known, verdict_record
 

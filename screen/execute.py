@@ -17,7 +17,7 @@ from catalogs.candidates import REFUSED
 from catalogs.formulas import formula_text, parse_column, reduce, reduced_keys
 from catalogs.records import Compositions, Crystals, Inputs, Molecules
 from screen import sparse
-from screen.columns import QUARANTINE, SCORES, Part, environment, score_columns
+from screen.columns import SCORES, Part, environment, score_columns, set_aside
 from screen.descriptors.composition import BATCH, normalise
 from screen.descriptors.materials import describe
 from screen.score import Scores, score, score_described
@@ -126,10 +126,7 @@ def score_partition(model: Model, scorer: Scorer, rows: pa.Table) -> Part:
     scored = rows.take(pa.array(good[kept]))
     for field in SCORES:
         scored = scored.append_column(field, pa.array(fanned[field.name][kept], field.type))
-    bad = np.flatnonzero(reasons != "")
-    quarantine = rows.select(["id", "formula"]).take(pa.array(bad)).cast(QUARANTINE.remove(2))
-    quarantine = quarantine.append_column("reason", pa.array(reasons[bad].tolist(), pa.string()))
-    return Part(scored, quarantine)
+    return Part(scored, set_aside(rows, reasons))
 
 
 def _read(model: Model, texts: pa.ChunkedArray) -> tuple[Inputs, Any]:

@@ -18,7 +18,7 @@ from catalogs.stated_units import check_named, parse_units
 from catalogs.structures import Pieces, structure_file, structure_notes
 from catalogs.tables import load_table, read_from
 from screen.columns import SCORES
-from screen.config import DEFAULT_MOLECULAR_SOURCES, DEFAULT_SOURCES, NO_SOURCE, ScreenConfig, as_dict, exit_code
+from screen.config import ScreenConfig, as_dict, exit_code, sources_of
 from screen.descriptors.composition import BATCH
 from screen.descriptors.materials import convention_for
 from screen.estimate import committed, estimate
@@ -113,13 +113,6 @@ def _read_crystals(
         load_crystals(s, material=material.get(s), structures=by_id, minimum=1, units=units) for s in config.source
     ]
     return connected(target), config.source, [connected(source) for source in sources]
-
-
-def sources_of(given: tuple[str, ...], target: PropertyTable) -> tuple[str, ...]:
-    """The sources named, those of the target's kind of material where none are, none where `none` is named."""
-    if given == NO_SOURCE:
-        return ()
-    return given or (DEFAULT_SOURCES if target.molecules is None else DEFAULT_MOLECULAR_SOURCES)
 
 
 def looked_for(catalog: Catalog, target: PropertyTable, order: Order) -> Search | None:

@@ -14,7 +14,7 @@ from catalogs.formulas import formula_text, reduce
 from catalogs.records import Crystals, UserError
 from catalogs.structures import StructureReader
 from screen.bank import fill, places
-from screen.columns import QUARANTINE, SCORES, Part, environment, score_columns
+from screen.columns import SCORES, Part, environment, score_columns, set_aside
 from screen.domain import nearest
 from screen.graph.neighbours import connect
 from screen.packing import content_hash
@@ -72,9 +72,7 @@ def _chunk(model: Model, rows: pa.Table, reader: StructureReader) -> Part:
     scored = rows.take(pa.array(good[finite]))
     for field in SCORES:
         scored = scored.append_column(field, pa.array(columns[field.name][finite], field.type))
-    bad = np.flatnonzero(reasons != "")
-    quarantine = rows.select(["id", "formula"]).take(pa.array(bad)).cast(QUARANTINE.remove(2))
-    return Part(scored, quarantine.append_column("reason", pa.array(reasons[bad].tolist(), pa.string())))
+    return Part(scored, set_aside(rows, reasons))
 
 
 def _columns(model: Model, crystals: Crystals) -> tuple[dict[str, Any], NDArray[np.bool_]]:
