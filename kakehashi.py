@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -74,7 +75,8 @@ def app(words: Sequence[str] = ()) -> App:
     top = App(
         name="kakehashi",
         help="Screen catalogues and design polymers with models transferred from plentiful data.",
-        help_epilogue="`--debug` with any command (or KAKEHASHI_DEBUG=1) shows the traceback of an error.",
+        help_epilogue="With any command: `--debug` (or KAKEHASHI_DEBUG=1) shows the traceback of an error;"
+        " `--shared-home` (or KAKEHASHI_SHARED_HOME=1) uses a folder of caches that others may write to.",
         version=_version,
         suppress_keyboard_interrupt=False,
     )
@@ -114,16 +116,24 @@ def app(words: Sequence[str] = ()) -> App:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; an error is one line on stderr."""
+    from screen.interrupt import stopped, terminable
+
     given = list(sys.argv[1:] if arguments is None else arguments)
     options = given[: given.index("--")] if "--" in given else given
     debug = os.environ.get("KAKEHASHI_DEBUG") == "1" or "--debug" in options
-    given = [word for word in options if word != "--debug"] + given[len(options) :]
+    shared = "--shared-home" in options
+    given = [word for word in options if word not in ("--debug", "--shared-home")] + given[len(options) :]
+    alone = arguments is None  # this process is the command, and may be ended as one
     try:
-        code = _run(given)
-        sys.stdout.flush()
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
+        with (
+            _shared() if shared else nullcontext(),
+            _interruptible(options) if alone else nullcontext(),
+            terminable(process=alone),
+        ):
+            code = _run(given)
+            sys.stdout.flush()
+    except KeyboardInterrupt as stop:
+        code = stopped(stop)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader left; flush nothing at exit
         return 1
@@ -131,8 +141,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if debug:
             raise
         line, code = _explain(error)
-        print(f"error: {line}", file=sys.stderr)
+        from catalogs.shown import say
+
+        say(f"error: {line}", error=True)
+    if code == 130 and alone:
+        from screen.acknowledge import stop_if_busy
+
+        stop_if_busy()
     return code
+
+
+def _shared() -> AbstractContextManager[None]:
+    from catalogs.home import shared_knowingly
+
+    return shared_knowingly()
+
+
+def _interruptible(options: list[str]) -> AbstractContextManager[None]:
+    from screen.acknowledge import acknowledged
+
+    return acknowledged("events" if "--events" in options else "auto")
 
 
 def _run(words: list[str]) -> int:
@@ -157,6 +185,9 @@ def _explain(error: Exception) -> tuple[str, int]:
         return _one_line(error), error.code
     if isinstance(error, MemoryError):
         return f"out of memory ({_one_line(error)}): try fewer --partition-rows, --workers or --networks", 1
+    if isinstance(error, UnicodeEncodeError) and "surrogates" in error.reason:
+        text = str(error.object)[:200]
+        return f"expected text in UTF-8, got {text!a}: rename the file or folder that is called so", 2
     if isinstance(error, OSError) and error.strerror:
         paths = " -> ".join(str(path) for path in (error.filename, error.filename2) if path is not None)
         return f"{error.strerror}{f': {paths}' if paths else ''}", 1

@@ -42,7 +42,7 @@ from design.smc import generator, run
 from design.surrogate import Surrogate
 from design.trace import Settings
 from screen.descriptors import repeat_unit
-from screen.plans import HEADS
+from screen.heads.registry import HEADS
 from screen.progress import Progress
 from screen.scaling import fit_scaling, standardise
 

@@ -33,7 +33,7 @@ from screen.graph.neighbours import connect
 from screen.graph.network import Shape
 from screen.graph.source import rows_of
 from screen.graph.train import Schedule, predict, train
-from screen.plans import HEADS
+from screen.heads.registry import HEADS
 from screen.scaling import fit_scaling, standardise
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "inorganic"

@@ -16,7 +16,7 @@ import numpy as np
 
 from catalogs.tables import load_table
 from screen.library import Settings
-from screen.nested import CHOSEN
+from screen.rows import CHOSEN
 from screen.transfer import transfer
 from screen.trunks import pretrain_library
 

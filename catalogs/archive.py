@@ -23,6 +23,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from catalogs import library
 from catalogs.durable import TEMPORARY, DurableFile, make_folder
+from catalogs.home import PRIVATE
 from catalogs.library import ARRAYS, CARD, LARGEST, Found
 from catalogs.records import UserError
 
@@ -86,13 +87,13 @@ def read(path: Path, accept: Callable[[Found], object] = lambda found: None) -> 
     UserError : code 6 for a file that is damaged or was made to do harm, with what is wrong with it.
     """
     folder = library.models_folder()
-    make_folder(folder)
+    make_folder(folder, PRIVATE)
     temporary = folder / f"{TEMPORARY}import-{os.getpid()}-{secrets.token_hex(4)}"
     try:
         with zipfile.ZipFile(path) as archive:
             files = _checked(path, archive)
             _check_room(path, folder, files)
-            temporary.mkdir()
+            temporary.mkdir(mode=PRIVATE)
             for name, entry in files.items():
                 _extract(path, archive, name, entry, temporary / name)
         keys = list(dict.fromkeys(name.partition("/")[0] for name in files))

@@ -8,6 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from catalogs import impossible
+from catalogs.quantities import Quantity
 from catalogs.records import Compositions, FloatArray, Molecules, PropertyTable, Rejected, UserError
 
 Integers = NDArray[np.int64]
@@ -29,6 +31,7 @@ def assemble(
     licence: str = "",
     sha256: str = "",
     notes: Sequence[str] = (),
+    warnings: Sequence[str] = (),
     where: str = "",
     attachments: tuple[int, ...] | None = None,
     guarded: bool = False,
@@ -42,8 +45,8 @@ def assemble(
     Raises
     ------
     UserError
-        For an infinite value, a formula spread over several folds, values that are all equal, or fewer
-        than `minimum` usable compositions.
+        For an infinite value, temperatures without a unit that cannot be in K, a formula spread over several folds,
+        values that are all equal, or fewer than `minimum` usable compositions.
     """
     where = where or name
     noun = "formula" if attachments is None else "molecule"
@@ -57,10 +60,13 @@ def assemble(
     labels = [str(row + 1) for row in range(len(values))] if ids is None else list(ids)
     read = _read([formulas[row] for row in present.tolist()], attachments, guarded)
     reasons = np.array(read.reasons, dtype=object)
-    if log:
-        reasons[(reasons == "") & (values[present] <= 0)] = NO_LOG
+    of = Quantity(quantity or name, unit)
+    legible = np.flatnonzero(reasons == "")
+    mixed = _mixed(values[present[legible]], read.keys[legible], of, name)
+    impossible.ask_unit(where, name, of, formulas, values, mixed)
+    reasons = value_reasons(reasons, values[present], of, name, log)
     rejected = tuple(
-        Rejected(name, row + 1, labels[row], formulas[row] or "", str(reason))
+        Rejected(name, row + 1, labels[row], formulas[row] or "", str(reason), float(values[row]))
         for row, reason in zip(present.tolist(), reasons, strict=True)
         if reason
     )
@@ -69,6 +75,11 @@ def assemble(
     keys = read.keys[good]
     first, group = _groups(keys)
     merged, counts = _medians(values[rows], group, len(first))
+    isomers = 0
+    if attachments is not None and len(first) < len(rows):
+        from catalogs.stereo import told_apart
+
+        isomers = told_apart(zip(group.tolist(), (str(formulas[row]) for row in rows), strict=True), attachments)
     table = PropertyTable(
         name=name,
         quantity=quantity or name,
@@ -90,10 +101,42 @@ def assemble(
         if attachments is None
         else tuple(formulas[i] or "" for i in np.flatnonzero(np.isnan(values)).tolist()),
         rejected=rejected,
-        notes=(*notes, *_merge_note(values[rows], group, counts, keys[first], noun)),
+        warnings=(*warnings, *([f"{name}: {mixed}"] if mixed else ()), *placeholder_note(name, rows, formulas, values)),
+        notes=(*notes, *_merge_note(values[rows], group, counts, keys[first], noun, isomers)),
     )
     _check_usable(table, minimum, where)
     return table
+
+
+def value_reasons(
+    reasons: NDArray[np.object_], values: FloatArray, quantity: Quantity, column: str, log: bool
+) -> NDArray[np.object_]:
+    """Reasons of (n,) rows, "" where there is none, with those of values that cannot be or have no logarithm."""
+    reasons = np.where(reasons == "", impossible.refusals(values, quantity, column), reasons)
+    if log:
+        reasons[(reasons == "") & (values <= 0)] = NO_LOG
+    return reasons
+
+
+def placeholder_note(name: str, rows: Integers, materials: Sequence[str | None], values: FloatArray) -> tuple[str, ...]:
+    """Name the rows, of those used, whose values look as if they stood for missing ones."""
+    found = rows[impossible.placeholders(values[rows])].tolist()
+    if not found:
+        return ()
+    count = f"{len(found):,} values look" if len(found) > 1 else "1 value looks"
+    return (
+        f"{name}: {count} like a placeholder for a missing value and far from all others:"
+        f" {impossible.shown_rows(found, materials, values)}; it is learned from unless these cells are emptied",
+    )
+
+
+def _mixed(values: FloatArray, keys: NDArray[np.object_], quantity: Quantity, column: str) -> str:
+    """What duplicates say of mixed units."""
+    first, group = _groups(keys)
+    counts = np.bincount(group, minlength=len(first))
+    low, high = _ranges(values, group, len(first))
+    several = np.flatnonzero(counts > 1)
+    return impossible.mixed_units(quantity, column, low[several], high[several], keys[first[several]])
 
 
 class _Read(NamedTuple):
@@ -140,15 +183,22 @@ def _medians(values: FloatArray, group: Integers, groups: int) -> tuple[FloatArr
     return low + (high - low) / 2, counts
 
 
+def _ranges(values: FloatArray, group: Integers, groups: int) -> tuple[FloatArray, FloatArray]:
+    """Return the smallest and the largest value of each group."""
+    low, high = np.full(groups, np.inf), np.full(groups, -np.inf)
+    np.minimum.at(low, group, values)
+    np.maximum.at(high, group, values)
+    return low, high
+
+
 def _merge_note(
-    values: FloatArray, group: Integers, counts: Integers, keys: NDArray[np.object_], noun: str
+    values: FloatArray, group: Integers, counts: Integers, keys: NDArray[np.object_], noun: str, isomers: int
 ) -> tuple[str, ...]:
+    """Say how many materials had several values, how far apart; isomers : those whose rows are stereoisomers."""
     several = np.flatnonzero(counts > 1)
     if not len(several):
         return ()
-    low, high = np.full(len(counts), np.inf), np.full(len(counts), -np.inf)
-    np.minimum.at(low, group, values)
-    np.maximum.at(high, group, values)
+    low, high = _ranges(values, group, len(counts))
     if (values > 0).all():
         worst = several[np.argmax(high[several] / low[several])]
         spread = f"{high[worst] / low[worst]:.3g}x"
@@ -156,7 +206,10 @@ def _merge_note(
         worst = several[np.argmax(high[several] - low[several])]
         spread = f"{high[worst] - low[worst]:.3g}"
     number = f"{len(several):,} {noun}{'s' if len(several) > 1 else ''}"
-    return (f"{number} had several values; merged to their median, largest spread {spread} ({keys[worst]})",)
+    note = f"{number} had several values; merged to their median, largest spread {spread} ({keys[worst]})"
+    if isomers:
+        note += f"; {isomers:,} of them as stereoisomers (cis and trans, R and S, tacticity), which share one name here"
+    return (note,)
 
 
 def _one_fold_each(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from catalogs.flags import Many, Switch, Whole
+from catalogs.paths import path_of
+from catalogs.shown import say
 
 
 def build(
@@ -59,15 +61,13 @@ def build(
     quiet
         Print nothing but errors.
     """
-    from pathlib import Path
-
     from catalogs.durable import write_durably
     from catalogs.records import UserError
     from catalogs.space import NAME, families, make_space, text_of
 
     if name != NAME:
         raise UserError(f"expected {NAME}, got {name!r}: it is the only catalogue to build")
-    path = Path(out)
+    path = path_of(out)
     if path.suffix.lower() != ".toml":
         raise UserError(f"--out: expected a file name that ends in .toml, got {out}")
     if path.exists() and not (overwrite or dry_run):
@@ -91,9 +91,9 @@ def build(
         print(text.dumps({"file": written, "indices": space.size, "by_elements": sizes, "sha256": space.sha256}))
     elif not quiet:
         parts = ", ".join(f"{size:,} of {kinds} elements" for kinds, size in sizes.items())
-        print(f"{space.size:,} indices: {parts}; filters decide when they are looked at which are charge-balanced")
+        say(f"{space.size:,} indices: {parts}; filters decide when they are looked at which are charge-balanced")
         if not dry_run:
-            print(f"written: {out}; search it with kakehashi screen --catalog {out}")
+            say(f"written: {out}; search it with kakehashi screen --catalog {out}")
 
 
 def _words(text: str | None) -> tuple[str, ...]:

@@ -1,9 +1,9 @@
-"""Candidate catalogues read in batches: an embedded list, a CSV or Parquet file, a folder of Parquet, structures."""
+"""Candidate catalogues read in batches: an embedded list, a table file, a folder of Parquet, structures."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,6 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from catalogs import pulled, readers
+from catalogs.column_types import as_type, profile
+from catalogs.material_columns import Material, file_holds_smiles, given_columns, id_column, material_column
+from catalogs.paths import path_of
 from catalogs.records import UserError
 from catalogs.sites import formula_of
 from catalogs.space import NAME, Space, make_space, read_space
@@ -24,7 +27,7 @@ from catalogs.structures import (
     structure_notes,
     wanted,
 )
-from catalogs.tables import holds_smiles, id_column, material_column, split_spec, unknown_name
+from catalogs.tables import split_spec
 
 _OUTPUT = (
     "rank mean lower upper probability spread at_ceiling domain domain_reason nearest_training distance reduced_formula"
@@ -83,6 +86,7 @@ class Catalog:
             if piece.num_rows:
                 waiting.append(piece)
                 held += piece.num_rows
+                readers.check_held(sum(table.nbytes for table in waiting), f"{self.name}, {held:,} rows at a time")
             if left <= 0:
                 break
         if held:
@@ -91,7 +95,7 @@ class Catalog:
             raise UserError(f"{self.name}: {left} of {self.rows} rows are gone; the file changed while it was read")
 
 
-def open_catalog(spec: str, material: str | None = None, limit: int | None = None, *, virtual: bool = False) -> Catalog:
+def open_catalog(spec: str, material: Material = None, limit: int | None = None, *, virtual: bool = False) -> Catalog:
     """Open a catalogue: an embedded or pulled name, a table file, a folder of Parquet, or structures; `limit` cuts it.
 
     Structures are a folder of CIF or POSCAR files or JSON documents; their formulas are read from them.
@@ -107,31 +111,28 @@ def open_catalog(spec: str, material: str | None = None, limit: int | None = Non
 
     if limit is not None and limit < 1:
         raise UserError(f"--limit must be at least 1, got {limit}")
-    path = Path(spec)
+    path = path_of(spec)
     if spec in embedded.known():
-        if material is not None:
+        if given_columns(material):
             raise UserError(f"'{spec}' is an embedded list; --material is for files")
         found = _embedded(spec, embedded.candidates(spec))
     elif spec in pulled.names():
-        found = _files(spec, readers.parquet_files(pulled.folder(spec)), material)
+        found = _of_table(spec, pulled.folder(spec), material)
         found = replace(found, notes=(pulled.origin(pulled.card(spec)), *found.notes))
     elif is_virtual(spec):
-        if material is not None:
+        if given_columns(material):
             raise UserError(f"{spec} is a virtual catalogue; --material is for files of rows")
         if not virtual:
             raise UserError(f"{spec} is a virtual catalogue: only `kakehashi screen` and kh.screen look for its best")
         found = _virtual(spec)
     elif path.exists() and holds_only_structures(path):
-        if material is not None:
+        if given_columns(material):
             raise UserError(f"{spec} holds structures; --material is for tables")
         found = _structures(spec, path)
-    elif path.is_dir():
-        found = _files(spec, readers.parquet_files(path), material)
-    elif path.suffix.lower() in readers.SUFFIXES or path.exists():
-        readers.check_file(path)
-        found = _files(spec, [path], material)
+    elif path.is_dir() or readers.suffix_of(path) or path.exists():
+        found = _of_table(spec, path, material)
     else:
-        raise UserError(unknown_name(spec, (*embedded.known(), *pulled.names())))
+        raise UserError(embedded.unknown_name(spec, (*embedded.known(), *pulled.names())))
     if found.rows == 0:
         raise UserError(f"{spec} has a header but no rows")
     rows = found.rows if limit is None else min(limit, found.rows)
@@ -144,7 +145,7 @@ def is_virtual(spec: str) -> bool:
 
 
 def _virtual(spec: str) -> Catalog:
-    space = make_space() if spec == NAME else read_space(Path(spec))
+    space = make_space() if spec == NAME else read_space(path_of(spec))
     return Catalog(spec, space.size, VIRTUAL, space.sha256, (), lambda: iter(()), space=space)
 
 
@@ -166,7 +167,7 @@ def with_structures(catalog: Catalog, by_id: Pieces | None = None, sha256: str =
 
     def pieces() -> Iterator[pa.Table]:
         if own is not None:
-            for rows, held in zip(catalog.pieces(), own(), strict=True):
+            for rows, held in side_by_side(catalog.pieces(), own()):
                 yield rows.append_column(STRUCTURE, as_struct(held.drop_columns(["id"])))
         elif by_id is not None:
             kind = pa.struct(list(next(by_id()).schema))
@@ -180,14 +181,46 @@ def with_structures(catalog: Catalog, by_id: Pieces | None = None, sha256: str =
     return replace(catalog, pieces=pieces, sha256=content)
 
 
+def side_by_side(left: Iterator[pa.Table], right: Iterator[pa.Table]) -> Iterator[tuple[pa.Table, pa.Table]]:
+    """Pairs of pieces with the same rows, of two readings of one table that are cut in different places."""
+    one, other = next(left, None), next(right, None)
+    while one is not None and other is not None:
+        rows = min(one.num_rows, other.num_rows)
+        if rows:
+            yield one.slice(0, rows), other.slice(0, rows)
+        one = one.slice(rows) if one.num_rows > rows else next(left, None)
+        other = other.slice(rows) if other.num_rows > rows else next(right, None)
+    if one is not None or other is not None:
+        raise UserError("a catalogue has more rows than structures, or fewer; the file changed while it was read")
+
+
 def columns_of(spec: str) -> list[str]:
-    """Column names of the file, or of the first file of the folder, that `spec` names; none for other specs."""
+    """Column names of the file or folder that `spec` names; none for other specs."""
     from catalogs import embedded
 
     path, _ = split_spec(spec)
     if spec in embedded.known() or is_virtual(spec) or not path.exists() or holds_only_structures(path):
         return []
     return readers.column_names(path)
+
+
+def named_materials(material: Material, specs: Sequence[str]) -> dict[str, str | None]:
+    """By spec, the first column `--material` names that the file has, None where the known names apply.
+
+    Raises
+    ------
+    UserError : no file has any of them.
+    """
+    given = given_columns(material)
+    if not given:
+        return dict.fromkeys(specs)
+    found: dict[str, str | None] = {}
+    for spec in specs:
+        columns = columns_of(spec)
+        found[spec] = next((name.strip() for name in given if name.strip() in columns), None)
+    if not any(found.values()):
+        raise UserError(f"--material: no column {' or '.join(map(repr, given))} in any of {', '.join(found)}")
+    return found
 
 
 def _embedded(name: str, table: pa.Table) -> Catalog:
@@ -232,20 +265,20 @@ def structures_sha256(path: Path) -> str:
     return _sha256_named(hashed_files(path) if path.is_dir() else [(path.name, path)])
 
 
-def _files(name: str, files: list[Path], material: str | None) -> Catalog:
-    names = readers.column_names(files[0])
-    formula, label = material_column(names, files[0], material), id_column(names)
+def _of_table(name: str, path: Path, material: Material) -> Catalog:
+    names = readers.column_names(path)
+    formula, label = material_column(names, path, material), id_column(names)
     if label == formula:
         label = None
-    structural = tuple(name for name in structure_columns(files[0]) if name not in (formula, label))
+    structural = tuple(name for name in structure_columns(path) if name not in (formula, label))
     others = [column for column in names if column not in (formula, label, *structural)]
-    if files[0].suffix.lower() == ".csv":
-        rows, kinds = _csv_profile(files[0], others)
-    else:
-        rows, kinds = _parquet_profile(files, names, others)
-        for column in (formula, label):
-            if column is not None:
-                readers.as_text(pa.chunked_array([], readers.schema_of(files[0]).field(column).type), name, column)
+    decimal = readers.decimal_mark(path)
+    rows, kinds = profile(path, others, decimal)
+    if readers.is_typed(path):
+        known = readers.schema_of(path)
+        readers.as_text(pa.chunked_array([], known.field(formula).type), name, formula)
+        if label is not None:
+            readers.as_ids(pa.chunked_array([], known.field(label).type), name, label)
     renamed = _passed_on(others)
     schema = pa.schema(
         [("id", pa.string()), ("formula", pa.string())] + [(renamed[column], kinds[column]) for column in others]
@@ -253,19 +286,23 @@ def _files(name: str, files: list[Path], material: str | None) -> Catalog:
 
     def pieces() -> Iterator[pa.Table]:
         start = 0
-        for file in files:
-            for raw in readers.batches(file, [column for column in names if column not in structural]):
-                yield _shaped(raw, file, start, formula, label, others, schema)
-                start += raw.num_rows
+        for raw in readers.batches(path, [column for column in names if column not in structural]):
+            formulas = readers.as_text(raw[formula], path, formula)
+            own = [as_type(raw[column], kinds[column], decimal) for column in others]
+            yield pa.Table.from_arrays([_ids(raw, path, start, label), formulas, *own], schema=schema)
+            start += raw.num_rows
 
     def structures() -> Iterator[pa.Table]:
         start = 0
-        for file in files:
-            for raw in readers.batches(file, [*([label] if label else []), *structural]):
-                yield raw.select(structural).add_column(0, "id", _ids(raw, file, start, label))
-                start += raw.num_rows
+        for raw in readers.batches(path, [*([label] if label else []), *structural]):
+            yield raw.select(structural).add_column(0, "id", _ids(raw, path, start, label))
+            start += raw.num_rows
 
     notes = [f"catalogue column '{old}' is passed on as '{new}'" for old, new in renamed.items() if old != new]
+    if unnamed := readers.unnamed_columns(path):
+        notes.append(f"{unnamed} column{'s' * (unnamed > 1)} without a name left out")
+    unread = _unread(path)
+    notes.extend(unread)
     if structural:
         notes.append(
             f"structures ({', '.join(structural)}) stay in the catalogue: --export cif writes those of the best"
@@ -274,27 +311,20 @@ def _files(name: str, files: list[Path], material: str | None) -> Catalog:
         name,
         rows,
         schema,
-        _sha256(files),
+        _content(path),
         tuple(notes),
         pieces,
         structures if structural else None,
-        holds_smiles(formula),
+        file_holds_smiles(path, formula),
+        unread=unread,
     )
 
 
-def _shaped(
-    raw: pa.Table,
-    file: Path,
-    start: int,
-    formula: str,
-    label: str | None,
-    others: list[str],
-    schema: pa.Schema,
-) -> pa.Table:
-    ids = _ids(raw, file, start, label)
-    formulas = readers.as_text(raw[formula], file, formula)
-    own = [_typed(raw[column], schema.field(i + 2).type) for i, column in enumerate(others)]
-    return pa.Table.from_arrays([ids, formulas, *own], schema=schema)
+def _unread(folder: Path) -> tuple[str, ...]:
+    """What to say of files that a folder of Parquet holds besides its data."""
+    left = readers.unread(folder) if folder.is_dir() else []
+    more = f" and {len(left) - 3:,} more" if len(left) > 3 else ""
+    return (f"not read in {folder}: {', '.join(left[:3])}{more}",) if left else ()
 
 
 def _ids(raw: pa.Table, file: Path, start: int, label: str | None) -> pa.ChunkedArray:
@@ -302,76 +332,8 @@ def _ids(raw: pa.Table, file: Path, start: int, label: str | None) -> pa.Chunked
     numbers = pc.cast(pa.array(range(start + 1, start + raw.num_rows + 1), pa.int64()), pa.string())
     if label is None:
         return pa.chunked_array([numbers])
-    text = readers.as_text(raw[label], file, label)
+    text = readers.as_ids(raw[label], file, label)
     return pc.if_else(pc.fill_null(pc.not_equal(text, ""), False), text, numbers)
-
-
-def _typed(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
-    if column.type == kind:
-        return column
-    if readers.is_text(column.type) and readers.is_number(kind):
-        cells = pc.utf8_trim_whitespace(column.cast(pa.string()))
-        missing = pc.or_(pc.equal(cells, ""), pc.equal(pc.utf8_lower(cells), "nan"))
-        return pc.if_else(missing, None, cells).cast(kind)
-    return column.cast(kind)
-
-
-def _csv_profile(path: Path, columns: list[str]) -> tuple[int, dict[str, pa.DataType]]:
-    """Count rows and find the type of each column (integer, double or text) in one pass."""
-    rows = 0
-    filled = dict.fromkeys(columns, False)
-    kinds: dict[str, pa.DataType] = {column: pa.int64() for column in columns}
-    for piece in readers.batches(path):
-        rows += piece.num_rows
-        for column in columns:
-            kind = _narrowest(piece[column], kinds[column])
-            filled[column] |= bool(pc.any(pc.not_equal(piece[column], "")).as_py())
-            kinds[column] = kind
-    return rows, {column: kinds[column] if filled[column] else pa.string() for column in columns}
-
-
-def _narrowest(column: pa.ChunkedArray, kind: pa.DataType) -> pa.DataType:
-    # Codes such as 007 and digits beyond double precision are text: as numbers they would change.
-    if pc.any(pc.match_substring_regex(column, r"^\s*[+-]?(0\d|\d{16,})")).as_py():
-        return pa.string()
-    for candidate in (pa.int64(), pa.float64()):
-        if kind == pa.string() or (kind == pa.float64() and candidate == pa.int64()):
-            continue
-        try:
-            _typed(column, candidate)
-        except pa.ArrowInvalid:
-            continue
-        return candidate
-    return pa.string()
-
-
-def _parquet_profile(files: list[Path], names: list[str], columns: list[str]) -> tuple[int, dict[str, pa.DataType]]:
-    rows = 0
-    first = readers.schema_of(files[0])
-    for file in files:
-        opened = readers.open_parquet(file)
-        rows += opened.metadata.num_rows
-        schema = opened.schema_arrow
-        for name in names:
-            readers.require(name, schema.names, file)
-        extra = [name for name in schema.names if name not in names]
-        if extra:
-            raise UserError(f"{file}: column '{extra[0]}' is not in {files[0]}; all files need the same columns")
-        other = [name for name in columns if schema.field(name).type != first.field(name).type]
-        if other:
-            raise UserError(
-                f"{file}: column '{other[0]}' holds {schema.field(other[0]).type}, "
-                f"in {files[0]} {first.field(other[0]).type}; all files need the same types"
-            )
-    kinds = {name: first.field(name).type for name in columns}
-    return rows, {name: _own_type(kind) for name, kind in kinds.items()}
-
-
-def _own_type(kind: pa.DataType) -> pa.DataType:
-    """Type a column travels as: every kind of text is a plain string, a dictionary its values."""
-    if readers.is_text(kind):
-        return pa.string()
-    return kind.value_type if pa.types.is_dictionary(kind) else kind
 
 
 def _passed_on(columns: list[str]) -> dict[str, str]:
@@ -387,6 +349,12 @@ def _passed_on(columns: list[str]) -> dict[str, str]:
             taken.add(new)
         renamed[column] = new
     return renamed
+
+
+def _content(path: Path) -> str:
+    """Hash of a table's bytes; of a folder those of its files, and the keys that its folders name."""
+    files = readers.parquet_files_of(path) if path.is_dir() else [path]
+    return _sha256(files) if all(file.parent in (path, path.parent) for file in files) else readers.sha256(path)
 
 
 def _sha256(files: list[Path]) -> str:

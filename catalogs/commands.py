@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from catalogs.shown import as_json, shown
+
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from catalogs.embedded import DatasetInfo
 
 # Width of a terminal on which sources and licences fit without breaking words.
@@ -38,7 +42,7 @@ def list_datasets(*, json: bool = False) -> None:
         width = max(len(info.name) for info in found)
         for info in found:
             line = f"{info.name:<{width}}  {info.kind:<10}  {info.rows:>7,}  {_unit(info)}"
-            console.print(line.rstrip(), markup=False)
+            console.print(shown(line.rstrip()), markup=False)
         console.print("sources and licences: kakehashi catalogs show NAME")
         console.print(_VIRTUAL)
         return
@@ -51,7 +55,8 @@ def list_datasets(*, json: bool = False) -> None:
             no_wrap=heading in ("name", "kind", "rows", "unit"),
         )
     for info in found:
-        view.add_row(info.name, info.kind, f"{info.rows:,}", _unit(info), info.source, info.licence)
+        cells = (info.name, info.kind, f"{info.rows:,}", _unit(info), info.source, info.licence)
+        view.add_row(*map(_text, cells))
     console.print(view)
     console.print(_VIRTUAL)
 
@@ -80,7 +85,7 @@ def show_dataset(name: str, *, json: bool = False) -> None:
     from rich.table import Table
 
     console = Console(highlight=False)
-    console.print(f"{info.name}: {info.description}", markup=False)
+    console.print(shown(f"{info.name}: {info.description}"), markup=False)
     facts = {
         "kind": info.kind,
         "quantity": info.quantity,
@@ -92,14 +97,14 @@ def show_dataset(name: str, *, json: bool = False) -> None:
     }
     for label, text in facts.items():
         if text:
-            console.print(f"  {label:<9} {text}", markup=False)
+            console.print(shown(f"  {label:<9} {text}"), markup=False)
     for note in notes:
-        console.print(f"  note      {note}", markup=False)
+        console.print(shown(f"  note      {note}"), markup=False)
     view = Table(box=box.SIMPLE_HEAD)
     for heading in first[0]:
-        view.add_column(heading, overflow="fold")
+        view.add_column(_text(heading), overflow="fold")
     for row in first:
-        view.add_row(*(f"{cell:.6g}" if isinstance(cell, float) else _cell(cell) for cell in row.values()))
+        view.add_row(*(f"{cell:.6g}" if isinstance(cell, float) else _text(_cell(cell)) for cell in row.values()))
     console.print(view)
 
 
@@ -133,6 +138,7 @@ def _pulled(name: str) -> DatasetInfo:
     if last["new"] < card["rows"]:
         description += f"; since the pull before {last['new']:,} new, {last['changed']:,} changed"
         description += f", {last['vanished']:,} no longer there"
+    description += "".join(f"; {count:,} records: {remark}" for remark, count in card.get("remarks", {}).items())
     return DatasetInfo(
         name, "pulled", "", "", card["rows"], pulled.origin(card), card["licence"], description, card["citation"]
     )
@@ -148,7 +154,12 @@ def _cell(value: object) -> str:
     return text if len(text) <= 60 else text[:59] + "…"
 
 
-def _print_json(value: object) -> None:
-    import json
+def _text(text: str) -> Text:
+    """A cell or heading as it stands: brackets in it are no markup."""
+    from rich.text import Text
 
-    print(json.dumps(value, ensure_ascii=False, indent=2))
+    return Text(shown(text))
+
+
+def _print_json(value: object) -> None:
+    print(as_json(value, 2))

@@ -11,14 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalogs import readers
-from catalogs.assemble import NO_LOG
+from catalogs.assemble import placeholder_note, value_reasons
 from catalogs.elements import INDEX
 from catalogs.formulas import formula_text, parse, parse_column, reduced_keys
-from catalogs.quantities import infer
+from catalogs.impossible import ask_unit
+from catalogs.material_columns import Material
+from catalogs.quantities import Quantity
 from catalogs.records import Crystals, FloatArray, PropertyTable, Rejected, UserError
+from catalogs.refused import check_rejected
 from catalogs.sites import Sites
+from catalogs.stated_units import Units
 from catalogs.structures import Pieces, StructureReader, structure_columns, wanted
-from catalogs.tables import Cells, declared, read_cells, split_spec
+from catalogs.tables import Cells, quantity_of, read_cells, split_spec
 
 
 class Parsed(NamedTuple):
@@ -101,14 +105,17 @@ def load_crystals(
     *,
     value: str | None = None,
     log: bool = False,
-    material: str | None = None,
+    material: Material = None,
     folds: str | None = None,
     structures: Pieces | None = None,
     minimum: int = 10,
+    units: Units = None,
+    max_rejected: float | None = None,
 ) -> PropertyTable:
     """Load a property of structures, `FILE:COLUMN`: a row each, with the reduced formula as the key they may share.
 
     structures : by id, where the file has no structure columns of its own
+    units, max_rejected : as for `catalogs.tables.load_table`
 
     Raises
     ------
@@ -116,7 +123,7 @@ def load_crystals(
     """
     path, column = split_spec(spec)
     if not path.exists():
-        raise UserError(f"'{spec}' is no CSV or Parquet file: structures do not come with embedded data sets")
+        raise UserError(f"'{spec}' is no table file: structures do not come with embedded data sets")
     if column is not None and value is not None and column != value:
         raise UserError(f"two value columns for {path}: '{column}' in '{spec}' and '{value}'; give one")
     cells = read_cells(path, value if column is None else column, log, material, folds)
@@ -124,11 +131,11 @@ def load_crystals(
         raise UserError(f"{path}: row {infinite[0] + 1}: the value is infinite; correct it or leave it empty")
     present = np.flatnonzero(~np.isnan(cells.values))
     parsed = parse_rows(_rows(cells, present, structures), [cells.materials[i] for i in present])
-    reasons = parsed.reasons.copy()
-    if cells.log:
-        reasons[(reasons == "") & (cells.values[present] <= 0)] = NO_LOG
+    quantity = quantity_of(cells, units)
+    ask_unit(str(path), cells.name, quantity, cells.materials, cells.values, "")
+    reasons = value_reasons(parsed.reasons, cells.values[present], quantity, cells.name, cells.log)
     crystals = parsed.crystals.take(np.flatnonzero(reasons[parsed.reasons == ""] == ""))
-    return _table(cells, present, crystals, reasons, minimum)
+    return check_rejected(_table(cells, quantity, present, crystals, reasons, minimum), max_rejected, str(path))
 
 
 def _rows(cells: Cells, present: NDArray[np.int64], structures: Pieces | None) -> list[dict[str, Any]]:
@@ -154,12 +161,19 @@ def by_ids(pieces: Iterator[Any], ids: set[str]) -> dict[str, dict[str, Any]]:
 
 
 def _table(
-    cells: Cells, present: NDArray[np.int64], crystals: Crystals, reasons: NDArray[np.object_], minimum: int
+    cells: Cells,
+    quantity: Quantity,
+    present: NDArray[np.int64],
+    crystals: Crystals,
+    reasons: NDArray[np.object_],
+    minimum: int,
 ) -> PropertyTable:
     rows = present[reasons == ""]
     values = cells.values[rows]
     rejected = tuple(
-        Rejected(cells.name, int(row) + 1, cells.ids[row], cells.materials[row] or "", str(reason))
+        Rejected(
+            cells.name, int(row) + 1, cells.ids[row], cells.materials[row] or "", str(reason), float(cells.values[row])
+        )
         for row, reason in zip(present, reasons, strict=True)
         if reason
     )
@@ -176,7 +190,6 @@ def _table(
     if folds is not None:
         _check_folds(cells.path, keys, folds)
     several = sum(count > 1 for count in Counter(keys).values())
-    quantity = declared(cells.path, cells.name) or infer(cells.name)
     return PropertyTable(
         name=cells.name,
         quantity=quantity.name or cells.name,
@@ -193,6 +206,7 @@ def _table(
         rows=len(cells.values),
         missing=len(cells.values) - len(present),
         rejected=rejected,
+        warnings=(*cells.warnings, *placeholder_note(cells.name, rows, cells.materials, cells.values)),
         notes=(*cells.notes, f"{len(rows):,} structures; {several:,} formulas have several"),
         crystals=crystals,
     )

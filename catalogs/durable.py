@@ -18,9 +18,11 @@ class DurableFile(io.RawIOBase):
 
     Any failure to write leaves the earlier file of that name as it was and removes the temporary.
     Raises OSError naming the path.
+
+    mode : of the file, less what the umask takes away
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, mode: int = 0o666) -> None:
         super().__init__()
         self.path = path
         self.temporary = path.with_name(f"{TEMPORARY}{path.name}.tmp")
@@ -30,7 +32,7 @@ class DurableFile(io.RawIOBase):
         self._broken: OSError | None = None
         self._fd = -1
         make_folder(path.parent)
-        self._fd = self._attempt(os.open, self.temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+        self._fd = self._attempt(os.open, self.temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
 
     @property
     def sha256(self) -> str:
@@ -109,18 +111,20 @@ class DurableFile(io.RawIOBase):
             raise named from error
 
 
-def write_durably(path: Path, data: bytes) -> str:
+def write_durably(path: Path, data: bytes, mode: int = 0o666) -> str:
     """Replace the content of `path` at once and return its sha256."""
-    with DurableFile(path) as file:
+    with DurableFile(path, mode) as file:
         file.write(data)
         file.commit()
         return file.sha256
 
 
-def make_folder(path: Path) -> None:
-    """Create a folder and its parents so that they survive a crash."""
+def make_folder(path: Path, mode: int = 0o777) -> None:
+    """Create a folder and its parents so that they survive a crash; mode : of those made, less the umask."""
     missing = [folder for folder in (path, *path.parents) if not folder.exists()]
-    path.mkdir(parents=True, exist_ok=True)
+    for folder in reversed(missing):
+        folder.mkdir(mode=mode, exist_ok=True)
+    path.mkdir(exist_ok=True)  # FileExistsError where a file stands there
     for folder in missing:
         sync_folder(folder.parent)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import difflib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ import pyarrow as pa
 from catalogs import embedded_inorganic as inorganic
 from catalogs import embedded_molecules as molecules
 from catalogs import embedded_transport as matminer
+from catalogs import pulled, readers
 from catalogs.assemble import assemble
 from catalogs.embedded_inorganic import Rows
 from catalogs.package_data import digest
@@ -230,9 +232,16 @@ def _entry(name: str) -> _Entry:
         return _PROPERTIES[name]
     if name in _present_targets():
         return _typed_entry(name)
-    from catalogs.tables import unknown_name
-
     raise UserError(unknown_name(name, known()))
+
+
+def unknown_name(name: str, known: tuple[str, ...]) -> str:
+    """Say that `name` is neither a data set nor a file, with the nearest known name."""
+    if (stem := name.partition(":")[0]) in pulled.PULLABLE:
+        return f"'{stem}' has not been pulled: {pulled.how(stem)}"
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f"; did you mean '{close[0]}'?" if close else "; see `kakehashi catalogs list`"
+    return f"'{name}' is neither an embedded data set nor a table file ({', '.join(readers.SUFFIXES)}){hint}"
 
 
 def _tally(records: list[dict[str, str]], column: str) -> str:

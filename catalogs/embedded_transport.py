@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.csv
 
 from catalogs.embedded_inorganic import Rows
-from catalogs.home import cache_folder
+from catalogs.home import PRIVATE, cache_folder_or_none, check_own
 from catalogs.package_data import digest, package_file, version
 from catalogs.records import UserError
 
@@ -64,10 +64,11 @@ def default_candidates() -> pa.Table:
     """
     from catalogs import parquet
 
-    try:
-        path = cache_folder() / "candidates" / f"default-{_recipe()}.parquet"
-    except UserError:  # no place for caches: only slower
+    folder = cache_folder_or_none("candidates")
+    if folder is None:
         return _build_default()
+    path = folder / f"default-{_recipe()}.parquet"
+    check_own(path)
     try:
         table = parquet.read(path.read_bytes(), str(path))
         if table.num_rows == DEFAULT_ROWS:
@@ -104,7 +105,7 @@ def _keep(table: pa.Table, path: Path) -> None:
 
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
         with temporary.open("wb") as sink:
             writer = parquet.TableWriter(sink, table.schema)
             writer.write(table)
@@ -134,10 +135,12 @@ def _transport_table() -> pa.Table:
         raise UserError(f"{path} cannot be read ({error}); reinstall matminer", code=6) from error
     from pyarrow import csv
 
+    from catalogs.parquet import in_memory
+
     # Without these types pyarrow would be free to read NaN (sodium nitride) as a missing value.
     text = {"mp_id": pa.string(), "pretty_formula": pa.string()}
     options = csv.ConvertOptions(column_types=text, strings_can_be_null=False)
-    return csv.read_csv(pa.BufferReader(data), convert_options=options)
+    return csv.read_csv(in_memory(data), convert_options=options)
 
 
 @cache

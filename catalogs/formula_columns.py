@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from catalogs.addition_dots import ADDED, ANIONS
 from catalogs.elements import INDEX, ORDER, SYMBOLS
 from catalogs.formula_grammar import MAX_AMOUNT, MAX_LENGTH, SLOTS
 from catalogs.records import Compositions
@@ -33,8 +34,11 @@ for _symbol, _index in INDEX.items():
     _second = ord(_symbol[1]) - ord("a") + 1 if len(_symbol) == 2 else 0
     _ELEMENT[(ord(_symbol[0]) - ord("A")) * 27 + _second] = _index
 _RANK = np.array(ORDER, np.int64)
-# a decimal in front of these may be a hydrate dot ("CuSO4.5H2O"): the grammar decides
-_ADDUCT_START = np.isin(np.array(SYMBOLS), ["H", "N", "C", "O"])
+_TWO_DIGITS = 10
+# A decimal in front of the first or behind the second may be an addition dot ("CuSO4.5H2O", "AlF3.3NaF"), and two
+# digits between the second and H may have lost one ("MgCl26H2O"): the grammar decides.
+_ADDED = np.isin(np.array(SYMBOLS), sorted(ADDED))
+_ANION = np.isin(np.array(SYMBOLS), sorted(ANIONS))
 
 _LONGEST_AMOUNT = 9  # characters; longer ones are rare
 _POWERS = 10.0 ** np.arange(_LONGEST_AMOUNT + 1)
@@ -131,9 +135,11 @@ def _tokens(text: Bytes, kind: Bytes, starts: Ints, bounds: Ints, row: Ints) -> 
     doubtful |= spaced & (end == row_end)
     amount, decimal, bad = _amounts(text, kind, at, end - at - spaced)
     doubtful |= bad
-    follows_adduct = np.zeros(len(starts), np.bool_)
-    follows_adduct[:-1] = (row[1:] == row[:-1]) & _ADDUCT_START[element[1:]]
-    doubtful |= decimal & ~spaced & follows_adduct
+    maybe_added = np.zeros(len(starts), np.bool_)
+    same_row, anion = row[1:] == row[:-1], _ANION[element[:-1]]
+    maybe_added[:-1] = decimal[:-1] & same_row & (_ADDED[element[1:]] | anion)
+    maybe_added[:-1] |= (amount[:-1] >= _TWO_DIGITS) & same_row & anion & (element[1:] == INDEX["H"])
+    doubtful |= maybe_added & ~spaced
     return _Tokens(row, element, amount, doubtful)
 
 

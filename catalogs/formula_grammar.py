@@ -4,8 +4,9 @@
     group   = (symbol | "(" formula ")" | "[" formula "]" | "{" formula "}") [amount]
     amount  = digits ["." digits]          0 < amount <= 1,000,000, at most nine decimals, no leading zeros
 
-Whatever else occurs (charges, isotopes, hydrate dots, dummy species, subscripts) is refused with a reason:
-a guess here would silently become another material.
+Outer blanks mean nothing, and subscript digits and full-width characters are read as their ASCII ones. Whatever else
+occurs (charges, isotopes, addition dots, dummy species, remarks) is refused with a reason: a guess here would silently
+become another material.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from __future__ import annotations
 import re
 from decimal import Context, Decimal, localcontext
 
+from catalogs.addition_dots import ambiguous_dot, lost_dot
 from catalogs.elements import INDEX, ORDER, UNTABULATED
+from catalogs.plain_text import plain_formula
 
 SLOTS = 16
 MAX_LENGTH = 500
@@ -27,8 +30,9 @@ _TOKEN = re.compile(
 )
 _AMOUNT = re.compile(r"(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
-# Molecules that crystals bind: before them a dot may be a hydrate dot ("CuSO4.5H2O") or a decimal point.
-_ADDUCT = re.compile(r"[(\[{]?(?:H2O|OH2|NH3|N2H4|HF|HCl|HBr|HI|HNO3|H2SO4|H3PO4|CH3OH|C2H5OH|CH3CN)(?![a-z])")
+_OPENING = {close: opening for opening, close in _CLOSING.items()}
+# What stands in brackets as a remark: an oxidation state, a phase (TiO2(B)) or a state of matter (C(S)).
+_ROMAN = frozenset(("I", "II", "III", "IV", "V", "VI", "VII", "VIII"))
 # Amounts have at most 17 digits and eight brackets multiply them: 200 digits keep every product exact.
 _EXACT = Context(prec=200)
 
@@ -42,6 +46,7 @@ def parse(text: str) -> dict[str, float]:
     """
     if not isinstance(text, str):
         raise ValueError(f"expected text, got {type(text).__name__}")
+    text = plain_formula(text)
     if not text:
         raise ValueError("empty formula")
     if len(text) > MAX_LENGTH:
@@ -57,6 +62,7 @@ def parse(text: str) -> dict[str, float]:
 def _groups(text: str) -> Amounts:
     levels: list[Amounts] = [{}]
     opened: list[str] = []
+    starts: list[int] = []
     position = 0
     before = "open"  # what came last: open, item or space
     while position < len(text):
@@ -65,18 +71,20 @@ def _groups(text: str) -> Amounts:
             raise ValueError(_unexpected(text, position))
         if match["symbol"]:
             _add(levels[-1], _known(match["symbol"]), _amount(match["count"], match["symbol"]))
-            _check_dot(text, match["symbol"], match["count"], match.end())
+            _check_dot(text, match.start(), match["symbol"], match["count"], match.end())
             before = "item"
         elif match["open"]:
             opened.append(match["open"])
+            starts.append(match.end())
             levels.append({})
             if len(opened) > MAX_DEPTH:
                 raise ValueError(f"brackets nested more than {MAX_DEPTH} deep")
             before = "open"
         elif match["close"]:
             _check_close(opened, match["close"], before)
+            _check_remark(text[starts[-1] : position], match["close"], match["times"], starts.pop())
             times = _amount(match["times"], match["close"])
-            _check_dot(text, match["close"], match["times"], match.end())
+            _check_dot(text, match.start(), match["close"], match["times"], match.end())
             inner = levels.pop()
             for symbol, amount in inner.items():
                 _add(levels[-1], symbol, amount * times)
@@ -136,18 +144,27 @@ def _final(symbol: str, amount: Decimal) -> float:
     return float(amount)
 
 
-def _check_dot(text: str, after: str, digits: str, end: int) -> None:
-    """Refuse a decimal that can as well be a hydrate dot; a space behind the number makes it a decimal."""
-    whole, dot, _ = digits.partition(".")
-    if not dot or whole == "0":
-        return
+def _check_dot(text: str, start: int, after: str, digits: str, end: int) -> None:
+    """Refuse a number that may hold an addition dot, or have lost one; a space behind it makes it an amount."""
     rest = text[end:]
-    oxide_dot = after == "O" and rest[:1].isupper() and re.search(r"O(?![a-z])", rest)
-    if _ADDUCT.match(rest) or oxide_dot:
+    where = f"in {_quoted(after + digits + rest[:6])} at character {start + 1}"
+    if ambiguous_dot(text[:start], after, digits, rest):
         raise ValueError(
-            f"ambiguous dot in {_quoted(after + digits + rest[:6])}: write an adduct in brackets, '(H2O)5', "
-            "or a space after a decimal amount"
+            f"ambiguous dot {where}: write an added compound in brackets, '(H2O)5', or a space after a decimal amount"
         )
+    if lost_dot(after, digits, rest):
+        raise ValueError(
+            f"ambiguous number {where}: write water of crystals in brackets, '(H2O)5', or a space after the amount"
+        )
+
+
+def _check_remark(inside: str, close: str, times: str, position: int) -> None:
+    """Refuse a bracket that says something about its compound where it could be read as an element."""
+    remark = f"{_OPENING[close]}{inside}{close} at character {position}"
+    if inside in _ROMAN:
+        raise ValueError(f"{remark} is an oxidation state or a phase and no element: leave it out")
+    if len(inside) == 1 and not times:
+        raise ValueError(f"{remark} is a remark (a phase, a state) or an element: leave it out or write {inside}")
 
 
 def _check_close(opened: list[str], close: str, before: str) -> None:
@@ -163,8 +180,6 @@ def _check_close(opened: list[str], close: str, before: str) -> None:
 
 
 def _check_space(text: str, position: int, before: str) -> None:
-    if position == 0 or position == len(text) - 1:
-        raise ValueError("leading or trailing space")
     if before == "space":
         raise ValueError("double space")
     if before == "open":
@@ -175,7 +190,7 @@ def _unexpected(text: str, position: int) -> str:
     character = text[position]
     where = f"at character {position + 1}"
     if not character.isascii():
-        return f"non-ASCII character {character!a} {where}: subscripts and middots are not read"
+        return f"non-ASCII character {character!a} {where}: superscripts and middots are not read"
     if character in "+-":
         return f"'{character}' {where}: charges, hyphens and exponents are not read"
     if character.isdigit() or character == ".":

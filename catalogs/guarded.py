@@ -10,7 +10,6 @@ import contextlib
 import json
 import os
 import queue
-import signal
 import subprocess
 import sys
 import threading
@@ -20,6 +19,8 @@ from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Literal, NamedTuple
 
+from catalogs.processors import available
+
 SECONDS = 10.0
 """Time given to one row; a usual one takes half a millisecond as SMILES, some milliseconds as a structure."""
 MEMORY = 4 << 30
@@ -27,7 +28,7 @@ MEMORY = 4 << 30
 CHUNK = 256
 STRUCTURES, SHARE = 16, 128
 """Structures handed to a worker at a time, which take longer than SMILES; and those that are worth another worker."""
-COMMAND = (sys.executable, "-P", "-m", "catalogs.guarded")
+COMMAND = (sys.executable, "-P", "-m", "catalogs.guarded_worker")
 _START_SECONDS = 120.0  # importing RDKit or pymatgen on a busy disk
 
 Task = Literal["smiles", "structure"]
@@ -63,7 +64,7 @@ class Workers:
     ) -> None:
         self._task, self._argument = task, argument
         self._seconds = SECONDS if seconds is None else seconds
-        self._most = workers or os.cpu_count() or 1
+        self._most = workers or available()
         self._workers: list[_Worker] = []
 
     def __enter__(self) -> Workers:
@@ -194,45 +195,3 @@ class _Deadline:
                 self.passed = True
                 self._process.kill()
                 return
-
-
-def serve(task: str = "smiles") -> None:
-    """Answer each line `[argument, texts]` of standard input with a line per text, until the input ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    sys.stdout = sys.stderr  # what a parser prints is no answer
-    attempt = _smiles() if task == "smiles" else _structure()
-    with contextlib.suppress(ImportError, ValueError, OSError):  # no such limit on this platform
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    print("ready", file=answers, flush=True)
-    for line in sys.stdin:
-        argument, texts = json.loads(line)
-        for text in texts:
-            print(json.dumps(attempt(text, argument)), file=answers, flush=True)
-
-
-def _smiles() -> Callable[[str, Any], Answer]:
-    from rdkit import rdBase
-
-    from catalogs import polymers
-
-    def attempt(text: str, attachments: int | list[int]) -> Answer:
-        wanted = attachments if isinstance(attachments, int) else tuple(attachments)
-        with rdBase.BlockLogs():
-            return polymers.attempt(text, wanted)
-
-    return attempt
-
-
-def _structure() -> Callable[[str, Any], Any]:
-    from catalogs import structure_text
-
-    structure_text.prepare()
-    return lambda text, _: structure_text.attempt(text)
-
-
-if __name__ == "__main__":
-    serve(*sys.argv[1:])

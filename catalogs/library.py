@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from catalogs.durable import TEMPORARY, make_folder, sync_folder, write_durably
 from catalogs.evict import KEPT, VARIABLE, bound, evict, used
-from catalogs.home import cache_folder
+from catalogs.home import PRIVATE, PRIVATE_FILE, SharedFolder, cache_folder, check_own
 from catalogs.records import UserError
 
 SCHEMA = 1
@@ -57,14 +57,26 @@ class Found(NamedTuple):
 
 
 def models_folder() -> Path:
-    """Folder of the entries; it need not exist. UserError if the cache folder cannot be created."""
-    return cache_folder() / "models"
+    """Folder of the entries; it need not exist.
+
+    Raises
+    ------
+    UserError : the cache folder cannot be created, or others may write to it or to this one.
+    """
+    return cache_folder("models")
 
 
 def find(key: str) -> Found:
-    """Read and verify an entry: its schema, its key, and the sha256 of card and arrays."""
+    """Read and verify an entry: its schema, its key, and the sha256 of card and arrays.
+
+    Raises
+    ------
+    SharedFolder : others may write to the entry or to a folder around it.
+    """
     try:
         path = models_folder() / _checked(key)
+    except SharedFolder:
+        raise
     except UserError:
         return Found()  # `store` says that nothing can be kept
     found = read(path, key)
@@ -79,9 +91,10 @@ def shipped(key: str) -> Found:
 
 
 def read(path: Path, key: str) -> Found:
-    """Read and verify the entry in a folder, whatever the folder is called."""
+    """Read and verify the entry in a folder, whatever the folder is called; SharedFolder as `find`."""
     if not os.path.lexists(path):
         return Found()
+    check_entry(path)
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
@@ -101,6 +114,13 @@ def read(path: Path, key: str) -> Found:
         if not os.path.lexists(path):  # another process is replacing it
             return Found()
         return Found(warning=f"{path} is damaged or unreadable ({_reason(error)}): not used, built again")
+
+
+def check_entry(path: Path) -> None:
+    """Refuse an entry that others may write to; SharedFolder says what ends it."""
+    if path.parent != SHIPPED:
+        for part in (path, path / CARD, path / ARRAYS):
+            check_own(part)
 
 
 def check_card(card: Mapping[str, Any], key: str) -> None:
@@ -144,7 +164,7 @@ def named(id: str) -> tuple[str, int | None, Path]:
 def keep(path: Path) -> None:
     """Keep an entry for good: what runs leave never pushes it out."""
     if path.parent != SHIPPED:
-        write_durably(path / KEPT, b"")
+        write_durably(path / KEPT, b"", PRIVATE_FILE)
 
 
 def store(
@@ -173,16 +193,20 @@ def store(
         most = bound() if folder is None else math.inf
         if size > most:
             return f"not kept for the next run: {size / 1e9:.3g} GB, more than {VARIABLE} allows ({most / 1e9:.3g})"
+        own = folder is None
         folder = folder or models_folder()
-        make_folder(folder)
+        make_folder(folder, PRIVATE if own else 0o777)
         _sweep(folder)
         temporary = folder / f"{TEMPORARY}{key}-{os.getpid()}-{secrets.token_hex(4)}"
         try:
+            temporary.mkdir(mode=PRIVATE if own else 0o777)
             _write(temporary, key, arrays, card)
             publish(temporary, folder / key, replace=replace)
             evict(folder, most, keep=key)
         finally:
             _remove(temporary)
+    except SharedFolder:
+        raise
     except (OSError, UserError) as error:
         return f"not kept for the next run: {_reason(error)}"
     return ""
@@ -191,7 +215,6 @@ def store(
 def _write(folder: Path, key: str, arrays: Mapping[str, NDArray[Any]], card: Mapping[str, Any]) -> None:
     from safetensors.numpy import save
 
-    folder.mkdir()
     data = save({name: np.asarray(array, order="C") for name, array in arrays.items()})
     sha256 = write_durably(folder / ARRAYS, data)
     body = {**card, "schema": SCHEMA, "key": key, "sha256": sha256, "bytes": len(data)}

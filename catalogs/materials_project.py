@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pyarrow as pa
 
-from catalogs.pull import Page
+from catalogs.answers import DISORDERED, REAL, TEXT, WHOLE, identifier, null, table_of, typed
+from catalogs.pages import Page
 from catalogs.pulled import Column, schema_of
 from catalogs.records import UserError
 from catalogs.sites import of_mapping
-from catalogs.web import NO_JSON, Fault, Secret, Session, check_url, parse
+from catalogs.web import NO_JSON, UNFIT, Fault, Secret, Session, check_url, parse
 
 KEY, ENDPOINT = "MP_API_KEY", "MP_API_ENDPOINT"
 PUBLIC = "https://api.materialsproject.org/"
@@ -31,7 +33,6 @@ _ADVICE = {
     403: f"the key in {KEY} is not accepted, or this network is blocked: {_GET_ONE}",
 }
 
-TEXT, REAL, WHOLE = pa.string(), pa.float64(), pa.int64()
 COLUMNS = (
     Column("id", TEXT),
     Column("formula", TEXT),
@@ -111,10 +112,11 @@ class Summary:
     def version(self) -> str:
         """Ask for the version of the database."""
         beat = parse(self._session.get(f"{self._endpoint}heartbeat"))
-        if not isinstance(beat, dict) or not isinstance(beat.get("db_version"), str):
-            raise Fault("the heartbeat names no version of the database")
+        version = beat.get("db_version") if isinstance(beat, dict) else None
+        if not isinstance(version, str) or not version.isprintable():
+            raise Fault(f"the heartbeat names no version of the database (db_version: {version!r:.50})", tries=UNFIT)
         self._beat = beat
-        return str(beat["db_version"])
+        return version
 
     def page(self, cursor: str) -> Page:
         """Ask for the records from that number on."""
@@ -127,11 +129,16 @@ class Summary:
         if records and absent:
             raise Fault(
                 f"the records have no field '{absent[0]}': it may have been renamed",
+                tries=UNFIT,
                 advice="try a newer mp-api, or report it; nothing was filled in",
             )
-        rows = [self._row(record) for record in records]
+        rows = [self._row(record, skip + number) for number, record in enumerate(records)]
+        remarks = Counter(
+            remark for record, row in zip(records, rows, strict=True) for remark in self._lacks(record, row)
+        )
         following = skip + len(records)
-        return Page(pa.Table.from_pylist(rows, schema=self.schema), str(following) if following < total else "", total)
+        table = table_of(rows, self.schema)
+        return Page(table, str(following) if following < total else "", total, following < total, remarks)
 
     def _ask(self, skip: int) -> tuple[list[dict[str, Any]], int]:
         # As a criterion: the client checks `fields` against a schema that it makes anew for each, seconds a request.
@@ -145,15 +152,20 @@ class Summary:
         except Fault:
             raise
         except (ValueError, RecursionError):
-            raise Fault(NO_JSON) from None
+            # Its reader refuses a whole page for one lone surrogate; ours shows in which record it is.
+            if self._session.answer is None or self._session.answer.status_code != 200:
+                raise Fault(NO_JSON) from None
+            answer = parse(self._session.answer)
         except Exception as error:  # of the client: a field it does not know, or an answer it did not expect
-            raise Fault(self._key.struck_from(" ".join(f"{type(error).__name__}: {error}".split())[:300])) from None
+            said = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+            raise Fault(self._key.struck_from(said), tries=UNFIT) from None
         records = answer.get("data") if isinstance(answer, dict) else None
-        total = answer.get("meta", {}).get("total_doc") if isinstance(answer, dict) else None
+        meta = answer.get("meta") if isinstance(answer, dict) else None
+        total = meta.get("total_doc") if isinstance(meta, dict) else None
         if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
-            raise Fault("the answer holds no list 'data' of records")
+            raise Fault("the answer holds no list 'data' of records", tries=UNFIT)
         if not isinstance(total, int) or isinstance(total, bool) or total < 0:
-            raise Fault("the answer does not say how many records there are (meta.total_doc)")
+            raise Fault("the answer does not say how many records there are (meta.total_doc)", tries=UNFIT)
         return records, total
 
     def _client(self) -> Any:
@@ -180,38 +192,43 @@ class Summary:
                 )
         return self._rester
 
-    def _row(self, record: dict[str, Any]) -> dict[str, Any]:
-        row = {c.name: _typed(_at(record, _PATHS.get(c.name, c.name)), c) for c in COLUMNS}
-        if not row["id"]:
-            raise Fault("a record has no material_id")
+    def _row(self, record: dict[str, Any], number: int) -> dict[str, Any]:
+        id = identifier(record.get("material_id"), f"record {number:,}, field 'material_id'")
+        row = {c.name: _value(record, c, id) for c in COLUMNS}
         if len(self.columns) > len(COLUMNS):
-            row |= sites_of(record.get("structure"), str(row["id"]))
+            try:
+                row |= sites_of(record.get("structure"), id)
+            except OverflowError:
+                raise Fault(f"the structure of {id} cannot be read: a number is too large", tries=UNFIT) from None
         return row
 
+    def _lacks(self, record: dict[str, Any], row: dict[str, Any]) -> Iterator[str]:
+        """What is missing in a row that every record should have."""
+        if row["formula"] is None:
+            yield null("formula_pretty")
+        if len(self.columns) > len(COLUMNS) and row["lattice"] is None:
+            yield null("structure") if record.get("structure") is None else DISORDERED
 
-def _at(record: dict[str, Any], path: str) -> Any:
+
+def _value(record: dict[str, Any], column: Column, id: str) -> Any:
+    where = f"record {id}, column '{column.name}'"
+    value = _at(record, _PATHS.get(column.name, column.name), f"record {id}")
+    if column.kind == TEXT and isinstance(value, dict) and isinstance(value.get("$date"), str):
+        value = value["$date"]
+    return typed(value, column.kind, where)
+
+
+def _at(record: dict[str, Any], path: str, where: str) -> Any:
     value: Any = record
     for part in path.split("."):
         if value is None:
             return None
         if not isinstance(value, dict):
-            raise Fault(f"field '{path}': expected parts, got {str(value)[:50]!r}")
+            raise Fault(f"{where}, field '{path}': expected parts, got {str(value)[:50]!r}", tries=UNFIT)
         if part not in value and value is not record:
-            raise Fault(f"field '{path}' has no part '{part}': it may have been renamed")
+            raise Fault(f"{where}, field '{path}' has no part '{part}': it may have been renamed", tries=UNFIT)
         value = value.get(part)
     return value
-
-
-def _typed(value: Any, column: Column) -> Any:
-    """The value if it is of the column's kind, or None; Fault otherwise."""
-    if value is None:
-        return None
-    if column.kind == TEXT and isinstance(value, dict) and isinstance(value.get("$date"), str):
-        value = value["$date"]
-    good = {TEXT: (str,), REAL: (int, float), WHOLE: (int,)}[column.kind]
-    if not isinstance(value, good) or isinstance(value, bool):
-        raise Fault(f"column '{column.name}': expected {column.kind}, got {str(value)[:50]!r}")
-    return float(value) if column.kind == REAL else value
 
 
 def sites_of(structure: Any, id: str) -> dict[str, Any]:

@@ -21,10 +21,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from catalogs import library
+from catalogs import card_checks, library
 from catalogs.durable import DurableFile
-from catalogs.home import cache_folder
+from catalogs.home import PRIVATE_FILE, SharedFolder, cache_folder
 from catalogs.parquet import OPTIONS, stamped
+from catalogs.paths import for_arrow
 from catalogs.records import UserError
 
 FILE = "models-index.parquet"
@@ -95,10 +96,10 @@ def query(conditions: Iterable[Condition] = ()) -> Index:
     """
     wanted = [_checked(condition) for condition in conditions]
     stamps = _stamps()
-    path = cache_folder() / FILE
+    path = cache_folder(FILE)
     damage: tuple[str, ...] = ()
     try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        with pq.ParquetFile(for_arrow(path), page_checksum_verification=True) as file:
             if (file.schema_arrow.metadata or {}).get(STAMPS.encode()) == _text(stamps):
                 return Index(_search(file, wanted))
     except FileNotFoundError:
@@ -170,8 +171,9 @@ def rows_of(card: Mapping[str, Any], path: Path) -> list[dict[str, Any]]:
 
     Raises
     ------
-    KeyError, TypeError, ValueError : a card that does not say what the index needs.
+    KeyError, TypeError, ValueError : a card that does not say what the index needs, or says what cannot be.
     """
+    card_checks.check(card)
     key, kind = str(card["key"]), str(card["kind"])
     origin = "package" if path.parent == library.SHIPPED else "library"
     common = {
@@ -187,14 +189,17 @@ def rows_of(card: Mapping[str, Any], path: Path) -> list[dict[str, Any]]:
             "licence": card["licence"], "held_out": card.get("held_out"),
         }  # fmt: skip
         return [{"id": key[:16], **common, **about, **_errors(card.get("metrics", {}))}]
+    if kind == "crystal networks":
+        raise ValueError(f"of an earlier version, not used any more: delete {path}")
     if kind != "networks":
         raise ValueError(f"a card of kind {kind!r}")
     found = []
     for number, entry in enumerate(card["entries"]):
         own = {
-            "id": f"{key[:16]}-{number}", "method": "fully connected network", "structure": entry["structure"],
-            "layers": entry["structure"].count("-") - 1, "parameters": entry["parameters"], "epochs": entry["epochs"],
-            "number": number, "networks": card["networks"],
+            "id": f"{key[:16]}-{number}", "method": card.get("method", "fully connected network"),
+            "structure": entry["structure"], "layers": entry.get("layers", entry["structure"].count("-") - 1),
+            "parameters": entry["parameters"], "epochs": entry["epochs"], "number": number,
+            "networks": card["networks"],
         }  # fmt: skip
         for i, task in enumerate(card["tasks"]):
             about = {
@@ -233,9 +238,12 @@ def _build(path: Path, stamps: Mapping[str, list[int]]) -> tuple[pa.Table, tuple
     for key in sorted(stamps.keys() - set(former["stack"].unique().to_pylist())):
         card_path = folders[key] / library.CARD
         try:
+            library.check_entry(folders[key])
             card = json.loads(card_path.read_bytes())
             library.check_card(card, key)
             cards.append(rows_of(card, folders[key]))
+        except SharedFolder:
+            raise
         except _NO_CARD as error:
             warnings.append(f"{card_path} is not in the index: {type(error).__name__}: {error}")
     try:
@@ -252,7 +260,7 @@ def _build(path: Path, stamps: Mapping[str, list[int]]) -> tuple[pa.Table, tuple
     table = table.take(pc.sort_indices(order, sort_keys=[("property", "ascending"), ("id", "ascending")]))
     # An index without the cards it could not read would say so once and never again.
     if not warnings:
-        with suppress(OSError), DurableFile(path) as file:
+        with suppress(OSError), DurableFile(path, PRIVATE_FILE) as file:
             schema = stamped(FIELDS, {STAMPS: _text(stamps).decode()})
             with pq.ParquetWriter(file, schema, **OPTIONS) as writer:
                 writer.write_table(table.replace_schema_metadata(schema.metadata), _GROUP)
@@ -278,7 +286,7 @@ def table_of(cards: Iterable[Sequence[Mapping[str, Any]]]) -> pa.Table:
 def _unchanged(path: Path, stamps: Mapping[str, list[int]]) -> pa.Table:
     """Rows of the index there is whose cards are still the same."""
     try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        with pq.ParquetFile(for_arrow(path), page_checksum_verification=True) as file:
             former = json.loads((file.schema_arrow.metadata or {})[STAMPS.encode()])
             same = [key for key, stamp in stamps.items() if former.get(key) == stamp]
             table = file.read().replace_schema_metadata(None).cast(FIELDS)

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from catalogs.durable import DurableFile
-from catalogs.home import cache_folder
+from catalogs.durable import DurableFile, make_folder
+from catalogs.home import PRIVATE, PRIVATE_FILE, cache_folder_or_none, check_own
 from catalogs.package_data import digest, package_file, version
 from catalogs.polymers import read
 from catalogs.records import UserError
@@ -121,14 +121,17 @@ def table() -> pa.Table:
     """
     from catalogs import parquet
 
-    try:
-        path = cache_folder() / "monomers" / f"{_recipe()}.parquet"
-    except UserError:  # no place for caches: only slower
+    folder = cache_folder_or_none("monomers")
+    if folder is None:
         return _build()
+    path = folder / f"{_recipe()}.parquet"
+    check_own(path)
     with suppress(OSError, UserError):  # absent or unreadable: build it again
         return parquet.read(path.read_bytes(), str(path))
     made = _build()
-    with suppress(OSError), DurableFile(path) as file:
+    with suppress(OSError):
+        make_folder(folder, PRIVATE)
+    with suppress(OSError), DurableFile(path, PRIVATE_FILE) as file:
         writer = parquet.TableWriter(file, made.schema)
         writer.write(made)
         writer.close()
@@ -204,5 +207,6 @@ def _molecule(smiles: str, mass: float, nitro: Any) -> tuple[Any, str]:
 def _recipe() -> str:
     """Name of the cached table: the packages and the code it is made with."""
     folder = Path(__file__).parent
-    code = digest(folder / name for name in ("monomers.py", "polymers.py", "smiles_text.py"))
+    names = ("monomers.py", "polymers.py", "smiles_text.py", "plain_text.py", "lazy_rdkit.py")
+    code = digest(folder / name for name in names)
     return hashlib.sha256("|".join([version("chemicals"), version("rdkit"), code]).encode()).hexdigest()[:16]

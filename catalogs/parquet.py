@@ -28,10 +28,21 @@ def stamped(schema: pa.Schema, metadata: Mapping[str, str] | None = None) -> pa.
     return schema.with_metadata({**(schema.metadata or {}), **{k.encode(): v.encode() for k, v in given.items()}})
 
 
+def in_memory(data: bytes) -> pa.BufferReader:
+    """Bytes as a file for arrow, copied into memory of its own.
+
+    Arrow's threads may let go of a file last, when Python is ending: for memory of Python's they would wait for the
+    interpreter then, and the process aborts ("terminate called without an active exception").
+    """
+    buffer = pa.allocate_buffer(len(data))
+    memoryview(buffer).cast("B")[:] = data
+    return pa.BufferReader(buffer)
+
+
 def read(data: bytes, name: str) -> pa.Table:
     """Read a table from the bytes of a file, checking every page; UserError code 6 naming the file."""
     try:
-        table = pq.read_table(pa.BufferReader(data), page_checksum_verification=True)
+        table = pq.read_table(in_memory(data), page_checksum_verification=True)
     except (pa.ArrowException, OSError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(f"{name} is not a readable Parquet file ({reason}): compute it again", code=6) from error

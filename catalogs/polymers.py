@@ -1,24 +1,28 @@
-"""SMILES of repeat units and molecules: checked before RDKit sees them, one name for one polymer.
+"""SMILES of repeat units and molecules: checked before RDKit sees them, one name for one polymer (`unit_keys`).
 
-A repeat unit holds two `*`; where its chain is cut is arbitrary (`*OCC*` and `*COC*` are one polymer), so a
-polymer is named by one chosen frame. Stereochemistry is not part of the name, nor seen by any descriptor here:
-cis and trans units, and tacticities, are one polymer. A unit written twice (`*CCCC*` for `*CC*`) stays distinct.
+A repeat unit holds two `*`, as such or under another label (`[*:1]`, `[R1]`). Stereochemistry is not part of the
+name, nor seen by any descriptor here: cis and trans units, and tacticities, are one polymer.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import cache
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from catalogs.lazy_rdkit import rdkit
 from catalogs.records import Compositions, Molecules, UserError
-from catalogs.smiles_text import check_text
+from catalogs.smiles_text import check_text, normalised
+from catalogs.unit_keys import backbone_cuts, framed, recut, repeat_unit_key
+
+__all__ = [
+    "NULL", "Attachments", "Mol", "Parsed", "atoms", "attempt", "backbone_cuts", "framed", "parse",
+    "parse_column", "read", "repeat_unit_key",
+]  # fmt: skip
 
 Mol = Any
 Attachments = int | tuple[int, ...]
@@ -27,35 +31,6 @@ NULL = "missing SMILES (null)"
 _STEREO = re.compile(r"[@/\\]")
 # What RDKit looks at beyond the atoms and bonds themselves: stereochemistry, and hydrogens written as atoms.
 _MORE = re.compile(r"[@/\\]|\[H[]+-]")
-
-
-class _RDKit(NamedTuple):
-    """RDKit, imported at first use, and what is asked of it many times."""
-
-    Chem: Any
-    BlockLogs: Any
-    reader: Any
-    raw: Any
-    star: Any
-    end: Any
-    radical: Any
-
-
-@cache
-def _rdkit() -> _RDKit:
-    from rdkit import Chem, rdBase
-    from rdkit.Chem import rdqueries
-
-    def reader(whole: bool) -> Any:
-        params: Any = Chem.SmilesParserParams()
-        params.allowCXSMILES = params.parseName = False
-        params.sanitize = params.removeHs = whole
-        return params
-
-    star = rdqueries.AtomNumEqualsQueryAtom(0)
-    end = Chem.MolFromSmarts("[#0D1]-[!#0!#1]")
-    radical = rdqueries.NumRadicalElectronsGreaterQueryAtom(0)
-    return _RDKit(Chem, rdBase.BlockLogs, reader(True), reader(False), star, end, radical)
 
 
 class Parsed(NamedTuple):
@@ -87,81 +62,21 @@ def read(text: str, attachments: Attachments = 2) -> Mol:
     ValueError
         With the reason why the text is refused.
     """
-    check_text(text, (attachments,) if isinstance(attachments, int) else attachments)
-    rdkit = _rdkit()
+    numbers = (attachments,) if isinstance(attachments, int) else attachments
+    text = normalised(text, numbers)
+    check_text(text, numbers)
+    tools = rdkit()
     more = _MORE.search(text)
-    with rdkit.BlockLogs():
-        mol = rdkit.Chem.MolFromSmiles(text, rdkit.reader if more else rdkit.raw)
-        if mol is None or (not more and rdkit.Chem.SanitizeMol(mol, catchErrors=True)):
+    with tools.BlockLogs():
+        mol = tools.Chem.MolFromSmiles(text, tools.reader if more else tools.raw)
+        if mol is None or (not more and tools.Chem.SanitizeMol(mol, catchErrors=True)):
             raise ValueError(_complaint(text))
-    _check_molecule(mol, text)
     if more and _STEREO.search(text):
-        rdkit.Chem.RemoveStereochemistry(mol)
+        tools.Chem.RemoveStereochemistry(mol)
+    if len(mol.GetSubstructMatches(tools.end)) != text.count("*"):
+        mol = _ends_made_single(mol)
+    _check_molecule(mol, text)
     return mol
-
-
-def repeat_unit_key(mol: Mol) -> str:
-    """Return the name of a polymer: canonical SMILES of the frame chosen by canonical ranks of the closed chain.
-
-    The chain can be cut at any single bond that every path between the two `*` crosses. With the ends joined
-    and these bonds marked, the graph is the same for every frame, so the cut its canonical ranks choose is too.
-    A molecule without `*` is named by its canonical SMILES. `mol` must come from `read`.
-    """
-    return str(_rdkit().Chem.MolToSmiles(framed(mol)))
-
-
-def framed(mol: Mol) -> Mol:
-    """Return the unit in the frame that names its polymer, ready for descriptors: `mol` itself where it is in it."""
-    Chem = _rdkit().Chem
-    ends = list(mol.GetAtomsMatchingQuery(_rdkit().star))
-    if len(ends) != 2:
-        return mol
-    (a, x), (b, y) = ((end.GetIdx(), end.GetNeighbors()[0].GetIdx()) for end in ends)
-    if x == y or mol.GetBondBetweenAtoms(x, y) is not None:
-        return mol  # one or two atoms in the chain: there is one frame
-    cuts = backbone_cuts(mol, x, y)
-    if not cuts:
-        return mol
-    closed = Chem.RWMol(mol)
-    closed.RemoveBond(a, x)
-    closed.RemoveBond(b, y)
-    mark = Chem.BondType.ZERO  # as many hydrogens more as there are marks: nothing else changes
-    closed.AddBond(x, y, mark)
-    for p, q in cuts:
-        closed.GetBondBetweenAtoms(p, q).SetBondType(mark)
-    closed.UpdatePropertyCache(False)
-    Chem.FastFindRings(closed)
-    ranks = Chem.CanonicalRankAtoms(closed, includeChirality=False)
-    p, q = min([(x, y), *cuts], key=lambda cut: sorted((ranks[cut[0]], ranks[cut[1]])))
-    return mol if (p, q) == (x, y) else _cut(mol, (a, x), (b, y), (p, q))
-
-
-def backbone_cuts(mol: Mol, x: int, y: int) -> list[tuple[int, int]]:
-    """Return the single bonds between the chain ends x and y that no ring bridges: where a chain can be cut."""
-    Chem = _rdkit().Chem
-    single = Chem.BondType.SINGLE
-    cuts = []
-    for p, q in pairwise(Chem.GetShortestPath(mol, x, y)):
-        bond = mol.GetBondBetweenAtoms(p, q)
-        if bond.GetBondType() == single and not bond.IsInRing():
-            cuts.append((p, q))
-    return cuts
-
-
-def _cut(mol: Mol, first: tuple[int, int], last: tuple[int, int], cut: tuple[int, int]) -> Mol:
-    """Join the ends of a unit (each a `*` and its neighbour) and cut its chain at another bond."""
-    (a, x), (b, y), (p, q) = first, last, cut
-    Chem = _rdkit().Chem
-    unit = Chem.RWMol(mol)
-    for i, j in ((a, x), (b, y), (p, q)):
-        unit.RemoveBond(i, j)
-    for i, j in ((x, y), (p, a), (q, b)):
-        unit.AddBond(i, j, Chem.BondType.SINGLE)
-    unit.UpdatePropertyCache(False)
-    Chem.GetSymmSSSR(unit)
-    Chem.SetConjugation(unit)  # an amide may have come together, or apart
-    Chem.SetHybridization(unit)
-    return unit
 
 
 def parse_column(
@@ -183,7 +98,7 @@ def parse_column(
 
         found = dict(zip(distinct, parse_guarded(distinct, attachments), strict=True))
     else:
-        with _rdkit().BlockLogs():
+        with rdkit().BlockLogs():
             found = {text: attempt(text, attachments) for text in distinct}
     smiles, keys = [""] * len(rows), [""] * len(rows)
     reasons = np.full(len(rows), "", dtype=object)
@@ -218,7 +133,7 @@ def _texts(texts: pa.Array | pa.ChunkedArray | Sequence[str | None]) -> Sequence
 
 def _complaint(text: str) -> str:
     """Say why RDKit refused a text."""
-    Chem = _rdkit().Chem
+    Chem = rdkit().Chem
     mol = Chem.MolFromSmiles(text, sanitize=False)
     if mol is None:
         return "not SMILES: brackets, ring numbers or bonds do not match"
@@ -234,23 +149,40 @@ def _first_line(error: BaseException) -> str:
     return lines[0] if lines else type(error).__name__
 
 
+def _ends_made_single(mol: Mol) -> Mol:
+    """Return the unit cut at a single bond where double or triple ones end it (`*=CC=*` is `*C=C*`).
+
+    Raises
+    ------
+    ValueError
+        If an attachment point is at something else, or the chain has no single bond to cut.
+    """
+    Chem = rdkit().Chem
+    found = []
+    for star in mol.GetAtomsMatchingQuery(rdkit().star):
+        if star.GetDegree() != 1:
+            raise ValueError("an attachment point (*) must end one single bond")
+        near = star.GetNeighbors()[0]
+        if near.GetAtomicNum() <= 1:
+            raise ValueError("an attachment point (*) must be bonded to an atom other than hydrogen and *")
+        found.append((star.GetIdx(), near.GetIdx(), star.GetBonds()[0].GetBondType()))
+    orders = {order for *_, order in found}
+    if len(found) == 2 and len(orders) == 1 and orders <= {Chem.BondType.DOUBLE, Chem.BondType.TRIPLE}:
+        (a, x, order), (b, y, _) = found
+        cuts = backbone_cuts(mol, x, y) if x != y else []
+        if cuts:
+            return recut(mol, (a, x), (b, y), cuts[0], order)
+    raise ValueError("an attachment point (*) must end one single bond: cut the chain at a single bond")
+
+
 def _check_molecule(mol: Mol, text: str) -> None:
-    rdkit = _rdkit()
-    if len(mol.GetSubstructMatches(rdkit.end)) != text.count("*"):
-        single = rdkit.Chem.BondType.SINGLE
-        for atom in mol.GetAtomsMatchingQuery(rdkit.star):
-            bonds = atom.GetBonds()
-            if len(bonds) != 1 or bonds[0].GetBondType() != single:
-                raise ValueError("an attachment point (*) must end one single bond")
-            if atom.GetNeighbors()[0].GetAtomicNum() <= 1:
-                raise ValueError("an attachment point (*) must be bonded to an atom other than hydrogen and *")
     if not mol.GetNumHeavyAtoms():
         raise ValueError("no atom other than hydrogen and *")
     if "[" not in text:
         return  # atoms without brackets have all their hydrogens and no charge
-    for atom in mol.GetAtomsMatchingQuery(rdkit.radical):
+    for atom in mol.GetAtomsMatchingQuery(rdkit().radical):
         raise ValueError(f"unpaired electrons on {atom.GetSymbol()}: hydrogens of an atom in brackets must be written")
-    charge = rdkit.Chem.GetFormalCharge(mol)
+    charge = rdkit().Chem.GetFormalCharge(mol)
     if charge:
         raise ValueError(f"net charge {charge:+d}: its counter-ion is missing")
 
@@ -263,7 +195,7 @@ def atoms(molecules: Molecules) -> Compositions:
 
 
 def _formula(smiles: str) -> str | None:
-    mol = _rdkit().Chem.MolFromSmiles(smiles, sanitize=False)
+    mol = rdkit().Chem.MolFromSmiles(smiles, sanitize=False)
     if not smiles or mol is None:
         return None
     mol.UpdatePropertyCache(False)

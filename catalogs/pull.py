@@ -2,52 +2,37 @@
 
 A page is a table; it is kept under its number and the sha256 of its bytes, so that a pull that was killed, or that a
 service refused to go on with, begins again behind the last good page. What pages may not do: come twice, be empty,
-hold a record twice, or say another total than the first. Those that do are asked for again, with patience.
+hold a record twice, or say another total than the first. Those that do are asked for again, with patience. A service
+need not say a total: its pages are then followed to the last one, and that nothing was there to check them by is said.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import random
-import shutil
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-import pyarrow as pa
-from filelock import FileLock, Timeout
-
-from catalogs import parquet
-from catalogs.durable import TEMPORARY, make_folder, write_durably
+from catalogs.durable import make_folder
+from catalogs.home import PRIVATE
+from catalogs.locks import Timeout, take
+from catalogs.pages import Page, Store
 from catalogs.records import UserError
-from catalogs.web import Fault
+from catalogs.web import UNFIT, Fault
 
 SERVICE_ERROR = 5
 RESTARTS = 2
 # What a service answers that no longer knows an address it gave for the next page.
 _FORGOTTEN = (400, 404, 410, 422)
-_STATE, _PAGES, _LOCK = "pull.json", "pages", ".kakehashi.lock"
+_LOCK = ".kakehashi.lock"
 
 Say = Callable[[str], None]
-
-
-class Page(NamedTuple):
-    """Some records of a query.
-
-    rows : with a text column `id`
-    following : where the next page begins, "" behind the last; total : records of the whole query, as the service says
-    """
-
-    rows: pa.Table
-    following: str
-    total: int
 
 
 class Service(Protocol):
@@ -104,93 +89,12 @@ class Patience:
         raise AssertionError  # the last try returns or raises
 
 
-class Store:
-    """Pages on disk, numbered from 0; only an unbroken run of undamaged ones counts."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.started = ""
-
-    def open(self, identity: Mapping[str, Any]) -> str:
-        """Keep what belongs to the same query of the same database, clear the rest; why, if anything was cleared."""
-        make_folder(self.folder / _PAGES)
-        for left in (self.folder / _PAGES).glob(f"{TEMPORARY}*"):
-            left.unlink()
-        try:
-            state = json.loads((self.folder / _STATE).read_bytes())
-            if state["identity"] == json.loads(json.dumps(identity)):
-                self.started = str(state["started"])
-                return ""
-            changed = sorted(k for k in identity if state["identity"].get(k) != identity[k])
-            why = f"another {', '.join(changed)} than that of the pages kept"
-        except FileNotFoundError:
-            why = ""
-        except (ValueError, KeyError, TypeError, AttributeError):
-            why = f"{self.folder / _STATE} is damaged"
-        had = self._count() > 0
-        self.clear()
-        self.started = datetime.now(UTC).date().isoformat()
-        state = {"identity": dict(identity), "started": self.started}
-        write_durably(self.folder / _STATE, (json.dumps(state, indent=1) + "\n").encode())
-        return why if had else ""
-
-    def clear(self) -> None:
-        """Forget all pages."""
-        shutil.rmtree(self.folder / _PAGES, ignore_errors=True)
-        make_folder(self.folder / _PAGES)
-
-    def add(self, number: int, cursor: str, page: Page) -> None:
-        """Keep a page."""
-        sink = pa.BufferOutputStream()
-        place = {"kakehashi.page": json.dumps([cursor, page.following, page.total])}
-        writer = parquet.TableWriter(sink, page.rows.schema, place)
-        writer.write(page.rows)
-        writer.close()
-        data = sink.getvalue().to_pybytes()
-        name = f"{number:06}-{hashlib.sha256(data).hexdigest()}.parquet"
-        write_durably(self.folder / _PAGES / name, data)
-
-    def pages(self) -> Iterator[Page]:
-        """The pages kept, from the first to the last before one that is missing or damaged."""
-        cursor: str | None = None
-        for number in range(self._count()):
-            found = sorted((self.folder / _PAGES).glob(f"{number:06}-*.parquet"))
-            if len(found) != 1:
-                return
-            data = found[0].read_bytes()
-            if hashlib.sha256(data).hexdigest() != found[0].stem.partition("-")[2]:
-                found[0].unlink()
-                return
-            table = parquet.read(data, str(found[0]))
-            begins, following, total = json.loads(table.schema.metadata[b"kakehashi.page"])
-            if cursor is not None and begins != cursor:
-                return
-            cursor = following
-            yield Page(table, following, total)
-
-    def replace(self, number: int, cursor: str, page: Page) -> None:
-        """Keep a page in place of the one of that number."""
-        for path in (self.folder / _PAGES).glob(f"{number:06}-*.parquet"):
-            path.unlink()
-        self.add(number, cursor, page)
-
-    def cut(self, number: int) -> None:
-        """Forget the pages from this number on."""
-        for path in (self.folder / _PAGES).glob("*.parquet"):
-            if int(path.name[:6]) >= number:
-                path.unlink()
-
-    def _count(self) -> int:
-        return len(list((self.folder / _PAGES).glob("*.parquet"))) if (self.folder / _PAGES).is_dir() else 0
-
-
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
     """Hold a folder's lock; UserError code 4 if another process does."""
-    make_folder(folder)
-    lock = FileLock(folder / _LOCK)
+    make_folder(folder, PRIVATE)
     try:
-        lock.acquire(blocking=False)
+        lock = take(folder / _LOCK)
     except Timeout:
         raise UserError(f"{folder} is in use by another pull: wait for it", 4) from None
     try:
@@ -200,11 +104,17 @@ def alone(folder: Path) -> Iterator[None]:
 
 
 class Collected(NamedTuple):
-    """A query's records, complete, and of which version of the database; `asked` pages came just now."""
+    """A query's records, complete, and of which version of the database; `asked` pages came just now.
+
+    total : records there should be, as the service says; None where it never did
+    remarks : records by what is wrong with them
+    """
 
     rows: int
     version: str
     asked: int
+    total: int | None
+    remarks: Mapping[str, int]
 
 
 def collect(
@@ -213,9 +123,9 @@ def collect(
     store: Store,
     patience: Patience,
     say: Say,
-    advance: Callable[[int, int], None],
+    advance: Callable[[int, int | None], None],
 ) -> Collected:
-    """Ask for all pages that the store lacks, until it holds as many records as the service says there are.
+    """Ask for all pages that the store lacks, up to the last; as many records as the service says, where it does.
 
     version : of the database, as the service just said; advance : called with the records held and their total
 
@@ -229,11 +139,11 @@ def collect(
             if why := store.open({**service.query, "database_version": version}):
                 say(f"{why}: beginning again")
             try:
-                rows, asked = _collect(service, store, patience, say, advance)
+                rows, asked, total = _collect(service, store, patience, say, advance)
                 now, former = patience.ask(service.version, say), version
                 if (version := now) != former:
                     raise Changed(f"the database changed from version {former} to {now}")
-                return Collected(rows, version, asked)
+                return Collected(rows, version, asked, total, remarks_of(store))
             except Changed as fault:
                 changed = fault
                 store.clear()
@@ -253,14 +163,20 @@ def given_up(name: str, fault: Fault, store: Store | None = None) -> UserError:
     return UserError(f"{name}: {fault}{waiting}: {advice}{kept}", SERVICE_ERROR)
 
 
+def remarks_of(store: Store) -> dict[str, int]:
+    """Records of the pages kept, by what is wrong with them."""
+    return dict(sum((Counter(page.remarks) for page in store.pages()), Counter()))
+
+
 def _collect(
-    service: Service, store: Store, patience: Patience, say: Say, advance: Callable[[int, int], None]
-) -> tuple[int, int]:
+    service: Service, store: Store, patience: Patience, say: Say, advance: Callable[[int, int | None], None]
+) -> tuple[int, int, int | None]:
+    """Records, pages asked for, and the total that the service gave."""
     seen: set[str] = set()
-    cursor, total, number = service.first, None, 0
+    cursor, total, more, number = service.first, None, None, 0
     for page in store.pages():
         seen.update(page.rows["id"].to_pylist())
-        cursor, total, number = page.following, page.total, number + 1
+        cursor, total, more, number = page.following, _known(page, total), page.more, number + 1
     store.cut(number)
     asked = 0
     while cursor or number == 0:
@@ -277,17 +193,25 @@ def _collect(
             asked += _mend(service, store, patience, say, seen)
             page = patience.ask(partial(once, whole=False), say)
         except Fault as fault:
+            if total is None and more is False and fault.status in _FORGOTTEN:
+                break  # it gave an address behind what it had called the last page
             if number and not asked and fault.status in _FORGOTTEN:
                 raise Changed(f"{fault} where the kept pages end") from None
             raise
+        if not page.rows.num_rows:
+            page = page._replace(following="")
         store.add(number, cursor, page)
         seen.update(page.rows["id"].to_pylist())
-        cursor, total, number, asked = page.following, page.total, number + 1, asked + 1
-        advance(len(seen), page.total)
-    if len(seen) != total:
+        cursor, total, more, number, asked = page.following, _known(page, total), page.more, number + 1, asked + 1
+        advance(len(seen), total)
+    if total is not None and len(seen) != total:
         store.clear()  # nobody knows which page is not whole
         raise Fault(f"{len(seen):,} records came of {total:,}", advice="run the same command again, from the start")
-    return len(seen), asked
+    return len(seen), asked, total
+
+
+def _known(page: Page, total: int | None) -> int | None:
+    return total if page.total is None else page.total
 
 
 def _mend(service: Service, store: Store, patience: Patience, say: Say, seen: set[str]) -> int:
@@ -307,17 +231,34 @@ def _mend(service: Service, store: Store, patience: Patience, say: Say, seen: se
 
 
 def _checked(page: Page, seen: set[str], total: int | None, whole: bool) -> Page:
-    if total is not None and page.total != total:
+    """The page if it can follow the records seen; Fault, Changed or Short otherwise.
+
+    total : that was given before, None if none was; whole : whether a last page must complete it
+    """
+    if total is not None and page.total not in (None, total):
         raise Changed(f"the total changed from {total:,} to {page.total:,}", tries=3)
+    total = _known(page, total)
     ids = page.rows["id"].to_pylist()
-    if not ids and len(seen) < page.total:
-        raise Fault(f"an empty page after {len(seen):,} of {page.total:,} records")
+    held = len(seen) + len(ids)
+    if not ids and total is None and page.following and page.more is not False:
+        raise Fault(f"an empty page after {held:,} records, which is not said to be the last", tries=UNFIT)
+    if not ids and total is not None and held < total:
+        raise Fault(f"an empty page after {held:,} of {total:,} records")
     if twice := len(ids) - len(set(ids) - seen):
         first = next(i for n, i in enumerate(ids) if i in seen or i in ids[:n])
-        raise Fault(f"{twice:,} of {len(ids):,} records came before ({first} for one)")
-    held = len(seen) + len(ids)
-    if held > page.total:
-        raise Fault(f"{held:,} records came of {page.total:,}")
-    if whole and not page.following and held < page.total:
-        raise Short(f"the last page ends at {held:,} of {page.total:,} records", tries=2)
+        raise Fault(f"{twice:,} of {len(ids):,} records came before ({first} for one)", tries=3)
+    if total is not None and held > total:
+        raise Fault(
+            f"{held:,} records came of {total:,}",
+            tries=UNFIT,
+            advice="its count of records is wrong, so that nothing can be checked by it; report it to the service",
+        )
+    if page.more and not page.following and (total is None or held < total):
+        raise Fault(
+            f"it says that more follow its {held:,} records, and not where",
+            tries=UNFIT,
+            advice="the address of the next page is missing (links.next); report it to the service",
+        )
+    if whole and total is not None and not page.following and held < total:
+        raise Short(f"the last page ends at {held:,} of {total:,} records", tries=2)
     return page

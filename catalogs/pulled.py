@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +19,7 @@ import pyarrow.compute as pc
 
 from catalogs import parquet, readers
 from catalogs.durable import DurableFile, make_folder, sync_folder, write_durably
-from catalogs.home import cache_folder
+from catalogs.home import PRIVATE, cache_folder, cache_folder_or_none, check_own
 from catalogs.records import UserError
 
 SCHEMA = 1
@@ -65,20 +66,19 @@ def schema_of(columns: tuple[Column, ...]) -> pa.Schema:
 
 def root(name: str) -> Path:
     """Folder of a pulled catalogue; it need not exist."""
-    return cache_folder() / "catalogs" / name
+    return cache_folder("catalogs", name)
 
 
 def names() -> tuple[str, ...]:
     """Names of the catalogues that were pulled; none where there is no cache folder."""
-    try:
-        return tuple(sorted(path.parent.name for path in cache_folder().glob(f"catalogs/*/{_CARD}")))
-    except UserError:
-        return ()
+    folder = cache_folder_or_none("catalogs")
+    return tuple(sorted(path.parent.name for path in folder.glob(f"*/{_CARD}"))) if folder else ()
 
 
 def card(name: str) -> dict[str, Any]:
     """What a pulled catalogue is; UserError where there is none, code 6 where its card is damaged."""
     path = root(name) / _CARD
+    check_own(path)
     try:
         body: dict[str, Any] = json.loads(path.read_bytes())
         if body["schema"] != SCHEMA:
@@ -115,7 +115,7 @@ def folder(name: str) -> Path:
         file = path / part["name"]
         if not file.is_file() or readers.sha256(file) != part["sha256"]:
             raise UserError(f"{file} is missing or damaged: pull it again with --again", 6)
-    strays = {file.name for file in readers.parquet_files(path)} - {part["name"] for part in found["parts"]}
+    strays = {file.name for file in readers.parquet_files_of(path)} - {part["name"] for part in found["parts"]}
     if strays:
         raise UserError(f"{path / min(strays)} does not belong there: take it away", 6)
     return path
@@ -131,7 +131,8 @@ def origin(found: Mapping[str, Any]) -> str:
     """Where a catalogue comes from, in words."""
     version = f", database version {found['database_version']}" if found["database_version"] else ""
     query = f", {found['filter']}" if found.get("filter") else ""
-    return f"{found['service']}{version}{query}, pulled {found['date']}"
+    unchecked = "" if found.get("counted", True) else ", its number of records unchecked"
+    return f"{found['service']}{version}{query}, pulled {found['date']}{unchecked}"
 
 
 def publish(name: str, schema: pa.Schema, pieces: Iterator[pa.Table], rows: int, body: Mapping[str, Any]) -> Difference:
@@ -143,7 +144,7 @@ def publish(name: str, schema: pa.Schema, pieces: Iterator[pa.Table], rows: int,
     base = root(name)
     building = base / "building"
     shutil.rmtree(building, ignore_errors=True)
-    make_folder(building)
+    make_folder(building, PRIVATE)
     metadata = {
         "kakehashi.catalog": name,
         "kakehashi.source": origin(body),
@@ -151,7 +152,8 @@ def publish(name: str, schema: pa.Schema, pieces: Iterator[pa.Table], rows: int,
         "kakehashi.date": body["date"],
         "kakehashi.licence": body["licence"],
     }
-    parts = _write_parts(building, schema, pieces, metadata)
+    nulls: Counter[str] = Counter()
+    parts = _write_parts(building, schema, _counting(pieces, nulls), metadata)
     if (written := sum(part["rows"] for part in parts)) != rows or not rows:
         raise UserError(f"{written:,} of {rows:,} records are there to write to {base}: pull again", 6)
     flat = [field.name for field in schema if not pa.types.is_list(field.type)]
@@ -179,6 +181,7 @@ def publish(name: str, schema: pa.Schema, pieces: Iterator[pa.Table], rows: int,
         "parts": parts,
         "columns": {f.name: {k.decode(): v.decode() for k, v in f.metadata.items()} for f in schema},
         "empty": [column for column in flat if written_back[column].null_count == rows],
+        "nulls": dict(nulls),
         "since_former": {
             "new": difference.new,
             "changed": difference.changed,
@@ -192,6 +195,13 @@ def publish(name: str, schema: pa.Schema, pieces: Iterator[pa.Table], rows: int,
         if path.is_dir() and path.name not in (version, former, "pulling", "newer"):
             shutil.rmtree(path, ignore_errors=True)
     return difference
+
+
+def _counting(pieces: Iterator[pa.Table], nulls: Counter[str]) -> Iterator[pa.Table]:
+    """The pieces as they go by, their missing values added to `nulls` by column."""
+    for piece in pieces:
+        nulls.update({name: piece[name].null_count for name in piece.column_names if piece[name].null_count})
+        yield piece
 
 
 def _sound(name: str) -> bool:

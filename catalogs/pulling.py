@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import sys
@@ -12,13 +11,17 @@ from typing import Any, NamedTuple, Protocol
 
 import pyarrow as pa
 
-from catalogs import pulled
-from catalogs.pull import Patience, Service, Store, alone, collect, given_up
+from catalogs import pulled, readers
+from catalogs.pages import Store
+from catalogs.pull import Patience, Service, alone, collect, given_up
 from catalogs.records import UserError
 from catalogs.refresh import Dated, refreshed
-from catalogs.web import Fault
+from catalogs.shown import as_json, say
+from catalogs.web import Fault, printable
 
 _EVERY = 1.0
+# What a record is of no use without, to some command or other.
+_ESSENTIAL = ("formula", "n_sites", "lattice")
 
 
 class Facts(NamedTuple):
@@ -50,27 +53,27 @@ class Terminal:
         if self._events:
             self._event({"event": "warning", "text": text})
         elif not self._quiet:
-            print(text, file=sys.stderr)
+            say(text, error=True)
 
-    def advance(self, done: int, total: int) -> None:
-        """Records held so far."""
-        if time.monotonic() - self._shown < _EVERY and done < total:
+    def advance(self, done: int, total: int | None) -> None:
+        """Records held so far, of how many where that is known."""
+        if time.monotonic() - self._shown < _EVERY and (total is None or done < total):
             return
         self._shown = time.monotonic()
         if self._events:
             self._event({"event": "progress", "stage": "pull", "done": done, "total": total})
         elif not self._quiet:
-            print(f"{done:,} of {total:,} records", file=sys.stderr)
+            say(f"{done:,} records" if total is None else f"{done:,} of {total:,} records", error=True)
 
     def report(self, text: str, record: dict[str, Any]) -> None:
         """What came of it."""
         if self._json:
-            print(json.dumps(record, indent=1, ensure_ascii=False))
+            print(as_json(record, 1))
         elif not self._quiet:
-            print(text)
+            say(text)
 
     def _event(self, record: dict[str, Any]) -> None:
-        print(json.dumps(record, ensure_ascii=False), file=sys.stderr, flush=True)
+        print(as_json(record), file=sys.stderr, flush=True)
 
 
 def dry(service: Service, facts: Facts, terminal: Terminal) -> int:
@@ -118,10 +121,12 @@ def pull(
             newer = refreshed(service, facts.name, base / "newer", patience, terminal.say)
         body = {
             **facts._asdict(),
-            "licence": facts.licence or service.licence or "not stated by the service",
+            "licence": printable(facts.licence or service.licence) or "not stated by the service",
             "database_version": version,
             "date": datetime.now(UTC).date().isoformat(),
             "query": dict(service.query),
+            "counted": True,
+            "remarks": {},
         }
         if newer is not None:
             rows, asked, pieces = newer.table.num_rows, newer.asked, iter([newer.table])
@@ -129,6 +134,7 @@ def pull(
             found = collect(service, version, store, patience, terminal.say, terminal.advance)
             rows, asked, pieces = found.rows, found.asked, (page.rows for page in store.pages())
             body |= {"database_version": found.version, "date": store.started}
+            body |= {"counted": found.total is not None, "remarks": dict(found.remarks)}
         if not rows:
             raise UserError(f"{facts.service}: no record meets --filter {facts.filter!r}; nothing was changed")
         difference = pulled.publish(facts.name, service.schema, pieces, rows, body)
@@ -143,7 +149,7 @@ def check_name(name: str) -> None:
     from catalogs import embedded
 
     taken = {*embedded.known(), "none", "enumerate"}
-    if not re.fullmatch(r"[a-z0-9][a-z0-9_.-]{0,63}", name) or name.endswith((".csv", ".parquet")) or name in taken:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_.-]{0,63}", name) or name.endswith(readers.SUFFIXES) or name in taken:
         raise UserError(f"--name: expected a new name of small letters, digits, - and _, got {name!r}")
 
 
@@ -159,7 +165,8 @@ def _held(name: str) -> dict[str, Any] | None:
 
 
 def _short(card: dict[str, Any]) -> dict[str, Any]:
-    return {key: card[key] for key in ("rows", "database_version", "date", "licence", "empty", "since_former")}
+    names = ("rows", "database_version", "date", "licence", "empty", "nulls", "counted", "remarks", "since_former")
+    return {key: card[key] for key in names if key in card}
 
 
 def _report(
@@ -176,6 +183,13 @@ def _report(
     if gone.num_rows:
         some = ", ".join(gone["id"][:5].to_pylist()) + (", ..." if gone.num_rows > 5 else "")
         lines.append(f"no longer there: {some}; all in {pulled.root(name) / card['folder'] / pulled.VANISHED}")
+    if not card["counted"]:
+        lines.append(f"{card['service']} never said how many records there are: their number could not be checked")
+    for remark, count in card["remarks"].items():
+        lines.append(f"{count:,} of {card['rows']:,} records: {remark}")
+    if not card["remarks"]:  # what changed since tells nothing of the others
+        for column in (c for c in _ESSENTIAL if c in card["nulls"]):
+            lines.append(f"{card['nulls'][column]:,} of {card['rows']:,} records have no {column}")
     if card["empty"]:
         lines.append(f"no record has a value of {', '.join(card['empty'])}")
     lines.append(f"use it with --catalog {name} and --source {name}:COLUMN; `kakehashi catalogs show {name}`")

@@ -1,8 +1,9 @@
-"""Quantities and units: names, unit texts, explicit conversions, and units read from column names."""
+"""Quantities and units: names, unit texts, explicit conversions."""
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import NamedTuple
 
 import numpy as np
@@ -32,6 +33,7 @@ class Unit(NamedTuple):
 _UNITS = (
     Unit("K", "temperature"),
     Unit("degC", "temperature", 1.0, 273.15),
+    Unit("degF", "temperature", 5 / 9, 459.67 * 5 / 9),
     Unit("W/(m K)", "thermal conductivity"),
     Unit("mW/(m K)", "thermal conductivity", 1e-3),
     Unit("W/(cm K)", "thermal conductivity", 100.0),
@@ -53,37 +55,64 @@ _UNITS = (
     Unit("A3/atom", "volume per atom"),
     Unit("cm-1", "wavenumber"),
     Unit("uV/K", "Seebeck coefficient"),
+    Unit("S/m", "electrical conductivity"),
+    Unit("S/cm", "electrical conductivity", 100.0),
+    Unit("J/(kg K)", "specific heat capacity"),
+    Unit("J/(g K)", "specific heat capacity", 1e3),
+    Unit("Pa s", "viscosity"),
+    Unit("mPa s", "viscosity", 1e-3),
+    Unit("g/mol", "molar mass"),
+    Unit("kg/mol", "molar mass", 1e3),
+    Unit("barrer", "gas permeability"),
     Unit("1", "number"),
 )
-_ALIASES = {
-    "°C": "degC",
-    "℃": "degC",
-    "W/mK": "W/(m K)",
-    "W/m/K": "W/(m K)",
-    "Wm-1K-1": "W/(m K)",
-    "mW/mK": "mW/(m K)",
-    "W/cmK": "W/(cm K)",
-    "J/molK": "J/(mol K)",
-    "J/mol/K": "J/(mol K)",
-    "Jmol-1K-1": "J/(mol K)",
-    "kJmol-1": "kJ/mol",
-    "g/cc": "g/cm3",
-    "g/mL": "g/cm3",
-    "gcm-3": "g/cm3",
-    "kgm-3": "kg/m3",
-    "Å3/atom": "A3/atom",
-    "1/cm": "cm-1",
-    "µV/K": "uV/K",  # micro sign
-    "μV/K": "uV/K",  # Greek mu
+_ALIASES = {  # as `_squeeze` leaves them
+    "K": ("kelvin", "Kelvin", "degK", "°K"),
+    "degC": ("C", "°C", "oC", "degreeC", "degreesC", "Celsius", "degreeCelsius", "degreesCelsius"),
+    "degF": ("F", "°F", "oF", "degreeF", "degreesF", "Fahrenheit", "degreeFahrenheit", "degreesFahrenheit"),
+    "W/(m K)": ("W/mK", "W/mk", "W/m/K", "W/m-K", "W/(m-K)", "W/Km", "W/(Km)", "W/K/m", "Wm-1K-1", "WK-1m-1"),
+    "mW/(m K)": ("mW/mK", "mW/mk", "mW/m/K", "mWm-1K-1"),
+    "W/(cm K)": ("W/cmK", "W/cm/K", "Wcm-1K-1"),
+    "eV/atom": ("eV/at", "eVatom-1"),
+    "meV/atom": ("meV/at", "meVatom-1"),
+    "kJ/mol": ("kJmol-1",),
+    "J/mol": ("Jmol-1",),
+    "kcal/mol": ("kcalmol-1",),
+    "J/(mol K)": ("J/molK", "J/mol/K", "J/mol-K", "Jmol-1K-1", "JK-1mol-1"),
+    "J/(kg K)": ("J/kgK", "J/kg/K", "Jkg-1K-1"),
+    "J/(g K)": ("J/gK", "J/g/K", "Jg-1K-1"),
+    "g/cm3": ("g/cc", "g/mL", "g/ml", "gcm-3", "gcc-1"),
+    "kg/m3": ("kgm-3",),
+    "A3/atom": ("Å3/atom",),
+    "cm-1": ("1/cm",),
+    "uV/K": ("μV/K", "μVK-1", "uVK-1"),
+    "S/m": ("Sm-1",),
+    "S/cm": ("Scm-1",),
+    "g/mol": ("gmol-1",),
+    "kg/mol": ("kgmol-1",),
+    "barrer": ("Barrer",),
 }
+_SAME = str.maketrans({"˚": "°", "º": "°", "\N{MINUS SIGN}": "-", "–": "-"})
 
 
 def _squeeze(text: str) -> str:
-    return re.sub(r"[\s·*^]", "", text)
+    """A unit text without blanks and signs of products and powers, superscripts as digits."""
+    same = unicodedata.normalize("NFKC", text.translate(_SAME)).translate(_SAME)
+    return re.sub(r"[\s·⋅∙•*^._{}]", "", same)
 
 
 _BY_TEXT = {_squeeze(unit.text): unit for unit in _UNITS}
-_BY_TEXT |= {alias: _BY_TEXT[_squeeze(text)] for alias, text in _ALIASES.items()}
+_BY_TEXT |= {_squeeze(alias): _BY_TEXT[_squeeze(text)] for text, aliases in _ALIASES.items() for alias in aliases}
+_IN_SMALL = {text.lower(): unit for text, unit in _BY_TEXT.items()}
+
+
+def unit_or_none(text: str) -> Unit | None:
+    """The unit of a text, None where it is none that can be converted.
+
+    Texts in small letters alone, as column names often are, stand for the unit they resemble: `gpa`, `w/mk`.
+    """
+    squeezed = _squeeze(text)
+    return _BY_TEXT.get(squeezed) or (_IN_SMALL.get(squeezed) if squeezed == squeezed.lower() else None)
 
 
 def parse_unit(text: str) -> Unit:
@@ -94,7 +123,7 @@ def parse_unit(text: str) -> Unit:
     UserError
         If the text is not a unit that can be converted.
     """
-    unit = _BY_TEXT.get(_squeeze(text))
+    unit = unit_or_none(text)
     if unit is None:
         known = ", ".join(unit.text for unit in _UNITS)
         raise UserError(f"unknown unit '{text}'; known units: {known}")
@@ -134,55 +163,3 @@ def convert(values: FloatArray, unit: str, to: str, atoms: FloatArray | float | 
             raise UserError(f"converting {source.text} to {target.text} needs the atoms per formula")
         base = base * forward / atoms if forward is not None else base / (backward or 1.0) * atoms
     return np.asarray((base - target.offset) / target.scale, dtype=np.float64)
-
-
-_TEMPERATURES = {
-    "tg": Quantity("glass_transition_temperature", "K", "glass transition temperature"),
-    "tm": Quantity("melting_temperature", "K", "melting temperature"),
-    "tb": Quantity("boiling_temperature", "K", "boiling temperature at normal pressure"),
-    "temperature": Quantity("temperature", "K", "temperature"),
-    "debye": Quantity("debye_temperature", "K", "Debye temperature"),
-}
-_SUFFIXES = (  # longest first: `_ev_atom` before `_ev`
-    (r"_w_?m_?k$", "W/(m K)"),
-    (r"_mev_(per_)?atom$", "meV/atom"),
-    (r"_ev_(per_)?atom$", "eV/atom"),
-    (r"_kj_mol$", "kJ/mol"),
-    (r"_j_mol_?k$", "J/(mol K)"),
-    (r"_(g_cm3|g_cc)$", "g/cm3"),
-    (r"_kg_m3$", "kg/m3"),
-    (r"_gpa$", "GPa"),
-    (r"_mpa$", "MPa"),
-    (r"_ev$", "eV"),
-    (r"_cm_1$", "cm-1"),
-)
-_NAMES = {
-    "kappa": "thermal_conductivity",
-    "thermal_conductivity": "thermal_conductivity",
-    "density": "density",
-    "band_gap": "band_gap",
-    "bandgap": "band_gap",
-    "k_vrh": "bulk_modulus",
-    "g_vrh": "shear_modulus",
-    "formation_energy": "formation_energy",
-}
-
-
-def infer(column: str) -> Quantity:
-    """Read quantity and unit from a column name where that is unambiguous; otherwise unit "" (as given)."""
-    text = column.strip().lower()
-    if "log" in text or text.startswith("ln"):
-        return Quantity(column, "", "as given")
-    tokens = text.split("_")
-    if tokens[0] in _TEMPERATURES:
-        quantity = _TEMPERATURES[tokens[0]]
-        marks = [token for token in tokens[1:] if token in ("k", "c")]
-        unit = {"k": "K", "c": "degC"}[marks[0]] if len(marks) == 1 else ""
-        return quantity._replace(unit=unit)
-    unit, stem = "", text
-    for pattern, candidate in _SUFFIXES:
-        if re.search(pattern, text):
-            unit, stem = candidate, re.sub(pattern, "", text)
-            break
-    name = next((value for key, value in _NAMES.items() if stem == key or stem.startswith(key + "_")), column)
-    return Quantity(name, unit, "" if unit else "as given")

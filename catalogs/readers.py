@@ -1,100 +1,141 @@
-"""CSV and Parquet in: text stays text, numbers are checked cell by cell, and every error names the file.
+"""Table files in: text stays text, pieces are bounded, and every error names the file.
 
-Formulas such as `NaN`, `NO`, `InF` and `None` are ordinary text here: CSV cells are read as text, and only a
-column that is asked for as numbers is turned into numbers.
+Formulas such as `NaN`, `NO`, `InF` and `None` are ordinary text here: CSV and spreadsheet cells are read as text, and
+only a column that is asked for as numbers is turned into numbers (`catalogs.number_columns`).
 """
 
 from __future__ import annotations
 
 import difflib
 import hashlib
-import math
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
-import pyarrow.parquet as pq
 
-from catalogs.records import FloatArray, UserError
+from catalogs import csv_files, parquet_files, parquet_folders, spreadsheets
+from catalogs.number_cells import Decimal
+from catalogs.records import UserError
 
-SUFFIXES = (".csv", ".parquet")
-_BLOCK = 4 << 20
-_BUFFER = 1 << 20
-# Rows of Parquet read at a time: so many, or what takes so many bytes once decompressed.
-_BATCH_ROWS, _BATCH_BYTES = 65_536, 16 << 20
+TEXT_SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
+SUFFIXES = (*TEXT_SUFFIXES, ".xlsx", ".parquet")
+# Bytes that are held of one table at a time.
+MOST_BYTES = 4 << 30
+
+
+def suffix_of(path: Path) -> str:
+    """Return which of SUFFIXES a path ends in, "" where none."""
+    name = path.name.lower()
+    return next((suffix for suffix in SUFFIXES if name.endswith(suffix)), "")
 
 
 def check_file(path: Path) -> str:
-    """Return the lower-case suffix of a table file, or raise the UserError that says what is wrong."""
-    suffix = path.suffix.lower()
+    """Return the suffix of a table file, or raise the UserError that says what is wrong."""
     if path.is_dir():
-        raise UserError(f"{path} is a folder; expected a CSV or Parquet file")
+        raise UserError(f"{path} is a folder; expected a file ({', '.join(SUFFIXES)})")
     if not path.exists():
         raise UserError(f"no such file: {path}")
-    if suffix not in SUFFIXES:
-        raise UserError(f"{path}: unknown suffix '{path.suffix}'; expected .csv or .parquet")
+    if not (suffix := suffix_of(path)):
+        old = "; save an old .xls workbook as .xlsx or CSV" if path.suffix.lower() == ".xls" else ""
+        raise UserError(f"{path}: unknown suffix '{path.suffix}'; expected {', '.join(SUFFIXES)}{old}")
     return suffix
 
 
-def parquet_files(folder: Path) -> list[Path]:
-    """Return the Parquet files of a folder that are data, by name; UserError if there are none."""
-    files = sorted(path for path in folder.glob("*.parquet") if not path.name.startswith((".", "_")))
-    if not files:
-        raise UserError(f"{folder} is a folder that holds no .parquet files")
-    return files
+def parquet_files_of(folder: Path) -> list[Path]:
+    """Return the Parquet files of a folder that are data, in the order of their numbers; UserError if none."""
+    return parquet_folders.parquet_files_of(folder)
+
+
+def unread(folder: Path) -> list[str]:
+    """Return the names of what a folder of Parquet holds beside its data, but for hidden files."""
+    return parquet_folders.unread(folder)
 
 
 def column_names(path: Path) -> list[str]:
-    """Return the column names of a CSV or Parquet file, or of the first file of a folder of Parquet.
+    """Return the names of the columns of a table file or a folder of Parquet; those without a name are left out.
 
     Duplicates and an empty file are UserErrors.
     """
-    if path.is_dir():
-        path = parquet_files(path)[0]
-    names = list(open_parquet(path).schema_arrow.names) if check_file(path) == ".parquet" else _csv_header(path)
+    names = [name for name in _all_names(path) if name]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise UserError(f"{path}: column '{twice[0]}' appears more than once; rename one of them")
     return names
 
 
-def schema_of(path: Path) -> pa.Schema:
-    """Return the columns and types of a table file or of the first of a folder (every CSV column is text)."""
-    names = column_names(path)
+def unnamed_columns(path: Path) -> int:
+    """Number of columns that have no name, such as the index that pandas writes; nothing is read of them."""
+    return sum(not name for name in _all_names(path))
+
+
+def _all_names(path: Path) -> list[str]:
     if path.is_dir():
-        path = parquet_files(path)[0]
-    if path.suffix.lower() == ".parquet":
-        return open_parquet(path).schema_arrow
+        return list(parquet_folders.open_folder(path).schema.names)
+    suffix = check_file(path)
+    if suffix == ".parquet":
+        return list(parquet_files.open_parquet(path).schema_arrow.names)
+    return list(spreadsheets.header(path) if suffix == ".xlsx" else csv_files.read_dialect(path).names)
+
+
+def schema_of(path: Path) -> pa.Schema:
+    """Return the columns and types of a table file or a folder of Parquet (text files have columns of text)."""
+    if path.is_dir():
+        return parquet_folders.open_folder(path).schema
+    names = column_names(path)
+    if suffix_of(path) == ".parquet":
+        return parquet_files.open_parquet(path).schema_arrow
     return pa.schema([(name, pa.string()) for name in names])
 
 
+def is_typed(path: Path) -> bool:
+    """Whether columns have types of their own, as those of Parquet."""
+    return path.is_dir() or suffix_of(path) == ".parquet"
+
+
+def decimal_mark(path: Path) -> Decimal:
+    """Return the decimal mark of the numbers in a table file, "." or ","."""
+    if path.is_dir() or suffix_of(path) not in TEXT_SUFFIXES:
+        return "."
+    return csv_files.decimal_mark(path, csv_files.read_dialect(path))
+
+
 def read(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
-    """Read a whole table file, or the named columns of it."""
-    tables = list(batches(path, columns))
-    table = pa.concat_tables(tables) if tables else None
-    if table is None or table.num_rows == 0:
+    """Read a whole table file, or the named columns of it; more than `MOST_BYTES` are a UserError."""
+    tables: list[pa.Table] = []
+    held = 0
+    for table in batches(path, columns):
+        tables.append(table)
+        held = check_held(held + table.nbytes, path)
+    if not sum(table.num_rows for table in tables):
         raise UserError(f"{path} has a header but no rows")
-    return table
+    return pa.concat_tables(tables)
+
+
+def check_held(held: int, where: Path | str) -> int:
+    """Return the bytes held of a table; more than `MOST_BYTES` are a UserError."""
+    if held > MOST_BYTES:
+        raise UserError(
+            f"{where}: its rows unpack to more than {MOST_BYTES / 2**30:.3g} GiB, the most that is held of a table; "
+            "leave out columns of long texts, or take fewer rows (--partition-rows, where they are scored)"
+        )
+    return held
 
 
 def batches(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
     """Yield a file, or the files of a folder of Parquet, in pieces of a few megabytes, in row order."""
-    if path.is_dir():
-        for file in parquet_files(path):
-            yield from batches(file, columns)
-        return
     names = column_names(path)
     wanted = list(names if columns is None else columns)
     for name in wanted:
         require(name, names, path)
-    if path.suffix.lower() == ".parquet":
-        yield from _parquet_batches(path, wanted)
+    if path.is_dir():
+        yield from parquet_folders.batches(path, wanted)
+    elif suffix_of(path) == ".parquet":
+        yield from parquet_files.batches(path, wanted)
+    elif suffix_of(path) == ".xlsx":
+        yield from spreadsheets.batches(path, wanted)
     else:
-        yield from _csv_batches(path, names, wanted)
+        yield from csv_files.batches(path, csv_files.read_dialect(path), wanted)
 
 
 def require(name: str, names: Sequence[str], where: Path | str) -> None:
@@ -106,109 +147,11 @@ def require(name: str, names: Sequence[str], where: Path | str) -> None:
     raise UserError(f"{where}: no column '{name}'{hint} (columns: {', '.join(names)})")
 
 
-def in_pieces(path: Path) -> pq.ParquetFile:
-    """Open a Parquet file to be read in pieces, with page checksums verified; errors are arrow's."""
-    # Both options are needed for a file with one huge row group not to be read into memory at once.
-    return pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False, buffer_size=_BUFFER)
-
-
-def open_parquet(path: Path) -> pq.ParquetFile:
-    """The same; a broken file is a UserError with exit code 6."""
-    try:
-        return in_pieces(path)
-    except (pa.ArrowException, OSError) as error:
-        raise _unreadable(path, error) from error
-
-
-def _parquet_batches(path: Path, columns: list[str]) -> Iterator[pa.Table]:
-    file = open_parquet(path)
-    try:
-        for batch in file.iter_batches(batch_size=batch_rows(file), columns=columns, use_threads=False):
-            yield pa.Table.from_batches([batch]).select(columns)
-    except pa.ArrowMemoryError:  # no fault of the file
-        raise
-    except (pa.ArrowException, OSError) as error:
-        raise _unreadable(path, error) from error
-
-
-def batch_rows(file: pq.ParquetFile) -> int:
-    """Rows read at a time, for the widest group of rows."""
-    groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
-    widest = max((group.total_byte_size / group.num_rows for group in groups if group.num_rows), default=1.0)
-    return max(1, min(_BATCH_ROWS, int(_BATCH_BYTES / max(widest, 1.0))))
-
-
-def _unreadable(path: Path, error: Exception) -> UserError:
-    if isinstance(error, PermissionError):
-        return UserError(f"cannot read {path}: permission denied")
-    reason = str(error).splitlines()[0].strip().rstrip(".")
-    return UserError(f"{path} is not a readable Parquet file ({reason}); it may be truncated, copy it again", code=6)
-
-
-def _csv_header(path: Path) -> list[str]:
-    import csv
-
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            header = next(csv.reader(stream), None)
-    except UnicodeDecodeError as error:
-        raise _not_utf8(path) from error
-    except csv.Error as error:
-        raise UserError(f"{path}: the header line cannot be read ({error})") from error
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from error
-    if not header or not any(name.strip() for name in header):
-        raise UserError(f"{path} is empty (or its first line is); expected a header line and rows")
-    return header
-
-
-def _not_utf8(path: Path) -> UserError:
-    return UserError(f"{path} is not UTF-8 text; save it as UTF-8 (a spreadsheet offers 'CSV UTF-8')")
-
-
-def _csv_batches(path: Path, names: list[str], columns: list[str]) -> Iterator[pa.Table]:
-    from pyarrow import csv
-
-    try:
-        reader = csv.open_csv(
-            path,
-            # One thread: arrow then names the row in its errors, and pieces come in file order.
-            read_options=csv.ReadOptions(use_threads=False, block_size=_BLOCK),
-            # An empty line is a row with an empty cell only where there is just one column.
-            parse_options=csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=len(names) > 1),
-            convert_options=csv.ConvertOptions(
-                column_types={name: pa.string() for name in names},
-                include_columns=columns,
-                strings_can_be_null=False,
-                quoted_strings_can_be_null=False,
-            ),
-        )
-        for batch in reader:
-            yield pa.Table.from_batches([batch])
-    except pa.ArrowInvalid as error:
-        text = str(error).splitlines()[0]
-        if "utf8" in text.lower():
-            raise _not_utf8(path) from error
-        if "Empty CSV" in text:  # arrow's word for a header without a line end; the header was read before
-            return
-        counted = re.search(r"Row #(\d+): Expected (\d+) columns, got (\d+)", text)
-        if counted:  # arrow counts the header line, everything here counts data rows
-            text = f"row {int(counted[1]) - 1}: expected {counted[2]} columns, got {counted[3]}"
-        raise UserError(f"{path}: {text}") from error
-    except (OSError, KeyError) as error:
-        raise UserError(f"{path}: {error}") from error
-
-
 def is_text(kind: pa.DataType) -> bool:
     """Whether an arrow type holds text (plain, large, or dictionary-encoded)."""
     if pa.types.is_dictionary(kind):
         return is_text(kind.value_type)
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
-
-
-def is_number(kind: pa.DataType) -> bool:
-    """Whether an arrow type holds numbers (booleans do not count)."""
-    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
 
 
 def as_text(column: pa.ChunkedArray, where: Path | str, name: str) -> pa.ChunkedArray:
@@ -220,66 +163,31 @@ def as_text(column: pa.ChunkedArray, where: Path | str, name: str) -> pa.Chunked
     raise UserError(f"{where}: column '{name}' holds {column.type}; expected text")
 
 
-def as_numbers(column: pa.ChunkedArray, where: Path | str, name: str) -> FloatArray:
-    """Return a column as float64, NaN where the cell is empty or `nan`.
-
-    Raises
-    ------
-    UserError
-        If a cell is not a number; the message names the file, the row (from 1) and the cell.
-    """
-    if is_text(column.type):
-        return _parse_numbers(column.cast(pa.string()), where, name)
-    if is_number(column.type) or pa.types.is_null(column.type):
-        return np.array(pc.fill_null(column.cast(pa.float64(), safe=False), math.nan).to_numpy(), dtype=np.float64)
-    raise UserError(f"{where}: column '{name}' holds {column.type}; expected numbers")
-
-
-def _parse_numbers(column: pa.ChunkedArray, where: Path | str, name: str) -> FloatArray:
-    trimmed = pc.utf8_trim_whitespace(column)
-    empty = pc.or_(pc.equal(trimmed, ""), pc.equal(pc.utf8_lower(trimmed), "nan"))
-    cells = pc.if_else(empty, None, trimmed)
+def as_ids(column: pa.ChunkedArray, where: Path | str, name: str) -> pa.ChunkedArray:
+    """The same of identifiers: whole numbers that pandas keeps as floats become their digits, NaN is missing."""
+    if not pa.types.is_floating(column.type):
+        return as_text(column, where, name)
+    cells = pc.if_else(pc.is_nan(column), None, column)
     try:
-        return np.array(pc.fill_null(cells.cast(pa.float64()), math.nan).to_numpy(), dtype=np.float64)
+        return cells.cast(pa.int64()).cast(pa.string())
     except pa.ArrowInvalid:
-        pass  # find the cell, or read the notations arrow does not know ("+1.5")
-    values = np.full(len(cells), np.nan)
-    for row, cell in enumerate(cells.to_pylist()):
-        if cell is None:
-            continue
-        number = number_or_none(cell)
-        if number is None:
-            raise UserError(
-                f"{where}: row {row + 1}, column '{name}': expected a number, got '{cell}' "
-                "(leave the cell empty where a value is missing)"
-            )
-        values[row] = number
-    return values
+        raise UserError(
+            f"{where}: column '{name}' holds numbers that are not whole, or too large to be exact; expected text"
+        ) from None
 
 
-def number_or_none(cell: str) -> float | None:
-    """Return the number a cell holds, or None; `1_000` is not a number here."""
-    if "_" in cell:
-        return None
-    try:
-        return float(cell)
-    except ValueError:
-        return None
-
-
-def looks_numeric(column: pa.ChunkedArray) -> bool:
-    """Whether at least half of a column's filled cells are numbers (a bad cell must be reported)."""
-    if not is_text(column.type):
-        return is_number(column.type)
-    cells = [cell for cell in column.to_pylist() if cell and cell.strip()]
-    numeric = sum(number_or_none(cell.strip()) is not None for cell in cells)
-    return bool(cells) and 2 * numeric >= len(cells)
+def count_rows(path: Path) -> int:
+    """Return the number of rows of a Parquet file or a folder of them, from what the files say of themselves."""
+    if path.is_dir():
+        return parquet_folders.open_folder(path).rows
+    return int(parquet_files.open_parquet(path).metadata.num_rows)
 
 
 def sha256(path: Path) -> str:
     """Return the sha256 of a file's bytes, or one for the files of a folder of Parquet."""
     if path.is_dir():
-        lines = "".join(f"{file.name} {sha256(file)}\n" for file in parquet_files(path))
-        return hashlib.sha256(lines.encode()).hexdigest()
+        files = parquet_files_of(path)
+        lines = "".join(f"{file.relative_to(path).as_posix()} {sha256(file)}\n" for file in files)
+        return hashlib.sha256(lines.encode(errors="surrogateescape")).hexdigest()
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -24,13 +25,17 @@ class UserError(ValueError):
 
 
 class Rejected(NamedTuple):
-    """A row of a target or source table that could not be used, and why. `row` counts data rows from 1."""
+    """A row of a target or source table that could not be used, and why.
+
+    row : counts data rows from 1; value : as it was given, NaN where that is unknown
+    """
 
     table: str
     row: int
     id: str
     formula: str
     reason: str
+    value: float = math.nan
 
 
 class Compositions(NamedTuple):
@@ -114,6 +119,7 @@ class PropertyTable:
     rejected : rows that could not be used; `missing` counts rows without a value
     unmeasured : of a table of SMILES, those as given whose value is missing
     notes : plain sentences for the report (merged duplicates, conversions, ...)
+    warnings : sentences that must be seen: words for no value, placeholders, units that look mixed
     """
 
     name: str
@@ -136,6 +142,7 @@ class PropertyTable:
     molecules: Molecules | None = None
     crystals: Crystals | None = None
     unmeasured: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.keys)

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from catalogs import pulled, readers
-from catalogs.pull import Patience, Say, Service, Store, collect
+from catalogs.pages import Store
+from catalogs.pull import Patience, Say, Service, collect
 from catalogs.records import UserError
 from catalogs.web import Fault
 

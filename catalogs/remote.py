@@ -9,20 +9,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import secrets
 from collections.abc import Container
 from contextlib import suppress
 from typing import Any
 
 from catalogs import manifest as manifests
-from catalogs.durable import write_durably
-from catalogs.home import cache_folder
+from catalogs.durable import make_folder, write_durably
+from catalogs.holders import has_ended, process_of, process_table
+from catalogs.home import PRIVATE, cache_folder
 from catalogs.manifest import Entry, Manifest
 from catalogs.records import UserError
 from catalogs.results import Results
 from catalogs.rundir import HOLDER, RunDir, in_words, sweep, this_process
-from catalogs.store import Store
+from catalogs.store import Store, tries
 
 
 class RemoteResults(Results):
@@ -38,12 +38,11 @@ class RemoteResults(Results):
     def find(cls, url: str) -> RemoteResults | None:
         """The run at a URL, None where there is none."""
         store = Store(url)
-        process = _process(store.read(HOLDER))
-        data = store.read(manifests.FILE)
-        if data is None:
+        process = process_of(store.read(HOLDER))
+        if (found := _manifest(store)) is None:
             return None
-        at_work = "" if _has_ended(process) else in_words(process)
-        return cls(store, manifests.decode(data, store.at(manifests.FILE)), at_work)
+        at_work = "" if has_ended(process) else in_words(process)
+        return cls(store, found[1], at_work)
 
     def check_sizes(self) -> None:
         """Check that committed files are there with their lengths; UserError code 6 naming the first that is not."""
@@ -54,12 +53,18 @@ class RemoteResults(Results):
                 raise UserError(f"{self.store.at(name)} is {what}: it does not fit {manifests.FILE}", code=6)
 
     def _holds(self, name: str, entry: Entry) -> bool:
-        return self.store.holds(name, entry)
+        # A file under way is another until it is there.
+        return self.store.holds(name, entry, patient=(name, entry) != self.manifest.pending)
 
     def _bytes(self, name: str) -> bytes:
-        if (data := self.store.read(name)) is None:
-            raise FileNotFoundError(self.store.at(name))
-        return data
+        """The bytes that the manifest names if they are read within some tries, else those of the last."""
+        data: bytes | None = b""
+        for _ in tries():
+            if (data := self.store.read(name)) is None:
+                raise FileNotFoundError(self.store.at(name))
+            if any((entry.bytes, entry.sha256) == (len(data), _digest(data)) for entry in self._choices(name)):
+                break
+        return data or b""
 
 
 class RemoteRunDir(RunDir):
@@ -75,7 +80,8 @@ class RemoteRunDir(RunDir):
 
     def __init__(self, url: str, *, resume: bool = False, overwrite: bool = False) -> None:
         self._store = Store(url)
-        self._home = cache_folder() / "remote" / hashlib.sha256(self._store.url.encode()).hexdigest()[:16]
+        self._home = cache_folder("remote", hashlib.sha256(self._store.url.encode()).hexdigest()[:16])
+        make_folder(self._home, PRIVATE)
         super().__init__(self._home / "run", resume=resume, overwrite=overwrite)
         self.where = self._store.url
         self._token = ""
@@ -98,12 +104,12 @@ class RemoteRunDir(RunDir):
             raise
 
     def _lock_there(self) -> None:
-        mine = {**this_process(), "processes": _process_table(), "token": secrets.token_hex(8)}
+        mine = {**this_process(), "processes": process_table(), "token": secrets.token_hex(8)}
         data = json.dumps(mine).encode()
         self._token = mine["token"]
         self._remember(tokens=[*self._memory().get("tokens", ()), self._token])
         if not self._store.create(HOLDER, data):
-            found = _process(self._store.read(HOLDER))
+            found = process_of(self._store.read(HOLDER))
             if not self._is_gone(found):
                 raise UserError(
                     f"{self.where} is in use by {in_words(found)}: wait for it or choose another URL; if it was killed,"
@@ -118,12 +124,14 @@ class RemoteRunDir(RunDir):
         """Whether the process that locked the URL has certainly ended: if it had this working copy, it has."""
         if isinstance(process, dict) and process.get("token") in self._memory().get("tokens", ()):
             return True
-        return _has_ended(process)
+        return has_ended(process)
 
     def _check_lock(self) -> None:
-        found = _process(self._store.read(HOLDER))
-        if not isinstance(found, dict) or found.get("token") != self._token:
-            raise UserError(f"{self.where}: the lock of this run was taken away by {in_words(found)}", 4)
+        for _ in tries():  # a service may show the former lock for a moment
+            found = process_of(self._store.read(HOLDER))
+            if isinstance(found, dict) and found.get("token") == self._token:
+                return
+        raise UserError(f"{self.where}: the lock of this run was taken away by {in_words(found)}", 4)
 
     def _release(self) -> None:
         if self._token:
@@ -135,14 +143,14 @@ class RemoteRunDir(RunDir):
 
     def _open(self) -> None:
         self._refuse_used()
-        data = self._store.read(manifests.FILE)
-        if data is None:
+        there = _manifest(self._store)
+        if there is None:
             others = [name for name in self._store.names() if name != HOLDER]
             self._clear(())
             self._begin(others)
         else:
+            data, self._there = there
             self._written, self._perhaps = data, [_digest(data)]
-            self._there = manifests.decode(data, self._store.at(manifests.FILE))
             self._settle_there()
             if not self._resume:
                 self._clear(())
@@ -259,35 +267,17 @@ class RemoteRunDir(RunDir):
         write_durably(self._home / "state.json", text.encode())
 
 
-def _process(data: bytes | None) -> Any:
-    """What a lock says, None where there is none, "" where it cannot be read."""
-    try:
-        return None if data is None else json.loads(data)
-    except ValueError:
-        return ""
-
-
-def _process_table() -> str:
-    """In which table of processes a number means something: a container has its own."""
-    try:
-        return os.readlink("/proc/self/ns/pid")
-    except OSError:
-        return ""
-
-
-def _has_ended(process: Any) -> bool:
-    """Whether the process of a lock, None for no lock, has certainly ended."""
-    if not isinstance(process, dict):
-        return process is None
-    if process.get("host") != this_process()["host"] or process.get("processes") != _process_table():
-        return False
-    try:
-        os.kill(int(process["pid"]), 0)
-    except ProcessLookupError:
-        return True
-    except (OSError, KeyError, ValueError, TypeError, OverflowError):  # of another user, or no number
-        return False
-    return False
+def _manifest(store: Store) -> tuple[bytes, Manifest] | None:
+    """The manifest at a URL, None where there is none; UserError code 6 if it stays damaged."""
+    for last in tries():
+        if (data := store.read(manifests.FILE)) is None:
+            break
+        try:
+            return data, manifests.decode(data, store.at(manifests.FILE))
+        except UserError:
+            if last:
+                raise
+    return None
 
 
 def _some(names: list[str]) -> str:

@@ -13,10 +13,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock, Timeout
-
 from catalogs import manifest as manifests
 from catalogs.durable import TEMPORARY, DurableFile, make_folder, write_durably
+from catalogs.locks import Lock, Timeout, take
 from catalogs.manifest import Entry, Manifest
 from catalogs.records import UserError
 from catalogs.results import Results
@@ -51,7 +50,7 @@ class RunDir(Results):
         self.manifest = Manifest()
         self.notes: list[str] = []
         self._resume, self._overwrite = resume, overwrite
-        self._lock: FileLock | None = None
+        self._lock: Lock | None = None
 
     def __enter__(self) -> RunDir:
         if self.path.exists() and not self.path.is_dir():
@@ -85,8 +84,8 @@ class RunDir(Results):
             self._commit(name, file, None)
 
     def write_text(self, name: str, text: str) -> None:
-        """Commit a text file (UTF-8)."""
-        self.write_bytes(name, text.encode())
+        """Commit a text file (UTF-8); of a path that is none, bytes are written as escapes, which JSON reads back."""
+        self.write_bytes(name, text.encode("utf-8", "backslashreplace"))
 
     def write_table(self, name: str, table: pa.Table, metadata: Mapping[str, str] | None = None) -> None:
         """Commit a table as Parquet; equal tables give equal bytes."""
@@ -195,9 +194,8 @@ class RunDir(Results):
             )
 
     def _acquire(self) -> None:
-        lock = FileLock(self.path / LOCK)
         try:
-            lock.acquire(blocking=False)
+            lock = take(self.path / LOCK)
         except Timeout:
             raise UserError(
                 f"{self.where} is in use by {_holder(self.path)}: wait for it or choose another folder", 4
@@ -249,11 +247,11 @@ def holder(folder: Path) -> str:
     if not (folder / LOCK).is_file():
         return ""
     try:
-        with FileLock(folder / LOCK, blocking=False):
-            return ""
+        take(folder / LOCK).release()
+        return ""
     except Timeout:
         return _holder(folder)
-    except OSError:  # of another user, who is not asked
+    except (OSError, UserError):  # of another user, who is not asked, or where there are no locks
         return ""
 
 

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 
 from catalogs import manifest as manifests
 from catalogs.home import cache_folder
+from catalogs.paths import local
 from catalogs.records import UserError
 from catalogs.remote import RemoteResults, RemoteRunDir
 from catalogs.results import Results
@@ -20,22 +21,23 @@ def open_run(out: str | Path, *, resume: bool = False, overwrite: bool = False) 
     """The run folder at a path or a URL, to be entered."""
     if isinstance(out, Path) and out.parts and out.parts[0].endswith(":"):
         raise UserError(f"expected a URL as text, got Path({str(out)!r}), which has lost a slash")
-    kind = RemoteRunDir if is_url(str(out)) else RunDir
-    return kind(folder_of(str(out)) or str(out), resume=resume, overwrite=overwrite)
+    if is_url(str(out)):
+        return RemoteRunDir(str(out), resume=resume, overwrite=overwrite)
+    return RunDir(_folder(str(out)), resume=resume, overwrite=overwrite)
 
 
 def find_run(where: str) -> Results | None:
     """What a run left at a path or a URL, None where there is none."""
     if is_url(where):
         return RemoteResults.find(where)
-    folder = folder_of(where) or where
+    folder = _folder(where)
     return Results(folder) if (Path(folder) / manifests.FILE).is_file() else None
 
 
 def results_at(where: str) -> Results:
     """What a run left at a path or a URL; UserError code 2 where there is none."""
     if not is_url(where):
-        return Results(folder_of(where) or where)
+        return Results(_folder(where))
     if (found := find_run(where)) is None:
         raise UserError(f"expected a run, but {where} has no {manifests.FILE}: check the URL")
     return found
@@ -46,7 +48,7 @@ def recorded_at(where: str) -> Results | None:
     if is_url(where):
         found = find_run(where)
         return found if found is not None and "run.json" in found.names() else None
-    folder = folder_of(where) or where
+    folder = _folder(where)
     return Results(folder) if (Path(folder) / "run.json").is_file() else None
 
 
@@ -71,6 +73,11 @@ def look(where: str) -> tuple[Results, str]:
     if is_url(where):
         found = results_at(where)
         return found, found.at_work if isinstance(found, RemoteResults) else ""
-    folder = Path(folder_of(where) or where)
+    folder = Path(_folder(where))
     at_work = holder(folder)
     return Results(folder), at_work
+
+
+def _folder(where: str) -> str:
+    """The folder of this machine that a path or a file:// URL names."""
+    return folder_of(where) or local(where)

@@ -1,4 +1,4 @@
-"""What a SMILES text may hold, checked before RDKit sees it.
+"""What a SMILES text may hold, put into one notation and checked before RDKit sees it.
 
 RDKit stops at a blank or a character it does not know and returns the part before it, lets charges overflow,
 and takes seconds and hundreds of megabytes over texts of a million characters.
@@ -7,6 +7,8 @@ and takes seconds and hundreds of megabytes over texts of a million characters.
 from __future__ import annotations
 
 import re
+
+from catalogs.plain_text import plain
 
 MAX_LENGTH = 1000
 """Characters of a SMILES."""
@@ -17,6 +19,26 @@ _BRACKET = r"\[(?:\*|(?:[A-Z][a-z]?|as|se|te|si|[bcnops])@{0,2}(?:H\d?)?(?:[+-]\
 _ATOM = rf"{_BRACKET}|Br|Cl|[BCNOPSFIbcnops*]"
 _SMILES = re.compile(rf"(?:{_ATOM}|[-=#$:/\\()\d]|%\d\d)*+")
 _ATOMS = re.compile(_ATOM)
+
+# Attachment points under other names: [*:1], [1*], [R], [R2]; in a repeat unit also a pair of metals.
+_LABEL = re.compile(r"\[(?:\d{0,3}\*|R\d{0,2})(?::\d{1,3})?\]")
+_PAIRS = (("[Ce]", "[Th]"), ("[Cu]", "[Au]"))
+
+
+def normalised(text: str, attachments: tuple[int, ...]) -> str:
+    """Return a text without outer blanks, in ASCII where that has one meaning, its attachment points written `*`.
+
+    One [Ce] and one [Th], or one [Cu] and one [Au], are attachment points where two may be and none is written.
+    """
+    text = plain(text)
+    if "[" not in text:
+        return text
+    text = _LABEL.sub("*", text)
+    if 2 in attachments and "*" not in text:
+        for pair in _PAIRS:
+            if all(text.count(metal) == 1 for metal in pair):
+                return text.replace(pair[0], "*").replace(pair[1], "*")
+    return text
 
 
 def check_text(text: str, attachments: tuple[int, ...]) -> None:
@@ -45,7 +67,7 @@ def _why_not_smiles(text: str, position: int) -> str:
     if bracket and re.fullmatch(r"\d+[A-Za-z*].*", bracket[1]):
         return f"isotope [{bracket[1]}]: isotopes are not told apart here"
     if bracket and re.search(r":\d+$", bracket[1]):
-        return f"atom number in [{bracket[1]}]: write attachment points as *, other atoms without numbers"
+        return f"atom number in [{bracket[1]}]: only attachment points may have numbers"
     if bracket:
         return f"bracket atom [{bracket[1]}] at character {position + 1} is not read"
     shown = rest[0] if rest[0].isprintable() and rest[0].isascii() and rest[0] != " " else repr(rest[0])

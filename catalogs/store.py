@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,16 @@ _BUCKETS = ("s3", "s3a", "gs", "gcs", "abfs", "abfss", "az")
 _USERS = ("abfs", "abfss", "sftp", "ssh", "smb", "hdfs", "webhdfs")
 _SECRET = re.compile(r"KEY|SECRET|TOKEN|PASS|CREDENTIAL|SAS")
 _CHUNK = 1 << 22
+PAUSES = (0.5, 2.0)
+"""Seconds before bytes that are not those expected are read again: a service may be late, or wrong once."""
+
+
+def tries() -> Iterator[bool]:
+    """Try after try, with a pause before each but the first; whether it is the last one."""
+    for pause in PAUSES:
+        yield False
+        time.sleep(pause)
+    yield True
 
 
 def is_url(text: str) -> bool:
@@ -164,16 +175,27 @@ class Store:
         except FileNotFoundError:
             path.unlink(missing_ok=True)
 
-    def holds(self, name: str, entry: Entry) -> bool:
-        """Whether the file is there with exactly the bytes of `entry`; all of them are read."""
+    def holds(self, name: str, entry: Entry, *, patient: bool = True) -> bool:
+        """Whether the file is there with exactly the bytes of `entry`; all of them are read.
+
+        patient : read other bytes again before they count; a file that is not there is not waited for
+        """
+        for last in tries():
+            found = self._fingerprint(name)
+            if last or not patient or found in (None, (entry.bytes, entry.sha256)):
+                break
+        return found == (entry.bytes, entry.sha256)
+
+    def _fingerprint(self, name: str) -> tuple[int, str] | None:
+        """Length and sha256 of a file, None where there is none."""
         size, digest = 0, hashlib.sha256()
         try:
             for piece in self._pieces(name):
                 size += len(piece)
                 digest.update(piece)
         except FileNotFoundError:
-            return False
-        return (size, digest.hexdigest()) == (entry.bytes, entry.sha256)
+            return None
+        return size, digest.hexdigest()
 
     def remove(self, name: str) -> None:
         """Remove a file, if it is there."""
@@ -196,8 +218,10 @@ class Store:
                 yield piece
 
     def _check_read_back(self, name: str, entry: Entry) -> None:
-        if not self.holds(name, entry):
-            raise UserError(f"{self.at(name)}: what was written is not what is read back", 5)
+        for _ in tries():  # it may not be there yet, or be read wrongly once
+            if self.holds(name, entry, patient=False):
+                return
+        raise UserError(f"{self.at(name)}: what was written is not what is read back, nor when asked again", 5)
 
     @contextmanager
     def _asking(self, what: str, where: str) -> Iterator[None]:

@@ -20,12 +20,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from catalogs import readers
+from catalogs.column_names import IDS
 from catalogs.guarded import Workers
+from catalogs.material_columns import id_column
 from catalogs.poscar_reader import is_poscar
 from catalogs.records import UserError
 from catalogs.sites import Sites, in_words, of_answer, of_json, of_lists
 from catalogs.structure_folders import UNREAD, holds_structures, notes_of, read_folder
-from catalogs.tables import ID_COLUMNS, id_column
 
 PARTS = ("lattice", "species", "frac_coords")
 TEXTS = ("structure", "cif", "poscar")
@@ -79,7 +80,7 @@ def structure_file(path: Path) -> Pieces:
 
     def pieces() -> Iterator[pa.Table]:
         for raw in readers.batches(path, [label, *columns]):
-            yield raw.select(columns).add_column(0, "id", readers.as_text(raw[label], path, label))
+            yield raw.select(columns).add_column(0, "id", readers.as_ids(raw[label], path, label))
 
     return pieces
 
@@ -165,7 +166,7 @@ def _of_documents(path: Path) -> Iterator[pa.Table]:
     for start in range(0, len(documents), _PIECE):
         chosen = documents[start : start + _PIECE]
         names = [
-            next((str(found[key]) for key in ID_COLUMNS if found.get(key)), str(i + 1))
+            next((str(found[key]) for key in IDS if found.get(key)), str(i + 1))
             for i, found in enumerate(chosen, start)
         ]
         for i, name in enumerate(names, start + 1):

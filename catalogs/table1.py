@@ -12,11 +12,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from catalogs import readers
+from catalogs import number_columns, readers
 from catalogs.assemble import assemble
+from catalogs.material_columns import file_holds_smiles, id_column, material_column
 from catalogs.quantities import convert
 from catalogs.records import PropertyTable, UserError
-from catalogs.tables import holds_smiles, id_column, labels, material_column
+from catalogs.tables import labels
 
 FILE = Path(__file__).parent / "tables" / "table1.csv"
 # Of larger files so many rows are read, drawn at random: networks learn from 10,000 at most.
@@ -69,9 +70,9 @@ def table(wanted: Property, folder: Path, seed: int = 0) -> PropertyTable:
     for name in columns:
         readers.require(name, names, path)
     data = readers.read(path, columns)
-    values = readers.as_numbers(data[wanted.column], path, wanted.column)
+    values = number_columns.as_numbers(data[wanted.column], path, wanted.column)
     if wanted.per:
-        values = values / readers.as_numbers(data[wanted.per], path, wanted.per)
+        values = values / number_columns.as_numbers(data[wanted.per], path, wanted.per)
     values = convert(values, wanted.given, wanted.unit)
     notes = [wanted.note, f"{wanted.file}:{wanted.column}{f' per {wanted.per}' if wanted.per else ''}"]
     if wanted.given != wanted.unit:
@@ -93,6 +94,6 @@ def table(wanted: Property, folder: Path, seed: int = 0) -> PropertyTable:
         sha256=readers.sha256(path),
         notes=notes,
         where=str(path),
-        attachments=(0, 2) if holds_smiles(material) else None,
+        attachments=(0, 2) if file_holds_smiles(path, material) else None,
         guarded=True,
     )

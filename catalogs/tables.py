@@ -1,22 +1,31 @@
-"""Property tables: an embedded name, or a CSV or Parquet file, becomes a `PropertyTable`."""
+"""Property tables: an embedded name, or a table file, becomes a `PropertyTable`."""
 
 from __future__ import annotations
 
-import difflib
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
-from catalogs import pulled, readers
+from catalogs import number_columns, pulled, readers
 from catalogs.assemble import Integers, assemble
-from catalogs.quantities import Quantity, infer
+from catalogs.column_units import infer
+from catalogs.material_columns import (
+    Material,
+    given_columns,
+    holds_smiles,
+    id_column,
+    is_no_value,
+    material_column,
+)
+from catalogs.paths import as_text, local
+from catalogs.quantities import Quantity
 from catalogs.records import FloatArray, PropertyTable, UserError
-
-MATERIAL_COLUMNS = ("formula", "composition", "reduced_formula", "smiles")
-ID_COLUMNS = ("id", "material_id", "mbid")
+from catalogs.refused import check_rejected
+from catalogs.stated_units import Units, stated_unit, unit_of_cell, with_unit
 
 
 def load_table(
@@ -24,14 +33,18 @@ def load_table(
     *,
     value: str | None = None,
     log: bool = False,
-    material: str | None = None,
+    material: Material = None,
     folds: str | None = None,
     minimum: int = 10,
     attachments: tuple[int, ...] = (2,),
+    units: Units = None,
+    max_rejected: float | None = None,
 ) -> PropertyTable:
     """Load a property: `spec` is an embedded name, FILE, `FILE:COLUMN` or `FILE:log(COLUMN)`; FILE: or a pulled name.
 
     attachments : numbers of `*` a SMILES may have: 2 in a repeat unit, 0 in a molecule
+    units : of columns whose names do not say them, by column or FILE:COLUMN; or of the value column
+    max_rejected : share of the rows with a value that may be refused; None for any
 
     Raises
     ------
@@ -43,22 +56,23 @@ def load_table(
     if spec in embedded.known():
         given = [
             f"--{flag}"
-            for flag, text in (("value", value), ("material", material), ("folds", folds))
+            for flag, text in (("value", value), ("material", given_columns(material) or None), ("folds", folds))
             if text is not None
         ]
         if given:
             raise UserError(f"'{spec}' is an embedded data set; {', '.join(given)} is for files")
         return embedded.table(spec, True) if log else embedded.table(spec)
     path, column = split_spec(spec)
-    if path.suffix.lower() not in readers.SUFFIXES and not path.exists():
-        raise UserError(unknown_name(spec, embedded.known()))
+    if not readers.suffix_of(path) and not path.exists():
+        raise UserError(embedded.unknown_name(spec, embedded.known()))
     if column is not None and value is not None and column != value:
         raise UserError(f"two value columns for {path}: '{column}' in '{spec}' and '{value}'; give one")
-    return _load_file(path, value if column is None else column, log, material, folds, minimum, attachments)
+    table = _load_file(path, value if column is None else column, log, material, folds, minimum, attachments, units)
+    return check_rejected(table, max_rejected, str(path))
 
 
 def split_spec(spec: str) -> tuple[Path, str | None]:
-    """Split `FILE:COLUMN` after a .csv or .parquet suffix; a file whose whole name is `spec` wins.
+    """Split `FILE:COLUMN` after the suffix of a table or a folder's name; a file whose whole name is `spec` wins.
 
     `NAME:COLUMN` of a pulled catalogue gives the folder of its files, every byte checked.
     """
@@ -67,51 +81,26 @@ def split_spec(spec: str) -> tuple[Path, str | None]:
         if colon and not column:
             raise UserError(f"'{spec}': expected a column name after the colon")
         return pulled.folder(name), column or None
+    spec = local(spec)
     if Path(spec).exists():
         return Path(spec), None
-    match = re.match(r"(.+?\.(?:csv|parquet)):(.*)$", spec, re.IGNORECASE | re.DOTALL)
-    if match is None:
+    suffixes = "|".join(re.escape(suffix) for suffix in readers.SUFFIXES)
+    match = re.match(rf"(.+?(?:{suffixes})):(.*)$", spec, re.IGNORECASE | re.DOTALL)
+    folder = spec.rpartition(":")[0]
+    if match is None and not (folder and Path(folder).is_dir()):
         return Path(spec), None
-    if not match[2]:
+    file, column = match.groups() if match else (folder, spec[len(folder) + 1 :])
+    if not column:
         raise UserError(f"'{spec}': expected a column name after the colon")
-    return Path(match[1]), match[2]
-
-
-def unknown_name(name: str, known: tuple[str, ...]) -> str:
-    """Say that `name` is neither a data set nor a file, with the nearest known name."""
-    if (stem := name.partition(":")[0]) in pulled.PULLABLE:
-        return f"'{stem}' has not been pulled: {pulled.how(stem)}"
-    close = difflib.get_close_matches(name, known, n=1)
-    hint = f"; did you mean '{close[0]}'?" if close else "; see `kakehashi catalogs list`"
-    return f"'{name}' is neither an embedded data set nor a CSV or Parquet file{hint}"
-
-
-def material_column(names: list[str], where: Path | str, material: str | None = None) -> str:
-    """Return the column that holds formulas or SMILES: the one named, else the first of MATERIAL_COLUMNS."""
-    if material is not None:
-        readers.require(material, names, where)
-        return material
-    for name in MATERIAL_COLUMNS:
-        if name in names:
-            return name
-    raise UserError(
-        f"{where}: no column 'formula', 'composition' or 'smiles' (columns: {', '.join(names)}); "
-        "name it with --material COL"
-    )
-
-
-def holds_smiles(column: str) -> bool:
-    """Whether a material column of that name holds SMILES; all others hold formulas."""
-    return "smiles" in column.lower()
-
-
-def id_column(names: list[str]) -> str | None:
-    """Return the column that holds identifiers, if there is one."""
-    return next((name for name in ID_COLUMNS if name in names), None)
+    return Path(file), column
 
 
 class Cells(NamedTuple):
-    """Rows of a table file as read: materials, ids, values (NaN where missing), and the names they go by."""
+    """Rows of a table file as read: materials, ids, values (NaN where missing), and the names they go by.
+
+    smiles : whether the materials are SMILES; else they are formulas
+    unit : the one in a row of units under the header, None where there is none
+    """
 
     path: Path
     name: str
@@ -121,9 +110,12 @@ class Cells(NamedTuple):
     ids: list[str]
     folds: Integers | None
     notes: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+    unit: str | None = None
+    smiles: bool = False
 
 
-def read_cells(path: Path, value: str | None, log: bool, material: str | None, folds: str | None) -> Cells:
+def read_cells(path: Path, value: str | None, log: bool, material: Material, folds: str | None) -> Cells:
     """Read materials, values, ids and fold numbers of a table file."""
     names = readers.column_names(path)
     formula_name, id_name = material_column(names, path, material), id_column(names)
@@ -131,34 +123,53 @@ def read_cells(path: Path, value: str | None, log: bool, material: str | None, f
         readers.require(folds, names, path)
     notes = []
     if value is None:
-        value = _only_numeric(path, names, {formula_name, id_name, folds, *MATERIAL_COLUMNS, *ID_COLUMNS})
+        value = _only_numeric(path, names, {formula_name, id_name, folds})
         notes.append(f"value column: {value} (the only numeric column)")
     value, logarithm = _value_column(path, names, value)
     wanted = [name for name in (formula_name, id_name, value, folds) if name is not None]
     data = readers.read(path, list(dict.fromkeys(wanted)))
+    materials = readers.as_text(data[formula_name], path, formula_name).to_pylist()
+    column, unit = _without_units_row(data[value], materials)
+    numbers = number_columns.read_numbers(column, path, value, readers.decimal_mark(path))
+    said = () if unit is None else (f"{value}: row 1 holds a unit, {unit}, and no value",)
     return Cells(
         path,
         value,
         log or logarithm,
-        readers.as_text(data[formula_name], path, formula_name).to_pylist(),
-        readers.as_numbers(data[value], path, value),
+        materials,
+        numbers.values,
         labels(None if id_name is None else data[id_name], len(data), path, id_name or ""),
-        None if folds is None else _fold_numbers(data[folds], path, folds),
+        None if folds is None else _fold_numbers(_without_units_row(data[folds], materials)[0], path, folds),
         tuple(notes),
+        (*said, *numbers.remarks),
+        unit,
+        holds_smiles(formula_name, materials),
     )
+
+
+def _without_units_row(column: pa.ChunkedArray, materials: list[str | None]) -> tuple[pa.ChunkedArray, str | None]:
+    """A column without the unit in its first row, and that unit; as it is where there is none."""
+    if not readers.is_text(column.type) or not len(column):
+        return column, None
+    unit = unit_of_cell(materials[0], column[0].as_py())
+    if unit is None:
+        return column, None
+    cells = column.cast(pa.string())
+    return pa.chunked_array([pa.array([""], pa.string()), *cells.slice(1).chunks]), unit
 
 
 def _load_file(
     path: Path,
     value: str | None,
     log: bool,
-    material: str | None,
+    material: Material,
     folds: str | None,
     minimum: int,
     attachments: tuple[int, ...],
+    units: Units,
 ) -> PropertyTable:
     cells = read_cells(path, value, log, material, folds)
-    quantity = declared(path, cells.name) or infer(cells.name)
+    quantity = quantity_of(cells, units)
     source, licence = _source(path)
     return assemble(
         cells.name,
@@ -174,10 +185,26 @@ def _load_file(
         licence=licence,
         sha256=readers.sha256(path),
         notes=cells.notes,
+        warnings=cells.warnings,
         where=str(path),
-        attachments=attachments if holds_smiles(material_column(readers.column_names(path), path, material)) else None,
+        attachments=attachments if cells.smiles else None,
         guarded=True,
     )
+
+
+def read_from(specs: Sequence[str], tables: Sequence[PropertyTable]) -> list[tuple[str, str]]:
+    """File and value column of those of the tables that were read from files."""
+    from catalogs import embedded
+
+    known = embedded.known()
+    pairs = zip(specs, tables, strict=True)
+    return [(str(split_spec(spec)[0]), table.name) for spec, table in pairs if spec not in known]
+
+
+def quantity_of(cells: Cells, units: Units) -> Quantity:
+    """The quantity of the values of a file: as the file declares it, else by the column's name, in the unit stated."""
+    known = declared(cells.path, cells.name) or infer(cells.name)
+    return with_unit(known, cells.name, cells.path, (cells.unit, stated_unit(units, cells.path, cells.name)))
 
 
 def declared(path: Path, column: str) -> Quantity | None:
@@ -191,20 +218,20 @@ def declared(path: Path, column: str) -> Quantity | None:
 def _source(path: Path) -> tuple[str, str]:
     """Source and licence: those a pulled catalogue carries with it, else the path."""
     own = readers.schema_of(path).metadata or {}
-    return own.get(b"kakehashi.source", str(path).encode()).decode(), own.get(b"kakehashi.licence", b"").decode()
+    return own.get(b"kakehashi.source", as_text(path).encode()).decode(), own.get(b"kakehashi.licence", b"").decode()
 
 
 def labels(column: pa.ChunkedArray | None, rows: int, where: Path | str, name: str, start: int = 0) -> list[str]:
     """Return identifiers as text, the row number (from `start` + 1) where one is missing."""
     if column is None:
         return [str(start + row + 1) for row in range(rows)]
-    texts = readers.as_text(column, where, name).to_pylist()
+    texts = readers.as_ids(column, where, name).to_pylist()
     return [text if text else str(start + row + 1) for row, text in enumerate(texts)]
 
 
 def _value_column(path: Path, names: list[str], value: str) -> tuple[str, bool]:
-    if value in names:
-        return value, False
+    if (bare := value.strip()) in names:  # names come without outer blanks
+        return bare, False
     wrapped = re.fullmatch(r"log\((.+)\)", value)
     if wrapped:
         readers.require(wrapped[1], names, path)
@@ -214,13 +241,13 @@ def _value_column(path: Path, names: list[str], value: str) -> tuple[str, bool]:
 
 
 def _only_numeric(path: Path, names: list[str], taken: set[str | None]) -> str:
-    free = [name for name in names if name not in taken]
-    if path.suffix.lower() == ".parquet" or path.is_dir():
+    free = [name for name in names if name not in taken and not is_no_value(name)]
+    if readers.is_typed(path):
         schema = readers.schema_of(path)
-        numeric = [name for name in free if readers.is_number(schema.field(name).type)]
+        numeric = [name for name in free if number_columns.is_number(schema.field(name).type)]
     else:
         data = readers.read(path, free) if free else None
-        numeric = [name for name in free if data is not None and readers.looks_numeric(data[name])]
+        numeric = [name for name in free if data is not None and number_columns.looks_numeric(data[name])]
     if len(numeric) == 1:
         return numeric[0]
     if not numeric:
@@ -232,7 +259,7 @@ def _only_numeric(path: Path, names: list[str], taken: set[str | None]) -> str:
 
 
 def _fold_numbers(column: pa.ChunkedArray, path: Path, name: str) -> Integers:
-    numbers = readers.as_numbers(column, path, name)
+    numbers = number_columns.as_numbers(column, path, name)
     wrong = np.flatnonzero(~np.isfinite(numbers) | (numbers != np.round(numbers)))
     if len(wrong):
         raise UserError(f"{path}: row {wrong[0] + 1}, column '{name}': expected a whole fold number")

@@ -17,12 +17,21 @@ from catalogs.records import UserError
 LARGEST = 256 * 2**20
 """Bytes of one answer."""
 NO_JSON = "the answer is no JSON (a web page, or cut short)"
+UNFIT = 2
+"""Requests for an answer that came whole and cannot be used: a second one shows whether it stays so."""
 _LOCAL = ("127.0.0.1", "localhost", "::1")
 _CHUNK = 1 << 16
+# What no patience changes: the service cannot do what it is asked, or not over this protocol.
+_CANNOT = (501, 505)
+
+
+def printable(text: str) -> str:
+    """The text with what no terminal should be given (control characters, lone surrogates) as escapes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 class Fault(Exception):
-    """A request that brought nothing to use.
+    """A request that brought nothing to use; its text can be printed, whatever the service put into it.
 
     tries : how often to ask in all, None for as long as patience lasts; wait : seconds the service asks for, or None
     advice : what its user can do about it; status : of HTTP, 0 where none came
@@ -31,7 +40,7 @@ class Fault(Exception):
     def __init__(
         self, said: str, *, tries: int | None = None, wait: float | None = None, advice: str = "", status: int = 0
     ) -> None:
-        super().__init__(said)
+        super().__init__(printable(said))
         self.tries, self.wait, self.advice, self.status = tries, wait, advice, status
 
 
@@ -59,12 +68,14 @@ class Secret:
 class Session(requests.Session):
     """A session whose answers have status 200 and were read whole, within `seconds`; everything else is a `Fault`.
 
+    answer : the last one read, of whatever status
     Redirects are not followed: they would carry the headers, and so a key, to wherever they lead.
     """
 
     def __init__(self, *, seconds: float, advice: Mapping[int, str], secret: Secret | None = None) -> None:
         super().__init__()
         self._seconds, self._advice, self._secret = seconds, advice, secret or Secret("")
+        self.answer: requests.Response | None = None
         self.headers["user-agent"] = "kakehashi"
 
     def send(self, request: requests.PreparedRequest, **settings: Any) -> requests.Response:
@@ -79,8 +90,12 @@ class Session(requests.Session):
             raise Fault(f"{host} did not answer within {self._seconds:g} s") from None
         except requests.exceptions.RequestException as error:
             said = self._secret.struck_from(f"{type(error).__name__}: {error}")
-            raise Fault(f"the connection to {host} failed ({' '.join(said.split())[:200]})") from None
+            lasting = "CERTIFICATE_VERIFY_FAILED" in said or isinstance(error, ValueError)
+            raise Fault(
+                f"the connection to {host} failed ({' '.join(said.split())[:200]})", tries=1 if lasting else None
+            ) from None
         answer._content = content
+        self.answer = answer
         if answer.status_code != 200:
             raise self._refusal(answer)
         return answer
@@ -103,7 +118,7 @@ class Session(requests.Session):
         if 300 <= status < 400:
             where = urlsplit(answer.headers.get("location", "")).hostname or "another place"
             return Fault(f"HTTP {status}: redirected to {where}, which is not followed", tries=1)
-        again = status in (408, 425, 429) or status >= 500
+        again = status in (408, 425, 429) or (status >= 500 and status not in _CANNOT)
         return Fault(
             said,
             tries=None if again else 1,
@@ -145,14 +160,15 @@ def parse(answer: requests.Response) -> Any:
 
 
 def _no_number(text: str) -> NoReturn:
-    raise ValueError(text)
+    raise Fault(f"the answer holds {text}, which is no number of JSON", tries=UNFIT)
 
 
 def _detail(text: str) -> str:
     """What an error says of itself, in its usual places, as `: words`."""
     try:
         body = json.loads(text)
-        said = body.get("detail") or body.get("message") or [e.get("detail") for e in body.get("errors", ())]
+        said = body.get("detail") or body.get("message")
+        said = said or "; ".join(str(e.get("detail") or e.get("title")) for e in body.get("errors", ()))
     except (ValueError, AttributeError, TypeError, RecursionError):
         said = None
     words = " ".join(str(said).split())[:200] if said else ""

@@ -12,6 +12,7 @@ from catalogs.runs import open_run
 from design.config import resolve
 from design.goals import Property, parse_goals
 from design.inputs import Inputs
+from design.pool import read_pool
 from design.proposers import proposer
 from design.run import finish
 from screen.progress import Progress
@@ -66,8 +67,9 @@ def design(
     config = resolve(flags, None)
     properties = [Property(name, one.target.unit, one.target.log) for name, one in models.items()]
     inputs = Inputs(
-        tuple(one.target for one in models.values()), (), parse_goals(goals, properties), next(iter(conventions))
-    )
-    made = proposer(config)
+        tuple(one.target for one in models.values()), (), parse_goals(goals, properties), next(iter(conventions)),
+        pool=read_pool(Path(config.pool)) if config.pool else None,
+    )  # fmt: skip
+    made = proposer(config, inputs.pool)
     with open_run(out, resume=resume, overwrite=overwrite) as rundir:
         return finish(config, inputs, models, made, rundir, Progress("quiet"), "kakehashi.design(...)").proposals

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from screen.device import Device
-from screen.flags import Many, Setting, Whole, mode_of
+from screen.flags import Heads, Many, Setting, Whole, mode_of
 
 
 def design(
@@ -14,12 +14,14 @@ def design(
     goal: Many = None,
     value: str | None = None,
     log: Setting = None,
-    material: str | None = None,
+    material: Many = None,
+    unit: Many = None,
+    max_rejected: float | None = None,
     source: Many = None,
     networks: Whole | None = None,
     descriptors: str | None = None,
     outer_folds: Whole | None = None,
-    heads: str | None = None,
+    heads: Heads = None,
     proposal: str | None = None,
     corpus: str | None = None,
     pool: str | None = None,
@@ -63,7 +65,13 @@ def design(
     log
         Fit ln(value).
     material
-        The column of repeat units, where it is not called smiles.
+        The column of SMILES, where its name does not tell (smiles, psmiles, repeat_unit ...); repeat it for files that
+        call it differently: the first of them that a file has.
+    unit
+        COLUMN=UNIT, or FILE:COLUMN=UNIT: the unit of a value column whose name does not say it, such as tg=degC; repeat
+        for several.
+    max_rejected
+        Share of the targets' rows with a value that may be refused before that is an error. Default: 0.1.
     source
         A source property of molecules or repeat units, as for `kakehashi screen`; repeat for several.
     networks
@@ -72,16 +80,14 @@ def design(
         Descriptors of SMILES, joined with +, e.g. ecfp4@ring/atom+rdkit@dimer/atom. Default: ecfp4@ring/atom.
     outer_folds
         Folds of the outer cross-validation of the models. Default: 5.
-    heads
-        Heads tried, with commas, as `kakehashi screen --help` has them. Default: ridge,gp.
     proposal
         Where repeat units come from: reactions (monomers and polymerisations), ngram or recurrent (a language learned
         from --corpus). Default: reactions.
     corpus
-        A CSV or Parquet file of repeat units (column smiles) that a language learns from. Default: units drawn from the
+        A table of repeat units (SMILES) that a language learns from. Default: units drawn from the
         reactions.
     pool
-        A CSV or Parquet file of monomers (column smiles, perhaps name and cas). Default: the embedded pool.
+        A table of monomers (SMILES, perhaps columns name and cas). Default: the embedded pool.
     polymer_class
         Polymer classes to propose, with commas, e.g. polyamide,polyimide. Default: all.
     sampler
@@ -95,7 +101,7 @@ def design(
     max_atoms
         Most heavy atoms of a repeat unit. Default: 80.
     fragments
-        A CSV or Parquet file (column smiles) of fragments, e.g. liquid-crystal-like ones, that make a unit more likely.
+        A table of fragments (SMILES), e.g. liquid-crystal-like ones, that make a unit more likely.
     top
         Proposals listed at most. Default: 1000.
     out
@@ -128,7 +134,8 @@ def design(
     from screen.runner import run_and_print
 
     flags: dict[str, Any] = {
-        "target": target, "goal": goal, "value": value, "log": log, "material": material, "source": source,
+        "target": target, "goal": goal, "value": value, "log": log, "material": material,
+        "unit": unit, "max_rejected": max_rejected, "source": source,
         "networks": networks, "descriptors": descriptors, "outer_folds": outer_folds,
         "heads": None if heads is None else [heads], "proposal": proposal, "corpus": corpus, "pool": pool,
         "polymer_class": None if polymer_class is None else [polymer_class], "sampler": sampler,

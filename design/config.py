@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from catalogs.records import UserError
-from screen.config import DEFAULT_HEADS, check_shared, check_workers, from_toml, words
+from catalogs.refused import MAX_REJECTED
+from screen.config import check_shared, check_workers, decisive, from_toml, words
+from screen.heads.registry import DEFAULT_HEADS
 
 PROPOSALS = ("reactions", "ngram", "recurrent")
 SAMPLERS = ("smc", "iqspr")
@@ -16,7 +18,7 @@ SAMPLERS = ("smc", "iqspr")
 # of units (benchmarks/repeat_unit_descriptors.py).
 DESCRIPTORS = "ecfp4@ring/atom"
 # Settings of how and where a run is done, which change nothing in it.
-INCIDENTAL = ("out", "no_cache", "workers", "device")
+INCIDENTAL = ("out", "no_cache", "workers", "device", "max_rejected")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,9 @@ class DesignConfig:
     goal: tuple[str, ...] = ()
     value: str | None = None
     log: bool = False
-    material: str | None = None
+    material: tuple[str, ...] | None = None
+    unit: tuple[str, ...] = ()
+    max_rejected: float = MAX_REJECTED
     source: tuple[str, ...] = ()
     networks: int = 10
     descriptors: str = DESCRIPTORS
@@ -60,7 +64,7 @@ def resolve(flags: Mapping[str, Any], file: str | None) -> DesignConfig:
     """
     merged: dict[str, Any] = from_toml(Path(file), DesignConfig) if file else {}
     merged.update({name: value for name, value in flags.items() if value is not None})
-    for name in ("target", "goal", "source", "heads", "polymer_class"):
+    for name in ("target", "goal", "material", "source", "heads", "polymer_class", "unit"):
         if name in merged:
             merged[name] = tuple(merged[name])
     for name in ("heads", "polymer_class"):
@@ -73,7 +77,7 @@ def resolve(flags: Mapping[str, Any], file: str | None) -> DesignConfig:
 
 def deciding(config: Mapping[str, Any]) -> dict[str, Any]:
     """What decides the results, of a configuration as plain values."""
-    return {name: value for name, value in config.items() if name not in INCIDENTAL}
+    return decisive(config, INCIDENTAL)
 
 
 def _check(config: DesignConfig) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import importlib.util
 from collections.abc import Sequence
 from functools import cache
@@ -12,10 +11,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from catalogs import readers
+from catalogs.material_columns import Material, smiles_column
 from catalogs.records import UserError
 from design.stability import capped, reactive, suspect, unstable
 
-LC_FRAGMENT_COLUMN = "smiles"
 _RADIUS, _BITS = 2, 2048
 
 
@@ -116,8 +116,8 @@ class Known:
         return names, similarity
 
 
-def read_fragments(path: Path) -> tuple[str, ...]:
-    """Fragments in a CSV or Parquet file's column `smiles`.
+def read_fragments(path: Path, material: Material = None) -> tuple[str, ...]:
+    """Fragments in a table file's column of SMILES, the one named where it has it.
 
     Raises
     ------
@@ -125,18 +125,8 @@ def read_fragments(path: Path) -> tuple[str, ...]:
     """
     if not path.is_file():
         raise UserError(f"expected a file of fragments, got {path}, which does not exist")
-    if path.suffix == ".parquet":
-        import pyarrow.parquet as pq
-
-        table = pq.read_table(path)
-        rows = table[LC_FRAGMENT_COLUMN].to_pylist() if LC_FRAGMENT_COLUMN in table.column_names else None
-    else:
-        with path.open(newline="", encoding="utf-8") as handle:
-            reader = csv.DictReader(handle)
-            fine = LC_FRAGMENT_COLUMN in (reader.fieldnames or ())
-            rows = [row[LC_FRAGMENT_COLUMN] for row in reader] if fine else None
-    if rows is None:
-        raise UserError(f"{path}: expected a column '{LC_FRAGMENT_COLUMN}' of fragments")
+    column = smiles_column(readers.column_names(path), path, material)
+    rows = readers.as_text(readers.read(path, [column])[column], path, column).to_pylist()
     for number, row in enumerate(rows, 1):
         if not row:
             raise UserError(f"{path}, row {number}: expected the SMILES of a fragment, got nothing")

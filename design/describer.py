@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 from collections.abc import Sequence
 from functools import cache
 from types import TracebackType
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalogs import polymers
+from catalogs.processors import available
 from design.constraints import Constraints, Limits
 from screen.descriptors import repeat_unit
 
@@ -47,7 +47,7 @@ class Describer:
     def __init__(self, task: Task, workers: int | None = None) -> None:
         self._task = task
         self._width = len(repeat_unit.names(task.descriptors))
-        self._workers = workers or os.cpu_count() or 1
+        self._workers = workers or available()
         self._pool: Any = None
 
     def __enter__(self) -> Describer:

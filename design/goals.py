@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import re
+import shlex
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import NamedTuple
 
 import numpy as np
 
+from catalogs.column_units import bare_name, is_logarithm
 from catalogs.quantities import convert
 from catalogs.records import UserError
 
@@ -116,7 +118,9 @@ def _parse(part: str, text: str, properties: Sequence[Property]) -> Goal:
 
 
 def _named(name: str, properties: Sequence[Property], where: str) -> Property:
-    found = next((prop for prop in properties if prop.name == name), None)
+    # Tg for a column `Tg (°C)`, and the other way round.
+    bare = [prop for prop in properties if name in (prop.name, bare_name(prop.name)) or bare_name(name) == prop.name]
+    found = next((prop for prop in properties if prop.name == name), bare[0] if len(bare) == 1 else None)
     if found is None:
         names = [prop.name for prop in properties]
         folded = {other.lower(): other for other in names}
@@ -144,6 +148,12 @@ def _bounds(numbers: list[str], prop: Property, where: str) -> list[float]:
         raise UserError(f"{where}: only the first bound has a unit; write the unit after the second, for both")
     if not units[-1]:
         return values
+    if not prop.unit and not is_logarithm(prop.name):
+        stated = shlex.quote(f"{prop.name}={units[-1]}")
+        raise UserError(
+            f"{where}: {prop.name} has no unit to convert {units[-1]} to: say which its column has, such as --unit"
+            f" {stated}, or give the numbers without a unit"
+        )
     try:
         return [float(value) for value in convert(np.array(values), units[-1], prop.unit)]
     except UserError as error:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from pathlib import Path
 from typing import NamedTuple
 
+from catalogs.candidates import named_materials
+from catalogs.column_units import bare_name
+from catalogs.paths import path_of
 from catalogs.records import PropertyTable, UserError
-from catalogs.tables import load_table
+from catalogs.stated_units import Units, check_named, parse_units
+from catalogs.tables import load_table, read_from
 from design.config import DesignConfig
 from design.constraints import read_fragments
 from design.goals import Goal, Property, parse_goals
+from design.pool import Pool, read_pool
 from screen.config import DEFAULT_MOLECULAR_SOURCES
 from screen.descriptors.materials import convention_for
 from screen.library import tell_apart
@@ -23,6 +27,7 @@ class Inputs(NamedTuple):
     """Targets in the order given (the first is the one `mean` in the proposals is of), sources, goals, descriptors.
 
     fragments : liquid-crystal-like ones that are wanted in a unit, as SMILES
+    pool : monomers to propose from, where a file of them is given
     """
 
     targets: tuple[PropertyTable, ...]
@@ -30,27 +35,45 @@ class Inputs(NamedTuple):
     goals: tuple[Goal, ...]
     descriptors: str
     fragments: tuple[str, ...] = ()
+    pool: Pool | None = None
 
 
 def read_inputs(config: DesignConfig) -> Inputs:
     """Load targets and sources and check the goals against them; UserError on the first mistake."""
-    targets = tuple(_target(spec, config) for spec in config.target)
+    units = parse_units(config.unit)
+    named = [_NAMED.fullmatch(spec) for spec in config.target]
+    files = [match[2] if match else spec for match, spec in zip(named, config.target, strict=True)]
+    others = [spec for spec in (config.pool, config.corpus, config.fragments) if spec]
+    material = named_materials(config.material, [*files, *config.source, *others])
+    read = [_target(spec, config, material[spec], units) for spec in files]
+    targets = tuple(
+        replace(table, name=match[1] if match else bare_name(table.name))
+        for match, table in zip(named, read, strict=True)
+    )
     names = [table.name for table in targets]
     for name in names:
         if names.count(name) > 1:
             raise UserError(f"--target: two properties are called {name}; name them: --target NAME=FILE:COLUMN")
+        if "/" in name:  # files are named after properties
+            raise UserError(f"--target: a property cannot be called {name}; name it: --target NAME=FILE:COLUMN")
     goals = parse_goals(config.goal, [Property(table.name, table.unit, table.log) for table in targets])
     specs = config.source or DEFAULT_MOLECULAR_SOURCES
-    sources = [load_table(spec, minimum=1, attachments=(0, 2)) for spec in specs]
+    sources = [
+        load_table(spec, material=material.get(spec), minimum=1, attachments=(0, 2), units=units) for spec in specs
+    ]
+    check_named(units, read_from([*files, *specs], [*read, *sources]))
     sources = tell_apart(sources, specs)
     descriptors = convention_for([*targets, *sources], None, config.descriptors)
-    fragments = read_fragments(Path(config.fragments)) if config.fragments else ()
-    return Inputs(targets, tuple(sources), goals, descriptors, fragments)
+    fragments = read_fragments(path_of(config.fragments), config.material) if config.fragments else ()
+    pool = read_pool(path_of(config.pool), config.material) if config.pool else None
+    return Inputs(targets, tuple(sources), goals, descriptors, fragments, pool)
 
 
-def _target(spec: str, config: DesignConfig) -> PropertyTable:
-    named = _NAMED.fullmatch(spec)
-    table = load_table(named[2] if named else spec, value=config.value, log=config.log, material=config.material)
+def _target(spec: str, config: DesignConfig, material: str | None, units: Units) -> PropertyTable:
+    table = load_table(
+        spec, value=config.value, log=config.log, material=material, units=units,
+        max_rejected=config.max_rejected,
+    )  # fmt: skip
     if table.molecules is None:
-        raise UserError(f"--target {spec}: expected repeat units (a column smiles, two * each), got formulas")
-    return replace(table, name=named[1]) if named else table
+        raise UserError(f"--target {spec}: expected repeat units (SMILES with two * each), got formulas")
+    return table

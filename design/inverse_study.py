@@ -29,6 +29,7 @@ from screen.studies.parts import Fit, fit_of, subset, transferred
 from screen.studies.plots import legend
 from screen.studies.run import Study
 from screen.transfer import Model
+from screen.verdict import verdict_record
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -101,7 +102,7 @@ def run(config: StudyConfig, inputs: polymer.Inputs, progress: Progress) -> Find
         "goal": goal,
         "judge": {"materials": judge.materials, **judge.out_of_bag._asdict()},
         "ways": {way.name: {"scored": way.scored, "listed": len(way.smiles), "mean": _mean(way)} for way in ways},
-        "verdict_of_19": models["transferred"].verdict._asdict(),
+        "verdict_of_19": verdict_record(models["transferred"].verdict),
     }
     return found._replace(
         figures=(*found.figures, shown),

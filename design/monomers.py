@@ -5,7 +5,8 @@ from __future__ import annotations
 from itertools import combinations
 from typing import Any
 
-from catalogs.polymers import backbone_cuts, read, repeat_unit_key
+from catalogs.polymers import backbone_cuts, framed, read, repeat_unit_key
+from catalogs.unit_keys import twice
 from design.blocks import Assembler, Block, Molecule, block_of
 from design.groups import ENDS, GROUPS, mapped, pattern
 from design.polymerisations import POLYMERISATIONS, Polymerisation
@@ -21,14 +22,23 @@ def classify(smiles: str) -> list[Provenance]:
     """Every known polymerisation that gives a repeat unit, with its monomers, in the order of `POLYMERISATIONS`.
 
     A route counts only if its monomers carry exactly the functional groups required, and polymerising them gives this
-    polymer again (in one of the regular chains of unsymmetrical monomers). Stereochemistry is left out.
+    polymer again (in one of the regular chains of unsymmetrical monomers). Stereochemistry is left out. Where the unit
+    as written has no route, the smallest unit of its chain is tried, and that written twice.
 
     Raises
     ------
     ValueError : the text is no repeat unit.
     """
     mol = read(smiles)
-    key = repeat_unit_key(mol)
+    unit = framed(mol)
+    key = repeat_unit_key(unit)
+    found = _routes(mol, key)
+    if not found and unit.GetNumAtoms() != mol.GetNumAtoms():
+        found = _routes(unit, key)
+    return found or _routes(twice(unit), key)
+
+
+def _routes(mol: Any, key: str) -> list[Provenance]:
     closed, ends = _closed(mol)
     found: dict[Provenance, None] = {}
     for rule in POLYMERISATIONS:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +19,7 @@ from design.describer import Describer
 from design.inputs import Inputs
 from design.iqspr import Comparison
 from design.ledger import Evaluated
+from design.pool import Pool
 from design.proposals.proposal import Provenance
 from design.smc import Result
 from design.surrogate import Surrogate
@@ -160,6 +161,8 @@ def proposals_table(
         columns[f"monomer_{k + 1}"] = [
             one.made.monomers[k] if len(one.made.monomers) > k else "" for one in chosen.listed
         ]
+    if inputs.pool is not None:
+        columns |= _names(inputs.pool, [one.made.monomers for one in chosen.listed])
     columns |= {
         "sa_score": [one.sa_score for one in chosen.listed],
         "novelty": 1.0 - similarity,
@@ -176,8 +179,19 @@ def proposals_table(
     return pa.table({name: pa.array(values, _kind(name)) for name, values in columns.items()}), chosen.counts
 
 
+def _names(pool: Pool, monomers: Sequence[Sequence[str]]) -> dict[str, list[str]]:
+    """Names and CAS numbers that a pool gives the monomers of proposals; "" where it has none."""
+    known = pool.named()
+    columns: dict[str, list[str]] = {}
+    for k in range(MONOMERS):
+        found = [known.get(one[k]) if len(one) > k else None for one in monomers]
+        columns[f"monomer_{k + 1}_name"] = ["" if molecule is None else molecule.name for molecule in found]
+        columns[f"monomer_{k + 1}_cas"] = ["" if molecule is None else molecule.cas for molecule in found]
+    return columns
+
+
 def _kind(name: str) -> pa.DataType:
-    if name in _TEXT:
+    if name in _TEXT or name.startswith("monomer_"):
         return pa.string()
     return pa.int64() if name in ("rank", "particles", "first_seen") else pa.float64()
 

@@ -17,7 +17,9 @@ from design.outcome import Found
 from design.surrogate import noise
 from screen.progress import Progress
 from screen.record import model_record, record_head, source_record, target_record
+from screen.refused import warnings_of
 from screen.transfer import Model
+from screen.verdict import verdict_record
 
 PACKAGES = ("rdkit",)
 # Share of the prior's goal probabilities that proposals are counted above.
@@ -48,7 +50,7 @@ def run_record(
             {
                 "target": target_record(model.target),
                 "sources": [source_record(source) for source in model.library.sources],
-                "verdict": model.verdict._asdict(),
+                "verdict": verdict_record(model.verdict),
                 "model": model_record(model),
                 "noise": (held := noise(model)).extra,
                 "spread_factor": held.scale,
@@ -85,8 +87,22 @@ def run_record(
             "left_out": dict(left_out),
         },
         "timings": dict(progress.timings),
-        "warnings": [*found.warnings, *(text for model in models.values() for text in model.warnings)],
+        **_pool_record(inputs),
+        "warnings": [
+            *([inputs.pool.rejection()] if inputs.pool is not None and inputs.pool.rejected else []),
+            *found.warnings,
+            *(text for model in models.values() for text in model.warnings),
+            *warnings_of(inputs.targets, inputs.sources),
+        ],
     }
+
+
+def _pool_record(inputs: Inputs) -> dict[str, Any]:
+    """What became of the rows of a file of monomers; nothing without one."""
+    if inputs.pool is None:
+        return {}
+    used, rejected = len(inputs.pool.molecules), len(inputs.pool.rejected)
+    return {"pool": {"rows": used + rejected, "used": used, "rejected": rejected}}
 
 
 def _number(value: float) -> float | None:

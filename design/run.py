@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from catalogs.records import PropertyTable, UserError
+from catalogs.records import UserError
 from catalogs.rundir import RunDir
 from design import stored
 from design.config import DesignConfig, deciding
@@ -21,6 +21,7 @@ from design.describer import Describer, Task
 from design.inputs import Inputs
 from design.iqspr import run_iqspr
 from design.outcome import Found, proposals_table, trace_table
+from design.pool import Pool
 from design.proposals.proposal import Proposal, pack
 from design.proposers import proposer
 from design.record import run_record
@@ -30,7 +31,8 @@ from design.surrogate import Surrogate
 from design.trace import Settings as Tempering
 from screen.library import Settings
 from screen.progress import Progress, warn
-from screen.record import leaderboard_table, predictions_table, rejected_table
+from screen.record import leaderboard_table, predictions_table
+from screen.refused import warnings_of, write_rejected
 from screen.transfer import Model
 from screen.trunks import pretrain_library
 from screen.zoo import load_or_transfer
@@ -57,25 +59,31 @@ class Outcome(NamedTuple):
 
 def run_design(config: DesignConfig, inputs: Inputs, rundir: RunDir, progress: Progress, command: str) -> Outcome:
     """Pre-train, transfer, sample, judge what was found and write everything into an open run folder."""
-    proposal = proposer(config)
+    proposal = proposer(config, inputs.pool)
     return finish(config, inputs, build_models(config, inputs, progress), proposal, rundir, progress, command)
 
 
 def plan(config: DesignConfig, inputs: Inputs) -> dict[str, Any]:
     """What a run would do, for `--dry-run`."""
     if config.pool or config.polymer_class:  # what else proposes takes long to make, and nothing is wrong with it
-        proposer(config)
+        proposer(config, inputs.pool)
     return {
         "targets": [f"{table.name}: {len(table)} repeat units" for table in inputs.targets],
         "sources": [f"{table.name}: {len(table)} molecules" for table in inputs.sources],
         "goals": [str(goal) for goal in inputs.goals],
         "networks": config.networks * len(inputs.sources),
         "descriptors": inputs.descriptors,
+        "warnings": warnings_of(inputs.targets, inputs.sources, written=False),
         "proposal": config.proposal,
+        **({} if inputs.pool is None else {"pool": _pool_words(inputs.pool)}),
         "particles": config.particles,
         "out": config.out,
         "config": asdict(config),
     }
+
+
+def _pool_words(pool: Pool) -> list[str]:
+    return [f"{pool.path}: {len(pool.molecules)} molecules", *filter(None, [pool.rejection()])]
 
 
 def build_models(config: DesignConfig, inputs: Inputs, progress: Progress) -> dict[str, Model]:
@@ -229,8 +237,8 @@ def _write(
     rundir.write_text("monomers.sdf", monomers_sdf(table))
     rundir.write_table("trace.parquet", trace_table(found), metadata)
     rundir.write_table("prior.parquet", pa.table({"p_goal": prior}), metadata)
-    tables: list[PropertyTable] = [*inputs.targets, *inputs.sources]
-    rundir.write_table("quarantine_training.parquet", rejected_table(*tables), metadata)
+    pools = [] if inputs.pool is None else [inputs.pool]
+    write_rejected(rundir, (*inputs.targets, *inputs.sources, *pools), metadata)
     for name, model in models.items():
         prefix = "" if name == inputs.targets[0].name else f"{name}_"
         rundir.write_table(f"{prefix}leaderboard.parquet", leaderboard_table(model), metadata)

@@ -15,7 +15,8 @@ from design.outcome import MONOMERS
 def monomers_sdf(proposals: pa.Table) -> str:
     """SD text of the distinct monomers, in the order of the first proposal each serves.
 
-    Its fields: SMILES; PROPOSALS, the ranks it serves; CLASSES, the polymers it makes there.
+    Its fields: SMILES; NAME and CAS where the pool has them; PROPOSALS, the ranks it serves; CLASSES, the polymers it
+    makes there.
     """
     serves: dict[str, list[dict[str, Any]]] = {}
     for row in proposals.to_pylist():
@@ -29,8 +30,19 @@ def monomers_sdf(proposals: pa.Table) -> str:
         rdDepictor.Compute2DCoords(mol)
         mol.SetProp("_Name", f"monomer {number}")
         mol.SetProp("SMILES", smiles)
+        for field in ("name", "cas"):
+            if known := _said(rows[0], smiles, field):
+                mol.SetProp(field.upper(), known)
         mol.SetProp("PROPOSALS", " ".join(str(row["rank"]) for row in rows))
         mol.SetProp("CLASSES", ", ".join(dict.fromkeys(row["class"] for row in rows)))
         writer.write(mol)
     writer.close()
     return text.getvalue()
+
+
+def _said(row: dict[str, Any], smiles: str, field: str) -> str:
+    """Name or CAS number of a monomer of a proposal, on one line; "" where there is none."""
+    for k in range(1, MONOMERS + 1):
+        if row[f"monomer_{k}"] == smiles:
+            return " ".join(str(row.get(f"monomer_{k}_{field}") or "").split())
+    return ""

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from catalogs.rundir import RunDir
+from catalogs.shown import shown
 from design.config import DesignConfig, deciding
 from screen.progress import Progress
-from screen.runner import Compared, Kind, shown, source_hashes
+from screen.runner import Compared, Kind, source_hashes
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -58,10 +59,13 @@ def show(record: dict[str, Any], proposals: pa.Table, where: str) -> None:
     """Print verdicts, counts and the best proposals."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     console = Console(highlight=False, soft_wrap=True)
     for found in record["properties"]:
         console.print(shown(f"{found['target']['name']}: {found['verdict']['text']}"), style="bold", markup=False)
+        if found["verdict"].get("recommendation"):  # runs of earlier versions have none
+            console.print(shown(found["verdict"]["recommendation"]), markup=False)
     sampler, listed, prior = record["sampler"], record["proposals"], record["prior"]
     console.print(
         f"{sampler['evaluated']:,} distinct repeat units judged, {listed['listed']:,} proposals;"
@@ -71,7 +75,7 @@ def show(record: dict[str, Any], proposals: pa.Table, where: str) -> None:
     )
     if sampler["log_z"] is not None:
         console.print(
-            f"log Z {sampler['log_z']:.3f} ± {sampler['log_z_error']:.3f} over {sampler['temperatures'] - 1}"
+            f"log Z {sampler['log_z']:.3f} ± {sampler['log_z_error']:.3f} over {sampler['temperatures'] - 1:,}"
             f" temperatures; {sum(record['timings'].values()):.0f} s in all.",
             markup=False,
         )
@@ -81,9 +85,9 @@ def show(record: dict[str, Any], proposals: pa.Table, where: str) -> None:
     for row in proposals.slice(0, HEAD).to_pylist():
         monomers = " + ".join(row[f"monomer_{k}"] for k in (1, 2) if row[f"monomer_{k}"])
         table.add_row(
-            str(row["rank"]), shown(row["smiles"]), shown(row["class"] or "no route known"), f"{row['mean']:.3g}",
-            f"{row['lower']:.3g} to {row['upper']:.3g}", f"{row['p_goal']:.3g}", f"{row['sa_score']:.1f}",
-            shown(monomers),
+            str(row["rank"]), Text(shown(row["smiles"])), Text(shown(row["class"] or "no route known")),
+            f"{row['mean']:.3g}", f"{row['lower']:.3g} to {row['upper']:.3g}", f"{row['p_goal']:.3g}",
+            f"{row['sa_score']:.1f}", Text(shown(monomers)),
         )  # fmt: skip
     console.print(table)
     for text in record["warnings"]:

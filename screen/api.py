@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +12,22 @@ import pyarrow as pa
 
 from catalogs.candidates import RESERVED, STRUCTURE, as_struct, open_catalog, with_structures
 from catalogs.crystals import load_crystals
+from catalogs.paths import path_of
 from catalogs.pulled import default_name
 from catalogs.readers import as_text, require
 from catalogs.records import PropertyTable, UserError
+from catalogs.refused import MAX_REJECTED, check_share
 from catalogs.runs import open_run
+from catalogs.stated_units import Units
 from catalogs.structures import structure_file, structure_names
 from catalogs.tables import labels, load_table
-from screen.config import DEFAULT_HEADS, DEFAULT_NETWORKS
+from screen.config import DEFAULT_NETWORKS
 from screen.descriptors.materials import convention_for
 from screen.device import Device, choose
 from screen.execute import deploy
+from screen.given import check_units, load_sources, warn_of
 from screen.graph.source import connected, crystal_library
+from screen.heads.registry import DEFAULT_HEADS
 from screen.library import Checkpoint, Library, Settings, Trunk, tell_apart
 from screen.rank import By, Order, check_order
 from screen.rank import rank as _rank
@@ -37,27 +42,45 @@ def load(
     *,
     value: str | None = None,
     log: bool = False,
-    material: str | None = None,
+    material: str | Sequence[str] | None = None,
     folds: str | None = None,
+    unit: Units = None,
+    max_rejected: float = MAX_REJECTED,
     structures: bool | str | Path = False,
 ) -> PropertyTable:
-    """Load a property table: a name from `kakehashi catalogs list`, or a CSV or Parquet file.
+    """Load a property table: a name from `kakehashi catalogs list`, or a table file.
 
     Parameters
     ----------
     value : the value column; also "FILE:COLUMN" in `spec`.
+    material : the column of formulas or SMILES, where its name does not tell; of several the first that the file has.
     log : fit ln(value).
+    unit : of the values, where neither the column's name nor the file says it, such as "degC"; or by column, a mapping.
+    max_rejected : share of the rows with a value that may be refused before that is an error.
     structures : load a property of crystal structures, a row each: True takes them from the file's own columns, a path
         (a table, a folder of CIF or POSCAR files, JSON documents) by id.
 
     Raises
     ------
-    UserError : no such file or column, an infinite value, fewer than 10 usable compositions, ...
+    UserError : no such file or column, an infinite value, too many refused rows,
+        fewer than 10 usable compositions, ...
     """
+    check_share(max_rejected)
     if structures is False:
-        return load_table(spec, value=value, log=log, material=material, folds=folds)
-    by_id = None if structures is True else structure_file(Path(structures))
-    return connected(load_crystals(spec, value=value, log=log, material=material, folds=folds, structures=by_id))
+        table = load_table(
+            spec, value=value, log=log, material=material, folds=folds, units=unit, max_rejected=max_rejected
+        )
+    else:
+        by_id = None if structures is True else structure_file(path_of(structures))
+        table = connected(
+            load_crystals(
+                spec, value=value, log=log, material=material, folds=folds, structures=by_id, units=unit,
+                max_rejected=max_rejected,
+            )
+        )  # fmt: skip
+    check_units(unit, [spec], [table])
+    warn_of([spec], [table], stacklevel=3)
+    return table
 
 
 def pretrain(
@@ -66,6 +89,7 @@ def pretrain(
     exclude: PropertyTable | None = None,
     networks: int | None = None,
     trunk: Trunk = "separate",
+    unit: Mapping[str, str] | None = None,
     seed: int = 0,
     convention: str | None = None,
     descriptors: str | None = None,
@@ -79,6 +103,7 @@ def pretrain(
     Parameters
     ----------
     networks : per source; by default 100 pyramids or 5 crystal graph networks.
+    unit : of value columns whose names do not say it, by column or FILE:COLUMN.
     exclude : a target whose formulas are removed from every source first, so that its cross-validation is honest.
     convention : of compositions: reduced (the default), cell or per-atom.
     descriptors : of molecules and repeat units, as `screen.descriptors.repeat_unit` names them.
@@ -87,7 +112,8 @@ def pretrain(
     device : auto (the one chosen last, else a GPU where jax sees one), cpu or gpu; it stays chosen.
     """
     choose(device)
-    tables = [load_table(s, minimum=1, attachments=(0, 2)) if isinstance(s, str) else s for s in sources]
+    tables = load_sources(sources, unit)
+    check_units(unit, sources, tables)
     specs = [s if isinstance(s, str) else f"{s.name} ({i})" for i, s in enumerate(sources, start=1)]
     tables = tell_apart(tables, specs)
     known = [exclude, *tables] if exclude else tables
@@ -221,8 +247,9 @@ def screen(
     """
     from screen.config import ScreenConfig, check_workers
     from screen.filters import check_filters, parse_filter
+    from screen.inputs import Inputs
     from screen.progress import Progress
-    from screen.run import Inputs, finish, looked_for, ranking_schema
+    from screen.run import finish, looked_for, ranking_schema
 
     check_workers(workers, scheduler, insecure=insecure_cluster)
     choose(device)

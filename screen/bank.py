@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from catalogs.records import Crystals, Inputs
 from screen.descriptors.materials import describe
 from screen.frozen import frozen_features, trunk
-from screen.graph.network import CrystalNetwork
+from screen.graph.network import is_structural
 from screen.library import Library
 from screen.networks import outputs
 from screen.scaling import Scaling, standardise
@@ -42,8 +42,8 @@ def fill(library: Library, inputs: Inputs) -> Bank:
     layers, predictions, trunks = [], [], []
     graphs = None
     for source in library.sources:
-        if _structural(source.networks):
-            from screen.graph.source import graphs_of, look
+        if is_structural(source.networks):
+            from screen.graph.features import graphs_of, look
 
             if not isinstance(inputs, Crystals):
                 raise ValueError(f"source {source.name} needs structures")
@@ -77,15 +77,11 @@ def places(bank: Bank, reference: Scaling) -> NDArray[np.float32]:
     """
     x = np.asarray(standardise(reference, bank.raw))
     pairs = zip(bank.networks, bank.layers, strict=True)
-    pooled = [own[0] for networks, layers in pairs if _structural(networks) for own in layers]
+    pooled = [own[0] for networks, layers in pairs if is_structural(networks) for own in layers]
     if not pooled:
         return x
     crystals = np.hstack(pooled)
     return np.hstack([x, crystals * np.sqrt(x.shape[1] / crystals.shape[1])]).astype(np.float32)
-
-
-def _structural(networks: Sequence[Any]) -> bool:
-    return any(isinstance(network, CrystalNetwork) for network in networks)
 
 
 def _scaled(layers: Sequence[Any], scales: Sequence[NDArray[np.float32]]) -> tuple[FloatArray, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -21,17 +21,16 @@ from catalogs.candidates import VIRTUAL
 from catalogs.formulas import formula_text
 from catalogs.records import Compositions, UserError
 from catalogs.space import Family, Space, decode, families
+from screen.columns import QUARANTINE, SCORES, Part, score_columns
 from screen.descriptors.composition import BATCH
 from screen.domain import FAR, VERY_FAR, Domain, new_stoichiometry
 from screen.intervals import LEVEL
 from screen.neutral import Layout, Tile, codes, layouts, look, tables, tiles
 from screen.programs import Columns
 from screen.score import Scores, on_device
+from screen.scorer import Scorer
 from screen.search import DOMAINS, MOST_INDICES, Counts, Search
 from screen.transfer import Model
-
-if TYPE_CHECKING:
-    from screen.execute import Part, Scoring
 
 # Rows kept beyond those asked for: bounds of intervals are rounded otherwise on the host, where the ranking is made,
 # and the last few could change places with the next few.
@@ -58,17 +57,14 @@ class Batch(NamedTuple):
     used: int
 
 
-def best_of(scoring: Scoring, search: Search, rows: pa.Table) -> Part:
+def best_of(model: Model, scorer: Scorer, search: Search, rows: pa.Table) -> Part:
     """The best of a partition, given as one row with `start` and `stop`, and the counts of all its indices."""
-    from screen.execute import QUARANTINE, SCORES, Part, score_columns
-
     start, stop = int(rows["start"][0].as_py()), int(rows["stop"][0].as_py())
-    model = scoring.model
     limits = _limits(model, search)
     asked = search.by, search.minimise, tuple(name in search.domains for name in DOMAINS)
     top = _empty(search.top + SLACK)
     counts = Counts(visited=stop - start)
-    for batch, seen in _batches(scoring, search, start, stop):
+    for batch, seen in _batches(model, scorer, search, start, stop):
         counts += seen
         if batch is None:  # the work ahead of the device must not pile up
             top.merit.block_until_ready()
@@ -92,7 +88,7 @@ def best_of(scoring: Scoring, search: Search, rows: pa.Table) -> Part:
         table = table.append_column(field, pa.array(scores[field.name], field.type))
     aside = QUARANTINE.empty_table()
     if unscorable:
-        bad = _unscorable(scoring, search, limits, start, stop)
+        bad = _unscorable(model, scorer, search, limits, start, stop)
         _, _, named = _named(search.space, bad)
         aside = named.select(["id", "formula"]).append_column(
             QUARANTINE.field("reason"), pa.array([UNSCORABLE] * len(bad), pa.string())
@@ -111,7 +107,9 @@ def _named(space: Space, indices: Any) -> tuple[Compositions, list[str], pa.Tabl
     return kept, texts, pa.Table.from_arrays(list(columns), schema=VIRTUAL)
 
 
-def _batches(scoring: Scoring, search: Search, start: int, stop: int) -> Iterator[tuple[Batch | None, Counts]]:
+def _batches(
+    model: Model, scorer: Scorer, search: Search, start: int, stop: int
+) -> Iterator[tuple[Batch | None, Counts]]:
     """Scored batches of a range of indices, each with what was counted since the one before."""
     if stop - start > MOST_INDICES:
         raise UserError(
@@ -122,25 +120,32 @@ def _batches(scoring: Scoring, search: Search, start: int, stop: int) -> Iterato
         cut = list(tiles(family, layout, start, stop))
         if not cut:
             continue
-        held = {**tables(family, layout), **_stoichiometries(scoring.model.domain, family, layout)}
+        held = {**tables(family, layout), **_stoichiometries(model.domain, family, layout)}
         held["known"] = np.array(search.space.elements, np.int32)
         held = {**jax.tree.map(jnp.asarray, held), "codes": known}
         for tile in cut:
             seen = look(layout, held, tile, start, stop)
             yield None, Counts(unbalanced=seen.unbalanced, banned=seen.banned)
-            yield from _scored(scoring, layout, held, tile, seen.places, seen.passing, start)
+            yield from _scored(model, scorer, layout, held, tile, seen.places, seen.passing, start)
 
 
 def _scored(
-    scoring: Scoring, layout: Layout, held: dict[str, Any], tile: Tile, places: jax.Array, passing: int, start: int
+    model: Model,
+    scorer: Scorer,
+    layout: Layout,
+    held: dict[str, Any],
+    tile: Tile,
+    places: jax.Array,
+    passing: int,
+    start: int,
 ) -> Iterator[tuple[Batch, Counts]]:
-    per_atom = scoring.model.library.convention == "per-atom"
+    per_atom = model.library.convention == "per-atom"
     ahead = tile.start - start
     slots = [
         _slots(layout, per_atom, held, places, first, tile.row, tile.system, ahead)
         for first in range(0, passing, BATCH)
     ]
-    found = on_device(scoring.scorer, ((elements, amounts) for elements, amounts, _, _ in slots))
+    found = on_device(scorer, ((elements, amounts) for elements, amounts, _, _ in slots))
     for i, (columns, (elements, _, strange, place)) in enumerate(zip(found, slots, strict=True)):
         verdict = _verdict(held, elements, strange, columns[2])
         yield Batch(columns, place, verdict, min(passing - i * BATCH, BATCH)), Counts()
@@ -254,10 +259,10 @@ def _merged(asked: tuple[str, bool, tuple[bool, ...]], limits: dict[str, Any], t
     return Top(best, place, columns, top.counts + counts, ends)
 
 
-def _unscorable(scoring: Scoring, search: Search, limits: dict[str, Any], start: int, stop: int) -> Any:
+def _unscorable(model: Model, scorer: Scorer, search: Search, limits: dict[str, Any], start: int, stop: int) -> Any:
     """(n,) indices without a finite score, looked for once more, as there are hardly ever any."""
     found = []
-    for batch, _ in _batches(scoring, search, start, stop):
+    for batch, _ in _batches(model, scorer, search, start, stop):
         if batch is not None:
             bad = np.asarray(_finite(limits, batch)[1])
             found.append(np.asarray(batch.place)[bad].astype(np.int64) + start)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalogs.records import Compositions, UserError
+from catalogs.shown import say
 from screen.acquisition import By, Normal, diverse, merit
 from screen.descriptors.composition import compute
 from screen.heads.gp import gp
@@ -20,7 +21,6 @@ from screen.heads.head import Head
 from screen.heads.ridge import ridge
 from screen.intervals import LEVEL
 from screen.next_batch import Finished, check_request, finished_run
-from screen.runner import shown
 from screen.scaling import fit_scaling, standardise
 
 TOP = 10
@@ -116,14 +116,14 @@ def simulate_and_print(
 
 def show(record: dict[str, Any]) -> None:
     """Print the curve and what it says."""
-    print(shown(record["text"]))
-    print(f"  measured  found by {record['by']:<12}  by chance  difference (1 s.e.)")
+    say(record["text"])
+    say(f"  measured  found by {record['by']:<12}  by chance  difference (1 s.e.)")
     for row in record["curve"]:
-        print(
+        say(
             f"  {row['n']:>8}  {row['found']:>20.2f}  {row['chance']:>13.2f}"
             f"  {row['difference']:>+10.2f} ± {row['standard_error']:.2f}"
         )
-    print(f"note: {record['model']}")
+    say(f"note: {record['model']}")
 
 
 def _record(

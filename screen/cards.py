@@ -6,38 +6,35 @@ XenonPy.MDL lets its users query (`catalogs.model_index`).
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 
-from screen.device import current
-from screen.evidence import METRICS, SPLIT, errors
+from screen.evidence import METRICS, SPLIT
+from screen.graph.network import CrystalNetwork, atom_features, is_structural
 from screen.library import Library, Source, summary
+from screen.machine import made_here
 from screen.networks import Network
-from screen.transfer import Model
 
-PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy", "scipy", "rdkit")
+TEXTS = {"composition": "formula", "smiles": "SMILES", "structure": "structure"}
+_METHODS = {"NN": "fully connected network", "GNN": "crystal graph network"}
 
 
 def networks_card(library: Library, hyperparameters: dict[str, Any], model_version: int) -> dict[str, Any]:
     """The card of the networks of one source."""
     (source,) = library.sources
     about = summary(source)
-    molecules = library.convention not in ("reduced", "cell", "per-atom")
-    what = f"{len(source.networks)} fully connected networks of decreasing width"
+    sees, what, kind = _inputs(library)
     return {
         "kind": "networks",
-        "model_name": f"{source.name}: {what}",
+        "model_name": f"{source.name}: {len(source.networks)} {what}",
         "model_version": str(model_version),
-        "model_type": "NN",
+        "model_type": kind,
         "model_params": sum(parameters(network) for network in source.networks),
         "n_estimators": len(source.networks),
-        "train_task": f"{'SMILES' if molecules else 'formula'} to {about['quantity']}",
+        "train_task": f"{TEXTS[sees]} to {about['quantity']}",
         "test_task": SPLIT,
         "targets": [task.quantity for task in source.tasks],
         "training_set": [task.citation for task in source.tasks],
@@ -47,7 +44,8 @@ def networks_card(library: Library, hyperparameters: dict[str, Any], model_versi
         "property": about["quantity"],
         **about,
         "networks": len(source.networks),
-        "descriptor": f"{'smiles' if molecules else 'composition'}:{library.convention}",
+        "method": _METHODS[kind],
+        "descriptor": f"{sees}:{library.convention}",
         "convention": library.convention,
         "seed": library.seed,
         "tasks": [
@@ -60,71 +58,47 @@ def networks_card(library: Library, hyperparameters: dict[str, Any], model_versi
     }  # fmt: skip
 
 
-def model_card(model: Model) -> dict[str, Any]:
-    """The card of a transferred model; its errors are those of nested cross-validation."""
-    target = model.target
-    found = errors(target.y, model.out_of_fold.mean)
-    return {
-        "kind": "model", "model_name": f"{target.name}: stack of transferred and direct models",
-        "property": target.quantity, "unit": target.unit, "log": target.log,
-        "source": target.source, "licence": target.licence, "rows": target.rows, "used": len(target),
-        "sources": [source.name for source in model.library.sources],
-        "stacks": [source.checkpoint.key if source.checkpoint else None for source in model.library.sources],
-        "descriptor": f"{'composition' if target.molecules is None else 'smiles'}:{model.library.convention}",
-        "convention": model.library.convention, "seed": model.seed, "verdict": model.verdict.text,
-        "split": "nested cross-validation: every compound predicted while it was held out",
-        "metrics": _scores(found), "held_out": len(target), **made_here(),
-    }  # fmt: skip
+def _inputs(library: Library) -> tuple[str, str, str]:
+    """What networks see, what they are in words, and their kind by the names of matbench-discovery."""
+    if is_structural(library.sources[0].networks):
+        return "structure", "crystal graph networks", "GNN"
+    words = "fully connected networks of decreasing width"
+    return "composition" if library.convention in ("reduced", "cell", "per-atom") else "smiles", words, "NN"
 
 
-def parameters(network: Network) -> int:
+def parameters(network: Network | CrystalNetwork) -> int:
     """Weights and biases, without those of inputs the network does not see."""
+    if isinstance(network, CrystalNetwork):
+        return sum(int(np.size(leaf)) for leaf in jax.tree.leaves(network.params))
     first = network.hidden[0].kernel
     unseen = int(np.count_nonzero(~first.any(axis=1))) * int(first.shape[1])
     return sum(int(layer.kernel.size + layer.bias.size) for layer in (*network.hidden, network.output)) - unseen
 
 
-def structure(network: Network) -> str:
+def layer_sizes(network: Network | CrystalNetwork) -> tuple[int, ...]:
+    """Inputs, hidden layers and outputs; of a crystal graph network features per atom, convolutions, hidden layer."""
+    if isinstance(network, CrystalNetwork):
+        width, convolutions, hidden = network.shape
+        return (atom_features().shape[1], *[width] * convolutions, hidden, 1)
+    return (len(network.hidden[0].kernel), *network.widths, len(network.output.bias))
+
+
+def structure(network: Network | CrystalNetwork) -> str:
     """Sizes of all layers, as XenonPy.MDL names its models: 290-187-151-110-102-1."""
-    return "-".join(str(n) for n in (len(network.hidden[0].kernel), *network.widths, len(network.output.bias)))
+    return "-".join(str(n) for n in layer_sizes(network))
 
 
 def _entry(source: Source, i: int) -> dict[str, Any]:
     network, evidence = source.networks[i], source.evidence
     scores: Sequence[Any] = [] if evidence is None else evidence.scores[i]
     return {
-        "structure": structure(network), "parameters": parameters(network), "epochs": network.epochs,
+        "structure": structure(network), "layers": len(layer_sizes(network)) - 2,
+        "parameters": parameters(network), "epochs": network.epochs,
         "held_out": [] if evidence is None else evidence.rows[i].tolist(),
-        "metrics": [_scores(task) for task in scores],
+        "metrics": [metrics_of(task) for task in scores],
     }  # fmt: skip
 
 
-def _scores(values: Sequence[float]) -> dict[str, float | None]:
+def metrics_of(values: Sequence[float]) -> dict[str, float | None]:
+    """Errors by name, None where one says nothing."""
     return {name: float(v) if np.isfinite(v) else None for name, v in zip(METRICS, values, strict=True)}
-
-
-def made_here() -> dict[str, Any]:
-    """When, with which versions and on which kind of machine."""
-    return {
-        "versions": {"kakehashi": version("kakehashi"), **{name: version(name) for name in PACKAGES}},
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": machine_kind(),
-    }
-
-
-def machine_kind() -> dict[str, str]:
-    """What may decide the last bits of a float32 result."""
-    return {
-        "system": platform.system(), "machine": platform.machine(), "processor": _processor(),
-        "device": current().device_kind, "jaxlib": version("jaxlib"), "numpy": version("numpy"),
-    }  # fmt: skip
-
-
-def _processor() -> str:
-    """The processor's model name; Python's own is empty on most Linux machines."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from screen.device import Device
-from screen.flags import Many, Setting, Whole, mode_of
+from screen.flags import Heads, Many, Setting, Whole, mode_of
 
 
 def screen(
@@ -13,8 +13,10 @@ def screen(
     target: str | None = None,
     value: str | None = None,
     log: Setting = None,
-    material: str | None = None,
+    material: Many = None,
     folds: str | None = None,
+    unit: Many = None,
+    max_rejected: float | None = None,
     catalog: str | None = None,
     source: Many = None,
     architecture: str | None = None,
@@ -23,7 +25,7 @@ def screen(
     convention: str | None = None,
     descriptors: str | None = None,
     outer_folds: Whole | None = None,
-    heads: str | None = None,
+    heads: Heads = None,
     rank_by: str | None = None,
     minimise: Setting = None,
     threshold: float | None = None,
@@ -65,17 +67,24 @@ def screen(
     Parameters
     ----------
     target
-        A name from `kakehashi catalogs list`, or a CSV or Parquet FILE:COLUMN.
+        A name from `kakehashi catalogs list`, or FILE:COLUMN of a table: .csv, .tsv (.gz, too), .xlsx, .parquet, or a
+        folder of Parquet.
     value
         The target's value column, if not given as FILE:COLUMN.
     log
         Fit ln(value): for positive properties spanning orders of magnitude.
     material
-        The column of formulas or SMILES, where it is not called formula, composition or smiles.
+        The column of formulas or SMILES, where its name does not tell (formula, composition, smiles, pretty_formula,
+        repeat_unit ...); repeat it for files that call it differently: the first of them that a file has.
     folds
         A column of given fold numbers for the outer cross-validation.
+    unit
+        COLUMN=UNIT, or FILE:COLUMN=UNIT: the unit of a value column whose name does not say it, such as tg=degC; repeat
+        for several.
+    max_rejected
+        Share of the target's rows with a value that may be refused before that is an error. Default: 0.1.
     catalog
-        Candidates: a name, a CSV or Parquet file, a folder of Parquet files, or structures: a folder of CIF or POSCAR
+        Candidates: a name, a table, a folder of Parquet files, or structures: a folder of CIF or POSCAR
         files, or JSON documents of the Materials Project. Or a virtual one, which is searched for its best: enumerate
         (charge-balanced compositions), or a TOML file of `kakehashi catalogs build`. Default: mp where it was pulled
         (`kakehashi catalogs pull mp`), else default (140,000 rows).
@@ -98,10 +107,6 @@ def screen(
         of their training rows. Default: ecfp4@ring/atom+rdkit@dimer/atom.
     outer_folds
         Folds of the outer cross-validation. Default: 10.
-    heads
-        Heads tried, with commas: ridge, gp; forest, finetune (on the best five networks of a source; minutes);
-        boosting, network (without transfer); and the model families of Liu, Yamada & Wu (2021), Table 1: rf-1, rf-2,
-        gb, en, nn-1, nn-2, nn-3 (without transfer), tl-1, tl-2 (forests on frozen features). Default: ridge,gp.
     rank_by
         mean, lower, upper or probability (needs --threshold). Default: mean.
     minimise
@@ -130,7 +135,7 @@ def screen(
     export_top
         Best candidates whose structures are written. Default: 100.
     structures
-        Structures by id, where a table holds none: a CSV or Parquet file, a folder of CIF or POSCAR files named by id,
+        Structures by id, where a table holds none: a table, a folder of CIF or POSCAR files named by id,
         or JSON documents.
     out
         Folder or URL for the results, such as s3://bucket/run.
@@ -167,7 +172,8 @@ def screen(
     from screen.terminal import kind
 
     flags: dict[str, Any] = {
-        "target": target, "value": value, "log": log, "material": material, "folds": folds, "catalog": catalog,
+        "target": target, "value": value, "log": log, "material": material,
+        "unit": unit, "max_rejected": max_rejected, "folds": folds, "catalog": catalog,
         "source": source, "trunk": trunk, "networks": networks, "convention": convention, "descriptors": descriptors,
         "outer_folds": outer_folds, "architecture": architecture,
         "heads": None if heads is None else [heads],

@@ -9,10 +9,16 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from catalogs.home import share
+from catalogs.paths import path_of
 from catalogs.pulled import default_name
 from catalogs.records import UserError
+from catalogs.refused import MAX_REJECTED, check_share
+from catalogs.stated_units import parse_units
 from screen.device import check_device
-from screen.scheduler import SLURM, check_scheduler
+from screen.heads.registry import DEFAULT_HEADS, LINES
+from screen.scheduler import SLURM, check_scheduler, check_usable
+from screen.semaphores import missing
 
 DEFAULT_SOURCES = ("formation_energy", "volume_per_atom", "melting_temperature")
 # Of targets given as SMILES.
@@ -27,14 +33,10 @@ NO_SOURCE = ("none",)
 QUARANTINE_EXCEEDED = 3
 # Random keys hold 32 bits of a seed.
 LARGEST_SEED = 2**32 - 1
-DEFAULT_HEADS = ("ridge", "gp")
-# Model families of Liu, Yamada & Wu (2021), Table 1 (screen.heads.families says what each is).
-FAMILIES = ("rf-1", "rf-2", "gb", "en", "nn-1", "nn-2", "nn-3", "tl-1", "tl-2")
-HEADS = (*DEFAULT_HEADS, "forest", "finetune", "boosting", "network", *FAMILIES)
-# Heads that need a network's features.
-FROZEN_ONLY = ("finetune", "tl-1", "tl-2")
 # Settings of how and where a run is done, which change nothing in it.
-INCIDENTAL = ("out", "no_cache", "workers", "scheduler", "insecure_cluster", "device")
+INCIDENTAL = ("out", "no_cache", "workers", "scheduler", "insecure_cluster", "device", "max_rejected")
+# Settings that decide nothing where they are not given: runs from before there were any can be gone on with.
+OPTIONAL = ("unit",)
 # Settings of files that are written beside the results.
 EXPORTING = ("export", "export_top", "structures")
 TRUNKS = ("separate", "shared", "both")
@@ -50,8 +52,10 @@ class ScreenConfig:
     target: str = ""
     value: str | None = None
     log: bool = False
-    material: str | None = None
+    material: tuple[str, ...] | None = None
     folds: str | None = None
+    unit: tuple[str, ...] = ()
+    max_rejected: float = MAX_REJECTED
     catalog: str = "default"
     source: tuple[str, ...] = ()
     architecture: str = "pyramid"
@@ -93,7 +97,7 @@ def resolve(flags: Mapping[str, Any], file: str | None) -> ScreenConfig:
     """
     merged: dict[str, Any] = from_toml(Path(file), ScreenConfig) if file else {}
     merged.update({name: value for name, value in flags.items() if value is not None})
-    for name in ("source", "filter", "exclude_elements", "heads"):
+    for name in ("source", "material", "filter", "exclude_elements", "heads", "unit"):
         if name in merged:
             merged[name] = tuple(merged[name])
     if "exclude_elements" in merged:
@@ -115,7 +119,12 @@ def as_dict(config: ScreenConfig) -> dict[str, Any]:
 
 def deciding(config: Mapping[str, Any]) -> dict[str, Any]:
     """What decides the results, of a configuration as plain values."""
-    return {name: value for name, value in config.items() if name not in (*INCIDENTAL, *EXPORTING)}
+    return decisive(config, (*INCIDENTAL, *EXPORTING))
+
+
+def decisive(config: Mapping[str, Any], incidental: Iterable[str]) -> dict[str, Any]:
+    """Settings without those that change nothing, by their kind or because they are not given."""
+    return {name: value for name, value in config.items() if name not in incidental and (value or name not in OPTIONAL)}
 
 
 def exporting(config: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -132,7 +141,7 @@ def exit_code(record: Mapping[str, Any]) -> int:
 def check_shared(config: Any, least: Mapping[str, int], once: Iterable[str]) -> None:
     """Refuse what no run can be done with.
 
-    config : of any kind of run, with a seed, heads and a device
+    config : of any kind of run, with a seed, heads, a device, units and a share that may be rejected
     least : the smallest value of each setting; once : the settings that name nothing twice
     """
     for name, smallest in least.items():
@@ -141,9 +150,11 @@ def check_shared(config: Any, least: Mapping[str, int], once: Iterable[str]) -> 
     if config.seed > LARGEST_SEED:
         raise UserError(f"--seed: expected at most {LARGEST_SEED}, got {config.seed}")
     for head in config.heads:
-        if head not in HEADS:
-            raise UserError(f"--heads: expected some of {', '.join(HEADS)}, got {head!r}")
+        if head not in LINES:
+            raise UserError(f"--heads: expected some of {', '.join(LINES)}, got {head!r}")
     check_device(config.device)
+    parse_units(config.unit)
+    check_share(config.max_rejected)
     for name in once:
         given = getattr(config, name)
         if len(set(given)) != len(given):
@@ -154,10 +165,14 @@ def check_workers(workers: int | None, scheduler: str | None, *, insecure: bool 
     """Refuse a number of workers that cannot be, workers in two places, or a scheduler that is not safe to talk to."""
     if workers is not None and workers < 1:
         raise UserError(f"--workers: expected at least 1, got {workers}")
+    if workers is not None and scheduler is None and (lack := missing()):
+        raise UserError(f"--workers: {lack.why}; try: {lack.fix}; or leave --workers out")
     if scheduler is not None:
         check_scheduler(scheduler, insecure=insecure)
     if workers is not None and scheduler not in (None, SLURM):
         raise UserError("expected --workers (on this machine) or --scheduler (elsewhere), got both: choose one")
+    if scheduler is not None:
+        check_usable(scheduler)
 
 
 def check_trunk(trunk: str, sources: int) -> None:
@@ -185,6 +200,7 @@ def _check_architecture(config: ScreenConfig) -> None:
 
 def from_toml(path: Path, kind: type[Any]) -> dict[str, Any]:
     """Values of a TOML file for the fields of a configuration, a dataclass; UserError says what is wrong with it."""
+    path = path_of(path)
     try:
         read = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -195,6 +211,12 @@ def from_toml(path: Path, kind: type[Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for given, value in read.items():
         key = given.replace("-", "_")
+        if key == "shared_home":
+            if not isinstance(value, bool):
+                raise UserError(f"--config {path}: {given}: expected true or false, got {value!r}")
+            if value:
+                share()
+            continue
         if key in found:
             raise UserError(f"--config {path}: {given!r} is given twice, with - and with _")
         if key not in known:
@@ -237,9 +259,10 @@ def _check(config: ScreenConfig) -> None:
     _check_architecture(config)
     if config.convention not in (None, *CONVENTIONS):
         raise UserError(f"--convention: expected one of {', '.join(CONVENTIONS)}, got {config.convention!r}")
-    if not set(config.heads) - set(FROZEN_ONLY):
+    if not any(LINES[head].direct for head in config.heads):
+        frozen_only = [name for name, line in LINES.items() if not line.direct]
         raise UserError(
-            f"--heads: expected ridge, gp or another besides {', '.join(FROZEN_ONLY)} among them, for the models"
+            f"--heads: expected ridge, gp or another besides {', '.join(frozen_only)} among them, for the models"
             " without transfer"
         )
     if not 0 <= config.max_quarantine <= 1:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from catalogs.paths import local
 from catalogs.records import UserError
 from catalogs.runs import recorded_at
 from catalogs.store import folder_of, is_url
@@ -28,7 +29,9 @@ def screening(config: ScreenConfig, *, mode: Mode, dry_run: bool, json_out: bool
     from screen.runner import run_and_print
     from screen.terminal import kind
 
-    return run_and_print(kind(), config, mode=mode, overwrite=True, dry_run=dry_run, json_out=json_out, quiet=quiet)
+    return run_and_print(
+        kind(), config, mode=mode, overwrite=True, dry_run=dry_run, json_out=json_out, quiet=quiet, resumable=False
+    )
 
 
 def refuse_other_runs(out: str, expected: Mapping[str, Any]) -> None:
@@ -39,7 +42,7 @@ def refuse_other_runs(out: str, expected: Mapping[str, Any]) -> None:
                 return
             text = results.read_text("run.json")
         else:
-            text = (Path(folder_of(out) or out) / "run.json").read_text(encoding="utf-8")
+            text = (Path(folder_of(out) or local(out)) / "run.json").read_text(encoding="utf-8")
         config = json.loads(text)["config"]
         found = {name: config[name] for name in expected}
     except (FileNotFoundError, NotADirectoryError):

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from catalogs.shown import say
+
 SECONDS = 120
 """A check that takes longer has failed."""
 
@@ -42,14 +44,15 @@ def doctor(*, json: bool = False, quiet: bool = False, dry_run: bool = False) ->
         0 if all is well, else 1.
     """
     if dry_run:
-        print("\n".join(CHECKS))
+        say("\n".join(CHECKS))
         return 0
     checks = []
     for run in CHECKS.values():
         check = run()
         checks.append(check)
         if not json and not (quiet and check.ok):
-            print(line(check, sys.stdout.encoding), flush=True)
+            say(line(check, sys.stdout.encoding))
+            sys.stdout.flush()
     sound = all(check.ok for check in checks)
     if json:
         from json import dumps
@@ -126,16 +129,21 @@ def check_cache() -> Check:
     import shutil
     import tempfile
 
-    from catalogs.home import cache_folder
+    from catalogs.home import SharedFolder, cache_folder
     from catalogs.records import UserError
 
     fix = "export KAKEHASHI_HOME=/a/folder/with/room"
     try:
         folder = cache_folder()
+        for name in ("models", "catalogs"):
+            cache_folder(name)
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(b"kakehashi")
             file.flush()
         free = shutil.disk_usage(folder).free
+    except SharedFolder as error:
+        what, _, mend = str(error).partition(": ")
+        return Check("cache", False, what, mend.partition(";")[0])
     except UserError as error:
         return Check("cache", False, str(error), fix)
     except OSError as error:
@@ -149,7 +157,11 @@ def check_cache() -> Check:
 
 
 def check_cluster() -> Check:
-    """Check that a Dask worker process starts on the loopback."""
+    """Check that worker processes can be coordinated, and that one of Dask starts on the loopback."""
+    from screen.semaphores import missing
+
+    if lack := missing():
+        return Check("dask", False, f"--workers cannot be used: {lack.why}", lack.fix)
     found = _probe("cluster")
     if found.get("problem"):
         return Check(

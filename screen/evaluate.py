@@ -7,9 +7,8 @@ stack, fit), judged by the error of that procedure on compounds that had no part
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from typing import NamedTuple
 
 import numpy as np
@@ -17,21 +16,24 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from catalogs.records import PropertyTable
-from screen.baselines import BASELINES, Baseline, ask
-from screen.config import DEFAULT_HEADS
+from screen.baselines import ask
 from screen.evaluate_config import TOP_FRACTION, Holdout
 from screen.heads.drawn import unfinished
+from screen.heads.registry import DEFAULT_BASELINES, DEFAULT_HEADS, HEADS
 from screen.holdouts import Held, hold_out
 from screen.intervals import by_fold, coverage
-from screen.judgement import Judgement, judge
-from screen.leaderboard import ALONE, entries, is_direct
+from screen.leaderboard import entries
 from screen.learning_curve import Point, learning_curve, sizes_of
 from screen.library import Library
 from screen.nested import Measured, Problem, measure
 from screen.null import Nulls, permuted_rows
+from screen.pools import threads
+from screen.progress import Stage, no_stage
+from screen.rows import CHOSEN, direct_row
+from screen.selection import GP_ROWS
 from screen.statistics import holm, paired_test
 from screen.transfer import INNER_FOLDS, OUTER_FOLDS, caveats, pose
-from screen.zoo import Stage, no_stage
+from screen.verdict import Standing, Verdict, judge
 
 FloatArray = NDArray[np.float64]
 
@@ -86,7 +88,7 @@ class Evaluation(NamedTuple):
     predictions: dict[str, FloatArray]
     lower: FloatArray
     upper: FloatArray
-    judgement: Judgement
+    judgement: Verdict
     curve: tuple[Point, ...]
     settings: dict[str, list[dict[str, object]]]
     warnings: tuple[str, ...]
@@ -104,7 +106,7 @@ def evaluate(
     inner: int = INNER_FOLDS,
     seed: int = 0,
     heads: Sequence[str] = DEFAULT_HEADS,
-    baselines: Sequence[Baseline] = tuple(BASELINES.values()),
+    baselines: Sequence[str] = DEFAULT_BASELINES,
     curve: bool = False,
     stage: Stage = no_stage,
 ) -> Evaluation:
@@ -112,6 +114,7 @@ def evaluate(
 
     Parameters
     ----------
+    baselines : heads on the descriptors that are compared with and have no part in the stack.
     holdout, top : what is held out, as `holdouts.hold_out` has it.
     curve : also measure how the error falls with the number of compounds.
 
@@ -122,17 +125,16 @@ def evaluate(
     problem, _ = pose(library, target, inner=inner, seed=seed, heads=heads)
     held = hold_out(target, holdout, outer, seed, top)
     points: tuple[Point, ...] = ()
-    with unfinished(), threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+    with unfinished(), threadpool_limits(1, "blas"), threads("fit") as pool:
         with stage("transfer", len(held.splits)) as advance:
             measured = measure(problem, held.splits, pool, advance, alone=True)
         settings = {}
-        # A head of the leaderboard may be the same model; another model of its name is refused.
-        baselines = [
-            b for b in baselines if f"direct {b.name}" not in measured.predictions or b is not BASELINES.get(b.name)
-        ]
-        if baselines:
-            with stage("baselines", len(baselines) * len(held.splits)) as advance:
-                settings = {b.name: _add(b, problem, held, measured, pool, advance) for b in baselines}
+        # A head of the stack has its row already; a Gaussian process costs n³.
+        known = {*problem.heads.direct, *(("gp",) if len(target) > GP_ROWS else ())}
+        others = [head for head in dict.fromkeys(baselines) if head not in known]
+        if others:
+            with stage("baselines", len(others) * len(held.splits)) as advance:
+                settings = {head: _add(head, problem, held, measured, pool, advance) for head in others}
         with stage("shuffled values", 1) as advance:
             nulls = permuted_rows(problem.bank, target.y, held.splits, seed, pool)
             advance(1)
@@ -144,34 +146,29 @@ def evaluate(
 
 
 def _add(
-    baseline: Baseline,
+    head: str,
     problem: Problem,
     held: Held,
     measured: Measured,
     pool: Executor,
     advance: Callable[[int], None],
 ) -> list[dict[str, object]]:
-    """Put a baseline's held-out predictions among the measured ones; the settings it chose."""
-    target, raw = problem.target, problem.bank.raw
-    name = f"direct {baseline.name}"
-    if name in measured.predictions:
-        raise ValueError(f"expected a baseline with a name of its own, got {baseline.name!r}")
-    predictions = np.full(len(target), np.nan)
+    """Put a head's held-out predictions from the descriptors among the measured ones; the settings it chose."""
+    target, raw, row = problem.target, problem.bank.raw, direct_row(head)
+    predictions, spreads = np.full((2, len(target)), np.nan)
+    inside = [float("nan")] * len(held.splits)
 
     def one(k: int) -> dict[str, object]:
         rows, out = held.splits[k]
         keys = [target.keys[i] for i in rows]
-        found = ask(baseline, raw[rows], target.y[rows], raw[out], keys, problem.seed)
-        predictions[out] = found.mean
-        inside[k] = found.inner_mae
+        asked = ask(HEADS[head], raw[rows], target.y[rows], raw[out], keys, problem.seed)
+        predictions[out], spreads[out], inside[k] = asked.mean, asked.spread, asked.inner_mae
         advance(1)
-        return dict(found.setting)
+        return dict(asked.setting)
 
-    inside = [float("nan")] * len(held.splits)
     chosen = list(pool.map(one, range(len(held.splits))))
-    measured.predictions[name], measured.inside[name] = predictions, inside
-    # It says nothing about its own errors: the same interval for all compounds, wider only with distance.
-    measured.spreads[name] = np.zeros(len(target))
+    measured.rows[row.name], measured.inside[row.name] = row, inside
+    measured.predictions[row.name], measured.spreads[row.name] = predictions, spreads
     return chosen
 
 
@@ -199,10 +196,10 @@ def assemble(
     }
     fitted = np.array([len(split.rows) for split in held.splits])
     board = entries(
-        y, target.log, predictions, measured.inside, fitted, library, problem.heads,
+        measured.rows, y, target.log, predictions, measured.inside, fitted,
         {name: coverage(found.ratios, folds) for name, found in intervals.items()},
     )  # fmt: skip
-    best = next(entry.name for entry in board if is_direct(entry.name))
+    best = next(entry.name for entry in board if measured.rows[entry.name].direct)
     wrong = {name: np.full(n, np.nan) for name in predictions}
     for name, mean in predictions.items():
         wrong[name][asked] = np.abs(y - mean)
@@ -210,7 +207,7 @@ def assemble(
     adjusted = holm([tests[e.name].p_value if e.name != best else float("nan") for e in board])
     rows = []
     for entry, p_holm in zip(board, adjusted, strict=True):
-        null = null_of(entry.name, entry.source, entry.depth, entry.networks, library, nulls)
+        null = nulls.of(measured.rows[entry.name].shuffled)
         found, test = intervals.get(entry.name), tests[entry.name]
         own = entry.name == best
         rows.append(
@@ -225,7 +222,9 @@ def assemble(
                 p_holm=float(p_holm),
             )
         )
-    judgement = judge(target, held, wrong, [(row.name, row.mae) for row in rows], bool(library.sources))
+    standing = [Standing(row.name, row.mae, row.optimism) for row in rows]
+    covered = next(row.coverage_90 for row in rows if row.name == CHOSEN)
+    judgement = judge(target, held.splits, held.text, wrong, measured.rows, standing, coverage_90=covered)
     lower, upper = np.full(n, np.nan), np.full(n, np.nan)
     if several:
         lower[asked], upper[asked] = intervals[judgement.recommended].lower, intervals[judgement.recommended].upper
@@ -233,20 +232,3 @@ def assemble(
         target, library, held, tuple(rows), measured.predictions, lower, upper, judgement, curve, settings,
         caveats(library, target), heads, problem.seed,
     )  # fmt: skip
-
-
-def null_of(name: str, source: str, depth: str, networks: int, library: Library, nulls: Nulls) -> FloatArray:
-    """(permutations,) errors on shuffled values of ridge heads on the inputs of a row of the leaderboard.
-
-    A row that averages a source's networks at one depth has its own null; one that chooses among networks or depths
-    that of the best network of its source, or of all sources.
-    """
-    if name.startswith("mean of "):
-        return nulls.typical
-    if is_direct(name):
-        return nulls.descriptors
-    place = next((s for s, own in enumerate(library.sources) if own.name == source), -1)
-    layers = {"all layers": 0}.get(depth, int(depth[5:]) if depth.startswith("last ") else -1)
-    if networks > 1 and (place, layers) in nulls.averaged and not name.endswith(ALONE):
-        return nulls.averaged[place, layers]
-    return nulls.best.get(place, nulls.descriptors)

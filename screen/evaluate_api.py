@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from catalogs.records import PropertyTable
-from catalogs.tables import load_table
-from screen.config import DEFAULT_HEADS, NO_SOURCE
+from catalogs.refused import MAX_REJECTED, check_share
+from screen.config import NO_SOURCE
 from screen.descriptors.materials import convention_for
 from screen.device import Device, choose
-from screen.evaluate_config import BASELINES, TOP_FRACTION, Holdout, resolve
+from screen.evaluate_config import TOP_FRACTION, Holdout, resolve
 from screen.evaluate_run import Board, Inputs, compare
+from screen.given import check_units, load_sources, load_target
+from screen.heads.registry import DEFAULT_BASELINES, DEFAULT_HEADS
 from screen.library import Trunk, tell_apart
 from screen.progress import Progress
 from screen.run import sources_of
@@ -23,8 +25,10 @@ def evaluate(
     sources: Sequence[str | PropertyTable] | None = None,
     networks: int = 50,
     trunk: Trunk = "separate",
+    unit: Mapping[str, str] | None = None,
+    max_rejected: float = MAX_REJECTED,
     heads: Sequence[str] = DEFAULT_HEADS,
-    baselines: Sequence[str] = BASELINES,
+    baselines: Sequence[str] = DEFAULT_BASELINES,
     holdout: Holdout = "formula",
     top_fraction: float = TOP_FRACTION,
     outer_folds: int = 10,
@@ -43,8 +47,10 @@ def evaluate(
     ----------
     target : a table (`load` reads one with `log=True`, given folds, ...), a name or FILE:COLUMN.
     sources : None for the usual ones of the target's kind of material, empty for none.
+    unit : of value columns whose names do not say it, by column or FILE:COLUMN.
+    max_rejected : share of the target's rows with a value that may be refused before that is an error.
     heads, trunk, convention, descriptors, cache, device : as for `pretrain` and `transfer`.
-    baselines : some of elastic-net, forest, boosting, network.
+    baselines : names of heads that serve descriptors, which the stack has no part in.
     holdout : formula or random, family, element, or top, whose share is `top_fraction`.
 
     Raises
@@ -52,15 +58,17 @@ def evaluate(
     UserError : as `load` and `transfer`, or a target that cannot be held out so.
     """
     choose(device)
-    table = load_table(target) if isinstance(target, str) else target
+    table = load_target(target, unit, check_share(max_rejected))
     given = list(sources_of((), table) if sources is None else sources)
-    tables = [load_table(s, minimum=1, attachments=(0, 2)) if isinstance(s, str) else s for s in given]
+    tables = load_sources(given, unit)
+    check_units(unit, [target, *given], [table, *tables])
     specs = [s if isinstance(s, str) else f"{s.name} ({i})" for i, s in enumerate(given, start=1)]
     named = [s if isinstance(s, str) else s.name for s in given]
     config = resolve(
         {
             "target": target if isinstance(target, str) else target.name, "log": table.log,
             "source": tuple(dict.fromkeys(named)) or NO_SOURCE, "trunk": trunk, "networks": networks,
+            "unit": tuple(f"{column}={text}" for column, text in (unit or {}).items()), "max_rejected": max_rejected,
             "convention": convention, "descriptors": descriptors, "outer_folds": outer_folds, "heads": tuple(heads),
             "baselines": tuple(baselines) or ("none",), "holdout": holdout, "top_fraction": top_fraction,
             "learning_curve": learning_curve, "seed": seed, "no_cache": not cache, "device": device,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from screen.device import Device
-from screen.flags import Many, Setting, Switch, Whole, mode_of
+from screen.flags import Baselines, Heads, Many, Setting, Switch, Whole, mode_of
 
 
 def evaluate(
@@ -13,16 +13,18 @@ def evaluate(
     target: str | None = None,
     value: str | None = None,
     log: Setting = None,
-    material: str | None = None,
+    material: Many = None,
     folds: str | None = None,
+    unit: Many = None,
+    max_rejected: float | None = None,
     source: Many = None,
     trunk: str | None = None,
     networks: Whole | None = None,
     convention: str | None = None,
     descriptors: str | None = None,
     outer_folds: Whole | None = None,
-    heads: str | None = None,
-    baselines: str | None = None,
+    heads: Heads = None,
+    baselines: Baselines = None,
     holdout: str | None = None,
     top_fraction: float | None = None,
     learning_curve: Setting = None,
@@ -51,15 +53,22 @@ def evaluate(
     Parameters
     ----------
     target
-        A name from `kakehashi catalogs list`, or a CSV or Parquet FILE:COLUMN.
+        A name from `kakehashi catalogs list`, or FILE:COLUMN of a table: .csv, .tsv (.gz, too), .xlsx, .parquet, or a
+        folder of Parquet.
     value
         The target's value column, if not given as FILE:COLUMN.
     log
         Fit ln(value): for positive properties spanning orders of magnitude.
     material
-        The column of formulas or SMILES, where it is not called formula, composition or smiles.
+        The column of formulas or SMILES, where its name does not tell (formula, composition, smiles, pretty_formula,
+        repeat_unit ...); repeat it for files that call it differently: the first of them that a file has.
     folds
         A column of given fold numbers for the outer cross-validation.
+    unit
+        COLUMN=UNIT, or FILE:COLUMN=UNIT: the unit of a value column whose name does not say it, such as tg=degC; repeat
+        for several.
+    max_rejected
+        Share of the target's rows with a value that may be refused before that is an error. Default: 0.1.
     source
         A source property: a name, FILE:COLUMN or FILE:log(COLUMN); repeat for several; none for none. Default:
         formation_energy, volume_per_atom, melting_temperature; of a target of SMILES properties of molecules.
@@ -74,13 +83,6 @@ def evaluate(
         Descriptors of SMILES, joined with +. Default: ecfp4@ring/atom+rdkit@dimer/atom.
     outer_folds
         Folds of the outer cross-validation. Default: 10.
-    heads
-        Heads tried, with commas: ridge, gp; forest, finetune (on the best five networks of a source; minutes);
-        boosting, network (without transfer); and the model families of Liu, Yamada & Wu (2021), Table 1: rf-1, rf-2,
-        gb, en, nn-1, nn-2, nn-3 (without transfer), tl-1, tl-2 (forests on frozen features). Default: ridge,gp.
-    baselines
-        Models without transfer beside those of the heads, with commas: elastic-net, forest, boosting, network; or none.
-        Default: all four.
     holdout
         What is held out: random or formula (no formula on both sides), family (whole chemical families), element (every
         material by a model that never saw its rarest element) or top (the largest values). Default: formula.
@@ -116,7 +118,8 @@ def evaluate(
     from screen.runner import run_and_print
 
     flags: dict[str, Any] = {
-        "target": target, "value": value, "log": log, "material": material, "folds": folds, "source": source,
+        "target": target, "value": value, "log": log, "material": material,
+        "unit": unit, "max_rejected": max_rejected, "folds": folds, "source": source,
         "trunk": trunk, "networks": networks, "convention": convention, "descriptors": descriptors,
         "outer_folds": outer_folds, "heads": None if heads is None else [heads],
         "baselines": None if baselines is None else [baselines], "holdout": holdout, "top_fraction": top_fraction,

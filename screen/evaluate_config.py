@@ -8,24 +8,24 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from catalogs.records import UserError
+from catalogs.refused import MAX_REJECTED
 from screen.config import (
     CONVENTIONS,
-    DEFAULT_HEADS,
     DEFAULT_SOURCES,
     NO_SOURCE,
     check_shared,
     check_trunk,
+    decisive,
     from_toml,
     words,
 )
+from screen.heads.registry import DEFAULT_BASELINES, DEFAULT_HEADS, direct_heads
 
 Holdout = Literal["random", "formula", "family", "element", "top"]
 HOLDOUTS: tuple[Holdout, ...] = get_args(Holdout)
 TOP_FRACTION = 0.2
-# Models without transfer, by the words `baselines.BASELINES` knows them by.
-BASELINES = ("elastic-net", "forest", "boosting", "network")
 # Settings of how and where an evaluation is done, which change nothing in it.
-INCIDENTAL = ("out", "no_cache", "device")
+INCIDENTAL = ("out", "no_cache", "device", "max_rejected")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,10 @@ class EvaluateConfig:
     target: str = ""
     value: str | None = None
     log: bool = False
-    material: str | None = None
+    material: tuple[str, ...] | None = None
     folds: str | None = None
+    unit: tuple[str, ...] = ()
+    max_rejected: float = MAX_REJECTED
     source: tuple[str, ...] = ()
     trunk: str = "separate"
     networks: int = 50
@@ -44,7 +46,7 @@ class EvaluateConfig:
     descriptors: str | None = None
     outer_folds: int = 10
     heads: tuple[str, ...] = DEFAULT_HEADS
-    baselines: tuple[str, ...] = BASELINES
+    baselines: tuple[str, ...] = DEFAULT_BASELINES
     holdout: str = "formula"
     top_fraction: float = TOP_FRACTION
     learning_curve: bool = False
@@ -63,7 +65,7 @@ def resolve(flags: Mapping[str, Any], file: str | None) -> EvaluateConfig:
     """
     merged: dict[str, Any] = from_toml(Path(file), EvaluateConfig) if file else {}
     merged.update({name: value for name, value in flags.items() if value is not None})
-    for name in ("source", "heads", "baselines"):
+    for name in ("source", "material", "heads", "baselines", "unit"):
         if name in merged:
             merged[name] = tuple(merged[name])
     for name in ("heads", "baselines"):
@@ -81,7 +83,7 @@ def as_dict(config: EvaluateConfig) -> dict[str, Any]:
 
 def deciding(config: Mapping[str, Any]) -> dict[str, Any]:
     """What decides the results, of a configuration as plain values."""
-    return {name: value for name, value in config.items() if name not in INCIDENTAL}
+    return decisive(config, INCIDENTAL)
 
 
 def _check(config: EvaluateConfig) -> None:
@@ -96,7 +98,7 @@ def _check(config: EvaluateConfig) -> None:
         if value not in known:
             raise UserError(f"--{name}: expected one of {', '.join(k for k in known if k)}, got {value!r}")
     for baseline in config.baselines:
-        if baseline not in BASELINES and config.baselines != ("none",):
-            raise UserError(f"--baselines: expected some of {', '.join(BASELINES)}, or none, got {baseline!r}")
+        if baseline not in direct_heads() and config.baselines != ("none",):
+            raise UserError(f"--baselines: expected some of {', '.join(direct_heads())}, or none, got {baseline!r}")
     if not 0 < config.top_fraction < 1:
         raise UserError(f"--top-fraction: expected a share between 0 and 1, got {config.top_fraction:g}")

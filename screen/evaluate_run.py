@@ -10,29 +10,33 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from catalogs.candidates import named_materials
+from catalogs.column_units import bare_name
 from catalogs.records import PropertyTable
+from catalogs.refused import MAX_REJECTED
 from catalogs.rundir import RunDir
-from catalogs.tables import load_table
-from screen.baselines import baselines_of
+from catalogs.stated_units import check_named, parse_units
+from catalogs.tables import load_table, read_from
 from screen.descriptors.materials import convention_for
 from screen.evaluate import Evaluation, evaluate
 from screen.evaluate_config import EvaluateConfig, as_dict
 from screen.intervals import LEVEL
 from screen.learning_curve import Point
 from screen.library import Settings, tell_apart
-from screen.nested import CHOSEN
 from screen.progress import Progress
 from screen.record import (
     PACKAGES,
     board_table,
     held_out_table,
     record_head,
-    rejected_table,
     source_record,
     target_record,
 )
-from screen.run import SCHEMA_VERSION, material_columns, sources_of
+from screen.refused import warnings_of, write_rejected
+from screen.rows import CHOSEN
+from screen.run import SCHEMA_VERSION, sources_of
 from screen.trunks import groups, pretrain_library
+from screen.verdict import known, verdict_record
 
 KIND = "evaluation"
 
@@ -72,12 +76,17 @@ class Outcome(NamedTuple):
 
 def read_inputs(config: EvaluateConfig) -> Inputs:
     """Load target and sources and check every setting against them; UserError on the first mistake."""
-    material = material_columns(config.material, (config.target, *config.source))
+    material = named_materials(config.material, (config.target, *config.source))
+    units = parse_units(config.unit)
     target = load_table(
-        config.target, value=config.value, log=config.log, material=material[config.target], folds=config.folds
-    )
+        config.target, value=config.value, log=config.log, material=material[config.target], folds=config.folds,
+        units=units, max_rejected=config.max_rejected,
+    )  # fmt: skip
     specs = sources_of(config.source, target)
-    sources = [load_table(spec, material=material.get(spec), minimum=1, attachments=(0, 2)) for spec in specs]
+    sources = [
+        load_table(spec, material=material.get(spec), minimum=1, attachments=(0, 2), units=units) for spec in specs
+    ]
+    check_named(units, read_from([config.target, *specs], [target, *sources]))
     sources = tell_apart(sources, specs, taken=target.name)
     return Inputs(target, tuple(sources), convention_for([target, *sources], config.convention, config.descriptors))
 
@@ -90,6 +99,7 @@ def plan(config: EvaluateConfig, inputs: Inputs) -> dict[str, Any]:
         "trunk": config.trunk,
         "networks": config.networks * len(groups(inputs.sources, config.trunk)),  # type: ignore[arg-type]
         "holdout": config.holdout,
+        "warnings": warnings_of([inputs.target], inputs.sources, written=False),
         "out": config.out,
         "config": as_dict(config),
     }
@@ -113,7 +123,7 @@ def compare(config: EvaluateConfig, inputs: Inputs, progress: Progress) -> Board
         outer=config.outer_folds,
         seed=config.seed,
         heads=config.heads,
-        baselines=baselines_of(config.baselines),
+        baselines=() if config.baselines == ("none",) else config.baselines,
         curve=config.learning_curve,
         stage=progress.stage,
     )
@@ -139,28 +149,32 @@ def board_of(found: Evaluation, use: str) -> Board:
 def command(config: EvaluateConfig, found: Evaluation) -> str:
     """The command line that uses the recommended procedure: with this target, these sources and settings."""
     target, transferred = found.target, found.judgement.recommended == CHOSEN
-    design = target.molecules is not None and transferred
+    design, called = target.molecules is not None and transferred, bare_name(target.name)
     given: list[str] = ["kakehashi", "design" if design else "screen", "--target", config.target]
     for name, value in (
         ("--value", config.value),
-        ("--material", config.material),
         ("--descriptors", config.descriptors),
     ):
         given += [name, value] if value is not None else []
+    for column in config.material or ():
+        given += ["--material", column]
     given += ["--log"] if config.log else []
+    for column, unit in parse_units(config.unit).items():  # those of sources only with sources
+        given += ["--unit", f"{column}={unit}"] if transferred or column.endswith(target.name) else []
+    given += ["--max-rejected", f"{config.max_rejected:g}"] if config.max_rejected != MAX_REJECTED else []
     for spec in config.source if transferred else ("none",):
         given += ["--source", spec]
     given += ["--networks", str(config.networks)] if transferred else []
     given += ["--heads", ",".join(config.heads), "--outer-folds", str(config.outer_folds), "--seed", str(config.seed)]
     if design:
         # A goal that a tenth of the known values meet, to begin with.
-        given += ["--goal", f"{target.name}>{np.quantile(target.values, 0.9):.3g}"]
+        given += ["--goal", f"{called}>{np.quantile(target.values, 0.9):.3g}"]
     else:
         given += ["--trunk", config.trunk] if transferred and config.trunk != "separate" else []
         given += ["--convention", config.convention] if config.convention is not None else []
         given += ["--folds", config.folds] if config.folds is not None else []
         given += ["--catalog", "default" if target.molecules is None else "candidates.csv"]
-    return shlex.join([*given, "--out", f"runs/{target.name}"])
+    return shlex.join([*given, "--out", f"runs/{called.replace('/', '_')}"])
 
 
 def run_evaluation(config: EvaluateConfig, inputs: Inputs, rundir: RunDir, progress: Progress, words: str) -> Outcome:
@@ -169,7 +183,7 @@ def run_evaluation(config: EvaluateConfig, inputs: Inputs, rundir: RunDir, progr
         rundir.remove(name)
     board = compare(config, inputs, progress)
     metadata = {"kakehashi.schema": SCHEMA_VERSION, "unit": inputs.target.unit}
-    rundir.write_table("quarantine_training.parquet", rejected_table(inputs.target, *inputs.sources), metadata)
+    write_rejected(rundir, (inputs.target, *inputs.sources), metadata)
     rundir.write_table("leaderboard.parquet", board.leaderboard, metadata)
     rundir.write_table("predictions.parquet", board.predictions, metadata)
     if config.learning_curve:
@@ -198,21 +212,16 @@ def evaluation_record(
         "target": target_record(found.target),
         "sources": [source_record(source) for source in found.library.sources],
         "holdout": {"mode": config.holdout, "text": found.held.text, "splits": len(found.held.splits)},
-        "verdict": {
-            "helps": judged.helps,
-            "chosen_mae": row.mae,
-            "direct_name": judged.direct_name,
-            "direct_mae": judged.direct_mae,
-            "difference": _known(judged.against_best.difference),
-            "standard_error": _known(judged.against_best.standard_error),
-            "p_value": _known(judged.against_best.p_value),
-            "by": judged.against_best.by,
-            "without_sources": {k: _known(v) for k, v in judged.against_own._asdict().items()},
-            "coverage_90": _known(row.coverage_90),
-            "optimism": row.optimism,
-            "null_mae": row.null_mae,
-            "text": judged.text,
-        },
+        # The error and the intervals of what is recommended, be it the stack with sources or without.
+        "verdict": verdict_record(judged)
+        | known(
+            {
+                "chosen_mae": row.mae,
+                "coverage_90": row.coverage_90,
+                "optimism": row.optimism,
+                "null_mae": row.null_mae,
+            }
+        ),
         "recommendation": {"model": judged.recommended, "text": judged.recommendation, "command": board.command},
         "baselines": found.settings,
         "interval": {"level": LEVEL},
@@ -220,15 +229,6 @@ def evaluation_record(
         "warnings": [
             *found.warnings,
             *dict.fromkeys(point.warning for point in kept if point and point.warning),
-            *(
-                f"{table.name}: {len(table.rejected)} rows could not be used (quarantine_training.parquet)"
-                for table in (inputs.target, *inputs.sources)
-                if table.rejected
-            ),
+            *warnings_of([inputs.target], inputs.sources),
         ],
     }
-
-
-def _known(value: Any) -> Any:
-    """A JSON value, None for NaN."""
-    return None if isinstance(value, float) and not np.isfinite(value) else value

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from catalogs.rundir import RunDir
+from catalogs.shown import shown
 from screen.evaluate_config import EvaluateConfig, as_dict, deciding
 from screen.progress import Progress
-from screen.runner import Compared, Kind, shown, source_hashes
+from screen.rows import MEAN
+from screen.runner import Compared, Kind, source_hashes
 
 if TYPE_CHECKING:
     from screen.evaluate_run import Board, Inputs, Outcome
@@ -34,14 +36,12 @@ def show(record: dict[str, Any], board: Board, where: str) -> None:
     console = Console(highlight=False, soft_wrap=True)
     rows = board.leaderboard.to_pylist()
     recommended = record["recommendation"]["model"]
-    kept = [
-        row for k, row in enumerate(rows) if k < HEAD or row["name"] in (recommended, "mean of the training values")
-    ]
+    kept = [row for k, row in enumerate(rows) if k < HEAD or row["name"] in (recommended, MEAN.name)]
     target = record["target"]
     scale = f"ln({target['quantity']})" if target["log"] else f"{target['quantity']} {target['unit']}".strip()
     _table(console, f"Held-out errors of {scale}, best first", kept, recommended)
     if len(rows) > len(kept):
-        console.print(f"{len(rows) - len(kept)} more rows in {shown(f'{where}/leaderboard.parquet')}", markup=False)
+        console.print(shown(f"{len(rows) - len(kept)} more rows in {where}/leaderboard.parquet"), markup=False)
     console.print(shown(record["verdict"]["text"]), style="bold", markup=False)
     console.print(shown(record["recommendation"]["text"]), markup=False)
     for text in record["warnings"]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from importlib.metadata import version
 from typing import Any, NamedTuple
 
 import jax
@@ -18,14 +17,12 @@ from catalogs.candidates import REFUSED
 from catalogs.formulas import formula_text, parse_column, reduce, reduced_keys
 from catalogs.records import Compositions, Crystals, Inputs, Molecules
 from screen import sparse
+from screen.columns import QUARANTINE, SCORES, Part, environment, score_columns
 from screen.descriptors.composition import BATCH, normalise
 from screen.descriptors.materials import describe
-from screen.device import current
-from screen.domain import judge
-from screen.intervals import difficulty
 from screen.score import Scores, score, score_described
 from screen.scorer import Scorer, prepare
-from screen.search import Counts, Search
+from screen.search import Search
 from screen.transfer import Model
 
 # Large enough that a snapshot of the Materials Project is one partition, small enough for any machine.
@@ -33,26 +30,7 @@ PARTITION_ROWS = 262_144
 # Molecules described at a time: a partition's descriptors would take gigabytes. Whole batches, so that none is padded.
 DESCRIBED_ROWS = 8 * BATCH
 
-Executor = Callable[["Scoring", Iterable[pa.Table]], Iterator["Part"]]
-
-# Types are fixed here, so that a partition without a single score fits the others.
-SCORES = pa.schema(
-    [("reduced_formula", pa.string()), ("mean", pa.float64()), ("lower", pa.float64()), ("upper", pa.float64()),
-     ("spread", pa.float64()), ("at_ceiling", pa.bool_()), ("domain", pa.string()), ("domain_reason", pa.string()),
-     ("nearest_training", pa.string()), ("distance", pa.float64())]
-)  # fmt: skip
-QUARANTINE = pa.schema([("id", pa.string()), ("formula", pa.string()), ("reason", pa.string())])
-
-
-class Part(NamedTuple):
-    """One scored partition: rows in = `scores` rows + `quarantine` rows.
-
-    counts : of a virtual catalogue, whose `scores` are the best alone, what became of all indices
-    """
-
-    scores: pa.Table
-    quarantine: pa.Table
-    counts: Counts | None = None
+Executor = Callable[["Scoring", Iterable[pa.Table]], Iterator[Part]]
 
 
 class Scoring(NamedTuple):
@@ -75,7 +53,7 @@ class Scoring(NamedTuple):
         if self.search is not None:
             from screen.best import best_of
 
-            return best_of(self, self.search, rows)
+            return best_of(self.model, self.scorer, self.search, rows)
         return score_partition(self.model, self.scorer, rows)
 
     def on_host(self) -> Scoring:
@@ -106,11 +84,6 @@ def deploy(model: Model, search: Search | None = None) -> Scoring:
         library=model.library._replace(sources=()), stack=model.stack._replace(members=()), leaderboard=()
     )
     return Scoring(light, scorer, _sha256(light, scorer, search), search)
-
-
-def environment() -> str:
-    """What the bits of a score depend on besides model and composition."""
-    return f"kakehashi {version('kakehashi')}, jax {jax.__version__}, {current().platform}, batches of {BATCH}"
 
 
 def _sha256(model: Model, scorer: Scorer, search: Search | None) -> str:
@@ -206,31 +179,3 @@ def _described(model: Model, scorer: Scorer, given: Inputs, n: int) -> Scores:
         parts.append(score_described(scorer, describe(rows, model.library.convention)))
     mean, spread, distance, nearest = zip(*parts, strict=True)
     return Scores(*map(np.concatenate, (mean, spread, distance, nearest)))
-
-
-def score_columns(
-    model: Model, reduced: Compositions, texts: Sequence[str], found: Scores
-) -> tuple[dict[str, Any], Any]:
-    """Columns of `SCORES` of materials by their reduced compositions and names, and which rows are finite."""
-    verdicts = judge(model.domain, reduced, found.distance)
-    half = model.interval * difficulty(found.spread, found.distance, model.usual_spread)
-    back = np.exp if model.target.log else np.asarray
-    with np.errstate(over="ignore"):
-        mean, lower, upper = (back(v) for v in (found.mean, found.mean - half, found.mean + half))
-    names = np.asarray(model.target.keys, dtype=object)
-    columns = {
-        "reduced_formula": np.asarray(texts, dtype=object),
-        "mean": mean,
-        "lower": lower,
-        "upper": upper,
-        "spread": found.spread,
-        # Single precision: a mean of leaves may fall short of the ceiling by rounding.
-        "at_ceiling": found.mean >= model.ceiling - 1e-6 * max(abs(model.ceiling), float(np.ptp(model.target.y)))
-        if np.isfinite(model.ceiling)
-        else np.zeros(len(mean), bool),
-        "domain": verdicts.domain,
-        "domain_reason": verdicts.reason,
-        "nearest_training": names[found.nearest],
-        "distance": found.distance,
-    }
-    return columns, np.isfinite(mean) & np.isfinite(found.spread)

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from catalogs.formulas import parse_column, reduced_keys
-from catalogs.readers import in_pieces
+from catalogs.parquet_files import in_pieces
 from catalogs.records import UserError
 from catalogs.rundir import RunDir
 from catalogs.sites import Sites, formula_of, to_structure

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from catalogs.elements import INDEX, RADIOACTIVE
 from catalogs.formulas import parse_column
-from catalogs.readers import is_number, is_text, number_or_none
+from catalogs.number_columns import is_number, number_or_none
+from catalogs.readers import is_text
 from catalogs.records import UserError
 
 _OPERATORS: dict[str, Any] = {

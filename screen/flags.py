@@ -7,12 +7,15 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from catalogs.flags import Many, Switch, Whole
+from screen.heads.registry import baselines_help, heads_help
 from screen.progress import Mode
 
-__all__ = ["Many", "Setting", "Switch", "Whole", "mode_of"]
+__all__ = ["Baselines", "Heads", "Many", "Setting", "Switch", "Whole", "mode_of"]
 
 # A switch where a file may set it, too: None is not given.
 Setting = Annotated[bool | None, Parameter(negative="")]
+Heads = Annotated[str | None, Parameter(help=heads_help())]
+Baselines = Annotated[str | None, Parameter(help=baselines_help())]
 
 
 def mode_of(*, json: bool | None, quiet: bool | None, events: bool | None) -> Mode:

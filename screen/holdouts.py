@@ -15,7 +15,7 @@ from catalogs.records import Compositions, PropertyTable, UserError
 from screen.evaluate_config import TOP_FRACTION, Holdout
 from screen.folds import Folds, Split, grouped_folds, splits_of
 from screen.reach import families
-from screen.transfer import MIN_TRAINING, outer_folds
+from screen.transfer import MIN_TRAINING, folds_text, outer_folds
 
 
 class Held(NamedTuple):
@@ -46,8 +46,7 @@ def hold_out(target: PropertyTable, mode: Holdout, outer: int, seed: int, top: f
     """
     if mode in ("random", "formula"):
         folds = outer_folds(target, outer, seed)
-        what = "given folds" if target.folds is not None else f"{folds.max() + 1} folds, no material on both sides"
-        return Held(tuple(splits_of(folds)), folds, what)
+        return Held(tuple(splits_of(folds)), folds, folds_text(target, folds))
     if target.folds is not None:
         raise UserError(f"--holdout {mode} deals the compounds itself: leave --folds out")
     if mode == "top":

@@ -31,6 +31,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from catalogs.paths import path_of
 from catalogs.records import UserError
 from screen.networks import NEGATIVE_SLOPE, Layer, Network
 
@@ -43,7 +44,7 @@ FloatArray = NDArray[np.float64]
 def load_network(path: str | Path) -> Network:
     """Read a network from an npz file laid out as above; UserError saying what is wrong with it."""
     try:
-        arrays = _read(Path(path))
+        arrays = _read(path_of(path))
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror or error}") from None
     except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pyarrow as pa
 
 from catalogs.records import UserError
-from screen.execute import QUARANTINE, Part
+from screen.columns import QUARANTINE, Part
 
 REASON = "crashed_worker"
 # More in one partition is no fault of single rows, and finding each takes about log2(rows) new processes.

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, cast
 
 import numpy as np
 
 from catalogs.records import Compositions, PropertyTable, UserError
-from catalogs.tables import load_table
 from screen.device import Device, choose
 from screen.folds import Folds
+from screen.given import check_units, load_sources, load_target
 from screen.joint import JointModel, Recipe, learn_sources, learn_target, out_of_fold
 from screen.joint_training import FloatArray
 from screen.library import tell_apart
@@ -48,6 +48,7 @@ def learn_together(
     target: str | PropertyTable,
     sources: Sequence[str | PropertyTable],
     *,
+    unit: Mapping[str, str] | None = None,
     networks: int = 2,
     folds: int = 5,
     seed: int = 0,
@@ -61,6 +62,7 @@ def learn_together(
     Parameters
     ----------
     sources : tables, names or FILE:COLUMN; none trains on the target alone.
+    unit : of value columns whose names do not say it, by column or FILE:COLUMN.
     networks : averaged.
     folds : of the cross-validation, unless the target has folds of its own.
     device : as for `pretrain`.
@@ -70,12 +72,13 @@ def learn_together(
     UserError : as `load`; tables of molecules or structures; fewer than 10 compositions, or values that do not vary.
     """
     choose(device)
-    table = load_table(target) if isinstance(target, str) else target
+    table = load_target(target, unit)
     if len(table) < MIN_COMPOUNDS or not np.ptp(table.y) > 0:
         raise UserError(f"{table.name}: expected at least {MIN_COMPOUNDS} compositions of different values")
     if networks < 1 or folds < 2:
         raise UserError(f"expected at least 1 network and 2 folds, got {networks} and {folds}")
-    tables = [load_table(s, minimum=1) if isinstance(s, str) else s for s in sources]
+    tables = load_sources(sources, unit, attachments=(2,))
+    check_units(unit, [target, *sources], [table, *tables])
     specs = [s if isinstance(s, str) else f"{s.name} ({i})" for i, s in enumerate(sources, start=1)]
     tables = tell_apart(tables, specs, taken=table.name)
     recipe = Recipe(networks, seed)

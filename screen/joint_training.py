@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import jax
@@ -22,6 +20,7 @@ import optax
 from numpy.typing import NDArray
 
 from screen.networks import Layer, matmul
+from screen.pools import threads
 from screen.scaling import Scaling, fit_scaling, standardise
 
 Array = NDArray[np.float32]
@@ -138,7 +137,7 @@ def train(
             progress(1)
         return trained
 
-    with ThreadPoolExecutor(max(1, min(networks, os.cpu_count() or 1))) as pool:
+    with threads("network", networks) as pool:
         members = tuple(pool.map(fit, range(networks)))
     return Joint(tuple(tasks), scaling, centre, scale, members)
 

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from screen.folds import Split
-from screen.nested import CHOSEN, DIRECT, FoldResult, Problem, inner_of, one_fold
+from screen.nested import FoldResult, Problem, inner_of, one_fold
+from screen.rows import CHOSEN, DIRECT, direct_row
 from screen.selection import CLOSED_FORM
 
 LEAST, STEPS = 10, 5
@@ -59,7 +60,7 @@ def learning_curve(
     held = np.concatenate([split.held for split in splits])
     points = []
     for size in sizes:
-        models = [CHOSEN] * bool(problem.names) + [DIRECT] + [f"direct {head}" for head in closed.direct]
+        models = [CHOSEN] * bool(problem.names) + [DIRECT] + [direct_row(head).name for head in closed.direct]
         for model in models:
             means = np.concatenate([results[size, k].means[model][0] for k in range(len(splits))])
             wrong = np.abs(means - y[held])

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from catalogs import library as shelf
 from catalogs import model_index
-from catalogs.records import Inputs, UserError
+from catalogs.records import Crystals, Inputs, UserError
 
 if TYPE_CHECKING:
     from screen.frozen import Activation
@@ -37,8 +37,10 @@ class Loaded(NamedTuple):
         """The networks and what they learned from."""
         return self.library.sources[0]
 
-    def predict(self, materials: Sequence[str], *, each: bool = False) -> NDArray[np.float64]:
+    def predict(self, materials: Sequence[Any], *, each: bool = False) -> NDArray[np.float64]:
         """Predictions in the property's unit, the mean over the networks of what they fit.
+
+        materials : formulas or SMILES; of crystal graph networks structures, of pymatgen or as text (CIF, POSCAR, JSON)
 
         Returns
         -------
@@ -48,10 +50,10 @@ class Loaded(NamedTuple):
         ------
         UserError : a formula or SMILES that cannot be read, with the reason.
         """
-        from screen.evidence import predictions
+        from screen.predictions import predictions_of
 
         tasks = self.source.tasks
-        fitted = predictions(self.source.networks, self._standardised(materials)).astype(np.float64)
+        fitted = predictions_of(self.source, self._read(materials), self.library.convention).astype(np.float64)
         values = fitted * [task.scale for task in tasks] + [task.centre for task in tasks]
         values = values if each else values.mean(axis=1)
         for i, task in enumerate(tasks):
@@ -60,21 +62,38 @@ class Loaded(NamedTuple):
         return values[..., 0] if len(tasks) == 1 else values
 
     def features(
-        self, materials: Sequence[str], *, depth: int = 0, activation: Activation = "pre"
+        self, materials: Sequence[Any], *, depth: int = 0, activation: Activation = "pre"
     ) -> tuple[NDArray[np.float32], ...]:
         """Frozen features (n, widths together) of every network, as `screen.frozen.frozen_features` takes them."""
         from screen.frozen import frozen_features
 
+        if self.structural:
+            from screen.graph.features import graphs_of, look
+
+            if activation != "pre":
+                raise UserError(f"activation: expected 'pre' for networks on structures, got {activation!r}")
+            seen = look(self.source.networks, graphs_of(read_structures(materials)))
+            return tuple(np.hstack(layers[-depth:]) for layers in seen.layers)
         x = self._standardised(materials)
         return tuple(
             np.hstack(frozen_features(network.hidden, x, depth, activation)) for network in self.source.networks
         )
 
-    def _standardised(self, materials: Sequence[str]) -> NDArray[np.float32]:
+    @property
+    def structural(self) -> bool:
+        """Whether the networks see crystal structures."""
+        from screen.graph.network import is_structural
+
+        return is_structural(self.source.networks)
+
+    def _read(self, materials: Sequence[Any]) -> Inputs:
+        return read_structures(materials) if self.structural else read_materials(materials, self.library.convention)
+
+    def _standardised(self, materials: Sequence[Any]) -> NDArray[np.float32]:
         from screen.descriptors.materials import describe
         from screen.scaling import standardise
 
-        raw = describe(read_materials(materials, self.library.convention), self.library.convention)
+        raw = describe(self._read(materials), self.library.convention)
         return np.asarray(standardise(self.source.scaling, raw))
 
 
@@ -101,7 +120,8 @@ def load(id: str) -> Loaded:
     ------
     UserError : no entry, or several, of that id; one that is damaged (code 6) or holds a transferred model.
     """
-    from screen.zoo import UNREADABLE, networks_of
+    from screen.keep import UNREADABLE
+    from screen.zoo import networks_of
 
     key, number, path = shelf.named(id)
     found = shelf.read(path, key)
@@ -130,6 +150,20 @@ def _picked(library: Library, number: int, id: str) -> Library:
         networks=source.networks[one], unit_scales=source.unit_scales[one], evidence=evidence, checkpoint=None
     )
     return library._replace(sources=(picked,))
+
+
+def read_structures(materials: Sequence[Any]) -> Crystals:
+    """Crystal structures, of pymatgen or as text; UserError naming the first that cannot be read."""
+    from catalogs.crystals import parse_rows
+
+    if isinstance(materials, str):
+        raise UserError("expected a list of structures, got one text: write [text]")
+    texts = [one if isinstance(one, str) else one.to(fmt="json") for one in materials]
+    parsed = parse_rows([{"structure": text} for text in texts])
+    if any(parsed.reasons):
+        row = next(i for i, reason in enumerate(parsed.reasons) if reason)
+        raise UserError(f"structure {row + 1} of {len(texts)} cannot be read: {parsed.reasons[row]}")
+    return parsed.crystals
 
 
 def read_materials(materials: Sequence[str], convention: str) -> Inputs:

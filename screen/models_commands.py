@@ -40,7 +40,8 @@ def train_models(
     *,
     source: Many = None,
     table1: str | None = None,
-    material: str | None = None,
+    material: Many = None,
+    unit: Many = None,
     networks: Whole | None = None,
     trunk: str | None = None,
     convention: str | None = None,
@@ -72,7 +73,11 @@ def train_models(
         Train every property of Table 1 of Liu, Yamada and Wu (2021) for which this folder has data, and say of the
         others why they cannot be had.
     material
-        The column of formulas or SMILES, where it is not called formula, composition or smiles.
+        The column of formulas or SMILES, where its name does not tell (formula, composition, smiles, pretty_formula,
+        repeat_unit ...); repeat it for files that call it differently: the first of them that a file has.
+    unit
+        COLUMN=UNIT, or FILE:COLUMN=UNIT: the unit of a value column whose name does not say it, such as tg=degC; repeat
+        for several.
     networks
         Networks per source, and for the shared trunk. Default: 100.
     trunk
@@ -101,7 +106,7 @@ def train_models(
     from screen.models_terminal import train_and_print
 
     flags: dict[str, Any] = {
-        "source": source, "table1": table1, "material": material, "networks": networks, "trunk": trunk,
+        "source": source, "table1": table1, "material": material, "unit": unit, "networks": networks, "trunk": trunk,
         "convention": convention, "descriptors": descriptors, "exclude": exclude, "seed": seed, "device": device,
     }  # fmt: skip
     mode = mode_of(json=json, quiet=quiet, events=events)

@@ -10,7 +10,9 @@ from typing import Any
 from catalogs import archive, model_index
 from catalogs import library as shelf
 from catalogs.model_index import Condition
+from catalogs.paths import path_of
 from catalogs.records import UserError
+from catalogs.shown import as_json, say, shown
 from screen.progress import Mode, warn
 
 # Digits of an id that are shown; fields of a line of `query`.
@@ -43,17 +45,18 @@ def show_list(*, json_out: bool) -> int:
     ]  # fmt: skip
     rows.sort(key=lambda row: (row["kind"], row["property"], row["id"]))
     if json_out:
-        print(json.dumps(rows, ensure_ascii=False))
+        print(as_json(rows))
     elif rows:
         _print([{**row, "id": row["id"][:SHOWN], "bytes": f"{row['bytes'] / 1e6:.1f} MB"} for row in rows])
     else:
-        print("no models yet: kakehashi models train --source volume_per_atom")
+        say("no models yet: kakehashi models train --source volume_per_atom")
     return 0
 
 
 def show_card(id: str, *, json_out: bool) -> int:
     """Print a card."""
     key, number, path = shelf.named(id)
+    shelf.check_entry(path)
     try:
         card = json.loads((path / shelf.CARD).read_bytes())
         shelf.check_card(card, key)
@@ -65,12 +68,12 @@ def show_card(id: str, *, json_out: bool) -> int:
             raise UserError(f"{id}: expected the number of a network from 0 to {len(entries) - 1}")
         card |= {"entries": [entries[number]]}
     if json_out:
-        print(json.dumps(card, ensure_ascii=False))
+        print(as_json(card))
         return 0
     hidden = () if number is not None else ("entries",)
-    print(json.dumps({name: v for name, v in card.items() if name not in hidden}, indent=1, ensure_ascii=False))
+    print(as_json({name: v for name, v in card.items() if name not in hidden}, 1))
     if hidden and entries:
-        print(f"{len(entries)} networks: kakehashi models query --filter stack=={key}; files: {path}")
+        say(f"{len(entries)} networks: kakehashi models query --filter stack=={key}; files: {path}")
     return 0
 
 
@@ -86,7 +89,7 @@ def train_and_print(
     choose(config.device)
     done = train(config, mode, dry_run=dry_run)
     if json_out:
-        print(json.dumps(done, ensure_ascii=False))
+        print(as_json(done))
     elif not quiet:
         wide = ("folder", "split", "reused")
         _print([
@@ -95,9 +98,9 @@ def train_and_print(
             for row in done["made"]
         ])  # fmt: skip
         for row in done["missing"]:
-            print(f"cannot be had: {row['property']}: {row['reason']}")
+            say(f"cannot be had: {row['property']}: {row['reason']}")
         if not dry_run and done["made"]:
-            print(f"errors: {done['made'][0]['split']}; on the fitted scale")
+            say(f"errors: {done['made'][0]['split']}; on the fitted scale")
     return 0
 
 
@@ -120,10 +123,10 @@ def query_and_print(
             raise UserError(f"--limit: expected at least 1, got {limit}")
         table = table.slice(0, limit)
     if json_out:
-        print(json.dumps(table.to_pylist(), ensure_ascii=False))
+        print(as_json(table.to_pylist()))
         return 0
     _print(table.select(LINE).to_pylist())
-    print(f"{total:,} networks" + (f", the first {table.num_rows:,} shown" if table.num_rows < total else ""))
+    say(f"{total:,} networks" + (f", the first {table.num_rows:,} shown" if table.num_rows < total else ""))
     return 0
 
 
@@ -140,9 +143,9 @@ def verify_and_print(ids: Sequence[str], device: str, *, json_out: bool, quiet: 
                           for one in done]))  # fmt: skip
     elif not quiet:
         for one in done:
-            print(f"{one.key[:SHOWN]}  {one.outcome:<9}  {one.text}")
+            say(f"{one.key[:SHOWN]}  {one.outcome:<9}  {one.text}")
         if not done:
-            print("no models to verify")
+            say("no models to verify")
     bad = [one for one in done if not one.sound]
     if bad:
         raise UserError(f"{len(bad)} of {len(done)} models are not sound: {bad[0].key[:SHOWN]}: {bad[0].text}", code=6)
@@ -153,7 +156,7 @@ def export_and_print(
     ids: Sequence[str], out: str, *, overwrite: bool, dry_run: bool, json_out: bool, quiet: bool
 ) -> int:
     """Write an archive."""
-    path = Path(out)
+    path = path_of(out)
     if path.exists() and not overwrite:
         raise UserError(f"--out {path} is there already: choose another name or give --overwrite")
     folders = _folders(ids)
@@ -167,25 +170,28 @@ def export_and_print(
         print(json.dumps({"file": str(path), "bytes": size, "entries": list(entries)}))
     elif not quiet:
         did = "would write" if size is None else f"{size / 1e6:.1f} MB:"
-        print(f"{path}: {did} {_stacks(len(entries))}")
+        say(f"{path}: {did} {_stacks(len(entries))}")
     return 0
 
 
 def import_and_print(file: str, *, json_out: bool, quiet: bool) -> int:
     """Read an archive."""
+    from screen.card_checks import check_against
     from screen.verify import check
+    from screen.zoo import networks_of
 
     def accept(found: shelf.Found) -> None:
         model_index.table_of([model_index.rows_of(found.card or {}, Path())])
         one = check("", found)
         if not one.sound:
             raise ValueError(one.text)
+        check_against(found.card or {}, networks_of(found.arrays or {}))
 
-    done = archive.read(Path(file), accept)
+    done = archive.read(path_of(file), accept)
     if json_out:
         print(json.dumps(done._asdict()))
     elif not quiet:
-        print(f"{_stacks(len(done.added))} added, {len(done.present)} there already")
+        say(f"{_stacks(len(done.added))} added, {len(done.present)} there already")
     return 0
 
 
@@ -210,7 +216,7 @@ def _joined(value: Any) -> Any:
 
 
 def _cell(value: Any) -> str:
-    return "" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+    return "" if value is None else f"{value:.4g}" if isinstance(value, float) else shown(str(value))
 
 
 def _print(rows: Sequence[dict[str, Any]]) -> None:
@@ -221,4 +227,4 @@ def _print(rows: Sequence[dict[str, Any]]) -> None:
     lines = [names, *([_cell(row[name]) for name in names] for row in rows)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(names))]
     for line in lines:
-        print("  ".join(f"{text:<{width}}" for text, width in zip(line, widths, strict=True)).rstrip())
+        say("  ".join(f"{text:<{width}}" for text, width in zip(line, widths, strict=True)).rstrip())

@@ -14,24 +14,35 @@ from catalogs.records import PropertyTable
 from screen.bank import Bank, FloatArray
 from screen.domain import nearest, unit_distance
 from screen.folds import Folds, Split, inner_folds
-from screen.leaderboard import ALONE
 from screen.plans import fit_plan
 from screen.reach import families, family_folds
+from screen.rows import (
+    MEAN,
+    Row,
+    alone_row,
+    averaged_row,
+    chosen_row,
+    direct_row,
+    direct_stack_row,
+    late_row,
+    predictions_row,
+    selected_row,
+    single_row,
+    stacked_row,
+)
 from screen.selection import (
+    BEST,
+    Candidate,
+    Column,
     Heads,
     Stack,
     best,
     candidates,
     columns,
     fit_stack,
-    late_name,
+    origins_of,
     predict_stack,
 )
-
-# The row of the leaderboard that is deployed.
-CHOSEN = "stack of transferred and direct"
-# The same without sources.
-DIRECT = "stack of direct models"
 
 
 class Problem(NamedTuple):
@@ -52,10 +63,12 @@ class Problem(NamedTuple):
 class Measured(NamedTuple):
     """Held-out predictions of the n compounds on the fitted scale; NaN where no split holds a compound.
 
-    predictions, spreads : (n,) per row of the leaderboard; inside : per row, the error its selection saw in each split
+    rows : of the leaderboard, by name; predictions, spreads : (n,) per row
+    inside : per row, the error its selection saw in each split
     distance : (n,) of each compound from its training rows
     """
 
+    rows: dict[str, Row]
     predictions: dict[str, FloatArray]
     spreads: dict[str, FloatArray]
     inside: dict[str, list[float]]
@@ -92,17 +105,19 @@ def measure(
             progress(1)
         return result
 
+    rows_of: dict[str, Row] = {}
     predictions: dict[str, FloatArray] = {}
     spreads: dict[str, FloatArray] = {}
     inside: dict[str, list[float]] = {}
     distance = np.full(n, np.nan)
     for (rows, held), result in zip(splits, list(pool.map(ask, splits)), strict=True):
+        rows_of |= result.rows
         for name, (mean, inner_mae, spread) in result.means.items():
             predictions.setdefault(name, np.full(n, np.nan))[held] = mean
             spreads.setdefault(name, np.full(n, np.nan))[held] = spread
             inside.setdefault(name, []).append(inner_mae)
         distance[held] = _far(problem.space, held, rows)
-    return Measured(predictions, spreads, inside, distance)
+    return Measured(rows_of, predictions, spreads, inside, distance)
 
 
 def deployed(problem: Problem, rows: NDArray[np.int64]) -> Stack:
@@ -140,8 +155,9 @@ def inner_of(problem: Problem, rows: NDArray[np.int64]) -> Folds:
 
 
 class FoldResult(NamedTuple):
-    """One outer fold: held-out means, inner error and held-out spreads per row of the leaderboard."""
+    """One outer fold by name of a row: the rows, and held-out means, inner error and held-out spreads of each."""
 
+    rows: dict[str, Row]
     means: dict[str, tuple[FloatArray, float, FloatArray]]
 
 
@@ -161,48 +177,46 @@ def one_fold(
     alone : also the stack each of several sources would give by itself, without predictions of the sources as inputs
     """
     found = candidates(bank, y, rows, folds, names, heads)
-    chosen = columns(found, len(names))
-    deployed = list(chosen)
+    deployed = columns(found, len(names))
+    origins = origins_of(bank, names)
     # A plan serves several rows of the leaderboard; it is fitted once.
     fit = functools.cache(lambda plan: fit_plan(plan, bank, y, rows))
     typical = np.full(len(held), y[rows].mean()), _mean_error(y[rows], folds), np.full(len(held), y[rows].std())
-    means: dict[str, tuple[FloatArray, float, FloatArray]] = {"mean of the training values": typical}
+    result = FoldResult({MEAN.name: MEAN}, {MEAN.name: typical})
 
-    def ask(name: str, keys: list[str]) -> None:
-        stack = fit_stack([chosen[key] for key in keys], y[rows], fit)
+    def ask(row: Row, members: Sequence[Candidate]) -> None:
+        stack = fit_stack(members, y[rows], fit)
         mean, spread = predict_stack(stack, bank, held)
-        means[name] = mean, stack.inner_mae, spread
+        result.rows[row.name], result.means[row.name] = row, (mean, stack.inner_mae, spread)
 
-    for head in heads.direct:
-        ask(f"direct {head}", [f"direct {head}"])
-    for s, name in enumerate(names):
+    direct = [deployed[Column("direct", head)] for head in heads.direct]
+    for head, candidate in zip(heads.direct, direct, strict=True):
+        ask(direct_row(head), [candidate])
+    for origin in origins:
+        s = origin.place
         for head in heads.late:
-            ask(late_name(name, head), [f"{head}:{s}"])
+            late = deployed[Column("late", head, s)]
+            ask(late_row(origin, head, late.plan.depth, BEST), [late])
         own = [c for c in found if c.plan.head in heads.frozen and c.plan.kind == "frozen" and c.plan.source == s]
         if not own:
             continue
-        chosen[f"single:{s}"] = best([c for c in own if len(c.plan.networks) == 1])
-        ask(f"{name}: best single network", [f"single:{s}"])
+        ask(single_row(origin), [best([c for c in own if len(c.plan.networks) == 1])])
         for candidate in own:
-            if len(candidate.plan.networks) == len(bank.layers[s]) > 1:
-                depth = {0: "all layers"}.get(candidate.plan.depth, f"last {candidate.plan.depth}")
-                key = f"{name}: {len(bank.layers[s])} networks, {depth}, {candidate.plan.head}"
-                chosen[key] = candidate
-                ask(key, [key])
-        ask(f"{name}: selected", [f"frozen:{s}"])
+            if len(candidate.plan.networks) == origin.networks > 1:
+                ask(averaged_row(origin, candidate.plan.head, candidate.plan.depth), [candidate])
+        ask(selected_row(origin), [deployed[Column("average", source=s)]])
     for candidate in [c for c in found if c.plan.kind == "stacked"]:
-        chosen[candidate.name] = candidate
-        ask(candidate.name, [candidate.name])
+        ask(stacked_row(origins, candidate.plan.head, candidate.plan.depth), [candidate])
     if names:
         for head in heads.predictions:
-            ask(f"descriptors + source predictions {head}", [f"predictions {head}"])
-    direct = [f"direct {head}" for head in heads.direct]
+            ask(predictions_row(origins, head), [deployed[Column("predictions", head)]])
+    tried = (*heads.direct, *heads.frozen, *(heads.late if names else ()))
     if alone and len(names) > 1:
-        for s, name in enumerate(names):
-            ask(f"{name}: {ALONE}", [*direct, *(key for key in deployed if key.endswith(f":{s}"))])
-    ask(DIRECT, direct)
-    ask(CHOSEN, deployed)
-    return FoldResult(means)
+        for origin in origins:
+            ask(alone_row(origin, tried), [*direct, *(c for k, c in deployed.items() if k.source == origin.place)])
+    ask(direct_stack_row(heads.direct), direct)
+    ask(chosen_row(origins, tried), list(deployed.values()))
+    return result
 
 
 def _mean_error(y: FloatArray, folds: Folds) -> float:

@@ -14,10 +14,11 @@ from catalogs.formulas import parse_column, reduced_keys
 from catalogs.records import Compositions, UserError
 from catalogs.results import Results
 from catalogs.runs import open_run, results_at
+from catalogs.shown import say
 from screen.acquisition import By, Normal, chance_above, diverse, merit, normal_through
 from screen.csv_text import csv_bytes
 from screen.filters import Filter, apply_filters, check_elements, check_filters, parse_filter
-from screen.runner import check_schema, shown
+from screen.runner import check_schema
 
 SCHEMA_VERSION = "1"
 COLUMNS = ("rank", "id", "formula", "mean", "lower", "upper", "acquisition", "reason")
@@ -141,6 +142,7 @@ def propose(run: Finished, request: Request) -> Proposal:
         "best_known": {"formula": _best_formula(run), "value": _best_value(run), "unit": run.record["target"]["unit"]},
         "minimise": run.sign < 0,
         "acquisition": f"{_NAMES[request.by]} on the scale of {_scale(run)}, larger is better",
+        "verdict": {name: run.record.get("verdict", {}).get(name) for name in ("helps", "text", "recommendation")},
         "counts": counts,
         "notes": notes,
         "batch": table.to_pylist(),
@@ -176,18 +178,19 @@ def parse_filters(texts: list[str] | None) -> tuple[Filter, ...]:
 def show(record: dict[str, Any], written: list[str]) -> None:
     """Print a batch: value, interval and reason of each row, then what was left out."""
     best = record["best_known"]
-    print(
-        shown(f"Best known: {best['formula']}, {best['value']:.3g} {best['unit']}. Next, by {record['acquisition']}:")
-    )
+    say(f"Best known: {best['formula']}, {best['value']:.3g} {best['unit']}. Next, by {record['acquisition']}:")
     for row in record["batch"]:
         interval = f"{row['mean']:.3g} ({row['lower']:.3g} to {row['upper']:.3g})"
-        print(shown(f"{row['rank']:>3}  {row['formula']}  [{row['id']}]  {interval}  {row['acquisition']:.3g}"))
-        print(shown(f"     {row['reason']}"))
-    print("; ".join(f"{count:,} {words}" for words, count in record["counts"].items()))
+        say(f"{row['rank']:>3}  {row['formula']}  [{row['id']}]  {interval}  {row['acquisition']:.3g}")
+        say(f"     {row['reason']}")
+    say("; ".join(f"{count:,} {words}" for words, count in record["counts"].items()))
+    for sentence in (record["verdict"]["text"], record["verdict"]["recommendation"]):
+        if sentence:
+            say(sentence)
     for note in record["notes"]:
-        print(shown(f"note: {note}"))
+        say(f"note: {note}")
     if written:
-        print(f"written: {', '.join(written)}")
+        say(f"written: {', '.join(written)}")
 
 
 def _candidates(run: Finished, request: Request) -> tuple[pa.Table, dict[str, int], list[str]]:

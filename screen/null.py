@@ -18,6 +18,7 @@ from screen.bank import Bank, FloatArray
 from screen.folds import Folds, Split
 from screen.heads.ridge import PENALTIES
 from screen.plans import DEPTHS, layer_slice
+from screen.rows import Shuffled
 from screen.scaling import fit_scaling, standardise
 
 PERMUTATIONS = 20
@@ -52,6 +53,17 @@ class Nulls(NamedTuple):
     descriptors: FloatArray
     averaged: dict[tuple[int, int], FloatArray]
     best: dict[int, FloatArray]
+
+    def of(self, shuffled: Shuffled) -> FloatArray:
+        """(permutations,) errors a row of the leaderboard is compared with."""
+        if shuffled.inputs == "nothing":
+            return self.typical
+        if shuffled.inputs == "descriptors":
+            return self.descriptors
+        place = shuffled.source, shuffled.depth
+        if shuffled.inputs == "networks" and place in self.averaged:
+            return self.averaged[place]
+        return self.best.get(shuffled.source, self.descriptors)
 
 
 def permuted_rows(bank: Bank, y: FloatArray, splits: Sequence[Split], seed: int, pool: Executor | None = None) -> Nulls:

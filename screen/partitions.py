@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -10,8 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from catalogs.candidates import Catalog
+from catalogs.paths import for_arrow
 from catalogs.rundir import RunDir
-from screen.execute import PARTITION_ROWS, QUARANTINE, SCORES, Executor, deploy, in_turn
+from screen.columns import QUARANTINE, SCORES
+from screen.execute import PARTITION_ROWS, Executor, deploy, in_turn
 from screen.interrupt import first_finishes
 from screen.progress import Mode
 from screen.search import Counts, Search
@@ -95,7 +98,14 @@ def score_into(
     schema = pa.schema([*catalog.schema, *SCORES])
     pairs: list[_Pair] = []
     waiting: deque[_Pair] = deque()
-    with first_finishes(mode) as interrupted:
+    began, done = time.monotonic(), 0
+
+    def under_way() -> str:
+        count = max(1, len(waiting))
+        seconds = f", about {max(1, round(count * (time.monotonic() - began) / done))} s" if done else ""
+        return f"finishing {count} partition{'' if count == 1 else 's'}{seconds}"
+
+    with first_finishes(mode, under_way) as interrupted:
 
         def missing() -> Iterator[pa.Table]:
             start = 0
@@ -126,6 +136,7 @@ def score_into(
             rundir.write_table(pair.scores, part.scores, pair.metadata | counted)
             rundir.write_table(pair.quarantine, part.quarantine, pair.metadata)
             fresh += part.counts or Counts()
+            done += 1
             advance(part.counts.visited if part.counts else part.scores.num_rows + part.quarantine.num_rows)
         if interrupted():
             raise KeyboardInterrupt
@@ -150,7 +161,7 @@ def _kept(rundir: RunDir, pair: _Pair, schema: pa.Schema, rows: int) -> bool:
     if (counts.visited if counts.visited else done) != rows:
         return False
     for name, expected in ((pair.scores, schema), (pair.quarantine, QUARANTINE)):
-        found = pq.read_schema(rundir.path / name)
+        found = pq.read_schema(for_arrow(rundir.path / name))
         said = {key: (found.metadata or {}).get(key.encode(), b"").decode(errors="replace") for key in pair.metadata}
         if said != pair.metadata or not found.equals(expected):
             return False
@@ -159,7 +170,7 @@ def _kept(rundir: RunDir, pair: _Pair, schema: pa.Schema, rows: int) -> bool:
 
 def _counts(rundir: RunDir, pair: _Pair) -> Counts:
     """What became of the indices of a partition of a virtual catalogue; all zero for other partitions."""
-    text = (pq.read_schema(rundir.path / pair.scores).metadata or {}).get(_COUNTS.encode())
+    text = (pq.read_schema(for_arrow(rundir.path / pair.scores)).metadata or {}).get(_COUNTS.encode())
     return Counts() if text is None else Counts.read(text.decode())
 
 

@@ -18,18 +18,11 @@ from numpy.typing import NDArray
 
 from screen.bank import Bank, FloatArray
 from screen.folds import Folds
-from screen.heads.families import BOOSTING, FAMILIES, NETWORK
-from screen.heads.finetune import finetune, starting_from
-from screen.heads.forest import forest
-from screen.heads.gp import gp
+from screen.heads.finetune import starting_from
 from screen.heads.head import Head, Params, out_of_fold
-from screen.heads.ridge import ridge
+from screen.heads.registry import HEADS
 from screen.scaling import Scaling, fit_scaling, standardise
 
-HEADS: dict[str, Head] = {
-    **{head.name: head for head in (ridge, gp, forest, finetune, BOOSTING, NETWORK)},
-    **FAMILIES,
-}
 # The last hidden layer (the paper's first setup), the last two, all of them (its second).
 DEPTHS = (1, 2, 0)
 GAINS = (1.0, 3.0, 10.0)

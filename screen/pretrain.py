@@ -9,9 +9,7 @@ ones, and a batch waits for its slowest network.
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import jax
@@ -30,6 +28,7 @@ from screen.networks import (
     pad_params,
     trim_params,
 )
+from screen.pools import threads
 
 
 class Schedule(NamedTuple):
@@ -141,7 +140,7 @@ def pretrain(
     # One network of every depth first: each compiles its program once, where two of a depth would both compile it.
     first = [next(i for i in range(networks) if len(drawn[i]) == depth) for depth in sorted(padded, reverse=True)]
     rest = [i for i in range(networks) if i not in first]
-    with ThreadPoolExecutor(max(1, min(networks, os.cpu_count() or 1))) as pool:
+    with threads("network", networks) as pool:
         trained = dict(zip(first, pool.map(train, first), strict=True))
         trained |= zip(rest, pool.map(train, rest), strict=True)
     return [trained[i] for i in range(networks)]

@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from screen.heads.registry import HEADS
 from screen.networks import matmul
 from screen.padded import Pass, features, run, seen
-from screen.plans import HEADS, Plan, mixture
+from screen.plans import Plan, mixture
 from screen.scaling import standardise
 from screen.scorer import Group
 

@@ -7,13 +7,23 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from typing import Literal
 
+from catalogs.shown import say, shown
+
 Mode = Literal["auto", "quiet", "events"]
+# How a stage of work is announced, as `Progress.stage` does.
+Stage = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 # Events of one stage are at least this far apart, so that a log stays readable.
 _EVERY = 1.0
+
+
+@contextmanager
+def no_stage(name: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Stand in for `Progress.stage` where nobody watches."""
+    yield lambda steps: None
 
 
 def warn(mode: Mode, text: str) -> None:
@@ -21,7 +31,7 @@ def warn(mode: Mode, text: str) -> None:
     if mode == "events":
         print(json.dumps({"event": "warning", "text": text}), file=sys.stderr, flush=True)
     elif mode == "auto":
-        print(f"warning: {text}", file=sys.stderr)
+        say(f"warning: {text}", error=True)
 
 
 class Progress:
@@ -54,7 +64,7 @@ class Progress:
         if self.mode == "events":
             print(json.dumps({"event": "link", "name": name, "url": url}), file=sys.stderr, flush=True)
         elif self.mode == "auto" and sys.stderr.isatty():
-            print(f"{name}: {url}", file=sys.stderr)
+            say(f"{name}: {url}", error=True)
 
 
 def shown_rate(rate: float | None) -> str:
@@ -95,11 +105,11 @@ def _bar(name: str, total: int) -> Iterator[Callable[[int], None]]:
             return Text(shown_rate(task.finished_speed or task.speed), style="progress.data.speed")
 
     columns = (
-        TextColumn("{task.description:<24}"), BarColumn(), MofNCompleteColumn(), Rate(), TimeElapsedColumn(),
-        TimeRemainingColumn(),
+        TextColumn("{task.description:<24}", markup=False), BarColumn(), MofNCompleteColumn(), Rate(),
+        TimeElapsedColumn(), TimeRemainingColumn(),
     )  # fmt: skip
     with Live(*columns, console=Console(stderr=True)) as live:
-        task = live.add_task(name, total=total)
+        task = live.add_task(shown(name), total=total)
         yield lambda steps: live.advance(task, steps)
 
 

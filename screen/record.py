@@ -18,21 +18,23 @@ from screen.config import ScreenConfig, as_dict
 from screen.descriptors.composition import BATCH
 from screen.device import current
 from screen.folds import Folds
+from screen.inputs import Inputs
 from screen.intervals import LEVEL
 from screen.leaderboard import Entry
 from screen.library import Checkpoint, Source, summary
 from screen.partitions import Scored
 from screen.plans import Fitted
 from screen.progress import Progress
+from screen.refused import warnings_of
 from screen.runner import SCHEMA
 from screen.search import Counts
 from screen.stream import Counted
 from screen.summary import Summary
 from screen.transfer import Model
+from screen.verdict import verdict_record
 
 if TYPE_CHECKING:
     from screen.evaluate import Row
-    from screen.run import Inputs
 
 # What every run computes with, and what is read and described beside it in a screening.
 _COMMON = ("jax", "jaxlib", "flax", "optax", "numpy", "scipy", "pyarrow", "chemicals")
@@ -93,7 +95,7 @@ def run_record(
             "sha256": inputs.catalog.sha256,
             "notes": list(inputs.catalog.notes),
         },
-        "verdict": model.verdict._asdict(),
+        "verdict": verdict_record(model.verdict),
         "model": model_record(model),
         "interval": {
             "level": LEVEL,
@@ -170,16 +172,6 @@ def held_out_table(
             "upper": back(upper),
         }
     )
-
-
-def rejected_table(*tables: PropertyTable) -> pa.Table:
-    """Rows of target and sources that could not be used."""
-    rows = [{**rejected._asdict(), "table": table.name} for table in tables for rejected in table.rejected]
-    schema = pa.schema(
-        [("table", pa.string()), ("row", pa.int64()), ("id", pa.string()), ("formula", pa.string()),
-         ("reason", pa.string())]
-    )  # fmt: skip
-    return pa.Table.from_pylist(rows, schema=schema)
 
 
 def target_record(table: PropertyTable) -> dict[str, Any]:
@@ -259,11 +251,7 @@ def _warnings(inputs: Inputs, model: Model, found: Summary) -> list[str]:
         )
     texts.extend(_ties(found))
     texts.extend((*inputs.catalog.unread, *inputs.unread))
-    texts.extend(
-        f"{table.name}: {len(table.rejected)} rows could not be used (quarantine_training.parquet)"
-        for table in (inputs.target, *inputs.sources)
-        if table.rejected
-    )
+    texts.extend(warnings_of([inputs.target], inputs.sources))
     return texts
 
 

@@ -3,31 +3,35 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from catalogs.candidates import Catalog, columns_of, open_catalog, structures_sha256, with_structures
+from catalogs.candidates import Catalog, named_materials, open_catalog, structures_sha256, with_structures
 from catalogs.crystals import load_crystals
+from catalogs.paths import path_of
 from catalogs.records import PropertyTable, UserError
 from catalogs.rundir import RunDir
+from catalogs.stated_units import check_named, parse_units
 from catalogs.structures import Pieces, structure_file, structure_notes
-from catalogs.tables import load_table
+from catalogs.tables import load_table, read_from
+from screen.columns import SCORES
 from screen.config import DEFAULT_MOLECULAR_SOURCES, DEFAULT_SOURCES, NO_SOURCE, ScreenConfig, as_dict, exit_code
 from screen.descriptors.composition import BATCH
 from screen.descriptors.materials import convention_for
 from screen.estimate import committed, estimate
-from screen.execute import SCORES, Executor, in_turn
+from screen.execute import Executor, in_turn
 from screen.export import check_export, export_cif, in_words
 from screen.filters import check_elements, check_filters, parse_filter
+from screen.inputs import Inputs
 from screen.library import Settings, tell_apart
 from screen.partitions import KEPT, score_into
 from screen.progress import Progress
 from screen.rank import Order, check_order
-from screen.record import leaderboard_table, predictions_table, rejected_table, run_record, virtual_record
+from screen.record import leaderboard_table, predictions_table, run_record, virtual_record
+from screen.refused import warnings_of, write_rejected
 from screen.search import MOST_INDICES, PER_ROW, TOP, Search, search_of
 from screen.stream import of_all, rank_into
 from screen.summary import histogram
@@ -40,20 +44,6 @@ SCHEMA_VERSION = "1"
 REMADE = ("report.html", "run.json", "next.parquet", "next.csv")
 
 
-class Inputs(NamedTuple):
-    """What a run reads, checked before anything is computed.
-
-    unread : what the folder of `--structures` holds that is not read
-    """
-
-    target: PropertyTable
-    sources: tuple[PropertyTable, ...]
-    catalog: Catalog
-    order: Order
-    structures: Pieces | None = None
-    unread: tuple[str, ...] = ()
-
-
 class Outcome(NamedTuple):
     """What a run leaves beside its files: its record (run.json) and the exit code."""
 
@@ -63,17 +53,22 @@ class Outcome(NamedTuple):
 
 def read_inputs(config: ScreenConfig) -> Inputs:
     """Load target, sources and catalogue and check every setting against them; UserError on the first mistake."""
-    material = material_columns(config.material, (config.target, *config.source, config.catalog))
+    material = named_materials(config.material, (config.target, *config.source, config.catalog))
     graphs = config.architecture == "cgcnn"
-    by_id = structure_file(Path(config.structures)) if config.structures else None
+    by_id = structure_file(path_of(config.structures)) if config.structures else None
+    units = parse_units(config.unit)
     if graphs:
         target, specs, sources = _read_crystals(config, material, by_id)
     else:
         target = load_table(
-            config.target, value=config.value, log=config.log, material=material[config.target], folds=config.folds
-        )
+            config.target, value=config.value, log=config.log, material=material[config.target], folds=config.folds,
+            units=units, max_rejected=config.max_rejected,
+        )  # fmt: skip
         specs = sources_of(config.source, target)
-        sources = [load_table(spec, material=material.get(spec), minimum=1, attachments=(0, 2)) for spec in specs]
+        sources = [
+            load_table(spec, material=material.get(spec), minimum=1, attachments=(0, 2), units=units) for spec in specs
+        ]
+    check_named(units, read_from([config.target, *specs], [target, *sources]))
     sources = tell_apart(sources, specs, taken=target.name)
     convention_for([target, *sources], config.convention, config.descriptors)
     catalog = open_catalog(config.catalog, material[config.catalog], config.limit, virtual=True)
@@ -97,9 +92,9 @@ def read_inputs(config: ScreenConfig) -> Inputs:
     structures = by_id or catalog.structures
     check_export(config.export, config.export_top, None if graphs else config.structures, structures)
     if graphs:
-        given = structures_sha256(Path(config.structures)) if config.structures else ""
+        given = structures_sha256(path_of(config.structures)) if config.structures else ""
         catalog = with_structures(catalog, by_id, given)
-    unread = structure_notes(Path(config.structures)) if config.structures else ()
+    unread = structure_notes(path_of(config.structures)) if config.structures else ()
     return Inputs(target, tuple(sources), catalog, order, structures, unread)
 
 
@@ -109,11 +104,14 @@ def _read_crystals(
     """Target, names and tables of the sources, with structures; without a crystal graph they are rejected."""
     from screen.graph.source import connected
 
+    units = parse_units(config.unit)
     target = load_crystals(
         config.target, value=config.value, log=config.log, material=material[config.target], folds=config.folds,
-        structures=by_id,
+        structures=by_id, units=units, max_rejected=config.max_rejected,
     )  # fmt: skip
-    sources = [load_crystals(s, material=material.get(s), structures=by_id, minimum=1) for s in config.source]
+    sources = [
+        load_crystals(s, material=material.get(s), structures=by_id, minimum=1, units=units) for s in config.source
+    ]
     return connected(target), config.source, [connected(source) for source in sources]
 
 
@@ -234,7 +232,7 @@ def build_model(config: ScreenConfig, inputs: Inputs, progress: Progress) -> Mod
 def write_tables(rundir: RunDir, model: Model, inputs: Inputs) -> None:
     """Write what the model and its training rows leave: leaderboard, out-of-fold predictions, rejected rows."""
     metadata = _metadata(inputs)
-    rundir.write_table("quarantine_training.parquet", rejected_table(inputs.target, *inputs.sources), metadata)
+    write_rejected(rundir, (inputs.target, *inputs.sources), metadata)
     rundir.write_table("leaderboard.parquet", leaderboard_table(model), metadata)
     rundir.write_table("predictions.parquet", predictions_table(model), metadata)
 
@@ -258,6 +256,7 @@ def plan(config: ScreenConfig, inputs: Inputs) -> dict[str, Any]:
         "sources": [f"{table.name}: {_counted(table)}" for table in inputs.sources],
         "trunk": config.trunk,
         "networks": config.networks * len(groups(inputs.sources, config.trunk)),  # type: ignore[arg-type]
+        "warnings": warnings_of([inputs.target], inputs.sources, written=False),
         "catalog": inputs.catalog.name,
         "rows": inputs.catalog.rows,
         **({"notes": list(unread)} if (unread := (*inputs.catalog.unread, *inputs.unread)) else {}),
@@ -283,13 +282,3 @@ def _counted(table: PropertyTable) -> str:
 def ranking_schema(catalog: Catalog) -> pa.Schema:
     """Columns a filter may name: the catalogue's own and the scores'."""
     return pa.schema([*catalog.schema, *SCORES])
-
-
-def material_columns(column: str | None, specs: Sequence[str]) -> dict[str, str | None]:
-    """By spec, the column `--material` names where that file has it, None where the usual names apply."""
-    if column is None:
-        return dict.fromkeys(specs)
-    found = {spec: column if column in columns_of(spec) else None for spec in specs}
-    if not any(found.values()):
-        raise UserError(f"--material: no column {column!r} in any of {', '.join(dict.fromkeys(specs))}")
-    return found

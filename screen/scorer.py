@@ -13,9 +13,10 @@ from threadpoolctl import threadpool_limits
 from screen import sparse
 from screen.descriptors.composition import element_tables
 from screen.heads.head import Affine, Params
+from screen.heads.registry import HEADS
 from screen.networks import Network
 from screen.padded import STEP, gathered, pad, view
-from screen.plans import HEADS, Fitted, Plan
+from screen.plans import Fitted, Plan
 from screen.scaling import Scaling
 from screen.transfer import Model
 

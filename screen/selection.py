@@ -7,18 +7,17 @@ model (all rows), so that what is measured is what is deployed.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from catalogs.records import UserError
 from screen.bank import Bank, FloatArray
-from screen.config import DEFAULT_HEADS
 from screen.folds import Folds
+from screen.heads.registry import DEFAULT_HEADS, HEADS, LINES
 from screen.plans import (
     DEPTHS,
     GAINS,
-    HEADS,
     Fitted,
     Kind,
     Plan,
@@ -27,6 +26,7 @@ from screen.plans import (
     mixture,
     predict_plan,
 )
+from screen.rows import Origin, direct_row, late_row, networks_text, predictions_row, stacked_row
 from screen.stack import stack_weights
 
 # A Gaussian process costs n³ per grid point: above FROZEN_GP_ROWS compounds only ridge heads serve frozen features (one
@@ -61,16 +61,16 @@ def affordable_heads(n: int, wanted: Sequence[str] = DEFAULT_HEADS) -> Heads:
     ------
     UserError : an unknown head, or none that serves the models without transfer.
     """
-    odd = [head for head in wanted if head not in HEADS]
+    odd = [head for head in wanted if head not in LINES]
     if odd:
-        raise UserError(f"--heads: expected some of {', '.join(HEADS)}, got {odd[0]!r}")
+        raise UserError(f"--heads: expected some of {', '.join(LINES)}, got {odd[0]!r}")
 
     def up_to(limit: int) -> tuple[str, ...]:
         return tuple(head for head in CLOSED_FORM if head in wanted and (head != "gp" or n <= limit))
 
-    late = tuple(head for head in HEADS if head in wanted and head not in CLOSED_FORM)
-    direct = (*up_to(GP_ROWS), *(head for head in late if HEADS[head].direct))
-    late = tuple(head for head in late if HEADS[head].frozen)
+    late = tuple(head for head in LINES if head in wanted and head not in CLOSED_FORM)
+    direct = (*up_to(GP_ROWS), *(head for head in late if LINES[head].direct))
+    late = tuple(head for head in late if LINES[head].frozen)
     if not direct:
         raise UserError(
             "--heads: expected ridge, forest or another that serves descriptors among them for the models without"
@@ -79,6 +79,14 @@ def affordable_heads(n: int, wanted: Sequence[str] = DEFAULT_HEADS) -> Heads:
     if n > FROZEN_GP_ROWS:  # a head per network and depth costs n³ too
         return Heads(direct, up_to(GP_ROWS), up_to(FROZEN_GP_ROWS), late, (1, 0), stacked=False)
     return Heads(direct, up_to(GP_ROWS), up_to(FROZEN_GP_ROWS), late)
+
+
+class Column(NamedTuple):
+    """Which column of the stack: direct or predictions per head, the best average or a late head per source."""
+
+    kind: Literal["direct", "average", "late", "predictions"]
+    head: str = ""
+    source: int = -1
 
 
 class Candidate(NamedTuple):
@@ -115,6 +123,7 @@ def candidates(
     folds : (len(rows),) inner folds
     """
     truth = y[rows]
+    origins = origins_of(bank, sources)
 
     def judged(name: str, plan: Plan, inner: FloatArray) -> Candidate:
         return Candidate(name, plan, inner, float(np.mean(np.abs(inner - truth))))
@@ -122,50 +131,45 @@ def candidates(
     found = []
     for head in heads.direct:
         plan = Plan("direct", head)
-        found.append(judged(f"direct {head}", plan, inner_predictions(plan, bank, y, rows, folds)[0]))
-    for s, name in enumerate(sources):
+        found.append(judged(direct_row(head).name, plan, inner_predictions(plan, bank, y, rows, folds)[0]))
+    for s, origin in enumerate(origins):
         everyone = tuple(range(len(bank.layers[s])))
         few = _ranked(s, bank, y, rows, folds)[:BEST] if heads.late else ()
         for head in heads.late:
             kind: Kind = "finetuned" if head == "finetune" else "frozen"
             plan = Plan(kind, head, s, HEADS[head].depth, few)
             inner = inner_predictions(plan, bank, y, rows, folds)
-            found.append(judged(late_name(name, head), plan, inner.mean(axis=0)))
+            found.append(judged(late_row(origin, head, plan.depth, BEST).name, plan, inner.mean(axis=0)))
         for depth in heads.depths:
             for head in heads.frozen:
                 plan = Plan("frozen", head, s, depth, everyone)
                 inner = inner_predictions(plan, bank, y, rows, folds)
-                found.append(judged(f"{name}: {label(plan)}", plan, inner.mean(axis=0)))
+                found.append(judged(networks_text(origin.name, len(everyone), head, depth), plan, inner.mean(axis=0)))
                 single = int(np.argmin(np.mean(np.abs(inner - truth), axis=1)))
                 alone = plan._replace(networks=(single,))
-                found.append(judged(f"{name}: {label(alone)}", alone, inner[single]))
+                found.append(judged(networks_text(origin.name, 1, head, depth), alone, inner[single]))
     if len(sources) > 1 and heads.stacked:
         for plan in stacked_plans(bank, heads):
             inner = inner_predictions(plan, bank, y, rows, folds).mean(axis=0)
-            found.append(judged(stacked_name(plan, len(sources)), plan, inner))
+            found.append(judged(stacked_row(origins, plan.head, plan.depth).name, plan, inner))
     if sources:
         for head in heads.predictions:
             for gain in GAINS:
                 plan = Plan("predictions", head, gain=gain)
                 inner = inner_predictions(plan, bank, y, rows, folds)[0]
-                found.append(judged(f"descriptors + source predictions {head}", plan, inner))
+                found.append(judged(predictions_row(origins, head).name, plan, inner))
     return found
 
 
-def late_name(source: str, head: str) -> str:
-    """Name of a head that serves the best few networks of a source."""
-    return f"{source}: {'fine-tuned' if head == 'finetune' else head + ' on the'} best {BEST}"
+def origins_of(bank: Bank, sources: Sequence[str]) -> list[Origin]:
+    """The sources of a bank by their names."""
+    return [Origin(s, name, len(bank.layers[s])) for s, name in enumerate(sources)]
 
 
 def stacked_plans(bank: Bank, heads: Heads) -> list[Plan]:
     """Last layer and all layers of every source in one input, as many networks as every source has."""
     together = tuple(range(min(len(own) for own in bank.layers)))
     return [Plan("stacked", head, depth=depth, networks=together) for depth in (1, 0) for head in heads.frozen]
-
-
-def stacked_name(plan: Plan, sources: int) -> str:
-    """Name of a model on the features of several sources; no source can have it, theirs go on with a colon."""
-    return f"stacked features of {sources} sources, {'last 1' if plan.depth else 'all layers'}, {plan.head}"
 
 
 def _ranked(source: int, bank: Bank, y: FloatArray, rows: Rows, folds: Folds) -> tuple[int, ...]:
@@ -175,37 +179,27 @@ def _ranked(source: int, bank: Bank, y: FloatArray, rows: Rows, folds: Folds) ->
     return tuple(int(i) for i in np.argsort(errors, kind="stable"))
 
 
-def label(plan: Plan) -> str:
-    """Networks, depth and head of a frozen plan in words."""
-    depth = "all layers" if plan.depth == 0 else f"last {plan.depth}"
-    return (
-        f"{len(plan.networks)} networks, {depth}, {plan.head}"
-        if len(plan.networks) > 1
-        else f"best network, {depth}, {plan.head}"
-    )
-
-
 def best(found: Sequence[Candidate]) -> Candidate:
     """The candidate with the least inner error; the first of equals."""
     return min(found, key=lambda candidate: candidate.mae)
 
 
-def columns(found: Sequence[Candidate], n_sources: int) -> dict[str, Candidate]:
+def columns(found: Sequence[Candidate], n_sources: int) -> dict[Column, Candidate]:
     """The columns of the stack: direct heads; per source the best average and the late heads; predictions per head."""
-    chosen = {c.name: c for c in found if c.plan.kind == "direct"}
+    chosen = {Column("direct", c.plan.head): c for c in found if c.plan.kind == "direct"}
     for s in range(n_sources):
         # Averages only: picking one network of many by 45 rows mostly picks luck, and its flattering inner error
         # would then earn it the largest weight. (A source with one network is its own average.)
         own = [c for c in found if c.plan.head in CLOSED_FORM and c.plan.kind == "frozen" and c.plan.source == s]
         size = max((len(c.plan.networks) for c in own), default=0)
         if own:
-            chosen[f"frozen:{s}"] = best([c for c in own if len(c.plan.networks) == size])
+            chosen[Column("average", source=s)] = best([c for c in own if len(c.plan.networks) == size])
         late = [c for c in found if c.plan.source == s and c.plan.head not in CLOSED_FORM]
-        chosen |= {f"{c.plan.head}:{s}": c for c in late}
-    for head in HEADS:
+        chosen |= {Column("late", c.plan.head, s): c for c in late}
+    for head in LINES:
         options = [c for c in found if c.plan.kind == "predictions" and c.plan.head == head]
         if options:
-            chosen[f"predictions {head}"] = best(options)
+            chosen[Column("predictions", head)] = best(options)
     return chosen
 
 

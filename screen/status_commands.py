@@ -9,7 +9,8 @@ def status(directory: str, *, json: Setting = None) -> int:
     """Say what a run has done, what is left, and how to go on.
 
     Every committed file is checked against its sha256, at a URL its size, unless the run is at work. Exit code 6 if
-    one is missing or damaged.
+    one is missing or damaged. Certificates that a run left that was killed on a batch system are removed, and its jobs
+    that still wait are named.
 
     Example: kakehashi status runs/kappa
 
@@ -24,8 +25,9 @@ def status(directory: str, *, json: Setting = None) -> int:
     """
     from json import dumps
 
+    from catalogs.shown import say
     from screen.status import in_words, status_of
 
     found = status_of(directory)
-    print(dumps(found._asdict()) if json else in_words(found))
+    say(dumps(found._asdict()) if json else in_words(found))
     return 0

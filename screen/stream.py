@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from catalogs.rundir import RunDir
+from screen.columns import QUARANTINE
 from screen.csv_text import csv_bytes
-from screen.execute import QUARANTINE
 from screen.external import Sorter
 from screen.filters import Count
 from screen.partitions import Scored
@@ -32,7 +32,7 @@ class Counted(NamedTuple):
 
 
 def rank_into(rundir: RunDir, scored: Scored, order: Order, *, log: bool, metadata: Mapping[str, str]) -> Counted:
-    """Write ranking.parquet, ranking.csv and quarantine.parquet; the bytes are those of `rank` on all rows at once."""
+    """Write ranking and quarantine, as Parquet and CSV; the bytes are those of `rank` on all rows at once."""
     keys = lambda table: sort_keys(table, order)
     prune = lambda table: Limit(order)(table)
     rows = scored.rows
@@ -53,10 +53,15 @@ def rank_into(rundir: RunDir, scored: Scored, order: Order, *, log: bool, metada
         ranked = _write_ranking(rundir, sorter, order, schema, metadata)
         summary = tally.summary()
     reasons = Reasons()
-    with rundir.table_writer("quarantine.parquet", QUARANTINE, metadata) as writer:
+    with (
+        rundir.table_writer("quarantine.parquet", QUARANTINE, metadata) as writer,
+        rundir.bytes_writer("quarantine.csv") as text,
+    ):
+        text.write(csv_bytes(QUARANTINE.empty_table()))
         for aside in scored.quarantine():
             reasons.add(aside)
             writer.write(aside)
+            text.write(csv_bytes(aside, heading=False))
     return Counted(ranked, filters, summary, reasons.records())
 
 

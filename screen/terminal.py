@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from catalogs.rundir import Results, RunDir
 from catalogs.runs import as_folder, open_run
+from catalogs.shown import say, shown
 from screen.config import ScreenConfig, as_dict, deciding, exit_code, exporting
 from screen.progress import Progress
-from screen.runner import Compared, Kind, shown, source_hashes
+from screen.runner import Compared, Kind, source_hashes
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from rich.text import Text
 
-    from screen.run import Inputs, Outcome
+    from screen.inputs import Inputs
+    from screen.run import Outcome
 
 HEAD = 10
 
@@ -51,7 +53,7 @@ def rebuild_report(
             rundir.write_text("report.html", text)
     path = f"{results.where}/report.html"
     if json_out or not quiet:
-        print(json.dumps({"report": path}) if json_out else path)
+        say(json.dumps({"report": path}) if json_out else path)
     return 0
 
 
@@ -62,12 +64,17 @@ def show(record: dict[str, Any], rundir: Results) -> None:
     console = Console(highlight=False, soft_wrap=True)
     target, catalog, domain = record["target"], record["catalog"], record["domain"]
     console.print(shown(record["verdict"]["text"]), style="bold", markup=False)
+    if record["verdict"].get("recommendation"):  # runs of earlier versions have none
+        console.print(shown(record["verdict"]["recommendation"]), markup=False)
     kin = record["interval"].get("by_family")
     apart = f" ({kin['coverage']:.0%} with whole chemical families held out)" if kin else ""
     console.print(
-        f"90% intervals cover {record['verdict']['coverage_90']:.0%} of held-out compounds{apart}."
-        f" {catalog['scored']:,} scored, {catalog['quarantined']:,} quarantined;"
-        f" domain: {domain['in']:,} in, {domain['edge']:,} at the edge, {domain['out']:,} out."
+        shown(
+            f"90% intervals cover {record['verdict']['coverage_90']:.0%} of held-out compounds{apart}."
+            f" {catalog['scored']:,} scored, {catalog['quarantined']:,} quarantined;"
+            f" domain: {domain['in']:,} in, {domain['edge']:,} at the edge, {domain['out']:,} out."
+        ),
+        markup=False,
     )
     if record["filters"]:
         removed = "; ".join(
@@ -77,7 +84,7 @@ def show(record: dict[str, Any], rundir: Results) -> None:
         )
         console.print(shown(f"{record['ranked']:,} ranked; {removed}."), markup=False)
     if "virtual" in record:
-        console.print(in_words(record["virtual"], catalog["scored"]))
+        console.print(shown(in_words(record["virtual"], catalog["scored"])), markup=False)
     for warning in record["warnings"]:
         console.print(shown(f"note: {warning}"), markup=False)
     if "export" in record:
@@ -109,7 +116,7 @@ def _best(path: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """First rows of the `HEAD` best compositions, and of those inside or at the edge of the domain."""
     from pyarrow import compute
 
-    from catalogs.readers import in_pieces
+    from catalogs.parquet_files import in_pieces
 
     overall: dict[str, dict[str, Any]] = {}
     near: dict[str, dict[str, Any]] = {}
@@ -143,7 +150,7 @@ def _table(console: Any, title: str, rows: list[dict[str, Any]]) -> None:
     for row in rows:
         view.add_row(
             str(row["rank"]), _cell(row["formula"]), _cell(row["id"]), f"{row['mean']:.3g}",
-            f"{row['lower']:.3g} to {row['upper']:.3g}", row["domain"], _cell(row["nearest_training"]),
+            f"{row['lower']:.3g} to {row['upper']:.3g}", _cell(row["domain"]), _cell(row["nearest_training"]),
         )  # fmt: skip
     console.print(view)
 

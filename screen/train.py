@@ -13,13 +13,17 @@ import numpy as np
 
 from catalogs import library as shelf
 from catalogs import table1
+from catalogs.candidates import named_materials
+from catalogs.paths import path_of
 from catalogs.records import PropertyTable, UserError
-from catalogs.tables import load_table
+from catalogs.stated_units import check_named, parse_units
+from catalogs.tables import load_table, read_from
 from screen.config import CONVENTIONS, LARGEST_SEED, check_trunk, from_toml
 from screen.descriptors.materials import convention_for
 from screen.device import check_device
 from screen.library import Settings, Source, Trunk, source_name, tell_apart, training_rows
 from screen.progress import Mode, Progress, warn
+from screen.refused import warnings_of
 from screen.trunks import groups
 from screen.zoo import load_or_pretrain
 
@@ -30,7 +34,8 @@ class TrainConfig:
 
     source: tuple[str, ...] = ()
     table1: str | None = None
-    material: str | None = None
+    material: tuple[str, ...] | None = None
+    unit: tuple[str, ...] = ()
     networks: int = 100
     trunk: str = "separate"
     convention: str | None = None
@@ -49,8 +54,9 @@ def resolve(flags: Mapping[str, Any], file: str | None) -> TrainConfig:
     """
     merged: dict[str, Any] = from_toml(Path(file), TrainConfig) if file else {}
     merged.update({name: value for name, value in flags.items() if value is not None})
-    if "source" in merged:
-        merged["source"] = tuple(merged["source"])
+    for name in ("source", "material", "unit"):
+        if name in merged:
+            merged[name] = tuple(merged[name])
     config = TrainConfig(**merged)
     if not config.source and config.table1 is None:
         raise UserError("expected --source (a name from `kakehashi catalogs list`, or FILE:COLUMN) or --table1 FOLDER")
@@ -63,6 +69,7 @@ def resolve(flags: Mapping[str, Any], file: str | None) -> TrainConfig:
     if config.convention not in (None, *CONVENTIONS):
         raise UserError(f"--convention: expected one of {', '.join(CONVENTIONS)}, got {config.convention!r}")
     check_device(config.device)
+    parse_units(config.unit)
     if config.trunk != "separate" and config.table1 is not None:
         raise UserError(f"--trunk {config.trunk} is for --source: the properties of Table 1 have networks of their own")
     if config.source:
@@ -82,7 +89,14 @@ def train(config: TrainConfig, mode: Mode, *, dry_run: bool = False) -> dict[str
     exclude = load_table(config.exclude).keys if config.exclude else ()
     made: list[dict[str, Any]] = []
     missing: list[dict[str, str]] = []
-    tables = [load_table(spec, material=config.material, minimum=1, attachments=(0, 2)) for spec in config.source]
+    material = named_materials(config.material, config.source)
+    units = parse_units(config.unit)
+    tables = [
+        load_table(spec, material=material[spec], minimum=1, attachments=(0, 2), units=units) for spec in config.source
+    ]
+    check_named(units, read_from(config.source, tables))
+    for text in warnings_of(tables, written=False):
+        warn(mode, text)
     tables = tell_apart(tables, config.source)
     trunk: Trunk = config.trunk  # type: ignore[assignment]  # checked by resolve
     for group in groups(tables, trunk) if tables else []:
@@ -102,7 +116,7 @@ def _of_table1(config: TrainConfig) -> Iterator[tuple[table1.Property, Any]]:
     """The rows of Table 1, each with what loads its table or why there is none."""
     if config.table1 is None:
         return
-    folder = Path(config.table1)
+    folder = path_of(config.table1)
     if not folder.is_dir():
         raise UserError(f"--table1: expected the folder of the data, got {folder}")
     for wanted in table1.properties():

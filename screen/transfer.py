@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -15,17 +13,18 @@ from catalogs.formulas import reduce
 from catalogs.records import PropertyTable, UserError
 from screen.aliases import MARK
 from screen.bank import Bank, FloatArray, fill, places
-from screen.config import DEFAULT_HEADS
 from screen.domain import Domain, cover, unit_distance
 from screen.folds import Folds, grouped_folds, splits_of
 from screen.heads.drawn import unfinished
+from screen.heads.registry import DEFAULT_HEADS, HEADS
 from screen.intervals import by_fold, coverage, quantile
-from screen.leaderboard import Entry, Verdict, entries, judge_transfer
+from screen.leaderboard import Entry, entries
 from screen.library import Checkpoint, Library, elements_in
-from screen.nested import CHOSEN, Problem, deployed, measure, measure_families
-from screen.null import permuted_null
-from screen.plans import HEADS
+from screen.nested import Measured, Problem, deployed, measure, measure_families
+from screen.null import Null, permuted_null
+from screen.pools import threads
 from screen.reach import Reach, by_distance, family_coverage
+from screen.rows import CHOSEN
 from screen.scaling import Scaling, fit_scaling
 from screen.selection import (
     FROZEN_GP_ROWS,
@@ -33,6 +32,7 @@ from screen.selection import (
     Stack,
     affordable_heads,
 )
+from screen.verdict import Standing, Verdict, judge
 
 OUTER_FOLDS = 10
 INNER_FOLDS = 10
@@ -115,7 +115,7 @@ def transfer(
     folds = outer_folds(target, outer, seed)
     # One BLAS thread each: on matrices this small several spend their time waiting for each other (10 times slower
     # on a busy machine), and the results would depend on the number of cores.
-    with unfinished(), threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+    with unfinished(), threadpool_limits(1, "blas"), threads("fit") as pool:
         measured = measure(problem, splits_of(folds), pool, progress)
         stack = deployed(problem, np.arange(n))
         apart = measure_families(problem, MIN_TRAINING, pool)
@@ -123,11 +123,8 @@ def transfer(
 
     mean, spread, distance = measured.predictions[CHOSEN], measured.spreads[CHOSEN], measured.distance
     ratios, lower, upper, usual = by_fold(y, mean, spread, distance, folds)
+    board, verdict = judged(target, folds, measured, coverage(ratios, folds), null)
     by_family = family_coverage(y, apart.groups, apart.folds, ratios, usual, apart.found) if apart else None
-    board = entries(
-        y, target.log, measured.predictions, measured.inside, n - np.bincount(folds), library, problem.heads,
-        {CHOSEN: coverage(ratios, folds)},
-    )  # fmt: skip
     return Model(
         target=target,
         library=library,
@@ -141,11 +138,31 @@ def transfer(
         ceiling=_ceiling(stack),
         out_of_fold=OutOfFold(mean, spread, distance, folds, lower, upper),
         leaderboard=board,
-        verdict=judge_transfer(target, measured.predictions, CHOSEN, board, null),
+        verdict=verdict,
         reach=Reach(by_distance((lower <= y) & (y <= upper), distance), by_family),
         warnings=caveats(library, target),
         seed=seed,
         heads=tuple(heads),
+    )
+
+
+def judged(
+    target: PropertyTable, folds: Folds, measured: Measured, coverage_90: float, null: Null | None
+) -> tuple[tuple[Entry, ...], Verdict]:
+    """The leaderboard, best first, and the verdict.
+
+    folds : (n,) outer folds that were predicted; coverage_90 : of the intervals of the deployed stack
+    """
+    y = target.y
+    board = entries(
+        measured.rows, y, target.log, measured.predictions, measured.inside, len(y) - np.bincount(folds),
+        {CHOSEN: coverage_90},
+    )  # fmt: skip
+    wrong = {name: np.abs(y - mean) for name, mean in measured.predictions.items()}
+    standing = [Standing(entry.name, entry.mae, entry.optimism) for entry in board]
+    where = folds_text(target, folds)
+    return board, judge(
+        target, splits_of(folds), where, wrong, measured.rows, standing, coverage_90=coverage_90, null=null
     )
 
 
@@ -199,6 +216,11 @@ def outer_folds(target: PropertyTable, n_folds: int, seed: int) -> Folds:
     if left < MIN_TRAINING:
         raise UserError(f"{target.name}: expected at least {MIN_TRAINING} compositions outside every fold, got {left}")
     return folds
+
+
+def folds_text(target: PropertyTable, folds: Folds) -> str:
+    """How compounds are held out, in words."""
+    return "given folds" if target.folds is not None else f"{folds.max() + 1} folds, no material on both sides"
 
 
 def _reference(library: Library, bank: Bank) -> Scaling:

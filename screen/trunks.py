@@ -8,7 +8,8 @@ from catalogs.records import PropertyTable
 from screen.aliases import marked
 from screen.config import check_trunk
 from screen.library import Library, Settings, Trunk
-from screen.zoo import Stage, load_or_pretrain, no_stage
+from screen.progress import Stage, no_stage
+from screen.zoo import load_or_pretrain
 
 
 def pretrain_library(

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from catalogs import library as shelf
-from screen.cards import machine_kind
-from screen.evidence import recompute
-from screen.zoo import UNREADABLE, networks_of
+from screen.keep import UNREADABLE
+from screen.machine import machine_kind
+from screen.predictions import predictions_of
+from screen.zoo import networks_of
 
 # Allowed between kinds of machines, in standard deviations of the property: XLA and BLAS add in another order there.
 TOLERANCE = 1e-3
@@ -44,14 +45,16 @@ def check(key: str, found: shelf.Found) -> Verified:
     if found.arrays is None or found.card is None:
         return Verified(key, "damaged", float("nan"), found.warning or "it is gone")
     if found.card.get("kind") != "networks":
-        return Verified(key, "unchecked", float("nan"), "a transferred model: its checksums are right")
+        transferred = found.card.get("kind") == "model"
+        what = "a transferred model" if transferred else "networks of an earlier version, which are not used any more"
+        return Verified(key, "unchecked", float("nan"), f"{what}: its checksums are right")
     try:
         library = networks_of(found.arrays)
         (source,) = library.sources
         if source.evidence is None:
             return Verified(key, "unchecked", float("nan"), "its checksums are right; it holds no prediction")
         kept = source.evidence.predictions
-        again = recompute(source.networks, source.scaling, source.evidence.probe, library.convention)
+        again = predictions_of(source, source.evidence.probe, library.convention)
         if again.shape != kept.shape:
             raise ValueError(f"predictions of shape {kept.shape} for networks that give {again.shape}")
     except UNREADABLE as error:

@@ -9,28 +9,22 @@ the same bits for everybody, and stand for those of the same data and settings.
 
 from __future__ import annotations
 
-import os
-import platform
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from importlib.metadata import version
-from typing import Any
+from collections.abc import Callable, Collection, Sequence
 
-import jax
 import numpy as np
 
 from catalogs import library as shelf
 from catalogs.elements import feature_table
 from catalogs.records import Compositions, Molecules, PropertyTable
 from screen import library as libraries
-from screen.cards import PACKAGES, model_card, networks_card
-from screen.config import DEFAULT_HEADS
-from screen.descriptors.composition import BATCH
+from screen.cards import networks_card
 from screen.descriptors.materials import decisive
-from screen.device import current
 from screen.domain import Domain
 from screen.evidence import Evidence
-from screen.leaderboard import Entry, Verdict
+from screen.graph import kept as crystals
+from screen.heads.registry import DEFAULT_HEADS
+from screen.keep import find, keep, machine_facts, unpacked
+from screen.leaderboard import Entry
 from screen.library import (
     Checkpoint,
     Library,
@@ -43,37 +37,31 @@ from screen.library import (
     source_name,
     training_rows,
 )
+from screen.model_cards import model_card
 from screen.networks import HIDDEN_LAYERS, WIDTH_RATIOS, Layer, Network
-from screen.packing import content_hash, pack, unpack
+from screen.packing import content_hash, pack
 from screen.plans import Fitted, Plan
+from screen.progress import Stage, no_stage
 from screen.reach import Bin, Families, Reach
 from screen.scaling import Scaling
 from screen.selection import Stack
+from screen.statistics import Paired
 from screen.transfer import INNER_FOLDS, OUTER_FOLDS, Model, OutOfFold, transfer
+from screen.verdict import Verdict
 
 # Raise when the same inputs would give other networks, scalings or unit scales.
 PRETRAIN_VERSION = 2
 # Raise when the same library and target would give another model: heads, grids, folds, selection, statistics.
-TRANSFER_VERSION = 3
+TRANSFER_VERSION = 4
 
-# What arrays that were not packed here, or by another version, may raise when they are unpacked or used.
-UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, MemoryError)
-_RECORDS: dict[str, type] = {
+RECORDS: dict[str, type] = crystals.RECORDS | {
     kind.__name__: kind
     for kind in (
         *(Library, Source, Task, Evidence, Compositions, Molecules, Scaling, Network, Layer),
         *(Model, Stack, Fitted, Plan, Domain),
-        *(OutOfFold, Entry, Verdict, Reach, Bin, Families),
+        *(OutOfFold, Entry, Verdict, Paired, Reach, Bin, Families),
     )
 }
-
-Stage = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
-
-
-@contextmanager
-def no_stage(name: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Stand in for `Progress.stage` where nobody watches."""
-    yield lambda steps: None
 
 
 def stack_key(tables: Sequence[PropertyTable], settings: Settings, *, exclude: Collection[str] = ()) -> str:
@@ -110,7 +98,7 @@ def _keys(tables: Sequence[PropertyTable], settings: Settings, exclude: Collecti
     }
     # The last bit of a logarithm differs among processors.
     anywhere = {**decides, "y": joined.y.astype(np.float32)}
-    return content_hash({**decides, **_machine()}), content_hash(anywhere)
+    return content_hash({**decides, **machine_facts()}), content_hash(anywhere)
 
 
 def load_or_pretrain(
@@ -139,12 +127,12 @@ def load_or_pretrain(
         with stage(name, settings.networks) as advance:
             return train(advance)
     key, anywhere = _keys(tables, settings, exclude)
-    found, kept, warning = _find(key, Library)
+    found, kept, warning = find(key, Library, RECORDS)
     origin = "cached"
     if kept is None and not warning:
         shipped, origin = shelf.shipped(anywhere), "comes with the package"
         if shipped.arrays is not None:
-            kept, key = _unpacked(shipped.arrays, Library), anywhere
+            kept, key = unpacked(shipped.arrays, Library, RECORDS), anywhere
     if kept is not None:
         with stage(f"{name} ({origin})", settings.networks) as advance:
             advance(settings.networks)
@@ -156,7 +144,7 @@ def load_or_pretrain(
         source = train(advance)
     library = Library((source,), settings.convention, settings.seed)
     card = networks_card(library, {**settings.schedule._asdict(), "seed": settings.seed}, PRETRAIN_VERSION)
-    return source._replace(checkpoint=_keep(key, library, card, found, warning))
+    return source._replace(checkpoint=keep(key, packed(library), card, found, warning))
 
 
 def model_key(
@@ -182,7 +170,7 @@ def model_key(
             "settings": (outer, inner, seed),
             "heads": tuple(heads),
             "features": feature_table(),
-            **_machine(),
+            **machine_facts(),
         }
     )
 
@@ -213,7 +201,7 @@ def load_or_transfer(
     if not cache:
         return measure()
     key = model_key(library, target, outer=outer, inner=inner, seed=seed, heads=heads)
-    found, kept, warning = _find(key, Model)
+    found, kept, warning = find(key, Model, RECORDS)
     if kept is not None:
         with stage("transfer (cached)", folds) as advance:
             advance(folds)
@@ -222,26 +210,7 @@ def load_or_transfer(
     model = measure()
     # Target and library are given again whenever the model is asked for.
     bare = model._replace(target=None, library=None)  # type: ignore[arg-type]
-    return model._replace(checkpoint=_keep(key, bare, model_card(model), found, warning))
-
-
-def _find(key: str, kind: type) -> tuple[shelf.Found, Any, str]:
-    """What the library holds, the value of that kind in it (None: compute it), and a warning."""
-    found = shelf.find(key)
-    if found.arrays is None:
-        return found, None, found.warning
-    try:
-        value = _unpacked(found.arrays, kind)
-    except UNREADABLE as error:
-        return found, None, f"{shelf.models_folder() / key} cannot be read ({error}): not used, built again"
-    return found, value, ""
-
-
-def _unpacked(arrays: shelf.Arrays, kind: type) -> Any:
-    value = unpack(arrays, _RECORDS)
-    if not isinstance(value, kind):
-        raise ValueError(f"holds a {type(value).__name__}")
-    return value
+    return model._replace(checkpoint=keep(key, pack(bare), model_card(model), found, warning))
 
 
 def networks_of(arrays: shelf.Arrays) -> Library:
@@ -251,7 +220,7 @@ def networks_of(arrays: shelf.Arrays) -> Library:
     ------
     UNREADABLE : arrays that hold something else.
     """
-    library: Library = _unpacked(arrays, Library)
+    library: Library = unpacked(arrays, Library, RECORDS)
     return library
 
 
@@ -259,24 +228,3 @@ def packed(library: Library) -> shelf.Arrays:
     """Networks as an entry holds them: without where they are kept."""
     bare = tuple(source._replace(checkpoint=None) for source in library.sources)
     return pack(library._replace(sources=bare))
-
-
-def _keep(key: str, value: Any, card: dict[str, Any], found: shelf.Found, warning: str) -> Checkpoint:
-    if found.replaceable:
-        arrays = packed(value) if isinstance(value, Library) else pack(value)
-        failed = shelf.store(key, arrays, card, replace=bool(warning))
-        warning = "; ".join(
-            text for text in (warning, failed and f"{card['property']}: {card['kind']} {failed}") if text
-        )
-    return Checkpoint(key, False, warning)
-
-
-def _machine() -> dict[str, Any]:
-    """Versions, device and settings on which the last bits of a result depend."""
-    return {
-        "packages": {name: version(name) for name in PACKAGES},
-        "device": (current().platform, current().device_kind, platform.system(), platform.machine()),
-        "jax": (bool(jax.config.jax_enable_x64), str(jax.config.jax_default_matmul_precision)),  # type: ignore[attr-defined]
-        "xla_flags": os.environ.get("XLA_FLAGS", ""),
-        "batch": BATCH,
-    }

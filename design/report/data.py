@@ -31,6 +31,7 @@ FILES = {
     "leaderboard.parquet": "every model of the first property compared in cross-validation",
     "predictions.parquet": "out-of-fold predictions of the first property's model",
     "quarantine_training.parquet": "target and source rows that could not be used",
+    "quarantine_training.csv": "the same rows as text",
     "run.json": "configuration, versions, hashes and timings of the run",
 }
 _PRIOR = 20_000

@@ -19,7 +19,7 @@ Differences from the published code:
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -91,6 +91,11 @@ class Outputs(NamedTuple):
     pooled: Any
     hidden: Any
     prediction: Any
+
+
+def is_structural(networks: Sequence[Any]) -> bool:
+    """Whether networks see crystal structures."""
+    return any(isinstance(network, CrystalNetwork) for network in networks)
 
 
 @functools.cache

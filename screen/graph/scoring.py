@@ -14,8 +14,8 @@ from catalogs.formulas import formula_text, reduce
 from catalogs.records import Crystals, UserError
 from catalogs.structures import StructureReader
 from screen.bank import fill, places
+from screen.columns import QUARANTINE, SCORES, Part, environment, score_columns
 from screen.domain import nearest
-from screen.execute import QUARANTINE, SCORES, Part, environment, score_columns
 from screen.graph.neighbours import connect
 from screen.packing import content_hash
 from screen.score import Scores
@@ -52,7 +52,7 @@ def score_crystals(model: Model, crystals: Crystals) -> Scores:
 
 def fingerprint(model: Model) -> str:
     """Sha256 of all that the scores of a model of structures depend on."""
-    bare = model._replace(target=None, leaderboard=(), checkpoint=None)  # type: ignore[arg-type]
+    bare = model._replace(target=None, leaderboard=(), verdict=None, checkpoint=None)  # type: ignore[arg-type]
     sources = tuple(source._replace(checkpoint=None) for source in model.library.sources)
     bare = bare._replace(library=model.library._replace(sources=sources))
     return content_hash({"model": bare, "keys": model.target.keys, "log": model.target.log, "in": environment()})

@@ -8,54 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from catalogs.elements import feature_table
 from catalogs.records import Crystals, PropertyTable, Rejected, UserError
 from screen.aliases import marked
 from screen.descriptors.materials import describe
 from screen.frozen import unit_scales
+from screen.graph.evidence import collect
+from screen.graph.features import graphs_of, look
 from screen.graph.kept import load_or_train
-from screen.graph.neighbours import Graphs, connect
-from screen.graph.network import CrystalNetwork, Shape
-from screen.graph.train import SCHEDULE, SHAPE, Schedule, predict, train
+from screen.graph.neighbours import connect
+from screen.graph.network import Shape
+from screen.graph.train import SCHEDULE, SHAPE, Schedule, train, watched_rows
 from screen.library import MAX_ROWS, MIN_ROWS, Library, Settings, Source, described_task, elements_in, exclude_keys
+from screen.progress import Stage, no_stage
 from screen.scaling import fit_scaling
 
 FloatArray = NDArray[np.float64]
-Stage = Callable[..., Any]
-
-
-class Seen(NamedTuple):
-    """What networks say of n crystals.
-
-    layers : per network, pooled crystals and hidden layer, (n, width) each; predictions : (networks, n, 1)
-    """
-
-    layers: tuple[tuple[NDArray[np.float32], ...], ...]
-    predictions: NDArray[np.float32]
-
-
-def look(networks: Sequence[CrystalNetwork], graphs: Graphs) -> Seen:
-    """Features and standardised predictions of n graphs."""
-    found = predict(networks, graphs)
-    return Seen(tuple((out.pooled, out.hidden) for out in found), np.stack([out.prediction for out in found]))
-
-
-def graphs_of(crystals: Crystals) -> Graphs:
-    """Graphs of structures that are known to have one.
-
-    Raises
-    ------
-    UserError : a structure that has none, with the reason.
-    """
-    found = connect(crystals)
-    if any(found.reasons):
-        row = int(np.flatnonzero(found.reasons != "")[0])
-        raise UserError(f"structure {row + 1} has no crystal graph: {found.reasons[row]}")
-    return found.graphs
 
 
 def connected(table: PropertyTable) -> PropertyTable:
@@ -94,7 +67,7 @@ def pretrain_crystals(
     shape: Shape = SHAPE,
     schedule: Schedule = SCHEDULE,
     cache: bool = True,
-    stage: Stage | None = None,
+    stage: Stage = no_stage,
 ) -> Source:
     """Train crystal graph networks on one property of structures, or reuse those that were kept.
 
@@ -121,37 +94,38 @@ def pretrain_crystals(
         notes = (*notes, f"{MAX_ROWS:,} of {task.used:,} rows drawn at random for training")
     own = rows_of(own, kept)
     y = (own.y - task.centre) / task.scale
-    graphs = graphs_of(own.inputs)  # type: ignore[arg-type]  # rows_of has checked that they are structures
+    crystals: Crystals = own.inputs  # type: ignore[assignment]  # rows_of has checked that they are structures
+    graphs = graphs_of(crystals)
 
-    def fit(advance: Callable[[int], None]) -> tuple[CrystalNetwork, ...]:
-        return tuple(
-            train(
-                settings.seed, graphs, y, own.keys,
-                networks=settings.networks, shape=shape, schedule=schedule, progress=advance,
-            )
+    named: dict[str, Any] = {
+        "name": table.name, "tasks": (task,), "keys": frozenset(own.keys), "elements": elements_in(own.compositions),
+        "notes": notes,
+    }  # fmt: skip
+
+    def fit(advance: Callable[[int], None]) -> Source:
+        networks = train(
+            settings.seed, graphs, y, own.keys,
+            networks=settings.networks, shape=shape, schedule=schedule, progress=advance,
         )  # fmt: skip
+        seen = look(networks, graphs)
+        watched = [watched_rows(settings.seed, i, own.keys, schedule) for i in range(settings.networks)]
+        return Source(
+            **named,
+            scaling=fit_scaling(describe(own.inputs, settings.convention)),
+            networks=tuple(networks),
+            unit_scales=tuple(unit_scales(layers) for layers in seen.layers),
+            evidence=collect(networks, watched, seen.predictions, y, task.scale, crystals),
+        )
 
-    facts = {"graphs": graphs, "y": y, "keys": own.keys, "settings": (settings.networks, settings.seed),
-             "shape": shape, "schedule": schedule}  # fmt: skip
-    card = {"property": task.quantity, "unit": task.unit, "log": task.log, "source": task.citation,
-            "licence": task.licence, "rows": task.rows, "used": len(kept), "networks": settings.networks,
-            "seed": settings.seed}  # fmt: skip
-    networks, checkpoint = load_or_train(
-        fit, facts, card, networks=settings.networks, name=f"train crystal graphs on {table.name}", cache=cache,
-        stage=stage,
-    )  # fmt: skip
-    seen = look(networks, graphs)
-    return Source(
-        name=table.name,
-        tasks=(task,),
-        keys=frozenset(own.keys),
-        elements=elements_in(own.compositions),
-        scaling=fit_scaling(describe(own.inputs, settings.convention)),
-        networks=networks,
-        unit_scales=tuple(unit_scales(layers) for layers in seen.layers),
-        notes=notes,
-        checkpoint=checkpoint,
+    facts = {
+        "graphs": graphs, "y": y, "keys": own.keys, "settings": (settings.networks, settings.seed, settings.convention),
+        "shape": shape, "schedule": schedule, "scale": task.scale, "features": feature_table(),
+    }  # fmt: skip
+    source = load_or_train(
+        fit, facts, settings, schedule, name=f"train crystal graphs on {table.name}", cache=cache, stage=stage
     )
+    # What it is called and where its values come from decides nothing in its networks.
+    return source._replace(**named)
 
 
 def crystal_library(
@@ -162,7 +136,7 @@ def crystal_library(
     shape: Shape = SHAPE,
     schedule: Schedule = SCHEDULE,
     cache: bool = True,
-    stage: Stage | None = None,
+    stage: Stage = no_stage,
 ) -> Library:
     """Train crystal graph networks on every table, all structures of the target's formulas left out."""
     exclude = target.keys if target is not None else ()

@@ -85,6 +85,11 @@ def train(
     return found
 
 
+def watched_rows(seed: int, i: int, groups: Sequence[str], schedule: Schedule = SCHEDULE) -> NDArray[np.int64]:
+    """Rows that early stopping of network i watches: it is not fitted to them."""
+    return np.flatnonzero(_held(np.random.default_rng([seed, i]), groups, schedule))
+
+
 def predict(networks: Sequence[CrystalNetwork], graphs: Graphs) -> list[Outputs]:
     """Outputs of each network for n graphs, as NumPy arrays."""
     n = len(graphs.atoms) - 1
@@ -103,8 +108,7 @@ def predict(networks: Sequence[CrystalNetwork], graphs: Graphs) -> list[Outputs]
 def _one(
     rng: np.random.Generator, graphs: Graphs, y: FloatArray, groups: Sequence[str], shape: Shape, schedule: Schedule
 ) -> CrystalNetwork:
-    parts = max(2, min(round(1 / schedule.validation), len(set(groups))))
-    held = grouped_folds(groups, parts, int(rng.integers(2**31))) == 0
+    held = _held(rng, groups, schedule)
     rows, watched = np.flatnonzero(~held), np.flatnonzero(held)
     room = _room(graphs, schedule.crystals)
     epochs = int(np.clip(schedule.visits // len(rows), 10, schedule.max_epochs))
@@ -130,6 +134,12 @@ def _one(
     truth = float(np.mean((y[watched] - y[watched].mean()) ** 2))
     r2 = 1 - least / truth if truth > 0 else np.nan
     return CrystalNetwork(shape, best.params, best.stats, np.array([r2]), np.array(losses, np.float32))
+
+
+def _held(rng: np.random.Generator, groups: Sequence[str], schedule: Schedule) -> NDArray[np.bool_]:
+    """(n,) which crystals are held out, all of a formula or none; the first that a network's numbers are drawn for."""
+    parts = max(2, min(round(1 / schedule.validation), len(set(groups))))
+    return np.asarray(grouped_folds(groups, parts, int(rng.integers(2**31))) == 0)
 
 
 def _room(graphs: Graphs, crystals: int) -> Room:

@@ -43,14 +43,14 @@ def drawn(
     ceiling: Callable[[Params], float],
     *,
     left_out: Callable[[FloatArray, FloatArray, Setting], FloatArray] | None = None,
-    **where: Any,
+    depth: int = 0,
 ) -> Head:
     """The head that chooses among `settings`.
 
     grow : (x (n, p), y (n,), setting) -> params; `noise`, the root mean square of the held-out errors, is added to them
     left_out : (x, y, setting) -> predictions (n,) of rows by models that did not see them, where a model has these
         from one fit; they take the place of cross-validation
-    where : what the head serves, as `Head` has it
+    depth : as `Head` has it
     """
 
     def chosen(x: FloatArray, y: FloatArray, folds: NDArray[np.int64]) -> tuple[Setting, FloatArray]:
@@ -61,15 +61,18 @@ def drawn(
         best = int(np.argmin([np.mean(np.abs(predicted - y)) for predicted in tried]))
         return settings[best], tried[best]
 
-    def fit(x: FloatArray, y: FloatArray) -> Params:
+    def tuned(x: FloatArray, y: FloatArray) -> tuple[Params, Setting]:
         folds = np.random.default_rng(0).permutation(np.arange(len(y)) % min(FOLDS, len(y)))
         setting, predicted = chosen(x, y, folds)
-        return {**grow(x, y, setting), "noise": np.float64(np.sqrt(np.mean((predicted - y) ** 2)))}
+        return {**grow(x, y, setting), "noise": np.float64(np.sqrt(np.mean((predicted - y) ** 2)))}, setting
+
+    def fit(x: FloatArray, y: FloatArray) -> Params:
+        return tuned(x, y)[0]
 
     def cross_validate(x: FloatArray, y: FloatArray, folds: NDArray[np.int64]) -> FloatArray:
         return chosen(x, y, folds)[1]
 
-    return Head(name, fit, predict, ceiling, cross_validate, **where)
+    return Head(name, fit, predict, ceiling, cross_validate, depth=depth, tuned=tuned)
 
 
 def _out_of_fold(

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from screen.heads.drawn import Setting
+from screen.heads.drawn import Setting, drawn
 from screen.heads.head import FloatArray, Params
 from screen.networks import matmul
 
@@ -35,3 +35,13 @@ def predict(params: Params, x: Any) -> tuple[Any, Any]:
 def ceiling(params: Params) -> float:
     """A linear model has no ceiling, unless nothing was learned."""
     return float("inf") if np.any(params["coefficients"]) else float(params["intercept"])
+
+
+elastic_net = drawn(
+    "elastic-net",
+    [{"l1_ratio": ratio, "share": share} for ratio in (0.1, 0.5, 0.9) for share in (0.01, 0.03, 0.1, 0.3)],
+    grow,
+    predict,
+    ceiling,
+)
+"""With settings of ours, on a grid."""

@@ -18,13 +18,12 @@ hundreds of models of a family with random settings and reported the best, a few
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 import numpy as np
 
 from screen.heads import elastic_net, forest, pyramids, trees
 from screen.heads.drawn import Setting, drawn
-from screen.heads.head import FloatArray, Head, Params
+from screen.heads.head import FloatArray, Params
 
 DRAWS = 3
 # An elastic net costs next to nothing.
@@ -96,42 +95,16 @@ def _shares() -> list[Setting]:
     return [{"trees": float(rng.uniform()), "tried": float(rng.uniform())} for _ in range(DRAWS)]
 
 
-def _heads() -> dict[str, Head]:
-    of_trees: dict[str, Any] = {"predict": trees.predict, "ceiling": forest.ceiling}
-    of_forests = {**of_trees, "left_out": trees.out_of_bag}
-    network = partial(drawn, grow=pyramids.grow, predict=pyramids.predict, ceiling=pyramids.ceiling, frozen=False)
-    found = [
-        drawn("rf-1", _forests((100, 800), (20, 100), 1), trees.grow_forest, frozen=False, **of_forests),
-        drawn("rf-2", _forests((50, 500), (50, 500), 2), trees.grow_forest, frozen=False, **of_forests),
-        drawn("gb", _boosting(), trees.grow_boosting, frozen=False, **of_trees),
-        drawn("en", _linear(), elastic_net.grow, elastic_net.predict, elastic_net.ceiling, frozen=False),
-        network("nn-1", _pyramids((3, 4), 400, (10, 30), 5)),
-        network("nn-2", _pyramids((3, 4), 1640, (10, 30), 6)),
-        network("nn-3", _pyramids((3, 6), 348, (5, 30), 7)),
-        drawn("tl-1", _shares(), _grow_by_size, left_out=_out_of_bag_by_size, direct=False, depth=1, **of_trees),
-        forest.forest._replace(name="tl-2", direct=False),
-    ]
-    return {head.name: head for head in found}
-
-
-FAMILIES = _heads()
-
-NETWORK = drawn(
-    "network",
-    [{"widths": ((32, 8),) * 3, "penalty": 1.0, "iterations": 150}],
-    pyramids.grow,
-    pyramids.predict,
-    pyramids.ceiling,
-    frozen=False,
+_forest = partial(
+    drawn, grow=trees.grow_forest, left_out=trees.out_of_bag, predict=trees.predict, ceiling=forest.ceiling
 )
-"""Three small networks on the descriptors, averaged."""
+_network = partial(drawn, grow=pyramids.grow, predict=pyramids.predict, ceiling=pyramids.ceiling)
 
-BOOSTING = drawn(
-    "boosting",
-    [{"rate": 0.05, "depth": depth, "rounds": 300, "columns": "sqrt", "subsample": 0.7} for depth in (3, 5)],
-    trees.grow_boosting,
-    trees.predict,
-    forest.ceiling,
-    frozen=False,
-)
-"""Gradient boosting with settings of ours: many small steps on random rows and columns."""
+rf_1 = _forest("rf-1", _forests((100, 800), (20, 100), 1))
+rf_2 = _forest("rf-2", _forests((50, 500), (50, 500), 2))
+gb = drawn("gb", _boosting(), trees.grow_boosting, trees.predict, forest.ceiling)
+en = drawn("en", _linear(), elastic_net.grow, elastic_net.predict, elastic_net.ceiling)
+nn_1 = _network("nn-1", _pyramids((3, 4), 400, (10, 30), 5))
+nn_2 = _network("nn-2", _pyramids((3, 4), 1640, (10, 30), 6))
+nn_3 = _network("nn-3", _pyramids((3, 6), 348, (5, 30), 7))
+tl_1 = drawn("tl-1", _shares(), _grow_by_size, trees.predict, forest.ceiling, left_out=_out_of_bag_by_size, depth=1)

@@ -142,4 +142,4 @@ def _needs_a_network(x: FloatArray, y: FloatArray) -> Params:
     raise ValueError("fine-tuning starts from a network: use starting_from(network)")
 
 
-finetune = Head("finetune", _needs_a_network, predict, ceiling, direct=False)
+finetune = Head("finetune", _needs_a_network, predict, ceiling)

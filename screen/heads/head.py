@@ -6,7 +6,7 @@ serves cross-validation (NumPy) and the jitted scorer (JAX).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -47,7 +47,8 @@ class Head(NamedTuple):
     ceiling : params -> the largest mean the fitted head can return, inf if unbounded
     cross_validate : (x, y, folds (n,)) -> out-of-fold means (n,); None falls back on refitting per fold
     affine : the same `predict` taken apart, for heads that can be; the scorer then never builds their features
-    direct, frozen : whether it serves descriptors, and frozen features; depth : how many last layers of those (0: all)
+    depth : of frozen features, how many last layers it sees (0: all)
+    tuned : (x, y) -> params and the setting chosen, of heads that choose among settings; `fit` is its first
     """
 
     name: str
@@ -56,9 +57,8 @@ class Head(NamedTuple):
     ceiling: Callable[[Params], float]
     cross_validate: Callable[[FloatArray, FloatArray, NDArray[np.int64]], FloatArray] | None = None
     affine: Affine | None = None
-    direct: bool = True
-    frozen: bool = True
     depth: int = 0
+    tuned: Callable[[FloatArray, FloatArray], tuple[Params, Mapping[str, Any]]] | None = None
 
 
 def namespace(x: Any) -> Any:

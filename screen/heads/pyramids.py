@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from screen.heads.drawn import Setting
+from screen.heads.drawn import Setting, drawn
 from screen.heads.head import FloatArray, Params, namespace
 from screen.networks import matmul
 
@@ -61,3 +61,7 @@ def _forward(params: Params, k: int, x: Any, xp: Any) -> Any:
 def ceiling(params: Params) -> float:
     """Piecewise linear in its inputs: no ceiling."""
     return float("inf")
+
+
+network = drawn("network", [{"widths": ((32, 8),) * 3, "penalty": 1.0, "iterations": 150}], grow, predict, ceiling)
+"""Three small networks on the descriptors, averaged."""

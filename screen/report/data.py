@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from catalogs.readers import batch_rows, in_pieces
+from catalogs.parquet_files import batch_rows, in_pieces
 from catalogs.records import UserError
 from screen.runner import check_schema
 
@@ -68,7 +68,9 @@ FILES = {
     "leaderboard.parquet": "every model compared in cross-validation",
     "predictions.parquet": "out-of-fold predictions of the recommended model",
     "quarantine.parquet": "catalogue rows that could not be scored, with the reason",
+    "quarantine.csv": "the same rows as text",
     "quarantine_training.parquet": "target and source rows that could not be used",
+    "quarantine_training.csv": "the same rows as text",
     "run.json": "configuration, versions, hashes and timings of the run",
 }
 

@@ -24,17 +24,19 @@ from screen.report.page import assemble
 from screen.report.sections import accuracy, leaderboard, pretty, timings, verdict
 from screen.report.svg import Axis, drawing, frame, padded, tag
 from screen.report.text import number, with_unit, words
+from screen.rows import CHOSEN, DIRECT
 
 FILES = {
     "leaderboard.parquet": "every model compared",
     "predictions.parquet": "out-of-fold predictions of the recommended procedure",
     "learning_curve.parquet": "errors by number of known values",
     "quarantine_training.parquet": "target and source rows that could not be used",
+    "quarantine_training.csv": "the same rows as text",
     "run.json": "configuration, versions, hashes and timings of the run",
 }
 _ROWS = 1000
 # Lines of a learning curve: what is drawn strongest comes last.
-_KINDS = {"stack of transferred and direct": "transferred", "stack of direct models": "direct"}
+_KINDS = {CHOSEN: "transferred", DIRECT: "direct"}
 
 
 def write_report(directory: Path) -> str:
@@ -52,6 +54,7 @@ def write_report(directory: Path) -> str:
     rejected = reasons(directory / "quarantine_training.parquet", ("table", "reason"))
     curve = head(directory / "learning_curve.parquet", _ROWS)
     predictions = read_spread(directory / "predictions.parquet", MAX_POINTS)
+    box = verdict(judged, log, unit)
     content = {
         "run": run,
         "target": target,
@@ -60,7 +63,8 @@ def write_report(directory: Path) -> str:
         "log": log,
         "sources": mappings(run, "sources"),
         "holdout": mapping(run, "holdout"),
-        "verdict": verdict(judged, log, unit),
+        # What to do stands beside the command that does it.
+        "verdict": {**box, "advice": None} if box else None,
         "p_value": real(judged.get("p_value")),
         "recommendation": mapping(run, "recommendation"),
         "warnings": texts(run, "warnings"),

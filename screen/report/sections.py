@@ -12,6 +12,7 @@ from screen.report import charts
 from screen.report.data import Row, Table, mappings, real
 from screen.report.svg import Axis, padded
 from screen.report.text import duration, number, with_unit, words
+from screen.verdict import HEADLINES
 
 BOARD_ROWS = 12
 
@@ -33,10 +34,9 @@ def verdict(verdict: Row, log: bool, unit: str) -> dict[str, Any] | None:
     lower = chosen < direct if chosen is not None and direct is not None else None
     return {
         "kind": {True: "helps", False: "harms"}.get(helps, "even") if isinstance(helps, bool) else "even",
-        "headline": {True: "Transfer helps here", False: "Transfer does not help here"}[helps]
-        if isinstance(helps, bool)
-        else "No measurable difference",
+        "headline": HEADLINES[helps if isinstance(helps, bool) else None],
         "text": verdict.get("text"),
+        "advice": verdict.get("recommendation"),
         "chosen": chosen,
         "direct": direct,
         "direct_name": verdict.get("direct_name"),

@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from catalogs.paths import path_of
 from catalogs.records import UserError
 from screen.config import LARGEST_SEED, from_toml
 from screen.device import check_device
@@ -74,7 +75,7 @@ def resolve(name: str, flags: Mapping[str, Any], file: str | None) -> StudyConfi
     if given.get("seed", 0) > LARGEST_SEED:
         raise UserError(f"--seed: expected at most {LARGEST_SEED}, got {given['seed']}")
     check_device(given.get("device", "auto"))
-    if given.get("data") is not None and not Path(given["data"]).is_dir():
+    if given.get("data") is not None and not path_of(given["data"]).is_dir():
         raise UserError(f"--data: expected the folder of the shared data, but {given['data']} is no folder")
     merged: dict[str, Any] = {**DEFAULTS[name], **given, "name": name}
     return StudyConfig(**merged)

@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from catalogs import readers
+from catalogs import number_columns, readers
 from catalogs.assemble import assemble
-from catalogs.quantities import infer
+from catalogs.column_units import infer
 from catalogs.records import PropertyTable, UserError
 from catalogs.tables import load_table, split_spec
 
@@ -68,9 +68,9 @@ def load_between(data: str, column: Column, by: str, low: float, high: float, lo
     """Rows of a table of formulas whose value of another column, `by`, is from `low` to `high`."""
     path, name = split_spec(spec_in(data, column.spec))
     read = readers.read(path, ["formula", name or "", by])
-    other = readers.as_numbers(read[by], path, by)
+    other = number_columns.as_numbers(read[by], path, by)
     kept = np.flatnonzero((other >= low) & (other <= high))
-    values = readers.as_numbers(read[name], path, name or "")[kept]
+    values = number_columns.as_numbers(read[name], path, name or "")[kept]
     texts = readers.as_text(read["formula"].take(pa.array(kept)), path, "formula").to_pylist()
     return assemble(
         column.name, texts, values, log=log, minimum=1, quantity=column.quantity, unit=column.unit, source=str(path),
@@ -84,7 +84,7 @@ def load_drawn(data: str, spec: str, rows: int, seed: int) -> PropertyTable:
     path, column = split_spec(spec_in(data, spec))
     read = readers.read(path, ["smiles", column or ""])
     chosen = np.sort(np.random.default_rng(seed).permutation(len(read))[:rows])
-    values = readers.as_numbers(read[column], path, column or "")
+    values = number_columns.as_numbers(read[column], path, column or "")
     quantity = infer(column or "")
     texts = readers.as_text(read["smiles"].take(pa.array(chosen)), path, "smiles").to_pylist()
     return assemble(

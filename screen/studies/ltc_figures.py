@@ -27,11 +27,12 @@ from screen.studies.plots import (
     scatter,
 )
 from screen.studies.screening_figures import judged_figure, screening_figure
+from screen.verdict import verdict_record
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from screen.studies.ltc import Result, StandIn
+    from screen.studies.ltc_result import Result, StandIn
 
 # Largest conductivity among the paper's target, and the largest it verified, W/(m K) (Ju et al., 2021, abstract; the
 # authors' exercise prints the first).
@@ -58,7 +59,7 @@ def numbers(result: Result) -> dict[str, Any]:
         "setup_2_unseen": fit_of(y, choice.unseen)._asdict(),
         "stack": fit_of(y, model.out_of_fold.mean)._asdict(),
         "direct": fit_of(y, result.direct.out_of_fold.mean)._asdict(),
-        "verdict": model.verdict._asdict(),
+        "verdict": verdict_record(model.verdict),
         "coverage_90": model.verdict.coverage_90,
         "top_fifth": {
             "compounds": int(hot.sum()),

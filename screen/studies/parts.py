@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from os import cpu_count
 from typing import NamedTuple
 
 import numpy as np
@@ -18,10 +16,11 @@ from threadpoolctl import threadpool_limits
 from catalogs.records import PropertyTable
 from screen.aliases import marked
 from screen.bank import Bank, FloatArray, fill
-from screen.config import DEFAULT_HEADS
 from screen.folds import Folds
+from screen.heads.registry import DEFAULT_HEADS
 from screen.library import Library, Settings
 from screen.plans import Plan, inner_predictions
+from screen.pools import threads
 from screen.progress import Progress
 from screen.studies.config import StudyConfig
 from screen.transfer import Model
@@ -155,7 +154,7 @@ def setup_predictions(bank: Bank, y: FloatArray, folds: Folds, depth: int, progr
     with (
         progress.stage("forests on each network", len(plans)) as advance,
         threadpool_limits(1),
-        ThreadPoolExecutor(cpu_count() or 1) as pool,
+        threads("forest") as pool,
     ):
         return np.stack(list(pool.map(ask, plans)))
 

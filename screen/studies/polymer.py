@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from os import cpu_count
 from typing import NamedTuple
 
 import numpy as np
@@ -15,38 +13,25 @@ from threadpoolctl import threadpool_limits
 
 from catalogs.records import PropertyTable, UserError
 from screen.bank import Bank, FloatArray, fill
-from screen.folds import Folds, grouped_folds
-from screen.library import MIN_ROWS, Library, Settings
+from screen.folds import grouped_folds
+from screen.library import MIN_ROWS, Settings
 from screen.plans import Plan, fit_plan, predict_plan
+from screen.pools import threads
 from screen.progress import Progress
 from screen.studies import polymer_figures as figures
 from screen.studies.config import StudyConfig
 from screen.studies.data import Column, load, load_column, load_drawn
 from screen.studies.findings import Findings
 from screen.studies.parts import KEPT_APART, apart, fit_of, pretrained, source_predictions, subset
+from screen.studies.polymer_result import CEILING, Draws, Result, Role, Split
 
 # As many as the paper had.
 DRAWN = 19
 FOLDS = 5
 DESCRIPTORS = "ecfp4@ring/atom"
-CEILING = "same-physics ceiling"
 # Simulations of the very polymers whose conductivities are the target, by the same method.
 SIMULATED = "radonpy"
 LARGE = 12_000
-
-
-class Role(NamedTuple):
-    """A source property: what it is, and where it comes from.
-
-    unit : where the table's own says too little
-    large : too large a file to read whole; extensive : grows with the size of the molecule or unit
-    """
-
-    what: str
-    spec: str
-    unit: str = ""
-    large: bool = False
-    extensive: bool = False
 
 
 class Inputs(NamedTuple):
@@ -85,55 +70,6 @@ LIQUIDS = (
     "Without --data too few conductivities of polymers are at hand to draw 19 and hold out the rest: conductivities of"
     " liquids stand for them, the paper's numbers are those of polymers, and no inverse design is made."
 )
-
-
-class Draws(NamedTuple):
-    """One source over all draws of 19, each judged by cross-validation inside them and on all the others.
-
-    cv, test : (draws, networks) MAE of the paper's forest on each network
-    cv_r, test_r : (draws,) correlations of the network with the least cv
-    averaged : (draws,) held-out MAE of the mean of all networks' forests; ridge : of ridge heads instead
-    first : of the first draw's best network, cross-validated (19,) and held-out predictions
-    """
-
-    cv: FloatArray
-    test: FloatArray
-    cv_r: FloatArray
-    test_r: FloatArray
-    averaged: FloatArray
-    ridge: FloatArray
-    first: tuple[FloatArray, FloatArray]
-
-    @property
-    def best(self) -> NDArray[np.intp]:
-        """(draws,) which network the paper's rule chooses."""
-        return np.asarray(np.argmin(self.cv, axis=1), np.intp)
-
-
-class Split(NamedTuple):
-    """The rows drawn (19,), all others, and the folds inside the 19."""
-
-    rows: NDArray[np.int64]
-    held: NDArray[np.int64]
-    folds: Folds
-
-
-class Result(NamedTuple):
-    """Everything the figures draw; direct : the paper's forest on descriptors, ridge heads on them."""
-
-    target: PropertyTable
-    roles: tuple[Role, ...]
-    sources: list[PropertyTable]
-    library: Library
-    splits: list[Split]
-    found: list[Draws]
-    direct: Draws
-    parity: tuple[FloatArray, FloatArray]
-
-    @property
-    def genuine(self) -> list[tuple[Role, Draws]]:
-        """Every source but the ceiling, which no figure may choose."""
-        return [(role, one) for role, one in zip(self.roles, self.found, strict=True) if role.what != CEILING]
 
 
 def run(config: StudyConfig, inputs: Inputs, progress: Progress) -> Findings:
@@ -243,7 +179,7 @@ def over_draws(
     with (
         progress.stage(f"draws of {DRAWN}, source: {what}", len(splits)) as advance,
         threadpool_limits(1),
-        ThreadPoolExecutor(cpu_count() or 1) as pool,
+        threads("forest") as pool,
     ):
         for number, split in enumerate(splits):
             asked = [(x, y, split, [seed, number, i]) for i, x in enumerate(layers)]

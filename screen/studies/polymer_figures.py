@@ -15,7 +15,7 @@ from screen.studies.plots import Series, axis_label, dots, legend, parity, short
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from screen.studies.polymer import Draws, Result
+    from screen.studies.polymer_result import Draws, Result
 
 PAPER = "Transfer setup 1: correlation 1.000 of the best of 25,000 models, chosen on the 19 polymers it is quoted for."
 # Random orders in which networks are tried.

@@ -15,18 +15,18 @@ from catalogs.records import PropertyTable
 from screen.bank import Bank, FloatArray, fill
 from screen.descriptors.materials import describe
 from screen.folds import grouped_folds
-from screen.library import Library, Settings
+from screen.library import Settings
 from screen.plans import Plan, fit_plan, predict_plan
 from screen.progress import Progress
 from screen.record import leaderboard_table
 from screen.scaling import fit_scaling, standardise
 from screen.studies import refractive_figures as figures
 from screen.studies.config import StudyConfig
-from screen.studies.coverage import Coverage, Excess, Split, element_coverage, excess_error, split_error
+from screen.studies.coverage import element_coverage, excess_error, split_error
 from screen.studies.data import Column, load_all, load_column
 from screen.studies.findings import Findings
 from screen.studies.parts import Fit, apart, fit_of, pretrained, source_predictions, subset, transferred
-from screen.transfer import Model
+from screen.studies.refractive_result import Direction, Result
 
 SHARED = (
     Column("inorganic/petousis_dielectric1056_struct.parquet:n", "inorganic compounds", "refractive index"),
@@ -58,45 +58,6 @@ class Inputs(NamedTuple):
 
     inorganic: PropertyTable
     organic: list[PropertyTable]
-
-
-class Direction(NamedTuple):
-    """One source and one target table, never a mixture.
-
-    alone : (n,) what the source's networks say of the target without having seen any of it
-    forests, direct_forests : fits of the paper's random forest per drawn test set, on the last hidden layer of one
-        network and on the descriptors
-    by_networks, by_stack : errors inside and outside the source's elements, of the networks alone and of the stack
-    excess : how much more the networks err than the stack does, on either side
-    """
-
-    source: PropertyTable
-    target: PropertyTable
-    library: Library
-    own: Fit
-    alone: FloatArray
-    forests: tuple[Fit, ...]
-    direct_forests: tuple[Fit, ...]
-    model: Model
-    coverage: Coverage
-    by_networks: Split
-    by_stack: Split
-    excess: Excess
-
-
-class Result(NamedTuple):
-    """Everything the figures draw.
-
-    there, back : from inorganic to each organic table, and from each to inorganic
-    place : (m, 2) map of descriptors; kind : (m,) whose
-    """
-
-    inorganic: PropertyTable
-    organic: list[PropertyTable]
-    there: list[Direction]
-    back: list[Direction]
-    place: FloatArray
-    kind: NDArray[np.int64]
 
 
 def run(config: StudyConfig, inputs: Inputs, progress: Progress) -> Findings:

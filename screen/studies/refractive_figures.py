@@ -15,11 +15,12 @@ from screen.studies.findings import Held, Shown
 from screen.studies.heat import Ordered, ordered_map
 from screen.studies.parts import Fit, fit_of
 from screen.studies.plots import Series, axis_label, curve_beside, heat_map, legend, parity, scatter, short
+from screen.verdict import verdict_record
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from screen.studies.refractive import Direction, Result
+    from screen.studies.refractive_result import Direction, Result
 
 PAPER_ALONE = "Source network alone on polymers: MAE 0.367, RMSE 0.417, r 0.249, R² -2.61."
 PAPER_TRANSFER = (
@@ -43,7 +44,7 @@ def numbers(every: Sequence[Direction]) -> dict[str, Any]:
             "transfer_wins_draws": sum(a.mae < b.mae for a, b in zip(one.forests, one.direct_forests, strict=True)),
             "draws": len(one.forests),
             "stack": fit_of(one.target.y, one.model.out_of_fold.mean)._asdict(),
-            "verdict": one.model.verdict._asdict(),
+            "verdict": verdict_record(one.model.verdict),
             "source_elements": one.coverage.source_elements,
             "target_elements": one.coverage.target_elements,
             "missing_elements": list(one.coverage.missing),

@@ -14,7 +14,7 @@ from screen.studies.plots import Series, identity, legend, parity
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from screen.studies.ltc import Result
+    from screen.studies.ltc_result import Result
 
 PAPER = (
     '"Over 60,000 compounds" (abstract; about 140,000 in the review) screened; 14 verified, the largest above'

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from catalogs.results import Results
 from catalogs.rundir import RunDir
+from catalogs.shown import shown
 from screen.progress import Progress
-from screen.runner import Compared, Kind, shown
+from screen.runner import Compared, Kind
 from screen.studies.config import StudyConfig, as_dict, deciding
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ import os
 import signal
 import time
 
-from catalogs import guarded, polymers
+from catalogs import guarded, guarded_worker, polymers
 
 _attempt = polymers.attempt
 
@@ -24,4 +24,4 @@ def attempt(text, attachments):
 
 if __name__ == "__main__":
     polymers.attempt = attempt
-    guarded.serve()
+    guarded_worker.serve()

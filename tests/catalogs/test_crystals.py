@@ -160,7 +160,7 @@ def test_damaged_documents_are_refused(tmp_path: Path) -> None:
 
 
 def test_structures_stay_with_their_rows_across_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("catalogs.readers._BLOCK", 4096)
+    monkeypatch.setattr("catalogs.csv_files._BLOCK", 4096)
     path = tmp_path / "many.csv"
     kinds = [ROCKSALT, BLENDE]
     lines = [f'm{i},{"NaCl" if i % 2 == 0 else "ZnS"},"{kinds[i % 2].to(fmt="cif")}"' for i in range(30)]

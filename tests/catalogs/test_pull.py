@@ -21,7 +21,8 @@ from catalogs.candidates import open_catalog
 from catalogs.crystals import load_crystals
 from catalogs.materials_project import Summary, key_from
 from catalogs.optimade import Structures
-from catalogs.pull import Patience, Store, alone
+from catalogs.pages import Store
+from catalogs.pull import Patience, alone
 from catalogs.pulling import check_name
 from catalogs.records import UserError
 from catalogs.tables import load_table

@@ -135,3 +135,46 @@ def test_refused_before_the_first_page(fault: str, service: Service, pulls: Pull
     assert caught.value.code == 5
     assert KEY not in str(caught.value)
     assert service.asked == []
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"nsites": 10**30}, r"record mp-13, column 'n_sites': expected a whole number"),
+        ({"formula_pretty": "Na\ud800"}, r"record mp-13, column 'formula': .*got 'Na\\ud800'"),
+        ({"symmetry": {"number": "1"}}, r"record mp-13, column 'spacegroup'"),
+        ({"symmetry": 5}, r"record mp-13, field 'symmetry.number'"),
+        ({"bulk_modulus": {"voigt": 1}}, r"record mp-13, field 'bulk_modulus.vrh' has no part 'vrh'"),
+        ({"material_id": "\ud800"}, r"record 12, field 'material_id': .*got '\\ud800'"),
+    ],
+)
+def test_values_that_no_column_holds_name_the_record(values: dict[str, Any], said: str, pulls: Pulls) -> None:
+    records = summary(ROWS)
+    records[12] |= values
+    with serving(MaterialsProject(records)) as server, pytest.raises(UserError, match=said) as caught:
+        pulls(server)
+    assert caught.value.code == 5
+    assert str(caught.value).isprintable()
+    assert len(pulls.waited) == 1
+
+
+def test_what_records_of_the_materials_project_lack_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    records = summary(ROWS)
+    records[1]["structure"] = None
+    records[2]["structure"]["sites"][0]["species"][0]["occu"] = 0.5
+    with serving(MaterialsProject(records)) as server:
+        asked = Summary(Secret(KEY), endpoint=server.url, structures=True)
+        assert pull(asked, Facts("own", "test", ""), Terminal()) == 0
+    said = capsys.readouterr().out
+    for text in ("'formula_pretty' is null", "'structure' is null", "the structure is left out"):
+        assert f"1 of 23 records: {text}" in said
+
+
+@pytest.mark.parametrize("version", ["2026\ud800", "\x1b[2J", 7, None])
+def test_a_version_that_cannot_be_printed(version: Any, pulls: Pulls) -> None:
+    server = MaterialsProject(summary(ROWS))
+    server.version = version
+    with serving(server), pytest.raises(UserError, match="names no version of the database") as caught:
+        pulls(server)
+    assert caught.value.code == 5
+    assert str(caught.value).isprintable()

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from catalogs.quantities import convert, infer, parse_unit
+from catalogs.column_units import infer
+from catalogs.quantities import convert, parse_unit
 from catalogs.records import UserError
 
 

@@ -39,28 +39,6 @@ def test_quoted_cells_with_commas_and_newlines(tmp_path: Path) -> None:
     assert readers.read(file)["note"].to_pylist() == ["a, b\nc"]
 
 
-def test_numbers_of_text_cells() -> None:
-    cells = pa.chunked_array([["1.5", " 2 ", "", "nan", "NaN", "-1e-3", "+4"]])
-    expected = [1.5, 2, np.nan, np.nan, np.nan, -1e-3, 4]
-    np.testing.assert_array_equal(readers.as_numbers(cells, "f", "x"), expected)
-
-
-@pytest.mark.parametrize("cell", ["abc", "1,5", "1_000", "NA", "null", "5 K", "--"])
-def test_a_cell_that_is_not_a_number_is_named(cell: str) -> None:
-    cells = pa.chunked_array([["1"], ["2", cell, "3"]])
-    with pytest.raises(UserError, match=r"t\.csv: row 3, column 'kappa': expected a number, got ") as caught:
-        readers.as_numbers(cells, "t.csv", "kappa")
-    assert f"'{cell}'" in str(caught.value)
-    assert caught.value.code == 2
-
-
-def test_numbers_of_typed_cells() -> None:
-    np.testing.assert_array_equal(readers.as_numbers(pa.chunked_array([[1, None]]), "f", "x"), [1, np.nan])
-    np.testing.assert_array_equal(readers.as_numbers(pa.chunked_array([[1.5, None]]), "f", "x"), [1.5, np.nan])
-    with pytest.raises(UserError, match="holds bool; expected numbers"):
-        readers.as_numbers(pa.chunked_array([[True]]), "f", "x")
-
-
 def test_text_of_dictionary_and_integer_columns() -> None:
     codes = pa.chunked_array([pa.array(["NaN", "Fe", "NaN"]).dictionary_encode()])
     assert readers.as_text(codes, "f", "formula").to_pylist() == ["NaN", "Fe", "NaN"]
@@ -77,7 +55,8 @@ def test_text_of_dictionary_and_integer_columns() -> None:
         ("a.csv", b"\n", "is empty", 2),
         ("a.csv", b"formula,x\n", "has a header but no rows", 2),
         ("a.csv", b"formula,x", "has a header but no rows", 2),
-        ("a.xlsx", b"PK", "unknown suffix '.xlsx'", 2),
+        ("a.xlsx", b"PK", "is not a readable .xlsx workbook", 6),
+        ("a.xls", b"PK", "unknown suffix '.xls'; expected .csv, .tsv", 2),
         ("a.csv", b"formula,x\nFe\xff,1\n", "is not UTF-8", 2),
         ("a.csv", b"form\xffula,x\nFe,1\n", "is not UTF-8", 2),
         ("a.csv", b"formula,x\nFe,1\nNi,1,2\n", "row 2: expected 2 columns, got 3", 2),

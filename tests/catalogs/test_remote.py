@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import json
 import os
 import socket
@@ -19,7 +20,7 @@ import pytest
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 
-from catalogs import manifest
+from catalogs import manifest, store
 from catalogs.manifest import Entry
 from catalogs.records import UserError
 from catalogs.remote import RemoteRunDir
@@ -92,6 +93,7 @@ class Cut(MemoryFileSystem):
 def _own_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A home and a memory of each test's own, and a secret in the environment; nothing is flushed for real."""
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+    monkeypatch.setattr(store, "PAUSES", (0, 0))
     monkeypatch.setenv("KAKEHASHI_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
     MemoryFileSystem.store.clear()
@@ -387,6 +389,46 @@ def test_a_service_that_keeps_other_bytes_is_not_believed(monkeypatch: pytest.Mo
             with pytest.raises(UserError, match=r"b\.txt is damaged") as caught:
                 run.write_text("c.txt", "third")
             assert caught.value.code == 6
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("name", ["a.txt", manifest.FILE, HOLDER])
+@pytest.mark.parametrize("wrong", [1, 2, 3])
+def test_other_bytes_are_read_again_before_they_count(monkeypatch: pytest.MonkeyPatch, name: str, wrong: int) -> None:
+    """Twice is borne, by who writes and by who reads; three times is not."""
+    given: list[str] = []
+
+    def other(self: Cut, path: str, **named: Any) -> bytes:
+        if path not in MemoryFileSystem.store:
+            raise FileNotFoundError(path)
+        data = MemoryFileSystem.store[path].getvalue()
+        if path.endswith(name) and len(given) < wrong:
+            given.append(path)
+            return data[:-1] + b"?"
+        return data
+
+    def opened(self: Cut, path: str, mode: str = "rb", **named: Any) -> Any:
+        return io.BytesIO(other(self, path)) if mode == "rb" else MemoryFileSystem.open(self, path, mode, **named)
+
+    with open_run(URL) as run, monkeypatch.context() as patch:
+        run.write_text("b.txt", "0")
+        patch.setattr(Cut, "cat_file", other)
+        patch.setattr(Cut, "open", opened)
+        if wrong < 3:
+            run.write_text("a.txt", "1")
+        else:
+            with pytest.raises(UserError, match=r"not what is read back|the lock of this run was taken") as caught:
+                run.write_text("a.txt", "1")
+            assert caught.value.code in (4, 5)
+        assert len(given) == wrong
+    if wrong == 3:
+        return
+    with monkeypatch.context() as patch:
+        patch.setattr(Cut, "cat_file", other)
+        patch.setattr(Cut, "open", opened)
+        given.clear()
+        assert results_at(URL).read_text("a.txt") == "1"
+        assert len(given) == (wrong if name != HOLDER else 0)
 
 
 @pytest.mark.fault

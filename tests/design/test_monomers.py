@@ -73,6 +73,26 @@ def test_every_frame_has_the_same_routes() -> None:
     assert all(route == routes[0] for route in routes)
 
 
+@pytest.mark.parametrize(
+    ("unit", "long"),
+    [
+        ("*CC*", "*CCCCCC*"),
+        ("*CC(*)C", "*CC(C)CC(*)C"),
+        ("*COC*", "*OCCOCC*"),
+        ("*CC*", "*C*"),
+        # a bisphenol and a difluoride with one ketone each: the chain repeats after one of them
+        ("*Oc1ccc(C(=O)c2ccc(*)cc2)cc1", "*Oc1ccc(C(=O)c2ccc(Oc3ccc(C(=O)c4ccc(*)cc4)cc3)cc2)cc1"),
+    ],
+)
+def test_a_unit_written_several_times_has_a_route(unit: str, long: str) -> None:
+    assert classify(unit)
+    assert classify(unit) == classify(long)
+
+
+def test_the_smallest_unit_names_the_simplest_monomer() -> None:
+    assert [made.monomers for made in classify("*OC(C)C(*)=O")] == [("CC(O)C(=O)O",)]
+
+
 def test_no_repeat_unit_is_refused() -> None:
     with pytest.raises(ValueError, match="attachment points"):
         classify("*CC")

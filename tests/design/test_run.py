@@ -40,7 +40,8 @@ def files(tmp_path_factory):
         (folder / f"{name}.csv").write_text(f"smiles,conductivity\n{text}\n")
     pool = [f"N{chain(k)}N" for k in range(2, 15)] + [f"OC(=O){chain(m)}C(=O)O" for m in range(1, 12)]
     pool += ["Nc1ccc(N)cc1", "Nc1cccc(N)c1", "OC(=O)c1ccc(cc1)C(=O)O", "OC(=O)c1cccc(c1)C(=O)O"]
-    (folder / "pool.csv").write_text("smiles\n" + "\n".join(pool) + "\n")
+    rows = "\n".join(f"{smiles},monomer {row}" for row, smiles in enumerate(pool))
+    (folder / "pool.csv").write_text(f"smiles,name\nCl.NCCN,a salt\n{rows}\n")
     return folder
 
 
@@ -125,6 +126,27 @@ def test_the_folder_holds_what_a_reader_needs(finished):
     assert record["kind"] == "design"
     assert record["goals"] == ["conductivity>0.42"]
     assert "smiles" in pq.read_schema(out / "predictions.parquet").names
+
+
+def test_a_salt_in_the_pool_is_counted_and_names_come_out_again(finished, files):
+    config, *_, outcome = finished
+    rejected = pq.read_table(Path(config.out) / "quarantine_training.parquet").to_pylist()
+    assert [(row["table"], row["row"], row["id"], row["formula"]) for row in rejected] == [
+        ("pool", 1, "a salt", "Cl.NCCN")
+    ]
+    assert outcome.record["pool"]["rejected"] == 1
+    assert any("molecules set aside" in text for text in outcome.record["warnings"])
+    names = {}
+    for line in (files / "pool.csv").read_text().split("\n")[2:-1]:
+        smiles, name = line.split(",")
+        names[polymers.parse(smiles, 0)[0]] = name
+    rows = outcome.proposals.to_pylist()
+    for row in rows:
+        assert row["monomer_1_name"] == names.get(row["monomer_1"], "")
+        assert row["monomer_2_cas"] == ""
+    assert any(row["monomer_2_name"] for row in rows)
+    drawn = Chem.SDMolSupplier(str(Path(config.out) / "monomers.sdf"))
+    assert {mol.GetProp("SMILES"): mol.GetProp("NAME") for mol in drawn if mol.HasProp("NAME")}.items() <= names.items()
 
 
 @pytest.mark.parametrize("kept", [1, 3])

@@ -22,7 +22,7 @@ import pytest
 from catalogs import manifest
 from catalogs.durable import TEMPORARY
 from catalogs.rundir import HOLDER, LOCK, Results
-from screen import external
+from screen import external, refused
 
 if TYPE_CHECKING:
     from conftest import Tiny
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 CALLS = {"open": "open", "write": "write", "fsync": "fsync", "rename": "replace"}
 """What a run asks of the disk, and the function of `os` that asks it."""
-MADE = {"open": 91, "write": 44, "fsync": 78, "rename": 38}
+MADE = {"open": 103, "write": 50, "fsync": 90, "rename": 44}
 """How often: the length of the table (the last test says when it is too short)."""
 
 
@@ -131,7 +131,7 @@ class Screening:
         patch.setattr(external, "RUN_ROWS", 16)
         patch.setattr(external, "POOL_ROWS", 16)
         patch.setattr(external, "pa", SimpleNamespace(**{**vars(pa), "OSFile": Spilled}))
-        for module, name in ((run, "leaderboard_table"), (run, "predictions_table"), (run, "rejected_table"),
+        for module, name in ((run, "leaderboard_table"), (run, "predictions_table"), (refused, "rejected_table"),
                              (run, "histogram"), (run, "run_record"), (build, "write_report")):  # fmt: skip
             patch.setattr(module, name, once(getattr(module, name)))
 

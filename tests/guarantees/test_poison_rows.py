@@ -17,7 +17,8 @@ from catalogs.records import UserError
 from catalogs.rundir import RunDir
 from screen import cluster
 from screen.cluster import dask_executor
-from screen.execute import QUARANTINE, Part, Scoring, deploy
+from screen.columns import QUARANTINE, Part
+from screen.execute import Scoring, deploy
 from screen.isolate import MOST, REASON, Crashed, isolate
 from screen.partitions import score_into
 

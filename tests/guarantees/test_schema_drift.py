@@ -19,7 +19,7 @@ import kakehashi
 from catalogs import library, manifest, parquet
 from catalogs.records import UserError
 from catalogs.rundir import Results, RunDir
-from screen.execute import QUARANTINE, SCORES
+from screen.columns import QUARANTINE, SCORES
 from screen.next_batch import Request, finished_run, propose
 
 GOLDEN = sorted((Path(__file__).parents[1] / "golden").glob("schema_*"))

@@ -38,11 +38,17 @@ TRAPS = {
     "Fe99999999999999999999": ("an absurd amount", "absurd amount"),
     "Fe-1": ("an error", ""),
     "Fe2+": ("an error", ""),
-    "Fe\u2082O\u2083": ("an error", "non-ASCII"),
+    "Fe\u2082O\u2083": ("an error", "Fe2O3"),
+    "CuSO\u2084.5H\u2082O": ("an error", "subscript and other digits"),
+    "Fe\u00b3\u207a": ("an error", "non-ASCII"),
+    "Fe(II)O": ("FeI2O", "oxidation state"),
+    "TiO2(B)": ("TiBO2", "remark"),
+    "AlF3.3NaF": ("AlF4.3Na", "ambiguous dot"),
+    "MgCl26H2O": ("MgCl26H2O", "ambiguous number"),
     "Foo": ("an error", "unknown element Foo"),
     "co": ("an error", "lower-case"),
 }
-SCORED = {"NaN", "InF", "NO", "Na[Cl]", "{Fe}2"}
+SCORED = {"NaN", "InF", "NO", "Na[Cl]", "{Fe}2", "Fe\u2082O\u2083"}
 
 
 @pytest.mark.fault

@@ -59,7 +59,10 @@ VALUES: list[object] = [float(i + 1) for i in range(18)]
         ("compound,kappa\nMgO,1\n", ("no column 'formula'", "--material")),
         ("formula,kappa,kappa\nMgO,1,2\n", ("column 'kappa' appears more than once",)),
         ("formula,kappa\nMgO,1\nZnO,2,3\n", ("row 2: expected 2 columns, got 3",)),
-        ("formula,kappa\nMgO,1\nZnO,high\n", ("row 2", "column 'kappa'", "expected a number, got 'high'")),
+        (
+            "formula,kappa\nMgO,1\nZnO,high\n",
+            ("1 cell of kappa is not a number", "row 2 'high'", "leave the cell empty"),
+        ),
         ("formula,kappa\nMgO,1\nZnO,1_000\n", ("row 2", "1_000")),
     ],
 )
@@ -77,7 +80,10 @@ def test_tables_that_cannot_be_read(screen: Run, tmp_path: Path, text: str, said
         ([*VALUES[:4], "inf", *VALUES[5:]], ("row 5 (NaS)", "infinite")),
         ([*VALUES[:4], "-1e999", *VALUES[5:]], ("row 5 (NaS)", "infinite")),
         (["nan"] * 18, ("0 usable compositions of 18 rows (18 without a value",)),
-        ([-1.0] * 18, ("0 usable compositions of 18 rows", "18 rejected", "logarithm needs a value above 0")),
+        (
+            [-1.0] * 18,
+            ("0 usable compositions of 18 rows", "18 rejected", "below zero, which no thermal conductivity is"),
+        ),
     ],
 )
 def test_values_that_teach_nothing(screen: Run, tmp_path: Path, values: list[object], said: tuple[str, ...]) -> None:
@@ -89,7 +95,10 @@ def test_missing_negative_and_unreadable_rows_are_counted_and_kept(screen: Run, 
     given: list[object] = [*VALUES[:10], "", "NaN", "  ", -3.0, 0]
     extra = ["Xx2O3,1", "CuSO4.5H2O,2", "MgO2,7"]
     path = table(tmp_path / "t.csv", "formula,kappa", [*rows(given), *extra])
-    code, out, _ = screen("--target", f"{path}:kappa", "--out", tmp_path / "run", "--json")
+    refused(
+        screen("--target", f"{path}:kappa", "--dry-run"), "4 of 15 rows with a value are refused", "--max-rejected 0.27"
+    )
+    code, out, _ = screen("--target", f"{path}:kappa", "--max-rejected", 0.3, "--out", tmp_path / "run", "--json")
     assert code == 0
     # The model is ready made; the rejected rows are those of this file.
     aside = pq.read_table(tmp_path / "run/quarantine_training.parquet").to_pylist()
@@ -98,7 +107,20 @@ def test_missing_negative_and_unreadable_rows_are_counted_and_kept(screen: Run, 
     ]  # fmt: skip
     assert {row["table"] for row in aside} == {"kappa"}
     assert all(row["reason"] for row in aside)
-    assert "kappa: 4 rows could not be used (quarantine_training.parquet)" in json.loads(out)["warnings"]
+    said = json.loads(out)["warnings"]
+    for text in (
+        "below zero, which no thermal conductivity is: row 14 (",
+        "a value above 0: row 15 (",
+        "row 16 (Xx2O3, 1)",
+    ):
+        assert any(text in line and line.startswith("kappa: 1 of 18 rows refused: ") for line in said)
+    assert "all refused rows of targets and sources, with their reasons: quarantine_training.csv" in said
+    lines = (tmp_path / "run/quarantine_training.csv").read_text().splitlines()
+    assert lines[0] == '"table","row","id","formula","reason"'
+    assert [line.split(",")[1] for line in lines[1:]] == ["14", "15", "16", "17"]
+    # Of the catalogue.
+    names = {file.name for file in (tmp_path / "run").glob("quarantine*.*")}
+    assert names == {f"quarantine{of}.{kind}" for of in ("", "_training") for kind in ("parquet", "csv")}
 
     from catalogs.tables import load_table
 

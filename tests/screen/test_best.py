@@ -25,7 +25,8 @@ from catalogs.records import UserError
 from catalogs.rundir import Results, RunDir
 from catalogs.space import Space, decode, families, make_space, text_of
 from screen import best, neutral
-from screen.execute import Part, Scoring, deploy, in_turn, score_partition
+from screen.columns import Part
+from screen.execute import Scoring, deploy, in_turn, score_partition
 from screen.filters import parse_filter
 from screen.neutral import codes, layouts, look, tables, tiles
 from screen.partitions import score_into

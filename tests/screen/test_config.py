@@ -51,6 +51,15 @@ def test_every_flag_of_the_command_is_a_key_of_the_file() -> None:
     assert flags - about_the_call == {field.name for field in fields(ScreenConfig)}
 
 
+@pytest.mark.parametrize(
+    ("text", "material"), [('"phase"', ("phase",)), ('["phase", "compound"]', ("phase", "compound"))]
+)
+def test_columns_of_materials_are_one_or_several(tmp_path: Path, text: str, material: tuple[str, ...]) -> None:
+    assert resolve({}, toml(tmp_path, f"{FILE}material = {text}\n")).material == material
+    assert resolve({**FLAGS, "material": list(material)}, None).material == material
+    assert resolve(FLAGS, None).material is None
+
+
 def test_heads_are_words_with_commas_between(tmp_path: Path) -> None:
     assert resolve(FLAGS, None).heads == ("ridge", "gp")
     assert resolve({**FLAGS, "heads": ["ridge, forest"]}, None).heads == ("ridge", "forest")
@@ -58,14 +67,6 @@ def test_heads_are_words_with_commas_between(tmp_path: Path) -> None:
     for wrong, words in (("ridge,trees", "got 'trees'"), ("finetune", "ridge, gp or another besides")):
         with pytest.raises(UserError, match=words):
             resolve({**FLAGS, "heads": [wrong]}, None)
-
-
-def test_the_names_of_the_heads_are_those_there_are() -> None:
-    from screen import plans
-    from screen.config import FROZEN_ONLY, HEADS
-
-    assert set(HEADS) == set(plans.HEADS)
-    assert {head for head in HEADS if not plans.HEADS[head].direct} == set(FROZEN_ONLY)
 
 
 def test_flags_win_and_absent_flags_do_not(tmp_path: Path) -> None:

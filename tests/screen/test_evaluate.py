@@ -6,18 +6,16 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from screen.baselines import BASELINES, Baseline
 from screen.evaluate import evaluate
 from screen.folds import splits_of
-from screen.leaderboard import ALONE
 from screen.library import Library
-from screen.nested import CHOSEN, DIRECT
 from screen.null import permuted_null, permuted_rows
+from screen.rows import CHOSEN, DIRECT
 from screen.statistics import paired_test
 from screen.transfer import pose
 
 RIDGE = ("ridge",)
-ELASTIC = (BASELINES["elastic-net"]._replace(grid=BASELINES["elastic-net"].grid[:2], inner=2),)
+ELASTIC = ("elastic-net",)
 
 
 def row(found, name):
@@ -32,7 +30,7 @@ def found(planted, planted_library):
 def test_a_good_source_is_recommended(found):
     assert found.judgement.helps is True
     assert found.judgement.recommended == CHOSEN
-    assert found.judgement.text.startswith("Transfer helps here: MAE ")
+    assert found.judgement.text.startswith("Transfer helps here: held-out MAE ")
     assert found.judgement.recommendation.startswith("Use these sources: the whole procedure")
     assert row(found, CHOSEN).beats_direct
 
@@ -74,7 +72,7 @@ def test_every_figure_follows_from_the_predictions(planted, found):
             assert (r.p_value, r.difference_std) == (test.p_value, test.standard_error)
             assert r.p_holm >= r.p_value
     assert np.isnan(best.p_value)
-    assert row(found, "direct elastic net").head == "elastic net"
+    assert row(found, "direct elastic-net").head == "elastic-net"
 
 
 def test_baselines_are_blind_to_what_is_held_out(planted, planted_library, found):
@@ -86,7 +84,7 @@ def test_baselines_are_blind_to_what_is_held_out(planted, planted_library, found
     for name, p in found.predictions.items():
         np.testing.assert_array_equal(again.predictions[name][held], p[held])
     others = np.delete(np.arange(40), held)
-    assert (again.predictions["direct elastic net"][others] != found.predictions["direct elastic net"][others]).all()
+    assert (again.predictions["direct elastic-net"][others] != found.predictions["direct elastic-net"][others]).all()
 
 
 def test_nulls_agree_with_the_null_of_the_verdict(planted, planted_library):
@@ -120,14 +118,14 @@ def test_the_learning_curve_falls_and_ends_at_all_compounds(found):
 def test_each_source_alone(planted, planted_library, shuffled_library):
     both = Library((*planted_library.sources, *shuffled_library.sources), "reduced", 0)
     found = evaluate(both, planted.target, outer=5, inner=5, heads=RIDGE, baselines=())
-    one, other = (row(found, f"{name}: {ALONE}") for name in ("planted_source", "shuffled_source"))
+    one, other = (row(found, f"{name}: stack with direct models") for name in ("planted_source", "shuffled_source"))
     assert (one.source, one.networks) == ("planted_source", 4)
     assert one.mae < other.mae
     # Without predictions of the sources among its inputs, a source is the only one its stack has seen.
     alone = evaluate(Library(planted_library.sources, "reduced", 0), planted.target, outer=5, inner=5, heads=RIDGE,
                      baselines=())  # fmt: skip
     assert alone.predictions.keys() >= {CHOSEN, DIRECT}
-    assert not any(name.endswith(ALONE) for name in alone.predictions)
+    assert not any(name.endswith("stack with direct models") for name in alone.predictions)
 
 
 def test_extrapolation_has_one_split_and_no_intervals(planted, planted_library):
@@ -135,11 +133,17 @@ def test_extrapolation_has_one_split_and_no_intervals(planted, planted_library):
     own = row(found, CHOSEN)
     assert np.isnan(own.coverage_90)
     assert np.isfinite(own.p_value)
-    assert "by compounds" in found.judgement.text
+    assert "by 10 compounds" in found.judgement.text
     assert np.isfinite(found.predictions[CHOSEN]).sum() == 10
 
 
-def test_a_baseline_cannot_take_the_name_of_a_head(planted, planted_library):
-    with pytest.raises(ValueError, match="a name of its own, got 'ridge'"):
-        evaluate(planted_library, planted.target, outer=2, inner=2, heads=RIDGE,
-                 baselines=(Baseline("ridge", ({},), ELASTIC[0].fit),))  # fmt: skip
+def test_a_head_of_the_stack_is_no_baseline_beside_itself(planted, planted_library):
+    found = evaluate(planted_library, planted.target, outer=2, inner=2, heads=RIDGE, baselines=("ridge", "ridge"))
+    assert sum(row.name == "direct ridge" for row in found.rows) == 1
+    assert found.settings == {}
+
+
+def test_the_settings_a_baseline_chose_are_kept(found):
+    assert list(found.settings) == ["elastic-net"]
+    assert len(found.settings["elastic-net"]) == 5
+    assert {frozenset(setting) for setting in found.settings["elastic-net"]} == {frozenset({"l1_ratio", "share"})}

@@ -105,6 +105,7 @@ def test_the_recommended_command_is_one_that_screen_takes(finished, tables):
     record = json.loads((finished / "run.json").read_text())
     command = shlex.split(record["recommendation"]["command"])
     assert command[:4] == ["kakehashi", "screen", "--target", f"{tables}/target.parquet:target"]
+    assert command[-2:] == ["--out", "runs/target"]
     small = [f"{tables}/target.parquet" if word == "default" else word for word in command]
     assert kh.main([*small[1:], "--dry-run", "--quiet"]) == 0
 
@@ -146,7 +147,7 @@ def test_screen_takes_no_source(tables, home):
     [
         ({}, "--target is missing"),
         ({"target": "t", "holdout": "elements"}, "--holdout: expected one of random, formula, family, element, top"),
-        ({"target": "t", "baselines": ["svm"]}, "--baselines: expected some of elastic-net"),
+        ({"target": "t", "baselines": ["svm"]}, "--baselines: expected some of ridge, gp, forest"),
         ({"target": "t", "top_fraction": 1.0}, "--top-fraction"),
         ({"target": "t", "source": ["none"], "trunk": "shared"}, "at least 2 sources"),
     ],
@@ -154,9 +155,3 @@ def test_screen_takes_no_source(tables, home):
 def test_mistakes_are_said(flags, words):
     with pytest.raises(UserError, match=words):
         resolve(flags, None)
-
-
-def test_baselines_by_the_same_words():
-    from screen import baselines, evaluate_config
-
-    assert tuple(baselines.BASELINES) == evaluate_config.BASELINES

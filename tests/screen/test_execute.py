@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from catalogs.candidates import open_catalog
 from catalogs.records import Compositions
 from screen import execute
+from screen.columns import QUARANTINE, SCORES, Part
 from screen.csv_text import csv_bytes
-from screen.execute import QUARANTINE, SCORES, Part, deploy, score_partition
+from screen.execute import deploy, score_partition
 from screen.rank import Order, rank
 from screen.score import Scores
 from screen.scorer import Scorer, prepare

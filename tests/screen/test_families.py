@@ -7,15 +7,14 @@ import pytest
 from sklearn.ensemble import GradientBoostingRegressor
 
 import kakehashi as kh
-from screen.config import FAMILIES as NAMES
 from screen.heads import elastic_net, families, pyramids, trees
 from screen.heads.drawn import drawn, unfinished
-from screen.heads.families import BOOSTING, FAMILIES
-from screen.heads.head import Head
-from screen.leaderboard import is_direct
-from screen.plans import HEADS
+from screen.heads.registry import HEADS, LINES
+from screen.rows import CHOSEN
 from screen.selection import affordable_heads
 from screen.transfer import transfer
+
+NAMES = ("rf-1", "rf-2", "gb", "en", "nn-1", "nn-2", "nn-3", "tl-1", "tl-2")
 
 
 def world(n=60, p=12, seed=0):
@@ -133,12 +132,11 @@ def test_a_forest_on_frozen_features_has_between_half_and_all_of_the_rows_as_tre
 
 
 def test_families_serve_what_the_paper_gave_them():
-    assert (*FAMILIES,) == NAMES
     heads = affordable_heads(40, ("ridge", *NAMES))
     assert heads.direct == ("ridge", "rf-1", "rf-2", "gb", "en", "nn-1", "nn-2", "nn-3")
     assert heads.late == ("tl-1", "tl-2")
-    assert (FAMILIES["tl-1"].depth, FAMILIES["tl-2"].depth) == (1, 0)
-    assert isinstance(BOOSTING, Head)
+    assert set(NAMES) < set(LINES)
+    assert (HEADS["tl-1"].depth, HEADS["tl-2"].depth) == (1, 0)
 
 
 SLOW = ("rf-2", "nn-2", "nn-3", "tl-2")  # as the ones before them, with other settings
@@ -150,15 +148,14 @@ def test_a_family_is_evaluated_and_ranks_by_name(name, planted, planted_library,
     # One draw of few trees or narrow networks: which draw is kept is tested above.
     like = {"rf-2": "rf-1", "nn-2": "nn-1", "nn-3": "nn-1"}.get(name, name)
     own = HEADS[name]
-    monkeypatch.setitem(
-        HEADS, name, small(like)._replace(name=name, direct=own.direct, frozen=own.frozen, depth=own.depth)
-    )
+    monkeypatch.setitem(HEADS, name, small(like)._replace(name=name, depth=own.depth))
     transferred = name.startswith("tl")
     heads = ("ridge", name) if transferred else (name,)
     model = transfer(planted_library, planted.target, outer=2, inner=2, heads=heads)
-    names = {row.name for row in model.leaderboard if row.head == name}
+    own = [row for row in model.leaderboard if row.head == name]
+    names = {row.name for row in own}
     assert f"planted_source: {name} on the best 5" in names if transferred else f"direct {name}" in names
-    assert transferred or all(is_direct(each) for each in names if not each.startswith("stack"))
+    assert transferred or all(row.source == "none" or row.name == CHOSEN for row in own)
     ranked = kh.rank(model, ["GaAs", "MgO", "NaCl"]).to_pydict()
     assert len({round(each, 9) for each in ranked["mean"]}) > 1
     assert np.isfinite(ranked["mean"]).all()

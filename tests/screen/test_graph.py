@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -359,25 +358,3 @@ def test_what_nothing_can_be_learned_from() -> None:
         train(0, graphs(*CELLS[:5]), np.zeros(5), NAMES[:5], networks=1)
     with pytest.raises(ValueError, match="of 2 formulas"):
         train(0, graphs(*CELLS), np.zeros(20), ["ZnS"] * 20, networks=1)
-
-
-def test_networks_are_kept_without_pickle(network: CrystalNetwork, tmp_path: Path, monkeypatch: Any) -> None:
-    from screen.graph.kept import load_or_train
-
-    monkeypatch.setenv("KAKEHASHI_HOME", str(tmp_path))
-    calls = []
-
-    def fit(advance: Any) -> tuple[CrystalNetwork, ...]:
-        calls.append(1)
-        return (network,)
-
-    def ask(**facts: Any) -> Any:
-        return load_or_train(fit, facts, {"property": "gap"}, networks=1, name="x", cache=True)
-
-    (first, kept), (again, found) = ask(y=np.arange(3.0)), ask(y=np.arange(3.0))
-    assert (kept.reused, found.reused, len(calls)) == (False, True, 1)
-    assert again[0].shape == network.shape
-    for a, b in zip(jax.tree.leaves(first), jax.tree.leaves(again), strict=True):
-        np.testing.assert_array_equal(a, b)
-    assert not ask(y=np.arange(4.0))[1].reused
-    assert {path.suffix for path in tmp_path.rglob("*") if path.is_file()} <= {".safetensors", ".json", ".lock", ""}

@@ -14,9 +14,10 @@ from screen.bank import fill
 from screen.execute import score_partition
 from screen.folds import inner_folds
 from screen.heads.forest import forest
-from screen.nested import CHOSEN, one_fold
+from screen.nested import one_fold
 from screen.plans import inner_predictions
 from screen.record import _ceiling, _ties
+from screen.rows import CHOSEN
 from screen.score import score
 from screen.scorer import prepare
 from screen.selection import BEST, Heads, affordable_heads, candidates, columns, predict_stack
@@ -64,7 +65,11 @@ def test_late_heads_serve_the_best_networks_by_inner_ridge_error(planted, bank, 
     everyone = next(c.plan for c in found if c.plan.head == "ridge" and len(c.plan.networks) == 4 and not c.plan.depth)
     errors = np.abs(inner_predictions(everyone, bank, y, rows, folds) - y[rows]).mean(axis=1)
     assert {tuple(c.plan.networks) for c in late.values()} == {tuple(np.argsort(errors)[:2].tolist())}
-    assert [key for key in columns(found, 1) if key.endswith(":0")] == ["frozen:0", "forest:0", "finetune:0"]
+    assert [key for key in columns(found, 1) if key.source == 0] == [
+        ("average", "", 0),
+        ("late", "forest", 0),
+        ("late", "finetune", 0),
+    ]
 
 
 def test_late_heads_are_blind_to_the_held_out_values(planted, bank):

@@ -218,6 +218,49 @@ def test_networks_that_do_not_work_are_refused_at_import(
     assert [path.name for path in (home / "models").iterdir()] == [found.card["key"]]
 
 
+@pytest.mark.fault
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"networks": 10**9}, "networks: expected a whole number from 1 to 10,000, got 1000000000"),
+        ({"networks": -1}, "networks: expected a whole number from 1 to 10,000, got -1"),
+        ({"property": "gap\x1b[2J"}, "property: expected printable characters, got 'gap\\x1b[2J'"),
+        ({"seed": 313}, "seed: the card says '313', its networks '312'"),
+        ({"convention": "cell"}, "convention: the card says 'cell', its networks 'reduced'"),
+        ({"entries": 1}, "epochs of network 0: the card says"),
+    ],
+)
+def test_a_card_that_says_what_is_not_so_is_refused_at_import(
+    home: Path, run: Run, tmp_path: Path, change: dict[str, Any], said: str
+) -> None:
+    from catalogs import archive
+
+    found = shelf.find(key_of(home))
+    assert found.arrays is not None
+    assert found.card is not None
+    card = {name: value for name, value in found.card.items() if name != "card_sha256"}
+    if "entries" in change:
+        first, *rest = card["entries"]
+        change = {"entries": [first | {"epochs": first["epochs"] + 1}, *rest]}
+    shelf.store("e" * 64, found.arrays, card | change, folder=tmp_path / "odd")
+    archive.write(tmp_path / "odd.zip", {"e" * 64: tmp_path / "odd" / ("e" * 64)})
+    code, out, err = run("import", tmp_path / "odd.zip")
+    assert (code, out) == (6, "")
+    assert said in err
+    assert "\x1b" not in err
+    # The same card in the folder itself: said, and not listed.
+    shutil.copytree(tmp_path / "odd" / ("e" * 64), home / "models" / ("e" * 64))
+    code, out, err = run("list")
+    assert "\x1b" not in out + err
+    if "expected" in said:
+        assert "is not in the index" in err
+        assert "eeee" not in out
+    for words in (("show", "eeee"), ("show", "eeee", "--json"), ("query",), ("list", "--json")):
+        code, out, err = run(*words)
+        assert code == 0
+        assert "\x1b" not in out + err
+
+
 def test_loaded_networks_predict_give_features_and_enter_a_transfer(home: Path, tiny: Tiny) -> None:
     loaded = kh.models.load(key_of(home)[:8])
     table = load_table(f"{tiny.folder / 'source.csv'}:gap", minimum=1)

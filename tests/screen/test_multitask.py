@@ -15,7 +15,6 @@ from screen.aliases import MARK
 from screen.bank import fill
 from screen.folds import inner_folds
 from screen.joined import draw, join
-from screen.leaderboard import describe
 from screen.library import Library, Settings, pretrain_source, training_rows
 from screen.nested import one_fold
 from screen.networks import activations, outputs
@@ -214,12 +213,14 @@ def test_models_on_stacked_features_are_in_the_leaderboard(planted, library, tar
     names = [source.name for source in library.sources]
     rows, held = np.arange(24), np.arange(24, 30)
     folds = inner_folds(target.keys[:24], 4, 0)
-    means = one_fold(bank, y, rows, held, folds, names, RIDGE).means
+    result = one_fold(bank, y, rows, held, folds, names, RIDGE)
+    means = result.means
     stacked = [name for name in means if name.startswith("stacked")]
     assert stacked == [f"stacked features of 3 sources, {depth}, ridge" for depth in ("last 1", "all layers")]
     everything = " + ".join(names)
-    assert describe(stacked[1], library, RIDGE) == (everything, 6, "all layers", "ridge")
-    assert describe("shared trunk: a + b: selected", library, RIDGE)[0] == "shared trunk: a + b"
+    row = result.rows[stacked[1]]
+    assert (row.source, row.networks, row.depth, row.head) == (everything, 6, "all layers", "ridge")
+    assert result.rows["shared trunk: a + b: selected"].source == "shared trunk: a + b"
     wild = np.where(np.arange(30) < 24, y, 1e6)
     other = one_fold(bank, wild, rows, held, folds, names, RIDGE).means
     for name in means:

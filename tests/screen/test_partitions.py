@@ -16,7 +16,8 @@ import pytest
 
 from catalogs.candidates import open_catalog
 from catalogs.rundir import Results, RunDir
-from screen.execute import Part, Scoring, deploy, in_turn
+from screen.columns import Part
+from screen.execute import Scoring, deploy, in_turn
 from screen.partitions import score_into
 
 if TYPE_CHECKING:
@@ -143,7 +144,8 @@ def test_control_c_finishes_the_partition_and_the_run_goes_on(
         patched.setattr("screen.run.in_turn", counted)
         code, said, err = screen("--out", out, "--partition-rows", 5)
     assert (code, said, counted.calls) == (130, "", 3)
-    assert "finishing the partition" in err
+    assert "interrupted: finishing 1 partition" in err
+    assert "Ctrl-C again stops now" in err
     assert err.rstrip().endswith("--resume")
     committed = parts(out)
     assert len(committed) == 6

@@ -49,7 +49,7 @@ def test_same_seed_same_bytes_another_seed_others():
 def test_one_thread_or_many(monkeypatch):
     x, y = data()
     many = pretrain(0, x, y, networks=4, hidden_layers=(3,), schedule=SHORT)
-    monkeypatch.setattr(module.os, "cpu_count", lambda: 1)
+    monkeypatch.setattr("screen.pools.available", lambda: 1)
     assert digest(pretrain(0, x, y, networks=4, hidden_layers=(3,), schedule=SHORT)) == digest(many)
 
 

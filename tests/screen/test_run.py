@@ -404,6 +404,12 @@ def test_columns_may_have_other_names(tiny: Tiny, screen: Run, tmp_path: Path) -
     assert "compond" in err
     other = write(tmp_path / "catalog.csv", "compound\nMgO\n")
     assert screen("--catalog", other, "--material", "compound", "--dry-run")[0] == 0
+    words[words.index("compond")] = "phase"
+    phases = write(tmp_path / "phases.csv", "phase\nMgO\n")
+    code, _, err = screen(*words, "--catalog", phases, flags=[])
+    assert (code, "renamed.csv: no column 'formula'" in err) == (2, True)
+    code, out, _ = screen(*words, "--catalog", phases, "--material", "compound", flags=[])
+    assert (code, json.loads(out)["config"]["material"]) == (0, ["phase", "compound"])
 
 
 def test_sources_may_be_logarithms_and_share_a_name(tiny: Tiny, tmp_path: Path) -> None:

@@ -14,12 +14,14 @@ import pytest
 from pymatgen.core import Lattice, Structure
 
 from catalogs.rundir import RunDir
+from screen.columns import SCORES
 from screen.config import ScreenConfig, resolve
-from screen.execute import SCORES, deploy
+from screen.execute import deploy
 from screen.graph.network import Shape
 from screen.graph.train import Schedule
+from screen.inputs import Inputs
 from screen.progress import Progress
-from screen.run import Inputs, build_model, finish, read_inputs
+from screen.run import build_model, finish, read_inputs
 from screen.transfer import Model
 
 METALS = ["Be", "Mg", "Ca", "Sr", "Ba", "Zn", "Cd", "Mn", "Fe", "Co", "Ni", "Cu"]

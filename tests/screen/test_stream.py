@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from catalogs.rundir import RunDir
 from screen import external
+from screen.columns import QUARANTINE
 from screen.csv_text import csv_bytes
-from screen.execute import QUARANTINE
 from screen.filters import parse_filter
 from screen.partitions import Scored
 from screen.rank import Order, rank

@@ -10,11 +10,11 @@ from screen import selection
 from screen import transfer as module
 from screen.bank import fill
 from screen.folds import inner_folds
-from screen.leaderboard import is_direct
 from screen.library import Library
-from screen.nested import CHOSEN, one_fold
+from screen.nested import one_fold
 from screen.plans import Plan, fit_plan, inner_predictions, layer_slice, mixture, predict_plan
-from screen.selection import Heads, affordable_heads, best, candidates, columns, fit_stack, predict_stack
+from screen.rows import CHOSEN
+from screen.selection import Column, Heads, affordable_heads, best, candidates, columns, fit_stack, predict_stack
 from screen.transfer import transfer
 
 NOTHING = Library((), "reduced", 0)
@@ -149,8 +149,14 @@ def test_columns_of_the_stack_are_transferred_and_direct(planted, bank):
     # 2 direct, 3 depths x 2 heads x (average, best single), 2 heads x 3 gains
     assert len(found) == 2 + 12 + 6
     chosen = columns(found, 1)
-    assert sorted(chosen) == ["direct gp", "direct ridge", "frozen:0", "predictions gp", "predictions ridge"]
-    assert len(chosen["frozen:0"].plan.networks) == 4
+    assert sorted(chosen) == [
+        ("average", "", 0),
+        ("direct", "gp", -1),
+        ("direct", "ridge", -1),
+        ("predictions", "gp", -1),
+        ("predictions", "ridge", -1),
+    ]
+    assert len(chosen[Column("average", source=0)].plan.networks) == 4
     stack = fit_stack(
         list(chosen.values()), planted.target.y, lambda plan: fit_plan(plan, bank, planted.target.y, rows)
     )
@@ -196,8 +202,8 @@ def test_the_leaderboard_says_what_was_predicted(planted, planted_model):
     mean = entry(planted_model, "mean of the training values")
     assert mean.mae == pytest.approx(np.mean([abs(y[i] - y[folds != folds[i]].mean()) for i in range(40)]))
     assert not mean.beats_direct
-    bar = min(e.mae for e in planted_model.leaderboard if is_direct(e.name))
-    assert all(e.beats_direct == (e.mae < bar and not is_direct(e.name)) for e in planted_model.leaderboard)
+    bar = min(e.mae for e in planted_model.leaderboard if e.source == "none")
+    assert all(e.beats_direct == (e.mae < bar and e.source != "none") for e in planted_model.leaderboard)
     assert {e.head for e in planted_model.leaderboard} == {"ridge", "gp", "mean", "selected", "ridge + gp"}
 
 
@@ -252,12 +258,18 @@ def test_logarithmic_targets_are_measured_in_both_units(planted):
     assert own.mae_unit == pytest.approx(np.mean(np.abs(np.exp(y) - np.exp(mean))))
 
 
-def test_a_source_called_direct_is_no_baseline():
-    assert is_direct("direct ridge")
-    assert is_direct("mean of the training values")
-    assert not is_direct("direct band gap: selected")
-    assert not is_direct("mean of three: best single network")
-    assert not is_direct(CHOSEN)
+def test_a_source_called_direct_is_no_baseline(planted, planted_library):
+    (source,) = planted_library.sources
+    for name in ("direct band gap", "mean of the training values", "stack of direct models"):
+        library = planted_library._replace(sources=(source._replace(name=name),))
+        problem, _ = module.pose(library, planted.target, inner=3, seed=0, heads=("ridge",))
+        rows, held = np.arange(8, 40), np.arange(8)
+        folds = inner_folds([planted.target.keys[i] for i in rows], 3, 1)
+        found = one_fold(problem.bank, planted.target.y, rows, held, folds, [name], problem.heads).rows
+        assert {row.name for row in found.values() if row.direct} == {
+            "mean of the training values", "direct ridge", "stack of direct models"
+        }  # fmt: skip
+        assert all(row.source == name for row in found.values() if not row.direct)
 
 
 def test_refusals(planted):

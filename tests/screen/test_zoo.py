@@ -16,6 +16,7 @@ import pytest
 import kakehashi as kh
 from catalogs import library as shelf
 from catalogs.records import Compositions, PropertyTable, UserError
+from screen import keep as cache
 from screen import library as libraries
 from screen import zoo
 from screen.execute import score_partition
@@ -154,7 +155,7 @@ def test_every_input_of_pretraining_changes_the_key(table: PropertyTable, monkey
     for name, value in (("PRETRAIN_VERSION", 3), ("BATCH", 512), ("HIDDEN_LAYERS", (3,)), ("WIDTH_RATIOS", (0.1, 0.5)),
                         ("version", lambda package: "0"), ("feature_table", lambda: np.ones((94, 58)))):  # fmt: skip
         with monkeypatch.context() as patch:
-            patch.setattr(zoo, name, value)
+            patch.setattr(cache if name in ("BATCH", "version") else zoo, name, value)
             seen[name] = stack_key([table], SETTINGS)
     for name in ("MAX_ROWS", "SCALE_ROWS"):
         with monkeypatch.context() as patch:

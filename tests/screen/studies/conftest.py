@@ -61,14 +61,14 @@ def polymer_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a finished study of 19 liquids, with one source."""
     from catalogs.rundir import RunDir
     from screen.progress import Progress
-    from screen.studies import polymer
+    from screen.studies import polymer, polymer_result
     from screen.studies.config import resolve
     from screen.studies.run import run_study, study_of
 
     out = tmp_path_factory.mktemp("studies") / "polymer"
     config = resolve("polymer-tc", {"networks": 1, "draws": 2, "out": str(out)}, None)
     with pytest.MonkeyPatch.context() as patch, RunDir(out) as rundir:
-        patch.setattr(polymer, "EMBEDDED", (polymer.Role("heat capacity Cp", "molecule_heat_capacity"),))
+        patch.setattr(polymer, "EMBEDDED", (polymer_result.Role("heat capacity Cp", "molecule_heat_capacity"),))
         run_study(
             study_of("polymer-tc"), config, polymer.read(config), rundir, Progress("quiet"), "kakehashi study ..."
         )

@@ -9,7 +9,7 @@ import pytest
 from catalogs.assemble import assemble
 from catalogs.records import PropertyTable, UserError
 from catalogs.results import Results
-from screen.studies import polymer
+from screen.studies import polymer, polymer_result
 from screen.studies.parts import choose
 from screen.studies.polymer_figures import choosing
 
@@ -39,8 +39,8 @@ def test_everything_is_written_and_whole(polymer_study: Path) -> None:
 
 def test_simulated_columns_are_no_source() -> None:
     polymer.refuse_same_physics(polymer.SHARED)
-    assert [role.what for role in polymer.SHARED if "radonpy" in role.spec] == [polymer.CEILING]
-    planted = polymer.Role("density", "organic/radonpy_pi1070.parquet:density")
+    assert [role.what for role in polymer.SHARED if "radonpy" in role.spec] == [polymer_result.CEILING]
+    planted = polymer_result.Role("density", "organic/radonpy_pi1070.parquet:density")
     with pytest.raises(UserError, match="same simulations as the target"):
         polymer.refuse_same_physics([*polymer.SHARED, planted])
 
@@ -104,11 +104,11 @@ def test_the_best_network_is_chosen_without_the_fold_it_predicts() -> None:
 
 
 def test_the_ceiling_is_never_chosen() -> None:
-    best, other = (polymer.Draws(*[np.full((2, 3), error)] * 2, *[np.zeros(2)] * 4, (np.zeros(19), np.zeros(9)))
+    best, other = (polymer_result.Draws(*[np.full((2, 3), error)] * 2, *[np.zeros(2)] * 4, (np.zeros(19), np.zeros(9)))
                    for error in (0.1, 0.2))  # fmt: skip
-    roles = (polymer.Role("density", ""), polymer.Role(polymer.CEILING, ""))
+    roles = (polymer_result.Role("density", ""), polymer_result.Role(polymer_result.CEILING, ""))
     target = table("kappa", range(1, 61))
-    result = polymer.Result(target, roles, [], None, [], [other, best], other, (target.y, target.y))  # type: ignore[arg-type]
+    result = polymer_result.Result(target, roles, [], None, [], [other, best], other, (target.y, target.y))  # type: ignore[arg-type]
     assert [(role.what, one) for role, one in result.genuine] == [("density", other)]
     found = np.concatenate([one.cv for _, one in result.genuine])
     assert found.min() == 0.2

@@ -1,0 +1,131 @@
+"""Ctrl-C is answered within a second, whatever the main thread is doing.
+
+Python runs the handlers of signals between two steps of its own, and a compilation or a fit may take half a minute
+until the next. The system's handler writes the number of a signal into a socket at once; a thread reads it there,
+says what is being finished, and ends the process at the second Ctrl-C if the main thread does not.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import NoReturn
+
+from screen.progress import Mode, warn
+
+INTERRUPTED = 130
+# What ends within these seconds of a Ctrl-C needs no other answer.
+AT_ONCE = 0.3
+# After the second Ctrl-C, seconds the main thread has to leave its folders in order.
+GRACE = 3.0
+# The same while jobs elsewhere are ended.
+CLOSING = 60.0
+
+_work: list[Callable[[], str]] = []
+_watching = threading.Event()
+_closing = threading.Event()
+
+
+@contextmanager
+def at_hand(describe: Callable[[], str]) -> Iterator[None]:
+    """Let an interrupt be answered with what `describe` returns while the block lasts: `finishing 4 networks`."""
+    _work.append(describe)
+    try:
+        yield
+    finally:
+        _work.remove(describe)
+
+
+@contextmanager
+def closing() -> Iterator[None]:
+    """Give what the block ends elsewhere, such as queued jobs, more time after a second Ctrl-C."""
+    _closing.set()
+    try:
+        yield
+    finally:
+        _closing.clear()
+
+
+def is_watched() -> bool:
+    """Whether an interrupt has its answer already when a handler in Python is called."""
+    return _watching.is_set()
+
+
+def answer() -> str:
+    """The answer to a first Ctrl-C."""
+    doing = "ending"
+    with suppress(IndexError):
+        doing = _work[-1]()
+    return f"interrupted: {doing}; Ctrl-C again stops now"
+
+
+@contextmanager
+def acknowledged(mode: Mode) -> Iterator[None]:
+    """Answer every Ctrl-C while the block lasts; a second one ends the process within seconds.
+
+    Outside the main thread, and where SIGINT is ignored, nothing changes.
+    """
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        yield
+        return
+    reader, writer = socket.socketpair()
+    writer.setblocking(False)
+    former = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+    watcher = threading.Thread(target=_watch, args=(reader, mode), name="kakehashi-interrupts", daemon=True)
+    watcher.start()
+    _watching.set()
+    try:
+        yield
+    finally:
+        _watching.clear()
+        signal.set_wakeup_fd(former)
+        writer.close()
+        watcher.join(GRACE)
+        reader.close()
+
+
+def _watch(reader: socket.socket, mode: Mode) -> None:
+    """Read presses until the block ends, which closes the other end."""
+    if not _pressed(reader, None):
+        return
+    again = _pressed(reader, AT_ONCE)
+    if again is None:
+        with suppress(Exception):
+            warn(mode, answer())
+        again = _pressed(reader, None)
+    if again and _pressed(reader, CLOSING if _closing.is_set() else GRACE) is not False:
+        stop()
+
+
+def _pressed(reader: socket.socket, seconds: float | None) -> bool | None:
+    """Wait for Ctrl-C: whether it came before the block ended, None if neither happened in time."""
+    reader.settimeout(seconds)
+    try:
+        while data := reader.recv(1):
+            if data[0] == signal.SIGINT:
+                return True
+    except TimeoutError:
+        return None
+    except OSError:
+        pass
+    return False
+
+
+def stop() -> NoReturn:
+    """End the process at once: no thread is waited for. What is written is whole or has no name yet."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):
+            stream.flush()
+    os._exit(INTERRUPTED)
+
+
+def stop_if_busy() -> None:
+    """End the process where threads are still at work that its end would wait for."""
+    others = (one for one in threading.enumerate() if one is not threading.main_thread() and not one.daemon)
+    if any(one.name != "kakehashi-interrupts" for one in others):
+        stop()

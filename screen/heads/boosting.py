@@ -1,0 +1,14 @@
+"""Gradient boosting (Friedman, 2001) with settings of ours: many small steps on random rows and columns."""
+
+from __future__ import annotations
+
+from screen.heads import forest, trees
+from screen.heads.drawn import drawn
+
+boosting = drawn(
+    "boosting",
+    [{"rate": 0.05, "depth": depth, "rounds": 300, "columns": "sqrt", "subsample": 0.7} for depth in (3, 5)],
+    trees.grow_boosting,
+    trees.predict,
+    forest.ceiling,
+)

@@ -1,0 +1,95 @@
+"""The heads there are, a line each: where one is, what it serves, what help says of it. Nothing is imported before use.
+
+A new head is a file beside this one and a line here: `--heads`, `--baselines`, help, leaderboards, rankings and
+proposals know it then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib import import_module
+from itertools import groupby
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from screen.heads.head import Head
+
+
+class Line(NamedTuple):
+    """One head.
+
+    where : "module:name" of the `Head`
+    about : said of it in help, once for all that stand together with the same
+    direct, frozen : whether it serves descriptors, and frozen features of networks
+    """
+
+    where: str
+    about: str = ""
+    direct: bool = True
+    frozen: bool = True
+
+
+_FEW = "on the best five networks of a source; minutes"
+_OURS = "without transfer"
+_TABLE_1 = "without transfer; Table 1 of Liu, Yamada & Wu, 2021"
+_ON_FEATURES = "forests on frozen features; there too"
+
+# In the order in which they are columns of a stack.
+LINES: dict[str, Line] = {
+    "ridge": Line("screen.heads.ridge:ridge"),
+    "gp": Line("screen.heads.gp:gp"),
+    "forest": Line("screen.heads.forest:forest", _FEW),
+    "finetune": Line("screen.heads.finetune:finetune", _FEW, direct=False),
+    "boosting": Line("screen.heads.boosting:boosting", _OURS, frozen=False),
+    "network": Line("screen.heads.pyramids:network", _OURS, frozen=False),
+    "elastic-net": Line("screen.heads.elastic_net:elastic_net", _OURS, frozen=False),
+    "rf-1": Line("screen.heads.families:rf_1", _TABLE_1, frozen=False),
+    "rf-2": Line("screen.heads.families:rf_2", _TABLE_1, frozen=False),
+    "gb": Line("screen.heads.families:gb", _TABLE_1, frozen=False),
+    "en": Line("screen.heads.families:en", _TABLE_1, frozen=False),
+    "nn-1": Line("screen.heads.families:nn_1", _TABLE_1, frozen=False),
+    "nn-2": Line("screen.heads.families:nn_2", _TABLE_1, frozen=False),
+    "nn-3": Line("screen.heads.families:nn_3", _TABLE_1, frozen=False),
+    "tl-1": Line("screen.heads.families:tl_1", _ON_FEATURES, direct=False),
+    "tl-2": Line("screen.heads.forest:forest", _ON_FEATURES, direct=False),
+}
+DEFAULT_HEADS = ("ridge", "gp")
+# Compared with by `evaluate`, beside the heads a model is made of.
+DEFAULT_BASELINES = ("elastic-net", "forest", "boosting", "network")
+
+
+class _Heads(dict[str, "Head"]):
+    """Heads by name, loaded when they are first asked for."""
+
+    def __missing__(self, name: str) -> Head:
+        module, _, attribute = LINES[name].where.partition(":")
+        head: Head = getattr(import_module(module), attribute)
+        self[name] = head._replace(name=name)
+        return self[name]
+
+
+HEADS = _Heads()
+
+
+def direct_heads() -> tuple[str, ...]:
+    """Names of the heads that serve descriptors: models without transfer."""
+    return tuple(name for name, line in LINES.items() if line.direct)
+
+
+def heads_help() -> str:
+    """The heads with what is said of them, for help."""
+    groups = groupby(LINES.items(), lambda item: item[1].about)
+    parts = [", ".join(name for name, _ in group) + (f" ({about})" if about else "") for about, group in groups]
+    return f"Heads tried, with commas: {'; '.join(parts)}. Default: {_listed(DEFAULT_HEADS)}."
+
+
+def baselines_help() -> str:
+    """Which heads `evaluate` compares with, for help."""
+    return (
+        "Models without transfer beside those of the heads, with commas: any of"
+        f" {', '.join(direct_heads())}; or none. Default: {_listed(DEFAULT_BASELINES)}."
+    )
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ",".join(names)
