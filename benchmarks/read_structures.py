@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import os
 import re
 import resource
 import tempfile
@@ -53,7 +52,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=None, help="worker processes; default: one per processor")
     options = parser.parse_args()
     if options.workers:
-        os.cpu_count = lambda: options.workers
+        guarded.available = lambda: options.workers
     guarded.SHARE = guarded.STRUCTURES  # every worker starts for a few files too
     with tempfile.TemporaryDirectory() as name:
         folder, few = Path(name) / "all", Path(name) / "few"
