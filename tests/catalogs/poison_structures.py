@@ -4,7 +4,7 @@ import os
 import signal
 import time
 
-from catalogs import guarded, structure_text
+from catalogs import guarded, guarded_worker, structure_text
 
 _read = structure_text.read_cif
 
@@ -25,4 +25,4 @@ def read_cif(text):
 
 if __name__ == "__main__":
     structure_text.read_cif = read_cif
-    guarded.serve("structure")
+    guarded_worker.serve("structure")

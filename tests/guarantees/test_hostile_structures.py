@@ -122,7 +122,7 @@ def test_crystal_graphs_import_nothing(world: Path, catalog: str, structures: st
     target = "rows.parquet" if catalog == "mp.json" else catalog
     flags: dict[str, Any] = {
         "architecture": "cgcnn", "target": f"{'rows.csv' if structures else target}:gap", "source": ["rows.csv:gap"],
-        "catalog": catalog, "out": "run", "structures": structures,
+        "catalog": catalog, "out": "run", "structures": structures, "max_rejected": 0.5,
     }  # fmt: skip
     inputs = read_inputs(resolve(flags, None))
     assert len(inputs.target) == len(ROWS) - WRONG
