@@ -58,7 +58,9 @@ def demo(
     config = backward(out, networks, seed, device)
     refuse_other_runs(config.out, {"target": list(config.target), "goal": list(config.goal)})
     code = screening(forward, mode=mode, dry_run=dry_run, json_out=json, quiet=quiet)
-    return code or run_and_print(kind(), config, mode=mode, overwrite=True, dry_run=dry_run, json_out=json, quiet=quiet)
+    return code or run_and_print(
+        kind(), config, mode=mode, overwrite=True, dry_run=dry_run, json_out=json, quiet=quiet, resumable=False
+    )
 
 
 def backward(out: str, networks: int, seed: int, device: Device) -> DesignConfig:

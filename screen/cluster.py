@@ -10,6 +10,7 @@ import itertools
 import logging
 import os
 import signal
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -21,12 +22,15 @@ from typing import Any
 import dask
 import pyarrow as pa
 from dask.distributed import Client, LocalCluster, Status, WorkerPlugin
+from distributed.utils import silence_logging_cmgr
 
 from catalogs.records import UserError
 from screen.device import choose, platform, take_device
 from screen.execute import Executor, Part, Scoring, environment
+from screen.interrupt import at_once, spared
 from screen.isolate import Crashed, isolate
-from screen.scheduler import SLURM, security, slurm_cluster
+from screen.scheduler import SLURM, credentials, security
+from screen.slurm import Jobs, slurm_cluster
 
 # Partitions under way per worker thread: one that computes, one that waits.
 AHEAD = 2
@@ -34,7 +38,9 @@ CONNECT_SECONDS = 15
 # A job may wait in its queue.
 QUEUE_SECONDS = 24 * 3600
 # How often a partition that takes long makes one look whether anything can still score it.
-WATCH_SECONDS = 30.0
+WATCH_SECONDS = 10.0
+# Without any worker for so long, a scheduler elsewhere is given up: they may be being started anew.
+NOBODY_SECONDS = 600.0
 # Scores are as large as the rows, and both fit a worker: nothing to warn of.
 _CONFIG: dict[str, Any] = {
     "distributed.admin.large-graph-warning-threshold": "1GB",
@@ -60,6 +66,46 @@ _READY: dict[str, Scoring] = {}
 
 class Mismatch(RuntimeError):
     """A worker would compute other bits than this process."""
+
+
+class Pool:
+    """A connection to the scheduler of some workers, and how to find out that none will come any more.
+
+    check : raises UserError where that is certain
+    """
+
+    def __init__(self, client: Client, check: Callable[[], None]) -> None:
+        self.client, self._check = client, check
+        self._seen = time.monotonic()
+
+    @property
+    def lost(self) -> bool:
+        """Whether the scheduler has ended, or cannot be reached any more."""
+        return self.client.status != "running"
+
+    def wait(self, seconds: float) -> None:
+        """Return when there is a worker; TimeoutError if there is none in time, UserError where none can come."""
+        end = time.monotonic() + seconds
+        while True:
+            try:
+                self.client.wait_for_workers(1, timeout=max(0.1, min(1.0, end - time.monotonic())))
+                return
+            except TimeoutError:
+                self._check()
+                if time.monotonic() > end:
+                    raise
+
+    def look(self) -> None:
+        """Make sure that somebody computes, or may; UserError code 5 otherwise."""
+        with _lost_is_said(self):
+            if self.client.nthreads():
+                self._seen = time.monotonic()
+                return
+        self._check()
+        if self.client.cluster is None and time.monotonic() - self._seen > NOBODY_SECONDS:
+            raise UserError(
+                f"no worker was left at {self.client.scheduler.address} for {NOBODY_SECONDS / 60:.0f} min: start some", 5
+            )
 
 
 class Deployment(WorkerPlugin):
@@ -108,25 +154,49 @@ def dask_executor(
     ------
     UserError : code 5, the scheduler cannot be reached or used; code 1, too many rows of a partition kill workers
     """
-    with ExitStack() as stack:
+    with _Cluster() as stack:
 
         def run(scoring: Scoring, tables: Iterable[pa.Table]) -> Iterator[Part]:
             waiting = iter(tables)
             for first in waiting:
-                client = stack.enter_context(_client(workers, scheduler, folder))
+                pool = stack.enter_context(_pool(workers, scheduler, folder))
                 if find_spec("bokeh") is not None:
-                    link("dashboard", client.dashboard_link)
-                name = stack.enter_context(_deployed(client, scoring, local=scheduler is None))
-                yield from _in_order(client, name, itertools.chain([first], waiting))
+                    link("dashboard", pool.client.dashboard_link)
+                name = stack.enter_context(_deployed(pool, scoring, local=scheduler is None))
+                with _lost_is_said(pool):
+                    yield from _in_order(pool, name, itertools.chain([first], waiting))
 
         yield run
 
 
+class _Cluster(ExitStack):
+    """What has to be taken down again, also by a process that was told to end."""
+
+    def __exit__(self, *details: Any) -> bool:
+        with spared():
+            return super().__exit__(*details)
+
+
 @contextmanager
-def _client(workers: int | None, scheduler: str | None, folder: Path) -> Iterator[Client]:
+def _lost_is_said(pool: Pool) -> Iterator[None]:
+    """Tell apart, of whatever goes wrong, that the scheduler is no longer there."""
+    try:
+        yield
+    except (UserError, GeneratorExit, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # dask's CancelledError is no Exception everywhere
+        if pool.lost:
+            raise UserError("the scheduler was lost", 5) from error
+        raise
+
+
+@contextmanager
+def _pool(workers: int | None, scheduler: str | None, folder: Path) -> Iterator[Pool]:
     with ExitStack() as stack:
         stack.enter_context(dask.config.set(_CONFIG))
         stack.enter_context(_same_variables())
+        # What ends a run is said once, in one line.
+        stack.enter_context(silence_logging_cmgr(logging.CRITICAL))
         for name in SECRETS:  # of the client alone: no worker, and no job's script, inherits them
             os.environ.pop(name, None)
         if scheduler is None:
@@ -141,23 +211,31 @@ def _client(workers: int | None, scheduler: str | None, folder: Path) -> Iterato
                         silence_logs=logging.CRITICAL,
                     )
                 )
-            yield stack.enter_context(Client(cluster, set_as_default=False))
+            client = stack.enter_context(Client(cluster, set_as_default=False))
+            yield Pool(client, lambda: _check_nannies(cluster))
             return
-        patience, where = CONNECT_SECONDS, scheduler
+        patience = QUEUE_SECONDS if scheduler == SLURM else CONNECT_SECONDS
         try:
             if scheduler == SLURM:
-                given = stack.enter_context(slurm_cluster(workers or 1, os.fspath(folder)))
-                client, patience = stack.enter_context(Client(given, set_as_default=False)), QUEUE_SECONDS
+                secured, called = stack.enter_context(credentials(os.fspath(folder)))
+                jobs = Jobs(called, workers or 1)
+                with _deaf_children():  # sbatch and scancel among them
+                    given = stack.enter_context(slurm_cluster(jobs, secured))
+                pool = Pool(stack.enter_context(Client(given, set_as_default=False)), jobs.check)
             else:
-                client = stack.enter_context(
-                    Client(scheduler, timeout=CONNECT_SECONDS, set_as_default=False, security=security(scheduler))
+                connected = Client(
+                    scheduler, timeout=CONNECT_SECONDS, set_as_default=False, security=security(scheduler)
                 )
-            client.wait_for_workers(1, timeout=patience)
+                pool = Pool(stack.enter_context(connected), lambda: None)
+            with at_once():
+                pool.wait(patience)
         except TimeoutError:
-            raise UserError(f"--scheduler: no worker at {where} in {patience} s: start some", 5) from None
+            raise UserError(f"--scheduler: no worker at {scheduler} in {patience} s: start some", 5) from None
+        except UserError:
+            raise
         except (OSError, ValueError) as error:
-            raise UserError(f"--scheduler: no scheduler answers at {where}: {error}", 5) from None
-        yield client
+            raise UserError(f"--scheduler: no scheduler answers at {scheduler}: {error}", 5) from None
+        yield pool
 
 
 @contextmanager
@@ -191,35 +269,38 @@ def _same_variables() -> Iterator[None]:
 
 
 @contextmanager
-def _deployed(client: Client, scoring: Scoring, *, local: bool) -> Iterator[str]:
+def _deployed(pool: Pool, scoring: Scoring, *, local: bool) -> Iterator[str]:
     # By client: two runs with one model on one scheduler must not take it from each other.
+    client = pool.client
     plugin = Deployment(f"kakehashi-{scoring.sha256}-{client.id}", scoring, local=local)
     try:
-        client.register_plugin(plugin)
+        with _lost_is_said(pool):
+            client.register_plugin(plugin)
         yield plugin.name
     except (ImportError, Mismatch) as error:
         raise UserError(f"the workers cannot score: {error}; install the same packages there", 5) from error
     finally:
-        if not local:  # local workers end with their cluster
-            client.unregister_worker_plugin(plugin.name)
+        if not local and not pool.lost:  # local workers end with their cluster
+            with suppress(OSError, ValueError, TimeoutError):  # the scheduler may be going, and the plugin with it
+                client.unregister_worker_plugin(plugin.name)
 
 
-def _in_order(client: Client, name: str, tables: Iterable[pa.Table]) -> Iterator[Part]:
+def _in_order(pool: Pool, name: str, tables: Iterable[pa.Table]) -> Iterator[Part]:
     running: deque[tuple[pa.Table, Any]] = deque()
-    limit = AHEAD * sum(client.nthreads().values())
+    limit = AHEAD * sum(pool.client.nthreads().values())
 
     def submit(rows: pa.Table) -> Any:
-        return client.submit(_score, name, rows, pure=False)
+        return pool.client.submit(_score, name, rows, pure=False)
 
     def first() -> Part:
         rows, future = running.popleft()
         try:
-            return _result(future)
+            return _result(pool, future)
         except Crashed:
             for _, other in running:  # nothing else may kill the worker, or be killed with it
                 with suppress(Crashed):
-                    _result(other)
-            return isolate(rows, lambda piece: _result(submit(piece)))
+                    _result(pool, other)
+            return isolate(rows, lambda piece: _result(pool, submit(piece)))
 
     for rows in tables:
         running.append((rows, submit(rows)))
@@ -233,7 +314,7 @@ def _score(name: str, rows: pa.Table) -> Part:
     return _READY[name](rows)
 
 
-def _result(future: Any) -> Part:
+def _result(pool: Pool, future: Any) -> Part:
     from concurrent.futures import CancelledError
 
     from distributed.scheduler import KilledWorker
@@ -244,18 +325,16 @@ def _result(future: Any) -> Part:
         except TimeoutError:
             if future.done():  # it is what the scoring raised
                 raise
-            if _deserted(future.client.cluster):
-                raise UserError("no worker process is left and none can be started: go on with --resume", 5) from None
+            pool.look()
         except KilledWorker:
             raise Crashed from None
         except CancelledError:
-            raise UserError("the scheduler was lost: go on with --resume", 5) from None
+            raise UserError("the scheduler was lost", 5) from None
         else:
             return part
 
 
-def _deserted(cluster: Any) -> bool:
-    """Whether a cluster of this machine has lost every process that starts and watches a worker."""
-    if not isinstance(cluster, LocalCluster):
-        return False
-    return all(nanny.status in (Status.closing, Status.closed, Status.failed) for nanny in cluster.workers.values())
+def _check_nannies(cluster: LocalCluster) -> None:
+    """UserError code 5 if a cluster of this machine has lost every process that starts and watches a worker."""
+    if all(nanny.status in (Status.closing, Status.closed, Status.failed) for nanny in cluster.workers.values()):
+        raise UserError("no worker process is left and none can be started", 5)

@@ -14,7 +14,7 @@ from catalogs.paths import path_of
 from catalogs.pulled import default_name
 from catalogs.records import UserError
 from screen.device import check_device
-from screen.scheduler import SLURM, check_scheduler
+from screen.scheduler import SLURM, check_scheduler, check_usable
 from screen.semaphores import missing
 
 DEFAULT_SOURCES = ("formation_energy", "volume_per_atom", "melting_temperature")
@@ -163,6 +163,8 @@ def check_workers(workers: int | None, scheduler: str | None, *, insecure: bool 
         check_scheduler(scheduler, insecure=insecure)
     if workers is not None and scheduler not in (None, SLURM):
         raise UserError("expected --workers (on this machine) or --scheduler (elsewhere), got both: choose one")
+    if scheduler is not None:
+        check_usable(scheduler)
 
 
 def check_trunk(trunk: str, sources: int) -> None:

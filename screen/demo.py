@@ -29,7 +29,9 @@ def screening(config: ScreenConfig, *, mode: Mode, dry_run: bool, json_out: bool
     from screen.runner import run_and_print
     from screen.terminal import kind
 
-    return run_and_print(kind(), config, mode=mode, overwrite=True, dry_run=dry_run, json_out=json_out, quiet=quiet)
+    return run_and_print(
+        kind(), config, mode=mode, overwrite=True, dry_run=dry_run, json_out=json_out, quiet=quiet, resumable=False
+    )
 
 
 def refuse_other_runs(out: str, expected: Mapping[str, Any]) -> None:

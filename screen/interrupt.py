@@ -1,19 +1,136 @@
-"""Ctrl-C in two steps: the first lets the work at hand be finished and kept, the second aborts."""
+"""How a run ends before its time: Ctrl-C in two steps, and SIGTERM or a hang-up, which let nothing be finished.
+
+Ctrl-C lets the work at hand be finished and kept, the second aborts. SIGTERM unwinds at once, so that what is queued
+is cancelled and what is secret removed, and ends the process even where a thread would compute for minutes.
+"""
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import Any
 
-from screen.acknowledge import answer, at_hand, is_watched
+from catalogs.shown import say
+from screen.acknowledge import answer, at_hand, closing, is_watched
 from screen.progress import Mode, warn
+
+# Between being told to end and ending: whoever sends SIGTERM kills some 10 s later.
+GRACE_SECONDS = 6.0
+_NAMES = {"SIGTERM": "terminated", "SIGHUP": "hung up"}
+_WORDS = {getattr(signal, name): word for name, word in _NAMES.items() if hasattr(signal, name)}
+
+
+class Terminated(KeyboardInterrupt):
+    """A process was told to end, by the signal of this number."""
+
+    def __init__(self, number: int = signal.SIGTERM) -> None:
+        super().__init__(number)
+        self.number = int(number)
+
+
+def _print(word: str) -> None:
+    say(word, error=True)
+
+
+class _State:
+    """What the handler of SIGTERM, the blocks that it spares and the last words of the process know of each other."""
+
+    spared = 0
+    waiting: int | None = None
+    say: Callable[[str], None] = staticmethod(_print)
+    said = False
+
+
+_state = _State()
+
+
+def stopped(stop: KeyboardInterrupt) -> int:
+    """Say that this process was stopped, and how to go on; its exit code, 130 by Ctrl-C, 143 by SIGTERM."""
+    number = stop.number if isinstance(stop, Terminated) else int(signal.SIGINT)
+    if not _state.said:
+        _state.said = True
+        _state.say(_WORDS.get(number, "interrupted"))
+    return 128 + number
 
 
 @contextmanager
-def first_finishes(mode: Mode, describe: Callable[[], str]) -> Iterator[Callable[[], bool]]:
+def last_words(say: Callable[[str], None]) -> Iterator[None]:
+    """Let what stops this process while the block lasts be told in this way; it is given the word for it."""
+    former, _state.say = _state.say, say
+    try:
+        yield
+    finally:
+        _state.say = former
+
+
+@contextmanager
+def terminable(*, process: bool) -> Iterator[None]:
+    """While the block lasts SIGTERM and SIGHUP raise `Terminated` in the main thread, unless they are ignored.
+
+    process : whether this process ends with the block; then it ends within `GRACE_SECONDS` of the signal, whatever
+        its threads do
+    """
+    _state.waiting, _state.said = None, False
+    over = threading.Event()
+
+    def answer(number: int, frame: FrameType | None) -> None:
+        threading.Thread(target=_end, args=(number, over), daemon=True).start()
+        if _state.spared:
+            _state.waiting = number
+        else:
+            raise Terminated(number)
+
+    taken = []
+    if threading.current_thread() is threading.main_thread():
+        taken = [number for number in _WORDS if signal.getsignal(number) is signal.SIG_DFL]
+    for number in taken:
+        signal.signal(number, answer)
+    try:
+        yield
+    finally:
+        _state.waiting = None
+        if not process:
+            over.set()
+        for number in taken:
+            signal.signal(number, signal.SIG_DFL)
+
+
+@contextmanager
+def spared() -> Iterator[None]:
+    """Finish the block before SIGTERM is answered: what it cancels or removes nobody else will."""
+    _state.spared += 1
+    try:
+        with closing():
+            yield
+    finally:
+        _state.spared -= 1
+    if not _state.spared and _state.waiting is not None:
+        number, _state.waiting = _state.waiting, None
+        raise Terminated(number)
+
+
+def _end(number: int, over: threading.Event) -> None:
+    """End this process when its time is over; later where something is being cancelled."""
+    end = time.monotonic() + GRACE_SECONDS
+    while not over.wait(0.05):
+        if time.monotonic() > end and not _state.spared:
+            with suppress(Exception):  # its streams may be in the middle of a line
+                stopped(Terminated(number))
+                sys.stdout.flush()
+                sys.stderr.flush()
+            os._exit(128 + number)
+
+
+@contextmanager
+def first_finishes(
+    mode: Mode, describe: Callable[[], str] = lambda: "finishing what is at hand"
+) -> Iterator[Callable[[], bool]]:
     """Yield a function that says whether Ctrl-C was pressed; pressed again, KeyboardInterrupt is raised.
 
     Outside the main thread, and where SIGINT is ignored, nothing changes.
@@ -43,3 +160,23 @@ def first_finishes(mode: Mode, describe: Callable[[], str]) -> Iterator[Callable
             yield lambda: asked
     finally:
         signal.signal(signal.SIGINT, former)
+
+
+@contextmanager
+def at_once() -> Iterator[None]:
+    """Let the first Ctrl-C abort while the block lasts: nothing is at hand that could be finished."""
+    with answered_as_before():
+        if threading.current_thread() is threading.main_thread() and callable(signal.getsignal(signal.SIGINT)):
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        yield
+
+
+@contextmanager
+def answered_as_before() -> Iterator[None]:
+    """Put back what answers Ctrl-C when the block ends: libraries replace it when they are imported."""
+    former: Any = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    finally:
+        if signal.getsignal(signal.SIGINT) is not former and former is not None:
+            signal.signal(signal.SIGINT, former)

@@ -16,8 +16,10 @@ from typing import Any, NamedTuple, Protocol
 from catalogs.records import UserError
 from catalogs.rundir import RunDir
 from catalogs.runs import open_run, recorded_at
-from catalogs.shown import say, shown
+from catalogs.shown import shown
 from catalogs.store import check_url, is_url
+from screen.interrupt import last_words, stopped
+from screen.leftovers import sweep
 from screen.progress import Mode, Progress, warn
 from screen.status import PLAN
 
@@ -95,8 +97,12 @@ def run_and_print(
     dry_run: bool = False,
     json_out: bool = False,
     quiet: bool = False,
+    resumable: bool = True,
 ) -> int:
-    """Run once and print the outcome; the exit code."""
+    """Run once and print the outcome; the exit code.
+
+    resumable : whether the command has --resume; else what goes on is the command itself
+    """
     if resume and overwrite:
         raise UserError("expected --resume or --overwrite, got both: choose one")
     if is_url(config.out):
@@ -108,7 +114,7 @@ def run_and_print(
         if json_out:
             print(json.dumps(record))
         elif not quiet:
-            say(f"nothing to do: {config.out} holds this run, finished")
+            print(shown(f"nothing to do: {config.out} holds this run, finished"))
         return kind.judge(record)[0]
     from screen.device import choose
 
@@ -120,12 +126,17 @@ def run_and_print(
             print(json.dumps(found, indent=None if json_out else 1))
         return 0
     words = ["kakehashi", *sys.argv[1:]]
-    again = shlex.join([*(word for word in words if word not in ("--resume", "--overwrite")), "--resume"])
+    kept = [word for word in words if word not in ("--resume", "--overwrite")]
+    again = shlex.join([*kept, *(["--resume"] if resumable else [])])
+
+    def say(word: str) -> None:
+        warn("auto" if mode == "quiet" else mode, f"{word}; go on with: {again}")
+
     # What is overwritten goes when the folder is opened: not before the inputs are known to be good.
     inputs = kind.read(config) if overwrite else None
     try:
-        with open_run(config.out, resume=resume, overwrite=overwrite) as rundir:
-            for note in rundir.notes:
+        with last_words(say), open_run(config.out, resume=resume, overwrite=overwrite) as rundir:
+            for note in (*rundir.notes, *sweep(rundir.path)):
                 warn(mode, note)
             inputs = inputs or kind.read(config)
             rundir.write_text(PLAN, json.dumps({**kind.plan(config, inputs), "command": again}) + "\n")
@@ -135,9 +146,9 @@ def run_and_print(
         if error.code != SERVICE:
             raise
         raise UserError(f"{error}; go on with: {again}", SERVICE) from None
-    except KeyboardInterrupt:
-        warn("auto" if mode == "quiet" else mode, f"interrupted; go on with: {again}")
-        return 130
+    except KeyboardInterrupt as stop:
+        with last_words(say):
+            return stopped(stop)
     if json_out:
         print(json.dumps(outcome.record))
     elif not quiet:

@@ -1,4 +1,4 @@
-"""Which schedulers a run may talk to: this machine's, others by TLS, and a batch system's.
+"""Which schedulers a run may talk to, this machine's, others by TLS, and a batch system's; and the certificates.
 
 A Dask scheduler runs whatever code it is sent, so one on another machine must show a certificate
 (`tls://HOST:PORT`, with the files that dask's own settings name) or be asked for by `--insecure-cluster`.
@@ -7,12 +7,13 @@ A Dask scheduler runs whatever code it is sent, so one on another machine must s
 from __future__ import annotations
 
 from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from catalogs.records import UserError
+from screen.leftovers import JOBS, PREFIX
+from screen.slurm import check_slurm, job_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +40,19 @@ def check_scheduler(address: str, *, insecure: bool) -> None:
         )
 
 
+def check_usable(address: str) -> None:
+    """Refuse, before anything is computed, a scheduler that this process could not speak to.
+
+    Raises
+    ------
+    UserError : no certificates for tls://; what `slurm` needs is not installed or not set
+    """
+    if address == SLURM:
+        check_slurm()
+    else:
+        security(address)
+
+
 def security(address: str) -> Any:
     """What a connection to this address needs: certificates for tls://, nothing otherwise.
 
@@ -46,10 +60,10 @@ def security(address: str) -> Any:
     ------
     UserError : dask's settings name no certificates, or files that cannot be read
     """
-    from dask.distributed import Security
-
     if not address.startswith("tls://"):
         return None
+    from dask.distributed import Security
+
     found: Any = Security(require_encryption=True)
     missing = [
         name
@@ -74,59 +88,24 @@ def security(address: str) -> Any:
 
 
 @contextmanager
-def slurm_cluster(workers: int, shared: str) -> Iterator[Any]:
-    """Workers started as SLURM jobs by dask-jobqueue, one worker a job, by TLS with certificates made for this run.
+def credentials(shared: str) -> Iterator[tuple[Any, str]]:
+    """Certificates for one run on SLURM, in files that this user alone can read, and what its jobs are called.
 
-    What a job asks for (queue, account, memory, walltime, one GPU ...) is in dask's settings, `jobqueue.slurm`.
+    The folder is removed when the block ends; of a run that is killed it stays, and says what the jobs are called.
 
-    shared : a folder that the nodes see too, for the certificates
-
-    Raises
-    ------
-    UserError : dask-jobqueue or what makes certificates is not installed, or a setting is missing (code 2); sbatch
-        failed (code 5)
+    shared : a folder that the nodes see too
     """
-    try:
-        from dask import config
-
-        jobs: Any = import_module("dask_jobqueue").SLURMCluster
-        with _credentials(shared) as credentials:
-            # Asked first: a cluster that cannot be made leaves one behind that cannot be closed.
-            for name in ("cores", "memory"):
-                if config.get(f"jobqueue.slurm.{name}", None) is None:
-                    raise UserError(
-                        f"--scheduler slurm: jobqueue.slurm.{name} is not set: say in ~/.config/dask/jobqueue.yaml"
-                        " what a job asks for"
-                    )
-            cluster = jobs(
-                n_workers=0, processes=1, protocol="tls://", security=credentials,
-                scheduler_options={
-                    "dashboard_address": "127.0.0.1:0", **config.get("jobqueue.slurm.scheduler-options", {}),
-                },
-            )  # fmt: skip
-            with cluster:
-                try:
-                    cluster.scale(jobs=workers)
-                except (OSError, RuntimeError) as error:
-                    raise UserError(f"--scheduler slurm: no job was accepted: {error}", 5) from None
-                yield cluster
-    except ImportError as error:
-        raise UserError(f"--scheduler slurm: {error}; install it with: pip install 'kakehashi[cluster]'") from None
-
-
-@contextmanager
-def _credentials(shared: str) -> Iterator[Any]:
-    """Certificates for one run, in files that this user alone can read; removed when the block ends."""
     from dask.distributed import Security
 
     made: Any = Security.temporary()
-    with TemporaryDirectory(prefix=".kakehashi-tls-", dir=shared) as folder:
-        named = {}
-        for name, text in (("ca_file", made.tls_ca_file), ("cert", made.tls_client_cert), ("key", made.tls_client_key)):
-            path = Path(folder) / name
-            path.write_text(text)
-            named[name] = str(path)
+    with TemporaryDirectory(prefix=PREFIX, dir=Path(shared).resolve()) as folder:
+        name = job_name(Path(folder).name.removeprefix(PREFIX))
+        files = {JOBS: name, "ca_file": made.tls_ca_file, "cert": made.tls_client_cert, "key": made.tls_client_key}
+        for file, text in files.items():
+            (Path(folder) / file).write_text(text)
         of_roles = {
-            f"tls_{role}_{part}": named[part] for role in ("scheduler", "worker", "client") for part in ("cert", "key")
+            f"tls_{role}_{part}": f"{folder}/{part}"
+            for role in ("scheduler", "worker", "client")
+            for part in ("cert", "key")
         }
-        yield Security(require_encryption=True, tls_ca_file=named["ca_file"], **of_roles)
+        yield Security(require_encryption=True, tls_ca_file=f"{folder}/ca_file", **of_roles), name

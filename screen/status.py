@@ -8,8 +8,9 @@ from typing import Any, Literal, NamedTuple
 from catalogs.records import UserError
 from catalogs.remote import RemoteResults
 from catalogs.results import Results
-from catalogs.runs import look
+from catalogs.runs import look, open_run
 from catalogs.store import is_url
+from screen.leftovers import sweep_unless_at_work
 
 PLAN = "plan.json"
 """Written when a run begins, removed when it ends: what it is to do."""
@@ -28,6 +29,7 @@ class Status(NamedTuple):
     checkpoints : of a design
     at_work : the process that holds the folder, "" for none
     command : what goes on with it, "" where it is finished or its beginning is not recorded
+    left_behind : what was found of a run that was killed on a batch system
     """
 
     folder: str
@@ -43,10 +45,11 @@ class Status(NamedTuple):
     checkpoints: int
     at_work: str
     command: str
+    left_behind: tuple[str, ...] = ()
 
 
 def status_of(where: str) -> Status:
-    """Look at a run folder, or a run at a URL, without touching it.
+    """Look at a run folder, or a run at a URL; nothing is removed but the certificates of a run that was killed.
 
     Raises
     ------
@@ -84,6 +87,7 @@ def status_of(where: str) -> Status:
         checkpoints=sum(name.startswith("checkpoints/") for name in names),
         at_work=at_work,
         command="" if finished else plan.get("command", ""),
+        left_behind=() if at_work else tuple(sweep_unless_at_work(open_run(where).path)),
     )
 
 
@@ -105,6 +109,7 @@ def in_words(found: Status) -> str:
         lines.append(f"{found.checkpoints} checkpoints")
     checked = "" if found.at_work else ", all there" if is_url(found.folder) else ", all whole"
     lines.append(f"{found.files} files, {found.bytes / 1e6:,.1f} MB{checked}")
+    lines += found.left_behind
     if found.command and found.state == "unfinished":
         lines.append(f"go on with: {found.command}")
     return "\n".join(lines)

@@ -9,7 +9,8 @@ def status(directory: str, *, json: Setting = None) -> int:
     """Say what a run has done, what is left, and how to go on.
 
     Every committed file is checked against its sha256, at a URL its size, unless the run is at work. Exit code 6 if
-    one is missing or damaged.
+    one is missing or damaged. Certificates that a run left that was killed on a batch system are removed, and its jobs
+    that still wait are named.
 
     Example: kakehashi status runs/kappa
 

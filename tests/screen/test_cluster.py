@@ -136,7 +136,7 @@ def test_a_run_with_nothing_to_score_starts_no_cluster(tiny_model: Model, monkey
 def test_few_partitions_are_read_ahead(tiny_model: Model) -> None:
     from concurrent.futures import Future
 
-    from screen.cluster import AHEAD, _in_order
+    from screen.cluster import AHEAD, Pool, _in_order
 
     class Slow:
         def nthreads(self) -> dict[str, int]:
@@ -149,7 +149,7 @@ def test_few_partitions_are_read_ahead(tiny_model: Model) -> None:
 
     read: list[int] = []
     tables = (read.append(i) or i for i in range(100))  # type: ignore[func-returns-value]
-    out = _in_order(Slow(), "", tables)  # type: ignore[arg-type]
+    out = _in_order(Pool(Slow(), lambda: None), "", tables)  # type: ignore[arg-type]
     assert [next(out), len(read)] == [0, 2 * AHEAD]
     assert [*out] == list(range(1, 100))
 

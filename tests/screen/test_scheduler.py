@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import stat
 import subprocess
 import sys
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +22,9 @@ from catalogs.candidates import open_catalog
 from catalogs.records import UserError
 from screen.cluster import dask_executor
 from screen.execute import deploy, in_turn
-from screen.scheduler import check_scheduler
+from screen.leftovers import sweep
+from screen.scheduler import check_scheduler, check_usable
+from screen.slurm import _library
 
 if TYPE_CHECKING:
     from conftest import Tiny
@@ -121,9 +126,133 @@ def test_slurm_jobs_give_the_same_bytes(tiny: Tiny, tiny_model: Model, tmp_path:
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".kakehashi-tls")]
 
 
-def test_without_a_setting_slurm_says_which(tiny: Tiny, tiny_model: Model, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"jobqueue\.slurm\.cores is not set"):
+NOBODY = """#!/bin/sh
+echo "sbatch: error: Batch job submission failed: Invalid partition name specified" >&2
+exit 1
+"""
+WAITING = """#!/bin/sh
+touch "{folder}/asked"
+echo "Submitted batch job 7"
+"""
+SQUEUE = """#!/bin/sh
+case "$*" in *--name={name}*) echo "{jobs}";; esac
+"""
+ASKED = {"cores": 1, "memory": "2GB", "python": sys.executable, "interface": "lo",
+         "scheduler-options": {"host": "127.0.0.1"}}  # fmt: skip
+
+
+@pytest.fixture
+def imitated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Scripts that stand for SLURM's commands, and settings of a job."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+
+    def write(**scripts: str) -> None:
+        for name, text in scripts.items():
+            (folder / name).write_text(text)
+            (folder / name).chmod(stat.S_IRWXU)
+
+    _library()
+    with dask.config.set({f"jobqueue.slurm.{name}": value for name, value in ASKED.items()}):
+        yield write
+
+
+@pytest.mark.fault
+def test_slurm_that_takes_no_job_is_quoted(tiny: Tiny, tiny_model: Model, tmp_path: Path, imitated) -> None:
+    imitated(sbatch=NOBODY, scancel=SCANCEL)
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(UserError, match=r"no job was accepted: sbatch: error: .*Invalid partition") as refused:
+        scored(tiny, tiny_model, scheduler="slurm", workers=2, folder=tmp_path)
+    assert refused.value.code == 5
+    assert [path.name for path in tmp_path.iterdir()] == ["bin"]
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+@pytest.mark.fault
+def test_jobs_that_are_gone_are_not_waited_for(tiny: Tiny, tiny_model: Model, tmp_path: Path, imitated) -> None:
+    """As after scancel, or a job that could not start."""
+    imitated(sbatch=WAITING.format(folder=tmp_path), scancel=SCANCEL, squeue=SQUEUE.format(name="nobodys", jobs="7"))
+    with pytest.raises(UserError, match=r"no job is left \(7\)") as gone:
         scored(tiny, tiny_model, scheduler="slurm", workers=1, folder=tmp_path)
+    assert gone.value.code == 5
+
+
+CLIENT = """
+import sys
+from pathlib import Path
+import dask, pyarrow as pa
+from screen.interrupt import first_finishes, stopped, terminable
+from screen.cluster import dask_executor
+from screen.slurm import _library
+
+_library()
+dask.config.set({asked!r})
+try:
+    with terminable(process=True), first_finishes("quiet"), dask_executor(1, "slurm", Path(sys.argv[1])) as executor:
+        list(executor(None, iter([pa.table({{"id": ["a"]}})])))
+except KeyboardInterrupt as stop:
+    sys.exit(stopped(stop))
+"""
+CANCELLED = """#!/bin/sh
+sleep 1
+echo "$@" > "{folder}/cancelled"
+"""
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])
+def test_what_waits_in_the_queue_is_cancelled(tmp_path: Path, imitated, number: int, code: int) -> None:
+    """A run that is stopped while its job waits, by the terminal's Ctrl-C for the whole group, too; or is killed."""
+    imitated(
+        sbatch=WAITING.format(folder=tmp_path), scancel=CANCELLED.format(folder=tmp_path),
+        squeue=SQUEUE.format(name="", jobs="7 (PENDING)"),
+    )  # fmt: skip
+    asked = {f"jobqueue.slurm.{name}": value for name, value in ASKED.items()}
+    folder = tmp_path / "run"
+    folder.mkdir()
+    with subprocess.Popen(
+        [sys.executable, "-P", "-c", CLIENT.format(asked=asked), str(folder)], stderr=subprocess.PIPE, text=True,
+        start_new_session=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    ) as process:  # fmt: skip
+        while not (tmp_path / "asked").exists() and process.poll() is None:
+            time.sleep(0.02)
+        time.sleep(1.5)
+        (secret,) = folder.iterdir()
+        assert stat.S_IMODE(secret.stat().st_mode) == stat.S_IRWXU
+        os.killpg(process.pid, number)
+        err = process.communicate(timeout=60)[1]
+    assert process.returncode == code, err
+    if code > 0:
+        assert err.splitlines() == [{130: "interrupted", 143: "terminated"}[code]]
+        assert (tmp_path / "cancelled").read_text() == "7\n"
+        assert list(folder.iterdir()) == []
+        return
+    name = (secret / "job-name").read_text()
+    imitated(squeue=SQUEUE.format(name=name, jobs="7 (PENDING)"))
+    told = sweep(folder)
+    assert told[0].endswith(secret.name)
+    assert told[1:] == [f"jobs of that run are still there: 7 (PENDING); end them with: scancel --name={name}"]
+    assert list(folder.iterdir()) == []
+
+
+def test_without_a_setting_slurm_says_which() -> None:
+    with pytest.raises(UserError, match=r"jobqueue\.slurm\.cores is not set") as missing:
+        check_usable("slurm")
+    assert missing.value.code == 2
+
+
+@pytest.mark.parametrize("more", [[], ["--dry-run"]])
+def test_what_cannot_be_used_is_refused_before_any_work(screen, tmp_path: Path, more: list[str]) -> None:
+    for address, said in (("tls://127.0.0.1:1", "ca-file is not set"), ("slurm", "jobqueue.slurm.cores is not set")):
+        code, out, err = screen("--out", tmp_path / "run", "--scheduler", address, *more)
+        assert (code, out) == (2, "")
+        assert said in err
+    with dask.config.set({f"distributed.comm.tls.{name}": "/none" for name in ("ca-file", "client.cert", "client.key")}):
+        code, _, err = screen("--out", tmp_path / "run", "--scheduler", "tls://127.0.0.1:1", *more)
+    assert code == 2
+    assert "cannot be read" in err
+    assert not (tmp_path / "run").exists()
 
 
 WORKERS = """
