@@ -103,9 +103,8 @@ class Pool:
                 return
         self._check()
         if self.client.cluster is None and time.monotonic() - self._seen > NOBODY_SECONDS:
-            raise UserError(
-                f"no worker was left at {self.client.scheduler.address} for {NOBODY_SECONDS / 60:.0f} min: start some", 5
-            )
+            minutes = round(NOBODY_SECONDS / 60)
+            raise UserError(f"--scheduler: no worker was left for {minutes} min: start some", 5)
 
 
 class Deployment(WorkerPlugin):
@@ -172,7 +171,7 @@ def dask_executor(
 class _Cluster(ExitStack):
     """What has to be taken down again, also by a process that was told to end."""
 
-    def __exit__(self, *details: Any) -> bool:
+    def __exit__(self, *details: Any) -> bool | None:
         with spared():
             return super().__exit__(*details)
 

@@ -25,7 +25,7 @@ _WORDS = {getattr(signal, name): word for name, word in _NAMES.items() if hasatt
 
 
 class Terminated(KeyboardInterrupt):
-    """This process was told to end, by the signal of this number."""
+    """A process was told to end, by the signal of this number."""
 
     def __init__(self, number: int = signal.SIGTERM) -> None:
         super().__init__(number)

@@ -8,6 +8,7 @@ import signal
 import stat
 import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,11 +21,12 @@ from dask.distributed import LocalCluster, Security
 
 from catalogs.candidates import open_catalog
 from catalogs.records import UserError
+from catalogs.rundir import RunDir
 from screen.cluster import dask_executor
 from screen.execute import deploy, in_turn
 from screen.leftovers import sweep
 from screen.scheduler import check_scheduler, check_usable
-from screen.slurm import _library
+from screen.slurm import library
 
 if TYPE_CHECKING:
     from conftest import Tiny
@@ -153,7 +155,7 @@ def imitated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callab
             (folder / name).write_text(text)
             (folder / name).chmod(stat.S_IRWXU)
 
-    _library()
+    library()
     with dask.config.set({f"jobqueue.slurm.{name}": value for name, value in ASKED.items()}):
         yield write
 
@@ -179,14 +181,15 @@ def test_jobs_that_are_gone_are_not_waited_for(tiny: Tiny, tiny_model: Model, tm
 
 
 CLIENT = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background of a shell
 from pathlib import Path
 import dask, pyarrow as pa
 from screen.interrupt import first_finishes, stopped, terminable
 from screen.cluster import dask_executor
-from screen.slurm import _library
+from screen.slurm import library
 
-_library()
+library()
 dask.config.set({asked!r})
 try:
     with terminable(process=True), first_finishes("quiet"), dask_executor(1, "slurm", Path(sys.argv[1])) as executor:
@@ -213,7 +216,7 @@ def test_what_waits_in_the_queue_is_cancelled(tmp_path: Path, imitated, number: 
     folder.mkdir()
     with subprocess.Popen(
         [sys.executable, "-P", "-c", CLIENT.format(asked=asked), str(folder)], stderr=subprocess.PIPE, text=True,
-        start_new_session=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        start_new_session=True,
     ) as process:  # fmt: skip
         while not (tmp_path / "asked").exists() and process.poll() is None:
             time.sleep(0.02)
@@ -236,6 +239,49 @@ def test_what_waits_in_the_queue_is_cancelled(tmp_path: Path, imitated, number: 
     assert list(folder.iterdir()) == []
 
 
+SCHEDULER = """
+import sys
+from pathlib import Path
+from dask.distributed import LocalCluster
+
+with LocalCluster(n_workers=1, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0") as cluster:
+    Path(sys.argv[1]).write_text(cluster.scheduler_address)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.fault
+def test_a_scheduler_that_dies_is_said(screen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In one line with the command that goes on; what was scored before is kept."""
+    address, out = tmp_path / "address", tmp_path / "run"
+    variables = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(
+        [sys.executable, "-P", "-c", f"if __name__ == '__main__':\n{textwrap.indent(SCHEDULER, '    ')}", str(address)],
+        stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, env=variables,
+    ) as process:  # fmt: skip
+        while not (address.exists() and address.read_text()) and process.poll() is None:
+            time.sleep(0.05)
+        children = psutil.Process(process.pid).children(recursive=True)
+        write = RunDir.write_table
+
+        def writing(rundir: RunDir, name: str, *rest: object) -> None:
+            write(rundir, name, *rest)
+            if name == "quarantine/part-00000.parquet":
+                process.kill()
+                process.wait()
+
+        with monkeypatch.context() as patched:
+            patched.setattr("catalogs.rundir.RunDir.write_table", writing)
+            code, said, err = screen("--out", out, "--partition-rows", 3, "--scheduler", address.read_text())
+        psutil.wait_procs(children, timeout=20)
+    assert (code, said) == (5, "")
+    assert err.startswith("error: the scheduler was lost; go on with: kakehashi screen ")
+    assert err.endswith("--resume\n")
+    assert err.count("\n") == 1
+    assert 1 <= len(list((out / "scores").iterdir())) < 14
+    assert screen("--out", out, "--partition-rows", 3, "--resume")[0] == 0
+
+
 def test_without_a_setting_slurm_says_which() -> None:
     with pytest.raises(UserError, match=r"jobqueue\.slurm\.cores is not set") as missing:
         check_usable("slurm")
@@ -248,7 +294,8 @@ def test_what_cannot_be_used_is_refused_before_any_work(screen, tmp_path: Path, 
         code, out, err = screen("--out", tmp_path / "run", "--scheduler", address, *more)
         assert (code, out) == (2, "")
         assert said in err
-    with dask.config.set({f"distributed.comm.tls.{name}": "/none" for name in ("ca-file", "client.cert", "client.key")}):
+    nowhere = {f"distributed.comm.tls.{name}": "/none" for name in ("ca-file", "client.cert", "client.key")}
+    with dask.config.set(nowhere):
         code, _, err = screen("--out", tmp_path / "run", "--scheduler", "tls://127.0.0.1:1", *more)
     assert code == 2
     assert "cannot be read" in err
