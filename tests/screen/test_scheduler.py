@@ -97,7 +97,8 @@ def test_tls_gives_the_same_bytes_and_strangers_nothing(tiny: Tiny, tiny_model: 
 
 
 SBATCH = """#!/bin/sh
-# Runs a copy of the job, as SLURM does (the file is removed when this returns), in a session of its own.
+# Runs a copy of the job, as SLURM does (the file is removed when this returns), in a session of its own; one alone.
+mkdir "{folder}/one" 2>/dev/null || {{ echo "sbatch: error: QOSMaxSubmitJobPerUserLimit" >&2; exit 1; }}
 cp "$1" "{folder}/job.sh" || exit 1
 setsid sh "{folder}/job.sh" > "{folder}/job.log" 2>&1 &
 echo $! > "{folder}/job.pid"
@@ -114,12 +115,14 @@ def test_slurm_jobs_give_the_same_bytes(tiny: Tiny, tiny_model: Model, tmp_path:
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(stat.S_IRWXU)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    import dask_jobqueue  # noqa: F401  (brings its settings)
-
+    library()  # brings its settings
+    told: list[str] = []
     asked = {"cores": 1, "memory": "2GB", "walltime": "00:10:00", "queue": "short", "python": sys.executable,
              "interface": "lo", "scheduler-options": {"host": "127.0.0.1"}}  # fmt: skip
     with dask.config.set({f"jobqueue.slurm.{name}": value for name, value in asked.items()}):
-        assert scored(tiny, tiny_model, scheduler="slurm", workers=1, folder=tmp_path) == alone(tiny, tiny_model)
+        found = scored(tiny, tiny_model, scheduler="slurm", workers=2, folder=tmp_path, note=told.append)
+    assert found == alone(tiny, tiny_model)
+    assert told == ["SLURM took 1 of 2 jobs: sbatch: error: QOSMaxSubmitJobPerUserLimit"]
     job = (tmp_path / "job.sh").read_text()
     assert "#SBATCH -p short" in job
     assert "tls://127.0.0.1" in job
