@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,7 +27,7 @@ from screen.export import check_export, export_cif, in_words
 from screen.filters import check_elements, check_filters, parse_filter
 from screen.library import Settings, tell_apart
 from screen.partitions import KEPT, score_into
-from screen.progress import Progress
+from screen.progress import Progress, warn
 from screen.rank import Order, check_order
 from screen.record import leaderboard_table, predictions_table, rejected_table, run_record, virtual_record
 from screen.search import MOST_INDICES, PER_ROW, TOP, Search, search_of
@@ -195,7 +196,8 @@ def _executor(config: ScreenConfig, rundir: RunDir, progress: Progress) -> Abstr
         return nullcontext(in_turn)
     from screen.cluster import dask_executor
 
-    return dask_executor(config.workers, config.scheduler, rundir.path, progress.link)
+    note = partial(warn, progress.mode)
+    return dask_executor(config.workers, config.scheduler, rundir.path, progress.link, note)
 
 
 def build_model(config: ScreenConfig, inputs: Inputs, progress: Progress) -> Model:

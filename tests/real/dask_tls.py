@@ -18,7 +18,7 @@ from tests.real.screening import Command, alone, cut_short, sums, words
 
 KEYS = ("ca-file", "cert", "key")
 # One thread each, as the product's own workers have them.
-ALONE = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+ALONE = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
 
 def run(work: Path) -> list[str]:
@@ -73,16 +73,17 @@ def _scheduler(
     variables = {**_environment(work, files), **ALONE}
     python = [sys.executable, "-P", "-m"]
     with ExitStack() as stack:
-        scheduler = stack.enter_context(
-            started([*python, "distributed.cli.dask_scheduler", "--port", port, *usual], work / "scheduler.log", variables)
-        )
+        command = [*python, "distributed.cli.dask_scheduler", "--port", port, *usual]
+        scheduler = stack.enter_context(started(command, work / "scheduler.log", variables))
         wait_for("the scheduler", lambda: ("127.0.0.1", port) in _listens(scheduler))
         assert {host for host, _ in _listens(scheduler)} == {"127.0.0.1"}, _listens(scheduler)
         command = [*python, "distributed.cli.dask_worker", address, "--nthreads", 1, "--no-nanny", *usual]
         command += ["--death-timeout", "20"]
-        yield address, scheduler, [
-            stack.enter_context(started(command, work / "workers.log", variables)) for _ in range(workers)
-        ]
+        yield (
+            address,
+            scheduler,
+            [stack.enter_context(started(command, work / "workers.log", variables)) for _ in range(workers)],
+        )
 
 
 def _listens(process: Popen[bytes]) -> set[tuple[str, int]]:
