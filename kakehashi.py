@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from screen.api import load, pretrain, rank, screen, transfer
     from screen.evaluate_api import evaluate
     from screen.joint_api import learn_together
+    from screen.progress import Mode
 
 __all__ = ["design", "evaluate", "learn_together", "load", "main", "models", "pretrain", "rank", "screen", "transfer"]
 
@@ -116,6 +117,8 @@ def app(words: Sequence[str] = ()) -> App:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; an error is one line on stderr."""
+    from catalogs.home import shared_knowingly
+    from screen.acknowledge import acknowledged, stop_if_busy
     from screen.interrupt import stopped, terminable
 
     given = list(sys.argv[1:] if arguments is None else arguments)
@@ -123,17 +126,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     debug = os.environ.get("KAKEHASHI_DEBUG") == "1" or "--debug" in options
     shared = "--shared-home" in options
     given = [word for word in options if word not in ("--debug", "--shared-home")] + given[len(options) :]
+    how: Mode = "events" if "--events" in options else "auto"
     alone = arguments is None  # this process is the command, and may be ended as one
     try:
         with (
-            _shared() if shared else nullcontext(),
-            _interruptible(options) if alone else nullcontext(),
             terminable(process=alone),
+            acknowledged(how, lambda: stopped(KeyboardInterrupt())) if alone else nullcontext(),
+            shared_knowingly() if shared else nullcontext(),
         ):
             code = _run(given)
             sys.stdout.flush()
     except KeyboardInterrupt as stop:
         code = stopped(stop)
+        if alone:
+            stop_if_busy(code)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader left; flush nothing at exit
         return 1
@@ -144,23 +150,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from catalogs.shown import say
 
         say(f"error: {line}", error=True)
-    if code == 130 and alone:
-        from screen.acknowledge import stop_if_busy
-
-        stop_if_busy()
     return code
-
-
-def _shared() -> AbstractContextManager[None]:
-    from catalogs.home import shared_knowingly
-
-    return shared_knowingly()
-
-
-def _interruptible(options: list[str]) -> AbstractContextManager[None]:
-    from screen.acknowledge import acknowledged
-
-    return acknowledged("events" if "--events" in options else "auto")
 
 
 def _run(words: list[str]) -> int:

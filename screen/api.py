@@ -248,6 +248,7 @@ def screen(
     from screen.config import ScreenConfig, check_workers
     from screen.filters import check_filters, parse_filter
     from screen.inputs import Inputs
+    from screen.leftovers import sweep
     from screen.progress import Progress
     from screen.run import finish, looked_for, ranking_schema
 
@@ -269,5 +270,7 @@ def screen(
         convention=model.library.convention, heads=model.heads, workers=workers, scheduler=scheduler, device=device,
     )  # fmt: skip
     with open_run(out, resume=resume, overwrite=overwrite) as rundir:
+        for said in sweep(rundir.path):
+            warnings.warn(said, stacklevel=2)
         inputs = Inputs(model.target, (), found, order)
         return finish(config, inputs, model, rundir, Progress("quiet"), "kakehashi.screen(...)").record

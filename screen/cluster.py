@@ -22,6 +22,7 @@ from typing import Any
 import dask
 import pyarrow as pa
 from dask.distributed import Client, LocalCluster, Status, WorkerPlugin
+from distributed.comm.core import CommClosedError
 from distributed.utils import silence_logging_cmgr
 
 from catalogs.records import UserError
@@ -104,10 +105,8 @@ class Pool:
                 return
         self._check()
         if self.client.cluster is None and time.monotonic() - self._seen > NOBODY_SECONDS:
-            raise UserError(
-                f"no worker was left at {self.client.scheduler.address} for {NOBODY_SECONDS / 60:.0f} min: start some",
-                5,
-            )
+            minutes = round(NOBODY_SECONDS / 60)
+            raise UserError(f"--scheduler: no worker was left for {minutes} min: start some", 5)
 
 
 class Deployment(WorkerPlugin):
@@ -143,11 +142,13 @@ def dask_executor(
     scheduler: str | None = None,
     folder: Path = Path(),
     link: Callable[[str, str], None] = lambda name, url: None,
+    note: Callable[[str], None] = lambda text: None,
 ) -> Iterator[Executor]:
     """An executor on `workers` local processes, on the workers of the scheduler at an address, or on SLURM jobs.
 
     folder : where a batch system's nodes find the certificates of the run
     link : told where the workers can be watched, if dask has what its dashboard needs (bokeh)
+    note : told what the user should know of the workers
 
     The cluster starts with the first partition, so that a run with nothing left to score starts none, and is
     closed when the block ends.
@@ -161,7 +162,7 @@ def dask_executor(
         def run(scoring: Scoring, tables: Iterable[pa.Table]) -> Iterator[Part]:
             waiting = iter(tables)
             for first in waiting:
-                pool = stack.enter_context(_pool(workers, scheduler, folder))
+                pool = stack.enter_context(_pool(workers, scheduler, folder, note))
                 if find_spec("bokeh") is not None:
                     link("dashboard", pool.client.dashboard_link)
                 name = stack.enter_context(_deployed(pool, scoring, local=scheduler is None))
@@ -174,7 +175,7 @@ def dask_executor(
 class _Cluster(ExitStack):
     """What has to be taken down again, also by a process that was told to end."""
 
-    def __exit__(self, *details: Any) -> bool:
+    def __exit__(self, *details: Any) -> bool | None:
         with spared():
             return super().__exit__(*details)
 
@@ -187,14 +188,14 @@ def _lost_is_said(pool: Pool) -> Iterator[None]:
     except (UserError, GeneratorExit, KeyboardInterrupt):
         raise
     except BaseException as error:  # dask's CancelledError is no Exception everywhere
-        if pool.lost:
+        if pool.lost or isinstance(error, CommClosedError):
             raise UserError("the scheduler was lost", 5) from error
         raise
 
 
 @contextmanager
-def _pool(workers: int | None, scheduler: str | None, folder: Path) -> Iterator[Pool]:
-    with ExitStack() as stack:
+def _pool(workers: int | None, scheduler: str | None, folder: Path, note: Callable[[str], None]) -> Iterator[Pool]:
+    with _Cluster() as stack:
         stack.enter_context(dask.config.set(_CONFIG))
         stack.enter_context(_same_variables())
         # What ends a run is said once, in one line.
@@ -231,6 +232,8 @@ def _pool(workers: int | None, scheduler: str | None, folder: Path) -> Iterator[
                 pool = Pool(stack.enter_context(connected), lambda: None)
             with at_once():
                 pool.wait(patience)
+            if scheduler == SLURM and jobs.refused:
+                note(f"SLURM took {len(jobs.accepted)} of {jobs.wanted} jobs: {jobs.refused[0]}")
         except TimeoutError:
             raise UserError(f"--scheduler: no worker at {scheduler} in {patience} s: start some", 5) from None
         except UserError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,7 +29,7 @@ from screen.filters import check_elements, check_filters, parse_filter
 from screen.inputs import Inputs
 from screen.library import Settings, tell_apart
 from screen.partitions import KEPT, score_into
-from screen.progress import Progress
+from screen.progress import Progress, warn
 from screen.rank import Order, check_order
 from screen.record import leaderboard_table, predictions_table, run_record, virtual_record
 from screen.refused import warnings_of, write_rejected
@@ -197,7 +198,8 @@ def _executor(config: ScreenConfig, rundir: RunDir, progress: Progress) -> Abstr
         return nullcontext(in_turn)
     from screen.cluster import dask_executor
 
-    return dask_executor(config.workers, config.scheduler, rundir.path, progress.link)
+    note = partial(warn, progress.mode)
+    return dask_executor(config.workers, config.scheduler, rundir.path, progress.link, note)
 
 
 def build_model(config: ScreenConfig, inputs: Inputs, progress: Progress) -> Model:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Protocol
 from catalogs.records import UserError
 from catalogs.rundir import RunDir
 from catalogs.runs import open_run, recorded_at
-from catalogs.shown import say, shown
+from catalogs.shown import shown
 from catalogs.store import check_url, is_url
 from screen.interrupt import last_words, stopped
 from screen.leftovers import sweep
@@ -114,7 +114,7 @@ def run_and_print(
         if json_out:
             print(json.dumps(record))
         elif not quiet:
-            say(f"nothing to do: {config.out} holds this run, finished")
+            print(shown(f"nothing to do: {config.out} holds this run, finished"))
         return kind.judge(record)[0]
     from screen.device import choose
 

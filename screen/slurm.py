@@ -52,9 +52,10 @@ class Jobs:
             return
         self._asked = time.monotonic()
         if queued(self.name) == []:
+            gone = ", ".join(sorted(self.accepted, key=int))
             raise UserError(
-                f"--scheduler slurm: no job is left ({', '.join(sorted(self.accepted, key=int))}): they ended, were cancelled or never"
-                " reached this process, see the log-directory of jobqueue.slurm",
+                f"--scheduler slurm: no job is left ({gone}): they ended, were cancelled or never reached this process,"
+                " see their files in the log-directory of jobqueue.slurm",
                 5,
             )
 
@@ -88,7 +89,7 @@ def slurm_cluster(jobs: Jobs, credentials: Any) -> Iterator[Any]:
     """
     from dask.distributed import Status
 
-    kind = _library().SLURMCluster
+    kind = library().SLURMCluster
 
     class Job(kind.job_cls):  # type: ignore[misc, name-defined]  # of a module without types
         async def start(self) -> None:
@@ -116,11 +117,11 @@ def job_name(run: str) -> str:
 def _settings() -> dict[str, Any]:
     from dask import config
 
-    _library()  # brings its own settings
+    library()  # brings its own settings
     return dict(config.get("jobqueue.slurm", {}))
 
 
-def _library() -> Any:
+def library() -> Any:
     """dask-jobqueue, which answers Ctrl-C itself from its import on: that is undone."""
     with answered_as_before():
         try:

@@ -8,6 +8,7 @@ import signal
 import stat
 import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,11 +21,12 @@ from dask.distributed import LocalCluster, Security
 
 from catalogs.candidates import open_catalog
 from catalogs.records import UserError
+from catalogs.rundir import RunDir
 from screen.cluster import dask_executor
 from screen.execute import deploy, in_turn
 from screen.leftovers import sweep
 from screen.scheduler import check_scheduler, check_usable
-from screen.slurm import _library
+from screen.slurm import library
 
 if TYPE_CHECKING:
     from conftest import Tiny
@@ -95,7 +97,8 @@ def test_tls_gives_the_same_bytes_and_strangers_nothing(tiny: Tiny, tiny_model: 
 
 
 SBATCH = """#!/bin/sh
-# Runs a copy of the job, as SLURM does (the file is removed when this returns), in a session of its own.
+# Runs a copy of the job, as SLURM does (the file is removed when this returns), in a session of its own; one alone.
+mkdir "{folder}/one" 2>/dev/null || {{ echo "sbatch: error: QOSMaxSubmitJobPerUserLimit" >&2; exit 1; }}
 cp "$1" "{folder}/job.sh" || exit 1
 setsid sh "{folder}/job.sh" > "{folder}/job.log" 2>&1 &
 echo $! > "{folder}/job.pid"
@@ -112,12 +115,14 @@ def test_slurm_jobs_give_the_same_bytes(tiny: Tiny, tiny_model: Model, tmp_path:
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(stat.S_IRWXU)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    import dask_jobqueue  # noqa: F401  (brings its settings)
-
+    library()  # brings its settings
+    told: list[str] = []
     asked = {"cores": 1, "memory": "2GB", "walltime": "00:10:00", "queue": "short", "python": sys.executable,
              "interface": "lo", "scheduler-options": {"host": "127.0.0.1"}}  # fmt: skip
     with dask.config.set({f"jobqueue.slurm.{name}": value for name, value in asked.items()}):
-        assert scored(tiny, tiny_model, scheduler="slurm", workers=1, folder=tmp_path) == alone(tiny, tiny_model)
+        found = scored(tiny, tiny_model, scheduler="slurm", workers=2, folder=tmp_path, note=told.append)
+    assert found == alone(tiny, tiny_model)
+    assert told == ["SLURM took 1 of 2 jobs: sbatch: error: QOSMaxSubmitJobPerUserLimit"]
     job = (tmp_path / "job.sh").read_text()
     assert "#SBATCH -p short" in job
     assert "tls://127.0.0.1" in job
@@ -153,7 +158,7 @@ def imitated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callab
             (folder / name).write_text(text)
             (folder / name).chmod(stat.S_IRWXU)
 
-    _library()
+    library()
     with dask.config.set({f"jobqueue.slurm.{name}": value for name, value in ASKED.items()}):
         yield write
 
@@ -179,14 +184,15 @@ def test_jobs_that_are_gone_are_not_waited_for(tiny: Tiny, tiny_model: Model, tm
 
 
 CLIENT = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background of a shell
 from pathlib import Path
 import dask, pyarrow as pa
 from screen.interrupt import first_finishes, stopped, terminable
 from screen.cluster import dask_executor
-from screen.slurm import _library
+from screen.slurm import library
 
-_library()
+library()
 dask.config.set({asked!r})
 try:
     with terminable(process=True), first_finishes("quiet"), dask_executor(1, "slurm", Path(sys.argv[1])) as executor:
@@ -213,7 +219,7 @@ def test_what_waits_in_the_queue_is_cancelled(tmp_path: Path, imitated, number: 
     folder.mkdir()
     with subprocess.Popen(
         [sys.executable, "-P", "-c", CLIENT.format(asked=asked), str(folder)], stderr=subprocess.PIPE, text=True,
-        start_new_session=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        start_new_session=True,
     ) as process:  # fmt: skip
         while not (tmp_path / "asked").exists() and process.poll() is None:
             time.sleep(0.02)
@@ -236,6 +242,49 @@ def test_what_waits_in_the_queue_is_cancelled(tmp_path: Path, imitated, number: 
     assert list(folder.iterdir()) == []
 
 
+SCHEDULER = """
+import sys
+from pathlib import Path
+from dask.distributed import LocalCluster
+
+with LocalCluster(n_workers=1, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0") as cluster:
+    Path(sys.argv[1]).write_text(cluster.scheduler_address)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.fault
+def test_a_scheduler_that_dies_is_said(screen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In one line with the command that goes on; what was scored before is kept."""
+    address, out = tmp_path / "address", tmp_path / "run"
+    variables = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(
+        [sys.executable, "-P", "-c", f"if __name__ == '__main__':\n{textwrap.indent(SCHEDULER, '    ')}", str(address)],
+        stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, env=variables,
+    ) as process:  # fmt: skip
+        while not (address.exists() and address.read_text()) and process.poll() is None:
+            time.sleep(0.05)
+        children = psutil.Process(process.pid).children(recursive=True)
+        write = RunDir.write_table
+
+        def writing(rundir: RunDir, name: str, *rest: object) -> None:
+            write(rundir, name, *rest)
+            if name == "quarantine/part-00000.parquet":
+                process.kill()
+                process.wait()
+
+        with monkeypatch.context() as patched:
+            patched.setattr("catalogs.rundir.RunDir.write_table", writing)
+            code, said, err = screen("--out", out, "--partition-rows", 3, "--scheduler", address.read_text())
+        psutil.wait_procs(children, timeout=20)
+    assert (code, said) == (5, "")
+    assert err.startswith("error: the scheduler was lost; go on with: kakehashi screen ")
+    assert err.endswith("--resume\n")
+    assert err.count("\n") == 1
+    assert 1 <= len(list((out / "scores").iterdir())) < 14
+    assert screen("--out", out, "--partition-rows", 3, "--resume")[0] == 0
+
+
 def test_without_a_setting_slurm_says_which() -> None:
     with pytest.raises(UserError, match=r"jobqueue\.slurm\.cores is not set") as missing:
         check_usable("slurm")
@@ -248,9 +297,8 @@ def test_what_cannot_be_used_is_refused_before_any_work(screen, tmp_path: Path, 
         code, out, err = screen("--out", tmp_path / "run", "--scheduler", address, *more)
         assert (code, out) == (2, "")
         assert said in err
-    with dask.config.set(
-        {f"distributed.comm.tls.{name}": "/none" for name in ("ca-file", "client.cert", "client.key")}
-    ):
+    nowhere = {f"distributed.comm.tls.{name}": "/none" for name in ("ca-file", "client.cert", "client.key")}
+    with dask.config.set(nowhere):
         code, _, err = screen("--out", tmp_path / "run", "--scheduler", "tls://127.0.0.1:1", *more)
     assert code == 2
     assert "cannot be read" in err
