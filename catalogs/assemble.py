@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from catalogs import impossible
 from catalogs.quantities import Quantity
 from catalogs.records import Compositions, FloatArray, Molecules, PropertyTable, Rejected, UserError
+from catalogs.refused import refused_lines
 
 Integers = NDArray[np.int64]
 NO_LOG = "the logarithm needs a value above 0"
@@ -229,11 +230,11 @@ def _one_fold_each(
 def _check_usable(table: PropertyTable, minimum: int, where: str) -> None:
     if len(table) < minimum:
         what = "compositions" if table.molecules is None else "molecules"
-        example = f", first reason: {table.rejected[0].reason}" if table.rejected else ""
+        reasons = "".join(f"; {line}" for line in refused_lines(table, 3))
         raise UserError(
             f"{where}: {len(table)} usable {what} of {table.rows} rows "
-            f"({table.missing} without a value, {len(table.rejected)} rejected{example}); "
-            f"at least {minimum} are needed"
+            f"({table.missing} without a value, {len(table.rejected)} rejected); "
+            f"at least {minimum} are needed{reasons}"
         )
     if len(table) > 1 and (table.values == table.values[0]).all():
         raise UserError(f"{where}: all {len(table)} values equal {table.values[0]:g}; there is nothing to learn")
