@@ -32,6 +32,10 @@ _STEREO = re.compile(r"[@/\\]")
 # What RDKit looks at beyond the atoms and bonds themselves: stereochemistry, and hydrogens written as atoms.
 _MORE = re.compile(r"[@/\\]|\[H[]+-]")
 
+# Atoms in brackets that need none: [CH2], [C@H].
+_WRITTEN_OUT = re.compile(r"\[(?:C|N|O|S|P|B|F|I|Cl|Br)(?:@|H|\])")
+_NEEDS_NO_BRACKET = frozenset(("B", "C", "N", "O", "P", "S", "F", "Cl", "Br", "I"))
+
 
 class Parsed(NamedTuple):
     """n texts: molecules ("" in refused rows), and per row the reason for refusal or ""."""
@@ -76,6 +80,8 @@ def read(text: str, attachments: Attachments = 2) -> Mol:
     if len(mol.GetSubstructMatches(tools.end)) != text.count("*"):
         mol = _ends_made_single(mol)
     _check_molecule(mol, text)
+    if _WRITTEN_OUT.search(text):
+        _fill_with_hydrogens(mol)
     return mol
 
 
@@ -173,6 +179,22 @@ def _ends_made_single(mol: Mol) -> Mol:
         if cuts:
             return recut(mol, (a, x), (b, y), cuts[0], order)
     raise ValueError("an attachment point (*) must end one single bond: cut the chain at a single bond")
+
+
+def _fill_with_hydrogens(mol: Mol) -> None:
+    """Let atoms in needless brackets fill up by themselves: how a unit is written decides nothing about its name."""
+    for atom in mol.GetAtoms():
+        if not atom.GetNoImplicit() or atom.GetSymbol() not in _NEEDS_NO_BRACKET:
+            continue
+        if atom.GetFormalCharge() or atom.GetIsAromatic():
+            continue
+        hydrogens = atom.GetNumExplicitHs()
+        for free in (True, False):
+            atom.SetNoImplicit(not free)
+            atom.SetNumExplicitHs(0 if free else hydrogens)
+            atom.UpdatePropertyCache(False)
+            if atom.GetTotalNumHs() == hydrogens:
+                break
 
 
 def _check_molecule(mol: Mol, text: str) -> None:

@@ -1,3 +1,4 @@
+import re
 from itertools import product
 from pathlib import Path
 
@@ -233,6 +234,21 @@ def test_other_single_atoms_stay_single():
 def test_stereochemistry_does_not_hide_a_multiple():
     assert key("*C/C=C/CC/C=C\\C*") == key("*CC=CC*")
     assert key("*C[C@H](C)C[C@@H](C)*") == key("*CC(*)C")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "*N[C@H](CCCC(*)=O)C(=O)N1CCCC(O)C1C(=O)OC",
+        "*O[C@H](C(O)C(=O)c1ccccc1)[C@@H](OC)[C@@H](OC(C)=O)C(*)OC(C)=O",
+        "*[CH2][CH]([CH3])O*",
+        "*[CH2][Sn](C)(C)CC*",
+    ],
+)
+def test_brackets_decide_nothing(text):
+    bare = re.sub(r"\[([CN])@*H?[23]?\]", r"\1", text)
+    assert key(text) == key(bare)
+    assert key(key(text)) == key(text)
 
 
 # Segments of a chain; the last two are one ring, turned round.
