@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from catalogs.durable import DurableFile, make_folder
 from catalogs.home import PRIVATE, PRIVATE_FILE, cache_folder_or_none, check_own
+from catalogs.monomer_groups import GROUPS
 from catalogs.package_data import digest, package_file, version
 from catalogs.polymers import read
 from catalogs.records import UserError
@@ -27,32 +28,6 @@ ELEMENTS = frozenset(("H", "C", "N", "O", "F", "Si", "P", "S", "Cl", "Br"))
 carbon light breaks; metals."""
 _IDENTIFIERS = ("chemical identifiers pubchem small.tsv", "chemical identifiers pubchem large.tsv")
 _MASS_TOLERANCE = 0.002  # revised atomic weights; one hydrogen in 500 g/mol is 0.002
-
-_SP3 = "[CX4;!$(C(~[!#6;!#1])~[!#6;!#1])]"  # two heteroatoms on one carbon fall apart
-GROUPS: dict[str, str] = {
-    "aromatic amine": "[NX3;H2][c]",
-    "aliphatic amine": f"[NX3;H2]{_SP3}",
-    "secondary amine": "[NX3;H1]([CX4])[CX4]",
-    "carboxylic acid": "[#6][CX3](=O)[OX2H1]",
-    "acyl chloride": "[#6][CX3](=O)Cl",
-    "alcohol": f"[OX2H1]{_SP3}",
-    "phenol": "[OX2H1][c]",
-    "thiol": "[SX2H1][#6]",
-    "isocyanate": "[#6][NX2]=C=O",
-    "cyclic anhydride": "[#6;R](=O)[#8;R][#6;R]=O",  # aromatic to RDKit in pyromellitic dianhydride
-    "epoxide": "[CX4;r3]1[OX2;r3][CX4;r3]1",
-    "terminal alkene": "[CH2X3]=[CX3]",
-    "acrylic": "[CH2X3]=[CX3][$([CX3](=O)[OX2,NX3]),$([CX2]#N)]",
-    "styrenic": "[CH2X3]=[CX3][c]",
-    "lactam": "[NX3;H1;R]([CX4])@[CX3;R](=O)[#6]",
-    "lactone": "[OX2;R]([CX4])@[CX3;R](=O)[#6]",
-    "cyclic carbonate": "[CX3;R](=O)(@[OX2])@[OX2]",
-    "carbonyl source": "[$([CX3](=O)([OX2;!R][#6])[OX2;!R][#6]),$([CX3](=O)(Cl)Cl)]",
-    "aryl fluoride": "[c]F",
-    "aryl chloride": "[c]Cl",
-    "silyl chloride": "[SiX4]Cl",
-}
-"""SMARTS of each group, counted once per set of atoms. A terminal alkene may be acrylic or styrenic as well."""
 
 POOLS: dict[str, dict[str, int]] = {
     "aromatic diamine": {"aromatic amine": 2},
@@ -74,7 +49,7 @@ POOLS: dict[str, dict[str, int]] = {
     "dichlorosilane": {"silyl chloride": 2},
 }
 """Kinds of monomers: exactly these groups, and none of the others but inert aryl halides."""
-_INERT = frozenset(("aryl fluoride", "aryl chloride"))
+_INERT = frozenset(name for name, group in GROUPS.items() if group.role == "halide")
 
 
 class Monomer(NamedTuple):
@@ -151,7 +126,7 @@ def _build() -> pa.Table:
 
     rows: dict[str, tuple[str, str, list[int]]] = {}
     left: Counter[str] = Counter()
-    patterns = [Chem.MolFromSmarts(smarts) for smarts in GROUPS.values()]
+    patterns = [Chem.MolFromSmarts(group.smarts) for group in GROUPS.values()]
     nitro = Chem.MolFromSmarts("[NX3+](=O)[O-]")
     with rdBase.BlockLogs():
         for name in _IDENTIFIERS:
@@ -207,6 +182,6 @@ def _molecule(smiles: str, mass: float, nitro: Any) -> tuple[Any, str]:
 def _recipe() -> str:
     """Name of the cached table: the packages and the code it is made with."""
     folder = Path(__file__).parent
-    names = ("monomers.py", "polymers.py", "smiles_text.py", "plain_text.py", "lazy_rdkit.py")
+    names = ("monomers.py", "monomer_groups.py", "polymers.py", "smiles_text.py", "plain_text.py", "lazy_rdkit.py")
     code = digest(folder / name for name in names)
     return hashlib.sha256("|".join([version("chemicals"), version("rdkit"), code]).encode()).hexdigest()[:16]

@@ -10,6 +10,8 @@ from __future__ import annotations
 from functools import cache
 from typing import Any, NamedTuple
 
+from catalogs.monomer_groups import GROUPS as COUNTED
+
 ALIPHATIC, AROMATIC = 0, 1  # what a port's or a linker's last carbon is
 
 
@@ -19,6 +21,7 @@ class End(NamedTuple):
     smarts : atoms mapped 1 (core carbon) and 2 (turned into the port); the others are cut off
     monomer, residue : text of the end on the monomer, and of what is left of it in the chain, read away from the core
     backward : the same two read towards the core
+    counted : the groups of `catalogs.monomer_groups` that molecules with this end are found by
     carbon : what the core carbon may be (ALIPHATIC, AROMATIC), for linkers put between core and end
     grows : whether linkers may be put there
     """
@@ -27,6 +30,7 @@ class End(NamedTuple):
     monomer: str
     residue: str
     backward: tuple[str, str]
+    counted: tuple[str, ...]
     carbon: tuple[int, ...] = (ALIPHATIC, AROMATIC)
     grows: bool = True
 
@@ -37,15 +41,15 @@ _ACTIVATED = f"$(c1aac({_WITHDRAWING})aa1),$(c1c({_WITHDRAWING})aaaa1)"
 _SP3 = "$([CX4;!$(C(~[!#6;!#1])~[!#6;!#1])])"
 
 ENDS: dict[str, End] = {
-    "amine": End(f"[{_SP3},c:1][NX3H2:2]", "N", "N", ("N", "N")),
-    "acid": End("[#6:1][CX3:2](=O)[OX2H1]", "C(=O)O", "C(=O)", ("OC(=O)", "C(=O)")),
-    "acyl chloride": End("[#6:1][CX3:2](=O)Cl", "C(=O)Cl", "C(=O)", ("ClC(=O)", "C(=O)")),
-    "alcohol": End(f"[{_SP3}:1][OX2H1:2]", "O", "O", ("O", "O"), (ALIPHATIC,)),
-    "phenol": End("[c:1][OX2H1:2]", "O", "O", ("O", "O"), (AROMATIC,)),
-    "hydroxyl": End(f"[{_SP3},c:1][OX2H1:2]", "O", "O", ("O", "O")),
-    "isocyanate": End(f"[{_SP3},c:1][NX2:2]=C=O", "N=C=O", "NC(=O)", ("O=C=N", "C(=O)N")),
-    "fluoride": End(f"[{_ACTIVATED}:1][F:2]", "F", "", ("F", ""), (AROMATIC,), grows=False),
-    "chloride": End(f"[{_ACTIVATED}:1][Cl:2]", "Cl", "", ("Cl", ""), (AROMATIC,), grows=False),
+    "amine": End(f"[{_SP3},c:1][NX3H2:2]", "N", "N", ("N", "N"), ("aromatic amine", "aliphatic amine")),
+    "acid": End("[#6:1][CX3:2](=O)[OX2H1]", "C(=O)O", "C(=O)", ("OC(=O)", "C(=O)"), ("carboxylic acid",)),
+    "acyl chloride": End("[#6:1][CX3:2](=O)Cl", "C(=O)Cl", "C(=O)", ("ClC(=O)", "C(=O)"), ("acyl chloride",)),
+    "alcohol": End(f"[{_SP3}:1][OX2H1:2]", "O", "O", ("O", "O"), ("alcohol",), (ALIPHATIC,)),
+    "phenol": End("[c:1][OX2H1:2]", "O", "O", ("O", "O"), ("phenol",), (AROMATIC,)),
+    "hydroxyl": End(f"[{_SP3},c:1][OX2H1:2]", "O", "O", ("O", "O"), ("alcohol", "phenol")),
+    "isocyanate": End(f"[{_SP3},c:1][NX2:2]=C=O", "N=C=O", "NC(=O)", ("O=C=N", "C(=O)N"), ("isocyanate",)),
+    "fluoride": End(f"[{_ACTIVATED}:1][F:2]", "F", "", ("F", ""), ("aryl fluoride",), (AROMATIC,), grows=False),
+    "chloride": End(f"[{_ACTIVATED}:1][Cl:2]", "Cl", "", ("Cl", ""), ("aryl chloride",), (AROMATIC,), grows=False),
 }
 
 # Groups of the chemistry below that are not an end of the block in question make it branch, stop the chain or burn.
@@ -82,6 +86,7 @@ class Group(NamedTuple):
 
     ends : the ends at its two ports, for a step-growth block; empty for one that is opened
     opened : SMARTS of what is opened, for the others; atoms mapped 1 (head) and 2 (tail)
+    counted : of those, the groups of `catalogs.monomer_groups` that their molecules are found by
     allowed : the members of `REACTIVE` that it may carry: its own
     """
 
@@ -89,6 +94,7 @@ class Group(NamedTuple):
     ends: tuple[str, ...] = ()
     opened: str = ""
     allowed: tuple[str, ...] = ()
+    counted: tuple[str, ...] = ()
 
 
 _ACRYLIC = "$(C[CX3](=O)[O,N]),$(CC#N)"
@@ -106,15 +112,46 @@ GROUPS: dict[str, Group] = {
         Group("activated dichloride", ("chloride", "chloride")),
         Group("amino acid", ("amine", "acid"), allowed=("amine", "acid")),
         Group("hydroxy acid", ("hydroxyl", "acid"), allowed=("hydroxyl", "acid")),
-        Group("dianhydride", opened="[#6X3;R](=O)~[#8X2;R:1]~[#6X3;R]=O", allowed=("anhydride",)),
-        Group("lactam", opened="[NX3;H1;R:1]([CX4])@[CX3;R:2](=O)[#6]"),
-        Group("lactone", opened="[OX2;R:1]([CX4])@[CX3;R:2](=O)[#6]"),
-        Group("epoxide", opened="[CH2;r3:1]1[C;r3][O;r3:2]1", allowed=("epoxide or aziridine",)),
-        Group("acrylic", opened=f"[CH2X3:1]=[CX3;{_ACRYLIC}:2]", allowed=_RADICAL),
-        Group("styrenic", opened="[CH2X3:1]=[CX3;$(C-c):2]", allowed=_RADICAL),
-        Group("vinyl", opened=f"[CH2X3:1]=[CX3;!$(C-c);!{_ACRYLIC.replace(',$', ';!$')}:2]", allowed=_RADICAL),
+        Group(
+            "dianhydride",
+            opened="[#6X3;R](=O)~[#8X2;R:1]~[#6X3;R]=O",
+            allowed=("anhydride",),
+            counted=("cyclic anhydride",),
+        ),
+        Group("lactam", opened="[NX3;H1;R:1]([CX4])@[CX3;R:2](=O)[#6]", counted=("lactam",)),
+        Group("lactone", opened="[OX2;R:1]([CX4])@[CX3;R:2](=O)[#6]", counted=("lactone",)),
+        Group("epoxide", opened="[CH2;r3:1]1[C;r3][O;r3:2]1", allowed=("epoxide or aziridine",), counted=("epoxide",)),
+        Group("acrylic", opened=f"[CH2X3:1]=[CX3;{_ACRYLIC}:2]", allowed=_RADICAL, counted=("terminal alkene",)),
+        Group("styrenic", opened="[CH2X3:1]=[CX3;$(C-c):2]", allowed=_RADICAL, counted=("terminal alkene",)),
+        Group(
+            "vinyl",
+            opened=f"[CH2X3:1]=[CX3;!$(C-c);!{_ACRYLIC.replace(',$', ';!$')}:2]",
+            allowed=_RADICAL,
+            counted=("terminal alkene",),
+        ),
     )
 }
+
+
+def found_by(name: str) -> tuple[str, ...]:
+    """The counted groups that molecules of a kind of block are found by.
+
+    Raises
+    ------
+    ValueError : a kind whose molecules no pool could hold: no group of the table finds them.
+    """
+    group = GROUPS[name]
+    named = tuple(dict.fromkeys(c for end in group.ends for c in ENDS[end].counted)) or group.counted
+    unknown = [c for c in named if c not in COUNTED]
+    # An anhydride is opened at both its ends: two of them make a block.
+    alone = bool(group.opened) and name != "dianhydride"
+    if not named or unknown or (alone and any(COUNTED[c].role != "opened" for c in named)):
+        what = f"no line for {unknown[0]!r}" if unknown else f"{' and '.join(named) or 'nothing'} to find it by"
+        raise ValueError(
+            f"building block {name!r}: catalogs.monomer_groups has {what}; expected a counted group of it there"
+            + (", with the role 'opened'" if alone else "")
+        )
+    return named
 
 
 class Cut(NamedTuple):

@@ -13,8 +13,8 @@ from screen.heads.drawn import Setting
 from screen.heads.head import FloatArray, Head, out_of_fold
 from screen.scaling import fit_scaling, standardise
 
-# Inner folds, which say only how far selection flatters: fewer above this many compounds.
-FOLDS, MANY, FEW_FOLDS = 5, 1_000, 3
+# Inner folds, which say only how far selection flatters.
+FOLDS = 3
 
 
 class Asked(NamedTuple):
@@ -36,7 +36,7 @@ def ask(
 
     keys : (n,) groups that the inner folds do not split
     """
-    folds = inner_folds(keys, FOLDS if len(y) <= MANY else FEW_FOLDS, seed + 1)
+    folds = inner_folds(keys, FOLDS, seed + 1)
     scaling = fit_scaling(raw)
     x, new = (np.asarray(standardise(scaling, rows), np.float64) for rows in (raw, held))
     inner = out_of_fold(head, x, y, folds)

@@ -24,9 +24,11 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from catalogs.monomer_groups import may_polymerise
 from design.blocks import Assembler, Block, Edits, Links, Molecule, blocks, chained
 from design.derivations import DECORATIONS, Derivations, copied
 from design.fragments import LONGEST
+from design.groups import GROUPS, found_by
 from design.neighbours import Neighbours
 from design.polymerisations import POLYMERISATIONS, Polymerisation
 from design.proposals.proposal import Provenance, take
@@ -154,19 +156,18 @@ def _unpacked(key: bytes) -> tuple[int, Links, Edits]:
 
 
 def embedded_pool() -> list[Molecule]:
-    """The registered molecules of `catalogs.monomers` that any block can come from."""
+    """The registered molecules of `catalogs.monomers` that any block can come from.
+
+    Raises
+    ------
+    ValueError : a kind of building block whose molecules are not among them.
+    """
     from catalogs.monomers import monomers
 
-    likely = (found for found in monomers() if _may_polymerise(found.groups))
+    for name in GROUPS:
+        found_by(name)
+    likely = (found for found in monomers() if may_polymerise(found.groups))
     return [Molecule(found.smiles, found.name, found.cas) for found in likely]
-
-
-def _may_polymerise(groups: Mapping[str, int]) -> bool:
-    """Whether groups as counted by `catalogs.monomers` leave anything to recognise: two ends, or one to open."""
-    opened = ("epoxide", "terminal alkene", "lactam", "lactone")
-    halides = ("aryl fluoride", "aryl chloride")
-    ends = sum(count for group, count in groups.items() if group not in halides)
-    return ends > 1 or any(group in groups for group in opened) or any(groups.get(group, 0) > 1 for group in halides)
 
 
 def _reaction_weights(rules: Sequence[Polymerisation], weights: Mapping[str, float]) -> list[float]:

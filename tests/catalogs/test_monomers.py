@@ -2,7 +2,8 @@ import pytest
 from rdkit import Chem
 
 from catalogs import monomers
-from catalogs.monomers import GROUPS, POOLS, pool
+from catalogs.monomer_groups import GROUPS
+from catalogs.monomers import POOLS, pool
 from catalogs.records import UserError
 
 
@@ -48,7 +49,7 @@ def small(monkeypatch, tmp_path):
 )
 def test_groups_are_counted(smiles, expected):
     mol = Chem.MolFromSmiles(smiles)
-    counts = {name: len(mol.GetSubstructMatches(Chem.MolFromSmarts(smarts))) for name, smarts in GROUPS.items()}
+    counts = {name: len(mol.GetSubstructMatches(Chem.MolFromSmarts(group.smarts))) for name, group in GROUPS.items()}
     assert {name: count for name, count in counts.items() if count} == expected
 
 

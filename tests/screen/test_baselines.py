@@ -79,5 +79,5 @@ def test_inner_folds_never_split_a_group():
     y = np.repeat(np.arange(10.0), 5)
     spy = Head("spy", fit, lambda params, x: (np.zeros(len(x)), np.ones(len(x))), lambda params: 0.0)
     ask(spy, RAW[:50], y, RAW[50:], [str(v) for v in y], 0)
-    assert all(len(groups) == 8 for groups in seen[:-1])
+    assert sorted(len(groups) for groups in seen[:-1]) == [6, 7, 7]
     assert len(seen[-1]) == 10
