@@ -99,7 +99,7 @@ class Pool:
 
     def look(self) -> None:
         """Make sure that somebody computes, or may; UserError code 5 otherwise."""
-        with _lost_is_said(self):
+        with suppress(OSError), _lost_is_said(self):  # a scheduler that is late is asked again
             if self.client.nthreads():
                 self._seen = time.monotonic()
                 return
@@ -325,12 +325,14 @@ def _result(pool: Pool, future: Any) -> Part:
     from distributed.scheduler import KilledWorker
 
     while True:
+        over = future.done()
         try:
             part: Part = future.result(timeout=WATCH_SECONDS)
         except TimeoutError:
-            if future.done():  # it is what the scoring raised
+            if over:  # it is what the scoring raised
                 raise
-            pool.look()
+            if not future.done():
+                pool.look()
         except KilledWorker:
             raise Crashed from None
         except CancelledError:

@@ -155,6 +155,26 @@ def test_few_partitions_are_read_ahead(tiny_model: Model) -> None:
     assert [*out] == list(range(1, 100))
 
 
+def test_a_partition_that_is_done_just_after_its_time_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    from concurrent.futures import Future
+
+    from screen.cluster import Pool, _result
+
+    class Late(Future[int]):
+        def result(self, timeout: float | None = None) -> int:
+            if not self.done():
+                self.set_result(7)
+                raise TimeoutError("too late")
+            return super().result(timeout)
+
+    asked = lambda: pytest.fail("nothing is amiss")
+    assert _result(Pool(None, asked), Late()) == 7  # type: ignore[arg-type, comparison-overlap]
+    failed: Future[int] = Future()
+    failed.set_exception(TimeoutError("of the scoring"))
+    with pytest.raises(TimeoutError, match="of the scoring"):
+        _result(Pool(None, asked), failed)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "127.0.0.1:1"])
 def test_no_scheduler_is_said_in_one_line(
     screen: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str
