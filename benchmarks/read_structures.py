@@ -22,8 +22,8 @@ from typing import Any, NamedTuple
 
 from pymatgen.core import Lattice, Structure
 
-from catalogs import guarded
-from catalogs.candidates import open_catalog
+from kakehashi.catalogs.candidates.candidates import open_catalog
+from kakehashi.catalogs.files import guarded
 
 PROTOTYPES = (
     ("F m -3 m", 225, ("Mg", "O"), ((0, 0, 0), (0.5, 0.5, 0.5)), 4.2),

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from catalogs.records import UserError
-from catalogs.runs import open_run
-from design.config import resolve
-from design.goals import Property, parse_goals
-from design.inputs import Inputs
-from design.pool import read_pool
-from design.proposers import proposer
-from design.run import finish
-from screen.progress import Progress
-from screen.transfer import Model
+from kakehashi.catalogs.records import UserError
+from kakehashi.catalogs.runs.open import open_run
+from kakehashi.design.chemistry.pool import read_pool
+from kakehashi.design.likelihood.goals import Property, parse_goals
+from kakehashi.design.run.config import resolve
+from kakehashi.design.run.inputs import Inputs
+from kakehashi.design.run.proposals import proposer
+from kakehashi.design.run.run import finish
+from kakehashi.screen.progress import Progress
+from kakehashi.screen.transfer.fit import Model
 
 
 def design(

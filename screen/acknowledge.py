@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import NoReturn
 
-from screen.progress import Mode, warn
+from kakehashi.screen.progress import Mode, warn
 
 # What ends within these seconds of a Ctrl-C needs no other answer.
 AT_ONCE = 0.3

@@ -16,9 +16,9 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
-from catalogs.shown import say
-from screen.acknowledge import answer, at_hand, closing, is_watched
-from screen.progress import Mode, warn
+from kakehashi.catalogs.shown import say
+from kakehashi.screen.acknowledge import answer, at_hand, closing, is_watched
+from kakehashi.screen.progress import Mode, warn
 
 # Between being told to end and ending: whoever sends SIGTERM kills some 10 s later.
 GRACE_SECONDS = 6.0

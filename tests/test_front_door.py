@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import kakehashi as front
-from catalogs.records import UserError
+from kakehashi.catalogs.records import UserError
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -70,7 +70,7 @@ def test_failures_are_one_line_with_their_code(
     def fail(**flags: bool) -> int:
         raise failure
 
-    monkeypatch.setattr("screen.doctor.doctor", fail)
+    monkeypatch.setattr("kakehashi.screen.cli.doctor.doctor", fail)
     assert front.main(["doctor"]) == code
     assert capsys.readouterr().err == said
 
@@ -80,7 +80,7 @@ def test_debug_shows_the_traceback(how: str, monkeypatch: pytest.MonkeyPatch) ->
     def fail() -> int:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("screen.doctor.doctor", fail)
+    monkeypatch.setattr("kakehashi.screen.cli.doctor.doctor", fail)
     if how == "environment":
         monkeypatch.setenv("KAKEHASHI_DEBUG", "1")
     with pytest.raises(ZeroDivisionError):
@@ -88,7 +88,7 @@ def test_debug_shows_the_traceback(how: str, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_commands_number_is_the_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("screen.doctor.doctor", lambda: 3)
+    monkeypatch.setattr("kakehashi.screen.cli.doctor.doctor", lambda: 3)
     assert front.main(["doctor"]) == 3
 
 
@@ -123,8 +123,7 @@ def test_import_is_light() -> None:
 
 @pytest.mark.parametrize("name", ["load", "pretrain", "rank", "screen", "transfer"])
 def test_the_api_is_reached_by_name(name: str) -> None:
-    import screen
-    from screen import api
+    from kakehashi.screen.api import transfer as api
 
     assert getattr(front, name) is getattr(api, name)
     assert getattr(front, name) is not screen
@@ -133,7 +132,7 @@ def test_the_api_is_reached_by_name(name: str) -> None:
 
 
 def test_the_library_of_models_is_reached_by_name() -> None:
-    from screen import models_api
+    from kakehashi.screen.api import models as models_api
 
     assert front.models is models_api
     assert "models" in dir(front)

@@ -68,7 +68,7 @@ def test_works_from_elsewhere(wheel: Path, tmp_path: Path) -> None:
 import sys
 sys.path.insert(0, {str(site)!r})
 import kakehashi, catalogs, screen, design
-from catalogs.elements import feature_table
+from kakehashi.catalogs.elements import feature_table
 for module in (kakehashi, catalogs, screen, design):
     assert module.__file__.startswith({str(site)!r}), module.__file__
 assert feature_table().shape == (94, 58)

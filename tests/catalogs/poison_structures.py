@@ -4,7 +4,8 @@ import os
 import signal
 import time
 
-from catalogs import guarded, guarded_worker, structure_text
+from kakehashi.catalogs.crystals import guarded_worker, structure_text
+from kakehashi.catalogs.files import guarded
 
 _read = structure_text.read_cif
 

@@ -4,10 +4,10 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from catalogs import readers
-from catalogs.addition_dots import ambiguous_dot, lost_dot
-from catalogs.formulas import parse, parse_column
-from catalogs.tables import load_table
+from kakehashi.catalogs.formulas.addition_dots import ambiguous_dot, lost_dot
+from kakehashi.catalogs.formulas.slots import parse, parse_column
+from kakehashi.catalogs.properties.tables import load_table
+from kakehashi.catalogs.reading import readers
 
 SHARED = Path(__file__).parents[2].parent / "shared"
 

@@ -5,8 +5,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from catalogs.answers import REAL, TEXT, WHOLE, identifier, table_of, typed
-from catalogs.web import Fault, printable
+from kakehashi.catalogs.pull.answers import REAL, TEXT, WHOLE, identifier, table_of, typed
+from kakehashi.catalogs.pull.web import Fault, printable
 
 
 @pytest.mark.parametrize(

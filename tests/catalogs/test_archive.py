@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from catalogs import archive, library
-from catalogs.archive import MANIFEST
-from catalogs.library import ARRAYS, CARD, models_folder, store
-from catalogs.records import UserError
+from kakehashi.catalogs.models import archive, library
+from kakehashi.catalogs.models.archive import MANIFEST
+from kakehashi.catalogs.models.library import ARRAYS, CARD, models_folder, store
+from kakehashi.catalogs.records import UserError
 
 KEY, OTHER = "0" * 63 + "a", "0" * 63 + "b"
 CONTENT = {"kernel": np.arange(6000, dtype=np.float32), "odd": np.array([np.nan, -0.0])}

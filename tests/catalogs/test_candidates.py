@@ -6,8 +6,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from catalogs.candidates import open_catalog
-from catalogs.records import UserError
+from kakehashi.catalogs.candidates.candidates import open_catalog
+from kakehashi.catalogs.records import UserError
 
 SHARED = Path(__file__).parents[2].parent / "shared/data"
 

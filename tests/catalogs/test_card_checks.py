@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from catalogs import library
-from catalogs.card_checks import check
+from kakehashi.catalogs.models import library
+from kakehashi.catalogs.models.card_checks import check
 
 METRICS = {
     "mae": 0.2,

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from catalogs import embedded
-from catalogs.commands import list_datasets, show_dataset
-from catalogs.records import UserError
+from kakehashi.catalogs.cli.catalogs import list_datasets, show_dataset
+from kakehashi.catalogs.properties import embedded
+from kakehashi.catalogs.records import UserError
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +58,7 @@ HEAVY = ["jax", "pandas", "rdkit", "pymatgen", "mp_api", "sklearn", "chemicals",
 @pytest.mark.parametrize(
     ("modules", "unwanted"),
     [
-        ("catalogs.commands", [*HEAVY, "numpy", "pyarrow", "rich"]),
+        ("kakehashi.catalogs.cli.catalogs", [*HEAVY, "numpy", "pyarrow", "rich"]),
         ("catalogs.tables, catalogs.candidates, catalogs.embedded, catalogs.quantities", HEAVY),
     ],
 )
@@ -73,7 +73,7 @@ def test_the_list_fits_80_columns_without_breaking_words(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import kakehashi
-    from catalogs import embedded
+    from kakehashi.catalogs.properties import embedded
 
     monkeypatch.setenv("COLUMNS", "80")
     assert kakehashi.main(["catalogs", "list"]) == 0

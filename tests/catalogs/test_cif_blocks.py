@@ -1,6 +1,6 @@
 """Structures of a CIF are told apart by their data blocks, whatever these are called."""
 
-from catalogs.cif_blocks import BLOCK, cif_blocks
+from kakehashi.catalogs.crystals.cif_blocks import BLOCK, cif_blocks
 
 ATOMS = "_cell_length_a 4\nloop_\n_atom_site_label\nNa1\n"
 

@@ -7,8 +7,8 @@ import warnings
 import pytest
 from pymatgen.core import Lattice, Structure
 
-from catalogs.cif_reader import check_formula, read_cif
-from catalogs.sites import Sites, formula_of
+from kakehashi.catalogs.crystals.cif_reader import check_formula, read_cif
+from kakehashi.catalogs.crystals.sites import Sites, formula_of
 
 
 def cif(sites: str, formula: str | None = None, symmetry: str = "_symmetry_space_group_name_H-M 'P 1'") -> str:

@@ -3,8 +3,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from catalogs.candidates import open_catalog
-from catalogs.column_types import as_type
+from kakehashi.catalogs.candidates.candidates import open_catalog
+from kakehashi.catalogs.reading.column_types import as_type
 
 
 def column(tmp_path: Path, cells: list[str], delimiter: str = ",") -> pa.ChunkedArray:

@@ -13,11 +13,11 @@ import pyarrow.parquet as pq
 import pytest
 from pymatgen.core import Lattice, Structure
 
-from catalogs.candidates import STRUCTURE, open_catalog, with_structures
-from catalogs.crystals import load_crystals, parse_rows
-from catalogs.formulas import formula_text, reduced_keys
-from catalogs.records import UserError
-from catalogs.structures import structure_file
+from kakehashi.catalogs.candidates.candidates import STRUCTURE, open_catalog, with_structures
+from kakehashi.catalogs.crystals.structures import structure_file
+from kakehashi.catalogs.crystals.tables import load_crystals, parse_rows
+from kakehashi.catalogs.formulas.slots import formula_text, reduced_keys
+from kakehashi.catalogs.records import UserError
 
 FACES = np.array([[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
 
@@ -160,7 +160,7 @@ def test_damaged_documents_are_refused(tmp_path: Path) -> None:
 
 
 def test_structures_stay_with_their_rows_across_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("catalogs.csv_files._BLOCK", 4096)
+    monkeypatch.setattr("kakehashi.catalogs.reading.csv_files._BLOCK", 4096)
     path = tmp_path / "many.csv"
     kinds = [ROCKSALT, BLENDE]
     lines = [f'm{i},{"NaCl" if i % 2 == 0 else "ZnS"},"{kinds[i % 2].to(fmt="cif")}"' for i in range(30)]

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from catalogs import csv_files, readers
-from catalogs.csv_files import read_dialect
-from catalogs.records import UserError
+from kakehashi.catalogs.reading import csv_files, readers
+from kakehashi.catalogs.reading.csv_files import read_dialect
+from kakehashi.catalogs.records import UserError
 
 ROWS = [("PbTe", "0.01"), ("MgO", "0.0"), ("NaCl", "")]
 

@@ -6,10 +6,12 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from catalogs import embedded, embedded_transport, package_data
-from catalogs.home import cache_folder
-from catalogs.records import UserError
-from catalogs.tables import load_table
+from kakehashi.catalogs.files import package_data
+from kakehashi.catalogs.files.home import cache_folder
+from kakehashi.catalogs.properties import embedded
+from kakehashi.catalogs.properties import transport as embedded_transport
+from kakehashi.catalogs.properties.tables import load_table
+from kakehashi.catalogs.records import UserError
 
 SHARED = Path(__file__).parents[2].parent / "shared/data"
 PROPERTIES = [name for name in embedded.known() if name not in ("default", "mp_formulas")]
@@ -65,7 +67,7 @@ def test_formulas_contradicted_by_the_molar_mass_are_left_out() -> None:
 
 
 def test_only_inorganic_solids_without_wild_densities() -> None:
-    from catalogs.formulas import parse
+    from kakehashi.catalogs.formulas.slots import parse
 
     table = embedded.table("density")
     assert not any({"C", "H"} <= parse(key).keys() for key in table.keys)

@@ -4,9 +4,9 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from catalogs import embedded_molecules as molecules
-from catalogs.polymers import parse_column
-from catalogs.quantities import parse_unit
+from kakehashi.catalogs.molecules.polymers import parse_column
+from kakehashi.catalogs.properties import molecules
+from kakehashi.catalogs.quantities import parse_unit
 
 DATA = Path(__file__).parents[2].parent / "shared/data/organic"
 

@@ -4,10 +4,10 @@ from itertools import product
 import numpy as np
 import pytest
 
-from catalogs.elements import RADIOACTIVE, SYMBOLS
-from catalogs.enumerate import MAX_ATOMS, charge_balanced
-from catalogs.formulas import parse, parse_column, reduced_keys
-from catalogs.records import UserError
+from kakehashi.catalogs.elements import RADIOACTIVE, SYMBOLS
+from kakehashi.catalogs.formulas.enumerate import MAX_ATOMS, charge_balanced
+from kakehashi.catalogs.formulas.slots import parse, parse_column, reduced_keys
+from kakehashi.catalogs.records import UserError
 
 N = 105_370
 

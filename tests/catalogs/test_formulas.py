@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from catalogs.elements import INDEX, ORDER, SYMBOLS
-from catalogs.formula_columns import read_simple
-from catalogs.formulas import SLOTS, formula_text, parse, parse_column, reduce, reduced_keys
-from catalogs.records import Compositions, UserError
+from kakehashi.catalogs.elements import INDEX, ORDER, SYMBOLS
+from kakehashi.catalogs.formulas.columns import read_simple
+from kakehashi.catalogs.formulas.slots import SLOTS, formula_text, parse, parse_column, reduce, reduced_keys
+from kakehashi.catalogs.records import Compositions, UserError
 
 SNAPSHOT = Path(__file__).parents[2].parent / "shared/data/inorganic/mp_snapshot.parquet"
 

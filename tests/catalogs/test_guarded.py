@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from catalogs import guarded
-from catalogs.polymers import parse_column
+from kakehashi.catalogs.files import guarded
+from kakehashi.catalogs.molecules.polymers import parse_column
 
 GOOD = ["*CC*", "*COC*", "*C(", "*CC(*)c1ccccc1"]
 

@@ -9,9 +9,13 @@ import numpy as np
 import pytest
 
 import kakehashi
-from catalogs import home, library, model_index, monomers, pulled
-from catalogs.home import SharedFolder, cache_folder, cache_folder_or_none, why_shared
-from catalogs.records import UserError
+from kakehashi.catalogs.files import home
+from kakehashi.catalogs.files.home import SharedFolder, cache_folder, cache_folder_or_none, why_shared
+from kakehashi.catalogs.models import index as model_index
+from kakehashi.catalogs.models import library
+from kakehashi.catalogs.molecules import monomers
+from kakehashi.catalogs.reading import pulled
+from kakehashi.catalogs.records import UserError
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "geteuid"), reason="no owners on this system")
 KEY = "a" * 64
@@ -123,7 +127,7 @@ def test_shared_knowingly_by_the_flag_of_any_command(own: Path, capsys: pytest.C
 
 
 def test_shared_knowingly_by_a_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from screen.config import ScreenConfig, from_toml
+    from kakehashi.screen.screening.config import ScreenConfig, from_toml
 
     monkeypatch.setenv(home.SHARED, "")
     (tmp_path / "run.toml").write_text("shared-home = true\nseed = 3\n")
@@ -135,7 +139,7 @@ def test_shared_knowingly_by_a_config(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_doctor_names_the_command(own: Path) -> None:
-    from screen.doctor import check_cache
+    from kakehashi.screen.cli.doctor import check_cache
 
     assert check_cache().ok
     own.chmod(0o770)

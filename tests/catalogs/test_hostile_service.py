@@ -10,10 +10,10 @@ import pytest
 from services import KEY, MaterialsProject, serving, summary
 
 import kakehashi as kh
-from catalogs import materials_project
-from catalogs.candidates import open_catalog
-from catalogs.materials_project import sites_of
-from catalogs.web import Fault
+from kakehashi.catalogs.candidates.candidates import open_catalog
+from kakehashi.catalogs.pull import materials_project
+from kakehashi.catalogs.pull.materials_project import sites_of
+from kakehashi.catalogs.pull.web import Fault
 
 BOOM = {"@module": "hostile_module_of_a_service", "@class": "Boom", "@version": None}
 PLANTED = "from pathlib import Path\nPath(__file__).with_name('mark').write_text('imported')\nraise SystemExit(2)\n"

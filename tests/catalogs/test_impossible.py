@@ -3,12 +3,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from catalogs import embedded, impossible
-from catalogs.column_units import infer
-from catalogs.quantities import Quantity
-from catalogs.records import UserError
-from catalogs.refused import refused_lines
-from catalogs.tables import load_table
+from kakehashi.catalogs.properties import embedded, impossible
+from kakehashi.catalogs.properties.column_units import infer
+from kakehashi.catalogs.properties.refused import refused_lines
+from kakehashi.catalogs.properties.tables import load_table
+from kakehashi.catalogs.quantities import Quantity
+from kakehashi.catalogs.records import UserError
 
 CASES = Path(__file__).parents[2] / "../shared/cases"
 TEN = ["LiF", "NaCl", "KBr", "RbI", "MgO", "CaO", "SrO", "BaO", "ZnS", "CdTe"]

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from catalogs import library
-from catalogs.library import ARRAYS, CARD, find, models_folder, store
+from kakehashi.catalogs.models import library
+from kakehashi.catalogs.models.library import ARRAYS, CARD, find, models_folder, store
 
 KEY, OTHER = "0" * 63 + "a", "0" * 63 + "b"
 CONTENT = {
@@ -143,7 +143,7 @@ def test_an_unknown_schema_is_refused_and_left_alone() -> None:
 
 WRITER = """
 import sys, numpy as np
-from catalogs.library import store
+from kakehashi.catalogs.models.library import store
 for i in range(40):
     said = store(f"{i:064x}", {"x": np.arange(20_000.0)}, {}, replace=sys.argv[1] == "replace")
     assert said == "", said
@@ -171,7 +171,7 @@ def test_killed_in_the_middle_leaves_no_entry(root: Path, moment: str) -> None:
     call, _, time_ = moment.partition(":")
     script = f"""
 import os, signal, numpy as np
-from catalogs.library import store
+from kakehashi.catalogs.models.library import store
 real, calls = {call}, []
 def killed(*arguments):
     calls.append(1)
@@ -228,7 +228,7 @@ def test_a_full_disk_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("catalogs.durable.os.write", full)
+    monkeypatch.setattr("kakehashi.catalogs.files.durable.os.write", full)
     assert "No space left on device" in store(KEY, CONTENT, {})
     assert (find(KEY), left_over()) == ((None, None, "", True), [])
 
@@ -272,7 +272,7 @@ def test_a_bound_that_admits_nothing_is_said(monkeypatch: pytest.MonkeyPatch, te
 
 READER = """
 import sys, time
-from catalogs.library import find
+from kakehashi.catalogs.models.library import find
 found, end = [], time.monotonic() + 2
 while time.monotonic() < end:
     found.append(find(sys.argv[1]))

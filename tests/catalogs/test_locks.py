@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from catalogs.locks import Timeout, take
-from catalogs.pull import alone
-from catalogs.records import UserError
-from catalogs.rundir import RunDir, holder
+from kakehashi.catalogs.files.locks import Timeout, take
+from kakehashi.catalogs.pull.collect import alone
+from kakehashi.catalogs.records import UserError
+from kakehashi.catalogs.runs.rundir import RunDir, holder
 
 fcntl = pytest.importorskip("fcntl", reason="locks of POSIX")
 CASE = Path(__file__).parents[2] / "../shared/cases/locked.py"

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from catalogs.formulas import parse, parse_column, reduced_keys
-from catalogs.tables import load_table
+from kakehashi.catalogs.formulas.slots import parse, parse_column, reduced_keys
+from kakehashi.catalogs.properties.tables import load_table
 
 ROOT = Path(__file__).parents[2]
 TABLE = ROOT / "catalogs/tables/lattice_thermal_conductivity.csv"

@@ -4,10 +4,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from catalogs import readers
-from catalogs.candidates import named_materials, open_catalog
-from catalogs.formulas import parse_column, reduced_keys
-from catalogs.material_columns import (
+from kakehashi.catalogs.candidates.candidates import named_materials, open_catalog
+from kakehashi.catalogs.formulas.slots import parse_column, reduced_keys
+from kakehashi.catalogs.properties.material_columns import (
     file_holds_smiles,
     holds_smiles,
     id_column,
@@ -15,8 +14,9 @@ from catalogs.material_columns import (
     material_column,
     smiles_column,
 )
-from catalogs.records import UserError
-from catalogs.tables import load_table
+from kakehashi.catalogs.properties.tables import load_table
+from kakehashi.catalogs.reading import readers
+from kakehashi.catalogs.records import UserError
 
 FORMULAS = ["LiF", "NaCl", "KBr", "RbI", "MgO", "CaO", "SrO", "BaO", "ZnS", "CdTe"]
 UNITS = ["*CC*", "*CC(*)C", "*CO*", "*CCO*", "*CC(*)c1ccccc1", "*CC(*)Cl", "*CC(*)F", "*CC(*)C#N", "*OC(=O)*", "*CS*"]

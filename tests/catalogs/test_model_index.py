@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from catalogs import library, model_index
-from catalogs.model_index import FIELDS, MDL, Condition, conditions, query
-from catalogs.records import UserError
+from kakehashi.catalogs.models import index as model_index
+from kakehashi.catalogs.models import library
+from kakehashi.catalogs.models.index import FIELDS, MDL, Condition, conditions, query
+from kakehashi.catalogs.records import UserError
 
 ONE, TWO, THREE = ("0" * 63 + c for c in "abc")
 

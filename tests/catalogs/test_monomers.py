@@ -1,10 +1,10 @@
 import pytest
 from rdkit import Chem
 
-from catalogs import monomers
-from catalogs.monomer_groups import GROUPS
-from catalogs.monomers import POOLS, pool
-from catalogs.records import UserError
+from kakehashi.catalogs.molecules import monomers
+from kakehashi.catalogs.molecules.monomer_groups import GROUPS
+from kakehashi.catalogs.molecules.monomers import POOLS, pool
+from kakehashi.catalogs.records import UserError
 
 
 @pytest.fixture

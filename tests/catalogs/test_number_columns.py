@@ -5,9 +5,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from catalogs import readers
-from catalogs.number_columns import as_numbers, looks_numeric, read_numbers
-from catalogs.records import UserError
+from kakehashi.catalogs.reading import readers
+from kakehashi.catalogs.reading.number_columns import as_numbers, looks_numeric, read_numbers
+from kakehashi.catalogs.records import UserError
 
 CASES = Path(__file__).parents[2] / "../shared/cases/targets"
 

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 from services import ALWAYS, Optimade, serving, structures
 
-from catalogs import pulled, readers
-from catalogs.optimade import Structures, sites_of
-from catalogs.pull import Patience
-from catalogs.pulling import Facts, Terminal, pull
-from catalogs.records import UserError
-from catalogs.web import Fault
+from kakehashi.catalogs.pull.collect import Patience
+from kakehashi.catalogs.pull.optimade import Structures, sites_of
+from kakehashi.catalogs.pull.pull import Facts, Terminal, pull
+from kakehashi.catalogs.pull.web import Fault
+from kakehashi.catalogs.reading import pulled, readers
+from kakehashi.catalogs.records import UserError
 
 CASES = Path(__file__).parents[2] / "../shared/cases/optimade/server.py"
 Pull = Callable[..., str]

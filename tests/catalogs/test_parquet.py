@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from catalogs import parquet
+from kakehashi.catalogs.files import parquet
 
 ROOMS = [Path(parquet.__file__).parents[1] / room for room in ("catalogs", "screen", "design")]
 

@@ -6,10 +6,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from catalogs import parquet_files, readers
-from catalogs.candidates import open_catalog
-from catalogs.parquet_files import PIECE_BYTES
-from catalogs.records import UserError
+from kakehashi.catalogs.candidates.candidates import open_catalog
+from kakehashi.catalogs.reading import parquet_files, readers
+from kakehashi.catalogs.reading.parquet_files import PIECE_BYTES
+from kakehashi.catalogs.records import UserError
 
 MEGABYTE = "x" * (1 << 20)
 

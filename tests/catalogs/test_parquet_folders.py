@@ -4,11 +4,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from catalogs import readers
-from catalogs.candidates import open_catalog
-from catalogs.parquet_folders import open_folder, parquet_files_of, unread
-from catalogs.records import UserError
-from catalogs.tables import load_table
+from kakehashi.catalogs.candidates.candidates import open_catalog
+from kakehashi.catalogs.properties.tables import load_table
+from kakehashi.catalogs.reading import readers
+from kakehashi.catalogs.reading.parquet_folders import open_folder, parquet_files_of, unread
+from kakehashi.catalogs.records import UserError
 
 
 def part(folder: Path, name: str, **columns: object) -> None:

@@ -12,11 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 
 import kakehashi
-from catalogs.candidates import open_catalog
-from catalogs.paths import as_text, for_arrow, local, path_of
-from catalogs.records import UserError
-from catalogs.runs import open_run, recorded_at, results_at
-from catalogs.tables import load_table, split_spec
+from kakehashi.catalogs.candidates.candidates import open_catalog
+from kakehashi.catalogs.files.paths import as_text, for_arrow, local, path_of
+from kakehashi.catalogs.properties.tables import load_table, split_spec
+from kakehashi.catalogs.records import UserError
+from kakehashi.catalogs.runs.open import open_run, recorded_at, results_at
 
 
 @pytest.fixture(autouse=True)
@@ -52,7 +52,7 @@ def test_a_run_folder_in_the_home_folder(home: Path, out: str | Path) -> None:
 
 
 def test_tables_catalogues_and_configs_in_the_home_folder(home: Path) -> None:
-    from screen.config import ScreenConfig, from_toml
+    from kakehashi.screen.screening.config import ScreenConfig, from_toml
 
     (home / "t.csv").write_text("formula,x\nMgO,1\n")
     (home / "run.toml").write_text("out = '~/x'\n")

@@ -1,6 +1,6 @@
 import pytest
 
-from catalogs.plain_text import plain, plain_formula
+from kakehashi.catalogs.files.plain_text import plain, plain_formula
 
 SUBSCRIPTS = "".join(map(chr, range(0x2080, 0x208A)))
 FULL_WIDTH = "".join(map(chr, range(0xFF01, 0xFF5F)))

@@ -5,7 +5,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from catalogs.polymers import parse, parse_column
+from kakehashi.catalogs.molecules.polymers import parse, parse_column
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT.parent / "shared/data/organic"

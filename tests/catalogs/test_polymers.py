@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rdkit import Chem
 
-from catalogs import polymers
-from catalogs.elements import SYMBOLS
-from catalogs.polymers import parse, parse_column, read, repeat_unit_key
-from catalogs.records import Molecules, UserError
-from catalogs.tables import load_table
+from kakehashi.catalogs.elements import SYMBOLS
+from kakehashi.catalogs.molecules import polymers
+from kakehashi.catalogs.molecules.polymers import parse, parse_column, read, repeat_unit_key
+from kakehashi.catalogs.properties.tables import load_table
+from kakehashi.catalogs.records import Molecules, UserError
 
 DATA = Path(__file__).parents[2].parent / "shared/data/organic"
 

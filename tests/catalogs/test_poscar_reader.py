@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from catalogs.poscar_reader import is_poscar, read_poscar
-from catalogs.sites import formula_of
+from kakehashi.catalogs.crystals.poscar_reader import is_poscar, read_poscar
+from kakehashi.catalogs.crystals.sites import formula_of
 
 PLACES = ["0 0 0", "0 .5 .5", ".5 .5 .5", ".5 0 0"]
 

@@ -16,17 +16,18 @@ import pytest
 from services import KEY, MaterialsProject, Optimade, serving, structures, summary
 
 import kakehashi as kh
-from catalogs import materials_project, pulled, readers
-from catalogs.candidates import open_catalog
-from catalogs.crystals import load_crystals
-from catalogs.materials_project import Summary, key_from
-from catalogs.optimade import Structures
-from catalogs.pages import Store
-from catalogs.pull import Patience, alone
-from catalogs.pulling import check_name
-from catalogs.records import UserError
-from catalogs.tables import load_table
-from catalogs.web import Fault, check_url, retry_after
+from kakehashi.catalogs.candidates.candidates import open_catalog
+from kakehashi.catalogs.crystals.tables import load_crystals
+from kakehashi.catalogs.properties.tables import load_table
+from kakehashi.catalogs.pull import materials_project
+from kakehashi.catalogs.pull.collect import Patience, alone
+from kakehashi.catalogs.pull.materials_project import Summary, key_from
+from kakehashi.catalogs.pull.optimade import Structures
+from kakehashi.catalogs.pull.pages import Store
+from kakehashi.catalogs.pull.pull import check_name
+from kakehashi.catalogs.pull.web import Fault, check_url, retry_after
+from kakehashi.catalogs.reading import pulled, readers
+from kakehashi.catalogs.records import UserError
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -132,7 +133,7 @@ def test_kill_and_resume_leave_the_bytes_of_a_clean_pull(
     clean = [part["sha256"] for part in pulled.card("mp")["parts"]]
     monkeypatch.setenv("KAKEHASHI_HOME", str(tmp_path / "other"))
     code = (
-        "from catalogs import materials_project as m; m.PAGE_ROWS = 10\n"
+        "from kakehashi.catalogs.pull import materials_project as m; m.PAGE_ROWS = 10\n"
         "import sys, kakehashi; sys.exit(kakehashi.main(['catalogs', 'pull', 'mp']))"
     )
     before, pause = len(server.asked), threading.Event()
@@ -240,7 +241,7 @@ def test_two_pulls_at_once(server: MaterialsProject, run: Run) -> None:
 
 
 def test_screen_takes_what_was_pulled(server: MaterialsProject, run: Run, screen: Run, tmp_path: Path) -> None:
-    from screen.config import resolve
+    from kakehashi.screen.screening.config import resolve
 
     assert resolve({"target": "t"}, None).catalog == "default"
     run("pull", "mp")

@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 from services import ALWAYS, KEY, MaterialsProject, Optimade, Service, serving, structures, summary
 
-from catalogs import materials_project, pulled, readers
-from catalogs.materials_project import Summary
-from catalogs.optimade import Structures
-from catalogs.pull import Patience
-from catalogs.pulling import Facts, Terminal, pull
-from catalogs.records import UserError
-from catalogs.web import Secret
+from kakehashi.catalogs.pull import materials_project
+from kakehashi.catalogs.pull.collect import Patience
+from kakehashi.catalogs.pull.materials_project import Summary
+from kakehashi.catalogs.pull.optimade import Structures
+from kakehashi.catalogs.pull.pull import Facts, Terminal, pull
+from kakehashi.catalogs.pull.web import Secret
+from kakehashi.catalogs.reading import pulled, readers
+from kakehashi.catalogs.records import UserError
 
 pytestmark = pytest.mark.fault
 ROWS = 23

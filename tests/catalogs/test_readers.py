@@ -5,8 +5,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from catalogs import readers
-from catalogs.records import UserError
+from kakehashi.catalogs.reading import readers
+from kakehashi.catalogs.records import UserError
 
 TRAPS = ["NaN", "NA", "None", "null", "NO", "InF", "nan", "1e5", "", "N/A"]
 

@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from catalogs.records import UserError
-from catalogs.refused import check_share, refused_lines
-from catalogs.tables import load_table
+from kakehashi.catalogs.properties.refused import check_share, refused_lines
+from kakehashi.catalogs.properties.tables import load_table
+from kakehashi.catalogs.records import UserError
 
 
 def file_of(folder: Path, bad: list[str]) -> str:

@@ -20,13 +20,13 @@ import pytest
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 
-from catalogs import manifest, store
-from catalogs.manifest import Entry
-from catalogs.records import UserError
-from catalogs.remote import RemoteRunDir
-from catalogs.rundir import HOLDER, LOCK, RunDir
-from catalogs.runs import find_run, look, open_run, results_at
-from catalogs.store import Store, check_url
+from kakehashi.catalogs.records import UserError
+from kakehashi.catalogs.runs import manifest, store
+from kakehashi.catalogs.runs.manifest import Entry
+from kakehashi.catalogs.runs.open import find_run, look, open_run, results_at
+from kakehashi.catalogs.runs.remote import RemoteRunDir
+from kakehashi.catalogs.runs.rundir import HOLDER, LOCK, RunDir
+from kakehashi.catalogs.runs.store import Store, check_url
 
 URL = "memory://bucket/run"
 TABLE = pa.table({"id": ["a", "b", "c"], "mean": [1.0, None, -3.5]})

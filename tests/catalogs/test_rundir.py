@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from catalogs import durable
-from catalogs.records import UserError
-from catalogs.rundir import LOCK, Results, RunDir
+from kakehashi.catalogs.files import durable
+from kakehashi.catalogs.records import UserError
+from kakehashi.catalogs.runs.rundir import LOCK, Results, RunDir
 
 TABLE = pa.table({"id": ["a", "b", "c"], "mean": [1.0, None, -3.5], "domain": ["in", "in", "out"]})
 NEWER = pa.table({"id": ["a", "b"], "mean": [2.0, 4.0], "domain": ["in", "edge"]})
@@ -157,7 +157,7 @@ def test_resume_keeps_what_is_right_and_sweeps_temporaries(tmp_path: Path) -> No
 
 HOLD = """
 import sys, time
-from catalogs.rundir import RunDir
+from kakehashi.catalogs.runs.rundir import RunDir
 with RunDir(sys.argv[1]) as run:
     run.write_text("part.txt", "done")
     print("held", flush=True)
@@ -165,8 +165,8 @@ with RunDir(sys.argv[1]) as run:
 """
 TRY = """
 import sys
-from catalogs.records import UserError
-from catalogs.rundir import RunDir
+from kakehashi.catalogs.records import UserError
+from kakehashi.catalogs.runs.rundir import RunDir
 try:
     with RunDir(sys.argv[1], resume=True) as run:
         print(run.read_text("part.txt"))
@@ -385,7 +385,7 @@ def test_no_manifest_is_a_wrong_path(tmp_path: Path) -> None:
 FULL = """
 import resource, sys
 import pyarrow as pa
-from catalogs.rundir import RunDir
+from kakehashi.catalogs.runs.rundir import RunDir
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 with RunDir(sys.argv[1], resume=True) as run:
     try:

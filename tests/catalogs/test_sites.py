@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from pymatgen.core import Lattice, Structure
 
-from catalogs.sites import Sites, formula_of, of_json, of_lists, of_mapping, to_structure
+from kakehashi.catalogs.crystals.sites import Sites, formula_of, of_json, of_lists, of_mapping, to_structure
 
 SALT = Structure(Lattice.from_parameters(5, 6, 7, 80, 95, 100), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.25, 0.5]])
 CUBE = [4.0, 0, 0, 0, 4, 0, 0, 0, 4]

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 import kakehashi
-from catalogs.candidates import open_catalog
-from catalogs.formulas import formula_text, parse_column, reduced_keys
-from catalogs.records import UserError
-from catalogs.space import Space, decode, families, make_space, read_space, text_of
+from kakehashi.catalogs.candidates.candidates import open_catalog
+from kakehashi.catalogs.candidates.space import Space, decode, families, make_space, read_space, text_of
+from kakehashi.catalogs.formulas.slots import formula_text, parse_column, reduced_keys
+from kakehashi.catalogs.records import UserError
 
 SMALL = ("Na", "Fe", "Ti", "S", "Cl", "O")
 ANIONS = ("S", "Cl", "O")

@@ -7,10 +7,10 @@ import openpyxl
 import pyarrow as pa
 import pytest
 
-from catalogs import readers, spreadsheets
-from catalogs.candidates import open_catalog
-from catalogs.records import UserError
-from catalogs.tables import load_table
+from kakehashi.catalogs.candidates.candidates import open_catalog
+from kakehashi.catalogs.properties.tables import load_table
+from kakehashi.catalogs.reading import readers, spreadsheets
+from kakehashi.catalogs.records import UserError
 
 FORMULAS = ["LiF", "NaCl", "KBr", "RbI", "MgO", "CaO", "SrO", "BaO", "ZnS", "CdTe"]
 

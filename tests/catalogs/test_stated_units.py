@@ -2,11 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from catalogs.column_units import bare_name, infer
-from catalogs.quantities import Quantity
-from catalogs.records import UserError
-from catalogs.stated_units import check_named, parse_units, stated_unit, unit_of_cell, with_unit
-from catalogs.tables import load_table
+from kakehashi.catalogs.properties.column_units import bare_name, infer
+from kakehashi.catalogs.properties.stated_units import check_named, parse_units, stated_unit, unit_of_cell, with_unit
+from kakehashi.catalogs.properties.tables import load_table
+from kakehashi.catalogs.quantities import Quantity
+from kakehashi.catalogs.records import UserError
 
 CASES = Path(__file__).parents[2] / "../shared/cases"
 TG = "glass_transition_temperature"

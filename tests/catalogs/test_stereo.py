@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from catalogs.assemble import assemble
-from catalogs.stereo import told_apart
+from kakehashi.catalogs.molecules.stereo import told_apart
+from kakehashi.catalogs.properties.assemble import assemble
 
 
 @pytest.mark.parametrize(

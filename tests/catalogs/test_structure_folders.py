@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from pymatgen.core import Lattice, Structure
 
-from catalogs import structure_folders
-from catalogs.candidates import REFUSED, open_catalog, structures_sha256
-from catalogs.records import UserError
-from catalogs.structure_folders import UNREAD, holds_structures, list_folder, notes_of, read_folder
+from kakehashi.catalogs.candidates.candidates import REFUSED, open_catalog, structures_sha256
+from kakehashi.catalogs.crystals import structure_folders
+from kakehashi.catalogs.crystals.structure_folders import UNREAD, holds_structures, list_folder, notes_of, read_folder
+from kakehashi.catalogs.records import UserError
 
 
 def salt(metal: str = "Na") -> Structure:

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from pymatgen.core import Lattice, Structure
 
-from catalogs import guarded, structures
-from catalogs.candidates import open_catalog
-from catalogs.records import UserError
-from catalogs.sites import formula_of
-from catalogs.structures import StructureReader
+from kakehashi.catalogs.candidates.candidates import open_catalog
+from kakehashi.catalogs.crystals import structures
+from kakehashi.catalogs.crystals.sites import formula_of
+from kakehashi.catalogs.crystals.structures import StructureReader
+from kakehashi.catalogs.files import guarded
+from kakehashi.catalogs.records import UserError
 
 SALT = Structure(Lattice.cubic(5), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
 
@@ -61,7 +62,7 @@ def test_a_reader_that_exits_is_a_reason(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_too_many_sites_are_refused() -> None:
-    from catalogs import structure_text
+    from kakehashi.catalogs.crystals import structure_text
 
     text = (SALT * (2, 2, 2)).to(fmt="poscar")
     with pytest.MonkeyPatch.context() as patched:

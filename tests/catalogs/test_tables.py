@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalogs.assemble import assemble
-from catalogs.formulas import parse_column, reduced_keys
-from catalogs.records import UserError
-from catalogs.tables import load_table
+from kakehashi.catalogs.formulas.slots import parse_column, reduced_keys
+from kakehashi.catalogs.properties.assemble import assemble
+from kakehashi.catalogs.properties.tables import load_table
+from kakehashi.catalogs.records import UserError
 
 SHARED = Path(__file__).parents[2].parent / "shared/data"
 TEN = ["LiF", "NaCl", "KBr", "RbI", "MgO", "CaO", "SrO", "BaO", "ZnS", "CdTe"]

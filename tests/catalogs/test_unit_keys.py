@@ -7,8 +7,8 @@ import pyarrow.parquet as pq
 import pytest
 from rdkit import Chem
 
-from catalogs.polymers import parse, parse_column, read
-from catalogs.tables import load_table
+from kakehashi.catalogs.molecules.polymers import parse, parse_column, read
+from kakehashi.catalogs.properties.tables import load_table
 
 DATA = Path(__file__).parents[2].parent / "shared/data/organic"
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from pyarrow import parquet
 from rdkit import Chem
 
-from design import automaton, tokens
-from design.tokens import ALWAYS, BEGIN, END, PAD, SPECIAL, Vocabulary
+from kakehashi.design.proposals.language import automaton, tokens
+from kakehashi.design.proposals.language.tokens import ALWAYS, BEGIN, END, PAD, SPECIAL, Vocabulary
 
 ATOMS = ("=C", "#C", "N", "=N", "#N", "O", "=O", "S", "=S", "F", "Si", "N+", "=N+", "O-", "P", "=P", "B", "Na")
 VOCABULARY = Vocabulary((*SPECIAL, *ALWAYS, *ATOMS))

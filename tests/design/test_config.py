@@ -5,9 +5,9 @@ from dataclasses import fields
 
 import pytest
 
-from catalogs.records import UserError
-from design.commands import design
-from design.config import DesignConfig, resolve
+from kakehashi.catalogs.records import UserError
+from kakehashi.design.cli.design import design
+from kakehashi.design.run.config import DesignConfig, resolve
 
 LEAST = {"target": ["a.csv:x"], "goal": ["x>1"]}
 

@@ -8,9 +8,9 @@ import pyarrow.parquet as pq
 import pytest
 from rdkit import Chem
 
-from catalogs.records import UserError
-from design.constraints import Constraints, Known, Limits, read_fragments, sa_score
-from design.stability import LEFT_OVER, UNSTABLE, reactive, suspect, unstable
+from kakehashi.catalogs.records import UserError
+from kakehashi.design.chemistry.constraints import Constraints, Known, Limits, read_fragments, sa_score
+from kakehashi.design.chemistry.stability import LEFT_OVER, UNSTABLE, reactive, suspect, unstable
 
 HOLDS = {
     "peroxide": "*COOC*",

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from rdkit import Chem
 
-from catalogs.monomers import monomers
-from catalogs.polymers import attempt
-from design.blocks import Molecule, block_of
-from design.fragments import SUBSTITUENTS
-from design.groups import GROUPS, REACTIVE, pattern
-from design.proposals.reactions import Reactions
-from design.stability import reactive, suspect, unstable
+from kakehashi.catalogs.molecules.monomers import monomers
+from kakehashi.catalogs.molecules.polymers import attempt
+from kakehashi.design.chemistry.blocks import Molecule, block_of
+from kakehashi.design.chemistry.fragments import SUBSTITUENTS
+from kakehashi.design.chemistry.groups import GROUPS, REACTIVE, pattern
+from kakehashi.design.chemistry.stability import reactive, suspect, unstable
+from kakehashi.design.proposals.reactions.reactions import Reactions
 
 pytestmark = pytest.mark.slow
 

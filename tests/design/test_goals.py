@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from catalogs.records import UserError
-from design.goals import Goal, Property, on_fitted_scale, parse_goals
+from kakehashi.catalogs.records import UserError
+from kakehashi.design.likelihood.goals import Goal, Property, on_fitted_scale, parse_goals
 
 PROPERTIES = (
     Property("thermal_conductivity", "W/(m K)", log=True),

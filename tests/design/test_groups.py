@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from rdkit import Chem
 
-from catalogs import monomers
-from catalogs.monomer_groups import GROUPS as COUNTED
-from catalogs.monomer_groups import Counted, may_polymerise
-from design.groups import GROUPS, Group, found_by
-from design.polymerisations import Polymerisation
-from design.proposals.reactions import Reactions, embedded_pool
+from kakehashi.catalogs.molecules import monomers
+from kakehashi.catalogs.molecules.monomer_groups import GROUPS as COUNTED
+from kakehashi.catalogs.molecules.monomer_groups import Counted, may_polymerise
+from kakehashi.design.chemistry.groups import GROUPS, Group, found_by
+from kakehashi.design.chemistry.polymerisations import Polymerisation
+from kakehashi.design.proposals.reactions.reactions import Reactions, embedded_pool
 
 
 @pytest.fixture

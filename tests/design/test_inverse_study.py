@@ -3,10 +3,10 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from catalogs.assemble import assemble
-from catalogs.records import PropertyTable
-from design.inverse_study import BEST, Judge, Way, best_new, figure, independent
-from screen.studies.parts import Fit
+from kakehashi.catalogs.properties.assemble import assemble
+from kakehashi.catalogs.records import PropertyTable
+from kakehashi.design.studies.inverse import BEST, Judge, Way, best_new, figure, independent
+from kakehashi.screen.studies.parts import Fit
 
 
 def table(n: int) -> PropertyTable:

@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 from rdkit import Chem
 from scipy import stats
 
-from design import automaton
-from design.proposals import language, ngram, recurrent
-from design.proposals.language import Language, States
-from design.proposals.proposal import Proposal, Provenance, concatenate, take
-from design.proposals.reroot import reroot
-from design.tokens import ALWAYS, END, SPECIAL, Vocabulary
+from kakehashi.design.proposals.language import automaton, language, ngram, recurrent
+from kakehashi.design.proposals.language.language import Language, States
+from kakehashi.design.proposals.language.reroot import reroot
+from kakehashi.design.proposals.language.tokens import ALWAYS, END, SPECIAL, Vocabulary
+from kakehashi.design.proposals.proposal import Proposal, Provenance, concatenate, take
 
 VOCABULARY = Vocabulary((*SPECIAL, *ALWAYS, "O", "=O", "=C"))
 MAX_LENGTH = 8

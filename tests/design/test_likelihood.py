@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from design.goals import Goal
-from design.likelihood import (
+from kakehashi.design.likelihood.goals import Goal
+from kakehashi.design.likelihood.likelihood import (
     Prediction,
     held_out_noise,
     held_out_tails,

@@ -7,11 +7,11 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from catalogs.polymers import attempt
-from design.blocks import Assembler, Molecule, blocks
-from design.monomers import classify
-from design.polymerisations import POLYMERISATIONS
-from design.proposals.reactions import Reactions
+from kakehashi.catalogs.molecules.polymers import attempt
+from kakehashi.design.chemistry.blocks import Assembler, Molecule, blocks
+from kakehashi.design.chemistry.monomers import classify
+from kakehashi.design.chemistry.polymerisations import POLYMERISATIONS
+from kakehashi.design.proposals.reactions.reactions import Reactions
 
 KNOWN = [
     ("*NCCCCCCNC(=O)CCCCC(=O)*", "polyamide", ("NCCCCCCN", "O=C(O)CCCCC(=O)O")),

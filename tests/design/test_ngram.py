@@ -9,9 +9,8 @@ import pytest
 from pyarrow import parquet
 from rdkit import Chem
 
-from design import automaton
-from design.proposals import language, ngram
-from design.tokens import BEGIN, END
+from kakehashi.design.proposals.language import automaton, language, ngram
+from kakehashi.design.proposals.language.tokens import BEGIN, END
 
 UNITS = [
     *(f"*{'C' * n}C(=O)O*" for n in range(1, 8)), *(f"*{'C' * n}OC(=O)c1ccc(C(*)=O)cc1" for n in range(2, 8)),

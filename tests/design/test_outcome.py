@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from catalogs.polymers import parse
-from catalogs.records import PropertyTable
-from catalogs.tables import load_table
-from design.config import resolve
-from design.inputs import Inputs
-from design.ledger import Evaluated
-from design.outcome import select
+from kakehashi.catalogs.molecules.polymers import parse
+from kakehashi.catalogs.properties.tables import load_table
+from kakehashi.catalogs.records import PropertyTable
+from kakehashi.design.run.config import resolve
+from kakehashi.design.run.inputs import Inputs
+from kakehashi.design.run.outcome import select
+from kakehashi.design.sampler.ledger import Evaluated
 
 KETONE = "*Oc1ccc(C(=O)c2ccc(*)cc2)cc1"
 TWO_KETONES = "*Oc1ccc(C(=O)c2ccc(Oc3ccc(C(=O)c4ccc(*)cc4)cc3)cc2)cc1"

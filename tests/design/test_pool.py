@@ -2,12 +2,12 @@ from pathlib import Path
 
 import pytest
 
-from catalogs.records import UserError
-from design.config import resolve
-from design.constraints import read_fragments
-from design.language import _read
-from design.pool import read_pool
-from design.proposers import reactions
+from kakehashi.catalogs.records import UserError
+from kakehashi.design.chemistry.constraints import read_fragments
+from kakehashi.design.chemistry.pool import read_pool
+from kakehashi.design.language import _read
+from kakehashi.design.run.config import resolve
+from kakehashi.design.run.proposals import reactions
 
 CASES = Path(__file__).parents[2].parent / "shared/cases/polymers/own-pool"
 

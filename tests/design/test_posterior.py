@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from design import smc
-from design.iqspr import run_iqspr
-from design.ledger import Ledger
-from design.metropolis import Population, metropolis
-from design.smc import generator, run
-from design.trace import Settings
+from kakehashi.design.sampler import smc
+from kakehashi.design.sampler.iqspr import run_iqspr
+from kakehashi.design.sampler.ledger import Ledger
+from kakehashi.design.sampler.metropolis import Population, metropolis
+from kakehashi.design.sampler.smc import generator, run
+from kakehashi.design.sampler.trace import Settings
 
 if TYPE_CHECKING:
     from conftest import Pairs, Toy

@@ -17,20 +17,20 @@ import pytest
 from numpy.typing import NDArray
 from rdkit import Chem
 
-from catalogs import monomers
-from catalogs.polymers import read, repeat_unit_key
-from design.blocks import Molecule, blocks
-from design.checkpoint import Checkpoint
-from design.derivations import Derivations
-from design.goals import Goal
-from design.iqspr import run_iqspr
-from design.ledger import Ledger
-from design.likelihood import Prediction, log_goal_probability
-from design.metropolis import Population, metropolis
-from design.polymerisations import POLYMERISATIONS
-from design.proposals.proposal import take
-from design.proposals.reactions import Reactions
-from design.smc import generator, run
+from kakehashi.catalogs.molecules import monomers
+from kakehashi.catalogs.molecules.polymers import read, repeat_unit_key
+from kakehashi.design.chemistry.blocks import Molecule, blocks
+from kakehashi.design.chemistry.polymerisations import POLYMERISATIONS
+from kakehashi.design.likelihood.goals import Goal
+from kakehashi.design.likelihood.likelihood import Prediction, log_goal_probability
+from kakehashi.design.proposals.proposal import take
+from kakehashi.design.proposals.reactions.derivations import Derivations
+from kakehashi.design.proposals.reactions.reactions import Reactions
+from kakehashi.design.sampler.checkpoint import Checkpoint
+from kakehashi.design.sampler.iqspr import run_iqspr
+from kakehashi.design.sampler.ledger import Ledger
+from kakehashi.design.sampler.metropolis import Population, metropolis
+from kakehashi.design.sampler.smc import generator, run
 
 PARTICLES = 3000
 DIAMINES, DIACIDS, HEAVIEST = 150, 85, 14

@@ -9,18 +9,18 @@ from rdkit import Chem
 from rdkit.Chem import rdChemReactions
 from scipy.stats import chi2
 
-from catalogs.polymers import attempt
-from design.blocks import Molecule, block_of
-from design.densities import Densities
-from design.derivations import Derivations
-from design.fragments import ACTIVATED, ALKYL, ARYL, AZA, LONGEST
-from design.groups import ENDS, cut
-from design.neighbours import Neighbours
-from design.polymerisations import POLYMERISATIONS, Polymerisation
-from design.proposals.proposal import concatenate, take
-from design.proposals.reactions import Reactions
-from design.space import Space
-from design.steps import Steps
+from kakehashi.catalogs.molecules.polymers import attempt
+from kakehashi.design.chemistry.blocks import Molecule, block_of
+from kakehashi.design.chemistry.fragments import ACTIVATED, ALKYL, ARYL, AZA, LONGEST
+from kakehashi.design.chemistry.groups import ENDS, cut
+from kakehashi.design.chemistry.polymerisations import POLYMERISATIONS, Polymerisation
+from kakehashi.design.proposals.proposal import concatenate, take
+from kakehashi.design.proposals.reactions.densities import Densities
+from kakehashi.design.proposals.reactions.derivations import Derivations
+from kakehashi.design.proposals.reactions.neighbours import Neighbours
+from kakehashi.design.proposals.reactions.reactions import Reactions
+from kakehashi.design.proposals.reactions.space import Space
+from kakehashi.design.proposals.reactions.steps import Steps
 
 TINY = (
     "Nc1c(Cl)c(Cl)c(N)c(Cl)c1",

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from rdkit import Chem
 
-from design.proposals import language, recurrent
-from design.proposals.language import Language, States
-from design.proposals.recurrent import Training
+from kakehashi.design.proposals.language import language, recurrent
+from kakehashi.design.proposals.language.language import Language, States
+from kakehashi.design.proposals.language.recurrent import Training
 
 UNITS = [
     *(f"*{'C' * n}C(=O)O*" for n in range(1, 12)), *(f"*{'C' * n}OC(=O)CC(*)=O" for n in range(2, 12)),

@@ -18,16 +18,16 @@ import pyarrow.parquet as pq
 import pytest
 
 import kakehashi
-from catalogs.polymers import parse
-from catalogs.records import UserError
-from catalogs.rundir import RunDir
-from design.config import DesignConfig, resolve
-from design.report.build import write_report
-from design.report.charts import goal_histogram
-from design.report.clusters import butina, cluster
-from design.report.toml import as_toml
-from screen.report.data import Row
-from screen.report.draw import BOND, structure
+from kakehashi.catalogs.molecules.polymers import parse
+from kakehashi.catalogs.records import UserError
+from kakehashi.catalogs.runs.rundir import RunDir
+from kakehashi.design.report.build import write_report
+from kakehashi.design.report.charts import goal_histogram
+from kakehashi.design.report.clusters import butina, cluster
+from kakehashi.design.report.toml import as_toml
+from kakehashi.design.run.config import DesignConfig, resolve
+from kakehashi.screen.report.data import Row
+from kakehashi.screen.report.draw import BOND, structure
 
 
 def loaded(name: str) -> ModuleType:
@@ -356,7 +356,7 @@ def test_reports_need_no_jax(run: Path, tmp_path: Path) -> None:
         for path in run.iterdir():
             rundir.write_bytes(path.name, path.read_bytes())
     script = (
-        "import sys; from design.terminal import rebuild_report;"
+        "import sys; from kakehashi.design.cli.design_text import rebuild_report;"
         f"rebuild_report({str(out)!r}, dry_run=True); print('jax' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-P", "-c", script], capture_output=True, text=True, check=True)

@@ -10,14 +10,14 @@ import pytest
 from rdkit import Chem
 
 import kakehashi
-from catalogs import polymers
-from catalogs.records import UserError
-from catalogs.rundir import RunDir
-from design import run as design_run
-from design.config import resolve
-from design.inputs import read_inputs
-from design.monomers import classify
-from screen.progress import Progress
+from kakehashi.catalogs.molecules import polymers
+from kakehashi.catalogs.records import UserError
+from kakehashi.catalogs.runs.rundir import RunDir
+from kakehashi.design.chemistry.monomers import classify
+from kakehashi.design.run import run as design_run
+from kakehashi.design.run.config import resolve
+from kakehashi.design.run.inputs import read_inputs
+from kakehashi.screen.progress import Progress
 
 
 def chain(k: int) -> str:

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 import kakehashi as kh
-from catalogs import embedded
-from catalogs import library as shelf
-from catalogs.tables import load_table
-from design.ship_networks import wanted
-from screen import zoo
-from screen.verify import verify
-from screen.zoo import load_or_pretrain, networks_of, shipped_key
+from kakehashi.catalogs.models import library as shelf
+from kakehashi.catalogs.properties import embedded
+from kakehashi.catalogs.properties.tables import load_table
+from kakehashi.design.cli.ship_networks import wanted
+from kakehashi.screen.models.verify import verify
+from kakehashi.screen.transfer import kept as zoo
+from kakehashi.screen.transfer.kept import load_or_pretrain, networks_of, shipped_key
 
 
 @pytest.fixture(autouse=True)

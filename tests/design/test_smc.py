@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from catalogs.records import UserError
-from design import tempering
-from design.checkpoint import Checkpoint, pack_evaluated, unpack_evaluated
-from design.ledger import Evaluated, Ledger
-from design.proposals.proposal import Provenance, choose, concatenate, differs, pack, size, take, unpack
-from design.resampling import systematic
-from design.smc import Result, run
-from design.tempering import effective_size, next_inverse_temperature
-from design.trace import Settings
+from kakehashi.catalogs.records import UserError
+from kakehashi.design.proposals.proposal import Provenance, choose, concatenate, differs, pack, size, take, unpack
+from kakehashi.design.sampler import tempering
+from kakehashi.design.sampler.checkpoint import Checkpoint, pack_evaluated, unpack_evaluated
+from kakehashi.design.sampler.ledger import Evaluated, Ledger
+from kakehashi.design.sampler.resampling import systematic
+from kakehashi.design.sampler.smc import Result, run
+from kakehashi.design.sampler.tempering import effective_size, next_inverse_temperature
+from kakehashi.design.sampler.trace import Settings
 
 if TYPE_CHECKING:
     from conftest import Pairs, Toy

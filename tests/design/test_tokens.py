@@ -7,8 +7,8 @@ import pytest
 from pyarrow import parquet
 from rdkit import Chem
 
-from design import tokens
-from design.tokens import END, PAD, SPECIAL, VALENCES, Vocabulary
+from kakehashi.design.proposals.language import tokens
+from kakehashi.design.proposals.language.tokens import END, PAD, SPECIAL, VALENCES, Vocabulary
 
 UNITS = [
     "*CC*", "*OCC*", "*CC(*)c1ccccc1", "*c1ccc(*)cc1", "*Oc1ccc(cc1)C(C)(C)c1ccc(cc1)OC(*)=O", "*[Si](C)(C)O*",

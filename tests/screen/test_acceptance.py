@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from catalogs.rundir import Results
-from screen import external
+from kakehashi.catalogs.runs.rundir import Results
+from kakehashi.screen.ranking import sorter as external
 
 if TYPE_CHECKING:
     from conftest import Tiny

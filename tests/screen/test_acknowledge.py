@@ -15,7 +15,7 @@ pytestmark = [
 
 SCRIPT = """
 import signal, sys, threading, time
-from screen.acknowledge import acknowledged, at_hand, closing, is_watched, stop_if_busy
+from kakehashi.screen.acknowledge import acknowledged, at_hand, closing, is_watched, stop_if_busy
 signal.signal(signal.SIGINT, signal.default_int_handler)
 code = 0
 try:

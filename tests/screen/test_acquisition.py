@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from catalogs.formulas import parse_column
-from screen.acquisition import (
+from kakehashi.catalogs.formulas.slots import parse_column
+from kakehashi.screen.ranking.acquisition import (
     Normal,
     chance_above,
     diverse,

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from screen.aliases import MARK, alias_note, marked
-from screen.library import Library
-from screen.transfer import caveats
+from kakehashi.screen.networks.aliases import MARK, alias_note, marked
+from kakehashi.screen.networks.source import Library
+from kakehashi.screen.transfer.fit import caveats
 
 
 def under_another_name(planted, values):

@@ -10,13 +10,13 @@ import pyarrow as pa
 import pytest
 
 import kakehashi as kh
-from catalogs.records import UserError
-from catalogs.rundir import Results
+from kakehashi.catalogs.records import UserError
+from kakehashi.catalogs.runs.rundir import Results
 
 if TYPE_CHECKING:
     from conftest import Tiny
 
-    from screen.transfer import Model
+    from kakehashi.screen.transfer.fit import Model
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def test_another_seed_is_another_model(other_seed: Model, tiny_model: Model) -> 
 
 
 def test_a_library_that_saw_the_target_is_said_so(tiny_model: Model) -> None:
-    from screen.transfer import transfer
+    from kakehashi.screen.transfer.fit import transfer
 
     target, library = tiny_model.target, tiny_model.library
     source = library.sources[0]
@@ -126,7 +126,7 @@ def test_a_smaller_catalogue_leaves_nothing_of_the_former_run(tiny: Tiny, tiny_m
 
 
 def test_sources_of_one_name_are_told_apart(tiny: Tiny) -> None:
-    from screen.library import tell_apart
+    from kakehashi.screen.networks.source import tell_apart
 
     table = kh.load(f"{tiny.folder / 'source.csv'}:gap")
     assert [t.name for t in tell_apart([table, table], ["a.csv:gap", "b.csv:gap"])] == ["a.csv:gap", "b.csv:gap"]

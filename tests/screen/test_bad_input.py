@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from catalogs.rundir import Results
+from kakehashi.catalogs.runs.rundir import Results
 
 if TYPE_CHECKING:
     from conftest import Tiny
@@ -122,14 +122,14 @@ def test_missing_negative_and_unreadable_rows_are_counted_and_kept(screen: Run, 
     names = {file.name for file in (tmp_path / "run").glob("quarantine*.*")}
     assert names == {f"quarantine{of}.{kind}" for of in ("", "_training") for kind in ("parquet", "csv")}
 
-    from catalogs.tables import load_table
+    from kakehashi.catalogs.properties.tables import load_table
 
     found = load_table(f"{path}:kappa", log=True)
     assert (found.rows, found.missing, len(found.rejected), len(found)) == (18, 3, 4, 11)
 
 
 def test_duplicate_formulas_with_other_values_are_grouped_and_said(tmp_path: Path) -> None:
-    from catalogs.tables import load_table
+    from kakehashi.catalogs.properties.tables import load_table
 
     path = table(tmp_path / "t.csv", "formula,kappa", [*rows(VALUES), "OLi,3", "Li2O2,100"])
     found = load_table(f"{path}:kappa")
@@ -167,7 +167,7 @@ def test_duplicate_formulas_with_other_values_are_grouped_and_said(tmp_path: Pat
 def test_options_that_cannot_be_met_are_refused_before_any_work(
     screen: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, words: list[str], said: tuple[str, ...]
 ) -> None:
-    monkeypatch.setattr("screen.run.build_model", lambda *_: pytest.fail("work was done"))
+    monkeypatch.setattr("kakehashi.screen.screening.run.build_model", lambda *_: pytest.fail("work was done"))
     refused(screen(*words, "--out", tmp_path / "run"), *said)
 
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from screen.baselines import ask
-from screen.heads import elastic_net
-from screen.heads.drawn import drawn, unfinished
-from screen.heads.head import Head
-from screen.heads.registry import DEFAULT_BASELINES, HEADS
+from kakehashi.screen.evaluation.baselines import ask
+from kakehashi.screen.heads import elastic_net
+from kakehashi.screen.heads.drawn import drawn, unfinished
+from kakehashi.screen.heads.head import Head
+from kakehashi.screen.heads.registry import DEFAULT_BASELINES, HEADS
 
 RNG = np.random.default_rng(0)
 RAW = RNG.normal(size=(60, 6)).astype(np.float32) * 10 + 100

@@ -18,23 +18,24 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from catalogs.candidates import open_catalog
-from catalogs.elements import RADIOACTIVE, SYMBOLS
-from catalogs.formulas import formula_text, parse
-from catalogs.records import UserError
-from catalogs.rundir import Results, RunDir
-from catalogs.space import Space, decode, families, make_space, text_of
-from screen import best, neutral
-from screen.columns import Part
-from screen.execute import Scoring, deploy, in_turn, score_partition
-from screen.filters import parse_filter
-from screen.neutral import codes, layouts, look, tables, tiles
-from screen.partitions import score_into
-from screen.rank import Order, rank
-from screen.search import Counts, search_of
+from kakehashi.catalogs.candidates.candidates import open_catalog
+from kakehashi.catalogs.candidates.space import Space, decode, families, make_space, text_of
+from kakehashi.catalogs.elements import RADIOACTIVE, SYMBOLS
+from kakehashi.catalogs.formulas.slots import formula_text, parse
+from kakehashi.catalogs.records import UserError
+from kakehashi.catalogs.runs.rundir import Results, RunDir
+from kakehashi.screen.ranking.filters import parse_filter
+from kakehashi.screen.ranking.rank import Order, rank
+from kakehashi.screen.scoring.columns import Part
+from kakehashi.screen.scoring.committed import score_into
+from kakehashi.screen.scoring.scoring import Scoring, deploy, in_turn, score_partition
+from kakehashi.screen.scoring.virtual import best
+from kakehashi.screen.scoring.virtual import tiles as neutral
+from kakehashi.screen.scoring.virtual.search import Counts, search_of
+from kakehashi.screen.scoring.virtual.tiles import codes, layouts, look, tables, tiles
 
 if TYPE_CHECKING:
-    from screen.transfer import Model
+    from kakehashi.screen.transfer.fit import Model
 
 Run = Callable[..., tuple[int, str, str]]
 # C and Se have one electronegativity, and Th is radioactive.

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from catalogs.formulas import parse_column
-from catalogs.records import Compositions, UserError
-from catalogs.results import Results
-from screen.campaign import _HEADS, TOP, Campaign, found, play, simulate
-from screen.heads.gp import gp
-from screen.next_batch import Finished
+from kakehashi.catalogs.formulas.slots import parse_column
+from kakehashi.catalogs.records import Compositions, UserError
+from kakehashi.catalogs.runs.results import Results
+from kakehashi.screen.heads.gp import gp
+from kakehashi.screen.next.batch import Finished
+from kakehashi.screen.next.campaign import _HEADS, TOP, Campaign, found, play, simulate
 
 METALS = ("Li", "Na", "K", "Mg", "Ca", "Sr", "Ba", "Al", "Ga", "In", "Zn", "Cd", "Pb", "Ti", "Y", "Cu")
 FORMULAS = [f"{metal}{anion}" for metal in METALS for anion in ("O", "S", "Se", "Te", "F", "Cl")]
@@ -28,7 +28,7 @@ def compounds() -> Compositions:
 
 
 def run_of(values: np.ndarray, tmp_path: Path, minimise: bool = False) -> Finished:
-    from catalogs.rundir import RunDir
+    from kakehashi.catalogs.runs.rundir import RunDir
 
     with RunDir(tmp_path / "run"):
         pass

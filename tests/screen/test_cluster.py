@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from catalogs.candidates import open_catalog
-from catalogs.records import UserError
-from catalogs.rundir import Results
-from screen.cluster import dask_executor
-from screen.columns import Part
-from screen.execute import deploy, in_turn
+from kakehashi.catalogs.candidates.candidates import open_catalog
+from kakehashi.catalogs.records import UserError
+from kakehashi.catalogs.runs.rundir import Results
+from kakehashi.screen.scoring.columns import Part
+from kakehashi.screen.scoring.scoring import deploy, in_turn
+from kakehashi.screen.scoring.workers.cluster import dask_executor
 
 if TYPE_CHECKING:
     from conftest import Tiny
 
-    from screen.transfer import Model
+    from kakehashi.screen.transfer.fit import Model
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -118,7 +118,7 @@ def test_a_scheduler_elsewhere(tiny: Tiny, tiny_model: Model) -> None:
             next(iter(executor(scoring, catalog.batches(1))))  # and something goes wrong here
         assert own() == []
         with pytest.MonkeyPatch.context() as patched, dask_executor(scheduler=cluster.scheduler_address) as executor:
-            patched.setattr("screen.cluster.environment", lambda: "kakehashi 99")
+            patched.setattr("kakehashi.screen.scoring.workers.cluster.environment", lambda: "kakehashi 99")
             with pytest.raises(UserError, match=r"a worker runs kakehashi .*this process kakehashi 99") as caught:
                 list(executor(scoring, catalog.batches(5)))
         assert caught.value.code == 5
@@ -129,7 +129,7 @@ def test_a_scheduler_elsewhere(tiny: Tiny, tiny_model: Model) -> None:
 
 
 def test_a_run_with_nothing_to_score_starts_no_cluster(tiny_model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("screen.cluster.LocalCluster", lambda **_: pytest.fail("started"))
+    monkeypatch.setattr("kakehashi.screen.scoring.workers.cluster.LocalCluster", lambda **_: pytest.fail("started"))
     with dask_executor(2) as executor:
         assert list(executor(deploy(tiny_model), iter([]))) == []
 
@@ -137,7 +137,7 @@ def test_a_run_with_nothing_to_score_starts_no_cluster(tiny_model: Model, monkey
 def test_few_partitions_are_read_ahead(tiny_model: Model) -> None:
     from concurrent.futures import Future
 
-    from screen.cluster import AHEAD, Pool, _in_order
+    from kakehashi.screen.scoring.workers.cluster import AHEAD, Pool, _in_order
 
     class Slow:
         def nthreads(self) -> dict[str, int]:
@@ -158,7 +158,7 @@ def test_few_partitions_are_read_ahead(tiny_model: Model) -> None:
 def test_a_partition_that_is_done_just_after_its_time_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     from concurrent.futures import Future
 
-    from screen.cluster import Pool, _result
+    from kakehashi.screen.scoring.workers.cluster import Pool, _result
 
     class Late(Future[int]):
         def result(self, timeout: float | None = None) -> int:
@@ -179,7 +179,7 @@ def test_a_partition_that_is_done_just_after_its_time_counts(monkeypatch: pytest
 def test_no_scheduler_is_said_in_one_line(
     screen: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str
 ) -> None:
-    monkeypatch.setattr("screen.cluster.CONNECT_SECONDS", 0.3)
+    monkeypatch.setattr("kakehashi.screen.scoring.workers.cluster.CONNECT_SECONDS", 0.3)
     code, said, err = screen("--out", tmp_path / "run", "--scheduler", address)
     assert (code, said) == (5, "")
     assert err.count("\n") == 1

@@ -8,10 +8,10 @@ import jax
 import numpy as np
 import pytest
 
-from catalogs import elements as known
-from catalogs import formulas
-from catalogs.records import Compositions, UserError
-from screen.descriptors import composition, reference
+from kakehashi.catalogs import elements as known
+from kakehashi.catalogs.formulas import slots as formulas
+from kakehashi.catalogs.records import Compositions, UserError
+from kakehashi.screen.descriptors import composition, reference
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 SHARED = Path(__file__).parents[2].parent / "shared/data/inorganic/matbench_mp_e_form.parquet"

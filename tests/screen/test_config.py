@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from catalogs.records import UserError
-from screen.config import ScreenConfig, as_dict, exit_code, resolve
+from kakehashi.catalogs.records import UserError
+from kakehashi.screen.screening.config import ScreenConfig, as_dict, exit_code, resolve
 
 
 def toml(tmp_path: Path, text: str) -> str:
@@ -44,7 +44,7 @@ def test_a_file_says_what_flags_say(tmp_path: Path) -> None:
 def test_every_flag_of_the_command_is_a_key_of_the_file() -> None:
     import inspect
 
-    from screen.commands import screen
+    from kakehashi.screen.cli.screen import screen
 
     flags = set(inspect.signature(screen).parameters)
     about_the_call = {"config", "resume", "overwrite", "dry_run", "json", "quiet", "events"}

@@ -7,7 +7,7 @@ from datetime import date
 import pyarrow as pa
 import pytest
 
-from screen.csv_text import csv_bytes
+from kakehashi.screen.ranking.csv_text import csv_bytes
 
 
 def read(table: pa.Table) -> list[list[str]]:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from screen import doctor as doctor_module
-from screen.doctor import CHECKS, Check, check_cache, check_jax, check_key, check_packages, doctor, line
+from kakehashi.screen.cli import doctor as doctor_module
+from kakehashi.screen.cli.doctor import CHECKS, Check, check_cache, check_jax, check_key, check_packages, doctor, line
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from catalogs.elements import INDEX
-from catalogs.formulas import parse_column, reduce
-from screen.domain import cover, judge, nearest, stoichiometry, unit_distance
+from kakehashi.catalogs.elements import INDEX
+from kakehashi.catalogs.formulas.slots import parse_column, reduce
+from kakehashi.screen.validation.domain import cover, judge, nearest, stoichiometry, unit_distance
 
 
 def compositions(*texts):

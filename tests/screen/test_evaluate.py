@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from screen.evaluate import evaluate
-from screen.folds import splits_of
-from screen.library import Library
-from screen.null import permuted_null, permuted_rows
-from screen.rows import CHOSEN, DIRECT
-from screen.statistics import paired_test
-from screen.transfer import pose
+from kakehashi.screen.evaluation.evaluate import evaluate
+from kakehashi.screen.networks.source import Library
+from kakehashi.screen.transfer.fit import pose
+from kakehashi.screen.transfer.null import permuted_null, permuted_rows
+from kakehashi.screen.transfer.rows import CHOSEN, DIRECT
+from kakehashi.screen.validation.folds import splits_of
+from kakehashi.screen.validation.statistics import paired_test
 
 RIDGE = ("ridge",)
 ELASTIC = ("elastic-net",)
@@ -42,7 +42,7 @@ def test_a_shuffled_source_is_not(planted, shuffled_library):
 
 
 def test_rows_are_those_of_the_model_that_screen_deploys(planted, planted_library):
-    from screen.transfer import transfer
+    from kakehashi.screen.transfer.fit import transfer
 
     one = evaluate(planted_library, planted.target, outer=5, inner=5, heads=RIDGE, baselines=())
     other = transfer(planted_library, planted.target, outer=5, inner=5, heads=RIDGE)

@@ -9,9 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 
 import kakehashi as kh
-from catalogs.records import UserError
-from screen.config import resolve as resolve_screen
-from screen.evaluate_config import resolve
+from kakehashi.catalogs.records import UserError
+from kakehashi.screen.evaluation.config import resolve
+from kakehashi.screen.screening.config import resolve as resolve_screen
 
 CONTRACT = {
     "source", "networks", "depth", "head", "mae", "mae_std", "mae_unit", "rmse", "r2", "spearman", "coverage_90",
@@ -79,7 +79,7 @@ def test_the_report_is_rebuilt_from_the_files(finished, capsys):
 
 
 def test_hostile_names_are_text(finished, tmp_path):
-    from screen.report.evaluation import write_report
+    from kakehashi.screen.report.evaluation import write_report
 
     record = json.loads((finished / "run.json").read_text())
     record["recommendation"]["text"] = record["holdout"]["text"] = "<script>alert(1)</script>"
@@ -137,7 +137,7 @@ def test_screen_takes_no_source(tables, home):
     config = resolve_screen(
         {"target": f"{tables}/target.parquet:target", "source": ["none"], "catalog": "default"}, None
     )
-    from screen.run import read_inputs
+    from kakehashi.screen.screening.run import read_inputs
 
     assert read_inputs(config).sources == ()
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from screen.evidence import METRICS, errors, recompute
-from screen.pretrain import Schedule, split
+from kakehashi.screen.networks.evidence import METRICS, errors, recompute
+from kakehashi.screen.networks.pretrain import Schedule, split
 
 
 def test_errors_are_those_of_the_textbook() -> None:

@@ -12,18 +12,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from catalogs.candidates import open_catalog
-from catalogs.records import Compositions
-from screen import execute
-from screen.columns import QUARANTINE, SCORES, Part
-from screen.csv_text import csv_bytes
-from screen.execute import deploy, score_partition
-from screen.rank import Order, rank
-from screen.score import Scores
-from screen.scorer import Scorer, prepare
+from kakehashi.catalogs.candidates.candidates import open_catalog
+from kakehashi.catalogs.records import Compositions
+from kakehashi.screen.ranking.csv_text import csv_bytes
+from kakehashi.screen.ranking.rank import Order, rank
+from kakehashi.screen.scoring import scoring as execute
+from kakehashi.screen.scoring.batches import Scores
+from kakehashi.screen.scoring.columns import QUARANTINE, SCORES, Part
+from kakehashi.screen.scoring.prepare import Scorer, prepare
+from kakehashi.screen.scoring.scoring import deploy, score_partition
 
 if TYPE_CHECKING:
-    from screen.transfer import Model
+    from kakehashi.screen.transfer.fit import Model
 
 FORMULAS = ["MgO", "O Mg", "Mg2O2", "PbTe", "Fe2O3", "Ca(OH)2", "Li2O", "Mg0.5Zn0.5O", "CsPbI3", "UO2"]
 JUNK = [

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from screen import external
-from screen.external import Sorter, in_order
+from kakehashi.screen.ranking import sorter as external
+from kakehashi.screen.ranking.sorter import Sorter, in_order
 
 
 def small(monkeypatch: pytest.MonkeyPatch, run: int, pool: int) -> None:

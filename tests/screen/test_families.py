@@ -7,12 +7,12 @@ import pytest
 from sklearn.ensemble import GradientBoostingRegressor
 
 import kakehashi as kh
-from screen.heads import elastic_net, families, pyramids, trees
-from screen.heads.drawn import drawn, unfinished
-from screen.heads.registry import HEADS, LINES
-from screen.rows import CHOSEN
-from screen.selection import affordable_heads
-from screen.transfer import transfer
+from kakehashi.screen.heads import elastic_net, families, pyramids, trees
+from kakehashi.screen.heads.drawn import drawn, unfinished
+from kakehashi.screen.heads.registry import HEADS, LINES
+from kakehashi.screen.transfer.fit import transfer
+from kakehashi.screen.transfer.rows import CHOSEN
+from kakehashi.screen.transfer.selection import affordable_heads
 
 NAMES = ("rf-1", "rf-2", "gb", "en", "nn-1", "nn-2", "nn-3", "tl-1", "tl-2")
 

@@ -4,8 +4,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from catalogs.records import UserError
-from screen.filters import Filter, apply_filters, check_elements, check_filters, parse_filter, passes
+from kakehashi.catalogs.records import UserError
+from kakehashi.screen.ranking.filters import Filter, apply_filters, check_elements, check_filters, parse_filter, passes
 
 TABLE = pa.table(
     {

@@ -6,9 +6,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from screen.heads import finetune as module
-from screen.heads.finetune import finetune, forward, starting_from
-from screen.networks import Layer, Network
+from kakehashi.screen.heads import finetune as module
+from kakehashi.screen.heads.finetune import finetune, forward, starting_from
+from kakehashi.screen.networks.pyramid import Layer, Network
 
 WIDTHS = (12, 9, 6)
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from screen.folds import grouped_folds, inner_folds
+from kakehashi.screen.validation.folds import grouped_folds, inner_folds
 
 
 @given(st.lists(st.integers(0, 12), min_size=2, max_size=60), st.integers(2, 6), st.integers(0, 5))

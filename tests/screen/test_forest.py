@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sklearn.ensemble import RandomForestRegressor
 
-from screen.heads import forest as module
-from screen.heads.forest import flatten, forest, leaves, ordered
+from kakehashi.screen.heads import forest as module
+from kakehashi.screen.heads.forest import flatten, forest, leaves, ordered
 
 TINY = np.float32(1e-45)
 

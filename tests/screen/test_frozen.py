@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from screen.frozen import ALL, frozen_features, unit_scales
+from kakehashi.screen.networks.features import ALL, frozen_features, unit_scales
 
 
 @pytest.mark.parametrize(("depth", "key"), [(1, "frozen_depth1"), (2, "frozen_depth2"), (ALL, "frozen_all")])

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from pymatgen.core import Lattice, Structure
 
-from catalogs.crystals import parse_rows
-from catalogs.elements import feature_table
-from catalogs.records import Crystals
-from screen.graph.batches import Room, by_size, pack
-from screen.graph.neighbours import Graphs, connect
-from screen.graph.network import Batch, CrystalGraphNetwork, CrystalNetwork, Shape, centres
-from screen.graph.train import Schedule, fresh, predict, train
+from kakehashi.catalogs.crystals.tables import parse_rows
+from kakehashi.catalogs.elements import feature_table
+from kakehashi.catalogs.records import Crystals
+from kakehashi.screen.descriptors.neighbours import Graphs, connect
+from kakehashi.screen.networks.crystal.batches import Room, by_size, pack
+from kakehashi.screen.networks.crystal.network import Batch, CrystalGraphNetwork, CrystalNetwork, Shape, centres
+from kakehashi.screen.networks.crystal.train import Schedule, fresh, predict, train
 
 SMALL = Shape(8, 2, 6)
 FEW = Schedule(max_epochs=3, crystals=8)
@@ -253,7 +253,7 @@ def test_the_first_twelve_alone_would_depend_on_the_form(
         starts = np.cumsum(counts) - counts
         return order[(np.arange(len(order)) - starts[centre[order]]) < nearest]
 
-    monkeypatch.setattr("screen.graph.neighbours._nearest", first_twelve)
+    monkeypatch.setattr("kakehashi.screen.descriptors.neighbours._nearest", first_twelve)
     assert gap() > 1e-3
 
 

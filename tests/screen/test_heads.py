@@ -7,12 +7,12 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, DotProduct
 from sklearn.linear_model import Ridge
 
-from screen.folds import grouped_folds
-from screen.heads import gp as gp_module
-from screen.heads import ridge as ridge_module
-from screen.heads.gp import LENGTHS, MIXTURES, NOISES, gp
-from screen.heads.head import block_residuals, out_of_fold
-from screen.heads.ridge import PENALTIES, ridge
+from kakehashi.screen.heads import gp as gp_module
+from kakehashi.screen.heads import ridge as ridge_module
+from kakehashi.screen.heads.gp import LENGTHS, MIXTURES, NOISES, gp
+from kakehashi.screen.heads.head import block_residuals, out_of_fold
+from kakehashi.screen.heads.ridge import PENALTIES, ridge
+from kakehashi.screen.validation.folds import grouped_folds
 
 HEADS = [ridge, gp]
 

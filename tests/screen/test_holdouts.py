@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from catalogs.elements import SYMBOLS
-from catalogs.records import UserError
-from screen.evaluate_config import HOLDOUTS
-from screen.holdouts import hold_out, rarest
-from screen.reach import families
+from kakehashi.catalogs.elements import SYMBOLS
+from kakehashi.catalogs.records import UserError
+from kakehashi.screen.evaluation.config import HOLDOUTS
+from kakehashi.screen.evaluation.holdouts import hold_out, rarest
+from kakehashi.screen.validation.reach import families
 
 
 @pytest.fixture(scope="module")

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from catalogs.records import UserError
-from screen.frozen import ALL, frozen_features
-from screen.importer import load_network, network_from_arrays
-from screen.networks import Network, activations, outputs
+from kakehashi.catalogs.records import UserError
+from kakehashi.screen.networks.features import ALL, frozen_features
+from kakehashi.screen.networks.pyramid import Network, activations, outputs
+from kakehashi.screen.networks.xenonpy import load_network, network_from_arrays
 
 Arrays = dict[str, np.ndarray]
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 import kakehashi
-from screen import interrupt
-from screen.interrupt import Terminated, answered_as_before, at_once, last_words, spared, stopped, terminable
+from kakehashi.screen import interrupt
+from kakehashi.screen.interrupt import Terminated, answered_as_before, at_once, last_words, spared, stopped, terminable
 
 pytestmark = pytest.mark.fault
 
@@ -36,7 +36,7 @@ def test_each_signal_has_its_code_and_word(
         time.sleep(5)
         return 0
 
-    monkeypatch.setattr("screen.doctor.doctor", wait)
+    monkeypatch.setattr("kakehashi.screen.cli.doctor.doctor", wait)
     assert (kakehashi.main(["doctor"]), capsys.readouterr().err) == (code, f"{word}\n")
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
@@ -127,8 +127,8 @@ def test_every_long_command_says_how_to_go_on(
     given = [*words, "--out", out, "--quiet"]
     monkeypatch.setattr(sys, "argv", ["kakehashi", *given])
     with monkeypatch.context() as patched:
-        patched.setattr("screen.runner.open_run", opened)
-        patched.setattr("screen.terminal._read", lambda config: None)
+        patched.setattr("kakehashi.screen.runs.runner.open_run", opened)
+        patched.setattr("kakehashi.screen.cli.screen_text._read", lambda config: None)
         assert kakehashi.main(given) == 143
     expected = again.format(out=out)
     expected = f"{expected.removesuffix(' --resume')} --quiet{' --resume' if '--resume' in expected else ''}"
@@ -140,7 +140,7 @@ STUCK = """
 import sys, time
 from concurrent.futures import ThreadPoolExecutor
 import kakehashi, screen.doctor
-from screen import interrupt
+from kakehashi.screen import interrupt
 
 interrupt.GRACE_SECONDS = 0.5
 

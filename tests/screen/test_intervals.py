@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from screen.intervals import coverage, difficulty, quantile, usual_spread
+from kakehashi.screen.validation.intervals import coverage, difficulty, quantile, usual_spread
 
 
 def test_quantile_is_the_ceil_of_n_plus_one():

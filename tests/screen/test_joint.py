@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import kakehashi
-from catalogs.assemble import assemble
-from catalogs.records import Molecules, UserError
-from screen import joint_training
-from screen.joint import (
+from kakehashi.catalogs.properties.assemble import assemble
+from kakehashi.catalogs.records import Molecules, UserError
+from kakehashi.screen.networks.joint import train as joint_training
+from kakehashi.screen.networks.joint.model import (
     ROOT_SCALE,
     Recipe,
     inputs,
@@ -22,8 +22,8 @@ from screen.joint import (
     sources_without,
     with_target,
 )
-from screen.joint_training import Course, predict, train
-from screen.library import N_ELEMENTS
+from kakehashi.screen.networks.joint.train import Course, predict, train
+from kakehashi.screen.networks.source import N_ELEMENTS
 
 SMALL = Course(epochs=60, rate=6e-3, batch=64, widths=(32, 32, 16), head=8, rest=400)
 
@@ -191,7 +191,9 @@ def test_each_fold_is_predicted_by_networks_that_know_nothing_of_it(tables):
 
 
 def test_learning_together_from_python(tables, monkeypatch):
-    monkeypatch.setattr("screen.joint_api.Recipe", lambda networks, seed: RECIPE._replace(networks=networks, seed=seed))
+    monkeypatch.setattr(
+        "kakehashi.screen.api.joint.Recipe", lambda networks, seed: RECIPE._replace(networks=networks, seed=seed)
+    )
     target, source, _ = tables
     logarithmic = replace(target, values=np.exp(target.values), log=True)
     found = kakehashi.learn_together(logarithmic, [replace(source, name="target")], networks=1, folds=2)

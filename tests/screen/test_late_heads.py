@@ -7,30 +7,30 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from catalogs.formulas import formula_text, reduce
-from catalogs.records import UserError
-from screen import transfer as module
-from screen.bank import fill
-from screen.execute import score_partition
-from screen.folds import inner_folds
-from screen.heads.forest import forest
-from screen.nested import one_fold
-from screen.plans import inner_predictions
-from screen.record import _ceiling, _ties
-from screen.rows import CHOSEN
-from screen.score import score
-from screen.scorer import prepare
-from screen.selection import BEST, Heads, affordable_heads, candidates, columns, predict_stack
-from screen.summary import Tally
-from screen.transfer import transfer
+from kakehashi.catalogs.formulas.slots import formula_text, reduce
+from kakehashi.catalogs.records import UserError
+from kakehashi.screen.heads.forest import forest
+from kakehashi.screen.ranking.summary import Tally
+from kakehashi.screen.scoring.batches import score
+from kakehashi.screen.scoring.prepare import prepare
+from kakehashi.screen.scoring.scoring import score_partition
+from kakehashi.screen.screening.record import _ceiling, _ties
+from kakehashi.screen.transfer import fit as module
+from kakehashi.screen.transfer.features import fill
+from kakehashi.screen.transfer.fit import transfer
+from kakehashi.screen.transfer.nested import one_fold
+from kakehashi.screen.transfer.plan import inner_predictions
+from kakehashi.screen.transfer.rows import CHOSEN
+from kakehashi.screen.transfer.selection import BEST, Heads, affordable_heads, candidates, columns, predict_stack
+from kakehashi.screen.validation.folds import inner_folds
 
 LATE = Heads(("ridge", "gp", "forest"), ("ridge", "gp"), ("ridge", "gp"), ("forest", "finetune"))
 
 
 @pytest.fixture(autouse=True)
 def small_and_quick(monkeypatch):
-    monkeypatch.setattr("screen.heads.forest.TREES", 20)
-    monkeypatch.setattr("screen.heads.finetune.STEPS", 60)
+    monkeypatch.setattr("kakehashi.screen.heads.forest.TREES", 20)
+    monkeypatch.setattr("kakehashi.screen.heads.finetune.STEPS", 60)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def bank(planted, planted_library):
 @pytest.fixture(scope="module")
 def forest_model(planted, planted_library):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("screen.heads.forest.TREES", 20)
+        patch.setattr("kakehashi.screen.heads.forest.TREES", 20)
         return transfer(planted_library, planted.target, outer=4, inner=4, heads=("forest",))
 
 
@@ -56,7 +56,7 @@ def test_which_heads_serve_what():
 
 
 def test_late_heads_serve_the_best_networks_by_inner_ridge_error(planted, bank, monkeypatch):
-    monkeypatch.setattr("screen.selection.BEST", 2)
+    monkeypatch.setattr("kakehashi.screen.transfer.selection.BEST", 2)
     y, rows = planted.target.y, np.arange(5, 40)
     folds = inner_folds([planted.target.keys[i] for i in rows], 4, 1)
     found = candidates(bank, y, rows, folds, ["planted_source"], LATE)
@@ -102,8 +102,7 @@ def test_every_head_is_scored_as_on_the_host(planted, planted_library):
 
 
 def test_the_record_of_a_model_says_which_heads_it_tried(forest_model, tmp_path, monkeypatch):
-    import screen.run
-    from screen import api
+    from kakehashi.screen.api import transfer as api
 
     monkeypatch.setattr(screen.run, "finish", lambda config, *rest: SimpleNamespace(record=config.heads))
     assert api.screen(forest_model, out=tmp_path / "run") == ("forest",)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 import kakehashi
-from catalogs.rundir import RunDir
-from screen.leftovers import PREFIX, sweep, sweep_unless_at_work
+from kakehashi.catalogs.runs.rundir import RunDir
+from kakehashi.screen.scoring.workers.leftovers import PREFIX, sweep, sweep_unless_at_work
 
 if TYPE_CHECKING:
     import subprocess

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from catalogs.records import Compositions, UserError
-from screen import library as module
-from screen.library import Settings, elements_in, exclude_keys, pretrain_source
-from screen.pretrain import Schedule
-from screen.trunks import pretrain_library
+from kakehashi.catalogs.records import Compositions, UserError
+from kakehashi.screen.networks import source as module
+from kakehashi.screen.networks.library import pretrain_library
+from kakehashi.screen.networks.pretrain import Schedule
+from kakehashi.screen.networks.source import Settings, elements_in, exclude_keys, pretrain_source
 
 QUICK = Settings(1, schedule=Schedule(max_epochs=5, row_visits=1))
 

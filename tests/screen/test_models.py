@@ -15,15 +15,16 @@ import pyarrow.parquet as pq
 import pytest
 
 import kakehashi as kh
-from catalogs import library as shelf
-from catalogs import table1
-from catalogs.records import UserError
-from catalogs.tables import load_table
-from screen import api, zoo
-from screen import train as training
-from screen import verify as verifying
-from screen.library import Settings
-from screen.pretrain import Schedule
+from kakehashi.catalogs.models import library as shelf
+from kakehashi.catalogs.properties import table1
+from kakehashi.catalogs.properties.tables import load_table
+from kakehashi.catalogs.records import UserError
+from kakehashi.screen.api import transfer as api
+from kakehashi.screen.models import train as training
+from kakehashi.screen.models import verify as verifying
+from kakehashi.screen.networks.pretrain import Schedule
+from kakehashi.screen.networks.source import Settings
+from kakehashi.screen.transfer import kept as zoo
 
 if TYPE_CHECKING:
     from conftest import Tiny
@@ -165,7 +166,7 @@ def test_a_library_moves_to_another_home(home: Path, run: Run, tmp_path: Path, m
 
 
 def test_an_import_of_something_else_is_refused(home: Path, run: Run, tmp_path: Path) -> None:
-    from catalogs import archive
+    from kakehashi.catalogs.models import archive
 
     shelf.store("e" * 64, {"structure": np.zeros(4, np.uint8)}, {"kind": "networks"})
     archive.write(tmp_path / "odd.zip", {"e" * 64: home / "models" / ("e" * 64)})
@@ -199,7 +200,7 @@ def test_networks_that_do_not_work_are_refused_at_import(
     home: Path, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, harm: Any
 ) -> None:
     """Checksums and manifest are right; what they vouch for is not."""
-    from catalogs import archive
+    from kakehashi.catalogs.models import archive
 
     found = shelf.find(key_of(home))
     assert found.arrays is not None
@@ -233,7 +234,7 @@ def test_networks_that_do_not_work_are_refused_at_import(
 def test_a_card_that_says_what_is_not_so_is_refused_at_import(
     home: Path, run: Run, tmp_path: Path, change: dict[str, Any], said: str
 ) -> None:
-    from catalogs import archive
+    from kakehashi.catalogs.models import archive
 
     found = shelf.find(key_of(home))
     assert found.arrays is not None

@@ -7,25 +7,25 @@ import numpy as np
 import pytest
 
 import kakehashi as kh
-from catalogs.formulas import reduce
-from catalogs.records import Compositions, UserError
-from screen import library as libraries
-from screen import zoo
-from screen.aliases import MARK
-from screen.bank import fill
-from screen.folds import inner_folds
-from screen.joined import draw, join
-from screen.library import Library, Settings, pretrain_source, training_rows
-from screen.nested import one_fold
-from screen.networks import activations, outputs
-from screen.packing import content_hash
-from screen.plans import Plan, fit_plan, inputs, layer_slice
-from screen.pretrain import Schedule, _weights, pretrain
-from screen.score import score
-from screen.scorer import prepare
-from screen.selection import Heads, Stack, affordable_heads, candidates, predict_stack
-from screen.transfer import caveats
-from screen.trunks import groups, pretrain_library
+from kakehashi.catalogs.formulas.slots import reduce
+from kakehashi.catalogs.records import Compositions, UserError
+from kakehashi.screen.cache.packing import content_hash
+from kakehashi.screen.networks import source as libraries
+from kakehashi.screen.networks.aliases import MARK
+from kakehashi.screen.networks.library import groups, pretrain_library
+from kakehashi.screen.networks.pretrain import Schedule, _weights, pretrain
+from kakehashi.screen.networks.pyramid import activations, outputs
+from kakehashi.screen.networks.source import Library, Settings, pretrain_source, training_rows
+from kakehashi.screen.networks.tables import draw, join
+from kakehashi.screen.scoring.batches import score
+from kakehashi.screen.scoring.prepare import prepare
+from kakehashi.screen.transfer import kept as zoo
+from kakehashi.screen.transfer.features import fill
+from kakehashi.screen.transfer.fit import caveats
+from kakehashi.screen.transfer.nested import one_fold
+from kakehashi.screen.transfer.plan import Plan, fit_plan, inputs, layer_slice
+from kakehashi.screen.transfer.selection import Heads, Stack, affordable_heads, candidates, predict_stack
+from kakehashi.screen.validation.folds import inner_folds
 
 # With this seed both networks have three hidden layers: one program to compile.
 QUICK = Settings(2, 312, schedule=Schedule(max_epochs=5, row_visits=1))

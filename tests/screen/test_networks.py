@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from screen.networks import (
+from kakehashi.screen.networks.pyramid import (
     NEGATIVE_SLOPE,
     Network,
     Pyramid,

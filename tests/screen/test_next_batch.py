@@ -15,11 +15,11 @@ import pyarrow.csv
 import pytest
 from scipy.stats import norm
 
-from catalogs.records import UserError
-from catalogs.results import Results
-from catalogs.rundir import RunDir
-from screen.filters import parse_filter
-from screen.next_batch import COLUMNS, Request, finished_run, propose, propose_and_print
+from kakehashi.catalogs.records import UserError
+from kakehashi.catalogs.runs.results import Results
+from kakehashi.catalogs.runs.rundir import RunDir
+from kakehashi.screen.next.batch import COLUMNS, Request, finished_run, propose, propose_and_print
+from kakehashi.screen.ranking.filters import parse_filter
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

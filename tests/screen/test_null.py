@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from screen.bank import Bank
-from screen.folds import grouped_folds
-from screen.heads.ridge import ridge
-from screen.null import permuted_null, ridge_columns
+from kakehashi.screen.heads.ridge import ridge
+from kakehashi.screen.transfer.features import Bank
+from kakehashi.screen.transfer.null import permuted_null, ridge_columns
+from kakehashi.screen.validation.folds import grouped_folds
 
 
 def bank_of(networks, n=45, width=12, seed=0):

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from screen.packing import STRUCTURE, content_hash, pack, unpack
+from kakehashi.screen.cache.packing import STRUCTURE, content_hash, pack, unpack
 
 
 class Leaf(NamedTuple):

@@ -5,11 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from screen.frozen import frozen_features
-from screen.heads.gp import gp
-from screen.heads.ridge import ridge
-from screen.networks import Layer, activations
-from screen.padded import STEP, features, gathered, pad, run, seen, view
+from kakehashi.screen.heads.gp import gp
+from kakehashi.screen.heads.ridge import ridge
+from kakehashi.screen.networks.features import frozen_features
+from kakehashi.screen.networks.pyramid import Layer, activations
+from kakehashi.screen.scoring.padded import STEP, features, gathered, pad, run, seen, view
 
 WIDTHS = (37, 32, 5)
 

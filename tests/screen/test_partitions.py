@@ -14,16 +14,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from catalogs.candidates import open_catalog
-from catalogs.rundir import Results, RunDir
-from screen.columns import Part
-from screen.execute import Scoring, deploy, in_turn
-from screen.partitions import score_into
+from kakehashi.catalogs.candidates.candidates import open_catalog
+from kakehashi.catalogs.runs.rundir import Results, RunDir
+from kakehashi.screen.scoring.columns import Part
+from kakehashi.screen.scoring.committed import score_into
+from kakehashi.screen.scoring.scoring import Scoring, deploy, in_turn
 
 if TYPE_CHECKING:
     from conftest import Tiny
 
-    from screen.transfer import Model
+    from kakehashi.screen.transfer.fit import Model
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -141,7 +141,7 @@ def test_control_c_finishes_the_partition_and_the_run_goes_on(
 ) -> None:
     out, counted = tmp_path / "run", Counted(2, interrupt)
     with monkeypatch.context() as patched:
-        patched.setattr("screen.run.in_turn", counted)
+        patched.setattr("kakehashi.screen.screening.run.in_turn", counted)
         code, said, err = screen("--out", out, "--partition-rows", 5)
     assert (code, said, counted.calls) == (130, "", 3)
     assert "interrupted: finishing 1 partition" in err
@@ -150,7 +150,7 @@ def test_control_c_finishes_the_partition_and_the_run_goes_on(
     committed = parts(out)
     assert len(committed) == 6
     counted = Counted()
-    monkeypatch.setattr("screen.run.in_turn", counted)
+    monkeypatch.setattr("kakehashi.screen.screening.run.in_turn", counted)
     assert screen("--out", out, "--partition-rows", 5, "--resume")[0] == 0
     assert counted.calls == 6
     assert {name: data for name, data in parts(out).items() if name in committed} == committed
@@ -163,7 +163,7 @@ def test_control_c_finishes_the_partition_and_the_run_goes_on(
 @pytest.mark.usefixtures("interruptible")
 def test_a_second_control_c_aborts_at_once(screen: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     counted = Counted(2, lambda: (interrupt(), interrupt()))  # type: ignore[arg-type, return-value]
-    monkeypatch.setattr("screen.run.in_turn", counted)
+    monkeypatch.setattr("kakehashi.screen.screening.run.in_turn", counted)
     assert screen("--out", tmp_path / "run", "--partition-rows", 5, "--events")[0] == 130
     assert counted.calls == 2
     assert len(parts(tmp_path / "run")) == 4
@@ -193,9 +193,9 @@ def test_in_turn_reads_a_partition_when_it_is_needed(tiny_model: Model) -> None:
 KILLER = """
 import os, signal, sys
 import kakehashi
-import screen.run
-from screen.library import Library
-from screen.transfer import transfer
+import kakehashi.screen.screening.run
+from kakehashi.screen.networks.source import Library
+from kakehashi.screen.transfer.fit import transfer
 
 def direct(config, inputs, progress):
     return transfer(Library((), "reduced", 0), inputs.target, outer=2, inner=2)

@@ -11,9 +11,9 @@ import numpy as np
 import optax
 import pytest
 
-from screen import pretrain as module
-from screen.networks import Pyramid, activations, initial_params, outputs, pad_params
-from screen.pretrain import Schedule, pretrain
+from kakehashi.screen.networks import pretrain as module
+from kakehashi.screen.networks.pretrain import Schedule, pretrain
+from kakehashi.screen.networks.pyramid import Pyramid, activations, initial_params, outputs, pad_params
 
 SHORT = Schedule(batch=32, max_epochs=4)
 
@@ -49,7 +49,7 @@ def test_same_seed_same_bytes_another_seed_others():
 def test_one_thread_or_many(monkeypatch):
     x, y = data()
     many = pretrain(0, x, y, networks=4, hidden_layers=(3,), schedule=SHORT)
-    monkeypatch.setattr("screen.pools.available", lambda: 1)
+    monkeypatch.setattr("kakehashi.screen.pools.available", lambda: 1)
     assert digest(pretrain(0, x, y, networks=4, hidden_layers=(3,), schedule=SHORT)) == digest(many)
 
 
@@ -60,7 +60,7 @@ def test_one_processor_or_many(root):
 import os
 if {one}: os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
 import hashlib, numpy as np
-from screen.pretrain import Schedule, pretrain
+from kakehashi.screen.networks.pretrain import Schedule, pretrain
 rng = np.random.default_rng(0)
 x = rng.normal(size=(500, 290)).astype(np.float32)
 networks = pretrain(0, x, x[:, :1] * x[:, 1:2], networks=2, hidden_layers=(3,), schedule=Schedule(max_epochs=5))

@@ -4,9 +4,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from catalogs.records import UserError
-from screen.filters import parse_filter
-from screen.rank import Order, Ranked, check_order, probability, rank
+from kakehashi.catalogs.records import UserError
+from kakehashi.screen.ranking.filters import parse_filter
+from kakehashi.screen.ranking.rank import Order, Ranked, check_order, probability, rank
 
 
 def scores(n: int = 60, seed: int = 0) -> pa.Table:

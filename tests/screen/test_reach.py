@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from catalogs.formulas import parse_column
-from screen.reach import FAMILY_FOLDS, by_distance, families, family_coverage, family_folds
+from kakehashi.catalogs.formulas.slots import parse_column
+from kakehashi.screen.validation.reach import FAMILY_FOLDS, by_distance, families, family_coverage, family_folds
 
 
 def test_families_are_anions():

@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 
 import kakehashi
-from catalogs.records import UserError
-from catalogs.tables import load_table
-from design import config as design_config
-from screen import config as screen_config
-from screen import evaluate_config, train
-from screen.given import check_units, load_sources, load_target
-from screen.refused import rejected_table, warnings_of
+from kakehashi.catalogs.properties.tables import load_table
+from kakehashi.catalogs.records import UserError
+from kakehashi.design.run import config as design_config
+from kakehashi.screen.evaluation import config as evaluate_config
+from kakehashi.screen.models import train
+from kakehashi.screen.runs.refused import rejected_table, warnings_of
+from kakehashi.screen.screening import config as screen_config
+from kakehashi.screen.screening.given import check_units, load_sources, load_target
 
 CASES = Path(__file__).parents[2] / "../shared/cases"
 KINDS = [

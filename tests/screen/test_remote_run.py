@@ -16,15 +16,15 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 import kakehashi
-from catalogs.manifest import decode
-from catalogs.results import Results
-from catalogs.rundir import HOLDER
-from catalogs.runs import results_at
+from kakehashi.catalogs.runs.manifest import decode
+from kakehashi.catalogs.runs.open import results_at
+from kakehashi.catalogs.runs.results import Results
+from kakehashi.catalogs.runs.rundir import HOLDER
 
 if TYPE_CHECKING:
     from conftest import Tiny
 
-    from screen.transfer import Model
+    from kakehashi.screen.transfer.fit import Model
 
 Run = Callable[..., tuple[int, str, str]]
 URL = "memory://runs/kappa"
@@ -132,7 +132,10 @@ def test_a_service_that_goes_away(
     name = "quarantine/part-00002.parquet"
     assert f"could not write {URL}/{name} (no answer for ***); go on with: kakehashi screen" in err
     scored = []
-    monkeypatch.setattr("screen.run.in_turn", lambda scoring, tables: (scored.append(t) or scoring(t) for t in tables))
+    monkeypatch.setattr(
+        "kakehashi.screen.screening.run.in_turn",
+        lambda scoring, tables: (scored.append(t) or scoring(t) for t in tables),
+    )
     assert screen("--out", URL, "--partition-rows", 9, "--resume")[0] == 0
     assert len(scored) == 2
     assert screen("--out", tmp_path / "run", "--partition-rows", 9)[0] == 0
@@ -155,7 +158,7 @@ def test_urls_of_no_use(screen: Run, url: str, said: str, more: list[str]) -> No
 DIE = """
 import os, signal, sys
 import kakehashi
-from catalogs.store import Store
+from kakehashi.catalogs.runs.store import Store
 
 uploads = []
 

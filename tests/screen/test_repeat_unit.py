@@ -6,11 +6,20 @@ import pytest
 from rdkit import Chem
 from rdkit.Chem import rdFingerprintGenerator
 
-from catalogs.polymers import framed, parse, parse_column, read
-from catalogs.records import UserError
-from screen.descriptors import repeat_unit
-from screen.descriptors.repeat_unit import FOLD, SETS, _estate_types, compute, compute_mols, describe, frequent, names
-from screen.descriptors.unit_forms import RING_ATOMS, shaped
+from kakehashi.catalogs.molecules.polymers import framed, parse, parse_column, read
+from kakehashi.catalogs.records import UserError
+from kakehashi.screen.descriptors import repeat_unit
+from kakehashi.screen.descriptors.repeat_unit import (
+    FOLD,
+    SETS,
+    _estate_types,
+    compute,
+    compute_mols,
+    describe,
+    frequent,
+    names,
+)
+from kakehashi.screen.descriptors.unit_forms import RING_ATOMS, shaped
 
 DATA = Path(__file__).parents[2].parent / "shared/data/organic/radonpy_pi1070.parquet"
 UNITS = [

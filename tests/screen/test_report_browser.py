@@ -7,8 +7,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from screen.report.build import write_report
-from screen.report.text import elements
+from kakehashi.screen.report.build import write_report
+from kakehashi.screen.report.text import elements
 
 CHROMIUM, DRIVER = "/usr/bin/chromium", "/usr/bin/chromedriver"
 pytestmark = [

@@ -21,12 +21,12 @@ import pyarrow.parquet as pq
 import pytest
 
 import kakehashi
-from catalogs.rundir import Results, RunDir
+from kakehashi.catalogs.runs.rundir import Results, RunDir
 
 if TYPE_CHECKING:
     from conftest import Tiny
 
-    from screen.transfer import Model
+    from kakehashi.screen.transfer.fit import Model
 
 Run = Callable[..., tuple[int, str, str]]
 Finished = tuple[Path, subprocess.CompletedProcess[str]]
@@ -151,7 +151,7 @@ def test_a_dry_run_writes_nothing_and_says_what_would_be_done(screen: Run, tmp_p
 
 
 def test_a_dry_run_trains_nothing(screen: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("screen.run.build_model", lambda *_: pytest.fail("trained"))
+    monkeypatch.setattr("kakehashi.screen.screening.run.build_model", lambda *_: pytest.fail("trained"))
     assert screen("--dry-run")[0] == 0
 
 
@@ -253,7 +253,7 @@ def test_resume_names_the_input_that_changed(
     assert screen("--out", out, "--resume", flags=flags)[1].startswith("nothing to do")
     with (world / f"{name}.csv").open("a") as stream:
         stream.write({"target": "t30,RbCl,1.5", "source": "RbCl,1.5", "catalog": "m40,RbCl,0,0"}[name] + "\n")
-    monkeypatch.setattr("screen.run.build_model", lambda *_: pytest.fail("trained"))
+    monkeypatch.setattr("kakehashi.screen.screening.run.build_model", lambda *_: pytest.fail("trained"))
     code, said, err = screen("--out", out, "--resume", flags=flags)
     assert (code, said) == (2, "")
     assert f"{role} {world}/{name}.csv" in err
@@ -289,7 +289,10 @@ def test_an_unfinished_run_goes_on_and_keeps_nothing_stale(
 ) -> None:
     out = tmp_path / "run"
     with monkeypatch.context() as patched:
-        patched.setattr("screen.run.rank_into", lambda *_, **__: (_ for _ in ()).throw(OSError(28, "No space left")))
+        patched.setattr(
+            "kakehashi.screen.screening.run.rank_into",
+            lambda *_, **__: (_ for _ in ()).throw(OSError(28, "No space left")),
+        )
         code, _, err = screen("--out", out, "--partition-rows", 5)
     assert (code, err) == (1, "error: No space left\n")
     assert len(Results(out).names("scores/")) == 9
@@ -356,7 +359,7 @@ def test_control_c_says_how_to_go_on(screen: Run, tmp_path: Path, monkeypatch: p
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("screen.run.build_model", interrupted)
+    monkeypatch.setattr("kakehashi.screen.screening.run.build_model", interrupted)
     code, out, err = screen("--out", tmp_path / "a b", "--overwrite")
     assert (code, out) == (130, "")
     assert "kakehashi screen" in err
@@ -413,8 +416,8 @@ def test_columns_may_have_other_names(tiny: Tiny, screen: Run, tmp_path: Path) -
 
 
 def test_sources_may_be_logarithms_and_share_a_name(tiny: Tiny, tmp_path: Path) -> None:
-    from screen.config import resolve
-    from screen.run import read_inputs
+    from kakehashi.screen.screening.config import resolve
+    from kakehashi.screen.screening.run import read_inputs
 
     text = (tiny.folder / "target.csv").read_text()
     first, second = write(tmp_path / "a.csv", text), write(tmp_path / "b.csv", text)
@@ -428,8 +431,8 @@ def test_sources_may_be_logarithms_and_share_a_name(tiny: Tiny, tmp_path: Path) 
 
 
 def test_given_folds_are_used(tiny: Tiny, tiny_model: Model, tmp_path: Path) -> None:
-    from catalogs.tables import load_table
-    from screen.transfer import transfer
+    from kakehashi.catalogs.properties.tables import load_table
+    from kakehashi.screen.transfer.fit import transfer
 
     lines = (tiny.folder / "target.csv").read_text().splitlines()
     folds = [(7, 3, 3, 12)[i % 4] for i in range(30)]

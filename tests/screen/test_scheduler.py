@@ -19,19 +19,19 @@ import psutil
 import pytest
 from dask.distributed import LocalCluster, Security
 
-from catalogs.candidates import open_catalog
-from catalogs.records import UserError
-from catalogs.rundir import RunDir
-from screen.cluster import dask_executor
-from screen.execute import deploy, in_turn
-from screen.leftovers import sweep
-from screen.scheduler import check_scheduler, check_usable
-from screen.slurm import library
+from kakehashi.catalogs.candidates.candidates import open_catalog
+from kakehashi.catalogs.records import UserError
+from kakehashi.catalogs.runs.rundir import RunDir
+from kakehashi.screen.scoring.scoring import deploy, in_turn
+from kakehashi.screen.scoring.workers.cluster import dask_executor
+from kakehashi.screen.scoring.workers.leftovers import sweep
+from kakehashi.screen.scoring.workers.scheduler import check_scheduler, check_usable
+from kakehashi.screen.scoring.workers.slurm import library
 
 if TYPE_CHECKING:
     from conftest import Tiny
 
-    from screen.transfer import Model
+    from kakehashi.screen.transfer.fit import Model
 
 
 def scored(tiny: Tiny, model: Model, **where: object) -> list[object]:
@@ -188,9 +188,9 @@ import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background of a shell
 from pathlib import Path
 import dask, pyarrow as pa
-from screen.interrupt import first_finishes, stopped, terminable
-from screen.cluster import dask_executor
-from screen.slurm import library
+from kakehashi.screen.interrupt import first_finishes, stopped, terminable
+from kakehashi.screen.scoring.workers.cluster import dask_executor
+from kakehashi.screen.scoring.workers.slurm import library
 
 library()
 dask.config.set({asked!r})
@@ -274,7 +274,7 @@ def test_a_scheduler_that_dies_is_said(screen, tmp_path: Path, monkeypatch: pyte
                 process.wait()
 
         with monkeypatch.context() as patched:
-            patched.setattr("catalogs.rundir.RunDir.write_table", writing)
+            patched.setattr("kakehashi.catalogs.runs.rundir.RunDir.write_table", writing)
             code, said, err = screen("--out", out, "--partition-rows", 3, "--scheduler", address.read_text())
         psutil.wait_procs(children, timeout=20)
     assert (code, said) == (5, "")
@@ -308,7 +308,7 @@ def test_what_cannot_be_used_is_refused_before_any_work(screen, tmp_path: Path, 
 WORKERS = """
 import json
 import jax, numpy as np
-from screen.device import choose, current, take_device
+from kakehashi.screen.device import choose, current, take_device
 choose("auto")
 found = []
 for name in (0, 1, 2, "tls://a"):
@@ -330,8 +330,8 @@ def test_workers_take_turns_on_the_devices() -> None:
 ON_TWO_DEVICES = """
 import os, sys
 import kakehashi
-from screen import partitions
-from screen.execute import Scoring
+from kakehashi.screen.scoring import committed as partitions
+from kakehashi.screen.scoring.scoring import Scoring
 
 folder, *words = sys.argv[1:]
 plain = partitions.deploy
@@ -340,7 +340,7 @@ plain = partitions.deploy
 def noting(model, search):
     class Noting(Scoring):
         def __call__(self, rows):
-            from screen.device import current
+            from kakehashi.screen.device import current
             from pathlib import Path
             Path(folder, str(os.getpid())).write_text(str(current().id))
             return Scoring.__call__(self, rows)

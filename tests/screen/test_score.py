@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from catalogs.formulas import reduce
-from catalogs.records import Compositions
-from screen.bank import fill
-from screen.descriptors.composition import BATCH
-from screen.domain import nearest
-from screen.scaling import standardise
-from screen.score import score
-from screen.scorer import prepare
-from screen.selection import predict_stack
+from kakehashi.catalogs.formulas.slots import reduce
+from kakehashi.catalogs.records import Compositions
+from kakehashi.screen.descriptors.composition import BATCH
+from kakehashi.screen.descriptors.scaling import standardise
+from kakehashi.screen.scoring.batches import score
+from kakehashi.screen.scoring.prepare import prepare
+from kakehashi.screen.transfer.features import fill
+from kakehashi.screen.transfer.selection import predict_stack
+from kakehashi.screen.validation.domain import nearest
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def scorer(planted_model):
 @pytest.fixture(scope="module")
 def pool():
     """1,147 real compositions: more than one batch, the second far from full."""
-    from catalogs.tables import load_table
+    from kakehashi.catalogs.properties.tables import load_table
 
     return reduce(load_table("volume_per_atom").compositions)
 
@@ -80,7 +80,7 @@ def test_strangers_are_far(scorer, scores):
 
 
 def test_scores_follow_the_planted_source(planted, scorer, pool, scores):
-    from catalogs.tables import load_table
+    from kakehashi.catalogs.properties.tables import load_table
 
     keys = load_table("volume_per_atom").keys
     truth = dict(zip(planted.source.keys, planted.source.values, strict=True))
@@ -108,7 +108,7 @@ def test_nothing_is_computed_twice_or_for_nobody(planted_model):
     import jax
     import jax.numpy as jnp
 
-    from screen.programs import run_group
+    from kakehashi.screen.scoring.programs import run_group
 
     (source,) = planted_model.library.sources
     members = planted_model.stack.members
@@ -148,7 +148,7 @@ def test_nothing_is_computed_twice_or_for_nobody(planted_model):
 
 
 def test_groups_of_networks_change_only_roundings(planted_model, pool, scores, monkeypatch):
-    monkeypatch.setattr("screen.scorer.GROUP", 3)  # of four networks
+    monkeypatch.setattr("kakehashi.screen.scoring.prepare.GROUP", 3)  # of four networks
     scorer = prepare(planted_model)
     assert [len(group.heads) for group in scorer.groups] == [3, 1]
     found = score(scorer, pool)

@@ -13,16 +13,16 @@ import pyarrow.parquet as pq
 import pytest
 from pymatgen.core import Lattice, Structure
 
-from catalogs.rundir import RunDir
-from screen.columns import SCORES
-from screen.config import ScreenConfig, resolve
-from screen.execute import deploy
-from screen.graph.network import Shape
-from screen.graph.train import Schedule
-from screen.inputs import Inputs
-from screen.progress import Progress
-from screen.run import build_model, finish, read_inputs
-from screen.transfer import Model
+from kakehashi.catalogs.runs.rundir import RunDir
+from kakehashi.screen.networks.crystal.network import Shape
+from kakehashi.screen.networks.crystal.train import Schedule
+from kakehashi.screen.progress import Progress
+from kakehashi.screen.scoring.columns import SCORES
+from kakehashi.screen.scoring.scoring import deploy
+from kakehashi.screen.screening.config import ScreenConfig, resolve
+from kakehashi.screen.screening.inputs import Inputs
+from kakehashi.screen.screening.run import build_model, finish, read_inputs
+from kakehashi.screen.transfer.fit import Model
 
 METALS = ["Be", "Mg", "Ca", "Sr", "Ba", "Zn", "Cd", "Mn", "Fe", "Co", "Ni", "Cu"]
 ANIONS = ["O", "S", "Se", "Te"]
@@ -88,7 +88,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     }  # fmt: skip
     config = resolve(flags, None)
     with pytest.MonkeyPatch.context() as patched:
-        from screen.graph import source as graph_source
+        from kakehashi.screen.networks.crystal import source as graph_source
 
         schedule = Schedule(max_epochs=30, crystals=16, learning_rate=1e-2)
         quick = functools.partial(graph_source.crystal_library, shape=Shape(8, 2, 6), schedule=schedule)

@@ -7,10 +7,10 @@ import os
 
 import pytest
 
-from catalogs.records import UserError
-from screen import semaphores
-from screen.config import check_workers
-from screen.doctor import check_cluster
+from kakehashi.catalogs.records import UserError
+from kakehashi.screen.cli.doctor import check_cluster
+from kakehashi.screen.scoring.workers import semaphores
+from kakehashi.screen.screening.config import check_workers
 
 
 def test_here_there_are(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,17 +5,20 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from screen import domain, score, scorer, sparse
-from screen.bank import Bank
-from screen.heads.gp import gp
-from screen.library import Library, Source
-from screen.networks import Layer, Network
-from screen.padded import gathered, pad
-from screen.plans import Plan, fit_plan, predict_plan
-from screen.scaling import fit_scaling, standardise
-from screen.scorer import prepare
-from screen.selection import Stack
-from screen.transfer import Model
+from kakehashi.screen.descriptors.scaling import fit_scaling, standardise
+from kakehashi.screen.heads.gp import gp
+from kakehashi.screen.networks.pyramid import Layer, Network
+from kakehashi.screen.networks.source import Library, Source
+from kakehashi.screen.scoring import batches as score
+from kakehashi.screen.scoring import prepare as scorer
+from kakehashi.screen.scoring import sparse
+from kakehashi.screen.scoring.padded import gathered, pad
+from kakehashi.screen.scoring.prepare import prepare
+from kakehashi.screen.transfer.features import Bank
+from kakehashi.screen.transfer.fit import Model
+from kakehashi.screen.transfer.plan import Plan, fit_plan, predict_plan
+from kakehashi.screen.transfer.selection import Stack
+from kakehashi.screen.validation import domain
 
 WIDTH, KNOWN = 130, 70
 
@@ -55,8 +58,8 @@ def network(rng):
 @pytest.fixture(scope="module")
 def bank_of(known):
     """Two sources of three networks each, their scalings fitted on different rows."""
-    from screen.frozen import frozen_features
-    from screen.networks import outputs
+    from kakehashi.screen.networks.features import frozen_features
+    from kakehashi.screen.networks.pyramid import outputs
 
     rng = np.random.default_rng(5)
     scalings = [fit_scaling(known[:50]), fit_scaling(np.vstack([known, counts(200, 9)]))]
@@ -202,7 +205,7 @@ def test_a_head_that_sees_more_than_products_gets_full_rows(planted):
 
 
 def test_a_triangular_root_explains_the_same_variance(monkeypatch):
-    monkeypatch.setattr("screen.heads.gp.STRIPE", 32)
+    monkeypatch.setattr("kakehashi.screen.heads.gp.STRIPE", 32)
     rng = np.random.default_rng(2)
     x = rng.normal(size=(70, 6))
     params = gp.fit(x, np.sin(x[:, 0]) + 0.1 * rng.normal(size=len(x)))

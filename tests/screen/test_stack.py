@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from screen.stack import PULL, stack_weights
+from kakehashi.screen.transfer.weights import PULL, stack_weights
 
 
 def columns(n=45, k=4, seed=0):

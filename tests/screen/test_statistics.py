@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from screen.folds import Split, splits_of
-from screen.statistics import holm, paired_test
+from kakehashi.screen.validation.folds import Split, splits_of
+from kakehashi.screen.validation.statistics import holm, paired_test
 
 
 def test_without_overlap_it_is_the_paired_t_test():

@@ -8,9 +8,9 @@ from types import SimpleNamespace
 import pytest
 
 import kakehashi
-from catalogs.rundir import RunDir
-from screen.estimate import estimate
-from screen.status import PLAN
+from kakehashi.catalogs.runs.rundir import RunDir
+from kakehashi.screen.runs.status import PLAN
+from kakehashi.screen.screening.estimate import estimate
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_an_interrupted_run_says_how_to_go_on_and_then_does(tiny, screen, status
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("screen.run.rank_into", stopped)
+        patch.setattr("kakehashi.screen.screening.run.rank_into", stopped)
         code, _, said = screen("--out", out, "--partition-rows", 9)
     assert code == 130
     found = json.loads(status(out, "--json")[1])
@@ -102,7 +102,7 @@ def test_a_dry_run_says_what_it_takes_and_what_is_kept(tiny, screen, finished, t
 
 
 def test_estimates_grow_with_rows_networks_and_what_is_ranked(monkeypatch):
-    monkeypatch.setattr("screen.estimate._operations_per_second", lambda: 1e11)
+    monkeypatch.setattr("kakehashi.screen.screening.estimate._operations_per_second", lambda: 1e11)
     rows = 10**6
     real, virtual, units = (
         SimpleNamespace(rows=rows, space=space, smiles=smiles)

@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from catalogs.rundir import RunDir
-from screen import external
-from screen.columns import QUARANTINE
-from screen.csv_text import csv_bytes
-from screen.filters import parse_filter
-from screen.partitions import Scored
-from screen.rank import Order, rank
-from screen.stream import Counted, rank_into
+from kakehashi.catalogs.runs.rundir import RunDir
+from kakehashi.screen.ranking import sorter as external
+from kakehashi.screen.ranking.csv_text import csv_bytes
+from kakehashi.screen.ranking.filters import parse_filter
+from kakehashi.screen.ranking.rank import Order, rank
+from kakehashi.screen.scoring.columns import QUARANTINE
+from kakehashi.screen.scoring.committed import Scored
+from kakehashi.screen.screening.rank_partitions import Counted, rank_into
 
 N = 900
 META = {"kakehashi.schema": "1", "unit": "K"}
@@ -83,7 +83,7 @@ def test_the_bytes_are_those_of_one_ranking(
         rundir.write_table("ranking.parquet", expected.table, META)
     monkeypatch.setattr(external, "RUN_ROWS", run)
     monkeypatch.setattr(external, "POOL_ROWS", pool)
-    monkeypatch.setattr("catalogs.parquet.ROW_GROUP", 128)
+    monkeypatch.setattr("kakehashi.catalogs.files.parquet.ROW_GROUP", 128)
     monkeypatch.setattr(external, "_LEAST_BLOCK", 2)
     shuffled = table.take(np.random.default_rng(size).permutation(N))
     found = streamed(tmp_path / "run", shuffled, order, size)
@@ -127,8 +127,8 @@ def test_groups_of_wide_rows_are_those_of_one_write(
             held = 0
             expected.append(0)
     with pytest.MonkeyPatch.context() as patch, RunDir(tmp_path_factory.mktemp("wide") / "run") as rundir:
-        patch.setattr("catalogs.parquet.GROUP_BYTES", most)
-        patch.setattr("catalogs.parquet.ROW_GROUP", 7)
+        patch.setattr("kakehashi.catalogs.files.parquet.GROUP_BYTES", most)
+        patch.setattr("kakehashi.catalogs.files.parquet.ROW_GROUP", 7)
         with rundir.table_writer("many.parquet", table.schema) as writer:
             start = 0
             for size in [*cut, len(texts)]:
@@ -167,8 +167,8 @@ def test_a_composition_with_several_predictions_counts_once(tmp_path: Path) -> N
 
 
 def test_the_histogram_is_that_of_all_values(tiny_model: object) -> None:
-    from screen.summary import Summary, histogram
-    from screen.transfer import Model
+    from kakehashi.screen.ranking.summary import Summary, histogram
+    from kakehashi.screen.transfer.fit import Model
 
     assert isinstance(tiny_model, Model)
     values = np.exp(np.random.default_rng(0).normal(size=1000))

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from pymatgen.core import Lattice, Structure
 
-from catalogs.crystals import parse_rows
-from catalogs.records import Crystals, UserError
-from screen.descriptors.structure import names, rdf
+from kakehashi.catalogs.crystals.tables import parse_rows
+from kakehashi.catalogs.records import Crystals, UserError
+from kakehashi.screen.descriptors.rdf import names, rdf
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "xenonpy_golden_rdf.csv"
 
@@ -73,7 +73,7 @@ def test_the_sum_grows_with_the_cell_and_the_mean_does_not() -> None:
 def test_budget_of_pairs_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     cells = crystals(SALT, SILICON, POLONIUM)
     whole = rdf(cells)
-    monkeypatch.setattr("screen.descriptors.structure._PAIRS", 1)
+    monkeypatch.setattr("kakehashi.screen.descriptors.rdf._PAIRS", 1)
     np.testing.assert_array_equal(rdf(cells), whole)
 
 

@@ -5,17 +5,26 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from catalogs.records import UserError
-from screen import selection
-from screen import transfer as module
-from screen.bank import fill
-from screen.folds import inner_folds
-from screen.library import Library
-from screen.nested import one_fold
-from screen.plans import Plan, fit_plan, inner_predictions, layer_slice, mixture, predict_plan
-from screen.rows import CHOSEN
-from screen.selection import Column, Heads, affordable_heads, best, candidates, columns, fit_stack, predict_stack
-from screen.transfer import transfer
+from kakehashi.catalogs.records import UserError
+from kakehashi.screen.networks.source import Library
+from kakehashi.screen.transfer import fit as module
+from kakehashi.screen.transfer import selection
+from kakehashi.screen.transfer.features import fill
+from kakehashi.screen.transfer.fit import transfer
+from kakehashi.screen.transfer.nested import one_fold
+from kakehashi.screen.transfer.plan import Plan, fit_plan, inner_predictions, layer_slice, mixture, predict_plan
+from kakehashi.screen.transfer.rows import CHOSEN
+from kakehashi.screen.transfer.selection import (
+    Column,
+    Heads,
+    affordable_heads,
+    best,
+    candidates,
+    columns,
+    fit_stack,
+    predict_stack,
+)
+from kakehashi.screen.validation.folds import inner_folds
 
 NOTHING = Library((), "reduced", 0)
 
@@ -301,7 +310,7 @@ def test_small_units_lose_nothing(planted, planted_library, planted_model):
 def test_costly_heads_are_left_out_by_the_size_of_the_target_not_of_a_fold(planted, planted_library, monkeypatch):
     # 40 compounds, folds of 4: a limit between 36 and 40 must not let a training set slip under it.
     monkeypatch.setattr(selection, "FROZEN_GP_ROWS", 38)
-    monkeypatch.setattr("screen.transfer.FROZEN_GP_ROWS", 38)
+    monkeypatch.setattr("kakehashi.screen.transfer.fit.FROZEN_GP_ROWS", 38)
     cheaper = {"depths": (1, 0), "stacked": False}
     assert affordable_heads(38) == Heads(("ridge", "gp"), ("ridge", "gp"), ("ridge", "gp"))
     assert affordable_heads(40) == Heads(("ridge", "gp"), ("ridge", "gp"), ("ridge",), **cheaper)

@@ -9,12 +9,12 @@ import pyarrow.parquet as pq
 import pytest
 
 import kakehashi as kh
-from catalogs.candidates import open_catalog
-from catalogs.rundir import RunDir
-from screen import execute
-from screen.descriptors.materials import describe
-from screen.partitions import score_into
-from screen.transfer import Model
+from kakehashi.catalogs.candidates.candidates import open_catalog
+from kakehashi.catalogs.runs.rundir import RunDir
+from kakehashi.screen.descriptors.materials import describe
+from kakehashi.screen.scoring import scoring as execute
+from kakehashi.screen.scoring.committed import score_into
+from kakehashi.screen.transfer.fit import Model
 
 UNITS = [f"*CC({'C' * a}O{'C' * b})*" for a in range(8) for b in range(1, 9)]
 

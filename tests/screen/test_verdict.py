@@ -5,21 +5,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from catalogs.tables import load_table
-from screen import rows as makers
-from screen.evaluate import assemble
-from screen.folds import splits_of
-from screen.holdouts import hold_out
-from screen.intervals import by_fold, coverage
-from screen.library import Library
-from screen.nested import Measured, Problem
-from screen.null import Null, Nulls
-from screen.report.sections import verdict as shown_in_report
-from screen.rows import CHOSEN, DIRECT
-from screen.selection import Heads
-from screen.statistics import paired_test
-from screen.transfer import folds_text, judged, outer_folds
-from screen.verdict import ADVICE, HEADLINES, decide, verdict_record
+from kakehashi.catalogs.properties.tables import load_table
+from kakehashi.screen.evaluation.evaluate import assemble
+from kakehashi.screen.evaluation.holdouts import hold_out
+from kakehashi.screen.networks.source import Library
+from kakehashi.screen.report.sections import verdict as shown_in_report
+from kakehashi.screen.transfer import rows as makers
+from kakehashi.screen.transfer.fit import folds_text, judged, outer_folds
+from kakehashi.screen.transfer.nested import Measured, Problem
+from kakehashi.screen.transfer.null import Null, Nulls
+from kakehashi.screen.transfer.rows import CHOSEN, DIRECT
+from kakehashi.screen.transfer.selection import Heads
+from kakehashi.screen.transfer.verdict import ADVICE, HEADLINES, decide, verdict_record
+from kakehashi.screen.validation.folds import splits_of
+from kakehashi.screen.validation.intervals import by_fold, coverage
+from kakehashi.screen.validation.statistics import paired_test
 
 SOURCE = makers.Origin(0, "a source", 4)
 ROWS = (

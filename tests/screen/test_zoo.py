@@ -14,18 +14,18 @@ import pyarrow as pa
 import pytest
 
 import kakehashi as kh
-from catalogs import library as shelf
-from catalogs.records import Compositions, PropertyTable, UserError
-from screen import keep as cache
-from screen import library as libraries
-from screen import zoo
-from screen.execute import score_partition
-from screen.library import Library, Settings, Source, pretrain_source
-from screen.packing import content_hash
-from screen.pretrain import Schedule, pretrain
-from screen.scorer import prepare
-from screen.transfer import Model, transfer
-from screen.zoo import load_or_pretrain, load_or_transfer, model_key, stack_key
+from kakehashi.catalogs.models import library as shelf
+from kakehashi.catalogs.records import Compositions, PropertyTable, UserError
+from kakehashi.screen.cache import keep as cache
+from kakehashi.screen.cache.packing import content_hash
+from kakehashi.screen.networks import source as libraries
+from kakehashi.screen.networks.pretrain import Schedule, pretrain
+from kakehashi.screen.networks.source import Library, Settings, Source, pretrain_source
+from kakehashi.screen.scoring.prepare import prepare
+from kakehashi.screen.scoring.scoring import score_partition
+from kakehashi.screen.transfer import kept as zoo
+from kakehashi.screen.transfer.fit import Model, transfer
+from kakehashi.screen.transfer.kept import load_or_pretrain, load_or_transfer, model_key, stack_key
 
 if TYPE_CHECKING:
     from conftest import Tiny

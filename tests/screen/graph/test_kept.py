@@ -16,17 +16,17 @@ import pytest
 from pymatgen.core import Structure
 
 import kakehashi
-from catalogs import library as shelf
-from catalogs.crystals import load_crystals
-from catalogs.records import PropertyTable, UserError
-from screen import models_api as models
-from screen.graph import source as module
-from screen.graph.network import Shape
-from screen.graph.source import pretrain_crystals
-from screen.graph.train import Schedule
-from screen.library import Settings, Source
-from screen.verify import verify
-from screen.zoo import networks_of, packed
+from kakehashi.catalogs.crystals.tables import load_crystals
+from kakehashi.catalogs.models import library as shelf
+from kakehashi.catalogs.records import PropertyTable, UserError
+from kakehashi.screen.api import models
+from kakehashi.screen.models.verify import verify
+from kakehashi.screen.networks.crystal import source as module
+from kakehashi.screen.networks.crystal.network import Shape
+from kakehashi.screen.networks.crystal.source import pretrain_crystals
+from kakehashi.screen.networks.crystal.train import Schedule
+from kakehashi.screen.networks.source import Settings, Source
+from kakehashi.screen.transfer.kept import networks_of, packed
 
 FACES = np.array([[0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
 METALS, ANIONS = ["Be", "Mg", "Ca", "Sr", "Ba", "Zn", "Cd", "Mn", "Fe", "Co", "Ni", "Cu", "Li"], ["O", "S", "Se", "Te"]
@@ -94,7 +94,9 @@ def test_the_key_covers_what_decides_the_last_bits(
     kept: Source, table: PropertyTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
-    monkeypatch.setattr("screen.keep.shelf.find", lambda key: asked.append(key) or shelf.Found(replaceable=False))
+    monkeypatch.setattr(
+        "kakehashi.screen.cache.keep.shelf.find", lambda key: asked.append(key) or shelf.Found(replaceable=False)
+    )
     monkeypatch.setattr(module, "train", lambda *_, **__: list(kept.networks))
 
     def key(one: PropertyTable = table, settings: Settings = SETTINGS) -> str:

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 import kakehashi
-from catalogs.records import UserError
-from screen.studies.config import DEFAULTS, STUDIES, resolve
-from screen.studies.data import spec_in
+from kakehashi.catalogs.records import UserError
+from kakehashi.screen.studies.config import DEFAULTS, STUDIES, resolve
+from kakehashi.screen.studies.data import spec_in
 
 CHROMIUM, DRIVER = "/usr/bin/chromium", "/usr/bin/chromedriver"
 

@@ -7,12 +7,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from catalogs.assemble import assemble
-from catalogs.results import Results
-from screen.studies.figures import COLOURS, drawn, themed
-from screen.studies.measured import inside, judged, paired, score
-from screen.studies.page import write_report
-from screen.studies.shortlist import shortlist
+from kakehashi.catalogs.properties.assemble import assemble
+from kakehashi.catalogs.runs.results import Results
+from kakehashi.screen.studies.figures import COLOURS, drawn, themed
+from kakehashi.screen.studies.ltc.measured import inside, judged, paired, score
+from kakehashi.screen.studies.ltc.shortlist import shortlist
+from kakehashi.screen.studies.page import write_report
 
 FIGURES = ("2a", "2b", "2s", "3", "3m", "3x", "4")
 

@@ -6,12 +6,13 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from catalogs.assemble import assemble
-from catalogs.records import PropertyTable, UserError
-from catalogs.results import Results
-from screen.studies import polymer, polymer_result
-from screen.studies.parts import choose
-from screen.studies.polymer_figures import choosing
+from kakehashi.catalogs.properties.assemble import assemble
+from kakehashi.catalogs.records import PropertyTable, UserError
+from kakehashi.catalogs.runs.results import Results
+from kakehashi.screen.studies.parts import choose
+from kakehashi.screen.studies.polymer import result as polymer_result
+from kakehashi.screen.studies.polymer import study as polymer
+from kakehashi.screen.studies.polymer.figures import choosing
 
 
 def table(name: str, lengths: range) -> PropertyTable:

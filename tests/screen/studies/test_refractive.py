@@ -7,12 +7,20 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from catalogs.assemble import assemble
-from catalogs.records import PropertyTable
-from catalogs.results import Results
-from screen.studies import refractive
-from screen.studies.config import resolve
-from screen.studies.coverage import Coverage, Excess, Split, diagnosis, element_coverage, excess_error, split_error
+from kakehashi.catalogs.properties.assemble import assemble
+from kakehashi.catalogs.records import PropertyTable
+from kakehashi.catalogs.runs.results import Results
+from kakehashi.screen.studies.config import resolve
+from kakehashi.screen.studies.refractive import study as refractive
+from kakehashi.screen.studies.refractive.coverage import (
+    Coverage,
+    Excess,
+    Split,
+    diagnosis,
+    element_coverage,
+    excess_error,
+    split_error,
+)
 
 
 def test_everything_is_written_and_whole(refractive_study: Path) -> None:
