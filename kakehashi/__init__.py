@@ -64,6 +64,8 @@ if not (_ROOMS / "catalogs" / "__init__.py").exists():  # a checkout whose links
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return _installed()
     if name not in (*_API, *_MODULES):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = import_module(_MODULES[name]) if name in _MODULES else getattr(import_module(_API[name]), name)
@@ -72,7 +74,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_API, *_MODULES})
+    return sorted({*globals(), "__version__", *_API, *_MODULES})
 
 
 def app(words: Sequence[str] = ()) -> App:
@@ -207,7 +209,11 @@ def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
-def _version() -> str:
+def _installed() -> str:
     from importlib.metadata import version
 
-    return f"kakehashi {version('kakehashi')}"
+    return version("kakehashi")
+
+
+def _version() -> str:
+    return f"kakehashi {_installed()}"

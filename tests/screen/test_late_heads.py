@@ -103,8 +103,9 @@ def test_every_head_is_scored_as_on_the_host(planted, planted_library):
 
 def test_the_record_of_a_model_says_which_heads_it_tried(forest_model, tmp_path, monkeypatch):
     from kakehashi.screen.api import transfer as api
+    from kakehashi.screen.screening import run
 
-    monkeypatch.setattr(screen.run, "finish", lambda config, *rest: SimpleNamespace(record=config.heads))
+    monkeypatch.setattr(run, "finish", lambda config, *rest: SimpleNamespace(record=config.heads))
     assert api.screen(forest_model, out=tmp_path / "run") == ("forest",)
 
 
