@@ -4,9 +4,10 @@
         [--rows N] [--epochs N]
 
 Folds: KFold(5, shuffle=True, random_state=18012019) over the rows in the order of their ids (Dunn et al., 2020).
-Three sides. Transfer is `screen.networks.joint.model`: networks that have learned PBE gaps and formation energies (without a formula
-of any of the four tasks) go on with the task itself, the five other tables beside it. Alone: the same networks on the
-task's training rows only. Trees: randomised and boosted ones, averaged, on the same inputs and rows, no sources.
+Three sides. Transfer is `screen.networks.joint.model`: networks that have learned PBE gaps and formation energies
+(without a formula of any of the four tasks) go on with the task itself, the five other tables
+beside it. Alone: the same networks on the task's training rows only.
+Trees: randomised and boosted ones, averaged, on the same inputs and rows, no sources.
 Beside the error of the networks' mean stands the mean error of one network.
 The formulas of a test fold are in no other table. In the task's own training rows some of them are, as polymorphs;
 so they are for every published score. The error of the other test rows ("new formulas") is printed beside.

@@ -36,9 +36,9 @@ def stack(networks: int) -> None:
     from kakehashi.screen.api import models as models_api
     from kakehashi.screen.models.verify import verify
     from kakehashi.screen.networks.cards import networks_card
+    from kakehashi.screen.networks.kept import PRETRAIN_VERSION, load_or_pretrain, packed, stack_key
     from kakehashi.screen.networks.pyramid import Network, draw_widths, initial_params, trim_params
     from kakehashi.screen.networks.source import Library, Settings, described, judged, prepare
-    from kakehashi.screen.transfer.kept import PRETRAIN_VERSION, load_or_pretrain, packed, stack_key
 
     table, settings = embedded.table("melting_temperature"), Settings(networks)
     ready = prepare([table], settings)
@@ -82,9 +82,9 @@ def index(entries: int, per_stack: int) -> None:
     from kakehashi.catalogs.models import library as shelf
     from kakehashi.catalogs.properties import embedded
     from kakehashi.screen.api import models as models_api
+    from kakehashi.screen.networks.kept import load_or_pretrain
     from kakehashi.screen.networks.pretrain import Schedule
     from kakehashi.screen.networks.source import Settings
-    from kakehashi.screen.transfer.kept import load_or_pretrain
 
     settings = Settings(per_stack if per_stack <= 20 else 20, 1, schedule=Schedule(max_epochs=5, row_visits=1))
     key = load_or_pretrain([embedded.table("heat_capacity")], settings).checkpoint.key

@@ -2,4 +2,4 @@
 
 from kakehashi.catalogs.callable_package import make_callable
 
-make_callable(__name__, "kakehashi.design.api:design")
+make_callable(__name__, "kakehashi.design.api.design:design")

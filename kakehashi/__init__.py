@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cyclopts import App, UnknownCommandError
 
-    from kakehashi.design.api import design
+    from kakehashi.design.api.design import design
     from kakehashi.screen.api import models
     from kakehashi.screen.api.evaluate import evaluate
     from kakehashi.screen.api.joint import learn_together

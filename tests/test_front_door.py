@@ -132,7 +132,7 @@ def test_the_api_is_reached_by_name(name: str) -> None:
     assert name in dir(front)
 
 
-@pytest.mark.parametrize(("name", "function"), [("screen", "screen.api.transfer"), ("design", "design.api")])
+@pytest.mark.parametrize(("name", "function"), [("screen", "screen.api.transfer"), ("design", "design.api.design")])
 def test_two_packages_are_called_like_functions(name: str, function: str, monkeypatch: pytest.MonkeyPatch) -> None:
     module = import_module(f"kakehashi.{function}")
     package = import_module(f"kakehashi.{name}")

@@ -20,7 +20,7 @@ FOLDERS = {
         *("", "descriptors", "cache", "validation", "ranking", "networks", "heads", "transfer", "scoring"),
         *("runs", "report", "next", "screening", "models", "evaluation", "studies", "api", "cli"),
     ),
-    "design": ("", "chemistry", "likelihood", "proposals", "sampler", "report", "run", "studies", "cli"),
+    "design": ("", "chemistry", "likelihood", "proposals", "sampler", "report", "run", "studies", "api", "cli"),
 }
 LAZY = {"jax", "flax", "optax", "pandas", "rdkit", "pymatgen", "mp_api", "sklearn"}
 # Folders whose files are read before a command is known to run: nothing heavy at the top of a file.

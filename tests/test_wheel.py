@@ -123,7 +123,7 @@ def test_a_checkout_without_links_works(source: Path, tmp_path: Path) -> None:
     script = f"""
 import sys
 sys.path.insert(0, {str(tmp_path)!r})
-import kakehashi.screen.heads, kakehashi.design.api, kakehashi.catalogs
+import kakehashi.screen.heads, kakehashi.design.api.design, kakehashi.catalogs
 assert kakehashi.screen.__file__.startswith({str(tmp_path)!r}), kakehashi.screen.__file__
 """
     python(script, tmp_path, "-P")

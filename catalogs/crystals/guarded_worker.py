@@ -1,4 +1,4 @@
-"""The process that reads texts for `catalogs.files.guarded`, which kills it where a parser hangs or asks for too much."""
+"""Reading process of `catalogs.files.guarded`, killed where a parser hangs or asks for too much."""
 
 from __future__ import annotations
 

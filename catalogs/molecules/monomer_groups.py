@@ -1,6 +1,7 @@
 """The functional groups by which molecules are found as building blocks of polymers: the one table of them.
 
-`catalogs.molecules.monomers` counts them in the molecules of a pool; `design.chemistry.groups` says how the blocks of a polymerisation are
+`catalogs.molecules.monomers` counts them in the molecules of a pool; `design.chemistry.groups` says how the blocks
+of a polymerisation are
 cut and names the groups here that their monomers are found by. A polymerisation of a new group needs a line here.
 """
 

@@ -10,7 +10,7 @@ from kakehashi.catalogs.molecules.unit_keys import twice
 from kakehashi.design.chemistry.blocks import Assembler, Block, Molecule, block_of
 from kakehashi.design.chemistry.groups import ENDS, GROUPS, mapped, pattern
 from kakehashi.design.chemistry.polymerisations import POLYMERISATIONS, Polymerisation
-from kakehashi.design.proposals.proposal import Provenance
+from kakehashi.design.chemistry.provenance import Provenance
 
 # What stands on a monomer's end where the chain was cut; "" is hydrogen.
 _CAP = {"amine": "", "acid": "O", "acyl chloride": "Cl", "alcohol": "", "phenol": "", "hydroxyl": "",

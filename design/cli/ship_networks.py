@@ -20,9 +20,9 @@ from kakehashi.catalogs.properties import embedded
 from kakehashi.design.cli.demo import backward
 from kakehashi.screen.cli.demo import configured
 from kakehashi.screen.networks.cards import networks_card
+from kakehashi.screen.networks.kept import PRETRAIN_VERSION, packed, shipped_key
 from kakehashi.screen.networks.pyramid import Layer, Network
 from kakehashi.screen.networks.source import Library, Settings, described, judged, prepare, pretrain_source
-from kakehashi.screen.transfer.kept import PRETRAIN_VERSION, packed, shipped_key
 
 ROUNDED = "weights rounded to half precision"
 

@@ -15,9 +15,9 @@ from kakehashi.catalogs.molecules import polymers
 from kakehashi.catalogs.records import Molecules
 from kakehashi.design.chemistry import constraints, monomers
 from kakehashi.design.chemistry.pool import Pool
+from kakehashi.design.chemistry.provenance import Provenance
 from kakehashi.design.likelihood.describer import Describer
 from kakehashi.design.likelihood.surrogate import Surrogate
-from kakehashi.design.proposals.proposal import Provenance
 from kakehashi.design.run.config import DesignConfig
 from kakehashi.design.run.inputs import Inputs
 from kakehashi.design.sampler.iqspr import Comparison

@@ -64,7 +64,7 @@ class Loaded(NamedTuple):
     def features(
         self, materials: Sequence[Any], *, depth: int = 0, activation: Activation = "pre"
     ) -> tuple[NDArray[np.float32], ...]:
-        """Frozen features (n, widths together) of every network, as `screen.networks.features.frozen_features` takes them."""
+        """Frozen features (n, widths together) of every network (`screen.networks.features`)."""
         from kakehashi.screen.networks.features import frozen_features
 
         if self.structural:
@@ -121,7 +121,7 @@ def load(id: str) -> Loaded:
     UserError : no entry, or several, of that id; one that is damaged (code 6) or holds a transferred model.
     """
     from kakehashi.screen.cache.keep import UNREADABLE
-    from kakehashi.screen.transfer.kept import networks_of
+    from kakehashi.screen.networks.kept import networks_of
 
     key, number, path = shelf.named(id)
     found = shelf.read(path, key)

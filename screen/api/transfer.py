@@ -21,12 +21,13 @@ from kakehashi.catalogs.reading.pulled import default_name
 from kakehashi.catalogs.reading.readers import as_text, require
 from kakehashi.catalogs.records import PropertyTable, UserError
 from kakehashi.catalogs.runs.open import open_run
+from kakehashi.screen.cache.checkpoint import Checkpoint
 from kakehashi.screen.descriptors.materials import convention_for
 from kakehashi.screen.device import Device, choose
 from kakehashi.screen.heads.registry import DEFAULT_HEADS
 from kakehashi.screen.networks.crystal.source import connected, crystal_library
 from kakehashi.screen.networks.library import pretrain_library
-from kakehashi.screen.networks.source import Checkpoint, Library, Settings, Trunk, tell_apart
+from kakehashi.screen.networks.source import Library, Settings, Trunk, tell_apart
 from kakehashi.screen.ranking.rank import By, Order, check_order
 from kakehashi.screen.ranking.rank import rank as _rank
 from kakehashi.screen.scoring.scoring import deploy

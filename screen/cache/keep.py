@@ -15,11 +15,11 @@ from typing import Any
 import jax
 
 from kakehashi.catalogs.models import library as shelf
+from kakehashi.screen.cache.checkpoint import Checkpoint
 from kakehashi.screen.cache.machine import PACKAGES
 from kakehashi.screen.cache.packing import unpack
 from kakehashi.screen.descriptors.composition import BATCH
 from kakehashi.screen.device import current
-from kakehashi.screen.networks.source import Checkpoint
 
 # What arrays that were not packed here, or by another version, may raise when they are unpacked or used.
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, MemoryError)

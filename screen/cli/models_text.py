@@ -179,7 +179,7 @@ def import_and_print(file: str, *, json_out: bool, quiet: bool) -> int:
     """Read an archive."""
     from kakehashi.screen.models.verify import check
     from kakehashi.screen.networks.card_checks import check_against
-    from kakehashi.screen.transfer.kept import networks_of
+    from kakehashi.screen.networks.kept import networks_of
 
     def accept(found: shelf.Found) -> None:
         model_index.table_of([model_index.rows_of(found.card or {}, Path())])

@@ -161,7 +161,7 @@ def describe(smiles: Sequence[str], descriptors: str = DEFAULT) -> Described:
 
 
 def compute_mols(mols: Sequence[Mol], descriptors: str = DEFAULT) -> Floats:
-    """(n, p) float32 of molecules from `catalogs.molecules.polymers.read`, repeat units passed through `polymers.framed`.
+    """Descriptors (n, p) float32 of molecules as read, repeat units in their ring form (`polymers.framed`).
 
     Raises
     ------

@@ -10,12 +10,12 @@ from typing import Any, Literal, get_args
 from kakehashi.catalogs.properties.refused import MAX_REJECTED
 from kakehashi.catalogs.records import UserError
 from kakehashi.screen.heads.registry import DEFAULT_BASELINES, DEFAULT_HEADS, direct_heads
+from kakehashi.screen.networks.trunk import check_trunk
 from kakehashi.screen.screening.config import (
     CONVENTIONS,
     DEFAULT_SOURCES,
     NO_SOURCE,
     check_shared,
-    check_trunk,
     decisive,
     from_toml,
     words,

@@ -20,12 +20,13 @@ from kakehashi.catalogs.properties.tables import load_table, read_from
 from kakehashi.catalogs.records import PropertyTable, UserError
 from kakehashi.screen.descriptors.materials import convention_for
 from kakehashi.screen.device import check_device
+from kakehashi.screen.networks.kept import load_or_pretrain
 from kakehashi.screen.networks.library import groups
 from kakehashi.screen.networks.source import Settings, Source, Trunk, source_name, tell_apart, training_rows
+from kakehashi.screen.networks.trunk import check_trunk
 from kakehashi.screen.progress import Mode, Progress, warn
 from kakehashi.screen.runs.refused import warnings_of
-from kakehashi.screen.screening.config import CONVENTIONS, LARGEST_SEED, check_trunk, from_toml
-from kakehashi.screen.transfer.kept import load_or_pretrain
+from kakehashi.screen.screening.config import CONVENTIONS, LARGEST_SEED, from_toml
 
 
 @dataclass(frozen=True, slots=True)

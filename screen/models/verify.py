@@ -10,7 +10,7 @@ import numpy as np
 from kakehashi.catalogs.models import library as shelf
 from kakehashi.screen.cache.keep import UNREADABLE
 from kakehashi.screen.cache.machine import machine_kind
-from kakehashi.screen.transfer.kept import networks_of
+from kakehashi.screen.networks.kept import networks_of
 from kakehashi.screen.transfer.predictions import predictions_of
 
 # Allowed between kinds of machines, in standard deviations of the property: XLA and BLAS add in another order there.

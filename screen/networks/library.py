@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from kakehashi.catalogs.records import PropertyTable
 from kakehashi.screen.networks.aliases import marked
+from kakehashi.screen.networks.kept import load_or_pretrain
 from kakehashi.screen.networks.source import Library, Settings, Trunk
+from kakehashi.screen.networks.trunk import check_trunk
 from kakehashi.screen.progress import Stage, no_stage
-from kakehashi.screen.screening.config import check_trunk
-from kakehashi.screen.transfer.kept import load_or_pretrain
 
 
 def pretrain_library(

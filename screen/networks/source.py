@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakehashi.catalogs.records import Compositions, PropertyTable, UserError
+from kakehashi.screen.cache.checkpoint import Checkpoint
 from kakehashi.screen.descriptors.materials import describe, eligible
 from kakehashi.screen.descriptors.scaling import Scaling, fit_scaling, standardise
 from kakehashi.screen.networks.evidence import Evidence, collect
@@ -38,17 +39,6 @@ class Settings(NamedTuple):
     seed: int = 0
     convention: str = "reduced"
     schedule: Schedule = Schedule()
-
-
-class Checkpoint(NamedTuple):
-    """Where a result of long work is kept: the hash of all that decides it, and whether it was read from there.
-
-    warning : why it could not be read or kept, else ""
-    """
-
-    key: str
-    reused: bool
-    warning: str = ""
 
 
 class Task(NamedTuple):

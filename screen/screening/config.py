@@ -17,6 +17,7 @@ from kakehashi.catalogs.reading.pulled import default_name
 from kakehashi.catalogs.records import UserError
 from kakehashi.screen.device import check_device
 from kakehashi.screen.heads.registry import DEFAULT_HEADS, LINES
+from kakehashi.screen.networks.trunk import check_trunk
 from kakehashi.screen.scoring.workers.scheduler import SLURM, check_scheduler, check_usable
 from kakehashi.screen.scoring.workers.semaphores import missing
 
@@ -39,7 +40,6 @@ INCIDENTAL = ("out", "no_cache", "workers", "scheduler", "insecure_cluster", "de
 OPTIONAL = ("unit",)
 # Settings of files that are written beside the results.
 EXPORTING = ("export", "export_top", "structures")
-TRUNKS = ("separate", "shared", "both")
 ARCHITECTURES = ("pyramid", "cgcnn")
 DEFAULT_NETWORKS = {"pyramid": 50, "cgcnn": 5}
 CONVENTIONS = ("reduced", "cell", "per-atom")
@@ -173,14 +173,6 @@ def check_workers(workers: int | None, scheduler: str | None, *, insecure: bool 
         raise UserError("expected --workers (on this machine) or --scheduler (elsewhere), got both: choose one")
     if scheduler is not None:
         check_usable(scheduler)
-
-
-def check_trunk(trunk: str, sources: int) -> None:
-    """Refuse an unknown trunk, or one to share with nobody."""
-    if trunk not in TRUNKS:
-        raise UserError(f"--trunk: expected one of {', '.join(TRUNKS)}, got {trunk!r}")
-    if trunk != "separate" and sources < 2:
-        raise UserError(f"--trunk {trunk}: expected at least 2 sources to share a trunk, got {sources}")
 
 
 def _check_architecture(config: ScreenConfig) -> None:

@@ -13,9 +13,10 @@ import numpy as np
 import pyarrow as pa
 
 from kakehashi.catalogs.records import PropertyTable
+from kakehashi.screen.cache.checkpoint import Checkpoint
 from kakehashi.screen.descriptors.composition import BATCH
 from kakehashi.screen.device import current
-from kakehashi.screen.networks.source import Checkpoint, Source, summary
+from kakehashi.screen.networks.source import Source, summary
 from kakehashi.screen.progress import Progress
 from kakehashi.screen.ranking.summary import Summary
 from kakehashi.screen.runs.refused import warnings_of
@@ -27,14 +28,13 @@ from kakehashi.screen.screening.inputs import Inputs
 from kakehashi.screen.screening.rank_partitions import Counted
 from kakehashi.screen.transfer.features import FloatArray
 from kakehashi.screen.transfer.fit import Model
-from kakehashi.screen.transfer.leaderboard import Entry
 from kakehashi.screen.transfer.plan import Fitted
 from kakehashi.screen.transfer.verdict import verdict_record
 from kakehashi.screen.validation.folds import Folds
 from kakehashi.screen.validation.intervals import LEVEL
 
 if TYPE_CHECKING:
-    from kakehashi.screen.evaluation.evaluate import Row
+    pass
 
 # What every run computes with, and what is read and described beside it in a screening.
 _COMMON = ("jax", "jaxlib", "flax", "optax", "numpy", "scipy", "pyarrow", "chemicals")
@@ -137,8 +137,8 @@ def leaderboard_table(model: Model) -> pa.Table:
     return board_table(model.leaderboard)
 
 
-def board_table(rows: Sequence[Entry | Row]) -> pa.Table:
-    """Rows of a leaderboard."""
+def board_table(rows: Sequence[Any]) -> pa.Table:
+    """Rows of a leaderboard, named tuples of one kind, as a table."""
     text, whole = ("name", "source", "depth", "head"), ("networks",)
     kinds = {
         **dict.fromkeys(text, pa.string()),

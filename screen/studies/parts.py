@@ -16,13 +16,14 @@ from threadpoolctl import threadpool_limits
 from kakehashi.catalogs.records import PropertyTable
 from kakehashi.screen.heads.registry import DEFAULT_HEADS
 from kakehashi.screen.networks.aliases import marked
+from kakehashi.screen.networks.kept import load_or_pretrain
 from kakehashi.screen.networks.source import Library, Settings
 from kakehashi.screen.pools import threads
 from kakehashi.screen.progress import Progress
 from kakehashi.screen.studies.config import StudyConfig
 from kakehashi.screen.transfer.features import Bank, FloatArray, fill
 from kakehashi.screen.transfer.fit import Model
-from kakehashi.screen.transfer.kept import load_or_pretrain, load_or_transfer
+from kakehashi.screen.transfer.kept import load_or_transfer
 from kakehashi.screen.transfer.plan import Plan, inner_predictions
 from kakehashi.screen.validation.folds import Folds
 

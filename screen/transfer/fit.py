@@ -11,11 +11,12 @@ from threadpoolctl import threadpool_limits
 
 from kakehashi.catalogs.formulas.slots import reduce
 from kakehashi.catalogs.records import PropertyTable, UserError
+from kakehashi.screen.cache.checkpoint import Checkpoint
 from kakehashi.screen.descriptors.scaling import Scaling, fit_scaling
 from kakehashi.screen.heads.drawn import unfinished
 from kakehashi.screen.heads.registry import DEFAULT_HEADS, HEADS
 from kakehashi.screen.networks.aliases import MARK
-from kakehashi.screen.networks.source import Checkpoint, Library, elements_in
+from kakehashi.screen.networks.source import Library, elements_in
 from kakehashi.screen.pools import threads
 from kakehashi.screen.transfer.features import Bank, FloatArray, fill, places
 from kakehashi.screen.transfer.leaderboard import Entry, entries

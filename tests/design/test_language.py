@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from rdkit import Chem
 from scipy import stats
 
+from kakehashi.design.chemistry.provenance import Provenance
 from kakehashi.design.proposals.language import automaton, language, ngram, recurrent
 from kakehashi.design.proposals.language.language import Language, States
 from kakehashi.design.proposals.language.reroot import reroot
 from kakehashi.design.proposals.language.tokens import ALWAYS, END, SPECIAL, Vocabulary
-from kakehashi.design.proposals.proposal import Proposal, Provenance, concatenate, take
+from kakehashi.design.proposals.proposal import Proposal, concatenate, take
 
 VOCABULARY = Vocabulary((*SPECIAL, *ALWAYS, "O", "=O", "=C"))
 MAX_LENGTH = 8

@@ -13,8 +13,8 @@ from kakehashi.catalogs.properties import embedded
 from kakehashi.catalogs.properties.tables import load_table
 from kakehashi.design.cli.ship_networks import wanted
 from kakehashi.screen.models.verify import verify
-from kakehashi.screen.transfer import kept as zoo
-from kakehashi.screen.transfer.kept import load_or_pretrain, networks_of, shipped_key
+from kakehashi.screen.networks import kept as networks
+from kakehashi.screen.networks.kept import load_or_pretrain, networks_of, shipped_key
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +29,7 @@ def target_of(source: str) -> Any:
 
 def test_the_demo_trains_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """If this fails: run python -m design.ship_networks, or everybody waits for the demo."""
-    monkeypatch.setattr(zoo, "pretrain_source", lambda *_, **__: pytest.fail("trained"))
+    monkeypatch.setattr(networks, "pretrain_source", lambda *_, **__: pytest.fail("trained"))
     keys = set()
     for one in wanted():
         target = target_of(one.source)
@@ -84,7 +84,7 @@ def test_a_damaged_one_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     def train(*_: object, **__: object) -> None:
         raise Asked
 
-    monkeypatch.setattr(zoo, "pretrain_source", train)
+    monkeypatch.setattr(networks, "pretrain_source", train)
     with pytest.raises(Asked):
         load_or_pretrain([table], one.settings, exclude=target.keys)
 

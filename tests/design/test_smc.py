@@ -10,7 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from kakehashi.catalogs.records import UserError
-from kakehashi.design.proposals.proposal import Provenance, choose, concatenate, differs, pack, size, take, unpack
+from kakehashi.design.chemistry.provenance import Provenance
+from kakehashi.design.proposals.proposal import choose, concatenate, differs, pack, size, take, unpack
 from kakehashi.design.sampler import tempering
 from kakehashi.design.sampler.checkpoint import Checkpoint, pack_evaluated, unpack_evaluated
 from kakehashi.design.sampler.ledger import Evaluated, Ledger

@@ -22,9 +22,9 @@ from kakehashi.catalogs.records import UserError
 from kakehashi.screen.api import transfer as api
 from kakehashi.screen.models import train as training
 from kakehashi.screen.models import verify as verifying
+from kakehashi.screen.networks import kept as networks
 from kakehashi.screen.networks.pretrain import Schedule
 from kakehashi.screen.networks.source import Settings
-from kakehashi.screen.transfer import kept as zoo
 
 if TYPE_CHECKING:
     from conftest import Tiny
@@ -123,14 +123,14 @@ def test_verify_sees_a_changed_weight_and_a_damaged_file(home: Path, run: Run, m
     assert found.arrays is not None
     card = found.card
     assert card is not None
-    library = zoo.networks_of(found.arrays)
+    library = networks.networks_of(found.arrays)
     (source,) = library.sources
     evidence = source.evidence
     assert evidence is not None
 
     def rewrite(shift: float, machine: dict[str, str]) -> dict[str, Any]:
         moved = evidence._replace(predictions=evidence.predictions + np.float32(shift))
-        arrays = zoo.packed(library._replace(sources=(source._replace(evidence=moved),)))
+        arrays = networks.packed(library._replace(sources=(source._replace(evidence=moved),)))
         body = {name: value for name, value in card.items() if name != "card_sha256"}
         shelf.store(key, arrays, {**body, "machine": machine}, replace=True)
         return verifying.verify(key, home / "models" / key)._asdict()
@@ -205,13 +205,13 @@ def test_networks_that_do_not_work_are_refused_at_import(
     found = shelf.find(key_of(home))
     assert found.arrays is not None
     assert found.card is not None
-    library = zoo.networks_of(found.arrays)
+    library = networks.networks_of(found.arrays)
     card = {name: value for name, value in found.card.items() if name != "card_sha256"}
     if isinstance(harm, str):
         card[harm] = {"seed": "x", "entries": [3]}[harm]
     else:
         library = library._replace(sources=(harm(library.sources[0]),))
-    shelf.store("e" * 64, zoo.packed(library), card, folder=tmp_path / "odd")
+    shelf.store("e" * 64, networks.packed(library), card, folder=tmp_path / "odd")
     archive.write(tmp_path / "odd.zip", {"e" * 64: tmp_path / "odd" / ("e" * 64)})
     code, _, err = run("import", tmp_path / "odd.zip")
     assert code == 6
@@ -307,7 +307,7 @@ def test_a_run_reuses_the_stack_only_if_it_never_saw_the_target(
         assert exclude == target.keys
         raise Asked
 
-    monkeypatch.setattr(zoo, "pretrain_source", train)
+    monkeypatch.setattr(networks, "pretrain_source", train)
     settings = {"networks": 2, "seed": 312}
     assert kh.pretrain([table], **settings).sources[0].checkpoint == (key_of(home), True, "")
     assert kh.pretrain([table], exclude=alien, **settings).sources[0].checkpoint.reused
@@ -323,7 +323,7 @@ def test_exclude_trains_what_a_run_of_that_target_uses(
     monkeypatch.setattr(training, "Settings", quick)
     monkeypatch.setattr(api, "Settings", quick)
     assert kh.main(["models", "train", "--source", source, "--exclude", target, *FEW, "--quiet"]) == 0
-    monkeypatch.setattr(zoo, "pretrain_source", lambda *_, **__: pytest.fail("trained again"))
+    monkeypatch.setattr(networks, "pretrain_source", lambda *_, **__: pytest.fail("trained again"))
     (again,) = kh.pretrain([source], exclude=load_table(target, log=True), networks=2, seed=312).sources
     assert again.checkpoint.reused
     assert not again.keys & set(load_table(target).keys)

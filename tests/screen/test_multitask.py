@@ -10,6 +10,7 @@ import kakehashi as kh
 from kakehashi.catalogs.formulas.slots import reduce
 from kakehashi.catalogs.records import Compositions, UserError
 from kakehashi.screen.cache.packing import content_hash
+from kakehashi.screen.networks import kept as networks
 from kakehashi.screen.networks import source as libraries
 from kakehashi.screen.networks.aliases import MARK
 from kakehashi.screen.networks.library import groups, pretrain_library
@@ -19,7 +20,6 @@ from kakehashi.screen.networks.source import Library, Settings, pretrain_source,
 from kakehashi.screen.networks.tables import draw, join
 from kakehashi.screen.scoring.batches import score
 from kakehashi.screen.scoring.prepare import prepare
-from kakehashi.screen.transfer import kept as zoo
 from kakehashi.screen.transfer.features import fill
 from kakehashi.screen.transfer.fit import caveats
 from kakehashi.screen.transfer.nested import one_fold
@@ -171,7 +171,7 @@ def test_a_kept_shared_trunk_equals_a_fresh_one_bit_by_bit(tables, target, libra
     monkeypatch.setenv("KAKEHASHI_HOME", str(tmp_path))
     first = pretrain_library(tables, QUICK, target=target, trunk="shared").sources[0]
     assert first.checkpoint.warning == ""
-    monkeypatch.setattr(zoo, "pretrain_source", lambda *_, **__: pytest.fail("trained again"))
+    monkeypatch.setattr(networks, "pretrain_source", lambda *_, **__: pytest.fail("trained again"))
     again = pretrain_library(tables, QUICK, target=target, trunk="shared").sources[0]
     assert again.checkpoint == first.checkpoint._replace(reused=True)
     bare = [content_hash(source._replace(checkpoint=None)) for source in (first, again, library.sources[-1])]

@@ -18,14 +18,16 @@ from kakehashi.catalogs.models import library as shelf
 from kakehashi.catalogs.records import Compositions, PropertyTable, UserError
 from kakehashi.screen.cache import keep as cache
 from kakehashi.screen.cache.packing import content_hash
+from kakehashi.screen.networks import kept as networks
 from kakehashi.screen.networks import source as libraries
+from kakehashi.screen.networks.kept import load_or_pretrain, stack_key
 from kakehashi.screen.networks.pretrain import Schedule, pretrain
 from kakehashi.screen.networks.source import Library, Settings, Source, pretrain_source
 from kakehashi.screen.scoring.prepare import prepare
 from kakehashi.screen.scoring.scoring import score_partition
 from kakehashi.screen.transfer import kept as zoo
 from kakehashi.screen.transfer.fit import Model, transfer
-from kakehashi.screen.transfer.kept import load_or_pretrain, load_or_transfer, model_key, stack_key
+from kakehashi.screen.transfer.kept import load_or_transfer, model_key
 
 if TYPE_CHECKING:
     from conftest import Tiny
@@ -91,7 +93,7 @@ def fresh_model(fresh: Source, target: PropertyTable) -> Model:
 def keep(home: Path, fresh: Source, table: PropertyTable, monkeypatch: pytest.MonkeyPatch) -> Source:
     """Put the fresh source into the library, as if it had just been trained."""
     with monkeypatch.context() as patch:
-        patch.setattr(zoo, "pretrain_source", lambda *_, **__: fresh)
+        patch.setattr(networks, "pretrain_source", lambda *_, **__: fresh)
         return load_or_pretrain([table], SETTINGS, exclude=table.keys[:20])
 
 
@@ -102,7 +104,7 @@ def test_kept_networks_equal_fresh_ones_bit_by_bit(
     first = load_or_pretrain([table], SETTINGS, exclude=table.keys[:20])
     assert first.checkpoint is not None
     assert (first.checkpoint.reused, first.checkpoint.warning) == (False, "")
-    monkeypatch.setattr(zoo, "pretrain_source", lambda *_, **__: pytest.fail("trained again"))
+    monkeypatch.setattr(networks, "pretrain_source", lambda *_, **__: pytest.fail("trained again"))
     again = load_or_pretrain([table], SETTINGS, exclude=table.keys[:20])
     assert again.checkpoint == first.checkpoint._replace(reused=True)
     assert content_hash(again._replace(checkpoint=None)) == content_hash(first._replace(checkpoint=None))
@@ -155,7 +157,7 @@ def test_every_input_of_pretraining_changes_the_key(table: PropertyTable, monkey
     for name, value in (("PRETRAIN_VERSION", 3), ("BATCH", 512), ("HIDDEN_LAYERS", (3,)), ("WIDTH_RATIOS", (0.1, 0.5)),
                         ("version", lambda package: "0"), ("feature_table", lambda: np.ones((94, 58)))):  # fmt: skip
         with monkeypatch.context() as patch:
-            patch.setattr(cache if name in ("BATCH", "version") else zoo, name, value)
+            patch.setattr(cache if name in ("BATCH", "version") else networks, name, value)
             seen[name] = stack_key([table], SETTINGS)
     for name in ("MAX_ROWS", "SCALE_ROWS"):
         with monkeypatch.context() as patch:
@@ -268,7 +270,7 @@ def test_an_unwritable_home_is_said_and_no_error(
 def test_without_the_cache_nothing_is_read_or_kept(
     home: Path, table: PropertyTable, target: PropertyTable, fresh: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(zoo, "pretrain_source", lambda *_, **__: fresh)
+    monkeypatch.setattr(networks, "pretrain_source", lambda *_, **__: fresh)
     source = load_or_pretrain([table], SETTINGS, exclude=table.keys[:20], cache=False)
     assert source.checkpoint is None
     assert load_or_transfer(Library((source,), "reduced", 0), target, outer=2, inner=2, cache=False).checkpoint is None
@@ -325,7 +327,7 @@ def test_the_errors_are_those_of_training(table: PropertyTable) -> None:
 def test_the_api_reuses_and_warns(
     table: PropertyTable, target: PropertyTable, fresh: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(zoo, "pretrain_source", lambda *_, **__: fresh)
+    monkeypatch.setattr(networks, "pretrain_source", lambda *_, **__: fresh)
     reused = [kh.pretrain([table], networks=2).sources[0].checkpoint.reused for _ in range(2)]
     assert reused == [False, True]
     assert kh.pretrain([table], networks=2, cache=False).sources[0].checkpoint is None
@@ -351,7 +353,7 @@ def test_a_second_run_reuses_everything_and_ranks_the_same(
         if more == ["--events"]:
             assert '"stage": "pre-train gap (cached)"' in err
             assert '"stage": "transfer (cached)"' in err
-        monkeypatch.setattr(zoo, "pretrain_source", pretrain_source if i else _never)
+        monkeypatch.setattr(networks, "pretrain_source", pretrain_source if i else _never)
     assert rankings[0] == rankings[1] == rankings[2]
     points = [(r["sources"][0]["checkpoint"], r["model"]["checkpoint"]) for r in records]
     assert [None if p is None else p["reused"] for both in points for p in both] == [
@@ -379,4 +381,4 @@ def test_another_result_of_pretraining_needs_another_version() -> None:
                           ratios=(1.0, 2.0), schedule=Schedule(max_epochs=30, row_visits=10_000))  # fmt: skip
     known = {2: (0.281810, 0.616314)}
     found = float(np.mean([np.abs(layer.kernel).mean() for layer in network.hidden])), float(network.validation_r2[0])
-    assert found == pytest.approx(known[zoo.PRETRAIN_VERSION], rel=1e-3)
+    assert found == pytest.approx(known[networks.PRETRAIN_VERSION], rel=1e-3)

@@ -25,10 +25,10 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
+from kakehashi.design.chemistry.provenance import Provenance
 from kakehashi.design.proposals.language import automaton
 from kakehashi.design.proposals.language.reroot import reroot
 from kakehashi.design.proposals.language.tokens import END, Vocabulary, decode, encode
-from kakehashi.design.proposals.proposal import Provenance
 
 MAX_LENGTH = 128
 # Strings that one compiled program completes or scores at a time.

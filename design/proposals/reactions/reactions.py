@@ -29,7 +29,8 @@ from kakehashi.design.chemistry.blocks import Assembler, Block, Edits, Links, Mo
 from kakehashi.design.chemistry.fragments import LONGEST
 from kakehashi.design.chemistry.groups import GROUPS, found_by
 from kakehashi.design.chemistry.polymerisations import POLYMERISATIONS, Polymerisation
-from kakehashi.design.proposals.proposal import Provenance, take
+from kakehashi.design.chemistry.provenance import Provenance
+from kakehashi.design.proposals.proposal import take
 from kakehashi.design.proposals.reactions.derivations import DECORATIONS, Derivations, copied
 from kakehashi.design.proposals.reactions.neighbours import Neighbours
 from kakehashi.design.proposals.reactions.space import Space
@@ -85,7 +86,7 @@ class Reactions:
 
     @classmethod
     def embedded(cls, weights: Mapping[str, float] | None = None) -> Reactions:
-        """With the registered molecules of `catalogs.molecules.monomers` as the pool (made in about a minute the first time)."""
+        """Reactions of the registered molecules (`catalogs.molecules.monomers`); made in about a minute, once."""
         return cls(embedded_pool(), weights=weights)
 
     def draw(self, rng: np.random.Generator, n: int) -> Derivations:

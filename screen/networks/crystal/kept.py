@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kakehashi.catalogs.records import Compositions, Crystals
+from kakehashi.screen.cache.checkpoint import Checkpoint
 from kakehashi.screen.cache.keep import find, keep, machine_facts
 from kakehashi.screen.cache.packing import content_hash, pack
 from kakehashi.screen.descriptors.scaling import Scaling
@@ -13,7 +14,7 @@ from kakehashi.screen.networks.cards import networks_card
 from kakehashi.screen.networks.crystal.network import CrystalNetwork, Shape
 from kakehashi.screen.networks.crystal.train import Schedule
 from kakehashi.screen.networks.evidence import Evidence
-from kakehashi.screen.networks.source import Checkpoint, Library, Settings, Source, Task
+from kakehashi.screen.networks.source import Library, Settings, Source, Task
 from kakehashi.screen.progress import Stage, no_stage
 
 # Raise when the same structures and settings would give other networks, or other figures about them.

@@ -1,6 +1,7 @@
 """Predicting a target of hundreds of rows and more by networks that learn it together with its sources.
 
-Where a target has tens of rows, networks that never saw it and linear heads are the safer choice (`screen.transfer.fit`).
+Where a target has tens of rows, networks that never saw it and linear heads are the safer choice
+(`screen.transfer.fit`).
 Where it has more, its values should shape the networks themselves, beside those of the sources they overlap with.
 """
 

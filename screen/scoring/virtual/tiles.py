@@ -5,7 +5,8 @@ every cation has a lower Pauling electronegativity than every anion. Elements st
 cations are the first few: for every such split the charges that the cations can have together, as bits of a word, are
 compared with those of the anions.
 
-A tile is a rectangle of the table (amounts x systems) of a family (`catalogs.candidates.space`), seen by one call of a program.
+A tile is a rectangle of the table (amounts x systems) of a family (`catalogs.candidates.space`), seen by one call of a
+program.
 """
 
 from __future__ import annotations

@@ -25,8 +25,8 @@ from kakehashi.screen.networks.crystal import source as module
 from kakehashi.screen.networks.crystal.network import Shape
 from kakehashi.screen.networks.crystal.source import pretrain_crystals
 from kakehashi.screen.networks.crystal.train import Schedule
+from kakehashi.screen.networks.kept import networks_of, packed
 from kakehashi.screen.networks.source import Settings, Source
-from kakehashi.screen.transfer.kept import networks_of, packed
 
 FACES = np.array([[0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
 METALS, ANIONS = ["Be", "Mg", "Ca", "Sr", "Ba", "Zn", "Cd", "Mn", "Fe", "Co", "Ni", "Cu", "Li"], ["O", "S", "Se", "Te"]
