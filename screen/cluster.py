@@ -22,7 +22,7 @@ from typing import Any
 import dask
 import pyarrow as pa
 from dask.distributed import Client, LocalCluster, Status, WorkerPlugin
-from distributed.comm import CommClosedError
+from distributed.comm.core import CommClosedError
 from distributed.utils import silence_logging_cmgr
 
 from catalogs.records import UserError
