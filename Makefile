@@ -1,5 +1,5 @@
 # Needs only make and Python 3.11 to 3.13. The first target builds .venv, once.
-.PHONY: demo test lint bench bench-all clean environment
+.PHONY: demo test test-real lint bench bench-all clean environment
 .DEFAULT_GOAL := demo
 SHELL := /bin/sh
 
@@ -13,6 +13,10 @@ demo: environment
 
 test: lint
 	@$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
+
+# Against real components, those of them that are here: SLURM, a Dask scheduler with TLS, servers. Some names: PARTS='slurm dask_tls'
+test-real: environment
+	@$(BIN)/python -m tests.real $(PARTS)
 
 lint: environment
 	@$(BIN)/ruff check .

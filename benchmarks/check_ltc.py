@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow.parquet as pq
 
-from catalogs.formulas import parse_column, reduced_keys
+from kakehashi.catalogs.formulas.slots import parse_column, reduced_keys
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLE = ROOT / "catalogs/tables/lattice_thermal_conductivity.csv"

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from catalogs.polymers import parse_column
+from kakehashi.catalogs.molecules.polymers import parse_column
 
 ROOT = Path(__file__).parents[1]
 TABLES = ROOT / "catalogs/tables"

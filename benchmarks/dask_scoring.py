@@ -17,9 +17,9 @@ import numpy as np
 import pyarrow as pa
 
 import kakehashi as kh
-from catalogs.elements import SYMBOLS
-from screen.cluster import dask_executor
-from screen.execute import Executor, Scoring, deploy, in_turn
+from kakehashi.catalogs.elements import SYMBOLS
+from kakehashi.screen.scoring.scoring import Executor, Scoring, deploy, in_turn
+from kakehashi.screen.scoring.workers.cluster import dask_executor
 
 # Small, so that what is under way beside the first partition hardly counts.
 PARTITION = 4_096

@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pyarrow import parquet
 
-from catalogs import embedded_transport, formulas
-from catalogs.records import Compositions
-from screen.descriptors import composition, reference
+from kakehashi.catalogs.formulas import slots as formulas
+from kakehashi.catalogs.properties import transport as embedded_transport
+from kakehashi.catalogs.records import Compositions
+from kakehashi.screen.descriptors import composition, reference
 
 REPEATS = 9
 

@@ -32,8 +32,8 @@ from today import (
     xenonpy_descriptors,
 )
 
-from catalogs.formulas import parse_column
-from screen.descriptors.composition import compute
+from kakehashi.catalogs.formulas.slots import parse_column
+from kakehashi.screen.descriptors.composition import compute
 
 GOLDEN = Path(__file__).parents[1] / "tests/golden/xenonpy_golden_290.csv"
 GOAL = 500

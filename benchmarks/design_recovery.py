@@ -29,22 +29,22 @@ import numpy as np
 import pyarrow.parquet as pq
 from sklearn.ensemble import RandomForestRegressor
 
-from catalogs import polymers
-from catalogs.records import PropertyTable
-from design import monomers
-from design.config import resolve
-from design.describer import Describer, Task
-from design.inputs import read_inputs
-from design.iqspr import SCHEDULE, run_iqspr
-from design.proposers import proposer
-from design.run import SEARCH, build_models
-from design.smc import generator, run
-from design.surrogate import Surrogate
-from design.trace import Settings
-from screen.descriptors import repeat_unit
-from screen.heads.registry import HEADS
-from screen.progress import Progress
-from screen.scaling import fit_scaling, standardise
+from kakehashi.catalogs.molecules import polymers
+from kakehashi.catalogs.records import PropertyTable
+from kakehashi.design.chemistry import monomers
+from kakehashi.design.likelihood.describer import Describer, Task
+from kakehashi.design.likelihood.surrogate import Surrogate
+from kakehashi.design.run.config import resolve
+from kakehashi.design.run.inputs import read_inputs
+from kakehashi.design.run.proposals import proposer
+from kakehashi.design.run.run import SEARCH, build_models
+from kakehashi.design.sampler.iqspr import SCHEDULE, run_iqspr
+from kakehashi.design.sampler.smc import generator, run
+from kakehashi.design.sampler.trace import Settings
+from kakehashi.screen.descriptors import repeat_unit
+from kakehashi.screen.descriptors.scaling import fit_scaling, standardise
+from kakehashi.screen.heads.registry import HEADS
+from kakehashi.screen.progress import Progress
 
 DATA = Path(__file__).parents[2] / "shared/data/organic/radonpy_pi1070.parquet"
 PROPERTY, BAR, BEST, DRAWS, RULE_MADE = "thermal_conductivity", 0.40, 100, 20_000, 24_000

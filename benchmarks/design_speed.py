@@ -16,15 +16,15 @@ from pathlib import Path
 
 import numpy as np
 
-from catalogs import polymers
-from design.config import resolve
-from design.describer import Describer, Seen, Task
-from design.inputs import read_inputs
-from design.proposers import proposer
-from design.run import build_models
-from design.smc import generator
-from design.surrogate import Surrogate
-from screen.progress import Progress
+from kakehashi.catalogs.molecules import polymers
+from kakehashi.design.likelihood.describer import Describer, Seen, Task
+from kakehashi.design.likelihood.surrogate import Surrogate
+from kakehashi.design.run.config import resolve
+from kakehashi.design.run.inputs import read_inputs
+from kakehashi.design.run.proposals import proposer
+from kakehashi.design.run.run import build_models
+from kakehashi.design.sampler.smc import generator
+from kakehashi.screen.progress import Progress
 
 DATA = Path(__file__).parents[2] / "shared/data/organic/radonpy_pi1070.parquet"
 

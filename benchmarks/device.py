@@ -16,12 +16,12 @@ import jax.numpy as jnp
 import numpy as np
 
 import kakehashi as kh
-from catalogs.elements import SYMBOLS
-from catalogs.formulas import parse_column, reduce
-from catalogs.records import Compositions
-from screen.score import Scores, score
-from screen.scorer import prepare
-from screen.transfer import Model
+from kakehashi.catalogs.elements import SYMBOLS
+from kakehashi.catalogs.formulas.slots import parse_column, reduce
+from kakehashi.catalogs.records import Compositions
+from kakehashi.screen.scoring.batches import Scores, score
+from kakehashi.screen.scoring.prepare import prepare
+from kakehashi.screen.transfer.fit import Model
 
 LARGEST = 1e-4
 SIZE = 4_096

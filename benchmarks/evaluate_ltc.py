@@ -14,12 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
-from catalogs.tables import load_table
-from screen.evaluate import evaluate
-from screen.evaluate_config import HOLDOUTS
-from screen.library import Settings
-from screen.progress import Progress
-from screen.trunks import pretrain_library
+from kakehashi.catalogs.properties.tables import load_table
+from kakehashi.screen.evaluation.config import HOLDOUTS
+from kakehashi.screen.evaluation.evaluate import evaluate
+from kakehashi.screen.networks.library import pretrain_library
+from kakehashi.screen.networks.source import Settings
+from kakehashi.screen.progress import Progress
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "inorganic"
 

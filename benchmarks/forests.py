@@ -21,14 +21,14 @@ import pyarrow as pa
 from sklearn.ensemble import RandomForestRegressor
 from today import Ratio, best, conclude, mp_formulas, networks_of, numpy_features, profile
 
-from catalogs.formulas import parse_column
-from catalogs.tables import load_table
-from screen.bank import fill
-from screen.descriptors.composition import BATCH, compute
-from screen.heads.forest import MAX_FEATURES, TREES, flatten, leaves, predict
-from screen.library import Library
-from screen.plans import layer_slice
-from screen.scaling import standardise
+from kakehashi.catalogs.formulas.slots import parse_column
+from kakehashi.catalogs.properties.tables import load_table
+from kakehashi.screen.descriptors.composition import BATCH, compute
+from kakehashi.screen.descriptors.scaling import standardise
+from kakehashi.screen.heads.forest import MAX_FEATURES, TREES, flatten, leaves, predict
+from kakehashi.screen.networks.source import Library
+from kakehashi.screen.transfer.features import fill
+from kakehashi.screen.transfer.plan import layer_slice
 
 LTC45 = Path(__file__).parents[2] / "shared/data/inorganic/ltc45_dft.parquet"
 GOAL = 5

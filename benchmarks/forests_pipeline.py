@@ -35,14 +35,14 @@ from today import (
     xenonpy_descriptors,
 )
 
-from catalogs.tables import load_table
-from screen.bank import fill
-from screen.descriptors.composition import BATCH
-from screen.execute import deploy
-from screen.heads.forest import MAX_FEATURES, TREES
-from screen.library import Library
-from screen.plans import layer_slice
-from screen.transfer import transfer
+from kakehashi.catalogs.properties.tables import load_table
+from kakehashi.screen.descriptors.composition import BATCH
+from kakehashi.screen.heads.forest import MAX_FEATURES, TREES
+from kakehashi.screen.networks.source import Library
+from kakehashi.screen.scoring.scoring import deploy
+from kakehashi.screen.transfer.features import fill
+from kakehashi.screen.transfer.fit import transfer
+from kakehashi.screen.transfer.plan import layer_slice
 
 FOLDS = 10
 GOAL = 60

@@ -14,8 +14,8 @@ from collections.abc import Callable, Sequence
 
 import pyarrow as pa
 
-from catalogs.enumerate import charge_balanced
-from catalogs.formulas import parse, parse_column, reduced_keys
+from kakehashi.catalogs.formulas.enumerate import charge_balanced
+from kakehashi.catalogs.formulas.slots import parse, parse_column, reduced_keys
 
 
 def formulas(spec: str | None) -> list[str]:

@@ -24,17 +24,17 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from catalogs.crystals import load_crystals
-from catalogs.records import Compositions, Crystals, PropertyTable
-from screen.descriptors.materials import describe
-from screen.descriptors.structure import rdf
-from screen.folds import grouped_folds
-from screen.graph.neighbours import connect
-from screen.graph.network import Shape
-from screen.graph.source import rows_of
-from screen.graph.train import Schedule, predict, train
-from screen.heads.registry import HEADS
-from screen.scaling import fit_scaling, standardise
+from kakehashi.catalogs.crystals.tables import load_crystals
+from kakehashi.catalogs.records import Compositions, Crystals, PropertyTable
+from kakehashi.screen.descriptors.materials import describe
+from kakehashi.screen.descriptors.neighbours import connect
+from kakehashi.screen.descriptors.rdf import rdf
+from kakehashi.screen.descriptors.scaling import fit_scaling, standardise
+from kakehashi.screen.heads.registry import HEADS
+from kakehashi.screen.networks.crystal.network import Shape
+from kakehashi.screen.networks.crystal.source import rows_of
+from kakehashi.screen.networks.crystal.train import Schedule, predict, train
+from kakehashi.screen.validation.folds import grouped_folds
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "inorganic"
 Array = NDArray[np.float64]

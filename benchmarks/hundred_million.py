@@ -26,9 +26,9 @@ import jax.numpy as jnp
 import psutil
 import pyarrow.parquet as pq
 
-from catalogs.space import families, read_space
-from screen.device import choose
-from screen.neutral import codes, layouts, look, tables, tiles
+from kakehashi.catalogs.candidates.space import families, read_space
+from kakehashi.screen.device import choose
+from kakehashi.screen.scoring.virtual.tiles import codes, layouts, look, tables, tiles
 
 LIMIT_MB = 1500.0
 # Atoms of a reduced formula: such a space of 2 to 4 elements holds some 200 million candidates.

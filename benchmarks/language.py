@@ -19,10 +19,9 @@ import numpy as np
 from pyarrow import parquet
 from rdkit import Chem
 
-from catalogs import polymers
-from design import automaton, tokens
-from design.proposals import language, ngram, recurrent
-from design.proposals.language import Language, States
+from kakehashi.catalogs.molecules import polymers
+from kakehashi.design.proposals.language import automaton, language, ngram, recurrent, tokens
+from kakehashi.design.proposals.language.language import Language, States
 
 DATA = Path(__file__).parents[1].parent / "shared/data/organic/radonpy_pi1070.parquet"
 DRAWN = 4096

@@ -4,9 +4,10 @@
         [--rows N] [--epochs N]
 
 Folds: KFold(5, shuffle=True, random_state=18012019) over the rows in the order of their ids (Dunn et al., 2020).
-Three sides. Transfer is `screen.joint`: networks that have learned PBE gaps and formation energies (without a formula
-of any of the four tasks) go on with the task itself, the five other tables beside it. Alone: the same networks on the
-task's training rows only. Trees: randomised and boosted ones, averaged, on the same inputs and rows, no sources.
+Three sides. Transfer is `screen.networks.joint.model`: networks that have learned PBE gaps and formation energies
+(without a formula of any of the four tasks) go on with the task itself, the five other tables
+beside it. Alone: the same networks on the task's training rows only.
+Trees: randomised and boosted ones, averaged, on the same inputs and rows, no sources.
 Beside the error of the networks' mean stands the mean error of one network.
 The formulas of a test fold are in no other table. In the task's own training rows some of them are, as polymorphs;
 so they are for every published score. The error of the other test rows ("new formulas") is printed beside.
@@ -25,14 +26,14 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from catalogs.assemble import assemble
-from catalogs.formulas import parse_column, reduced_keys
-from catalogs.records import Compositions, PropertyTable
-from screen.joint import Recipe, inputs, learn_sources, learn_target
-from screen.joint_training import Course, Heads, Joint, Member
-from screen.networks import Layer
-from screen.packing import content_hash, pack, unpack
-from screen.scaling import Scaling
+from kakehashi.catalogs.formulas.slots import parse_column, reduced_keys
+from kakehashi.catalogs.properties.assemble import assemble
+from kakehashi.catalogs.records import Compositions, PropertyTable
+from kakehashi.screen.cache.packing import content_hash, pack, unpack
+from kakehashi.screen.descriptors.scaling import Scaling
+from kakehashi.screen.networks.joint.model import Recipe, inputs, learn_sources, learn_target
+from kakehashi.screen.networks.joint.train import Course, Heads, Joint, Member
+from kakehashi.screen.networks.pyramid import Layer
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "inorganic"
 FOLDS, FOLD_SEED = 5, 18012019

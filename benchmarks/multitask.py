@@ -19,14 +19,22 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from catalogs.records import PropertyTable
-from catalogs.tables import load_table
-from screen.bank import Bank, fill
-from screen.folds import grouped_folds, inner_folds
-from screen.library import Library, Settings
-from screen.plans import fit_plan
-from screen.selection import Candidate, affordable_heads, best, candidates, columns, fit_stack, predict_stack
-from screen.trunks import pretrain_library
+from kakehashi.catalogs.properties.tables import load_table
+from kakehashi.catalogs.records import PropertyTable
+from kakehashi.screen.networks.library import pretrain_library
+from kakehashi.screen.networks.source import Library, Settings
+from kakehashi.screen.transfer.features import Bank, fill
+from kakehashi.screen.transfer.plan import fit_plan
+from kakehashi.screen.transfer.selection import (
+    Candidate,
+    affordable_heads,
+    best,
+    candidates,
+    columns,
+    fit_stack,
+    predict_stack,
+)
+from kakehashi.screen.validation.folds import grouped_folds, inner_folds
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "inorganic"
 SETS = {

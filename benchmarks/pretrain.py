@@ -10,9 +10,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from catalogs.records import Compositions
-from catalogs.tables import load_table
-from screen.library import Settings, Source, pretrain_source
+from kakehashi.catalogs.properties.tables import load_table
+from kakehashi.catalogs.records import Compositions
+from kakehashi.screen.networks.source import Settings, Source, pretrain_source
 
 BUDGET_S = 120
 

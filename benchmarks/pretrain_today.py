@@ -17,11 +17,11 @@ import time
 import numpy as np
 from today import Ratio, conclude, profile
 
-from catalogs.tables import load_table
-from screen.descriptors.composition import compute
-from screen.networks import NEGATIVE_SLOPE
-from screen.pretrain import Schedule, pretrain
-from screen.scaling import fit_scaling, standardise
+from kakehashi.catalogs.properties.tables import load_table
+from kakehashi.screen.descriptors.composition import compute
+from kakehashi.screen.descriptors.scaling import fit_scaling, standardise
+from kakehashi.screen.networks.pretrain import Schedule, pretrain
+from kakehashi.screen.networks.pyramid import NEGATIVE_SLOPE
 
 
 def torch_training(widths: tuple[int, ...], x: np.ndarray, y: np.ndarray, epochs: int, schedule: Schedule) -> float:
@@ -54,7 +54,7 @@ def flax_training(widths: tuple[int, ...], x: np.ndarray, y: np.ndarray, epochs:
     import jax.numpy as jnp
     import optax
 
-    from screen.networks import Pyramid, initial_params
+    from kakehashi.screen.networks.pyramid import Pyramid, initial_params
 
     rng = np.random.default_rng(0)
     network, optimiser = Pyramid(widths, 1), optax.adam(schedule.learning_rate)

@@ -16,12 +16,12 @@ import numpy as np
 import pyarrow.parquet as pq
 from rdkit import rdBase
 
-from catalogs.polymers import attempt
-from design.blocks import Assembler, Molecule, blocks
-from design.monomers import classify
-from design.polymerisations import POLYMERISATIONS
-from design.proposals.proposal import choose
-from design.proposals.reactions import Reactions
+from kakehashi.catalogs.molecules.polymers import attempt
+from kakehashi.design.chemistry.blocks import Assembler, Molecule, blocks
+from kakehashi.design.chemistry.monomers import classify
+from kakehashi.design.chemistry.polymerisations import POLYMERISATIONS
+from kakehashi.design.proposals.proposal import choose
+from kakehashi.design.proposals.reactions.reactions import Reactions
 
 N = 20_000
 CHECKED = 10_000

@@ -2,16 +2,15 @@
 
 The files are rock salt, blende, fluorite, perovskite and spinel with other elements, with symmetry (as databases write
 them) and without (as pymatgen does), 2 to 56 atoms in the cell. Both sides give the same formulas. Seconds are those of
-the clock and of the processor, the workers' start included; what it adds to 10,000 files is printed too.
+the clock and of the processor, the workers' start included, which a few files show; 10,000 files are extrapolated.
 
-    python benchmarks/read_structures.py [--files 300] [--rounds 3] [--workers 1]
+    python benchmarks/read_structures.py [--files 640] [--rounds 3] [--workers 1]
 """
 
 from __future__ import annotations
 
 import argparse
 import itertools
-import os
 import re
 import resource
 import tempfile
@@ -23,7 +22,8 @@ from typing import Any, NamedTuple
 
 from pymatgen.core import Lattice, Structure
 
-from catalogs.candidates import open_catalog
+from kakehashi.catalogs.candidates.candidates import open_catalog
+from kakehashi.catalogs.files import guarded
 
 PROTOTYPES = (
     ("F m -3 m", 225, ("Mg", "O"), ((0, 0, 0), (0.5, 0.5, 0.5)), 4.2),
@@ -33,6 +33,7 @@ PROTOTYPES = (
     ("F d -3 m", 227, ("Mg", "Al", "O"), ((0.125,) * 3, (0.5,) * 3, (0.264,) * 3), 8.1),
 )
 CATIONS = ("Li", "Na", "K", "Mg", "Ca", "Sr", "Ba", "Zn", "Cd", "Al", "Ga", "In", "Sc", "Y", "Ti", "Zr", "Fe", "Ni")
+FEW = 128  # a multiple of 16 for each of up to 8 workers
 ANIONS = ("O", "S", "Se", "Te", "F", "Cl", "Br", "I", "N", "P")
 
 
@@ -46,21 +47,22 @@ class Spent(NamedTuple):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--files", type=int, default=300)
+    parser.add_argument("--files", type=int, default=640)
     parser.add_argument("--rounds", type=int, default=3, help="both sides in turn; the best of each counts")
     parser.add_argument("--workers", type=int, default=None, help="worker processes; default: one per processor")
     options = parser.parse_args()
     if options.workers:
-        os.cpu_count = lambda: options.workers
+        guarded.available = lambda: options.workers
+    guarded.SHARE = guarded.STRUCTURES  # every worker starts for a few files too
     with tempfile.TemporaryDirectory() as name:
         folder, few = Path(name) / "all", Path(name) / "few"
         write(folder, options.files)
-        write(few, 32)  # enough for every worker to start
+        write(few, FEW)
         one_by_one(few)  # the reader's own tables are loaded once
         sides: dict[str, Callable[[], Any]] = {
             "in this process": lambda: one_by_one(folder),
             "in workers": lambda: in_workers(folder),
-            "32 files in workers": lambda: in_workers(few),
+            f"{FEW} files in workers": lambda: in_workers(few),
         }
         rounds = [{side: spent(compute) for side, compute in sides.items()} for _ in range(options.rounds)]
     first = rounds[0]
@@ -71,8 +73,8 @@ def main() -> None:
         print(f"{side:20s} {clock:7.2f} s, {processor:7.2f} s of processor")
     for k, kind in enumerate(("clock", "processor")):
         old, new, start = (best[side][k] for side in sides)
-        each = (new - start) / (options.files - 32)
-        whole = start + each * (10_000 - 32)
+        each = (new - start) / (options.files - FEW)
+        whole = start + each * (10_000 - FEW)
         print(f"10,000 files, {kind}: {whole / (old / options.files * 10_000):.2f} times as long in workers")
 
 

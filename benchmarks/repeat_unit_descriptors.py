@@ -15,8 +15,8 @@ from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import RidgeCV
 from sklearn.model_selection import KFold
 
-from catalogs.polymers import parse_column
-from screen.descriptors import repeat_unit
+from kakehashi.catalogs.molecules.polymers import parse_column
+from kakehashi.screen.descriptors import repeat_unit
 
 DATA = Path(__file__).parents[1].parent / "shared/data/organic"
 CHOICES = (

@@ -34,13 +34,13 @@ from today import (
     xenonpy_descriptors,
 )
 
-from catalogs.formulas import parse_column
-from catalogs.tables import load_table
-from screen.bank import fill
-from screen.descriptors.composition import BATCH, compute
-from screen.execute import deploy
-from screen.library import Source
-from screen.plans import layer_slice
+from kakehashi.catalogs.formulas.slots import parse_column
+from kakehashi.catalogs.properties.tables import load_table
+from kakehashi.screen.descriptors.composition import BATCH, compute
+from kakehashi.screen.networks.source import Source
+from kakehashi.screen.scoring.scoring import deploy
+from kakehashi.screen.transfer.features import fill
+from kakehashi.screen.transfer.plan import layer_slice
 
 GOAL = 10
 Features = Callable[[Source, int, np.ndarray], np.ndarray]

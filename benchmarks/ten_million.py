@@ -24,7 +24,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from catalogs.elements import SYMBOLS
+from kakehashi.catalogs.elements import SYMBOLS
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "inorganic"
 CHUNK = 262_144

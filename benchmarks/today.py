@@ -15,16 +15,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from catalogs import elements, embedded_transport
-from catalogs.records import PropertyTable
-from screen.bank import fill
-from screen.library import Library, Settings, Source, pretrain_source
-from screen.networks import NEGATIVE_SLOPE
-from screen.plans import Fitted, Plan, fit_plan
-from screen.pretrain import Schedule
-from screen.scaling import CLAMP
-from screen.selection import Stack
-from screen.transfer import Model, transfer
+from kakehashi.catalogs import elements
+from kakehashi.catalogs.properties import transport as embedded_transport
+from kakehashi.catalogs.records import PropertyTable
+from kakehashi.screen.descriptors.scaling import CLAMP
+from kakehashi.screen.networks.pretrain import Schedule
+from kakehashi.screen.networks.pyramid import NEGATIVE_SLOPE
+from kakehashi.screen.networks.source import Library, Settings, Source, pretrain_source
+from kakehashi.screen.transfer.features import fill
+from kakehashi.screen.transfer.fit import Model, transfer
+from kakehashi.screen.transfer.plan import Fitted, Plan, fit_plan
+from kakehashi.screen.transfer.selection import Stack
 
 Featurizer = Callable[[pd.DataFrame, list[str], list[float]], NDArray[Any]]
 

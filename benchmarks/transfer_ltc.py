@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from catalogs.tables import load_table
-from screen.library import Settings
-from screen.rows import CHOSEN
-from screen.transfer import transfer
-from screen.trunks import pretrain_library
+from kakehashi.catalogs.properties.tables import load_table
+from kakehashi.screen.networks.library import pretrain_library
+from kakehashi.screen.networks.source import Settings
+from kakehashi.screen.transfer.fit import transfer
+from kakehashi.screen.transfer.rows import CHOSEN
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "inorganic"
 

@@ -31,14 +31,14 @@ def timed(what: str, work, repeats: int = 1):
 
 def stack(networks: int) -> None:
     """One stack of many networks at full size; their weights are as drawn, on which nothing measured here depends."""
-    from catalogs import embedded
-    from catalogs import library as shelf
-    from screen import models_api
-    from screen.cards import networks_card
-    from screen.library import Library, Settings, described, judged, prepare
-    from screen.networks import Network, draw_widths, initial_params, trim_params
-    from screen.verify import verify
-    from screen.zoo import PRETRAIN_VERSION, load_or_pretrain, packed, stack_key
+    from kakehashi.catalogs.models import library as shelf
+    from kakehashi.catalogs.properties import embedded
+    from kakehashi.screen.api import models as models_api
+    from kakehashi.screen.models.verify import verify
+    from kakehashi.screen.networks.cards import networks_card
+    from kakehashi.screen.networks.kept import PRETRAIN_VERSION, load_or_pretrain, packed, stack_key
+    from kakehashi.screen.networks.pyramid import Network, draw_widths, initial_params, trim_params
+    from kakehashi.screen.networks.source import Library, Settings, described, judged, prepare
 
     table, settings = embedded.table("melting_temperature"), Settings(networks)
     ready = prepare([table], settings)
@@ -78,12 +78,13 @@ def index(entries: int, per_stack: int) -> None:
     """An index of many entries: the cards are those of one real stack, its figures drawn anew for every card."""
     import json
 
-    from catalogs import embedded, model_index
-    from catalogs import library as shelf
-    from screen import models_api
-    from screen.library import Settings
-    from screen.pretrain import Schedule
-    from screen.zoo import load_or_pretrain
+    from kakehashi.catalogs.models import index as model_index
+    from kakehashi.catalogs.models import library as shelf
+    from kakehashi.catalogs.properties import embedded
+    from kakehashi.screen.api import models as models_api
+    from kakehashi.screen.networks.kept import load_or_pretrain
+    from kakehashi.screen.networks.pretrain import Schedule
+    from kakehashi.screen.networks.source import Settings
 
     settings = Settings(per_stack if per_stack <= 20 else 20, 1, schedule=Schedule(max_epochs=5, row_visits=1))
     key = load_or_pretrain([embedded.table("heat_capacity")], settings).checkpoint.key
@@ -118,11 +119,11 @@ def index(entries: int, per_stack: int) -> None:
 
 def flattery(networks: int) -> None:
     """Errors on rows that early stopping watched, beside those on a fifth of the rows that nobody saw."""
-    from catalogs import embedded
-    from screen.descriptors.materials import describe
-    from screen.evidence import errors, predictions
-    from screen.library import Settings, pretrain_source
-    from screen.scaling import standardise
+    from kakehashi.catalogs.properties import embedded
+    from kakehashi.screen.descriptors.materials import describe
+    from kakehashi.screen.descriptors.scaling import standardise
+    from kakehashi.screen.networks.evidence import errors, predictions
+    from kakehashi.screen.networks.source import Settings, pretrain_source
 
     for name in ("volume_per_atom", "melting_temperature"):
         table = embedded.table(name)

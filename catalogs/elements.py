@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from catalogs.records import FloatArray, UserError
+from kakehashi.catalogs.records import FloatArray, UserError
 
 TABLES = Path(__file__).parent / "tables"
 

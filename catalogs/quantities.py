@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from catalogs.records import FloatArray, UserError
+from kakehashi.catalogs.records import FloatArray, UserError
 
 EV_PER_KJ_MOL = 1.0 / 96.48533212331  # CODATA 2018, exact constants
 

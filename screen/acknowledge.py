@@ -16,9 +16,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import NoReturn
 
-from screen.progress import Mode, warn
+from kakehashi.screen.progress import Mode, warn
 
-INTERRUPTED = 130
 # What ends within these seconds of a Ctrl-C needs no other answer.
 AT_ONCE = 0.3
 # After the second Ctrl-C, seconds the main thread has to leave its folders in order.
@@ -28,7 +27,7 @@ CLOSING = 60.0
 
 _work: list[Callable[[], str]] = []
 _watching = threading.Event()
-_closing = threading.Event()
+_closing: list[None] = []
 
 
 @contextmanager
@@ -44,11 +43,11 @@ def at_hand(describe: Callable[[], str]) -> Iterator[None]:
 @contextmanager
 def closing() -> Iterator[None]:
     """Give what the block ends elsewhere, such as queued jobs, more time after a second Ctrl-C."""
-    _closing.set()
+    _closing.append(None)
     try:
         yield
     finally:
-        _closing.clear()
+        _closing.pop()
 
 
 def is_watched() -> bool:
@@ -65,10 +64,14 @@ def answer() -> str:
 
 
 @contextmanager
-def acknowledged(mode: Mode) -> Iterator[None]:
+def acknowledged(mode: Mode, last: Callable[[], int]) -> Iterator[None]:
     """Answer every Ctrl-C while the block lasts; a second one ends the process within seconds.
 
     Outside the main thread, and where SIGINT is ignored, nothing changes.
+
+    Parameters
+    ----------
+    last : says the last words where the process must be ended, and returns its exit code.
     """
     if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         yield
@@ -76,7 +79,7 @@ def acknowledged(mode: Mode) -> Iterator[None]:
     reader, writer = socket.socketpair()
     writer.setblocking(False)
     former = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
-    watcher = threading.Thread(target=_watch, args=(reader, mode), name="kakehashi-interrupts", daemon=True)
+    watcher = threading.Thread(target=_watch, args=(reader, mode, last), name="kakehashi-interrupts", daemon=True)
     watcher.start()
     _watching.set()
     try:
@@ -89,7 +92,7 @@ def acknowledged(mode: Mode) -> Iterator[None]:
         reader.close()
 
 
-def _watch(reader: socket.socket, mode: Mode) -> None:
+def _watch(reader: socket.socket, mode: Mode, last: Callable[[], int]) -> None:
     """Read presses until the block ends, which closes the other end."""
     if not _pressed(reader, None):
         return
@@ -98,8 +101,11 @@ def _watch(reader: socket.socket, mode: Mode) -> None:
         with suppress(Exception):
             warn(mode, answer())
         again = _pressed(reader, None)
-    if again and _pressed(reader, CLOSING if _closing.is_set() else GRACE) is not False:
-        stop()
+    if again and _pressed(reader, CLOSING if _closing else GRACE) is not False:
+        code = 128 + signal.SIGINT
+        with suppress(Exception):  # its streams may be in the middle of a line
+            code = last()
+        stop(code)
 
 
 def _pressed(reader: socket.socket, seconds: float | None) -> bool | None:
@@ -116,16 +122,15 @@ def _pressed(reader: socket.socket, seconds: float | None) -> bool | None:
     return False
 
 
-def stop() -> NoReturn:
+def stop(code: int) -> NoReturn:
     """End the process at once: no thread is waited for. What is written is whole or has no name yet."""
     for stream in (sys.stdout, sys.stderr):
         with suppress(Exception):
             stream.flush()
-    os._exit(INTERRUPTED)
+    os._exit(code)
 
 
-def stop_if_busy() -> None:
+def stop_if_busy(code: int) -> None:
     """End the process where threads are still at work that its end would wait for."""
-    others = (one for one in threading.enumerate() if one is not threading.main_thread() and not one.daemon)
-    if any(one.name != "kakehashi-interrupts" for one in others):
-        stop()
+    if any(one is not threading.main_thread() and not one.daemon for one in threading.enumerate()):
+        stop(code)

@@ -1,15 +1,15 @@
 """The device everything is computed on: `auto` leaves it to jax, which takes a GPU where it sees one.
 
-Networks, models and scored partitions that are kept carry the device that computed them (`screen.zoo`,
-`screen.execute`): what one device computed is never taken for what another would. So the choice is no part of what
-decides a run, but another device computes again.
+Networks, models and scored partitions that are kept carry the device that computed them (`screen.transfer.kept`,
+`screen.scoring.scoring`): what one device computed is never taken for what another would. So the choice is no
+part of what decides a run, but another device computes again.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from catalogs.records import UserError
+from kakehashi.catalogs.records import UserError
 
 if TYPE_CHECKING:
     import jax

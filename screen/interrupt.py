@@ -16,8 +16,9 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
-from screen.acknowledge import answer, at_hand, is_watched
-from screen.progress import Mode, warn
+from kakehashi.catalogs.shown import say
+from kakehashi.screen.acknowledge import answer, at_hand, closing, is_watched
+from kakehashi.screen.progress import Mode, warn
 
 # Between being told to end and ending: whoever sends SIGTERM kills some 10 s later.
 GRACE_SECONDS = 6.0
@@ -26,7 +27,7 @@ _WORDS = {getattr(signal, name): word for name, word in _NAMES.items() if hasatt
 
 
 class Terminated(KeyboardInterrupt):
-    """This process was told to end, by the signal of this number."""
+    """A process was told to end, by the signal of this number."""
 
     def __init__(self, number: int = signal.SIGTERM) -> None:
         super().__init__(number)
@@ -34,7 +35,7 @@ class Terminated(KeyboardInterrupt):
 
 
 def _print(word: str) -> None:
-    print(word, file=sys.stderr)
+    say(word, error=True)
 
 
 class _State:
@@ -105,7 +106,8 @@ def spared() -> Iterator[None]:
     """Finish the block before SIGTERM is answered: what it cancels or removes nobody else will."""
     _state.spared += 1
     try:
-        yield
+        with closing():
+            yield
     finally:
         _state.spared -= 1
     if not _state.spared and _state.waiting is not None:
@@ -126,7 +128,9 @@ def _end(number: int, over: threading.Event) -> None:
 
 
 @contextmanager
-def first_finishes(mode: Mode, describe: Callable[[], str]) -> Iterator[Callable[[], bool]]:
+def first_finishes(
+    mode: Mode, describe: Callable[[], str] = lambda: "finishing what is at hand"
+) -> Iterator[Callable[[], bool]]:
     """Yield a function that says whether Ctrl-C was pressed; pressed again, KeyboardInterrupt is raised.
 
     Outside the main thread, and where SIGINT is ignored, nothing changes.

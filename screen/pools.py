@@ -9,8 +9,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
-from catalogs.processors import available
-from screen.acknowledge import at_hand
+from kakehashi.catalogs.processors import available
+from kakehashi.screen.acknowledge import at_hand
 
 
 class Pool(ThreadPoolExecutor):

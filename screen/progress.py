@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from typing import Literal
 
-from catalogs.shown import say, shown
+from kakehashi.catalogs.shown import say, shown
 
 Mode = Literal["auto", "quiet", "events"]
 # How a stage of work is announced, as `Progress.stage` does.

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import settings
 
 if TYPE_CHECKING:
-    from screen.transfer import Model
+    from kakehashi.screen.transfer.fit import Model
 
 ROOT = Path(__file__).parents[1]
 
@@ -96,7 +96,7 @@ class Tiny:
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
     """Made-up values on made-up binaries and ternaries: smooth in the elements, so that they can be learned."""
-    from catalogs.elements import INDEX
+    from kakehashi.catalogs.elements import INDEX
 
     folder = tmp_path_factory.mktemp("tiny")
     pairs = [(m, x, (i * 7 + j * 3) % 3 + 1) for i, m in enumerate(METALS) for j, x in enumerate(ANIONS)]
@@ -141,9 +141,9 @@ def tiny_run(
 @pytest.fixture(scope="session")
 def tiny_model(tiny: Tiny) -> "Model":
     """The model of that run, built in this process."""
-    from screen.config import resolve
-    from screen.progress import Progress
-    from screen.run import build_model, read_inputs
+    from kakehashi.screen.progress import Progress
+    from kakehashi.screen.screening.config import resolve
+    from kakehashi.screen.screening.run import build_model, read_inputs
 
     target, source = tiny.flags[1], tiny.flags[4]
     flags = {"target": target, "log": True, "source": [source], "catalog": str(tiny.folder / "catalog.csv")}
@@ -162,7 +162,7 @@ def screen(
     import kakehashi
 
     monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.setattr("screen.run.build_model", lambda config, inputs, progress: tiny_model)
+    monkeypatch.setattr("kakehashi.screen.screening.run.build_model", lambda config, inputs, progress: tiny_model)
 
     def run(*words: object, flags: list[str] | None = None) -> tuple[int, str, str]:
         own = list(map(str, words))

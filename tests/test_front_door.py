@@ -1,17 +1,19 @@
 """The front door: exit codes, one-line errors, the lazy public API."""
 
 import errno
+import inspect
 import os
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
 import kakehashi as front
-from catalogs.records import UserError
+from kakehashi.catalogs.records import UserError
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -70,7 +72,7 @@ def test_failures_are_one_line_with_their_code(
     def fail(**flags: bool) -> int:
         raise failure
 
-    monkeypatch.setattr("screen.doctor.doctor", fail)
+    monkeypatch.setattr("kakehashi.screen.cli.doctor.doctor", fail)
     assert front.main(["doctor"]) == code
     assert capsys.readouterr().err == said
 
@@ -80,7 +82,7 @@ def test_debug_shows_the_traceback(how: str, monkeypatch: pytest.MonkeyPatch) ->
     def fail() -> int:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("screen.doctor.doctor", fail)
+    monkeypatch.setattr("kakehashi.screen.cli.doctor.doctor", fail)
     if how == "environment":
         monkeypatch.setenv("KAKEHASHI_DEBUG", "1")
     with pytest.raises(ZeroDivisionError):
@@ -88,7 +90,7 @@ def test_debug_shows_the_traceback(how: str, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_commands_number_is_the_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("screen.doctor.doctor", lambda: 3)
+    monkeypatch.setattr("kakehashi.screen.cli.doctor.doctor", lambda: 3)
     assert front.main(["doctor"]) == 3
 
 
@@ -115,25 +117,34 @@ def test_a_full_output_is_an_error_and_a_reader_that_left_is_quiet() -> None:
 def test_import_is_light() -> None:
     script = (
         "import sys, kakehashi; dir(kakehashi);"
-        "print([m for m in ('jax', 'numpy', 'cyclopts', 'screen', 'catalogs', 'design') if m in sys.modules])"
+        "rooms = [f'kakehashi.{room}' for room in ('catalogs', 'screen', 'design')];"
+        "print([m for m in ('jax', 'numpy', 'cyclopts', *rooms) if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-P", "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
 
 
-@pytest.mark.parametrize("name", ["load", "pretrain", "rank", "screen", "transfer"])
+@pytest.mark.parametrize("name", ["load", "pretrain", "rank", "transfer"])
 def test_the_api_is_reached_by_name(name: str) -> None:
-    import screen
-    from screen import api
+    from kakehashi.screen.api import transfer as api
 
     assert getattr(front, name) is getattr(api, name)
-    assert getattr(front, name) is not screen
-    assert callable(getattr(front, name))
     assert name in dir(front)
 
 
+@pytest.mark.parametrize(("name", "function"), [("screen", "screen.api.transfer"), ("design", "design.api.design")])
+def test_two_packages_are_called_like_functions(name: str, function: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = import_module(f"kakehashi.{function}")
+    package = import_module(f"kakehashi.{name}")
+    assert getattr(front, name) is package
+    assert name in dir(front)
+    assert inspect.signature(package) == inspect.signature(getattr(module, name))
+    monkeypatch.setattr(module, name, lambda *words, **named: (words, named))
+    assert package(1, out="x") == ((1,), {"out": "x"})
+
+
 def test_the_library_of_models_is_reached_by_name() -> None:
-    from screen import models_api
+    from kakehashi.screen.api import models as models_api
 
     assert front.models is models_api
     assert "models" in dir(front)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from screen import selfcheck
+from kakehashi.screen.cli import selfcheck
 
 
 def test_this_jax_computes_rightly() -> None:

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kakehashi.design.chemistry.provenance import Provenance
 
 # A NamedTuple of arrays with one leading axis, one entry per particle: numbers or text.
 States = TypeVar("States", bound="tuple[NDArray[Any], ...]")
 # Marks a packed field that was an object array of text.
 _TEXT = ".text"
-
-
-class Provenance(NamedTuple):
-    """How a repeat unit would be made: "" and () where none is known."""
-
-    polymer_class: str = ""
-    monomers: tuple[str, ...] = ()
-    reaction: str = ""
 
 
 class Proposal(Protocol[States]):

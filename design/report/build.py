@@ -6,17 +6,17 @@ import math
 from pathlib import Path
 from typing import Any
 
-from design.report import charts
-from design.report.clusters import SIMILAR, Clusters, cluster
-from design.report.data import FILES, DesignData, Modelled, read_design
-from design.report.proposals import CARDS, cards, listing
-from design.report.toml import as_toml
-from screen.report.charts import meter, shares
-from screen.report.data import MAX_REASONS, Row, mapping, mappings, real, texts
-from screen.report.page import assemble
-from screen.report.ranking import PAGE
-from screen.report.sections import accuracy, leaderboard, members, pretty, timings, verdict
-from screen.report.text import number, percent, words
+from kakehashi.design.report import charts
+from kakehashi.design.report.clusters import SIMILAR, Clusters, cluster
+from kakehashi.design.report.data import FILES, DesignData, Modelled, read_design
+from kakehashi.design.report.proposals import CARDS, cards, listing
+from kakehashi.design.report.toml import as_toml
+from kakehashi.screen.report.charts import meter, shares
+from kakehashi.screen.report.data import MAX_REASONS, Row, mapping, mappings, real, texts
+from kakehashi.screen.report.page import assemble
+from kakehashi.screen.report.ranking import PAGE
+from kakehashi.screen.report.sections import accuracy, leaderboard, members, pretty, timings, verdict
+from kakehashi.screen.report.text import number, percent, words
 
 TEMPLATES = Path(__file__).parent / "templates"
 _SHOWN_CLUSTERS = 8
@@ -196,7 +196,7 @@ def _shares(counts: Row) -> dict[str, Any] | None:
 
 def _diversity(data: DesignData, rows: list[Row], clusters: Clusters) -> dict[str, Any]:
     """Clusters with their best members, and the classes of all proposals."""
-    from screen.report.draw import structure
+    from kakehashi.screen.report.draw import structure
 
     first: dict[int, Row] = {}
     for row, k in zip(rows, clusters.numbers, strict=True):

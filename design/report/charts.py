@@ -9,11 +9,11 @@ from typing import NamedTuple
 import numpy as np
 from markupsafe import Markup
 
-from design.report.data import Modelled
-from screen.report.charts import overlaid
-from screen.report.data import Row, real
-from screen.report.svg import Axis, drawing, frame, padded, tag
-from screen.report.text import number, percent, with_unit, words
+from kakehashi.design.report.data import Modelled
+from kakehashi.screen.report.charts import overlaid
+from kakehashi.screen.report.data import Row, real
+from kakehashi.screen.report.svg import Axis, drawing, frame, padded, tag
+from kakehashi.screen.report.text import number, percent, with_unit, words
 
 BINS = 24
 SMALLEST = 1e-6  # goal probabilities below are drawn here

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from catalogs.polymers import read
+from kakehashi.catalogs.molecules.polymers import read
 
 SIMILAR = 0.6
 _RADIUS, _BITS = 2, 2048

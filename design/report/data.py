@@ -6,9 +6,9 @@ import math
 from pathlib import Path
 from typing import NamedTuple
 
-from catalogs.records import UserError
-from design.goals import Goal, Property, parse_goals
-from screen.report.data import (
+from kakehashi.catalogs.records import UserError
+from kakehashi.design.likelihood.goals import Goal, Property, parse_goals
+from kakehashi.screen.report.data import (
     MAX_POINTS,
     MAX_ROWS,
     Row,

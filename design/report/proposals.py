@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from design.report.clusters import Clusters
-from design.report.data import Modelled, bounds
-from screen.report.charts import whisker
-from screen.report.data import Row, Table, real
-from screen.report.draw import structure
-from screen.report.ranking import Layout, Ranking, arrange
-from screen.report.svg import Axis, padded
-from screen.report.text import words
+from kakehashi.design.report.clusters import Clusters
+from kakehashi.design.report.data import Modelled, bounds
+from kakehashi.screen.report.charts import whisker
+from kakehashi.screen.report.data import Row, Table, real
+from kakehashi.screen.report.draw import structure
+from kakehashi.screen.report.ranking import Layout, Ranking, arrange
+from kakehashi.screen.report.svg import Axis, padded
+from kakehashi.screen.report.text import words
 
 CARDS = 24
 _MEANINGS = {

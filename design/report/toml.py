@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from screen.report.data import Row
+from kakehashi.screen.report.data import Row
 
 
 def as_toml(config: Row) -> str:

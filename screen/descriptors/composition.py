@@ -32,9 +32,9 @@ import numpy as np
 from jax import lax
 from numpy.typing import NDArray
 
-from catalogs import elements as known
-from catalogs import formulas
-from catalogs.records import Compositions, UserError
+from kakehashi.catalogs import elements as known
+from kakehashi.catalogs.formulas import slots as formulas
+from kakehashi.catalogs.records import Compositions, UserError
 
 Convention = Literal["reduced", "cell", "per-atom"]
 Pooling = tuple[str, ...]

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from catalogs.records import Compositions, Crystals, Inputs, PropertyTable, UserError
-from screen.descriptors import composition
+from kakehashi.catalogs.records import Compositions, Crystals, Inputs, PropertyTable, UserError
+from kakehashi.screen.descriptors import composition
 
 
 def describe(inputs: Inputs, convention: str) -> NDArray[np.float32]:
@@ -27,7 +27,7 @@ def describe(inputs: Inputs, convention: str) -> NDArray[np.float32]:
         inputs = inputs.compositions
     if isinstance(inputs, Compositions):
         return composition.compute(inputs, convention)  # type: ignore[arg-type]  # checked there
-    from screen.descriptors import repeat_unit
+    from kakehashi.screen.descriptors import repeat_unit
 
     return repeat_unit.compute(inputs.smiles, convention)
 
@@ -36,7 +36,7 @@ def eligible(inputs: Inputs, convention: str, x: NDArray[np.float32]) -> NDArray
     """(width,) which of the descriptors x of these inputs networks may see; None for all."""
     if isinstance(inputs, Crystals | Compositions):
         return None
-    from screen.descriptors import repeat_unit
+    from kakehashi.screen.descriptors import repeat_unit
 
     return repeat_unit.frequent(convention, x)
 
@@ -63,7 +63,7 @@ def convention_for(tables: Sequence[PropertyTable], convention: str | None, desc
         return convention or "reduced"
     if convention is not None:
         raise UserError(f"--convention {convention} is for formulas; {tables[0].name} has SMILES (--descriptors)")
-    from screen.descriptors import repeat_unit
+    from kakehashi.screen.descriptors import repeat_unit
 
     return descriptors or repeat_unit.DEFAULT
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from catalogs import elements as known
-from catalogs.records import Compositions
+from kakehashi.catalogs import elements as known
+from kakehashi.catalogs.records import Compositions
 
 FloatArray = NDArray[np.float64]
 

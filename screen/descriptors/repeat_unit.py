@@ -26,8 +26,8 @@ from numpy.typing import NDArray
 from rdkit import Chem, rdBase
 from rdkit.Chem import rdFingerprintGenerator, rdMolDescriptors
 
-from catalogs.records import UserError
-from screen.descriptors.unit_forms import RING_ATOMS, Form, shaped
+from kakehashi.catalogs.records import UserError
+from kakehashi.screen.descriptors.unit_forms import RING_ATOMS, Form, shaped
 
 Mol = Any
 Floats = NDArray[np.float32]
@@ -161,7 +161,7 @@ def describe(smiles: Sequence[str], descriptors: str = DEFAULT) -> Described:
 
 
 def compute_mols(mols: Sequence[Mol], descriptors: str = DEFAULT) -> Floats:
-    """(n, p) float32 of molecules from `catalogs.polymers.read`, repeat units passed through `polymers.framed`.
+    """Descriptors (n, p) float32 of molecules as read, repeat units in their ring form (`polymers.framed`).
 
     Raises
     ------

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from screen.heads import forest, trees
-from screen.heads.drawn import drawn
+from kakehashi.screen.heads import forest, trees
+from kakehashi.screen.heads.drawn import drawn
 
 boosting = drawn(
     "boosting",

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from screen.heads.head import FloatArray, Head, Params
+from kakehashi.screen.heads.head import FloatArray, Head, Params
 
 Setting = Mapping[str, Any]
 Grow = Callable[[FloatArray, FloatArray, Setting], Params]

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from screen.heads.drawn import Setting, drawn
-from screen.heads.head import FloatArray, Params
-from screen.networks import matmul
+from kakehashi.screen.heads.drawn import Setting, drawn
+from kakehashi.screen.heads.head import FloatArray, Params
+from kakehashi.screen.networks.pyramid import matmul
 
 
 def grow(x: FloatArray, y: FloatArray, setting: Setting) -> Params:

@@ -11,8 +11,9 @@
 | tl-2 | a forest of 200 trees, the square root of the columns per split, on all hidden layers | the head `forest` |
 
 The first seven serve descriptors, without transfer; tl-1 and tl-2 frozen features. The networks behind those are the
-random pyramids of `screen.networks` (third setup) or, for structures, crystal graph networks. Where the paper trained
-hundreds of models of a family with random settings and reported the best, a few draws compete by cross-validation.
+random pyramids of `screen.networks.pyramid` (third setup) or, for structures, crystal graph networks. Where the paper
+trained hundreds of models of a family with random settings and reported the best, a few draws compete
+by cross-validation.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from functools import partial
 
 import numpy as np
 
-from screen.heads import elastic_net, forest, pyramids, trees
-from screen.heads.drawn import Setting, drawn
-from screen.heads.head import FloatArray, Params
+from kakehashi.screen.heads import elastic_net, forest, pyramids, trees
+from kakehashi.screen.heads.drawn import Setting, drawn
+from kakehashi.screen.heads.head import FloatArray, Params
 
 DRAWS = 3
 # An elastic net costs next to nothing.

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from screen.heads.head import FloatArray, Head, Params, namespace
-from screen.networks import NEGATIVE_SLOPE, Network, leaky, matmul
+from kakehashi.screen.heads.head import FloatArray, Head, Params, namespace
+from kakehashi.screen.networks.pyramid import NEGATIVE_SLOPE, Network, leaky, matmul
 
 # Adam (Kingma & Ba, 2015) on all training rows at once, at a third of the pre-training rate.
 RATE = 1e-3

@@ -24,7 +24,7 @@ import numpy as np
 from jax import lax
 from numpy.typing import NDArray
 
-from screen.heads.head import FloatArray, Head, Params, namespace
+from kakehashi.screen.heads.head import FloatArray, Head, Params, namespace
 
 # The paper's second transfer setup (Liu, Yamada & Wu, 2021, Table 1): 200 trees, sqrt(n features) tried per split.
 TREES = 200

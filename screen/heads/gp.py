@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from screen.heads.head import Affine, FloatArray, Head, Params, block_residuals, namespace
-from screen.networks import matmul
+from kakehashi.screen.heads.head import Affine, FloatArray, Head, Params, block_residuals, namespace
+from kakehashi.screen.networks.pyramid import matmul
 
 # Length scales in units of the median distance between rows; share of the linear term; noise over signal variance.
 LENGTHS = (0.5, 1.0, 2.0)

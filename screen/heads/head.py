@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from screen.networks import matmul
+from kakehashi.screen.networks.pyramid import matmul
 
 Params = dict[str, Any]
 FloatArray = NDArray[np.float64]

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from screen.heads.drawn import Setting, drawn
-from screen.heads.head import FloatArray, Params, namespace
-from screen.networks import matmul
+from kakehashi.screen.heads.drawn import Setting, drawn
+from kakehashi.screen.heads.head import FloatArray, Params, namespace
+from kakehashi.screen.networks.pyramid import matmul
 
 ITERATIONS = 60
 

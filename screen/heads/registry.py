@@ -12,7 +12,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from screen.heads.head import Head
+    from kakehashi.screen.heads.head import Head
 
 
 class Line(NamedTuple):
@@ -36,22 +36,22 @@ _ON_FEATURES = "forests on frozen features; there too"
 
 # In the order in which they are columns of a stack.
 LINES: dict[str, Line] = {
-    "ridge": Line("screen.heads.ridge:ridge"),
-    "gp": Line("screen.heads.gp:gp"),
-    "forest": Line("screen.heads.forest:forest", _FEW),
-    "finetune": Line("screen.heads.finetune:finetune", _FEW, direct=False),
-    "boosting": Line("screen.heads.boosting:boosting", _OURS, frozen=False),
-    "network": Line("screen.heads.pyramids:network", _OURS, frozen=False),
-    "elastic-net": Line("screen.heads.elastic_net:elastic_net", _OURS, frozen=False),
-    "rf-1": Line("screen.heads.families:rf_1", _TABLE_1, frozen=False),
-    "rf-2": Line("screen.heads.families:rf_2", _TABLE_1, frozen=False),
-    "gb": Line("screen.heads.families:gb", _TABLE_1, frozen=False),
-    "en": Line("screen.heads.families:en", _TABLE_1, frozen=False),
-    "nn-1": Line("screen.heads.families:nn_1", _TABLE_1, frozen=False),
-    "nn-2": Line("screen.heads.families:nn_2", _TABLE_1, frozen=False),
-    "nn-3": Line("screen.heads.families:nn_3", _TABLE_1, frozen=False),
-    "tl-1": Line("screen.heads.families:tl_1", _ON_FEATURES, direct=False),
-    "tl-2": Line("screen.heads.forest:forest", _ON_FEATURES, direct=False),
+    "ridge": Line("kakehashi.screen.heads.ridge:ridge"),
+    "gp": Line("kakehashi.screen.heads.gp:gp"),
+    "forest": Line("kakehashi.screen.heads.forest:forest", _FEW),
+    "finetune": Line("kakehashi.screen.heads.finetune:finetune", _FEW, direct=False),
+    "boosting": Line("kakehashi.screen.heads.boosting:boosting", _OURS, frozen=False),
+    "network": Line("kakehashi.screen.heads.pyramids:network", _OURS, frozen=False),
+    "elastic-net": Line("kakehashi.screen.heads.elastic_net:elastic_net", _OURS, frozen=False),
+    "rf-1": Line("kakehashi.screen.heads.families:rf_1", _TABLE_1, frozen=False),
+    "rf-2": Line("kakehashi.screen.heads.families:rf_2", _TABLE_1, frozen=False),
+    "gb": Line("kakehashi.screen.heads.families:gb", _TABLE_1, frozen=False),
+    "en": Line("kakehashi.screen.heads.families:en", _TABLE_1, frozen=False),
+    "nn-1": Line("kakehashi.screen.heads.families:nn_1", _TABLE_1, frozen=False),
+    "nn-2": Line("kakehashi.screen.heads.families:nn_2", _TABLE_1, frozen=False),
+    "nn-3": Line("kakehashi.screen.heads.families:nn_3", _TABLE_1, frozen=False),
+    "tl-1": Line("kakehashi.screen.heads.families:tl_1", _ON_FEATURES, direct=False),
+    "tl-2": Line("kakehashi.screen.heads.forest:forest", _ON_FEATURES, direct=False),
 }
 DEFAULT_HEADS = ("ridge", "gp")
 # Compared with by `evaluate`, beside the heads a model is made of.

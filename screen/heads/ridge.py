@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from screen.heads.head import Affine, FloatArray, Head, Params, namespace
+from kakehashi.screen.heads.head import Affine, FloatArray, Head, Params, namespace
 
 # Penalties tried, in units of the mean squared norm of a centred row: from interpolation to the mean.
 PENALTIES = np.logspace(-4, 2, 25)

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from screen.heads import forest
-from screen.heads.drawn import Setting
-from screen.heads.head import FloatArray, Params
+from kakehashi.screen.heads import forest
+from kakehashi.screen.heads.drawn import Setting
+from kakehashi.screen.heads.head import FloatArray, Params
 
 
 def grow_forest(x: FloatArray, y: FloatArray, setting: Setting) -> Params:

@@ -11,13 +11,24 @@ from typing import Any
 
 from markupsafe import Markup
 
-from screen.report import charts, periodic
-from screen.report.data import FILES, MAX_REASONS, Row, RunData, Table, mapping, mappings, read_run, real, texts
-from screen.report.draw import structure
-from screen.report.page import assemble
-from screen.report.ranking import COMPOSITIONS, PAGE, UNITS, Ranking, arrange
-from screen.report.sections import accuracy, leaderboard, members, pretty, timings, verdict
-from screen.report.text import number, percent, words
+from kakehashi.screen.report import charts, periodic
+from kakehashi.screen.report.data import (
+    FILES,
+    MAX_REASONS,
+    Row,
+    RunData,
+    Table,
+    mapping,
+    mappings,
+    read_run,
+    real,
+    texts,
+)
+from kakehashi.screen.report.draw import structure
+from kakehashi.screen.report.page import assemble
+from kakehashi.screen.report.ranking import COMPOSITIONS, PAGE, UNITS, Ranking, arrange
+from kakehashi.screen.report.sections import accuracy, leaderboard, members, pretty, timings, verdict
+from kakehashi.screen.report.text import number, percent, words
 
 BEST = 100
 DRAWN = 24

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from screen.report.svg import Axis, drawing, frame, padded, tag
-from screen.report.text import number, percent, with_unit
+from kakehashi.screen.report.svg import Axis, drawing, frame, padded, tag
+from kakehashi.screen.report.text import number, percent, with_unit
 
 
 class Point(NamedTuple):

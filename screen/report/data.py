@@ -12,9 +12,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from catalogs.parquet_files import batch_rows, in_pieces
-from catalogs.records import UserError
-from screen.runner import check_schema
+from kakehashi.catalogs.reading.parquet_files import batch_rows, in_pieces
+from kakehashi.catalogs.records import UserError
+from kakehashi.screen.runs.runner import check_schema
 
 
 class Row(dict[str, Any]):

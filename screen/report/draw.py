@@ -13,8 +13,8 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from catalogs.polymers import read
-from screen.report.svg import tag
+from kakehashi.catalogs.molecules.polymers import read
+from kakehashi.screen.report.svg import tag
 
 BOND = 23.0  # pixels
 PADDING = 4.0

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from screen.report.data import (
+from kakehashi.screen.report.data import (
     MAX_POINTS,
     MAX_REASONS,
     Row,
@@ -19,12 +19,12 @@ from screen.report.data import (
     run_json,
     texts,
 )
-from screen.report.data import spread as read_spread
-from screen.report.page import assemble
-from screen.report.sections import accuracy, leaderboard, pretty, timings, verdict
-from screen.report.svg import Axis, drawing, frame, padded, tag
-from screen.report.text import number, with_unit, words
-from screen.rows import CHOSEN, DIRECT
+from kakehashi.screen.report.data import spread as read_spread
+from kakehashi.screen.report.page import assemble
+from kakehashi.screen.report.sections import accuracy, leaderboard, pretty, timings, verdict
+from kakehashi.screen.report.svg import Axis, drawing, frame, padded, tag
+from kakehashi.screen.report.text import number, with_unit, words
+from kakehashi.screen.transfer.rows import CHOSEN, DIRECT
 
 FILES = {
     "leaderboard.parquet": "every model compared",

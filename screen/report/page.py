@@ -12,8 +12,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from screen.report.data import mappings, texts
-from screen.report.text import MISSING, duration, figure, formula, moment, number, words
+from kakehashi.screen.report.data import mappings, texts
+from kakehashi.screen.report.text import MISSING, duration, figure, formula, moment, number, words
 
 TEMPLATES = Path(__file__).parent / "templates"
 

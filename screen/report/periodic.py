@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 from markupsafe import Markup
 
-from screen.report.svg import drawing, tag
-from screen.report.text import elements, number, percent
+from kakehashi.screen.report.svg import drawing, tag
+from kakehashi.screen.report.text import elements, number, percent
 
 _LAYOUT = (
     "H . . . . . . . . . . . . . . . . He",

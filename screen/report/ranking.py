@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 from markupsafe import Markup, escape
 
-from catalogs.elements import SYMBOLS
-from screen.report.charts import whisker
-from screen.report.data import EMBEDDED_BYTES, MAX_EXTRA_COLUMNS, Table, plain, real, script_json
-from screen.report.svg import Axis, padded
-from screen.report.text import formula, number
+from kakehashi.catalogs.elements import SYMBOLS
+from kakehashi.screen.report.charts import whisker
+from kakehashi.screen.report.data import EMBEDDED_BYTES, MAX_EXTRA_COLUMNS, Table, plain, real, script_json
+from kakehashi.screen.report.svg import Axis, padded
+from kakehashi.screen.report.text import formula, number
 
 PAGE = 50
 

@@ -8,11 +8,11 @@ from typing import Any
 
 from markupsafe import Markup
 
-from screen.report import charts
-from screen.report.data import Row, Table, mappings, real
-from screen.report.svg import Axis, padded
-from screen.report.text import duration, number, with_unit, words
-from screen.verdict import HEADLINES
+from kakehashi.screen.report import charts
+from kakehashi.screen.report.data import Row, Table, mappings, real
+from kakehashi.screen.report.svg import Axis, padded
+from kakehashi.screen.report.text import duration, number, with_unit, words
+from kakehashi.screen.transfer.verdict import HEADLINES
 
 BOARD_ROWS = 12
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup, escape
 
-from screen.report.text import number
+from kakehashi.screen.report.text import number
 
 
 def tag(name: str, *children: str, **attributes: str | float | int) -> Markup:

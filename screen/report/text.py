@@ -9,7 +9,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from catalogs.elements import SYMBOLS
+from kakehashi.catalogs.elements import SYMBOLS
 
 MISSING = "–"
 KNOWN = frozenset(SYMBOLS)

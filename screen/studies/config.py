@@ -8,10 +8,10 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from catalogs.paths import path_of
-from catalogs.records import UserError
-from screen.config import LARGEST_SEED, from_toml
-from screen.device import check_device
+from kakehashi.catalogs.files.paths import path_of
+from kakehashi.catalogs.records import UserError
+from kakehashi.screen.device import check_device
+from kakehashi.screen.screening.config import LARGEST_SEED, from_toml
 
 STUDIES = ("ltc", "refractive-index", "polymer-tc")
 # Settings of how and where a study is done, which change nothing in it.

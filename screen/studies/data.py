@@ -10,11 +10,11 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from catalogs import number_columns, readers
-from catalogs.assemble import assemble
-from catalogs.column_units import infer
-from catalogs.records import PropertyTable, UserError
-from catalogs.tables import load_table, split_spec
+from kakehashi.catalogs.properties.assemble import assemble
+from kakehashi.catalogs.properties.column_units import infer
+from kakehashi.catalogs.properties.tables import load_table, split_spec
+from kakehashi.catalogs.reading import number_columns, readers
+from kakehashi.catalogs.records import PropertyTable, UserError
 
 
 class Column(NamedTuple):

@@ -6,11 +6,11 @@ import base64
 from pathlib import Path
 from typing import Any
 
-from catalogs.records import UserError
-from screen.report.data import Row, head, mapping, mappings, run_json, texts
-from screen.report.page import assemble
-from screen.report.sections import pretty, timings
-from screen.studies.figures import themed
+from kakehashi.catalogs.records import UserError
+from kakehashi.screen.report.data import Row, head, mapping, mappings, run_json, texts
+from kakehashi.screen.report.page import assemble
+from kakehashi.screen.report.sections import pretty, timings
+from kakehashi.screen.studies.figures import themed
 
 TEMPLATES = Path(__file__).parent / "templates"
 # Rows of a table shown on the page.

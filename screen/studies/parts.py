@@ -13,18 +13,19 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 from threadpoolctl import threadpool_limits
 
-from catalogs.records import PropertyTable
-from screen.aliases import marked
-from screen.bank import Bank, FloatArray, fill
-from screen.folds import Folds
-from screen.heads.registry import DEFAULT_HEADS
-from screen.library import Library, Settings
-from screen.plans import Plan, inner_predictions
-from screen.pools import threads
-from screen.progress import Progress
-from screen.studies.config import StudyConfig
-from screen.transfer import Model
-from screen.zoo import load_or_pretrain, load_or_transfer
+from kakehashi.catalogs.records import PropertyTable
+from kakehashi.screen.heads.registry import DEFAULT_HEADS
+from kakehashi.screen.networks.aliases import marked
+from kakehashi.screen.networks.kept import load_or_pretrain
+from kakehashi.screen.networks.source import Library, Settings
+from kakehashi.screen.pools import threads
+from kakehashi.screen.progress import Progress
+from kakehashi.screen.studies.config import StudyConfig
+from kakehashi.screen.transfer.features import Bank, FloatArray, fill
+from kakehashi.screen.transfer.fit import Model
+from kakehashi.screen.transfer.kept import load_or_transfer
+from kakehashi.screen.transfer.plan import Plan, inner_predictions
+from kakehashi.screen.validation.folds import Folds
 
 # One formula in so many is kept from every source, to judge the sources' own networks.
 KEPT_APART = 10

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from catalogs.records import PropertyTable
-from screen.studies.figures import ACCENT, INK, SOFT, WARM
+from kakehashi.catalogs.records import PropertyTable
+from kakehashi.screen.studies.figures import ACCENT, INK, SOFT, WARM
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,19 +9,19 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from catalogs.records import PropertyTable
-from catalogs.rundir import RunDir
-from screen.progress import Progress
-from screen.record import PACKAGES, record_head, target_record
-from screen.studies.config import StudyConfig, as_dict
-from screen.studies.findings import Findings
+from kakehashi.catalogs.records import PropertyTable
+from kakehashi.catalogs.runs.rundir import RunDir
+from kakehashi.screen.progress import Progress
+from kakehashi.screen.screening.record import PACKAGES, record_head, target_record
+from kakehashi.screen.studies.config import StudyConfig, as_dict
+from kakehashi.screen.studies.findings import Findings
 
 # Files that follow from the rest: those of an earlier run go before new ones are written.
 REMADE = ("report.html", "run.json", "study.json")
 MODULES = {
-    "ltc": "screen.studies.ltc",
-    "refractive-index": "screen.studies.refractive",
-    "polymer-tc": "screen.studies.polymer",
+    "ltc": "kakehashi.screen.studies.ltc.study",
+    "refractive-index": "kakehashi.screen.studies.refractive.study",
+    "polymer-tc": "kakehashi.screen.studies.polymer.study",
 }
 
 Roles = Sequence[tuple[str, PropertyTable]]
@@ -107,6 +107,6 @@ def _plain(value: Any) -> Any:
 
 def write_report(rundir: RunDir) -> None:
     """(Re)build report.html from the files of the folder."""
-    from screen.studies.page import write_report as build
+    from kakehashi.screen.studies.page import write_report as build
 
     rundir.write_text("report.html", build(Path(rundir.path)))

@@ -6,22 +6,22 @@ import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from catalogs.results import Results
-from catalogs.rundir import RunDir
-from catalogs.shown import shown
-from screen.progress import Progress
-from screen.runner import Compared, Kind
-from screen.studies.config import StudyConfig, as_dict, deciding
+from kakehashi.catalogs.runs.results import Results
+from kakehashi.catalogs.runs.rundir import RunDir
+from kakehashi.catalogs.shown import shown
+from kakehashi.screen.progress import Progress
+from kakehashi.screen.runs.runner import Compared, Kind
+from kakehashi.screen.studies.config import StudyConfig, as_dict, deciding
 
 if TYPE_CHECKING:
-    from screen.studies.run import Outcome, Study
+    from kakehashi.screen.studies.run import Outcome, Study
 
 
 def kind(study: Callable[[], Study]) -> Kind:
     """A study; `study` brings it when it is needed."""
 
     def run(config: StudyConfig, inputs: Any, rundir: RunDir, progress: Progress, command: str) -> Outcome:
-        from screen.studies.run import run_study
+        from kakehashi.screen.studies.run import run_study
 
         return run_study(study(), config, inputs, rundir, progress, command)
 
@@ -46,7 +46,7 @@ def show(rundir: Results) -> None:
     """Print every figure's claim, ours and the paper's, from the files of the study."""
     from rich.console import Console
 
-    from screen.studies.page import WORDS
+    from kakehashi.screen.studies.page import WORDS
 
     console = Console(highlight=False, soft_wrap=True)
     study: dict[str, Any] = json.loads(rundir.read_text("study.json"))

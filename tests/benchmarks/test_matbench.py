@@ -8,8 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 from sklearn.model_selection import KFold
 
-from screen.joint import Recipe
-from screen.joint_training import Course
+from kakehashi.screen.networks.joint.model import Recipe
+from kakehashi.screen.networks.joint.train import Course
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT.parent / "shared/data/inorganic"
@@ -78,7 +78,7 @@ def test_values_of_test_formulas_reach_no_prediction(matbench, some, leaky, hone
 
 @pytest.mark.fault
 def test_a_planted_leak_is_seen(matbench, some, leaky, honest, monkeypatch):
-    monkeypatch.setattr("screen.joint.exclude_keys", lambda table, keys: np.arange(len(table)))
+    monkeypatch.setattr("kakehashi.screen.networks.joint.model.exclude_keys", lambda table, keys: np.arange(len(table)))
     assert np.abs(answer(matbench, some[0], leaky) - honest).max() > 0.01
 
 

@@ -4,7 +4,8 @@ import os
 import signal
 import time
 
-from catalogs import guarded, structure_text
+from kakehashi.catalogs.crystals import guarded_worker, structure_text
+from kakehashi.catalogs.files import guarded
 
 _read = structure_text.read_cif
 
@@ -25,4 +26,4 @@ def read_cif(text):
 
 if __name__ == "__main__":
     structure_text.read_cif = read_cif
-    guarded.serve("structure")
+    guarded_worker.serve("structure")

@@ -4,7 +4,9 @@ import os
 import signal
 import time
 
-from catalogs import guarded, guarded_worker, polymers
+from kakehashi.catalogs.crystals import guarded_worker
+from kakehashi.catalogs.files import guarded
+from kakehashi.catalogs.molecules import polymers
 
 _attempt = polymers.attempt
 

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
-from catalogs.elements import (
+from kakehashi.catalogs.elements import (
     FEATURES,
     INDEX,
     ORDER,

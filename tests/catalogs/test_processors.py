@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from catalogs import processors
-from catalogs.processors import available, quotas
+from kakehashi.catalogs import processors
+from kakehashi.catalogs.processors import available, quotas
 
 
 def write(root: Path, **files: str) -> None:

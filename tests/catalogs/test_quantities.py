@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from catalogs.column_units import infer
-from catalogs.quantities import convert, parse_unit
-from catalogs.records import UserError
+from kakehashi.catalogs.properties.column_units import infer
+from kakehashi.catalogs.quantities import convert, parse_unit
+from kakehashi.catalogs.records import UserError
 
 
 @pytest.mark.parametrize(

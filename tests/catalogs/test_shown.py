@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalogs.shown import as_json, say, shortened, shown
+from kakehashi.catalogs.shown import as_json, say, shortened, shown
 
 # Escape sequences with ESC and with the C1 control, carriage return, writing direction, DEL, a lone surrogate.
 STEERING = "\x1b[2J\x1b]0;title\x07\x9b31m\r\x08\u202e\u2066\x7f\udcff\u2028"
@@ -119,7 +119,7 @@ def test_a_planted_print_is_seen(line: str) -> None:
 
 def test_errors_and_warnings(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     import kakehashi
-    from screen.progress import Progress, warn
+    from kakehashi.screen.progress import Progress, warn
 
     bad = STEERING.replace("\udcff", "")
     for words in (["status", str(tmp_path / bad)], ["models", "show", bad], [bad], ["screen", f"--{bad}"],
@@ -138,7 +138,7 @@ def test_a_catalogue_whose_service_writes_escapes(
     import pyarrow as pa
 
     import kakehashi
-    from catalogs import pulled
+    from kakehashi.catalogs.reading import pulled
 
     monkeypatch.setenv("KAKEHASHI_HOME", str(tmp_path / "home"))
     bad = STEERING.replace("\udcff", "")
@@ -158,8 +158,8 @@ def test_a_catalogue_whose_service_writes_escapes(
 
 def test_the_status_of_a_run_whose_plan_holds_escapes(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     import kakehashi
-    from catalogs.rundir import RunDir
-    from screen.status import PLAN
+    from kakehashi.catalogs.runs.rundir import RunDir
+    from kakehashi.screen.runs.status import PLAN
 
     with RunDir(tmp_path / "run") as rundir:
         rundir.write_text(PLAN, json.dumps({"rows": 3, "partitions": 1, "command": f"kakehashi {STEERING}"}))
@@ -174,7 +174,7 @@ def test_a_printed_repeat_unit_keeps_its_brackets(
 ) -> None:
     import pyarrow as pa
 
-    from design.terminal import show
+    from kakehashi.design.cli.design_text import show
 
     monkeypatch.setenv("COLUMNS", "200")
     unit = "*c1cc(*)[nH]c1"

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from design.goals import Goal
-from design.likelihood import Prediction, log_goal_probability
-from design.proposals.proposal import Provenance
+from kakehashi.design.chemistry.provenance import Provenance
+from kakehashi.design.likelihood.goals import Goal
+from kakehashi.design.likelihood.likelihood import Prediction, log_goal_probability
 
 
 @pytest.fixture(scope="session")

@@ -11,14 +11,14 @@ import dask
 import pytest
 
 import kakehashi
-from catalogs.candidates import open_catalog
-from screen.cluster import _CONFIG, Deployment, _score
-from screen.execute import deploy
+from kakehashi.catalogs.candidates.candidates import open_catalog
+from kakehashi.screen.scoring.scoring import deploy
+from kakehashi.screen.scoring.workers.cluster import _CONFIG, Deployment, _score
 
 if TYPE_CHECKING:
     from conftest import Tiny
 
-    from screen.transfer import Model
+    from kakehashi.screen.transfer.fit import Model
 
 Run = Callable[..., tuple[int, str, str]]
 KEY = "sEnTiNeL0123456789abcdefghijkLmN"

@@ -13,12 +13,12 @@ import pyarrow.parquet as pq
 import pytest
 
 import kakehashi
-from catalogs.rundir import HOLDER, LOCK, Results, RunDir
+from kakehashi.catalogs.runs.rundir import HOLDER, LOCK, Results, RunDir
 
 if TYPE_CHECKING:
     from conftest import Tiny
 
-    from screen.transfer import Model
+    from kakehashi.screen.transfer.fit import Model
 
 Run = Callable[..., tuple[int, str, str]]
 BATCHES, FLIPS = 20, 10
@@ -30,7 +30,7 @@ def finished(tiny: Tiny, tiny_model: Model, tmp_path_factory: pytest.TempPathFac
     """The folder of a finished run in three partitions."""
     out = tmp_path_factory.mktemp("finished") / "run"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("screen.run.build_model", lambda config, inputs, progress: tiny_model)
+        patch.setattr("kakehashi.screen.screening.run.build_model", lambda config, inputs, progress: tiny_model)
         assert kakehashi.main(["screen", *tiny.flags, "--partition-rows", "14", "--quiet", "--out", str(out)]) == 0
     return out
 

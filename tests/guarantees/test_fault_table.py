@@ -19,15 +19,16 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pytest
 
-from catalogs import manifest
-from catalogs.durable import TEMPORARY
-from catalogs.rundir import HOLDER, LOCK, Results
-from screen import external, refused
+from kakehashi.catalogs.files.durable import TEMPORARY
+from kakehashi.catalogs.runs import manifest
+from kakehashi.catalogs.runs.rundir import HOLDER, LOCK, Results
+from kakehashi.screen.ranking import sorter as external
+from kakehashi.screen.runs import refused
 
 if TYPE_CHECKING:
     from conftest import Tiny
 
-    from screen.transfer import Model
+    from kakehashi.screen.transfer.fit import Model
 
 CALLS = {"open": "open", "write": "write", "fsync": "fsync", "rename": "replace"}
 """What a run asks of the disk, and the function of `os` that asks it."""
@@ -107,10 +108,10 @@ class Screening:
     """Score, rank and write the tiny catalogue in two partitions; what computes is computed once."""
 
     def __init__(self, tiny: Tiny, model: Model, patch: pytest.MonkeyPatch) -> None:
-        import screen.run as run
-        from screen.config import resolve
-        from screen.execute import deploy, in_turn
-        from screen.report import build
+        import kakehashi.screen.screening.run as run
+        from kakehashi.screen.report import build
+        from kakehashi.screen.scoring.scoring import deploy, in_turn
+        from kakehashi.screen.screening.config import resolve
 
         flags = {"target": tiny.flags[1], "log": True, "source": [tiny.flags[4]], "networks": 2, "outer_folds": 3}
         catalog = {"catalog": str(tiny.folder / "catalog.csv"), "partition_rows": 21}
@@ -126,7 +127,7 @@ class Screening:
                     parts[first] = next(in_turn(scoring, [rows]))
                 yield parts[first]
 
-        patch.setattr("screen.partitions.deploy", lambda model, search: scoring)
+        patch.setattr("kakehashi.screen.scoring.committed.deploy", lambda model, search: scoring)
         patch.setattr(run, "in_turn", remembered)
         patch.setattr(external, "RUN_ROWS", 16)
         patch.setattr(external, "POOL_ROWS", 16)
@@ -138,9 +139,9 @@ class Screening:
     def __call__(self, out: Path, *, resume: bool = False) -> tuple[int, str]:
         """Exit code and the line on stderr, as the command gives them."""
         import kakehashi
-        from catalogs.rundir import RunDir
-        from screen.progress import Progress
-        from screen.run import finish
+        from kakehashi.catalogs.runs.rundir import RunDir
+        from kakehashi.screen.progress import Progress
+        from kakehashi.screen.screening.run import finish
 
         try:
             with RunDir(out, resume=resume) as rundir:

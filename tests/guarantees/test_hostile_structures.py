@@ -114,15 +114,15 @@ def test_a_screening_imports_nothing(world: Path, screen: Run, catalog: str, str
 @pytest.mark.parametrize(("catalog", "structures"), [("rows.csv", None), ("rows.parquet", None), ("mp.json", None),
                                                      ("names.csv", "mp.json")])  # fmt: skip
 def test_crystal_graphs_import_nothing(world: Path, catalog: str, structures: str | None) -> None:
-    from catalogs.candidates import STRUCTURE
-    from catalogs.crystals import parse_rows
-    from screen.config import resolve
-    from screen.run import read_inputs
+    from kakehashi.catalogs.candidates.candidates import STRUCTURE
+    from kakehashi.catalogs.crystals.tables import parse_rows
+    from kakehashi.screen.screening.config import resolve
+    from kakehashi.screen.screening.run import read_inputs
 
     target = "rows.parquet" if catalog == "mp.json" else catalog
     flags: dict[str, Any] = {
         "architecture": "cgcnn", "target": f"{'rows.csv' if structures else target}:gap", "source": ["rows.csv:gap"],
-        "catalog": catalog, "out": "run", "structures": structures,
+        "catalog": catalog, "out": "run", "structures": structures, "max_rejected": 0.5,
     }  # fmt: skip
     inputs = read_inputs(resolve(flags, None))
     assert len(inputs.target) == len(ROWS) - WRONG
@@ -135,8 +135,8 @@ def test_crystal_graphs_import_nothing(world: Path, catalog: str, structures: st
 
 @pytest.mark.fault
 def test_records_of_a_service_import_nothing(world: Path) -> None:
-    from catalogs.materials_project import sites_of
-    from catalogs.web import Fault
+    from kakehashi.catalogs.pull.materials_project import sites_of
+    from kakehashi.catalogs.pull.web import Fault
 
     for name, formula, found in ROWS:
         if PLACES[int(name[1:])] in ("element", "state"):

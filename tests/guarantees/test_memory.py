@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from catalogs.rundir import Results
+from kakehashi.catalogs.runs.rundir import Results
 
 if TYPE_CHECKING:
     from conftest import Tiny
@@ -26,8 +26,10 @@ import resource, sys
 from pathlib import Path
 import pyarrow as pa
 import kakehashi
-from catalogs import parquet, readers
-from screen import external
+from kakehashi.catalogs.files import parquet
+
+from kakehashi.catalogs.reading import readers
+from kakehashi.screen.ranking import sorter as external
 
 external.RUN_BYTES = external.POOL_BYTES = parquet.GROUP_BYTES = 8 << 20
 one, ten, out, *words = sys.argv[1:]

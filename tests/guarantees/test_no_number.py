@@ -14,14 +14,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from catalogs.candidates import open_catalog
-from catalogs.elements import INDEX
-from screen.execute import deploy
+from kakehashi.catalogs.candidates.candidates import open_catalog
+from kakehashi.catalogs.elements import INDEX
+from kakehashi.screen.scoring.scoring import deploy
 
 if TYPE_CHECKING:
     from conftest import Tiny
 
-    from screen.transfer import Model
+    from kakehashi.screen.transfer.fit import Model
 
 Run = Callable[..., tuple[int, str, str]]
 REASON = "the prediction is not a finite number"
@@ -42,7 +42,7 @@ def spoiled(model: Model, value: float) -> Model:
 def test_in_the_weights_no_row_is_ranked(
     screen: Run, tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: float
 ) -> None:
-    monkeypatch.setattr("screen.run.build_model", lambda *_: spoiled(tiny_model, value))
+    monkeypatch.setattr("kakehashi.screen.screening.run.build_model", lambda *_: spoiled(tiny_model, value))
     code, out, err = screen("--out", tmp_path / "run", "--json")
     assert code == 3, err
     counted = json.loads(out)["catalog"]

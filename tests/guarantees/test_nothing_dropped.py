@@ -12,12 +12,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from catalogs.candidates import open_catalog
-from catalogs.rundir import RunDir
-from screen.partitions import score_into
+from kakehashi.catalogs.candidates.candidates import open_catalog
+from kakehashi.catalogs.runs.rundir import RunDir
+from kakehashi.screen.scoring.committed import score_into
 
 if TYPE_CHECKING:
-    from screen.transfer import Model
+    from kakehashi.screen.transfer.fit import Model
 
 FORMULAS = ("MgO", "Mg2O2", "NaN", "NO", "InF", "PbTe", "Ca(OH)2", "K4 Mn4 O8")
 TEXTS = st.one_of(

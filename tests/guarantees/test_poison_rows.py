@@ -12,20 +12,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from catalogs.candidates import open_catalog
-from catalogs.records import UserError
-from catalogs.rundir import RunDir
-from screen import cluster
-from screen.cluster import dask_executor
-from screen.columns import QUARANTINE, Part
-from screen.execute import Scoring, deploy
-from screen.isolate import MOST, REASON, Crashed, isolate
-from screen.partitions import score_into
+from kakehashi.catalogs.candidates.candidates import open_catalog
+from kakehashi.catalogs.records import UserError
+from kakehashi.catalogs.runs.rundir import RunDir
+from kakehashi.screen.scoring.columns import QUARANTINE, Part
+from kakehashi.screen.scoring.committed import score_into
+from kakehashi.screen.scoring.scoring import Scoring, deploy
+from kakehashi.screen.scoring.workers import cluster
+from kakehashi.screen.scoring.workers.cluster import dask_executor
+from kakehashi.screen.scoring.workers.isolate import MOST, REASON, Crashed, isolate
 
 if TYPE_CHECKING:
     from conftest import Tiny
 
-    from screen.transfer import Model
+    from kakehashi.screen.transfer.fit import Model
 
 
 def table(n: int) -> pa.Table:
@@ -95,7 +95,7 @@ def test_a_row_that_kills_dask_workers(
     catalog, scoring = open_catalog(str(tiny.folder / "catalog.csv"), limit=4), deploy(tiny_model)
     with RunDir(tmp_path / "clean") as rundir:
         clean = pa.concat_tables(score_into(rundir, tiny_model, catalog, partition_rows=2).scores())
-    monkeypatch.setattr("screen.partitions.deploy", lambda model, search: deadly(scoring, "m02"))
+    monkeypatch.setattr("kakehashi.screen.scoring.committed.deploy", lambda model, search: deadly(scoring, "m02"))
     with RunDir(tmp_path / "run") as rundir, dask_executor(1) as executor:
         scored = score_into(rundir, tiny_model, catalog, executor=executor, partition_rows=2)
         scores, aside = pa.concat_tables(scored.scores()), pa.concat_tables(scored.quarantine())
@@ -113,7 +113,7 @@ def test_workers_that_nothing_starts_again_end_the_run(
     monkeypatch.setitem(cluster._CONFIG, "distributed.deploy.lost-worker-timeout", "100 ms")
     monkeypatch.setattr(cluster, "WATCH_SECONDS", 0.5)
     catalog, scoring = open_catalog(str(tiny.folder / "catalog.csv"), limit=4), deploy(tiny_model)
-    monkeypatch.setattr("screen.partitions.deploy", lambda model, search: deadly(scoring, "m02"))
+    monkeypatch.setattr("kakehashi.screen.scoring.committed.deploy", lambda model, search: deadly(scoring, "m02"))
     with RunDir(tmp_path / "run") as rundir, dask_executor(1) as executor, pytest.raises(UserError) as caught:
         score_into(rundir, tiny_model, catalog, executor=executor, partition_rows=4)
     assert (caught.value.code, "--resume" in str(caught.value)) == (5, True)

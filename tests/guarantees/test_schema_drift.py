@@ -16,11 +16,13 @@ import pyarrow.parquet as pq
 import pytest
 
 import kakehashi
-from catalogs import library, manifest, parquet
-from catalogs.records import UserError
-from catalogs.rundir import Results, RunDir
-from screen.columns import QUARANTINE, SCORES
-from screen.next_batch import Request, finished_run, propose
+from kakehashi.catalogs.files import parquet
+from kakehashi.catalogs.models import library
+from kakehashi.catalogs.records import UserError
+from kakehashi.catalogs.runs import manifest
+from kakehashi.catalogs.runs.rundir import Results, RunDir
+from kakehashi.screen.next.batch import Request, finished_run, propose
+from kakehashi.screen.scoring.columns import QUARANTINE, SCORES
 
 GOLDEN = sorted((Path(__file__).parents[1] / "golden").glob("schema_*"))
 

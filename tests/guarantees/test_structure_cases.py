@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from catalogs.candidates import REFUSED, open_catalog
+from kakehashi.catalogs.candidates.candidates import REFUSED, open_catalog
 
 CASES = Path(__file__).parents[2] / "../shared/cases/structures"
 
@@ -38,7 +38,7 @@ def test_cifs_that_contradict_themselves() -> None:
     ):  # fmt: skip
         assert f"its sites are {sites}, but its _chemical_formula_sum is '{declared}'" in reasons.pop(name)
     assert reasons.pop("g_over") == "occupancies of a site add up to 1.2, more than 1"
-    from catalogs.formulas import parse_column
+    from kakehashi.catalogs.formulas.slots import parse_column
 
     assert reasons == {"h_deuteride": parse_column(["LiD"]).reasons[0]}
 

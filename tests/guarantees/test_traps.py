@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from catalogs.polymers import parse_column
+from kakehashi.catalogs.molecules.polymers import parse_column
 
 Run = Callable[..., tuple[int, str, str]]
 

@@ -73,11 +73,8 @@ def _scheduler(
     variables = {**_environment(work, files), **ALONE}
     python = [sys.executable, "-P", "-m"]
     with ExitStack() as stack:
-        scheduler = stack.enter_context(
-            started(
-                [*python, "distributed.cli.dask_scheduler", "--port", port, *usual], work / "scheduler.log", variables
-            )
-        )
+        command = [*python, "distributed.cli.dask_scheduler", "--port", port, *usual]
+        scheduler = stack.enter_context(started(command, work / "scheduler.log", variables))
         wait_for("the scheduler", lambda: ("127.0.0.1", port) in _listens(scheduler))
         assert {host for host, _ in _listens(scheduler)} == {"127.0.0.1"}, _listens(scheduler)
         command = [*python, "distributed.cli.dask_worker", address, "--nthreads", 1, "--no-nanny", *usual]

@@ -132,8 +132,8 @@ def _client(environment: Mapping[str, str]) -> Any:
 
 def _sent_in_parts(work: Path, environment: Mapping[str, str]) -> str:
     """Upload a large file through the product's own store and read it back."""
-    from catalogs.manifest import Entry
-    from catalogs.store import Store
+    from kakehashi.catalogs.runs.manifest import Entry
+    from kakehashi.catalogs.runs.store import Store
 
     file = work / "large"
     file.write_bytes(secrets.token_bytes(LARGE))

@@ -155,8 +155,7 @@ def run(work: Path) -> list[str]:
         checks = (_whole, _one_cancelled, _all_cancelled, _killed, _interrupted, _waiting, _terminated, _refused)
         lines = [check(found) for check in checks]
         for out in sorted((work / "runs").iterdir()):
-            sums = sums(out)
-            assert sums == expected, f"{out.name}: another ranking, {sums} instead of {expected}"
+            assert sums(out) == expected, f"{out.name}: another ranking, {sums(out)} instead of {expected}"
         version = found.ask("sinfo", "--version")
     return [*lines, f"{version}: sha256 of ranking.parquet {expected[0][:16]} in every one of them"]
 
@@ -220,10 +219,7 @@ def _killed(found: Machine) -> str:
         command.process.kill()
         command.ends(-signal.SIGKILL)
         assert [path for path in out.iterdir() if path.name.startswith(HIDDEN)], "no certificates to sweep"
-        if not again:
-            told = found.ask(*kakehashi("status", out))
-        else:
-            told = _command(found, out, "--resume").ends(0)
+        told = _command(found, out, "--resume").ends(0) if again else found.ask(*kakehashi("status", out))
         assert f"{waits} (PENDING)" in told, told
         assert "certificates of a run that was killed were removed" in told, told
         said += [line for line in told.splitlines() if "(PENDING)" in line]

@@ -14,12 +14,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from catalogs.records import Compositions, PropertyTable
+from kakehashi.catalogs.records import Compositions, PropertyTable
 
 if TYPE_CHECKING:
-    from screen.library import Library
-    from screen.networks import Network
-    from screen.transfer import Model
+    from kakehashi.screen.networks.pyramid import Network
+    from kakehashi.screen.networks.source import Library
+    from kakehashi.screen.transfer.fit import Model
 
 HOSTILE = (
     "</script><script>alert(1)</script>",
@@ -296,7 +296,7 @@ def hostile() -> tuple[str, ...]:
 @pytest.fixture(scope="session")
 def xenonpy(root: Path) -> tuple[Network, dict[str, np.ndarray]]:
     """A network trained by XenonPy 0.6.7 (LeakyReLU, batch normalisation), and what it computed there."""
-    from screen.importer import network_from_arrays
+    from kakehashi.screen.networks.xenonpy import network_from_arrays
 
     with np.load(root / "tests/golden/xenonpy_golden_nn.npz", allow_pickle=False) as file:
         stored = {key: file[key] for key in file}
@@ -321,8 +321,8 @@ class Planted(NamedTuple):
 @pytest.fixture(scope="session")
 def planted() -> Planted:
     """40 target compounds that also stand in a source of 700; the target is its source value plus 5 % noise."""
-    from catalogs.tables import load_table
-    from screen.descriptors.composition import compute
+    from kakehashi.catalogs.properties.tables import load_table
+    from kakehashi.screen.descriptors.composition import compute
 
     table = load_table("volume_per_atom")
     rng = np.random.default_rng(PLANTED_SEED)
@@ -375,14 +375,14 @@ def shuffled_library(planted: Planted) -> Library:
 @pytest.fixture(scope="session")
 def planted_model(planted: Planted, planted_library: Library) -> Model:
     """The model transferred from the good source."""
-    from screen.transfer import transfer
+    from kakehashi.screen.transfer.fit import transfer
 
     return transfer(planted_library, planted.target, outer=5, inner=5)
 
 
 def _library(table: PropertyTable, target: PropertyTable) -> Library:
-    from screen.library import Library, Settings, pretrain_source
-    from screen.pretrain import Schedule
+    from kakehashi.screen.networks.pretrain import Schedule
+    from kakehashi.screen.networks.source import Library, Settings, pretrain_source
 
     schedule = Schedule(row_visits=100_000)
     source = pretrain_source([table], Settings(4, PLANTED_SEED, schedule=schedule), exclude=target.keys)

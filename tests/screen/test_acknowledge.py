@@ -15,11 +15,11 @@ pytestmark = [
 
 SCRIPT = """
 import signal, sys, threading, time
-from screen.acknowledge import acknowledged, at_hand, closing, is_watched, stop_if_busy
+from kakehashi.screen.acknowledge import acknowledged, at_hand, closing, is_watched, stop_if_busy
 signal.signal(signal.SIGINT, signal.default_int_handler)
 code = 0
 try:
-    with acknowledged(sys.argv[1]):
+    with acknowledged(sys.argv[1], lambda: print("stopped", file=sys.stderr) or 130):
         assert is_watched()
         with at_hand(lambda: "finishing 2 networks, about 3 s"):
             print("ready", flush=True)
@@ -28,7 +28,7 @@ except KeyboardInterrupt:
     print("unwound", flush=True)
     code = 130
 assert not is_watched()
-if code == 130: stop_if_busy()
+if code == 130: stop_if_busy(code)
 print("end", flush=True)
 sys.exit(code)
 """
@@ -62,7 +62,7 @@ def test_it_is_answered_within_a_second_and_ended_the_second_time(root: Path) ->
     assert line == "warning: interrupted: finishing 2 networks, about 3 s; Ctrl-C again stops now\n"
     process.send_signal(signal.SIGINT)
     assert process.wait(10) == 130
-    process.communicate()
+    assert process.communicate()[1] == "stopped\n"
     assert time.monotonic() - pressed < 8
 
 

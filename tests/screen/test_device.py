@@ -11,9 +11,9 @@ from pathlib import Path
 import jax
 import pytest
 
-from catalogs.records import UserError
-from screen.config import ScreenConfig, as_dict, deciding
-from screen.device import choose, current, platform
+from kakehashi.catalogs.records import UserError
+from kakehashi.screen.device import choose, current, platform
+from kakehashi.screen.screening.config import ScreenConfig, as_dict, deciding
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -36,7 +36,7 @@ def test_auto_leaves_jax_alone() -> None:
     choose("auto")
     assert jax.config.jax_default_device is before
     # Nor does it cost the seconds that importing jax takes.
-    script = "import sys; from screen.device import choose; choose('auto'); print('jax' in sys.modules)"
+    script = "import sys; from kakehashi.screen.device import choose; choose('auto'); print('jax' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 import kakehashi
-from screen import interrupt
-from screen.interrupt import Terminated, answered_as_before, at_once, last_words, spared, stopped, terminable
+from kakehashi.screen import interrupt
+from kakehashi.screen.interrupt import Terminated, answered_as_before, at_once, last_words, spared, stopped, terminable
 
 pytestmark = pytest.mark.fault
 
@@ -34,7 +36,7 @@ def test_each_signal_has_its_code_and_word(
         time.sleep(5)
         return 0
 
-    monkeypatch.setattr("screen.doctor.doctor", wait)
+    monkeypatch.setattr("kakehashi.screen.cli.doctor.doctor", wait)
     assert (kakehashi.main(["doctor"]), capsys.readouterr().err) == (code, f"{word}\n")
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
@@ -96,18 +98,59 @@ def test_where_nothing_is_at_hand_the_first_control_c_aborts() -> None:
         raise ValueError("of the block")
 
 
+@pytest.mark.parametrize(
+    ("words", "again"),
+    [
+        (["screen", "--target", "ltc", "--overwrite"], "screen --target ltc --out {out} --resume"),
+        (["evaluate", "--target", "ltc"], "evaluate --target ltc --out {out} --resume"),
+        (["design", "--target", "polymer_thermal_conductivity", "--goal", "polymer_thermal_conductivity>0.3"],
+         "design --target polymer_thermal_conductivity --goal 'polymer_thermal_conductivity>0.3' --out {out} --resume"),
+        (["study", "ltc"], "study ltc --out {out} --resume"),
+        (["demo"], "demo --out {out}"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)  # fmt: skip
+def test_every_long_command_says_how_to_go_on(
+    words: list[str],
+    again: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """With a command that it takes, also when only errors are to be printed."""
+
+    def opened(*_: object, **__: object) -> None:
+        tell()
+        time.sleep(5)
+
+    out = str(tmp_path / "run")
+    given = [*words, "--out", out, "--quiet"]
+    monkeypatch.setattr(sys, "argv", ["kakehashi", *given])
+    with monkeypatch.context() as patched:
+        patched.setattr("kakehashi.screen.runs.runner.open_run", opened)
+        patched.setattr("kakehashi.screen.cli.screen_text._read", lambda config: None)
+        assert kakehashi.main(given) == 143
+    expected = again.format(out=out)
+    expected = f"{expected.removesuffix(' --resume')} --quiet{' --resume' if '--resume' in expected else ''}"
+    assert capsys.readouterr() == ("", f"warning: terminated; go on with: kakehashi {expected}\n")
+    assert kakehashi.main([*shlex.split(expected), "--dry-run"]) == 0
+
+
 STUCK = """
 import sys, time
 from concurrent.futures import ThreadPoolExecutor
 import kakehashi, screen.doctor
-from screen import interrupt
+from kakehashi.screen import interrupt
 
 interrupt.GRACE_SECONDS = 0.5
 
+def work(seconds):
+    print("begun", flush=True)
+    time.sleep(seconds)
+
 def doctor():
     with interrupt.last_words(lambda word: print(f"{word}; go on", file=sys.stderr)), ThreadPoolExecutor(1) as pool:
-        pool.submit(time.sleep, 60)
-        print("begun", flush=True)
+        list(pool.map(work, [60]))
 
 screen.doctor.doctor = doctor
 sys.argv = ["kakehashi", "doctor"]

@@ -4,9 +4,9 @@ import threading
 
 import pytest
 
-from screen import pools
-from screen.acknowledge import answer
-from screen.pools import threads
+from kakehashi.screen import pools
+from kakehashi.screen.acknowledge import answer
+from kakehashi.screen.pools import threads
 
 
 @pytest.mark.parametrize(("there", "most", "count"), [(4, None, 4), (4, 2, 2), (2, 100, 2), (2, 0, 1)])

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from screen import progress as module
-from screen.progress import Progress, warn
+from kakehashi.screen import progress as module
+from kakehashi.screen.progress import Progress, warn
 
 
 def test_events_are_json_lines_on_stderr(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,11 +13,10 @@ import pytest
 
 import kakehashi
 import kakehashi as kh
-from catalogs.records import UserError
-from screen.config import resolve
-from screen.evaluate import evaluate
-from screen.heads import registry
-from screen.heads.registry import (
+from kakehashi.catalogs.records import UserError
+from kakehashi.screen.evaluation.evaluate import evaluate
+from kakehashi.screen.heads import registry
+from kakehashi.screen.heads.registry import (
     DEFAULT_BASELINES,
     DEFAULT_HEADS,
     HEADS,
@@ -27,15 +26,16 @@ from screen.heads.registry import (
     direct_heads,
     heads_help,
 )
-from screen.library import Library
-from screen.selection import affordable_heads
-from screen.transfer import transfer
+from kakehashi.screen.networks.source import Library
+from kakehashi.screen.screening.config import resolve
+from kakehashi.screen.transfer.fit import transfer
+from kakehashi.screen.transfer.selection import affordable_heads
 
 # The nearest training row says the value: a head that is in no other file of ours.
 NEAREST = """
 import numpy as np
 
-from screen.heads.head import Head, namespace
+from kakehashi.screen.heads.head import Head, namespace
 
 
 def fit(x, y):
@@ -79,7 +79,7 @@ def test_every_line_leads_to_a_head_of_its_name() -> None:
 
 def test_names_and_help_cost_no_imports() -> None:
     probe = (
-        "import sys; from screen.heads.registry import *; from screen import flags;"
+        "import sys; from kakehashi.screen.heads.registry import *; from kakehashi.screen.cli import flags;"
         "print([m for m in ('jax', 'numpy', 'sklearn') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)

@@ -10,13 +10,13 @@ def ltc_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a finished conductivity study; eight of its candidates pass for measured."""
     import numpy as np
 
-    from catalogs.assemble import assemble
-    from catalogs.rundir import RunDir
-    from screen.progress import Progress
-    from screen.studies import ltc
-    from screen.studies.config import resolve
-    from screen.studies.data import Column
-    from screen.studies.run import run_study, study_of
+    from kakehashi.catalogs.properties.assemble import assemble
+    from kakehashi.catalogs.runs.rundir import RunDir
+    from kakehashi.screen.progress import Progress
+    from kakehashi.screen.studies.config import resolve
+    from kakehashi.screen.studies.data import Column
+    from kakehashi.screen.studies.ltc import study as ltc
+    from kakehashi.screen.studies.run import run_study, study_of
 
     out = tmp_path_factory.mktemp("studies") / "ltc"
     config = resolve("ltc", {"networks": 1, "limit": 200, "out": str(out)}, None)
@@ -35,12 +35,12 @@ def refractive_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a finished study between inorganic compounds and molecules, on a few rows of either."""
     import numpy as np
 
-    from catalogs.rundir import RunDir
-    from screen.progress import Progress
-    from screen.studies import refractive
-    from screen.studies.config import resolve
-    from screen.studies.parts import apart, subset
-    from screen.studies.run import run_study, study_of
+    from kakehashi.catalogs.runs.rundir import RunDir
+    from kakehashi.screen.progress import Progress
+    from kakehashi.screen.studies.config import resolve
+    from kakehashi.screen.studies.parts import apart, subset
+    from kakehashi.screen.studies.refractive import study as refractive
+    from kakehashi.screen.studies.run import run_study, study_of
 
     out = tmp_path_factory.mktemp("studies") / "refractive"
     config = resolve("refractive-index", {"networks": 1, "draws": 2, "out": str(out)}, None)
@@ -59,11 +59,12 @@ def refractive_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def polymer_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a finished study of 19 liquids, with one source."""
-    from catalogs.rundir import RunDir
-    from screen.progress import Progress
-    from screen.studies import polymer, polymer_result
-    from screen.studies.config import resolve
-    from screen.studies.run import run_study, study_of
+    from kakehashi.catalogs.runs.rundir import RunDir
+    from kakehashi.screen.progress import Progress
+    from kakehashi.screen.studies.config import resolve
+    from kakehashi.screen.studies.polymer import result as polymer_result
+    from kakehashi.screen.studies.polymer import study as polymer
+    from kakehashi.screen.studies.run import run_study, study_of
 
     out = tmp_path_factory.mktemp("studies") / "polymer"
     config = resolve("polymer-tc", {"networks": 1, "draws": 2, "out": str(out)}, None)

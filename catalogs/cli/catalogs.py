@@ -1,0 +1,168 @@
+"""The `kakehashi catalogs` commands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kakehashi.catalogs.shown import as_json, shown
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from kakehashi.catalogs.properties.embedded import DatasetInfo
+
+# Width of a terminal on which sources and licences fit without breaking words.
+_WIDE = 140
+# Not among the names: it has no rows of its own, and thus nothing to show.
+_VIRTUAL = "virtual: --catalog enumerate (kakehashi catalogs build enumerate --help)"
+
+
+def list_datasets(*, json: bool = False) -> None:
+    """List the embedded data sets, sources, targets and candidates, and the catalogues that were pulled.
+
+    Parameters
+    ----------
+    json
+        Print JSON instead of a table.
+    """
+    from dataclasses import asdict
+
+    from kakehashi.catalogs.properties import embedded
+    from kakehashi.catalogs.reading import pulled
+
+    found = [*embedded.names(), *(_pulled(name) for name in pulled.names())]
+    if json:
+        _print_json([asdict(info) for info in found])
+        return
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False, soft_wrap=True)
+    if console.width < _WIDE:  # narrow columns would break every word
+        width = max(len(info.name) for info in found)
+        for info in found:
+            line = f"{info.name:<{width}}  {info.kind:<10}  {info.rows:>7,}  {_unit(info)}"
+            console.print(shown(line.rstrip()), markup=False)
+        console.print("sources and licences: kakehashi catalogs show NAME")
+        console.print(_VIRTUAL)
+        return
+    view = Table(box=box.SIMPLE_HEAD)
+    for heading in ("name", "kind", "rows", "unit", "source", "licence"):
+        view.add_column(
+            heading,
+            justify="right" if heading == "rows" else "left",
+            overflow="fold",
+            no_wrap=heading in ("name", "kind", "rows", "unit"),
+        )
+    for info in found:
+        cells = (info.name, info.kind, f"{info.rows:,}", _unit(info), info.source, info.licence)
+        view.add_row(*map(_text, cells))
+    console.print(view)
+    console.print(_VIRTUAL)
+
+
+def show_dataset(name: str, *, json: bool = False) -> None:
+    """Show one data set, embedded or pulled: what it is, where it comes from, its first rows.
+
+    Parameters
+    ----------
+    name
+        A name from `kakehashi catalogs list`.
+    json
+        Print JSON instead of text.
+    """
+    from dataclasses import asdict
+
+    from kakehashi.catalogs.properties import embedded
+    from kakehashi.catalogs.reading import pulled
+
+    info = _pulled(name) if name in pulled.names() else embedded.info(name)
+    first, notes = _first_rows(info)
+    if json:
+        _print_json({**asdict(info), "notes": list(notes), "first_rows": first})
+        return
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    console.print(shown(f"{info.name}: {info.description}"), markup=False)
+    facts = {
+        "kind": info.kind,
+        "quantity": info.quantity,
+        "unit": _unit(info),
+        "rows": f"{info.rows:,}",
+        "source": info.source,
+        "citation": info.citation,
+        "licence": info.licence,
+    }
+    for label, text in facts.items():
+        if text:
+            console.print(shown(f"  {label:<9} {text}"), markup=False)
+    for note in notes:
+        console.print(shown(f"  note      {note}"), markup=False)
+    view = Table(box=box.SIMPLE_HEAD)
+    for heading in first[0]:
+        view.add_column(_text(heading), overflow="fold")
+    for row in first:
+        view.add_row(*(f"{cell:.6g}" if isinstance(cell, float) else _text(_cell(cell)) for cell in row.values()))
+    console.print(view)
+
+
+def _first_rows(info: DatasetInfo, count: int = 5) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
+    from kakehashi.catalogs.properties import embedded
+    from kakehashi.catalogs.reading import pulled, readers
+
+    if info.kind == "pulled":
+        folder, columns = pulled.folder(info.name), pulled.card(info.name)["columns"]
+        kinds = readers.schema_of(folder)
+        flat = [column for column in columns if readers.is_text(kinds.field(column).type) or column == "n_sites"]
+        units = (f"{column} ({said['unit']})" if said["unit"] else column for column, said in columns.items())
+        return next(readers.batches(folder, flat)).slice(0, count).to_pylist(), (f"columns: {', '.join(units)}",)
+    if info.kind == "candidates":
+        return embedded.candidates(info.name).slice(0, count).to_pylist(), ()
+    table = embedded.table(info.name)
+    rows = [
+        {"id": label, "formula": formula, "value": float(value)}
+        for label, formula, value in zip(table.ids[:count], table.materials[:count], table.values[:count], strict=True)
+    ]
+    return rows, table.notes
+
+
+def _pulled(name: str) -> DatasetInfo:
+    """What is known about a catalogue that was pulled, as of an embedded one."""
+    from kakehashi.catalogs.properties.embedded import DatasetInfo
+    from kakehashi.catalogs.reading import pulled
+
+    card = pulled.card(name)
+    last = card["since_former"]
+    description = f"candidates, and sources as {name}:COLUMN"
+    if last["new"] < card["rows"]:
+        description += f"; since the pull before {last['new']:,} new, {last['changed']:,} changed"
+        description += f", {last['vanished']:,} no longer there"
+    description += "".join(f"; {count:,} records: {remark}" for remark, count in card.get("remarks", {}).items())
+    return DatasetInfo(
+        name, "pulled", "", "", card["rows"], pulled.origin(card), card["licence"], description, card["citation"]
+    )
+
+
+def _unit(info: DatasetInfo) -> str:
+    unit = info.unit.removesuffix(" upstream")
+    return f"ln {unit}" if info.log else unit
+
+
+def _cell(value: object) -> str:
+    text = "" if value is None else str(value)
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+def _text(text: str) -> Text:
+    """A cell or heading as it stands: brackets in it are no markup."""
+    from rich.text import Text
+
+    return Text(shown(text))
+
+
+def _print_json(value: object) -> None:
+    print(as_json(value, 2))

@@ -1,0 +1,30 @@
+"""What a worker does with the text of a CIF or POSCAR: numbers out, or the reason why there are none."""
+
+from __future__ import annotations
+
+from kakehashi.catalogs.crystals.cif_reader import read_cif
+from kakehashi.catalogs.crystals.poscar_reader import is_poscar, read_poscar
+from kakehashi.catalogs.crystals.sites import Sites, in_words, with_volume
+
+MOST_SITES = 100_000
+"""Sites of one structure; the largest of the Materials Project have some hundreds."""
+
+
+def prepare() -> None:
+    """Import all that reading needs: a worker that is ready spends its time on texts."""
+    import pymatgen.core.structure
+    import pymatgen.io.cif
+    import pymatgen.io.vasp.inputs  # noqa: F401
+
+
+def attempt(text: str) -> Sites | str:
+    """Return the sites, or the reason for refusal."""
+    try:
+        sites = with_volume(read_poscar(text) if is_poscar(text) else read_cif(text))
+    except MemoryError:
+        return "reading it takes more memory than a structure is given"
+    except (Exception, SystemExit) as error:  # whatever a foreign text makes a parser raise
+        return in_words(error)
+    if len(sites.species) > MOST_SITES:
+        return f"a structure of {len(sites.species):,} sites: at most {MOST_SITES:,} are read"
+    return sites

@@ -1,0 +1,107 @@
+"""Parquet as every file here is written: zstd, page checksums, a schema version, the same bytes each time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from kakehashi.catalogs.records import UserError
+
+SCHEMA_KEY = "kakehashi.schema"
+SCHEMA = 1
+# Rows of a group, fewer where their texts take so many bytes: a group is in memory until it is full.
+ROW_GROUP = 131_072
+GROUP_BYTES = 64 << 20
+OPTIONS: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True}
+
+
+def stamped(schema: pa.Schema, metadata: Mapping[str, str] | None = None) -> pa.Schema:
+    """Add the schema version and `metadata` to a schema's own metadata, replacing what has the same name."""
+    given = {**(metadata or {}), SCHEMA_KEY: str(SCHEMA)}
+    # As bytes, like arrow's own: a name given both ways would be written twice, and the first one read.
+    return schema.with_metadata({**(schema.metadata or {}), **{k.encode(): v.encode() for k, v in given.items()}})
+
+
+def in_memory(data: bytes) -> pa.BufferReader:
+    """Bytes as a file for arrow, copied into memory of its own.
+
+    Arrow's threads may let go of a file last, when Python is ending: for memory of Python's they would wait for the
+    interpreter then, and the process aborts ("terminate called without an active exception").
+    """
+    buffer = pa.allocate_buffer(len(data))
+    memoryview(buffer).cast("B")[:] = data
+    return pa.BufferReader(buffer)
+
+
+def read(data: bytes, name: str) -> pa.Table:
+    """Read a table from the bytes of a file, checking every page; UserError code 6 naming the file."""
+    try:
+        table = pq.read_table(in_memory(data), page_checksum_verification=True)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(f"{name} is not a readable Parquet file ({reason}): compute it again", code=6) from error
+    version = (table.schema.metadata or {}).get(SCHEMA_KEY.encode(), b"none").decode(errors="replace")
+    if version != str(SCHEMA):
+        raise UserError(f"{name} has schema {version}, expected {SCHEMA}: it was written by another program", code=6)
+    return table
+
+
+class TableWriter:
+    """A Parquet file written in pieces to an open binary file; `rows` counts what was given.
+
+    Equal rows in the same order give equal bytes, in whatever pieces they come.
+    """
+
+    def __init__(self, sink: Any, schema: pa.Schema, metadata: Mapping[str, str] | None = None) -> None:
+        self.rows = 0
+        self._schema = stamped(schema, metadata)
+        self._writer = pq.ParquetWriter(sink, self._schema, **OPTIONS)
+        self._waiting: list[pa.Table] = []
+        self._held = self._text = 0
+
+    def write(self, table: pa.Table) -> None:
+        """Append rows."""
+        self.rows += table.num_rows
+        table = table.replace_schema_metadata(self._schema.metadata)
+        text = np.cumsum(_text_bytes(table))
+        while (room := self._room(text)) <= table.num_rows:
+            self._write([*self._waiting, table.slice(0, room)])
+            table, text = table.slice(room), text[room:] - text[room - 1]
+            self._waiting, self._held, self._text = [], 0, 0
+        if table.num_rows:
+            self._waiting.append(table)
+            self._held += table.num_rows
+            self._text += int(text[-1])
+
+    def _room(self, text: NDArray[np.int64]) -> int:
+        """How many rows, of those whose texts so far take `text` bytes, fill the group; more than all if they do not.
+
+        Rows alone decide where a group ends, not the pieces they come in.
+        """
+        return min(ROW_GROUP - self._held, int(np.searchsorted(text, GROUP_BYTES - self._text)) + 1)
+
+    def close(self) -> None:
+        """Write the remaining rows and the footer."""
+        waiting, self._waiting = self._waiting, []
+        if waiting or not self.rows:
+            self._write(waiting or [self._schema.empty_table()])
+        self._writer.close()
+
+    def _write(self, tables: list[pa.Table]) -> None:
+        self._writer.write_table(pa.concat_tables(tables).combine_chunks(), ROW_GROUP)
+
+
+def _text_bytes(table: pa.Table) -> NDArray[np.int64]:
+    """(n,) bytes of the texts of each row; those inside lists and structs are not counted."""
+    total = np.zeros(table.num_rows, np.int64)
+    for column in table.columns:
+        kind = column.type
+        if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_binary(kind):
+            total += pc.fill_null(pc.binary_length(column), 0).to_numpy()
+    return total

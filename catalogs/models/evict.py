@@ -1,0 +1,64 @@
+"""The bound on what runs leave in the library of trained models: what was used least recently goes first.
+
+Entries marked with a file `KEPT` were asked for (`models train`, `models import`): they neither count nor go.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import secrets
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+from kakehashi.catalogs.files.durable import TEMPORARY
+from kakehashi.catalogs.records import UserError
+
+VARIABLE = "KAKEHASHI_CACHE_GB"
+DEFAULT_GB = 5.0
+KEPT = "kept"
+
+
+def bound() -> float:
+    """Bytes the entries may take together: `KAKEHASHI_CACHE_GB`, else 5 GB; UserError if that is no size."""
+    text = os.environ.get(VARIABLE, "").strip()
+    try:
+        size = float(text) if text else DEFAULT_GB
+    except ValueError:
+        size = math.nan
+    if not size >= 0:
+        raise UserError(f"{VARIABLE}: expected a number of gigabytes, 0 or more, got {text!r}")
+    return size * 1e9
+
+
+def used(entry: Path) -> None:
+    """Note that an entry was read just now."""
+    with suppress(OSError):
+        os.utime(entry)
+
+
+def evict(folder: Path, limit: float, *, keep: str) -> None:
+    """Remove the entries used least recently until the rest take no more than `limit` bytes; never the one `keep`.
+
+    An entry loses its name before its files go: who reads it finds it whole or not at all.
+    """
+    found = []
+    for entry in folder.iterdir():
+        if not entry.name.startswith(TEMPORARY) and not (entry / KEPT).exists():
+            with suppress(OSError):  # another process removes it
+                found.append((entry.stat().st_mtime_ns, _size(entry), entry))
+    left = sum(size for _, size, _ in found)
+    for _, size, entry in sorted(found):
+        if left <= limit:
+            return
+        if entry.name != keep:
+            aside = folder / f"{TEMPORARY}{entry.name}-{os.getpid()}-{secrets.token_hex(4)}-old"
+            with suppress(OSError):
+                os.rename(entry, aside)
+                shutil.rmtree(aside, ignore_errors=True)
+            left -= size
+
+
+def _size(entry: Path) -> int:
+    return sum(path.stat().st_size for path in entry.rglob("*")) if entry.is_dir() else entry.stat().st_size

@@ -1,0 +1,269 @@
+"""The library of trained models: arrays and a card, kept by content hash in the cache folder.
+
+An entry is a folder `models/<hash>` with `stack.safetensors` and `card.json`. It appears whole, by one rename, and
+is never written to again; what cannot be trusted is a miss with the reason, not an error. What runs left stays below
+a bound (`evict`); what was asked for (`keep`) stays. Some entries come with the package, in `SHIPPED`.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import math
+import os
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kakehashi.catalogs.files.durable import TEMPORARY, make_folder, sync_folder, write_durably
+from kakehashi.catalogs.files.home import PRIVATE, PRIVATE_FILE, SharedFolder, cache_folder, check_own
+from kakehashi.catalogs.models.evict import KEPT, VARIABLE, bound, evict, used
+from kakehashi.catalogs.records import UserError
+
+SCHEMA = 1
+ARRAYS, CARD = "stack.safetensors", "card.json"
+SHIPPED = Path(__file__).parents[1] / "networks"
+# Arrays beyond this are not kept: writing and reading them would cost more than computing them again.
+LARGEST = 512 * 2**20
+# Digits of a key that people must give.
+LEAST = 4
+# What a killed process left half-written is swept away once nobody can still be writing it.
+_STALE = 24 * 3600.0
+
+Arrays = dict[str, NDArray[Any]]
+
+
+class Found(NamedTuple):
+    """What the library holds under a key.
+
+    arrays, card : None where there is no entry that can be trusted
+    warning : why an entry that is there is not used, else ""
+    replaceable : whether it may be replaced: not so one of another version of this library
+    """
+
+    arrays: Arrays | None = None
+    card: dict[str, Any] | None = None
+    warning: str = ""
+    replaceable: bool = True
+
+
+def models_folder() -> Path:
+    """Folder of the entries; it need not exist.
+
+    Raises
+    ------
+    UserError : the cache folder cannot be created, or others may write to it or to this one.
+    """
+    return cache_folder("models")
+
+
+def find(key: str) -> Found:
+    """Read and verify an entry: its schema, its key, and the sha256 of card and arrays.
+
+    Raises
+    ------
+    SharedFolder : others may write to the entry or to a folder around it.
+    """
+    try:
+        path = models_folder() / _checked(key)
+    except SharedFolder:
+        raise
+    except UserError:
+        return Found()  # `store` says that nothing can be kept
+    found = read(path, key)
+    if found.arrays is not None:
+        used(path)
+    return found
+
+
+def shipped(key: str) -> Found:
+    """Read and verify an entry that comes with the package."""
+    return read(SHIPPED / _checked(key), key)
+
+
+def read(path: Path, key: str) -> Found:
+    """Read and verify the entry in a folder, whatever the folder is called; SharedFolder as `find`."""
+    if not os.path.lexists(path):
+        return Found()
+    check_entry(path)
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        card = json.loads((path / CARD).read_bytes())
+        if card["schema"] != SCHEMA:
+            said = f"has schema {card['schema']!r}, expected {SCHEMA}"
+            return Found(warning=f"{path} {said}: not used; delete it to have it built again", replaceable=False)
+        check_card(card, key)
+        if (path / ARRAYS).stat().st_size != card["bytes"]:
+            raise ValueError(f"{ARRAYS} has not the {card['bytes']} bytes written")
+        data = (path / ARRAYS).read_bytes()
+        if hashlib.sha256(data).hexdigest() != card["sha256"]:
+            raise ValueError(f"{ARRAYS} has not the bytes written")
+        return Found(_wide(load(data)), card)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, SafetensorError) as error:
+        if not os.path.lexists(path):  # another process is replacing it
+            return Found()
+        return Found(warning=f"{path} is damaged or unreadable ({_reason(error)}): not used, built again")
+
+
+def check_entry(path: Path) -> None:
+    """Refuse an entry that others may write to; SharedFolder says what ends it."""
+    if path.parent != SHIPPED:
+        for part in (path, path / CARD, path / ARRAYS):
+            check_own(part)
+
+
+def check_card(card: Mapping[str, Any], key: str) -> None:
+    """ValueError, KeyError or TypeError unless the card is that of this key and as it was written."""
+    if card["card_sha256"] != _digest({name: card[name] for name in card if name != "card_sha256"}):
+        raise ValueError("the card's checksum does not fit its content")
+    if card["key"] != key:
+        raise ValueError(f"it belongs to {card['key']}")
+
+
+def _wide(arrays: Arrays) -> Arrays:
+    """Half precision only saves room: everything computes in single."""
+    return {name: a.astype(np.float32) if a.dtype == np.float16 else a for name, a in arrays.items()}
+
+
+def folders() -> dict[str, Path]:
+    """The entries by their keys: those kept here, and those that come with the package."""
+    found: dict[str, Path] = {}
+    for root in (SHIPPED, models_folder()):
+        if root.is_dir():
+            found |= {path.name: path for path in sorted(root.iterdir()) if re.fullmatch("[0-9a-f]{64}", path.name)}
+    return found
+
+
+def named(id: str) -> tuple[str, int | None, Path]:
+    """Key of an entry, the number of a network in it (`id-number`), and the entry's folder; UserError if not just one.
+
+    id : the first digits of the key, `LEAST` at least
+    """
+    parts = re.fullmatch(r"([0-9a-f]+)(?:-(\d+))?", id.strip())
+    if parts is None or len(parts[1]) < LEAST:
+        raise UserError(f"expected the id of a model (`kakehashi models list`), {LEAST} digits at least, got {id!r}")
+    entries = folders()
+    fitting = [key for key in entries if key.startswith(parts[1])]
+    if len(fitting) != 1:
+        which = f"{len(fitting)} models have ids" if fitting else "no model has an id"
+        raise UserError(f"{which} that begin with {parts[1]}: see `kakehashi models list`")
+    return fitting[0], int(parts[2]) if parts[2] else None, entries[fitting[0]]
+
+
+def keep(path: Path) -> None:
+    """Keep an entry for good: what runs leave never pushes it out."""
+    if path.parent != SHIPPED:
+        write_durably(path / KEPT, b"", PRIVATE_FILE)
+
+
+def store(
+    key: str,
+    arrays: Mapping[str, NDArray[Any]],
+    card: Mapping[str, Any],
+    *,
+    replace: bool = False,
+    folder: Path | None = None,
+) -> str:
+    """Keep arrays and card under a key; "" or why they could not be kept.
+
+    An entry that is already there stays (another process was faster, with the same content), unless `replace` says
+    that it was found to be damaged.
+
+    Parameters
+    ----------
+    card : strict JSON values; schema, key and checksums are added here.
+    folder : of the entries, by default `models_folder()`; no bound holds for another.
+    """
+    _checked(key)
+    size = sum(array.nbytes for array in arrays.values())
+    if size > LARGEST:
+        return f"not kept for the next run: {size / 2**20:,.0f} MB, more than {LARGEST / 2**20:,.0f}"
+    try:
+        most = bound() if folder is None else math.inf
+        if size > most:
+            return f"not kept for the next run: {size / 1e9:.3g} GB, more than {VARIABLE} allows ({most / 1e9:.3g})"
+        own = folder is None
+        folder = folder or models_folder()
+        make_folder(folder, PRIVATE if own else 0o777)
+        _sweep(folder)
+        temporary = folder / f"{TEMPORARY}{key}-{os.getpid()}-{secrets.token_hex(4)}"
+        try:
+            temporary.mkdir(mode=PRIVATE if own else 0o777)
+            _write(temporary, key, arrays, card)
+            publish(temporary, folder / key, replace=replace)
+            evict(folder, most, keep=key)
+        finally:
+            _remove(temporary)
+    except SharedFolder:
+        raise
+    except (OSError, UserError) as error:
+        return f"not kept for the next run: {_reason(error)}"
+    return ""
+
+
+def _write(folder: Path, key: str, arrays: Mapping[str, NDArray[Any]], card: Mapping[str, Any]) -> None:
+    from safetensors.numpy import save
+
+    data = save({name: np.asarray(array, order="C") for name, array in arrays.items()})
+    sha256 = write_durably(folder / ARRAYS, data)
+    body = {**card, "schema": SCHEMA, "key": key, "sha256": sha256, "bytes": len(data)}
+    text = json.dumps({**body, "card_sha256": _digest(body)}, indent=1, ensure_ascii=False, allow_nan=False)
+    write_durably(folder / CARD, (text + "\n").encode())
+
+
+def publish(temporary: Path, path: Path, *, replace: bool) -> None:
+    """Give a complete entry its name; a damaged one is moved out of the way first, whole."""
+    aside = temporary.with_name(f"{temporary.name}-old")
+    if replace:
+        with suppress(FileNotFoundError):
+            os.rename(path, aside)
+    try:
+        os.rename(temporary, path)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+            raise
+    sync_folder(path.parent)
+    _remove(aside)
+
+
+def _sweep(folder: Path) -> None:
+    for left in folder.glob(f"{TEMPORARY}*"):
+        with suppress(OSError):
+            if time.time() - left.lstat().st_mtime > _STALE:
+                _remove(left)
+
+
+def _remove(path: Path) -> None:
+    """Remove a file or a folder, as far as it lets itself be removed."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink()
+
+
+def _checked(key: str) -> str:
+    if not re.fullmatch("[0-9a-f]{64}", key):
+        raise ValueError(f"expected a sha256 as key, got {key!r}")
+    return key
+
+
+def _digest(body: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    return str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"

@@ -1,0 +1,229 @@
+"""SMILES of repeat units and molecules: checked before RDKit sees them, one name for one polymer (`unit_keys`).
+
+A repeat unit holds two `*`, as such or under another label (`[*:1]`, `[R1]`). Stereochemistry is not part of the
+name, nor seen by any descriptor here: cis and trans units, and tacticities, are one polymer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from kakehashi.catalogs.molecules.lazy_rdkit import rdkit
+from kakehashi.catalogs.molecules.text import check_text, normalised
+from kakehashi.catalogs.molecules.unit_keys import backbone_cuts, framed, recut, repeat_unit_key
+from kakehashi.catalogs.records import Compositions, Molecules, UserError
+
+__all__ = [
+    "NULL", "Attachments", "Mol", "Parsed", "atoms", "attempt", "backbone_cuts", "framed", "parse",
+    "parse_column", "read", "repeat_unit_key",
+]  # fmt: skip
+
+Mol = Any
+Attachments = int | tuple[int, ...]
+
+NULL = "missing SMILES (null)"
+_STEREO = re.compile(r"[@/\\]")
+# What RDKit looks at beyond the atoms and bonds themselves: stereochemistry, and hydrogens written as atoms.
+_MORE = re.compile(r"[@/\\]|\[H[]+-]")
+
+# Atoms in brackets that need none: [CH2], [C@H].
+_WRITTEN_OUT = re.compile(r"\[(?:C|N|O|S|P|B|F|I|Cl|Br)(?:@|H|\])")
+_NEEDS_NO_BRACKET = frozenset(("B", "C", "N", "O", "P", "S", "F", "Cl", "Br", "I"))
+
+
+class Parsed(NamedTuple):
+    """n texts: molecules ("" in refused rows), and per row the reason for refusal or ""."""
+
+    molecules: Molecules
+    reasons: NDArray[np.object_]
+
+
+def parse(text: str, attachments: Attachments = 2) -> tuple[str, str]:
+    """Return the canonical SMILES and the key of a text with exactly `attachments` `*` (or one of several numbers).
+
+    Both are the same string: without stereochemistry and, for a repeat unit, in the frame that names the polymer.
+
+    Raises
+    ------
+    ValueError
+        With the reason why the text is refused.
+    """
+    key = repeat_unit_key(read(text, attachments))
+    return key, key
+
+
+def read(text: str, attachments: Attachments = 2) -> Mol:
+    """Return the sanitised RDKit molecule of a text, without stereochemistry.
+
+    Raises
+    ------
+    ValueError
+        With the reason why the text is refused.
+    """
+    numbers = (attachments,) if isinstance(attachments, int) else attachments
+    text = normalised(text, numbers)
+    check_text(text, numbers)
+    tools = rdkit()
+    more = _MORE.search(text)
+    with tools.BlockLogs():
+        mol = tools.Chem.MolFromSmiles(text, tools.reader if more else tools.raw)
+        if mol is None or (not more and tools.Chem.SanitizeMol(mol, catchErrors=True)):
+            raise ValueError(_complaint(text))
+    if more and _STEREO.search(text):
+        tools.Chem.RemoveStereochemistry(mol)
+    if len(mol.GetSubstructMatches(tools.end)) != text.count("*"):
+        mol = _ends_made_single(mol)
+    _check_molecule(mol, text)
+    if _WRITTEN_OUT.search(text):
+        _fill_with_hydrogens(mol)
+    return mol
+
+
+def parse_column(
+    texts: pa.Array | pa.ChunkedArray | Sequence[str | None], attachments: Attachments = 2, guarded: bool = False
+) -> Parsed:
+    """Read a text column; a null or a refused text becomes an empty row with its reason.
+
+    `guarded` reads in worker processes that are killed where RDKit hangs or crashes: for texts of unknown origin.
+
+    Raises
+    ------
+    UserError
+        If an Arrow column does not hold text.
+    """
+    rows = _texts(texts)
+    distinct = list(dict.fromkeys(text for text in rows if isinstance(text, str)))
+    if guarded:
+        from kakehashi.catalogs.files.guarded import parse_guarded
+
+        found = dict(zip(distinct, parse_guarded(distinct, attachments), strict=True))
+    else:
+        with rdkit().BlockLogs():
+            found = {text: attempt(text, attachments) for text in distinct}
+    smiles, keys = [""] * len(rows), [""] * len(rows)
+    reasons = np.full(len(rows), "", dtype=object)
+    for row, text in enumerate(rows):
+        if isinstance(text, str):
+            smiles[row], keys[row], reasons[row] = found[text]
+        else:
+            reasons[row] = NULL if text is None else f"expected text, got {type(text).__name__}"
+    return Parsed(Molecules(tuple(smiles), tuple(keys)), reasons)
+
+
+def attempt(text: str, attachments: Attachments) -> tuple[str, str, str]:
+    """Return canonical SMILES, key and "", or twice "" and the reason for refusal."""
+    try:
+        return *parse(text, attachments), ""
+    except ValueError as error:
+        return "", "", str(error)
+    except (RuntimeError, MemoryError) as error:  # a violated condition inside RDKit
+        return "", "", f"RDKit failed: {_first_line(error)}"
+
+
+def _texts(texts: pa.Array | pa.ChunkedArray | Sequence[str | None]) -> Sequence[Any]:
+    if not isinstance(texts, pa.Array | pa.ChunkedArray):
+        return texts
+    kind = texts.type.value_type if pa.types.is_dictionary(texts.type) else texts.type
+    tests = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_null)
+    if not any(test(kind) for test in tests):
+        raise UserError(f"expected a text column of SMILES, got Arrow type {texts.type}: convert it to text")
+    found: list[str | None] = texts.to_pylist()
+    return found
+
+
+def _complaint(text: str) -> str:
+    """Say why RDKit refused a text."""
+    Chem = rdkit().Chem
+    mol = Chem.MolFromSmiles(text, sanitize=False)
+    if mol is None:
+        return "not SMILES: brackets, ring numbers or bonds do not match"
+    try:
+        Chem.SanitizeMol(mol)
+    except ValueError as error:
+        return f"impossible molecule: {_first_line(error)}"
+    return "not SMILES"
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__
+
+
+def _ends_made_single(mol: Mol) -> Mol:
+    """Return the unit cut at a single bond where double or triple ones end it (`*=CC=*` is `*C=C*`).
+
+    Raises
+    ------
+    ValueError
+        If an attachment point is at something else, or the chain has no single bond to cut.
+    """
+    Chem = rdkit().Chem
+    found = []
+    for star in mol.GetAtomsMatchingQuery(rdkit().star):
+        if star.GetDegree() != 1:
+            raise ValueError("an attachment point (*) must end one single bond")
+        near = star.GetNeighbors()[0]
+        if near.GetAtomicNum() <= 1:
+            raise ValueError("an attachment point (*) must be bonded to an atom other than hydrogen and *")
+        found.append((star.GetIdx(), near.GetIdx(), star.GetBonds()[0].GetBondType()))
+    orders = {order for *_, order in found}
+    if len(found) == 2 and len(orders) == 1 and orders <= {Chem.BondType.DOUBLE, Chem.BondType.TRIPLE}:
+        (a, x, order), (b, y, _) = found
+        cuts = backbone_cuts(mol, x, y) if x != y else []
+        if cuts:
+            return recut(mol, (a, x), (b, y), cuts[0], order)
+    raise ValueError("an attachment point (*) must end one single bond: cut the chain at a single bond")
+
+
+def _fill_with_hydrogens(mol: Mol) -> None:
+    """Let atoms in needless brackets fill up by themselves: how a unit is written decides nothing about its name."""
+    for atom in mol.GetAtoms():
+        if not atom.GetNoImplicit() or atom.GetSymbol() not in _NEEDS_NO_BRACKET:
+            continue
+        if atom.GetFormalCharge() or atom.GetIsAromatic():
+            continue
+        hydrogens = atom.GetNumExplicitHs()
+        for free in (True, False):
+            atom.SetNoImplicit(not free)
+            atom.SetNumExplicitHs(0 if free else hydrogens)
+            atom.UpdatePropertyCache(False)
+            if atom.GetTotalNumHs() == hydrogens:
+                break
+
+
+def _check_molecule(mol: Mol, text: str) -> None:
+    if not mol.GetNumHeavyAtoms():
+        raise ValueError("no atom other than hydrogen and *")
+    if "[" not in text:
+        return  # atoms without brackets have all their hydrogens and no charge
+    for atom in mol.GetAtomsMatchingQuery(rdkit().radical):
+        raise ValueError(f"unpaired electrons on {atom.GetSymbol()}: hydrogens of an atom in brackets must be written")
+    charge = rdkit().Chem.GetFormalCharge(mol)
+    if charge:
+        raise ValueError(f"net charge {charge:+d}: its counter-ion is missing")
+
+
+def atoms(molecules: Molecules) -> Compositions:
+    """Return the atoms of molecules, hydrogens included and `*` left out, as element slots; "" gives an empty row."""
+    from kakehashi.catalogs.formulas.slots import parse_column as parse_formulas
+
+    return parse_formulas([_formula(smiles) for smiles in molecules.smiles]).compositions
+
+
+def _formula(smiles: str) -> str | None:
+    mol = rdkit().Chem.MolFromSmiles(smiles, sanitize=False)
+    if not smiles or mol is None:
+        return None
+    mol.UpdatePropertyCache(False)
+    counts: dict[str, int] = {}
+    for atom in mol.GetAtoms():
+        if atom.GetAtomicNum():
+            counts[atom.GetSymbol()] = counts.get(atom.GetSymbol(), 0) + 1
+            counts["H"] = counts.get("H", 0) + atom.GetTotalNumHs()
+    return "".join(f"{symbol}{count}" for symbol, count in counts.items() if count)

@@ -1,0 +1,212 @@
+"""Measured properties of inorganic solids carried by pymatgen and chemicals.
+
+The formulas that `chemicals` lists for inorganic CAS numbers are wrong in one case out of seven (hafnium
+carbide as CH4Hf, hydrates without their water), so a formula is used only if its molar mass agrees with
+the one that the density and the molar volume of the handbook imply.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import re
+from collections import Counter
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from kakehashi.catalogs.files.package_data import digest, package_file
+from kakehashi.catalogs.records import FloatArray
+
+AVOGADRO = 6.02214076e23
+ROOM_TEMPERATURE = 298.15
+
+_CONSTANTS = "Physical Constants of Inorganic Compounds.csv"
+_SOLIDS = "CRC Solid Inorganic Constant Densities.tsv"
+_THERMO = "CRC Standard Thermodynamic Properties of Chemical Substances.tsv"
+_IDENTIFIERS = (
+    "chemical identifiers pubchem large.tsv",
+    "chemical identifiers pubchem small.tsv",
+    "Inorganic db.tsv",
+)
+_MASS_TOLERANCE = 0.0015  # rounding and revised atomic weights; one H in 300 g/mol is 0.003
+_POLYMORPH_TOLERANCE = 0.01  # the two tables describe different forms of the compound
+
+# Densities at odds with every compound of the family; the comment gives their volume per atom, A3.
+_WILD_DENSITY = {
+    "13520-78-0": "WOCl4",  # 7.9, other tungsten chlorides 25 to 30
+    "13465-59-3": "ScBr3",  # 12.7, other trihalides of bromine above 25
+    "1314-22-3": "ZnO2",  # 34.3, ZnO 12
+    "1302-42-7": "NaAlO2",  # 7.3, denser than corundum
+}
+
+
+class Rows(NamedTuple):
+    """A property as read: one row per record, and what was left out of it."""
+
+    ids: list[str]
+    formulas: list[str]
+    values: FloatArray
+    notes: tuple[str, ...]
+    sha256: str
+
+
+class Solid(NamedTuple):
+    """An inorganic solid with a confirmed formula. `volume` in m3/mol, `density` in kg/m3, `melting` in K."""
+
+    cas: str
+    formula: str
+    atoms: int
+    volume: float
+    density: float
+    melting: float
+
+
+def formation_energy() -> Rows:
+    """Return measured formation energies per atom, eV, from pymatgen (stored there per formula unit)."""
+    path = package_file("pymatgen", "exp_compounds.json.gz")
+    records = json.loads(gzip.decompress(path.read_bytes()))
+    formulas = [str(record["formula"]) for record in records]
+    per_formula = np.array([record["exp energy"] for record in records], dtype=np.float64)
+    ids = [str(record["mpid"]) for record in records]
+    atoms = _atoms(formulas)
+    note = "stored per formula unit; divided by the atoms of the formula"
+    return Rows(ids, formulas, per_formula / atoms, (note,), digest([path]))
+
+
+def volume_per_atom() -> Rows:
+    """Return the volume per atom, A3, from the molar volume of the solid."""
+    return _from_solids(lambda solid: solid.volume * 1e30 / AVOGADRO / solid.atoms, density=True)
+
+
+def density() -> Rows:
+    """Return the density of the solid, g/cm3."""
+    return _from_solids(lambda solid: solid.density / 1000, density=True)
+
+
+def melting_temperature() -> Rows:
+    """Return the melting temperature, K."""
+    return _from_solids(lambda solid: solid.melting, density=False)
+
+
+def standard_entropy() -> Rows:
+    """Return the standard entropy of the solid per mole of atoms at 298.15 K, J/(mol atoms K)."""
+    return _from_thermo("S0s")
+
+
+def heat_capacity() -> Rows:
+    """Return the heat capacity of the solid per mole of atoms at 298.15 K, J/(mol atoms K)."""
+    return _from_thermo("Cps")
+
+
+def _from_solids(value: Callable[[Solid], float], *, density: bool) -> Rows:
+    solids, notes, sha = _solids()
+    chosen = list(solids)
+    if density:
+        chosen = [solid for solid in chosen if solid.cas not in _WILD_DENSITY]
+        frozen = [solid for solid in chosen if solid.melting < ROOM_TEMPERATURE]
+        chosen = [solid for solid in chosen if not solid.melting < ROOM_TEMPERATURE]
+        notes = (
+            *notes,
+            f"left out {len(solids) - len(chosen) - len(frozen)} densities at odds with their family "
+            f"({', '.join(_WILD_DENSITY.values())}) and {len(frozen)} compounds that melt below 298.15 K",
+        )
+    return Rows(
+        [solid.cas for solid in chosen],
+        [solid.formula for solid in chosen],
+        np.array([value(solid) for solid in chosen], dtype=np.float64),
+        notes,
+        sha,
+    )
+
+
+def _from_thermo(column: str) -> Rows:
+    solids, notes, _ = _solids()
+    by_cas = {solid.cas: solid for solid in solids}
+    path = package_file("chemicals", _THERMO)
+    with_value = [record for record in _records(path) if record[column]]
+    used = [record for record in with_value if record["CAS"] in by_cas]
+    values = [float(record[column]) / by_cas[record["CAS"]].atoms for record in used]
+    left = f"left out {len(with_value) - len(used)} of {len(with_value)} solids: no confirmed inorganic formula"
+    return Rows(
+        [record["CAS"] for record in used],
+        [by_cas[record["CAS"]].formula for record in used],
+        np.array(values, dtype=np.float64),
+        (*notes[:1], left),
+        digest([path, *(package_file("chemicals", name) for name in (_CONSTANTS, _SOLIDS))]),
+    )
+
+
+@cache
+def _solids() -> tuple[tuple[Solid, ...], tuple[str, ...], str]:
+    """Inorganic solids whose formula is confirmed by the molar mass, with notes on the others."""
+    constants_path, solids_path = (package_file("chemicals", name) for name in (_CONSTANTS, _SOLIDS))
+    constants = {record["CAS"]: record for record in _records(constants_path)}
+    identifiers = _identifiers()
+    left: Counter[str] = Counter()
+    solids = []
+    for record in _records(solids_path):
+        cas = record["CAS"]
+        known = constants.get(cas)
+        if known is None or not known["rho"]:
+            left["no density to check the formula with"] += 1
+            continue
+        if cas not in identifiers:
+            left["no formula"] += 1
+            continue
+        formula, mass = identifiers[cas]
+        volume, rho = float(record["Vm"]), float(known["rho"])
+        same_form = known["Chemical"] == record["Chemical"]
+        tolerance = _MASS_TOLERANCE if same_form else _POLYMORPH_TOLERANCE
+        if abs(volume * rho * 1000 / mass - 1) > tolerance:
+            left["formula contradicted by the molar mass"] += 1
+        elif "hydrate" in record["Chemical"]:
+            left["hydrate"] += 1
+        elif {"C", "H"} <= (elements := _counts(formula)).keys():
+            left["organic (C and H)"] += 1
+        else:
+            melting = float(known["Tm"]) if known["Tm"] else np.nan
+            solids.append(Solid(cas, formula, sum(elements.values()), volume, rho, melting))
+    reasons = ", ".join(f"{count} {reason}" for reason, count in left.most_common())
+    notes = (
+        "formulas confirmed by density x molar volume = molar mass (0.15 %)",
+        f"left out of {len(solids) + left.total():,} solids: {reasons}",
+    )
+    return tuple(solids), notes, digest([constants_path, solids_path])
+
+
+@cache
+def _identifiers() -> dict[str, tuple[str, float]]:
+    """CAS number -> formula (charge removed) and molar mass in g/mol."""
+    found: dict[str, tuple[str, float]] = {}
+    for name in _IDENTIFIERS:
+        with package_file("chemicals", name).open(encoding="utf-8") as stream:
+            for line in stream:
+                _, cas, formula, mass, _ = line.split("\t", 4)
+                found.setdefault(cas, (re.sub(r"[+-]\d*$", "", formula), float(mass)))
+    return found
+
+
+def _records(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream, delimiter="\t"))
+
+
+def _counts(formula: str) -> dict[str, int]:
+    """Atoms per element of a flat formula in Hill order (these tables hold no brackets)."""
+    counts: dict[str, int] = {}
+    for element, amount in re.findall(r"([A-Z][a-z]?)(\d*)", formula):
+        counts[element] = counts.get(element, 0) + int(amount or 1)
+    return counts
+
+
+def _atoms(formulas: list[str]) -> FloatArray:
+    from kakehashi.catalogs.formulas.slots import parse_column
+
+    atoms = parse_column(formulas).compositions.amounts.sum(axis=1)
+    # A formula that cannot be parsed is rejected later, with its reason; its value must not become infinite.
+    return np.where(atoms > 0, atoms, 1.0)

@@ -1,0 +1,175 @@
+"""Which column of a table holds the materials, which the ids, and whether materials are SMILES or formulas.
+
+SMILES are told from formulas by their cells: `CO2` and `MgO` are no SMILES, `*CC*` and `c1ccccc1` no formulas, and of
+`CO` or `CN`, which are both, the column's name decides.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from pathlib import Path
+
+import pyarrow as pa
+
+from kakehashi.catalogs.formulas.grammar import parse
+from kakehashi.catalogs.reading import readers
+from kakehashi.catalogs.reading.column_names import (
+    IDS,
+    KNOWN,
+    KNOWN_IDS,
+    LIKE_MATERIALS,
+    MATERIALS,
+    MOLECULES,
+    UNITS,
+    fold,
+    is_index,
+)
+from kakehashi.catalogs.records import UserError
+
+Material = str | Sequence[str] | None
+"""A column of materials or several, of which the first that a file has is meant; None for a known name."""
+
+# Cells by which SMILES are told from formulas.
+_SAMPLE, _LONGEST = 1000, 5000
+_TOKENS = re.compile(r"(?:\[[^\[\]]+\]|Br|Cl|[BCNOPSFIbcnops*]|[-=#$:/\\.()~]|%\d\d|\d)+")
+_RINGS = re.compile(r"\[[^\[\]]*\]|(%\d\d|\d)")
+
+
+def given_columns(material: Material) -> tuple[str, ...]:
+    """Names given for the column of materials, in their order."""
+    return () if material is None else (material,) if isinstance(material, str) else tuple(material)
+
+
+def material_column(names: Sequence[str], where: Path | str, material: Material = None) -> str:
+    """Return the column that holds formulas or SMILES: the first named one there is, else one with a known name.
+
+    where : the file, which is opened where a name alone does not tell
+    """
+    if given := given_columns(material):
+        found = next((name for name in given if name in names), None) or _nearly(given, names)
+        if found is None:
+            if len(given) == 1:
+                readers.require(given[0], names, where)
+            raise UserError(f"{where}: none of the columns {', '.join(given)} (columns: {', '.join(names)})")
+        return found
+    by_fold = {fold(name): name for name in reversed(names)}
+    exact = next((name for name in MATERIALS if name in names), None)
+    alike = (by_fold[key] for key in map(fold, LIKE_MATERIALS) if key in by_fold)
+    if (found := exact or next(alike, None)) is not None:
+        return found
+    units = (by_fold[key] for key in map(fold, UNITS) if key in by_fold)
+    if (found := next((name for name in units if _are_smiles(where, name)), None)) is not None:
+        return found
+    raise UserError(
+        f"{where}: no column 'formula', 'composition' or 'smiles' (columns: {', '.join(names)}); "
+        f"name it with --material {_likely(where, names) or 'COL'}"
+    )
+
+
+def smiles_column(names: Sequence[str], where: Path | str, material: Material = None) -> str:
+    """Return the column of SMILES of a file that holds nothing else: one named that it has, else a known name."""
+    bare = {name.strip(): name for name in reversed(names)}
+    by_fold = {fold(name): name for name in reversed(names)}
+    given = (bare[name.strip()] for name in given_columns(material) if name.strip() in bare)
+    known = (by_fold[fold(name)] for name in MOLECULES if fold(name) in by_fold)
+    if (found := next(given, None) or (MOLECULES[0] if MOLECULES[0] in names else next(known, None))) is None:
+        raise UserError(
+            f"{where}: no column '{MOLECULES[0]}' (columns: {', '.join(names)}); name it with --material COL"
+        )
+    return found
+
+
+def column_like(name: str, names: Sequence[str]) -> str | None:
+    """The column of that name, or the first that differs from it only in case and blanks."""
+    return name if name in names else next((found for found in names if fold(found) == fold(name)), None)
+
+
+def _nearly(given: Iterable[str], names: Sequence[str]) -> str | None:
+    """The first column named but for outer blanks."""
+    bare = {name.strip(): name for name in reversed(names)}
+    return next((bare[name.strip()] for name in given if name.strip() in bare), None)
+
+
+def holds_smiles(column: str, texts: Iterable[str | None]) -> bool:
+    """Whether a material column holds SMILES, by its name or its first cells; all others hold formulas."""
+    if "smiles" in column.lower():
+        return True
+    smiles, formulas = _count(texts)
+    return smiles > formulas or (smiles == formulas and fold(column) in map(fold, UNITS))
+
+
+def file_holds_smiles(path: Path, column: str) -> bool:
+    """The same of a column of a file or folder."""
+    return holds_smiles(column, () if "smiles" in column.lower() else first_cells(path, column))
+
+
+def first_cells(path: Path, column: str) -> list[str]:
+    """The first filled cells of a column of text; none where it holds anything else."""
+    cells: list[str] = []
+    seen = 0
+    for piece in readers.batches(path, [column]):
+        if not (readers.is_text(piece[column].type) or pa.types.is_null(piece[column].type)):
+            return []
+        filled = [cell for cell in piece[column].to_pylist() if cell and cell.strip()][: _SAMPLE - seen]
+        seen += len(filled)
+        cells += [cell for cell in filled if len(cell) <= _LONGEST]
+        if seen == _SAMPLE:
+            break
+    return cells
+
+
+def id_column(names: Sequence[str]) -> str | None:
+    """Return the column that holds identifiers, if there is one."""
+    exact = next((name for name in IDS if name in names), None)
+    return exact or next((name for name in names if fold(name) in KNOWN_IDS), None)
+
+
+def is_no_value(name: str) -> bool:
+    """Whether a column's name says that it holds materials, ids or the numbers of rows, not values."""
+    return fold(name) in KNOWN | KNOWN_IDS or is_index(name)
+
+
+def _count(texts: Iterable[str | None]) -> tuple[int, int]:
+    """Numbers of cells that can only be SMILES, and only formulas, among the first filled ones."""
+    smiles = formulas = 0
+    for cell in islice((text.strip() for text in texts if text and text.strip()), _SAMPLE):
+        like_smiles, like_formula = _like_smiles(cell), _like_formula(cell)
+        smiles += like_smiles and not like_formula
+        formulas += like_formula and not like_smiles
+    return smiles, formulas
+
+
+def _like_smiles(text: str) -> bool:
+    """Whether a text is made of the atoms and bonds of SMILES, each ring opened and closed."""
+    if not _TOKENS.fullmatch(text) or text.count("(") != text.count(")"):
+        return False
+    rings = [found for found in _RINGS.findall(text) if found]
+    return all(rings.count(ring) % 2 == 0 for ring in set(rings))
+
+
+def _like_formula(text: str) -> bool:
+    try:
+        parse(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _are_smiles(where: Path | str, column: str) -> bool:
+    smiles, formulas = _count(_cells(where, column))
+    return smiles > formulas
+
+
+def _likely(where: Path | str, names: Sequence[str]) -> str | None:
+    """The first column with cells that are mostly SMILES or mostly formulas, for advice."""
+    for name in names:
+        cells = _cells(where, name)
+        if cells and 2 * sum(_like_smiles(cell.strip()) or _like_formula(cell.strip()) for cell in cells) > len(cells):
+            return f"'{name}'" if re.search(r"\W", name) else name
+    return None
+
+
+def _cells(where: Path | str, column: str) -> list[str]:
+    return first_cells(Path(where), column) if Path(where).exists() else []

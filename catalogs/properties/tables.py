@@ -1,0 +1,266 @@
+"""Property tables: an embedded name, or a table file, becomes a `PropertyTable`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from kakehashi.catalogs.files.paths import as_text, local
+from kakehashi.catalogs.properties.assemble import Integers, assemble
+from kakehashi.catalogs.properties.column_units import infer
+from kakehashi.catalogs.properties.material_columns import (
+    Material,
+    given_columns,
+    holds_smiles,
+    id_column,
+    is_no_value,
+    material_column,
+)
+from kakehashi.catalogs.properties.refused import check_rejected
+from kakehashi.catalogs.properties.stated_units import Units, stated_unit, unit_of_cell, with_unit
+from kakehashi.catalogs.quantities import Quantity
+from kakehashi.catalogs.reading import number_columns, pulled, readers
+from kakehashi.catalogs.records import FloatArray, PropertyTable, UserError
+
+
+def load_table(
+    spec: str,
+    *,
+    value: str | None = None,
+    log: bool = False,
+    material: Material = None,
+    folds: str | None = None,
+    minimum: int = 10,
+    attachments: tuple[int, ...] = (2,),
+    units: Units = None,
+    max_rejected: float | None = None,
+) -> PropertyTable:
+    """Load a property: `spec` is an embedded name, FILE, `FILE:COLUMN` or `FILE:log(COLUMN)`; FILE: or a pulled name.
+
+    attachments : numbers of `*` a SMILES may have: 2 in a repeat unit, 0 in a molecule
+    units : of columns whose names do not say them, by column or FILE:COLUMN; or of the value column
+    max_rejected : share of the rows with a value that may be refused; None for any
+
+    Raises
+    ------
+    UserError
+        For anything about the file, its columns or its values that keeps it from being used.
+    """
+    from kakehashi.catalogs.properties import embedded
+
+    if spec in embedded.known():
+        given = [
+            f"--{flag}"
+            for flag, text in (("value", value), ("material", given_columns(material) or None), ("folds", folds))
+            if text is not None
+        ]
+        if given:
+            raise UserError(f"'{spec}' is an embedded data set; {', '.join(given)} is for files")
+        return embedded.table(spec, True) if log else embedded.table(spec)
+    path, column = split_spec(spec)
+    if not readers.suffix_of(path) and not path.exists():
+        raise UserError(embedded.unknown_name(spec, embedded.known()))
+    if column is not None and value is not None and column != value:
+        raise UserError(f"two value columns for {path}: '{column}' in '{spec}' and '{value}'; give one")
+    table = _load_file(path, value if column is None else column, log, material, folds, minimum, attachments, units)
+    return check_rejected(table, max_rejected, str(path))
+
+
+def split_spec(spec: str) -> tuple[Path, str | None]:
+    """Split `FILE:COLUMN` after the suffix of a table or a folder's name; a file whose whole name is `spec` wins.
+
+    `NAME:COLUMN` of a pulled catalogue gives the folder of its files, every byte checked.
+    """
+    name, colon, column = spec.partition(":")
+    if name in pulled.names():
+        if colon and not column:
+            raise UserError(f"'{spec}': expected a column name after the colon")
+        return pulled.folder(name), column or None
+    spec = local(spec)
+    if Path(spec).exists():
+        return Path(spec), None
+    suffixes = "|".join(re.escape(suffix) for suffix in readers.SUFFIXES)
+    match = re.match(rf"(.+?(?:{suffixes})):(.*)$", spec, re.IGNORECASE | re.DOTALL)
+    folder = spec.rpartition(":")[0]
+    if match is None and not (folder and Path(folder).is_dir()):
+        return Path(spec), None
+    file, column = match.groups() if match else (folder, spec[len(folder) + 1 :])
+    if not column:
+        raise UserError(f"'{spec}': expected a column name after the colon")
+    return Path(file), column
+
+
+class Cells(NamedTuple):
+    """Rows of a table file as read: materials, ids, values (NaN where missing), and the names they go by.
+
+    smiles : whether the materials are SMILES; else they are formulas
+    unit : the one in a row of units under the header, None where there is none
+    """
+
+    path: Path
+    name: str
+    log: bool
+    materials: list[str | None]
+    values: FloatArray
+    ids: list[str]
+    folds: Integers | None
+    notes: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+    unit: str | None = None
+    smiles: bool = False
+
+
+def read_cells(path: Path, value: str | None, log: bool, material: Material, folds: str | None) -> Cells:
+    """Read materials, values, ids and fold numbers of a table file."""
+    names = readers.column_names(path)
+    formula_name, id_name = material_column(names, path, material), id_column(names)
+    if folds is not None:
+        readers.require(folds, names, path)
+    notes = []
+    if value is None:
+        value = _only_numeric(path, names, {formula_name, id_name, folds})
+        notes.append(f"value column: {value} (the only numeric column)")
+    value, logarithm = _value_column(path, names, value)
+    wanted = [name for name in (formula_name, id_name, value, folds) if name is not None]
+    data = readers.read(path, list(dict.fromkeys(wanted)))
+    materials = readers.as_text(data[formula_name], path, formula_name).to_pylist()
+    column, unit = _without_units_row(data[value], materials)
+    numbers = number_columns.read_numbers(column, path, value, readers.decimal_mark(path))
+    said = () if unit is None else (f"{value}: row 1 holds a unit, {unit}, and no value",)
+    return Cells(
+        path,
+        value,
+        log or logarithm,
+        materials,
+        numbers.values,
+        labels(None if id_name is None else data[id_name], len(data), path, id_name or ""),
+        None if folds is None else _fold_numbers(_without_units_row(data[folds], materials)[0], path, folds),
+        tuple(notes),
+        (*said, *numbers.remarks),
+        unit,
+        holds_smiles(formula_name, materials),
+    )
+
+
+def _without_units_row(column: pa.ChunkedArray, materials: list[str | None]) -> tuple[pa.ChunkedArray, str | None]:
+    """A column without the unit in its first row, and that unit; as it is where there is none."""
+    if not readers.is_text(column.type) or not len(column):
+        return column, None
+    unit = unit_of_cell(materials[0], column[0].as_py())
+    if unit is None:
+        return column, None
+    cells = column.cast(pa.string())
+    return pa.chunked_array([pa.array([""], pa.string()), *cells.slice(1).chunks]), unit
+
+
+def _load_file(
+    path: Path,
+    value: str | None,
+    log: bool,
+    material: Material,
+    folds: str | None,
+    minimum: int,
+    attachments: tuple[int, ...],
+    units: Units,
+) -> PropertyTable:
+    cells = read_cells(path, value, log, material, folds)
+    quantity = quantity_of(cells, units)
+    source, licence = _source(path)
+    return assemble(
+        cells.name,
+        cells.materials,
+        cells.values,
+        ids=cells.ids,
+        folds=cells.folds,
+        log=cells.log,
+        minimum=minimum,
+        quantity=quantity.name,
+        unit=quantity.unit,
+        source=source,
+        licence=licence,
+        sha256=readers.sha256(path),
+        notes=cells.notes,
+        warnings=cells.warnings,
+        where=str(path),
+        attachments=attachments if cells.smiles else None,
+        guarded=True,
+    )
+
+
+def read_from(specs: Sequence[str], tables: Sequence[PropertyTable]) -> list[tuple[str, str]]:
+    """File and value column of those of the tables that were read from files."""
+    from kakehashi.catalogs.properties import embedded
+
+    known = embedded.known()
+    pairs = zip(specs, tables, strict=True)
+    return [(str(split_spec(spec)[0]), table.name) for spec, table in pairs if spec not in known]
+
+
+def quantity_of(cells: Cells, units: Units) -> Quantity:
+    """The quantity of the values of a file: as the file declares it, else by the column's name, in the unit stated."""
+    known = declared(cells.path, cells.name) or infer(cells.name)
+    return with_unit(known, cells.name, cells.path, (cells.unit, stated_unit(units, cells.path, cells.name)))
+
+
+def declared(path: Path, column: str) -> Quantity | None:
+    """The quantity that a Parquet file itself declares for a column, None where it does not."""
+    own = readers.schema_of(path).field(column).metadata or {}
+    if b"quantity" not in own:
+        return None
+    return Quantity(own[b"quantity"].decode(), own.get(b"unit", b"").decode())
+
+
+def _source(path: Path) -> tuple[str, str]:
+    """Source and licence: those a pulled catalogue carries with it, else the path."""
+    own = readers.schema_of(path).metadata or {}
+    return own.get(b"kakehashi.source", as_text(path).encode()).decode(), own.get(b"kakehashi.licence", b"").decode()
+
+
+def labels(column: pa.ChunkedArray | None, rows: int, where: Path | str, name: str, start: int = 0) -> list[str]:
+    """Return identifiers as text, the row number (from `start` + 1) where one is missing."""
+    if column is None:
+        return [str(start + row + 1) for row in range(rows)]
+    texts = readers.as_ids(column, where, name).to_pylist()
+    return [text if text else str(start + row + 1) for row, text in enumerate(texts)]
+
+
+def _value_column(path: Path, names: list[str], value: str) -> tuple[str, bool]:
+    if (bare := value.strip()) in names:  # names come without outer blanks
+        return bare, False
+    wrapped = re.fullmatch(r"log\((.+)\)", value)
+    if wrapped:
+        readers.require(wrapped[1], names, path)
+        return wrapped[1], True
+    readers.require(value, names, path)
+    return value, False
+
+
+def _only_numeric(path: Path, names: list[str], taken: set[str | None]) -> str:
+    free = [name for name in names if name not in taken and not is_no_value(name)]
+    if readers.is_typed(path):
+        schema = readers.schema_of(path)
+        numeric = [name for name in free if number_columns.is_number(schema.field(name).type)]
+    else:
+        data = readers.read(path, free) if free else None
+        numeric = [name for name in free if data is not None and number_columns.looks_numeric(data[name])]
+    if len(numeric) == 1:
+        return numeric[0]
+    if not numeric:
+        raise UserError(f"{path}: no numeric column to take values from (columns: {', '.join(names)})")
+    raise UserError(
+        f"{path}: several numeric columns ({', '.join(numeric)}); "
+        f"name one: '{pulled.name_of(path)}:{numeric[0]}' or --value {numeric[0]}"
+    )
+
+
+def _fold_numbers(column: pa.ChunkedArray, path: Path, name: str) -> Integers:
+    numbers = number_columns.as_numbers(column, path, name)
+    wrong = np.flatnonzero(~np.isfinite(numbers) | (numbers != np.round(numbers)))
+    if len(wrong):
+        raise UserError(f"{path}: row {wrong[0] + 1}, column '{name}': expected a whole fold number")
+    return numbers.astype(np.int64)

@@ -1,0 +1,77 @@
+"""A pulled catalogue brought up to date by what was modified since, where the service can say so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from kakehashi.catalogs.pull.collect import Patience, Say, Service, collect
+from kakehashi.catalogs.pull.pages import Store
+from kakehashi.catalogs.pull.web import Fault
+from kakehashi.catalogs.reading import pulled, readers
+from kakehashi.catalogs.records import UserError
+
+MODIFIED = "last_modified"
+
+
+@runtime_checkable
+class Dated(Protocol):
+    """A service that can be asked for what was modified from a time on, and how many records there are in all."""
+
+    def since(self, newest: str) -> Service:
+        """The same query, of records modified then or later."""
+
+    def count(self) -> int:
+        """Ask once for the number of records; Fault if it cannot be had."""
+
+
+class Refreshed(NamedTuple):
+    """All records, those modified in their places and the new ones last; how many pages were asked for."""
+
+    table: pa.Table
+    asked: int
+
+
+def refreshed(service: Dated, name: str, store: Path, patience: Patience, say: Say) -> Refreshed | None:
+    """The catalogue held with what was modified since, None where only a whole pull is sure to be right.
+
+    That is so where a record has no date, where the service refuses the question, and where the records it counts are
+    not as many as there would be: some have gone, and it does not say which.
+    """
+    folder = pulled.folder(name)
+    held = readers.read(folder)
+    if held[MODIFIED].null_count:
+        return None
+    # Of times written in one form the last in the alphabet is the newest; of several forms, none can be trusted.
+    if len({len(text) for text in held[MODIFIED].unique().to_pylist()}) != 1:
+        return None
+    asked = service.since(pc.max(held[MODIFIED]).as_py())
+    own = Store(store)
+    try:
+        total = patience.ask(service.count, say)
+        found = collect(asked, "", own, patience, say, lambda done, total: None)
+    except (Fault, UserError) as error:
+        say(f"it cannot be asked for what was modified ({error}): asking for everything")
+        own.clear()
+        return None
+    changed = pa.concat_tables([page.rows for page in own.pages()]).select(held.column_names)
+    table = _merge(held, changed.cast(held.schema))
+    if table.num_rows != total:
+        say(f"{table.num_rows:,} records would be held where the service has {total:,}: asking for everything")
+        return None
+    return Refreshed(table, found.asked + 1)
+
+
+def _merge(held: pa.Table, changed: pa.Table) -> pa.Table:
+    places: Any = pc.index_in(held["id"], value_set=changed["id"].combine_chunks())
+    both = pa.concat_tables([held, changed])
+    rows = pc.if_else(
+        pc.is_valid(places),
+        pc.add(pc.fill_null(places, 0).cast(pa.int64()), held.num_rows),
+        pa.array(range(held.num_rows), pa.int64()),
+    )
+    added = changed.filter(pc.invert(pc.is_in(changed["id"], held["id"].combine_chunks())))
+    return pa.concat_tables([both.take(rows), added])

@@ -1,0 +1,75 @@
+"""The public function of the design side, as `import kakehashi as kh` offers it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from kakehashi.catalogs.records import UserError
+from kakehashi.catalogs.runs.open import open_run
+from kakehashi.design.chemistry.pool import read_pool
+from kakehashi.design.likelihood.goals import Property, parse_goals
+from kakehashi.design.run.config import resolve
+from kakehashi.design.run.inputs import Inputs
+from kakehashi.design.run.proposals import proposer
+from kakehashi.design.run.run import finish
+from kakehashi.screen.progress import Progress
+from kakehashi.screen.transfer.fit import Model
+
+
+def design(
+    model: Model | Mapping[str, Model],
+    goal: str | Sequence[str],
+    *,
+    out: str | Path,
+    particles: int = 1000,
+    proposal: str = "reactions",
+    pool: str | None = None,
+    corpus: str | None = None,
+    polymer_class: Sequence[str] = (),
+    prior_draws: int = 10_000,
+    max_sa: float = 6.0,
+    top: int = 1000,
+    seed: int = 0,
+    workers: int = 1,
+    resume: bool = False,
+    overwrite: bool = False,
+) -> pa.Table:
+    """Propose repeat units that meet a goal, write the run folder, and return its proposals.
+
+    Parameters
+    ----------
+    model : of repeat units, from `transfer`; several as {name: model}.
+    goal : a window of the model's target (by its name), e.g. "thermal_conductivity > 0.35"; several as a list.
+    out : a folder, or a URL as text, such as "s3://bucket/run".
+    workers : processes that parse repeat units, started anew: more than one needs `if __name__ == "__main__":`.
+
+    Raises
+    ------
+    UserError : models of compositions, a goal on an unknown property or that no repeat unit can reach, ...
+    """
+    models = {model.target.name: model} if isinstance(model, Model) else dict(model)
+    conventions = {one.library.convention for one in models.values()}
+    for name, one in models.items():
+        if one.target.molecules is None:
+            raise UserError(f"expected models of repeat units, got {name}, a model of compositions")
+    if len(conventions) != 1:
+        raise UserError(f"expected models on the same descriptors, got {', '.join(sorted(conventions))}")
+    goals = (goal,) if isinstance(goal, str) else tuple(goal)
+    flags = {
+        "target": tuple(models), "goal": goals, "particles": particles, "proposal": proposal, "pool": pool,
+        "corpus": corpus, "polymer_class": tuple(polymer_class) or None, "prior_draws": prior_draws, "max_sa": max_sa,
+        "top": top, "seed": seed, "workers": workers, "out": str(out), "descriptors": next(iter(conventions)),
+        "source": tuple(dict.fromkeys(s.name for one in models.values() for s in one.library.sources)),
+    }  # fmt: skip
+    config = resolve(flags, None)
+    properties = [Property(name, one.target.unit, one.target.log) for name, one in models.items()]
+    inputs = Inputs(
+        tuple(one.target for one in models.values()), (), parse_goals(goals, properties), next(iter(conventions)),
+        pool=read_pool(Path(config.pool)) if config.pool else None,
+    )  # fmt: skip
+    made = proposer(config, inputs.pool)
+    with open_run(out, resume=resume, overwrite=overwrite) as rundir:
+        return finish(config, inputs, models, made, rundir, Progress("quiet"), "kakehashi.design(...)").proposals

@@ -1,0 +1,183 @@
+"""What a proposed polymer must not contain, how hard its monomers are to have, and how new it is."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kakehashi.catalogs.properties.material_columns import Material, smiles_column
+from kakehashi.catalogs.reading import readers
+from kakehashi.catalogs.records import UserError
+from kakehashi.design.chemistry.stability import capped, reactive, suspect, unstable
+
+_RADIUS, _BITS = 2, 2048
+
+
+class Limits(NamedTuple):
+    """What counts as a violation; None switches a limit off.
+
+    unstable : whether the bonds of `stability.UNSTABLE` are refused
+    reactive : whether groups left over in the unit are refused that would branch the chain, stop it, or burn
+    heavy_atoms : most heavy atoms of a repeat unit
+    sa_score : highest synthetic accessibility score of the capped unit (1 easy, 10 hard)
+    """
+
+    unstable: bool = True
+    reactive: bool = True
+    heavy_atoms: int | None = 80
+    sa_score: float | None = None
+
+
+class Constraints:
+    """Logarithm of a constraint of at most one per repeat unit, as the sampler asks for it.
+
+    fragments : SMILES with two `*`, or SMARTS, of liquid-crystal-like cores; a unit with none of them is weighed down
+        by exp(-bonus). Empty: no such weight.
+
+    Raises
+    ------
+    UserError : a fragment is none.
+    """
+
+    def __init__(self, limits: Limits = Limits(), fragments: Sequence[str] = (), bonus: float = 2.0) -> None:  # noqa: B008
+        self.limits, self.bonus = limits, bonus
+        self._fragments = [_fragment(text) for text in fragments]
+
+    def __call__(self, units: Sequence[str]) -> NDArray[np.float64]:
+        """(n,) 0, -bonus, or -inf where a limit is violated or the text is no repeat unit."""
+        return np.array([self._one(unit) for unit in units], np.float64)
+
+    def reasons(self, unit: str) -> list[str]:
+        """The limits that a repeat unit violates, in words."""
+        mol = _read(unit)
+        return ["not a repeat unit"] if mol is None else self.violations(mol)
+
+    def _one(self, unit: str) -> float:
+        mol = _read(unit)
+        return -np.inf if mol is None or self.violations(mol) else self.log_weight(mol)
+
+    def log_weight(self, mol: Any) -> float:
+        """0 with a wanted fragment, or where none is wanted, else -bonus."""
+        wanted = not self._fragments or any(mol.HasSubstructMatch(fragment) for fragment in self._fragments)
+        return 0.0 if wanted else -self.bonus
+
+    def violations(self, mol: Any) -> list[str]:
+        """The limits that a repeat unit violates, in words."""
+        limits = self.limits
+        found: list[str] = []
+        if (limits.unstable or limits.reactive) and suspect(mol):
+            found += unstable(mol) if limits.unstable else []
+            found += reactive(mol) if limits.reactive else []
+        size = mol.GetNumHeavyAtoms()
+        if limits.heavy_atoms is not None and size > limits.heavy_atoms:
+            found.append(f"{size} heavy atoms, more than {limits.heavy_atoms}")
+        # The dearest comes last, and only where the others leave it to decide.
+        if limits.sa_score is not None and not found:
+            score = sa_score(mol)
+            if score > limits.sa_score:
+                found.append(f"SA score {score:.1f}, above {limits.sa_score:g}")
+        return found
+
+
+def sa_score(unit: Any) -> float:
+    """Synthetic accessibility (Ertl & Schuffenhauer, 2009), 1 easy to 10 hard, of a unit with methyl ends.
+
+    Bare attachment points would count as exotic atoms.
+    """
+    return float(_scorer().calculateScore(capped(unit)))
+
+
+class Known:
+    """Polymers to be new against: their keys, and the nearest by Tanimoto similarity of Morgan fingerprints.
+
+    keys : as of `catalogs.molecules.polymers`, which are SMILES as well
+    """
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        self.keys = tuple(dict.fromkeys(key for key in keys if key))
+        self._prints = [_fingerprint(key) for key in self.keys]
+
+    def nearest(self, keys: Sequence[str]) -> tuple[list[str], NDArray[np.float64]]:
+        """The most similar known polymer of each key, and the similarity (n,); "" and 0 where none is known."""
+        from rdkit import DataStructs
+
+        names, similarity = [], np.zeros(len(keys))
+        for row, key in enumerate(keys):
+            found = DataStructs.BulkTanimotoSimilarity(_fingerprint(key), self._prints)
+            best = int(np.argmax(found)) if found else -1
+            names.append(self.keys[best] if found else "")
+            similarity[row] = found[best] if found else 0.0
+        return names, similarity
+
+
+def read_fragments(path: Path, material: Material = None) -> tuple[str, ...]:
+    """Fragments in a table file's column of SMILES, the one named where it has it.
+
+    Raises
+    ------
+    UserError : the file is missing, has no such column, or a row is empty.
+    """
+    if not path.is_file():
+        raise UserError(f"expected a file of fragments, got {path}, which does not exist")
+    column = smiles_column(readers.column_names(path), path, material)
+    rows = readers.as_text(readers.read(path, [column])[column], path, column).to_pylist()
+    for number, row in enumerate(rows, 1):
+        if not row:
+            raise UserError(f"{path}, row {number}: expected the SMILES of a fragment, got nothing")
+    return tuple(rows)
+
+
+def _read(unit: str) -> Any:
+    from kakehashi.catalogs.molecules.polymers import read
+
+    try:
+        return read(unit)
+    except ValueError:
+        return None
+
+
+def _fragment(text: str) -> Any:
+    """A pattern: `*` is any atom, and the rest as in the SMILES."""
+    from rdkit import Chem
+
+    mol = Chem.MolFromSmiles(text)
+    if mol is None:
+        compiled = Chem.MolFromSmarts(text)
+        if compiled is None:
+            raise UserError(f"expected a fragment as SMILES with two * or as SMARTS, got {text!r}")
+        return compiled
+    anything: Any = Chem.AdjustQueryParameters.NoAdjustments()
+    anything.makeDummiesQueries = True
+    return Chem.AdjustQueryProperties(mol, anything)
+
+
+def _fingerprint(smiles: str) -> Any:
+    from rdkit import Chem
+
+    return _morgan().GetFingerprint(Chem.MolFromSmiles(smiles))
+
+
+@cache
+def _morgan() -> Any:
+    from rdkit.Chem import rdFingerprintGenerator
+
+    return rdFingerprintGenerator.GetMorganGenerator(radius=_RADIUS, fpSize=_BITS)
+
+
+@cache
+def _scorer() -> Any:
+    """RDKit's contributed scorer, which is not importable as a module of the package."""
+    from rdkit import RDConfig
+
+    spec = importlib.util.spec_from_file_location("sascorer", Path(RDConfig.RDContribDir) / "SA_Score" / "sascorer.py")
+    if spec is None or spec.loader is None:
+        raise UserError(f"this RDKit comes without its SA scorer ({RDConfig.RDContribDir})", code=1)
+    scorer = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(scorer)
+    return scorer

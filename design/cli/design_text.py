@@ -1,0 +1,125 @@
+"""What a design run prints: the verdicts, what the sampler did, the head of the proposals."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kakehashi.catalogs.runs.rundir import RunDir
+from kakehashi.catalogs.shown import shown
+from kakehashi.design.run.config import DesignConfig, deciding
+from kakehashi.screen.progress import Progress
+from kakehashi.screen.runs.runner import Compared, Kind, source_hashes
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from kakehashi.design.run.inputs import Inputs
+    from kakehashi.design.run.run import Outcome
+
+HEAD = 10
+
+
+def kind() -> Kind:
+    """A design."""
+    return Kind(
+        read=_read, plan=_plan, run=_run,
+        show=lambda outcome, rundir: show(outcome.record, outcome.proposals, rundir.where),
+        as_dict=lambda config: json.loads(json.dumps(asdict(config))), deciding=deciding, compare=_compare,
+    )  # fmt: skip
+
+
+def rebuild_report(directory: str, *, json_out: bool = False, quiet: bool = False, dry_run: bool = False) -> int:
+    """Write report.html again from the files of a run, by the kind of run that run.json names."""
+    from kakehashi.screen.cli.screen_text import rebuild_report as rebuild
+
+    return rebuild(directory, _page, json_out=json_out, quiet=quiet, dry_run=dry_run)
+
+
+def _page(folder: Path) -> str:
+    """The report of any kind of run."""
+    from kakehashi.screen.report.data import run_json
+
+    kind = run_json(folder / "run.json").get("kind")
+    if kind == "design":
+        from kakehashi.design.report.build import write_report
+    elif kind == "study":
+        from kakehashi.screen.studies.page import write_report
+    elif kind == "evaluation":
+        from kakehashi.screen.report.evaluation import write_report
+    else:
+        from kakehashi.screen.report.build import write_report
+    return write_report(folder)
+
+
+def show(record: dict[str, Any], proposals: pa.Table, where: str) -> None:
+    """Print verdicts, counts and the best proposals."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False, soft_wrap=True)
+    for found in record["properties"]:
+        console.print(shown(f"{found['target']['name']}: {found['verdict']['text']}"), style="bold", markup=False)
+        if found["verdict"].get("recommendation"):  # runs of earlier versions have none
+            console.print(shown(found["verdict"]["recommendation"]), markup=False)
+    sampler, listed, prior = record["sampler"], record["proposals"], record["prior"]
+    console.print(
+        f"{sampler['evaluated']:,} distinct repeat units judged, {listed['listed']:,} proposals;"
+        f" {listed['above_prior']:,} of them above the {prior['quantile']:.1%} quantile of the prior"
+        f" (goal probability {prior['p_goal']:.3g}).",
+        markup=False,
+    )
+    if sampler["log_z"] is not None:
+        console.print(
+            f"log Z {sampler['log_z']:.3f} ± {sampler['log_z_error']:.3f} over {sampler['temperatures'] - 1:,}"
+            f" temperatures; {sum(record['timings'].values()):.0f} s in all.",
+            markup=False,
+        )
+    table = Table(box=None, pad_edge=False)
+    for name in ("rank", "smiles", "class", "mean", "90% interval", "p_goal", "SA", "monomers"):
+        table.add_column(name, overflow="fold")
+    for row in proposals.slice(0, HEAD).to_pylist():
+        monomers = " + ".join(row[f"monomer_{k}"] for k in (1, 2) if row[f"monomer_{k}"])
+        table.add_row(
+            str(row["rank"]), Text(shown(row["smiles"])), Text(shown(row["class"] or "no route known")),
+            f"{row['mean']:.3g}", f"{row['lower']:.3g} to {row['upper']:.3g}", f"{row['p_goal']:.3g}",
+            f"{row['sa_score']:.1f}", Text(shown(monomers)),
+        )  # fmt: skip
+    console.print(table)
+    for text in record["warnings"]:
+        console.print(shown(f"warning: {text}"), markup=False)
+    console.print(shown(f"{where}/report.html"), markup=False)
+
+
+def _read(config: DesignConfig) -> Inputs:
+    from kakehashi.design.run.inputs import read_inputs
+
+    return read_inputs(config)
+
+
+def _plan(config: DesignConfig, inputs: Inputs) -> dict[str, Any]:
+    from kakehashi.design.run.run import plan
+
+    return plan(config, inputs)
+
+
+def _run(config: DesignConfig, inputs: Inputs, rundir: RunDir, progress: Progress, command: str) -> Outcome:
+    from kakehashi.design.run.run import run_design
+
+    return run_design(config, inputs, rundir, progress, command)
+
+
+def _compare(config: DesignConfig, inputs: Inputs, record: Mapping[str, Any]) -> list[Compared]:
+    properties = {found["target"]["name"]: found for found in record["properties"]}
+    targets = [
+        Compared("target", spec, table.sha256, properties[table.name]["target"]["sha256"])
+        for spec, table in zip(config.target, inputs.targets, strict=True)
+    ]
+    then = source_hashes(record["properties"][0]["sources"])
+    specs = (inputs.sources and config.source) or [table.name for table in inputs.sources]
+    sources = zip(specs, inputs.sources, strict=True)
+    return targets + [Compared("source", spec, table.sha256, then.get(table.name)) for spec, table in sources]

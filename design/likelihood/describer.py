@@ -1,0 +1,103 @@
+"""Repeat units to descriptors in processes of their own: RDKit, not the models, is what takes the time."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Sequence
+from functools import cache
+from types import TracebackType
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kakehashi.catalogs.molecules import polymers
+from kakehashi.catalogs.processors import available
+from kakehashi.design.chemistry.constraints import Constraints, Limits
+from kakehashi.screen.descriptors import repeat_unit
+
+# Repeat units a process takes at a time: enough that handing over costs little, few enough to share out evenly.
+CHUNK = 128
+
+
+class Seen(NamedTuple):
+    """n repeat units as the models see them.
+
+    x : (n, width) float32 descriptors, 0 in rows with a reason
+    log_weight : (n,) of what is wanted but not required (0: all there)
+    reasons : (n,) why a unit is ruled out ("" where it is not): unreadable, unstable, ...
+    """
+
+    x: NDArray[np.float32]
+    log_weight: NDArray[np.float64]
+    reasons: NDArray[np.object_]
+
+
+class Task(NamedTuple):
+    """What is done with each repeat unit; fragments : liquid-crystal-like ones, as `Constraints` takes them."""
+
+    descriptors: str
+    limits: Limits = Limits()
+    fragments: tuple[str, ...] = ()
+
+
+class Describer:
+    """Parses, checks and describes repeat units, each once, on `workers` processes (1: in this one)."""
+
+    def __init__(self, task: Task, workers: int | None = None) -> None:
+        self._task = task
+        self._width = len(repeat_unit.names(task.descriptors))
+        self._workers = workers or available()
+        self._pool: Any = None
+
+    def __enter__(self) -> Describer:
+        if self._workers > 1:
+            # Not by fork: a child that inherits JAX's threads may hang.
+            context = multiprocessing.get_context("spawn")
+            self._pool = context.Pool(self._workers, initializer=_prepare)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._pool is not None:
+            self._pool.terminate()
+            self._pool.join()
+
+    def __call__(self, smiles: Sequence[str]) -> Seen:
+        """Describe repeat units; the same whatever the number of processes."""
+        chunks = [(list(smiles[i : i + CHUNK]), self._task) for i in range(0, len(smiles), CHUNK)]
+        parts = self._pool.starmap(describe, chunks, chunksize=1) if self._pool else [describe(*c) for c in chunks]
+        if not parts:
+            return Seen(np.zeros((0, self._width), np.float32), np.zeros(0), np.zeros(0, object))
+        if len(parts) == 1:
+            return parts[0]
+        return Seen(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+
+
+def describe(smiles: list[str], task: Task) -> Seen:
+    """Parse each repeat unit once; rule it out, or describe it."""
+    constraints = _constraints(task)
+    reasons, log_weight = np.full(len(smiles), "", dtype=object), np.zeros(len(smiles))
+    mols: list[Any] = [None] * len(smiles)
+    for row, text in enumerate(smiles):
+        try:
+            mol = polymers.read(text)
+        except ValueError as error:
+            reasons[row] = str(error)
+            continue
+        reasons[row] = ", ".join(constraints.violations(mol))
+        if not reasons[row]:
+            mols[row], log_weight[row] = mol, constraints.log_weight(mol)
+    described = repeat_unit.describe_mols(mols, task.descriptors)
+    return Seen(described.x, log_weight, np.where(reasons == "", described.reasons, reasons))
+
+
+@cache
+def _constraints(task: Task) -> Constraints:
+    return Constraints(task.limits, task.fragments)
+
+
+def _prepare() -> None:
+    """Ctrl-C is for the parent, which ends its workers."""
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

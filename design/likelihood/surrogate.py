@@ -1,0 +1,119 @@
+"""The transferred models as one judge of repeat units: are they allowed, known, and how likely to meet the goals.
+
+A unit is parsed, described and scored once, when its constraint is asked for; its likelihood waits until then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kakehashi.design.likelihood.describer import Describer
+from kakehashi.design.likelihood.goals import Goal, on_fitted_scale
+from kakehashi.design.likelihood.likelihood import (
+    Prediction,
+    held_out_noise,
+    held_out_tails,
+    log_applicability,
+    log_goal_probability,
+)
+from kakehashi.screen.scoring.batches import Components, components
+from kakehashi.screen.scoring.scoring import Scoring, deploy
+from kakehashi.screen.transfer.fit import Model
+
+FloatArray = NDArray[np.float64]
+
+
+class Judged(NamedTuple):
+    """n repeat units: why each is ruled out ("" where it is not), its log constraint and log probability of the goals.
+
+    Both are -inf where a unit is ruled out.
+    """
+
+    reasons: NDArray[np.object_]
+    log_constraint: FloatArray
+    log_goal: FloatArray
+
+
+class Surrogate:
+    """Models by property name, with goals on some of them; all look at the same descriptors."""
+
+    def __init__(self, models: Mapping[str, Model], goals: Sequence[Goal], describer: Describer) -> None:
+        self.models = dict(models)
+        self._describer = describer
+        self._scorings: dict[str, Scoring] = {name: deploy(model) for name, model in self.models.items()}
+        self._noise = {name: noise(model) for name, model in self.models.items()}
+        self._goals = [on_fitted_scale(goal, self.models[goal.property].target.log) for goal in goals]
+        self._waiting: dict[str, float] = {}
+        self.judged = 0
+
+    def log_constraint(self, smiles: list[str]) -> FloatArray:
+        """Log constraint (n,) of distinct repeat units."""
+        found = self.judge(smiles)
+        kept = np.flatnonzero(found.log_constraint > -np.inf)
+        self._waiting.update((smiles[i], float(found.log_goal[i])) for i in kept)
+        return found.log_constraint
+
+    def log_likelihood(self, smiles: list[str]) -> FloatArray:
+        """Log probability (n,) that repeat units meet the goals, constraints asked for before."""
+        missing = [text for text in smiles if text not in self._waiting]
+        if missing:
+            self.log_constraint(missing)
+        return np.array([self._waiting.pop(text) for text in smiles], np.float64)
+
+    def guarded_likelihood(self, smiles: list[str]) -> FloatArray:
+        """Log probability (n,) that repeat units meet the goals, -inf where they are ruled out; no other constraint."""
+        return self.judge(smiles).log_goal
+
+    def judge(self, smiles: Sequence[str]) -> Judged:
+        """Constraint and goal of any repeat units."""
+        self.judged += len(smiles)
+        seen = self._describer(smiles)
+        log_constraint, log_goal = np.full((2, len(smiles)), -np.inf)
+        kept = np.flatnonzero(seen.reasons == "")
+        if len(kept):
+            found = self.predict(seen.x[kept])
+            # A unit must be known to every model that judges it.
+            distance = np.max([part.distance for part in found.values()], axis=0)
+            log_constraint[kept] = log_applicability(distance) + seen.log_weight[kept]
+            predictions = [self._prediction(goal.property, found[goal.property]) for goal in self._goals]
+            log_goal[kept] = log_goal_probability(self._goals, predictions)
+        return Judged(seen.reasons, log_constraint, log_goal)
+
+    def predict(self, x: NDArray[np.float32]) -> dict[str, Components]:
+        """What every model's members say of described repeat units."""
+        return {name: components(scoring.scorer, x) for name, scoring in self._scorings.items()}
+
+    def identities(self) -> dict[str, str]:
+        """By property name, the sha256 of all that the predictions depend on."""
+        return {name: scoring.sha256 for name, scoring in self._scorings.items()}
+
+    def _prediction(self, name: str, found: Components) -> Prediction:
+        known = self._noise[name]
+        # Of a unit nothing is known about, a value is as uncertain as one of the training values taken at random; a
+        # linear model would be less certain the larger the unit, and its doubt alone would meet any goal.
+        spreads = known.scale * np.minimum(found.spreads, self.models[name].target.y.std())
+        return Prediction(found.means, spreads, found.weights, known.scale * known.extra, known.degrees)
+
+
+class Noise(NamedTuple):
+    """How held-out residuals are distributed about the predictions.
+
+    extra : standard deviation they ask for beyond the predicted spreads
+    scale, degrees : Student's t of `degrees`, its scale that many times the spreads with `extra`
+    """
+
+    extra: float
+    scale: float
+    degrees: float
+
+
+def noise(model: Model) -> Noise:
+    """The distribution of a model's held-out residuals."""
+    held = model.out_of_fold
+    residuals = model.target.y - held.mean
+    extra = held_out_noise(residuals, held.spread)
+    return Noise(extra, *held_out_tails(residuals, np.hypot(held.spread, extra)))

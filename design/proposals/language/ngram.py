@@ -1,0 +1,218 @@
+"""Next tokens from counts of what followed the same last tokens: interpolated n-grams over hashed contexts.
+
+As iQSPR's tables (Ikebata et al., 2017), contexts see past closed branches (of which they keep the first atom), and
+are told apart by the number of open rings and whether a branch is open. Unlike these, every order counts and every
+token has weight: orders are interpolated with the weights of Witten & Bell (1991),
+P_k(t) = (count(t) + d P_{k-1}(t)) / (N + d), N tokens of d kinds seen in the context, from uniform upwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from kakehashi.design.proposals.language import automaton
+from kakehashi.design.proposals.language.language import MAX_LENGTH, Language, read_corpus
+from kakehashi.design.proposals.language.tokens import BEGIN, DEPTH, PAD, RETURN, Vocabulary
+
+# Held-out strings of PI1070 are likeliest at 8 (24.1 nats; 25.8 at 10, 25.3 at 4).
+ORDER = 8
+# Orders kept with all their tokens, as rows of smoothed probabilities; of longer contexts only FOLLOWERS tokens
+# are kept, the most frequent, and the counts of others go to the shorter context.
+DENSE = 2
+FOLLOWERS = 4
+SMALLEST = 1e-30
+
+
+class Memory(NamedTuple):
+    """What contexts are made of.
+
+    window : (n, order) last tokens, the most recent first, closed branches shortened
+    resume : (n, DEPTH + 1, order) the window to go on with when the branch of each depth closes
+    """
+
+    window: Any
+    resume: Any
+
+
+@dataclass(frozen=True)
+class NGram:
+    """The rule. Its params: see `count`."""
+
+    order: int
+    back: int
+
+    def start(self, params: Any, n: int, xp: Any = jnp) -> Memory:
+        """Nothing but begins."""
+        window = xp.full((n, self.order), BEGIN, xp.int32)
+        return Memory(window, xp.zeros((n, DEPTH + 1, self.order), xp.int32))
+
+    def feed(self, params: Any, memory: Memory, state: automaton.State, token: Any, xp: Any = jnp) -> Memory:
+        """One more token; a closing branch leaves `(`, its first atom and `)`."""
+        pushed = _push(memory.window, token, xp)
+        levels = xp.arange(DEPTH + 1, dtype=xp.int32)[None, :]
+        summary = _push(pushed, token * 0 + self.back, xp)
+        begun = automaton.in_new_branch(state)[:, None] & (levels == state.depth[:, None])
+        resume = xp.where(begun[:, :, None], summary[:, None, :], memory.resume)
+        closed = xp.take_along_axis(memory.resume, state.depth[:, None, None], axis=1)[:, 0]
+        return Memory(xp.where((token == self.back)[:, None], closed, pushed), resume)
+
+    def contexts(self, memory: Memory, state: automaton.State, xp: Any = jnp) -> Any:
+        """(n, order + 1) uint32 hashes of the contexts of 0, 1, ... tokens."""
+        h = (2 * state.rings + (state.depth > 0) + 1).astype(xp.uint32) * xp.uint32(0x9E3779B1)
+        hashes = [_mix(h, xp)]
+        for k in range(self.order):
+            h = (h ^ (memory.window[:, k] + 1).astype(xp.uint32)) * xp.uint32(0x01000193) + xp.uint32(k + 1)
+            hashes.append(_mix(h, xp))
+        return xp.stack(hashes, axis=1)
+
+    def logits(self, params: Any, memory: Memory, state: automaton.State) -> jax.Array:
+        """Log of the interpolated probabilities; contexts never seen leave those of shorter ones as they are."""
+        hashes = self.contexts(memory, state)
+        place = jnp.searchsorted(params["hashes"], hashes)
+        found = params["hashes"][place] == hashes
+        low = jnp.where(found[:, : DENSE + 1], params["row"][place[:, : DENSE + 1]], 0)
+        dense = params["dense"][low.max(axis=1)]
+
+        place, found = place[:, DENSE + 1 :], found[:, DENSE + 1 :]
+        rest = jnp.where(found, params["rest"][place], jnp.ones((), dense.dtype))
+        # What of each order is left when the longer ones have had their share.
+        later = jnp.cumprod(rest[:, ::-1], axis=1)[:, ::-1]
+        share = jnp.concatenate([later[:, 1:], jnp.ones_like(later[:, :1])], axis=1)
+        slots = jnp.arange(FOLLOWERS)[None, None, :]
+        at = params["first"][place][:, :, None] + slots
+        held = found[:, :, None] & (at < params["first"][place + 1][:, :, None])
+        at = jnp.where(held, at, 0)
+        added = jnp.where(held, params["share"][at] * share[:, :, None], 0)
+        rows = jnp.arange(len(dense))[:, None, None] + 0 * at
+        probabilities = (dense * later[:, :1]).at[rows, params["token"][at]].add(added)
+        # Above what float32 rounds to zero, so that whatever is allowed can be drawn.
+        return jnp.log(jnp.maximum(probabilities, SMALLEST))
+
+
+def fit(
+    smiles: Sequence[str], *, order: int = ORDER, max_length: int = MAX_LENGTH, vocabulary: Vocabulary | None = None
+) -> Language:
+    """Language of the n-grams of a corpus of repeat units, each read from both its `*`.
+
+    Raises
+    ------
+    ValueError : no entry of the corpus can be written in tokens.
+    """
+    corpus = read_corpus(smiles, max_length, vocabulary)
+    rule = rule_of(corpus.vocabulary, order)
+    return Language(corpus.vocabulary, rule, count(rule, corpus.vocabulary, corpus.tokens), max_length)
+
+
+def rule_of(vocabulary: Vocabulary, order: int = ORDER) -> NGram:
+    """The n-gram rule for a vocabulary."""
+    if order <= DENSE:
+        raise ValueError(f"expected an order above {DENSE}, got {order}")
+    return NGram(order, vocabulary.ids[RETURN])
+
+
+def count(rule: NGram, vocabulary: Vocabulary, tokens: NDArray[np.int16]) -> dict[str, NDArray[Any]]:
+    """Tables of a corpus (m, max_length) of token strings.
+
+    hashes : (c + 1,) sorted uint32, one per context of any order, then the largest number, which holds nothing
+    row : (c + 1,) of a short context, its row of `dense` (longer contexts later); else 0
+    dense : (r, V) smoothed probabilities of short contexts, row 0 uniform
+    rest : (c + 1,) share a long context leaves to the shorter one
+    first : (c + 2,) where the followers of each context start in `token` (f,) and `share` (f,)
+    """
+    contexts, following = _occurrences(rule, vocabulary, tokens)
+    v = len(vocabulary.tokens)
+    dense: list[NDArray[Any]] = [np.full((1, v), 1.0 / v)]
+    hashes: list[Any] = []
+    rows: list[Any] = []
+    rests: list[Any] = []
+    counts: list[Any] = []
+    parents, parent_rows = np.zeros(0, np.uint32), np.zeros(0, np.int64)
+    followers: list[tuple[NDArray[Any], NDArray[Any]]] = []
+    for k in range(rule.order + 1):
+        keys = contexts[:, k].astype(np.uint64) << np.uint64(16) | following.astype(np.uint64)
+        distinct, times = np.unique(keys, return_counts=True)
+        context, token = (distinct >> np.uint64(16)).astype(np.uint32), (distinct & np.uint64(0xFFFF)).astype(np.int64)
+        own, begin, kinds = np.unique(context, return_index=True, return_counts=True)
+        which = np.repeat(np.arange(len(own)), kinds)
+        total = np.bincount(which, times)
+        if k <= DENSE:
+            table = np.zeros((len(own), v))
+            table[which, token] = times
+            above = np.zeros(len(own), np.int64)
+            if k:
+                _, met = np.unique(contexts[:, k], return_index=True)
+                above = parent_rows[np.searchsorted(parents, contexts[met, k - 1])]
+            table = (table + kinds[:, None] * np.concatenate(dense)[above]) / (total + kinds)[:, None]
+            parents, parent_rows = own, sum(map(len, dense)) + np.arange(len(own))
+            dense.append(table)
+            rows.append(parent_rows)
+            rests.append(np.ones(len(own)))
+            counts.append(np.zeros(len(own), np.int64))
+        else:
+            ranked = np.lexsort((token, -times, which))
+            kept = ranked[np.arange(len(ranked)) - begin[which] < FOLLOWERS]
+            share = times[kept] / (total + kinds)[which[kept]]
+            followers.append((token[kept], share))
+            rows.append(np.zeros(len(own), np.int64))
+            rests.append(1.0 - np.bincount(which[kept], share))
+            counts.append(np.minimum(kinds, FOLLOWERS))
+        hashes.append(own)
+    return _pack(hashes, rows, rests, counts, followers, np.concatenate(dense))
+
+
+def _pack(
+    hashes: list[Any], rows: list[Any], rests: list[Any], counts: list[Any], followers: list[Any], dense: Any
+) -> dict[str, NDArray[Any]]:
+    """All orders in one table sorted by hash; of contexts with one hash, the shorter stays."""
+    count = np.concatenate(counts)
+    begin = np.cumsum(count) - count
+    own, at = np.unique(np.concatenate(hashes), return_index=True)
+    length = count[at]
+    first = np.concatenate([[0], np.cumsum(length)])
+    source = np.repeat(begin[at] - first[:-1], length) + np.arange(first[-1])
+    token, share = (np.concatenate(parts) for parts in zip(*followers, strict=True))
+    return {
+        "hashes": np.append(own, np.uint32(0xFFFFFFFF)),
+        "row": np.append(np.concatenate(rows)[at], 0).astype(np.int32),
+        "dense": dense.astype(np.float32),
+        "rest": np.append(np.concatenate(rests)[at], 1.0).astype(np.float32),
+        "first": np.append(first, first[-1]).astype(np.int32),
+        "token": np.append(token[source], 0).astype(np.int32),
+        "share": np.append(share[source], 0.0).astype(np.float32),
+    }
+
+
+def _occurrences(
+    rule: NGram, vocabulary: Vocabulary, tokens: NDArray[np.int16]
+) -> tuple[NDArray[np.uint32], NDArray[np.int32]]:
+    """Hashed contexts (N, order + 1) and following token (N,) at every place of a corpus."""
+    tables = automaton.tables(vocabulary)
+    contexts, following = [], []
+    for part in automaton.chunks(tokens):
+        n, longest = part.shape
+        state, memory = automaton.start(n, longest), rule.start(None, n, np)
+        for column in part.astype(np.int32).T:
+            live = column != PAD
+            contexts.append(rule.contexts(memory, state, np)[live])
+            following.append(column[live])
+            memory = rule.feed(None, memory, state, column, np)
+            state = automaton.advance(tables, state, column)
+    return np.concatenate(contexts), np.concatenate(following)
+
+
+def _push(window: Any, token: Any, xp: Any) -> Any:
+    return xp.concatenate([token[:, None], window[:, :-1]], axis=1)
+
+
+def _mix(h: Any, xp: Any) -> Any:
+    """Spread a hash over all its bits (MurmurHash3's last step)."""
+    h = (h ^ (h >> xp.uint32(16))) * xp.uint32(0x85EBCA6B)
+    h = (h ^ (h >> xp.uint32(13))) * xp.uint32(0xC2B2AE35)
+    return h ^ (h >> xp.uint32(16))

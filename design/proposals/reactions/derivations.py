@@ -1,0 +1,78 @@
+"""Derivations of repeat units: the polymerisation, its blocks, and how each block is lengthened and decorated."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kakehashi.design.chemistry.fragments import LONGEST
+from kakehashi.design.proposals.proposal import take
+
+DECORATIONS = 4  # at most, per block
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[Any]  # int64 unless said
+
+
+class Derivations(NamedTuple):
+    """n states; -1 where nothing is; int16, `turned` int8 and `block` int32.
+
+    reaction : (n,) index of the polymerisation; turned : (n,) 1 where the second block stands the other way round
+    block : (n, 2) index of each slot's block
+    links : (n, 2 slots, 2 ports, LONGEST) linkers from the core outward
+    sites, edits : (n, 2 slots, DECORATIONS) decorated sites, ascending, and what they carry
+    """
+
+    reaction: IntArray
+    turned: IntArray
+    block: IntArray
+    links: IntArray
+    sites: IntArray
+    edits: IntArray
+
+
+class Part(NamedTuple):
+    """The m blocks of one slot each, as in `Derivations`: (m,), (m, 2, LONGEST), (m, DECORATIONS) twice."""
+
+    block: IntArray
+    links: IntArray
+    sites: IntArray
+    edits: IntArray
+
+
+def part_of(states: Derivations, slot: IntArray) -> Part:
+    """The block in one slot (n,) of each state."""
+    row = np.arange(len(slot))
+    return Part(states.block[row, slot], states.links[row, slot], states.sites[row, slot], states.edits[row, slot])
+
+
+def put_part(states: Derivations, row: IntArray, slot: IntArray, part: Part) -> None:
+    """Write the block of one slot into the given rows, in place."""
+    for name in Part._fields:
+        getattr(states, name)[row, slot] = getattr(part, name)
+
+
+def copied(states: Derivations) -> Derivations:
+    """States that can be written into."""
+    return take(states, np.arange(len(states.reaction)))
+
+
+def in_order(sites: IntArray, edits: IntArray) -> tuple[IntArray, IntArray]:
+    """Decorations sorted by site, empty places last."""
+    order = np.argsort(np.where(sites < 0, np.iinfo(np.int16).max, sites), axis=1, kind="stable")
+    return np.take_along_axis(sites, order, 1), np.take_along_axis(edits, order, 1)
+
+
+def empty(reaction: IntArray, turned: IntArray) -> Derivations:
+    """States without blocks yet."""
+    n = len(reaction)
+    return Derivations(
+        reaction,
+        turned,
+        np.full((n, 2), -1, np.int32),
+        np.full((n, 2, 2, LONGEST), -1, np.int16),
+        np.full((n, 2, DECORATIONS), -1, np.int16),
+        np.full((n, 2, DECORATIONS), -1, np.int16),
+    )

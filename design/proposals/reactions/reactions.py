@@ -1,0 +1,193 @@
+"""The default proposal: repeat units made by polymerising real or slightly changed monomers.
+
+A state is a derivation, drawn as follows, so that its probability is a product of known numbers:
+
+- a polymer class, all equally likely unless weighted, then one of its polymerisations, equally likely;
+- for each of its slots a block of the required group from the pool, with weight exp(-heavy atoms / 15);
+- at each end of the block that can be lengthened 0, 1 or 2 linkers, a number k with weight 0.25^k, each uniform
+  among those that may stand between the carbon before it and the end (`fragments.LINKERS`);
+- 0 to 4 decorations per block, a number k with weight 0.5^k up to the number of sites, on a uniform subset of the
+  carbons that have a hydrogen, each uniform among the substituents allowed there, or N for an aromatic CH;
+- for two blocks, which way round the second stands, uniformly.
+
+Several derivations may be one repeat unit. Ends, rings that open and valences are respected by construction: texts
+are put together without parsing. Cores are those of the pool, so what linkers and decorations cannot make of one of
+them is not in the space.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kakehashi.catalogs.molecules.monomer_groups import may_polymerise
+from kakehashi.design.chemistry.blocks import Assembler, Block, Edits, Links, Molecule, blocks, chained
+from kakehashi.design.chemistry.fragments import LONGEST
+from kakehashi.design.chemistry.groups import GROUPS, found_by
+from kakehashi.design.chemistry.polymerisations import POLYMERISATIONS, Polymerisation
+from kakehashi.design.chemistry.provenance import Provenance
+from kakehashi.design.proposals.proposal import take
+from kakehashi.design.proposals.reactions.derivations import DECORATIONS, Derivations, copied
+from kakehashi.design.proposals.reactions.neighbours import Neighbours
+from kakehashi.design.proposals.reactions.space import Space
+from kakehashi.design.proposals.reactions.steps import Steps
+
+STEPS: dict[str, float] = {
+    "all": 0.05, "block": 0.2, "neighbour": 0.3, "decorate": 0.2, "alter": 0.1, "lengthen": 0.1, "relink": 0.05,
+}  # fmt: skip
+
+
+_CACHED_TEXTS = 200_000
+_KEY = struct.Struct(f"=i{2 * LONGEST + 2 * DECORATIONS}h")
+
+
+class Reactions:
+    """Polymerisations of a pool of molecules as a `Proposal`.
+
+    polymerisations : those to choose from; one whose groups the pool lacks is left out, and listed in `unavailable`
+    weights : relative weight of each polymer class, 1 where not given
+    steps : relative weight of each step of `steps.Steps`
+    growth : whether blocks are lengthened and decorated, or stay as they are in the pool
+
+    Raises
+    ------
+    ValueError : no polymerisation is possible with the pool, or a weight names no class or step.
+    """
+
+    def __init__(
+        self,
+        molecules: Sequence[Molecule],
+        polymerisations: Sequence[Polymerisation] = POLYMERISATIONS,
+        weights: Mapping[str, float] | None = None,
+        steps: Mapping[str, float] | None = None,
+        *,
+        growth: bool = True,
+    ) -> None:
+        found = blocks(molecules)
+        if not growth:
+            found = [made._replace(sites=(), kinds=(), ports=(-1, -1)) for made in found]
+        groups = {made.group for made in found}
+        possible = [p for p in polymerisations if groups.issuperset(p.slots)]
+        self.unavailable = tuple(p for p in polymerisations if p not in possible)
+        if not possible:
+            raise ValueError("no polymerisation is possible: the pool has no molecule with the functional groups")
+        needed = {slot for p in possible for slot in p.slots}
+        self.blocks: tuple[Block, ...] = tuple(made for made in found if made.group in needed)
+        self.polymerisations = tuple(possible)
+        self.space = Space(self.blocks, self.polymerisations, _reaction_weights(possible, weights or {}))
+        self.steps = Steps(self.space, Neighbours(self.space))
+        self._step_names, self._step_shares = _step_shares(STEPS if steps is None else steps)
+        self.assembler = Assembler(self.blocks)
+        self._residue = lru_cache(_CACHED_TEXTS)(self._read_residue)
+
+    @classmethod
+    def embedded(cls, weights: Mapping[str, float] | None = None) -> Reactions:
+        """Reactions of the registered molecules (`catalogs.molecules.monomers`); made in about a minute, once."""
+        return cls(embedded_pool(), weights=weights)
+
+    def draw(self, rng: np.random.Generator, n: int) -> Derivations:
+        """Draw n independent states from the prior."""
+        return self.space.draw(rng, n)
+
+    def move(self, rng: np.random.Generator, states: Derivations) -> tuple[Derivations, NDArray[np.float64]]:
+        """Take one step per particle, chosen by the steps' weights; states, and log ratios (n,)."""
+        new = copied(states)
+        ratio = np.full(len(states.reaction), -np.inf)
+        kind = rng.choice(len(self._step_names), len(ratio), p=self._step_shares)
+        for k, name in enumerate(self._step_names):
+            rows = np.flatnonzero(kind == k)
+            stepped, ratio[rows] = self.steps.by_name[name](rng, take(states, rows))
+            for field in Derivations._fields:
+                getattr(new, field)[rows] = getattr(stepped, field)
+        return new, ratio
+
+    def log_prior(self, states: Derivations) -> NDArray[np.float64]:
+        """Log prior probability (n,), normalised over derivations; -inf for what is none."""
+        return self.space.log_prior(states)
+
+    def smiles(self, states: Derivations) -> list[str]:
+        """The repeat unit of each state, not canonical; head of the first block first."""
+        rules, residue = self.polymerisations, self._residue
+        found = []
+        for reaction, turned, (first, second) in _rows(states):
+            rule = rules[reaction]
+            residues = [residue(first, 0, False, 0 in rule.bare)]
+            if len(rule.slots) == 2:
+                residues.append(residue(second, 1, turned, 1 in rule.bare))
+            found.append(chained(rule, residues))
+        return found
+
+    def _read_residue(self, part: bytes, slot: int, turned: bool, bare: bool) -> tuple[str, str]:
+        place, links, edits = _unpacked(part)
+        return self.assembler.residue(place, slot, turned, bare, links, edits)
+
+    def provenance(self, states: Derivations) -> list[Provenance]:
+        """Polymer class, canonical SMILES of the (decorated) monomers, and the reaction in words."""
+        found = []
+        for reaction, _, parts in _rows(states):
+            rule = self.polymerisations[reaction]
+            texts = [self.assembler.monomer(*_unpacked(part)) for part in parts[: len(rule.slots)]]
+            if rule.partner:
+                texts.append(rule.partner)
+            found.append(Provenance(rule.polymer_class, tuple(map(_canonical, texts)), rule.words))
+        return found
+
+
+def _rows(states: Derivations) -> Iterator[tuple[int, int, list[bytes]]]:
+    """Reaction, which way round, and each slot's block with its linkers and decorations as the key of a cache."""
+    n = len(states.reaction)
+    block = np.ascontiguousarray(states.block, np.int32)[..., None].view(np.int16)
+    numbers = [block, states.links.reshape(n, 2, -1), states.sites, states.edits]
+    flat = np.concatenate(numbers, axis=2, dtype=np.int16)
+    keys: list[list[bytes]] = flat.view(f"V{2 * flat.shape[2]}")[..., 0].tolist()
+    return zip(states.reaction.tolist(), states.turned.tolist(), keys, strict=True)
+
+
+def _unpacked(key: bytes) -> tuple[int, Links, Edits]:
+    """Block, linkers at head and tail, and decorations."""
+    place, *numbers = _KEY.unpack(key)
+    head, tail = numbers[:LONGEST], numbers[LONGEST : 2 * LONGEST]
+    sites, edits = numbers[2 * LONGEST : -DECORATIONS], numbers[-DECORATIONS:]
+    links = tuple(x for x in head if x >= 0), tuple(x for x in tail if x >= 0)
+    return place, links, tuple((s, e) for s, e in zip(sites, edits, strict=True) if s >= 0)
+
+
+def embedded_pool() -> list[Molecule]:
+    """The registered molecules of `catalogs.molecules.monomers` that any block can come from.
+
+    Raises
+    ------
+    ValueError : a kind of building block whose molecules are not among them.
+    """
+    from kakehashi.catalogs.molecules.monomers import monomers
+
+    for name in GROUPS:
+        found_by(name)
+    likely = (found for found in monomers() if may_polymerise(found.groups))
+    return [Molecule(found.smiles, found.name, found.cas) for found in likely]
+
+
+def _reaction_weights(rules: Sequence[Polymerisation], weights: Mapping[str, float]) -> list[float]:
+    classes = [rule.polymer_class for rule in rules]
+    unknown = sorted(set(weights) - {rule.polymer_class for rule in POLYMERISATIONS} - set(classes))
+    if unknown:
+        raise ValueError(f"no polymer class {', '.join(unknown)}; there are {', '.join(dict.fromkeys(classes))}")
+    return [weights.get(name, 1.0) / classes.count(name) for name in classes]
+
+
+def _step_shares(steps: Mapping[str, float]) -> tuple[list[str], NDArray[np.float64]]:
+    if not steps or not steps.keys() <= STEPS.keys() or min(steps.values()) < 0 or not sum(steps.values()):
+        raise ValueError(f"expected weights of some of the steps {', '.join(STEPS)}, got {dict(steps)}")
+    shares = np.array(list(steps.values()), np.float64)
+    return list(steps), shares / shares.sum()
+
+
+@lru_cache(maxsize=100_000)
+def _canonical(smiles: str) -> str:
+    from rdkit import Chem
+
+    return str(Chem.MolToSmiles(Chem.MolFromSmiles(smiles)))

@@ -1,0 +1,97 @@
+"""Which prior a run proposes from, by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kakehashi.catalogs.files.paths import path_of
+from kakehashi.catalogs.molecules.text import normalised
+from kakehashi.catalogs.properties.material_columns import Material, smiles_column
+from kakehashi.catalogs.reading import readers
+from kakehashi.catalogs.records import UserError
+from kakehashi.design.chemistry.polymerisations import POLYMERISATIONS
+from kakehashi.design.chemistry.pool import Pool, read_pool
+from kakehashi.design.proposals.language import ngram, recurrent
+from kakehashi.design.proposals.language.language import Language, read_corpus
+from kakehashi.design.proposals.reactions.reactions import Reactions, embedded_pool
+from kakehashi.design.run.config import DesignConfig
+
+# Units of the reactions that a language learns from where no corpus is given.
+DRAWN = 3_000
+# Fewer repeat units teach no grammar.
+LEAST = 50
+
+
+def proposer(config: DesignConfig, pool: Pool | None = None) -> Any:
+    """The proposal a configuration asks for; UserError where it cannot be made.
+
+    pool : the file of monomers as read, where that was done
+    """
+    if config.proposal == "reactions":
+        return reactions(config, pool)
+    return trained(config)
+
+
+def reactions(config: DesignConfig, pool: Pool | None = None) -> Reactions:
+    """Polymerisations of the embedded pool of monomers, or of a file of SMILES.
+
+    Raises
+    ------
+    UserError : an unknown polymer class, or a pool nothing can be polymerised from.
+    """
+    known = list(dict.fromkeys(rule.polymer_class for rule in POLYMERISATIONS))
+    for name in config.polymer_class:
+        if name not in known:
+            raise UserError(f"--polymer-class: expected some of {', '.join(known)}, got {name!r}")
+    rules = [rule for rule in POLYMERISATIONS if not config.polymer_class or rule.polymer_class in config.polymer_class]
+    if pool is None and config.pool:
+        pool = read_pool(path_of(config.pool), config.material)
+    molecules = embedded_pool() if pool is None else pool.molecules
+    try:
+        return Reactions(molecules, rules)
+    except ValueError as error:
+        where = config.pool or "the embedded pool"
+        asked = f" for {', '.join(config.polymer_class)}" if config.polymer_class else ""
+        left = "" if pool is None or not pool.rejected else f" ({pool.rejection()})"
+        raise UserError(f"{where} ({len(molecules)} molecules){asked}: {error}{left}") from None
+
+
+def trained(config: DesignConfig) -> Language:
+    """An n-gram or a recurrent network trained on the corpus of a configuration, or on units of the reactions.
+
+    Raises
+    ------
+    UserError : a corpus without a column of SMILES, or with fewer than `LEAST` repeat units that can be represented.
+    """
+    texts = _corpus(path_of(config.corpus), config.material) if config.corpus else _drawn(config)
+    try:
+        reasons = read_corpus(texts).reasons.tolist()
+    except ValueError as error:
+        raise UserError(f"--corpus {config.corpus}: {error}") from None
+    kept = [text for text, reason in zip(texts, reasons, strict=True) if not reason]
+    if len(kept) < LEAST:
+        first = next((reason for reason in reasons if reason), "")
+        raise UserError(
+            f"--corpus {config.corpus}: expected at least {LEAST} repeat units, got {len(kept)} of {len(texts)} rows"
+            + (f"; first reason: {first}" if first else "")
+        )
+    if config.proposal == "ngram":
+        return ngram.fit(kept)
+    return recurrent.train(config.seed, kept)
+
+
+def _corpus(path: Path, material: Material) -> list[str]:
+    readers.check_file(path)
+    names = readers.column_names(path)
+    column = smiles_column(names, path, material)
+    texts = readers.as_text(readers.read(path, [column])[column], path, column).to_pylist()
+    return [normalised(text or "", (2,)) for text in texts]
+
+
+def _drawn(config: DesignConfig) -> list[str]:
+    source = reactions(config)
+    rng = np.random.default_rng([config.seed, DRAWN])
+    return list(dict.fromkeys(source.smiles(source.draw(rng, DRAWN))))

@@ -1,0 +1,109 @@
+"""The record of a design run, run.json: everything needed to understand and repeat it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from kakehashi.design.likelihood.surrogate import noise
+from kakehashi.design.run.config import DesignConfig
+from kakehashi.design.run.inputs import Inputs
+from kakehashi.design.run.outcome import Found
+from kakehashi.screen.progress import Progress
+from kakehashi.screen.runs.refused import warnings_of
+from kakehashi.screen.screening.record import model_record, record_head, source_record, target_record
+from kakehashi.screen.transfer.fit import Model
+from kakehashi.screen.transfer.verdict import verdict_record
+
+PACKAGES = ("rdkit",)
+# Share of the prior's goal probabilities that proposals are counted above.
+STANDOUT = 0.999
+
+
+def run_record(
+    config: DesignConfig,
+    inputs: Inputs,
+    models: Mapping[str, Model],
+    found: Found,
+    table: pa.Table,
+    left_out: Mapping[str, int],
+    prior: NDArray[np.float64],
+    progress: Progress,
+    command: str,
+) -> dict[str, Any]:
+    """The run as JSON values."""
+    bar = float(np.quantile(prior, STANDOUT))
+    goal = table["p_goal"].to_numpy()
+    proposed = sum(step.proposed for step in found.trace)
+    seconds = progress.timings.get("sample", 0.0)
+    return {
+        **record_head(asdict(config), progress, command, PACKAGES, "design"),
+        "descriptors": inputs.descriptors,
+        "goals": [str(goal) for goal in inputs.goals],
+        "properties": [
+            {
+                "target": target_record(model.target),
+                "sources": [source_record(source) for source in model.library.sources],
+                "verdict": verdict_record(model.verdict),
+                "model": model_record(model),
+                "noise": (held := noise(model)).extra,
+                "spread_factor": held.scale,
+                "degrees": held.degrees,
+            }
+            for model in models.values()
+        ],
+        "sampler": {
+            "name": config.sampler,
+            "temperatures": len(found.trace),
+            "particles": config.particles,
+            "proposed": proposed,
+            "evaluated": len(found.evaluated.smiles),
+            # Of them, by the search beyond the posterior: `proposed`, the trace and log Z leave it out.
+            "searched": int((found.evaluated.temperature >= len(found.trace)).sum()) if found.trace else 0,
+            "per_second": round(proposed / seconds, 1) if seconds and proposed else None,
+            "log_z": _number(found.log_z),
+            "log_z_error": _number(found.log_z_error),
+            "log_z_constraint": _number(found.log_z_constraint),
+        },
+        "prior": {
+            "draws": config.prior_draws,
+            "allowed": len(prior),
+            "mean_p_goal": float(prior.mean()),
+            "best_p_goal": float(prior.max()),
+            "quantile": STANDOUT,
+            "p_goal": bar,
+        },
+        "proposals": {
+            "listed": table.num_rows,
+            "above_prior": int((goal > bar).sum()),
+            "classes": dict(Counter(table["class"].to_pylist()).most_common()),
+            "domain": dict(Counter(table["domain"].to_pylist())),
+            "left_out": dict(left_out),
+        },
+        "timings": dict(progress.timings),
+        **_pool_record(inputs),
+        "warnings": [
+            *([inputs.pool.rejection()] if inputs.pool is not None and inputs.pool.rejected else []),
+            *found.warnings,
+            *(text for model in models.values() for text in model.warnings),
+            *warnings_of(inputs.targets, inputs.sources),
+        ],
+    }
+
+
+def _pool_record(inputs: Inputs) -> dict[str, Any]:
+    """What became of the rows of a file of monomers; nothing without one."""
+    if inputs.pool is None:
+        return {}
+    used, rejected = len(inputs.pool.molecules), len(inputs.pool.rejected)
+    return {"pool": {"rows": used + rejected, "used": used, "rejected": rejected}}
+
+
+def _number(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

@@ -1,0 +1,245 @@
+"""One design run from configuration to a folder of proposals."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from kakehashi.catalogs.records import UserError
+from kakehashi.catalogs.runs.rundir import RunDir
+from kakehashi.design.chemistry.constraints import Limits
+from kakehashi.design.chemistry.pool import Pool
+from kakehashi.design.likelihood.describer import Describer, Task
+from kakehashi.design.likelihood.surrogate import Surrogate
+from kakehashi.design.proposals.proposal import Proposal, pack
+from kakehashi.design.run.config import DesignConfig, deciding
+from kakehashi.design.run.inputs import Inputs
+from kakehashi.design.run.outcome import Found, proposals_table, trace_table
+from kakehashi.design.run.proposals import proposer
+from kakehashi.design.run.record import run_record
+from kakehashi.design.run.sdf import monomers_sdf
+from kakehashi.design.sampler import stored
+from kakehashi.design.sampler.iqspr import run_iqspr
+from kakehashi.design.sampler.smc import Result, generator, run
+from kakehashi.design.sampler.trace import Settings as Tempering
+from kakehashi.screen.networks.library import pretrain_library
+from kakehashi.screen.networks.source import Settings
+from kakehashi.screen.progress import Progress, warn
+from kakehashi.screen.runs.refused import warnings_of, write_rejected
+from kakehashi.screen.screening.record import leaderboard_table, predictions_table
+from kakehashi.screen.transfer.fit import Model
+from kakehashi.screen.transfer.kept import load_or_transfer
+
+SCHEMA_VERSION = "1"
+# Temperature index of the generator of the prior sample that proposals are compared with: no run goes so far.
+_PRIOR_SAMPLE = 1_000_000
+# Log probability of the goals below which the prior gives the sampler no direction: it would walk at random.
+OUT_OF_REACH = -100.0
+# Inverse temperature up to which candidates for the list are looked for beyond the posterior.
+SEARCH = 8.0
+# A drawn batch of the prior sample; its bits do not depend on it.
+_BATCH = 2_000
+# Files that follow from the rest: those of an earlier run go before new ones are written.
+REMADE = ("report.html", "run.json")
+
+
+class Outcome(NamedTuple):
+    """What a run leaves: its record (run.json) and its proposals."""
+
+    record: dict[str, Any]
+    proposals: pa.Table
+
+
+def run_design(config: DesignConfig, inputs: Inputs, rundir: RunDir, progress: Progress, command: str) -> Outcome:
+    """Pre-train, transfer, sample, judge what was found and write everything into an open run folder."""
+    proposal = proposer(config, inputs.pool)
+    return finish(config, inputs, build_models(config, inputs, progress), proposal, rundir, progress, command)
+
+
+def plan(config: DesignConfig, inputs: Inputs) -> dict[str, Any]:
+    """What a run would do, for `--dry-run`."""
+    if config.pool or config.polymer_class:  # what else proposes takes long to make, and nothing is wrong with it
+        proposer(config, inputs.pool)
+    return {
+        "targets": [f"{table.name}: {len(table)} repeat units" for table in inputs.targets],
+        "sources": [f"{table.name}: {len(table)} molecules" for table in inputs.sources],
+        "goals": [str(goal) for goal in inputs.goals],
+        "networks": config.networks * len(inputs.sources),
+        "descriptors": inputs.descriptors,
+        "warnings": warnings_of(inputs.targets, inputs.sources, written=False),
+        "proposal": config.proposal,
+        **({} if inputs.pool is None else {"pool": _pool_words(inputs.pool)}),
+        "particles": config.particles,
+        "out": config.out,
+        "config": asdict(config),
+    }
+
+
+def _pool_words(pool: Pool) -> list[str]:
+    return [f"{pool.path}: {len(pool.molecules)} molecules", *filter(None, [pool.rejection()])]
+
+
+def build_models(config: DesignConfig, inputs: Inputs, progress: Progress) -> dict[str, Model]:
+    """A transferred model per property; the sources are trained without the target's polymers."""
+    settings = Settings(config.networks, config.seed, inputs.descriptors)
+    models = {}
+    for target in inputs.targets:
+        library = pretrain_library(
+            inputs.sources, settings, target=target, cache=not config.no_cache, stage=progress.stage
+        )
+        models[target.name] = load_or_transfer(
+            library, target, outer=config.outer_folds, seed=config.seed, heads=config.heads,
+            cache=not config.no_cache, stage=progress.stage,
+        )  # fmt: skip
+    return models
+
+
+def finish(
+    config: DesignConfig,
+    inputs: Inputs,
+    models: Mapping[str, Model],
+    proposal: Proposal[Any],
+    rundir: RunDir,
+    progress: Progress,
+    command: str,
+) -> Outcome:
+    """Sample and write everything a run leaves, with models that are ready."""
+    for name in REMADE:  # until they are there again the folder is unfinished
+        rundir.remove(name)
+    task = Task(inputs.descriptors, Limits(heavy_atoms=config.max_atoms), inputs.fragments)
+    with Describer(task, config.workers) as describer:
+        surrogate = Surrogate(models, inputs.goals, describer)
+        prior = _prior_sample(config, inputs, proposal, surrogate, progress)
+        identity = _identity(config, inputs, surrogate, proposal)
+        found = _sample(config, proposal, surrogate, rundir, progress, identity)
+        with progress.stage("judge and write", 1) as advance:
+            table, left_out = proposals_table(config, inputs, models, surrogate, describer, found)
+            _write(rundir, inputs, models, found, table, prior)
+            advance(1)
+    record = run_record(config, inputs, models, found, table, left_out, prior, progress, command)
+    rundir.write_text("run.json", json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+    write_report(rundir)
+    return Outcome(record, table)
+
+
+def write_report(rundir: RunDir) -> None:
+    """(Re)build report.html from the files of the run."""
+    from kakehashi.design.report.build import write_report as build
+
+    rundir.write_text("report.html", build(Path(rundir.path)))
+
+
+def _sample(
+    config: DesignConfig,
+    proposal: Proposal[Any],
+    surrogate: Surrogate,
+    rundir: RunDir,
+    progress: Progress,
+    identity: str,
+) -> Found:
+    if config.sampler == "iqspr":
+        with progress.stage("iQSPR rule", 1) as advance:
+            compared = run_iqspr(config.seed, proposal, surrogate.guarded_likelihood, config.particles)
+            advance(1)
+        return Found.of_comparison(compared)
+    kept = stored.load(rundir, identity)
+    with progress.stage("sample", 1000) as advance:
+        reached = 0
+
+        def commit(point: Any) -> None:
+            nonlocal reached
+            stored.save(rundir, point, identity)
+            now = int(1000 * point.state["step"]["inverse_temperature"])
+            advance(now - reached)
+            reached = now
+
+        result: Result[Any] = run(
+            config.seed, proposal, surrogate.log_likelihood, config.particles,
+            log_constraint=surrogate.log_constraint, settings=Tempering(search=SEARCH), checkpoint=commit, resume=kept,
+            warn=lambda text: warn(progress.mode, text),
+        )  # fmt: skip
+        advance(1000 - reached)
+    return Found.of_result(result)
+
+
+def _prior_sample(
+    config: DesignConfig, inputs: Inputs, proposal: Proposal[Any], surrogate: Surrogate, progress: Progress
+) -> NDArray[np.float64]:
+    """Goal probabilities of units drawn from the constrained prior: what proposals must stand out from."""
+    parts, best = [], -np.inf
+    with progress.stage("draw from the prior", config.prior_draws) as advance:
+        for batch, start in enumerate(range(0, config.prior_draws, _BATCH)):
+            size = min(_BATCH, config.prior_draws - start)
+            rng = generator(config.seed, _PRIOR_SAMPLE, batch)
+            units = [text for text in proposal.smiles(proposal.draw(rng, size)) if text]
+            judged = surrogate.judge(units)
+            # Kept with the probability of their constraint, as the sampler's own start is.
+            kept = -rng.standard_exponential(len(units)) < judged.log_constraint
+            parts.append(np.exp(judged.log_goal[kept]))
+            best = max(best, float(judged.log_goal.max(initial=-np.inf)))
+            advance(size)
+    sample = np.concatenate(parts)
+    if not len(sample):
+        raise UserError(
+            f"none of {config.prior_draws} repeat units drawn from the prior meets the constraints and is like the"
+            " training polymers; change the prior or the target"
+        )
+    if best < OUT_OF_REACH:
+        raise UserError(
+            f"the goal {', '.join(map(str, inputs.goals))} is out of reach: the likeliest of {config.prior_draws}"
+            f" repeat units meets it with a probability of e{best:.0f}; {_known(inputs)}; widen the goal"
+        )
+    return np.sort(sample)
+
+
+def _known(inputs: Inputs) -> str:
+    """The range of the values that are asked for, among known polymers."""
+    asked = [table for table in inputs.targets if any(goal.property == table.name for goal in inputs.goals)]
+    return "; ".join(
+        f"known {table.name} goes from {table.values.min():.4g} to {table.values.max():.4g} {table.unit}".rstrip()
+        for table in asked
+    )
+
+
+def _identity(config: DesignConfig, inputs: Inputs, surrogate: Surrogate, proposal: Proposal[Any]) -> str:
+    """Sha256 of all that decides the particles: checkpoints of anything else are not gone on from."""
+    first = pack(proposal.draw(generator(config.seed, _PRIOR_SAMPLE, 0), 100))
+    return stored.identity_of(
+        {
+            "config": deciding(asdict(config)),
+            "models": surrogate.identities(),
+            "goals": [str(goal) for goal in inputs.goals],
+            "proposal": {name: array.tolist() for name, array in first.items()},
+        }
+    )
+
+
+def _write(
+    rundir: RunDir,
+    inputs: Inputs,
+    models: Mapping[str, Model],
+    found: Found,
+    table: pa.Table,
+    prior: NDArray[np.float64],
+) -> None:
+    from kakehashi.screen.ranking.csv_text import csv_bytes
+
+    metadata = {"kakehashi.schema": SCHEMA_VERSION, "unit": inputs.targets[0].unit}
+    rundir.write_table("proposals.parquet", table, metadata)
+    rundir.write_bytes("proposals.csv", csv_bytes(table))
+    rundir.write_text("monomers.sdf", monomers_sdf(table))
+    rundir.write_table("trace.parquet", trace_table(found), metadata)
+    rundir.write_table("prior.parquet", pa.table({"p_goal": prior}), metadata)
+    pools = [] if inputs.pool is None else [inputs.pool]
+    write_rejected(rundir, (*inputs.targets, *inputs.sources, *pools), metadata)
+    for name, model in models.items():
+        prefix = "" if name == inputs.targets[0].name else f"{name}_"
+        rundir.write_table(f"{prefix}leaderboard.parquet", leaderboard_table(model), metadata)
+        rundir.write_table(f"{prefix}predictions.parquet", predictions_table(model), metadata)

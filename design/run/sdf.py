@@ -1,0 +1,48 @@
+"""The monomers of the proposals as an SD file, flat drawings with what each is for."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pyarrow as pa
+from rdkit import Chem
+from rdkit.Chem import rdDepictor
+
+from kakehashi.design.run.outcome import MONOMERS
+
+
+def monomers_sdf(proposals: pa.Table) -> str:
+    """SD text of the distinct monomers, in the order of the first proposal each serves.
+
+    Its fields: SMILES; NAME and CAS where the pool has them; PROPOSALS, the ranks it serves; CLASSES, the polymers it
+    makes there.
+    """
+    serves: dict[str, list[dict[str, Any]]] = {}
+    for row in proposals.to_pylist():
+        for k in range(MONOMERS):
+            if smiles := row[f"monomer_{k + 1}"]:
+                serves.setdefault(smiles, []).append(row)
+    text = io.StringIO()
+    writer = Chem.SDWriter(text)
+    for number, (smiles, rows) in enumerate(serves.items(), start=1):
+        mol = Chem.MolFromSmiles(smiles)
+        rdDepictor.Compute2DCoords(mol)
+        mol.SetProp("_Name", f"monomer {number}")
+        mol.SetProp("SMILES", smiles)
+        for field in ("name", "cas"):
+            if known := _said(rows[0], smiles, field):
+                mol.SetProp(field.upper(), known)
+        mol.SetProp("PROPOSALS", " ".join(str(row["rank"]) for row in rows))
+        mol.SetProp("CLASSES", ", ".join(dict.fromkeys(row["class"] for row in rows)))
+        writer.write(mol)
+    writer.close()
+    return text.getvalue()
+
+
+def _said(row: dict[str, Any], smiles: str, field: str) -> str:
+    """Name or CAS number of a monomer of a proposal, on one line; "" where there is none."""
+    for k in range(1, MONOMERS + 1):
+        if row[f"monomer_{k}"] == smiles:
+            return " ".join(str(row.get(f"monomer_{k}_{field}") or "").split())
+    return ""

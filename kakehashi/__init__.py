@@ -1,0 +1,219 @@
+"""Screening and inverse design of materials on transferred models: the command line and the public API.
+
+Nothing is computed here: commands and functions are named by import path and loaded on first use.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import nullcontext
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cyclopts import App, UnknownCommandError
+
+    from kakehashi.design.api.design import design
+    from kakehashi.screen.api import models
+    from kakehashi.screen.api.evaluate import evaluate
+    from kakehashi.screen.api.joint import learn_together
+    from kakehashi.screen.api.transfer import load, pretrain, rank, screen, transfer
+    from kakehashi.screen.progress import Mode
+
+__all__ = ["design", "evaluate", "learn_together", "load", "main", "models", "pretrain", "rank", "screen", "transfer"]
+
+FIRST_SCREEN = """\
+Kakehashi carries what a model learned from plentiful data over to a property you have few values of,
+ranks a catalogue of materials by it, and designs polymers that should have it.
+
+  kakehashi demo                                                    the whole way round, offline
+  kakehashi evaluate --target my.csv:kappa --log --out runs/helps   does transfer help for it?
+  kakehashi screen --target my.csv:kappa --log --catalog mp_formulas --out runs/kappa
+  kakehashi design --target tc.csv:tc --goal 'tc>0.35' --out runs/tc
+  kakehashi next runs/kappa                                         which experiments to do next, and why
+  kakehashi study ltc --out runs/ltc                                the paper's studies, with what holds
+  kakehashi report runs/kappa                                       (re)build the report of a run
+  kakehashi status runs/kappa                                       what is done, what is left
+  kakehashi catalogs list                                           the data that come with it
+  kakehashi models list                                             networks already trained
+  kakehashi doctor                                                  is this installation sound?
+
+try: kakehashi demo          more: kakehashi --help, kakehashi screen --help
+"""
+
+_API = {
+    **dict.fromkeys(("load", "pretrain", "rank", "transfer"), "kakehashi.screen.api.transfer"),
+    "evaluate": "kakehashi.screen.api.evaluate",
+    "learn_together": "kakehashi.screen.api.joint",
+}
+
+
+# Both packages are called like functions: `make_callable` in their own `__init__`.
+_MODULES = {
+    "design": "kakehashi.design",
+    "models": "kakehashi.screen.api.models",
+    "screen": "kakehashi.screen",
+}
+
+_ROOMS = Path(__file__).parent
+if not (_ROOMS / "catalogs" / "__init__.py").exists():  # a checkout whose links did not survive
+    __path__.append(str(_ROOMS.parent))
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return _installed()
+    if name not in (*_API, *_MODULES):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = import_module(_MODULES[name]) if name in _MODULES else getattr(import_module(_API[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), "__version__", *_API, *_MODULES})
+
+
+def app(words: Sequence[str] = ()) -> App:
+    """Assemble the commands; none is imported before it is called or asked for help.
+
+    words : the command line; a command it names explains itself at length, the others have their line of the list
+    """
+    from cyclopts import App
+
+    top = App(
+        name="kakehashi",
+        help="Screen catalogues and design polymers with models transferred from plentiful data.",
+        help_epilogue="With any command: `--debug` (or KAKEHASHI_DEBUG=1) shows the traceback of an error;"
+        " `--shared-home` (or KAKEHASHI_SHARED_HOME=1) uses a folder of caches that others may write to.",
+        version=_version,
+        suppress_keyboard_interrupt=False,
+    )
+
+    def add(to: App, name: str, where: str, line: str) -> None:
+        to.command(where, name=name, help=None if name in words else line)
+
+    catalogs = App(name="catalogs", help="The data that come with Kakehashi.")
+    models = App(name="models", help="Libraries of pre-trained networks.")
+    add(top, "demo", "kakehashi.design.cli.demo:demo", "Show the whole way round, offline.")
+    add(top, "evaluate", "kakehashi.screen.cli.evaluate:evaluate", "Measure whether transfer helps for a property.")
+    add(top, "screen", "kakehashi.screen.cli.screen:screen", "Rank a catalogue by a target property.")
+    add(top, "design", "kakehashi.design.cli.design:design", "Propose polymers that meet a goal.")
+    add(top, "next", "kakehashi.screen.cli.next:next_experiments", "Choose the experiments to do next.")
+    add(top, "study", "kakehashi.design.cli.study:study", "Repeat one of the paper's studies.")
+    add(top, "report", "kakehashi.design.cli.design:report", "(Re)build the HTML report of a run.")
+    add(top, "status", "kakehashi.screen.cli.status:status", "What a run has done and what is left.")
+    add(top, "doctor", "kakehashi.screen.cli.doctor:doctor", "Check this installation.")
+    add(catalogs, "list", "kakehashi.catalogs.cli.catalogs:list_datasets", "List the data sets.")
+    add(catalogs, "show", "kakehashi.catalogs.cli.catalogs:show_dataset", "Show one data set.")
+    add(catalogs, "build", "kakehashi.catalogs.cli.build:build", "Describe a virtual catalogue.")
+    pull = App(name="pull", help="Fetch a catalogue from a public service.")
+    add(pull, "mp", "kakehashi.catalogs.cli.pull:pull_mp", "Pull the Materials Project (key in MP_API_KEY).")
+    add(pull, "optimade", "kakehashi.catalogs.cli.pull:pull_optimade", "Pull from a database that speaks OPTIMADE.")
+    catalogs.command(pull)
+    top.command(catalogs)
+    add(models, "list", "kakehashi.screen.cli.models:list_models", "List the kept networks and models.")
+    add(models, "show", "kakehashi.screen.cli.models:show_model", "Print a card.")
+    add(models, "train", "kakehashi.screen.cli.models:train_models", "Train networks and keep them.")
+    add(models, "query", "kakehashi.screen.cli.models:query_models", "Find networks by property, descriptor and error.")
+    add(models, "verify", "kakehashi.screen.cli.models:verify_models", "Check files and recompute kept predictions.")
+    add(models, "export", "kakehashi.screen.cli.models:export_models", "Write networks into one file.")
+    add(models, "import", "kakehashi.screen.cli.models:import_models", "Add the networks of such a file.")
+    top.command(models)
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; an error is one line on stderr."""
+    from kakehashi.catalogs.files.home import shared_knowingly
+    from kakehashi.screen.acknowledge import acknowledged, stop_if_busy
+    from kakehashi.screen.interrupt import stopped, terminable
+
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    options = given[: given.index("--")] if "--" in given else given
+    debug = os.environ.get("KAKEHASHI_DEBUG") == "1" or "--debug" in options
+    shared = "--shared-home" in options
+    given = [word for word in options if word not in ("--debug", "--shared-home")] + given[len(options) :]
+    how: Mode = "events" if "--events" in options else "auto"
+    alone = arguments is None  # this process is the command, and may be ended as one
+    try:
+        with (
+            terminable(process=alone),
+            acknowledged(how, lambda: stopped(KeyboardInterrupt())) if alone else nullcontext(),
+            shared_knowingly() if shared else nullcontext(),
+        ):
+            code = _run(given)
+            sys.stdout.flush()
+    except KeyboardInterrupt as stop:
+        code = stopped(stop)
+        if alone:
+            stop_if_busy(code)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader left; flush nothing at exit
+        return 1
+    except Exception as error:
+        if debug:
+            raise
+        line, code = _explain(error)
+        from kakehashi.catalogs.shown import say
+
+        say(f"error: {line}", error=True)
+    return code
+
+
+def _run(words: list[str]) -> int:
+    if not words:
+        print(FIRST_SCREEN, end="")
+        return 0
+    result = app(words[:3])(words, print_error=False, exit_on_error=False, result_action="return_value")
+    return result if isinstance(result, int) else 0
+
+
+def _explain(error: Exception) -> tuple[str, int]:
+    """One line and the exit code for an error."""
+    from cyclopts import CycloptsError, UnknownCommandError
+
+    from kakehashi.catalogs.records import UserError
+
+    if isinstance(error, CycloptsError):
+        where = " ".join(["kakehashi", *(error.command_chain or ())])
+        text = _unknown_command(error) if isinstance(error, UnknownCommandError) else _one_line(error)
+        return f"{text} See: {where} --help", 2
+    if isinstance(error, UserError):
+        return _one_line(error), error.code
+    if isinstance(error, MemoryError):
+        return f"out of memory ({_one_line(error)}): try fewer --partition-rows, --workers or --networks", 1
+    if isinstance(error, UnicodeEncodeError) and "surrogates" in error.reason:
+        text = str(error.object)[:200]
+        return f"expected text in UTF-8, got {text!a}: rename the file or folder that is called so", 2
+    if isinstance(error, OSError) and error.strerror:
+        paths = " -> ".join(str(path) for path in (error.filename, error.filename2) if path is not None)
+        return f"{error.strerror}{f': {paths}' if paths else ''}", 1
+    return f"{type(error).__name__}: {_one_line(error)} (run again with --debug for the traceback)", 1
+
+
+def _unknown_command(error: UnknownCommandError) -> str:
+    """Name the nearest command; cyclopts' own message would import every command to do so."""
+    from difflib import get_close_matches
+
+    word = (error.unused_tokens or [""])[0]
+    known = [name for name in error.app or () if not name.startswith("-")]
+    near = "".join(f" Did you mean {name}?" for name in get_close_matches(word, known, n=1))
+    return f"Unknown command: {word}.{near} Commands: {', '.join(known)}."
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def _installed() -> str:
+    from importlib.metadata import version
+
+    return version("kakehashi")
+
+
+def _version() -> str:
+    return f"kakehashi {_installed()}"

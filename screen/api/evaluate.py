@@ -1,0 +1,83 @@
+"""`evaluate`, as `import kakehashi as kh` offers it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+
+from kakehashi.catalogs.properties.refused import MAX_REJECTED, check_share
+from kakehashi.catalogs.records import PropertyTable
+from kakehashi.screen.descriptors.materials import convention_for
+from kakehashi.screen.device import Device, choose
+from kakehashi.screen.evaluation.config import TOP_FRACTION, Holdout, resolve
+from kakehashi.screen.evaluation.run import Board, Inputs, compare
+from kakehashi.screen.heads.registry import DEFAULT_BASELINES, DEFAULT_HEADS
+from kakehashi.screen.networks.source import Trunk, tell_apart
+from kakehashi.screen.progress import Progress
+from kakehashi.screen.screening.config import NO_SOURCE, sources_of
+from kakehashi.screen.screening.given import check_units, load_sources, load_target
+
+
+def evaluate(
+    target: str | PropertyTable,
+    *,
+    sources: Sequence[str | PropertyTable] | None = None,
+    networks: int = 50,
+    trunk: Trunk = "separate",
+    unit: Mapping[str, str] | None = None,
+    max_rejected: float = MAX_REJECTED,
+    heads: Sequence[str] = DEFAULT_HEADS,
+    baselines: Sequence[str] = DEFAULT_BASELINES,
+    holdout: Holdout = "formula",
+    top_fraction: float = TOP_FRACTION,
+    outer_folds: int = 10,
+    learning_curve: bool = False,
+    seed: int = 0,
+    convention: str | None = None,
+    descriptors: str | None = None,
+    cache: bool = True,
+    device: Device = "auto",
+) -> Board:
+    """Measure whether transfer helps: a leaderboard by nested cross-validation, a verdict and what to do.
+
+    The target's formulas are removed from every source before pre-training.
+
+    Parameters
+    ----------
+    target : a table (`load` reads one with `log=True`, given folds, ...), a name or FILE:COLUMN.
+    sources : None for the usual ones of the target's kind of material, empty for none.
+    unit : of value columns whose names do not say it, by column or FILE:COLUMN.
+    max_rejected : share of the target's rows with a value that may be refused before that is an error.
+    heads, trunk, convention, descriptors, cache, device : as for `pretrain` and `transfer`.
+    baselines : names of heads that serve descriptors, which the stack has no part in.
+    holdout : formula or random, family, element, or top, whose share is `top_fraction`.
+
+    Raises
+    ------
+    UserError : as `load` and `transfer`, or a target that cannot be held out so.
+    """
+    choose(device)
+    table = load_target(target, unit, check_share(max_rejected))
+    given = list(sources_of((), table) if sources is None else sources)
+    tables = load_sources(given, unit)
+    check_units(unit, [target, *given], [table, *tables])
+    specs = [s if isinstance(s, str) else f"{s.name} ({i})" for i, s in enumerate(given, start=1)]
+    named = [s if isinstance(s, str) else s.name for s in given]
+    config = resolve(
+        {
+            "target": target if isinstance(target, str) else target.name, "log": table.log,
+            "source": tuple(dict.fromkeys(named)) or NO_SOURCE, "trunk": trunk, "networks": networks,
+            "unit": tuple(f"{column}={text}" for column, text in (unit or {}).items()), "max_rejected": max_rejected,
+            "convention": convention, "descriptors": descriptors, "outer_folds": outer_folds, "heads": tuple(heads),
+            "baselines": tuple(baselines) or ("none",), "holdout": holdout, "top_fraction": top_fraction,
+            "learning_curve": learning_curve, "seed": seed, "no_cache": not cache, "device": device,
+        },
+        None,
+    )  # fmt: skip
+    tables = tell_apart(tables, specs, taken=table.name)
+    inputs = Inputs(table, tuple(tables), convention_for([table, *tables], convention, descriptors))
+    board = compare(config, inputs, Progress("quiet"))
+    points = [source.checkpoint for source in board.evaluation.library.sources]
+    for said in dict.fromkeys(point.warning for point in points if point and point.warning):
+        warnings.warn(said, stacklevel=2)
+    return board

@@ -1,0 +1,93 @@
+"""Networks that learn a target together with its sources, as `import kakehashi as kh` offers them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, cast
+
+import numpy as np
+
+from kakehashi.catalogs.records import Compositions, PropertyTable, UserError
+from kakehashi.screen.api.models import read_materials
+from kakehashi.screen.device import Device, choose
+from kakehashi.screen.networks.joint.model import JointModel, Recipe, learn_sources, learn_target, out_of_fold
+from kakehashi.screen.networks.joint.train import FloatArray
+from kakehashi.screen.networks.source import tell_apart
+from kakehashi.screen.screening.given import check_units, load_sources, load_target
+from kakehashi.screen.transfer.fit import MIN_COMPOUNDS, outer_folds
+from kakehashi.screen.validation.folds import Folds
+
+
+class Learned(NamedTuple):
+    """A target learned together with its sources, and how well the same procedure knew compounds held out.
+
+    held_out : (n,) predictions of the target's rows, each from networks that knew nothing of its formula but what
+        they make of others; in the target's unit
+    folds : (n,) fold numbers behind them
+    mae : their mean absolute error in the target's unit
+    """
+
+    target: PropertyTable
+    model: JointModel
+    held_out: FloatArray
+    folds: Folds
+    mae: float
+
+    def predict(self, formulas: Sequence[str]) -> FloatArray:
+        """(n,) means over the networks, in the target's unit.
+
+        Raises
+        ------
+        UserError : a formula that cannot be read, with the reason.
+        """
+        compositions = cast(Compositions, read_materials(formulas, "reduced"))
+        return _in_unit(self.target, self.model.predict(compositions))
+
+
+def learn_together(
+    target: str | PropertyTable,
+    sources: Sequence[str | PropertyTable],
+    *,
+    unit: Mapping[str, str] | None = None,
+    networks: int = 2,
+    folds: int = 5,
+    seed: int = 0,
+    device: Device = "auto",
+) -> Learned:
+    """Train networks on a target and its sources at once, and measure them by cross-validation.
+
+    For targets of some hundred compositions and more, where the heads of `transfer` fall behind; it takes minutes to
+    hours (folds + 1 trainings) and gives no intervals. Where a fold is held out, so are its formulas in every source.
+
+    Parameters
+    ----------
+    sources : tables, names or FILE:COLUMN; none trains on the target alone.
+    unit : of value columns whose names do not say it, by column or FILE:COLUMN.
+    networks : averaged.
+    folds : of the cross-validation, unless the target has folds of its own.
+    device : as for `pretrain`.
+
+    Raises
+    ------
+    UserError : as `load`; tables of molecules or structures; fewer than 10 compositions, or values that do not vary.
+    """
+    choose(device)
+    table = load_target(target, unit)
+    if len(table) < MIN_COMPOUNDS or not np.ptp(table.y) > 0:
+        raise UserError(f"{table.name}: expected at least {MIN_COMPOUNDS} compositions of different values")
+    if networks < 1 or folds < 2:
+        raise UserError(f"expected at least 1 network and 2 folds, got {networks} and {folds}")
+    tables = load_sources(sources, unit, attachments=(2,))
+    check_units(unit, [target, *sources], [table, *tables])
+    specs = [s if isinstance(s, str) else f"{s.name} ({i})" for i, s in enumerate(sources, start=1)]
+    tables = tell_apart(tables, specs, taken=table.name)
+    recipe = Recipe(networks, seed)
+    dealt = outer_folds(table, folds, seed)
+    first = learn_sources(tables, recipe, exclude=table.keys) if tables else None
+    held = _in_unit(table, out_of_fold(table, tables, recipe, dealt, first=first))
+    model = learn_target(table, tables, recipe, first=first)
+    return Learned(table, model, held, dealt, float(np.mean(np.abs(held - table.values))))
+
+
+def _in_unit(target: PropertyTable, fitted: FloatArray) -> FloatArray:
+    return np.exp(fitted) if target.log else fitted

@@ -1,0 +1,277 @@
+"""The public functions, as `import kakehashi as kh` offers them."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from kakehashi.catalogs.candidates.candidates import RESERVED, STRUCTURE, as_struct, open_catalog, with_structures
+from kakehashi.catalogs.crystals.structures import structure_file, structure_names
+from kakehashi.catalogs.crystals.tables import load_crystals
+from kakehashi.catalogs.files.paths import path_of
+from kakehashi.catalogs.properties.refused import MAX_REJECTED, check_share
+from kakehashi.catalogs.properties.stated_units import Units
+from kakehashi.catalogs.properties.tables import labels, load_table
+from kakehashi.catalogs.reading.pulled import default_name
+from kakehashi.catalogs.reading.readers import as_text, require
+from kakehashi.catalogs.records import PropertyTable, UserError
+from kakehashi.catalogs.runs.open import open_run
+from kakehashi.screen.cache.checkpoint import Checkpoint
+from kakehashi.screen.descriptors.materials import convention_for
+from kakehashi.screen.device import Device, choose
+from kakehashi.screen.heads.registry import DEFAULT_HEADS
+from kakehashi.screen.networks.crystal.source import connected, crystal_library
+from kakehashi.screen.networks.library import pretrain_library
+from kakehashi.screen.networks.source import Library, Settings, Trunk, tell_apart
+from kakehashi.screen.ranking.rank import By, Order, check_order
+from kakehashi.screen.ranking.rank import rank as _rank
+from kakehashi.screen.scoring.scoring import deploy
+from kakehashi.screen.scoring.virtual.search import TOP
+from kakehashi.screen.screening.config import DEFAULT_NETWORKS
+from kakehashi.screen.screening.given import check_units, load_sources, warn_of
+from kakehashi.screen.transfer.fit import Model
+from kakehashi.screen.transfer.kept import load_or_transfer
+
+
+def load(
+    spec: str,
+    *,
+    value: str | None = None,
+    log: bool = False,
+    material: str | Sequence[str] | None = None,
+    folds: str | None = None,
+    unit: Units = None,
+    max_rejected: float = MAX_REJECTED,
+    structures: bool | str | Path = False,
+) -> PropertyTable:
+    """Load a property table: a name from `kakehashi catalogs list`, or a table file.
+
+    Parameters
+    ----------
+    value : the value column; also "FILE:COLUMN" in `spec`.
+    material : the column of formulas or SMILES, where its name does not tell; of several the first that the file has.
+    log : fit ln(value).
+    unit : of the values, where neither the column's name nor the file says it, such as "degC"; or by column, a mapping.
+    max_rejected : share of the rows with a value that may be refused before that is an error.
+    structures : load a property of crystal structures, a row each: True takes them from the file's own columns, a path
+        (a table, a folder of CIF or POSCAR files, JSON documents) by id.
+
+    Raises
+    ------
+    UserError : no such file or column, an infinite value, too many refused rows,
+        fewer than 10 usable compositions, ...
+    """
+    check_share(max_rejected)
+    if structures is False:
+        table = load_table(
+            spec, value=value, log=log, material=material, folds=folds, units=unit, max_rejected=max_rejected
+        )
+    else:
+        by_id = None if structures is True else structure_file(path_of(structures))
+        table = connected(
+            load_crystals(
+                spec, value=value, log=log, material=material, folds=folds, structures=by_id, units=unit,
+                max_rejected=max_rejected,
+            )
+        )  # fmt: skip
+    check_units(unit, [spec], [table])
+    warn_of([spec], [table], stacklevel=3)
+    return table
+
+
+def pretrain(
+    sources: Sequence[str | PropertyTable],
+    *,
+    exclude: PropertyTable | None = None,
+    networks: int | None = None,
+    trunk: Trunk = "separate",
+    unit: Mapping[str, str] | None = None,
+    seed: int = 0,
+    convention: str | None = None,
+    descriptors: str | None = None,
+    cache: bool = True,
+    device: Device = "auto",
+) -> Library:
+    """Pre-train `networks` random pyramids on every source property, on all of them at once, or both.
+
+    Of tables of structures, crystal graph networks.
+
+    Parameters
+    ----------
+    networks : per source; by default 100 pyramids or 5 crystal graph networks.
+    unit : of value columns whose names do not say it, by column or FILE:COLUMN.
+    exclude : a target whose formulas are removed from every source first, so that its cross-validation is honest.
+    convention : of compositions: reduced (the default), cell or per-atom.
+    descriptors : of molecules and repeat units, as `screen.descriptors.repeat_unit` names them.
+    trunk : "separate", "shared" (one set of networks learns every source) or "both"; a shared one takes two sources.
+    cache : reuse networks that were pre-trained on the same rows with the same settings, and keep new ones.
+    device : auto (the one chosen last, else a GPU where jax sees one), cpu or gpu; it stays chosen.
+    """
+    choose(device)
+    tables = load_sources(sources, unit)
+    check_units(unit, sources, tables)
+    specs = [s if isinstance(s, str) else f"{s.name} ({i})" for i, s in enumerate(sources, start=1)]
+    tables = tell_apart(tables, specs)
+    known = [exclude, *tables] if exclude else tables
+    structural = any(table.crystals is not None for table in known)
+    many = networks or (DEFAULT_NETWORKS["cgcnn"] if structural else 100)
+    settings = Settings(many, seed, convention_for(known, convention, descriptors) if known else "reduced")
+    if structural:
+        if trunk != "separate":
+            raise UserError(f"trunk: crystal graph networks are separate, got {trunk!r}")
+        library = crystal_library(tables, settings, target=exclude, cache=cache)
+    else:
+        library = pretrain_library(tables, settings, target=exclude, trunk=trunk, cache=cache)
+    _warn([source.checkpoint for source in library.sources])
+    return library
+
+
+def transfer(
+    library: Library,
+    target: PropertyTable,
+    *,
+    outer_folds: int = 10,
+    seed: int = 0,
+    heads: Sequence[str] = DEFAULT_HEADS,
+    cache: bool = True,
+    device: Device = "auto",
+) -> Model:
+    """Measure by nested cross-validation, select, and return the stack of transferred and direct models.
+
+    `model.verdict.text` says whether transfer helped, `model.leaderboard` by how much; `model.warnings` says if
+    the library saw the target's formulas, or (where `pretrain` was given the target) learned the target itself under
+    another name.
+
+    Parameters
+    ----------
+    heads : some of ridge, gp, forest, finetune; the last two serve the best five networks of a source.
+    cache : reuse the model of an equal library and target, and keep a new one.
+    device : as for `pretrain`.
+    """
+    choose(device)
+    model = load_or_transfer(library, target, outer=outer_folds, seed=seed, heads=heads, cache=cache)
+    _warn([model.checkpoint])
+    return model
+
+
+def _warn(points: Sequence[Checkpoint | None]) -> None:
+    """Python warnings of what the cache could not read or keep, each once."""
+    for said in dict.fromkeys(point.warning for point in points if point and point.warning):
+        warnings.warn(said, stacklevel=3)
+
+
+def rank(
+    model: Model,
+    formulas: Sequence[str] | pa.Table,
+    *,
+    by: By = "mean",
+    minimise: bool = False,
+    threshold: float | None = None,
+    device: Device = "auto",
+) -> pa.Table:
+    """Score and rank formulas; a table with the columns of ranking.parquet.
+
+    formulas : texts, or a table with a column `formula`, perhaps `id`, and columns of its own; for a model fitted on
+        structures with structure columns, as files have them
+    device : as for `pretrain`
+
+    Raises
+    ------
+    UserError : a formula that cannot be read or scored, with the reason; nothing is dropped silently.
+    """
+    choose(device)
+    order = Order(by=by, minimise=minimise, threshold=threshold)
+    check_order(order, log=model.target.log)
+    rows = _rows(formulas)
+    if model.target.crystals is not None:
+        held = structure_names(rows)
+        rows = rows.drop_columns(list(held)).append_column(STRUCTURE, as_struct(rows.select(held)))
+    part = deploy(model)(rows)
+    if part.quarantine.num_rows:
+        bad = part.quarantine.slice(0, 3).to_pylist()
+        words = "; ".join(f"{row['formula']!r} (id {row['id']}): {row['reason']}" for row in bad)
+        raise UserError(f"{part.quarantine.num_rows} of {rows.num_rows} formulas cannot be scored: {words}")
+    return _rank(part.scores, order, log=model.target.log).table
+
+
+def _rows(formulas: Sequence[str] | pa.Table) -> pa.Table:
+    """Formulas as a table with text columns `id` (row numbers where none are given) and `formula`."""
+    if isinstance(formulas, str):
+        raise UserError(f"expected a list of formulas, got the text {formulas!r}: write [{formulas!r}]")
+    if not isinstance(formulas, pa.Table):
+        texts = list(formulas)
+        odd = [text for text in texts if not (text is None or isinstance(text, str))]
+        if odd:
+            raise UserError(f"expected formulas as text, got {odd[0]!r}")
+        formulas = pa.table({"formula": pa.array(texts, pa.string())})
+    require("formula", formulas.column_names, "rank")
+    own = [name for name in formulas.column_names if name not in ("id", "formula")]
+    clash = sorted(RESERVED.intersection(own))
+    if clash:
+        raise UserError(f"rank: column {clash[0]!r} has the name of a result; rename or drop it")
+    ids = labels(formulas["id"] if "id" in formulas.column_names else None, formulas.num_rows, "rank", "id")
+    texts = as_text(formulas["formula"], "rank", "formula")
+    return pa.table({"id": pa.array(ids, pa.string()), "formula": texts, **{name: formulas[name] for name in own}})
+
+
+def screen(
+    model: Model,
+    *,
+    catalog: str | None = None,
+    out: str | Path,
+    resume: bool = False,
+    overwrite: bool = False,
+    top: int | None = None,
+    filters: Sequence[str] = (),
+    workers: int | None = None,
+    scheduler: str | None = None,
+    insecure_cluster: bool = False,
+    device: Device = "auto",
+) -> dict[str, Any]:
+    """Score a whole catalogue with a transferred model and write the run folder; returns its record (run.json).
+
+    Parameters
+    ----------
+    catalog : a name, a file, a folder; a virtual one ("enumerate", or a TOML file) is searched for its best `top`; by
+        default `mp` where it was pulled, else `default`
+    out : a folder, or a URL as text, such as "s3://bucket/run".
+    resume : keep the partitions an interrupted run of this very model and catalogue has scored.
+    workers : score on so many local processes, started anew: a script needs `if __name__ == "__main__":`.
+    scheduler : score on the workers of the Dask scheduler at this address, or on `workers` jobs of "slurm".
+    insecure_cluster : allow a scheduler on another machine without TLS.
+    device : as for `pretrain`; the workers compute on the same kind.
+    """
+    from kakehashi.screen.progress import Progress
+    from kakehashi.screen.ranking.filters import check_filters, parse_filter
+    from kakehashi.screen.scoring.workers.leftovers import sweep
+    from kakehashi.screen.screening.config import ScreenConfig, check_workers
+    from kakehashi.screen.screening.inputs import Inputs
+    from kakehashi.screen.screening.run import finish, looked_for, ranking_schema
+
+    check_workers(workers, scheduler, insecure=insecure_cluster)
+    choose(device)
+    catalog = default_name() if catalog is None else catalog
+    found = open_catalog(catalog, virtual=True)
+    if model.target.crystals is not None:
+        found = with_structures(found)
+    order = Order(top=top if found.space is None else top or TOP, filters=tuple(parse_filter(text) for text in filters))
+    check_order(order, log=model.target.log)
+    check_filters(order.filters, ranking_schema(found))
+    looked_for(found, model.target, order)
+    config = ScreenConfig(
+        target=model.target.name, log=model.target.log, catalog=catalog, top=top, filter=tuple(filters),
+        source=tuple(dict.fromkeys(task.name for source in model.library.sources for task in source.tasks)),
+        trunk=model.library.trunk, seed=model.seed, out=str(out),
+        networks=int(np.max([len(s.networks) for s in model.library.sources], initial=1)),
+        convention=model.library.convention, heads=model.heads, workers=workers, scheduler=scheduler, device=device,
+    )  # fmt: skip
+    with open_run(out, resume=resume, overwrite=overwrite) as rundir:
+        for said in sweep(rundir.path):
+            warnings.warn(said, stacklevel=2)
+        inputs = Inputs(model.target, (), found, order)
+        return finish(config, inputs, model, rundir, Progress("quiet"), "kakehashi.screen(...)").record

@@ -1,0 +1,71 @@
+"""The cache of trained networks and models: found by content hash, unpacked, or kept for the next run.
+
+Whatever is kept passes here: keys end in the same facts about the machine, what cannot be read is said in the same
+words and built again.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any
+
+import jax
+
+from kakehashi.catalogs.models import library as shelf
+from kakehashi.screen.cache.checkpoint import Checkpoint
+from kakehashi.screen.cache.machine import PACKAGES
+from kakehashi.screen.cache.packing import unpack
+from kakehashi.screen.descriptors.composition import BATCH
+from kakehashi.screen.device import current
+
+# What arrays that were not packed here, or by another version, may raise when they are unpacked or used.
+UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, MemoryError)
+
+Records = Mapping[str, type]
+
+
+def find(key: str, kind: type, records: Records) -> tuple[shelf.Found, Any, str]:
+    """What the library holds, the value of that kind in it (None: compute it), and a warning."""
+    found = shelf.find(key)
+    if found.arrays is None:
+        return found, None, found.warning
+    try:
+        value = unpacked(found.arrays, kind, records)
+    except UNREADABLE as error:
+        return found, None, f"{shelf.models_folder() / key} cannot be read ({error}): not used, built again"
+    return found, value, ""
+
+
+def unpacked(arrays: shelf.Arrays, kind: type, records: Records) -> Any:
+    """The value of a kind that an entry holds; raises one of `UNREADABLE` where it holds something else."""
+    value = unpack(arrays, records)
+    if not isinstance(value, kind):
+        raise ValueError(f"holds a {type(value).__name__}")
+    return value
+
+
+def keep(key: str, arrays: shelf.Arrays, card: dict[str, Any], found: shelf.Found, warning: str) -> Checkpoint:
+    """Keep arrays and card under a key, unless an entry of another version is in the way; where they are now.
+
+    found, warning : what was there, and why it was not used
+    """
+    if found.replaceable:
+        failed = shelf.store(key, arrays, card, replace=bool(warning))
+        warning = "; ".join(
+            text for text in (warning, failed and f"{card['property']}: {card['kind']} {failed}") if text
+        )
+    return Checkpoint(key, False, warning)
+
+
+def machine_facts() -> dict[str, Any]:
+    """Versions, device and settings on which the last bits of a result depend: part of every key."""
+    return {
+        "packages": {name: version(name) for name in PACKAGES},
+        "device": (current().platform, current().device_kind, platform.system(), platform.machine()),
+        "jax": (bool(jax.config.jax_enable_x64), str(jax.config.jax_default_matmul_precision)),  # type: ignore[attr-defined]
+        "xla_flags": os.environ.get("XLA_FLAGS", ""),
+        "batch": BATCH,
+    }

@@ -1,0 +1,40 @@
+"""What the last bits of a result depend on besides data and settings: versions, device, processor."""
+
+from __future__ import annotations
+
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from kakehashi.screen.device import current
+
+PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy", "scipy", "rdkit")
+
+
+def made_here() -> dict[str, Any]:
+    """When, with which versions and on which kind of machine."""
+    return {
+        "versions": {"kakehashi": version("kakehashi"), **{name: version(name) for name in PACKAGES}},
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": machine_kind(),
+    }
+
+
+def machine_kind() -> dict[str, str]:
+    """What may decide the last bits of a float32 result."""
+    return {
+        "system": platform.system(), "machine": platform.machine(), "processor": _processor(),
+        "device": current().device_kind, "jaxlib": version("jaxlib"), "numpy": version("numpy"),
+    }  # fmt: skip
+
+
+def _processor() -> str:
+    """The processor's model name; Python's own is empty on most Linux machines."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()

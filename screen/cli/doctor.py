@@ -1,0 +1,214 @@
+"""`kakehashi doctor`: is this installation sound, and if not, which command mends it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from kakehashi.catalogs.shown import say
+
+SECONDS = 120
+"""A check that takes longer has failed."""
+
+FREE_BYTES = 500 * 2**20
+
+PIP = f"{sys.executable} -m pip install"
+
+
+class Check(NamedTuple):
+    """One line: what was checked, whether it is well, what was found, the command that mends it."""
+
+    name: str
+    ok: bool
+    detail: str
+    fix: str = ""
+
+
+def doctor(*, json: bool = False, quiet: bool = False, dry_run: bool = False) -> int:
+    """Check Python, packages, arithmetic, cache and workers.
+
+    Parameters
+    ----------
+    json
+        Print one JSON document.
+    quiet
+        Print failed lines only.
+    dry_run
+        Name the checks without making them.
+
+    Returns
+    -------
+    int
+        0 if all is well, else 1.
+    """
+    if dry_run:
+        say("\n".join(CHECKS))
+        return 0
+    checks = []
+    for run in CHECKS.values():
+        check = run()
+        checks.append(check)
+        if not json and not (quiet and check.ok):
+            say(line(check, sys.stdout.encoding))
+            sys.stdout.flush()
+    sound = all(check.ok for check in checks)
+    if json:
+        from json import dumps
+
+        print(dumps({"ok": sound, "checks": [check._asdict() for check in checks]}, indent=1))
+    return 0 if sound else 1
+
+
+def line(check: Check, encoding: str | None) -> str:
+    """Lay out one check, with ticks where the terminal can show them."""
+    marks = "✓✗" if (encoding or "").lower().replace("-", "").startswith("utf") else "+x"
+    text = f"{marks[0] if check.ok else marks[1]} {check.name:<10} {check.detail}"
+    return f"{text}\n  {'':<10} {'try' if not check.ok else 'to set it'}: {check.fix}" if check.fix else text
+
+
+def check_python() -> Check:
+    """Check the interpreter's version."""
+    version = ".".join(map(str, sys.version_info[:3]))
+    good = (3, 11) <= sys.version_info[:2] <= (3, 13)
+    return Check("python", good, f"{version} ({sys.executable})", "" if good else "make PYTHON=python3.12 demo")
+
+
+def check_packages() -> Check:
+    """Check that every required package is there in a version that is known to work."""
+    from importlib.metadata import PackageNotFoundError, requires, version
+
+    from packaging.requirements import Requirement
+
+    try:
+        wanted = [Requirement(text) for text in requires("kakehashi") or ()]
+    except PackageNotFoundError:
+        return Check("packages", False, "kakehashi itself is not installed", f"{sys.executable} -m pip install -e .")
+    found, wrong = [], []
+    for want in wanted:
+        if want.marker is not None and not want.marker.evaluate({"extra": ""}):
+            continue
+        try:
+            have = version(want.name)
+        except PackageNotFoundError:
+            have = "missing"
+        found.append(f"{want.name} {have}")
+        if have == "missing" or not want.specifier.contains(have, prereleases=True):
+            wrong.append((f"{want.name} {have}, needs {want.specifier}", str(want)))
+    if wrong:
+        wishes = " ".join(f"'{wish}'" for _, wish in wrong)
+        return Check(
+            "packages",
+            False,
+            "; ".join(what for what, _ in wrong),
+            f"{sys.executable} -m pip install {wishes}",
+        )
+    return Check("packages", True, ", ".join(found))
+
+
+def check_jax() -> Check:
+    """Check that jax computes the same eagerly, compiled and in numpy."""
+    found = _probe("jax")
+    fix = f"{PIP} 'jax==0.10.1' 'jaxlib==0.10.1'"
+    if found.get("problem"):
+        return Check("jax", False, f"{found.get('version', '')} {found['problem']}".strip(), fix)
+    device = f"{', '.join(found['devices'])} (--device auto computes on {found['platform']})"
+    return Check("jax", True, f"{found['version']} on {device}; eager = compiled = numpy")
+
+
+def check_key() -> Check:
+    """Say whether the Materials Project key is set, never what it is; without it everything offline works."""
+    if os.environ.get("MP_API_KEY", "").strip():
+        return Check("mp key", True, "set in MP_API_KEY (not tried)")
+    return Check("mp key", True, "not set; needed only to pull from the Materials Project", "export MP_API_KEY=...")
+
+
+def check_cache() -> Check:
+    """Check that the cache folder can be written and has room."""
+    import shutil
+    import tempfile
+
+    from kakehashi.catalogs.files.home import SharedFolder, cache_folder
+    from kakehashi.catalogs.records import UserError
+
+    fix = "export KAKEHASHI_HOME=/a/folder/with/room"
+    try:
+        folder = cache_folder()
+        for name in ("models", "catalogs"):
+            cache_folder(name)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"kakehashi")
+            file.flush()
+        free = shutil.disk_usage(folder).free
+    except SharedFolder as error:
+        what, _, mend = str(error).partition(": ")
+        return Check("cache", False, what, mend.partition(";")[0])
+    except UserError as error:
+        return Check("cache", False, str(error), fix)
+    except OSError as error:
+        return Check("cache", False, f"{folder}: {error.strerror}", fix)
+    return Check(
+        "cache",
+        free >= FREE_BYTES,
+        f"{folder} writable, {free / 2**30:.1f} GB free",
+        "" if free >= FREE_BYTES else fix,
+    )
+
+
+def check_cluster() -> Check:
+    """Check that worker processes can be coordinated, and that one of Dask starts on the loopback."""
+    from kakehashi.screen.scoring.workers.semaphores import missing
+
+    if lack := missing():
+        return Check("dask", False, f"--workers cannot be used: {lack.why}", lack.fix)
+    found = _probe("cluster")
+    if found.get("problem"):
+        return Check(
+            "dask",
+            False,
+            found["problem"],
+            f"{sys.executable} -m pip install --force-reinstall 'distributed'",
+        )
+    return Check("dask", True, f"a worker process started at {found['address']} and closed")
+
+
+CHECKS: dict[str, Callable[[], Check]] = {
+    "python": check_python,
+    "packages": check_packages,
+    "jax": check_jax,
+    "mp key": check_key,
+    "cache": check_cache,
+    "dask": check_cluster,
+}
+
+
+def _probe(what: str) -> dict[str, Any]:
+    """Run one self-check in a process of its own, so that a crash or a hang is a finding, not an end."""
+    import json
+    import signal
+    import subprocess
+    from pathlib import Path
+
+    script = Path(__file__).with_name("selfcheck.py")
+    environment = {**os.environ, "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+    process = subprocess.Popen(
+        [sys.executable, "-P", str(script), what],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        start_new_session=True,
+    )
+    try:
+        out, err = process.communicate(timeout=SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        return {"problem": f"no answer after {SECONDS} s"}
+    try:
+        found = json.loads(out.splitlines()[-1])
+    except (IndexError, ValueError):
+        last = err.strip().splitlines()[-1:] or [f"ended with status {process.returncode}"]
+        return {"problem": last[0]}
+    return found if isinstance(found, dict) else {"problem": out}

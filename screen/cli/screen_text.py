@@ -1,0 +1,228 @@
+"""What a run prints: the verdict, the head of the ranking, where the files are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kakehashi.catalogs.runs.open import as_folder, open_run
+from kakehashi.catalogs.runs.rundir import Results, RunDir
+from kakehashi.catalogs.shown import say, shortened, shown
+from kakehashi.screen.progress import Progress
+from kakehashi.screen.runs.runner import Compared, Kind, source_hashes
+from kakehashi.screen.screening.config import ScreenConfig, as_dict, deciding, exit_code, exporting
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from rich.text import Text
+
+    from kakehashi.screen.screening.inputs import Inputs
+    from kakehashi.screen.screening.run import Outcome
+
+HEAD = 10
+
+
+def kind() -> Kind:
+    """A screening."""
+    return Kind(
+        read=_read, plan=_plan, forecast=_forecast, run=_run, as_dict=as_dict,
+        show=lambda outcome, rundir: show(outcome.record, rundir),
+        deciding=deciding, compare=_compare, whole=_exported, judge=_judge,
+    )  # fmt: skip
+
+
+def rebuild_report(
+    directory: str,
+    build: Callable[[Path], str],
+    *,
+    json_out: bool = False,
+    quiet: bool = False,
+    dry_run: bool = False,
+) -> int:
+    """Write report.html again from a run's files; UserError code 6 where one of them is damaged.
+
+    build : makes the page, from the folder of the run
+    """
+    with as_folder(directory) as results:  # the page reads the files as they are
+        results.verify(name for name in results.names() if name != "report.html")
+        text = build(results.path)
+    if not dry_run:
+        with open_run(directory, resume=True) as rundir:
+            rundir.write_text("report.html", text)
+    path = f"{results.where}/report.html"
+    if json_out or not quiet:
+        say(json.dumps({"report": path}) if json_out else path)
+    return 0
+
+
+def show(record: dict[str, Any], rundir: Results) -> None:
+    """Print verdict, counts, the best distinct compositions inside or at the edge of the domain, and overall."""
+    from rich.console import Console
+
+    console = Console(highlight=False, soft_wrap=True)
+    target, catalog, domain = record["target"], record["catalog"], record["domain"]
+    console.print(shown(record["verdict"]["text"]), style="bold", markup=False)
+    if record["verdict"].get("recommendation"):  # runs of earlier versions have none
+        console.print(shown(record["verdict"]["recommendation"]), markup=False)
+    kin = record["interval"].get("by_family")
+    apart = f" ({kin['coverage']:.0%} with whole chemical families held out)" if kin else ""
+    console.print(
+        shown(
+            f"90% intervals cover {record['verdict']['coverage_90']:.0%} of held-out compounds{apart}."
+            f" {catalog['scored']:,} scored, {catalog['quarantined']:,} quarantined;"
+            f" domain: {domain['in']:,} in, {domain['edge']:,} at the edge, {domain['out']:,} out."
+        ),
+        markup=False,
+    )
+    if record["filters"]:
+        removed = "; ".join(
+            f"{count['expression']} fails {count['failed']:,}"
+            + (f" ({count['null']:,} without a value)" if count["null"] else "")
+            for count in record["filters"]
+        )
+        console.print(shown(f"{record['ranked']:,} ranked; {removed}."), markup=False)
+    if "virtual" in record:
+        console.print(shown(in_words(record["virtual"], catalog["scored"])), markup=False)
+    for warning in record["warnings"]:
+        console.print(shown(f"note: {warning}"), markup=False)
+    for line in _aside(record):
+        console.print(shown(f"in quarantine: {line}"), markup=False)
+    if "export" in record:
+        console.print(shown(record["export"]["text"]), markup=False)
+    rows, near = _best(rundir.path / "ranking.parquet")
+    name = f"{target['quantity']} {target['unit']}".strip()
+    if near:
+        _table(console, f"Best in or at the edge of the domain: {name}", near)
+    if rows != near:
+        _table(console, f"Best of all, extrapolations included: {name}", rows)
+    seconds = sum(record["timings"].values())
+    console.print(shown(f"{seconds:.0f} s; report: {rundir.where}/report.html"), markup=False)
+
+
+def in_words(virtual: Mapping[str, Any], scored: int) -> str:
+    """What became of a virtual catalogue, how fast, and how long ten times as many would take."""
+    text = f"{virtual['visited']:,} indices: {virtual['filtered']:,} removed by the filters, {scored:,} scored"
+    seconds = virtual["seconds_for_1e9_candidates"]
+    if seconds is None:
+        return f"{text}, none of them now."
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return (
+        f"{text}; {virtual['candidates_per_second']:,} candidates/s ({virtual['indices_per_second']:,} indices/s):"
+        f" 1,000,000,000 candidates would take {hours} h {minutes:02} min."
+    )
+
+
+def _best(path: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """First rows of the `HEAD` best compositions, and of those inside or at the edge of the domain."""
+    from pyarrow import compute
+
+    from kakehashi.catalogs.reading.parquet_files import in_pieces
+
+    overall: dict[str, dict[str, Any]] = {}
+    near: dict[str, dict[str, Any]] = {}
+    names = ["rank", "id", "formula", "reduced_formula", "mean", "lower", "upper", "domain", "nearest_training"]
+    with in_pieces(path) as file:
+        for batch in file.iter_batches(batch_size=4096, columns=names, use_threads=False):
+            _collect(overall, batch)
+            _collect(near, batch.filter(compute.not_equal(batch["domain"], "out")))
+            if len(overall) == len(near) == HEAD:
+                break
+    return list(overall.values()), list(near.values())
+
+
+def _collect(seen: dict[str, dict[str, Any]], batch: pa.RecordBatch) -> None:
+    """Add the first row of every new composition until `HEAD` are there."""
+    if len(seen) < HEAD:
+        for row in batch.to_pylist():
+            seen.setdefault(row["reduced_formula"], row)
+            if len(seen) == HEAD:
+                return
+
+
+def _table(console: Any, title: str, rows: list[dict[str, Any]]) -> None:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    view = Table(title=Text(shown(title)), title_justify="left", box=box.SIMPLE_HEAD)
+    for name in ("rank", "formula", "id", "mean", "90% interval", "domain", "nearest"):
+        view.add_column(name, justify="right" if name in ("rank", "mean", "90% interval") else "left")
+    for row in rows:
+        view.add_row(
+            str(row["rank"]), _cell(row["formula"]), _cell(row["id"]), f"{row['mean']:.3g}",
+            f"{row['lower']:.3g} to {row['upper']:.3g}", _cell(row["domain"]), _cell(row["nearest_training"]),
+        )  # fmt: skip
+    console.print(view)
+
+
+def _cell(text: str) -> Text:
+    from rich.text import Text
+
+    return Text(shortened(text))
+
+
+def _read(config: ScreenConfig) -> Inputs:
+    from kakehashi.screen.screening.run import read_inputs
+
+    return read_inputs(config)
+
+
+def _plan(config: ScreenConfig, inputs: Inputs) -> dict[str, Any]:
+    from kakehashi.screen.screening.run import plan
+
+    return plan(config, inputs)
+
+
+def _forecast(config: ScreenConfig, inputs: Inputs) -> dict[str, Any]:
+    from kakehashi.screen.screening.run import forecast
+
+    return forecast(config, inputs)
+
+
+def _run(config: ScreenConfig, inputs: Inputs, rundir: RunDir, progress: Progress, command: str) -> Outcome:
+    from kakehashi.screen.screening.run import run_screen
+
+    return run_screen(config, inputs, rundir, progress, command)
+
+
+def _compare(config: ScreenConfig, inputs: Inputs, record: Mapping[str, Any]) -> list[Compared]:
+    then = source_hashes(record["sources"])
+    specs = config.source if len(config.source) == len(inputs.sources) else [table.name for table in inputs.sources]
+    return [
+        Compared("target", config.target, inputs.target.sha256, record["target"]["sha256"]),
+        *(
+            Compared("source", spec, table.sha256, then.get(table.name))
+            for spec, table in zip(specs, inputs.sources, strict=True)
+        ),
+        Compared("catalogue", config.catalog, inputs.catalog.sha256, record["catalog"]["sha256"]),
+    ]
+
+
+def _aside(record: Mapping[str, Any], most: int = 3) -> list[str]:
+    """The commonest reasons of the catalogue's rows in quarantine, with the number of rows and the first of them."""
+    reasons = record.get("quarantine_reasons", [])  # runs of earlier versions have none
+    lines = []
+    for found in reasons[:most]:
+        first = f", first {shortened(found['example'])}" if found["example"] else ""
+        lines.append(f"{found['reason']} ({found['count']:,} row{'s' * (found['count'] > 1)}{first})")
+    if rest := reasons[most:]:
+        count = sum(found["count"] for found in rest)
+        lines.append(
+            f"{count:,} more row{'s' * (count > 1)} for other reasons: {record['config']['out']}/quarantine.csv"
+        )
+    return lines
+
+
+def _exported(config: ScreenConfig, record: Mapping[str, Any]) -> bool:
+    """False where scores are kept, but files are asked for that were not asked for then."""
+    return not config.export or exporting(record["config"]) == exporting(as_dict(config))
+
+
+def _judge(record: Mapping[str, Any]) -> tuple[int, str]:
+    catalog, config = record["catalog"], record["config"]
+    return exit_code(record), (
+        f"{catalog['quarantined']:,} of {catalog['rows']:,} rows are in quarantine, above --max-quarantine"
+        f" {config['max_quarantine']}: see {config['out']}/quarantine.csv"
+    )

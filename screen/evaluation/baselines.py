@@ -1,0 +1,45 @@
+"""Models without transfer that `evaluate` compares with: heads on the descriptors that are no part of the stack."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kakehashi.screen.descriptors.scaling import fit_scaling, standardise
+from kakehashi.screen.heads.drawn import Setting
+from kakehashi.screen.heads.head import FloatArray, Head, out_of_fold
+from kakehashi.screen.validation.folds import inner_folds
+
+# Inner folds, which say only how far selection flatters.
+FOLDS = 3
+
+
+class Asked(NamedTuple):
+    """What a head says of the held rows: mean, spread (m,); the setting it chose; its error on its training rows."""
+
+    mean: FloatArray
+    spread: FloatArray
+    setting: Setting
+    inner_mae: float
+
+
+def ask(
+    head: Head, raw: NDArray[np.float32], y: FloatArray, held: NDArray[np.float32], keys: Sequence[str], seed: int
+) -> Asked:
+    """Fit a head on raw (n, p) descriptors and y (n,), then predict the rows of held (m, p).
+
+    The same as a row of the leaderboard, fitted once: the scaling comes from the training rows, settings are chosen
+    inside them.
+
+    keys : (n,) groups that the inner folds do not split
+    """
+    folds = inner_folds(keys, FOLDS, seed + 1)
+    scaling = fit_scaling(raw)
+    x, new = (np.asarray(standardise(scaling, rows), np.float64) for rows in (raw, held))
+    inner = out_of_fold(head, x, y, folds)
+    params, setting = head.tuned(x, y) if head.tuned else (head.fit(x, y), {})
+    mean, spread = head.predict(params, new)
+    return Asked(mean, spread, setting, float(np.mean(np.abs(inner - y))))

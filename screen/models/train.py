@@ -1,0 +1,173 @@
+"""`kakehashi models train`: libraries of networks, made to be kept."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kakehashi.catalogs.candidates.candidates import named_materials
+from kakehashi.catalogs.files.paths import path_of
+from kakehashi.catalogs.models import library as shelf
+from kakehashi.catalogs.properties import table1
+from kakehashi.catalogs.properties.stated_units import check_named, parse_units
+from kakehashi.catalogs.properties.tables import load_table, read_from
+from kakehashi.catalogs.records import PropertyTable, UserError
+from kakehashi.screen.descriptors.materials import convention_for
+from kakehashi.screen.device import check_device
+from kakehashi.screen.networks.kept import load_or_pretrain
+from kakehashi.screen.networks.library import groups
+from kakehashi.screen.networks.source import Settings, Source, Trunk, source_name, tell_apart, training_rows
+from kakehashi.screen.networks.trunk import check_trunk
+from kakehashi.screen.progress import Mode, Progress, warn
+from kakehashi.screen.runs.refused import warnings_of
+from kakehashi.screen.screening.config import CONVENTIONS, LARGEST_SEED, from_toml
+
+
+@dataclass(frozen=True, slots=True)
+class TrainConfig:
+    """What is trained, how and where. Names equal the flags'."""
+
+    source: tuple[str, ...] = ()
+    table1: str | None = None
+    material: tuple[str, ...] | None = None
+    unit: tuple[str, ...] = ()
+    networks: int = 100
+    trunk: str = "separate"
+    convention: str | None = None
+    descriptors: str | None = None
+    exclude: str | None = None
+    seed: int = 0
+    device: str = "auto"
+
+
+def resolve(flags: Mapping[str, Any], file: str | None) -> TrainConfig:
+    """Merge defaults, the TOML file and the flags that were given (not None), and check the result.
+
+    Raises
+    ------
+    UserError : unreadable TOML, unknown key, wrong type, a value out of range, or nothing to train.
+    """
+    merged: dict[str, Any] = from_toml(Path(file), TrainConfig) if file else {}
+    merged.update({name: value for name, value in flags.items() if value is not None})
+    for name in ("source", "material", "unit"):
+        if name in merged:
+            merged[name] = tuple(merged[name])
+    config = TrainConfig(**merged)
+    if not config.source and config.table1 is None:
+        raise UserError("expected --source (a name from `kakehashi catalogs list`, or FILE:COLUMN) or --table1 FOLDER")
+    if len(set(config.source)) != len(config.source):
+        raise UserError(f"--source: given twice: {', '.join(config.source)}")
+    if config.networks < 1:
+        raise UserError(f"--networks: expected at least 1, got {config.networks}")
+    if not 0 <= config.seed <= LARGEST_SEED:
+        raise UserError(f"--seed: expected 0 to {LARGEST_SEED}, got {config.seed}")
+    if config.convention not in (None, *CONVENTIONS):
+        raise UserError(f"--convention: expected one of {', '.join(CONVENTIONS)}, got {config.convention!r}")
+    check_device(config.device)
+    parse_units(config.unit)
+    if config.trunk != "separate" and config.table1 is not None:
+        raise UserError(f"--trunk {config.trunk} is for --source: the properties of Table 1 have networks of their own")
+    if config.source:
+        check_trunk(config.trunk, len(config.source))
+    return config
+
+
+def train(config: TrainConfig, mode: Mode, *, dry_run: bool = False) -> dict[str, Any]:
+    """Train, or find, the networks of every source and keep them for good; what was made and what could not be.
+
+    Raises
+    ------
+    UserError : a source that cannot be read or learned from; of Table 1 such rows are among the `missing`.
+    """
+    progress = Progress(mode)
+    # Of a target's formulas all networks stay ignorant.
+    exclude = load_table(config.exclude).keys if config.exclude else ()
+    made: list[dict[str, Any]] = []
+    missing: list[dict[str, str]] = []
+    material = named_materials(config.material, config.source)
+    units = parse_units(config.unit)
+    tables = [
+        load_table(spec, material=material[spec], minimum=1, attachments=(0, 2), units=units) for spec in config.source
+    ]
+    check_named(units, read_from(config.source, tables))
+    for text in warnings_of(tables, written=False):
+        warn(mode, text)
+    tables = tell_apart(tables, config.source)
+    trunk: Trunk = config.trunk  # type: ignore[assignment]  # checked by resolve
+    for group in groups(tables, trunk) if tables else []:
+        made.append(_one(group, config, exclude, progress, dry_run))
+    for wanted, table in _of_table1(config):
+        try:
+            if isinstance(table, str):
+                raise UserError(table)
+            made.append(_one((table(),), config, exclude, progress, dry_run))
+        except UserError as error:
+            missing.append({"property": wanted.property, "reason": " ".join(str(error).split())})
+            warn(mode, f"{wanted.property} cannot be had: {missing[-1]['reason']}")
+    return {"made": made, "missing": missing}
+
+
+def _of_table1(config: TrainConfig) -> Iterator[tuple[table1.Property, Any]]:
+    """The rows of Table 1, each with what loads its table or why there is none."""
+    if config.table1 is None:
+        return
+    folder = path_of(config.table1)
+    if not folder.is_dir():
+        raise UserError(f"--table1: expected the folder of the data, got {folder}")
+    for wanted in table1.properties():
+        why = table1.missing(wanted, folder)
+        yield wanted, why or (lambda wanted=wanted: table1.table(wanted, folder, config.seed))
+
+
+def _one(
+    tables: tuple[PropertyTable, ...], config: TrainConfig, exclude: Any, progress: Progress, dry_run: bool
+) -> dict[str, Any]:
+    """Train one stack; what was made."""
+    molecules = tables[0].molecules is not None
+    convention = convention_for(
+        tables,
+        None if molecules and config.table1 is not None else config.convention,
+        config.descriptors if molecules or config.table1 is None else None,
+    )
+    settings = Settings(config.networks, config.seed, convention)
+    if dry_run:
+        units = ", ".join(dict.fromkeys(table.unit for table in tables))
+        rows = len(training_rows(tables, exclude, settings.seed).joined.keys)
+        return {"property": source_name(tables), "unit": units, "rows": rows, "descriptor": convention,
+                "networks": config.networks}  # fmt: skip
+    start = time.perf_counter()
+    source = load_or_pretrain(tables, settings, exclude=exclude, stage=progress.stage)
+    point = source.checkpoint
+    folder = shelf.folders().get(point.key) if point else None
+    if point is None or folder is None:
+        raise UserError(point.warning if point else "nothing was kept", code=1)
+    shelf.keep(folder)
+    if point.warning:
+        warn(progress.mode, point.warning)
+    return record(source, folder, time.perf_counter() - start)
+
+
+def record(source: Source, folder: Path, seconds: float) -> dict[str, Any]:
+    """What is said of a stack that was trained."""
+    scores = source.evidence.scores if source.evidence else np.full((len(source.networks), 1, 8), np.nan)
+    with np.errstate(all="ignore"):
+        best, middle = np.max(scores[..., 5], axis=0), np.median(scores, axis=0)
+    point = source.checkpoint
+    card = json.loads((folder / shelf.CARD).read_bytes())
+    return {
+        "id": folder.name, "property": card["property"], "unit": card["unit"], "log": card["log"],
+        "descriptor": card["descriptor"], "networks": len(source.networks), "rows": len(source.keys),
+        "split": card["split"], "mae": _numbers(middle[:, 0]), "pearson": _numbers(middle[:, 5]),
+        "best_pearson": _numbers(best), "bytes": card["bytes"], "seconds": round(seconds, 1),
+        "reused": bool(point and point.reused), "folder": str(folder),
+    }  # fmt: skip
+
+
+def _numbers(values: Any) -> list[float | None]:
+    return [float(v) if np.isfinite(v) else None for v in values]

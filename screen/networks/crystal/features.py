@@ -1,0 +1,44 @@
+"""What crystal graph networks see in structures: pooled crystals, the hidden layer, and predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kakehashi.catalogs.records import Crystals, UserError
+from kakehashi.screen.descriptors.neighbours import Graphs, connect
+from kakehashi.screen.networks.crystal.network import CrystalNetwork
+from kakehashi.screen.networks.crystal.train import predict
+
+
+class Seen(NamedTuple):
+    """What networks say of n crystals.
+
+    layers : per network, pooled crystals and hidden layer, (n, width) each; predictions : (networks, n, 1)
+    """
+
+    layers: tuple[tuple[NDArray[np.float32], ...], ...]
+    predictions: NDArray[np.float32]
+
+
+def look(networks: Sequence[CrystalNetwork], graphs: Graphs) -> Seen:
+    """Features and standardised predictions of n graphs."""
+    found = predict(networks, graphs)
+    return Seen(tuple((out.pooled, out.hidden) for out in found), np.stack([out.prediction for out in found]))
+
+
+def graphs_of(crystals: Crystals) -> Graphs:
+    """Graphs of structures that are known to have one.
+
+    Raises
+    ------
+    UserError : a structure that has none, with the reason.
+    """
+    found = connect(crystals)
+    if any(found.reasons):
+        row = int(np.flatnonzero(found.reasons != "")[0])
+        raise UserError(f"structure {row + 1} has no crystal graph: {found.reasons[row]}")
+    return found.graphs

@@ -1,0 +1,169 @@
+"""Predicting a target of hundreds of rows and more by networks that learn it together with its sources.
+
+Where a target has tens of rows, networks that never saw it and linear heads are the safer choice
+(`screen.transfer.fit`).
+Where it has more, its values should shape the networks themselves, beside those of the sources they overlap with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kakehashi.catalogs.records import Compositions, PropertyTable, UserError
+from kakehashi.screen.descriptors.materials import describe
+from kakehashi.screen.networks.joint.train import Array, Course, FloatArray, Joint, predict, train
+from kakehashi.screen.networks.source import N_ELEMENTS, exclude_keys
+from kakehashi.screen.networks.tables import Joined, join
+from kakehashi.screen.validation.folds import Folds, splits_of
+
+# Brings roots of element shares to about the size of standardised inputs.
+ROOT_SCALE = 3.0
+# On the sources; then with the target among them; and on a target without sources, whose rows are few.
+FIRST = Course(epochs=12)
+TOGETHER = Course(epochs=32, rest=8_000)
+ALONE = Course(epochs=60, batch=256)
+
+
+class Recipe(NamedTuple):
+    """How joint networks are trained: how many, by which seed, and on what course."""
+
+    networks: int = 2
+    seed: int = 0
+    first: Course = FIRST
+    together: Course = TOGETHER
+    alone: Course = ALONE
+
+
+class JointModel(NamedTuple):
+    """Networks that have learned a target, and the least that they predict."""
+
+    target: str
+    joint: Joint
+    bottom: float
+
+    def predict(self, compositions: Compositions) -> FloatArray:
+        """(n,) means over the networks for n compositions, on the fitted scale."""
+        return np.asarray(self.each(compositions).mean(axis=0))
+
+    def each(self, compositions: Compositions) -> FloatArray:
+        """(networks, n) predictions of every network."""
+        return np.asarray(np.maximum(predict(self.joint, inputs(compositions), self.target), self.bottom))
+
+
+def inputs(compositions: Compositions, convention: str = "reduced") -> Array:
+    """(n, 290 + 94) descriptors as signed logarithms, then the root of every element's share.
+
+    Roots, because the first twentieth of an element (a dopant) matters more than the last one.
+    """
+    described = describe(compositions, convention)
+    slots = compositions.elements
+    shares = compositions.amounts / compositions.amounts.sum(axis=1, keepdims=True)
+    roots = np.zeros((len(slots), N_ELEMENTS), np.float32)
+    row, slot = np.nonzero(slots >= 0)
+    roots[row, slots[row, slot]] = ROOT_SCALE * np.sqrt(shares[row, slot])
+    return np.hstack([np.sign(described) * np.log1p(np.abs(described)), roots]).astype(np.float32)
+
+
+def learn_sources(
+    sources: Sequence[PropertyTable],
+    recipe: Recipe,
+    *,
+    exclude: Collection[str],
+    progress: Callable[[int], None] | None = None,
+) -> Joint:
+    """Networks that learn all sources at once, without the formulas to exclude: the start for any target of theirs.
+
+    progress : called with 1 after each network.
+    """
+    rows = sources_without(sources, exclude)
+    return _train(recipe.seed, sources, rows, recipe.networks, recipe.first, None, None, progress)
+
+
+def learn_target(
+    target: PropertyTable,
+    sources: Sequence[PropertyTable],
+    recipe: Recipe,
+    *,
+    first: Joint | None = None,
+    exclude: Collection[str] = (),
+    rows: NDArray[np.int64] | None = None,
+) -> JointModel:
+    """Train networks on a target with its sources beside it, or (given none) on the target alone.
+
+    Parameters
+    ----------
+    sources : tables whose names differ from the target's.
+    first : networks to go on from, as `learn_sources` gives them.
+    exclude : formulas that are held out: removed from every source (the target's own rows are the caller's choice).
+    rows : of the target, by default all.
+    """
+    tables = [target, *sources]
+    used = np.arange(len(target)) if rows is None else rows
+    joined = with_target(target, sources, exclude, used)
+    course = recipe.together if sources else recipe.alone
+    joint = _train(recipe.seed + 1, tables, joined, recipe.networks, course, target.name, first, None)
+    # A gap, a modulus: what is never negative in training is not predicted to be.
+    return JointModel(target.name, joint, 0.0 if target.y[used].min() >= 0 else -np.inf)
+
+
+def out_of_fold(
+    target: PropertyTable,
+    sources: Sequence[PropertyTable],
+    recipe: Recipe,
+    folds: Folds,
+    *,
+    first: Joint | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> FloatArray:
+    """(n,) predictions for the rows of each fold, of networks that learned neither them nor, elsewhere, their formulas.
+
+    first : networks of the sources without any of the target's formulas.
+    progress : called with 1 after each fold.
+    """
+    found = np.full(len(target), np.nan)
+    for rows, held in splits_of(folds):
+        formulas = [target.keys[i] for i in held]
+        model = learn_target(target, sources, recipe, first=first, exclude=formulas, rows=rows)
+        found[held] = model.predict(target.compositions.take(held))
+        if progress:
+            progress(1)
+    return found
+
+
+def sources_without(sources: Sequence[PropertyTable], exclude: Collection[str]) -> Joined:
+    """The sources as one table, without the formulas to exclude."""
+    return join(sources, [exclude_keys(table, exclude) for table in sources])
+
+
+def with_target(
+    target: PropertyTable, sources: Sequence[PropertyTable], exclude: Collection[str], rows: NDArray[np.int64]
+) -> Joined:
+    """These rows of the target, and the sources without the formulas to exclude, as one table."""
+    kept: list[NDArray[np.int64]] = [exclude_keys(table, exclude) for table in sources]
+    return join([target, *sources], [rows, *kept])
+
+
+def _train(
+    seed: int,
+    tables: Sequence[PropertyTable],
+    rows: Joined,
+    networks: int,
+    course: Course,
+    target: str | None,
+    start: Joint | None,
+    progress: Callable[[int], None] | None,
+) -> Joint:
+    odd = [table.name for table in tables if table.molecules is not None or table.crystals is not None]
+    if odd:
+        raise UserError(f"networks that learn a target with its sources see compositions: {odd[0]} has more than those")
+    names = [table.name for table in tables]
+    if len(set(names)) < len(names):
+        raise ValueError(f"expected tables of different names, got {names}")
+    return train(
+        seed, names, inputs(rows.compositions), rows.y,
+        networks=networks, course=course, target=target, start=start, plain=N_ELEMENTS, progress=progress,
+    )  # fmt: skip

@@ -1,0 +1,183 @@
+"""A campaign played through on known values: does choosing by an acquisition find the best sooner than chance.
+
+The target's table is the pool. A few rows are known at the start; each round a model is fitted on the known rows, a
+batch is chosen, and its values are looked up. Chance plays on from the same start.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Literal, NamedTuple, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kakehashi.catalogs.records import Compositions, UserError
+from kakehashi.catalogs.shown import as_json, say
+from kakehashi.screen.descriptors.composition import compute
+from kakehashi.screen.descriptors.scaling import fit_scaling, standardise
+from kakehashi.screen.heads.gp import gp
+from kakehashi.screen.heads.head import Head
+from kakehashi.screen.heads.ridge import ridge
+from kakehashi.screen.next.batch import Finished, check_request, finished_run
+from kakehashi.screen.ranking.acquisition import By, Normal, diverse, merit
+from kakehashi.screen.validation.intervals import LEVEL
+
+TOP = 10
+ROUNDS = 10
+HeadName = Literal["gp", "ridge"]
+_HEADS: dict[str, Head] = {"gp": gp, "ridge": ridge}
+
+FloatArray = NDArray[np.float64]
+Rows = NDArray[np.intp]
+
+
+class Campaign(NamedTuple):
+    """How a campaign is played.
+
+    start : rows known at the beginning; batch : measurements per round; budget : measurements in all, the start
+    included, None for half of the rest and at most `ROUNDS` batches; repeats : random starts
+    """
+
+    start: int = 10
+    batch: int = 8
+    budget: int | None = None
+    repeats: int = 10
+    by: By = "improvement"
+    head: HeadName = "gp"
+    apart: float = 0.1
+    seed: int = 0
+
+
+def simulate(run: Finished, campaign: Campaign) -> dict[str, Any]:
+    """Play a campaign on the target of a run; how many of the best `TOP` a budget finds, as JSON values."""
+    n = len(run.values)
+    budget = _checked_budget(campaign, n)
+    convention = run.record.get("convention") or run.record["config"]["convention"]
+    raw = compute(run.compositions, convention)
+    x = np.asarray(standardise(fit_scaling(raw), raw), np.float64)
+    y = run.goodness
+    marks = [*range(campaign.start, budget, campaign.batch), budget]
+    ours, chance = [], []
+    for repeat in range(campaign.repeats):
+        shuffled = np.random.default_rng([campaign.seed, repeat]).permutation(n)
+        order = play(x, y, run.compositions, shuffled, campaign, budget)
+        ours.append(found(order, y, marks))
+        chance.append(found(shuffled, y, marks))
+    return _record(campaign, n, marks, np.array(ours), np.array(chance))
+
+
+def play(
+    x: FloatArray, y: FloatArray, rows: Compositions, shuffled: Rows, campaign: Campaign, budget: int
+) -> NDArray[np.intp]:
+    """Rows in the order they are measured: the first `start` of `shuffled`, then batch by batch.
+
+    x : (n, p) standardised descriptors; y : (n,) larger is better, read for measured rows only; shuffled also breaks
+    ties. Where the limits on a batch leave it short, the next best fill it, so that as much is measured as by chance.
+    """
+    head = _HEADS[campaign.head]
+    measured = list(shuffled[: campaign.start])
+    while len(measured) < budget:
+        size = min(campaign.batch, budget - len(measured))
+        rest = shuffled[~np.isin(shuffled, measured)]
+        mean, sigma = head.predict(head.fit(x[measured], y[measured]), x[rest])
+        worth = merit(Normal(mean, sigma), campaign.by, best=float(y[measured].max()), level=LEVEL)
+        order = rest[np.argsort(-worth, kind="stable")]
+        picked = diverse(order, rows, size, campaign.apart)
+        picked += [int(i) for i in order if i not in picked][: size - len(picked)]
+        measured += picked
+    return np.array(measured, np.intp)
+
+
+def found(order: Rows, y: FloatArray, marks: list[int]) -> NDArray[np.int64]:
+    """How many of the `TOP` best are among the first n of `order`, for each n of `marks`; ties count, up to `TOP`."""
+    good = y >= np.sort(y)[-TOP]
+    return np.asarray(np.minimum(np.cumsum(good[order])[np.array(marks) - 1], TOP), np.int64)
+
+
+def simulate_and_print(
+    directory: str, campaign: Campaign, *, json_out: bool = False, quiet: bool = False, dry_run: bool = False
+) -> int:
+    """Play a campaign on a run's target and print the curve; the exit code. Nothing is written."""
+    run = finished_run(directory)
+    if dry_run:
+        n = len(run.values)
+        plan = {"pool": n, **campaign._asdict(), "budget": _checked_budget(campaign, n)}
+        if json_out:
+            print(json.dumps(plan))
+        elif not quiet:
+            say(as_json(plan, 1))
+        return 0
+    record = simulate(run, campaign)
+    if json_out:
+        print(json.dumps(record))
+    elif not quiet:
+        show(record)
+    return 0
+
+
+def show(record: dict[str, Any]) -> None:
+    """Print the curve and what it says."""
+    say(record["text"])
+    say(f"  measured  found by {record['by']:<12}  by chance  difference (1 s.e.)")
+    for row in record["curve"]:
+        say(
+            f"  {row['n']:>8}  {row['found']:>20.2f}  {row['chance']:>13.2f}"
+            f"  {row['difference']:>+10.2f} ± {row['standard_error']:.2f}"
+        )
+    say(f"note: {record['model']}")
+
+
+def _record(
+    campaign: Campaign, n: int, marks: list[int], ours: NDArray[np.int64], chance: NDArray[np.int64]
+) -> dict[str, Any]:
+    repeats = campaign.repeats
+    difference = ours - chance
+    error = difference.std(axis=0, ddof=1) / np.sqrt(repeats)
+    # Chance in closed form: the mean of a hypergeometric law, given what the start holds.
+    share = (np.array(marks) - campaign.start) / (n - campaign.start)
+    expected = chance[:, 0].mean() + (TOP - chance[:, 0].mean()) * share
+    curve = [
+        {
+            "n": mark, "found": float(ours[:, k].mean()), "found_std": float(ours[:, k].std(ddof=1)),
+            "chance": float(chance[:, k].mean()), "chance_std": float(chance[:, k].std(ddof=1)),
+            "chance_expected": float(expected[k]), "difference": float(difference[:, k].mean()),
+            "standard_error": float(error[k]),
+        }
+        for k, mark in enumerate(marks)
+    ]  # fmt: skip
+    last = curve[-1]
+    text = (
+        f"After {last['n']} of {n} measurements ({campaign.start} at random, then batches of {campaign.batch}),"
+        f" choosing by {campaign.by} found {last['found']:.1f} of the best {TOP}, chance {last['chance']:.1f}:"
+        f" {last['difference']:+.1f} ± {last['standard_error']:.1f} (1 s.e., {repeats} random starts)."
+    )
+    model = (
+        f"direct {campaign.head} on 290 composition descriptors, fitted again each round; without transfer, because a"
+        " run folder does not keep its pre-trained networks: a transferred model may do better or worse"
+    )
+    return {
+        "schema": 1, "pool": n, "top": TOP, "start": campaign.start, "batch": campaign.batch, "budget": marks[-1],
+        "repeats": repeats, "by": campaign.by, "head": campaign.head, "apart": campaign.apart, "seed": campaign.seed,
+        "model": model, "text": text, "curve": curve,
+    }  # fmt: skip
+
+
+def _checked_budget(campaign: Campaign, n: int) -> int:
+    """Measurements in all; UserError for a campaign that cannot be played on n compounds."""
+    check_request(campaign.batch, campaign.by, campaign.apart)
+    if campaign.head not in get_args(HeadName):
+        raise UserError(f"--head: expected one of {', '.join(get_args(HeadName))}, got {campaign.head!r}")
+    if campaign.seed < 0:
+        raise UserError(f"--seed: expected at least 0, got {campaign.seed}")
+    if campaign.repeats < 2:
+        raise UserError(f"--repeats: expected at least 2, got {campaign.repeats}")
+    if n <= TOP:
+        raise UserError(f"--simulate needs a target of more than {TOP} compounds, got {n}")
+    if not 2 <= campaign.start < n:
+        raise UserError(f"--start: expected 2 to {n - 1} of the target's {n} compounds, got {campaign.start}")
+    if campaign.budget is None:
+        return min(campaign.start + ROUNDS * campaign.batch, campaign.start + -(-(n - campaign.start) // 2))
+    if not campaign.start < campaign.budget <= n:
+        raise UserError(f"--budget: expected {campaign.start + 1} (--start + 1) to {n}, got {campaign.budget}")
+    return campaign.budget

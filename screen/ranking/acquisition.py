@@ -1,0 +1,117 @@
+"""What an experiment is worth before it is done, and batches of experiments that do not repeat each other.
+
+All values are on the fitted scale (ln for a target fitted as ln) and oriented so that larger is better.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import erfcx, log_ndtr, ndtri
+
+from kakehashi.catalogs.records import Compositions
+
+By = Literal["improvement", "upper", "variance"]
+FloatArray = NDArray[np.float64]
+# Below this many standard deviations the leading terms of the tail are exact to float64's rounding of the rest.
+_FAR_TAIL = -1e4
+
+
+class Normal(NamedTuple):
+    """A normal law per candidate: mean and standard deviation (n,), not finite where an interval gives none."""
+
+    mean: FloatArray
+    sigma: FloatArray
+
+
+def normal_through(mean: Any, lower: Any, upper: Any, *, level: float, log: bool) -> Normal:
+    """The normal laws whose central intervals of probability `level` are the given ones.
+
+    log : whether the intervals are symmetric in ln(value); the law is that of ln(value) then
+    """
+    forward = np.log if log else np.asarray
+    with np.errstate(divide="ignore", invalid="ignore"):
+        centre, low, high = (forward(np.asarray(values, np.float64)) for values in (mean, lower, upper))
+        # The bound that did not under- or overflow gives the width; both do when neither did.
+        half = np.where(np.isfinite(low), centre - low, high - centre)
+    return Normal(centre, half / ndtri(0.5 + level / 2))
+
+
+def log_expected_improvement(law: Normal, best: float) -> FloatArray:
+    """Logarithm of E[max(Y - best, 0)] for Y normal, (n,); -inf where no improvement is possible.
+
+    The closed form of Jones, Schonlau & Welch (1998), sigma (phi(z) + z Phi(z)) with z = (mean - best) / sigma, taken
+    in logarithms (Ament et al., 2023): far below the best its value underflows, and its order with it.
+    """
+    gain = law.mean - best
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        z = np.where(law.sigma > 0, gain / law.sigma, 0.0)
+        certain = np.log(np.maximum(gain, 0.0))
+        spread = np.log(law.sigma) + _log_tail(z)
+    return np.where(law.sigma > 0, spread, certain)
+
+
+def expected_improvement(law: Normal, best: float) -> FloatArray:
+    """E[max(Y - best, 0)] for Y normal (Jones, Schonlau & Welch, 1998), (n,)."""
+    return np.asarray(np.exp(log_expected_improvement(law, best)), np.float64)
+
+
+def chance_above(law: Normal, best: float) -> FloatArray:
+    """P(Y > best) for Y normal, (n,)."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        z = np.where(law.sigma > 0, (law.mean - best) / law.sigma, np.where(law.mean > best, np.inf, -np.inf))
+    return np.asarray(np.exp(log_ndtr(z)), np.float64)
+
+
+def merit(law: Normal, by: By, *, best: float, level: float) -> FloatArray:
+    """(n,) what candidates are ordered by, in any monotonic scale: ln EI, the upper bound, or the variance."""
+    if by == "improvement":
+        return log_expected_improvement(law, best)
+    return law.mean + ndtri(0.5 + level / 2) * law.sigma if by == "upper" else law.sigma**2
+
+
+def diverse(order: Sequence[int] | NDArray[np.intp], rows: Compositions, size: int, apart: float) -> list[int]:
+    """The first `size` of `order`, at most one per chemical system, any two at least `apart` in composition.
+
+    apart : share of the atoms that would have to be exchanged to turn one composition into the other
+    """
+    picked: list[int] = []
+    systems: set[bytes] = set()
+    distance = _exchange(rows)
+    for i in order:
+        system = rows.elements[i].tobytes()
+        if system in systems or any(distance(i, j) < apart for j in picked):
+            continue
+        picked.append(int(i))
+        systems.add(system)
+        if len(picked) == size:
+            break
+    return picked
+
+
+def _exchange(rows: Compositions) -> Callable[[int, int], float]:
+    """Half the absolute difference of two rows' atomic fractions, summed over the elements."""
+
+    def shares(i: int) -> dict[int, float]:
+        used = rows.elements[i] >= 0
+        amounts = rows.amounts[i][used] / rows.amounts[i][used].sum()
+        return dict(zip(rows.elements[i][used].tolist(), amounts.tolist(), strict=True))
+
+    def distance(i: int, j: int) -> float:
+        a, b = shares(i), shares(j)
+        return 0.5 * sum(abs(a.get(element, 0.0) - b.get(element, 0.0)) for element in a.keys() | b.keys())
+
+    return distance
+
+
+def _log_tail(z: FloatArray) -> FloatArray:
+    """ln(phi(z) + z Phi(z)), without cancellation below zero."""
+    density = -0.5 * z**2 - 0.5 * np.log(2 * np.pi)
+    above = np.log(np.exp(density) + z * np.exp(log_ndtr(z)))
+    # phi + z Phi = phi (1 - |z| Phi / phi), the ratio by the scaled complementary error function.
+    middle = density + np.log1p(z * np.sqrt(np.pi / 2) * erfcx(-z / np.sqrt(2)))
+    far = density - 2 * np.log(-z)
+    return np.asarray(np.where(z > -1, above, np.where(z > _FAR_TAIL, middle, far)), np.float64)

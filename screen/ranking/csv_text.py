@@ -1,0 +1,54 @@
+"""A ranking as CSV that a spreadsheet opens without running anything in it."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+
+from kakehashi.catalogs.reading.readers import is_text
+
+# Cells that begin so are run as formulas by spreadsheets; a leading apostrophe makes them text (OWASP, CSV injection).
+_ACTIVE = r"^[=+\-@\t\r\n]"
+
+
+def csv_bytes(table: pa.Table, *, heading: bool = True) -> bytes:
+    """UTF-8 CSV of a table; text and headings that a spreadsheet would execute get a leading apostrophe.
+
+    Lists and structures become JSON, bytes hexadecimal digits. heading : False for rows that follow others.
+    """
+    columns = [_harmless(_plain(column)) for column in table.columns]
+    names = ["'" + name if re.match(_ACTIVE, name) else name for name in table.column_names]
+    buffer = io.BytesIO()
+    options = pyarrow.csv.WriteOptions(include_header=heading)
+    pyarrow.csv.write_csv(pa.Table.from_arrays(columns, names), buffer, options)
+    return buffer.getvalue()
+
+
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Columns of types that CSV has no notation for, as text."""
+    kind = column.type
+    if is_text(kind):
+        return column.cast(pa.string())
+    if pa.types.is_nested(kind) or pa.types.is_dictionary(kind):
+        return _spelled(column, lambda value: json.dumps(value, ensure_ascii=False, default=str))
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind):
+        return _spelled(column, bytes.hex)
+    return column
+
+
+def _spelled(column: pa.ChunkedArray, spell: Any) -> pa.ChunkedArray:
+    cells = [None if value is None else spell(value) for value in column.to_pylist()]
+    return pa.chunked_array([pa.array(cells, pa.string())])
+
+
+def _harmless(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    if not pa.types.is_string(column.type):
+        return column
+    active = pc.match_substring_regex(column, _ACTIVE)
+    return pc.if_else(active, pc.binary_join_element_wise("'", column, ""), column)

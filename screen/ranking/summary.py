@@ -1,0 +1,147 @@
+"""What a run record says of all scores together, counted while they pass by."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from kakehashi.catalogs.records import PropertyTable
+from kakehashi.screen.ranking.sorter import Sorter
+
+_BINS = 40
+
+
+class Summary(NamedTuple):
+    """Figures of a scored catalogue.
+
+    unique : distinct reduced formulas; at_ceiling : rows at the largest value the model can return
+    best : the best prediction, None without rows; sharing : distinct compositions predicted so
+    low, high : the smallest and the largest prediction
+    """
+
+    rows: int
+    unique: int
+    domains: dict[str, int]
+    at_ceiling: int
+    best: float | None
+    sharing: int
+    low: float | None
+    high: float | None
+
+
+class Tally:
+    """Counts scored rows given in pieces, as a context manager; distinct compositions are counted by sorting them."""
+
+    def __init__(self, folder: Path, rows: int, *, minimise: bool) -> None:
+        self._minimise = minimise
+        self._rows = self._at_ceiling = 0
+        self._domains: Counter[str] = Counter()
+        self._low = self._high = None
+        self._compositions = Sorter(folder, rows, self._keys, _first_of_each)
+
+    def __enter__(self) -> Tally:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._compositions.__exit__(kind, error, trace)
+
+    def add(self, scores: pa.Table) -> None:
+        """Count rows."""
+        if not scores.num_rows:
+            return
+        self._rows += scores.num_rows
+        self._at_ceiling += pc.sum(scores["at_ceiling"]).as_py()
+        for entry in pc.value_counts(scores["domain"]).to_pylist():
+            self._domains[entry["values"]] += entry["counts"]
+        ends = pc.min_max(scores["mean"]).as_py()
+        self._low = ends["min"] if self._low is None else min(self._low, ends["min"])
+        self._high = ends["max"] if self._high is None else max(self._high, ends["max"])
+        self._compositions.add(scores.select(["reduced_formula", "mean"]))
+
+    def summary(self) -> Summary:
+        """The figures of all rows given."""
+        best = self._low if self._minimise else self._high
+        unique = sharing = 0
+        last: str | None = None
+        for table in self._compositions.ordered():
+            table = _first_of_each(table)
+            if table["reduced_formula"][0].as_py() == last:
+                table = table.slice(1)
+            if table.num_rows:
+                last = table["reduced_formula"][-1].as_py()
+                unique += table.num_rows
+                sharing += pc.sum(pc.equal(table["mean"], best)).as_py()
+        return Summary(self._rows, unique, dict(self._domains), self._at_ceiling, best, sharing, self._low, self._high)
+
+    def _keys(self, table: pa.Table) -> pa.Table:
+        """By formula, and where one has several predictions (cell convention) the best of them first."""
+        worth = table["mean"] if self._minimise else pc.negate(table["mean"])
+        return pa.table({"formula": table["reduced_formula"], "worth": worth})
+
+
+class Reasons:
+    """Reasons of rows in quarantine: how many rows each, and the first formula."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+        self._examples: dict[str, str] = {}
+
+    def add(self, aside: pa.Table) -> None:
+        """Count rows."""
+        reasons = aside["reason"].to_pylist()
+        self._counts.update(reasons)
+        for reason, formula in zip(reasons, aside["formula"].to_pylist(), strict=True):
+            self._examples.setdefault(reason, "" if formula is None else formula)
+
+    def records(self) -> list[dict[str, Any]]:
+        """As JSON values, commonest first."""
+        return [
+            {"reason": reason, "count": count, "example": self._examples[reason]}
+            for reason, count in self._counts.most_common()
+        ]
+
+
+def histogram(target: PropertyTable, found: Summary, scores: Iterable[pa.Table]) -> dict[str, Any]:
+    """Training and predicted values in shared bins, logarithmic for a target fitted as ln; {} where none can be drawn.
+
+    scores : the rows `found` is the summary of
+    """
+    if found.low is None or found.high is None:
+        return {}
+    low, high = min(found.low, float(target.values.min())), max(found.high, float(target.values.max()))
+    forward, back = (np.log, np.exp) if target.log else (np.asarray, np.asarray)
+    if target.log and not low > 0:
+        return {}
+    edges = back(np.linspace(forward(low), forward(high), _BINS + 1))
+    # Rounding must not push the extremes out of the outer bins.
+    edges[0], edges[-1] = low, high
+    if not np.all(np.diff(edges) > 0):
+        return {}
+    predicted = np.zeros(_BINS, np.int64)
+    for table in scores:
+        predicted += np.histogram(table["mean"].to_numpy(zero_copy_only=False), edges)[0]
+    return {
+        "unit": target.unit,
+        "scale": "log" if target.log else "linear",
+        "edges": edges.tolist(),
+        "training": np.histogram(target.values, edges)[0].tolist(),
+        "predicted": predicted.tolist(),
+    }
+
+
+def _first_of_each(table: pa.Table) -> pa.Table:
+    """The first row of every formula of an ordered table."""
+    formulas = table.combine_chunks()["reduced_formula"]
+    if len(formulas) < 2:
+        return table
+    other = pc.not_equal(formulas.slice(1), formulas.slice(0, len(formulas) - 1))
+    return table.filter(pa.chunked_array([pa.array([True]), *other.chunks]))

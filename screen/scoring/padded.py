@@ -1,0 +1,139 @@
+"""Pre-trained networks laid out for the device, and what heads see of their hidden layers.
+
+Widths are rounded up with zeros, so that the layers of many networks share compiled kernels: a hundred networks
+compile in about half the time. Heads that are `Affine` need no features. With u the product of a hidden layer's
+input and kernel, b its bias, s the unit scales and c the head's centre, a centred feature is
+
+    (u + b) / s - c  =  u / s + (b / s - c),
+
+so that u itself enters the head's matrix, and nothing is scaled, centred or joined in passes over memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from kakehashi.screen.networks.pyramid import Layer, leaky, matmul
+
+# Sixteen single-precision numbers fill the widest registers.
+STEP = 16
+
+
+class Pass(NamedTuple):
+    """What a network computes for a batch of B rows, layer by layer.
+
+    products : (B, padded width) input times kernel, before the bias; shallow first
+    inputs : (B, padded width) what enters each hidden layer, then the output layer
+    """
+
+    products: list[jax.Array]
+    inputs: list[jax.Array]
+
+
+class View(NamedTuple):
+    """What an affine head sees of one hidden layer.
+
+    inverse, shift : (padded width,) centred features are u * inverse + shift; zero for dropped and padded units
+    matrix : (padded width, k) the layer's rows of the head's matrix, divided by the unit scales
+    """
+
+    inverse: NDArray[np.float64]
+    shift: NDArray[np.float64]
+    matrix: NDArray[np.float64]
+
+
+class Views(NamedTuple):
+    """What an affine head sees of a network: its layers, shallow first, and the products' constant part (k,)."""
+
+    layers: tuple[View, ...]
+    constant: NDArray[np.float64]
+
+
+def gathered(hidden: Sequence[Layer], always: bool = False) -> tuple[NDArray[np.int64] | None, Sequence[Layer]]:
+    """Numbers of the inputs a network looks at, and the network on these alone; None where it looks at most of them.
+
+    The numbers are filled up to a multiple of 64 with an input of weight zero, so that networks share kernels; with
+    `always` there are never other numbers than those, and never None.
+    """
+    first = hidden[0].kernel
+    used = np.flatnonzero(first.any(axis=1))
+    if always:
+        return used, (hidden[0]._replace(kernel=first[used]), *hidden[1:])
+    if len(hidden) == 1 or 2 * len(used) > len(first):
+        return None, hidden
+    more = -len(used) % 64
+    kernel = np.pad(first[used], ((0, more), (0, 0)))
+    return np.pad(used, (0, more)), (hidden[0]._replace(kernel=kernel), *hidden[1:])
+
+
+def pad(hidden: Sequence[Layer]) -> tuple[Layer, ...]:
+    """The same hidden layers with widths that are multiples of `STEP`; the inputs of the first stay."""
+    out, n_in = [], hidden[0].kernel.shape[0]
+    for kernel, *rest in hidden:
+        more = -kernel.shape[1] % STEP
+        wide = [None if part is None else np.pad(part, (0, more)) for part in rest]
+        out.append(Layer(np.pad(kernel, ((0, n_in - len(kernel)), (0, more))), *wide))  # type: ignore[arg-type]
+        n_in = kernel.shape[1] + more
+    return tuple(out)
+
+
+def view(
+    hidden: Sequence[Layer],
+    scales: Sequence[NDArray[Any]],
+    depth: int,
+    centre: NDArray[np.float64],
+    matrix: NDArray[np.float64],
+) -> Views:
+    """Views of the last `depth` hidden layers (0: all), not padded yet, for a head with this centre and matrix."""
+    chosen = list(zip(hidden, scales, strict=True))[-depth:]
+    edges = np.cumsum([len(s) for _, s in chosen])[:-1]
+    views, constant = [], np.zeros(matrix.shape[1])
+    for (layer, s), c, part in zip(chosen, np.split(centre, edges), np.split(matrix, edges), strict=True):
+        inverse = 1.0 / np.asarray(s, np.float64)
+        shift = layer.bias * inverse - c
+        constant += shift @ part
+        more = -len(s) % STEP
+        wide = np.pad(part * inverse[:, None], ((0, more), (0, 0)))
+        views.append(View(np.pad(inverse, (0, more)), np.pad(shift, (0, more)), wide))
+    return Views(tuple(views), constant)
+
+
+def run(hidden: Sequence[Layer], x: Any, first: Any = None) -> Pass:
+    """Products and inputs of padded hidden layers for standardised descriptors x (B, n_inputs).
+
+    first : the first layer's products, where they are known; x is then not looked at
+    """
+    products: list[Any] = []
+    inputs = [x]
+    for layer in hidden:
+        u = matmul(inputs[-1], layer.kernel) if first is None or products else first
+        z = u + layer.bias[None, :]
+        if layer.scale is not None and layer.shift is not None:
+            z = z * layer.scale[None, :] + layer.shift[None, :]
+        products.append(u)
+        inputs.append(leaky(z))
+    return Pass(products, inputs)
+
+
+def seen(done: Pass, views: Views) -> tuple[Any, Any]:
+    """Products (B, k) with an affine head's matrix, and squared distances (B,) from its centre."""
+    products: Any = views.constant[None, :]
+    squares: Any = 0.0
+    for u, (inverse, shift, matrix) in zip(done.products[-len(views.layers) :], views.layers, strict=True):
+        products = products + matmul(u, matrix)
+        centred = u * inverse[None, :] + shift[None, :]
+        # Sixteen partial sums: summed to one number per row, the compiler would write the squares out first.
+        squares = squares + jnp.sum((centred**2).reshape(len(u), -1, STEP), axis=1)
+    return products, jnp.sum(squares, axis=1)
+
+
+def features(done: Pass, hidden: Sequence[Layer], scales: Sequence[Any], depth: int) -> Any:
+    """Scaled features (B, p) of the last `depth` hidden layers (0: all) side by side, for heads that are not affine."""
+    layers = list(zip(done.products, hidden, scales, strict=True))[-depth:]
+    return jnp.concatenate([(u + layer.bias[None, :])[:, : len(s)] / s[None, :] for u, layer, s in layers], axis=1)

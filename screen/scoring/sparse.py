@@ -1,0 +1,108 @@
+"""Products of descriptors that are mostly zero with what a model knows, from the numbers that are not zero.
+
+A row of zeros is standardised to some z0, and any other row to z0 + s with s zero wherever the row is, so that
+
+    (z0 + s - c) @ W  =  s @ W + (z0 - c) @ W,
+
+whose last term is known beforehand. Of a fingerprint's 2,048 counts some 40 are not zero. A row's sums run over its own
+numbers in the order of the columns: nothing in them depends on what else is in the batch.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from kakehashi.screen.descriptors.scaling import Scaling, standardise
+from kakehashi.screen.networks.pyramid import Layer
+
+# Share of zeros from which on the sums are taken over the rest, and rows at a time: fewer would leave the device idle
+# between programs, more would pad the last batch with more rows for nobody.
+MOSTLY, ROWS = 0.9, 512
+
+Array = NDArray[np.float32]
+
+
+def zeros(scaling: Scaling) -> Array:
+    """What a row of zeros is standardised to, (width,)."""
+    z: Array = standardise(scaling, np.zeros((1, len(scaling.mean)), np.float32))[0]
+    return z
+
+
+def worthwhile(scaling: Scaling, standardised: NDArray[np.floating]) -> bool:
+    """Whether descriptors are mostly zero, judged by rows (n, width), and the host is the device."""
+    return jax.default_backend() == "cpu" and bool(np.mean(standardised == zeros(scaling)) > MOSTLY)
+
+
+def rows(raw: Array) -> csr_matrix:
+    """Rows of descriptors (n, width) without their zeros."""
+    n, width = raw.shape
+    mask = raw != 0
+    places = np.flatnonzero(mask)
+    ends = np.concatenate([[0], np.cumsum(np.count_nonzero(mask, axis=1))])
+    columns = (places % width).astype(np.int32)
+    return csr_matrix((raw.reshape(-1)[places], columns, ends.astype(np.int32)), shape=(n, width))
+
+
+def shifted(scaling: Scaling, given: csr_matrix) -> csr_matrix:
+    """Standardised rows less a standardised row of zeros."""
+    at = given.indices
+    mean, scale = (np.asarray(part) for part in scaling)
+    z = standardise(Scaling(mean[at], scale[at]), given.data[None, :])[0]
+    return csr_matrix((z - zeros(Scaling(mean, scale))[at], at, given.indptr), shape=given.shape)
+
+
+def constant(scaling: Scaling, inputs: NDArray[np.int64], first: Layer) -> Array:
+    """What a row of zeros adds to the product with the kernel of a first layer on these inputs, (padded width,)."""
+    return np.asarray(zeros(scaling)[inputs].astype(np.float64) @ first.kernel, np.float32)
+
+
+def first_products(part: dict[str, Any], given: csr_matrix) -> list[Array]:
+    """By network of a group, rows (n, padded width) times the kernel of its first layer, less the constant."""
+    s = shifted(part["scaling"], given)
+    return [s[:, np.asarray(n["inputs"])] @ np.asarray(n["hidden"][0].kernel) for n in part["networks"]]
+
+
+def fold(block: dict[str, Any]) -> dict[str, Any]:
+    """A block of heads on descriptors (scaling, centre (width,), matrix (width, k)) with its constant parts."""
+    lean = zeros(block["scaling"]) - block["centre"]
+    return {**block, "constant": lean @ block["matrix"], "lean": 2 * lean, "base": np.sum(lean**2)}
+
+
+def centred_products(block: dict[str, Any], given: csr_matrix) -> tuple[Array, Array]:
+    """Rows times the block's matrix (n, k), less the constant, and squared distances (n,) from its centre."""
+    s = shifted(block["scaling"], given)
+    wide = s.data.astype(np.float64)
+    more = csr_matrix((wide * (wide + np.asarray(block["lean"])[s.indices]), s.indices, s.indptr), shape=s.shape)
+    squares = more @ np.ones(s.shape[1]) + np.float64(block["base"])
+    return s @ np.asarray(block["matrix"]), squares.astype(np.float32)
+
+
+def neighbours(scaling: Scaling, training: NDArray[np.floating]) -> dict[str, Any]:
+    """Standardised training rows (n, width) as `nearest` wants them."""
+    zero = zeros(scaling)
+    own = csr_matrix(np.asarray(training, np.float32) - zero)
+    wide = np.asarray(training, np.float64)
+    return {
+        "data": own.data,
+        "columns": own.indices,
+        "ends": own.indptr,
+        "matrix": np.ascontiguousarray(-2 * training.T),
+        "offset": np.sum(wide**2, axis=1) - 2 * wide @ zero.astype(np.float64),
+    }
+
+
+def nearest(scaling: Scaling, known: dict[str, Any], given: csr_matrix) -> tuple[Array, NDArray[np.int64]]:
+    """Distance (n,) to and index (n,) of the nearest training row."""
+    s = shifted(scaling, given)
+    apart = s @ np.asarray(known["matrix"])
+    apart += np.asarray(known["offset"])
+    index = np.argmin(apart, axis=1)
+    parts = tuple(np.asarray(known[name]) for name in ("data", "columns", "ends"))
+    # From the difference: the expanded form loses the small distances to rounding.
+    difference = s - csr_matrix(parts, shape=(apart.shape[1], s.shape[1]))[index]
+    return np.sqrt(difference.power(2) @ np.ones(s.shape[1])).astype(np.float32), index

@@ -1,0 +1,126 @@
+"""What is looked for in a virtual catalogue, and the counts that are left of what is not kept."""
+
+from __future__ import annotations
+
+import json
+from typing import NamedTuple
+
+import numpy as np
+
+from kakehashi.catalogs.candidates.space import Space
+from kakehashi.catalogs.elements import RADIOACTIVE
+from kakehashi.catalogs.records import UserError
+from kakehashi.screen.ranking.filters import Count
+from kakehashi.screen.ranking.rank import By, Order
+
+# Rows kept of a virtual catalogue where nothing else is asked for.
+TOP = 1000
+# Indices per row of an ordinary partition: most of them are no candidates, and the others leave no rows.
+PER_ROW = 64
+# Places within a partition are 32-bit integers.
+MOST_INDICES = 1 << 30
+DOMAINS = ("in", "edge", "out")
+NEUTRAL = "charge-balanced, cations less electronegative than anions"
+
+
+class Search(NamedTuple):
+    """What a virtual catalogue is searched for.
+
+    by, minimise : as in `Order`; threshold : on the fitted scale, None without one; top : rows kept
+    domains : verdicts that may be kept; banned : elements no candidate may contain; words : how they are described
+    """
+
+    space: Space
+    by: By
+    minimise: bool
+    threshold: float | None
+    top: int
+    domains: tuple[str, ...]
+    banned: tuple[str, ...]
+    words: str
+
+
+class Counts(NamedTuple):
+    """What became of a range of indices: visited = scored + unscorable + those that a filter of the space removed.
+
+    unbalanced, banned : indices without charge balance, with excluded elements (they overlap)
+    inside, edge, out : scored ones by verdict; refused : scored ones whose verdict is not asked for
+    low, high : the smallest and the largest mean on the fitted scale; None where nothing is scored
+    """
+
+    visited: int = 0
+    unbalanced: int = 0
+    banned: int = 0
+    unscorable: int = 0
+    scored: int = 0
+    inside: int = 0
+    edge: int = 0
+    out: int = 0
+    at_ceiling: int = 0
+    refused: int = 0
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def filtered(self) -> int:
+        """Indices that are no candidates."""
+        return self.visited - self.scored - self.unscorable
+
+    def __add__(self, other: object) -> Counts:
+        """Counts of both ranges."""
+        if not isinstance(other, Counts):
+            return NotImplemented
+        numbers = {name: a + b for name, a, b in zip(self._fields[:-2], self[:-2], other[:-2], strict=True)}
+        lows, highs = ([v for v in ends if v is not None] for ends in zip(self[-2:], other[-2:], strict=True))
+        return Counts(**numbers, low=min(lows, default=None), high=max(highs, default=None))
+
+    def text(self) -> str:
+        """As text, which `read` reads."""
+        return json.dumps(self._asdict())
+
+    @staticmethod
+    def read(text: str) -> Counts:
+        """The counts of a text."""
+        return Counts(**json.loads(text))
+
+
+def search_of(space: Space, order: Order, *, log: bool) -> Search:
+    """What an order asks of a virtual catalogue.
+
+    log : whether the target is fitted as ln
+
+    Raises
+    ------
+    UserError : a limit or a filter that needs every row.
+    """
+    if order.per_system is not None:
+        raise UserError("--per-system: expected a catalogue of rows; a virtual one keeps the best of all alone")
+    domains = set(DOMAINS)
+    for wanted in order.filters:
+        value = wanted.value.strip("'\"")
+        if wanted.column != "domain" or wanted.operator not in ("==", "!=") or value not in DOMAINS:
+            raise UserError(
+                f"filter {wanted}: a virtual catalogue knows domain!=out, domain==in and their like; others need a"
+                " catalogue of rows"
+            )
+        domains &= {value} if wanted.operator == "==" else set(DOMAINS) - {value}
+    banned = set(order.exclude) | (set() if order.radioactive else RADIOACTIVE)
+    words = [f"without {', '.join(sorted(order.exclude))}"] if order.exclude else []
+    words += [] if order.radioactive else ["no radioactive elements"]
+    threshold = order.threshold
+    if threshold is not None and log:
+        threshold = float(np.log(threshold))
+    return Search(
+        space, order.by, order.minimise, threshold, order.top or TOP,
+        tuple(name for name in DOMAINS if name in domains), tuple(sorted(banned)), ", ".join(words),
+    )  # fmt: skip
+
+
+def filter_counts(search: Search, counts: Counts, order: Order) -> tuple[Count, ...]:
+    """What the filters of a search removed, each on its own."""
+    found = [Count(NEUTRAL, counts.unbalanced, 0)]
+    if search.words:
+        found.append(Count(search.words, counts.banned, 0))
+    if order.filters:
+        found.append(Count(", ".join(map(str, order.filters)), counts.refused, 0))
+    return tuple(found)

@@ -1,0 +1,66 @@
+"""What a run that was killed on a batch system left behind: its certificates, and jobs that still wait or run."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from kakehashi.catalogs.runs.rundir import LOCK
+
+PREFIX = ".kakehashi-tls-"
+"""Of the folder of a run's certificates, in the folder of the run."""
+JOBS = "job-name"
+"""File there: what the jobs of the run are called."""
+FILES = ("ca_file", "cert", "key", JOBS)
+_NAME = re.compile(r"[\w.+:-]{1,200}")
+_ASK_SECONDS = 20
+
+
+def queued(name: str) -> list[str] | None:
+    """Jobs of this name that wait or run, as "12 (PENDING)"; None where SLURM does not answer."""
+    words = ["squeue", "--noheader", f"--name={name}", "--format=%i (%T)"]
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, timeout=_ASK_SECONDS, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return [line.strip() for line in done.stdout.splitlines() if line.strip()]
+
+
+def sweep(folder: Path) -> list[str]:
+    """Remove the certificates of killed runs from a run folder whose lock is held; what there is to say of each."""
+    return [said for path in sorted(folder.glob(f"{PREFIX}*")) for said in _swept(path)]
+
+
+def sweep_unless_at_work(folder: Path) -> list[str]:
+    """The same of a folder of which nobody is known to hold the lock; nothing is done where somebody does."""
+    if not any(folder.glob(f"{PREFIX}*")):
+        return []
+    with suppress(Timeout, OSError), FileLock(folder / LOCK, blocking=False):
+        return sweep(folder)
+    return []
+
+
+def _swept(path: Path) -> list[str]:
+    if path.is_symlink() or not path.is_dir():
+        return [f"{path} is no folder of certificates: it is left as it is"]
+    name = ""
+    with suppress(OSError, UnicodeDecodeError):
+        name = (path / JOBS).read_text(encoding="utf-8").strip()
+    try:
+        for file in FILES:
+            (path / file).unlink(missing_ok=True)
+        path.rmdir()
+    except OSError as error:
+        return [f"{path} is left of a run that was killed and cannot be removed: {error.strerror}"]
+    said = [f"the certificates of a run that was killed were removed: {path.name}"]
+    if _NAME.fullmatch(name):
+        jobs = queued(name)
+        if jobs is None:
+            said.append(f"SLURM does not answer here; jobs of that run that still wait end with: scancel --name={name}")
+        elif jobs:
+            said.append(f"jobs of that run are still there: {', '.join(jobs)}; end them with: scancel --name={name}")
+    return said

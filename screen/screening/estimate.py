@@ -1,0 +1,65 @@
+"""How long a screening would take and what room it needs, from one product of matrices timed on this machine.
+
+Rough, within a factor of two or so: what a network costs is the mean of the random pyramids on 290 descriptors, and the
+products of scoring and training reach a part of the speed of the one that is timed.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from kakehashi.catalogs.candidates.candidates import Catalog
+from kakehashi.catalogs.runs.open import find_run
+
+# Arithmetic of one network on one row, and the share of the speed of large products it runs at (benchmarks/score_today,
+# benchmarks/pretrain: 4,237 rows a second with 100 networks, 1.1 s for a network of 150,000 visits, two cores).
+OPERATIONS, SHARE = 0.22e6, 0.6
+# Visits of rows by one network; forward, backward and the gradient of the kernels.
+VISITS, PASSES = 150_000, 3
+# Descriptors, distances and writing, rows a second beside the networks (benchmarks/ten_million).
+OTHER_ROWS = 50_000
+# The same of repeat units, which RDKit reads and describes in each process (benchmarks/stream_repeat_units).
+UNIT_ROWS = 450
+# Bytes a row takes in scores/, and more where it is ranked (Parquet and CSV; benchmarks/screen_mp).
+SCORED_BYTES, RANKED_BYTES = 75, 380
+# Megabytes of a process that scores, whatever the catalogue (benchmarks/ten_million).
+MEMORY_MB = 1_500
+
+
+def estimate(catalog: Catalog, networks: int, top: int | None, workers: int | None) -> dict[str, Any]:
+    """Seconds by stage, megabytes of memory (all processes) and disk, and what they come from."""
+    speed = SHARE * _operations_per_second()
+    others = UNIT_ROWS * (workers or 1) if catalog.smiles else OTHER_ROWS
+    ranked = catalog.rows if top is None else min(top, catalog.rows)
+    scored = catalog.rows if catalog.space is None else ranked  # of a virtual catalogue the best alone are written
+    return {
+        "seconds": {
+            "pre-train": round(networks * PASSES * OPERATIONS * VISITS / speed, 1),
+            "score": round(catalog.rows * (networks * OPERATIONS / speed + 1 / others), 1),
+        },
+        "memory_mb": MEMORY_MB * (1 + (workers or 0)),
+        "disk_mb": round((scored * SCORED_BYTES + ranked * RANKED_BYTES) / 1e6, 1),
+        "from": f"{speed / SHARE / 1e9:.0f} billion operations a second, measured now; kept networks cost nothing",
+    }
+
+
+def committed(out: str) -> int:
+    """Partitions in a folder that `--resume` keeps if model and catalogue are still the same."""
+    found = find_run(out) if out else None
+    return 0 if found is None else sum(name.startswith(("scores/", "kept/")) for name in found.manifest.files)
+
+
+def _operations_per_second(size: int = 1024, seconds: float = 0.2) -> float:
+    """Of float32 products of square matrices on the device."""
+    import jax
+    import jax.numpy as jnp
+
+    product = jax.jit(lambda x: x @ x)
+    x = jnp.ones((size, size), jnp.float32)
+    product(x).block_until_ready()  # compiles
+    start, done = time.perf_counter(), 0
+    while time.perf_counter() - start < seconds:
+        product(x).block_until_ready()
+        done += 1
+    return 2.0 * size**3 * done / (time.perf_counter() - start)

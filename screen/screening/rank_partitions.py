@@ -1,0 +1,105 @@
+"""From committed partitions to ranking and quarantine, a piece at a time: memory does not grow with the catalogue.
+
+It grows, by about 100 bytes each, with the number of chemical systems where their candidates are limited.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+from kakehashi.catalogs.runs.rundir import RunDir
+from kakehashi.screen.ranking.csv_text import csv_bytes
+from kakehashi.screen.ranking.filters import Count
+from kakehashi.screen.ranking.rank import Limit, Order, eligible, numbered, sort_keys
+from kakehashi.screen.ranking.sorter import Sorter
+from kakehashi.screen.ranking.summary import Reasons, Summary, Tally
+from kakehashi.screen.scoring.columns import QUARANTINE
+from kakehashi.screen.scoring.committed import Scored
+from kakehashi.screen.scoring.virtual.search import Counts, Search, filter_counts
+
+
+class Counted(NamedTuple):
+    """What ranking and quarantine hold: rows ranked, what filters removed, figures of all scores, reasons."""
+
+    ranked: int
+    filters: tuple[Count, ...]
+    summary: Summary
+    reasons: list[dict[str, Any]]
+
+
+def rank_into(rundir: RunDir, scored: Scored, order: Order, *, log: bool, metadata: Mapping[str, str]) -> Counted:
+    """Write ranking and quarantine, as Parquet and CSV; the bytes are those of `rank` on all rows at once."""
+    keys = lambda table: sort_keys(table, order)
+    prune = lambda table: Limit(order)(table)
+    rows = scored.rows
+    with (
+        Sorter(rundir.path, rows, keys, prune) as sorter,
+        Tally(rundir.path, rows, minimise=order.minimise) as tally,
+    ):
+        filters: tuple[Count, ...] = ()
+        schema: pa.Schema | None = None
+        for scores in scored.scores():
+            tally.add(scores)
+            table, counts = eligible(scores, order, log=log)
+            filters = _added(filters, counts)
+            schema = numbered(table.slice(0, 0), 1).schema
+            sorter.add(table)
+        if schema is None:
+            raise RuntimeError("no partition to rank")
+        ranked = _write_ranking(rundir, sorter, order, schema, metadata)
+        summary = tally.summary()
+    reasons = Reasons()
+    with (
+        rundir.table_writer("quarantine.parquet", QUARANTINE, metadata) as writer,
+        rundir.bytes_writer("quarantine.csv") as text,
+    ):
+        text.write(csv_bytes(QUARANTINE.empty_table()))
+        for aside in scored.quarantine():
+            reasons.add(aside)
+            writer.write(aside)
+            text.write(csv_bytes(aside, heading=False))
+    return Counted(ranked, filters, summary, reasons.records())
+
+
+def of_all(counted: Counted, search: Search, counts: Counts, order: Order, *, log: bool) -> Counted:
+    """What a ranking of the best of a virtual catalogue says of all its indices."""
+    back = math.exp if log else float
+    ends = (None if end is None else back(end) for end in (counts.low, counts.high))
+    summary = counted.summary._replace(
+        rows=counts.scored,
+        unique=counts.scored,
+        domains={"in": counts.inside, "edge": counts.edge, "out": counts.out},
+        at_ceiling=counts.at_ceiling,
+    )
+    low, high = ends
+    return counted._replace(filters=filter_counts(search, counts, order), summary=summary._replace(low=low, high=high))
+
+
+def _write_ranking(rundir: RunDir, sorter: Sorter, order: Order, schema: pa.Schema, metadata: Mapping[str, str]) -> int:
+    limit = Limit(order)
+    rows = 0
+    with (
+        rundir.table_writer("ranking.parquet", schema, metadata) as table,
+        rundir.bytes_writer("ranking.csv") as text,
+    ):
+        text.write(csv_bytes(schema.empty_table()))
+        for piece in sorter.ordered():
+            piece = numbered(limit(piece), rows + 1)
+            table.write(piece)
+            text.write(csv_bytes(piece, heading=False))
+            rows += piece.num_rows
+            if limit.reached:
+                break
+    return rows
+
+
+def _added(filters: tuple[Count, ...], counts: list[Count]) -> tuple[Count, ...]:
+    """Counts of all partitions so far."""
+    if not filters:
+        return tuple(counts)
+    pairs = zip(filters, counts, strict=True)
+    return tuple(Count(a.expression, a.failed + b.failed, a.null + b.null) for a, b in pairs)

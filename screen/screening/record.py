@@ -1,0 +1,262 @@
+"""The record of a run: run.json and the small tables beside the ranking."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from kakehashi.catalogs.records import PropertyTable
+from kakehashi.screen.cache.checkpoint import Checkpoint
+from kakehashi.screen.descriptors.composition import BATCH
+from kakehashi.screen.device import current
+from kakehashi.screen.networks.source import Source, summary
+from kakehashi.screen.progress import Progress
+from kakehashi.screen.ranking.summary import Summary
+from kakehashi.screen.runs.refused import warnings_of
+from kakehashi.screen.runs.runner import SCHEMA
+from kakehashi.screen.scoring.committed import Scored
+from kakehashi.screen.scoring.virtual.search import Counts
+from kakehashi.screen.screening.config import ScreenConfig, as_dict
+from kakehashi.screen.screening.inputs import Inputs
+from kakehashi.screen.screening.rank_partitions import Counted
+from kakehashi.screen.transfer.features import FloatArray
+from kakehashi.screen.transfer.fit import Model
+from kakehashi.screen.transfer.plan import Fitted
+from kakehashi.screen.transfer.verdict import verdict_record
+from kakehashi.screen.validation.folds import Folds
+from kakehashi.screen.validation.intervals import LEVEL
+
+if TYPE_CHECKING:
+    pass
+
+# What every run computes with, and what is read and described beside it in a screening.
+_COMMON = ("jax", "jaxlib", "flax", "optax", "numpy", "scipy", "pyarrow", "chemicals")
+PACKAGES = ("pymatgen", "matminer")
+
+
+def record_head(
+    config: Mapping[str, Any], progress: Progress, command: str, packages: Iterable[str] = (), kind: str = ""
+) -> dict[str, Any]:
+    """What the record of every run begins with: what was asked, when, and what it was computed with and on.
+
+    config : plain JSON values, the seed among them
+    packages : whose versions matter beside those of every run
+    kind : of run; none of a screening
+    """
+    return {
+        "schema": SCHEMA,
+        **({"kind": kind} if kind else {}),
+        "kakehashi": version("kakehashi"),
+        "command": command,
+        "config": dict(config),
+        "started": progress.started,
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seed": config["seed"],
+        "python": sys.version.split()[0],
+        "packages": {name: version(name) for name in (*_COMMON, *packages)},
+        "platform": platform.platform(),
+        "device": str(current()),
+    }
+
+
+def run_record(
+    config: ScreenConfig,
+    inputs: Inputs,
+    model: Model,
+    counted: Counted,
+    drawn: dict[str, Any],
+    progress: Progress,
+    command: str,
+) -> dict[str, Any]:
+    """Everything needed to understand and repeat the run, as JSON values.
+
+    drawn : the histogram of training and predicted values
+    """
+    found = counted.summary
+    return {
+        **record_head(as_dict(config), progress, command, PACKAGES),
+        "batch": BATCH,
+        "convention": model.library.convention,
+        "target": target_record(model.target),
+        "sources": [source_record(source) for source in model.library.sources],
+        "catalog": {
+            "name": inputs.catalog.name,
+            "rows": inputs.catalog.rows,
+            "scored": found.rows,
+            "quarantined": sum(reason["count"] for reason in counted.reasons),
+            "unique": found.unique,
+            "sha256": inputs.catalog.sha256,
+            "notes": list(inputs.catalog.notes),
+        },
+        "verdict": verdict_record(model.verdict),
+        "model": model_record(model),
+        "interval": {
+            "level": LEVEL,
+            "factor": model.interval,
+            "usual_spread": model.usual_spread,
+            "coverage_90": model.verdict.coverage_90,
+            "by_distance": [part._asdict() for part in model.reach.by_distance],
+            "by_family": model.reach.by_family._asdict() if model.reach.by_family else None,
+        },
+        "ceiling": _ceiling(model, found),
+        "domain": {name: found.domains.get(name, 0) for name in ("in", "edge", "out")},
+        "filters": [count._asdict() for count in counted.filters],
+        "ranked": counted.ranked,
+        "timings": dict(progress.timings),
+        "warnings": _warnings(inputs, model, found),
+        "quarantine_reasons": counted.reasons,
+        "histogram": drawn,
+    }
+
+
+def virtual_record(scored: Scored, seconds: float) -> dict[str, Any]:
+    """What became of the indices of a virtual catalogue, and how fast those looked at now were looked at.
+
+    seconds : that took
+    """
+    counts, fresh = scored.counts or Counts(), scored.fresh or Counts()
+    rate = fresh.scored / max(seconds, 1e-9)
+    return {
+        "visited": counts.visited,
+        "filtered": counts.filtered,
+        "candidates_per_second": round(rate),
+        "indices_per_second": round(fresh.visited / max(seconds, 1e-9)),
+        "seconds_for_1e9_candidates": round(1e9 / rate) if fresh.scored else None,
+    }
+
+
+def leaderboard_table(model: Model) -> pa.Table:
+    """The leaderboard, best first."""
+    return board_table(model.leaderboard)
+
+
+def board_table(rows: Sequence[Any]) -> pa.Table:
+    """Rows of a leaderboard, named tuples of one kind, as a table."""
+    text, whole = ("name", "source", "depth", "head"), ("networks",)
+    kinds = {
+        **dict.fromkeys(text, pa.string()),
+        **dict.fromkeys(whole, pa.int64()),
+        "beats_direct": pa.bool_(),
+    }
+    schema = pa.schema([(name, kinds.get(name, pa.float64())) for name in rows[0]._fields])
+    return pa.Table.from_pylist([row._asdict() for row in rows], schema=schema)
+
+
+def predictions_table(model: Model) -> pa.Table:
+    """Out-of-fold predictions of the deployed model, in the target's unit."""
+    found = model.out_of_fold
+    return held_out_table(model.target, found.folds, found.mean, found.lower, found.upper)
+
+
+def held_out_table(
+    target: PropertyTable, folds: Folds, mean: FloatArray, lower: FloatArray, upper: FloatArray
+) -> pa.Table:
+    """Out-of-fold predictions (n,), given on the fitted scale, in the target's unit."""
+    back = np.exp if target.log else np.asarray
+    return pa.table(
+        {
+            "id": pa.array(target.ids, pa.string()),
+            "formula": pa.array(target.materials, pa.string()),
+            **({} if target.molecules is None else {"smiles": pa.array(target.keys, pa.string())}),
+            "fold": pa.array(folds),
+            "y": target.values,
+            "mean": back(mean),
+            "lower": back(lower),
+            "upper": back(upper),
+        }
+    )
+
+
+def target_record(table: PropertyTable) -> dict[str, Any]:
+    """A target table and what was made of its rows."""
+    return {
+        "name": table.name, "quantity": table.quantity, "unit": table.unit, "log": table.log, "rows": table.rows,
+        "used": len(table), "missing": table.missing, "rejected": len(table.rejected), "sha256": table.sha256,
+        "source": table.source, "licence": table.licence, "notes": list(table.notes),
+    }  # fmt: skip
+
+
+def source_record(source: Source) -> dict[str, Any]:
+    """A source, its networks and where they are kept."""
+    tasks = [
+        {
+            "name": task.name, "quantity": task.quantity, "unit": task.unit, "log": task.log, "rows": task.rows,
+            "excluded": task.excluded, "used": task.used, "sha256": task.sha256,
+            "validation_r2": round(r2, 4) if np.isfinite(r2) else None,
+        }
+        for task, r2 in zip(source.tasks, source.validation_r2, strict=True)
+    ]  # fmt: skip
+    alone = len(tasks) == 1
+    return {
+        "name": source.name, **summary(source), "networks": len(source.networks),
+        "sha256": tasks[0]["sha256"] if alone else None, "validation_r2": tasks[0]["validation_r2"] if alone else None,
+        "tasks": [] if alone else tasks, "notes": list(source.notes), "checkpoint": _checkpoint(source.checkpoint),
+    }  # fmt: skip
+
+
+def model_record(model: Model) -> dict[str, Any]:
+    """The members of a model's stack with their weights, and where it is kept."""
+    members = zip(model.stack.names, model.stack.members, model.stack.weights, strict=True)
+    return {
+        "text": f"stack of {len(model.stack.members)} members, weighted inside the training folds",
+        "members": [
+            {"name": _member_name(model, name, member), "weight": round(float(weight), 4)}
+            for name, member, weight in members
+        ],
+        "checkpoint": _checkpoint(model.checkpoint),
+    }
+
+
+def _checkpoint(kept: Checkpoint | None) -> dict[str, Any] | None:
+    """Hash under which a result is kept in the cache folder, and whether it was read from there."""
+    return None if kept is None else {"hash": kept.key, "reused": kept.reused}
+
+
+def _member_name(model: Model, name: str, member: Fitted) -> str:
+    return f"{name}, gain {member.plan.gain:g}" if member.plan.kind == "predictions" else name
+
+
+def _ceiling(model: Model, found: Summary) -> dict[str, Any]:
+    if not np.isfinite(model.ceiling):
+        text = "unbounded: every member can extrapolate beyond the training values"
+        return {"value": None, "tied": 0, "text": text}
+    value = float(np.exp(model.ceiling)) if model.target.log else model.ceiling
+    tied = found.at_ceiling
+    text = f"{tied:,} candidates reach the largest value the model can return; their order means nothing"
+    return {"value": value, "tied": tied, "text": text if tied else "no candidate reaches it"}
+
+
+def _warnings(inputs: Inputs, model: Model, found: Summary) -> list[str]:
+    texts = list(model.warnings)
+    kept = [source.checkpoint for source in model.library.sources] + [model.checkpoint]
+    texts.extend(dict.fromkeys(point.warning for point in kept if point and point.warning))
+    n, unique, out = found.rows, found.unique, found.domains.get("out", 0)
+    if n and out > n / 2:
+        texts.append(
+            f"{out:,} of {n:,} candidates are outside the applicability domain: their order is"
+            " extrapolation; filter with domain!=out"
+        )
+    # Be2O2 and BeO differ by the cell convention, polymorphs by their structures.
+    if n > unique and model.library.convention != "cell" and model.target.crystals is None:
+        texts.append(
+            f"{n:,} candidates are {unique:,} compositions: polymorphs of one composition share one score, because"
+            " the model sees compositions only"
+        )
+    texts.extend(_ties(found))
+    texts.extend((*inputs.catalog.unread, *inputs.unread))
+    texts.extend(warnings_of([inputs.target], inputs.sources))
+    return texts
+
+
+def _ties(found: Summary) -> list[str]:
+    """What to say when different compositions share the best prediction, as they do at the ceiling of a forest."""
+    if found.sharing < 2:
+        return []
+    return [f"{found.sharing:,} compositions share the best prediction, {found.best:.4g}: their order means nothing"]

@@ -1,0 +1,100 @@
+"""Conductivities that were measured and that no model has seen, beside what the screening said of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from scipy.stats import spearmanr
+
+from kakehashi.catalogs.records import PropertyTable
+from kakehashi.screen.studies.ltc.shortlist import ASKED
+from kakehashi.screen.transfer.features import FloatArray
+
+# A metal conducts heat by its electrons: what the catalogue must say for a measured value to be that of a lattice.
+GAP = "band_gap"
+LEAST = 5
+
+
+class Judged(NamedTuple):
+    """Screened compositions with a measured value; metals : how many were left out as having no band gap.
+
+    table : formula, domain, measured value, mean, lower and upper, and the means of other models by name
+    """
+
+    table: pa.Table
+    metals: int
+
+
+class Score(NamedTuple):
+    """How well one model foretold measured values, in logarithms; NaN below `LEAST` values."""
+
+    n: int
+    mae: float
+    mean_error: float
+    spearman: float
+
+
+def judged(
+    measured: PropertyTable,
+    target: PropertyTable,
+    scores: pa.Table,
+    compositions: pa.Table,
+    others: Mapping[str, FloatArray],
+) -> Judged:
+    """Join measured values to the screening, without the target's own compounds and without metals.
+
+    scores : every candidate; compositions : one row of each, beside which `others` holds the means of other models
+    """
+    known = set(target.keys)
+    values = {key: float(value) for key, value in zip(measured.keys, measured.values, strict=True) if key not in known}
+    keys = compositions["reduced_formula"].to_pylist()
+    rows = [i for i, key in enumerate(keys) if key in values]
+    gapped = _gapped(scores)
+    lattice = [i for i in rows if gapped is None or keys[i] in gapped]
+    chosen = compositions.take(pa.array(lattice, pa.int64()))
+    table = pa.table(
+        {
+            "formula": chosen["reduced_formula"], "domain": chosen["domain"],
+            "measured": [values[keys[i]] for i in lattice],
+            **{name: chosen[name] for name in ("mean", "lower", "upper")},
+            **{name: mean[lattice] for name, mean in others.items()},
+        }
+    )  # fmt: skip
+    return Judged(table.sort_by([("measured", "descending")]), len(rows) - len(lattice))
+
+
+def _gapped(scores: pa.Table) -> set[str] | None:
+    """Formulas with a band gap in any of their structures; None where the catalogue knows no gaps."""
+    if GAP not in scores.column_names:
+        return None
+    least = float(ASKED[GAP][0].split(">")[1])
+    return set(scores.filter(pc.greater(scores[GAP], least))["reduced_formula"].to_pylist())
+
+
+def score(table: pa.Table, column: str) -> Score:
+    """Errors of the predictions in a column."""
+    known, guess = np.log(table["measured"].to_numpy()), np.log(table[column].to_numpy())
+    if len(known) < LEAST:
+        return Score(len(known), *[float("nan")] * 3)
+    errors = guess - known
+    return Score(
+        len(known), float(np.mean(np.abs(errors))), float(errors.mean()), float(spearmanr(known, guess).statistic)
+    )
+
+
+def inside(table: pa.Table) -> int:
+    """How many measured values lie in the 90% interval of the deployed stack."""
+    y = table["measured"].to_numpy()
+    return int(np.sum((y >= table["lower"].to_numpy()) & (y <= table["upper"].to_numpy())))
+
+
+def paired(table: pa.Table, column: str, against: str) -> tuple[float, float]:
+    """By how much the absolute error of ln values is larger in `against` than in `column`; its standard error."""
+    known = np.log(table["measured"].to_numpy())
+    errors = [np.abs(np.log(table[name].to_numpy()) - known) for name in (column, against)]
+    gain = errors[1] - errors[0]
+    return float(gain.mean()), float(gain.std(ddof=1) / np.sqrt(len(gain))) if len(gain) > 1 else float("nan")

@@ -1,0 +1,54 @@
+"""What the study of refractive index and density found, before it is drawn."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kakehashi.catalogs.records import PropertyTable
+from kakehashi.screen.networks.source import Library
+from kakehashi.screen.studies.parts import Fit
+from kakehashi.screen.studies.refractive.coverage import Coverage, Excess, Split
+from kakehashi.screen.transfer.features import FloatArray
+from kakehashi.screen.transfer.fit import Model
+
+
+class Direction(NamedTuple):
+    """One source and one target table, never a mixture.
+
+    alone : (n,) what the source's networks say of the target without having seen any of it
+    forests, direct_forests : fits of the paper's random forest per drawn test set, on the last hidden layer of one
+        network and on the descriptors
+    by_networks, by_stack : errors inside and outside the source's elements, of the networks alone and of the stack
+    excess : how much more the networks err than the stack does, on either side
+    """
+
+    source: PropertyTable
+    target: PropertyTable
+    library: Library
+    own: Fit
+    alone: FloatArray
+    forests: tuple[Fit, ...]
+    direct_forests: tuple[Fit, ...]
+    model: Model
+    coverage: Coverage
+    by_networks: Split
+    by_stack: Split
+    excess: Excess
+
+
+class Result(NamedTuple):
+    """Everything the figures draw.
+
+    there, back : from inorganic to each organic table, and from each to inorganic
+    place : (m, 2) map of descriptors; kind : (m,) whose
+    """
+
+    inorganic: PropertyTable
+    organic: list[PropertyTable]
+    there: list[Direction]
+    back: list[Direction]
+    place: FloatArray
+    kind: NDArray[np.int64]

@@ -1,0 +1,88 @@
+"""Everything the heads may look at for the target's compounds, computed once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kakehashi.catalogs.records import Crystals, Inputs
+from kakehashi.screen.descriptors.materials import describe
+from kakehashi.screen.descriptors.scaling import Scaling, standardise
+from kakehashi.screen.networks.crystal.network import is_structural
+from kakehashi.screen.networks.features import frozen_features, trunk
+from kakehashi.screen.networks.pyramid import outputs
+from kakehashi.screen.networks.source import Library
+
+FloatArray = NDArray[np.float64]
+
+
+class Bank(NamedTuple):
+    """Inputs of the heads for n compounds.
+
+    raw : (n, width) float32 descriptors, not standardised
+    layers : per source and network, the scaled frozen features of every hidden layer, (n, width) each
+    predictions : (n, tasks of all sources) standardised predictions, averaged over the source's networks
+    trunks : per source and network, what enters the last hidden layer, (n, width) float32; none of crystal graphs
+    networks : per source, the networks themselves, `Network`s or `CrystalNetwork`s
+    """
+
+    raw: NDArray[np.float32]
+    layers: tuple[tuple[tuple[FloatArray, ...], ...], ...]
+    predictions: FloatArray
+    trunks: tuple[tuple[NDArray[np.float32], ...], ...]
+    networks: tuple[tuple[Any, ...], ...]
+
+
+def fill(library: Library, inputs: Inputs) -> Bank:
+    """Descriptors, frozen features and source predictions of n compositions, molecules or structures."""
+    raw = describe(inputs, library.convention)
+    layers, predictions, trunks = [], [], []
+    graphs = None
+    for source in library.sources:
+        if is_structural(source.networks):
+            from kakehashi.screen.networks.crystal.features import graphs_of, look
+
+            if not isinstance(inputs, Crystals):
+                raise ValueError(f"source {source.name} needs structures")
+            graphs = graphs_of(inputs) if graphs is None else graphs
+            seen = look(source.networks, graphs)
+            pairs = zip(seen.layers, source.unit_scales, strict=True)
+            layers.append([_scaled(features, scales) for features, scales in pairs])
+            trunks.append(tuple(np.empty((len(raw), 0), np.float32) for _ in source.networks))
+            predictions.append(seen.predictions.mean(axis=0, dtype=np.float64))
+            continue
+        x = standardise(source.scaling, raw)
+        scaled, guesses = [], []
+        for network, scales in zip(source.networks, source.unit_scales, strict=True):
+            features = frozen_features(network.hidden, x)
+            scaled.append(_scaled(features, scales))
+            last = frozen_features(network.hidden, x, depth=1, activation="post")[0]
+            guesses.append(outputs(network, last))
+        layers.append(scaled)
+        trunks.append(tuple(np.asarray(trunk(network.hidden, x)) for network in source.networks))
+        predictions.append(np.mean(guesses, axis=0, dtype=np.float64))
+    table = np.hstack(predictions) if predictions else np.empty((len(raw), 0))
+    networks = tuple(source.networks for source in library.sources)
+    return Bank(raw, tuple(tuple(own) for own in layers), table, tuple(trunks), networks)
+
+
+def places(bank: Bank, reference: Scaling) -> NDArray[np.float32]:
+    """Where n materials are in the space of distances, (n, width).
+
+    The standardised descriptors; of structures, whose descriptors are those of their composition, beside them the
+    pooled crystals of all networks, which weigh as much in a distance as the descriptors do.
+    """
+    x = np.asarray(standardise(reference, bank.raw))
+    pairs = zip(bank.networks, bank.layers, strict=True)
+    pooled = [own[0] for networks, layers in pairs if is_structural(networks) for own in layers]
+    if not pooled:
+        return x
+    crystals = np.hstack(pooled)
+    return np.hstack([x, crystals * np.sqrt(x.shape[1] / crystals.shape[1])]).astype(np.float32)
+
+
+def _scaled(layers: Sequence[Any], scales: Sequence[NDArray[np.float32]]) -> tuple[FloatArray, ...]:
+    return tuple(np.asarray(f / s, np.float64) for f, s in zip(layers, scales, strict=True))

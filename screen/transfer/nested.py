@@ -1,0 +1,224 @@
+"""Nested cross-validation: the deployed stack and every model of the leaderboard on compounds they have not seen."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kakehashi.catalogs.records import PropertyTable
+from kakehashi.screen.transfer.features import Bank, FloatArray
+from kakehashi.screen.transfer.plan import fit_plan
+from kakehashi.screen.transfer.rows import (
+    MEAN,
+    Row,
+    alone_row,
+    averaged_row,
+    chosen_row,
+    direct_row,
+    direct_stack_row,
+    late_row,
+    predictions_row,
+    selected_row,
+    single_row,
+    stacked_row,
+)
+from kakehashi.screen.transfer.selection import (
+    BEST,
+    Candidate,
+    Column,
+    Heads,
+    Stack,
+    best,
+    candidates,
+    columns,
+    fit_stack,
+    origins_of,
+    predict_stack,
+)
+from kakehashi.screen.validation.domain import nearest, unit_distance
+from kakehashi.screen.validation.folds import Folds, Split, inner_folds
+from kakehashi.screen.validation.reach import families, family_folds
+
+
+class Problem(NamedTuple):
+    """What every fit of one transfer looks at.
+
+    space : (n, 290) the target in the space of distances; names : of the sources; inner : number of inner folds
+    """
+
+    target: PropertyTable
+    bank: Bank
+    space: NDArray[np.float32]
+    names: list[str]
+    heads: Heads
+    inner: int
+    seed: int
+
+
+class Measured(NamedTuple):
+    """Held-out predictions of the n compounds on the fitted scale; NaN where no split holds a compound.
+
+    rows : of the leaderboard, by name; predictions, spreads : (n,) per row
+    inside : per row, the error its selection saw in each split
+    distance : (n,) of each compound from its training rows
+    """
+
+    rows: dict[str, Row]
+    predictions: dict[str, FloatArray]
+    spreads: dict[str, FloatArray]
+    inside: dict[str, list[float]]
+    distance: FloatArray
+
+
+class Apart(NamedTuple):
+    """Held-out families: groups and fold numbers (n,); mean, spread and distance (3, n)."""
+
+    groups: list[str]
+    folds: Folds
+    found: FloatArray
+
+
+def measure(
+    problem: Problem,
+    splits: Sequence[Split],
+    pool: Executor,
+    progress: Callable[[int], None] | None = None,
+    *,
+    alone: bool = False,
+) -> Measured:
+    """Select, fit and predict in every split, the splits side by side; each compound is held in one at most.
+
+    alone : as in `one_fold`
+    """
+    n, y = len(problem.target), problem.target.y
+
+    def ask(split: Split) -> FoldResult:
+        rows, held = split
+        inner = inner_of(problem, rows)
+        result = one_fold(problem.bank, y, rows, held, inner, problem.names, problem.heads, alone=alone)
+        if progress:
+            progress(1)
+        return result
+
+    rows_of: dict[str, Row] = {}
+    predictions: dict[str, FloatArray] = {}
+    spreads: dict[str, FloatArray] = {}
+    inside: dict[str, list[float]] = {}
+    distance = np.full(n, np.nan)
+    for (rows, held), result in zip(splits, list(pool.map(ask, splits)), strict=True):
+        rows_of |= result.rows
+        for name, (mean, inner_mae, spread) in result.means.items():
+            predictions.setdefault(name, np.full(n, np.nan))[held] = mean
+            spreads.setdefault(name, np.full(n, np.nan))[held] = spread
+            inside.setdefault(name, []).append(inner_mae)
+        distance[held] = _far(problem.space, held, rows)
+    return Measured(rows_of, predictions, spreads, inside, distance)
+
+
+def deployed(problem: Problem, rows: NDArray[np.int64]) -> Stack:
+    """The stack that is deployed, selected, fitted and weighted on some rows of the target."""
+    y = problem.target.y
+    found = candidates(problem.bank, y, rows, inner_of(problem, rows), problem.names, problem.heads)
+    chosen = columns(found, len(problem.names))
+    return fit_stack(list(chosen.values()), y[rows], lambda plan: fit_plan(plan, problem.bank, y, rows))
+
+
+def measure_families(problem: Problem, least: int, pool: Executor) -> Apart | None:
+    """Every compound predicted with its chemical family held out; None where too few would be left (`least`)."""
+    groups = families(problem.target.inputs)
+    kin = family_folds(groups, problem.seed, least)
+    if kin is None:
+        return None
+    apart = np.empty((3, len(kin)))
+
+    def blind(fold: int) -> None:
+        held, rows = np.flatnonzero(kin == fold), np.flatnonzero(kin != fold)
+        apart[:, held] = *predict_stack(deployed(problem, rows), problem.bank, held), _far(problem.space, held, rows)
+
+    list(pool.map(blind, np.unique(kin)))
+    return Apart(groups, kin, apart)
+
+
+def _far(space: NDArray[np.float32], held: NDArray[np.int64], rows: NDArray[np.int64]) -> FloatArray:
+    """Distance of the held-out rows from the others, in the unit of the others."""
+    return np.asarray(nearest(space[held], space[rows])[1] / unit_distance(space[rows]))
+
+
+def inner_of(problem: Problem, rows: NDArray[np.int64]) -> Folds:
+    """(len(rows),) inner folds of some rows."""
+    return inner_folds([problem.target.keys[i] for i in rows], problem.inner, problem.seed + 1)
+
+
+class FoldResult(NamedTuple):
+    """One outer fold by name of a row: the rows, and held-out means, inner error and held-out spreads of each."""
+
+    rows: dict[str, Row]
+    means: dict[str, tuple[FloatArray, float, FloatArray]]
+
+
+def one_fold(
+    bank: Bank,
+    y: FloatArray,
+    rows: NDArray[np.int64],
+    held: NDArray[np.int64],
+    folds: Folds,
+    names: list[str],
+    heads: Heads,
+    *,
+    alone: bool = False,
+) -> FoldResult:
+    """Select and fit on `rows`; predict `held` with the deployed stack and with every model of the leaderboard.
+
+    alone : also the stack each of several sources would give by itself, without predictions of the sources as inputs
+    """
+    found = candidates(bank, y, rows, folds, names, heads)
+    deployed = columns(found, len(names))
+    origins = origins_of(bank, names)
+    # A plan serves several rows of the leaderboard; it is fitted once.
+    fit = functools.cache(lambda plan: fit_plan(plan, bank, y, rows))
+    typical = np.full(len(held), y[rows].mean()), _mean_error(y[rows], folds), np.full(len(held), y[rows].std())
+    result = FoldResult({MEAN.name: MEAN}, {MEAN.name: typical})
+
+    def ask(row: Row, members: Sequence[Candidate]) -> None:
+        stack = fit_stack(members, y[rows], fit)
+        mean, spread = predict_stack(stack, bank, held)
+        result.rows[row.name], result.means[row.name] = row, (mean, stack.inner_mae, spread)
+
+    direct = [deployed[Column("direct", head)] for head in heads.direct]
+    for head, candidate in zip(heads.direct, direct, strict=True):
+        ask(direct_row(head), [candidate])
+    for origin in origins:
+        s = origin.place
+        for head in heads.late:
+            late = deployed[Column("late", head, s)]
+            ask(late_row(origin, head, late.plan.depth, BEST), [late])
+        own = [c for c in found if c.plan.head in heads.frozen and c.plan.kind == "frozen" and c.plan.source == s]
+        if not own:
+            continue
+        ask(single_row(origin), [best([c for c in own if len(c.plan.networks) == 1])])
+        for candidate in own:
+            if len(candidate.plan.networks) == origin.networks > 1:
+                ask(averaged_row(origin, candidate.plan.head, candidate.plan.depth), [candidate])
+        ask(selected_row(origin), [deployed[Column("average", source=s)]])
+    for candidate in [c for c in found if c.plan.kind == "stacked"]:
+        ask(stacked_row(origins, candidate.plan.head, candidate.plan.depth), [candidate])
+    if names:
+        for head in heads.predictions:
+            ask(predictions_row(origins, head), [deployed[Column("predictions", head)]])
+    tried = (*heads.direct, *heads.frozen, *(heads.late if names else ()))
+    if alone and len(names) > 1:
+        for origin in origins:
+            ask(alone_row(origin, tried), [*direct, *(c for k, c in deployed.items() if k.source == origin.place)])
+    ask(direct_stack_row(heads.direct), direct)
+    ask(chosen_row(origins, tried), list(deployed.values()))
+    return result
+
+
+def _mean_error(y: FloatArray, folds: Folds) -> float:
+    """Inner cross-validated error of predicting the mean."""
+    return float(np.mean([np.mean(np.abs(y[folds == f] - y[folds != f].mean())) for f in np.unique(folds)]))

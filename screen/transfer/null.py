@@ -1,0 +1,171 @@
+"""What choosing the best of many networks reaches when there is nothing to learn: shuffled target values.
+
+Every permutation goes through the folds of the leaderboard: the network and depth whose ridge head has the least
+leave-one-out error on the training rows predict the held-out rows. All permutations share one decomposition per
+network, because only the values change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kakehashi.screen.descriptors.scaling import fit_scaling, standardise
+from kakehashi.screen.heads.ridge import PENALTIES
+from kakehashi.screen.transfer.features import Bank, FloatArray
+from kakehashi.screen.transfer.plan import DEPTHS, layer_slice
+from kakehashi.screen.transfer.rows import Shuffled
+from kakehashi.screen.validation.folds import Folds, Split
+
+PERMUTATIONS = 20
+# Above this many compounds only the last layer is tried: a decomposition costs n times the width squared.
+ALL_DEPTHS_ROWS = 300
+Rows = NDArray[np.int64]
+
+
+class Null(NamedTuple):
+    """Errors on shuffled values, on the fitted scale.
+
+    mae : (permutations,) held-out error of the network chosen inside the training rows
+    looks : (permutations,) leave-one-out error with which the best network is chosen on all rows
+    networks : how many there were to choose from
+    """
+
+    mae: FloatArray
+    looks: FloatArray
+    networks: int
+
+
+class Nulls(NamedTuple):
+    """Held-out errors (permutations,) of ridge heads on shuffled values, on the fitted scale.
+
+    typical : of the mean of the training values
+    descriptors : without transfer
+    averaged : by source and depth, the mean of one head per network
+    best : by source, and by -1 of all sources, the network and depth chosen inside the training rows
+    """
+
+    typical: FloatArray
+    descriptors: FloatArray
+    averaged: dict[tuple[int, int], FloatArray]
+    best: dict[int, FloatArray]
+
+    def of(self, shuffled: Shuffled) -> FloatArray:
+        """(permutations,) errors a row of the leaderboard is compared with."""
+        if shuffled.inputs == "nothing":
+            return self.typical
+        if shuffled.inputs == "descriptors":
+            return self.descriptors
+        place = shuffled.source, shuffled.depth
+        if shuffled.inputs == "networks" and place in self.averaged:
+            return self.averaged[place]
+        return self.best.get(shuffled.source, self.descriptors)
+
+
+def permuted_rows(bank: Bank, y: FloatArray, splits: Sequence[Split], seed: int, pool: Executor | None = None) -> Nulls:
+    """The null of every kind of model of a leaderboard. `pool` : runs the splits side by side."""
+    held = np.concatenate([split.held for split in splits])
+    rng = np.random.default_rng([seed, len(y)])
+    shuffled = np.stack([rng.permutation(y) for _ in range(PERMUTATIONS)], axis=1)
+    found = list((pool.map if pool else map)(lambda split: _all_means(bank, shuffled, split), splits))
+
+    def error(key: tuple[int, ...]) -> FloatArray:
+        return np.asarray(np.mean(np.abs(np.concatenate([means[key] for means in found]) - shuffled[held]), axis=0))
+
+    keys = found[0].keys()
+    typical = np.concatenate([np.abs(shuffled[s.held] - shuffled[s.rows].mean(axis=0)) for s in splits])
+    return Nulls(
+        typical.mean(axis=0),
+        error(()),
+        {(key[0], key[1]): error(key) for key in keys if len(key) == 2},
+        {key[0]: error(key) for key in keys if len(key) == 1},
+    )
+
+
+def _all_means(bank: Bank, y: FloatArray, split: Split) -> dict[tuple[int, ...], FloatArray]:
+    """Means (held, k) at the held rows: by () of descriptors, (source, depth) averaged, (source,) and (-1,) chosen."""
+    rows, held = split
+    scaling = fit_scaling(bank.raw[rows])
+    x = np.asarray(standardise(scaling, bank.raw), np.float64)
+    means: dict[tuple[int, ...], FloatArray] = {(): ridge_columns(x[rows], y[rows], x[held])[1]}
+    least: dict[int, FloatArray] = {}
+    for source, layers, depth in _places(bank, len(y)):
+        features = layer_slice(layers, depth)
+        error, new = ridge_columns(features[rows], y[rows], features[held])
+        share = new / len(bank.layers[source])
+        means[source, depth] = means[source, depth] + share if (source, depth) in means else share
+        for place in (source, -1):
+            if place not in least:
+                least[place], means[(place,)] = error.copy(), new.copy()
+                continue
+            better = error < least[place]
+            least[place][better] = error[better]
+            means[(place,)][:, better] = new[:, better]
+    return means
+
+
+def permuted_null(bank: Bank, y: FloatArray, folds: Folds, seed: int, pool: Executor | None = None) -> Null | None:
+    """The null of y (n,); None without networks. `pool` : runs the folds side by side."""
+    networks = sum(len(source) for source in bank.layers)
+    if not networks:
+        return None
+    n = len(y)
+    rng = np.random.default_rng([seed, n])
+    shuffled = np.stack([rng.permutation(y) for _ in range(PERMUTATIONS)], axis=1)
+    everyone = np.arange(n)
+    looks, _ = _winner(bank, shuffled, everyone, everyone[:0])
+    predicted = np.empty_like(shuffled)
+    helds = [np.flatnonzero(folds == fold) for fold in np.unique(folds)]
+    ask = lambda held: _winner(bank, shuffled, np.delete(everyone, held), held)[1]
+    for held, means in zip(helds, (pool.map if pool else map)(ask, helds), strict=True):
+        predicted[held] = means
+    return Null(np.mean(np.abs(predicted - shuffled), axis=0), looks, networks)
+
+
+def _winner(bank: Bank, y: FloatArray, rows: Rows, held: Rows) -> tuple[FloatArray, FloatArray]:
+    """Leave-one-out error (k,) of the best network for each column of y (n, k), and its predictions (held, k)."""
+    least = np.full(y.shape[1], np.inf)
+    predicted = np.empty((len(held), y.shape[1]))
+    for x in _features(bank, len(y)):
+        error, means = ridge_columns(x[rows], y[rows], x[held])
+        better = error < least
+        least[better] = error[better]
+        predicted[:, better] = means[:, better]
+    return least, predicted
+
+
+def _features(bank: Bank, n: int) -> Iterator[FloatArray]:
+    for _, layers, depth in _places(bank, n):
+        yield layer_slice(layers, depth)
+
+
+def _places(bank: Bank, n: int) -> Iterator[tuple[int, tuple[FloatArray, ...], int]]:
+    """Source, layers of a network, depth: all that is tried with n compounds."""
+    for source, networks in enumerate(bank.layers):
+        for layers in networks:
+            for depth in DEPTHS if n <= ALL_DEPTHS_ROWS else (1,):
+                yield source, layers, depth
+
+
+def ridge_columns(x: FloatArray, y: FloatArray, new: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Ridge for many columns y (n, k) at once, each with its own penalty by leave-one-out squared error.
+
+    Returns the leave-one-out mean absolute error (k,) and the means at `new`, (m, k).
+    """
+    n = len(x)
+    centre, offset = x.mean(axis=0), y.mean(axis=0)
+    u, s, vt = np.linalg.svd(x - centre, full_matrices=False)
+    penalties = PENALTIES * max(float(np.sum(s**2)) / n, 1e-12)
+    projected = u.T @ (y - offset)
+    shrink = s**2 / (s**2 + penalties[:, None])
+    left = np.maximum(1.0 - shrink @ (u**2).T - 1.0 / n, 1e-8)
+    residuals = ((y - offset) - u @ (shrink[:, :, None] * projected)) / left[:, :, None]
+    best = np.argmin(np.mean(residuals**2, axis=1), axis=0)
+    error = np.mean(np.abs(residuals[best, :, np.arange(y.shape[1])]), axis=1)
+    # shrink / s, which is s / (s² + penalty), without dividing by a vanishing s.
+    slopes = vt.T @ ((s[:, None] / (s[:, None] ** 2 + penalties[best])) * projected)
+    return error, (new - centre) @ slopes + offset

@@ -1,0 +1,117 @@
+"""Candidate models: which inputs and which head, fitted on some rows and asked about others.
+
+- direct: the 290 descriptors, standardised on the training rows; no transfer.
+- frozen: frozen features of one source's networks, a head per network, their means averaged.
+- finetuned: the last layers of one source's networks, trained further on the target, their means averaged.
+- stacked: frozen features of several sources side by side, network i of each, a head per i, their means averaged.
+- predictions: the descriptors with every source's averaged predictions as more columns, enlarged by `gain`
+  so that the penalty of the head spares it (stacked generalisation; Wolpert, 1992).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kakehashi.screen.descriptors.scaling import Scaling, fit_scaling, standardise
+from kakehashi.screen.heads.finetune import starting_from
+from kakehashi.screen.heads.head import Head, Params, out_of_fold
+from kakehashi.screen.heads.registry import HEADS
+from kakehashi.screen.transfer.features import Bank, FloatArray
+from kakehashi.screen.validation.folds import Folds
+
+# The last hidden layer (the paper's first setup), the last two, all of them (its second).
+DEPTHS = (1, 2, 0)
+GAINS = (1.0, 3.0, 10.0)
+
+Kind = Literal["direct", "frozen", "stacked", "finetuned", "predictions"]
+Rows = NDArray[np.int64]
+
+
+class Plan(NamedTuple):
+    """A model before it is fitted. `networks` are indices into the networks of its source, or of every source."""
+
+    kind: Kind
+    head: str
+    source: int = -1
+    depth: int = 0
+    networks: tuple[int, ...] = ()
+    gain: float = 0.0
+
+
+class Fitted(NamedTuple):
+    """A plan with its parameters: one set per network of a source, else one.
+
+    scaling : of the descriptors, fitted on the training rows; None where networks make the features
+    """
+
+    plan: Plan
+    params: tuple[Params, ...]
+    scaling: Scaling | None
+
+
+def layer_slice(layers: Sequence[Any], depth: int) -> Any:
+    """The last `depth` layers (0, or more than there are: all) side by side."""
+    chosen = layers[-depth:] if depth else layers
+    return np.concatenate(chosen, axis=1)
+
+
+def inputs(plan: Plan, bank: Bank, rows: Rows, scaling: Scaling | None) -> list[FloatArray]:
+    """Design matrices (len(rows), p) of a plan: one per network of a source, else one."""
+    if plan.kind == "frozen":
+        layers = bank.layers[plan.source]
+        return [layer_slice([f[rows] for f in layers[i]], plan.depth) for i in plan.networks]
+    if plan.kind == "stacked":
+        parts = [[layer_slice([f[rows] for f in own[i]], plan.depth) for own in bank.layers] for i in plan.networks]
+        return [np.hstack(part) for part in parts]
+    if plan.kind == "finetuned":
+        return [np.asarray(bank.trunks[plan.source][i][rows], np.float64) for i in plan.networks]
+    if scaling is None:
+        raise ValueError("descriptors need a scaling")
+    x = np.asarray(standardise(scaling, bank.raw[rows]), np.float64)
+    return [x if plan.kind == "direct" else np.hstack([x, plan.gain * bank.predictions[rows]])]
+
+
+def heads_of(plan: Plan, bank: Bank) -> list[Head]:
+    """The head of each design matrix: fine-tuning starts from a network of its own."""
+    if plan.kind == "finetuned":
+        return [starting_from(bank.networks[plan.source][i]) for i in plan.networks]
+    return [HEADS[plan.head]] * max(1, len(plan.networks))
+
+
+def fit_plan(plan: Plan, bank: Bank, y: FloatArray, rows: Rows) -> Fitted:
+    """Fit the plan's head on the given rows of the bank."""
+    scaling = _scaling(plan, bank, rows)
+    pairs = zip(heads_of(plan, bank), inputs(plan, bank, rows, scaling), strict=True)
+    return Fitted(plan, tuple(head.fit(x, y[rows]) for head, x in pairs), scaling)
+
+
+def predict_plan(fitted: Fitted, bank: Bank, rows: Rows) -> tuple[FloatArray, FloatArray]:
+    """Means and spreads, (networks, len(rows)) each."""
+    head = HEADS[fitted.plan.head]
+    pairs = [
+        head.predict(params, x)
+        for params, x in zip(fitted.params, inputs(fitted.plan, bank, rows, fitted.scaling), strict=True)
+    ]
+    return np.stack([m for m, _ in pairs]), np.stack([s for _, s in pairs])
+
+
+def inner_predictions(plan: Plan, bank: Bank, y: FloatArray, rows: Rows, folds: Folds) -> FloatArray:
+    """Out-of-fold means on the training rows themselves, (networks, len(rows))."""
+    pairs = zip(heads_of(plan, bank), inputs(plan, bank, rows, _scaling(plan, bank, rows)), strict=True)
+    return np.stack([out_of_fold(head, x, y[rows], folds) for head, x in pairs])
+
+
+def _scaling(plan: Plan, bank: Bank, rows: Rows) -> Scaling | None:
+    return fit_scaling(bank.raw[rows]) if plan.kind in ("direct", "predictions") else None
+
+
+def mixture(means: Any, spreads: Any, weights: Any) -> tuple[Any, Any]:
+    """Mean and standard deviation (m,) of a mixture of normals, `weights` (k,) over the first axis."""
+    total = weights.sum()
+    mean = (weights[:, None] * means).sum(axis=0) / total
+    second = (weights[:, None] * (spreads**2 + (means - mean[None, :]) ** 2)).sum(axis=0) / total
+    return mean, second**0.5

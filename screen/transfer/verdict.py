@@ -1,0 +1,192 @@
+"""Does transfer help? One rule and one table of sentences, for `screen`, `evaluate`, their reports and `next`.
+
+The rule is the corrected paired test by folds (Nadeau & Bengio, 2003), one-sided at 5 %: the absolute errors of the
+whole transferred procedure against those of the best model without transfer. That model is picked with hindsight, which
+favours it: "helps" is said against the odds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kakehashi.catalogs.records import PropertyTable
+from kakehashi.screen.transfer.rows import CHOSEN, DIRECT, Row
+from kakehashi.screen.validation.statistics import Paired, paired_test
+
+if TYPE_CHECKING:
+    from kakehashi.screen.transfer.null import Null
+    from kakehashi.screen.validation.folds import Split
+
+FloatArray = NDArray[np.float64]
+# A difference counts when one as large in its direction has at most this probability without any.
+SIGNIFICANCE = 0.05
+
+# What is said first: of a difference that is there and positive, there and negative, or that could be chance.
+HEADLINES = {
+    True: "Transfer helps here",
+    False: "Transfer does not help here",
+    None: "No measurable difference",
+}
+WITH_SOURCES = (
+    "{headline}: held-out MAE {chosen} in {scale} with transfer, {best} for the best model without ({name}, picked with"
+    " hindsight), {against_best}; {against_own} than the same stack without sources ({own}); {n} held-out compounds"
+    " ({where})."
+)
+WITHOUT_SOURCES = (
+    "No transfer: no source was given. Held-out MAE {own} in {scale} for the stack of direct models, {best} for the"
+    " best single row ({name}); {n} held-out compounds ({where})."
+)
+SHUFFLED = (
+    " With shuffled target values the best of {networks} networks errs {mae} (5th percentile {low}), though it looks"
+    " like {looks} when it is chosen."
+)
+# What to do, by whether sources help the procedure and whether that could be chance.
+ADVICE = {
+    (True, False): "Use these sources: the whole procedure, its choices included, errs {chosen} on held-out compounds,"
+    " without sources {own}{other}.",
+    (True, True): "Use these sources, though the gain may be chance (more known values would tell): the whole"
+    " procedure, its choices included, errs {chosen} on held-out compounds, without sources {own}{other}.",
+    (False, False): "Leave these sources out: the stack of direct models errs {own} on held-out compounds, with sources"
+    " {chosen}{other}.",
+    (False, True): "Leave these sources out, though the loss may be chance (more known values would tell): the stack of"
+    " direct models errs {own} on held-out compounds, with sources {chosen}{other}.",
+}
+NO_ADVICE = "The stack of direct models errs {own} on held-out compounds{other}."
+OTHER = "; {name} erred {best}, but was picked with hindsight"
+
+
+class Verdict(NamedTuple):
+    """The verdict on transfer, and the procedure to use; errors on the fitted scale.
+
+    helps : None where the difference could be chance, or no source was given
+    chosen_mae, direct_mae : of the transferred procedure, and of the best model without transfer
+    difference, standard_error, p_value, units, by : error of that model minus the procedure's (`statistics.Paired`)
+    coverage_90, optimism : of the procedure: of its intervals, and its error minus what its selection saw
+    null_mae, null_mae_p5, null_looks : on shuffled target values, the held-out error of the best of all networks
+        (mean and 5th percentile over permutations), and the mean error with which it is chosen; None where not asked
+    without_sources : error of the same procedure without sources minus the procedure's
+    recommended : a row of the leaderboard that is a whole procedure
+    """
+
+    helps: bool | None
+    chosen_mae: float
+    direct_name: str
+    direct_mae: float
+    difference: float
+    standard_error: float
+    p_value: float
+    units: int
+    by: str
+    coverage_90: float
+    optimism: float
+    null_mae: float | None
+    null_mae_p5: float | None
+    null_looks: float | None
+    without_sources: Paired
+    recommended: str
+    text: str
+    recommendation: str
+
+
+class Standing(NamedTuple):
+    """A row of the leaderboard as the verdict needs it: its name, its error, and that minus what its selection saw."""
+
+    name: str
+    mae: float
+    optimism: float
+
+
+def judge(
+    target: PropertyTable,
+    splits: Sequence[Split],
+    where: str,
+    wrong: Mapping[str, FloatArray],
+    rows: Mapping[str, Row],
+    board: Sequence[Standing],
+    *,
+    coverage_90: float,
+    null: Null | None = None,
+) -> Verdict:
+    """Judge the whole procedure by absolute errors on held-out compounds.
+
+    Parameters
+    ----------
+    splits, where : what was held out, and the same in words.
+    wrong : by name of a row, (n,) absolute errors, NaN where no split holds a compound.
+    board : all rows, best first.
+    coverage_90 : of the procedure's intervals.
+    """
+    standing = {row.name: row for row in board}
+    best = next(row for row in board if rows[row.name].direct)
+    chosen, own = standing[CHOSEN], standing[DIRECT]
+    transferred = rows[CHOSEN].networks > 0
+    against_best = paired_test(wrong[best.name] - wrong[CHOSEN], splits)
+    against_own = paired_test(wrong[DIRECT] - wrong[CHOSEN], splits)
+    helps = decide(against_best) if transferred else None
+    use = transferred and chosen.mae <= own.mae
+    recommended = chosen if use else own
+    other = OTHER if best.mae < recommended.mae and best.name != recommended.name else ""
+    said = {
+        "headline": HEADLINES[helps],
+        "scale": f"ln({target.quantity})" if target.log else (target.unit or "the target's unit"),
+        "chosen": f"{chosen.mae:.3g}", "own": f"{own.mae:.3g}", "best": f"{best.mae:.3g}", "name": best.name,
+        "against_best": in_words(against_best), "against_own": in_words(against_own),
+        "n": f"{sum(len(split.held) for split in splits):,}", "where": where,
+    }  # fmt: skip
+    said["other"] = other.format(**said)
+    text = (WITH_SOURCES if transferred else WITHOUT_SOURCES).format(**said)
+    advice = ADVICE[use, decide(against_own) is None] if transferred else NO_ADVICE
+    return Verdict(
+        helps=helps,
+        chosen_mae=chosen.mae,
+        direct_name=best.name,
+        direct_mae=best.mae,
+        **against_best._asdict(),
+        coverage_90=coverage_90,
+        optimism=chosen.optimism,
+        null_mae=float(null.mae.mean()) if null else None,
+        null_mae_p5=float(np.quantile(null.mae, 0.05)) if null else None,
+        null_looks=float(null.looks.mean()) if null else None,
+        without_sources=against_own,
+        recommended=recommended.name,
+        text=text + (_shuffled(null) if null else ""),
+        recommendation=advice.format(**said),
+    )
+
+
+def decide(test: Paired) -> bool | None:
+    """Whether the difference is there and positive; None where it could be chance."""
+    if np.isnan(test.p_value) or test.p_value / 2 > SIGNIFICANCE or test.difference == 0:
+        return None
+    return test.difference > 0
+
+
+def in_words(test: Paired) -> str:
+    """A difference with one standard error, and how likely one as large is by chance."""
+    more = "lower" if test.difference >= 0 else "higher"
+    if np.isnan(test.p_value):
+        return f"{abs(test.difference):.2g} {more}"
+    error, p = f"{test.standard_error:.2g}", f"{test.p_value:.2g}"
+    return f"{abs(test.difference):.2g} ± {error} {more} (1 s.e.; p = {p} by {test.units} {test.by})"
+
+
+def verdict_record(verdict: Verdict) -> dict[str, Any]:
+    """A verdict as JSON values."""
+    plain = {**verdict._asdict(), "without_sources": known(verdict.without_sources._asdict())}
+    return known(plain)
+
+
+def known(values: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON values, None for what is not finite."""
+    return {k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in values.items()}
+
+
+def _shuffled(null: Null) -> str:
+    return SHUFFLED.format(
+        networks=null.networks, mae=f"{null.mae.mean():.3g}", low=f"{np.quantile(null.mae, 0.05):.3g}",
+        looks=f"{null.looks.mean():.3g}",
+    )  # fmt: skip

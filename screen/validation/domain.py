@@ -1,0 +1,132 @@
+"""Applicability domain: how far a candidate is from the target's compounds, in words and as a distance.
+
+A composition model trained on 45 rocksalts knows nothing about quaternary oxides. Three kinds of evidence are
+kept apart, each with a reason a reader can check: elements, stoichiometry, distance in descriptor space.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kakehashi.catalogs.elements import SYMBOLS
+from kakehashi.catalogs.records import Compositions
+
+# A candidate is far when its nearest training compound is further than the target's own compounds are from each
+# other (95th percentile of leave-one-out nearest distances = 1), and very far at twice that.
+FAR, VERY_FAR = 1.0, 2.0
+
+
+class Domain(NamedTuple):
+    """What the target and the sources cover.
+
+    target_elements, source_elements : (94,) bool
+    counts : numbers of elements per compound in the target
+    classes : stoichiometry classes in the target, e.g. (1, 1) for MgO, (2, 3) for Al2O3
+    (both empty for molecules, whose stoichiometry says nothing)
+    """
+
+    target_elements: NDArray[np.bool_]
+    source_elements: NDArray[np.bool_]
+    counts: frozenset[int]
+    classes: frozenset[tuple[float, ...]]
+
+
+class Verdicts(NamedTuple):
+    """Per candidate: "in", "edge" or "out", and the reasons ("" when in)."""
+
+    domain: NDArray[np.object_]
+    reason: NDArray[np.object_]
+
+
+def stoichiometry(reduced: Compositions) -> NDArray[np.float64]:
+    """(n, 16) amounts in increasing order, zeros last: equal rows are one stoichiometry class."""
+    return np.sort(np.where(reduced.elements >= 0, reduced.amounts, np.inf), axis=1)
+
+
+def cover(
+    reduced: Compositions,
+    target_elements: NDArray[np.bool_],
+    source_elements: NDArray[np.bool_],
+    molecules: bool = False,
+) -> Domain:
+    """The domain of a target given as reduced compositions (of its molecules, where they are known)."""
+    if molecules:
+        return Domain(target_elements, source_elements, frozenset(), frozenset())
+    rows = stoichiometry(reduced)
+    return Domain(
+        target_elements,
+        source_elements,
+        frozenset(int(k) for k in (reduced.elements >= 0).sum(axis=1)),
+        frozenset(tuple(float(v) for v in row[np.isfinite(row)]) for row in rows),
+    )
+
+
+def judge(domain: Domain, reduced: Compositions, distance: NDArray[np.float64]) -> Verdicts:
+    """Verdicts on candidates given as reduced compositions with their distances.
+
+    out: an element no data have, twice the usual distance, or two kinds of evidence against it; edge: one kind.
+    """
+    present = reduced.elements >= 0
+    safe = np.where(present, reduced.elements, 0)
+    unseen = present & ~domain.target_elements[safe]
+    unknown = unseen & ~domain.source_elements[safe]
+    counts = present.sum(axis=1)
+    new_count, new_class = new_stoichiometry(domain, reduced, counts)
+    far, very_far = distance > FAR, distance > VERY_FAR
+
+    against = unseen.any(axis=1).astype(int) + (new_count | new_class) + far
+    out = unknown.any(axis=1) | very_far | (against >= 2)
+    verdict = np.where(out, "out", np.where(against == 1, "edge", "in")).astype(object)
+    reason = np.full(len(verdict), "", dtype=object)
+    for i in np.flatnonzero(against):
+        reason[i] = "; ".join(
+            [
+                *_elements(safe[i][unknown[i]], "in neither target nor sources"),
+                *_elements(safe[i][unseen[i] & ~unknown[i]], "not in the target"),
+                *(
+                    [f"{counts[i]} elements, none so in the target"]
+                    if new_count[i]
+                    else ["stoichiometry not in the target"]
+                    if new_class[i]
+                    else []
+                ),
+                *([f"distance {distance[i]:.1f} to the nearest training compound"] if far[i] else []),
+            ]
+        )
+    return Verdicts(verdict, reason)
+
+
+def new_stoichiometry(
+    domain: Domain, reduced: Compositions, counts: NDArray[np.integer]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Candidates with a number of elements, or a stoichiometry, that the target has not."""
+    if not domain.counts:
+        none = np.zeros(len(counts), bool)
+        return none, none
+    rows, inverse = np.unique(stoichiometry(reduced), axis=0, return_inverse=True)
+    known = np.array([tuple(float(v) for v in row[np.isfinite(row)]) in domain.classes for row in rows], dtype=bool)
+    return ~np.isin(counts, list(domain.counts)), ~known[inverse.reshape(-1)]
+
+
+def _elements(indices: NDArray[np.int16], where: str) -> list[str]:
+    return [f"{', '.join(SYMBOLS[i] for i in indices)} {where}"] if len(indices) else []
+
+
+def unit_distance(x: NDArray[np.floating]) -> float:
+    """95th percentile of leave-one-out nearest-neighbour distances among rows x (n, p); 1 if all coincide."""
+    wide = np.asarray(x, np.float64)
+    squared = np.sum(wide**2, axis=1)[:, None] + np.sum(wide**2, axis=1) - 2 * wide @ wide.T
+    np.fill_diagonal(squared, np.inf)
+    unit = float(np.quantile(np.sqrt(np.maximum(squared.min(axis=1), 0.0)), 0.95))
+    return unit if unit > 0 else 1.0
+
+
+def nearest(x: NDArray[np.floating], training: NDArray[np.floating]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Index of and Euclidean distance to the nearest training row, (m,) each."""
+    a, b = np.asarray(x, np.float64), np.asarray(training, np.float64)
+    squared = np.sum(a**2, axis=1)[:, None] + np.sum(b**2, axis=1) - 2 * a @ b.T
+    index = np.argmin(squared, axis=1)
+    return index, np.sqrt(np.sum((a - b[index]) ** 2, axis=1))

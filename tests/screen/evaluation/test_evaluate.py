@@ -1,0 +1,149 @@
+"""Evaluation on a planted world: the figures are those of the folds, nothing held out is seen, sources are judged."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from kakehashi.screen.evaluation.evaluate import evaluate
+from kakehashi.screen.networks.source import Library
+from kakehashi.screen.transfer.fit import pose
+from kakehashi.screen.transfer.null import permuted_null, permuted_rows
+from kakehashi.screen.transfer.rows import CHOSEN, DIRECT
+from kakehashi.screen.validation.folds import splits_of
+from kakehashi.screen.validation.statistics import paired_test
+
+RIDGE = ("ridge",)
+ELASTIC = ("elastic-net",)
+
+
+def row(found, name):
+    return next(r for r in found.rows if r.name == name)
+
+
+@pytest.fixture(scope="module")
+def found(planted, planted_library):
+    return evaluate(planted_library, planted.target, outer=5, inner=5, heads=RIDGE, baselines=ELASTIC, curve=True)
+
+
+def test_a_good_source_is_recommended(found):
+    assert found.judgement.helps is True
+    assert found.judgement.recommended == CHOSEN
+    assert found.judgement.text.startswith("Transfer helps here: held-out MAE ")
+    assert found.judgement.recommendation.startswith("Use these sources: the whole procedure")
+    assert row(found, CHOSEN).beats_direct
+
+
+def test_a_shuffled_source_is_not(planted, shuffled_library):
+    found = evaluate(shuffled_library, planted.target, outer=5, inner=5, heads=RIDGE, baselines=())
+    assert found.judgement.helps is not True
+    assert not found.judgement.text.startswith("Transfer helps")
+
+
+def test_rows_are_those_of_the_model_that_screen_deploys(planted, planted_library):
+    from kakehashi.screen.transfer.fit import transfer
+
+    one = evaluate(planted_library, planted.target, outer=5, inner=5, heads=RIDGE, baselines=())
+    other = transfer(planted_library, planted.target, outer=5, inner=5, heads=RIDGE)
+    for entry in other.leaderboard:
+        mine = row(one, entry.name)
+        assert (mine.mae, mine.rmse, mine.r2, mine.optimism) == (entry.mae, entry.rmse, entry.r2, entry.optimism)
+    own = row(one, CHOSEN)
+    assert own.coverage_90 == other.verdict.coverage_90
+    np.testing.assert_array_equal(one.lower, other.out_of_fold.lower)
+    assert own.width_90 == pytest.approx(np.mean(other.out_of_fold.upper - other.out_of_fold.lower))
+
+
+def test_every_figure_follows_from_the_predictions(planted, found):
+    y = planted.target.y
+    best = min((r for r in found.rows if r.name.startswith(("direct", "stack of direct"))), key=lambda r: r.mae)
+    wrong = {name: np.abs(y - p) for name, p in found.predictions.items()}
+    assert [r.mae for r in found.rows] == sorted(r.mae for r in found.rows)
+    for r in found.rows:
+        p = found.predictions[r.name]
+        assert r.mae == pytest.approx(wrong[r.name].mean())
+        assert r.mae_std == pytest.approx(wrong[r.name].std(ddof=1) / np.sqrt(40))
+        if r.name != "mean of the training values":
+            assert r.spearman == pytest.approx(stats.spearmanr(y, p).statistic)
+        test = paired_test(wrong[best.name] - wrong[r.name], found.held.splits)
+        assert r.difference == pytest.approx(best.mae - r.mae)
+        if r is not best:
+            assert (r.p_value, r.difference_std) == (test.p_value, test.standard_error)
+            assert r.p_holm >= r.p_value
+    assert np.isnan(best.p_value)
+    assert row(found, "direct elastic-net").head == "elastic-net"
+
+
+def test_baselines_are_blind_to_what_is_held_out(planted, planted_library, found):
+    held = found.held.splits[1].held
+    wild = planted.target.values.copy()
+    wild[held] = 1e3
+    again = evaluate(planted_library, replace(planted.target, values=wild), outer=5, inner=5, heads=RIDGE,
+                     baselines=ELASTIC)  # fmt: skip
+    for name, p in found.predictions.items():
+        np.testing.assert_array_equal(again.predictions[name][held], p[held])
+    others = np.delete(np.arange(40), held)
+    assert (again.predictions["direct elastic-net"][others] != found.predictions["direct elastic-net"][others]).all()
+
+
+def test_nulls_agree_with_the_null_of_the_verdict(planted, planted_library):
+    problem, _ = pose(planted_library, planted.target, inner=5, seed=0, heads=RIDGE)
+    folds = np.arange(40) % 5
+    nulls = permuted_rows(problem.bank, planted.target.y, splits_of(folds), 0)
+    old = permuted_null(problem.bank, planted.target.y, folds, 0)
+    np.testing.assert_allclose(nulls.best[-1], old.mae, rtol=1e-12)
+    np.testing.assert_array_equal(nulls.best[0], nulls.best[-1])  # one source is all sources
+    assert sorted(nulls.averaged) == [(0, 0), (0, 1), (0, 2)]
+    # The mean of four heads on noise errs less than the luckiest one.
+    assert nulls.averaged[0, 0].mean() < nulls.best[0].mean()
+
+
+def test_a_good_model_is_far_from_its_null(found):
+    assert row(found, CHOSEN).null_p == pytest.approx(1 / 21)
+    assert row(found, CHOSEN).null_mae > 1.5 * row(found, CHOSEN).mae
+    assert row(found, "mean of the training values").null_p > 0.1
+
+
+def test_the_learning_curve_falls_and_ends_at_all_compounds(found):
+    sizes = sorted({p.n for p in found.curve})
+    assert sizes[0] == 10
+    assert sizes[-1] == 32
+    error = {(p.n, p.model): p.mae for p in found.curve}
+    assert error[32, DIRECT] < error[10, DIRECT]
+    # With all compounds of every split the curve is the leaderboard.
+    assert error[32, CHOSEN] == pytest.approx(row(found, CHOSEN).mae, rel=1e-9)
+
+
+def test_each_source_alone(planted, planted_library, shuffled_library):
+    both = Library((*planted_library.sources, *shuffled_library.sources), "reduced", 0)
+    found = evaluate(both, planted.target, outer=5, inner=5, heads=RIDGE, baselines=())
+    one, other = (row(found, f"{name}: stack with direct models") for name in ("planted_source", "shuffled_source"))
+    assert (one.source, one.networks) == ("planted_source", 4)
+    assert one.mae < other.mae
+    # Without predictions of the sources among its inputs, a source is the only one its stack has seen.
+    alone = evaluate(Library(planted_library.sources, "reduced", 0), planted.target, outer=5, inner=5, heads=RIDGE,
+                     baselines=())  # fmt: skip
+    assert alone.predictions.keys() >= {CHOSEN, DIRECT}
+    assert not any(name.endswith("stack with direct models") for name in alone.predictions)
+
+
+def test_extrapolation_has_one_split_and_no_intervals(planted, planted_library):
+    found = evaluate(planted_library, planted.target, holdout="top", top=0.25, inner=5, heads=RIDGE, baselines=())
+    own = row(found, CHOSEN)
+    assert np.isnan(own.coverage_90)
+    assert np.isfinite(own.p_value)
+    assert "by 10 compounds" in found.judgement.text
+    assert np.isfinite(found.predictions[CHOSEN]).sum() == 10
+
+
+def test_a_head_of_the_stack_is_no_baseline_beside_itself(planted, planted_library):
+    found = evaluate(planted_library, planted.target, outer=2, inner=2, heads=RIDGE, baselines=("ridge", "ridge"))
+    assert sum(row.name == "direct ridge" for row in found.rows) == 1
+    assert found.settings == {}
+
+
+def test_the_settings_a_baseline_chose_are_kept(found):
+    assert list(found.settings) == ["elastic-net"]
+    assert len(found.settings["elastic-net"]) == 5
+    assert {frozenset(setting) for setting in found.settings["elastic-net"]} == {frozenset({"l1_ratio", "share"})}
