@@ -140,7 +140,8 @@ def open_catalog(spec: str, material: Material = None, limit: int | None = None,
     else:
         raise UserError(embedded.unknown_name(spec, (*embedded.known(), *pulled.names())))
     if found.rows == 0:
-        raise UserError(f"{spec} has a header but no rows")
+        what = "holds no structures" if holds_only_structures(path) else "has a header but no rows"
+        raise UserError(f"{spec} {what}")
     rows = found.rows if limit is None else min(limit, found.rows)
     return replace(found, rows=rows)
 
