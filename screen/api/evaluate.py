@@ -10,7 +10,7 @@ from kakehashi.catalogs.records import PropertyTable
 from kakehashi.screen.descriptors.materials import convention_for
 from kakehashi.screen.device import Device, choose
 from kakehashi.screen.evaluation.config import TOP_FRACTION, Holdout, resolve
-from kakehashi.screen.evaluation.run import Board, Inputs, compare
+from kakehashi.screen.evaluation.run import Board, EvaluationInputs, compare
 from kakehashi.screen.heads.registry import DEFAULT_BASELINES, DEFAULT_HEADS
 from kakehashi.screen.networks.source import Trunk, tell_apart
 from kakehashi.screen.progress import Progress
@@ -76,7 +76,7 @@ def evaluate(
         None,
     )  # fmt: skip
     tables = tell_apart(tables, specs, taken=table.name)
-    inputs = Inputs(table, tuple(tables), convention_for([table, *tables], convention, descriptors))
+    inputs = EvaluationInputs(table, tuple(tables), convention_for([table, *tables], convention, descriptors))
     board = compare(config, inputs, Progress("quiet"))
     points = [source.checkpoint for source in board.evaluation.library.sources]
     for said in dict.fromkeys(point.warning for point in points if point and point.warning):

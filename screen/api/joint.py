@@ -18,7 +18,7 @@ from kakehashi.screen.transfer.fit import MIN_COMPOUNDS, outer_folds
 from kakehashi.screen.validation.folds import Folds
 
 
-class Learned(NamedTuple):
+class JointlyLearned(NamedTuple):
     """A target learned together with its sources, and how well the same procedure knew compounds held out.
 
     held_out : (n,) predictions of the target's rows, each from networks that knew nothing of its formula but what
@@ -53,7 +53,7 @@ def learn_together(
     folds: int = 5,
     seed: int = 0,
     device: Device = "auto",
-) -> Learned:
+) -> JointlyLearned:
     """Train networks on a target and its sources at once, and measure them by cross-validation.
 
     For targets of some hundred compositions and more, where the heads of `transfer` fall behind; it takes minutes to
@@ -86,7 +86,7 @@ def learn_together(
     first = learn_sources(tables, recipe, exclude=table.keys) if tables else None
     held = _in_unit(table, out_of_fold(table, tables, recipe, dealt, first=first))
     model = learn_target(table, tables, recipe, first=first)
-    return Learned(table, model, held, dealt, float(np.mean(np.abs(held - table.values))))
+    return JointlyLearned(table, model, held, dealt, float(np.mean(np.abs(held - table.values))))
 
 
 def _in_unit(target: PropertyTable, fitted: FloatArray) -> FloatArray:

@@ -34,8 +34,8 @@ from kakehashi.screen.scoring.scoring import deploy
 from kakehashi.screen.scoring.virtual.search import TOP
 from kakehashi.screen.screening.config import DEFAULT_NETWORKS
 from kakehashi.screen.screening.given import check_units, load_sources, warn_of
+from kakehashi.screen.transfer.cache import load_or_transfer
 from kakehashi.screen.transfer.fit import Model
-from kakehashi.screen.transfer.kept import load_or_transfer
 
 
 def load(

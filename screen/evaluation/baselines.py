@@ -17,7 +17,7 @@ from kakehashi.screen.validation.folds import inner_folds
 FOLDS = 3
 
 
-class Asked(NamedTuple):
+class BaselinePrediction(NamedTuple):
     """What a head says of the held rows: mean, spread (m,); the setting it chose; its error on its training rows."""
 
     mean: FloatArray
@@ -26,9 +26,9 @@ class Asked(NamedTuple):
     inner_mae: float
 
 
-def ask(
+def predict_baseline(
     head: Head, raw: NDArray[np.float32], y: FloatArray, held: NDArray[np.float32], keys: Sequence[str], seed: int
-) -> Asked:
+) -> BaselinePrediction:
     """Fit a head on raw (n, p) descriptors and y (n,), then predict the rows of held (m, p).
 
     The same as a row of the leaderboard, fitted once: the scaling comes from the training rows, settings are chosen
@@ -42,4 +42,4 @@ def ask(
     inner = out_of_fold(head, x, y, folds)
     params, setting = head.tuned(x, y) if head.tuned else (head.fit(x, y), {})
     mean, spread = head.predict(params, new)
-    return Asked(mean, spread, setting, float(np.mean(np.abs(inner - y))))
+    return BaselinePrediction(mean, spread, setting, float(np.mean(np.abs(inner - y))))

@@ -16,23 +16,23 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from kakehashi.catalogs.records import PropertyTable
-from kakehashi.screen.evaluation.baselines import ask
+from kakehashi.screen.evaluation.baselines import predict_baseline
 from kakehashi.screen.evaluation.config import TOP_FRACTION, Holdout
-from kakehashi.screen.evaluation.holdouts import Held, hold_out
-from kakehashi.screen.evaluation.learning_curve import Point, learning_curve, sizes_of
+from kakehashi.screen.evaluation.holdouts import HeldOut, hold_out
+from kakehashi.screen.evaluation.learning_curve import CurvePoint, learning_curve, sizes_of
 from kakehashi.screen.heads.drawn import unfinished
 from kakehashi.screen.heads.registry import DEFAULT_BASELINES, DEFAULT_HEADS, HEADS
 from kakehashi.screen.networks.source import Library
 from kakehashi.screen.pools import threads
 from kakehashi.screen.progress import Stage, no_stage
-from kakehashi.screen.transfer.fit import INNER_FOLDS, OUTER_FOLDS, caveats, pose
-from kakehashi.screen.transfer.leaderboard import entries
-from kakehashi.screen.transfer.nested import Measured, Problem, measure
-from kakehashi.screen.transfer.null import Nulls, permuted_rows
+from kakehashi.screen.transfer.fit import INNER_FOLDS, OUTER_FOLDS, caveats, pose_problem
+from kakehashi.screen.transfer.leaderboard import rank_entries
+from kakehashi.screen.transfer.nested import CrossValidated, Problem, cross_validate
+from kakehashi.screen.transfer.permutation import PermutedRowErrors, permute_rows
 from kakehashi.screen.transfer.rows import CHOSEN, direct_row
 from kakehashi.screen.transfer.selection import GP_ROWS
-from kakehashi.screen.transfer.verdict import Standing, Verdict, judge
-from kakehashi.screen.validation.intervals import by_fold, coverage
+from kakehashi.screen.transfer.verdict import Standing, Verdict, judge_transfer
+from kakehashi.screen.validation.intervals import interval_coverage, intervals_by_fold
 from kakehashi.screen.validation.statistics import holm, paired_test
 
 FloatArray = NDArray[np.float64]
@@ -83,13 +83,13 @@ class Evaluation(NamedTuple):
 
     target: PropertyTable
     library: Library
-    held: Held
+    held: HeldOut
     rows: tuple[Row, ...]
     predictions: dict[str, FloatArray]
     lower: FloatArray
     upper: FloatArray
-    judgement: Verdict
-    curve: tuple[Point, ...]
+    verdict: Verdict
+    curve: tuple[CurvePoint, ...]
     settings: dict[str, list[dict[str, object]]]
     warnings: tuple[str, ...]
     heads: tuple[str, ...]
@@ -122,12 +122,12 @@ def evaluate(
     ------
     UserError : as `transfer.transfer` and `hold_out`.
     """
-    problem, _ = pose(library, target, inner=inner, seed=seed, heads=heads)
+    problem, _ = pose_problem(library, target, inner=inner, seed=seed, heads=heads)
     held = hold_out(target, holdout, outer, seed, top)
-    points: tuple[Point, ...] = ()
+    points: tuple[CurvePoint, ...] = ()
     with unfinished(), threadpool_limits(1, "blas"), threads("fit") as pool:
         with stage("transfer", len(held.splits)) as advance:
-            measured = measure(problem, held.splits, pool, advance, alone=True)
+            measured = cross_validate(problem, held.splits, pool, advance, alone=True)
         settings = {}
         # A head of the stack has its row already; a Gaussian process costs n³.
         known = {*problem.heads.direct, *(("gp",) if len(target) > GP_ROWS else ())}
@@ -136,32 +136,32 @@ def evaluate(
             with stage("baselines", len(others) * len(held.splits)) as advance:
                 settings = {head: _add(head, problem, held, measured, pool, advance) for head in others}
         with stage("shuffled values", 1) as advance:
-            nulls = permuted_rows(problem.bank, target.y, held.splits, seed, pool)
+            nulls = permute_rows(problem.features, target.y, held.splits, seed, pool)
             advance(1)
         if curve:
             sizes = sizes_of(held.splits)
             with stage("learning curve", len(sizes) * len(held.splits)) as advance:
                 points = learning_curve(problem, held.splits, sizes, pool, advance)
-    return assemble(problem, library, held, measured, nulls, points, settings, tuple(heads))
+    return assemble_evaluation(problem, library, held, measured, nulls, points, settings, tuple(heads))
 
 
 def _add(
     head: str,
     problem: Problem,
-    held: Held,
-    measured: Measured,
+    held: HeldOut,
+    measured: CrossValidated,
     pool: Executor,
     advance: Callable[[int], None],
 ) -> list[dict[str, object]]:
     """Put a head's held-out predictions from the descriptors among the measured ones; the settings it chose."""
-    target, raw, row = problem.target, problem.bank.raw, direct_row(head)
+    target, raw, row = problem.target, problem.features.raw, direct_row(head)
     predictions, spreads = np.full((2, len(target)), np.nan)
     inside = [float("nan")] * len(held.splits)
 
     def one(k: int) -> dict[str, object]:
         rows, out = held.splits[k]
         keys = [target.keys[i] for i in rows]
-        asked = ask(HEADS[head], raw[rows], target.y[rows], raw[out], keys, problem.seed)
+        asked = predict_baseline(HEADS[head], raw[rows], target.y[rows], raw[out], keys, problem.seed)
         predictions[out], spreads[out], inside[k] = asked.mean, asked.spread, asked.inner_mae
         advance(1)
         return dict(asked.setting)
@@ -172,13 +172,13 @@ def _add(
     return chosen
 
 
-def assemble(
+def assemble_evaluation(
     problem: Problem,
     library: Library,
-    held: Held,
-    measured: Measured,
-    nulls: Nulls,
-    curve: tuple[Point, ...],
+    held: HeldOut,
+    measured: CrossValidated,
+    nulls: PermutedRowErrors,
+    curve: tuple[CurvePoint, ...],
     settings: dict[str, list[dict[str, object]]],
     heads: tuple[str, ...],
 ) -> Evaluation:
@@ -190,14 +190,14 @@ def assemble(
     several = len(held.splits) > 1
     predictions = {name: mean[asked] for name, mean in measured.predictions.items()}
     intervals = {
-        name: by_fold(y, mean, measured.spreads[name][asked], distance, folds)
+        name: intervals_by_fold(y, mean, measured.spreads[name][asked], distance, folds)
         for name, mean in predictions.items()
         if several
     }
     fitted = np.array([len(split.rows) for split in held.splits])
-    board = entries(
+    board = rank_entries(
         measured.rows, y, target.log, predictions, measured.inside, fitted,
-        {name: coverage(found.ratios, folds) for name, found in intervals.items()},
+        {name: interval_coverage(found.ratios, folds) for name, found in intervals.items()},
     )  # fmt: skip
     best = next(entry.name for entry in board if measured.rows[entry.name].direct)
     wrong = {name: np.full(n, np.nan) for name in predictions}
@@ -224,11 +224,11 @@ def assemble(
         )
     standing = [Standing(row.name, row.mae, row.optimism) for row in rows]
     covered = next(row.coverage_90 for row in rows if row.name == CHOSEN)
-    judgement = judge(target, held.splits, held.text, wrong, measured.rows, standing, coverage_90=covered)
+    verdict = judge_transfer(target, held.splits, held.text, wrong, measured.rows, standing, coverage_90=covered)
     lower, upper = np.full(n, np.nan), np.full(n, np.nan)
     if several:
-        lower[asked], upper[asked] = intervals[judgement.recommended].lower, intervals[judgement.recommended].upper
+        lower[asked], upper[asked] = intervals[verdict.recommended].lower, intervals[verdict.recommended].upper
     return Evaluation(
-        target, library, held, tuple(rows), measured.predictions, lower, upper, judgement, curve, settings,
+        target, library, held, tuple(rows), measured.predictions, lower, upper, verdict, curve, settings,
         caveats(library, target), heads, problem.seed,
     )  # fmt: skip

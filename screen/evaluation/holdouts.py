@@ -14,11 +14,11 @@ from kakehashi.catalogs.elements import SYMBOLS
 from kakehashi.catalogs.records import Compositions, PropertyTable, UserError
 from kakehashi.screen.evaluation.config import TOP_FRACTION, Holdout
 from kakehashi.screen.transfer.fit import MIN_TRAINING, folds_text, outer_folds
+from kakehashi.screen.validation.coverage import name_families
 from kakehashi.screen.validation.folds import Folds, Split, grouped_folds, splits_of
-from kakehashi.screen.validation.reach import families
 
 
-class Held(NamedTuple):
+class HeldOut(NamedTuple):
     """How the compounds were held out.
 
     splits : every compound is held in one at most; folds : (n,) its split, -1 where it is in none
@@ -30,7 +30,7 @@ class Held(NamedTuple):
     text: str
 
 
-def hold_out(target: PropertyTable, mode: Holdout, outer: int, seed: int, top: float = TOP_FRACTION) -> Held:
+def hold_out(target: PropertyTable, mode: Holdout, outer: int, seed: int, top: float = TOP_FRACTION) -> HeldOut:
     """The splits of a target.
 
     random, formula : `outer` folds; no reduced formula or polymer is on both sides. (A table holds each once, so both
@@ -46,7 +46,7 @@ def hold_out(target: PropertyTable, mode: Holdout, outer: int, seed: int, top: f
     """
     if mode in ("random", "formula"):
         folds = outer_folds(target, outer, seed)
-        return Held(tuple(splits_of(folds)), folds, folds_text(target, folds))
+        return HeldOut(tuple(splits_of(folds)), folds, folds_text(target, folds))
     if target.folds is not None:
         raise UserError(f"--holdout {mode} deals the compounds itself: leave --folds out")
     if mode == "top":
@@ -54,7 +54,9 @@ def hold_out(target: PropertyTable, mode: Holdout, outer: int, seed: int, top: f
     inputs = target.inputs
     if mode == "element" and not isinstance(inputs, Compositions):
         raise UserError("--holdout element is for formulas; repeat units have families: --holdout family")
-    groups = families(inputs) if not isinstance(inputs, Compositions) or mode == "family" else rarest(inputs)
+    groups = (
+        name_families(inputs) if not isinstance(inputs, Compositions) or mode == "family" else rarest_elements(inputs)
+    )
     distinct = len(set(groups))
     if distinct < 2:
         raise UserError(f"--holdout {mode}: expected several of them in {target.name}, got only {groups[0]}")
@@ -69,10 +71,10 @@ def hold_out(target: PropertyTable, mode: Holdout, outer: int, seed: int, top: f
             " raise --outer-folds or hold out at random"
         )
     kind = "elements" if mode == "element" else "families"
-    return Held(tuple(splits), folds, f"{distinct} {kind} left out in {len(splits)} folds")
+    return HeldOut(tuple(splits), folds, f"{distinct} {kind} left out in {len(splits)} folds")
 
 
-def rarest(compositions: Compositions) -> list[str]:
+def rarest_elements(compositions: Compositions) -> list[str]:
     """Of each compound the element that fewest of them hold; of equals the more electronegative."""
     elements = compositions.elements
     counts = np.bincount(elements[elements >= 0], minlength=len(SYMBOLS))
@@ -91,7 +93,7 @@ def _without(split: Split, groups: list[str], compositions: Compositions) -> Spl
     return Split(split.rows[~holds], split.held)
 
 
-def _largest(target: PropertyTable, top: float) -> Held:
+def _largest(target: PropertyTable, top: float) -> HeldOut:
     if not 0 < top < 1:
         raise UserError(f"--top-fraction: expected a share between 0 and 1, got {top:g}")
     n = len(target)
@@ -106,4 +108,4 @@ def _largest(target: PropertyTable, top: float) -> Held:
     folds = np.full(n, -1, np.int64)
     folds[held] = 0
     text = f"the {count} largest values (from {target.values[held].min():.4g}) predicted from the {len(rows)} others"
-    return Held((Split(rows, held),), folds, text)
+    return HeldOut((Split(rows, held),), folds, text)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kakehashi.screen.transfer.nested import FoldResult, Problem, inner_of, one_fold
+from kakehashi.screen.transfer.nested import FoldResult, Problem, deal_inner, predict_fold
 from kakehashi.screen.transfer.rows import CHOSEN, DIRECT, direct_row
 from kakehashi.screen.transfer.selection import CLOSED_FORM
 from kakehashi.screen.validation.folds import Split
@@ -16,7 +16,7 @@ from kakehashi.screen.validation.folds import Split
 LEAST, STEPS = 10, 5
 
 
-class Point(NamedTuple):
+class CurvePoint(NamedTuple):
     """Held-out error of a model fitted on n compounds per split; mae_std over compounds; fitted scale."""
 
     n: int
@@ -37,7 +37,7 @@ def learning_curve(
     sizes: Sequence[int],
     pool: Executor,
     progress: Callable[[int], None],
-) -> tuple[Point, ...]:
+) -> tuple[CurvePoint, ...]:
     """Error of the transferred stack, of the direct stack and of each direct head, by size.
 
     The compounds of a smaller size are among those of a larger one. Heads without a closed form are left out: they are
@@ -52,7 +52,7 @@ def learning_curve(
         size, k = job
         rows, held = splits[k]
         few = np.sort(np.random.default_rng([problem.seed, k]).permutation(rows)[:size])
-        found = one_fold(problem.bank, y, few, held, inner_of(problem, few), problem.names, closed)
+        found = predict_fold(problem.features, y, few, held, deal_inner(problem, few), problem.names, closed)
         progress(1)
         return found
 
@@ -64,5 +64,5 @@ def learning_curve(
         for model in models:
             means = np.concatenate([results[size, k].means[model][0] for k in range(len(splits))])
             wrong = np.abs(means - y[held])
-            points.append(Point(size, model, float(wrong.mean()), float(wrong.std(ddof=1) / np.sqrt(len(wrong)))))
+            points.append(CurvePoint(size, model, float(wrong.mean()), float(wrong.std(ddof=1) / np.sqrt(len(wrong)))))
     return tuple(points)

@@ -20,7 +20,7 @@ from kakehashi.catalogs.runs.rundir import RunDir
 from kakehashi.screen.descriptors.materials import convention_for
 from kakehashi.screen.evaluation.config import EvaluateConfig, as_dict
 from kakehashi.screen.evaluation.evaluate import Evaluation, evaluate
-from kakehashi.screen.evaluation.learning_curve import Point
+from kakehashi.screen.evaluation.learning_curve import CurvePoint
 from kakehashi.screen.networks.library import groups, pretrain_library
 from kakehashi.screen.networks.source import Settings, tell_apart
 from kakehashi.screen.progress import Progress
@@ -35,13 +35,13 @@ from kakehashi.screen.screening.record import (
 )
 from kakehashi.screen.screening.run import SCHEMA_VERSION, sources_of
 from kakehashi.screen.transfer.rows import CHOSEN
-from kakehashi.screen.transfer.verdict import known, verdict_record
+from kakehashi.screen.transfer.verdict import finite_only, verdict_record
 from kakehashi.screen.validation.intervals import LEVEL
 
 KIND = "evaluation"
 
 
-class Inputs(NamedTuple):
+class EvaluationInputs(NamedTuple):
     """What an evaluation reads, checked before anything is computed."""
 
     target: PropertyTable
@@ -67,14 +67,14 @@ class Board(NamedTuple):
     evaluation: Evaluation
 
 
-class Outcome(NamedTuple):
+class EvaluationOutcome(NamedTuple):
     """What an evaluation leaves beside its files: its record (run.json)."""
 
     record: dict[str, Any]
     board: Board
 
 
-def read_inputs(config: EvaluateConfig) -> Inputs:
+def read_inputs(config: EvaluateConfig) -> EvaluationInputs:
     """Load target and sources and check every setting against them; UserError on the first mistake."""
     material = named_materials(config.material, (config.target, *config.source))
     units = parse_units(config.unit)
@@ -88,10 +88,12 @@ def read_inputs(config: EvaluateConfig) -> Inputs:
     ]
     check_named(units, read_from([config.target, *specs], [target, *sources]))
     sources = tell_apart(sources, specs, taken=target.name)
-    return Inputs(target, tuple(sources), convention_for([target, *sources], config.convention, config.descriptors))
+    return EvaluationInputs(
+        target, tuple(sources), convention_for([target, *sources], config.convention, config.descriptors)
+    )
 
 
-def plan(config: EvaluateConfig, inputs: Inputs) -> dict[str, Any]:
+def plan(config: EvaluateConfig, inputs: EvaluationInputs) -> dict[str, Any]:
     """What an evaluation would do, for `--dry-run`."""
     return {
         "target": f"{inputs.target.name}: {len(inputs.target)} values",
@@ -105,7 +107,7 @@ def plan(config: EvaluateConfig, inputs: Inputs) -> dict[str, Any]:
     }
 
 
-def compare(config: EvaluateConfig, inputs: Inputs, progress: Progress) -> Board:
+def compare(config: EvaluateConfig, inputs: EvaluationInputs, progress: Progress) -> Board:
     """Pre-train the sources without the target's formulas and measure everything."""
     library = pretrain_library(
         inputs.sources,
@@ -127,28 +129,28 @@ def compare(config: EvaluateConfig, inputs: Inputs, progress: Progress) -> Board
         curve=config.learning_curve,
         stage=progress.stage,
     )
-    return board_of(found, command(config, found))
+    return board_of(found, write_command(config, found))
 
 
 def board_of(found: Evaluation, use: str) -> Board:
     """The tables and sentences of an evaluation."""
-    mean = found.predictions[found.judgement.recommended]
+    mean = found.predictions[found.verdict.recommended]
     predictions = held_out_table(found.target, found.held.folds, mean, found.lower, found.upper)
     schema = pa.schema([("n", pa.int64()), ("model", pa.string()), ("mae", pa.float64()), ("mae_std", pa.float64())])
     return Board(
         leaderboard=board_table(found.rows),
         predictions=predictions.filter(pa.array(found.held.folds >= 0)),
-        learning_curve=pa.Table.from_pylist([Point._asdict(point) for point in found.curve], schema=schema),
-        verdict=found.judgement.text,
-        recommendation=found.judgement.recommendation,
+        learning_curve=pa.Table.from_pylist([CurvePoint._asdict(point) for point in found.curve], schema=schema),
+        verdict=found.verdict.text,
+        recommendation=found.verdict.recommendation,
         command=use,
         evaluation=found,
     )
 
 
-def command(config: EvaluateConfig, found: Evaluation) -> str:
+def write_command(config: EvaluateConfig, found: Evaluation) -> str:
     """The command line that uses the recommended procedure: with this target, these sources and settings."""
-    target, transferred = found.target, found.judgement.recommended == CHOSEN
+    target, transferred = found.target, found.verdict.recommended == CHOSEN
     design, called = target.molecules is not None and transferred, bare_name(target.name)
     given: list[str] = ["kakehashi", "design" if design else "screen", "--target", config.target]
     for name, value in (
@@ -177,7 +179,9 @@ def command(config: EvaluateConfig, found: Evaluation) -> str:
     return shlex.join([*given, "--out", f"runs/{called.replace('/', '_')}"])
 
 
-def run_evaluation(config: EvaluateConfig, inputs: Inputs, rundir: RunDir, progress: Progress, words: str) -> Outcome:
+def run_evaluation(
+    config: EvaluateConfig, inputs: EvaluationInputs, rundir: RunDir, progress: Progress, words: str
+) -> EvaluationOutcome:
     """Measure everything and write it into an open run folder."""
     for name in ("report.html", "run.json"):  # until they are there again the folder is unfinished
         rundir.remove(name)
@@ -195,15 +199,15 @@ def run_evaluation(config: EvaluateConfig, inputs: Inputs, rundir: RunDir, progr
     from kakehashi.screen.report.evaluation import write_report
 
     rundir.write_text("report.html", write_report(Path(rundir.path)))
-    return Outcome(record, board)
+    return EvaluationOutcome(record, board)
 
 
 def evaluation_record(
-    config: EvaluateConfig, inputs: Inputs, board: Board, progress: Progress, words: str
+    config: EvaluateConfig, inputs: EvaluationInputs, board: Board, progress: Progress, words: str
 ) -> dict[str, Any]:
     """Everything needed to understand and repeat an evaluation, as JSON values."""
     found = board.evaluation
-    judged = found.judgement
+    judged = found.verdict
     row = next(row for row in found.rows if row.name == judged.recommended)
     kept = [source.checkpoint for source in found.library.sources]
     return {
@@ -214,7 +218,7 @@ def evaluation_record(
         "holdout": {"mode": config.holdout, "text": found.held.text, "splits": len(found.held.splits)},
         # The error and the intervals of what is recommended, be it the stack with sources or without.
         "verdict": verdict_record(judged)
-        | known(
+        | finite_only(
             {
                 "chosen_mae": row.mae,
                 "coverage_90": row.coverage_90,

@@ -37,10 +37,10 @@ class Verified(NamedTuple):
 
 def verify(key: str, path: Path) -> Verified:
     """Check an entry's checksums, then compute the predictions kept with it again, from the descriptors on."""
-    return check(key, shelf.read(path, key))
+    return verify_arrays(key, shelf.read(path, key))
 
 
-def check(key: str, found: shelf.Found) -> Verified:
+def verify_arrays(key: str, found: shelf.Found) -> Verified:
     """Compute the predictions kept with an entry again."""
     if found.arrays is None or found.card is None:
         return Verified(key, "damaged", float("nan"), found.warning or "it is gone")

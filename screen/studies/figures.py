@@ -30,7 +30,7 @@ _STYLE: Any = {
 }  # fmt: skip
 
 
-def drawn(width: float, height: float, paint: Callable[[Figure], None]) -> str:
+def draw_svg(width: float, height: float, paint: Callable[[Figure], None]) -> str:
     """SVG text of a figure of that size in inches, as `paint` fills it; the same calls give the same text."""
     import matplotlib
     from matplotlib.figure import Figure
@@ -44,7 +44,7 @@ def drawn(width: float, height: float, paint: Callable[[Figure], None]) -> str:
     return text[text.index("<svg") :]
 
 
-def themed(svg: str) -> str:
+def theme_svg(svg: str) -> str:
     """The same drawing in colours that follow the page, light or dark."""
     for name, (light, _) in COLOURS.items():
         svg = svg.replace(f": {light}", f": var(--{name})")

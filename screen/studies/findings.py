@@ -8,10 +8,10 @@ from typing import Any, Literal, NamedTuple
 import pyarrow as pa
 
 # Whether a claim of the paper held when it was asked of data no choice had seen.
-Held = Literal["held", "partly", "failed", "not tested"]
+ClaimStatus = Literal["held", "partly", "failed", "not tested"]
 
 
-class Shown(NamedTuple):
+class StudyFigure(NamedTuple):
     """One figure.
 
     number : of the paper's figure, as in "2a"; svg : drawn for a light page
@@ -25,7 +25,7 @@ class Shown(NamedTuple):
     caption: str
     paper: str
     ours: str
-    held: Held
+    held: ClaimStatus
     verdict: str
     table: str = ""
 
@@ -45,7 +45,7 @@ class Findings(NamedTuple):
     title: str
     lede: str
     stand_ins: tuple[str, ...]
-    figures: tuple[Shown, ...]
+    figures: tuple[StudyFigure, ...]
     tables: Mapping[str, pa.Table]
     numbers: Mapping[str, Any]
     warnings: tuple[str, ...] = ()

@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float64]
 
 
-class Ordered(NamedTuple):
+class OrderedMap(NamedTuple):
     """x : (n, p) ranks of each column in [0, 1], rows by falling value, columns clustered; y : (n,) these values."""
 
     x: FloatArray
     y: FloatArray
 
 
-def ordered_map(x: FloatArray, y: FloatArray) -> Ordered:
+def order_map(x: FloatArray, y: FloatArray) -> OrderedMap:
     """Order a matrix (n, p) for drawing; columns that never vary are left out.
 
     Columns by average linkage of their Euclidean distances, as XenonPy's DescriptorHeatmap orders them.
@@ -30,4 +30,4 @@ def ordered_map(x: FloatArray, y: FloatArray) -> Ordered:
     ranked = (rankdata(x[order], axis=0) - 1) / max(1, len(x) - 1)
     if ranked.shape[1] > 2:
         ranked = ranked[:, leaves_list(linkage(ranked.T, "average"))]
-    return Ordered(np.asarray(ranked, np.float64), y[order])
+    return OrderedMap(np.asarray(ranked, np.float64), y[order])

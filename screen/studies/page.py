@@ -10,7 +10,7 @@ from kakehashi.catalogs.records import UserError
 from kakehashi.screen.report.data import Row, head, mapping, mappings, run_json, texts
 from kakehashi.screen.report.page import assemble
 from kakehashi.screen.report.sections import pretty, timings
-from kakehashi.screen.studies.figures import themed
+from kakehashi.screen.studies.figures import theme_svg
 
 TEMPLATES = Path(__file__).parent / "templates"
 # Rows of a table shown on the page.
@@ -60,7 +60,7 @@ def _figure(directory: Path, figure: Row) -> Row:
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path} cannot be read ({error}): do the study again", code=6) from None
     held = str(figure["held"])
-    image = "data:image/svg+xml;base64," + base64.b64encode(themed(drawing).encode()).decode()
+    image = "data:image/svg+xml;base64," + base64.b64encode(theme_svg(drawing).encode()).decode()
     listed = head(directory / f"tables/{figure['table']}.parquet", LISTED) if figure["table"] else None
     return Row(
         {**figure, "listed": listed, "image": image, "word": WORDS.get(held, held), "style": STYLES.get(held, "plain")}

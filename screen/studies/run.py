@@ -38,7 +38,7 @@ class Study(NamedTuple):
     run: Callable[[StudyConfig, Any, Progress], Findings]
 
 
-class Outcome(NamedTuple):
+class StudyOutcome(NamedTuple):
     """What a study leaves beside its files: its record (run.json)."""
 
     record: dict[str, Any]
@@ -52,7 +52,7 @@ def study_of(name: str) -> Study:
 
 def run_study(
     study: Study, config: StudyConfig, inputs: Any, rundir: RunDir, progress: Progress, command: str
-) -> Outcome:
+) -> StudyOutcome:
     """Do the study and write everything into an open folder."""
     for name in (*REMADE, *rundir.names("figures/"), *rundir.names("tables/")):
         rundir.remove(name)
@@ -61,7 +61,7 @@ def run_study(
         rundir.write_text(shown.file, shown.svg)
     for name, table in found.tables.items():
         rundir.write_table(f"tables/{name}.parquet", table)
-    rundir.write_text("study.json", as_json(outcome(config, found)))
+    rundir.write_text("study.json", as_json(study_record(config, found)))
     record = {
         **record_head(as_dict(config), progress, command, (*PACKAGES, "matplotlib", "scikit-learn"), "study"),
         "data": [{"role": role, **target_record(table)} for role, table in study.tables(inputs)],
@@ -70,10 +70,10 @@ def run_study(
     }
     rundir.write_text("run.json", as_json(record))
     write_report(rundir)
-    return Outcome(record)
+    return StudyOutcome(record)
 
 
-def outcome(config: StudyConfig, found: Findings) -> dict[str, Any]:
+def study_record(config: StudyConfig, found: Findings) -> dict[str, Any]:
     """What study.json holds: the findings without drawings and tables."""
     return {
         "schema": 1,

@@ -14,13 +14,13 @@ from kakehashi.screen.runs.runner import Compared, Kind
 from kakehashi.screen.studies.config import StudyConfig, as_dict, deciding
 
 if TYPE_CHECKING:
-    from kakehashi.screen.studies.run import Outcome, Study
+    from kakehashi.screen.studies.run import Study, StudyOutcome
 
 
 def kind(study: Callable[[], Study]) -> Kind:
     """A study; `study` brings it when it is needed."""
 
-    def run(config: StudyConfig, inputs: Any, rundir: RunDir, progress: Progress, command: str) -> Outcome:
+    def run(config: StudyConfig, inputs: Any, rundir: RunDir, progress: Progress, command: str) -> StudyOutcome:
         from kakehashi.screen.studies.run import run_study
 
         return run_study(study(), config, inputs, rundir, progress, command)

@@ -19,7 +19,7 @@ from kakehashi.screen.networks.source import Library
 FloatArray = NDArray[np.float64]
 
 
-class Bank(NamedTuple):
+class Features(NamedTuple):
     """Inputs of the heads for n compounds.
 
     raw : (n, width) float32 descriptors, not standardised
@@ -36,7 +36,7 @@ class Bank(NamedTuple):
     networks: tuple[tuple[Any, ...], ...]
 
 
-def fill(library: Library, inputs: Inputs) -> Bank:
+def compute_features(library: Library, inputs: Inputs) -> Features:
     """Descriptors, frozen features and source predictions of n compositions, molecules or structures."""
     raw = describe(inputs, library.convention)
     layers, predictions, trunks = [], [], []
@@ -66,17 +66,17 @@ def fill(library: Library, inputs: Inputs) -> Bank:
         predictions.append(np.mean(guesses, axis=0, dtype=np.float64))
     table = np.hstack(predictions) if predictions else np.empty((len(raw), 0))
     networks = tuple(source.networks for source in library.sources)
-    return Bank(raw, tuple(tuple(own) for own in layers), table, tuple(trunks), networks)
+    return Features(raw, tuple(tuple(own) for own in layers), table, tuple(trunks), networks)
 
 
-def places(bank: Bank, reference: Scaling) -> NDArray[np.float32]:
+def distance_space(features: Features, reference: Scaling) -> NDArray[np.float32]:
     """Where n materials are in the space of distances, (n, width).
 
     The standardised descriptors; of structures, whose descriptors are those of their composition, beside them the
     pooled crystals of all networks, which weigh as much in a distance as the descriptors do.
     """
-    x = np.asarray(standardise(reference, bank.raw))
-    pairs = zip(bank.networks, bank.layers, strict=True)
+    x = np.asarray(standardise(reference, features.raw))
+    pairs = zip(features.networks, features.layers, strict=True)
     pooled = [own[0] for networks, layers in pairs if is_structural(networks) for own in layers]
     if not pooled:
         return x

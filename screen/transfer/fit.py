@@ -18,17 +18,23 @@ from kakehashi.screen.heads.registry import DEFAULT_HEADS, HEADS
 from kakehashi.screen.networks.aliases import MARK
 from kakehashi.screen.networks.source import Library, elements_in
 from kakehashi.screen.pools import threads
-from kakehashi.screen.transfer.features import Bank, FloatArray, fill, places
-from kakehashi.screen.transfer.leaderboard import Entry, entries
-from kakehashi.screen.transfer.nested import Measured, Problem, deployed, measure, measure_families
-from kakehashi.screen.transfer.null import Null, permuted_null
+from kakehashi.screen.transfer.features import Features, FloatArray, compute_features, distance_space
+from kakehashi.screen.transfer.leaderboard import Entry, rank_entries
+from kakehashi.screen.transfer.nested import (
+    CrossValidated,
+    Problem,
+    cross_validate,
+    cross_validate_families,
+    fit_deployed,
+)
+from kakehashi.screen.transfer.permutation import PermutedErrors, permute_selection
 from kakehashi.screen.transfer.rows import CHOSEN
 from kakehashi.screen.transfer.selection import FROZEN_GP_ROWS, GP_ROWS, Stack, affordable_heads
-from kakehashi.screen.transfer.verdict import Standing, Verdict, judge
-from kakehashi.screen.validation.domain import Domain, cover, unit_distance
+from kakehashi.screen.transfer.verdict import Standing, Verdict, judge_transfer
+from kakehashi.screen.validation.coverage import Reach, coverage_by_distance, family_coverage
+from kakehashi.screen.validation.domain import Domain, describe_domain, unit_distance
 from kakehashi.screen.validation.folds import Folds, grouped_folds, splits_of
-from kakehashi.screen.validation.intervals import by_fold, coverage, quantile
-from kakehashi.screen.validation.reach import Reach, by_distance, family_coverage
+from kakehashi.screen.validation.intervals import conformal_quantile, interval_coverage, intervals_by_fold
 
 OUTER_FOLDS = 10
 INNER_FOLDS = 10
@@ -105,27 +111,27 @@ def transfer(
     UserError : fewer than `MIN_COMPOUNDS` distinct compositions, given folds that leave fewer than `MIN_TRAINING`
         to train on, or values that do not vary or do not fit single precision.
     """
-    problem, reference = pose(library, target, inner=inner, seed=seed, heads=heads)
-    bank, space, y = problem.bank, problem.space, target.y
+    problem, reference = pose_problem(library, target, inner=inner, seed=seed, heads=heads)
+    features, space, y = problem.features, problem.space, target.y
     n = len(y)
     folds = outer_folds(target, outer, seed)
     # One BLAS thread each: on matrices this small several spend their time waiting for each other (10 times slower
     # on a busy machine), and the results would depend on the number of cores.
     with unfinished(), threadpool_limits(1, "blas"), threads("fit") as pool:
-        measured = measure(problem, splits_of(folds), pool, progress)
-        stack = deployed(problem, np.arange(n))
-        apart = measure_families(problem, MIN_TRAINING, pool)
-        null = permuted_null(bank, y, folds, seed, pool)
+        measured = cross_validate(problem, splits_of(folds), pool, progress)
+        stack = fit_deployed(problem, np.arange(n))
+        apart = cross_validate_families(problem, MIN_TRAINING, pool)
+        null = permute_selection(features, y, folds, seed, pool)
 
     mean, spread, distance = measured.predictions[CHOSEN], measured.spreads[CHOSEN], measured.distance
-    ratios, lower, upper, usual = by_fold(y, mean, spread, distance, folds)
-    board, verdict = judged(target, folds, measured, coverage(ratios, folds), null)
+    ratios, lower, upper, usual = intervals_by_fold(y, mean, spread, distance, folds)
+    board, verdict = judge_rows(target, folds, measured, interval_coverage(ratios, folds), null)
     by_family = family_coverage(y, apart.groups, apart.folds, ratios, usual, apart.found) if apart else None
     return Model(
         target=target,
         library=library,
         stack=stack,
-        interval=quantile(ratios),
+        interval=conformal_quantile(ratios),
         usual_spread=usual,
         reference=reference,
         training=space.astype(np.float32),
@@ -135,34 +141,34 @@ def transfer(
         out_of_fold=OutOfFold(mean, spread, distance, folds, lower, upper),
         leaderboard=board,
         verdict=verdict,
-        reach=Reach(by_distance((lower <= y) & (y <= upper), distance), by_family),
+        reach=Reach(coverage_by_distance((lower <= y) & (y <= upper), distance), by_family),
         warnings=caveats(library, target),
         seed=seed,
         heads=tuple(heads),
     )
 
 
-def judged(
-    target: PropertyTable, folds: Folds, measured: Measured, coverage_90: float, null: Null | None
+def judge_rows(
+    target: PropertyTable, folds: Folds, measured: CrossValidated, coverage_90: float, null: PermutedErrors | None
 ) -> tuple[tuple[Entry, ...], Verdict]:
     """The leaderboard, best first, and the verdict.
 
     folds : (n,) outer folds that were predicted; coverage_90 : of the intervals of the deployed stack
     """
     y = target.y
-    board = entries(
+    board = rank_entries(
         measured.rows, y, target.log, measured.predictions, measured.inside, len(y) - np.bincount(folds),
         {CHOSEN: coverage_90},
     )  # fmt: skip
     wrong = {name: np.abs(y - mean) for name, mean in measured.predictions.items()}
     standing = [Standing(entry.name, entry.mae, entry.optimism) for entry in board]
     where = folds_text(target, folds)
-    return board, judge(
+    return board, judge_transfer(
         target, splits_of(folds), where, wrong, measured.rows, standing, coverage_90=coverage_90, null=null
     )
 
 
-def pose(
+def pose_problem(
     library: Library, target: PropertyTable, *, inner: int, seed: int, heads: Sequence[str]
 ) -> tuple[Problem, Scaling]:
     """What every fit of a transfer looks at, and the scaling of the space of distances.
@@ -174,11 +180,11 @@ def pose(
     _check(target)
     if "finetune" in heads and target.crystals is not None:
         raise UserError("--heads: expected ridge, gp or forest on crystal graph networks, got finetune")
-    bank = fill(library, target.inputs)
-    reference = _reference(library, bank)
-    space = places(bank, reference)
+    features = compute_features(library, target.inputs)
+    reference = _reference(library, features)
+    space = distance_space(features, reference)
     names = [source.name for source in library.sources]
-    return Problem(target, bank, space, names, affordable_heads(len(target), heads), inner, seed), reference
+    return Problem(target, features, space, names, affordable_heads(len(target), heads), inner, seed), reference
 
 
 def _check(target: PropertyTable) -> None:
@@ -219,17 +225,17 @@ def folds_text(target: PropertyTable, folds: Folds) -> str:
     return "given folds" if target.folds is not None else f"{folds.max() + 1} folds, no material on both sides"
 
 
-def _reference(library: Library, bank: Bank) -> Scaling:
+def _reference(library: Library, features: Features) -> Scaling:
     """Scaling of the largest source: columns hardly varying in 45 target rows must not dominate distances."""
     if not library.sources:
-        return fit_scaling(bank.raw)
+        return fit_scaling(features.raw)
     return max(library.sources, key=lambda source: len(source.keys)).scaling
 
 
 def _domain(library: Library, target: PropertyTable) -> Domain:
     seen = np.any([source.elements for source in library.sources], axis=0) if library.sources else np.zeros(94, bool)
     reduced = reduce(target.compositions)
-    return cover(reduced, elements_in(reduced), seen, molecules=target.molecules is not None)
+    return describe_domain(reduced, elements_in(reduced), seen, molecules=target.molecules is not None)
 
 
 def _ceiling(stack: Stack) -> float:

@@ -39,7 +39,7 @@ class Entry(NamedTuple):
     beats_direct: bool
 
 
-def entries(
+def rank_entries(
     rows: Mapping[str, Row],
     y: FloatArray,
     log: bool,

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakehashi.catalogs.records import PropertyTable
-from kakehashi.screen.transfer.features import Bank, FloatArray
+from kakehashi.screen.transfer.features import Features, FloatArray
 from kakehashi.screen.transfer.plan import fit_plan
 from kakehashi.screen.transfer.rows import (
     MEAN,
@@ -30,19 +30,19 @@ from kakehashi.screen.transfer.rows import (
 from kakehashi.screen.transfer.selection import (
     BEST,
     Candidate,
-    Column,
     Heads,
     Stack,
-    best,
-    candidates,
-    columns,
+    StackColumn,
+    choose_columns,
     fit_stack,
-    origins_of,
+    judge_candidates,
+    list_origins,
+    pick_best,
     predict_stack,
 )
+from kakehashi.screen.validation.coverage import family_folds, name_families
 from kakehashi.screen.validation.domain import nearest, unit_distance
 from kakehashi.screen.validation.folds import Folds, Split, inner_folds
-from kakehashi.screen.validation.reach import families, family_folds
 
 
 class Problem(NamedTuple):
@@ -52,7 +52,7 @@ class Problem(NamedTuple):
     """
 
     target: PropertyTable
-    bank: Bank
+    features: Features
     space: NDArray[np.float32]
     names: list[str]
     heads: Heads
@@ -60,7 +60,7 @@ class Problem(NamedTuple):
     seed: int
 
 
-class Measured(NamedTuple):
+class CrossValidated(NamedTuple):
     """Held-out predictions of the n compounds on the fitted scale; NaN where no split holds a compound.
 
     rows : of the leaderboard, by name; predictions, spreads : (n,) per row
@@ -75,7 +75,7 @@ class Measured(NamedTuple):
     distance: FloatArray
 
 
-class Apart(NamedTuple):
+class FamilyPredictions(NamedTuple):
     """Held-out families: groups and fold numbers (n,); mean, spread and distance (3, n)."""
 
     groups: list[str]
@@ -83,24 +83,24 @@ class Apart(NamedTuple):
     found: FloatArray
 
 
-def measure(
+def cross_validate(
     problem: Problem,
     splits: Sequence[Split],
     pool: Executor,
     progress: Callable[[int], None] | None = None,
     *,
     alone: bool = False,
-) -> Measured:
+) -> CrossValidated:
     """Select, fit and predict in every split, the splits side by side; each compound is held in one at most.
 
-    alone : as in `one_fold`
+    alone : as in `predict_fold`
     """
     n, y = len(problem.target), problem.target.y
 
     def ask(split: Split) -> FoldResult:
         rows, held = split
-        inner = inner_of(problem, rows)
-        result = one_fold(problem.bank, y, rows, held, inner, problem.names, problem.heads, alone=alone)
+        inner = deal_inner(problem, rows)
+        result = predict_fold(problem.features, y, rows, held, inner, problem.names, problem.heads, alone=alone)
         if progress:
             progress(1)
         return result
@@ -117,20 +117,20 @@ def measure(
             spreads.setdefault(name, np.full(n, np.nan))[held] = spread
             inside.setdefault(name, []).append(inner_mae)
         distance[held] = _far(problem.space, held, rows)
-    return Measured(rows_of, predictions, spreads, inside, distance)
+    return CrossValidated(rows_of, predictions, spreads, inside, distance)
 
 
-def deployed(problem: Problem, rows: NDArray[np.int64]) -> Stack:
+def fit_deployed(problem: Problem, rows: NDArray[np.int64]) -> Stack:
     """The stack that is deployed, selected, fitted and weighted on some rows of the target."""
     y = problem.target.y
-    found = candidates(problem.bank, y, rows, inner_of(problem, rows), problem.names, problem.heads)
-    chosen = columns(found, len(problem.names))
-    return fit_stack(list(chosen.values()), y[rows], lambda plan: fit_plan(plan, problem.bank, y, rows))
+    found = judge_candidates(problem.features, y, rows, deal_inner(problem, rows), problem.names, problem.heads)
+    chosen = choose_columns(found, len(problem.names))
+    return fit_stack(list(chosen.values()), y[rows], lambda plan: fit_plan(plan, problem.features, y, rows))
 
 
-def measure_families(problem: Problem, least: int, pool: Executor) -> Apart | None:
+def cross_validate_families(problem: Problem, least: int, pool: Executor) -> FamilyPredictions | None:
     """Every compound predicted with its chemical family held out; None where too few would be left (`least`)."""
-    groups = families(problem.target.inputs)
+    groups = name_families(problem.target.inputs)
     kin = family_folds(groups, problem.seed, least)
     if kin is None:
         return None
@@ -138,10 +138,13 @@ def measure_families(problem: Problem, least: int, pool: Executor) -> Apart | No
 
     def blind(fold: int) -> None:
         held, rows = np.flatnonzero(kin == fold), np.flatnonzero(kin != fold)
-        apart[:, held] = *predict_stack(deployed(problem, rows), problem.bank, held), _far(problem.space, held, rows)
+        apart[:, held] = (
+            *predict_stack(fit_deployed(problem, rows), problem.features, held),
+            _far(problem.space, held, rows),
+        )
 
     list(pool.map(blind, np.unique(kin)))
-    return Apart(groups, kin, apart)
+    return FamilyPredictions(groups, kin, apart)
 
 
 def _far(space: NDArray[np.float32], held: NDArray[np.int64], rows: NDArray[np.int64]) -> FloatArray:
@@ -149,7 +152,7 @@ def _far(space: NDArray[np.float32], held: NDArray[np.int64], rows: NDArray[np.i
     return np.asarray(nearest(space[held], space[rows])[1] / unit_distance(space[rows]))
 
 
-def inner_of(problem: Problem, rows: NDArray[np.int64]) -> Folds:
+def deal_inner(problem: Problem, rows: NDArray[np.int64]) -> Folds:
     """(len(rows),) inner folds of some rows."""
     return inner_folds([problem.target.keys[i] for i in rows], problem.inner, problem.seed + 1)
 
@@ -161,8 +164,8 @@ class FoldResult(NamedTuple):
     means: dict[str, tuple[FloatArray, float, FloatArray]]
 
 
-def one_fold(
-    bank: Bank,
+def predict_fold(
+    features: Features,
     y: FloatArray,
     rows: NDArray[np.int64],
     held: NDArray[np.int64],
@@ -176,46 +179,46 @@ def one_fold(
 
     alone : also the stack each of several sources would give by itself, without predictions of the sources as inputs
     """
-    found = candidates(bank, y, rows, folds, names, heads)
-    deployed = columns(found, len(names))
-    origins = origins_of(bank, names)
+    found = judge_candidates(features, y, rows, folds, names, heads)
+    columns = choose_columns(found, len(names))
+    origins = list_origins(features, names)
     # A plan serves several rows of the leaderboard; it is fitted once.
-    fit = functools.cache(lambda plan: fit_plan(plan, bank, y, rows))
+    fit = functools.cache(lambda plan: fit_plan(plan, features, y, rows))
     typical = np.full(len(held), y[rows].mean()), _mean_error(y[rows], folds), np.full(len(held), y[rows].std())
     result = FoldResult({MEAN.name: MEAN}, {MEAN.name: typical})
 
     def ask(row: Row, members: Sequence[Candidate]) -> None:
         stack = fit_stack(members, y[rows], fit)
-        mean, spread = predict_stack(stack, bank, held)
+        mean, spread = predict_stack(stack, features, held)
         result.rows[row.name], result.means[row.name] = row, (mean, stack.inner_mae, spread)
 
-    direct = [deployed[Column("direct", head)] for head in heads.direct]
+    direct = [columns[StackColumn("direct", head)] for head in heads.direct]
     for head, candidate in zip(heads.direct, direct, strict=True):
         ask(direct_row(head), [candidate])
     for origin in origins:
         s = origin.place
         for head in heads.late:
-            late = deployed[Column("late", head, s)]
+            late = columns[StackColumn("late", head, s)]
             ask(late_row(origin, head, late.plan.depth, BEST), [late])
         own = [c for c in found if c.plan.head in heads.frozen and c.plan.kind == "frozen" and c.plan.source == s]
         if not own:
             continue
-        ask(single_row(origin), [best([c for c in own if len(c.plan.networks) == 1])])
+        ask(single_row(origin), [pick_best([c for c in own if len(c.plan.networks) == 1])])
         for candidate in own:
             if len(candidate.plan.networks) == origin.networks > 1:
                 ask(averaged_row(origin, candidate.plan.head, candidate.plan.depth), [candidate])
-        ask(selected_row(origin), [deployed[Column("average", source=s)]])
+        ask(selected_row(origin), [columns[StackColumn("average", source=s)]])
     for candidate in [c for c in found if c.plan.kind == "stacked"]:
         ask(stacked_row(origins, candidate.plan.head, candidate.plan.depth), [candidate])
     if names:
         for head in heads.predictions:
-            ask(predictions_row(origins, head), [deployed[Column("predictions", head)]])
+            ask(predictions_row(origins, head), [columns[StackColumn("predictions", head)]])
     tried = (*heads.direct, *heads.frozen, *(heads.late if names else ()))
     if alone and len(names) > 1:
         for origin in origins:
-            ask(alone_row(origin, tried), [*direct, *(c for k, c in deployed.items() if k.source == origin.place)])
+            ask(alone_row(origin, tried), [*direct, *(c for k, c in columns.items() if k.source == origin.place)])
     ask(direct_stack_row(heads.direct), direct)
-    ask(chosen_row(origins, tried), list(deployed.values()))
+    ask(chosen_row(origins, tried), list(columns.values()))
     return result
 
 

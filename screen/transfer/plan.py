@@ -20,7 +20,7 @@ from kakehashi.screen.descriptors.scaling import Scaling, fit_scaling, standardi
 from kakehashi.screen.heads.finetune import starting_from
 from kakehashi.screen.heads.head import Head, Params, out_of_fold
 from kakehashi.screen.heads.registry import HEADS
-from kakehashi.screen.transfer.features import Bank, FloatArray
+from kakehashi.screen.transfer.features import Features, FloatArray
 from kakehashi.screen.validation.folds import Folds
 
 # The last hidden layer (the paper's first setup), the last two, all of them (its second).
@@ -59,54 +59,56 @@ def layer_slice(layers: Sequence[Any], depth: int) -> Any:
     return np.concatenate(chosen, axis=1)
 
 
-def inputs(plan: Plan, bank: Bank, rows: Rows, scaling: Scaling | None) -> list[FloatArray]:
+def design_matrices(plan: Plan, features: Features, rows: Rows, scaling: Scaling | None) -> list[FloatArray]:
     """Design matrices (len(rows), p) of a plan: one per network of a source, else one."""
     if plan.kind == "frozen":
-        layers = bank.layers[plan.source]
+        layers = features.layers[plan.source]
         return [layer_slice([f[rows] for f in layers[i]], plan.depth) for i in plan.networks]
     if plan.kind == "stacked":
-        parts = [[layer_slice([f[rows] for f in own[i]], plan.depth) for own in bank.layers] for i in plan.networks]
+        parts = [[layer_slice([f[rows] for f in own[i]], plan.depth) for own in features.layers] for i in plan.networks]
         return [np.hstack(part) for part in parts]
     if plan.kind == "finetuned":
-        return [np.asarray(bank.trunks[plan.source][i][rows], np.float64) for i in plan.networks]
+        return [np.asarray(features.trunks[plan.source][i][rows], np.float64) for i in plan.networks]
     if scaling is None:
         raise ValueError("descriptors need a scaling")
-    x = np.asarray(standardise(scaling, bank.raw[rows]), np.float64)
-    return [x if plan.kind == "direct" else np.hstack([x, plan.gain * bank.predictions[rows]])]
+    x = np.asarray(standardise(scaling, features.raw[rows]), np.float64)
+    return [x if plan.kind == "direct" else np.hstack([x, plan.gain * features.predictions[rows]])]
 
 
-def heads_of(plan: Plan, bank: Bank) -> list[Head]:
+def heads_of(plan: Plan, features: Features) -> list[Head]:
     """The head of each design matrix: fine-tuning starts from a network of its own."""
     if plan.kind == "finetuned":
-        return [starting_from(bank.networks[plan.source][i]) for i in plan.networks]
+        return [starting_from(features.networks[plan.source][i]) for i in plan.networks]
     return [HEADS[plan.head]] * max(1, len(plan.networks))
 
 
-def fit_plan(plan: Plan, bank: Bank, y: FloatArray, rows: Rows) -> Fitted:
+def fit_plan(plan: Plan, features: Features, y: FloatArray, rows: Rows) -> Fitted:
     """Fit the plan's head on the given rows of the bank."""
-    scaling = _scaling(plan, bank, rows)
-    pairs = zip(heads_of(plan, bank), inputs(plan, bank, rows, scaling), strict=True)
+    scaling = _scaling(plan, features, rows)
+    pairs = zip(heads_of(plan, features), design_matrices(plan, features, rows, scaling), strict=True)
     return Fitted(plan, tuple(head.fit(x, y[rows]) for head, x in pairs), scaling)
 
 
-def predict_plan(fitted: Fitted, bank: Bank, rows: Rows) -> tuple[FloatArray, FloatArray]:
+def predict_plan(fitted: Fitted, features: Features, rows: Rows) -> tuple[FloatArray, FloatArray]:
     """Means and spreads, (networks, len(rows)) each."""
     head = HEADS[fitted.plan.head]
     pairs = [
         head.predict(params, x)
-        for params, x in zip(fitted.params, inputs(fitted.plan, bank, rows, fitted.scaling), strict=True)
+        for params, x in zip(fitted.params, design_matrices(fitted.plan, features, rows, fitted.scaling), strict=True)
     ]
     return np.stack([m for m, _ in pairs]), np.stack([s for _, s in pairs])
 
 
-def inner_predictions(plan: Plan, bank: Bank, y: FloatArray, rows: Rows, folds: Folds) -> FloatArray:
+def inner_predictions(plan: Plan, features: Features, y: FloatArray, rows: Rows, folds: Folds) -> FloatArray:
     """Out-of-fold means on the training rows themselves, (networks, len(rows))."""
-    pairs = zip(heads_of(plan, bank), inputs(plan, bank, rows, _scaling(plan, bank, rows)), strict=True)
+    pairs = zip(
+        heads_of(plan, features), design_matrices(plan, features, rows, _scaling(plan, features, rows)), strict=True
+    )
     return np.stack([out_of_fold(head, x, y[rows], folds) for head, x in pairs])
 
 
-def _scaling(plan: Plan, bank: Bank, rows: Rows) -> Scaling | None:
-    return fit_scaling(bank.raw[rows]) if plan.kind in ("direct", "predictions") else None
+def _scaling(plan: Plan, features: Features, rows: Rows) -> Scaling | None:
+    return fit_scaling(features.raw[rows]) if plan.kind in ("direct", "predictions") else None
 
 
 def mixture(means: Any, spreads: Any, weights: Any) -> tuple[Any, Any]:

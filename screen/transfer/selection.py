@@ -13,7 +13,7 @@ import numpy as np
 
 from kakehashi.catalogs.records import UserError
 from kakehashi.screen.heads.registry import DEFAULT_HEADS, HEADS, LINES
-from kakehashi.screen.transfer.features import Bank, FloatArray
+from kakehashi.screen.transfer.features import Features, FloatArray
 from kakehashi.screen.transfer.plan import (
     DEPTHS,
     GAINS,
@@ -81,7 +81,7 @@ def affordable_heads(n: int, wanted: Sequence[str] = DEFAULT_HEADS) -> Heads:
     return Heads(direct, up_to(GP_ROWS), up_to(FROZEN_GP_ROWS), late)
 
 
-class Column(NamedTuple):
+class StackColumn(NamedTuple):
     """Which column of the stack: direct or predictions per head, the best average or a late head per source."""
 
     kind: Literal["direct", "average", "late", "predictions"]
@@ -107,8 +107,8 @@ class Stack(NamedTuple):
     inner_mae: float
 
 
-def candidates(
-    bank: Bank,
+def judge_candidates(
+    features: Features,
     y: FloatArray,
     rows: Rows,
     folds: Folds,
@@ -123,7 +123,7 @@ def candidates(
     folds : (len(rows),) inner folds
     """
     truth = y[rows]
-    origins = origins_of(bank, sources)
+    origins = list_origins(features, sources)
 
     def judged(name: str, plan: Plan, inner: FloatArray) -> Candidate:
         return Candidate(name, plan, inner, float(np.mean(np.abs(inner - truth))))
@@ -131,75 +131,75 @@ def candidates(
     found = []
     for head in heads.direct:
         plan = Plan("direct", head)
-        found.append(judged(direct_row(head).name, plan, inner_predictions(plan, bank, y, rows, folds)[0]))
+        found.append(judged(direct_row(head).name, plan, inner_predictions(plan, features, y, rows, folds)[0]))
     for s, origin in enumerate(origins):
-        everyone = tuple(range(len(bank.layers[s])))
-        few = _ranked(s, bank, y, rows, folds)[:BEST] if heads.late else ()
+        everyone = tuple(range(len(features.layers[s])))
+        few = _ranked(s, features, y, rows, folds)[:BEST] if heads.late else ()
         for head in heads.late:
             kind: Kind = "finetuned" if head == "finetune" else "frozen"
             plan = Plan(kind, head, s, HEADS[head].depth, few)
-            inner = inner_predictions(plan, bank, y, rows, folds)
+            inner = inner_predictions(plan, features, y, rows, folds)
             found.append(judged(late_row(origin, head, plan.depth, BEST).name, plan, inner.mean(axis=0)))
         for depth in heads.depths:
             for head in heads.frozen:
                 plan = Plan("frozen", head, s, depth, everyone)
-                inner = inner_predictions(plan, bank, y, rows, folds)
+                inner = inner_predictions(plan, features, y, rows, folds)
                 found.append(judged(networks_text(origin.name, len(everyone), head, depth), plan, inner.mean(axis=0)))
                 single = int(np.argmin(np.mean(np.abs(inner - truth), axis=1)))
                 alone = plan._replace(networks=(single,))
                 found.append(judged(networks_text(origin.name, 1, head, depth), alone, inner[single]))
     if len(sources) > 1 and heads.stacked:
-        for plan in stacked_plans(bank, heads):
-            inner = inner_predictions(plan, bank, y, rows, folds).mean(axis=0)
+        for plan in list_stacked_plans(features, heads):
+            inner = inner_predictions(plan, features, y, rows, folds).mean(axis=0)
             found.append(judged(stacked_row(origins, plan.head, plan.depth).name, plan, inner))
     if sources:
         for head in heads.predictions:
             for gain in GAINS:
                 plan = Plan("predictions", head, gain=gain)
-                inner = inner_predictions(plan, bank, y, rows, folds)[0]
+                inner = inner_predictions(plan, features, y, rows, folds)[0]
                 found.append(judged(predictions_row(origins, head).name, plan, inner))
     return found
 
 
-def origins_of(bank: Bank, sources: Sequence[str]) -> list[Origin]:
+def list_origins(features: Features, sources: Sequence[str]) -> list[Origin]:
     """The sources of a bank by their names."""
-    return [Origin(s, name, len(bank.layers[s])) for s, name in enumerate(sources)]
+    return [Origin(s, name, len(features.layers[s])) for s, name in enumerate(sources)]
 
 
-def stacked_plans(bank: Bank, heads: Heads) -> list[Plan]:
+def list_stacked_plans(features: Features, heads: Heads) -> list[Plan]:
     """Last layer and all layers of every source in one input, as many networks as every source has."""
-    together = tuple(range(min(len(own) for own in bank.layers)))
+    together = tuple(range(min(len(own) for own in features.layers)))
     return [Plan("stacked", head, depth=depth, networks=together) for depth in (1, 0) for head in heads.frozen]
 
 
-def _ranked(source: int, bank: Bank, y: FloatArray, rows: Rows, folds: Folds) -> tuple[int, ...]:
+def _ranked(source: int, features: Features, y: FloatArray, rows: Rows, folds: Folds) -> tuple[int, ...]:
     """The source's networks by inner error of a ridge head on all their layers, best first."""
-    plan = Plan("frozen", "ridge", source, 0, tuple(range(len(bank.layers[source]))))
-    errors = np.mean(np.abs(inner_predictions(plan, bank, y, rows, folds) - y[rows]), axis=1)
+    plan = Plan("frozen", "ridge", source, 0, tuple(range(len(features.layers[source]))))
+    errors = np.mean(np.abs(inner_predictions(plan, features, y, rows, folds) - y[rows]), axis=1)
     return tuple(int(i) for i in np.argsort(errors, kind="stable"))
 
 
-def best(found: Sequence[Candidate]) -> Candidate:
+def pick_best(found: Sequence[Candidate]) -> Candidate:
     """The candidate with the least inner error; the first of equals."""
     return min(found, key=lambda candidate: candidate.mae)
 
 
-def columns(found: Sequence[Candidate], n_sources: int) -> dict[Column, Candidate]:
+def choose_columns(found: Sequence[Candidate], n_sources: int) -> dict[StackColumn, Candidate]:
     """The columns of the stack: direct heads; per source the best average and the late heads; predictions per head."""
-    chosen = {Column("direct", c.plan.head): c for c in found if c.plan.kind == "direct"}
+    chosen = {StackColumn("direct", c.plan.head): c for c in found if c.plan.kind == "direct"}
     for s in range(n_sources):
         # Averages only: picking one network of many by 45 rows mostly picks luck, and its flattering inner error
         # would then earn it the largest weight. (A source with one network is its own average.)
         own = [c for c in found if c.plan.head in CLOSED_FORM and c.plan.kind == "frozen" and c.plan.source == s]
         size = max((len(c.plan.networks) for c in own), default=0)
         if own:
-            chosen[Column("average", source=s)] = best([c for c in own if len(c.plan.networks) == size])
+            chosen[StackColumn("average", source=s)] = pick_best([c for c in own if len(c.plan.networks) == size])
         late = [c for c in found if c.plan.source == s and c.plan.head not in CLOSED_FORM]
-        chosen |= {Column("late", c.plan.head, s): c for c in late}
+        chosen |= {StackColumn("late", c.plan.head, s): c for c in late}
     for head in LINES:
         options = [c for c in found if c.plan.kind == "predictions" and c.plan.head == head]
         if options:
-            chosen[Column("predictions", head)] = best(options)
+            chosen[StackColumn("predictions", head)] = pick_best(options)
     return chosen
 
 
@@ -219,11 +219,11 @@ def fit_stack(chosen: Sequence[Candidate], truth: FloatArray, fit: Callable[[Pla
     )
 
 
-def predict_stack(stack: Stack, bank: Bank, rows: Rows) -> tuple[FloatArray, FloatArray]:
+def predict_stack(stack: Stack, features: Features, rows: Rows) -> tuple[FloatArray, FloatArray]:
     """Mean and spread (len(rows),) of the weighted mixture of members, each a mixture over its networks."""
     means, spreads = [], []
     for member in stack.members:
-        mean, spread = predict_plan(member, bank, rows)
+        mean, spread = predict_plan(member, features, rows)
         pooled = mixture(mean, spread, np.ones(len(mean)))
         means.append(pooled[0])
         spreads.append(pooled[1])

@@ -18,7 +18,7 @@ from kakehashi.screen.transfer.rows import CHOSEN, DIRECT, Row
 from kakehashi.screen.validation.statistics import Paired, paired_test
 
 if TYPE_CHECKING:
-    from kakehashi.screen.transfer.null import Null
+    from kakehashi.screen.transfer.permutation import PermutedErrors
     from kakehashi.screen.validation.folds import Split
 
 FloatArray = NDArray[np.float64]
@@ -100,7 +100,7 @@ class Standing(NamedTuple):
     optimism: float
 
 
-def judge(
+def judge_transfer(
     target: PropertyTable,
     splits: Sequence[Split],
     where: str,
@@ -109,7 +109,7 @@ def judge(
     board: Sequence[Standing],
     *,
     coverage_90: float,
-    null: Null | None = None,
+    null: PermutedErrors | None = None,
 ) -> Verdict:
     """Judge the whole procedure by absolute errors on held-out compounds.
 
@@ -134,7 +134,7 @@ def judge(
         "headline": HEADLINES[helps],
         "scale": f"ln({target.quantity})" if target.log else (target.unit or "the target's unit"),
         "chosen": f"{chosen.mae:.3g}", "own": f"{own.mae:.3g}", "best": f"{best.mae:.3g}", "name": best.name,
-        "against_best": in_words(against_best), "against_own": in_words(against_own),
+        "against_best": describe_difference(against_best), "against_own": describe_difference(against_own),
         "n": f"{sum(len(split.held) for split in splits):,}", "where": where,
     }  # fmt: skip
     said["other"] = other.format(**said)
@@ -150,7 +150,7 @@ def judge(
         optimism=chosen.optimism,
         null_mae=float(null.mae.mean()) if null else None,
         null_mae_p5=float(np.quantile(null.mae, 0.05)) if null else None,
-        null_looks=float(null.looks.mean()) if null else None,
+        null_looks=float(null.selected_mae.mean()) if null else None,
         without_sources=against_own,
         recommended=recommended.name,
         text=text + (_shuffled(null) if null else ""),
@@ -165,7 +165,7 @@ def decide(test: Paired) -> bool | None:
     return test.difference > 0
 
 
-def in_words(test: Paired) -> str:
+def describe_difference(test: Paired) -> str:
     """A difference with one standard error, and how likely one as large is by chance."""
     more = "lower" if test.difference >= 0 else "higher"
     if np.isnan(test.p_value):
@@ -176,17 +176,17 @@ def in_words(test: Paired) -> str:
 
 def verdict_record(verdict: Verdict) -> dict[str, Any]:
     """A verdict as JSON values."""
-    plain = {**verdict._asdict(), "without_sources": known(verdict.without_sources._asdict())}
-    return known(plain)
+    plain = {**verdict._asdict(), "without_sources": finite_only(verdict.without_sources._asdict())}
+    return finite_only(plain)
 
 
-def known(values: Mapping[str, Any]) -> dict[str, Any]:
+def finite_only(values: Mapping[str, Any]) -> dict[str, Any]:
     """JSON values, None for what is not finite."""
     return {k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in values.items()}
 
 
-def _shuffled(null: Null) -> str:
+def _shuffled(null: PermutedErrors) -> str:
     return SHUFFLED.format(
         networks=null.networks, mae=f"{null.mae.mean():.3g}", low=f"{np.quantile(null.mae, 0.05):.3g}",
-        looks=f"{null.looks.mean():.3g}",
+        looks=f"{null.selected_mae.mean():.3g}",
     )  # fmt: skip

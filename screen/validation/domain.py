@@ -34,7 +34,7 @@ class Domain(NamedTuple):
     classes: frozenset[tuple[float, ...]]
 
 
-class Verdicts(NamedTuple):
+class DomainVerdicts(NamedTuple):
     """Per candidate: "in", "edge" or "out", and the reasons ("" when in)."""
 
     domain: NDArray[np.object_]
@@ -46,7 +46,7 @@ def stoichiometry(reduced: Compositions) -> NDArray[np.float64]:
     return np.sort(np.where(reduced.elements >= 0, reduced.amounts, np.inf), axis=1)
 
 
-def cover(
+def describe_domain(
     reduced: Compositions,
     target_elements: NDArray[np.bool_],
     source_elements: NDArray[np.bool_],
@@ -64,7 +64,7 @@ def cover(
     )
 
 
-def judge(domain: Domain, reduced: Compositions, distance: NDArray[np.float64]) -> Verdicts:
+def judge_domain(domain: Domain, reduced: Compositions, distance: NDArray[np.float64]) -> DomainVerdicts:
     """Verdicts on candidates given as reduced compositions with their distances.
 
     out: an element no data have, twice the usual distance, or two kinds of evidence against it; edge: one kind.
@@ -96,7 +96,7 @@ def judge(domain: Domain, reduced: Compositions, distance: NDArray[np.float64]) 
                 *([f"distance {distance[i]:.1f} to the nearest training compound"] if far[i] else []),
             ]
         )
-    return Verdicts(verdict, reason)
+    return DomainVerdicts(verdict, reason)
 
 
 def new_stoichiometry(

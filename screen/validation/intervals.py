@@ -19,7 +19,7 @@ LEVEL = 0.9
 USUAL = 0.9
 
 
-class ByFold(NamedTuple):
+class FoldIntervals(NamedTuple):
     """Intervals of held-out compounds, each as wide as the other folds' residuals make it.
 
     ratios, lower, upper : (n,); usual : spread up to which the width is constant
@@ -31,15 +31,15 @@ class ByFold(NamedTuple):
     usual: float
 
 
-def by_fold(
+def intervals_by_fold(
     y: FloatArray, mean: FloatArray, spread: FloatArray, distance: FloatArray, folds: NDArray[np.int64]
-) -> ByFold:
+) -> FoldIntervals:
     """Intervals of n held-out predictions; residuals over difficulty serve all folds but their own."""
     usual = usual_spread(spread)
     scale = difficulty(spread, distance, usual)
     ratios = np.abs(y - mean) / scale
-    half = np.array([quantile(ratios[folds != fold]) for fold in folds]) * scale
-    return ByFold(ratios, mean - half, mean + half, usual)
+    half = np.array([conformal_quantile(ratios[folds != fold]) for fold in folds]) * scale
+    return FoldIntervals(ratios, mean - half, mean + half, usual)
 
 
 def usual_spread(spread: FloatArray) -> float:
@@ -52,7 +52,7 @@ def difficulty(spread: FloatArray, distance: FloatArray, usual: float) -> FloatA
     return np.maximum(spread, usual) * np.maximum(1.0, distance)
 
 
-def quantile(ratios: FloatArray, level: float = LEVEL) -> float:
+def conformal_quantile(ratios: FloatArray, level: float = LEVEL) -> float:
     """The ceil((n + 1) level)-th smallest of n ratios; the largest when n is too small for the level."""
     n = len(ratios)
     if n == 0:
@@ -61,10 +61,10 @@ def quantile(ratios: FloatArray, level: float = LEVEL) -> float:
     return float(np.sort(ratios)[rank - 1])
 
 
-def coverage(ratios: FloatArray, folds: NDArray[np.int64], level: float = LEVEL) -> float:
+def interval_coverage(ratios: FloatArray, folds: NDArray[np.int64], level: float = LEVEL) -> float:
     """Share of compounds inside an interval whose width comes from the other folds' residuals alone."""
     inside = np.empty(len(ratios), bool)
     for fold in np.unique(folds):
         held = folds == fold
-        inside[held] = ratios[held] <= quantile(ratios[~held], level)
+        inside[held] = ratios[held] <= conformal_quantile(ratios[~held], level)
     return float(inside.mean())

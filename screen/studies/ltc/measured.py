@@ -19,7 +19,7 @@ GAP = "band_gap"
 LEAST = 5
 
 
-class Judged(NamedTuple):
+class MeasuredCandidates(NamedTuple):
     """Screened compositions with a measured value; metals : how many were left out as having no band gap.
 
     table : formula, domain, measured value, mean, lower and upper, and the means of other models by name
@@ -29,7 +29,7 @@ class Judged(NamedTuple):
     metals: int
 
 
-class Score(NamedTuple):
+class MeasuredFit(NamedTuple):
     """How well one model foretold measured values, in logarithms; NaN below `LEAST` values."""
 
     n: int
@@ -38,13 +38,13 @@ class Score(NamedTuple):
     spearman: float
 
 
-def judged(
+def join_measured(
     measured: PropertyTable,
     target: PropertyTable,
     scores: pa.Table,
     compositions: pa.Table,
     others: Mapping[str, FloatArray],
-) -> Judged:
+) -> MeasuredCandidates:
     """Join measured values to the screening, without the target's own compounds and without metals.
 
     scores : every candidate; compositions : one row of each, beside which `others` holds the means of other models
@@ -64,7 +64,7 @@ def judged(
             **{name: mean[lattice] for name, mean in others.items()},
         }
     )  # fmt: skip
-    return Judged(table.sort_by([("measured", "descending")]), len(rows) - len(lattice))
+    return MeasuredCandidates(table.sort_by([("measured", "descending")]), len(rows) - len(lattice))
 
 
 def _gapped(scores: pa.Table) -> set[str] | None:
@@ -75,18 +75,18 @@ def _gapped(scores: pa.Table) -> set[str] | None:
     return set(scores.filter(pc.greater(scores[GAP], least))["reduced_formula"].to_pylist())
 
 
-def score(table: pa.Table, column: str) -> Score:
+def fit_measured(table: pa.Table, column: str) -> MeasuredFit:
     """Errors of the predictions in a column."""
     known, guess = np.log(table["measured"].to_numpy()), np.log(table[column].to_numpy())
     if len(known) < LEAST:
-        return Score(len(known), *[float("nan")] * 3)
+        return MeasuredFit(len(known), *[float("nan")] * 3)
     errors = guess - known
-    return Score(
+    return MeasuredFit(
         len(known), float(np.mean(np.abs(errors))), float(errors.mean()), float(spearmanr(known, guess).statistic)
     )
 
 
-def inside(table: pa.Table) -> int:
+def count_inside(table: pa.Table) -> int:
     """How many measured values lie in the 90% interval of the deployed stack."""
     y = table["measured"].to_numpy()
     return int(np.sum((y >= table["lower"].to_numpy()) & (y <= table["upper"].to_numpy())))

@@ -7,9 +7,9 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from kakehashi.catalogs.records import PropertyTable
-from kakehashi.screen.studies.ltc.measured import Judged
+from kakehashi.screen.studies.ltc.measured import MeasuredCandidates
 from kakehashi.screen.studies.ltc.shortlist import Screened, Shortlist
-from kakehashi.screen.studies.parts import Choice, Fit
+from kakehashi.screen.studies.steps import Fit, NetworkChoice
 from kakehashi.screen.transfer.features import FloatArray
 from kakehashi.screen.transfer.fit import Model
 
@@ -35,7 +35,7 @@ class StandIn(NamedTuple):
     gp: float
 
 
-class Result(NamedTuple):
+class LtcResult(NamedTuple):
     """Everything the figures draw.
 
     first_source : values of the first source's kept compounds and what its networks say
@@ -47,7 +47,7 @@ class Result(NamedTuple):
     sources: list[PropertyTable]
     model: Model
     direct: Model
-    choice: Choice
+    choice: NetworkChoice
     stand_ins: list[StandIn]
     first_source: tuple[FloatArray, FloatArray]
     by_size: FloatArray
@@ -58,4 +58,4 @@ class Result(NamedTuple):
     forest_ceiling: float
     chosen: Shortlist
     leading: pa.Table
-    measured: Judged | None
+    measured: MeasuredCandidates | None

@@ -16,7 +16,7 @@ from kakehashi.screen.progress import Progress
 from kakehashi.screen.ranking.filters import Count, parse_filter
 from kakehashi.screen.ranking.rank import Order, rank
 from kakehashi.screen.scoring.scoring import deploy
-from kakehashi.screen.transfer.features import FloatArray, fill
+from kakehashi.screen.transfer.features import FloatArray, compute_features
 from kakehashi.screen.transfer.fit import Model
 from kakehashi.screen.transfer.plan import Fitted, predict_plan
 
@@ -118,6 +118,6 @@ def network_predictions(library: Library, fitted: Fitted, formulas: pa.ChunkedAr
     with progress.stage("the paper's forest on candidates", n) as advance:
         for start in range(0, n, _ROWS // 4):
             rows = np.arange(start, min(start + _ROWS // 4, n))
-            parts.append(predict_plan(moved, fill(one, inputs.take(rows)), np.arange(len(rows)))[0][0])
+            parts.append(predict_plan(moved, compute_features(one, inputs.take(rows)), np.arange(len(rows)))[0][0])
             advance(len(rows))
     return np.concatenate(parts)

@@ -19,23 +19,23 @@ from kakehashi.screen.studies.config import StudyConfig
 from kakehashi.screen.studies.data import Column, load_all, load_between, load_column, spec_in
 from kakehashi.screen.studies.findings import Findings
 from kakehashi.screen.studies.ltc import figures
-from kakehashi.screen.studies.ltc.measured import judged
-from kakehashi.screen.studies.ltc.result import Result, StandIn
+from kakehashi.screen.studies.ltc.measured import join_measured
+from kakehashi.screen.studies.ltc.result import LtcResult, StandIn
 from kakehashi.screen.studies.ltc.shortlist import beside, distinct, network_predictions, screen_all, shortlist
-from kakehashi.screen.studies.parts import (
-    apart,
-    choose,
+from kakehashi.screen.studies.steps import (
+    choose_network,
     correlations,
     fifths,
     fit_of,
-    pretrained,
-    setup_predictions,
+    keep_apart,
+    predict_by_source,
+    predict_setup,
+    pretrain_sources,
     shared_values,
-    source_predictions,
     subset,
-    transferred,
+    transfer_to,
 )
-from kakehashi.screen.transfer.features import FloatArray, fill
+from kakehashi.screen.transfer.features import FloatArray, compute_features
 from kakehashi.screen.transfer.fit import Model
 from kakehashi.screen.transfer.plan import Plan, fit_plan
 
@@ -78,7 +78,7 @@ BOOTSTRAPS = 200
 DIRECT, SETUP_2 = "mean_direct", "mean_setup_2"
 
 
-class Inputs(NamedTuple):
+class LtcInputs(NamedTuple):
     """What the study reads; measured : conductivities that serve only to judge the screening, if there are any."""
 
     target: PropertyTable
@@ -87,28 +87,28 @@ class Inputs(NamedTuple):
     measured: PropertyTable | None
 
 
-def run(config: StudyConfig, inputs: Inputs, progress: Progress) -> Findings:
+def run(config: StudyConfig, inputs: LtcInputs, progress: Progress) -> Findings:
     """Do the study."""
     target, sources, catalog, measured = inputs
     per_source = max(1, config.networks // len(sources))
-    library = pretrained(sources, Settings(per_source, config.seed), target, config, progress)
-    model = transferred(library, target, config, progress)
-    direct = transferred(library._replace(sources=()), target, config, progress, "without sources")
+    library = pretrain_sources(sources, Settings(per_source, config.seed), target, config, progress)
+    model = transfer_to(library, target, config, progress)
+    direct = transfer_to(library._replace(sources=()), target, config, progress, "without sources")
     result = measure(config, progress, target, sources, library, model, direct, catalog, measured)
     return findings(config, result, catalog)
 
 
-def tables(inputs: Inputs) -> list[tuple[str, PropertyTable]]:
+def tables(inputs: LtcInputs) -> list[tuple[str, PropertyTable]]:
     """Each table and what it serves as."""
     found = [("target", inputs.target), *(("source", table) for table in inputs.sources)]
     return found if inputs.measured is None else [*found, ("measured", inputs.measured)]
 
 
-def read(config: StudyConfig) -> Inputs:
+def read(config: StudyConfig) -> LtcInputs:
     """Target, sources and candidates; UserError where the data do not serve."""
     target, sources, catalog = EMBEDDED if config.data is None else SHARED
     where = catalog if config.data is None else spec_in(config.data, catalog)
-    return Inputs(
+    return LtcInputs(
         load_column(config.data, target, log=True, minimum=10),
         load_all(config.data, sources),
         open_catalog(where, limit=config.limit),
@@ -126,18 +126,18 @@ def measure(
     direct: Model,
     catalog: Catalog,
     measured: PropertyTable | None,
-) -> Result:
+) -> LtcResult:
     """Everything beyond the two models."""
-    bank, folds, y = fill(library, target.inputs), model.out_of_fold.folds, target.y
-    setup = setup_predictions(bank, y, folds, 0, progress)
-    choice = choose(setup, y, folds)
-    kept = [subset(table, np.flatnonzero(apart(table.keys, config.seed))) for table in sources]
+    features, folds, y = compute_features(library, target.inputs), model.out_of_fold.folds, target.y
+    setup = predict_setup(features, y, folds, 0, progress)
+    choice = choose_network(setup, y, folds)
+    kept = [subset(table, np.flatnonzero(keep_apart(table.keys, config.seed))) for table in sources]
     kept = [subset(table, np.flatnonzero([key not in target.keys for key in table.keys])) for table in kept]
-    guesses = [source_predictions(library, s, table) for s, table in enumerate(kept)]
+    guesses = [predict_by_source(library, s, table) for s, table in enumerate(kept)]
     size = len(library.sources[0].networks)
     stand_ins = []
     for s, (table, guess, test) in enumerate(zip(sources, guesses, kept, strict=True)):
-        own = choose(setup[s * size : (s + 1) * size], y, folds)
+        own = choose_network(setup[s * size : (s + 1) * size], y, folds)
         a, b = shared_values(table, target)
         heads = {
             row.head: row.mae for row in model.leaderboard if (row.source, row.depth) == (table.name, "all layers")
@@ -153,18 +153,18 @@ def measure(
     compositions, without = distinct(screened)
     best = Plan("frozen", "forest", choice.network // size, 0, (choice.network % size,))
     forest = network_predictions(
-        library, fit_plan(best, bank, y, np.arange(len(y))), compositions["reduced_formula"], progress
+        library, fit_plan(best, features, y, np.arange(len(y))), compositions["reduced_formula"], progress
     )
     by_size = replace(target, folds=fifths(y))
-    return Result(
+    return LtcResult(
         target=target, sources=sources, model=model, direct=direct, choice=choice, stand_ins=stand_ins,
         first_source=(kept[0].y, guesses[0]),
-        by_size=transferred(library, by_size, config, progress, "by size").out_of_fold.mean,
+        by_size=transfer_to(library, by_size, config, progress, "by size").out_of_fold.mean,
         screened=screened, compositions=compositions, without=without, forest=np.exp(forest),
         forest_ceiling=float(target.values.max()),
         chosen=shortlist(screened.scores, target.keys, log=target.log),
         leading=leading(target, config.seed),
-        measured=None if measured is None else judged(
+        measured=None if measured is None else join_measured(
             measured, target, screened.scores, compositions, {DIRECT: without, SETUP_2: np.exp(forest)}
         ),
     )  # fmt: skip
@@ -208,7 +208,7 @@ def _rank_correlations(x: FloatArray, y: FloatArray) -> FloatArray:
     return np.asarray(np.divide(a.T @ b, norm, out=np.zeros(a.shape[1]), where=norm > 0))
 
 
-def findings(config: StudyConfig, result: Result, catalog: Catalog) -> Findings:
+def findings(config: StudyConfig, result: LtcResult, catalog: Catalog) -> Findings:
     """Figures, tables and numbers."""
     target, model = result.target, result.model
     numbers = figures.numbers(result)

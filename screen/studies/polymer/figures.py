@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kakehashi.screen.studies.figures import ACCENT, SOFT, VIOLET, WARM, drawn
-from kakehashi.screen.studies.findings import Held, Shown
+from kakehashi.screen.studies.figures import ACCENT, SOFT, VIOLET, WARM, draw_svg
+from kakehashi.screen.studies.findings import ClaimStatus, StudyFigure
 from kakehashi.screen.studies.plots import Series, axis_label, dots, legend, parity, short
 from kakehashi.screen.transfer.features import FloatArray
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from kakehashi.screen.studies.polymer.result import Draws, Result
+    from kakehashi.screen.studies.polymer.result import Draws, PolymerResult
 
 PAPER = "Transfer setup 1: correlation 1.000 of the best of 25,000 models, chosen on the 19 polymers it is quoted for."
 # Random orders in which networks are tried.
@@ -27,7 +27,7 @@ def _chosen(one: Draws, values: FloatArray) -> FloatArray:
     return values[np.arange(len(values)), one.best]
 
 
-def rows(result: Result) -> list[dict[str, Any]]:
+def rows(result: PolymerResult) -> list[dict[str, Any]]:
     """One flat row per source, and one for none."""
     table = []
     for what, spec, source, one in [
@@ -49,7 +49,7 @@ def rows(result: Result) -> list[dict[str, Any]]:
     return table
 
 
-def _error_label(result: Result) -> str:
+def _error_label(result: PolymerResult) -> str:
     unit = result.target.unit
     return f"mean absolute error, {unit}" if unit else "mean absolute error"
 
@@ -64,7 +64,7 @@ def _mean(values: FloatArray) -> float:
     return float(known.mean()) if len(known) else float("nan")
 
 
-def numbers(result: Result) -> dict[str, Any]:
+def numbers(result: PolymerResult) -> dict[str, Any]:
     """Every number of the text."""
     every = np.concatenate([one.cv for _, one in result.genuine], axis=1)
     tests = np.concatenate([one.test for _, one in result.genuine], axis=1)
@@ -100,12 +100,12 @@ def choosing(cv: FloatArray, test: FloatArray, orders: int = ORDERS, seed: int =
     return looks / orders, holds / orders
 
 
-def figures(result: Result, found: dict[str, Any]) -> tuple[Shown, ...]:
+def figures(result: PolymerResult, found: dict[str, Any]) -> tuple[StudyFigure, ...]:
     """In the paper's order."""
     return _sources(result, found), _parity(result), _choosing(result, found)
 
 
-def _sources(result: Result, found: dict[str, Any]) -> Shown:
+def _sources(result: PolymerResult, found: dict[str, Any]) -> StudyFigure:
     every = [*result.found, result.direct]
     names = [*(role.what for role in result.roles), "none (descriptors)"]
     cv, test = ([_chosen(one, getattr(one, name)) for one in every] for name in ("cv", "test"))
@@ -126,9 +126,9 @@ def _sources(result: Result, found: dict[str, Any]) -> Shown:
     wins = [row["source"] for row in named if row["draws_better_than_none"] > 0.8 * found["draws"]]
     looks = sum(row["cv_mae"] < row["held_out_mae"] for row in named)
     best = min(named, key=lambda row: row["held_out_mae"])
-    held: Held = "held" if len(wins) == len(named) else "partly" if wins else "failed"
-    return Shown(
-        "7", "Every source against none", drawn(9, 0.42 * len(names) + 1.8, paint),
+    held: ClaimStatus = "held" if len(wins) == len(named) else "partly" if wins else "failed"
+    return StudyFigure(
+        "7", "Every source against none", draw_svg(9, 0.42 * len(names) + 1.8, paint),
         "Means over draws with standard deviations. The paper's forest on the last hidden layer of the network that"
         " cross-validation inside the 19 prefers; dashed: the same forest on descriptors.",
         f"{PAPER} Errors of three polymers made afterwards: 0.015, 0.001 and 0.017 W/(m K).",
@@ -145,7 +145,7 @@ def _sources(result: Result, found: dict[str, Any]) -> Shown:
     )  # fmt: skip
 
 
-def _parity(result: Result) -> Shown:
+def _parity(result: PolymerResult) -> StudyFigure:
     role, one = min(result.genuine, key=lambda pair: float(_chosen(pair[1], pair[1].test).mean()))
     split, y = result.splits[0], result.target.y
     inner, outer = one.first
@@ -160,8 +160,8 @@ def _parity(result: Result) -> Shown:
             axis_label(result.target), f"transferred from {role.what}",
         )  # fmt: skip
 
-    return Shown(
-        "7b", "Source and transferred model, one draw", drawn(9, 4.6, paint),
+    return StudyFigure(
+        "7b", "Source and transferred model, one draw", draw_svg(9, 4.6, paint),
         f"Left: materials no network of {result.roles[0].what} saw. Right: the first draw with the source that is best"
         " on held-out materials, by hindsight.",
         PAPER,
@@ -174,7 +174,7 @@ def _parity(result: Result) -> Shown:
     )  # fmt: skip
 
 
-def _choosing(result: Result, found: dict[str, Any]) -> Shown:
+def _choosing(result: PolymerResult, found: dict[str, Any]) -> StudyFigure:
     cv, test = (np.concatenate([getattr(one, name) for _, one in result.genuine], axis=1) for name in ("cv", "test"))
     looks, holds = choosing(cv, test)
     direct = found["sources"]["none"]["held_out_mae"]
@@ -191,8 +191,8 @@ def _choosing(result: Result, found: dict[str, Any]) -> Shown:
 
     first, last = found["one_at_random"], found["best_of_all"]
     better = last["held_out_mae"] < first["held_out_mae"]
-    return Shown(
-        "7c", "Choosing among ever more networks", drawn(7.6, 4.4, paint),
+    return StudyFigure(
+        "7c", "Choosing among ever more networks", draw_svg(7.6, 4.4, paint),
         "Networks of all sources (not of the ceiling) in random orders; at each number the one that"
         " cross-validation inside the 19 prefers,"
         " averaged over draws and orders.",

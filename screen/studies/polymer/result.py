@@ -52,7 +52,7 @@ class Draws(NamedTuple):
         return np.asarray(np.argmin(self.cv, axis=1), np.intp)
 
 
-class Split(NamedTuple):
+class DrawnSplit(NamedTuple):
     """The rows drawn (19,), all others, and the folds inside the 19."""
 
     rows: NDArray[np.int64]
@@ -60,14 +60,14 @@ class Split(NamedTuple):
     folds: Folds
 
 
-class Result(NamedTuple):
+class PolymerResult(NamedTuple):
     """Everything the figures draw; direct : the paper's forest on descriptors, ridge heads on them."""
 
     target: PropertyTable
     roles: tuple[Role, ...]
     sources: list[PropertyTable]
     library: Library
-    splits: list[Split]
+    splits: list[DrawnSplit]
     found: list[Draws]
     direct: Draws
     parity: tuple[FloatArray, FloatArray]

@@ -18,10 +18,10 @@ from kakehashi.screen.progress import Progress
 from kakehashi.screen.studies.config import StudyConfig
 from kakehashi.screen.studies.data import Column, load, load_column, load_drawn
 from kakehashi.screen.studies.findings import Findings
-from kakehashi.screen.studies.parts import KEPT_APART, apart, fit_of, pretrained, source_predictions, subset
 from kakehashi.screen.studies.polymer import figures
-from kakehashi.screen.studies.polymer.result import CEILING, Draws, Result, Role, Split
-from kakehashi.screen.transfer.features import Bank, FloatArray, fill
+from kakehashi.screen.studies.polymer.result import CEILING, DrawnSplit, Draws, PolymerResult, Role
+from kakehashi.screen.studies.steps import KEPT_APART, fit_of, keep_apart, predict_by_source, pretrain_sources, subset
+from kakehashi.screen.transfer.features import Features, FloatArray, compute_features
 from kakehashi.screen.transfer.plan import Plan, fit_plan, predict_plan
 from kakehashi.screen.validation.folds import grouped_folds
 
@@ -34,7 +34,7 @@ SIMULATED = "radonpy"
 LARGE = 12_000
 
 
-class Inputs(NamedTuple):
+class PolymerInputs(NamedTuple):
     """What the study reads; whole : all materials with a value of the target property."""
 
     roles: tuple[Role, ...]
@@ -72,36 +72,36 @@ LIQUIDS = (
 )
 
 
-def run(config: StudyConfig, inputs: Inputs, progress: Progress) -> Findings:
+def run(config: StudyConfig, inputs: PolymerInputs, progress: Progress) -> Findings:
     """Do the study without its inverse part."""
     return findings(config, measure(config, inputs, progress))
 
 
-def measure(config: StudyConfig, inputs: Inputs, progress: Progress) -> Result:
+def measure(config: StudyConfig, inputs: PolymerInputs, progress: Progress) -> PolymerResult:
     """Pre-train each source without the target, then draw 19 again and again."""
     roles, target, sources, _ = inputs
-    library = pretrained(sources, Settings(config.networks, config.seed, DESCRIPTORS), target, config, progress)
+    library = pretrain_sources(sources, Settings(config.networks, config.seed, DESCRIPTORS), target, config, progress)
     y, splits = target.y, draw(target, config.draws, config.seed)
     found = []
     for s, role in enumerate(roles):
-        bank = fill(library._replace(sources=(library.sources[s],)), target.inputs)
-        layers = [own[-1] for own in bank.layers[0]]
-        found.append(over_draws(layers, y, splits, config.seed, progress, role.what, bank))
-    described = fill(library._replace(sources=()), target.inputs)
+        features = compute_features(library._replace(sources=(library.sources[s],)), target.inputs)
+        layers = [own[-1] for own in features.layers[0]]
+        found.append(over_draws(layers, y, splits, config.seed, progress, role.what, features))
+    described = compute_features(library._replace(sources=()), target.inputs)
     direct = over_draws([np.asarray(described.raw, np.float64)], y, splits, config.seed, progress, "none", described)
-    kept = subset(sources[0], np.flatnonzero(apart(sources[0].keys, config.seed)))
+    kept = subset(sources[0], np.flatnonzero(keep_apart(sources[0].keys, config.seed)))
     kept = subset(kept, np.flatnonzero([key not in set(target.keys) for key in kept.keys]))
-    parity = kept.y, source_predictions(library, 0, kept)
-    return Result(target, roles, sources, library, splits, found, direct, parity)
+    parity = kept.y, predict_by_source(library, 0, kept)
+    return PolymerResult(target, roles, sources, library, splits, found, direct, parity)
 
 
-def tables(inputs: Inputs) -> list[tuple[str, PropertyTable]]:
+def tables(inputs: PolymerInputs) -> list[tuple[str, PropertyTable]]:
     """Each table and what it serves as."""
     named = zip(inputs.roles, inputs.sources, strict=True)
     return [("target", inputs.target), *(("ceiling" if r.what == CEILING else "source", table) for r, table in named)]
 
 
-def read(config: StudyConfig) -> Inputs:
+def read(config: StudyConfig) -> PolymerInputs:
     """Roles, the target and the sources; UserError where the data do not serve.
 
     Half of the simulated polymers are the target, the others serve the ceiling alone. Of a source too small to do
@@ -111,11 +111,11 @@ def read(config: StudyConfig) -> Inputs:
     refuse_same_physics(roles)
     if config.data is None:
         target = load(None, EMBEDDED_TARGET, minimum=2 * DRAWN)
-        return Inputs(roles, target, [_source(None, role, config.seed) for role in roles], target)
+        return PolymerInputs(roles, target, [_source(None, role, config.seed) for role in roles], target)
     whole = load_column(config.data, TARGET, minimum=2 * DRAWN)
-    ours = subset(whole, np.flatnonzero(apart(whole.keys, config.seed, 2)))
+    ours = subset(whole, np.flatnonzero(keep_apart(whole.keys, config.seed, 2)))
     sources = [_source(config.data, role, config.seed) for role in roles]
-    return Inputs(roles, without_small(ours, sources), sources, whole)
+    return PolymerInputs(roles, without_small(ours, sources), sources, whole)
 
 
 def _source(data: str | None, role: Role, seed: int) -> PropertyTable:
@@ -151,7 +151,7 @@ def without_small(target: PropertyTable, sources: Sequence[PropertyTable]) -> Pr
     return subset(target, np.flatnonzero([key not in taken for key in target.keys]))
 
 
-def draw(target: PropertyTable, draws: int, seed: int) -> list[Split]:
+def draw(target: PropertyTable, draws: int, seed: int) -> list[DrawnSplit]:
     """Draw 19 materials; all others are held out."""
     if len(target) < 2 * DRAWN:
         raise UserError(f"{target.name}: expected at least {2 * DRAWN} materials to draw {DRAWN}, got {len(target)}")
@@ -160,21 +160,21 @@ def draw(target: PropertyTable, draws: int, seed: int) -> list[Split]:
         order = np.random.default_rng([seed, number]).permutation(len(target))
         rows = np.sort(order[:DRAWN])
         folds = grouped_folds([target.keys[i] for i in rows], FOLDS, seed)
-        splits.append(Split(rows, np.sort(order[DRAWN:]), folds))
+        splits.append(DrawnSplit(rows, np.sort(order[DRAWN:]), folds))
     return splits
 
 
 def over_draws(
     layers: Sequence[FloatArray],
     y: FloatArray,
-    splits: Sequence[Split],
+    splits: Sequence[DrawnSplit],
     seed: int,
     progress: Progress,
     what: str,
-    bank: Bank,
+    features: Features,
 ) -> Draws:
     """The paper's forest on each set of features, and ridge heads, for every draw."""
-    plan = Plan("frozen", "ridge", 0, 1, tuple(range(len(layers)))) if bank.layers else Plan("direct", "ridge")
+    plan = Plan("frozen", "ridge", 0, 1, tuple(range(len(layers)))) if features.layers else Plan("direct", "ridge")
     cv, test, cv_r, test_r, averaged, linear, first = [], [], [], [], [], [], None
     with (
         progress.stage(f"draws of {DRAWN}, source: {what}", len(splits)) as advance,
@@ -192,7 +192,7 @@ def over_draws(
             cv_r.append(fit_of(a, inner[best]).r)
             test_r.append(fit_of(b, outer[best]).r)
             averaged.append(float(np.mean(np.abs(outer.mean(axis=0) - b))))
-            means = predict_plan(fit_plan(plan, bank, y, split.rows), bank, split.held)[0].mean(axis=0)
+            means = predict_plan(fit_plan(plan, features, y, split.rows), features, split.held)[0].mean(axis=0)
             linear.append(float(np.mean(np.abs(means - b))))
             first = first or (inner[best], outer[best])
             advance(1)
@@ -203,7 +203,7 @@ def over_draws(
     )  # fmt: skip
 
 
-def setup_1(x: FloatArray, y: FloatArray, split: Split, seed: Sequence[int]) -> tuple[FloatArray, FloatArray]:
+def setup_1(x: FloatArray, y: FloatArray, split: DrawnSplit, seed: Sequence[int]) -> tuple[FloatArray, FloatArray]:
     """Cross-validated (19,) and held-out predictions of a random forest as the paper sets it up.
 
     Trees and features tried per split are drawn between half the number of training values and all of them (Liu,
@@ -242,7 +242,7 @@ def bagged(
     return total / len(seeds)
 
 
-def findings(config: StudyConfig, result: Result) -> Findings:
+def findings(config: StudyConfig, result: PolymerResult) -> Findings:
     """Figures, tables and numbers."""
     numbers = figures.numbers(result)
     target = result.target

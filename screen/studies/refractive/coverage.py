@@ -16,7 +16,7 @@ from kakehashi.screen.transfer.features import FloatArray
 BOOTSTRAPS = 500
 
 
-class Coverage(NamedTuple):
+class ElementCoverage(NamedTuple):
     """The elements of a source and of a target.
 
     missing : target elements the source has not, commonest in the target first
@@ -29,7 +29,7 @@ class Coverage(NamedTuple):
     covered: NDArray[np.bool_]
 
 
-class Split(NamedTuple):
+class SplitError(NamedTuple):
     """Mean absolute error of materials inside and outside the source's elements; NaN where there are none."""
 
     inside: float
@@ -53,7 +53,7 @@ class Excess(NamedTuple):
         return True if self.low > 1 else False if self.high < 1 else None
 
 
-def element_coverage(source: PropertyTable, target: PropertyTable) -> Coverage:
+def compare_elements(source: PropertyTable, target: PropertyTable) -> ElementCoverage:
     """Compare the elements of two tables."""
     known = elements_in(reduce(source.compositions))
     slots = target.compositions.elements
@@ -61,7 +61,7 @@ def element_coverage(source: PropertyTable, target: PropertyTable) -> Coverage:
     foreign = present & ~known[np.where(present, slots, 0)]
     counts = np.bincount(slots[foreign], minlength=len(SYMBOLS))
     missing = [i for i in np.argsort(-counts, kind="stable") if counts[i]]
-    return Coverage(
+    return ElementCoverage(
         int(known.sum()),
         int(elements_in(target.compositions).sum()),
         tuple(SYMBOLS[i] for i in missing),
@@ -69,15 +69,17 @@ def element_coverage(source: PropertyTable, target: PropertyTable) -> Coverage:
     )
 
 
-def split_error(coverage: Coverage, y: FloatArray, predicted: FloatArray) -> Split:
+def split_error(coverage: ElementCoverage, y: FloatArray, predicted: FloatArray) -> SplitError:
     """Errors on either side."""
     errors = np.abs(y - predicted)
     sides = [errors[side] for side in (coverage.covered, ~coverage.covered)]
     inside, outside = (float(side.mean()) if len(side) else float("nan") for side in sides)
-    return Split(inside, outside)
+    return SplitError(inside, outside)
 
 
-def excess_error(coverage: Coverage, y: FloatArray, alone: FloatArray, informed: FloatArray, seed: int = 0) -> Excess:
+def excess_error(
+    coverage: ElementCoverage, y: FloatArray, alone: FloatArray, informed: FloatArray, seed: int = 0
+) -> Excess:
     """Compare a source's networks `alone` with held-out predictions `informed` by values of the target.
 
     Some materials are easier than others whatever the model; what missing elements cost is what is left beyond that.
@@ -99,7 +101,7 @@ def _ratio(errors: FloatArray) -> float:
     return float(errors[0].sum() / errors[1].sum()) if errors.size else float("nan")
 
 
-def diagnosis(coverage: Coverage, split: Split, excess: Excess) -> str:
+def diagnosis(coverage: ElementCoverage, split: SplitError, excess: Excess) -> str:
     """Why a source's own predictions fail or not, in a sentence or two."""
     n, inside = len(coverage.covered), int(coverage.covered.sum())
     names = ", ".join(coverage.missing[:6]) + (", ..." if len(coverage.missing) > 6 else "")

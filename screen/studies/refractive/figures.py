@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kakehashi.catalogs.records import PropertyTable
-from kakehashi.screen.studies.figures import ACCENT, AMBER, VIOLET, WARM, drawn
-from kakehashi.screen.studies.findings import Held, Shown
-from kakehashi.screen.studies.heat import Ordered, ordered_map
-from kakehashi.screen.studies.parts import Fit, fit_of
+from kakehashi.screen.studies.figures import ACCENT, AMBER, VIOLET, WARM, draw_svg
+from kakehashi.screen.studies.findings import ClaimStatus, StudyFigure
+from kakehashi.screen.studies.heat import OrderedMap, order_map
 from kakehashi.screen.studies.plots import Series, axis_label, curve_beside, heat_map, legend, parity, scatter, short
 from kakehashi.screen.studies.refractive.coverage import diagnosis
-from kakehashi.screen.transfer.features import fill
+from kakehashi.screen.studies.steps import Fit, fit_of
+from kakehashi.screen.transfer.features import compute_features
 from kakehashi.screen.transfer.verdict import verdict_record
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from kakehashi.screen.studies.refractive.result import Direction, Result
+    from kakehashi.screen.studies.refractive.result import Direction, RefractiveResult
 
 PAPER_ALONE = "Source network alone on polymers: MAE 0.367, RMSE 0.417, r 0.249, R² -2.61."
 PAPER_TRANSFER = (
@@ -74,7 +74,7 @@ def rows(every: Sequence[Direction]) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def figures(result: Result) -> tuple[Shown, ...]:
+def figures(result: RefractiveResult) -> tuple[StudyFigure, ...]:
     """In the paper's order."""
     return (
         _there(result.there), _map(result), _hidden(result.there[0], "5c"),
@@ -97,7 +97,7 @@ def _pairs(directions: Sequence[Direction]) -> str:
             parity(axes[1], [Series("", one.target.y, one.model.out_of_fold.mean)], what,
                    f"{one.target.name},\ntransferred from {one.source.name}, held out")  # fmt: skip
 
-    return drawn(8.4, 4.2 * len(directions), paint)
+    return draw_svg(8.4, 4.2 * len(directions), paint)
 
 
 def _sentences(directions: Sequence[Direction]) -> str:
@@ -116,12 +116,12 @@ def _sentences(directions: Sequence[Direction]) -> str:
     return ". ".join(texts) + "."
 
 
-def _there(directions: Sequence[Direction]) -> Shown:
+def _there(directions: Sequence[Direction]) -> StudyFigure:
     helps = [one.model.verdict.helps for one in directions]
     better = [_mean(one.forests, "mae") < _mean(one.direct_forests, "mae") for one in directions]
-    held: Held = "held" if all(helps) else "failed" if not any(helps) and not any(better) else "partly"
+    held: ClaimStatus = "held" if all(helps) else "failed" if not any(helps) and not any(better) else "partly"
     verdicts = " ".join(f"{one.target.name}: {one.model.verdict.text}" for one in directions)
-    return Shown(
+    return StudyFigure(
         "5a", f"From inorganic compounds to {_kind(directions[0].target)}", _pairs(directions),
         "Left: what the source's networks say of materials of the other kind. Right: the deployed stack by nested"
         " cross-validation grouped by composition.",
@@ -134,15 +134,15 @@ def _there(directions: Sequence[Direction]) -> Shown:
     )  # fmt: skip
 
 
-def _back(directions: Sequence[Direction], there: Sequence[Direction]) -> Shown:
+def _back(directions: Sequence[Direction], there: Sequence[Direction]) -> StudyFigure:
     helps, works = ([one.model.verdict.helps for one in some] for some in (directions, there))
-    held: Held = "failed" if any(helps) else "held" if any(works) else "partly"
+    held: ClaimStatus = "failed" if any(helps) else "held" if any(works) else "partly"
     verdicts = " ".join(f"{one.source.name}: {one.model.verdict.text}" for one in directions)
     losses = [
         [_mean(one.forests, "mae") / _mean(one.direct_forests, "mae") for one in some] for some in (directions, there)
     ]
     back, forth = (" and ".join(f"{loss:.2f}" for loss in some) for some in losses)
-    return Shown(
+    return StudyFigure(
         "6a", f"From {_kind(directions[0].source)} to inorganic compounds", _pairs(directions),
         "Left: what the organic networks say of inorganic compounds. Right: the deployed stack by nested"
         " cross-validation grouped by composition.",
@@ -155,7 +155,7 @@ def _back(directions: Sequence[Direction], there: Sequence[Direction]) -> Shown:
     )  # fmt: skip
 
 
-def _map(result: Result) -> Shown:
+def _map(result: RefractiveResult) -> StudyFigure:
     colours = (VIOLET, ACCENT, WARM, AMBER)
     tables = [result.inorganic, *result.organic]
 
@@ -174,8 +174,8 @@ def _map(result: Result) -> Shown:
         ax.set(xticks=[], yticks=[], xlabel="t-SNE, first axis", ylabel="t-SNE, second axis")
 
     mixed = neighbours_of_own_kind(result)
-    return Shown(
-        "5b", "Where both kinds lie", drawn(8.6, 5, paint),
+    return StudyFigure(
+        "5b", "Where both kinds lie", draw_svg(8.6, 5, paint),
         "t-SNE of the 290 standardised descriptors, at most 300 materials of each table (in brackets: how many there"
         " are); axes and distances between clusters mean little.",
         "A map without a number.",
@@ -186,7 +186,7 @@ def _map(result: Result) -> Shown:
     )  # fmt: skip
 
 
-def neighbours_of_own_kind(result: Result) -> tuple[float, float]:
+def neighbours_of_own_kind(result: RefractiveResult) -> tuple[float, float]:
     """Share of inorganic and of organic points whose nearest neighbour in the map is of their kind."""
     from scipy.spatial import cKDTree
 
@@ -196,9 +196,9 @@ def neighbours_of_own_kind(result: Result) -> tuple[float, float]:
     return float(same[~organic].mean()), float(same[organic].mean())
 
 
-def _hidden(one: Direction, number: str) -> Shown:
-    layer = fill(one.library, one.target.inputs).layers[0][0]
-    maps: list[Ordered] = [ordered_map(layer[k], one.target.y) for k in (0, -1)]
+def _hidden(one: Direction, number: str) -> StudyFigure:
+    layer = compute_features(one.library, one.target.inputs).layers[0][0]
+    maps: list[OrderedMap] = [order_map(layer[k], one.target.y) for k in (0, -1)]
 
     def paint(figure: Figure) -> None:
         axes = figure.subplots(1, 3, width_ratios=[5, 5, 1.2])
@@ -207,8 +207,8 @@ def _hidden(one: Direction, number: str) -> Shown:
         curve_beside(axes[2], maps[0].y, short(one.target.quantity))
 
     strength = [float(np.max(np.abs(_columns(found)))) for found in maps]
-    return Shown(
-        number, f"Hidden layers of a network of {one.source.name}, on {one.target.name}", drawn(8.4, 4.0, paint),
+    return StudyFigure(
+        number, f"Hidden layers of a network of {one.source.name}, on {one.target.name}", draw_svg(8.4, 4.0, paint),
         f"Rows: {one.target.name} in the order of their values, which are drawn beside them. Columns: units of the"
         " first network before their activation, by rank within a unit (dark low, yellow high).",
         "A picture without a number.",
@@ -219,13 +219,13 @@ def _hidden(one: Direction, number: str) -> Shown:
     )  # fmt: skip
 
 
-def _columns(found: Ordered) -> Any:
+def _columns(found: OrderedMap) -> Any:
     """(p,) rank correlation of each column with the property, whose ranks fall from the first row on."""
     rank = np.arange(len(found.x))[::-1]
     return [np.corrcoef(column, rank)[0, 1] for column in found.x.T]
 
 
-def _covered(directions: Sequence[Direction], there: Sequence[Direction]) -> Shown:
+def _covered(directions: Sequence[Direction], there: Sequence[Direction]) -> StudyFigure:
     def paint(figure: Figure) -> None:
         ax = figure.subplots()
         labels, heights, counts = [], [], []
@@ -248,15 +248,15 @@ def _covered(directions: Sequence[Direction], there: Sequence[Direction]) -> Sho
         legend(ax)
 
     verdicts = [one.excess.explains for one in directions]
-    held: Held = "held" if all(verdicts) else "partly" if any(verdicts) else "failed"
+    held: ClaimStatus = "held" if all(verdicts) else "partly" if any(verdicts) else "failed"
     if all(found is None for found in verdicts):
         held = "not tested"
     lacking = sum(int((~one.coverage.covered).sum()) for one in there)
     everyone = sum(len(one.target) for one in there)
     missed = f"{lacking:,} of {everyone:,} materials hold an element that the source has not"
     said = " ".join(f"{one.source.name}: {diagnosis(one.coverage, one.by_networks, one.excess)}" for one in directions)
-    return Shown(
-        "6b", "Why one direction fails: elements", drawn(7.6, 4.4, paint),
+    return StudyFigure(
+        "6b", "Why one direction fails: elements", draw_svg(7.6, 4.4, paint),
         "Errors on inorganic compounds whose elements all occur in the organic table, and on the others: of the organic"
         " networks, which know no inorganic compound, and held out of the stack, which learned from other compounds.",
         PAPER_BACK,

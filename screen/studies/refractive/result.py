@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from kakehashi.catalogs.records import PropertyTable
 from kakehashi.screen.networks.source import Library
-from kakehashi.screen.studies.parts import Fit
-from kakehashi.screen.studies.refractive.coverage import Coverage, Excess, Split
+from kakehashi.screen.studies.refractive.coverage import ElementCoverage, Excess, SplitError
+from kakehashi.screen.studies.steps import Fit
 from kakehashi.screen.transfer.features import FloatArray
 from kakehashi.screen.transfer.fit import Model
 
@@ -33,13 +33,13 @@ class Direction(NamedTuple):
     forests: tuple[Fit, ...]
     direct_forests: tuple[Fit, ...]
     model: Model
-    coverage: Coverage
-    by_networks: Split
-    by_stack: Split
+    coverage: ElementCoverage
+    by_networks: SplitError
+    by_stack: SplitError
     excess: Excess
 
 
-class Result(NamedTuple):
+class RefractiveResult(NamedTuple):
     """Everything the figures draw.
 
     there, back : from inorganic to each organic table, and from each to inorganic

@@ -8,8 +8,8 @@ from scipy import stats
 
 from kakehashi.screen.evaluation.evaluate import evaluate
 from kakehashi.screen.networks.source import Library
-from kakehashi.screen.transfer.fit import pose
-from kakehashi.screen.transfer.null import permuted_null, permuted_rows
+from kakehashi.screen.transfer.fit import pose_problem
+from kakehashi.screen.transfer.permutation import permute_rows, permute_selection
 from kakehashi.screen.transfer.rows import CHOSEN, DIRECT
 from kakehashi.screen.validation.folds import splits_of
 from kakehashi.screen.validation.statistics import paired_test
@@ -28,17 +28,17 @@ def found(planted, planted_library):
 
 
 def test_a_good_source_is_recommended(found):
-    assert found.judgement.helps is True
-    assert found.judgement.recommended == CHOSEN
-    assert found.judgement.text.startswith("Transfer helps here: held-out MAE ")
-    assert found.judgement.recommendation.startswith("Use these sources: the whole procedure")
+    assert found.verdict.helps is True
+    assert found.verdict.recommended == CHOSEN
+    assert found.verdict.text.startswith("Transfer helps here: held-out MAE ")
+    assert found.verdict.recommendation.startswith("Use these sources: the whole procedure")
     assert row(found, CHOSEN).beats_direct
 
 
 def test_a_shuffled_source_is_not(planted, shuffled_library):
     found = evaluate(shuffled_library, planted.target, outer=5, inner=5, heads=RIDGE, baselines=())
-    assert found.judgement.helps is not True
-    assert not found.judgement.text.startswith("Transfer helps")
+    assert found.verdict.helps is not True
+    assert not found.verdict.text.startswith("Transfer helps")
 
 
 def test_rows_are_those_of_the_model_that_screen_deploys(planted, planted_library):
@@ -88,10 +88,10 @@ def test_baselines_are_blind_to_what_is_held_out(planted, planted_library, found
 
 
 def test_nulls_agree_with_the_null_of_the_verdict(planted, planted_library):
-    problem, _ = pose(planted_library, planted.target, inner=5, seed=0, heads=RIDGE)
+    problem, _ = pose_problem(planted_library, planted.target, inner=5, seed=0, heads=RIDGE)
     folds = np.arange(40) % 5
-    nulls = permuted_rows(problem.bank, planted.target.y, splits_of(folds), 0)
-    old = permuted_null(problem.bank, planted.target.y, folds, 0)
+    nulls = permute_rows(problem.features, planted.target.y, splits_of(folds), 0)
+    old = permute_selection(problem.features, planted.target.y, folds, 0)
     np.testing.assert_allclose(nulls.best[-1], old.mae, rtol=1e-12)
     np.testing.assert_array_equal(nulls.best[0], nulls.best[-1])  # one source is all sources
     assert sorted(nulls.averaged) == [(0, 0), (0, 1), (0, 2)]
@@ -133,7 +133,7 @@ def test_extrapolation_has_one_split_and_no_intervals(planted, planted_library):
     own = row(found, CHOSEN)
     assert np.isnan(own.coverage_90)
     assert np.isfinite(own.p_value)
-    assert "by 10 compounds" in found.judgement.text
+    assert "by 10 compounds" in found.verdict.text
     assert np.isfinite(found.predictions[CHOSEN]).sum() == 10
 
 

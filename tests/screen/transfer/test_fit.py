@@ -9,19 +9,19 @@ from kakehashi.catalogs.records import UserError
 from kakehashi.screen.networks.source import Library
 from kakehashi.screen.transfer import fit as module
 from kakehashi.screen.transfer import selection
-from kakehashi.screen.transfer.features import fill
+from kakehashi.screen.transfer.features import compute_features
 from kakehashi.screen.transfer.fit import transfer
-from kakehashi.screen.transfer.nested import one_fold
+from kakehashi.screen.transfer.nested import predict_fold
 from kakehashi.screen.transfer.plan import Plan, fit_plan, inner_predictions, layer_slice, mixture, predict_plan
 from kakehashi.screen.transfer.rows import CHOSEN
 from kakehashi.screen.transfer.selection import (
-    Column,
     Heads,
+    StackColumn,
     affordable_heads,
-    best,
-    candidates,
-    columns,
+    choose_columns,
     fit_stack,
+    judge_candidates,
+    pick_best,
     predict_stack,
 )
 from kakehashi.screen.validation.folds import inner_folds
@@ -41,8 +41,8 @@ def shuffled_model(planted, shuffled_library):
 
 
 @pytest.fixture(scope="module")
-def bank(planted, planted_library):
-    return fill(planted_library, planted.target.compositions)
+def features(planted, planted_library):
+    return compute_features(planted_library, planted.target.compositions)
 
 
 def test_a_good_source_helps(planted_model):
@@ -81,38 +81,40 @@ def test_held_out_values_never_influence_their_own_prediction(planted, planted_l
     assert (np.abs(again.mean[~held] - found.mean[~held]) > 0.01).all()
 
 
-def test_every_leaderboard_row_is_blind_to_the_held_out_values(planted, bank):
+def test_every_leaderboard_row_is_blind_to_the_held_out_values(planted, features):
     y, folds = planted.target.y, inner_folds(planted.target.keys[8:], 5, 0)
     held, rows = np.arange(8), np.arange(8, 40)
     wild = y.copy()
     wild[held] = 1e3
-    one, other = (one_fold(bank, v, rows, held, folds, ["planted_source"], BOTH).means for v in (y, wild))
+    one, other = (predict_fold(features, v, rows, held, folds, ["planted_source"], BOTH).means for v in (y, wild))
     assert len(one) == 15
     for name in one:
         np.testing.assert_array_equal(one[name][0], other[name][0])
         assert one[name][1] == other[name][1]
 
 
-def test_a_leak_through_selection_would_be_seen(planted, bank, monkeypatch):
+def test_a_leak_through_selection_would_be_seen(planted, features, monkeypatch):
     # Select on the outer held-out rows (as XenonPy's examples do): the result must differ from ours.
     y = planted.target.y
     held, rows = np.arange(8), np.arange(8, 40)
     folds = inner_folds(planted.target.keys[8:], 5, 0)
-    found = [c for c in candidates(bank, y, rows, folds, ["planted_source"], BOTH) if c.plan.kind == "frozen"]
-    truth = {id(c): np.mean(np.abs(predict_plan(fit_plan(c.plan, bank, y, rows), bank, held)[0].mean(axis=0) - y[held]))
-             for c in found}  # fmt: skip
-    assert best(found).mae == min(c.mae for c in found)
-    assert min(truth.values()) <= truth[id(best(found))]
+    found = [c for c in judge_candidates(features, y, rows, folds, ["planted_source"], BOTH) if c.plan.kind == "frozen"]
+    truth = {}
+    for c in found:
+        means = predict_plan(fit_plan(c.plan, features, y, rows), features, held)[0].mean(axis=0)
+        truth[id(c)] = np.mean(np.abs(means - y[held]))
+    assert pick_best(found).mae == min(c.mae for c in found)
+    assert min(truth.values()) <= truth[id(pick_best(found))]
     leaky = min(found, key=lambda c: truth[id(c)])
-    assert leaky is not best(found), "choose other rows: here the leak changes nothing"
+    assert leaky is not pick_best(found), "choose other rows: here the leak changes nothing"
 
 
 @pytest.mark.parametrize("plan", [Plan("direct", "gp"), Plan("predictions", "ridge", gain=3.0)])
-def test_descriptors_are_standardised_on_the_training_rows(planted, bank, plan):
+def test_descriptors_are_standardised_on_the_training_rows(planted, features, plan):
     rows = np.arange(5, 40)
-    odd = bank.raw.copy()
+    odd = features.raw.copy()
     odd[:5] *= 10
-    one, other = (fit_plan(plan, b, planted.target.y, rows) for b in (bank, bank._replace(raw=odd)))
+    one, other = (fit_plan(plan, b, planted.target.y, rows) for b in (features, features._replace(raw=odd)))
     for key, value in one.params[0].items():
         np.testing.assert_array_equal(value, other.params[0][key])
 
@@ -124,40 +126,40 @@ def test_depth_counts_from_the_output():
     assert layer_slice(layers, 0).shape == layer_slice(layers, 9).shape == (2, 6)
 
 
-def test_inner_errors_are_those_of_explicit_refits(planted, bank):
+def test_inner_errors_are_those_of_explicit_refits(planted, features):
     # The averaged frozen candidate, ridge: refit per inner fold and network with the penalty chosen on all rows.
     y, rows = planted.target.y, np.arange(5, 40)
     folds = inner_folds([planted.target.keys[i] for i in rows], 5, 1)
     plan = Plan("frozen", "ridge", 0, 1, (0, 2))
-    inner = inner_predictions(plan, bank, y, rows, folds)
+    inner = inner_predictions(plan, features, y, rows, folds)
     from sklearn.linear_model import Ridge
 
     for k, network in enumerate(plan.networks):
-        x = layer_slice([f[rows] for f in bank.layers[0][network]], 1)
-        penalty = 1 / float(fit_plan(plan, bank, y, rows).params[k]["prior"])
+        x = layer_slice([f[rows] for f in features.layers[0][network]], 1)
+        penalty = 1 / float(fit_plan(plan, features, y, rows).params[k]["prior"])
         for fold in range(5):
             out = folds == fold
             model = Ridge(alpha=penalty).fit(x[~out], y[rows][~out])
             np.testing.assert_allclose(inner[k, out], model.predict(x[out]), rtol=1e-6)
 
 
-def test_the_bank_holds_standardised_source_predictions(planted, planted_library, bank):
+def test_the_bank_holds_standardised_source_predictions(planted, planted_library, features):
     (source,) = planted_library.sources
     truth = dict(zip(planted.source.keys, planted.source.values, strict=True))
     (task,) = source.tasks
     expected = [(truth[key] - task.centre) / task.scale for key in planted.target.keys]
-    assert np.corrcoef(bank.predictions[:, 0], expected)[0, 1] > 0.7
-    assert [len(layers) for layers in bank.layers[0]] == [3, 3, 3, 3]
-    assert all(f.shape == (40, w) for f, w in zip(bank.layers[0][1], source.networks[1].widths, strict=True))
+    assert np.corrcoef(features.predictions[:, 0], expected)[0, 1] > 0.7
+    assert [len(layers) for layers in features.layers[0]] == [3, 3, 3, 3]
+    assert all(f.shape == (40, w) for f, w in zip(features.layers[0][1], source.networks[1].widths, strict=True))
 
 
-def test_columns_of_the_stack_are_transferred_and_direct(planted, bank):
+def test_columns_of_the_stack_are_transferred_and_direct(planted, features):
     rows = np.arange(40)
     folds = inner_folds(planted.target.keys, 5, 1)
-    found = candidates(bank, planted.target.y, rows, folds, ["planted_source"], BOTH)
+    found = judge_candidates(features, planted.target.y, rows, folds, ["planted_source"], BOTH)
     # 2 direct, 3 depths x 2 heads x (average, best single), 2 heads x 3 gains
     assert len(found) == 2 + 12 + 6
-    chosen = columns(found, 1)
+    chosen = choose_columns(found, 1)
     assert sorted(chosen) == [
         ("average", "", 0),
         ("direct", "gp", -1),
@@ -165,13 +167,13 @@ def test_columns_of_the_stack_are_transferred_and_direct(planted, bank):
         ("predictions", "gp", -1),
         ("predictions", "ridge", -1),
     ]
-    assert len(chosen[Column("average", source=0)].plan.networks) == 4
+    assert len(chosen[StackColumn("average", source=0)].plan.networks) == 4
     stack = fit_stack(
-        list(chosen.values()), planted.target.y, lambda plan: fit_plan(plan, bank, planted.target.y, rows)
+        list(chosen.values()), planted.target.y, lambda plan: fit_plan(plan, features, planted.target.y, rows)
     )
     assert stack.weights.sum() == pytest.approx(1)
-    means = np.stack([predict_plan(m, bank, rows)[0].mean(axis=0) for m in stack.members])
-    np.testing.assert_allclose(predict_stack(stack, bank, rows)[0], stack.weights @ means, rtol=1e-9)
+    means = np.stack([predict_plan(m, features, rows)[0].mean(axis=0) for m in stack.members])
+    np.testing.assert_allclose(predict_stack(stack, features, rows)[0], stack.weights @ means, rtol=1e-9)
 
 
 def test_mixture_moments():
@@ -274,7 +276,7 @@ def test_a_source_called_direct_is_no_baseline(planted, planted_library):
         problem, _ = module.pose(library, planted.target, inner=3, seed=0, heads=("ridge",))
         rows, held = np.arange(8, 40), np.arange(8)
         folds = inner_folds([planted.target.keys[i] for i in rows], 3, 1)
-        found = one_fold(problem.bank, planted.target.y, rows, held, folds, [name], problem.heads).rows
+        found = predict_fold(problem.features, planted.target.y, rows, held, folds, [name], problem.heads).rows
         assert {row.name for row in found.values() if row.direct} == {
             "mean of the training values", "direct ridge", "stack of direct models"
         }  # fmt: skip

@@ -9,8 +9,8 @@ import pytest
 
 from kakehashi.catalogs.properties.assemble import assemble
 from kakehashi.catalogs.runs.results import Results
-from kakehashi.screen.studies.figures import COLOURS, drawn, themed
-from kakehashi.screen.studies.ltc.measured import inside, judged, paired, score
+from kakehashi.screen.studies.figures import COLOURS, draw_svg, theme_svg
+from kakehashi.screen.studies.ltc.measured import count_inside, fit_measured, join_measured, paired
 from kakehashi.screen.studies.ltc.shortlist import shortlist
 from kakehashi.screen.studies.page import write_report
 
@@ -99,20 +99,20 @@ def test_measured_values_are_new_and_of_no_metal() -> None:
         }
     )  # fmt: skip
     direct = np.array([180.0, 1, 1, 300, 6, 7, 1])
-    found = judged(measured, target, compositions, compositions, {"mean_direct": direct})
+    found = join_measured(measured, target, compositions, compositions, {"mean_direct": direct})
     assert found.table["formula"].to_pylist() == ["Cu", "AlN", "GaN", "KCl", "NaCl"]  # BAs is no candidate
     scores = pa.table({"reduced_formula": ["GaN", "GaN", "Cu", "AlN", "NaCl", "KCl"],
                        "band_gap": [0.0, 3.4, 0.0, 6.0, 5.0, None]})  # fmt: skip
-    found = judged(measured, target, scores, compositions, {"mean_direct": direct})
+    found = join_measured(measured, target, scores, compositions, {"mean_direct": direct})
     assert found.table["formula"].to_pylist() == ["AlN", "GaN", "NaCl"]
     assert found.metals == 2
     assert found.table["measured"].to_pylist() == [300, 180, 6]
     assert found.table["mean_direct"].to_pylist() == [300, 180, 6]
-    assert inside(found.table) == 1
+    assert count_inside(found.table) == 1
     gain, _ = paired(found.table, "mean_direct", "mean")
     assert gain == pytest.approx(np.mean(np.abs(np.log([3, 1.8, 0.06]))))
-    assert np.isnan(score(found.table, "mean").mae)  # three values say nothing
-    assert score(pa.concat_tables([found.table] * 2), "mean_direct")[:3] == (6, 0.0, 0.0)
+    assert np.isnan(fit_measured(found.table, "mean").mae)  # three values say nothing
+    assert fit_measured(pa.concat_tables([found.table] * 2), "mean_direct")[:3] == (6, 0.0, 0.0)
 
 
 def test_drawings_are_the_same_bytes_and_know_both_pages() -> None:
@@ -122,10 +122,10 @@ def test_drawings_are_the_same_bytes_and_know_both_pages() -> None:
         ax.scatter([0, 1], [0, 1], color=COLOURS["warm"][0])
         ax.legend()
 
-    first = drawn(3, 2, paint)
-    assert first == drawn(3, 2, paint)
+    first = draw_svg(3, 2, paint)
+    assert first == draw_svg(3, 2, paint)
     assert "dc:date" not in first
-    page = themed(first)
+    page = theme_svg(first)
     ElementTree.fromstring(page)
     for name, (light, dark) in COLOURS.items():
         assert page.count(light) == 1, name

@@ -9,10 +9,10 @@ import pytest
 from kakehashi.catalogs.properties.assemble import assemble
 from kakehashi.catalogs.records import PropertyTable, UserError
 from kakehashi.catalogs.runs.results import Results
-from kakehashi.screen.studies.parts import choose
 from kakehashi.screen.studies.polymer import result as polymer_result
 from kakehashi.screen.studies.polymer import study as polymer
 from kakehashi.screen.studies.polymer.figures import choosing
+from kakehashi.screen.studies.steps import choose_network
 
 
 def table(name: str, lengths: range) -> PropertyTable:
@@ -97,7 +97,7 @@ def test_the_best_network_is_chosen_without_the_fold_it_predicts() -> None:
     y, folds = np.zeros(6), np.array([0, 0, 1, 1, 2, 2])
     # the first is perfect on fold 0 alone, the second good everywhere else
     predictions = np.array([[0, 0, 9, 9, 9, 9], [30, 30, 1, 1, 1, 1], [4, 4, 4, 4, 4, 4.0]])
-    found = choose(predictions, y, folds)
+    found = choose_network(predictions, y, folds)
     assert found.network == 2
     assert found.mae.tolist() == [6.0, pytest.approx(64 / 6), 4.0]
     assert found.hindsight.tolist() == [4.0] * 6

@@ -21,9 +21,9 @@ from kakehashi.screen.networks.source import Library, Settings
 from kakehashi.screen.pools import threads
 from kakehashi.screen.progress import Progress
 from kakehashi.screen.studies.config import StudyConfig
-from kakehashi.screen.transfer.features import Bank, FloatArray, fill
+from kakehashi.screen.transfer.cache import load_or_transfer
+from kakehashi.screen.transfer.features import Features, FloatArray, compute_features
 from kakehashi.screen.transfer.fit import Model
-from kakehashi.screen.transfer.kept import load_or_transfer
 from kakehashi.screen.transfer.plan import Plan, inner_predictions
 from kakehashi.screen.validation.folds import Folds
 
@@ -48,7 +48,7 @@ class Fit(NamedTuple):
     spearman: float
 
 
-class Choice(NamedTuple):
+class NetworkChoice(NamedTuple):
     """The best of many networks on the same folds: chosen as the papers do, and as it should be.
 
     network : index of the least cross-validated error of all rows; mae : (networks,) these errors
@@ -87,13 +87,13 @@ def subset(table: PropertyTable, rows: Rows) -> PropertyTable:
     )  # fmt: skip
 
 
-def apart(keys: Sequence[str], seed: int, share: int = KEPT_APART) -> NDArray[np.bool_]:
+def keep_apart(keys: Sequence[str], seed: int, share: int = KEPT_APART) -> NDArray[np.bool_]:
     """Which of the materials are kept from every source: one in `share`, by name, so the same ones in each."""
     marks = [hashlib.sha256(f"{seed} {key}".encode()).digest()[:8] for key in keys]
     return np.array([int.from_bytes(mark) % share == 0 for mark in marks], dtype=bool)
 
 
-def pretrained(
+def pretrain_sources(
     tables: Sequence[PropertyTable],
     settings: Settings,
     target: PropertyTable,
@@ -102,7 +102,9 @@ def pretrained(
     also: Collection[str] = (),
 ) -> Library:
     """Networks of each source without the target's materials, those in `also` and the tenth that is kept apart."""
-    kept = {key for table in tables for key, out in zip(table.keys, apart(table.keys, config.seed), strict=True) if out}
+    kept = {
+        key for table in tables for key, out in zip(table.keys, keep_apart(table.keys, config.seed), strict=True) if out
+    }
     exclude = {*target.keys, *also, *kept}
     sources = []
     for table in tables:
@@ -111,7 +113,7 @@ def pretrained(
     return Library(tuple(sources), settings.convention, settings.seed)
 
 
-def transferred(
+def transfer_to(
     library: Library,
     target: PropertyTable,
     config: StudyConfig,
@@ -130,25 +132,28 @@ def transferred(
     )
 
 
-def source_predictions(library: Library, source: int, table: PropertyTable) -> FloatArray:
+def predict_by_source(library: Library, source: int, table: PropertyTable) -> FloatArray:
     """(n,) what a source's networks predict together, on the fitted scale of its property."""
     one = library._replace(sources=(library.sources[source],))
     task = one.sources[0].tasks[0]
     inputs, n = table.inputs, len(table)
-    parts = [fill(one, inputs.take(np.arange(i, min(i + _CHUNK, n)))).predictions[:, 0] for i in range(0, n, _CHUNK)]
+    parts = [
+        compute_features(one, inputs.take(np.arange(i, min(i + _CHUNK, n)))).predictions[:, 0]
+        for i in range(0, n, _CHUNK)
+    ]
     return np.asarray(np.concatenate(parts) * task.scale + task.centre, np.float64)
 
 
-def setup_predictions(bank: Bank, y: FloatArray, folds: Folds, depth: int, progress: Progress) -> FloatArray:
+def predict_setup(features: Features, y: FloatArray, folds: Folds, depth: int, progress: Progress) -> FloatArray:
     """Cross-validated predictions (networks, n) of a random forest on every network of every source.
 
     depth : 1 the last hidden layer, 0 all of them side by side (Liu, Yamada & Wu, 2021, transfer setups 1 and 2)
     """
     everyone = np.arange(len(y))
-    plans = [Plan("frozen", "forest", s, depth, (i,)) for s, own in enumerate(bank.layers) for i in range(len(own))]
+    plans = [Plan("frozen", "forest", s, depth, (i,)) for s, own in enumerate(features.layers) for i in range(len(own))]
 
     def ask(plan: Plan) -> FloatArray:
-        found: FloatArray = inner_predictions(plan, bank, y, everyone, folds)[0]
+        found: FloatArray = inner_predictions(plan, features, y, everyone, folds)[0]
         advance(1)
         return found
 
@@ -160,7 +165,7 @@ def setup_predictions(bank: Bank, y: FloatArray, folds: Folds, depth: int, progr
         return np.stack(list(pool.map(ask, plans)))
 
 
-def choose(predictions: FloatArray, y: FloatArray, folds: Folds) -> Choice:
+def choose_network(predictions: FloatArray, y: FloatArray, folds: Folds) -> NetworkChoice:
     """The best of many predictions (networks, n), with hindsight and without."""
     errors = np.abs(predictions - y[None, :])
     best = int(np.argmin(errors.mean(axis=1)))
@@ -168,7 +173,7 @@ def choose(predictions: FloatArray, y: FloatArray, folds: Folds) -> Choice:
     for fold in np.unique(folds):
         held = folds == fold
         unseen[held] = predictions[int(np.argmin(errors[:, ~held].mean(axis=1))), held]
-    return Choice(best, errors.mean(axis=1), predictions[best], unseen)
+    return NetworkChoice(best, errors.mean(axis=1), predictions[best], unseen)
 
 
 def shared_values(source: PropertyTable, target: PropertyTable) -> tuple[FloatArray, FloatArray]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from kakehashi.screen.descriptors.scaling import fit_scaling, standardise
 from kakehashi.screen.heads.ridge import PENALTIES
-from kakehashi.screen.transfer.features import Bank, FloatArray
+from kakehashi.screen.transfer.features import Features, FloatArray
 from kakehashi.screen.transfer.plan import DEPTHS, layer_slice
 from kakehashi.screen.transfer.rows import Shuffled
 from kakehashi.screen.validation.folds import Folds, Split
@@ -27,20 +27,20 @@ ALL_DEPTHS_ROWS = 300
 Rows = NDArray[np.int64]
 
 
-class Null(NamedTuple):
+class PermutedErrors(NamedTuple):
     """Errors on shuffled values, on the fitted scale.
 
     mae : (permutations,) held-out error of the network chosen inside the training rows
-    looks : (permutations,) leave-one-out error with which the best network is chosen on all rows
+    selected_mae : (permutations,) leave-one-out error with which the best network is chosen on all rows
     networks : how many there were to choose from
     """
 
     mae: FloatArray
-    looks: FloatArray
+    selected_mae: FloatArray
     networks: int
 
 
-class Nulls(NamedTuple):
+class PermutedRowErrors(NamedTuple):
     """Held-out errors (permutations,) of ridge heads on shuffled values, on the fitted scale.
 
     typical : of the mean of the training values
@@ -66,19 +66,21 @@ class Nulls(NamedTuple):
         return self.best.get(shuffled.source, self.descriptors)
 
 
-def permuted_rows(bank: Bank, y: FloatArray, splits: Sequence[Split], seed: int, pool: Executor | None = None) -> Nulls:
+def permute_rows(
+    features: Features, y: FloatArray, splits: Sequence[Split], seed: int, pool: Executor | None = None
+) -> PermutedRowErrors:
     """The null of every kind of model of a leaderboard. `pool` : runs the splits side by side."""
     held = np.concatenate([split.held for split in splits])
     rng = np.random.default_rng([seed, len(y)])
     shuffled = np.stack([rng.permutation(y) for _ in range(PERMUTATIONS)], axis=1)
-    found = list((pool.map if pool else map)(lambda split: _all_means(bank, shuffled, split), splits))
+    found = list((pool.map if pool else map)(lambda split: _all_means(features, shuffled, split), splits))
 
     def error(key: tuple[int, ...]) -> FloatArray:
         return np.asarray(np.mean(np.abs(np.concatenate([means[key] for means in found]) - shuffled[held]), axis=0))
 
     keys = found[0].keys()
     typical = np.concatenate([np.abs(shuffled[s.held] - shuffled[s.rows].mean(axis=0)) for s in splits])
-    return Nulls(
+    return PermutedRowErrors(
         typical.mean(axis=0),
         error(()),
         {(key[0], key[1]): error(key) for key in keys if len(key) == 2},
@@ -86,17 +88,17 @@ def permuted_rows(bank: Bank, y: FloatArray, splits: Sequence[Split], seed: int,
     )
 
 
-def _all_means(bank: Bank, y: FloatArray, split: Split) -> dict[tuple[int, ...], FloatArray]:
+def _all_means(features: Features, y: FloatArray, split: Split) -> dict[tuple[int, ...], FloatArray]:
     """Means (held, k) at the held rows: by () of descriptors, (source, depth) averaged, (source,) and (-1,) chosen."""
     rows, held = split
-    scaling = fit_scaling(bank.raw[rows])
-    x = np.asarray(standardise(scaling, bank.raw), np.float64)
+    scaling = fit_scaling(features.raw[rows])
+    x = np.asarray(standardise(scaling, features.raw), np.float64)
     means: dict[tuple[int, ...], FloatArray] = {(): ridge_columns(x[rows], y[rows], x[held])[1]}
     least: dict[int, FloatArray] = {}
-    for source, layers, depth in _places(bank, len(y)):
-        features = layer_slice(layers, depth)
-        error, new = ridge_columns(features[rows], y[rows], features[held])
-        share = new / len(bank.layers[source])
+    for source, layers, depth in _places(features, len(y)):
+        chosen = layer_slice(layers, depth)
+        error, new = ridge_columns(chosen[rows], y[rows], chosen[held])
+        share = new / len(features.layers[source])
         means[source, depth] = means[source, depth] + share if (source, depth) in means else share
         for place in (source, -1):
             if place not in least:
@@ -108,29 +110,31 @@ def _all_means(bank: Bank, y: FloatArray, split: Split) -> dict[tuple[int, ...],
     return means
 
 
-def permuted_null(bank: Bank, y: FloatArray, folds: Folds, seed: int, pool: Executor | None = None) -> Null | None:
+def permute_selection(
+    features: Features, y: FloatArray, folds: Folds, seed: int, pool: Executor | None = None
+) -> PermutedErrors | None:
     """The null of y (n,); None without networks. `pool` : runs the folds side by side."""
-    networks = sum(len(source) for source in bank.layers)
+    networks = sum(len(source) for source in features.layers)
     if not networks:
         return None
     n = len(y)
     rng = np.random.default_rng([seed, n])
     shuffled = np.stack([rng.permutation(y) for _ in range(PERMUTATIONS)], axis=1)
     everyone = np.arange(n)
-    looks, _ = _winner(bank, shuffled, everyone, everyone[:0])
+    selected_mae, _ = _winner(features, shuffled, everyone, everyone[:0])
     predicted = np.empty_like(shuffled)
     helds = [np.flatnonzero(folds == fold) for fold in np.unique(folds)]
-    ask = lambda held: _winner(bank, shuffled, np.delete(everyone, held), held)[1]
+    ask = lambda held: _winner(features, shuffled, np.delete(everyone, held), held)[1]
     for held, means in zip(helds, (pool.map if pool else map)(ask, helds), strict=True):
         predicted[held] = means
-    return Null(np.mean(np.abs(predicted - shuffled), axis=0), looks, networks)
+    return PermutedErrors(np.mean(np.abs(predicted - shuffled), axis=0), selected_mae, networks)
 
 
-def _winner(bank: Bank, y: FloatArray, rows: Rows, held: Rows) -> tuple[FloatArray, FloatArray]:
+def _winner(features: Features, y: FloatArray, rows: Rows, held: Rows) -> tuple[FloatArray, FloatArray]:
     """Leave-one-out error (k,) of the best network for each column of y (n, k), and its predictions (held, k)."""
     least = np.full(y.shape[1], np.inf)
     predicted = np.empty((len(held), y.shape[1]))
-    for x in _features(bank, len(y)):
+    for x in _features(features, len(y)):
         error, means = ridge_columns(x[rows], y[rows], x[held])
         better = error < least
         least[better] = error[better]
@@ -138,14 +142,14 @@ def _winner(bank: Bank, y: FloatArray, rows: Rows, held: Rows) -> tuple[FloatArr
     return least, predicted
 
 
-def _features(bank: Bank, n: int) -> Iterator[FloatArray]:
-    for _, layers, depth in _places(bank, n):
+def _features(features: Features, n: int) -> Iterator[FloatArray]:
+    for _, layers, depth in _places(features, n):
         yield layer_slice(layers, depth)
 
 
-def _places(bank: Bank, n: int) -> Iterator[tuple[int, tuple[FloatArray, ...], int]]:
+def _places(features: Features, n: int) -> Iterator[tuple[int, tuple[FloatArray, ...], int]]:
     """Source, layers of a network, depth: all that is tried with n compounds."""
-    for source, networks in enumerate(bank.layers):
+    for source, networks in enumerate(features.layers):
         for layers in networks:
             for depth in DEPTHS if n <= ALL_DEPTHS_ROWS else (1,):
                 yield source, layers, depth

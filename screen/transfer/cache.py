@@ -28,8 +28,8 @@ from kakehashi.screen.transfer.leaderboard import Entry
 from kakehashi.screen.transfer.plan import Fitted, Plan
 from kakehashi.screen.transfer.selection import Stack
 from kakehashi.screen.transfer.verdict import Verdict
+from kakehashi.screen.validation.coverage import Bin, Families, Reach
 from kakehashi.screen.validation.domain import Domain
-from kakehashi.screen.validation.reach import Bin, Families, Reach
 from kakehashi.screen.validation.statistics import Paired
 
 # Raise when the same library and target would give another model: heads, grids, folds, selection, statistics.

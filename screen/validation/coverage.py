@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from kakehashi.catalogs.elements import SYMBOLS
 from kakehashi.catalogs.records import Crystals, Inputs, Molecules
 from kakehashi.screen.validation.folds import Folds, grouped_folds
-from kakehashi.screen.validation.intervals import difficulty, quantile
+from kakehashi.screen.validation.intervals import conformal_quantile, difficulty
 
 FloatArray = NDArray[np.float64]
 # Distances in units of the target's own (see `domain`): close, usual, far, very far.
@@ -47,7 +47,7 @@ class Reach(NamedTuple):
     by_family: Families | None
 
 
-def by_distance(inside: NDArray[np.bool_], distance: FloatArray) -> tuple[Bin, ...]:
+def coverage_by_distance(inside: NDArray[np.bool_], distance: FloatArray) -> tuple[Bin, ...]:
     """Coverage in bins of distance; empty bins are left out."""
     bins = []
     for low, high in itertools.pairwise(EDGES):
@@ -60,7 +60,7 @@ def by_distance(inside: NDArray[np.bool_], distance: FloatArray) -> tuple[Bin, .
     return tuple(bins)
 
 
-def families(inputs: Inputs) -> list[str]:
+def name_families(inputs: Inputs) -> list[str]:
     """Chemical family of each compound: its most electronegative element (oxides, sulphides, arsenides, ...).
 
     Slots list elements by rising electronegativity, so it is the last one. Of a molecule or repeat unit, the linkage
@@ -100,7 +100,7 @@ def family_coverage(
     found : (3, n) mean, spread and distance of every compound while its family was held out
     """
     mean, spread, distance = found
-    factor = np.array([quantile(ratios[folds != fold]) for fold in folds])
+    factor = np.array([conformal_quantile(ratios[folds != fold]) for fold in folds])
     error = np.abs(y - mean)
     inside = error <= factor * difficulty(spread, distance, usual)
     return Families(len(set(groups)), len(np.unique(folds)), float(inside.mean()), float(error.mean()))
