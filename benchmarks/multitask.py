@@ -25,15 +25,8 @@ from kakehashi.screen.networks.library import pretrain_library
 from kakehashi.screen.networks.source import Library, Settings
 from kakehashi.screen.transfer.features import Features, compute_features
 from kakehashi.screen.transfer.plan import fit_plan
-from kakehashi.screen.transfer.selection import (
-    Candidate,
-    affordable_heads,
-    choose_columns,
-    fit_stack,
-    judge_candidates,
-    pick_best,
-    predict_stack,
-)
+from kakehashi.screen.transfer.selection import Candidate, affordable_heads, judge_candidates, pick_best
+from kakehashi.screen.transfer.stack import choose_columns, fit_stack, predict_stack
 from kakehashi.screen.validation.folds import grouped_folds, inner_folds
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "inorganic"

@@ -25,7 +25,7 @@ from kakehashi.screen.networks.source import Library, Settings, Source, pretrain
 from kakehashi.screen.transfer.features import compute_features
 from kakehashi.screen.transfer.fit import Model, transfer
 from kakehashi.screen.transfer.plan import Fitted, Plan, fit_plan
-from kakehashi.screen.transfer.selection import Stack
+from kakehashi.screen.transfer.stack import Stack
 
 Featurizer = Callable[[pd.DataFrame, list[str], list[float]], NDArray[Any]]
 

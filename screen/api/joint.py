@@ -14,7 +14,7 @@ from kakehashi.screen.networks.joint.model import JointModel, Recipe, learn_sour
 from kakehashi.screen.networks.joint.train import FloatArray
 from kakehashi.screen.networks.source import tell_apart
 from kakehashi.screen.screening.given import check_units, load_sources, load_target
-from kakehashi.screen.transfer.fit import MIN_COMPOUNDS, outer_folds
+from kakehashi.screen.transfer.problem import MIN_COMPOUNDS, outer_folds
 from kakehashi.screen.validation.folds import Folds
 
 

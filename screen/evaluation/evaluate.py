@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,51 +25,54 @@ from kakehashi.screen.heads.registry import DEFAULT_BASELINES, DEFAULT_HEADS, HE
 from kakehashi.screen.networks.source import Library
 from kakehashi.screen.pools import threads
 from kakehashi.screen.progress import Stage, no_stage
-from kakehashi.screen.transfer.fit import INNER_FOLDS, OUTER_FOLDS, caveats, pose_problem
-from kakehashi.screen.transfer.leaderboard import rank_entries
-from kakehashi.screen.transfer.nested import CrossValidated, Problem, cross_validate
+from kakehashi.screen.transfer.fit import caveats
+from kakehashi.screen.transfer.leaderboard import Entry, rank_entries
+from kakehashi.screen.transfer.nested import CrossValidated, cross_validate
 from kakehashi.screen.transfer.permutation import PermutedRowErrors, permute_rows
+from kakehashi.screen.transfer.problem import INNER_FOLDS, OUTER_FOLDS, Problem, pose_problem
 from kakehashi.screen.transfer.rows import CHOSEN, direct_row
 from kakehashi.screen.transfer.selection import GP_ROWS
-from kakehashi.screen.transfer.verdict import Standing, Verdict, judge_transfer
+from kakehashi.screen.transfer.verdict import Verdict, judge_transfer
 from kakehashi.screen.validation.intervals import interval_coverage, intervals_by_fold
 from kakehashi.screen.validation.statistics import holm, paired_test
 
 FloatArray = NDArray[np.float64]
 
 
-class Row(NamedTuple):
-    """One model of the leaderboard on held-out compounds; errors, widths and differences on the fitted scale.
+class ComparedEntry(NamedTuple):
+    """An entry of the leaderboard compared with the best direct model; fitted scale.
 
-    mae, mae_std, rmse, r2, spearman, mae_unit, optimism, beats_direct : as in `leaderboard.Entry`
-    coverage_90, width_90 : of its 90 % intervals, whose width comes from the other splits; NaN with one split
-    null_mae, null_p : error of ridge heads on the same inputs on shuffled values, and the share of shuffles (counting
-        the real values as one) with an error as small as this model's
+    width_90 : of its 90 % intervals, which the other splits make; NaN with one split
+    null_mae : error of ridge heads on the same inputs on shuffled values
+    null_p : share of shuffles (counting the real values as one) with an error as small as this model's
     difference, difference_std, p_value : error of the best direct model minus this one's, its corrected standard
-        error, and the two-sided p value (`statistics.paired_test`); p_holm : adjusted for all rows compared
+        error, and the two-sided p value (`statistics.paired_test`)
+    p_holm : adjusted for all rows compared
     """
 
-    name: str
-    source: str
-    networks: int
-    depth: str
-    head: str
-    mae: float
-    mae_std: float
-    mae_unit: float
-    rmse: float
-    r2: float
-    spearman: float
-    coverage_90: float
+    entry: Entry
     width_90: float
-    optimism: float
     null_mae: float
     null_p: float
     difference: float
     difference_std: float
     p_value: float
     p_holm: float
-    beats_direct: bool
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """The row of leaderboard.parquet, by column."""
+        values = self.entry._asdict() | self._asdict()
+        return {name: values[name] for name in COLUMNS}
+
+
+# Columns of leaderboard.parquet: an entry's, with those of the comparison among them.
+COLUMNS = (
+    *Entry._fields[: Entry._fields.index("optimism")],
+    *("width_90", "optimism"),
+    *ComparedEntry._fields[ComparedEntry._fields.index("null_mae") :],
+    "beats_direct",
+)
 
 
 class Evaluation(NamedTuple):
@@ -84,7 +87,7 @@ class Evaluation(NamedTuple):
     target: PropertyTable
     library: Library
     held: HeldOut
-    rows: tuple[Row, ...]
+    rows: tuple[ComparedEntry, ...]
     predictions: dict[str, FloatArray]
     lower: FloatArray
     upper: FloatArray
@@ -211,8 +214,8 @@ def assemble_evaluation(
         found, test = intervals.get(entry.name), tests[entry.name]
         own = entry.name == best
         rows.append(
-            Row(
-                **{k: v for k, v in entry._asdict().items() if k in Row._fields},
+            ComparedEntry(
+                entry=entry,
                 width_90=float(np.mean(found.upper - found.lower)) if found else float("nan"),
                 null_mae=float(null.mean()),
                 null_p=float((1 + np.sum(null <= entry.mae)) / (1 + len(null))),
@@ -222,9 +225,8 @@ def assemble_evaluation(
                 p_holm=float(p_holm),
             )
         )
-    standing = [Standing(row.name, row.mae, row.optimism) for row in rows]
-    covered = next(row.coverage_90 for row in rows if row.name == CHOSEN)
-    verdict = judge_transfer(target, held.splits, held.text, wrong, measured.rows, standing, coverage_90=covered)
+    covered = next(entry.coverage_90 for entry in board if entry.name == CHOSEN)
+    verdict = judge_transfer(target, held.splits, held.text, wrong, measured.rows, board, coverage_90=covered)
     lower, upper = np.full(n, np.nan), np.full(n, np.nan)
     if several:
         lower[asked], upper[asked] = intervals[verdict.recommended].lower, intervals[verdict.recommended].upper

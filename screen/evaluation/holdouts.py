@@ -13,7 +13,7 @@ import numpy as np
 from kakehashi.catalogs.elements import SYMBOLS
 from kakehashi.catalogs.records import Compositions, PropertyTable, UserError
 from kakehashi.screen.evaluation.config import TOP_FRACTION, Holdout
-from kakehashi.screen.transfer.fit import MIN_TRAINING, folds_text, outer_folds
+from kakehashi.screen.transfer.problem import MIN_TRAINING, folds_text, outer_folds
 from kakehashi.screen.validation.coverage import name_families
 from kakehashi.screen.validation.folds import Folds, Split, grouped_folds, splits_of
 

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kakehashi.screen.transfer.nested import FoldResult, Problem, deal_inner, predict_fold
+from kakehashi.screen.transfer.nested import FoldResult, predict_fold
+from kakehashi.screen.transfer.problem import Problem, deal_inner
 from kakehashi.screen.transfer.rows import CHOSEN, DIRECT, direct_row
 from kakehashi.screen.transfer.selection import CLOSED_FORM
 from kakehashi.screen.validation.folds import Split

@@ -138,7 +138,7 @@ def board_of(found: Evaluation, use: str) -> Board:
     predictions = held_out_table(found.target, found.held.folds, mean, found.lower, found.upper)
     schema = pa.schema([("n", pa.int64()), ("model", pa.string()), ("mae", pa.float64()), ("mae_std", pa.float64())])
     return Board(
-        leaderboard=board_table(found.rows),
+        leaderboard=board_table([row.columns for row in found.rows]),
         predictions=predictions.filter(pa.array(found.held.folds >= 0)),
         learning_curve=pa.Table.from_pylist([CurvePoint._asdict(point) for point in found.curve], schema=schema),
         verdict=found.verdict.text,
@@ -208,7 +208,7 @@ def evaluation_record(
     """Everything needed to understand and repeat an evaluation, as JSON values."""
     found = board.evaluation
     judged = found.verdict
-    row = next(row for row in found.rows if row.name == judged.recommended)
+    row = next(row for row in found.rows if row.entry.name == judged.recommended)
     kept = [source.checkpoint for source in found.library.sources]
     return {
         **record_head(as_dict(config), progress, words, (*PACKAGES, "scikit-learn"), KIND),
@@ -220,9 +220,9 @@ def evaluation_record(
         "verdict": verdict_record(judged)
         | finite_only(
             {
-                "chosen_mae": row.mae,
-                "coverage_90": row.coverage_90,
-                "optimism": row.optimism,
+                "chosen_mae": row.entry.mae,
+                "coverage_90": row.entry.coverage_90,
+                "optimism": row.entry.optimism,
                 "null_mae": row.null_mae,
             }
         ),

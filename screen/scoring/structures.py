@@ -19,7 +19,7 @@ from kakehashi.screen.scoring.batches import Scores
 from kakehashi.screen.scoring.columns import QUARANTINE, SCORES, Part, environment, score_columns
 from kakehashi.screen.transfer.features import compute_features, distance_space
 from kakehashi.screen.transfer.fit import Model
-from kakehashi.screen.transfer.selection import predict_stack
+from kakehashi.screen.transfer.stack import predict_stack
 from kakehashi.screen.validation.domain import nearest
 
 # Structures at a time: their features take up to 100 MB.

@@ -134,19 +134,19 @@ def virtual_record(scored: Scored, seconds: float) -> dict[str, Any]:
 
 def leaderboard_table(model: Model) -> pa.Table:
     """The leaderboard, best first."""
-    return board_table(model.leaderboard)
+    return board_table([entry._asdict() for entry in model.leaderboard])
 
 
-def board_table(rows: Sequence[Any]) -> pa.Table:
-    """Rows of a leaderboard, named tuples of one kind, as a table."""
+def board_table(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """Rows of a leaderboard, by column, as a table."""
     text, whole = ("name", "source", "depth", "head"), ("networks",)
     kinds = {
         **dict.fromkeys(text, pa.string()),
         **dict.fromkeys(whole, pa.int64()),
         "beats_direct": pa.bool_(),
     }
-    schema = pa.schema([(name, kinds.get(name, pa.float64())) for name in rows[0]._fields])
-    return pa.Table.from_pylist([row._asdict() for row in rows], schema=schema)
+    schema = pa.schema([(name, kinds.get(name, pa.float64())) for name in rows[0]])
+    return pa.Table.from_pylist(list(rows), schema=schema)
 
 
 def predictions_table(model: Model) -> pa.Table:

@@ -23,10 +23,11 @@ from kakehashi.screen.networks.source import (
 )
 from kakehashi.screen.progress import Stage, no_stage
 from kakehashi.screen.transfer.cards import model_card
-from kakehashi.screen.transfer.fit import INNER_FOLDS, OUTER_FOLDS, Model, OutOfFold, transfer
+from kakehashi.screen.transfer.fit import Model, OutOfFold, transfer
 from kakehashi.screen.transfer.leaderboard import Entry
 from kakehashi.screen.transfer.plan import Fitted, Plan
-from kakehashi.screen.transfer.selection import Stack
+from kakehashi.screen.transfer.problem import INNER_FOLDS, OUTER_FOLDS
+from kakehashi.screen.transfer.stack import Stack
 from kakehashi.screen.transfer.verdict import Verdict
 from kakehashi.screen.validation.coverage import Bin, Families, Reach
 from kakehashi.screen.validation.domain import Domain

@@ -10,39 +10,34 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from kakehashi.catalogs.formulas.slots import reduce
-from kakehashi.catalogs.records import PropertyTable, UserError
+from kakehashi.catalogs.records import PropertyTable
 from kakehashi.screen.cache.checkpoint import Checkpoint
-from kakehashi.screen.descriptors.scaling import Scaling, fit_scaling
+from kakehashi.screen.descriptors.scaling import Scaling
 from kakehashi.screen.heads.drawn import unfinished
 from kakehashi.screen.heads.registry import DEFAULT_HEADS, HEADS
 from kakehashi.screen.networks.aliases import MARK
 from kakehashi.screen.networks.source import Library, elements_in
 from kakehashi.screen.pools import threads
-from kakehashi.screen.transfer.features import Features, FloatArray, compute_features, distance_space
+from kakehashi.screen.transfer.features import FloatArray
 from kakehashi.screen.transfer.leaderboard import Entry, rank_entries
-from kakehashi.screen.transfer.nested import (
-    CrossValidated,
-    Problem,
-    cross_validate,
-    cross_validate_families,
-    fit_deployed,
-)
+from kakehashi.screen.transfer.nested import CrossValidated, cross_validate, cross_validate_families, fit_deployed
 from kakehashi.screen.transfer.permutation import PermutedErrors, permute_selection
+from kakehashi.screen.transfer.problem import (
+    INNER_FOLDS,
+    MIN_TRAINING,
+    OUTER_FOLDS,
+    folds_text,
+    outer_folds,
+    pose_problem,
+)
 from kakehashi.screen.transfer.rows import CHOSEN
-from kakehashi.screen.transfer.selection import FROZEN_GP_ROWS, GP_ROWS, Stack, affordable_heads
-from kakehashi.screen.transfer.verdict import Standing, Verdict, judge_transfer
+from kakehashi.screen.transfer.selection import FROZEN_GP_ROWS, GP_ROWS
+from kakehashi.screen.transfer.stack import Stack
+from kakehashi.screen.transfer.verdict import Verdict, judge_transfer
 from kakehashi.screen.validation.coverage import Reach, coverage_by_distance, family_coverage
 from kakehashi.screen.validation.domain import Domain, describe_domain, unit_distance
-from kakehashi.screen.validation.folds import Folds, grouped_folds, splits_of
+from kakehashi.screen.validation.folds import Folds, splits_of
 from kakehashi.screen.validation.intervals import conformal_quantile, interval_coverage, intervals_by_fold
-
-OUTER_FOLDS = 10
-INNER_FOLDS = 10
-MIN_COMPOUNDS = 10
-# Smallest training set of a given outer fold.
-MIN_TRAINING = 5
-# Scores are single precision, and so are the squares of spreads: larger or smaller values would overflow or vanish.
-LARGEST, SMALLEST = 1e15, 1e-15
 
 
 class OutOfFold(NamedTuple):
@@ -161,75 +156,10 @@ def judge_rows(
         {CHOSEN: coverage_90},
     )  # fmt: skip
     wrong = {name: np.abs(y - mean) for name, mean in measured.predictions.items()}
-    standing = [Standing(entry.name, entry.mae, entry.optimism) for entry in board]
     where = folds_text(target, folds)
     return board, judge_transfer(
-        target, splits_of(folds), where, wrong, measured.rows, standing, coverage_90=coverage_90, null=null
+        target, splits_of(folds), where, wrong, measured.rows, board, coverage_90=coverage_90, null=null
     )
-
-
-def pose_problem(
-    library: Library, target: PropertyTable, *, inner: int, seed: int, heads: Sequence[str]
-) -> tuple[Problem, Scaling]:
-    """What every fit of a transfer looks at, and the scaling of the space of distances.
-
-    Raises
-    ------
-    UserError : a target too small, constant or out of single precision, or heads that cannot be.
-    """
-    _check(target)
-    if "finetune" in heads and target.crystals is not None:
-        raise UserError("--heads: expected ridge, gp or forest on crystal graph networks, got finetune")
-    features = compute_features(library, target.inputs)
-    reference = _reference(library, features)
-    space = distance_space(features, reference)
-    names = [source.name for source in library.sources]
-    return Problem(target, features, space, names, affordable_heads(len(target), heads), inner, seed), reference
-
-
-def _check(target: PropertyTable) -> None:
-    y = target.y
-    n = len(y)
-    if n < MIN_COMPOUNDS:
-        raise UserError(f"{target.name}: expected at least {MIN_COMPOUNDS} distinct compositions, got {n}")
-    if not np.ptp(y) > 0:
-        raise UserError(f"{target.name}: all {n} values are equal; nothing can be learned from them")
-    if np.abs(y).max() > LARGEST or y.std() < SMALLEST:
-        raise UserError(
-            f"{target.name}: expected values up to {LARGEST:.0e} that differ by more than {SMALLEST:.0e}, got"
-            f" {np.abs(y).max():.1e} and {y.std():.1e}; give them in another unit or fit their logarithm (--log)"
-        )
-
-
-def outer_folds(target: PropertyTable, n_folds: int, seed: int) -> Folds:
-    """(n,) the target's given folds, or its compounds dealt to `n_folds`.
-
-    Raises
-    ------
-    UserError : given folds of one number, or one that leaves fewer than `MIN_TRAINING` compounds to fit on.
-    """
-    if target.folds is None:
-        return grouped_folds(target.keys, min(n_folds, len(target)), seed)
-    numbers = np.unique(target.folds)
-    if len(numbers) < 2:
-        raise UserError(f"{target.name}: expected at least 2 different fold numbers, got {len(numbers)}")
-    folds = np.searchsorted(numbers, target.folds).astype(np.int64)
-    left = len(folds) - int(np.bincount(folds).max())
-    if left < MIN_TRAINING:
-        raise UserError(f"{target.name}: expected at least {MIN_TRAINING} compositions outside every fold, got {left}")
-    return folds
-
-
-def folds_text(target: PropertyTable, folds: Folds) -> str:
-    """How compounds are held out, in words."""
-    return "given folds" if target.folds is not None else f"{folds.max() + 1} folds, no material on both sides"
-
-
-def _reference(library: Library, features: Features) -> Scaling:
-    """Scaling of the largest source: columns hardly varying in 45 target rows must not dominate distances."""
-    if not library.sources:
-        return fit_scaling(features.raw)
-    return max(library.sources, key=lambda source: len(source.keys)).scaling
 
 
 def _domain(library: Library, target: PropertyTable) -> Domain:

@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kakehashi.catalogs.records import PropertyTable
 from kakehashi.screen.transfer.features import Features, FloatArray
 from kakehashi.screen.transfer.plan import fit_plan
+from kakehashi.screen.transfer.problem import Problem, deal_inner
 from kakehashi.screen.transfer.rows import (
     MEAN,
     Row,
@@ -27,37 +27,11 @@ from kakehashi.screen.transfer.rows import (
     single_row,
     stacked_row,
 )
-from kakehashi.screen.transfer.selection import (
-    BEST,
-    Candidate,
-    Heads,
-    Stack,
-    StackColumn,
-    choose_columns,
-    fit_stack,
-    judge_candidates,
-    list_origins,
-    pick_best,
-    predict_stack,
-)
+from kakehashi.screen.transfer.selection import BEST, Candidate, Heads, judge_candidates, list_origins, pick_best
+from kakehashi.screen.transfer.stack import Stack, StackColumn, choose_columns, fit_stack, predict_stack
 from kakehashi.screen.validation.coverage import family_folds, name_families
 from kakehashi.screen.validation.domain import nearest, unit_distance
-from kakehashi.screen.validation.folds import Folds, Split, inner_folds
-
-
-class Problem(NamedTuple):
-    """What every fit of one transfer looks at.
-
-    space : (n, 290) the target in the space of distances; names : of the sources; inner : number of inner folds
-    """
-
-    target: PropertyTable
-    features: Features
-    space: NDArray[np.float32]
-    names: list[str]
-    heads: Heads
-    inner: int
-    seed: int
+from kakehashi.screen.validation.folds import Folds, Split
 
 
 class CrossValidated(NamedTuple):
@@ -150,11 +124,6 @@ def cross_validate_families(problem: Problem, least: int, pool: Executor) -> Fam
 def _far(space: NDArray[np.float32], held: NDArray[np.int64], rows: NDArray[np.int64]) -> FloatArray:
     """Distance of the held-out rows from the others, in the unit of the others."""
     return np.asarray(nearest(space[held], space[rows])[1] / unit_distance(space[rows]))
-
-
-def deal_inner(problem: Problem, rows: NDArray[np.int64]) -> Folds:
-    """(len(rows),) inner folds of some rows."""
-    return inner_folds([problem.target.keys[i] for i in rows], problem.inner, problem.seed + 1)
 
 
 class FoldResult(NamedTuple):

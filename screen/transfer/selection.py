@@ -6,8 +6,8 @@ model (all rows), so that what is measured is what is deployed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Literal, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,16 +17,12 @@ from kakehashi.screen.transfer.features import Features, FloatArray
 from kakehashi.screen.transfer.plan import (
     DEPTHS,
     GAINS,
-    Fitted,
     Kind,
     Plan,
     Rows,
     inner_predictions,
-    mixture,
-    predict_plan,
 )
 from kakehashi.screen.transfer.rows import Origin, direct_row, late_row, networks_text, predictions_row, stacked_row
-from kakehashi.screen.transfer.weights import stack_weights
 from kakehashi.screen.validation.folds import Folds
 
 # A Gaussian process costs n³ per grid point: above FROZEN_GP_ROWS compounds only ridge heads serve frozen features (one
@@ -81,14 +77,6 @@ def affordable_heads(n: int, wanted: Sequence[str] = DEFAULT_HEADS) -> Heads:
     return Heads(direct, up_to(GP_ROWS), up_to(FROZEN_GP_ROWS), late)
 
 
-class StackColumn(NamedTuple):
-    """Which column of the stack: direct or predictions per head, the best average or a late head per source."""
-
-    kind: Literal["direct", "average", "late", "predictions"]
-    head: str = ""
-    source: int = -1
-
-
 class Candidate(NamedTuple):
     """A plan with its inner out-of-fold predictions on the training rows, averaged over its networks."""
 
@@ -96,15 +84,6 @@ class Candidate(NamedTuple):
     plan: Plan
     inner: FloatArray
     mae: float
-
-
-class Stack(NamedTuple):
-    """Fitted members and their weights. `inner_mae` is the stack's own error inside its training rows."""
-
-    names: tuple[str, ...]
-    members: tuple[Fitted, ...]
-    weights: FloatArray
-    inner_mae: float
 
 
 def judge_candidates(
@@ -182,50 +161,3 @@ def _ranked(source: int, features: Features, y: FloatArray, rows: Rows, folds: F
 def pick_best(found: Sequence[Candidate]) -> Candidate:
     """The candidate with the least inner error; the first of equals."""
     return min(found, key=lambda candidate: candidate.mae)
-
-
-def choose_columns(found: Sequence[Candidate], n_sources: int) -> dict[StackColumn, Candidate]:
-    """The columns of the stack: direct heads; per source the best average and the late heads; predictions per head."""
-    chosen = {StackColumn("direct", c.plan.head): c for c in found if c.plan.kind == "direct"}
-    for s in range(n_sources):
-        # Averages only: picking one network of many by 45 rows mostly picks luck, and its flattering inner error
-        # would then earn it the largest weight. (A source with one network is its own average.)
-        own = [c for c in found if c.plan.head in CLOSED_FORM and c.plan.kind == "frozen" and c.plan.source == s]
-        size = max((len(c.plan.networks) for c in own), default=0)
-        if own:
-            chosen[StackColumn("average", source=s)] = pick_best([c for c in own if len(c.plan.networks) == size])
-        late = [c for c in found if c.plan.source == s and c.plan.head not in CLOSED_FORM]
-        chosen |= {StackColumn("late", c.plan.head, s): c for c in late}
-    for head in LINES:
-        options = [c for c in found if c.plan.kind == "predictions" and c.plan.head == head]
-        if options:
-            chosen[StackColumn("predictions", head)] = pick_best(options)
-    return chosen
-
-
-def fit_stack(chosen: Sequence[Candidate], truth: FloatArray, fit: Callable[[Plan], Fitted]) -> Stack:
-    """Fit the chosen candidates on the training rows and weight them by their inner predictions.
-
-    truth : (n,) values of the training rows; fit : fits a plan on them
-    """
-    table = np.stack([c.inner for c in chosen], axis=1)
-    weights = stack_weights(table, truth)
-    kept = [i for i in range(len(chosen)) if weights[i] > 1e-6]
-    return Stack(
-        tuple(chosen[i].name for i in kept),
-        tuple(fit(chosen[i].plan) for i in kept),
-        weights[kept],
-        float(np.mean(np.abs(table @ weights - truth))),
-    )
-
-
-def predict_stack(stack: Stack, features: Features, rows: Rows) -> tuple[FloatArray, FloatArray]:
-    """Mean and spread (len(rows),) of the weighted mixture of members, each a mixture over its networks."""
-    means, spreads = [], []
-    for member in stack.members:
-        mean, spread = predict_plan(member, features, rows)
-        pooled = mixture(mean, spread, np.ones(len(mean)))
-        means.append(pooled[0])
-        spreads.append(pooled[1])
-    mean, spread = mixture(np.stack(means), np.stack(spreads), stack.weights)
-    return mean, spread

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakehashi.catalogs.records import PropertyTable
+from kakehashi.screen.transfer.leaderboard import Entry
 from kakehashi.screen.transfer.rows import CHOSEN, DIRECT, Row
 from kakehashi.screen.validation.statistics import Paired, paired_test
 
@@ -92,21 +93,13 @@ class Verdict(NamedTuple):
     recommendation: str
 
 
-class Standing(NamedTuple):
-    """A row of the leaderboard as the verdict needs it: its name, its error, and that minus what its selection saw."""
-
-    name: str
-    mae: float
-    optimism: float
-
-
 def judge_transfer(
     target: PropertyTable,
     splits: Sequence[Split],
     where: str,
     wrong: Mapping[str, FloatArray],
     rows: Mapping[str, Row],
-    board: Sequence[Standing],
+    board: Sequence[Entry],
     *,
     coverage_90: float,
     null: PermutedErrors | None = None,

@@ -21,14 +21,8 @@ from kakehashi.screen.transfer.fit import transfer
 from kakehashi.screen.transfer.nested import predict_fold
 from kakehashi.screen.transfer.plan import inner_predictions
 from kakehashi.screen.transfer.rows import CHOSEN
-from kakehashi.screen.transfer.selection import (
-    BEST,
-    Heads,
-    affordable_heads,
-    choose_columns,
-    judge_candidates,
-    predict_stack,
-)
+from kakehashi.screen.transfer.selection import BEST, Heads, affordable_heads, judge_candidates
+from kakehashi.screen.transfer.stack import choose_columns, predict_stack
 from kakehashi.screen.validation.folds import inner_folds
 
 LATE = Heads(("ridge", "gp", "forest"), ("ridge", "gp"), ("ridge", "gp"), ("forest", "finetune"))

@@ -24,7 +24,8 @@ from kakehashi.screen.transfer.features import compute_features
 from kakehashi.screen.transfer.fit import caveats
 from kakehashi.screen.transfer.nested import predict_fold
 from kakehashi.screen.transfer.plan import Plan, design_matrices, fit_plan, layer_slice
-from kakehashi.screen.transfer.selection import Heads, Stack, affordable_heads, judge_candidates, predict_stack
+from kakehashi.screen.transfer.selection import Heads, affordable_heads, judge_candidates
+from kakehashi.screen.transfer.stack import Stack, predict_stack
 from kakehashi.screen.validation.folds import inner_folds
 
 # With this seed both networks have three hidden layers: one program to compile.

@@ -10,7 +10,7 @@ from kakehashi.screen.descriptors.scaling import standardise
 from kakehashi.screen.scoring.batches import score
 from kakehashi.screen.scoring.prepare import prepare
 from kakehashi.screen.transfer.features import compute_features
-from kakehashi.screen.transfer.selection import predict_stack
+from kakehashi.screen.transfer.stack import predict_stack
 from kakehashi.screen.validation.domain import nearest
 
 

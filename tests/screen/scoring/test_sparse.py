@@ -17,7 +17,7 @@ from kakehashi.screen.scoring.prepare import prepare
 from kakehashi.screen.transfer.features import Features
 from kakehashi.screen.transfer.fit import Model
 from kakehashi.screen.transfer.plan import Plan, fit_plan, predict_plan
-from kakehashi.screen.transfer.selection import Stack
+from kakehashi.screen.transfer.stack import Stack
 from kakehashi.screen.validation import domain
 
 WIDTH, KNOWN = 130, 70

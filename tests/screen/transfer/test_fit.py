@@ -13,17 +13,10 @@ from kakehashi.screen.transfer.features import compute_features
 from kakehashi.screen.transfer.fit import transfer
 from kakehashi.screen.transfer.nested import predict_fold
 from kakehashi.screen.transfer.plan import Plan, fit_plan, inner_predictions, layer_slice, mixture, predict_plan
+from kakehashi.screen.transfer.problem import pose_problem
 from kakehashi.screen.transfer.rows import CHOSEN
-from kakehashi.screen.transfer.selection import (
-    Heads,
-    StackColumn,
-    affordable_heads,
-    choose_columns,
-    fit_stack,
-    judge_candidates,
-    pick_best,
-    predict_stack,
-)
+from kakehashi.screen.transfer.selection import Heads, affordable_heads, judge_candidates, pick_best
+from kakehashi.screen.transfer.stack import StackColumn, choose_columns, fit_stack, predict_stack
 from kakehashi.screen.validation.folds import inner_folds
 
 NOTHING = Library((), "reduced", 0)
@@ -273,7 +266,7 @@ def test_a_source_called_direct_is_no_baseline(planted, planted_library):
     (source,) = planted_library.sources
     for name in ("direct band gap", "mean of the training values", "stack of direct models"):
         library = planted_library._replace(sources=(source._replace(name=name),))
-        problem, _ = module.pose(library, planted.target, inner=3, seed=0, heads=("ridge",))
+        problem, _ = pose_problem(library, planted.target, inner=3, seed=0, heads=("ridge",))
         rows, held = np.arange(8, 40), np.arange(8)
         folds = inner_folds([planted.target.keys[i] for i in rows], 3, 1)
         found = predict_fold(problem.features, planted.target.y, rows, held, folds, [name], problem.heads).rows

@@ -11,9 +11,10 @@ from kakehashi.screen.evaluation.holdouts import hold_out
 from kakehashi.screen.networks.source import Library
 from kakehashi.screen.report.sections import verdict as shown_in_report
 from kakehashi.screen.transfer import rows as makers
-from kakehashi.screen.transfer.fit import folds_text, judge_rows, outer_folds
-from kakehashi.screen.transfer.nested import CrossValidated, Problem
+from kakehashi.screen.transfer.fit import judge_rows
+from kakehashi.screen.transfer.nested import CrossValidated
 from kakehashi.screen.transfer.permutation import PermutedErrors, PermutedRowErrors
+from kakehashi.screen.transfer.problem import Problem, folds_text, outer_folds
 from kakehashi.screen.transfer.rows import CHOSEN, DIRECT
 from kakehashi.screen.transfer.selection import Heads
 from kakehashi.screen.transfer.verdict import ADVICE, HEADLINES, decide, verdict_record
