@@ -24,10 +24,11 @@ from kakehashi.screen.progress import Progress
 from kakehashi.screen.studies.config import StudyConfig
 from kakehashi.screen.studies.figures import ACCENT, AMBER, INK, SOFT, VIOLET, WARM, draw_svg
 from kakehashi.screen.studies.findings import ClaimStatus, Findings, StudyFigure
+from kakehashi.screen.studies.fits import Fit, fit_of
 from kakehashi.screen.studies.plots import legend
 from kakehashi.screen.studies.polymer import study as polymer
 from kakehashi.screen.studies.run import Study
-from kakehashi.screen.studies.steps import Fit, fit_of, subset, transfer_to
+from kakehashi.screen.studies.steps import subset, transfer_to
 from kakehashi.screen.transfer.fit import Model
 from kakehashi.screen.transfer.verdict import verdict_record
 

@@ -6,11 +6,9 @@ import hashlib
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import spearmanr
 from threadpoolctl import threadpool_limits
 
 from kakehashi.catalogs.records import PropertyTable
@@ -29,52 +27,10 @@ from kakehashi.screen.validation.folds import Folds
 
 # One formula in so many is kept from every source, to judge the sources' own networks.
 KEPT_APART = 10
-# Values held out in fifths by size: can a model predict above all it has seen?
-FIFTHS = 5
 # Rows whose frozen features are in memory at a time.
 _CHUNK = 500
 
 Rows = NDArray[np.int64]
-
-
-class Fit(NamedTuple):
-    """How well predictions of n values fit; NaN correlations where either side is constant."""
-
-    n: int
-    mae: float
-    rmse: float
-    r: float
-    r2: float
-    spearman: float
-
-
-class NetworkChoice(NamedTuple):
-    """The best of many networks on the same folds: chosen as the papers do, and as it should be.
-
-    network : index of the least cross-validated error of all rows; mae : (networks,) these errors
-    hindsight : (n,) its cross-validated predictions, of which its choice has seen every error
-    unseen : (n,) where each fold is predicted by the network that was best on the other folds
-    """
-
-    network: int
-    mae: FloatArray
-    hindsight: FloatArray
-    unseen: FloatArray
-
-
-def fit_of(y: FloatArray, predicted: FloatArray) -> Fit:
-    """Errors and correlations of predictions."""
-    varies = len(y) > 1 and np.ptp(y) > 0 and np.ptp(predicted) > 0
-    nothing = float("nan")
-    residual = float(np.sum((y - predicted) ** 2))
-    return Fit(
-        n=len(y),
-        mae=float(np.mean(np.abs(y - predicted))),
-        rmse=float(np.sqrt(residual / len(y))),
-        r=float(np.corrcoef(y, predicted)[0, 1]) if varies else nothing,
-        r2=1 - residual / float(np.sum((y - y.mean()) ** 2)) if np.ptp(y) > 0 else nothing,
-        spearman=float(spearmanr(y, predicted).statistic) if varies else nothing,
-    )
 
 
 def subset(table: PropertyTable, rows: Rows) -> PropertyTable:
@@ -163,35 +119,3 @@ def predict_setup(features: Features, y: FloatArray, folds: Folds, depth: int, p
         threads("forest") as pool,
     ):
         return np.stack(list(pool.map(ask, plans)))
-
-
-def choose_network(predictions: FloatArray, y: FloatArray, folds: Folds) -> NetworkChoice:
-    """The best of many predictions (networks, n), with hindsight and without."""
-    errors = np.abs(predictions - y[None, :])
-    best = int(np.argmin(errors.mean(axis=1)))
-    unseen = np.empty(len(y))
-    for fold in np.unique(folds):
-        held = folds == fold
-        unseen[held] = predictions[int(np.argmin(errors[:, ~held].mean(axis=1))), held]
-    return NetworkChoice(best, errors.mean(axis=1), predictions[best], unseen)
-
-
-def shared_values(source: PropertyTable, target: PropertyTable) -> tuple[FloatArray, FloatArray]:
-    """Values (fitted scales) of the source and of the target on the materials they share."""
-    place = {key: i for i, key in enumerate(source.keys)}
-    pairs = [(place[key], i) for i, key in enumerate(target.keys) if key in place]
-    return source.y[[i for i, _ in pairs]], target.y[[j for _, j in pairs]]
-
-
-def correlations(a: FloatArray, b: FloatArray) -> tuple[float, float]:
-    """Pearson and Spearman; NaN below three values or where one side is constant."""
-    if len(a) < 3 or not (np.ptp(a) > 0 and np.ptp(b) > 0):
-        return float("nan"), float("nan")
-    return float(np.corrcoef(a, b)[0, 1]), float(spearmanr(a, b).statistic)
-
-
-def fifths(y: FloatArray) -> NDArray[np.int64]:
-    """(n,) which fifth of the values each one is in, 0 the smallest."""
-    place = np.empty(len(y), np.int64)
-    place[np.argsort(y, kind="stable")] = np.arange(len(y))
-    return place * FIFTHS // len(y)

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from kakehashi.screen.descriptors.materials import describe
 from kakehashi.screen.studies.figures import ACCENT, AMBER, INK, SOFT, VIOLET, WARM, draw_svg
 from kakehashi.screen.studies.findings import ClaimStatus, StudyFigure
+from kakehashi.screen.studies.fits import fifths, fit_of, shared_values
 from kakehashi.screen.studies.heat import order_map
 from kakehashi.screen.studies.ltc.measured import count_inside, fit_measured
 from kakehashi.screen.studies.ltc.screening_figures import judged_figure, screening_figure
@@ -26,7 +27,6 @@ from kakehashi.screen.studies.plots import (
     parity,
     scatter,
 )
-from kakehashi.screen.studies.steps import fifths, fit_of, shared_values
 from kakehashi.screen.transfer.verdict import verdict_record
 
 if TYPE_CHECKING:

@@ -18,20 +18,16 @@ from kakehashi.screen.screening.record import leaderboard_table
 from kakehashi.screen.studies.config import StudyConfig
 from kakehashi.screen.studies.data import Column, load_all, load_between, load_column, spec_in
 from kakehashi.screen.studies.findings import Findings
+from kakehashi.screen.studies.fits import choose_network, correlations, fifths, fit_of, shared_values
 from kakehashi.screen.studies.ltc import figures
 from kakehashi.screen.studies.ltc.measured import join_measured
 from kakehashi.screen.studies.ltc.result import LtcResult, StandIn
 from kakehashi.screen.studies.ltc.shortlist import beside, distinct, network_predictions, screen_all, shortlist
 from kakehashi.screen.studies.steps import (
-    choose_network,
-    correlations,
-    fifths,
-    fit_of,
     keep_apart,
     predict_by_source,
     predict_setup,
     pretrain_sources,
-    shared_values,
     subset,
     transfer_to,
 )

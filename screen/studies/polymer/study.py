@@ -18,9 +18,10 @@ from kakehashi.screen.progress import Progress
 from kakehashi.screen.studies.config import StudyConfig
 from kakehashi.screen.studies.data import Column, load, load_column, load_drawn
 from kakehashi.screen.studies.findings import Findings
+from kakehashi.screen.studies.fits import fit_of
 from kakehashi.screen.studies.polymer import figures
 from kakehashi.screen.studies.polymer.result import CEILING, DrawnSplit, Draws, PolymerResult, Role
-from kakehashi.screen.studies.steps import KEPT_APART, fit_of, keep_apart, predict_by_source, pretrain_sources, subset
+from kakehashi.screen.studies.steps import KEPT_APART, keep_apart, predict_by_source, pretrain_sources, subset
 from kakehashi.screen.transfer.features import Features, FloatArray, compute_features
 from kakehashi.screen.transfer.plan import Plan, fit_plan, predict_plan
 from kakehashi.screen.validation.folds import grouped_folds

@@ -10,10 +10,10 @@ import numpy as np
 from kakehashi.catalogs.records import PropertyTable
 from kakehashi.screen.studies.figures import ACCENT, AMBER, VIOLET, WARM, draw_svg
 from kakehashi.screen.studies.findings import ClaimStatus, StudyFigure
+from kakehashi.screen.studies.fits import Fit, fit_of
 from kakehashi.screen.studies.heat import OrderedMap, order_map
 from kakehashi.screen.studies.plots import Series, axis_label, curve_beside, heat_map, legend, parity, scatter, short
 from kakehashi.screen.studies.refractive.coverage import diagnosis
-from kakehashi.screen.studies.steps import Fit, fit_of
 from kakehashi.screen.transfer.features import compute_features
 from kakehashi.screen.transfer.verdict import verdict_record
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from kakehashi.catalogs.records import PropertyTable
 from kakehashi.screen.networks.source import Library
+from kakehashi.screen.studies.fits import Fit
 from kakehashi.screen.studies.refractive.coverage import ElementCoverage, Excess, SplitError
-from kakehashi.screen.studies.steps import Fit
 from kakehashi.screen.transfer.features import FloatArray
 from kakehashi.screen.transfer.fit import Model
 

@@ -20,18 +20,11 @@ from kakehashi.screen.screening.record import leaderboard_table
 from kakehashi.screen.studies.config import StudyConfig
 from kakehashi.screen.studies.data import Column, load_all, load_column
 from kakehashi.screen.studies.findings import Findings
+from kakehashi.screen.studies.fits import Fit, fit_of
 from kakehashi.screen.studies.refractive import figures
 from kakehashi.screen.studies.refractive.coverage import compare_elements, excess_error, split_error
 from kakehashi.screen.studies.refractive.result import Direction, RefractiveResult
-from kakehashi.screen.studies.steps import (
-    Fit,
-    fit_of,
-    keep_apart,
-    predict_by_source,
-    pretrain_sources,
-    subset,
-    transfer_to,
-)
+from kakehashi.screen.studies.steps import keep_apart, predict_by_source, pretrain_sources, subset, transfer_to
 from kakehashi.screen.transfer.features import Features, FloatArray, compute_features
 from kakehashi.screen.transfer.plan import Plan, fit_plan, predict_plan
 from kakehashi.screen.validation.folds import grouped_folds

@@ -9,10 +9,10 @@ import pytest
 from kakehashi.catalogs.properties.assemble import assemble
 from kakehashi.catalogs.records import PropertyTable, UserError
 from kakehashi.catalogs.runs.results import Results
+from kakehashi.screen.studies.fits import choose_network
 from kakehashi.screen.studies.polymer import result as polymer_result
 from kakehashi.screen.studies.polymer import study as polymer
 from kakehashi.screen.studies.polymer.figures import choosing
-from kakehashi.screen.studies.steps import choose_network
 
 
 def table(name: str, lengths: range) -> PropertyTable:
