@@ -12,10 +12,9 @@ from concurrent.futures import Executor
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from kakehashi.catalogs.records import PropertyTable
+from kakehashi.catalogs.records import FloatArray, PropertyTable
 from kakehashi.screen.evaluation.baselines import predict_baseline
 from kakehashi.screen.evaluation.config import TOP_FRACTION, Holdout
 from kakehashi.screen.evaluation.holdouts import HeldOut, hold_out
@@ -35,8 +34,6 @@ from kakehashi.screen.transfer.selection import GP_ROWS
 from kakehashi.screen.transfer.verdict import Verdict, judge_transfer
 from kakehashi.screen.validation.intervals import interval_coverage, intervals_by_fold
 from kakehashi.screen.validation.statistics import holm, paired_test
-
-FloatArray = NDArray[np.float64]
 
 
 class ComparedEntry(NamedTuple):

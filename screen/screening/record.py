@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from kakehashi.catalogs.records import PropertyTable
+from kakehashi.catalogs.records import FloatArray, PropertyTable
 from kakehashi.screen.cache.checkpoint import Checkpoint
 from kakehashi.screen.descriptors.composition import BATCH
 from kakehashi.screen.device import current
@@ -26,7 +26,6 @@ from kakehashi.screen.scoring.virtual.search import Counts
 from kakehashi.screen.screening.config import ScreenConfig, as_dict
 from kakehashi.screen.screening.inputs import Inputs
 from kakehashi.screen.screening.rank_partitions import Counted
-from kakehashi.screen.transfer.features import FloatArray
 from kakehashi.screen.transfer.fit import Model
 from kakehashi.screen.transfer.plan import Fitted
 from kakehashi.screen.transfer.verdict import verdict_record

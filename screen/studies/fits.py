@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
-from kakehashi.catalogs.records import PropertyTable
-from kakehashi.screen.transfer.features import FloatArray
+from kakehashi.catalogs.records import FloatArray, PropertyTable
 from kakehashi.screen.validation.folds import Folds
 
 # Values held out in fifths by size show whether a model predicts above all it has seen.

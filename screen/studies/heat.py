@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+from kakehashi.catalogs.records import FloatArray
 
 
 class OrderedMap(NamedTuple):

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from kakehashi.catalogs.records import PropertyTable
+from kakehashi.catalogs.records import FloatArray, PropertyTable
 from kakehashi.screen.heads.registry import DEFAULT_HEADS
 from kakehashi.screen.networks.aliases import marked
 from kakehashi.screen.networks.kept import load_or_pretrain
@@ -20,7 +20,7 @@ from kakehashi.screen.pools import threads
 from kakehashi.screen.progress import Progress
 from kakehashi.screen.studies.config import StudyConfig
 from kakehashi.screen.transfer.cache import load_or_transfer
-from kakehashi.screen.transfer.features import Features, FloatArray, compute_features
+from kakehashi.screen.transfer.features import Features, compute_features
 from kakehashi.screen.transfer.fit import Model
 from kakehashi.screen.transfer.plan import Plan, inner_predictions
 from kakehashi.screen.validation.folds import Folds

@@ -8,15 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kakehashi.catalogs.records import Crystals, Inputs
+from kakehashi.catalogs.records import Crystals, FloatArray, Inputs
 from kakehashi.screen.descriptors.materials import describe
 from kakehashi.screen.descriptors.scaling import Scaling, standardise
 from kakehashi.screen.networks.crystal.network import is_structural
 from kakehashi.screen.networks.features import frozen_features, trunk
 from kakehashi.screen.networks.pyramid import outputs
 from kakehashi.screen.networks.source import Library
-
-FloatArray = NDArray[np.float64]
 
 
 class Features(NamedTuple):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from kakehashi.catalogs.formulas.slots import reduce
-from kakehashi.catalogs.records import PropertyTable
+from kakehashi.catalogs.records import FloatArray, PropertyTable
 from kakehashi.screen.cache.checkpoint import Checkpoint
 from kakehashi.screen.descriptors.scaling import Scaling
 from kakehashi.screen.heads.drawn import unfinished
@@ -18,7 +18,6 @@ from kakehashi.screen.heads.registry import DEFAULT_HEADS, HEADS
 from kakehashi.screen.networks.aliases import MARK
 from kakehashi.screen.networks.source import Library, elements_in
 from kakehashi.screen.pools import threads
-from kakehashi.screen.transfer.features import FloatArray
 from kakehashi.screen.transfer.leaderboard import Entry, rank_entries
 from kakehashi.screen.transfer.nested import CrossValidated, cross_validate, cross_validate_families, fit_deployed
 from kakehashi.screen.transfer.permutation import PermutedErrors, permute_selection

@@ -8,9 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from kakehashi.catalogs.records import FloatArray
 from kakehashi.screen.transfer.rows import Row
-
-FloatArray = NDArray[np.float64]
 
 
 class Entry(NamedTuple):

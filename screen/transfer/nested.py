@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kakehashi.screen.transfer.features import Features, FloatArray
+from kakehashi.catalogs.records import FloatArray
+from kakehashi.screen.transfer.features import Features
 from kakehashi.screen.transfer.plan import fit_plan
 from kakehashi.screen.transfer.problem import Problem, deal_inner
 from kakehashi.screen.transfer.rows import (

@@ -14,9 +14,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from kakehashi.catalogs.records import FloatArray
 from kakehashi.screen.descriptors.scaling import fit_scaling, standardise
 from kakehashi.screen.heads.ridge import PENALTIES
-from kakehashi.screen.transfer.features import Features, FloatArray
+from kakehashi.screen.transfer.features import Features
 from kakehashi.screen.transfer.plan import DEPTHS, layer_slice
 from kakehashi.screen.transfer.rows import Shuffled
 from kakehashi.screen.validation.folds import Folds, Split

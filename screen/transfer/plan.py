@@ -16,11 +16,12 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from kakehashi.catalogs.records import FloatArray
 from kakehashi.screen.descriptors.scaling import Scaling, fit_scaling, standardise
 from kakehashi.screen.heads.finetune import starting_from
 from kakehashi.screen.heads.head import Head, Params, out_of_fold
 from kakehashi.screen.heads.registry import HEADS
-from kakehashi.screen.transfer.features import Features, FloatArray
+from kakehashi.screen.transfer.features import Features
 from kakehashi.screen.validation.folds import Folds
 
 # The last hidden layer (the paper's first setup), the last two, all of them (its second).

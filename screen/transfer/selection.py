@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kakehashi.catalogs.records import UserError
+from kakehashi.catalogs.records import FloatArray, UserError
 from kakehashi.screen.heads.registry import DEFAULT_HEADS, HEADS, LINES
-from kakehashi.screen.transfer.features import Features, FloatArray
+from kakehashi.screen.transfer.features import Features
 from kakehashi.screen.transfer.plan import (
     DEPTHS,
     GAINS,

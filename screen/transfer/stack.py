@@ -7,8 +7,9 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from kakehashi.catalogs.records import FloatArray
 from kakehashi.screen.heads.registry import LINES
-from kakehashi.screen.transfer.features import Features, FloatArray
+from kakehashi.screen.transfer.features import Features
 from kakehashi.screen.transfer.plan import Fitted, Plan, Rows, mixture, predict_plan
 from kakehashi.screen.transfer.selection import CLOSED_FORM, Candidate, pick_best
 from kakehashi.screen.transfer.weights import stack_weights

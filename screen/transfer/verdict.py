@@ -11,9 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from kakehashi.catalogs.records import PropertyTable
+from kakehashi.catalogs.records import FloatArray, PropertyTable
 from kakehashi.screen.transfer.leaderboard import Entry
 from kakehashi.screen.transfer.rows import CHOSEN, DIRECT, Row
 from kakehashi.screen.validation.statistics import Paired, paired_test
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from kakehashi.screen.transfer.permutation import PermutedErrors
     from kakehashi.screen.validation.folds import Split
 
-FloatArray = NDArray[np.float64]
 # A difference counts when one as large in its direction has at most this probability without any.
 SIGNIFICANCE = 0.05
 

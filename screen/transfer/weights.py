@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import nnls
-
-FloatArray = NDArray[np.float64]
 
 # Strength of the pull towards equal weights: it weighs as much as this many rows with the columns' mean squared
 # error. With 45 rows the least-squares weights of similar columns are mostly noise; equal ones are hard to beat.
+from kakehashi.catalogs.records import FloatArray
+
 PULL = 20.0
 # Enforces the sum of one in the least-squares problem.
 _SUM = 1e3

@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakehashi.catalogs.elements import SYMBOLS
-from kakehashi.catalogs.records import Crystals, Inputs, Molecules
+from kakehashi.catalogs.records import Crystals, FloatArray, Inputs, Molecules
 from kakehashi.screen.validation.folds import Folds, grouped_folds
 from kakehashi.screen.validation.intervals import conformal_quantile, difficulty
 
-FloatArray = NDArray[np.float64]
 # Distances in units of the target's own (see `domain`): close, usual, far, very far.
 EDGES = (0.0, 0.5, 1.0, 2.0, np.inf)
 # Families are dealt to this many folds, fewer for large targets: each costs a nested selection.

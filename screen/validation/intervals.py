@@ -14,7 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+from kakehashi.catalogs.records import FloatArray
+
 LEVEL = 0.9
 USUAL = 0.9
 

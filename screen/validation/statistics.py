@@ -12,11 +12,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from kakehashi.catalogs.records import FloatArray
 from kakehashi.screen.validation.folds import Split
 
-FloatArray = NDArray[np.float64]
 # Fewer differences have no variance worth the name; then nothing is tested.
 LEAST = 3
 

@@ -10,9 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from scipy.stats import spearmanr
 
-from kakehashi.catalogs.records import PropertyTable
+from kakehashi.catalogs.records import FloatArray, PropertyTable
 from kakehashi.screen.studies.ltc.shortlist import ASKED
-from kakehashi.screen.transfer.features import FloatArray
 
 # A metal conducts heat by its electrons: what the catalogue must say for a measured value to be that of a lattice.
 GAP = "band_gap"

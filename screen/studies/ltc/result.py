@@ -6,11 +6,10 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from kakehashi.catalogs.records import PropertyTable
+from kakehashi.catalogs.records import FloatArray, PropertyTable
 from kakehashi.screen.studies.fits import Fit, NetworkChoice
 from kakehashi.screen.studies.ltc.measured import MeasuredCandidates
 from kakehashi.screen.studies.ltc.shortlist import Screened, Shortlist
-from kakehashi.screen.transfer.features import FloatArray
 from kakehashi.screen.transfer.fit import Model
 
 

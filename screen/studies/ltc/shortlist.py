@@ -11,12 +11,13 @@ import pyarrow.compute as pc
 
 from kakehashi.catalogs.candidates.candidates import Catalog
 from kakehashi.catalogs.formulas.slots import parse_column
+from kakehashi.catalogs.records import FloatArray
 from kakehashi.screen.networks.source import Library
 from kakehashi.screen.progress import Progress
 from kakehashi.screen.ranking.filters import Count, parse_filter
 from kakehashi.screen.ranking.rank import Order, rank
 from kakehashi.screen.scoring.scoring import deploy
-from kakehashi.screen.transfer.features import FloatArray, compute_features
+from kakehashi.screen.transfer.features import compute_features
 from kakehashi.screen.transfer.fit import Model
 from kakehashi.screen.transfer.plan import Fitted, predict_plan
 

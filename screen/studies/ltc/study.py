@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from kakehashi.catalogs.candidates.candidates import Catalog, open_catalog
-from kakehashi.catalogs.records import PropertyTable
+from kakehashi.catalogs.records import FloatArray, PropertyTable
 from kakehashi.screen.descriptors.composition import names
 from kakehashi.screen.descriptors.materials import describe
 from kakehashi.screen.networks.source import Library, Settings
@@ -31,7 +31,7 @@ from kakehashi.screen.studies.steps import (
     subset,
     transfer_to,
 )
-from kakehashi.screen.transfer.features import FloatArray, compute_features
+from kakehashi.screen.transfer.features import compute_features
 from kakehashi.screen.transfer.fit import Model
 from kakehashi.screen.transfer.plan import Plan, fit_plan
 

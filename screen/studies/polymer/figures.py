@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kakehashi.catalogs.records import FloatArray
 from kakehashi.screen.studies.figures import ACCENT, SOFT, VIOLET, WARM, draw_svg
 from kakehashi.screen.studies.findings import ClaimStatus, StudyFigure
 from kakehashi.screen.studies.plots import Series, axis_label, dots, legend, parity, short
-from kakehashi.screen.transfer.features import FloatArray
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

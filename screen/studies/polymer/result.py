@@ -7,9 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kakehashi.catalogs.records import PropertyTable
+from kakehashi.catalogs.records import FloatArray, PropertyTable
 from kakehashi.screen.networks.source import Library
-from kakehashi.screen.transfer.features import FloatArray
 from kakehashi.screen.validation.folds import Folds
 
 CEILING = "same-physics ceiling"

@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from kakehashi.catalogs.records import PropertyTable, UserError
+from kakehashi.catalogs.records import FloatArray, PropertyTable, UserError
 from kakehashi.screen.networks.source import MIN_ROWS, Settings
 from kakehashi.screen.pools import threads
 from kakehashi.screen.progress import Progress
@@ -22,7 +22,7 @@ from kakehashi.screen.studies.fits import fit_of
 from kakehashi.screen.studies.polymer import figures
 from kakehashi.screen.studies.polymer.result import CEILING, DrawnSplit, Draws, PolymerResult, Role
 from kakehashi.screen.studies.steps import KEPT_APART, keep_apart, predict_by_source, pretrain_sources, subset
-from kakehashi.screen.transfer.features import Features, FloatArray, compute_features
+from kakehashi.screen.transfer.features import Features, compute_features
 from kakehashi.screen.transfer.plan import Plan, fit_plan, predict_plan
 from kakehashi.screen.validation.folds import grouped_folds
 

@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 
 from kakehashi.catalogs.elements import SYMBOLS
 from kakehashi.catalogs.formulas.slots import reduce
-from kakehashi.catalogs.records import PropertyTable
+from kakehashi.catalogs.records import FloatArray, PropertyTable
 from kakehashi.screen.networks.source import elements_in
-from kakehashi.screen.transfer.features import FloatArray
 
 BOOTSTRAPS = 500
 

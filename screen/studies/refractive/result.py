@@ -7,11 +7,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kakehashi.catalogs.records import PropertyTable
+from kakehashi.catalogs.records import FloatArray, PropertyTable
 from kakehashi.screen.networks.source import Library
 from kakehashi.screen.studies.fits import Fit
 from kakehashi.screen.studies.refractive.coverage import ElementCoverage, Excess, SplitError
-from kakehashi.screen.transfer.features import FloatArray
 from kakehashi.screen.transfer.fit import Model
 
 

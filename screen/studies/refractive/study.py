@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from kakehashi.catalogs.formulas.slots import formula_text, reduce
 from kakehashi.catalogs.properties.assemble import assemble
-from kakehashi.catalogs.records import PropertyTable
+from kakehashi.catalogs.records import FloatArray, PropertyTable
 from kakehashi.screen.descriptors.materials import describe
 from kakehashi.screen.descriptors.scaling import fit_scaling, standardise
 from kakehashi.screen.networks.source import Settings
@@ -25,7 +25,7 @@ from kakehashi.screen.studies.refractive import figures
 from kakehashi.screen.studies.refractive.coverage import compare_elements, excess_error, split_error
 from kakehashi.screen.studies.refractive.result import Direction, RefractiveResult
 from kakehashi.screen.studies.steps import keep_apart, predict_by_source, pretrain_sources, subset, transfer_to
-from kakehashi.screen.transfer.features import Features, FloatArray, compute_features
+from kakehashi.screen.transfer.features import Features, compute_features
 from kakehashi.screen.transfer.plan import Plan, fit_plan, predict_plan
 from kakehashi.screen.validation.folds import grouped_folds
 
