@@ -1,4 +1,4 @@
-"""The card of a transferred model; its errors are those of nested cross-validation."""
+"""The card of a transferred model."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from kakehashi.screen.transfer.fit import Model
 
 
 def model_card(model: Model) -> dict[str, Any]:
-    """The card of a transferred model; its errors are those of nested cross-validation."""
+    """Card of a transferred model.
+
+    Its errors are those of nested cross-validation.
+    """
     target = model.target
     found = errors(target.y, model.out_of_fold.mean)
     return {

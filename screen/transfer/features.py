@@ -1,4 +1,4 @@
-"""Everything the heads may look at for the target's compounds, computed once."""
+"""Features of the target's compounds for the heads, computed once."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Features(NamedTuple):
     raw : (n, width) float32 descriptors, not standardised
     layers : per source and network, the scaled frozen features of every hidden layer, (n, width) each
     predictions : (n, tasks of all sources) standardised predictions, averaged over the source's networks
-    trunks : per source and network, what enters the last hidden layer, (n, width) float32; none of crystal graphs
+    trunks : per source and network, the input of the last hidden layer, (n, width) float32; empty of crystal graphs
     networks : per source, the networks themselves, `Network`s or `CrystalNetwork`s
     """
 
@@ -35,7 +35,14 @@ class Features(NamedTuple):
 
 
 def compute_features(library: Library, inputs: Inputs) -> Features:
-    """Descriptors, frozen features and source predictions of n compositions, molecules or structures."""
+    """Compute descriptors, frozen features and source predictions.
+
+    inputs : n compositions, molecules or structures
+
+    Raises
+    ------
+    ValueError : networks on structures that are given something else.
+    """
     raw = describe(inputs, library.convention)
     layers, predictions, trunks = [], [], []
     graphs = None
@@ -68,7 +75,7 @@ def compute_features(library: Library, inputs: Inputs) -> Features:
 
 
 def distance_space(features: Features, reference: Scaling) -> NDArray[np.float32]:
-    """Where n materials are in the space of distances, (n, width).
+    """Place n materials in the space of distances, (n, width).
 
     The standardised descriptors; of structures, whose descriptors are those of their composition, beside them the
     pooled crystals of all networks, which weigh as much in a distance as the descriptors do.

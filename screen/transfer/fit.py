@@ -1,4 +1,4 @@
-"""From a library of pre-trained networks and a small target to a measured, stacked model and a plain verdict."""
+"""From pre-trained networks and a small target to a measured model."""
 
 from __future__ import annotations
 
@@ -40,10 +40,11 @@ from kakehashi.screen.validation.intervals import conformal_quantile, interval_c
 
 
 class OutOfFold(NamedTuple):
-    """What the deployed procedure predicted for each target compound while it was held out; fitted scale.
+    """Held-out predictions of the deployed procedure, fitted scale.
 
-    mean, spread, distance : (n,); folds : (n,) outer fold numbers; lower, upper : (n,) 90 % interval whose width
-    comes from the other folds
+    mean, spread, distance : (n,)
+    folds : (n,) outer fold numbers
+    lower, upper : (n,) 90 % interval whose width comes from the other folds
     """
 
     mean: FloatArray
@@ -55,14 +56,15 @@ class OutOfFold(NamedTuple):
 
 
 class Model(NamedTuple):
-    """A transferred model, ready to score: the stack fitted on all target rows, and what was measured.
+    """A transferred model, measured and ready to score.
 
+    stack : fitted on all target rows
     interval : multiplies `intervals.difficulty` to give the half-width of the 90 % interval
     usual_spread : spread up to which that width is constant
     reference, training, unit : scaling of the space distances live in, the target's rows there, its unit
     reach : coverage of the intervals by distance and for families never seen
     ceiling : largest mean any mixture of the members can return on the fitted scale, inf if unbounded
-    checkpoint : None where none was asked for
+    checkpoint : None without the cache
     """
 
     target: PropertyTable
@@ -95,7 +97,7 @@ def transfer(
     heads: Sequence[str] = DEFAULT_HEADS,
     progress: Callable[[int], None] | None = None,
 ) -> Model:
-    """Measure by nested, grouped cross-validation, select, and fit the stack that is deployed.
+    """Measure by nested cross-validation, then fit the deployed stack.
 
     Every choice (network, depth, head, gain, weights) is repeated inside each outer fold, so that the leaderboard
     and the intervals include the cost of choosing. Baselines without transfer run on the same folds.
@@ -120,7 +122,7 @@ def transfer(
     mean, spread, distance = measured.predictions[CHOSEN], measured.spreads[CHOSEN], measured.distance
     ratios, lower, upper, usual = intervals_by_fold(y, mean, spread, distance, folds)
     board, verdict = judge_rows(target, folds, measured, interval_coverage(ratios, folds), null)
-    by_family = family_coverage(y, apart.groups, apart.folds, ratios, usual, apart.found) if apart else None
+    by_family = family_coverage(y, apart.groups, apart.folds, ratios, usual, apart.predictions) if apart else None
     return Model(
         target=target,
         library=library,
@@ -145,9 +147,10 @@ def transfer(
 def judge_rows(
     target: PropertyTable, folds: Folds, measured: CrossValidated, coverage_90: float, null: PermutedErrors | None
 ) -> tuple[tuple[Entry, ...], Verdict]:
-    """The leaderboard, best first, and the verdict.
+    """Make the leaderboard, best first, and the verdict.
 
-    folds : (n,) outer folds that were predicted; coverage_90 : of the intervals of the deployed stack
+    folds : (n,) outer folds that were predicted
+    coverage_90 : of the intervals of the deployed stack
     """
     y = target.y
     board = rank_entries(
@@ -177,22 +180,25 @@ def _ceiling(stack: Stack) -> float:
 
 
 def caveats(library: Library, target: PropertyTable) -> tuple[str, ...]:
-    """What was left out for its cost, and what makes the leaderboard optimistic: sources that saw the target."""
-    own = frozenset(target.keys)
+    """Warn of sources that saw the target, and of heads left out.
+
+    The first make the leaderboard optimistic; the second cost too much at the target's size.
+    """
+    formulas = frozenset(target.keys)
     left_out = [
-        f"{len(own):,} target compounds: no {what} above {limit:,}"
+        f"{len(formulas):,} target compounds: no {what} above {limit:,}"
         for what, limit in (
             ("Gaussian process on frozen features, features of two layers or of several sources", FROZEN_GP_ROWS),
             ("Gaussian process on descriptors", GP_ROWS),
         )
-        if len(own) > limit
+        if len(formulas) > limit
     ]
     # A property with networks of its own and a place in a shared trunk has its note twice.
     renamed = dict.fromkeys(note for source in library.sources for note in source.notes if MARK in note)
     seen = [
-        f"source {source.name} saw {len(own & source.keys)} of the target's {len(own)} formulas before transfer:"
-        " the held-out errors are optimistic; pre-train with exclude=target"
+        f"source {source.name} saw {len(formulas & source.keys)} of the target's {len(formulas)} formulas before"
+        " transfer: the held-out errors are optimistic; pre-train with exclude=target"
         for source in library.sources
-        if own & source.keys
+        if formulas & source.keys
     ]
     return (*left_out, *renamed, *seen)

@@ -1,4 +1,4 @@
-"""Nested cross-validation: the deployed stack and every model of the leaderboard on compounds they have not seen."""
+"""Nested cross-validation of the deployed stack and every leaderboard row."""
 
 from __future__ import annotations
 
@@ -36,9 +36,12 @@ from kakehashi.screen.validation.folds import Folds, Split
 
 
 class CrossValidated(NamedTuple):
-    """Held-out predictions of the n compounds on the fitted scale; NaN where no split holds a compound.
+    """Held-out predictions of n compounds, on the fitted scale.
 
-    rows : of the leaderboard, by name; predictions, spreads : (n,) per row
+    NaN where no split holds a compound.
+
+    rows : of the leaderboard, by name
+    predictions, spreads : (n,) per row
     inside : per row, the error its selection saw in each split
     distance : (n,) of each compound from its training rows
     """
@@ -51,11 +54,15 @@ class CrossValidated(NamedTuple):
 
 
 class FamilyPredictions(NamedTuple):
-    """Held-out families: groups and fold numbers (n,); mean, spread and distance (3, n)."""
+    """Predictions with whole chemical families held out.
+
+    groups, folds : (n,) family and fold number of each compound
+    predictions : (3, n) mean, spread and distance
+    """
 
     groups: list[str]
     folds: Folds
-    found: FloatArray
+    predictions: FloatArray
 
 
 def cross_validate(
@@ -66,13 +73,14 @@ def cross_validate(
     *,
     alone: bool = False,
 ) -> CrossValidated:
-    """Select, fit and predict in every split, the splits side by side; each compound is held in one at most.
+    """Select, fit and predict in every split, side by side.
 
+    splits : a compound is held out in one at most
     alone : as in `predict_fold`
     """
     n, y = len(problem.target), problem.target.y
 
-    def ask(split: Split) -> FoldResult:
+    def measure(split: Split) -> FoldResult:
         rows, held = split
         inner = deal_inner(problem, rows)
         result = predict_fold(problem.features, y, rows, held, inner, problem.names, problem.heads, alone=alone)
@@ -85,7 +93,7 @@ def cross_validate(
     spreads: dict[str, FloatArray] = {}
     inside: dict[str, list[float]] = {}
     distance = np.full(n, np.nan)
-    for (rows, held), result in zip(splits, list(pool.map(ask, splits)), strict=True):
+    for (rows, held), result in zip(splits, list(pool.map(measure, splits)), strict=True):
         rows_of |= result.rows
         for name, (mean, inner_mae, spread) in result.means.items():
             predictions.setdefault(name, np.full(n, np.nan))[held] = mean
@@ -96,15 +104,18 @@ def cross_validate(
 
 
 def fit_deployed(problem: Problem, rows: NDArray[np.int64]) -> Stack:
-    """The stack that is deployed, selected, fitted and weighted on some rows of the target."""
+    """Select, fit and weight the deployed stack on some rows."""
     y = problem.target.y
-    found = judge_candidates(problem.features, y, rows, deal_inner(problem, rows), problem.names, problem.heads)
-    chosen = choose_columns(found, len(problem.names))
+    candidates = judge_candidates(problem.features, y, rows, deal_inner(problem, rows), problem.names, problem.heads)
+    chosen = choose_columns(candidates, len(problem.names))
     return fit_stack(list(chosen.values()), y[rows], lambda plan: fit_plan(plan, problem.features, y, rows))
 
 
 def cross_validate_families(problem: Problem, least: int, pool: Executor) -> FamilyPredictions | None:
-    """Every compound predicted with its chemical family held out; None where too few would be left (`least`)."""
+    """Predict each compound with its chemical family held out.
+
+    Returns None where fewer than `least` compounds would be left to fit on.
+    """
     groups = name_families(problem.target.inputs)
     kin = family_folds(groups, problem.seed, least)
     if kin is None:
@@ -123,12 +134,15 @@ def cross_validate_families(problem: Problem, least: int, pool: Executor) -> Fam
 
 
 def _far(space: NDArray[np.float32], held: NDArray[np.int64], rows: NDArray[np.int64]) -> FloatArray:
-    """Distance of the held-out rows from the others, in the unit of the others."""
+    """Distance of held-out rows from the others, in their unit."""
     return np.asarray(nearest(space[held], space[rows])[1] / unit_distance(space[rows]))
 
 
 class FoldResult(NamedTuple):
-    """One outer fold by name of a row: the rows, and held-out means, inner error and held-out spreads of each."""
+    """Leaderboard rows on one outer fold, by name.
+
+    means : held-out means, error inside the training rows, held-out spreads
+    """
 
     rows: dict[str, Row]
     means: dict[str, tuple[FloatArray, float, FloatArray]]
@@ -145,50 +159,56 @@ def predict_fold(
     *,
     alone: bool = False,
 ) -> FoldResult:
-    """Select and fit on `rows`; predict `held` with the deployed stack and with every model of the leaderboard.
+    """Select and fit on some rows, predict the held-out ones.
 
+    With the deployed stack and with every model of the leaderboard.
+
+    rows, held : row numbers of the target
+    folds : (len(rows),) inner folds
     alone : also the stack each of several sources would give by itself, without predictions of the sources as inputs
     """
-    found = judge_candidates(features, y, rows, folds, names, heads)
-    columns = choose_columns(found, len(names))
+    candidates = judge_candidates(features, y, rows, folds, names, heads)
+    columns = choose_columns(candidates, len(names))
     origins = list_origins(features, names)
     # A plan serves several rows of the leaderboard; it is fitted once.
     fit = functools.cache(lambda plan: fit_plan(plan, features, y, rows))
     typical = np.full(len(held), y[rows].mean()), _mean_error(y[rows], folds), np.full(len(held), y[rows].std())
     result = FoldResult({MEAN.name: MEAN}, {MEAN.name: typical})
 
-    def ask(row: Row, members: Sequence[Candidate]) -> None:
+    def add(row: Row, members: Sequence[Candidate]) -> None:
         stack = fit_stack(members, y[rows], fit)
         mean, spread = predict_stack(stack, features, held)
         result.rows[row.name], result.means[row.name] = row, (mean, stack.inner_mae, spread)
 
     direct = [columns[StackColumn("direct", head)] for head in heads.direct]
     for head, candidate in zip(heads.direct, direct, strict=True):
-        ask(direct_row(head), [candidate])
+        add(direct_row(head), [candidate])
     for origin in origins:
         s = origin.place
         for head in heads.late:
             late = columns[StackColumn("late", head, s)]
-            ask(late_row(origin, head, late.plan.depth, BEST), [late])
-        own = [c for c in found if c.plan.head in heads.frozen and c.plan.kind == "frozen" and c.plan.source == s]
-        if not own:
+            add(late_row(origin, head, late.plan.depth, BEST), [late])
+        frozen = [
+            c for c in candidates if c.plan.head in heads.frozen and c.plan.kind == "frozen" and c.plan.source == s
+        ]
+        if not frozen:
             continue
-        ask(single_row(origin), [pick_best([c for c in own if len(c.plan.networks) == 1])])
-        for candidate in own:
+        add(single_row(origin), [pick_best([c for c in frozen if len(c.plan.networks) == 1])])
+        for candidate in frozen:
             if len(candidate.plan.networks) == origin.networks > 1:
-                ask(averaged_row(origin, candidate.plan.head, candidate.plan.depth), [candidate])
-        ask(selected_row(origin), [columns[StackColumn("average", source=s)]])
-    for candidate in [c for c in found if c.plan.kind == "stacked"]:
-        ask(stacked_row(origins, candidate.plan.head, candidate.plan.depth), [candidate])
+                add(averaged_row(origin, candidate.plan.head, candidate.plan.depth), [candidate])
+        add(selected_row(origin), [columns[StackColumn("average", source=s)]])
+    for candidate in [c for c in candidates if c.plan.kind == "stacked"]:
+        add(stacked_row(origins, candidate.plan.head, candidate.plan.depth), [candidate])
     if names:
         for head in heads.predictions:
-            ask(predictions_row(origins, head), [columns[StackColumn("predictions", head)]])
+            add(predictions_row(origins, head), [columns[StackColumn("predictions", head)]])
     tried = (*heads.direct, *heads.frozen, *(heads.late if names else ()))
     if alone and len(names) > 1:
         for origin in origins:
-            ask(alone_row(origin, tried), [*direct, *(c for k, c in columns.items() if k.source == origin.place)])
-    ask(direct_stack_row(heads.direct), direct)
-    ask(chosen_row(origins, tried), list(columns.values()))
+            add(alone_row(origin, tried), [*direct, *(c for k, c in columns.items() if k.source == origin.place)])
+    add(direct_stack_row(heads.direct), direct)
+    add(chosen_row(origins, tried), list(columns.values()))
     return result
 
 

@@ -1,4 +1,4 @@
-"""Candidate models: which inputs and which head, fitted on some rows and asked about others.
+"""A model before and after fitting: its inputs and its head.
 
 - direct: the 290 descriptors, standardised on the training rows; no transfer.
 - frozen: frozen features of one source's networks, a head per network, their means averaged.
@@ -33,7 +33,12 @@ Rows = NDArray[np.int64]
 
 
 class Plan(NamedTuple):
-    """A model before it is fitted. `networks` are indices into the networks of its source, or of every source."""
+    """A model before it is fitted.
+
+    source, networks : indices of the source and of its networks (of every source's where stacked)
+    depth : last hidden layers used, 0 for all
+    gain : factor of the source predictions
+    """
 
     kind: Kind
     head: str
@@ -44,8 +49,9 @@ class Plan(NamedTuple):
 
 
 class Fitted(NamedTuple):
-    """A plan with its parameters: one set per network of a source, else one.
+    """A plan with fitted parameters.
 
+    params : one set per network of a source, else one
     scaling : of the descriptors, fitted on the training rows; None where networks make the features
     """
 
@@ -55,13 +61,20 @@ class Fitted(NamedTuple):
 
 
 def layer_slice(layers: Sequence[Any], depth: int) -> Any:
-    """The last `depth` layers (0, or more than there are: all) side by side."""
+    """Join the last `depth` layers; all for 0, or where there are fewer.
+
+    >>> layer_slice([np.zeros((2, 3)), np.ones((2, 1))], 1).tolist()
+    [[1.0], [1.0]]
+    """
     chosen = layers[-depth:] if depth else layers
     return np.concatenate(chosen, axis=1)
 
 
 def design_matrices(plan: Plan, features: Features, rows: Rows, scaling: Scaling | None) -> list[FloatArray]:
-    """Design matrices (len(rows), p) of a plan: one per network of a source, else one."""
+    """Design matrices of a plan, (len(rows), p) each.
+
+    One per network of a source, else one.
+    """
     if plan.kind == "frozen":
         layers = features.layers[plan.source]
         return [layer_slice([f[rows] for f in layers[i]], plan.depth) for i in plan.networks]
@@ -77,21 +90,24 @@ def design_matrices(plan: Plan, features: Features, rows: Rows, scaling: Scaling
 
 
 def heads_of(plan: Plan, features: Features) -> list[Head]:
-    """The head of each design matrix: fine-tuning starts from a network of its own."""
+    """Heads of a plan, one per design matrix.
+
+    Fine-tuning starts from a network of its own.
+    """
     if plan.kind == "finetuned":
         return [starting_from(features.networks[plan.source][i]) for i in plan.networks]
     return [HEADS[plan.head]] * max(1, len(plan.networks))
 
 
 def fit_plan(plan: Plan, features: Features, y: FloatArray, rows: Rows) -> Fitted:
-    """Fit the plan's head on the given rows of the bank."""
+    """Fit a plan's head on some rows."""
     scaling = _scaling(plan, features, rows)
     pairs = zip(heads_of(plan, features), design_matrices(plan, features, rows, scaling), strict=True)
     return Fitted(plan, tuple(head.fit(x, y[rows]) for head, x in pairs), scaling)
 
 
 def predict_plan(fitted: Fitted, features: Features, rows: Rows) -> tuple[FloatArray, FloatArray]:
-    """Means and spreads, (networks, len(rows)) each."""
+    """Predict some rows; means and spreads, (networks, len(rows)) each."""
     head = HEADS[fitted.plan.head]
     pairs = [
         head.predict(params, x)
@@ -101,7 +117,7 @@ def predict_plan(fitted: Fitted, features: Features, rows: Rows) -> tuple[FloatA
 
 
 def inner_predictions(plan: Plan, features: Features, y: FloatArray, rows: Rows, folds: Folds) -> FloatArray:
-    """Out-of-fold means on the training rows themselves, (networks, len(rows))."""
+    """Out-of-fold means on the training rows, (networks, len(rows))."""
     pairs = zip(
         heads_of(plan, features), design_matrices(plan, features, rows, _scaling(plan, features, rows)), strict=True
     )
@@ -113,7 +129,13 @@ def _scaling(plan: Plan, features: Features, rows: Rows) -> Scaling | None:
 
 
 def mixture(means: Any, spreads: Any, weights: Any) -> tuple[Any, Any]:
-    """Mean and standard deviation (m,) of a mixture of normals, `weights` (k,) over the first axis."""
+    """Mean and standard deviation of a mixture of normals, (m,) each.
+
+    means, spreads : (k, m); weights : (k,)
+
+    >>> mixture(np.array([[0.0], [2.0]]), np.zeros((2, 1)), np.ones(2))
+    (array([1.]), array([1.]))
+    """
     total = weights.sum()
     mean = (weights[:, None] * means).sum(axis=0) / total
     second = (weights[:, None] * (spreads**2 + (means - mean[None, :]) ** 2)).sum(axis=0) / total

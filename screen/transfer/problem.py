@@ -1,4 +1,4 @@
-"""A transfer problem: the target, its features, and how its compounds are held out."""
+"""A transfer problem: the target, its features and its folds."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LARGEST, SMALLEST = 1e15, 1e-15
 
 
 class Problem(NamedTuple):
-    """Target, features and settings shared by every fit of a transfer.
+    """Target, features and settings of every fit.
 
     space : (n, 290) the target in the space of distances
     names : of the sources
@@ -44,7 +44,11 @@ class Problem(NamedTuple):
 def pose_problem(
     library: Library, target: PropertyTable, *, inner: int, seed: int, heads: Sequence[str]
 ) -> tuple[Problem, Scaling]:
-    """Check a target and compute its features; also the scaling of the space of distances.
+    """Check a target and compute its features.
+
+    Returns
+    -------
+    the problem, and the scaling of the space of distances
 
     Raises
     ------
@@ -75,14 +79,17 @@ def _check(target: PropertyTable) -> None:
 
 
 def _reference(library: Library, features: Features) -> Scaling:
-    """Scaling of the largest source: columns hardly varying in 45 target rows must not dominate distances."""
+    """Scaling of the largest source.
+
+    Columns hardly varying in 45 target rows must not dominate distances.
+    """
     if not library.sources:
         return fit_scaling(features.raw)
     return max(library.sources, key=lambda source: len(source.keys)).scaling
 
 
 def outer_folds(target: PropertyTable, n_folds: int, seed: int) -> Folds:
-    """Deal the compounds to `n_folds` outer folds, or take the target's own; (n,) fold numbers.
+    """Outer folds of a target, given or dealt, (n,).
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Selection inside one training set: every candidate is judged by inner cross-validation, the best are stacked.
+"""Candidates inside one training set, judged by inner cross-validation.
 
 The same function serves an outer fold (where the held-out rows are predicted for the leaderboard) and the final
 model (all rows), so that what is measured is what is deployed.
@@ -37,9 +37,12 @@ BEST = 5
 
 
 class Heads(NamedTuple):
-    """Heads tried on descriptors, on descriptors with source predictions, on all networks, on the best few.
+    """Heads tried on each kind of inputs.
 
-    depths : how many of a network's last layers are tried; stacked : whether all sources' features are tried together
+    direct, predictions : on descriptors, and on descriptors with source predictions
+    frozen, late : on frozen features of all networks, and of the best few
+    depths : numbers of a network's last layers that are tried
+    stacked : also try the features of all sources together
     """
 
     direct: tuple[str, ...]
@@ -50,27 +53,36 @@ class Heads(NamedTuple):
     stacked: bool = True
 
 
-def affordable_heads(n: int, wanted: Sequence[str] = DEFAULT_HEADS) -> Heads:
-    """Those of the heads wanted that a target of n compounds can pay for: the same in every fold and the final model.
+def affordable_heads(n: int, names: Sequence[str] = DEFAULT_HEADS) -> Heads:
+    """Choose the requested heads that n compounds can pay for.
+
+    The same in every fold and the final model.
 
     Raises
     ------
     UserError : an unknown head, or none that serves the models without transfer.
+
+    Examples
+    --------
+    >>> affordable_heads(45, ("ridge", "gp")).frozen
+    ('ridge', 'gp')
+    >>> affordable_heads(1_000, ("ridge", "gp")).frozen
+    ('ridge',)
     """
-    odd = [head for head in wanted if head not in LINES]
-    if odd:
-        raise UserError(f"--heads: expected some of {', '.join(LINES)}, got {odd[0]!r}")
+    unknown = [head for head in names if head not in LINES]
+    if unknown:
+        raise UserError(f"--heads: expected some of {', '.join(LINES)}, got {unknown[0]!r}")
 
     def up_to(limit: int) -> tuple[str, ...]:
-        return tuple(head for head in CLOSED_FORM if head in wanted and (head != "gp" or n <= limit))
+        return tuple(head for head in CLOSED_FORM if head in names and (head != "gp" or n <= limit))
 
-    late = tuple(head for head in LINES if head in wanted and head not in CLOSED_FORM)
+    late = tuple(head for head in LINES if head in names and head not in CLOSED_FORM)
     direct = (*up_to(GP_ROWS), *(head for head in late if LINES[head].direct))
     late = tuple(head for head in late if LINES[head].frozen)
     if not direct:
         raise UserError(
             "--heads: expected ridge, forest or another that serves descriptors among them for the models without"
-            f" transfer (gp only up to {GP_ROWS:,} compounds; the target has {n:,}), got {', '.join(wanted) or 'none'}"
+            f" transfer (gp only up to {GP_ROWS:,} compounds; the target has {n:,}), got {', '.join(names) or 'none'}"
         )
     if n > FROZEN_GP_ROWS:  # a head per network and depth costs n³ too
         return Heads(direct, up_to(GP_ROWS), up_to(FROZEN_GP_ROWS), late, (1, 0), stacked=False)
@@ -78,7 +90,11 @@ def affordable_heads(n: int, wanted: Sequence[str] = DEFAULT_HEADS) -> Heads:
 
 
 class Candidate(NamedTuple):
-    """A plan with its inner out-of-fold predictions on the training rows, averaged over its networks."""
+    """A plan with its inner out-of-fold predictions.
+
+    inner : (n,) on the training rows, averaged over the plan's networks
+    mae : their mean absolute error
+    """
 
     name: str
     plan: Plan
@@ -94,7 +110,7 @@ def judge_candidates(
     sources: Sequence[str],
     heads: Heads,
 ) -> list[Candidate]:
-    """All candidates on one training set.
+    """Judge all candidates on one training set.
 
     Direct; per source, frozen features of all networks averaged and of the best single one, late heads on the best
     few; frozen features of all sources side by side; descriptors with source predictions.
@@ -103,61 +119,67 @@ def judge_candidates(
     """
     truth = y[rows]
     origins = list_origins(features, sources)
+    candidates: list[Candidate] = []
 
-    def judged(name: str, plan: Plan, inner: FloatArray) -> Candidate:
-        return Candidate(name, plan, inner, float(np.mean(np.abs(inner - truth))))
+    def add(name: str, plan: Plan, inner: FloatArray) -> None:
+        candidates.append(Candidate(name, plan, inner, float(np.mean(np.abs(inner - truth)))))
 
-    found = []
     for head in heads.direct:
         plan = Plan("direct", head)
-        found.append(judged(direct_row(head).name, plan, inner_predictions(plan, features, y, rows, folds)[0]))
+        add(direct_row(head).name, plan, inner_predictions(plan, features, y, rows, folds)[0])
     for s, origin in enumerate(origins):
-        everyone = tuple(range(len(features.layers[s])))
-        few = _ranked(s, features, y, rows, folds)[:BEST] if heads.late else ()
+        networks = tuple(range(len(features.layers[s])))
+        best = _ranked(s, features, y, rows, folds)[:BEST] if heads.late else ()
         for head in heads.late:
             kind: Kind = "finetuned" if head == "finetune" else "frozen"
-            plan = Plan(kind, head, s, HEADS[head].depth, few)
+            plan = Plan(kind, head, s, HEADS[head].depth, best)
             inner = inner_predictions(plan, features, y, rows, folds)
-            found.append(judged(late_row(origin, head, plan.depth, BEST).name, plan, inner.mean(axis=0)))
+            add(late_row(origin, head, plan.depth, BEST).name, plan, inner.mean(axis=0))
         for depth in heads.depths:
             for head in heads.frozen:
-                plan = Plan("frozen", head, s, depth, everyone)
+                plan = Plan("frozen", head, s, depth, networks)
                 inner = inner_predictions(plan, features, y, rows, folds)
-                found.append(judged(networks_text(origin.name, len(everyone), head, depth), plan, inner.mean(axis=0)))
+                add(networks_text(origin.name, len(networks), head, depth), plan, inner.mean(axis=0))
                 single = int(np.argmin(np.mean(np.abs(inner - truth), axis=1)))
                 alone = plan._replace(networks=(single,))
-                found.append(judged(networks_text(origin.name, 1, head, depth), alone, inner[single]))
+                add(networks_text(origin.name, 1, head, depth), alone, inner[single])
     if len(sources) > 1 and heads.stacked:
         for plan in list_stacked_plans(features, heads):
             inner = inner_predictions(plan, features, y, rows, folds).mean(axis=0)
-            found.append(judged(stacked_row(origins, plan.head, plan.depth).name, plan, inner))
+            add(stacked_row(origins, plan.head, plan.depth).name, plan, inner)
     if sources:
         for head in heads.predictions:
             for gain in GAINS:
                 plan = Plan("predictions", head, gain=gain)
                 inner = inner_predictions(plan, features, y, rows, folds)[0]
-                found.append(judged(predictions_row(origins, head).name, plan, inner))
-    return found
+                add(predictions_row(origins, head).name, plan, inner)
+    return candidates
 
 
 def list_origins(features: Features, sources: Sequence[str]) -> list[Origin]:
-    """The sources of a bank by their names."""
+    """List the sources by name, with their numbers of networks."""
     return [Origin(s, name, len(features.layers[s])) for s, name in enumerate(sources)]
 
 
 def list_stacked_plans(features: Features, heads: Heads) -> list[Plan]:
-    """Last layer and all layers of every source in one input, as many networks as every source has."""
-    together = tuple(range(min(len(own) for own in features.layers)))
-    return [Plan("stacked", head, depth=depth, networks=together) for depth in (1, 0) for head in heads.frozen]
+    """Plans on the features of all sources side by side.
+
+    The last layer or all layers, with as many networks as every source has.
+    """
+    shared = tuple(range(min(len(layers) for layers in features.layers)))
+    return [Plan("stacked", head, depth=depth, networks=shared) for depth in (1, 0) for head in heads.frozen]
 
 
 def _ranked(source: int, features: Features, y: FloatArray, rows: Rows, folds: Folds) -> tuple[int, ...]:
-    """The source's networks by inner error of a ridge head on all their layers, best first."""
+    """Rank a source's networks by inner error, best first.
+
+    Of a ridge head on all their layers.
+    """
     plan = Plan("frozen", "ridge", source, 0, tuple(range(len(features.layers[source]))))
     errors = np.mean(np.abs(inner_predictions(plan, features, y, rows, folds) - y[rows]), axis=1)
     return tuple(int(i) for i in np.argsort(errors, kind="stable"))
 
 
-def pick_best(found: Sequence[Candidate]) -> Candidate:
-    """The candidate with the least inner error; the first of equals."""
-    return min(found, key=lambda candidate: candidate.mae)
+def pick_best(candidates: Sequence[Candidate]) -> Candidate:
+    """Candidate with the least inner error; the first of equals."""
+    return min(candidates, key=lambda candidate: candidate.mae)

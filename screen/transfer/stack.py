@@ -1,4 +1,4 @@
-"""The stack that is deployed: chosen candidates, weighted by their out-of-fold predictions (Wolpert, 1992)."""
+"""The deployed stack: chosen candidates and their weights (Wolpert, 1992)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from kakehashi.screen.transfer.weights import stack_weights
 
 
 class StackColumn(NamedTuple):
-    """A column of the stack: direct or predictions per head, the best average or a late head per source."""
+    """A column of the stack.
+
+    Direct or predictions per head, the best average or a late head per source.
+    """
 
     kind: Literal["direct", "average", "late", "predictions"]
     head: str = ""
@@ -61,7 +64,7 @@ def choose_columns(candidates: Sequence[Candidate], n_sources: int) -> dict[Stac
 
 
 def fit_stack(chosen: Sequence[Candidate], truth: FloatArray, fit: Callable[[Plan], Fitted]) -> Stack:
-    """Fit the chosen candidates and weight them by their inner predictions.
+    """Fit chosen candidates and weight their inner predictions.
 
     truth : (n,) values of the training rows
     fit : fits a plan on them
@@ -78,9 +81,13 @@ def fit_stack(chosen: Sequence[Candidate], truth: FloatArray, fit: Callable[[Pla
 
 
 def predict_stack(stack: Stack, features: Features, rows: Rows) -> tuple[FloatArray, FloatArray]:
-    """Mean and spread of the weighted mixture of members, (len(rows),) each.
+    """Predict with the weighted mixture of members.
 
     A member is itself a mixture, over its networks with equal weights.
+
+    Returns
+    -------
+    mean and spread, (len(rows),) each
     """
     means, spreads = [], []
     for member in stack.members:

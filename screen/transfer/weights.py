@@ -1,4 +1,4 @@
-"""Weights of a stack: non-negative (Breiman, 1996), summing to one, and drawn towards equal shares."""
+"""Weights of a stack, non-negative and drawn towards equal shares (Breiman, 1996)."""
 
 from __future__ import annotations
 
@@ -15,9 +15,18 @@ _SUM = 1e3
 
 
 def stack_weights(columns: FloatArray, y: FloatArray, pull: float = PULL) -> FloatArray:
-    """Weights (k,) that minimise |y - columns @ w|² + pull e |w - 1/k|², e the columns' mean squared error.
+    """Weights of the columns that predict y best, (k,).
+
+    They minimise |y - columns @ w|² + pull e |w - 1/k|², e the columns' mean squared error; none is negative, their sum
+    is one.
 
     columns : (n, k) out-of-fold predictions; y : (n,)
+
+    Examples
+    --------
+    >>> y = np.linspace(0.0, 1.0, 50)
+    >>> stack_weights(np.stack([y, -y], axis=1), y, pull=1.0).round(2).tolist()
+    [0.99, 0.01]
     """
     n, k = columns.shape
     if k == 1:
