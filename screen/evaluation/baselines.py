@@ -1,4 +1,4 @@
-"""Models without transfer that `evaluate` compares with: heads on the descriptors that are no part of the stack."""
+"""Baselines: heads on the descriptors that are no part of the stack."""
 
 from __future__ import annotations
 
@@ -18,7 +18,12 @@ FOLDS = 3
 
 
 class BaselinePrediction(NamedTuple):
-    """What a head says of the held rows: mean, spread (m,); the setting it chose; its error on its training rows."""
+    """Predictions of a baseline for held-out rows.
+
+    mean, spread : (m,)
+    setting : chosen inside the training rows
+    inner_mae : inner cross-validated error on the training rows
+    """
 
     mean: FloatArray
     spread: FloatArray
@@ -29,11 +34,13 @@ class BaselinePrediction(NamedTuple):
 def predict_baseline(
     head: Head, raw: NDArray[np.float32], y: FloatArray, held: NDArray[np.float32], keys: Sequence[str], seed: int
 ) -> BaselinePrediction:
-    """Fit a head on raw (n, p) descriptors and y (n,), then predict the rows of held (m, p).
+    """Fit a head on descriptors and predict the held-out rows.
 
     The same as a row of the leaderboard, fitted once: the scaling comes from the training rows, settings are chosen
     inside them.
 
+    raw : (n, p) descriptors; y : (n,) values
+    held : (m, p) descriptors
     keys : (n,) groups that the inner folds do not split
     """
     folds = inner_folds(keys, FOLDS, seed + 1)

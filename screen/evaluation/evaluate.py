@@ -1,6 +1,6 @@
-"""Does transfer help for this property? Sources, networks, depths, heads and models without transfer, side by side.
+"""Evaluate transfer: every model side by side on the same held-out compounds.
 
-Every model of the leaderboard predicts the same held-out compounds, with every choice made inside the training rows of
+Sources, networks, depths, heads and models without transfer, with every choice made inside the training rows of
 each split. The first row of a leaderboard is picked with hindsight; what is recommended is a whole procedure (select,
 stack, fit), judged by the error of that procedure on compounds that had no part in it.
 """
@@ -37,7 +37,9 @@ from kakehashi.screen.validation.statistics import holm, paired_test
 
 
 class ComparedEntry(NamedTuple):
-    """An entry of the leaderboard compared with the best direct model; fitted scale.
+    """A leaderboard entry compared with the best direct model.
+
+    On the fitted scale.
 
     width_90 : of its 90 % intervals, which the other splits make; NaN with one split
     null_mae : error of ridge heads on the same inputs on shuffled values
@@ -73,11 +75,12 @@ COLUMNS = (
 
 
 class Evaluation(NamedTuple):
-    """What was compared, on which held-out compounds, and what follows.
+    """Compared models, the held-out compounds and the verdict.
 
-    rows : best first; predictions : (n,) per row, NaN where no split holds a compound
+    rows : best first
+    predictions : (n,) per row, NaN where no split holds a compound
     lower, upper : (n,) 90 % interval of the recommended procedure, NaN where there is none
-    curve : learning curve, empty where none was asked for
+    curve : learning curve, empty if not measured
     settings : per baseline, the settings chosen in the splits
     """
 
@@ -110,12 +113,12 @@ def evaluate(
     curve: bool = False,
     stage: Stage = no_stage,
 ) -> Evaluation:
-    """Compare everything a library offers for a target with what does without it.
+    """Compare models on a library's networks with models without.
 
     Parameters
     ----------
+    holdout, top : the held-out compounds, as in `holdouts.hold_out`.
     baselines : heads on the descriptors that are compared with and have no part in the stack.
-    holdout, top : what is held out, as `holdouts.hold_out` has it.
     curve : also measure how the error falls with the number of compounds.
 
     Raises
@@ -153,21 +156,26 @@ def _add(
     pool: Executor,
     advance: Callable[[int], None],
 ) -> list[dict[str, object]]:
-    """Put a head's held-out predictions from the descriptors among the measured ones; the settings it chose."""
+    """Add a baseline's held-out predictions to the measured ones.
+
+    Returns
+    -------
+    the setting it chose in each split
+    """
     target, raw, row = problem.target, problem.features.raw, direct_row(head)
     predictions, spreads = np.full((2, len(target)), np.nan)
-    inside = [float("nan")] * len(held.splits)
+    inner_errors = [float("nan")] * len(held.splits)
 
-    def one(k: int) -> dict[str, object]:
+    def predict(k: int) -> dict[str, object]:
         rows, out = held.splits[k]
         keys = [target.keys[i] for i in rows]
-        asked = predict_baseline(HEADS[head], raw[rows], target.y[rows], raw[out], keys, problem.seed)
-        predictions[out], spreads[out], inside[k] = asked.mean, asked.spread, asked.inner_mae
+        prediction = predict_baseline(HEADS[head], raw[rows], target.y[rows], raw[out], keys, problem.seed)
+        predictions[out], spreads[out], inner_errors[k] = prediction.mean, prediction.spread, prediction.inner_mae
         advance(1)
-        return dict(asked.setting)
+        return dict(prediction.setting)
 
-    chosen = list(pool.map(one, range(len(held.splits))))
-    measured.rows[row.name], measured.inside[row.name] = row, inside
+    chosen = list(pool.map(predict, range(len(held.splits))))
+    measured.rows[row.name], measured.inside[row.name] = row, inner_errors
     measured.predictions[row.name], measured.spreads[row.name] = predictions, spreads
     return chosen
 
@@ -182,51 +190,51 @@ def assemble_evaluation(
     settings: dict[str, list[dict[str, object]]],
     heads: tuple[str, ...],
 ) -> Evaluation:
-    """Statistics of all rows, and the verdict."""
+    """Compute the statistics of all rows, and the verdict."""
     target = problem.target
-    asked = np.sort(np.concatenate([split.held for split in held.splits]))
-    y, n = target.y[asked], len(target)
-    folds, distance = held.folds[asked], measured.distance[asked]
+    held_out = np.sort(np.concatenate([split.held for split in held.splits]))
+    y, n = target.y[held_out], len(target)
+    folds, distance = held.folds[held_out], measured.distance[held_out]
     several = len(held.splits) > 1
-    predictions = {name: mean[asked] for name, mean in measured.predictions.items()}
+    predictions = {name: mean[held_out] for name, mean in measured.predictions.items()}
     intervals = {
-        name: intervals_by_fold(y, mean, measured.spreads[name][asked], distance, folds)
+        name: intervals_by_fold(y, mean, measured.spreads[name][held_out], distance, folds)
         for name, mean in predictions.items()
         if several
     }
     fitted = np.array([len(split.rows) for split in held.splits])
     board = rank_entries(
         measured.rows, y, target.log, predictions, measured.inside, fitted,
-        {name: interval_coverage(found.ratios, folds) for name, found in intervals.items()},
+        {name: interval_coverage(interval.ratios, folds) for name, interval in intervals.items()},
     )  # fmt: skip
     best = next(entry.name for entry in board if measured.rows[entry.name].direct)
-    wrong = {name: np.full(n, np.nan) for name in predictions}
+    errors = {name: np.full(n, np.nan) for name in predictions}
     for name, mean in predictions.items():
-        wrong[name][asked] = np.abs(y - mean)
-    tests = {e.name: paired_test(wrong[best] - wrong[e.name], held.splits) for e in board}
+        errors[name][held_out] = np.abs(y - mean)
+    tests = {e.name: paired_test(errors[best] - errors[e.name], held.splits) for e in board}
     adjusted = holm([tests[e.name].p_value if e.name != best else float("nan") for e in board])
     rows = []
     for entry, p_holm in zip(board, adjusted, strict=True):
-        null = nulls.of(measured.rows[entry.name].shuffled)
-        found, test = intervals.get(entry.name), tests[entry.name]
-        own = entry.name == best
+        shuffled = nulls.of(measured.rows[entry.name].shuffled)
+        interval, test = intervals.get(entry.name), tests[entry.name]
+        is_best = entry.name == best
         rows.append(
             ComparedEntry(
                 entry=entry,
-                width_90=float(np.mean(found.upper - found.lower)) if found else float("nan"),
-                null_mae=float(null.mean()),
-                null_p=float((1 + np.sum(null <= entry.mae)) / (1 + len(null))),
+                width_90=float(np.mean(interval.upper - interval.lower)) if interval else float("nan"),
+                null_mae=float(shuffled.mean()),
+                null_p=float((1 + np.sum(shuffled <= entry.mae)) / (1 + len(shuffled))),
                 difference=test.difference,
-                difference_std=float("nan") if own else test.standard_error,
-                p_value=float("nan") if own else test.p_value,
+                difference_std=float("nan") if is_best else test.standard_error,
+                p_value=float("nan") if is_best else test.p_value,
                 p_holm=float(p_holm),
             )
         )
     covered = next(entry.coverage_90 for entry in board if entry.name == CHOSEN)
-    verdict = judge_transfer(target, held.splits, held.text, wrong, measured.rows, board, coverage_90=covered)
+    verdict = judge_transfer(target, held.splits, held.text, errors, measured.rows, board, coverage_90=covered)
     lower, upper = np.full(n, np.nan), np.full(n, np.nan)
     if several:
-        lower[asked], upper[asked] = intervals[verdict.recommended].lower, intervals[verdict.recommended].upper
+        lower[held_out], upper[held_out] = intervals[verdict.recommended].lower, intervals[verdict.recommended].upper
     return Evaluation(
         target, library, held, tuple(rows), measured.predictions, lower, upper, verdict, curve, settings,
         caveats(library, target), heads, problem.seed,

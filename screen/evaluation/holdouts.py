@@ -1,4 +1,4 @@
-"""What is held out: compounds at random, whole families, everything with an element, or the largest values.
+"""Holdouts: compounds at random, families, elements or the largest values.
 
 Cross-validation on compounds dealt at random asks how well a model fills gaps. A screening asks for more: families and
 elements nobody has measured, values beyond all known ones.
@@ -19,9 +19,10 @@ from kakehashi.screen.validation.folds import Folds, Split, grouped_folds, split
 
 
 class HeldOut(NamedTuple):
-    """How the compounds were held out.
+    """Held-out compounds.
 
-    splits : every compound is held in one at most; folds : (n,) its split, -1 where it is in none
+    splits : every compound is held out in one at most
+    folds : (n,) its split, -1 where it is in none
     text : in words
     """
 
@@ -31,7 +32,7 @@ class HeldOut(NamedTuple):
 
 
 def hold_out(target: PropertyTable, mode: Holdout, outer: int, seed: int, top: float = TOP_FRACTION) -> HeldOut:
-    """The splits of a target.
+    """Split a target into compounds to fit on and held-out ones.
 
     random, formula : `outer` folds; no reduced formula or polymer is on both sides. (A table holds each once, so both
         deal single rows; given fold numbers are taken instead.)
@@ -75,21 +76,28 @@ def hold_out(target: PropertyTable, mode: Holdout, outer: int, seed: int, top: f
 
 
 def rarest_elements(compositions: Compositions) -> list[str]:
-    """Of each compound the element that fewest of them hold; of equals the more electronegative."""
+    """Rarest element of each compound, by how many compounds hold it.
+
+    Of equals the more electronegative.
+
+    >>> from kakehashi.catalogs.formulas.slots import parse_column
+    >>> rarest_elements(parse_column(["MgO", "CaO", "CaS"]).compositions)
+    ['Mg', 'O', 'S']
+    """
     elements = compositions.elements
     counts = np.bincount(elements[elements >= 0], minlength=len(SYMBOLS))
-    found = []
+    rarest = []
     for row in elements:
-        own = row[row >= 0]
+        present = row[row >= 0]
         # Slots rise in electronegativity; the last of the least is the first of the reversed.
-        found.append(SYMBOLS[own[::-1][int(np.argmin(counts[own[::-1]]))]])
-    return found
+        rarest.append(SYMBOLS[present[::-1][int(np.argmin(counts[present[::-1]]))]])
+    return rarest
 
 
 def _without(split: Split, groups: list[str], compositions: Compositions) -> Split:
-    """The split without fitted compounds that hold an element of the held ones' groups."""
-    banned = [SYMBOLS.index(symbol) for symbol in {groups[i] for i in split.held}]
-    holds = np.asarray(np.isin(compositions.elements[split.rows], banned).any(axis=1))
+    """Drop fitted compounds that hold an element of the held-out groups."""
+    excluded = [SYMBOLS.index(symbol) for symbol in {groups[i] for i in split.held}]
+    holds = np.asarray(np.isin(compositions.elements[split.rows], excluded).any(axis=1))
     return Split(split.rows[~holds], split.held)
 
 
