@@ -16,7 +16,10 @@ FIFTHS = 5
 
 
 class Fit(NamedTuple):
-    """How well predictions of n values fit; NaN correlations where either side is constant."""
+    """Errors and correlations of n predictions.
+
+    Correlations are NaN where either side is constant.
+    """
 
     n: int
     mae: float
@@ -27,9 +30,10 @@ class Fit(NamedTuple):
 
 
 class NetworkChoice(NamedTuple):
-    """The best of many networks on the same folds: chosen as the papers do, and as it should be.
+    """The best of many networks on the same folds, with hindsight and without.
 
-    network : index of the least cross-validated error of all rows; mae : (networks,) these errors
+    network : index of the least cross-validated error of all rows, as the papers choose
+    mae : (networks,) these errors
     hindsight : (n,) its cross-validated predictions, of which its choice has seen every error
     unseen : (n,) where each fold is predicted by the network that was best on the other folds
     """
@@ -41,7 +45,12 @@ class NetworkChoice(NamedTuple):
 
 
 def fit_of(y: FloatArray, predicted: FloatArray) -> Fit:
-    """Errors and correlations of predictions."""
+    """Compute errors and correlations of predictions.
+
+    >>> fit = fit_of(np.array([1.0, 2.0, 3.0]), np.array([1.0, 2.0, 4.0]))
+    >>> round(fit.mae, 3), round(fit.spearman, 3)
+    (0.333, 1.0)
+    """
     varies = len(y) > 1 and np.ptp(y) > 0 and np.ptp(predicted) > 0
     nothing = float("nan")
     residual = float(np.sum((y - predicted) ** 2))
@@ -56,7 +65,10 @@ def fit_of(y: FloatArray, predicted: FloatArray) -> Fit:
 
 
 def choose_network(predictions: FloatArray, y: FloatArray, folds: Folds) -> NetworkChoice:
-    """The best of many predictions (networks, n), with hindsight and without."""
+    """Choose the best of many predictions (networks, n).
+
+    With hindsight and without.
+    """
     errors = np.abs(predictions - y[None, :])
     best = int(np.argmin(errors.mean(axis=1)))
     unseen = np.empty(len(y))
@@ -67,21 +79,28 @@ def choose_network(predictions: FloatArray, y: FloatArray, folds: Folds) -> Netw
 
 
 def shared_values(source: PropertyTable, target: PropertyTable) -> tuple[FloatArray, FloatArray]:
-    """Values (fitted scales) of the source and of the target on the materials they share."""
+    """Values of source and target on shared materials, fitted scales."""
     place = {key: i for i, key in enumerate(source.keys)}
     pairs = [(place[key], i) for i, key in enumerate(target.keys) if key in place]
     return source.y[[i for i, _ in pairs]], target.y[[j for _, j in pairs]]
 
 
 def correlations(a: FloatArray, b: FloatArray) -> tuple[float, float]:
-    """Pearson and Spearman; NaN below three values or where one side is constant."""
+    """Pearson and Spearman correlation.
+
+    NaN below three values or where one side is constant.
+    """
     if len(a) < 3 or not (np.ptp(a) > 0 and np.ptp(b) > 0):
         return float("nan"), float("nan")
     return float(np.corrcoef(a, b)[0, 1]), float(spearmanr(a, b).statistic)
 
 
 def fifths(y: FloatArray) -> NDArray[np.int64]:
-    """(n,) which fifth of the values each one is in, 0 the smallest."""
+    """Fifth of the values each one is in, (n,), 0 the smallest.
+
+    >>> fifths(np.array([5.0, 1.0, 2.0, 3.0, 4.0])).tolist()
+    [4, 0, 1, 2, 3]
+    """
     place = np.empty(len(y), np.int64)
     place[np.argsort(y, kind="stable")] = np.arange(len(y))
     return place * FIFTHS // len(y)

@@ -1,4 +1,4 @@
-"""Heat maps of descriptors or hidden units: rows in the order of a property, columns by likeness."""
+"""Heat maps of descriptors or hidden units beside a property."""
 
 from __future__ import annotations
 
@@ -10,16 +10,21 @@ from kakehashi.catalogs.records import FloatArray
 
 
 class OrderedMap(NamedTuple):
-    """x : (n, p) ranks of each column in [0, 1], rows by falling value, columns clustered; y : (n,) these values."""
+    """A matrix ordered for drawing.
+
+    x : (n, p) ranks of each column in [0, 1], rows by falling value, columns clustered
+    y : (n,) these values
+    """
 
     x: FloatArray
     y: FloatArray
 
 
 def order_map(x: FloatArray, y: FloatArray) -> OrderedMap:
-    """Order a matrix (n, p) for drawing; columns that never vary are left out.
+    """Order a matrix (n, p) for drawing.
 
-    Columns by average linkage of their Euclidean distances, as XenonPy's DescriptorHeatmap orders them.
+    Columns that never vary are left out, the others ordered by average linkage of their Euclidean distances, as in
+    XenonPy's DescriptorHeatmap.
     """
     from scipy.cluster.hierarchy import leaves_list, linkage
     from scipy.stats import rankdata

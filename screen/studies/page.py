@@ -1,4 +1,7 @@
-"""The report of a study: one HTML page that opens offline, its figures inline and at home on dark pages too."""
+"""Report of a study: one HTML page that opens offline.
+
+Its figures are inline and follow light and dark pages.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ STYLES = {"held": "in", "partly": "edge", "failed": "out", "not tested": "plain"
 
 
 def write_report(directory: Path) -> str:
-    """HTML of the report on the study in `directory`; the same files always give the same text.
+    """Write the HTML report of a study; the same files give the same text.
 
     Raises
     ------
@@ -53,7 +56,10 @@ def _content(directory: Path, run: Row, study: Row) -> dict[str, Any]:
 
 
 def _figure(directory: Path, figure: Row) -> Row:
-    """A figure with its drawing as a data address: an image's own style sheet is not the page's."""
+    """A figure with its drawing as a data address.
+
+    An image's own style sheet is not the page's.
+    """
     path = directory / str(figure["file"])
     try:
         drawing = path.read_text(encoding="utf-8")

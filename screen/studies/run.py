@@ -1,4 +1,4 @@
-"""A study from configuration to a folder: tables, figures, numbers, record and report."""
+"""A study from configuration to a folder of results."""
 
 from __future__ import annotations
 
@@ -28,9 +28,11 @@ Roles = Sequence[tuple[str, PropertyTable]]
 
 
 class Study(NamedTuple):
-    """What sets one study apart.
+    """The functions of one study.
 
-    read : its inputs, checked; tables : of these, each with what it serves as; run : from both to findings
+    read : its inputs, checked
+    tables : of these, each with its role
+    run : from both to findings
     """
 
     read: Callable[[StudyConfig], Any]
@@ -39,13 +41,13 @@ class Study(NamedTuple):
 
 
 class StudyOutcome(NamedTuple):
-    """What a study leaves beside its files: its record (run.json)."""
+    """Record of a study (run.json)."""
 
     record: dict[str, Any]
 
 
 def study_of(name: str) -> Study:
-    """A study by its name."""
+    """Import a study by its name."""
     module = import_module(MODULES[name])
     return Study(module.read, module.tables, module.run)
 
@@ -53,7 +55,7 @@ def study_of(name: str) -> Study:
 def run_study(
     study: Study, config: StudyConfig, inputs: Any, rundir: RunDir, progress: Progress, command: str
 ) -> StudyOutcome:
-    """Do the study and write everything into an open folder."""
+    """Run a study and write everything into an open folder."""
     for name in (*REMADE, *rundir.names("figures/"), *rundir.names("tables/")):
         rundir.remove(name)
     found = study.run(config, inputs, progress)
@@ -74,7 +76,7 @@ def run_study(
 
 
 def study_record(config: StudyConfig, found: Findings) -> dict[str, Any]:
-    """What study.json holds: the findings without drawings and tables."""
+    """Content of study.json: the findings without drawings and tables."""
     return {
         "schema": 1,
         "study": config.name,
@@ -93,7 +95,11 @@ def study_record(config: StudyConfig, found: Findings) -> dict[str, Any]:
 
 
 def as_json(value: Mapping[str, Any]) -> str:
-    """JSON text; numbers that are not finite become null."""
+    """Write JSON text, null for numbers that are not finite.
+
+    >>> print(as_json({"r": float("nan")}).split())
+    ['{', '"r":', 'null', '}']
+    """
     return json.dumps(_plain(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
@@ -106,7 +112,7 @@ def _plain(value: Any) -> Any:
 
 
 def write_report(rundir: RunDir) -> None:
-    """(Re)build report.html from the files of the folder."""
+    """Write report.html from the files of the folder."""
     from kakehashi.screen.studies.page import write_report as build
 
     rundir.write_text("report.html", build(Path(rundir.path)))

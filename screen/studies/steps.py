@@ -1,4 +1,4 @@
-"""What the studies share: formulas kept from every source, pre-trained libraries, the papers' way of choosing."""
+"""Steps the studies share: held-out materials, pre-training, transfer, predictions."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Rows = NDArray[np.int64]
 
 
 def subset(table: PropertyTable, rows: Rows) -> PropertyTable:
-    """Some rows of a table."""
+    """Take some rows of a table."""
     return replace(
         table, ids=tuple(table.ids[i] for i in rows), materials=tuple(table.materials[i] for i in rows),
         keys=tuple(table.keys[i] for i in rows), compositions=table.compositions.take(rows), values=table.values[rows],
@@ -44,7 +44,10 @@ def subset(table: PropertyTable, rows: Rows) -> PropertyTable:
 
 
 def keep_apart(keys: Sequence[str], seed: int, share: int = KEPT_APART) -> NDArray[np.bool_]:
-    """Which of the materials are kept from every source: one in `share`, by name, so the same ones in each."""
+    """Choose materials to hold out of every source, (n,) bool.
+
+    One in `share`, by name, so the same ones in each source.
+    """
     marks = [hashlib.sha256(f"{seed} {key}".encode()).digest()[:8] for key in keys]
     return np.array([int.from_bytes(mark) % share == 0 for mark in marks], dtype=bool)
 
@@ -57,7 +60,10 @@ def pretrain_sources(
     progress: Progress,
     also: Collection[str] = (),
 ) -> Library:
-    """Networks of each source without the target's materials, those in `also` and the tenth that is kept apart."""
+    """Pre-train networks of each source on its own.
+
+    Without the target's materials, those in `also`, and the tenth that `keep_apart` holds out.
+    """
     kept = {
         key for table in tables for key, out in zip(table.keys, keep_apart(table.keys, config.seed), strict=True) if out
     }
@@ -78,7 +84,10 @@ def transfer_to(
     outer: int = 10,
     heads: Sequence[str] = DEFAULT_HEADS,
 ) -> Model:
-    """The measured stack, from the cache where it is kept; `what` tells its stage from others."""
+    """Transfer to a target, or load the cached model.
+
+    what : tells its stage of progress from others
+    """
 
     def stage(name: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
         return progress.stage(f"{name}, {what}" if what else name, total)
@@ -89,7 +98,7 @@ def transfer_to(
 
 
 def predict_by_source(library: Library, source: int, table: PropertyTable) -> FloatArray:
-    """(n,) what a source's networks predict together, on the fitted scale of its property."""
+    """Predict with a source's networks, (n,) on its fitted scale."""
     one = library._replace(sources=(library.sources[source],))
     task = one.sources[0].tasks[0]
     inputs, n = table.inputs, len(table)
@@ -101,7 +110,7 @@ def predict_by_source(library: Library, source: int, table: PropertyTable) -> Fl
 
 
 def predict_setup(features: Features, y: FloatArray, folds: Folds, depth: int, progress: Progress) -> FloatArray:
-    """Cross-validated predictions (networks, n) of a random forest on every network of every source.
+    """Cross-validate a random forest on every network, (networks, n).
 
     depth : 1 the last hidden layer, 0 all of them side by side (Liu, Yamada & Wu, 2021, transfer setups 1 and 2)
     """

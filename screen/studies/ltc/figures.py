@@ -1,4 +1,7 @@
-"""Figures of the conductivity study: sources beside the target, accuracy, extrapolation, leading descriptors."""
+"""Figures of the conductivity study.
+
+Sources beside the target, accuracy, extrapolation, leading descriptors.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +46,7 @@ NAMED = ("dipole_polarizability", "vdw_radius")
 
 
 def numbers(result: LtcResult) -> dict[str, Any]:
-    """Every number of the text."""
+    """Compute every number of the text."""
     y, model, choice = result.target.y, result.model, result.choice
     groups = fifths(y)
     hot = groups == groups.max()
@@ -98,7 +101,7 @@ def numbers(result: LtcResult) -> dict[str, Any]:
 
 
 def figures(result: LtcResult, found: dict[str, Any]) -> tuple[StudyFigure, ...]:
-    """In the paper's order."""
+    """Draw all figures, in the paper's order."""
     judged = () if result.measured is None else (judged_figure(result, found),)
     return (
         _joint(result), _accuracy(result, found), _stand_ins(result), screening_figure(result, found), *judged,
@@ -168,7 +171,10 @@ def _stand_ins(result: LtcResult) -> StudyFigure:
 
 
 def _other_heads(rows: Sequence[StandIn]) -> str:
-    """Ridge and Gaussian process heads, averaged over networks, beside the forest of setup 2."""
+    """Describe ridge and Gaussian process heads beside the forest of setup 2.
+
+    Averaged over networks.
+    """
     measured = [one for one in rows if np.isfinite(one.ridge) and np.isfinite(one.gp)]
     if not measured:
         return "With one network of each source there is nothing to average."

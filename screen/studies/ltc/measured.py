@@ -1,4 +1,4 @@
-"""Conductivities that were measured and that no model has seen, beside what the screening said of them."""
+"""Measured conductivities no model has seen, beside the screening."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ LEAST = 5
 
 
 class MeasuredCandidates(NamedTuple):
-    """Screened compositions with a measured value; metals : how many were left out as having no band gap.
+    """Screened compositions with a measured value.
 
     table : formula, domain, measured value, mean, lower and upper, and the means of other models by name
+    metals : how many were left out for lack of a band gap
     """
 
     table: pa.Table
@@ -29,7 +30,10 @@ class MeasuredCandidates(NamedTuple):
 
 
 class MeasuredFit(NamedTuple):
-    """How well one model foretold measured values, in logarithms; NaN below `LEAST` values."""
+    """Errors and correlation of predictions of ln values.
+
+    NaN below `LEAST` values.
+    """
 
     n: int
     mae: float
@@ -44,9 +48,13 @@ def join_measured(
     compositions: pa.Table,
     others: Mapping[str, FloatArray],
 ) -> MeasuredCandidates:
-    """Join measured values to the screening, without the target's own compounds and without metals.
+    """Join measured values to the screening.
 
-    scores : every candidate; compositions : one row of each, beside which `others` holds the means of other models
+    Without the target's own compounds and without metals.
+
+    scores : every candidate
+    compositions : one row of each
+    others : means of other models beside them, by name
     """
     known = set(target.keys)
     values = {key: float(value) for key, value in zip(measured.keys, measured.values, strict=True) if key not in known}
@@ -67,7 +75,10 @@ def join_measured(
 
 
 def _gapped(scores: pa.Table) -> set[str] | None:
-    """Formulas with a band gap in any of their structures; None where the catalogue knows no gaps."""
+    """Formulas with a band gap in any of their structures.
+
+    None where the catalogue knows no gaps.
+    """
     if GAP not in scores.column_names:
         return None
     least = float(ASKED[GAP][0].split(">")[1])
@@ -75,7 +86,7 @@ def _gapped(scores: pa.Table) -> set[str] | None:
 
 
 def fit_measured(table: pa.Table, column: str) -> MeasuredFit:
-    """Errors of the predictions in a column."""
+    """Compute errors of the predictions in a column."""
     known, guess = np.log(table["measured"].to_numpy()), np.log(table[column].to_numpy())
     if len(known) < LEAST:
         return MeasuredFit(len(known), *[float("nan")] * 3)
@@ -86,13 +97,18 @@ def fit_measured(table: pa.Table, column: str) -> MeasuredFit:
 
 
 def count_inside(table: pa.Table) -> int:
-    """How many measured values lie in the 90% interval of the deployed stack."""
+    """Count measured values inside the 90 % interval of the stack."""
     y = table["measured"].to_numpy()
     return int(np.sum((y >= table["lower"].to_numpy()) & (y <= table["upper"].to_numpy())))
 
 
 def paired(table: pa.Table, column: str, against: str) -> tuple[float, float]:
-    """By how much the absolute error of ln values is larger in `against` than in `column`; its standard error."""
+    """Compare two columns of predictions by their absolute errors of ln values.
+
+    Returns
+    -------
+    by how much `against` errs more than `column`, and its standard error
+    """
     known = np.log(table["measured"].to_numpy())
     errors = [np.abs(np.log(table[name].to_numpy()) - known) for name in (column, against)]
     gain = errors[1] - errors[0]

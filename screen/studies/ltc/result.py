@@ -1,4 +1,4 @@
-"""What the conductivity study found, before it is drawn."""
+"""Results of the conductivity study, before drawing."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from kakehashi.screen.transfer.fit import Model
 
 
 class StandIn(NamedTuple):
-    """One source beside the target: what they share, how well its networks know it, what they give the target.
+    """One source beside the target.
 
     r, spearman : correlation with the target (fitted scales) on `shared` compounds
-    source : fit of its networks on compounds kept from them
+    source : fit of its networks on compounds held out of them
     best, best_unseen : error of its best network by setup 2, with hindsight and without
     ridge, gp : nested error of the mean of ridge and of Gaussian process heads on all layers of all its networks
     """
@@ -35,9 +35,9 @@ class StandIn(NamedTuple):
 
 
 class LtcResult(NamedTuple):
-    """Everything the figures draw.
+    """Data of all figures.
 
-    first_source : values of the first source's kept compounds and what its networks say
+    first_source : values of the first source's held-out compounds and its networks' predictions
     by_size : (n,) each fifth of the target's values predicted from the others
     compositions, without, forest : one row each, its mean by the direct model and by the paper's forest
     """

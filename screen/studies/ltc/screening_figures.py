@@ -1,4 +1,4 @@
-"""Figures of the screening: predictions of all candidates, the shortlist, and values that were measured."""
+"""Figures of the screening: all candidates, the shortlist, measured values."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ PRINTED = ("BeSe", 95.0)
 
 
 def screening_figure(result: LtcResult, found: dict[str, Any]) -> StudyFigure:
-    """Known values, all candidates and the shortlist; with transfer and without."""
+    """Draw known values, all candidates and the shortlist.
+
+    With transfer and without.
+    """
     means, direct = (np.log(values) for values in (result.compositions["mean"].to_numpy(), result.without))
     listed = result.chosen.table
     place = {key: i for i, key in enumerate(result.compositions["reduced_formula"].to_pylist())}
@@ -74,7 +77,7 @@ def screening_figure(result: LtcResult, found: dict[str, Any]) -> StudyFigure:
 
 
 def judged_figure(result: LtcResult, found: dict[str, Any]) -> StudyFigure:
-    """Measured values that no model has seen."""
+    """Draw measured values that no model has seen."""
     if result.measured is None:
         raise ValueError("expected measured values")
     table, numbers = result.measured.table, found["measured"]

@@ -1,4 +1,4 @@
-"""Screening inside a study: every candidate by several models, and a shortlist by a stated rule."""
+"""Screening inside a study, and a shortlist by a stated rule."""
 
 from __future__ import annotations
 
@@ -33,7 +33,12 @@ _ROWS = 32_768
 
 
 class Screened(NamedTuple):
-    """Scored candidates: the transferred model's columns, and a row's mean by the model without transfer."""
+    """Candidates scored with transfer and without.
+
+    scores : the transferred model's columns
+    direct : a row's mean by the model without transfer
+    quarantined : rows that cannot be scored
+    """
 
     scores: pa.Table
     direct: FloatArray
@@ -41,7 +46,11 @@ class Screened(NamedTuple):
 
 
 class Shortlist(NamedTuple):
-    """The best candidates by a rule, the rule in words, and what each of its filters removed."""
+    """The best candidates by a rule.
+
+    rule : in words
+    counts : what each of its filters removed
+    """
 
     table: pa.Table
     rule: str
@@ -49,7 +58,10 @@ class Shortlist(NamedTuple):
 
 
 def screen_all(transferred: Model, direct: Model, catalog: Catalog, progress: Progress) -> Screened:
-    """Score a catalogue with both models; rows that cannot be scored are counted."""
+    """Score a catalogue with both models.
+
+    Rows that cannot be scored are counted.
+    """
     scoring, without = deploy(transferred), deploy(direct)
     parts, means, aside = [], [], 0
     with progress.stage("score candidates", catalog.rows) as advance:
@@ -66,14 +78,14 @@ def screen_all(transferred: Model, direct: Model, catalog: Catalog, progress: Pr
 
 
 def distinct(screened: Screened) -> tuple[pa.Table, FloatArray]:
-    """One row per composition, and the direct model's mean of each."""
+    """One row per composition, and the direct model's means."""
     keys = screened.scores["reduced_formula"].combine_chunks().dictionary_encode()
     first = np.unique(keys.indices.to_numpy(), return_index=True)[1]
     return screened.scores.take(pa.array(first)), screened.direct[first]
 
 
 def beside(found: Shortlist, compositions: pa.Table, others: Mapping[str, FloatArray]) -> pa.Table:
-    """The shortlist with what other models say of each composition, what was asked of it and why it is where it is.
+    """Put other models' means and the filters' columns beside the shortlist.
 
     others : name and mean of each row of `compositions` by another model
     """
@@ -86,9 +98,10 @@ def beside(found: Shortlist, compositions: pa.Table, others: Mapping[str, FloatA
 
 
 def shortlist(scores: pa.Table, known: Collection[str], *, log: bool, size: int = SHORTLISTED) -> Shortlist:
-    """The largest predictions in or at the edge of the domain for new compounds that meet what is `ASKED`.
+    """Choose the largest predictions for new compounds.
 
-    Without elements, whose heat is their electrons' more often than not, and nothing radioactive.
+    In or at the edge of the domain, and past the filters in `ASKED`. Without elements, whose heat is their electrons' more
+    often than not, and nothing radioactive.
 
     known : reduced formulas of the target, which are no discovery
     """
@@ -107,7 +120,7 @@ def shortlist(scores: pa.Table, known: Collection[str], *, log: bool, size: int 
 
 
 def network_predictions(library: Library, fitted: Fitted, formulas: pa.ChunkedArray, progress: Progress) -> FloatArray:
-    """(n,) predictions, fitted scale, of a head on one network of one source."""
+    """Predict with a head on one network, (n,) fitted scale."""
     source = library.sources[fitted.plan.source]
     (which,) = fitted.plan.networks
     alone = source._replace(networks=(source.networks[which],), unit_scales=(source.unit_scales[which],))

@@ -1,4 +1,4 @@
-"""From phonons to heat: lattice thermal conductivity by transfer from data-rich stand-ins (after Ju et al., 2021)."""
+"""Lattice thermal conductivity from data-rich stand-ins (after Ju et al., 2021)."""
 
 from __future__ import annotations
 
@@ -75,7 +75,10 @@ DIRECT, SETUP_2 = "mean_direct", "mean_setup_2"
 
 
 class LtcInputs(NamedTuple):
-    """What the study reads; measured : conductivities that serve only to judge the screening, if there are any."""
+    """Target, sources and candidates of the study.
+
+    measured : conductivities that serve only to judge the screening, None without shared data
+    """
 
     target: PropertyTable
     sources: list[PropertyTable]
@@ -84,7 +87,7 @@ class LtcInputs(NamedTuple):
 
 
 def run(config: StudyConfig, inputs: LtcInputs, progress: Progress) -> Findings:
-    """Do the study."""
+    """Run the study."""
     target, sources, catalog, measured = inputs
     per_source = max(1, config.networks // len(sources))
     library = pretrain_sources(sources, Settings(per_source, config.seed), target, config, progress)
@@ -95,13 +98,18 @@ def run(config: StudyConfig, inputs: LtcInputs, progress: Progress) -> Findings:
 
 
 def tables(inputs: LtcInputs) -> list[tuple[str, PropertyTable]]:
-    """Each table and what it serves as."""
+    """List each table with its role."""
     found = [("target", inputs.target), *(("source", table) for table in inputs.sources)]
     return found if inputs.measured is None else [*found, ("measured", inputs.measured)]
 
 
 def read(config: StudyConfig) -> LtcInputs:
-    """Target, sources and candidates; UserError where the data do not serve."""
+    """Read target, sources and candidates.
+
+    Raises
+    ------
+    UserError : data that do not serve.
+    """
     target, sources, catalog = EMBEDDED if config.data is None else SHARED
     where = catalog if config.data is None else spec_in(config.data, catalog)
     return LtcInputs(
@@ -123,7 +131,7 @@ def measure(
     catalog: Catalog,
     measured: PropertyTable | None,
 ) -> LtcResult:
-    """Everything beyond the two models."""
+    """Measure everything the figures draw."""
     features, folds, y = compute_features(library, target.inputs), model.out_of_fold.folds, target.y
     setup = predict_setup(features, y, folds, 0, progress)
     choice = choose_network(setup, y, folds)
@@ -171,7 +179,9 @@ def _counted(n: int, noun: str) -> str:
 
 
 def leading(target: PropertyTable, seed: int) -> pa.Table:
-    """Descriptors by their rank correlation with the target, strongest first, and how sure each place is.
+    """Rank descriptors by their rank correlation with the target.
+
+    Strongest first.
 
     place_low, place_high : 5th and 95th percentile over bootstrap samples of the target's compounds
     """
@@ -195,7 +205,10 @@ def leading(target: PropertyTable, seed: int) -> pa.Table:
 
 
 def _rank_correlations(x: FloatArray, y: FloatArray) -> FloatArray:
-    """(p,) Spearman correlations of the columns of x (n, p) with y (n,); 0 for a constant column."""
+    """Spearman correlations of columns x (n, p) with y (n,), (p,).
+
+    0 for a constant column.
+    """
     from scipy.stats import rankdata
 
     a, b = rankdata(x, axis=0), rankdata(y)
@@ -205,7 +218,7 @@ def _rank_correlations(x: FloatArray, y: FloatArray) -> FloatArray:
 
 
 def findings(config: StudyConfig, result: LtcResult, catalog: Catalog) -> Findings:
-    """Figures, tables and numbers."""
+    """Collect figures, tables and numbers."""
     target, model = result.target, result.model
     numbers = figures.numbers(result)
     named = SHARED if config.data else EMBEDDED

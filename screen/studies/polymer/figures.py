@@ -1,4 +1,7 @@
-"""Figures of the study of polymers: every source against none, one draw in full, choosing among ever more networks."""
+"""Figures of the polymer study.
+
+Every source against none, one draw in full, choosing among ever more networks.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ ORDERS = 50
 
 
 def _chosen(one: Draws, values: FloatArray) -> FloatArray:
-    """(draws,) entries of the network that the paper's rule chooses."""
+    """Entries of the network the paper's rule chooses, (draws,)."""
     return values[np.arange(len(values)), one.best]
 
 
@@ -65,7 +68,7 @@ def _mean(values: FloatArray) -> float:
 
 
 def numbers(result: PolymerResult) -> dict[str, Any]:
-    """Every number of the text."""
+    """Compute every number of the text."""
     every = np.concatenate([one.cv for _, one in result.genuine], axis=1)
     tests = np.concatenate([one.test for _, one in result.genuine], axis=1)
     looks, holds = choosing(every, tests)
@@ -82,9 +85,13 @@ def numbers(result: PolymerResult) -> dict[str, Any]:
 
 
 def choosing(cv: FloatArray, test: FloatArray, orders: int = ORDERS, seed: int = 0) -> tuple[FloatArray, FloatArray]:
-    """(models,) mean error the best of the first k models looks like, and has on held-out materials.
+    """Errors of the best of the first k models, seen and held out.
 
     cv, test : (draws, models); models come in random orders
+
+    Returns
+    -------
+    (models,) mean cross-validated error of the chosen one; (models,) its mean held-out error
     """
     rng = np.random.default_rng(seed)
     looks, holds = np.zeros((2, cv.shape[1]))
@@ -101,7 +108,7 @@ def choosing(cv: FloatArray, test: FloatArray, orders: int = ORDERS, seed: int =
 
 
 def figures(result: PolymerResult, found: dict[str, Any]) -> tuple[StudyFigure, ...]:
-    """In the paper's order."""
+    """Draw all figures, in the paper's order."""
     return _sources(result, found), _parity(result), _choosing(result, found)
 
 

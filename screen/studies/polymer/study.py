@@ -1,4 +1,4 @@
-"""Thermal conductivity of polymers from 19 values (after Wu et al., 2019): every source against none."""
+"""Thermal conductivity of polymers from 19 values (after Wu et al., 2019)."""
 
 from __future__ import annotations
 
@@ -36,7 +36,10 @@ LARGE = 12_000
 
 
 class PolymerInputs(NamedTuple):
-    """What the study reads; whole : all materials with a value of the target property."""
+    """Roles and tables of the study.
+
+    whole : all materials with a value of the target property
+    """
 
     roles: tuple[Role, ...]
     target: PropertyTable
@@ -74,12 +77,12 @@ LIQUIDS = (
 
 
 def run(config: StudyConfig, inputs: PolymerInputs, progress: Progress) -> Findings:
-    """Do the study without its inverse part."""
+    """Run the study without its inverse part."""
     return findings(config, measure(config, inputs, progress))
 
 
 def measure(config: StudyConfig, inputs: PolymerInputs, progress: Progress) -> PolymerResult:
-    """Pre-train each source without the target, then draw 19 again and again."""
+    """Pre-train without the target, then draw 19 again and again."""
     roles, target, sources, _ = inputs
     library = pretrain_sources(sources, Settings(config.networks, config.seed, DESCRIPTORS), target, config, progress)
     y, splits = target.y, draw(target, config.draws, config.seed)
@@ -97,16 +100,20 @@ def measure(config: StudyConfig, inputs: PolymerInputs, progress: Progress) -> P
 
 
 def tables(inputs: PolymerInputs) -> list[tuple[str, PropertyTable]]:
-    """Each table and what it serves as."""
+    """List each table with its role."""
     named = zip(inputs.roles, inputs.sources, strict=True)
     return [("target", inputs.target), *(("ceiling" if r.what == CEILING else "source", table) for r, table in named)]
 
 
 def read(config: StudyConfig) -> PolymerInputs:
-    """Roles, the target and the sources; UserError where the data do not serve.
+    """Read the target and the sources.
 
     Half of the simulated polymers are the target, the others serve the ceiling alone. Of a source too small to do
     without the target's polymers, these polymers leave the target instead.
+
+    Raises
+    ------
+    UserError : data that do not serve.
     """
     roles = EMBEDDED if config.data is None else SHARED
     refuse_same_physics(roles)
@@ -120,7 +127,10 @@ def read(config: StudyConfig) -> PolymerInputs:
 
 
 def _source(data: str | None, role: Role, seed: int) -> PropertyTable:
-    """The table of a role under its name; what grows with the size of a molecule per atom of it."""
+    """Load the table of a role under its name.
+
+    Values that grow with the size of a molecule are divided by its atoms.
+    """
     found = load_drawn(data, role.spec, LARGE, seed) if role.large and data else load(data, role.spec)
     found = replace(found, name=role.what, quantity=role.what, unit=found.unit or role.unit)
     if not role.extensive:
@@ -132,7 +142,12 @@ def _source(data: str | None, role: Role, seed: int) -> PropertyTable:
 
 
 def refuse_same_physics(roles: Sequence[Role]) -> None:
-    """UserError if simulated properties of the target's own polymers would pass for a source."""
+    """Refuse simulations of the target's own polymers as a source.
+
+    Raises
+    ------
+    UserError : such a role.
+    """
     for role in roles:
         if SIMULATED in role.spec.lower() and role.what != CEILING:
             raise UserError(
@@ -142,7 +157,10 @@ def refuse_same_physics(roles: Sequence[Role]) -> None:
 
 
 def without_small(target: PropertyTable, sources: Sequence[PropertyTable]) -> PropertyTable:
-    """The target without the polymers of sources that could not be pre-trained on without them."""
+    """Drop the polymers of small sources from the target.
+
+    Of sources that could not be pre-trained on without them.
+    """
     own = set(target.keys)
     taken: set[str] = set()
     for source in sources:
@@ -153,7 +171,12 @@ def without_small(target: PropertyTable, sources: Sequence[PropertyTable]) -> Pr
 
 
 def draw(target: PropertyTable, draws: int, seed: int) -> list[DrawnSplit]:
-    """Draw 19 materials; all others are held out."""
+    """Draw 19 materials, again and again; all others are held out.
+
+    Raises
+    ------
+    UserError : fewer than 38 materials.
+    """
     if len(target) < 2 * DRAWN:
         raise UserError(f"{target.name}: expected at least {2 * DRAWN} materials to draw {DRAWN}, got {len(target)}")
     splits = []
@@ -174,7 +197,10 @@ def over_draws(
     what: str,
     features: Features,
 ) -> Draws:
-    """The paper's forest on each set of features, and ridge heads, for every draw."""
+    """Fit the paper's forest and ridge heads in every draw.
+
+    layers : (n, p) features of each network
+    """
     plan = Plan("frozen", "ridge", 0, 1, tuple(range(len(layers)))) if features.layers else Plan("direct", "ridge")
     cv, test, cv_r, test_r, averaged, linear, first = [], [], [], [], [], [], None
     with (
@@ -205,10 +231,14 @@ def over_draws(
 
 
 def setup_1(x: FloatArray, y: FloatArray, split: DrawnSplit, seed: Sequence[int]) -> tuple[FloatArray, FloatArray]:
-    """Cross-validated (19,) and held-out predictions of a random forest as the paper sets it up.
+    """Fit the paper's random forest in one draw.
 
     Trees and features tried per split are drawn between half the number of training values and all of them (Liu,
     Yamada & Wu, 2021, transfer setup 1).
+
+    Returns
+    -------
+    cross-validated predictions (19,), held-out predictions
     """
     rng = np.random.default_rng(seed)
     n = len(split.rows)
@@ -229,9 +259,10 @@ def setup_1(x: FloatArray, y: FloatArray, split: DrawnSplit, seed: Sequence[int]
 def bagged(
     x: NDArray[np.float32], y: FloatArray, asked: NDArray[np.float32], tried: int, seeds: Sequence[int]
 ) -> FloatArray:
-    """(m,) mean of trees, each grown on its own draw of as many rows with replacement (Breiman, 2001).
+    """Predict with bagged trees (Breiman, 2001), (m,).
 
-    Tree by tree, because scikit-learn's forests swap the process's warning filters and must not run in threads.
+    Each is grown on its own draw of as many rows with replacement. Tree by tree, because scikit-learn's forests swap
+    the process's warning filters and must not run in threads.
     """
     from sklearn.tree import DecisionTreeRegressor
 
@@ -244,7 +275,7 @@ def bagged(
 
 
 def findings(config: StudyConfig, result: PolymerResult) -> Findings:
-    """Figures, tables and numbers."""
+    """Collect figures, tables and numbers."""
     numbers = figures.numbers(result)
     target = result.target
     draws = [

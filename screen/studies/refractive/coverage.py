@@ -1,4 +1,7 @@
-"""Does a source know the elements of a target? Where it does not, transfer has nothing to carry over."""
+"""Elements of a source and of its target.
+
+Without shared elements, transfer has nothing to carry over.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ BOOTSTRAPS = 500
 
 
 class ElementCoverage(NamedTuple):
-    """The elements of a source and of a target.
+    """Elements of a source and of a target.
 
     missing : target elements the source has not, commonest in the target first
     covered : (n,) target materials all of whose elements the source has
@@ -29,16 +32,21 @@ class ElementCoverage(NamedTuple):
 
 
 class SplitError(NamedTuple):
-    """Mean absolute error of materials inside and outside the source's elements; NaN where there are none."""
+    """Mean absolute errors inside and outside the source's elements.
+
+    NaN where there are no such materials.
+    """
 
     inside: float
     outside: float
 
 
 class Excess(NamedTuple):
-    """How many times the error of informed predictions a source's networks make, inside and outside its elements.
+    """Error of a source's networks over that of informed predictions.
 
-    low, high : 90% interval of outside / inside over bootstrap samples of the materials; NaN where a side is empty
+    Inside and outside the source's elements.
+
+    low, high : 90 % interval of outside / inside over bootstrap samples of the materials; NaN where a side is empty
     """
 
     inside: float
@@ -48,7 +56,7 @@ class Excess(NamedTuple):
 
     @property
     def explains(self) -> bool | None:
-        """Whether missing elements make it worse; None where either may be chance."""
+        """Missing elements make it worse; None for chance."""
         return True if self.low > 1 else False if self.high < 1 else None
 
 
@@ -69,7 +77,7 @@ def compare_elements(source: PropertyTable, target: PropertyTable) -> ElementCov
 
 
 def split_error(coverage: ElementCoverage, y: FloatArray, predicted: FloatArray) -> SplitError:
-    """Errors on either side."""
+    """Compute errors inside and outside the source's elements."""
     errors = np.abs(y - predicted)
     sides = [errors[side] for side in (coverage.covered, ~coverage.covered)]
     inside, outside = (float(side.mean()) if len(side) else float("nan") for side in sides)
@@ -79,9 +87,12 @@ def split_error(coverage: ElementCoverage, y: FloatArray, predicted: FloatArray)
 def excess_error(
     coverage: ElementCoverage, y: FloatArray, alone: FloatArray, informed: FloatArray, seed: int = 0
 ) -> Excess:
-    """Compare a source's networks `alone` with held-out predictions `informed` by values of the target.
+    """Compare a source's networks with informed predictions.
 
     Some materials are easier than others whatever the model; what missing elements cost is what is left beyond that.
+
+    alone : (n,) predictions of the networks
+    informed : (n,) held-out predictions of models that know other values of the target
     """
     errors = np.abs(np.stack([y - alone, y - informed]))
     sides = [errors[:, coverage.covered], errors[:, ~coverage.covered]]
@@ -101,7 +112,7 @@ def _ratio(errors: FloatArray) -> float:
 
 
 def diagnosis(coverage: ElementCoverage, split: SplitError, excess: Excess) -> str:
-    """Why a source's own predictions fail or not, in a sentence or two."""
+    """Explain why a source's own predictions fail or not."""
     n, inside = len(coverage.covered), int(coverage.covered.sum())
     names = ", ".join(coverage.missing[:6]) + (", ..." if len(coverage.missing) > 6 else "")
     if inside == n:

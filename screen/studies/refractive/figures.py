@@ -1,4 +1,7 @@
-"""Figures of the refractive index study: both directions, the map of descriptors, hidden layers, element coverage."""
+"""Figures of the refractive index study.
+
+Both directions, the map of descriptors, hidden layers, element coverage.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,7 @@ def _mean(fits: Sequence[Fit], name: str) -> float:
 
 
 def numbers(every: Sequence[Direction]) -> dict[str, Any]:
-    """Every number of the text, by direction."""
+    """Compute every number of the text, by direction."""
     return {
         f"{one.source.name} to {one.target.name}": {
             "source_own": one.own._asdict(),
@@ -75,7 +78,7 @@ def rows(every: Sequence[Direction]) -> list[dict[str, Any]]:
 
 
 def figures(result: RefractiveResult) -> tuple[StudyFigure, ...]:
-    """In the paper's order."""
+    """Draw all figures, in the paper's order."""
     return (
         _there(result.there), _map(result), _hidden(result.there[0], "5c"),
         _back(result.back, result.there), _covered(result.back, result.there), _hidden(result.back[0], "6c"),
@@ -83,7 +86,7 @@ def figures(result: RefractiveResult) -> tuple[StudyFigure, ...]:
 
 
 def _kind(table: PropertyTable) -> str:
-    """What a table is of, without which one it is."""
+    """Name the kind of materials of a table."""
     return table.name.partition(" (")[0]
 
 
@@ -187,7 +190,10 @@ def _map(result: RefractiveResult) -> StudyFigure:
 
 
 def neighbours_of_own_kind(result: RefractiveResult) -> tuple[float, float]:
-    """Share of inorganic and of organic points whose nearest neighbour in the map is of their kind."""
+    """Share of points whose nearest neighbour is of their kind.
+
+    In the map of descriptors: of inorganic points, of organic points.
+    """
     from scipy.spatial import cKDTree
 
     organic = result.kind > 0
@@ -220,7 +226,10 @@ def _hidden(one: Direction, number: str) -> StudyFigure:
 
 
 def _columns(found: OrderedMap) -> Any:
-    """(p,) rank correlation of each column with the property, whose ranks fall from the first row on."""
+    """Rank correlation of each column with the property, (p,).
+
+    Its ranks fall from the first row on.
+    """
     rank = np.arange(len(found.x))[::-1]
     return [np.corrcoef(column, rank)[0, 1] for column in found.x.T]
 

@@ -1,4 +1,4 @@
-"""What the study of refractive index and density found, before it is drawn."""
+"""Results of the refractive index study, before drawing."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from kakehashi.screen.transfer.fit import Model
 
 
 class Direction(NamedTuple):
-    """One source and one target table, never a mixture.
+    """Transfer from one source to one target table.
 
-    alone : (n,) what the source's networks say of the target without having seen any of it
+    own : fit of the source's networks on its own held-out materials
+    alone : (n,) their predictions of the target, none of which they saw
     forests, direct_forests : fits of the paper's random forest per drawn test set, on the last hidden layer of one
         network and on the descriptors
     by_networks, by_stack : errors inside and outside the source's elements, of the networks alone and of the stack
@@ -39,10 +40,10 @@ class Direction(NamedTuple):
 
 
 class RefractiveResult(NamedTuple):
-    """Everything the figures draw.
+    """Data of all figures.
 
     there, back : from inorganic to each organic table, and from each to inorganic
-    place : (m, 2) map of descriptors; kind : (m,) whose
+    place : (m, 2) map of descriptors; kind : (m,) index of each point's table
     """
 
     inorganic: PropertyTable

@@ -1,4 +1,4 @@
-"""Refractive index between inorganic compounds and polymers, both ways (after Yamada et al., 2019)."""
+"""Refractive index between inorganic compounds and polymers (after Yamada et al., 2019)."""
 
 from __future__ import annotations
 
@@ -55,14 +55,14 @@ MAPPED = 300
 
 
 class RefractiveInputs(NamedTuple):
-    """What the study reads."""
+    """Tables of the study."""
 
     inorganic: PropertyTable
     organic: list[PropertyTable]
 
 
 def run(config: StudyConfig, inputs: RefractiveInputs, progress: Progress) -> Findings:
-    """Do the study."""
+    """Run the study."""
     inorganic, organic = inputs
     settings = Settings(config.networks, config.seed)
     there = [measure_direction(config, progress, settings, inorganic, table) for table in organic]
@@ -74,19 +74,29 @@ def run(config: StudyConfig, inputs: RefractiveInputs, progress: Progress) -> Fi
 
 
 def tables(inputs: RefractiveInputs) -> list[tuple[str, PropertyTable]]:
-    """Each table and what it serves as."""
+    """List each table with its role."""
     return [("inorganic", inputs.inorganic), *(("organic", table) for table in inputs.organic)]
 
 
 def read(config: StudyConfig) -> RefractiveInputs:
-    """The inorganic table, and each organic one as compositions of its own; UserError where the data do not serve."""
+    """Read the inorganic table and the organic ones.
+
+    Each organic table as compositions of its own.
+
+    Raises
+    ------
+    UserError : data that do not serve.
+    """
     inorganic, organic = EMBEDDED if config.data is None else SHARED
     found = load_all(config.data, organic)
     return RefractiveInputs(load_column(config.data, inorganic, minimum=10), [by_composition(table) for table in found])
 
 
 def by_composition(table: PropertyTable) -> PropertyTable:
-    """A table of SMILES as one of compositions, whose values are medians over materials of one composition."""
+    """Turn a table of SMILES into one of compositions.
+
+    Values are medians over the materials of one composition.
+    """
     return assemble(
         table.name, formula_text(reduce(table.compositions)), table.values, ids=table.ids, log=table.log, minimum=1,
         quantity=table.quantity, unit=table.unit, source=table.source, licence=table.licence, sha256=table.sha256,
@@ -97,7 +107,10 @@ def by_composition(table: PropertyTable) -> PropertyTable:
 def measure_direction(
     config: StudyConfig, progress: Progress, settings: Settings, source: PropertyTable, target: PropertyTable
 ) -> Direction:
-    """Measure one direction: the source's networks alone, the paper's transfer, and the nested stack."""
+    """Measure transfer in one direction.
+
+    The source's networks alone, the paper's transfer, and the nested stack.
+    """
     library = pretrain_sources([source], settings, target, config, progress)
     kept = subset(source, np.flatnonzero(keep_apart(source.keys, config.seed)))
     kept = subset(kept, np.flatnonzero([key not in set(target.keys) for key in kept.keys]))
@@ -118,7 +131,12 @@ def measure_direction(
 def test_sets(
     config: StudyConfig, progress: Progress, features: Features, target: PropertyTable, what: str
 ) -> tuple[tuple[Fit, ...], tuple[Fit, ...]]:
-    """Random forests on drawn training sets, judged on the rest: transferred (a network each in turn) and direct."""
+    """Fit random forests on drawn training sets, judged on the rest.
+
+    Returns
+    -------
+    fits on frozen features (a network each in turn); fits on descriptors
+    """
     y, networks = target.y, len(features.layers[0])
     found: tuple[list[Fit], list[Fit]] = ([], [])
     with progress.stage(f"test sets, {what}", config.draws) as advance:
@@ -134,7 +152,12 @@ def test_sets(
 
 
 def descriptor_map(tables: Sequence[PropertyTable], seed: int) -> tuple[FloatArray, NDArray[np.int64]]:
-    """t-SNE (van der Maaten & Hinton, 2008) of the descriptors of some rows of each table, and whose each point is."""
+    """Map descriptors of several tables by t-SNE (van der Maaten & Hinton, 2008).
+
+    Returns
+    -------
+    (m, 2) places of some rows of each table; (m,) index of each point's table
+    """
     from sklearn.manifold import TSNE
 
     rng = np.random.default_rng(seed)
@@ -148,7 +171,7 @@ def descriptor_map(tables: Sequence[PropertyTable], seed: int) -> tuple[FloatArr
 
 
 def findings(config: StudyConfig, result: RefractiveResult) -> Findings:
-    """Figures, tables and numbers."""
+    """Collect figures, tables and numbers."""
     every = [*result.there, *result.back]
     numbers = figures.numbers(every)
     counted = [f"{table.rows:,} {table.name} ({len(table):,} compositions)" for table in
