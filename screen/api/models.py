@@ -157,13 +157,13 @@ def _picked(library: Library, number: int, id: str) -> Library:
     if number >= len(source.networks):
         raise UserError(f"{id}: expected the number of a network from 0 to {len(source.networks) - 1}")
     evidence = source.evidence
-    one = slice(number, number + 1)
+    only = slice(number, number + 1)
     if evidence is not None:
         evidence = evidence._replace(
-            rows=evidence.rows[one], scores=evidence.scores[one], predictions=evidence.predictions[:, one]
+            rows=evidence.rows[only], scores=evidence.scores[only], predictions=evidence.predictions[:, only]
         )
     picked = source._replace(
-        networks=source.networks[one], unit_scales=source.unit_scales[one], evidence=evidence, checkpoint=None
+        networks=source.networks[only], unit_scales=source.unit_scales[only], evidence=evidence, checkpoint=None
     )
     return library._replace(sources=(picked,))
 

@@ -82,15 +82,15 @@ def load_between(data: str, column: Column, by: str, low: float, high: float, lo
     by : that column, from `low` to `high`
     """
     path, name = split_spec(spec_in(data, column.spec))
-    read = readers.read(path, ["formula", name or "", by])
-    other = number_columns.as_numbers(read[by], path, by)
-    kept = np.flatnonzero((other >= low) & (other <= high))
-    values = number_columns.as_numbers(read[name], path, name or "")[kept]
-    texts = readers.as_text(read["formula"].take(pa.array(kept)), path, "formula").to_pylist()
+    table = readers.read(path, ["formula", name or "", by])
+    other = number_columns.as_numbers(table[by], path, by)
+    chosen = np.flatnonzero((other >= low) & (other <= high))
+    values = number_columns.as_numbers(table[name], path, name or "")[chosen]
+    texts = readers.as_text(table["formula"].take(pa.array(chosen)), path, "formula").to_pylist()
     return assemble(
         column.name, texts, values, log=log, minimum=1, quantity=column.quantity, unit=column.unit, source=str(path),
-        sha256=readers.sha256(path), notes=(f"{len(kept):,} of {len(read):,} rows with {by} from {low:g} to {high:g}",),
-        where=str(path),
+        sha256=readers.sha256(path), where=str(path),
+        notes=(f"{len(chosen):,} of {len(table):,} rows with {by} from {low:g} to {high:g}",),
     )  # fmt: skip
 
 
@@ -100,13 +100,13 @@ def load_drawn(data: str, spec: str, rows: int, seed: int) -> PropertyTable:
     Reading all of them would take minutes.
     """
     path, column = split_spec(spec_in(data, spec))
-    read = readers.read(path, ["smiles", column or ""])
-    chosen = np.sort(np.random.default_rng(seed).permutation(len(read))[:rows])
-    values = number_columns.as_numbers(read[column], path, column or "")
+    table = readers.read(path, ["smiles", column or ""])
+    chosen = np.sort(np.random.default_rng(seed).permutation(len(table))[:rows])
+    values = number_columns.as_numbers(table[column], path, column or "")
     quantity = infer(column or "")
-    texts = readers.as_text(read["smiles"].take(pa.array(chosen)), path, "smiles").to_pylist()
+    texts = readers.as_text(table["smiles"].take(pa.array(chosen)), path, "smiles").to_pylist()
     return assemble(
         column or "", texts, values[chosen], minimum=1, quantity=quantity.name, unit=quantity.unit, source=str(path),
-        sha256=readers.sha256(path), notes=(f"{len(chosen):,} of {len(read):,} rows drawn at random",),
+        sha256=readers.sha256(path), notes=(f"{len(chosen):,} of {len(table):,} rows drawn at random",),
         where=str(path), attachments=(0, 2), guarded=True,
     )  # fmt: skip

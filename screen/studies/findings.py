@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 import pyarrow as pa
 
-# Whether a claim of the paper held when it was asked of data no choice had seen.
+# Verdict on a claim of the paper, by data that no choice had seen.
 ClaimStatus = Literal["held", "partly", "failed", "not tested"]
 
 

@@ -58,39 +58,39 @@ def run_study(
     """Run a study and write everything into an open folder."""
     for name in (*REMADE, *rundir.names("figures/"), *rundir.names("tables/")):
         rundir.remove(name)
-    found = study.run(config, inputs, progress)
-    for shown in found.figures:
-        rundir.write_text(shown.file, shown.svg)
-    for name, table in found.tables.items():
+    findings = study.run(config, inputs, progress)
+    for figure in findings.figures:
+        rundir.write_text(figure.file, figure.svg)
+    for name, table in findings.tables.items():
         rundir.write_table(f"tables/{name}.parquet", table)
-    rundir.write_text("study.json", as_json(study_record(config, found)))
+    rundir.write_text("study.json", as_json(study_record(config, findings)))
     record = {
         **record_head(as_dict(config), progress, command, (*PACKAGES, "matplotlib", "scikit-learn"), "study"),
         "data": [{"role": role, **target_record(table)} for role, table in study.tables(inputs)],
         "timings": dict(progress.timings),
-        "warnings": list(found.warnings),
+        "warnings": list(findings.warnings),
     }
     rundir.write_text("run.json", as_json(record))
     write_report(rundir)
     return StudyOutcome(record)
 
 
-def study_record(config: StudyConfig, found: Findings) -> dict[str, Any]:
+def study_record(config: StudyConfig, findings: Findings) -> dict[str, Any]:
     """Content of study.json: the findings without drawings and tables."""
     return {
         "schema": 1,
         "study": config.name,
-        "title": found.title,
-        "lede": found.lede,
-        "stand_ins": list(found.stand_ins),
+        "title": findings.title,
+        "lede": findings.lede,
+        "stand_ins": list(findings.stand_ins),
         "figures": [
-            {name: value for name, value in shown._asdict().items() if name != "svg"} | {"file": shown.file}
-            for shown in found.figures
+            {name: value for name, value in figure._asdict().items() if name != "svg"} | {"file": figure.file}
+            for figure in findings.figures
         ],
         "tables": {
-            name: {"rows": table.num_rows, "columns": table.column_names} for name, table in found.tables.items()
+            name: {"rows": table.num_rows, "columns": table.column_names} for name, table in findings.tables.items()
         },
-        "numbers": dict(found.numbers),
+        "numbers": dict(findings.numbers),
     }
 
 

@@ -25,7 +25,7 @@ from kakehashi.screen.transfer.fit import Model
 from kakehashi.screen.transfer.plan import Plan, inner_predictions
 from kakehashi.screen.validation.folds import Folds
 
-# One formula in so many is kept from every source, to judge the sources' own networks.
+# One formula in so many is held out of every source, to judge the sources' own networks.
 KEPT_APART = 10
 # Rows whose frozen features are in memory at a time.
 _CHUNK = 500
@@ -64,14 +64,14 @@ def pretrain_sources(
 
     Without the target's materials, those in `also`, and the tenth that `keep_apart` holds out.
     """
-    kept = {
+    apart = {
         key for table in tables for key, out in zip(table.keys, keep_apart(table.keys, config.seed), strict=True) if out
     }
-    exclude = {*target.keys, *also, *kept}
+    exclude = {*target.keys, *also, *apart}
     sources = []
     for table in tables:
-        one = load_or_pretrain((table,), settings, exclude=exclude, cache=not config.no_cache, stage=progress.stage)
-        sources.append(marked(one, (table,), target))
+        source = load_or_pretrain((table,), settings, exclude=exclude, cache=not config.no_cache, stage=progress.stage)
+        sources.append(marked(source, (table,), target))
     return Library(tuple(sources), settings.convention, settings.seed)
 
 
@@ -99,11 +99,11 @@ def transfer_to(
 
 def predict_by_source(library: Library, source: int, table: PropertyTable) -> FloatArray:
     """Predict with a source's networks, (n,) on its fitted scale."""
-    one = library._replace(sources=(library.sources[source],))
-    task = one.sources[0].tasks[0]
+    alone = library._replace(sources=(library.sources[source],))
+    task = alone.sources[0].tasks[0]
     inputs, n = table.inputs, len(table)
     parts = [
-        compute_features(one, inputs.take(np.arange(i, min(i + _CHUNK, n)))).predictions[:, 0]
+        compute_features(alone, inputs.take(np.arange(i, min(i + _CHUNK, n)))).predictions[:, 0]
         for i in range(0, n, _CHUNK)
     ]
     return np.asarray(np.concatenate(parts) * task.scale + task.centre, np.float64)
@@ -114,17 +114,17 @@ def predict_setup(features: Features, y: FloatArray, folds: Folds, depth: int, p
 
     depth : 1 the last hidden layer, 0 all of them side by side (Liu, Yamada & Wu, 2021, transfer setups 1 and 2)
     """
-    everyone = np.arange(len(y))
+    rows = np.arange(len(y))
     plans = [Plan("frozen", "forest", s, depth, (i,)) for s, own in enumerate(features.layers) for i in range(len(own))]
 
-    def ask(plan: Plan) -> FloatArray:
-        found: FloatArray = inner_predictions(plan, features, y, everyone, folds)[0]
+    def predict(plan: Plan) -> FloatArray:
+        means: FloatArray = inner_predictions(plan, features, y, rows, folds)[0]
         advance(1)
-        return found
+        return means
 
     with (
         progress.stage("forests on each network", len(plans)) as advance,
         threadpool_limits(1),
         threads("forest") as pool,
     ):
-        return np.stack(list(pool.map(ask, plans)))
+        return np.stack(list(pool.map(predict, plans)))

@@ -108,6 +108,6 @@ def load_or_transfer(
             restored: Model = cached._replace(target=target, library=library, checkpoint=Checkpoint(key, True))
             return restored
     model = measure()
-    # Target and library are given again whenever the model is asked for.
+    # The caller has target and library: the entry leaves them out.
     bare = model._replace(target=None, library=None)  # type: ignore[arg-type]
     return model._replace(checkpoint=keep(key, pack(bare), model_card(model), entry, warning))

@@ -16,7 +16,7 @@ def model_card(model: Model) -> dict[str, Any]:
     Its errors are those of nested cross-validation.
     """
     target = model.target
-    found = errors(target.y, model.out_of_fold.mean)
+    held_out_errors = errors(target.y, model.out_of_fold.mean)
     return {
         "kind": "model", "model_name": f"{target.name}: stack of transferred and direct models",
         "property": target.quantity, "unit": target.unit, "log": target.log,
@@ -26,5 +26,5 @@ def model_card(model: Model) -> dict[str, Any]:
         "descriptor": f"{'composition' if target.molecules is None else 'smiles'}:{model.library.convention}",
         "convention": model.library.convention, "seed": model.seed, "verdict": model.verdict.text,
         "split": "nested cross-validation: every compound predicted while it was held out",
-        "metrics": metrics_of(found), "held_out": len(target), **made_here(),
+        "metrics": metrics_of(held_out_errors), "held_out": len(target), **made_here(),
     }  # fmt: skip

@@ -157,10 +157,10 @@ def judge_rows(
         measured.rows, y, target.log, measured.predictions, measured.inside, len(y) - np.bincount(folds),
         {CHOSEN: coverage_90},
     )  # fmt: skip
-    wrong = {name: np.abs(y - mean) for name, mean in measured.predictions.items()}
+    errors = {name: np.abs(y - mean) for name, mean in measured.predictions.items()}
     where = folds_text(target, folds)
     return board, judge_transfer(
-        target, splits_of(folds), where, wrong, measured.rows, board, coverage_90=coverage_90, null=null
+        target, splits_of(folds), where, errors, measured.rows, board, coverage_90=coverage_90, null=null
     )
 
 

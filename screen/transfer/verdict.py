@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 # A difference counts when one as large in its direction has at most this probability without any.
 SIGNIFICANCE = 0.05
 
-# What is said first: of a difference that is there and positive, there and negative, or that could be chance.
+# First words: of a positive difference, a negative one, or one that could be chance.
 HEADLINES = {
     True: "Transfer helps here",
     False: "Transfer does not help here",

@@ -100,12 +100,12 @@ def numbers(result: LtcResult) -> dict[str, Any]:
     }
 
 
-def figures(result: LtcResult, found: dict[str, Any]) -> tuple[StudyFigure, ...]:
+def figures(result: LtcResult, values: dict[str, Any]) -> tuple[StudyFigure, ...]:
     """Draw all figures, in the paper's order."""
-    judged = () if result.measured is None else (judged_figure(result, found),)
+    judged = () if result.measured is None else (judged_figure(result, values),)
     return (
-        _joint(result), _accuracy(result, found), _stand_ins(result), screening_figure(result, found), *judged,
-        _extrapolation(result, found), _heat(result, found),
+        _joint(result), _accuracy(result, values), _stand_ins(result), screening_figure(result, values), *judged,
+        _extrapolation(result, values), _heat(result, values),
     )  # fmt: skip
 
 
@@ -187,7 +187,7 @@ def _other_heads(rows: Sequence[StandIn]) -> str:
     )
 
 
-def _accuracy(result: LtcResult, found: dict[str, Any]) -> StudyFigure:
+def _accuracy(result: LtcResult, values: dict[str, Any]) -> StudyFigure:
     y, model = result.target.y, result.model
 
     def paint(figure: Figure) -> None:
@@ -197,7 +197,7 @@ def _accuracy(result: LtcResult, found: dict[str, Any]) -> StudyFigure:
         parity(middle, [Series("", y, result.choice.hindsight, WARM)], LN_KAPPA, "setup 2, best network by CV")
         parity(right, [Series("", y, model.out_of_fold.mean)], LN_KAPPA, "deployed stack, nested CV")
 
-    with_luck, unseen, stack = found["setup_2_hindsight"], found["setup_2_unseen"], found["stack"]
+    with_luck, unseen, stack = values["setup_2_hindsight"], values["setup_2_unseen"], values["stack"]
     source = result.stand_ins[0].source
     return StudyFigure(
         "2b", "Parity of source and transferred model", draw_svg(10, 3.7, paint),
@@ -208,7 +208,7 @@ def _accuracy(result: LtcResult, found: dict[str, Any]) -> StudyFigure:
         f"Transferred model: r = {PAPER_R} (best of many, on the compounds it was chosen by); the authors' own exercise"
         " R² 0.728 on 9 test compounds.",
         f"Source {result.sources[0].name}: r = {source.r:.3f}."
-        f" Setup 2, best of {found['networks']}: r = {with_luck['r']:.3f}, MAE"
+        f" Setup 2, best of {values['networks']}: r = {with_luck['r']:.3f}, MAE"
         f" {with_luck['mae']:.3f} by the paper's choice; r = {unseen['r']:.3f}, MAE {unseen['mae']:.3f} when chosen"
         f" unseen. Deployed stack r = {stack['r']:.3f}, R² {stack['r2']:.3f}, MAE {stack['mae']:.3f}.",
         "failed" if stack["r"] < 0.99 else "held",
@@ -217,7 +217,7 @@ def _accuracy(result: LtcResult, found: dict[str, Any]) -> StudyFigure:
     )  # fmt: skip
 
 
-def _extrapolation(result: LtcResult, found: dict[str, Any]) -> StudyFigure:
+def _extrapolation(result: LtcResult, values: dict[str, Any]) -> StudyFigure:
     y, groups = result.target.y, fifths(result.target.y)
 
     def paint(figure: Figure) -> None:
@@ -241,7 +241,7 @@ def _extrapolation(result: LtcResult, found: dict[str, Any]) -> StudyFigure:
                       label="largest value of the target")  # fmt: skip
         legend(right)
 
-    top, screening = found["top_fifth"], found["screening"]
+    top, screening = values["top_fifth"], values["screening"]
     share = top["above_training"] / max(1, top["compounds"])
     return StudyFigure(
         "3x", "Can it predict above what it has seen?", draw_svg(10, 4.1, paint),
@@ -258,7 +258,7 @@ def _extrapolation(result: LtcResult, found: dict[str, Any]) -> StudyFigure:
     )  # fmt: skip
 
 
-def _heat(result: LtcResult, found: dict[str, Any]) -> StudyFigure:
+def _heat(result: LtcResult, values: dict[str, Any]) -> StudyFigure:
     source, target = result.sources[0], result.target
     drawn_rows = np.linspace(0, len(source) - 1, min(len(source), 400)).astype(int)
     maps = [
@@ -274,9 +274,9 @@ def _heat(result: LtcResult, found: dict[str, Any]) -> StudyFigure:
                      f"{len(found_map.x)} compounds by value")  # fmt: skip
             curve_beside(axes[2 * k + 1], found_map.y, "value")
 
-    strongest = ", ".join(f"{row['descriptor']} {row['spearman']:+.2f}" for row in found["leading_descriptors"][:5])
-    named: list[dict[str, Any]] = found["named_descriptors"]
-    said = "; ".join(
+    strongest = ", ".join(f"{row['descriptor']} {row['spearman']:+.2f}" for row in values["leading_descriptors"][:5])
+    named: list[dict[str, Any]] = values["named_descriptors"]
+    places = "; ".join(
         f"{row['descriptor']} place {row['place']} (ρ {row['spearman']:+.2f}, {row['place_low']:.0f} to"
         f" {row['place_high']:.0f})"
         for row in named
@@ -289,7 +289,7 @@ def _heat(result: LtcResult, found: dict[str, Any]) -> StudyFigure:
         " drawn beside them; columns: descriptors by rank within the map (dark low, yellow high), ordered by"
         " clustering; those that never vary are left out.",
         "Leading descriptors of the conductivity: average and maximum dipole polarizability and van der Waals radius.",
-        f"Strongest rank correlations: {strongest}. The paper's: {said}.",
+        f"Strongest rank correlations: {strongest}. The paper's: {places}.",
         held,
         f"{in_front} of the {len(named)} named descriptors stay in the first fifth (58 of 290) in nineteen of twenty"
         " bootstrap samples of the compounds; places with their 5th and 95th percentiles.",

@@ -23,7 +23,7 @@ from kakehashi.screen.transfer.plan import Fitted, predict_plan
 
 # As many as Ju et al. (2021) verified by first-principles calculation.
 SHORTLISTED = 14
-# What is asked where the catalogue has the column, and how it is said: what may be synthesised, and what conducts heat
+# Filters where the catalogue has the column, and their words: what may be synthesised, and what conducts heat
 # by its lattice, as the target's compounds do. A candidate whose value is unknown is left out.
 ASKED = {
     "e_above_hull": ("e_above_hull<=0.05", "are at most 0.05 eV/atom above the convex hull"),
@@ -84,39 +84,39 @@ def distinct(screened: Screened) -> tuple[pa.Table, FloatArray]:
     return screened.scores.take(pa.array(first)), screened.direct[first]
 
 
-def beside(found: Shortlist, compositions: pa.Table, others: Mapping[str, FloatArray]) -> pa.Table:
+def beside(listed: Shortlist, compositions: pa.Table, others: Mapping[str, FloatArray]) -> pa.Table:
     """Put other models' means and the filters' columns beside the shortlist.
 
     others : name and mean of each row of `compositions` by another model
     """
     place = {key: i for i, key in enumerate(compositions["reduced_formula"].to_pylist())}
-    rows = [place[key] for key in found.table["reduced_formula"].to_pylist()]
-    columns = {name: found.table[name] for name in ("rank", "id", "formula", "mean", "lower", "upper")}
+    rows = [place[key] for key in listed.table["reduced_formula"].to_pylist()]
+    columns = {name: listed.table[name] for name in ("rank", "id", "formula", "mean", "lower", "upper")}
     columns |= {name: pa.array(mean[rows]) for name, mean in others.items()}
     more = ("domain", "domain_reason", "nearest_training", *ASKED, "reduced_formula")
-    return pa.table(columns | {name: found.table[name] for name in more if name in found.table.column_names})
+    return pa.table(columns | {name: listed.table[name] for name in more if name in listed.table.column_names})
 
 
 def shortlist(scores: pa.Table, known: Collection[str], *, log: bool, size: int = SHORTLISTED) -> Shortlist:
     """Choose the largest predictions for new compounds.
 
-    In or at the edge of the domain, and past the filters in `ASKED`. Without elements, whose heat is their electrons' more
-    often than not, and nothing radioactive.
+    In or at the edge of the domain, and past the filters in `ASKED`. Without elements, whose heat is their electrons'
+    more often than not, and nothing radioactive.
 
     known : reduced formulas of the target, which are no discovery
     """
     new = pc.invert(pc.is_in(scores["reduced_formula"], pa.array(sorted(known), pa.string())))
     compound = pc.match_substring_regex(scores["reduced_formula"], "[A-Z].*[A-Z]")
-    asked = [ASKED[name] for name in ASKED if name in scores.column_names]
-    filters = tuple(parse_filter(text) for text in ("domain!=out", *(text for text, _ in asked)))
+    conditions = [ASKED[name] for name in ASKED if name in scores.column_names]
+    filters = tuple(parse_filter(text) for text in ("domain!=out", *(text for text, _ in conditions)))
     order = Order(by="mean", top=size, per_system=1, filters=filters, radioactive=False)
-    found = rank(scores.filter(pc.and_(new, compound)), order, log=log)
-    more = "".join(f", {words}" for _, words in asked) + (" (unknown: left out)" if asked else "")
+    ranking = rank(scores.filter(pc.and_(new, compound)), order, log=log)
+    more = "".join(f", {words}" for _, words in conditions) + (" (unknown: left out)" if conditions else "")
     rule = (
         f"the {size} largest predictions for compounds in or at the edge of the applicability domain that are not in"
         f" the target, hold no radioactive element{more}; the best one of each chemical system"
     )
-    return Shortlist(found.table, rule, found.counts)
+    return Shortlist(ranking.table, rule, ranking.counts)
 
 
 def network_predictions(library: Library, fitted: Fitted, formulas: pa.ChunkedArray, progress: Progress) -> FloatArray:
@@ -124,7 +124,7 @@ def network_predictions(library: Library, fitted: Fitted, formulas: pa.ChunkedAr
     source = library.sources[fitted.plan.source]
     (which,) = fitted.plan.networks
     alone = source._replace(networks=(source.networks[which],), unit_scales=(source.unit_scales[which],))
-    one = library._replace(sources=(alone,))
+    only = library._replace(sources=(alone,))
     moved = fitted._replace(plan=fitted.plan._replace(source=0, networks=(0,)))
     inputs = parse_column(formulas).compositions
     n = len(inputs.elements)
@@ -132,6 +132,6 @@ def network_predictions(library: Library, fitted: Fitted, formulas: pa.ChunkedAr
     with progress.stage("the paper's forest on candidates", n) as advance:
         for start in range(0, n, _ROWS // 4):
             rows = np.arange(start, min(start + _ROWS // 4, n))
-            parts.append(predict_plan(moved, compute_features(one, inputs.take(rows)), np.arange(len(rows)))[0][0])
+            parts.append(predict_plan(moved, compute_features(only, inputs.take(rows)), np.arange(len(rows)))[0][0])
             advance(len(rows))
     return np.concatenate(parts)

@@ -99,8 +99,8 @@ def run(config: StudyConfig, inputs: LtcInputs, progress: Progress) -> Findings:
 
 def tables(inputs: LtcInputs) -> list[tuple[str, PropertyTable]]:
     """List each table with its role."""
-    found = [("target", inputs.target), *(("source", table) for table in inputs.sources)]
-    return found if inputs.measured is None else [*found, ("measured", inputs.measured)]
+    roles = [("target", inputs.target), *(("source", table) for table in inputs.sources)]
+    return roles if inputs.measured is None else [*roles, ("measured", inputs.measured)]
 
 
 def read(config: StudyConfig) -> LtcInputs:
@@ -135,13 +135,13 @@ def measure(
     features, folds, y = compute_features(library, target.inputs), model.out_of_fold.folds, target.y
     setup = predict_setup(features, y, folds, 0, progress)
     choice = choose_network(setup, y, folds)
-    kept = [subset(table, np.flatnonzero(keep_apart(table.keys, config.seed))) for table in sources]
-    kept = [subset(table, np.flatnonzero([key not in target.keys for key in table.keys])) for table in kept]
-    guesses = [predict_by_source(library, s, table) for s, table in enumerate(kept)]
+    held_out = [subset(table, np.flatnonzero(keep_apart(table.keys, config.seed))) for table in sources]
+    held_out = [subset(table, np.flatnonzero([key not in target.keys for key in table.keys])) for table in held_out]
+    guesses = [predict_by_source(library, s, table) for s, table in enumerate(held_out)]
     size = len(library.sources[0].networks)
     stand_ins = []
-    for s, (table, guess, test) in enumerate(zip(sources, guesses, kept, strict=True)):
-        own = choose_network(setup[s * size : (s + 1) * size], y, folds)
+    for s, (table, guess, test) in enumerate(zip(sources, guesses, held_out, strict=True)):
+        best_of_source = choose_network(setup[s * size : (s + 1) * size], y, folds)
         a, b = shared_values(table, target)
         heads = {
             row.head: row.mae for row in model.leaderboard if (row.source, row.depth) == (table.name, "all layers")
@@ -149,7 +149,7 @@ def measure(
         stand_ins.append(
             StandIn(
                 table.name, len(table), len(a), *correlations(a, b), fit_of(test.y, guess),
-                float(own.mae[own.network]), float(np.mean(np.abs(own.unseen - y))),
+                float(best_of_source.mae[best_of_source.network]), float(np.mean(np.abs(best_of_source.unseen - y))),
                 *(heads.get(head, float("nan")) for head in ("ridge", "gp")),
             )
         )  # fmt: skip
@@ -162,7 +162,7 @@ def measure(
     by_size = replace(target, folds=fifths(y))
     return LtcResult(
         target=target, sources=sources, model=model, direct=direct, choice=choice, stand_ins=stand_ins,
-        first_source=(kept[0].y, guesses[0]),
+        first_source=(held_out[0].y, guesses[0]),
         by_size=transfer_to(library, by_size, config, progress, "by size").out_of_fold.mean,
         screened=screened, compositions=compositions, without=without, forest=np.exp(forest),
         forest_ceiling=float(target.values.max()),
@@ -188,18 +188,18 @@ def leading(target: PropertyTable, seed: int) -> pa.Table:
     raw = np.asarray(describe(target.inputs, "reduced"), np.float64)
     labels = np.array(names())
     varies = np.ptp(raw, axis=0) > 0
-    found = _rank_correlations(raw[:, varies], target.y)
+    strength = _rank_correlations(raw[:, varies], target.y)
     rng = np.random.default_rng(seed)
     places = []
     for _ in range(BOOTSTRAPS):
         rows = rng.integers(0, len(raw), len(raw))
         places.append(np.argsort(np.argsort(-np.abs(_rank_correlations(raw[rows][:, varies], target.y[rows])))) + 1)
     low, high = np.quantile(places, (0.05, 0.95), axis=0)
-    order = np.argsort(-np.abs(found), kind="stable")
+    order = np.argsort(-np.abs(strength), kind="stable")
     return pa.table(
         {
             "place": np.arange(1, len(order) + 1), "descriptor": labels[varies][order].tolist(),
-            "spearman": found[order], "place_low": low[order], "place_high": high[order],
+            "spearman": strength[order], "place_low": low[order], "place_high": high[order],
         }
     )  # fmt: skip
 
@@ -221,8 +221,8 @@ def findings(config: StudyConfig, result: LtcResult, catalog: Catalog) -> Findin
     """Collect figures, tables and numbers."""
     target, model = result.target, result.model
     numbers = figures.numbers(result)
-    named = SHARED if config.data else EMBEDDED
-    places = {table.name: column.place for table, column in zip(result.sources, named[1], strict=True)}
+    columns = SHARED if config.data else EMBEDDED
+    places = {table.name: column.place for table, column in zip(result.sources, columns[1], strict=True)}
     sources = ", ".join(f"{name} ({place})" if name != place else name for name, place in places.items())
     screened = result.screened
     others = {DIRECT: result.without, SETUP_2: result.forest}
@@ -233,8 +233,11 @@ def findings(config: StudyConfig, result: LtcResult, catalog: Catalog) -> Findin
         }
     )  # fmt: skip
     stand_ins = [
-        {**one._asdict(), "source": None, **{f"source_{k}": v for k, v in one.source._asdict().items()}}
-        for one in result.stand_ins
+        {
+            **{name: value for name, value in stand_in._asdict().items() if name != "source"},
+            **{f"source_{name}": value for name, value in stand_in.source._asdict().items()},
+        }
+        for stand_in in result.stand_ins
     ]
     return Findings(
         title="Lattice thermal conductivity from stand-ins of the phonon scattering phase space",
@@ -246,12 +249,12 @@ def findings(config: StudyConfig, result: LtcResult, catalog: Catalog) -> Findin
             f" {result.chosen.table.num_rows} were shortlisted."
         ),
         stand_ins=(
-            STAND_IN.format(sources=sources, target=named[0].place) + (ROUGH if config.data else ""),
+            STAND_IN.format(sources=sources, target=columns[0].place) + (ROUGH if config.data else ""),
             f"Shortlist: {result.chosen.rule}.",
         ),
         figures=figures.figures(result, numbers),
         tables={
-            "stand_ins": pa.Table.from_pylist([{k: v for k, v in one.items() if k != "source"} for one in stand_ins]),
+            "stand_ins": pa.Table.from_pylist(stand_ins),
             "leaderboard": leaderboard_table(model),
             "predictions": pa.table(
                 {

@@ -86,23 +86,23 @@ def measure(config: StudyConfig, inputs: PolymerInputs, progress: Progress) -> P
     roles, target, sources, _ = inputs
     library = pretrain_sources(sources, Settings(config.networks, config.seed, DESCRIPTORS), target, config, progress)
     y, splits = target.y, draw(target, config.draws, config.seed)
-    found = []
+    by_source = []
     for s, role in enumerate(roles):
         features = compute_features(library._replace(sources=(library.sources[s],)), target.inputs)
         layers = [own[-1] for own in features.layers[0]]
-        found.append(over_draws(layers, y, splits, config.seed, progress, role.what, features))
+        by_source.append(over_draws(layers, y, splits, config.seed, progress, role.what, features))
     described = compute_features(library._replace(sources=()), target.inputs)
     direct = over_draws([np.asarray(described.raw, np.float64)], y, splits, config.seed, progress, "none", described)
-    kept = subset(sources[0], np.flatnonzero(keep_apart(sources[0].keys, config.seed)))
-    kept = subset(kept, np.flatnonzero([key not in set(target.keys) for key in kept.keys]))
-    parity = kept.y, predict_by_source(library, 0, kept)
-    return PolymerResult(target, roles, sources, library, splits, found, direct, parity)
+    held_out = subset(sources[0], np.flatnonzero(keep_apart(sources[0].keys, config.seed)))
+    held_out = subset(held_out, np.flatnonzero([key not in set(target.keys) for key in held_out.keys]))
+    parity = held_out.y, predict_by_source(library, 0, held_out)
+    return PolymerResult(target, roles, sources, library, splits, by_source, direct, parity)
 
 
 def tables(inputs: PolymerInputs) -> list[tuple[str, PropertyTable]]:
     """List each table with its role."""
-    named = zip(inputs.roles, inputs.sources, strict=True)
-    return [("target", inputs.target), *(("ceiling" if r.what == CEILING else "source", table) for r, table in named)]
+    pairs = zip(inputs.roles, inputs.sources, strict=True)
+    return [("target", inputs.target), *(("ceiling" if r.what == CEILING else "source", table) for r, table in pairs)]
 
 
 def read(config: StudyConfig) -> PolymerInputs:
@@ -131,14 +131,14 @@ def _source(data: str | None, role: Role, seed: int) -> PropertyTable:
 
     Values that grow with the size of a molecule are divided by its atoms.
     """
-    found = load_drawn(data, role.spec, LARGE, seed) if role.large and data else load(data, role.spec)
-    found = replace(found, name=role.what, quantity=role.what, unit=found.unit or role.unit)
+    table = load_drawn(data, role.spec, LARGE, seed) if role.large and data else load(data, role.spec)
+    table = replace(table, name=role.what, quantity=role.what, unit=table.unit or role.unit)
     if not role.extensive:
-        return found
-    atoms = found.compositions.amounts.sum(axis=1)
+        return table
+    atoms = table.compositions.amounts.sum(axis=1)
     note = "divided by the number of atoms, as the descriptors are"
-    return replace(found, values=found.values / atoms, unit=f"{found.unit} per atom".strip(),
-                   notes=(*found.notes, note))  # fmt: skip
+    return replace(table, values=table.values / atoms, unit=f"{table.unit} per atom".strip(),
+                   notes=(*table.notes, note))  # fmt: skip
 
 
 def refuse_same_physics(roles: Sequence[Role]) -> None:
@@ -161,13 +161,13 @@ def without_small(target: PropertyTable, sources: Sequence[PropertyTable]) -> Pr
 
     Of sources that could not be pre-trained on without them.
     """
-    own = set(target.keys)
-    taken: set[str] = set()
+    polymers = set(target.keys)
+    dropped: set[str] = set()
     for source in sources:
-        left = [key for key in source.keys if key not in own]
+        left = [key for key in source.keys if key not in polymers]
         if len(left) * (1 - 1 / KEPT_APART) < MIN_ROWS + 5:
-            taken |= set(source.keys)
-    return subset(target, np.flatnonzero([key not in taken for key in target.keys]))
+            dropped |= set(source.keys)
+    return subset(target, np.flatnonzero([key not in dropped for key in target.keys]))
 
 
 def draw(target: PropertyTable, draws: int, seed: int) -> list[DrawnSplit]:
@@ -209,9 +209,9 @@ def over_draws(
         threads("forest") as pool,
     ):
         for number, split in enumerate(splits):
-            asked = [(x, y, split, [seed, number, i]) for i, x in enumerate(layers)]
-            answers = list(pool.map(lambda one: setup_1(*one), asked))
-            inner, outer = (np.stack([answer[k] for answer in answers]) for k in (0, 1))
+            tasks = [(x, y, split, [seed, number, i]) for i, x in enumerate(layers)]
+            results = list(pool.map(lambda task: setup_1(*task), tasks))
+            inner, outer = (np.stack([result[k] for result in results]) for k in (0, 1))
             a, b = y[split.rows], y[split.held]
             cv.append(np.mean(np.abs(inner - a[None, :]), axis=1))
             test.append(np.mean(np.abs(outer - b[None, :]), axis=1))
@@ -246,18 +246,18 @@ def setup_1(x: FloatArray, y: FloatArray, split: DrawnSplit, seed: Sequence[int]
     seeds = rng.integers(2**31, size=trees).tolist()
     single = np.ascontiguousarray(x, np.float32)
 
-    def predicted(rows: NDArray[np.int64], asked: NDArray[np.int64]) -> FloatArray:
-        return bagged(single[rows], y[rows], single[asked], tried, seeds)
+    def predict(rows: NDArray[np.int64], new: NDArray[np.int64]) -> FloatArray:
+        return bagged(single[rows], y[rows], single[new], tried, seeds)
 
     inner = np.empty(n)
     for fold in np.unique(split.folds):
         out = split.folds == fold
-        inner[out] = predicted(split.rows[~out], split.rows[out])
-    return inner, predicted(split.rows, split.held)
+        inner[out] = predict(split.rows[~out], split.rows[out])
+    return inner, predict(split.rows, split.held)
 
 
 def bagged(
-    x: NDArray[np.float32], y: FloatArray, asked: NDArray[np.float32], tried: int, seeds: Sequence[int]
+    x: NDArray[np.float32], y: FloatArray, new: NDArray[np.float32], tried: int, seeds: Sequence[int]
 ) -> FloatArray:
     """Predict with bagged trees (Breiman, 2001), (m,).
 
@@ -266,11 +266,11 @@ def bagged(
     """
     from sklearn.tree import DecisionTreeRegressor
 
-    total = np.zeros(len(asked))
+    total = np.zeros(len(new))
     for seed in seeds:
         rows = np.random.default_rng(seed).integers(0, len(x), len(x))
         tree = DecisionTreeRegressor(max_features=min(tried, x.shape[1]), random_state=seed)
-        total += tree.fit(x[rows], y[rows], check_input=False).predict(asked, check_input=False)
+        total += tree.fit(x[rows], y[rows], check_input=False).predict(new, check_input=False)
     return total / len(seeds)
 
 

@@ -225,13 +225,13 @@ def _hidden(one: Direction, number: str) -> StudyFigure:
     )  # fmt: skip
 
 
-def _columns(found: OrderedMap) -> Any:
+def _columns(ordered: OrderedMap) -> Any:
     """Rank correlation of each column with the property, (p,).
 
     Its ranks fall from the first row on.
     """
-    rank = np.arange(len(found.x))[::-1]
-    return [np.corrcoef(column, rank)[0, 1] for column in found.x.T]
+    rank = np.arange(len(ordered.x))[::-1]
+    return [np.corrcoef(column, rank)[0, 1] for column in ordered.x.T]
 
 
 def _covered(directions: Sequence[Direction], there: Sequence[Direction]) -> StudyFigure:
@@ -261,15 +261,17 @@ def _covered(directions: Sequence[Direction], there: Sequence[Direction]) -> Stu
     if all(found is None for found in verdicts):
         held = "not tested"
     lacking = sum(int((~one.coverage.covered).sum()) for one in there)
-    everyone = sum(len(one.target) for one in there)
-    missed = f"{lacking:,} of {everyone:,} materials hold an element that the source has not"
-    said = " ".join(f"{one.source.name}: {diagnosis(one.coverage, one.by_networks, one.excess)}" for one in directions)
+    materials = sum(len(one.target) for one in there)
+    missed = f"{lacking:,} of {materials:,} materials hold an element that the source has not"
+    reasons = " ".join(
+        f"{one.source.name}: {diagnosis(one.coverage, one.by_networks, one.excess)}" for one in directions
+    )
     return StudyFigure(
         "6b", "Why one direction fails: elements", draw_svg(7.6, 4.4, paint),
         "Errors on inorganic compounds whose elements all occur in the organic table, and on the others: of the organic"
         " networks, which know no inorganic compound, and held out of the stack, which learned from other compounds.",
         PAPER_BACK,
-        said,
+        reasons,
         held,
         "If missing elements were the reason, compounds without them would fare better with the organic networks, by"
         f" more than they do with a model that knows inorganic compounds. In the other direction {missed}.",

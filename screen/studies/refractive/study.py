@@ -88,8 +88,10 @@ def read(config: StudyConfig) -> RefractiveInputs:
     UserError : data that do not serve.
     """
     inorganic, organic = EMBEDDED if config.data is None else SHARED
-    found = load_all(config.data, organic)
-    return RefractiveInputs(load_column(config.data, inorganic, minimum=10), [by_composition(table) for table in found])
+    organic_tables = load_all(config.data, organic)
+    return RefractiveInputs(
+        load_column(config.data, inorganic, minimum=10), [by_composition(table) for table in organic_tables]
+    )
 
 
 def by_composition(table: PropertyTable) -> PropertyTable:
@@ -112,15 +114,15 @@ def measure_direction(
     The source's networks alone, the paper's transfer, and the nested stack.
     """
     library = pretrain_sources([source], settings, target, config, progress)
-    kept = subset(source, np.flatnonzero(keep_apart(source.keys, config.seed)))
-    kept = subset(kept, np.flatnonzero([key not in set(target.keys) for key in kept.keys]))
+    held_out = subset(source, np.flatnonzero(keep_apart(source.keys, config.seed)))
+    held_out = subset(held_out, np.flatnonzero([key not in set(target.keys) for key in held_out.keys]))
     alone = predict_by_source(library, 0, target)
     what = f"{source.name} to {target.name}"
     model = transfer_to(library, target, config, progress, what, outer=SPLITS)
     forests, direct = test_sets(config, progress, compute_features(library, target.inputs), target, what)
     coverage = compare_elements(source, target)
     return Direction(
-        source=source, target=target, library=library, own=fit_of(kept.y, predict_by_source(library, 0, kept)),
+        source=source, target=target, library=library, own=fit_of(held_out.y, predict_by_source(library, 0, held_out)),
         alone=alone, forests=forests, direct_forests=direct, model=model, coverage=coverage,
         by_networks=split_error(coverage, target.y, alone),
         by_stack=split_error(coverage, target.y, model.out_of_fold.mean),
@@ -138,17 +140,17 @@ def test_sets(
     fits on frozen features (a network each in turn); fits on descriptors
     """
     y, networks = target.y, len(features.layers[0])
-    found: tuple[list[Fit], list[Fit]] = ([], [])
+    both: tuple[list[Fit], list[Fit]] = ([], [])
     with progress.stage(f"test sets, {what}", config.draws) as advance:
         for draw in range(config.draws):
             folds = grouped_folds(target.keys, SPLITS, config.seed + draw)
-            held, rows = np.flatnonzero(folds == 0), np.flatnonzero(folds != 0)
+            held_out, rows = np.flatnonzero(folds == 0), np.flatnonzero(folds != 0)
             plans = Plan("frozen", "forest", 0, 1, (draw % networks,)), Plan("direct", "forest")
-            for plan, fits in zip(plans, found, strict=True):
-                means = predict_plan(fit_plan(plan, features, y, rows), features, held)[0][0]
-                fits.append(fit_of(y[held], means))
+            for plan, fits in zip(plans, both, strict=True):
+                means = predict_plan(fit_plan(plan, features, y, rows), features, held_out)[0][0]
+                fits.append(fit_of(y[held_out], means))
             advance(1)
-    return tuple(found[0]), tuple(found[1])
+    return tuple(both[0]), tuple(both[1])
 
 
 def descriptor_map(tables: Sequence[PropertyTable], seed: int) -> tuple[FloatArray, NDArray[np.int64]]:
