@@ -35,109 +35,6 @@ from kakehashi.screen.validation.domain import nearest, unit_distance
 from kakehashi.screen.validation.folds import Folds, Split
 
 
-class CrossValidated(NamedTuple):
-    """Held-out predictions of n compounds, on the fitted scale.
-
-    NaN where no split holds a compound.
-
-    rows : of the leaderboard, by name
-    predictions, spreads : (n,) per row
-    inside : per row, the error its selection saw in each split
-    distance : (n,) of each compound from its training rows
-    """
-
-    rows: dict[str, Row]
-    predictions: dict[str, FloatArray]
-    spreads: dict[str, FloatArray]
-    inside: dict[str, list[float]]
-    distance: FloatArray
-
-
-class FamilyPredictions(NamedTuple):
-    """Predictions with whole chemical families held out.
-
-    groups, folds : (n,) family and fold number of each compound
-    predictions : (3, n) mean, spread and distance
-    """
-
-    groups: list[str]
-    folds: Folds
-    predictions: FloatArray
-
-
-def cross_validate(
-    problem: Problem,
-    splits: Sequence[Split],
-    pool: Executor,
-    progress: Callable[[int], None] | None = None,
-    *,
-    alone: bool = False,
-) -> CrossValidated:
-    """Select, fit and predict in every split, side by side.
-
-    splits : a compound is held out in one at most
-    alone : as in `predict_fold`
-    """
-    n, y = len(problem.target), problem.target.y
-
-    def measure(split: Split) -> FoldResult:
-        rows, held = split
-        inner = deal_inner(problem, rows)
-        result = predict_fold(problem.features, y, rows, held, inner, problem.names, problem.heads, alone=alone)
-        if progress:
-            progress(1)
-        return result
-
-    rows_of: dict[str, Row] = {}
-    predictions: dict[str, FloatArray] = {}
-    spreads: dict[str, FloatArray] = {}
-    inside: dict[str, list[float]] = {}
-    distance = np.full(n, np.nan)
-    for (rows, held), result in zip(splits, list(pool.map(measure, splits)), strict=True):
-        rows_of |= result.rows
-        for name, (mean, inner_mae, spread) in result.means.items():
-            predictions.setdefault(name, np.full(n, np.nan))[held] = mean
-            spreads.setdefault(name, np.full(n, np.nan))[held] = spread
-            inside.setdefault(name, []).append(inner_mae)
-        distance[held] = _far(problem.space, held, rows)
-    return CrossValidated(rows_of, predictions, spreads, inside, distance)
-
-
-def fit_deployed(problem: Problem, rows: NDArray[np.int64]) -> Stack:
-    """Select, fit and weight the deployed stack on some rows."""
-    y = problem.target.y
-    candidates = judge_candidates(problem.features, y, rows, deal_inner(problem, rows), problem.names, problem.heads)
-    chosen = choose_columns(candidates, len(problem.names))
-    return fit_stack(list(chosen.values()), y[rows], lambda plan: fit_plan(plan, problem.features, y, rows))
-
-
-def cross_validate_families(problem: Problem, least: int, pool: Executor) -> FamilyPredictions | None:
-    """Predict each compound with its chemical family held out.
-
-    Returns None where fewer than `least` compounds would be left to fit on.
-    """
-    groups = name_families(problem.target.inputs)
-    kin = family_folds(groups, problem.seed, least)
-    if kin is None:
-        return None
-    apart = np.empty((3, len(kin)))
-
-    def blind(fold: int) -> None:
-        held, rows = np.flatnonzero(kin == fold), np.flatnonzero(kin != fold)
-        apart[:, held] = (
-            *predict_stack(fit_deployed(problem, rows), problem.features, held),
-            _far(problem.space, held, rows),
-        )
-
-    list(pool.map(blind, np.unique(kin)))
-    return FamilyPredictions(groups, kin, apart)
-
-
-def _far(space: NDArray[np.float32], held: NDArray[np.int64], rows: NDArray[np.int64]) -> FloatArray:
-    """Distance of held-out rows from the others, in their unit."""
-    return np.asarray(nearest(space[held], space[rows])[1] / unit_distance(space[rows]))
-
-
 class FoldResult(NamedTuple):
     """Leaderboard rows on one outer fold, by name.
 
@@ -215,3 +112,106 @@ def predict_fold(
 def _mean_error(y: FloatArray, folds: Folds) -> float:
     """Inner cross-validated error of predicting the mean."""
     return float(np.mean([np.mean(np.abs(y[folds == f] - y[folds != f].mean())) for f in np.unique(folds)]))
+
+
+class CrossValidated(NamedTuple):
+    """Held-out predictions of n compounds, on the fitted scale.
+
+    NaN where no split holds a compound.
+
+    rows : of the leaderboard, by name
+    predictions, spreads : (n,) per row
+    inside : per row, the error its selection saw in each split
+    distance : (n,) of each compound from its training rows
+    """
+
+    rows: dict[str, Row]
+    predictions: dict[str, FloatArray]
+    spreads: dict[str, FloatArray]
+    inside: dict[str, list[float]]
+    distance: FloatArray
+
+
+def cross_validate(
+    problem: Problem,
+    splits: Sequence[Split],
+    pool: Executor,
+    progress: Callable[[int], None] | None = None,
+    *,
+    alone: bool = False,
+) -> CrossValidated:
+    """Select, fit and predict in every split, side by side.
+
+    splits : a compound is held out in one at most
+    alone : as in `predict_fold`
+    """
+    n, y = len(problem.target), problem.target.y
+
+    def measure(split: Split) -> FoldResult:
+        rows, held = split
+        inner = deal_inner(problem, rows)
+        result = predict_fold(problem.features, y, rows, held, inner, problem.names, problem.heads, alone=alone)
+        if progress:
+            progress(1)
+        return result
+
+    rows_of: dict[str, Row] = {}
+    predictions: dict[str, FloatArray] = {}
+    spreads: dict[str, FloatArray] = {}
+    inside: dict[str, list[float]] = {}
+    distance = np.full(n, np.nan)
+    for (rows, held), result in zip(splits, list(pool.map(measure, splits)), strict=True):
+        rows_of |= result.rows
+        for name, (mean, inner_mae, spread) in result.means.items():
+            predictions.setdefault(name, np.full(n, np.nan))[held] = mean
+            spreads.setdefault(name, np.full(n, np.nan))[held] = spread
+            inside.setdefault(name, []).append(inner_mae)
+        distance[held] = _far(problem.space, held, rows)
+    return CrossValidated(rows_of, predictions, spreads, inside, distance)
+
+
+def _far(space: NDArray[np.float32], held: NDArray[np.int64], rows: NDArray[np.int64]) -> FloatArray:
+    """Distance of held-out rows from the others, in their unit."""
+    return np.asarray(nearest(space[held], space[rows])[1] / unit_distance(space[rows]))
+
+
+def fit_deployed(problem: Problem, rows: NDArray[np.int64]) -> Stack:
+    """Select, fit and weight the deployed stack on some rows."""
+    y = problem.target.y
+    candidates = judge_candidates(problem.features, y, rows, deal_inner(problem, rows), problem.names, problem.heads)
+    chosen = choose_columns(candidates, len(problem.names))
+    return fit_stack(list(chosen.values()), y[rows], lambda plan: fit_plan(plan, problem.features, y, rows))
+
+
+class FamilyPredictions(NamedTuple):
+    """Predictions with whole chemical families held out.
+
+    groups, folds : (n,) family and fold number of each compound
+    predictions : (3, n) mean, spread and distance
+    """
+
+    groups: list[str]
+    folds: Folds
+    predictions: FloatArray
+
+
+def cross_validate_families(problem: Problem, least: int, pool: Executor) -> FamilyPredictions | None:
+    """Predict each compound with its chemical family held out.
+
+    Returns None where fewer than `least` compounds would be left to fit on.
+    """
+    groups = name_families(problem.target.inputs)
+    kin = family_folds(groups, problem.seed, least)
+    if kin is None:
+        return None
+    apart = np.empty((3, len(kin)))
+
+    def blind(fold: int) -> None:
+        held, rows = np.flatnonzero(kin == fold), np.flatnonzero(kin != fold)
+        apart[:, held] = (
+            *predict_stack(fit_deployed(problem, rows), problem.features, held),
+            _far(problem.space, held, rows),
+        )
+
+    list(pool.map(blind, np.unique(kin)))
+    return FamilyPredictions(groups, kin, apart)

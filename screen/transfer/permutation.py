@@ -41,6 +41,56 @@ class PermutedErrors(NamedTuple):
     networks: int
 
 
+def permute_selection(
+    features: Features, y: FloatArray, folds: Folds, seed: int, pool: Executor | None = None
+) -> PermutedErrors | None:
+    """Measure the selection of a network on shuffled values.
+
+    y : (n,)
+    pool : runs the folds side by side
+
+    Returns
+    -------
+    None without networks
+    """
+    networks = sum(len(source) for source in features.layers)
+    if not networks:
+        return None
+    n = len(y)
+    rng = np.random.default_rng([seed, n])
+    shuffled = np.stack([rng.permutation(y) for _ in range(PERMUTATIONS)], axis=1)
+    rows = np.arange(n)
+    selected_mae, _ = _winner(features, shuffled, rows, rows[:0])
+    predicted = np.empty_like(shuffled)
+    helds = [np.flatnonzero(folds == fold) for fold in np.unique(folds)]
+    predict = lambda held: _winner(features, shuffled, np.delete(rows, held), held)[1]
+    for held, means in zip(helds, (pool.map if pool else map)(predict, helds), strict=True):
+        predicted[held] = means
+    return PermutedErrors(np.mean(np.abs(predicted - shuffled), axis=0), selected_mae, networks)
+
+
+def _winner(features: Features, y: FloatArray, rows: Rows, held: Rows) -> tuple[FloatArray, FloatArray]:
+    """Best network for each column of y (n, k).
+
+    Returns
+    -------
+    its leave-one-out error (k,), its predictions (held, k)
+    """
+    least = np.full(y.shape[1], np.inf)
+    predicted = np.empty((len(held), y.shape[1]))
+    for x in _features(features, len(y)):
+        error, means = ridge_columns(x[rows], y[rows], x[held])
+        better = error < least
+        least[better] = error[better]
+        predicted[:, better] = means[:, better]
+    return least, predicted
+
+
+def _features(features: Features, n: int) -> Iterator[FloatArray]:
+    for _, layers, depth in _places(features, n):
+        yield layer_slice(layers, depth)
+
+
 class PermutedRowErrors(NamedTuple):
     """Held-out errors (permutations,) on shuffled values, by kind of row.
 
@@ -117,56 +167,6 @@ def _all_means(features: Features, y: FloatArray, split: Split) -> dict[tuple[in
             least[place][better] = error[better]
             means[(place,)][:, better] = new[:, better]
     return means
-
-
-def permute_selection(
-    features: Features, y: FloatArray, folds: Folds, seed: int, pool: Executor | None = None
-) -> PermutedErrors | None:
-    """Measure the selection of a network on shuffled values.
-
-    y : (n,)
-    pool : runs the folds side by side
-
-    Returns
-    -------
-    None without networks
-    """
-    networks = sum(len(source) for source in features.layers)
-    if not networks:
-        return None
-    n = len(y)
-    rng = np.random.default_rng([seed, n])
-    shuffled = np.stack([rng.permutation(y) for _ in range(PERMUTATIONS)], axis=1)
-    rows = np.arange(n)
-    selected_mae, _ = _winner(features, shuffled, rows, rows[:0])
-    predicted = np.empty_like(shuffled)
-    helds = [np.flatnonzero(folds == fold) for fold in np.unique(folds)]
-    predict = lambda held: _winner(features, shuffled, np.delete(rows, held), held)[1]
-    for held, means in zip(helds, (pool.map if pool else map)(predict, helds), strict=True):
-        predicted[held] = means
-    return PermutedErrors(np.mean(np.abs(predicted - shuffled), axis=0), selected_mae, networks)
-
-
-def _winner(features: Features, y: FloatArray, rows: Rows, held: Rows) -> tuple[FloatArray, FloatArray]:
-    """Best network for each column of y (n, k).
-
-    Returns
-    -------
-    its leave-one-out error (k,), its predictions (held, k)
-    """
-    least = np.full(y.shape[1], np.inf)
-    predicted = np.empty((len(held), y.shape[1]))
-    for x in _features(features, len(y)):
-        error, means = ridge_columns(x[rows], y[rows], x[held])
-        better = error < least
-        least[better] = error[better]
-        predicted[:, better] = means[:, better]
-    return least, predicted
-
-
-def _features(features: Features, n: int) -> Iterator[FloatArray]:
-    for _, layers, depth in _places(features, n):
-        yield layer_slice(layers, depth)
 
 
 def _places(features: Features, n: int) -> Iterator[tuple[int, tuple[FloatArray, ...], int]]:
