@@ -7,11 +7,10 @@ from typing import NamedTuple, cast
 
 import numpy as np
 
-from kakehashi.catalogs.records import Compositions, PropertyTable, UserError
+from kakehashi.catalogs.records import Compositions, FloatArray, PropertyTable, UserError
 from kakehashi.screen.api.models import read_materials
 from kakehashi.screen.device import Device, choose
 from kakehashi.screen.networks.joint.model import JointModel, Recipe, learn_sources, learn_target, out_of_fold
-from kakehashi.screen.networks.joint.train import FloatArray
 from kakehashi.screen.networks.source import tell_apart
 from kakehashi.screen.screening.given import check_units, load_sources, load_target
 from kakehashi.screen.transfer.problem import MIN_COMPOUNDS, outer_folds
