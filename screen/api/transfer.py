@@ -185,7 +185,7 @@ def transfer(
 
 
 def _warn(checkpoints: Sequence[Checkpoint | None]) -> None:
-    """Warn of what the cache could not read or keep, each once."""
+    """Warn of what the cache could not read or store, each once."""
     for warning in dict.fromkeys(checkpoint.warning for checkpoint in checkpoints if checkpoint and checkpoint.warning):
         warnings.warn(warning, stacklevel=3)
 

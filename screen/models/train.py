@@ -1,4 +1,4 @@
-"""`kakehashi models train`: pre-train networks and keep them for good."""
+"""`kakehashi models train`: pre-train networks and store them for good."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Verify that kept networks still give their kept predictions."""
+"""Verify that stored networks still give their stored predictions."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ class Verified(NamedTuple):
 
 
 def verify(key: str, path: Path) -> Verified:
-    """Check an entry's checksums and its kept predictions."""
+    """Check an entry's checksums and its stored predictions."""
     return verify_arrays(key, shelf.read(path, key))
 
 
 def verify_arrays(key: str, entry: shelf.Found) -> Verified:
-    """Recompute an entry's kept predictions, from the descriptors on."""
+    """Recompute an entry's stored predictions, from the descriptors on."""
     if entry.arrays is None or entry.card is None:
         return Verified(key, "damaged", float("nan"), entry.warning or "it is gone")
     if entry.card.get("kind") != "networks":
