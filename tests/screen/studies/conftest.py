@@ -50,7 +50,7 @@ def refractive_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
         # As many rows to train on in either table: one compiled program serves both.
         out_of = keep_apart(table.keys, config.seed)
         few.append(subset(table, np.sort([*np.flatnonzero(out_of)[:9], *np.flatnonzero(~out_of)[:66]])))
-    inputs = refractive.Inputs(few[0], few[1:])
+    inputs = refractive.RefractiveInputs(few[0], few[1:])
     with RunDir(out) as rundir:
         run_study(study_of("refractive-index"), config, inputs, rundir, Progress("quiet"), "kakehashi study ...")
     return out

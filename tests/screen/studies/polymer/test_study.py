@@ -85,7 +85,7 @@ def test_the_ceiling_is_never_chosen() -> None:
                    for error in (0.1, 0.2))  # fmt: skip
     roles = (polymer_result.Role("density", ""), polymer_result.Role(polymer_result.CEILING, ""))
     target = table("kappa", range(1, 61))
-    result = polymer_result.Result(target, roles, [], None, [], [other, best], other, (target.y, target.y))  # type: ignore[arg-type]
+    result = polymer_result.PolymerResult(target, roles, [], None, [], [other, best], other, (target.y, target.y))  # type: ignore[arg-type]
     assert [(role.what, one) for role, one in result.genuine] == [("density", other)]
     found = np.concatenate([one.cv for _, one in result.genuine])
     assert found.min() == 0.2
