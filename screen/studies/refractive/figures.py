@@ -208,11 +208,13 @@ def _hidden(one: Direction, number: str) -> StudyFigure:
 
     def paint(figure: Figure) -> None:
         axes = figure.subplots(1, 3, width_ratios=[5, 5, 1.2])
-        for ax, found, title in zip(axes, maps, ("first hidden layer", "last hidden layer"), strict=False):
-            heat_map(ax, found.x, title, f"{found.x.shape[1]} hidden units, clustered", f"{one.target.name} by value")
+        for ax, ordered, title in zip(axes, maps, ("first hidden layer", "last hidden layer"), strict=False):
+            heat_map(
+                ax, ordered.x, title, f"{ordered.x.shape[1]} hidden units, clustered", f"{one.target.name} by value"
+            )
         curve_beside(axes[2], maps[0].y, short(one.target.quantity))
 
-    strength = [float(np.max(np.abs(_columns(found)))) for found in maps]
+    strength = [float(np.max(np.abs(_columns(ordered)))) for ordered in maps]
     return StudyFigure(
         number, f"Hidden layers of a network of {one.source.name}, on {one.target.name}", draw_svg(8.4, 4.0, paint),
         f"Rows: {one.target.name} in the order of their values, which are drawn beside them. Columns: units of the"
