@@ -26,7 +26,7 @@ from kakehashi.design.sampler.smc import Result
 from kakehashi.design.sampler.trace import Step
 from kakehashi.screen.scoring.batches import Components
 from kakehashi.screen.transfer.fit import Model
-from kakehashi.screen.validation.domain import judge
+from kakehashi.screen.validation.domain import judge_domain
 from kakehashi.screen.validation.intervals import difficulty
 
 FloatArray = NDArray[np.float64]
@@ -145,7 +145,7 @@ def proposals_table(
     first = inputs.targets[0].name
     target = inputs.targets[0]
     nearest, similarity = constraints.Known(target.keys).nearest(keys)
-    verdicts = judge(
+    verdicts = judge_domain(
         models[first].domain, reduce(polymers.atoms(Molecules(tuple(keys), tuple(keys)))), parts[first].distance
     )
     ended = Counter(polymers.parse(text)[1] for text in found.particles)

@@ -34,8 +34,8 @@ from kakehashi.screen.networks.source import Settings
 from kakehashi.screen.progress import Progress, warn
 from kakehashi.screen.runs.refused import warnings_of, write_rejected
 from kakehashi.screen.screening.record import leaderboard_table, predictions_table
+from kakehashi.screen.transfer.cache import load_or_transfer
 from kakehashi.screen.transfer.fit import Model
-from kakehashi.screen.transfer.kept import load_or_transfer
 
 SCHEMA_VERSION = "1"
 # Temperature index of the generator of the prior sample that proposals are compared with: no run goes so far.

@@ -22,12 +22,13 @@ from kakehashi.design.sampler.smc import run as sample
 from kakehashi.screen.descriptors import repeat_unit
 from kakehashi.screen.progress import Progress
 from kakehashi.screen.studies.config import StudyConfig
-from kakehashi.screen.studies.figures import ACCENT, AMBER, INK, SOFT, VIOLET, WARM, drawn
-from kakehashi.screen.studies.findings import Findings, Held, Shown
-from kakehashi.screen.studies.parts import Fit, fit_of, subset, transferred
+from kakehashi.screen.studies.figures import ACCENT, AMBER, INK, SOFT, VIOLET, WARM, draw_svg
+from kakehashi.screen.studies.findings import ClaimStatus, Findings, StudyFigure
+from kakehashi.screen.studies.fits import Fit, fit_of
 from kakehashi.screen.studies.plots import legend
 from kakehashi.screen.studies.polymer import study as polymer
 from kakehashi.screen.studies.run import Study
+from kakehashi.screen.studies.steps import subset, transfer_to
 from kakehashi.screen.transfer.fit import Model
 from kakehashi.screen.transfer.verdict import verdict_record
 
@@ -72,7 +73,7 @@ class Judge(NamedTuple):
         return np.asarray(self.forest.predict(repeat_unit.compute(listed, polymer.DESCRIPTORS)), np.float64)
 
 
-def run(config: StudyConfig, inputs: polymer.Inputs, progress: Progress) -> Findings:
+def run(config: StudyConfig, inputs: polymer.PolymerInputs, progress: Progress) -> Findings:
     """The study of polymers, and an inverse design where there are polymers to judge it by."""
     result = polymer.measure(config, inputs, progress)
     found = polymer.findings(config, result)
@@ -84,8 +85,8 @@ def run(config: StudyConfig, inputs: polymer.Inputs, progress: Progress) -> Find
     indices = [i for i, role in enumerate(result.roles) if role.what in SOURCES]
     library = result.library._replace(sources=tuple(result.library.sources[i] for i in indices))
     models = {
-        "transferred": transferred(library, learned, config, progress, "the 19", outer=polymer.FOLDS),
-        "direct": transferred(library._replace(sources=()), learned, config, progress, "the 19 alone",
+        "transferred": transfer_to(library, learned, config, progress, "the 19", outer=polymer.FOLDS),
+        "direct": transfer_to(library._replace(sources=()), learned, config, progress, "the 19 alone",
                               outer=polymer.FOLDS),
     }  # fmt: skip
     goal = f"{learned.name}>{np.quantile(learned.values, GOAL):.4g}"
@@ -201,7 +202,7 @@ def _mean(way: Way) -> float:
     return float(way.judged.mean()) if len(way.judged) else float("nan")
 
 
-def figure(ways: list[Way], learned: PropertyTable, goal: str, judge: Judge, whole: PropertyTable) -> Shown:
+def figure(ways: list[Way], learned: PropertyTable, goal: str, judge: Judge, whole: PropertyTable) -> StudyFigure:
     """What the ways found, by the judgement of values none of them saw."""
 
     def paint(figure: Figure) -> None:
@@ -220,10 +221,10 @@ def figure(ways: list[Way], learned: PropertyTable, goal: str, judge: Judge, who
     transfer, direct, _, prior = ways
     gains = {way.name: gain(transfer, way) for way in (direct, prior)}
     sure = [value > 1.645 * error for value, error in gains.values()]
-    held: Held = "held" if all(sure) else "partly" if any(sure) else "failed"
+    held: ClaimStatus = "held" if all(sure) else "partly" if any(sure) else "failed"
     listed = "; ".join(f"{way.name} {_mean(way):.3f} ({way.scored:,} units looked at)" for way in ways)
-    return Shown(
-        "8", "Inverse design from 19 values", drawn(8.4, 4.8, paint),
+    return StudyFigure(
+        "8", "Inverse design from 19 values", draw_svg(8.4, 4.8, paint),
         f"The best {BEST} new repeat units of each way for the goal {goal.replace('_', ' ').replace('>', ' > ')}"
         " W/(m K), which a tenth of the 19 meet, by a random forest on the"
         f" {judge.materials} conductivities that no way has seen.",

@@ -177,13 +177,13 @@ def export_and_print(
 
 def import_and_print(file: str, *, json_out: bool, quiet: bool) -> int:
     """Read an archive."""
-    from kakehashi.screen.models.verify import check
+    from kakehashi.screen.models.verify import verify_arrays
     from kakehashi.screen.networks.card_checks import check_against
     from kakehashi.screen.networks.kept import networks_of
 
     def accept(found: shelf.Found) -> None:
         model_index.table_of([model_index.rows_of(found.card or {}, Path())])
-        one = check("", found)
+        one = verify_arrays("", found)
         if not one.sound:
             raise ValueError(one.text)
         check_against(found.card or {}, networks_of(found.arrays or {}))

@@ -1,4 +1,4 @@
-"""Configuration of an evaluation: defaults, then run.toml, then flags; unknown keys are refused."""
+"""Configuration of an evaluation: defaults, then run.toml, then flags."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ INCIDENTAL = ("out", "no_cache", "device", "max_rejected")
 
 @dataclass(frozen=True, slots=True)
 class EvaluateConfig:
-    """Everything that decides an evaluation's results, and where it is done. Names equal the flags'."""
+    """Settings of an evaluation, named like the flags."""
 
     target: str = ""
     value: str | None = None
@@ -57,11 +57,18 @@ class EvaluateConfig:
 
 
 def resolve(flags: Mapping[str, Any], file: str | None) -> EvaluateConfig:
-    """Merge defaults, the TOML file and the flags that were given (not None), and check the result.
+    """Merge defaults, the TOML file and given flags, and check them.
+
+    A flag of None is not given.
 
     Raises
     ------
     UserError : unreadable TOML, unknown key (with the nearest known one), wrong type, or a value out of range.
+
+    Examples
+    --------
+    >>> resolve({"target": "ltc", "heads": ("ridge",)}, None).heads
+    ('ridge',)
     """
     merged: dict[str, Any] = from_toml(Path(file), EvaluateConfig) if file else {}
     merged.update({name: value for name, value in flags.items() if value is not None})
@@ -82,7 +89,7 @@ def as_dict(config: EvaluateConfig) -> dict[str, Any]:
 
 
 def deciding(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What decides the results, of a configuration as plain values."""
+    """Settings that decide the results, as plain values."""
     return decisive(config, INCIDENTAL)
 
 

@@ -17,7 +17,7 @@ from kakehashi.screen.device import current
 from kakehashi.screen.scoring.batches import Scores
 from kakehashi.screen.scoring.virtual.search import Counts
 from kakehashi.screen.transfer.fit import Model
-from kakehashi.screen.validation.domain import judge
+from kakehashi.screen.validation.domain import judge_domain
 from kakehashi.screen.validation.intervals import difficulty
 
 # Types are fixed here, so that a partition without a single score fits the others.
@@ -56,7 +56,7 @@ def score_columns(
     model: Model, reduced: Compositions, texts: Sequence[str], found: Scores
 ) -> tuple[dict[str, Any], Any]:
     """Columns of `SCORES` of materials by their reduced compositions and names, and which rows are finite."""
-    verdicts = judge(model.domain, reduced, found.distance)
+    verdicts = judge_domain(model.domain, reduced, found.distance)
     half = model.interval * difficulty(found.spread, found.distance, model.usual_spread)
     back = np.exp if model.target.log else np.asarray
     with np.errstate(over="ignore"):

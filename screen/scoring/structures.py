@@ -17,9 +17,9 @@ from kakehashi.screen.cache.packing import content_hash
 from kakehashi.screen.descriptors.neighbours import connect
 from kakehashi.screen.scoring.batches import Scores
 from kakehashi.screen.scoring.columns import SCORES, Part, environment, score_columns, set_aside
-from kakehashi.screen.transfer.features import fill, places
+from kakehashi.screen.transfer.features import compute_features, distance_space
 from kakehashi.screen.transfer.fit import Model
-from kakehashi.screen.transfer.selection import predict_stack
+from kakehashi.screen.transfer.stack import predict_stack
 from kakehashi.screen.validation.domain import nearest
 
 # Structures at a time: their features take up to 100 MB.
@@ -44,9 +44,9 @@ def score_structures(model: Model, rows: pa.Table) -> Part:
 
 def score_crystals(model: Model, crystals: Crystals) -> Scores:
     """Scores of n structures that have crystal graphs, on the fitted scale."""
-    bank = fill(model.library, crystals)
-    mean, spread = predict_stack(model.stack, bank, np.arange(len(bank.raw)))
-    index, distance = nearest(places(bank, model.reference), model.training)
+    features = compute_features(model.library, crystals)
+    mean, spread = predict_stack(model.stack, features, np.arange(len(features.raw)))
+    index, distance = nearest(distance_space(features, model.reference), model.training)
     return Scores(mean, spread, distance / model.unit, index)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from kakehashi.catalogs.records import PropertyTable
+from kakehashi.catalogs.records import FloatArray, PropertyTable
 from kakehashi.screen.cache.checkpoint import Checkpoint
 from kakehashi.screen.descriptors.composition import BATCH
 from kakehashi.screen.device import current
@@ -26,7 +26,6 @@ from kakehashi.screen.scoring.virtual.search import Counts
 from kakehashi.screen.screening.config import ScreenConfig, as_dict
 from kakehashi.screen.screening.inputs import Inputs
 from kakehashi.screen.screening.rank_partitions import Counted
-from kakehashi.screen.transfer.features import FloatArray
 from kakehashi.screen.transfer.fit import Model
 from kakehashi.screen.transfer.plan import Fitted
 from kakehashi.screen.transfer.verdict import verdict_record
@@ -134,19 +133,19 @@ def virtual_record(scored: Scored, seconds: float) -> dict[str, Any]:
 
 def leaderboard_table(model: Model) -> pa.Table:
     """The leaderboard, best first."""
-    return board_table(model.leaderboard)
+    return board_table([entry._asdict() for entry in model.leaderboard])
 
 
-def board_table(rows: Sequence[Any]) -> pa.Table:
-    """Rows of a leaderboard, named tuples of one kind, as a table."""
+def board_table(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """Rows of a leaderboard, by column, as a table."""
     text, whole = ("name", "source", "depth", "head"), ("networks",)
     kinds = {
         **dict.fromkeys(text, pa.string()),
         **dict.fromkeys(whole, pa.int64()),
         "beats_direct": pa.bool_(),
     }
-    schema = pa.schema([(name, kinds.get(name, pa.float64())) for name in rows[0]._fields])
-    return pa.Table.from_pylist([row._asdict() for row in rows], schema=schema)
+    schema = pa.schema([(name, kinds.get(name, pa.float64())) for name in rows[0]])
+    return pa.Table.from_pylist(list(rows), schema=schema)
 
 
 def predictions_table(model: Model) -> pa.Table:

@@ -43,8 +43,8 @@ from kakehashi.screen.screening.export import check_export, export_cif, in_words
 from kakehashi.screen.screening.inputs import Inputs
 from kakehashi.screen.screening.rank_partitions import of_all, rank_into
 from kakehashi.screen.screening.record import leaderboard_table, predictions_table, run_record, virtual_record
+from kakehashi.screen.transfer.cache import load_or_transfer
 from kakehashi.screen.transfer.fit import Model
-from kakehashi.screen.transfer.kept import load_or_transfer
 
 SCHEMA_VERSION = "1"
 # Files that follow from the scores: those of an earlier run go before new ones are written.

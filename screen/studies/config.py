@@ -1,4 +1,4 @@
-"""Configuration of a study: defaults, then run.toml, then flags; unknown keys are refused."""
+"""Configuration of a study: defaults, then run.toml, then flags."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SERVES = {
 
 @dataclass(frozen=True, slots=True)
 class StudyConfig:
-    """Everything that decides a study's results, and where it is done. Names equal the flags'.
+    """Settings of a study, named like the flags.
 
     networks, draws : 0 stands for the study's own number until `resolve` puts it there
     """
@@ -51,12 +51,19 @@ class StudyConfig:
 
 
 def resolve(name: str, flags: Mapping[str, Any], file: str | None) -> StudyConfig:
-    """Merge defaults, the TOML file and the flags that were given (not None), and check the result.
+    """Merge defaults, the TOML file and given flags, and check them.
+
+    A flag of None is not given.
 
     Raises
     ------
     UserError : an unknown study (with the nearest one), no such folder of data, a value out of range, a setting of
         another study, ...
+
+    Examples
+    --------
+    >>> resolve("ltc", {"seed": 1}, None).networks
+    100
     """
     if name not in STUDIES:
         near = get_close_matches(name, STUDIES, n=1)
@@ -87,5 +94,5 @@ def as_dict(config: StudyConfig) -> dict[str, Any]:
 
 
 def deciding(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What decides the results, of a configuration as plain values."""
+    """Settings that decide the results, as plain values."""
     return {field.name: config.get(field.name) for field in fields(StudyConfig) if field.name not in INCIDENTAL}

@@ -14,10 +14,10 @@ from kakehashi.screen.scoring import prepare as scorer
 from kakehashi.screen.scoring import sparse
 from kakehashi.screen.scoring.padded import gathered, pad
 from kakehashi.screen.scoring.prepare import prepare
-from kakehashi.screen.transfer.features import Bank
+from kakehashi.screen.transfer.features import Features
 from kakehashi.screen.transfer.fit import Model
 from kakehashi.screen.transfer.plan import Plan, fit_plan, predict_plan
-from kakehashi.screen.transfer.selection import Stack
+from kakehashi.screen.transfer.stack import Stack
 from kakehashi.screen.validation import domain
 
 WIDTH, KNOWN = 130, 70
@@ -56,7 +56,7 @@ def network(rng):
 
 
 @pytest.fixture(scope="module")
-def bank_of(known):
+def features_of(known):
     """Two sources of three networks each, their scalings fitted on different rows."""
     from kakehashi.screen.networks.features import frozen_features
     from kakehashi.screen.networks.pyramid import outputs
@@ -65,23 +65,23 @@ def bank_of(known):
     scalings = [fit_scaling(known[:50]), fit_scaling(np.vstack([known, counts(200, 9)]))]
     networks = [tuple(network(rng) for _ in range(3)) for _ in scalings]
 
-    def bank(raw):
+    def features(raw):
         layers, guesses = [], []
         for scaling, own in zip(scalings, networks, strict=True):
             x = standardise(scaling, raw)
             layers.append(tuple(tuple(map(np.float64, frozen_features(n.hidden, x))) for n in own))
             last = [frozen_features(n.hidden, x, depth=1, activation="post")[0] for n in own]
             guesses.append(np.mean([outputs(n, z) for n, z in zip(own, last, strict=True)], axis=0, dtype=np.float64))
-        return Bank(raw, tuple(layers), np.hstack(guesses), (), tuple(networks))
+        return Features(raw, tuple(layers), np.hstack(guesses), (), tuple(networks))
 
-    return bank, scalings, networks
+    return features, scalings, networks
 
 
 @pytest.fixture(scope="module")
-def planted(known, bank_of):
+def planted(known, features_of):
     """A model of every affine kind of member; what prepare never looks at stays empty."""
-    bank, scalings, networks = bank_of
-    seen = bank(known)
+    features, scalings, networks = features_of
+    seen = features(known)
     y = seen.predictions[:, 0] + np.sin(known[:, 0])
     plans = [
         Plan("direct", "gp"), Plan("predictions", "gp", gain=10.0), Plan("direct", "ridge"),
@@ -96,7 +96,7 @@ def planted(known, bank_of):
     space = np.asarray(standardise(scalings[1], known))
     library = Library(**{**dict.fromkeys(Library._fields), "sources": sources})
     parts = {"library": library, "stack": stack, "reference": scalings[1], "training": space, "unit": 2.0}
-    return Model(**{**dict.fromkeys(Model._fields), **parts}), bank
+    return Model(**{**dict.fromkeys(Model._fields), **parts}), features
 
 
 def ones(networks):
@@ -122,8 +122,8 @@ def test_a_standardised_row_is_that_of_zeros_and_the_rest(known, new):
     np.testing.assert_allclose(sparse.shifted(scaling, given).toarray() + sparse.zeros(scaling), z, atol=1e-6)
 
 
-def test_first_products_are_those_of_all_inputs(bank_of, new):
-    _, (scaling, _), ((one, *_), _) = bank_of
+def test_first_products_are_those_of_all_inputs(features_of, new):
+    _, (scaling, _), ((one, *_), _) = features_of
     inputs, hidden = gathered(one.hidden, always=True)
     assert len(inputs) == WIDTH - 90
     padded = pad(hidden)
@@ -144,9 +144,9 @@ def test_neighbours_are_those_of_the_full_rows(known, new):
 
 
 def test_every_member_says_the_same_as_on_the_host(planted, ready, found, new):
-    model, bank = planted
+    model, features = planted
     assert ready.sparse
-    pairs = [predict_plan(member, bank(new), np.arange(len(new))) for member in model.stack.members]
+    pairs = [predict_plan(member, features(new), np.arange(len(new))) for member in model.stack.members]
     means, spreads = (np.concatenate([pair[k] for pair in pairs]) for k in range(2))
     scale = means.std()
     np.testing.assert_allclose(found.means, means, atol=2e-4 * scale)
