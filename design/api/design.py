@@ -1,4 +1,4 @@
-"""The public function of the design side, as `import kakehashi as kh` offers it."""
+"""Inverse design from Python: `kakehashi.design`."""
 
 from __future__ import annotations
 
@@ -37,7 +37,9 @@ def design(
     resume: bool = False,
     overwrite: bool = False,
 ) -> pa.Table:
-    """Propose repeat units that meet a goal, write the run folder, and return its proposals.
+    """Propose repeat units that meet a goal.
+
+    Writes the run folder and returns its proposals.
 
     Parameters
     ----------

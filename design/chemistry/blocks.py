@@ -1,4 +1,4 @@
-"""Building blocks: molecules of a pool, recognised by functional group, with the text of everything made from them."""
+"""Building blocks: molecules recognised by functional group, and the SMILES made of them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ Edits = tuple[tuple[int, int], ...]
 
 
 class Molecule(NamedTuple):
-    """A molecule a block may come from; name and cas are empty where unknown."""
+    """A molecule of a pool.
+
+    name, cas : "" where unknown
+    """
 
     smiles: str
     name: str = ""
@@ -49,7 +52,7 @@ class Block(NamedTuple):
 
 
 def block_of(molecule: Molecule, group: str) -> Block | None:
-    """The molecule as a block of a group, whatever its size and elements; None where it is none."""
+    """Read a molecule as a block of a group, whatever its size and elements; None where it is none."""
     from rdkit import Chem
 
     mol = Chem.MolFromSmiles(molecule.smiles)
@@ -57,7 +60,7 @@ def block_of(molecule: Molecule, group: str) -> Block | None:
 
 
 def blocks(molecules: Sequence[Molecule]) -> list[Block]:
-    """Every block that the stable ones of the molecules are, by group in the order of `GROUPS`; each once."""
+    """Building blocks of the stable molecules, each once, sorted by group as in `GROUPS`."""
     found: dict[tuple[str, str], Block] = {}
     for molecule in molecules:
         mol = parsed(molecule.smiles)
@@ -72,7 +75,11 @@ def blocks(molecules: Sequence[Molecule]) -> list[Block]:
 
 
 def parsed(smiles: str) -> Any:
-    """The molecule without stereochemistry; None where it is no single neutral one of the elements we build with."""
+    """Parse a molecule, without stereochemistry, if blocks may be made of it.
+
+    None where it is not a single neutral molecule (nitro groups apart) of at most `MAX_HEAVY_ATOMS` atoms of C, H, N,
+    O, halogens but iodine, S and Si.
+    """
     from rdkit import Chem
 
     mol = Chem.MolFromSmiles(smiles)
@@ -87,7 +94,7 @@ def parsed(smiles: str) -> Any:
 
 
 class Assembler:
-    """Texts of residues and monomers of a list of blocks."""
+    """Write the SMILES of residues and monomers of blocks."""
 
     def __init__(self, pool: Sequence[Block]) -> None:
         self._pool = pool
@@ -97,7 +104,7 @@ class Assembler:
     def unit(
         self, rule: Polymerisation, places: Sequence[int], turned: bool, links: Sequence[Links], edits: Sequence[Edits]
     ) -> str:
-        """The repeat unit that a polymerisation makes of one or two blocks, given per slot; head of the first first.
+        """Write the repeat unit of one or two blocks, one per slot, head of the first first.
 
         turned : the second block begins at its tail
         """
@@ -107,7 +114,7 @@ class Assembler:
         ])  # fmt: skip
 
     def residue(self, index: int, slot: int, turned: bool, bare: bool, links: Links, edits: Edits) -> tuple[str, str]:
-        """Text of the residue before and after what follows it in the chain.
+        """Write a residue: the text before and after the residue that follows in the chain.
 
         slot : 0 or 1, which ring numbers to use; turned : begin at the tail; bare : leave the ends out
         links : linkers at head and tail, from the core outward; edits : (site, edit)
@@ -117,7 +124,7 @@ class Assembler:
         return self._text(index, slot, turned, caps, links, edits)
 
     def _monomer(self, index: int, links: Links, edits: Edits) -> str:
-        """SMILES of the monomer, not canonical."""
+        """Write the monomer's SMILES, not canonical."""
         ends = GROUPS[self._pool[index].group].ends
         if not ends:
             before, after = fill(self._form(index, 0, -1), *_written(edits))
@@ -151,7 +158,10 @@ class Assembler:
 
 
 def chained(rule: Polymerisation, residues: Sequence[tuple[str, str]]) -> str:
-    """The repeat unit of one or two residues, each the text before and after what follows it in the chain."""
+    """Join one or two residues to a repeat unit.
+
+    residues : of each, the text before and after what follows it in the chain
+    """
     before, after = residues[0]
     inner, closing = residues[1] if len(residues) == 2 else (rule.middle, "")
     return f"*{before}{inner}*{closing}{after}"

@@ -1,4 +1,4 @@
-"""Cut a molecule at its ports, as a building block of a polymerisation.
+"""Cut a molecule at its reactive groups into a building block of a polymer.
 
 The cut leaves a core with two dummy atoms, the ports, in the order of the polymerisation (head, tail).
 """
@@ -28,7 +28,7 @@ class Cut(NamedTuple):
 
 
 class Site(NamedTuple):
-    """Atoms of a molecule that a group of the table matches.
+    """Atoms of a molecule that a counted group matches.
 
     head, tail : those mapped 1 and 2, tail -1 where the group has none; others : the rest
     """
@@ -57,13 +57,15 @@ def cut(mol: Any, name: str) -> Cut | None:
 
 
 def competing(mol: Any, name: str) -> list[str]:
-    """Reactive groups of a molecule that a block of group `name` must not carry."""
+    """Reactive groups of a molecule that a block must not carry."""
     allowed = GROUPS[name].allowed
     return [other for other in REACTIVE if other not in allowed and mol.HasSubstructMatch(pattern(REACTIVE[other]))]
 
 
 def sites(mol: Any, counted: tuple[str, ...], head: str = "", tail: str = "") -> list[Site]:
-    """Sites of any of the counted groups, one per set of atoms, in rising order of their atoms.
+    """Sites of any of the counted groups, one per set of atoms.
+
+    In rising order of their atoms.
 
     head, tail : SMARTS of an atom that those mapped 1 and 2 must match as well, "" for any
     """
@@ -85,7 +87,7 @@ def sites(mol: Any, counted: tuple[str, ...], head: str = "", tail: str = "") ->
 
 
 def _atoms(mol: Any, smarts: str) -> set[int] | None:
-    """Atoms that match a SMARTS of one atom; None where it is empty."""
+    """Atoms that match a SMARTS of one atom; None for ""."""
     return {atom for (atom,) in mol.GetSubstructMatches(pattern(smarts))} if smarts else None
 
 

@@ -1,4 +1,4 @@
-"""What building blocks are decorated and lengthened with, and where.
+"""Substituents and linkers that building blocks are decorated and lengthened with.
 
 Substituents: the one-armed fragments of up to ten atoms that stand on an aromatic carbon in at least 10 of the 4,478
 registered molecules that are blocks, less those that react themselves (`groups.REACTIVE`), hold a hydrogen on a
@@ -35,7 +35,9 @@ _CARBON_ARMED = tuple(i for i, text in enumerate(SUBSTITUENTS) if text[:2] in ("
 
 
 class Linker(NamedTuple):
-    """A two-armed fragment, `{}` being what follows; written from the core to the end, and from the end to the core.
+    """A fragment with two arms, `{}` being what follows.
+
+    outward, inward : written from the core to the end, and from the end to the core
 
     start : ALIPHATIC where its first atom is a carbon, that may stand on any; AROMATIC where on aromatic ones only
     last : what its last carbon is
@@ -74,7 +76,10 @@ def branch(edit: int) -> str:
 
 @cache
 def linker_text(linker: int, position: int, inward: bool) -> tuple[str, str]:
-    """Text before and after what a linker carries; `position` < 8 gives every linker of a unit its ring numbers."""
+    """Text before and after what a linker carries.
+
+    position : 0 to 7, gives every linker of a unit its own ring numbers
+    """
     if not 0 <= position < _POSITIONS:
         raise ValueError(f"expected a position from 0 to {_POSITIONS - 1}, got {position}")
     text = LINKERS[linker].inward if inward else LINKERS[linker].outward
@@ -86,7 +91,7 @@ def linker_text(linker: int, position: int, inward: bool) -> tuple[str, str]:
 
 @cache
 def allowed_edits(group: str) -> tuple[NDArray[np.int16], ...]:
-    """The edits at an ARYL, ALKYL, ACTIVATED site of a block of `group`: those that bring in no competing group."""
+    """Edits at an ARYL, ALKYL and ACTIVATED site that add no competing group."""
     aryl = [i for i in range(len(SUBSTITUENTS)) if not _clashes(group, i, "c1ccccc1")]
     alkyl = [i for i in range(len(SUBSTITUENTS)) if not _clashes(group, i, "CC(C)")]
     beside = [i for i in alkyl if i in _CARBON_ARMED]
@@ -95,7 +100,10 @@ def allowed_edits(group: str) -> tuple[NDArray[np.int16], ...]:
 
 @cache
 def allowed_linkers(end: str, before: int) -> NDArray[np.int16]:
-    """The linkers that may stand between a carbon (`before`: ALIPHATIC, AROMATIC) and an end."""
+    """Linkers that may stand between a carbon and an end.
+
+    before : what that carbon is (ALIPHATIC, AROMATIC)
+    """
     carbons = ENDS[end].carbon
     starts = (ALIPHATIC, before)
     return np.array([i for i, x in enumerate(LINKERS) if x.last in carbons and x.start in starts], np.int16)

@@ -1,4 +1,4 @@
-"""Kinds of building blocks: a core between two reactive ends, or a molecule opened at a double bond or in a ring.
+"""Kinds of building blocks: their reactive ends, or the bond or ring that is opened.
 
 The SMARTS of ends and of what is opened are those of `catalogs.molecules.monomer_groups`; `cutting` cuts a molecule
 there.
@@ -104,7 +104,7 @@ GROUPS: dict[str, Group] = {
 
 
 def found_by(name: str) -> tuple[str, ...]:
-    """Groups of `catalogs.molecules.monomer_groups` that the molecules of a kind of block are found by.
+    """Counted groups by which the molecules of a kind of block are found.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""From a repeat unit back to the monomers and the polymerisation it can come from."""
+"""Retrosynthesis: monomers and polymerisations that give a repeat unit."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ _NOTHING: Any = ((), ())
 
 
 def classify(smiles: str) -> list[Provenance]:
-    """Every known polymerisation that gives a repeat unit, with its monomers, in the order of `POLYMERISATIONS`.
+    """Routes to a repeat unit: every known polymerisation that gives it, with monomers.
+
+    In the order of `POLYMERISATIONS`.
 
     A route counts only if its monomers carry exactly the functional groups required, and polymerising them gives this
     polymer again (in one of the regular chains of unsymmetrical monomers). Stereochemistry is left out. Where the unit
@@ -52,7 +54,10 @@ def _routes(mol: Any, key: str) -> list[Provenance]:
 
 
 def _closed(mol: Any) -> tuple[Any, list[tuple[int, int]]]:
-    """The unit with its ends joined, and the bonds where it can be cut; None where the ends are too close to join."""
+    """Join the ends of a unit, and list the bonds where the ring can be cut.
+
+    None and no bonds where the ends are too close to join.
+    """
     from rdkit import Chem
 
     stars = [atom for atom in mol.GetAtoms() if atom.GetAtomicNum() == 0]
@@ -71,7 +76,10 @@ def _closed(mol: Any) -> tuple[Any, list[tuple[int, int]]]:
 
 
 def _pieces(mol: Any, closed: Any, cuts: list[tuple[int, int]], rule: Polymerisation) -> list[list[Any]]:
-    """Residues in the order of the slots, each with two dummies of isotopes 1 or 2 (see `Polymerisation.link`)."""
+    """Residues in the order of the slots, with dummy atoms of isotopes 1 and 2.
+
+    The isotopes are the atom maps of `Polymerisation.link`.
+    """
     if not rule.link:
         return _as_written(mol)
     if closed is None:
@@ -131,7 +139,7 @@ def _isotopes(piece: Any) -> tuple[int, ...]:
 
 
 def _monomer(piece: Any, name: str, bare: bool) -> Block | None:
-    """The block of a group whose residue this is, None where it cannot be one."""
+    """Block of a group that leaves this residue; None where there is none."""
     from rdkit import Chem
 
     edit = Chem.RWMol(piece)
@@ -154,7 +162,7 @@ def _monomer(piece: Any, name: str, bare: bool) -> Block | None:
 
 
 def _capped(edit: Any, end: str, bare: bool, dummy: int, tip: int) -> bool:
-    """Turn a cut end into the monomer's; False where its atoms are not those of the end."""
+    """Turn a cut end into the monomer's; False where it is another end."""
     from rdkit import Chem
 
     atom = edit.GetAtomWithIdx(tip)
@@ -173,7 +181,7 @@ def _capped(edit: Any, end: str, bare: bool, dummy: int, tip: int) -> bool:
 
 
 def _reopened(edit: Any, name: str, tips: list[int]) -> bool:
-    """Close the ring or double bond that polymerisation opened; False where that is impossible."""
+    """Close the ring or double bond that polymerisation opened; False if impossible."""
     from rdkit import Chem
 
     smarts = COUNTED[GROUPS[name].opened].smarts
@@ -197,7 +205,7 @@ def _reopened(edit: Any, name: str, tips: list[int]) -> bool:
 
 
 def _polymers(blocks: list[Block], rule: Polymerisation) -> set[str]:
-    """Keys of the regular chains of these blocks."""
+    """Keys of the regular chains of blocks."""
     assembler = Assembler(blocks)
     places = range(len(blocks))
     none = [_NOTHING] * len(blocks)

@@ -1,4 +1,4 @@
-"""The polymerisations that a repeat unit can come from.
+"""Table of the polymerisations that a repeat unit can come from.
 
 Each takes one or two building blocks (`groups.GROUPS`). In a chain of two unsymmetrical blocks every block may stand
 either way round; a repeat unit of one block each is then one of the two regular chains, not the random one.
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 
 class Polymerisation(NamedTuple):
-    """How blocks become a polymer.
+    """A polymerisation of one or two building blocks.
 
     slots : the group of each block
     words : the reaction

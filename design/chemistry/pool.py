@@ -1,4 +1,4 @@
-"""A file of monomers to propose polymers from: those that can be read, and the rows that cannot."""
+"""Pools: tables of monomers to propose polymers from."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ NAME = "pool"
 
 
 class Pool(NamedTuple):
-    """The molecules of a pool, and the rows set aside (salts, what is no SMILES) with their reasons."""
+    """Molecules of a pool.
+
+    rejected : rows set aside (salts, invalid SMILES), with their reasons
+    """
 
     path: str
     molecules: tuple[Molecule, ...]
@@ -29,7 +32,7 @@ class Pool(NamedTuple):
         return found
 
     def rejection(self) -> str:
-        """How many rows were set aside, and why the first was; "" where all were read."""
+        """Number of rows set aside and the first reason; "" where there are none."""
         if not self.rejected:
             return ""
         first = self.rejected[0]
@@ -41,7 +44,9 @@ class Pool(NamedTuple):
 
 
 def read_pool(path: Path, material: Material = None) -> Pool:
-    """Read a table with a column of SMILES (`material`, if it has that), and perhaps name and cas.
+    """Read a pool: a column of SMILES, and perhaps name and CAS number.
+
+    material : name of the column of SMILES, where the table has one of that name
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Bonds and groups that a repeat unit must not hold: what falls apart, and what would go on reacting."""
+"""Unstable bonds and unreacted groups that a repeat unit must not hold."""
 
 from __future__ import annotations
 
@@ -48,7 +48,10 @@ _SUSPECT = ",".join((
 
 
 def suspect(mol: Any) -> bool:
-    """Whether a molecule or repeat unit may hold an unstable bond or a group left over; without it, it holds none."""
+    """Screen quickly for unstable bonds and reactive groups.
+
+    False is certain: `unstable` and `reactive` then find nothing.
+    """
     return bool(mol.HasSubstructMatch(pattern(_SUSPECT)))
 
 
@@ -58,13 +61,16 @@ def unstable(mol: Any) -> list[str]:
 
 
 def reactive(mol: Any) -> list[str]:
-    """Names of the groups in a repeat unit that should have reacted, or would react further."""
+    """Names of the groups in a repeat unit that would react further."""
     whole = capped(mol)
     return [name for name in LEFT_OVER if whole.HasSubstructMatch(pattern(REACTIVE[name]))]
 
 
 def capped(unit: Any) -> Any:
-    """The unit with methyl groups at its ends, so that an amide's end is no amine and a carbonyl's no aldehyde."""
+    """Cap a unit with methyl groups.
+
+    An amide's end is then no amine, and a carbonyl's no aldehyde.
+    """
     from rdkit import Chem
 
     edit = Chem.RWMol(unit)

@@ -1,4 +1,4 @@
-"""SMILES with holes: text of a molecule into which substituents and neighbours are written without parsing anything.
+"""SMILES templates: substituents and neighbours are inserted as text, without parsing.
 
 Ring-closure numbers of the pieces must differ, since one piece stands inside another's open rings: a template is
 written for one range of numbers, and `SPAN` numbers belong to each range.
@@ -31,7 +31,9 @@ class Template(NamedTuple):
 
 
 def template(mol: Any, sites: Sequence[int], root: int = 0, first: int = 1) -> Template | None:
-    """The template of a molecule; None where a site is not written as a plain atom, or it has too many rings.
+    """Template of a molecule.
+
+    None where a site is not written as a plain atom, or the molecule has too many rings.
 
     sites : the values of the atoms' property "atom" that can be edited
     root : isotope of the dummy atom that the text begins at (left out of it), 0 for a molecule without
@@ -77,7 +79,10 @@ def template(mol: Any, sites: Sequence[int], root: int = 0, first: int = 1) -> T
 
 
 def fill(form: Template, edits: Mapping[int, str], swaps: Mapping[int, str]) -> tuple[str, str]:
-    """Text before and after the hole, with branches (`edits`) and exchanged atoms (`swaps`) at sites."""
+    """Fill a template: text before and after the hole.
+
+    edits : branches at sites; swaps : exchanged atoms at sites
+    """
     pieces = list(form.pieces)
     for site, branch in edits.items():
         pieces[form.sites[site][1]] = f"({branch})"
@@ -89,7 +94,7 @@ def fill(form: Template, edits: Mapping[int, str], swaps: Mapping[int, str]) -> 
 
 
 def shifted(smiles: str, first: int) -> str:
-    """SMILES with its ring-closure numbers starting at `first`."""
+    """Renumber the ring closures of a SMILES, beginning at `first`."""
     return _TOKEN.sub(lambda m: m[3] or m[1] + _renumbered(m[2], first), smiles)
 
 

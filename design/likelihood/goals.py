@@ -1,4 +1,4 @@
-"""What is wanted of a material: windows of properties, as people write them and on the scale models are fitted on."""
+"""Goals: windows of properties, as written by users and on the fitted scale."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ _UPWARD = {"<": True, "<=": True, "≤": True, ">": False, ">=": False, "≥": F
 
 
 class Property(NamedTuple):
-    """A property a model predicts, the unit of its values ("" as given), and whether the model fits ln(value)."""
+    """A property that a model predicts.
+
+    unit : of its values, "" as given; log : whether the model fits ln(value)
+    """
 
     name: str
     unit: str = ""
@@ -30,7 +33,10 @@ class Property(NamedTuple):
 
 
 class Goal(NamedTuple):
-    """lower < property < upper, in the property's unit; infinite where an end is open."""
+    """Window of a property, lower < property < upper, in its unit.
+
+    Infinite where an end is open.
+    """
 
     property: str
     lower: float = -math.inf
@@ -45,7 +51,7 @@ class Goal(NamedTuple):
 
 
 def parse_goals(texts: Iterable[str], properties: Sequence[Property]) -> tuple[Goal, ...]:
-    """Read goal expressions; one text may hold several, separated by commas.
+    """Parse goal expressions; one text may hold several, separated by commas.
 
     A unit after the last number holds for the whole expression and is converted to the property's; without one the
     numbers are in the property's unit. Windows of one property are intersected. `<` and `<=` mean the same: the
@@ -71,7 +77,7 @@ def parse_goals(texts: Iterable[str], properties: Sequence[Property]) -> tuple[G
 
 
 def on_fitted_scale(goal: Goal, log: bool) -> Goal:
-    """The window on the scale the model is fitted on: of ln(value) if `log`.
+    """Convert a window to the fitted scale: of ln(value) if `log`.
 
     Values whose logarithm is fitted are positive: a lower bound of zero or less is no bound, and an upper one raises
     UserError.
@@ -131,7 +137,7 @@ def _named(name: str, properties: Sequence[Property], where: str) -> Property:
 
 
 def _bounds(numbers: list[str], prop: Property, where: str) -> list[float]:
-    """The numbers of an expression in the property's unit."""
+    """Numbers of an expression in the property's unit."""
     values, units = [], []
     for number in numbers:
         match = _NUMBER.fullmatch(number)

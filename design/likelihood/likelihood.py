@@ -1,4 +1,4 @@
-"""The likelihood of a goal: how probable an ensemble of models holds it that a repeat unit's values lie in a window.
+"""Likelihood of a goal: probability of its windows under an ensemble of models.
 
 The probability is averaged over the members, not its logarithm: members are alternatives, of which one is right.
 Everything is kept as a logarithm, and taken from the tail that is near, so that units far from the goal still differ.
@@ -33,7 +33,7 @@ START, SCALE = 1.0, 0.5
 
 
 class Prediction(NamedTuple):
-    """What an ensemble predicts of one property for n repeat units, on the fitted scale.
+    """Predictions of one property for n repeat units, on the fitted scale.
 
     means, spreads : (members, n); weights : (members,), summing to one
     noise : standard deviation to be added to every spread, from `held_out_noise`
@@ -50,7 +50,9 @@ class Prediction(NamedTuple):
 def log_goal_probability(
     goals: Sequence[Goal], predictions: Sequence[Prediction], *, paired: bool = False
 ) -> FloatArray:
-    """Log probability (n,) that every property lies in its window; goal j is judged by prediction j.
+    """Log probability (n,) that every property lies in its window.
+
+    Goal j is evaluated with prediction j.
 
     paired : the members of all predictions are the same networks, in the same order. A member that errs in one
         property errs in the others, so that windows are multiplied within a member, and only then averaged.
@@ -71,7 +73,9 @@ def log_goal_probability(
 
 
 def log_window(mean: ArrayLike, spread: ArrayLike, lower: float, upper: float, degrees: float = np.inf) -> FloatArray:
-    """Log P(lower < Y < upper), elementwise, for Y normal, or Student's t of `degrees` with that location and scale.
+    """Log P(lower < Y < upper), elementwise, for normal or Student's t values.
+
+    mean, spread : location and scale; degrees : of freedom, inf for a normal distribution
 
     A spread of zero is a certain value. A relative error below 1e-6 of the logarithm is kept down to -1e4 and beyond.
     """
@@ -97,7 +101,7 @@ def log_window(mean: ArrayLike, spread: ArrayLike, lower: float, upper: float, d
 
 
 def held_out_noise(residuals: ArrayLike, spreads: ArrayLike) -> float:
-    """Standard deviation to add to predicted spreads so that held-out residuals are as large as they should be.
+    """Noise to add to predicted spreads so that they cover held-out residuals.
 
     Solves mean(residual² / (spread² + noise²)) = 1; zero where the spreads alone are wide enough.
     """
@@ -121,7 +125,9 @@ def held_out_noise(residuals: ArrayLike, spreads: ArrayLike) -> float:
 
 
 def held_out_tails(residuals: ArrayLike, spreads: ArrayLike) -> tuple[float, float]:
-    """Factor of the spreads and degrees of freedom of the Student's t that held-out residuals come from most likely.
+    """Fit Student's t to held-out residuals by maximum likelihood.
+
+    Returns the factor of the spreads and the degrees of freedom.
 
     Errors of property models have heavy tails: many are smaller than a normal distribution of their variance has
     them, and a few are several times as large, which decides how probable a value far from the prediction is. Fewer
@@ -150,7 +156,9 @@ def held_out_tails(residuals: ArrayLike, spreads: ArrayLike) -> tuple[float, flo
 def log_applicability(
     distance: ArrayLike, start: float = START, scale: float = SCALE, limit: float = np.inf
 ) -> FloatArray:
-    """Log weight (n,) of repeat units by their distance from the training units: -max(0, d - start)² / (2 scale²).
+    """Log weight (n,) of repeat units by distance from the training units.
+
+    -max(0, d - start)² / (2 scale²).
 
     -inf beyond `limit`. It belongs to the constraints, i.e. to the prior: what the model was not trained on is made
     rare before the goal is asked for, at every temperature alike, so that no promise of a far extrapolation can buy
@@ -193,7 +201,10 @@ def _log_cdf(x: FloatArray, degrees: float) -> FloatArray:
 
 
 def _log_tail(x: FloatArray, degrees: float) -> FloatArray:
-    """Log P(T > x) for x >= 0, half the incomplete beta function of y = degrees / (degrees + x²)."""
+    """Log P(T > x) of Student's t for x >= 0.
+
+    Half the incomplete beta function of y = degrees / (degrees + x²).
+    """
     p = np.asarray(stdtr(degrees, -x))
     result = np.asarray(np.log(p))
     far = p < _SMALLEST
@@ -212,7 +223,10 @@ def _log_tail(x: FloatArray, degrees: float) -> FloatArray:
 
 
 def _log_narrow(middle: FloatArray, width: FloatArray, degrees: float) -> FloatArray:
-    """Log of the density at `middle` times `width`, the density's slope across the window included."""
+    """Log probability of a narrow window: density times width, slope included.
+
+    middle, width : in spreads
+    """
     if degrees == np.inf:
         density = -0.5 * middle**2 - 0.5 * np.log(2 * np.pi)
         slope = np.abs(middle)

@@ -1,4 +1,4 @@
-"""The transferred models as one judge of repeat units: are they allowed, known, and how likely to meet the goals.
+"""Transferred models as constraint and likelihood of repeat units.
 
 A unit is parsed, described and scored once, when its constraint is asked for; its likelihood waits until then.
 """
@@ -28,7 +28,9 @@ FloatArray = NDArray[np.float64]
 
 
 class JudgedUnits(NamedTuple):
-    """n repeat units: why each is ruled out ("" where it is not), its log constraint and log probability of the goals.
+    """Constraint and goal probability of n repeat units.
+
+    reasons : (n,) why a unit is excluded, "" where it is not
 
     Both are -inf where a unit is ruled out.
     """
@@ -39,7 +41,7 @@ class JudgedUnits(NamedTuple):
 
 
 class Surrogate:
-    """Models by property name, with goals on some of them; all look at the same descriptors."""
+    """Models by property name, on one set of descriptors, and the goals."""
 
     def __init__(self, models: Mapping[str, Model], goals: Sequence[Goal], describer: Describer) -> None:
         self.models = dict(models)
@@ -51,25 +53,31 @@ class Surrogate:
         self.judged = 0
 
     def log_constraint(self, smiles: list[str]) -> FloatArray:
-        """Log constraint (n,) of distinct repeat units."""
+        """Log constraint (n,) of distinct repeat units; keeps their likelihood."""
         found = self.judge(smiles)
         kept = np.flatnonzero(found.log_constraint > -np.inf)
         self._waiting.update((smiles[i], float(found.log_goal[i])) for i in kept)
         return found.log_constraint
 
     def log_likelihood(self, smiles: list[str]) -> FloatArray:
-        """Log probability (n,) that repeat units meet the goals, constraints asked for before."""
+        """Log probability (n,) that repeat units meet the goals.
+
+        Cached where `log_constraint` was asked before.
+        """
         missing = [text for text in smiles if text not in self._waiting]
         if missing:
             self.log_constraint(missing)
         return np.array([self._waiting.pop(text) for text in smiles], np.float64)
 
     def guarded_likelihood(self, smiles: list[str]) -> FloatArray:
-        """Log probability (n,) that repeat units meet the goals, -inf where they are ruled out; no other constraint."""
+        """Log probability (n,) of the goals, -inf for excluded repeat units.
+
+        No other constraint counts.
+        """
         return self.judge(smiles).log_goal
 
     def judge(self, smiles: Sequence[str]) -> JudgedUnits:
-        """Constraint and goal of any repeat units."""
+        """Compute constraint and goal probability of repeat units."""
         self.judged += len(smiles)
         seen = self._describer(smiles)
         log_constraint, log_goal = np.full((2, len(smiles)), -np.inf)
@@ -84,11 +92,11 @@ class Surrogate:
         return JudgedUnits(seen.reasons, log_constraint, log_goal)
 
     def predict(self, x: NDArray[np.float32]) -> dict[str, Components]:
-        """What every model's members say of described repeat units."""
+        """Predictions of every model's members for descriptors (n, width)."""
         return {name: components(scoring.scorer, x) for name, scoring in self._scorings.items()}
 
     def identities(self) -> dict[str, str]:
-        """By property name, the sha256 of all that the predictions depend on."""
+        """Sha256 of all that the predictions depend on, by property name."""
         return {name: scoring.sha256 for name, scoring in self._scorings.items()}
 
     def _prediction(self, name: str, found: Components) -> Prediction:
@@ -100,7 +108,7 @@ class Surrogate:
 
 
 class ResidualNoise(NamedTuple):
-    """How held-out residuals are distributed about the predictions.
+    """Distribution of held-out residuals about the predictions.
 
     extra : standard deviation they ask for beyond the predicted spreads
     scale, degrees : Student's t of `degrees`, its scale that many times the spreads with `extra`
@@ -112,7 +120,7 @@ class ResidualNoise(NamedTuple):
 
 
 def noise(model: Model) -> ResidualNoise:
-    """The distribution of a model's held-out residuals."""
+    """Fit the distribution of a model's held-out residuals."""
     held = model.out_of_fold
     residuals = model.target.y - held.mean
     extra = held_out_noise(residuals, held.spread)

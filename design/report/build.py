@@ -1,4 +1,4 @@
-"""The report of a design run: one HTML page that opens offline, built from the files of its folder."""
+"""HTML report of a design run, one page that opens offline."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ _SHOWN_CLUSTERS = 8
 
 
 def write_report(directory: Path) -> str:
-    """HTML of the report on the design run in `directory`; the same files always give the same text.
+    """HTML of the report on the design run in `directory`.
+
+    The same files always give the same text.
 
     Raises
     ------
@@ -34,7 +36,7 @@ def write_report(directory: Path) -> str:
 
 
 def render(data: DesignData) -> str:
-    """HTML of the report."""
+    """Render the report as HTML."""
     return assemble("design.html.j2", _content(data), (TEMPLATES,))
 
 
@@ -82,7 +84,7 @@ def _whole(value: Any) -> int | None:
 
 
 def _goals(data: DesignData) -> list[str]:
-    """The goals in words; as they were given where they cannot be read."""
+    """Goals in words; as written by the user where they cannot be parsed."""
     written = []
     for found in data.properties:
         if (goal := found.goal) is None:
@@ -99,7 +101,7 @@ def _goals(data: DesignData) -> list[str]:
 
 
 def _property(found: ModelledProperty, k: int) -> dict[str, Any]:
-    """What is to be said of a property's model."""
+    """Contents of a property's section: data, verdict, leaderboard, accuracy."""
     judged = mapping(found.record, "verdict")
     quantity = words(found.target.get("quantity") or found.name)
     return {
@@ -117,7 +119,7 @@ def _property(found: ModelledProperty, k: int) -> dict[str, Any]:
 
 
 def _found(data: DesignData) -> dict[str, Any]:
-    """The run in figures: what was judged and listed, what stands out, how rare it is."""
+    """Key figures of the run: evaluated, listed, above the prior, probability."""
     sampler, prior, listed = (mapping(data.run, key) for key in ("sampler", "prior", "proposals"))
     log_z, draws, allowed = real(sampler["log_z"]), real(prior["draws"]), real(prior["allowed"])
     quantile = real(prior["quantile"])
@@ -141,7 +143,7 @@ def _found(data: DesignData) -> dict[str, Any]:
 
 
 def _chance(log_p: float) -> str:
-    """A probability in words, of its logarithm."""
+    """Probability in words, from its logarithm."""
     if log_p > math.log(0.001):
         return percent(math.exp(min(log_p, 0.0)), 1.0)
     return f"1 in {number(math.exp(min(-log_p, 700.0)), 2)}"
@@ -157,7 +159,10 @@ def _histogram(data: DesignData, rows: list[Row]) -> Any:
 
 
 def _scatters(data: DesignData, rows: list[Row]) -> list[tuple[str, Any, int]]:
-    """Properties against the first one, known polymers among them; a single property against the accessibility."""
+    """Scatter plots of the other properties against the first.
+
+    Known polymers are drawn among them. A single property is drawn against the synthetic accessibility.
+    """
     if not data.properties:
         return []
     first, *others = data.properties
@@ -195,7 +200,7 @@ def _shares(counts: Row) -> dict[str, Any] | None:
 
 
 def _diversity(data: DesignData, rows: list[Row], clusters: Clusters) -> dict[str, Any]:
-    """Clusters with their best members, and the classes of all proposals."""
+    """Clusters with their best members, and the polymer classes."""
     from kakehashi.screen.report.draw import structure
 
     first: dict[int, Row] = {}
@@ -228,7 +233,7 @@ def _diversity(data: DesignData, rows: list[Row], clusters: Clusters) -> dict[st
 
 
 def _moves(trace: list[Row]) -> dict[str, int] | None:
-    """What became of all moves after the prior's draws."""
+    """Numbers of moves after the prior's draws: proposed, impossible, invalid, evaluated."""
     steps = [row for row in trace if row.get("temperature")]
     keys = ("proposed", "impossible", "invalid", "evaluated")
     return {key: sum(_whole(row.get(key)) or 0 for row in steps) for key in keys} if steps else None

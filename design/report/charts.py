@@ -1,4 +1,4 @@
-"""Figures of a design run: goal probabilities, properties against each other, the sampler's path."""
+"""Charts of a design run: goal probabilities, properties, sampler diagnostics."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ SMALLEST = 1e-6  # goal probabilities below are drawn here
 
 
 def goal_histogram(prior: Sequence[float], proposals: Sequence[float], bar: float | None, quantile: float) -> Markup:
-    """Goal probabilities of the allowed prior and of the proposals; logarithmic where the prior's are small."""
+    """Histogram of goal probabilities of the allowed prior and of the proposals.
+
+    The axis is logarithmic where the prior's probabilities are small.
+    """
     floor = min(max(min([*prior, *proposals]), SMALLEST), 0.5)
     log = float(np.median(prior or proposals)) < 0.05
     edges = np.geomspace(floor, 1.0, BINS + 1) if log else np.linspace(0.0, 1.0, BINS + 1)
@@ -36,7 +39,7 @@ def goal_histogram(prior: Sequence[float], proposals: Sequence[float], bar: floa
 
 
 class Measure(NamedTuple):
-    """An axis of a scatter plot: the column of the proposals, what it is, and the window that is wanted."""
+    """Axis of a scatter plot: a column of the proposals and the wanted window."""
 
     column: str
     label: str
@@ -46,7 +49,7 @@ class Measure(NamedTuple):
 
     @classmethod
     def of(cls, found: ModelledProperty) -> Measure:
-        """The predicted values of a property."""
+        """Axis of a property's predicted values."""
         window = (found.goal.lower, found.goal.upper) if found.goal else (-math.inf, math.inf)
         return cls(f"{found.prefix}mean", words(found.name), found.unit, found.log, window)
 
@@ -54,7 +57,10 @@ class Measure(NamedTuple):
 def scatter(
     rows: Sequence[Row], x: Measure, y: Measure, known: Sequence[tuple[str, float, float]] = ()
 ) -> Markup | None:
-    """Proposals by two measures, the wanted window shaded; known: polymers with both values measured."""
+    """Scatter plot of proposals by two measures, the wanted window shaded.
+
+    known : polymers with both values measured
+    """
     spots = []
     for row in rows:
         a, b = real(row.get(x.column)), real(row.get(y.column))
@@ -87,7 +93,7 @@ def _span(measure: Measure, values: list[float]) -> tuple[float, float]:
 
 
 def _window(x: Measure, y: Measure, across: Axis, up: Axis) -> list[Markup]:
-    """The part of the plot the goals ask for."""
+    """Rectangle of the values that meet the goals."""
     if not any(math.isfinite(v) for v in (*x.window, *y.window)):
         return []
     left, right = (across(min(max(v, across.low), across.high)) for v in x.window)
@@ -104,7 +110,10 @@ PATHS = (
 
 
 def path(trace: Sequence[Row], column: str, label: str) -> Markup | None:
-    """A diagnostic of the sampler over the inverse temperature, on a logarithmic axis if that starts low."""
+    """Chart of a sampler diagnostic against the inverse temperature.
+
+    The axis is logarithmic where the inverse temperature starts low.
+    """
     found = [(real(row.get("inverse_temperature")), real(row.get(column)), row) for row in trace]
     spots = [(t, v, row) for t, v, row in found if t is not None and v is not None and 0 < t <= 1]
     if not spots:

@@ -1,4 +1,4 @@
-"""What the folder of a design run holds, read for the report."""
+"""Read the folder of a design run for its report."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _PRIOR = 20_000
 
 
 class ModelledProperty(NamedTuple):
-    """A property: its record, its goal if it has one, and the tables of its model.
+    """A property: its record, its goal if any, and the tables of its model.
 
     prefix : of its columns among the proposals and of its tables' names
     """
@@ -52,22 +52,22 @@ class ModelledProperty(NamedTuple):
 
     @property
     def target(self) -> Row:
-        """The record of the target table."""
+        """Record of the target table."""
         return mapping(self.record, "target")
 
     @property
     def unit(self) -> str:
-        """The unit of its values, "" for none."""
+        """Unit of the values, "" for none."""
         return str(self.target.get("unit") or "")
 
     @property
     def log(self) -> bool:
-        """Whether its logarithm was fitted."""
+        """True where the model fits the logarithm."""
         return self.target.get("log") is True
 
 
 class DesignData(NamedTuple):
-    """Everything the report shows; a table is None where the run wrote none.
+    """Contents of a run folder; a table is None where the run wrote none.
 
     prior : goal probabilities, rising
     """
@@ -128,7 +128,7 @@ def _properties(directory: Path, run: Row) -> list[ModelledProperty]:
 
 
 def _goals(run: Row, records: list[Row]) -> list[Goal]:
-    """The goals as windows; none where the run's texts cannot be read as such."""
+    """Goals as windows; none where their texts cannot be parsed."""
     targets = [mapping(record, "target") for record in records]
     known = [Property(str(t.get("name")), str(t.get("unit") or ""), t.get("log") is True) for t in targets]
     try:
@@ -138,5 +138,5 @@ def _goals(run: Row, records: list[Row]) -> list[Goal]:
 
 
 def bounds(goal: Goal | None) -> list[float]:
-    """The finite ends of a goal's window."""
+    """Finite ends of a goal's window."""
     return [value for value in (goal.lower, goal.upper) if math.isfinite(value)] if goal else []

@@ -1,4 +1,4 @@
-"""The proposals as the page shows them: the best as cards with drawn structures, all of them in a table."""
+"""Proposals on the page: cards of the best, and a table of all."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _SMILES = ("smiles", "monomer_1", "monomer_2", "nearest_training")
 
 
 def listing(table: Table, properties: list[ModelledProperty], clusters: Clusters) -> Ranking:
-    """All rows that were read, with their clusters, as a table that sorts and filters."""
+    """Table of the proposals, with clusters, that sorts and filters."""
     # tg repeats what the columns of that property hold
     kept = [k for k, name in enumerate(table.columns) if name != "tg"]
     columns = (*(table.columns[k] for k in kept), "cluster")
@@ -74,7 +74,7 @@ def listing(table: Table, properties: list[ModelledProperty], clusters: Clusters
 
 
 def cards(rows: list[Row], properties: list[ModelledProperty], clusters: Clusters) -> list[dict[str, Any]]:
-    """The best proposals: drawn, with their predictions, what they are made from and what they are like."""
+    """Cards of the best proposals: structure, predictions, monomers, domain."""
     axes = [_axis(rows, found) for found in properties]
     made = []
     for row, cluster in zip(rows, clusters.numbers, strict=False):
@@ -110,7 +110,7 @@ def _predicted(row: Row, found: ModelledProperty, axis: Axis) -> Row:
 
 
 def _axis(rows: list[Row], found: ModelledProperty) -> Axis:
-    """A common scale for the cards' intervals of a property, its goal included."""
+    """Common scale of a property's intervals on all cards, goal included."""
     values = [real(row.get(f"{found.prefix}{end}")) for row in rows for end in ("lower", "mean", "upper")]
     known = [v for v in (*values, *bounds(found.goal)) if v is not None and (v > 0 or not found.log)]
     return Axis(*padded(known, found.log, 0.02), 5.0, 115.0, found.log)

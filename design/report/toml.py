@@ -1,4 +1,4 @@
-"""A run's configuration as TOML, to give to `--config`."""
+"""Write a run's configuration as TOML for `--config`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from kakehashi.screen.report.data import Row
 
 
 def as_toml(config: Row) -> str:
-    """Lines `name = value`; what was not set, and where the results went, is left out."""
+    """Lines `name = value` of a configuration.
+
+    Unset values and the output folder are left out.
+    """
     lines = []
     for name, value in config.items():
         text = _value(value)

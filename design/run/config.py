@@ -1,4 +1,4 @@
-"""Configuration of a design run: defaults, then run.toml, then flags; unknown keys are refused."""
+"""Configuration of a design run: defaults, then run.toml, then flags."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ INCIDENTAL = ("out", "no_cache", "workers", "device", "max_rejected")
 
 @dataclass(frozen=True, slots=True)
 class DesignConfig:
-    """Everything that decides a run's results, and where it is done. Names equal the flags'."""
+    """Settings of a design run, named as the flags."""
 
     target: tuple[str, ...] = ()
     goal: tuple[str, ...] = ()
@@ -56,7 +56,7 @@ class DesignConfig:
 
 
 def resolve(flags: Mapping[str, Any], file: str | None) -> DesignConfig:
-    """Merge defaults, the TOML file and the flags that were given (not None), and check the result.
+    """Merge defaults, TOML file and flags that are not None, and check the result.
 
     Raises
     ------
@@ -76,7 +76,7 @@ def resolve(flags: Mapping[str, Any], file: str | None) -> DesignConfig:
 
 
 def deciding(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What decides the results, of a configuration as plain values."""
+    """Settings that decide the results, of a configuration as plain values."""
     return decisive(config, INCIDENTAL)
 
 

@@ -1,4 +1,4 @@
-"""What a design run reads, checked before anything is computed: targets, sources, goals, and what proposes."""
+"""Inputs of a design run, checked before anything is computed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ _NAMED = re.compile(r"([A-Za-z_]\w*)=(.+)", re.DOTALL)
 
 
 class DesignInputs(NamedTuple):
-    """Targets in the order given (the first is the one `mean` in the proposals is of), sources, goals, descriptors.
+    """Targets, sources, goals and descriptors of a design run.
+
+    targets : in the order of the flags; `mean` in the proposals is of the first
 
     fragments : liquid-crystal-like ones that are wanted in a unit, as SMILES
     pool : monomers to propose from, where a file of them is given
@@ -39,7 +41,10 @@ class DesignInputs(NamedTuple):
 
 
 def read_inputs(config: DesignConfig) -> DesignInputs:
-    """Load targets and sources and check the goals against them; UserError on the first mistake."""
+    """Read targets and sources, and check the goals against them.
+
+    UserError on the first mistake.
+    """
     units = parse_units(config.unit)
     named = [_NAMED.fullmatch(spec) for spec in config.target]
     files = [match[2] if match else spec for match, spec in zip(named, config.target, strict=True)]

@@ -1,4 +1,4 @@
-"""What a run found, as tables: the proposals, best first, and the path of the sampler."""
+"""Tables of a design run: proposals, best first, and the sampler's trace."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _TEXT = ("smiles", "class", "reaction", "monomer_1", "monomer_2", "nearest_train
 
 
 class SamplerOutcome(NamedTuple):
-    """Everything a sampler evaluated, where its particles ended, and how it got there.
+    """Evaluated units, final particles and trace of a sampler.
 
     log_z : log probability of the goals under the allowed prior (NaN where the sampler cannot say)
     """
@@ -50,7 +50,7 @@ class SamplerOutcome(NamedTuple):
 
     @classmethod
     def of_result(cls, result: SmcResult[Any]) -> SamplerOutcome:
-        """What tempered SMC found."""
+        """Convert the result of tempered SMC."""
         return cls(
             result.evaluated, result.smiles, result.trace, result.log_z, result.log_z_error, result.log_z_constraint,
             result.warnings,
@@ -58,14 +58,17 @@ class SamplerOutcome(NamedTuple):
 
     @classmethod
     def of_comparison(cls, result: IqsprResult[Any]) -> SamplerOutcome:
-        """What the iQSPR rule found."""
+        """Convert the result of the iQSPR rule."""
         last = tuple(np.array(result.smiles, object)[result.selected])
         text = "the iQSPR rule does not sample the posterior it states: its proposals are for comparison only"
         return cls(result.evaluated, last, (), np.nan, np.nan, np.nan, (text,))
 
 
 class Candidate(NamedTuple):
-    """A proposal before its predictions: the unit by its key, how it is made, and what it is worth."""
+    """A proposal before its predictions.
+
+    key : canonical repeat unit; made : its synthesis; first_seen : index of the temperature
+    """
 
     key: str
     made: Provenance
@@ -76,14 +79,17 @@ class Candidate(NamedTuple):
 
 
 class Selection(NamedTuple):
-    """Proposals, and how many better or equal units were left out and why."""
+    """Selected candidates, and counts of the units left out by reason."""
 
     listed: list[Candidate]
     counts: dict[str, int]
 
 
 def select(config: DesignConfig, inputs: DesignInputs, evaluated: Evaluated) -> Selection:
-    """The best distinct units that are new and can be made, by the goals' probability times the constraint."""
+    """Select the best distinct units that are new and can be made.
+
+    Ranked by goal probability times constraint.
+    """
     known = _known(inputs)
     words = ("known polymer", "no route known", f"synthetic accessibility above {config.max_sa:g}")
     counts = dict.fromkeys(words, 0)
@@ -116,7 +122,7 @@ def select(config: DesignConfig, inputs: DesignInputs, evaluated: Evaluated) -> 
 
 
 def _known(inputs: DesignInputs) -> frozenset[str]:
-    """Keys of the polymers that the targets' tables name, with or without a value."""
+    """Keys of the polymers in the targets' tables, with or without a value."""
     keys = {key for table in inputs.targets for key in table.keys}
     if unmeasured := [text for table in inputs.targets for text in table.unmeasured]:
         keys.update(polymers.parse_column(unmeasured, guarded=True).molecules.keys)
@@ -138,7 +144,10 @@ def proposals_table(
     describer: Describer,
     found: SamplerOutcome,
 ) -> tuple[pa.Table, dict[str, int]]:
-    """The proposals with predictions, intervals, routes and domain; and what was left out."""
+    """Table of proposals with predictions, routes and domain.
+
+    Returns the counts of the units left out as well.
+    """
     chosen = select(config, inputs, found.evaluated)
     keys = [one.key for one in chosen.listed]
     parts = surrogate.predict(describer(keys).x)
@@ -180,7 +189,7 @@ def proposals_table(
 
 
 def _names(pool: Pool, monomers: Sequence[Sequence[str]]) -> dict[str, list[str]]:
-    """Names and CAS numbers that a pool gives the monomers of proposals; "" where it has none."""
+    """Names and CAS numbers of the proposals' monomers in a pool; "" for none."""
     known = pool.named()
     columns: dict[str, list[str]] = {}
     for k in range(MONOMERS):
@@ -197,7 +206,7 @@ def _kind(name: str) -> pa.DataType:
 
 
 def _interval(model: Model, found: Components, prefix: str) -> dict[str, FloatArray]:
-    """Mean and 90 % interval in the target's unit."""
+    """Mean and 90 % prediction interval in the target's unit."""
     weights = found.weights[:, None]
     mean = (weights * found.means).sum(axis=0)
     spread = np.sqrt((weights * (found.spreads**2 + (found.means - mean) ** 2)).sum(axis=0))
@@ -207,7 +216,7 @@ def _interval(model: Model, found: Components, prefix: str) -> dict[str, FloatAr
 
 
 def trace_table(found: SamplerOutcome) -> pa.Table:
-    """One row per temperature."""
+    """Table of the sampler's trace, one row per temperature."""
     whole = ("temperature", "moves", "distinct", "proposed", "impossible", "invalid", "evaluated")
     schema = pa.schema([(name, pa.int64() if name in whole else pa.float64()) for name in Step._fields])
     return pa.Table.from_pylist([step._asdict() for step in found.trace], schema=schema)

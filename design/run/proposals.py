@@ -1,4 +1,4 @@
-"""Which prior a run proposes from, by name."""
+"""Make the prior that a run proposes from, by name."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ LEAST = 50
 
 
 def proposer(config: DesignConfig, pool: Pool | None = None) -> Any:
-    """The proposal a configuration asks for; UserError where it cannot be made.
+    """Make the proposal that a configuration names.
+
+    UserError where it cannot be made.
 
     pool : the file of monomers as read, where that was done
     """
@@ -36,7 +38,7 @@ def proposer(config: DesignConfig, pool: Pool | None = None) -> Any:
 
 
 def reactions(config: DesignConfig, pool: Pool | None = None) -> Reactions:
-    """Polymerisations of the embedded pool of monomers, or of a file of SMILES.
+    """Polymerisations of the embedded pool, or of a file of monomers.
 
     Raises
     ------
@@ -60,7 +62,9 @@ def reactions(config: DesignConfig, pool: Pool | None = None) -> Reactions:
 
 
 def trained(config: DesignConfig) -> Language:
-    """An n-gram or a recurrent network trained on the corpus of a configuration, or on units of the reactions.
+    """Train a language model on the corpus of a configuration.
+
+    Without a corpus, on units drawn from the reactions.
 
     Raises
     ------

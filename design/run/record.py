@@ -1,4 +1,4 @@
-"""The record of a design run, run.json: everything needed to understand and repeat it."""
+"""Record of a design run (run.json), to understand and repeat it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def run_record(
     progress: Progress,
     command: str,
 ) -> dict[str, Any]:
-    """The run as JSON values."""
+    """Collect the record of a run as JSON values."""
     bar = float(np.quantile(prior, STANDOUT))
     goal = table["p_goal"].to_numpy()
     proposed = sum(step.proposed for step in found.trace)
@@ -98,7 +98,7 @@ def run_record(
 
 
 def _pool_record(inputs: DesignInputs) -> dict[str, Any]:
-    """What became of the rows of a file of monomers; nothing without one."""
+    """Row counts of a file of monomers; empty without one."""
     if inputs.pool is None:
         return {}
     used, rejected = len(inputs.pool.molecules), len(inputs.pool.rejected)

@@ -1,4 +1,4 @@
-"""One design run from configuration to a folder of proposals."""
+"""Run a design from its configuration to a folder of proposals."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ REMADE = ("report.html", "run.json")
 
 
 class DesignOutcome(NamedTuple):
-    """What a run leaves: its record (run.json) and its proposals."""
+    """Record (run.json) and proposals of a run."""
 
     record: dict[str, Any]
     proposals: pa.Table
@@ -60,13 +60,13 @@ class DesignOutcome(NamedTuple):
 def run_design(
     config: DesignConfig, inputs: DesignInputs, rundir: RunDir, progress: Progress, command: str
 ) -> DesignOutcome:
-    """Pre-train, transfer, sample, judge what was found and write everything into an open run folder."""
+    """Pre-train, transfer, sample, and write everything into an open run folder."""
     proposal = proposer(config, inputs.pool)
     return finish(config, inputs, build_models(config, inputs, progress), proposal, rundir, progress, command)
 
 
 def plan(config: DesignConfig, inputs: DesignInputs) -> dict[str, Any]:
-    """What a run would do, for `--dry-run`."""
+    """Summarise a run for `--dry-run`."""
     if config.pool or config.polymer_class:  # what else proposes takes long to make, and nothing is wrong with it
         proposer(config, inputs.pool)
     return {
@@ -89,7 +89,10 @@ def _pool_words(pool: Pool) -> list[str]:
 
 
 def build_models(config: DesignConfig, inputs: DesignInputs, progress: Progress) -> dict[str, Model]:
-    """A transferred model per property; the sources are trained without the target's polymers."""
+    """Fit a transferred model per property.
+
+    The sources are trained without the target's polymers.
+    """
     settings = Settings(config.networks, config.seed, inputs.descriptors)
     models = {}
     for target in inputs.targets:
@@ -112,7 +115,7 @@ def finish(
     progress: Progress,
     command: str,
 ) -> DesignOutcome:
-    """Sample and write everything a run leaves, with models that are ready."""
+    """Sample with fitted models, and write the run folder."""
     for name in REMADE:  # until they are there again the folder is unfinished
         rundir.remove(name)
     task = DescriberTask(inputs.descriptors, Limits(heavy_atoms=config.max_atoms), inputs.fragments)
@@ -132,7 +135,7 @@ def finish(
 
 
 def write_report(rundir: RunDir) -> None:
-    """(Re)build report.html from the files of the run."""
+    """Build report.html from the files of the run."""
     from kakehashi.design.report.build import write_report as build
 
     rundir.write_text("report.html", build(Path(rundir.path)))
@@ -174,7 +177,10 @@ def _sample(
 def _prior_sample(
     config: DesignConfig, inputs: DesignInputs, proposal: Proposal[Any], surrogate: Surrogate, progress: Progress
 ) -> NDArray[np.float64]:
-    """Goal probabilities of units drawn from the constrained prior: what proposals must stand out from."""
+    """Goal probabilities of units drawn from the constrained prior, rising.
+
+    Proposals are compared with them.
+    """
     parts, best = [], -np.inf
     with progress.stage("draw from the prior", config.prior_draws) as advance:
         for batch, start in enumerate(range(0, config.prior_draws, _BATCH)):
@@ -202,7 +208,7 @@ def _prior_sample(
 
 
 def _known(inputs: DesignInputs) -> str:
-    """The range of the values that are asked for, among known polymers."""
+    """Range of the known values of the properties with goals, in words."""
     asked = [table for table in inputs.targets if any(goal.property == table.name for goal in inputs.goals)]
     return "; ".join(
         f"known {table.name} goes from {table.values.min():.4g} to {table.values.max():.4g} {table.unit}".rstrip()
@@ -211,7 +217,10 @@ def _known(inputs: DesignInputs) -> str:
 
 
 def _identity(config: DesignConfig, inputs: DesignInputs, surrogate: Surrogate, proposal: Proposal[Any]) -> str:
-    """Sha256 of all that decides the particles: checkpoints of anything else are not gone on from."""
+    """Sha256 of all that decides the particles.
+
+    Checkpoints with another are not resumed.
+    """
     first = pack(proposal.draw(generator(config.seed, _PRIOR_SAMPLE, 0), 100))
     return stored.identity_of(
         {

@@ -1,4 +1,4 @@
-"""The monomers of the proposals as an SD file, flat drawings with what each is for."""
+"""SD file of the proposals' monomers, as flat drawings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kakehashi.design.run.outcome import MONOMERS
 
 
 def monomers_sdf(proposals: pa.Table) -> str:
-    """SD text of the distinct monomers, in the order of the first proposal each serves.
+    """SD text of the distinct monomers, in the order of their first proposal.
 
     Its fields: SMILES; NAME and CAS where the pool has them; PROPOSALS, the ranks it serves; CLASSES, the polymers it
     makes there.
@@ -41,7 +41,7 @@ def monomers_sdf(proposals: pa.Table) -> str:
 
 
 def _said(row: dict[str, Any], smiles: str, field: str) -> str:
-    """Name or CAS number of a monomer of a proposal, on one line; "" where there is none."""
+    """Name or CAS number of a proposal's monomer, on one line; "" for none."""
     for k in range(1, MONOMERS + 1):
         if row[f"monomer_{k}"] == smiles:
             return " ".join(str(row.get(f"monomer_{k}_{field}") or "").split())

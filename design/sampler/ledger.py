@@ -1,4 +1,4 @@
-"""What every distinct repeat unit was found to be worth, each evaluated once."""
+"""Ledger of the constraint and likelihood of every distinct repeat unit, evaluated once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Evaluate = Callable[[list[str]], FloatArray]
 
 
 class Evaluated(NamedTuple):
-    """Repeat units in the order they were first seen.
+    """Evaluated repeat units, in the order they were first seen.
 
     log_constraint, log_likelihood : (n,); the likelihood of a unit that violates a constraint was never asked for and
         is -inf
@@ -28,7 +28,7 @@ class Evaluated(NamedTuple):
 
 
 class Ledger:
-    """Evaluates constraints first, and the likelihood only of repeat units that meet them.
+    """Evaluate constraints, then likelihoods of the repeat units that meet them.
 
     evaluations : likelihoods asked for so far
     """
@@ -46,7 +46,7 @@ class Ledger:
         return len(self._recorded)
 
     def constraints(self, smiles: Sequence[str], temperature: int) -> FloatArray:
-        """Log constraint (n,) of repeat units, -inf of "": no valid one."""
+        """Log constraint (n,) of repeat units; -inf for "", an invalid one."""
         new = [text for text in dict.fromkeys(smiles) if text not in self._constraint]
         if new:
             ask = self._log_constraint
@@ -57,7 +57,10 @@ class Ledger:
         return np.array([self._constraint[text] for text in smiles], np.float64)
 
     def likelihoods(self, smiles: Sequence[str], temperature: int) -> FloatArray:
-        """Log likelihood (n,) of repeat units whose constraints were asked for; -inf of violators."""
+        """Log likelihood (n,) of repeat units; -inf for violators.
+
+        Their constraints must have been evaluated before.
+        """
         new = [text for text in dict.fromkeys(smiles) if text not in self._likelihood]
         if new:
             self._record(new, _checked(self._log_likelihood(new), new, "log likelihood"), temperature)
@@ -65,7 +68,7 @@ class Ledger:
         return np.array([self._likelihood[text] for text in smiles], np.float64)
 
     def since(self, start: int) -> Evaluated:
-        """What came on record after the first `start` repeat units."""
+        """Evaluations after the first `start` repeat units."""
         texts = self._recorded[start:]
         return Evaluated(
             tuple(texts),
@@ -75,7 +78,7 @@ class Ledger:
         )
 
     def restore(self, part: Evaluated) -> None:
-        """Put on record again what an earlier run evaluated."""
+        """Record the evaluations of an earlier run."""
         self._constraint.update(zip(part.smiles, part.log_constraint.tolist(), strict=True))
         self._record(list(part.smiles), part.log_likelihood, part.temperature)
         self.evaluations += int((part.log_constraint > -np.inf).sum())

@@ -9,7 +9,9 @@ FloatArray = NDArray[np.float64]
 
 
 def systematic(rng: np.random.Generator, log_weights: FloatArray, n: int | None = None) -> NDArray[np.intp]:
-    """Indices (n,) in increasing order; index i comes up floor or ceil of n w_i times, n w_i on average.
+    """Draw indices (n,) by their weights, in increasing order.
+
+    Index i comes up floor or ceil of n w_i times, n w_i on average.
 
     Weights need no normalisation; ValueError if none is positive.
     """

@@ -1,4 +1,4 @@
-"""Sequential Monte Carlo (Del Moral, Doucet & Jasra, 2006) from a prior over repeat units to those that meet a goal.
+"""Tempered sequential Monte Carlo over repeat units (Del Moral, Doucet & Jasra, 2006).
 
 The stated posterior is p(s) C(s) L(s) / Z: prior, constraints (at most one, zero where violated), likelihood of the
 goal. Particles are drawn from p C exactly and carried along p C L^b, the inverse temperature b rising from 0 to 1: at
@@ -35,7 +35,7 @@ _SEARCH_MOVES = 10
 
 
 class SmcResult(NamedTuple, Generic[States]):
-    """Equally weighted particles from the posterior, and everything seen on the way.
+    """Equally weighted particles of the posterior, evidence, trace and evaluations.
 
     smiles, log_likelihood, log_constraint : of the particles, (n,) each
     evaluated : all units on record, those of the search included
@@ -151,7 +151,9 @@ def _search(
     settings: TemperingSettings,
     seed: int,
 ) -> None:
-    """Put on record units likelier than most of the posterior: copies of its particles go on along p C L^b, b > 1.
+    """Evaluate units likelier than most of the posterior, up to b = `search`.
+
+    Copies of its particles go on along p C L^b, b > 1.
 
     Units in the middle of the posterior are many and meet the goal with its usual probability; whoever wants the few
     likeliest has to look for them (simulated annealing; Kirkpatrick, Gelatt & Vecchi, 1983).
@@ -165,12 +167,15 @@ def _search(
 
 
 def generator(seed: int, temperature: int, move: int) -> np.random.Generator:
-    """The generator of a move (0: of the draw or the resampling) at a temperature."""
+    """Random generator of a move at a temperature.
+
+    move : 0 for the draw or the resampling
+    """
     return np.random.default_rng((seed, temperature, move))
 
 
 def _prior(proposal: Proposal[States], ledger: Ledger, n: int, seed: int) -> tuple[Population[States], Step, float]:
-    """Exact draws from the constrained prior by rejection: a draw is kept with probability C."""
+    """Draw from the constrained prior by rejection, with probability C."""
     kept: list[States] = []
     numbers: list[NDArray[np.intp]] = []
     drawn = found = invalid = 0
@@ -230,7 +235,7 @@ def _temperature(
     settings: TemperingSettings,
     seed: int,
 ) -> tuple[Population[States], Step]:
-    """Weight, resample and move the particles."""
+    """Reweight, resample and move the particles."""
     t, n, evaluations = last.temperature + 1, len(old.smiles), ledger.evaluations
     log_weights = incremental_weights(old.log_likelihood, last.inverse_temperature, after)
     size = effective_size(log_weights)

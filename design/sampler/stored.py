@@ -1,4 +1,4 @@
-"""Checkpoints of the sampler as committed files of a run folder, and what they were made from."""
+"""Store checkpoints in the run folder, with the identity of their run."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ def save(rundir: RunDir, point: Checkpoint, identity: str) -> None:
 
 
 def load(rundir: RunDir, identity: str) -> tuple[Checkpoint, ...]:
-    """All checkpoints of a run, in order; those of another run are removed, and the result is empty."""
+    """Load all checkpoints of a run, in order.
+
+    Those of another run are removed, and the result is empty.
+    """
     names = sorted(rundir.names(FOLDER))
     found = []
     for t, name in enumerate(names):
@@ -47,7 +50,7 @@ def load(rundir: RunDir, identity: str) -> tuple[Checkpoint, ...]:
 
 
 def identity_of(facts: Mapping[str, Any]) -> str:
-    """Sha256 of plain values."""
+    """Sha256 of plain values, as JSON."""
     return hashlib.sha256(json.dumps(facts, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""How the sampler is set, what it reports of each temperature, and what is wrong with that, if anything."""
+"""Settings and trace of tempered sequential Monte Carlo, and its warnings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kakehashi.catalogs.records import UserError
 
 
 class TemperingSettings(NamedTuple):
-    """How the posterior is approached; none of it changes the posterior.
+    """Settings of tempered SMC; the posterior does not depend on them.
 
     effective : share of the particles the incremental weights of a temperature leave; from 0.5 to 0.95 the variance of
         log Z at equal numbers of moves was the same on a space of 12,750 pairs, its bias smaller from 0.9 on
@@ -38,7 +38,7 @@ class TemperingSettings(NamedTuple):
 
 
 class Step(NamedTuple):
-    """What happened at a temperature; temperature 0 is the prior.
+    """Diagnostics of one temperature; temperature 0 is the prior.
 
     effective_size : of the incremental weights, in particles
     acceptance : share of the proposals that were accepted and changed the particle; of the prior's draws at 0
@@ -66,7 +66,10 @@ class Step(NamedTuple):
 
 
 def collapse(step: Step, particles: int, settings: TemperingSettings) -> list[str]:
-    """Warnings about a temperature; the words before the colon name the kind."""
+    """Warnings about a temperature that show a collapsed sample.
+
+    The words before the colon name the kind.
+    """
     if step.temperature == 0:
         return []
     where = f"at inverse temperature {step.inverse_temperature:.3g}"
@@ -83,7 +86,7 @@ def collapse(step: Step, particles: int, settings: TemperingSettings) -> list[st
 
 
 def check_settings(seed: int, particles: int, settings: TemperingSettings) -> None:
-    """Refuse what cannot be run, before any work; UserError."""
+    """Check the settings before any work; UserError."""
     if seed < 0:
         raise UserError(f"expected a seed of 0 or more, got {seed}")
     if particles < 1:

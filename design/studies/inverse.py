@@ -1,4 +1,4 @@
-"""The inverse part of the study of polymers: designs by a transferred model, by a direct one, and by neither."""
+"""Study of inverse design of polymers, with and without transfer."""
 
 from __future__ import annotations
 
@@ -46,7 +46,9 @@ PAPER = "Three polymers designed by the transferred model were made; conductivit
 
 
 class Strategy(NamedTuple):
-    """A way to find polymers: its best new ones, judged by a forest that no way has used.
+    """Best new repeat units of one way to find polymers.
+
+    judged : values by a forest that no strategy has used
 
     scored : repeat units it looked at
     """
@@ -58,14 +60,17 @@ class Strategy(NamedTuple):
 
 
 class Judge(NamedTuple):
-    """A random forest on conductivities that no design has seen; out_of_bag : how far it can be trusted."""
+    """Random forest on conductivities that no design has used.
+
+    out_of_bag : its agreement with measured values
+    """
 
     forest: Any
     materials: int
     out_of_bag: Fit
 
     def __call__(self, smiles: Iterable[str]) -> FloatArray:
-        """Values of repeat units."""
+        """Predict the conductivity of repeat units."""
         listed = list(smiles)
         if not listed:
             return np.empty(0)
@@ -73,7 +78,7 @@ class Judge(NamedTuple):
 
 
 def run(config: StudyConfig, inputs: polymer.Inputs, progress: Progress) -> Findings:
-    """The study of polymers, and an inverse design where there are polymers to judge it by."""
+    """Run the study of polymers, with inverse design where a judge can be fitted."""
     result = polymer.measure(config, inputs, progress)
     found = polymer.findings(config, result)
     if config.data is None:
@@ -115,7 +120,7 @@ STUDY = Study(polymer.read, polymer.tables, run)
 
 
 def independent(whole: PropertyTable, without: Collection[str], seed: int) -> Judge:
-    """Fit the judge on all materials but those the designs learned from."""
+    """Fit the judge on all materials but the designs' training set."""
     from sklearn.ensemble import RandomForestRegressor
 
     rest = subset(whole, np.flatnonzero([key not in set(without) for key in whole.keys]))
@@ -135,7 +140,7 @@ def designs(
     judge: Judge,
     progress: Progress,
 ) -> list[Strategy]:
-    """Tempered SMC with either model, the iQSPR rule with the transferred one, and plain draws from the prior."""
+    """Run all strategies: tempered SMC with either model, iQSPR rule, prior draws."""
     goals = parse_goals((goal,), [Property(learned.name, learned.unit, learned.log)])
     proposal = reactions(DesignConfig())
     ways = []
@@ -173,7 +178,7 @@ def _surrogate(learned: PropertyTable, model: Model, goals: tuple[Goal, ...], de
 
 
 def best_new(name: str, smiles: Iterable[str], worth: FloatArray, known: Collection[str], judge: Judge) -> Strategy:
-    """The best distinct units that are not among the known polymers, judged."""
+    """Select the best distinct units that are not known, and judge them."""
     texts = list(smiles)
     chosen: dict[str, None] = {}
     for i in np.argsort(-np.asarray(worth), kind="stable"):
@@ -186,7 +191,7 @@ def best_new(name: str, smiles: Iterable[str], worth: FloatArray, known: Collect
 
 
 def gain(way: Strategy, other: Strategy) -> tuple[float, float]:
-    """By how much the judged mean of one way is above that of another, and its standard error."""
+    """Difference of the judged means of two strategies, and its standard error."""
     if min(len(way.judged), len(other.judged)) < 2:
         return float("nan"), float("nan")
     error = sum(float(one.judged.var(ddof=1)) / len(one.judged) for one in (way, other)) ** 0.5
@@ -202,7 +207,7 @@ def _mean(way: Strategy) -> float:
 
 
 def figure(ways: list[Strategy], learned: PropertyTable, goal: str, judge: Judge, whole: PropertyTable) -> Shown:
-    """What the ways found, by the judgement of values none of them saw."""
+    """Figure of the strategies' units, by values that none of them used."""
 
     def paint(figure: Figure) -> None:
         ax = figure.subplots()

@@ -1,4 +1,4 @@
-"""A prior over repeat units that writes them token by token, and Metropolis-Hastings moves on its strings.
+"""Language models as a prior over repeat units, with Metropolis-Hastings moves on strings.
 
 The prior is the masked model: next-token weights of a `Rule`, zeroed where the automaton forbids, renormalised.
 Every string drawn ends, within `max_length` tokens, as a repeat unit with two `*` (few with a net charge, where the
@@ -38,7 +38,7 @@ SEGMENT = 6
 
 
 class Corpus(NamedTuple):
-    """What a model learns from.
+    """Training strings of a language model.
 
     tokens : (m, max_length) int16 ids; rows : (m,) the entry each string was read from, one or two strings each
     masks : (m, max_length, V / 8) packed bits, which tokens the automaton allowed at each place
@@ -63,21 +63,21 @@ class States(NamedTuple):
 
 
 class Rule(Protocol):
-    """How a model weighs the next token; hashable, its arrays are given to it as `params`."""
+    """Rule of the next token's weights; hashable, its arrays are passed as `params`."""
 
     def start(self, params: Any, n: int) -> Any:
-        """Memory of n strings of which nothing but the first `*` is written."""
+        """Memory of n strings that consist of the first `*`."""
 
     def logits(self, params: Any, memory: Any, state: automaton.State) -> jax.Array:
-        """(n, V) log weights of the next token, finite."""
+        """Log weights (n, V) of the next token, finite."""
 
     def feed(self, params: Any, memory: Any, state: automaton.State, token: jax.Array) -> Any:
-        """Memory after one more token; `state` is before it."""
+        """Memory after one more token; `state` is the one before it."""
 
 
 @dataclass(frozen=True)
 class Language:
-    """A language of repeat units: implements `Proposal`.
+    """Language model of repeat units, a `Proposal`.
 
     params : arrays of the rule by name
     """
@@ -93,17 +93,20 @@ class Language:
         return {name: jnp.asarray(array) for name, array in self.params.items()}
 
     def draw(self, rng: np.random.Generator, n: int) -> States:
-        """Exact draws from the prior."""
+        """Draw n independent strings from the prior."""
         nothing = np.zeros((n, self.max_length), np.int16)
         return self._complete(rng, nothing, np.zeros(n, np.int32))
 
     def log_prior(self, states: States) -> NDArray[np.float64]:
-        """Log probability of each string, normalised over strings; -inf for one the automaton refuses."""
+        """Log probability (n,) of strings, normalised over strings.
+
+        -inf for one the automaton refuses.
+        """
         found: NDArray[np.float64] = self.token_log_probs(states.tokens).sum(axis=1)
         return found
 
     def token_log_probs(self, tokens: NDArray[np.int16]) -> NDArray[np.float64]:
-        """(n, max_length) log probability of each token given those before it; 0 after END.
+        """Log probability (n, max_length) of each token given those before it; 0 after END.
 
         The weights are the float32 ones that are drawn from, normalised in float64.
         """
@@ -116,7 +119,11 @@ class Language:
         return out
 
     def move(self, rng: np.random.Generator, states: States) -> tuple[States, NDArray[np.float64]]:
-        """Proposed strings, and log p(s')q(s|s') / (p(s)q(s'|s)); -inf and the old string where none was possible."""
+        """Propose one move per string.
+
+        Returns the proposed strings and log p(s')q(s|s') / (p(s)q(s'|s)), (n,): -inf with the old string where no
+        move was possible.
+        """
         n = len(states.length)
         kind = rng.choice(len(MOVES), size=n, p=list(MOVES.values()))
         cut = rng.integers(0, states.length, dtype=np.int32)
@@ -151,17 +158,23 @@ class Language:
         return States(tokens, length), ratio
 
     def smiles(self, states: States) -> list[str]:
-        """Repeat unit of each string, kekulised; "" for one with a net charge, whose counter-ion is missing."""
+        """Repeat unit of each string, kekulised.
+
+        "" for one with a net charge, whose counter-ion is missing.
+        """
         signs = [token.endswith("+") - token.endswith("-") for token in self.vocabulary.tokens]
         charge = np.array(signs)[states.tokens].sum(axis=1)
         return [text if q == 0 else "" for text, q in zip(decode(states.tokens, self.vocabulary), charge, strict=True)]
 
     def provenance(self, states: States) -> list[Provenance]:
-        """Nothing: strings know no monomers."""
+        """Empty records: strings know no monomers."""
         return [Provenance() for _ in states.length]
 
     def _reroot(self, tokens: NDArray[np.int16]) -> NDArray[np.int16] | None:
-        """The string read from its other `*`; None where that would not lead back, or lacks a token."""
+        """Read a string from its other `*`.
+
+        None where that would not lead back, or a token is not in the vocabulary.
+        """
         ids = self.vocabulary.ids
         given = [self.vocabulary.tokens[i] for i in tokens]
         turned = reroot(given)
@@ -170,7 +183,7 @@ class Language:
         return np.array([ids[token] for token in turned], np.int16)
 
     def _complete(self, rng: np.random.Generator, tokens: NDArray[np.int16], keep: NDArray[np.int32]) -> States:
-        """Keep the first `keep` tokens of each row and draw the rest from the prior."""
+        """Draw each row anew from the prior after its first `keep` tokens."""
         key = jax.random.key(int(rng.integers(2**32)))
         tables = automaton.tables(self.vocabulary)
         out = np.zeros_like(tokens)
@@ -182,7 +195,7 @@ class Language:
         return States(out, lengths(out))
 
     def _batches(self, *arrays: NDArray[Any]) -> Iterator[tuple[slice, list[NDArray[Any]]]]:
-        """Rows in batches of one size, the last filled up with its first row."""
+        """Rows in batches of one size, the last padded with its first row."""
         for start in range(0, len(arrays[0]), self.batch):
             rows = slice(start, min(start + self.batch, len(arrays[0])))
             index = np.arange(start, start + self.batch)
@@ -191,7 +204,7 @@ class Language:
 
 
 def to_arrays(language: Language) -> dict[str, NDArray[Any]]:
-    """Plain arrays of a language, to be written with its card."""
+    """Arrays of a language, to be stored with its card."""
     return {
         "vocabulary": np.array(language.vocabulary.tokens),
         "max_length": np.array(language.max_length),
@@ -201,7 +214,10 @@ def to_arrays(language: Language) -> dict[str, NDArray[Any]]:
 
 
 def from_arrays(rule: Callable[..., Rule], arrays: Mapping[str, NDArray[Any]]) -> Language:
-    """The language that `to_arrays` wrote; `rule` is the class of its rule."""
+    """Restore a language from the arrays of `to_arrays`.
+
+    rule : the class of its rule
+    """
     return Language(
         Vocabulary(tuple(arrays["vocabulary"].tolist())),
         rule(*arrays["rule"].tolist()),
@@ -211,12 +227,14 @@ def from_arrays(rule: Callable[..., Rule], arrays: Mapping[str, NDArray[Any]]) -
 
 
 def lengths(tokens: NDArray[np.int16]) -> NDArray[np.int32]:
-    """Tokens of each row, END included."""
+    """Number of tokens (n,) of each row, END included."""
     return np.asarray((tokens == END).argmax(axis=1) + 1, np.int32)
 
 
 def read_corpus(smiles: Sequence[str], max_length: int = MAX_LENGTH, vocabulary: Vocabulary | None = None) -> Corpus:
-    """`encode`, leaving out with a reason the strings so near `max_length` that the automaton refuses them too.
+    """Read a corpus of repeat units; entries left out have a reason.
+
+    Beyond what `encode` refuses: strings so near `max_length` that the automaton refuses them.
 
     Raises
     ------
@@ -279,7 +297,7 @@ def _score(rule: Rule, params: Any, tables: Any, tokens: jax.Array) -> jax.Array
 
 
 def log_probability(logits: jax.Array, may: jax.Array, token: jax.Array) -> jax.Array:
-    """Log probability (n,) of each string's token under the masked, renormalised weights; -inf where forbidden.
+    """Log probability (n,) of tokens under the masked, renormalised weights; -inf if forbidden.
 
     Where float64 is enabled the weights are normalised in it, so that probabilities sum to 1 that closely.
     """
@@ -293,7 +311,9 @@ def log_probability(logits: jax.Array, may: jax.Array, token: jax.Array) -> jax.
 def _splice(
     states: States, regrown: States, cut: NDArray[np.int32], old: NDArray[np.int32], new: NDArray[np.int32]
 ) -> tuple[States, NDArray[np.bool_]]:
-    """Strings whose `old` tokens from `cut` are replaced by the `new` first ones of the regrown, and where possible.
+    """Replace `old` tokens from `cut` by the first `new` ones of the regrown strings.
+
+    Returns the strings and a mask (n,) of those where that is possible.
 
     Neither may hold END, and the result has to fit.
     """

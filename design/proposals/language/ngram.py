@@ -1,4 +1,4 @@
-"""Next tokens from counts of what followed the same last tokens: interpolated n-grams over hashed contexts.
+"""Interpolated n-grams over hashed contexts: next tokens from counts in a corpus.
 
 As iQSPR's tables (Ikebata et al., 2017), contexts see past closed branches (of which they keep the first atom), and
 are told apart by the number of open rings and whether a branch is open. Unlike these, every order counts and every
@@ -31,7 +31,7 @@ SMALLEST = 1e-30
 
 
 class Memory(NamedTuple):
-    """What contexts are made of.
+    """Last tokens of strings under construction.
 
     window : (n, order) last tokens, the most recent first, closed branches shortened
     resume : (n, DEPTH + 1, order) the window to go on with when the branch of each depth closes
@@ -43,18 +43,18 @@ class Memory(NamedTuple):
 
 @dataclass(frozen=True)
 class NGram:
-    """The rule. Its params: see `count`."""
+    """N-gram rule; its params are the tables of `count`."""
 
     order: int
     back: int
 
     def start(self, params: Any, n: int, xp: Any = jnp) -> Memory:
-        """Nothing but begins."""
+        """Memory of strings before their first token: BEGIN alone."""
         window = xp.full((n, self.order), BEGIN, xp.int32)
         return Memory(window, xp.zeros((n, DEPTH + 1, self.order), xp.int32))
 
     def feed(self, params: Any, memory: Memory, state: automaton.State, token: Any, xp: Any = jnp) -> Memory:
-        """One more token; a closing branch leaves `(`, its first atom and `)`."""
+        """Append one token; a closing branch leaves `(`, its first atom and `)`."""
         pushed = _push(memory.window, token, xp)
         levels = xp.arange(DEPTH + 1, dtype=xp.int32)[None, :]
         summary = _push(pushed, token * 0 + self.back, xp)
@@ -64,7 +64,7 @@ class NGram:
         return Memory(xp.where((token == self.back)[:, None], closed, pushed), resume)
 
     def contexts(self, memory: Memory, state: automaton.State, xp: Any = jnp) -> Any:
-        """(n, order + 1) uint32 hashes of the contexts of 0, 1, ... tokens."""
+        """Hashes (n, order + 1) uint32 of the contexts of 0, 1, ... tokens."""
         h = (2 * state.rings + (state.depth > 0) + 1).astype(xp.uint32) * xp.uint32(0x9E3779B1)
         hashes = [_mix(h, xp)]
         for k in range(self.order):
@@ -73,7 +73,10 @@ class NGram:
         return xp.stack(hashes, axis=1)
 
     def logits(self, params: Any, memory: Memory, state: automaton.State) -> jax.Array:
-        """Log of the interpolated probabilities; contexts never seen leave those of shorter ones as they are."""
+        """Log of the interpolated probabilities (n, V).
+
+        A context that the corpus does not hold passes the probabilities of the shorter one on.
+        """
         hashes = self.contexts(memory, state)
         place = jnp.searchsorted(params["hashes"], hashes)
         found = params["hashes"][place] == hashes
@@ -99,7 +102,7 @@ class NGram:
 def fit(
     smiles: Sequence[str], *, order: int = ORDER, max_length: int = MAX_LENGTH, vocabulary: Vocabulary | None = None
 ) -> Language:
-    """Language of the n-grams of a corpus of repeat units, each read from both its `*`.
+    """Fit n-grams to a corpus of repeat units, each read from both its `*`.
 
     Raises
     ------
@@ -111,14 +114,14 @@ def fit(
 
 
 def rule_of(vocabulary: Vocabulary, order: int = ORDER) -> NGram:
-    """The n-gram rule for a vocabulary."""
+    """N-gram rule for a vocabulary."""
     if order <= DENSE:
         raise ValueError(f"expected an order above {DENSE}, got {order}")
     return NGram(order, vocabulary.ids[RETURN])
 
 
 def count(rule: NGram, vocabulary: Vocabulary, tokens: NDArray[np.int16]) -> dict[str, NDArray[Any]]:
-    """Tables of a corpus (m, max_length) of token strings.
+    """Count the n-grams of a corpus (m, max_length) of token strings.
 
     hashes : (c + 1,) sorted uint32, one per context of any order, then the largest number, which holds nothing
     row : (c + 1,) of a short context, its row of `dense` (longer contexts later); else 0
@@ -170,7 +173,10 @@ def count(rule: NGram, vocabulary: Vocabulary, tokens: NDArray[np.int16]) -> dic
 def _pack(
     hashes: list[Any], rows: list[Any], rests: list[Any], counts: list[Any], followers: list[Any], dense: Any
 ) -> dict[str, NDArray[Any]]:
-    """All orders in one table sorted by hash; of contexts with one hash, the shorter stays."""
+    """Merge all orders into one table sorted by hash.
+
+    Of contexts with one hash the shorter stays.
+    """
     count = np.concatenate(counts)
     begin = np.cumsum(count) - count
     own, at = np.unique(np.concatenate(hashes), return_index=True)
@@ -192,7 +198,7 @@ def _pack(
 def _occurrences(
     rule: NGram, vocabulary: Vocabulary, tokens: NDArray[np.int16]
 ) -> tuple[NDArray[np.uint32], NDArray[np.int32]]:
-    """Hashed contexts (N, order + 1) and following token (N,) at every place of a corpus."""
+    """Hashed contexts (N, order + 1) and next tokens (N,) of a corpus."""
     tables = automaton.tables(vocabulary)
     contexts, following = [], []
     for part in automaton.chunks(tokens):

@@ -1,4 +1,4 @@
-"""Next tokens from a gated recurrent network, trained under the automaton's masks."""
+"""Gated recurrent network of next tokens, trained under the automaton's masks."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BUCKETS = (40, 72, MAX_LENGTH)
 
 
 class Training(NamedTuple):
-    """How a network is trained.
+    """Training settings of the network.
 
     held_out : share of the corpus entries whose loss decides when to stop
     patience : epochs without a better one before it stops; epochs : at most
@@ -42,21 +42,24 @@ class Training(NamedTuple):
 
 
 class Cell(nn.Module):
-    """One step: hidden state and weights of the next token, from the hidden state before and a token."""
+    """One step of the network: the next hidden state, and weights of the next token."""
 
     size: int
     width: int
 
     @nn.compact
     def __call__(self, hidden: jax.Array, token: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """(n, width) and (n,) to (n, width) and (n, size)."""
+        """Map hidden state (n, width) and token (n,) to the next state and weights (n, size)."""
         embedded = nn.Embed(self.size, EMBEDDING, name="embedding")(token)
         hidden, _ = nn.GRUCell(self.width, name="cell")(hidden, embedded)
         return hidden, nn.Dense(self.size, name="output")(hidden)
 
 
 class _Batch(NamedTuple):
-    """Tokens (n, bucket), which were allowed (n, bucket, V), weight of each string (n,)."""
+    """A batch of strings.
+
+    tokens : (n, bucket); may : (n, bucket, V) tokens that were allowed; weight : (n,) of each string
+    """
 
     tokens: NDArray[np.int32]
     may: NDArray[np.bool_]
@@ -64,7 +67,7 @@ class _Batch(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """Hidden state (n, width), and the next token's log weights (n, V)."""
+    """Hidden state (n, width) and log weights (n, V) of the next token."""
 
     hidden: jax.Array
     logits: jax.Array
@@ -72,23 +75,23 @@ class Memory(NamedTuple):
 
 @dataclass(frozen=True)
 class Recurrent:
-    """The rule. Its params: the cell's by `/`-joined names."""
+    """Recurrent rule; its params are the cell's, by `/`-joined names."""
 
     size: int
     width: int = WIDTH
 
     def start(self, params: Any, n: int) -> Memory:
-        """After BEGIN, from a hidden state of zeros."""
+        """Memory after BEGIN, from a hidden state of zeros."""
         dtype = params["output/kernel"].dtype
         hidden = jnp.zeros((n, self.width), dtype)
         return self._step(params, hidden, jnp.full(n, BEGIN, jnp.int32))
 
     def logits(self, params: Any, memory: Memory, state: automaton.State) -> jax.Array:
-        """Those that the last step left."""
+        """Log weights (n, V) of the next token, from the last step."""
         return memory.logits
 
     def feed(self, params: Any, memory: Memory, state: automaton.State, token: jax.Array) -> Memory:
-        """One step."""
+        """Run one step of the cell."""
         return self._step(params, memory.hidden, token)
 
     def _step(self, params: Any, hidden: jax.Array, token: jax.Array) -> Memory:
@@ -107,7 +110,7 @@ def train(
     training: Training | None = None,
     progress: Callable[[int, float], None] | None = None,
 ) -> Language:
-    """Language of a network trained on a corpus of repeat units, each read from both its `*`.
+    """Train a network on a corpus of repeat units, each read from both its `*`.
 
     Parameters
     ----------
@@ -159,13 +162,13 @@ def train(
 
 
 def initial_params(rule: Recurrent, key: jax.Array) -> dict[str, jax.Array]:
-    """Fresh parameters by flax's defaults."""
+    """Initialise parameters by flax's defaults."""
     tree: Any = Cell(rule.size, rule.width).init(key, jnp.zeros((1, rule.width)), jnp.zeros(1, jnp.int32))
     return dict(flatten_dict(tree["params"], sep="/"))  # type: ignore[no-untyped-call]
 
 
 def _loss(rule: Recurrent, params: Any, batch: _Batch) -> jax.Array:
-    """Mean negative log probability of the strings, by their weights."""
+    """Weighted mean of the strings' negative log probability."""
 
     def step(memory: Memory, now: tuple[jax.Array, jax.Array]) -> tuple[Memory, jax.Array]:
         token, may = now
@@ -177,7 +180,7 @@ def _loss(rule: Recurrent, params: Any, batch: _Batch) -> jax.Array:
 
 
 def _batches(corpus: Corpus, rows: NDArray[np.int64], lengths: Sequence[int], size: int) -> list[_Batch]:
-    """Rows in batches of `size` cut to their bucket's length, filled up by rows of weight 0."""
+    """Rows in batches of `size`, cut to their bucket's length, padded with weight 0."""
     longest = (corpus.tokens[rows] != PAD).sum(axis=1)
     out = []
     for below, length in zip((0, *lengths), lengths, strict=False):

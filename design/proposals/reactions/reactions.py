@@ -1,4 +1,4 @@
-"""The default proposal: repeat units made by polymerising real or slightly changed monomers.
+"""Default proposal: polymerise real or slightly changed monomers.
 
 A state is a derivation, drawn as follows, so that its probability is a product of known numbers:
 
@@ -46,7 +46,7 @@ _KEY = struct.Struct(f"=i{2 * LONGEST + 2 * DECORATIONS}h")
 
 
 class Reactions:
-    """Polymerisations of a pool of molecules as a `Proposal`.
+    """Polymerisations of a pool of molecules, a `Proposal`.
 
     polymerisations : those to choose from; one whose groups the pool lacks is left out, and listed in `unavailable`
     weights : relative weight of each polymer class, 1 where not given
@@ -86,7 +86,10 @@ class Reactions:
 
     @classmethod
     def embedded(cls, weights: Mapping[str, float] | None = None) -> Reactions:
-        """Reactions of the registered molecules (`catalogs.molecules.monomers`); made in about a minute, once."""
+        """Polymerisations of the registered molecules.
+
+        Those of `catalogs.molecules.monomers`; made in about a minute, once.
+        """
         return cls(embedded_pool(), weights=weights)
 
     def draw(self, rng: np.random.Generator, n: int) -> Derivations:
@@ -94,7 +97,10 @@ class Reactions:
         return self.space.draw(rng, n)
 
     def move(self, rng: np.random.Generator, states: Derivations) -> tuple[Derivations, NDArray[np.float64]]:
-        """Take one step per particle, chosen by the steps' weights; states, and log ratios (n,)."""
+        """Take one step per particle, chosen by the steps' weights.
+
+        Returns the states and log ratios (n,).
+        """
         new = copied(states)
         ratio = np.full(len(states.reaction), -np.inf)
         kind = rng.choice(len(self._step_names), len(ratio), p=self._step_shares)
@@ -106,11 +112,14 @@ class Reactions:
         return new, ratio
 
     def log_prior(self, states: Derivations) -> NDArray[np.float64]:
-        """Log prior probability (n,), normalised over derivations; -inf for what is none."""
+        """Log prior probability (n,), normalised over derivations.
+
+        -inf for a state that is no derivation.
+        """
         return self.space.log_prior(states)
 
     def smiles(self, states: Derivations) -> list[str]:
-        """The repeat unit of each state, not canonical; head of the first block first."""
+        """Repeat unit of each state, not canonical, head of the first block first."""
         rules, residue = self.polymerisations, self._residue
         found = []
         for reaction, turned, (first, second) in _rows(states):
@@ -126,7 +135,7 @@ class Reactions:
         return self.assembler.residue(place, slot, turned, bare, links, edits)
 
     def provenance(self, states: Derivations) -> list[Provenance]:
-        """Polymer class, canonical SMILES of the (decorated) monomers, and the reaction in words."""
+        """Synthesis of each state, with canonical SMILES of the (decorated) monomers."""
         found = []
         for reaction, _, parts in _rows(states):
             rule = self.polymerisations[reaction]
@@ -138,7 +147,10 @@ class Reactions:
 
 
 def _rows(states: Derivations) -> Iterator[tuple[int, int, list[bytes]]]:
-    """Reaction, which way round, and each slot's block with its linkers and decorations as the key of a cache."""
+    """Reaction, turn, and one cache key per slot, of each state.
+
+    A key holds a block with its linkers and decorations.
+    """
     n = len(states.reaction)
     block = np.ascontiguousarray(states.block, np.int32)[..., None].view(np.int16)
     numbers = [block, states.links.reshape(n, 2, -1), states.sites, states.edits]
@@ -148,7 +160,7 @@ def _rows(states: Derivations) -> Iterator[tuple[int, int, list[bytes]]]:
 
 
 def _unpacked(key: bytes) -> tuple[int, Links, Edits]:
-    """Block, linkers at head and tail, and decorations."""
+    """Unpack a key: block, linkers at head and tail, decorations."""
     place, *numbers = _KEY.unpack(key)
     head, tail = numbers[:LONGEST], numbers[LONGEST : 2 * LONGEST]
     sites, edits = numbers[2 * LONGEST : -DECORATIONS], numbers[-DECORATIONS:]
@@ -157,7 +169,9 @@ def _unpacked(key: bytes) -> tuple[int, Links, Edits]:
 
 
 def embedded_pool() -> list[Molecule]:
-    """The registered molecules of `catalogs.molecules.monomers` that any block can come from.
+    """Registered molecules that a block may come from.
+
+    Of `catalogs.molecules.monomers`.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The prior over derivations: every one that a list of blocks gives, its probability, and exact draws."""
+"""Prior over derivations: probabilities, exact draws, and size."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ BLOCK_SCALE = 15.0  # heavy atoms by which a block grows a factor e rarer
 
 
 class Space:
-    """Every derivation over a list of blocks, its prior probability, and exact draws.
+    """Derivations over a list of blocks, with prior probabilities and exact draws.
 
     Attributes
     ----------
@@ -102,7 +102,7 @@ class Space:
     # ---- prior
 
     def log_prior(self, states: Derivations) -> FloatArray:
-        """Log prior probability (n,), -inf for a state that is no derivation."""
+        """Log prior probability (n,); -inf for a state that is no derivation."""
         total = self.log_reaction[states.reaction].copy()
         double = self.slots[states.reaction] == 2
         total -= np.where(double, np.log(2.0), 0.0)
@@ -115,11 +115,11 @@ class Space:
         return total
 
     def log_residue(self, residue: Residue) -> FloatArray:
-        """Log probability (m,) of a block with its linkers and decorations, given its group."""
+        """Log probability (m,) of residues, given their group."""
         return self.log_block[residue.block] + self.log_links(residue) + self.log_decorations(residue)
 
     def log_links(self, residue: Residue) -> FloatArray:
-        """Log probability (m,) of the linkers, given the block."""
+        """Log probability (m,) of linkers, given the block."""
         total = np.zeros(len(residue.block))
         for port in (0, 1):
             carbon, end = self.port[residue.block, port], self.end[residue.block, port]
@@ -136,7 +136,7 @@ class Space:
         return total
 
     def log_decorations(self, residue: Residue) -> FloatArray:
-        """Log probability (m,) of the decorations, given the block."""
+        """Log probability (m,) of decorations, given the block."""
         sites = self.n_sites[residue.block]
         used = residue.sites >= 0
         number = used.sum(axis=1)
@@ -153,7 +153,7 @@ class Space:
     # ---- exact draws
 
     def draw(self, rng: np.random.Generator, n: int) -> Derivations:
-        """N independent states from the prior."""
+        """Draw n independent states from the prior."""
         reaction = rng.choice(len(self.slots), n, p=np.exp(self.log_reaction)).astype(np.int16)
         turned = (rng.integers(2, size=n) * (self.slots[reaction] == 2)).astype(np.int8)
         states = empty(reaction, turned)
@@ -165,7 +165,7 @@ class Space:
         return states
 
     def draw_residue(self, rng: np.random.Generator, group: IntArray) -> Residue:
-        """A block of each group (m,), with linkers and decorations, from the prior."""
+        """Draw a residue of each group (m,) from the prior."""
         base = np.where(self.first[group] > 0, self.cumulative[self.first[group] - 1], 0.0)
         last = self.first[group] + self.count[group] - 1
         wanted = base + rng.random(len(group)) * (self.cumulative[last] - base)
@@ -185,18 +185,21 @@ class Space:
         return links
 
     def draw_linker(self, rng: np.random.Generator, end: IntArray, carbon: IntArray) -> IntArray:
-        """A linker (m,) between a carbon and an end, uniformly among those allowed."""
+        """Draw linkers (m,) between a carbon and an end, uniform among those allowed."""
         pick = np.floor(rng.random(len(end)) * self.link_count[end, carbon]).astype(np.int64)
         return self.link_table[end, carbon, pick]
 
     def carbon_after(self, residue: Residue, port: IntArray, length: IntArray) -> IntArray:
-        """What the carbon after `length` linkers is; meaningless where there are fewer."""
+        """Kind of the carbon after `length` linkers.
+
+        Meaningless where there are fewer.
+        """
         before = residue.links[np.arange(len(port)), port, np.maximum(length - 1, 0)]
         core = self.port[residue.block, port]
         return np.asarray(np.where(length > 0, self.last[before], core))
 
     def draw_edit(self, rng: np.random.Generator, block: IntArray, site: IntArray) -> IntArray:
-        """An edit (m,) at a site, uniformly among those allowed."""
+        """Draw edits (m,) at a site, uniform among those allowed."""
         group, kind = self.group[block], self.kind[block, site]
         pick = np.floor(rng.random(len(block)) * self.edit_count[group, kind]).astype(np.int64)
         return self.edit_table[group, kind, pick]
@@ -220,7 +223,7 @@ class Space:
     # ---- size
 
     def size(self) -> int:
-        """Number of derivations (several may be one repeat unit)."""
+        """Number of derivations; several may be one repeat unit."""
         per_block = [self._variants(b) for b in range(len(self.blocks))]
         per_group = [sum(per_block[f : f + c]) for f, c in zip(self.first, self.count, strict=True)]
         return sum(
@@ -247,7 +250,10 @@ class Space:
 
 
 def _log_truncated_geometric(ratio: float, most: int) -> FloatArray:
-    """(most + 1, most + 1) log P(number | at most), proportional to ratio**number; -inf beyond."""
+    """Log P(number | limit) of truncated geometric distributions.
+
+    (most + 1 limits, most + 1 numbers), proportional to ratio**number; -inf beyond the limit.
+    """
     table = np.full((most + 1, most + 1), -np.inf)
     for limit in range(most + 1):
         weights = ratio ** np.arange(limit + 1)
