@@ -61,17 +61,17 @@ def block_of(molecule: Molecule, group: str) -> Block | None:
 
 def blocks(molecules: Sequence[Molecule]) -> list[Block]:
     """Building blocks of the stable molecules, each once, sorted by group as in `GROUPS`."""
-    found: dict[tuple[str, str], Block] = {}
+    distinct: dict[tuple[str, str], Block] = {}
     for molecule in molecules:
         mol = parsed(molecule.smiles)
         if mol is None:
             continue
-        made = [read for group in GROUPS if (read := _block(molecule, mol, group)) is not None]
-        if made and not unstable(mol):
-            for one in made:
-                found.setdefault((one.group, one.molecule.smiles), one)
+        readings = [reading for group in GROUPS if (reading := _block(molecule, mol, group)) is not None]
+        if readings and not unstable(mol):
+            for block in readings:
+                distinct.setdefault((block.group, block.molecule.smiles), block)
     order = {group: place for place, group in enumerate(GROUPS)}
-    return sorted(found.values(), key=lambda made: order[made.group])
+    return sorted(distinct.values(), key=lambda readings: order[readings.group])
 
 
 def parsed(smiles: str) -> Any:
@@ -146,14 +146,14 @@ class Assembler:
         return caps[first][0] + before + caps[last][1], after
 
     def _make_form(self, index: int, slot: int, port: int) -> Template:
-        made = self._pool[index]
+        block = self._pool[index]
         form = (
-            template(_whole(made), made.sites)
+            template(_whole(block), block.sites)
             if port < 0
-            else template(made.core, made.sites, root=port + 1, first=1 + SPAN * slot)
+            else template(block.core, block.sites, root=port + 1, first=1 + SPAN * slot)
         )
         if form is None:
-            raise ValueError(f"{made.molecule.smiles} cannot be written as a template")
+            raise ValueError(f"{block.molecule.smiles} cannot be written as a template")
         return form
 
 
@@ -171,10 +171,10 @@ def _written(edits: Edits) -> tuple[dict[int, str], dict[int, str]]:
     return {s: branch(e) for s, e in edits if e != AZA}, {s: "n" for s, e in edits if e == AZA}
 
 
-def _whole(made: Block) -> Any:
+def _whole(block: Block) -> Any:
     from rdkit import Chem
 
-    mol = Chem.MolFromSmiles(made.molecule.smiles)
+    mol = Chem.MolFromSmiles(block.molecule.smiles)
     for atom in mol.GetAtoms():
         atom.SetIntProp("atom", atom.GetIdx())
     return mol
@@ -183,25 +183,25 @@ def _whole(made: Block) -> Any:
 def _block(molecule: Molecule, mol: Any, group: str) -> Block | None:
     from rdkit import Chem
 
-    found = cut(mol, group)
-    if found is None:
+    cores = cut(mol, group)
+    if cores is None:
         return None
-    kept = {atom.GetIntProp("atom") for atom in found.core.GetAtoms() if atom.HasProp("atom")}
+    atoms = {atom.GetIntProp("atom") for atom in cores.core.GetAtoms() if atom.HasProp("atom")}
     sites, kinds = [], []
     for atom in mol.GetAtoms():
-        kind = _kind(atom, found.port_atoms)
-        if kind >= 0 and atom.GetIdx() in kept:
+        kind = _kind(atom, cores.port_atoms)
+        if kind >= 0 and atom.GetIdx() in atoms:
             sites.append(atom.GetIdx())
             kinds.append(kind)
-    ring = (AROMATIC if i >= 0 and mol.GetAtomWithIdx(i).GetIsAromatic() else ALIPHATIC for i in found.port_atoms)
-    carbons = [-1 if i < 0 else carbon for i, carbon in zip(found.port_atoms, ring, strict=True)]
+    ring = (AROMATIC if i >= 0 and mol.GetAtomWithIdx(i).GetIsAromatic() else ALIPHATIC for i in cores.port_atoms)
+    carbons = [-1 if i < 0 else carbon for i, carbon in zip(cores.port_atoms, ring, strict=True)]
     text = Chem.MolToSmiles(mol)
-    made = Block(
-        Molecule(text, molecule.name, molecule.cas), group, found.core, tuple(sites), tuple(kinds),
+    block = Block(
+        Molecule(text, molecule.name, molecule.cas), group, cores.core, tuple(sites), tuple(kinds),
         (carbons[0], carbons[1]), mol.GetNumHeavyAtoms(),
     )  # fmt: skip
-    forms = [template(found.core, made.sites, root=root) for root in (1, 2)]
-    return made if None not in forms else None
+    forms = [template(cores.core, block.sites, root=root) for root in (1, 2)]
+    return block if None not in forms else None
 
 
 def _kind(atom: Any, ports: tuple[int, int]) -> int:

@@ -73,19 +73,19 @@ class Constraints:
     def violations(self, mol: Any) -> list[str]:
         """Limits that a parsed repeat unit violates, in words."""
         limits = self.limits
-        found: list[str] = []
+        reasons: list[str] = []
         if (limits.unstable or limits.reactive) and suspect(mol):
-            found += unstable(mol) if limits.unstable else []
-            found += reactive(mol) if limits.reactive else []
+            reasons += unstable(mol) if limits.unstable else []
+            reasons += reactive(mol) if limits.reactive else []
         size = mol.GetNumHeavyAtoms()
         if limits.heavy_atoms is not None and size > limits.heavy_atoms:
-            found.append(f"{size} heavy atoms, more than {limits.heavy_atoms}")
+            reasons.append(f"{size} heavy atoms, more than {limits.heavy_atoms}")
         # The dearest comes last, and only where the others leave it to decide.
-        if limits.sa_score is not None and not found:
+        if limits.sa_score is not None and not reasons:
             score = sa_score(mol)
             if score > limits.sa_score:
-                found.append(f"SA score {score:.1f}, above {limits.sa_score:g}")
-        return found
+                reasons.append(f"SA score {score:.1f}, above {limits.sa_score:g}")
+        return reasons
 
 
 def sa_score(unit: Any) -> float:
@@ -119,10 +119,10 @@ class Known:
 
         names, similarity = [], np.zeros(len(keys))
         for row, key in enumerate(keys):
-            found = DataStructs.BulkTanimotoSimilarity(_fingerprint(key), self._prints)
-            best = int(np.argmax(found)) if found else -1
-            names.append(self.keys[best] if found else "")
-            similarity[row] = found[best] if found else 0.0
+            similarities = DataStructs.BulkTanimotoSimilarity(_fingerprint(key), self._prints)
+            best = int(np.argmax(similarities)) if similarities else -1
+            names.append(self.keys[best] if similarities else "")
+            similarity[row] = similarities[best] if similarities else 0.0
         return names, similarity
 
 

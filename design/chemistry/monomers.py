@@ -33,24 +33,24 @@ def classify(smiles: str) -> list[Provenance]:
     mol = read(smiles)
     unit = framed(mol)
     key = repeat_unit_key(unit)
-    found = _routes(mol, key)
-    if not found and unit.GetNumAtoms() != mol.GetNumAtoms():
-        found = _routes(unit, key)
-    return found or _routes(twice(unit), key)
+    routes = _routes(mol, key)
+    if not routes and unit.GetNumAtoms() != mol.GetNumAtoms():
+        routes = _routes(unit, key)
+    return routes or _routes(twice(unit), key)
 
 
 def _routes(mol: Any, key: str) -> list[Provenance]:
     closed, ends = _closed(mol)
-    found: dict[Provenance, None] = {}
+    routes: dict[Provenance, None] = {}
     for rule in POLYMERISATIONS:
         for pieces in _pieces(mol, closed, ends, rule):
-            made = [_monomer(piece, group, slot in rule.bare) for slot, (piece, group)
+            residues = [_monomer(piece, group, slot in rule.bare) for slot, (piece, group)
                     in enumerate(zip(pieces, rule.slots, strict=True))]  # fmt: skip
-            blocks = [block for block in made if block is not None]
-            if len(blocks) == len(made) and key in _polymers(blocks, rule):
+            blocks = [block for block in residues if block is not None]
+            if len(blocks) == len(residues) and key in _polymers(blocks, rule):
                 names = [block.molecule.smiles for block in blocks] + ([rule.partner] if rule.partner else [])
-                found[Provenance(rule.polymer_class, tuple(names), rule.words)] = None
-    return list(found)
+                routes[Provenance(rule.polymer_class, tuple(names), rule.words)] = None
+    return list(routes)
 
 
 def _closed(mol: Any) -> tuple[Any, list[tuple[int, int]]]:
@@ -87,22 +87,22 @@ def _pieces(mol: Any, closed: Any, cuts: list[tuple[int, int]], rule: Polymerisa
     places = mapped(rule.link)
     crossing = {frozenset(cut) for cut in cuts}
     matches = closed.GetSubstructMatches(pattern(rule.link), uniquify=False)
-    bonds = dict.fromkeys((match[places[1]], match[places[2]]) for match in matches)
-    links = [bond for bond in bonds if frozenset(bond) in crossing]
+    candidates = dict.fromkeys((match[places[1]], match[places[2]]) for match in matches)
+    links = [bond for bond in candidates if frozenset(bond) in crossing]
     both = len(rule.slots) == 2 or bool(rule.middle)
-    found = []
-    for chosen in combinations(links, 2) if both else ((link,) for link in links):
-        pieces = _cut(closed, chosen)
-        if len(pieces) != len(chosen):
+    pieces = []
+    for bonds in combinations(links, 2) if both else ((link,) for link in links):
+        residues = _cut(closed, bonds)
+        if len(residues) != len(bonds):
             continue
         if both:
-            pieces.sort(key=_isotopes)
-            if [_isotopes(piece) for piece in pieces] != [(1, 1), (2, 2)]:
+            residues.sort(key=_isotopes)
+            if [_isotopes(piece) for piece in residues] != [(1, 1), (2, 2)]:
                 continue
-            if rule.middle and pieces.pop().GetNumHeavyAtoms() != 2:  # the carbonyl alone
+            if rule.middle and residues.pop().GetNumHeavyAtoms() != 2:  # the carbonyl alone
                 continue
-        found.append(pieces)
-    return found
+        pieces.append(residues)
+    return pieces
 
 
 def _as_written(mol: Any) -> list[list[Any]]:
@@ -148,10 +148,10 @@ def _monomer(piece: Any, name: str, bare: bool) -> Block | None:
     dummies = [star.GetIdx() for star in stars]
     tips = [star.GetNeighbors()[0].GetIdx() for star in stars]
     ends = GROUPS[name].ends
-    fine = _reopened(edit, name, tips) if not ends else all(
+    possible = _reopened(edit, name, tips) if not ends else all(
         _capped(edit, end, bare, dummy, tip) for end, dummy, tip in zip(ends, dummies, tips, strict=True)
     )  # fmt: skip
-    if not fine:
+    if not possible:
         return None
     for dummy in sorted(dummies, reverse=True):
         if edit.GetAtomWithIdx(dummy).GetAtomicNum() == 0:

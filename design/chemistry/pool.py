@@ -26,10 +26,10 @@ class Pool(NamedTuple):
 
     def named(self) -> dict[str, Molecule]:
         """Molecules by their SMILES, the first of each."""
-        found: dict[str, Molecule] = {}
+        molecules: dict[str, Molecule] = {}
         for molecule in self.molecules:
-            found.setdefault(molecule.smiles, molecule)
-        return found
+            molecules.setdefault(molecule.smiles, molecule)
+        return molecules
 
     def rejection(self) -> str:
         """Number of rows set aside and the first reason; "" where there are none."""
@@ -56,13 +56,13 @@ def read_pool(path: Path, material: Material = None) -> Pool:
 
     readers.check_file(path)
     names = readers.column_names(path)
-    wanted = {name: column for name in ("name", "cas") if (column := column_like(name, names)) is not None}
-    wanted["smiles"] = smiles_column(names, path, material)
-    data = readers.read(path, list(dict.fromkeys(wanted.values())))
-    columns = {name: readers.as_text(data[column], path, column).to_pylist() for name, column in wanted.items()}
+    sources = {name: column for name in ("name", "cas") if (column := column_like(name, names)) is not None}
+    sources["smiles"] = smiles_column(names, path, material)
+    data = readers.read(path, list(dict.fromkeys(sources.values())))
+    columns = {name: readers.as_text(data[column], path, column).to_pylist() for name, column in sources.items()}
     parsed = parse_column(columns["smiles"], attachments=0, guarded=True)
     blank = [None] * len(parsed.reasons)
-    found, rejected = [], []
+    molecules, rejected = [], []
     for row, (text, smiles, reason, name, cas) in enumerate(
         zip(columns["smiles"], parsed.molecules.smiles, parsed.reasons, columns.get("name", blank),
             columns.get("cas", blank), strict=True)
@@ -70,8 +70,8 @@ def read_pool(path: Path, material: Material = None) -> Pool:
         if reason:
             rejected.append(Rejected(NAME, row + 1, name or cas or str(row + 1), text or "", str(reason)))
         else:
-            found.append(Molecule(smiles, (name or "").strip(), (cas or "").strip()))
-    pool = Pool(str(path), tuple(found), tuple(rejected))
-    if not found:
+            molecules.append(Molecule(smiles, (name or "").strip(), (cas or "").strip()))
+    pool = Pool(str(path), tuple(molecules), tuple(rejected))
+    if not molecules:
         raise UserError(f"{pool.rejection()}; no molecule is left")
     return pool

@@ -53,7 +53,7 @@ def template(mol: Any, sites: Sequence[int], root: int = 0, first: int = 1) -> T
     written = list(plain.GetPropsAsDict(True, True)["_smilesAtomOutputOrder"])
     origin = [numbers[i] for i in written]
     pieces: list[str] = []
-    found: dict[int, tuple[int, int]] = {}
+    places: dict[int, tuple[int, int]] = {}
     hole = -1
     atoms = 0
     for match in _TOKEN.finditer(text):
@@ -69,13 +69,13 @@ def template(mol: Any, sites: Sequence[int], root: int = 0, first: int = 1) -> T
             if origin[atoms] in sites:
                 if symbol not in ("c", "C"):
                     return None
-                found[origin[atoms]] = (len(pieces), len(pieces) + 2)
+                places[origin[atoms]] = (len(pieces), len(pieces) + 2)
             pieces += [symbol, _renumbered(rings, first), ""]
         atoms += 1
     largest = max((int(a or b) for a, b in _RING.findall(text)), default=0)
-    if largest >= SPAN or len(found) < len(sites):
+    if largest >= SPAN or len(places) < len(sites):
         return None
-    return Template(tuple(pieces), tuple(found[site] for site in sites), hole)
+    return Template(tuple(pieces), tuple(places[site] for site in sites), hole)
 
 
 def fill(form: Template, edits: Mapping[int, str], swaps: Mapping[int, str]) -> tuple[str, str]:

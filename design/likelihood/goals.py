@@ -126,14 +126,14 @@ def _parse(part: str, text: str, properties: Sequence[Property]) -> Goal:
 def _named(name: str, properties: Sequence[Property], where: str) -> Property:
     # Tg for a column `Tg (°C)`, and the other way round.
     bare = [prop for prop in properties if name in (prop.name, bare_name(prop.name)) or bare_name(name) == prop.name]
-    found = next((prop for prop in properties if prop.name == name), bare[0] if len(bare) == 1 else None)
-    if found is None:
+    match = next((prop for prop in properties if prop.name == name), bare[0] if len(bare) == 1 else None)
+    if match is None:
         names = [prop.name for prop in properties]
         folded = {other.lower(): other for other in names}
         near = [folded[other] for other in get_close_matches(name.lower(), folded, n=1)]
         hint = f"; did you mean {near[0]}?" if near else ""
         raise UserError(f"{where}: no property {name!r} among {', '.join(names)}{hint}")
-    return found
+    return match
 
 
 def _bounds(numbers: list[str], prop: Property, where: str) -> list[float]:

@@ -144,12 +144,12 @@ def held_out_tails(residuals: ArrayLike, spreads: ArrayLike) -> tuple[float, flo
         tails = np.log1p((ratios / np.exp(log_scale)) ** 2 / degrees)
         return float(n * (log_scale - constant) + (degrees + 1) / 2 * tails.sum())
 
-    found = []
+    fits = []
     for degrees in (*DEGREES, float(n - 1)):
         bounds = np.log(typical) + np.array([-5.0, 1.0])
         best = minimize_scalar(surprise, args=(degrees,), bounds=bounds, method="bounded", options={"xatol": 1e-9})
-        found.append((float(best.fun), float(np.exp(best.x)), degrees))
-    _, scale, degrees = min(found)
+        fits.append((float(best.fun), float(np.exp(best.x)), degrees))
+    _, scale, degrees = min(fits)
     return scale, degrees
 
 

@@ -54,10 +54,10 @@ class Surrogate:
 
     def log_constraint(self, smiles: list[str]) -> FloatArray:
         """Log constraint (n,) of distinct repeat units; keeps their likelihood."""
-        found = self.judge(smiles)
-        kept = np.flatnonzero(found.log_constraint > -np.inf)
-        self._waiting.update((smiles[i], float(found.log_goal[i])) for i in kept)
-        return found.log_constraint
+        judged = self.judge(smiles)
+        allowed = np.flatnonzero(judged.log_constraint > -np.inf)
+        self._waiting.update((smiles[i], float(judged.log_goal[i])) for i in allowed)
+        return judged.log_constraint
 
     def log_likelihood(self, smiles: list[str]) -> FloatArray:
         """Log probability (n,) that repeat units meet the goals.
@@ -79,17 +79,17 @@ class Surrogate:
     def judge(self, smiles: Sequence[str]) -> JudgedUnits:
         """Compute constraint and goal probability of repeat units."""
         self.judged += len(smiles)
-        seen = self._describer(smiles)
+        described = self._describer(smiles)
         log_constraint, log_goal = np.full((2, len(smiles)), -np.inf)
-        kept = np.flatnonzero(seen.reasons == "")
-        if len(kept):
-            found = self.predict(seen.x[kept])
+        allowed = np.flatnonzero(described.reasons == "")
+        if len(allowed):
+            members = self.predict(described.x[allowed])
             # A unit must be known to every model that judges it.
-            distance = np.max([part.distance for part in found.values()], axis=0)
-            log_constraint[kept] = log_applicability(distance) + seen.log_weight[kept]
-            predictions = [self._prediction(goal.property, found[goal.property]) for goal in self._goals]
-            log_goal[kept] = log_goal_probability(self._goals, predictions)
-        return JudgedUnits(seen.reasons, log_constraint, log_goal)
+            distance = np.max([part.distance for part in members.values()], axis=0)
+            log_constraint[allowed] = log_applicability(distance) + described.log_weight[allowed]
+            predictions = [self._prediction(goal.property, members[goal.property]) for goal in self._goals]
+            log_goal[allowed] = log_goal_probability(self._goals, predictions)
+        return JudgedUnits(described.reasons, log_constraint, log_goal)
 
     def predict(self, x: NDArray[np.float32]) -> dict[str, Components]:
         """Predictions of every model's members for descriptors (n, width)."""
@@ -99,12 +99,12 @@ class Surrogate:
         """Sha256 of all that the predictions depend on, by property name."""
         return {name: scoring.sha256 for name, scoring in self._scorings.items()}
 
-    def _prediction(self, name: str, found: Components) -> Prediction:
-        known = self._noise[name]
+    def _prediction(self, name: str, members: Components) -> Prediction:
+        residuals = self._noise[name]
         # Of a unit nothing is known about, a value is as uncertain as one of the training values taken at random; a
         # linear model would be less certain the larger the unit, and its doubt alone would meet any goal.
-        spreads = known.scale * np.minimum(found.spreads, self.models[name].target.y.std())
-        return Prediction(found.means, spreads, found.weights, known.scale * known.extra, known.degrees)
+        spreads = residuals.scale * np.minimum(members.spreads, self.models[name].target.y.std())
+        return Prediction(members.means, spreads, members.weights, residuals.scale * residuals.extra, residuals.degrees)
 
 
 class ResidualNoise(NamedTuple):
@@ -121,7 +121,7 @@ class ResidualNoise(NamedTuple):
 
 def noise(model: Model) -> ResidualNoise:
     """Fit the distribution of a model's held-out residuals."""
-    held = model.out_of_fold
-    residuals = model.target.y - held.mean
-    extra = held_out_noise(residuals, held.spread)
-    return ResidualNoise(extra, *held_out_tails(residuals, np.hypot(held.spread, extra)))
+    held_out = model.out_of_fold
+    residuals = model.target.y - held_out.mean
+    extra = held_out_noise(residuals, held_out.spread)
+    return ResidualNoise(extra, *held_out_tails(residuals, np.hypot(held_out.spread, extra)))

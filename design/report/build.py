@@ -48,7 +48,7 @@ def _content(data: DesignData) -> dict[str, Any]:
     return {
         "run": run,
         "goals": _goals(data),
-        "properties": [_property(found, k) for k, found in enumerate(data.properties)],
+        "properties": [_property(model, k) for k, model in enumerate(data.properties)],
         "warnings": texts(run, "warnings"),
         "found": _found(data),
         "cards": cards(rows[:CARDS], data.properties, clusters),
@@ -59,9 +59,9 @@ def _content(data: DesignData) -> dict[str, Any]:
         "domain": _shares(mapping(mapping(run, "proposals"), "domain")),
         "diversity": _diversity(data, rows, clusters),
         "paths": [
-            (label, meaning, drawn)
+            (label, meaning, chart)
             for column, label, meaning in charts.PATHS
-            if (drawn := charts.path(data.trace, column, label))
+            if (chart := charts.path(data.trace, column, label))
         ],
         "trace": data.trace,
         "moves": _moves(data.trace),
@@ -79,54 +79,54 @@ def _content(data: DesignData) -> dict[str, Any]:
 
 
 def _whole(value: Any) -> int | None:
-    found = real(value)
-    return None if found is None else int(found)
+    number = real(value)
+    return None if number is None else int(number)
 
 
 def _goals(data: DesignData) -> list[str]:
     """Goals in words; as written by the user where they cannot be parsed."""
     written = []
-    for found in data.properties:
-        if (goal := found.goal) is None:
+    for model in data.properties:
+        if (goal := model.goal) is None:
             continue
-        unit = f"\u00a0{found.unit}".replace(" ", "\u00a0") if found.unit else ""
+        unit = f"\u00a0{model.unit}".replace(" ", "\u00a0") if model.unit else ""
         if math.isinf(goal.lower):
             window = f"below {number(goal.upper)}{unit}"
         elif math.isinf(goal.upper):
             window = f"above {number(goal.lower)}{unit}"
         else:
             window = f"between {number(goal.lower)} and {number(goal.upper)}{unit}"
-        written.append(f"{words(found.name)} {window}")
+        written.append(f"{words(model.name)} {window}")
     return written or texts(data.run, "goals")
 
 
-def _property(found: ModelledProperty, k: int) -> dict[str, Any]:
+def _property(model: ModelledProperty, k: int) -> dict[str, Any]:
     """Contents of a property's section: data, verdict, leaderboard, accuracy."""
-    judged = mapping(found.record, "verdict")
-    quantity = words(found.target.get("quantity") or found.name)
+    record = mapping(model.record, "verdict")
+    quantity = words(model.target.get("quantity") or model.name)
     return {
-        "name": words(found.name),
-        "target": found.target,
-        "sources": mappings(found.record, "sources"),
-        "verdict": verdict(judged, found.log, found.unit),
-        "board": leaderboard(found.leaderboard, judged, found.log, found.unit),
-        "accuracy": accuracy(found.predictions, quantity, found.unit, found.log, f"parity-area-{k}"),
-        "members": members(mapping(found.record, "model")),
-        "model_text": mapping(found.record, "model").get("text"),
-        "noise": real(found.record.get("noise")),
-        "noise_unit": "ln units" if found.log else found.unit,
+        "name": words(model.name),
+        "target": model.target,
+        "sources": mappings(model.record, "sources"),
+        "verdict": verdict(record, model.log, model.unit),
+        "board": leaderboard(model.leaderboard, record, model.log, model.unit),
+        "accuracy": accuracy(model.predictions, quantity, model.unit, model.log, f"parity-area-{k}"),
+        "members": members(mapping(model.record, "model")),
+        "model_text": mapping(model.record, "model").get("text"),
+        "noise": real(model.record.get("noise")),
+        "noise_unit": "ln units" if model.log else model.unit,
     }
 
 
 def _found(data: DesignData) -> dict[str, Any]:
     """Key figures of the run: evaluated, listed, above the prior, probability."""
-    sampler, prior, listed = (mapping(data.run, key) for key in ("sampler", "prior", "proposals"))
+    sampler, prior, proposals = (mapping(data.run, key) for key in ("sampler", "prior", "proposals"))
     log_z, draws, allowed = real(sampler["log_z"]), real(prior["draws"]), real(prior["allowed"])
     quantile = real(prior["quantile"])
     return {
         "sampler": sampler,
-        "listed": _whole(listed["listed"]),
-        "above": _whole(listed["above_prior"]),
+        "listed": _whole(proposals["listed"]),
+        "above": _whole(proposals["above_prior"]),
         "bar": real(prior["p_goal"]),
         "quantile": None if quantile is None else f"{100 * quantile:g}%",
         "log_z": log_z,
@@ -166,21 +166,21 @@ def _scatters(data: DesignData, rows: list[Row]) -> list[tuple[str, Any, int]]:
     if not data.properties:
         return []
     first, *others = data.properties
-    drawn = []
+    plots = []
     for other in others[:3]:
-        known = _measured(first, other)
-        chart = charts.scatter(rows, charts.Measure.of(first), charts.Measure.of(other), known)
-        drawn.append((f"{words(other.name)} against {words(first.name)}", chart, len(known)))
+        measured = _measured(first, other)
+        chart = charts.scatter(rows, charts.Measure.of(first), charts.Measure.of(other), measured)
+        plots.append((f"{words(other.name)} against {words(first.name)}", chart, len(measured)))
     if not others:
         difficulty = charts.Measure("sa_score", "synthetic accessibility score")
         chart = charts.scatter(rows, charts.Measure.of(first), difficulty)
-        drawn.append((f"synthetic accessibility against {words(first.name)}", chart, 0))
-    return [one for one in drawn if one[1] is not None]
+        plots.append((f"synthetic accessibility against {words(first.name)}", chart, 0))
+    return [entry for entry in plots if entry[1] is not None]
 
 
 def _measured(first: ModelledProperty, other: ModelledProperty) -> list[tuple[str, float, float]]:
     """Known polymers with measured values of both properties."""
-    tables = [found.predictions.records() if found.predictions else [] for found in (first, other)]
+    tables = [model.predictions.records() if model.predictions else [] for model in (first, other)]
     values = [
         {str(row["smiles"]): y for row in rows if row.get("smiles") and (y := real(row.get("y"))) is not None}
         for rows in tables
@@ -189,13 +189,13 @@ def _measured(first: ModelledProperty, other: ModelledProperty) -> list[tuple[st
 
 
 def _shares(counts: Row) -> dict[str, Any] | None:
-    known = {key: count for key in ("in", "edge", "out") if (count := _whole(counts[key]))}
-    if not known:
+    domains = {key: count for key in ("in", "edge", "out") if (count := _whole(counts[key]))}
+    if not domains:
         return None
-    total = sum(known.values())
+    total = sum(domains.values())
     return {
-        "bar": shares(known, "Proposals inside, at the edge of and outside the applicability domain"),
-        "counts": {key: (count, percent(count, total)) for key, count in known.items()},
+        "bar": shares(domains, "Proposals inside, at the edge of and outside the applicability domain"),
+        "counts": {key: (count, percent(count, total)) for key, count in domains.items()},
     }
 
 

@@ -48,14 +48,14 @@ class Measure(NamedTuple):
     window: tuple[float, float] = (-math.inf, math.inf)
 
     @classmethod
-    def of(cls, found: ModelledProperty) -> Measure:
+    def of(cls, model: ModelledProperty) -> Measure:
         """Axis of a property's predicted values."""
-        window = (found.goal.lower, found.goal.upper) if found.goal else (-math.inf, math.inf)
-        return cls(f"{found.prefix}mean", words(found.name), found.unit, found.log, window)
+        window = (model.goal.lower, model.goal.upper) if model.goal else (-math.inf, math.inf)
+        return cls(f"{model.prefix}mean", words(model.name), model.unit, model.log, window)
 
 
 def scatter(
-    rows: Sequence[Row], x: Measure, y: Measure, known: Sequence[tuple[str, float, float]] = ()
+    rows: Sequence[Row], x: Measure, y: Measure, measured: Sequence[tuple[str, float, float]] = ()
 ) -> Markup | None:
     """Scatter plot of proposals by two measures, the wanted window shaded.
 
@@ -68,11 +68,11 @@ def scatter(
             spots.append((row, a, b))
     if not spots:
         return None
-    known = [k for k in known if not (x.log and k[1] <= 0) and not (y.log and k[2] <= 0)]
-    across = Axis(*_span(x, [*(a for _, a, _ in spots), *(k[1] for k in known)]), 68.0, 508.0, x.log)
-    up = Axis(*_span(y, [*(b for _, _, b in spots), *(k[2] for k in known)]), 418.0, 12.0, y.log)
+    measured = [k for k in measured if not (x.log and k[1] <= 0) and not (y.log and k[2] <= 0)]
+    across = Axis(*_span(x, [*(a for _, a, _ in spots), *(k[1] for k in measured)]), 68.0, 508.0, x.log)
+    up = Axis(*_span(y, [*(b for _, _, b in spots), *(k[2] for k in measured)]), 418.0, 12.0, y.log)
     parts = [*_window(x, y, across, up)]
-    for name, a, b in known:
+    for name, a, b in measured:
         text = f"{name}\nmeasured {number(a)} {x.unit}\nmeasured {number(b)} {y.unit}"
         parts.append(tag("circle", tag("title", text), class_="dot known", cx=across(a), cy=up(b), r=3.4))
     for row, a, b in reversed(spots):  # the best on top
@@ -114,8 +114,8 @@ def path(trace: Sequence[Row], column: str, label: str) -> Markup | None:
 
     The axis is logarithmic where the inverse temperature starts low.
     """
-    found = [(real(row.get("inverse_temperature")), real(row.get(column)), row) for row in trace]
-    spots = [(t, v, row) for t, v, row in found if t is not None and v is not None and 0 < t <= 1]
+    points = [(real(row.get("inverse_temperature")), real(row.get(column)), row) for row in trace]
+    spots = [(t, v, row) for t, v, row in points if t is not None and v is not None and 0 < t <= 1]
     if not spots:
         return None
     low = min(t for t, _, _ in spots)

@@ -38,11 +38,11 @@ def cluster(smiles: Sequence[str], similar: float = SIMILAR) -> Clusters:
     rows, similarity = _similarities(smiles)
     n = len(rows)
     numbers = [0] * len(smiles)
-    found = butina(similarity >= similar)
-    for row, number in zip(rows, found, strict=True):
+    labels = butina(similarity >= similar)
+    for row, number in zip(rows, labels, strict=True):
         numbers[row] = int(number)
     distance = 1.0 - similarity[np.triu_indices(n, 1)]
-    return Clusters(tuple(numbers), int(found.max(initial=0)), float(distance.mean()) if n > 1 else None)
+    return Clusters(tuple(numbers), int(labels.max(initial=0)), float(distance.mean()) if n > 1 else None)
 
 
 def butina(near: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -78,5 +78,5 @@ def _similarities(smiles: Sequence[str]) -> tuple[list[int], NDArray[np.float64]
         except (ValueError, RuntimeError):
             continue
         rows.append(row)
-    similarity = np.array([DataStructs.BulkTanimotoSimilarity(one, prints) for one in prints], np.float64)
+    similarity = np.array([DataStructs.BulkTanimotoSimilarity(bits, prints) for bits in prints], np.float64)
     return rows, similarity.reshape(len(rows), len(rows))

@@ -92,13 +92,13 @@ def read_design(directory: Path) -> DesignData:
     run = run_json(directory / "run.json")
     trace = head(directory / "trace.parquet", MAX_ROWS)
     prior = spread(directory / "prior.parquet", _PRIOR)
-    drawn = [real(row.get("p_goal")) for row in prior.records()] if prior else []
+    probabilities = [real(row.get("p_goal")) for row in prior.records()] if prior else []
     return DesignData(
         run=run,
         properties=_properties(directory, run),
         proposals=head(directory / "proposals.parquet", MAX_ROWS),
         trace=trace.records() if trace else [],
-        prior=sorted(value for value in drawn if value is not None),
+        prior=sorted(value for value in probabilities if value is not None),
         rejected=reasons(directory / "quarantine_training.parquet", ("table", "reason")),
         files=tuple(name for name in FILES if (directory / name).exists()),
     )
@@ -108,13 +108,13 @@ def _properties(directory: Path, run: Row) -> list[ModelledProperty]:
     records = mappings(run, "properties")
     names = [str(mapping(record, "target").get("name") or f"property {k + 1}") for k, record in enumerate(records)]
     goals = {goal.property: goal for goal in _goals(run, records)}
-    found = []
+    models = []
     for k, (name, record) in enumerate(zip(names, records, strict=True)):
         prefix = f"{name}_" if k else ""
         # a name with a path in it belongs to no file of a run
         inside = Path(f"{prefix}x").name == f"{prefix}x" and "\\" not in prefix and "\0" not in prefix
         board, points = directory / f"{prefix}leaderboard.parquet", directory / f"{prefix}predictions.parquet"
-        found.append(
+        models.append(
             ModelledProperty(
                 name,
                 prefix,
@@ -124,15 +124,15 @@ def _properties(directory: Path, run: Row) -> list[ModelledProperty]:
                 spread(points, MAX_POINTS) if inside else None,
             )
         )
-    return found
+    return models
 
 
 def _goals(run: Row, records: list[Row]) -> list[Goal]:
     """Goals as windows; none where their texts cannot be parsed."""
     targets = [mapping(record, "target") for record in records]
-    known = [Property(str(t.get("name")), str(t.get("unit") or ""), t.get("log") is True) for t in targets]
+    properties = [Property(str(t.get("name")), str(t.get("unit") or ""), t.get("log") is True) for t in targets]
     try:
-        return list(parse_goals(texts(run, "goals"), known))
+        return list(parse_goals(texts(run, "goals"), properties))
     except UserError:
         return []
 

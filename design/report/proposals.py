@@ -51,23 +51,23 @@ _SMILES = ("smiles", "monomer_1", "monomer_2", "nearest_training")
 def listing(table: Table, properties: list[ModelledProperty], clusters: Clusters) -> Ranking:
     """Table of the proposals, with clusters, that sorts and filters."""
     # tg repeats what the columns of that property hold
-    kept = [k for k, name in enumerate(table.columns) if name != "tg"]
-    columns = (*(table.columns[k] for k in kept), "cluster")
-    rows = tuple((*(row[k] for k in kept), number) for row, number in zip(table.rows, clusters.numbers, strict=True))
+    shown = [k for k, name in enumerate(table.columns) if name != "tg"]
+    columns = (*(table.columns[k] for k in shown), "cluster")
+    rows = tuple((*(row[k] for k in shown), number) for row, number in zip(table.rows, clusters.numbers, strict=True))
     others = properties[1:]
     labels, meanings = dict(_LABELS), dict(_MEANINGS)
     ends = {"mean": "", "lower": " low", "upper": " high"}
-    for found in properties[:1]:
-        labels["mean"] = words(found.name)
-    for found in others:
+    for model in properties[:1]:
+        labels["mean"] = words(model.name)
+    for model in others:
         for end, label in ends.items():
-            labels[f"{found.prefix}{end}"] = words(found.name) + label
-            meanings[f"{found.prefix}{end}"] = f"{words(found.name)}, {_MEANINGS[end]}".replace(
+            labels[f"{model.prefix}{end}"] = words(model.name) + label
+            meanings[f"{model.prefix}{end}"] = f"{words(model.name)}, {_MEANINGS[end]}".replace(
                 "of the first property, ", ""
             )
     layout = Layout(
-        meanings, labels, (*_FIRST, *(f"{found.prefix}mean" for found in others), *_THEN),
-        (*(f"{found.prefix}{end}" for found in others for end in ("lower", "upper")), *_LAST),
+        meanings, labels, (*_FIRST, *(f"{model.prefix}mean" for model in others), *_THEN),
+        (*(f"{model.prefix}{end}" for model in others for end in ("lower", "upper")), *_LAST),
         ("smiles", "class", "reaction", "monomer_1", "monomer_2"), smiles=_SMILES,
     )  # fmt: skip
     return arrange(Table(columns, rows, table.total), properties[0].log if properties else False, layout)
@@ -75,18 +75,18 @@ def listing(table: Table, properties: list[ModelledProperty], clusters: Clusters
 
 def cards(rows: list[Row], properties: list[ModelledProperty], clusters: Clusters) -> list[dict[str, Any]]:
     """Cards of the best proposals: structure, predictions, monomers, domain."""
-    axes = [_axis(rows, found) for found in properties]
-    made = []
+    axes = [_axis(rows, model) for model in properties]
+    entries = []
     for row, cluster in zip(rows, clusters.numbers, strict=False):
         monomers = [str(row.get(f"monomer_{k}")) for k in (1, 2) if row.get(f"monomer_{k}")]
         nearest = str(row.get("nearest_training") or "")
         novelty = real(row.get("novelty"))
-        made.append(
+        entries.append(
             {
                 "rank": row.get("rank"),
                 "smiles": row.get("smiles"),
                 "drawing": structure(str(row.get("smiles") or "")),
-                "predictions": [_predicted(row, found, axis) for found, axis in zip(properties, axes, strict=True)],
+                "predictions": [_predicted(row, model, axis) for model, axis in zip(properties, axes, strict=True)],
                 "p_goal": real(row.get("p_goal")),
                 "sa": real(row.get("sa_score")),
                 "domain": row.get("domain"),
@@ -99,18 +99,18 @@ def cards(rows: list[Row], properties: list[ModelledProperty], clusters: Cluster
                 "cluster": cluster,
             }
         )
-    return made
+    return entries
 
 
-def _predicted(row: Row, found: ModelledProperty, axis: Axis) -> Row:
-    lower, mean, upper = (real(row.get(f"{found.prefix}{end}")) for end in ("lower", "mean", "upper"))
-    ends = bounds(found.goal)
-    drawn = whisker(lower, mean, upper, axis, ends[0] if ends else None)
-    return Row(name=words(found.name), unit=found.unit, lower=lower, mean=mean, upper=upper, drawn=drawn)
+def _predicted(row: Row, model: ModelledProperty, axis: Axis) -> Row:
+    lower, mean, upper = (real(row.get(f"{model.prefix}{end}")) for end in ("lower", "mean", "upper"))
+    ends = bounds(model.goal)
+    chart = whisker(lower, mean, upper, axis, ends[0] if ends else None)
+    return Row(name=words(model.name), unit=model.unit, lower=lower, mean=mean, upper=upper, drawn=chart)
 
 
-def _axis(rows: list[Row], found: ModelledProperty) -> Axis:
+def _axis(rows: list[Row], model: ModelledProperty) -> Axis:
     """Common scale of a property's intervals on all cards, goal included."""
-    values = [real(row.get(f"{found.prefix}{end}")) for row in rows for end in ("lower", "mean", "upper")]
-    known = [v for v in (*values, *bounds(found.goal)) if v is not None and (v > 0 or not found.log)]
-    return Axis(*padded(known, found.log, 0.02), 5.0, 115.0, found.log)
+    values = [real(row.get(f"{model.prefix}{end}")) for row in rows for end in ("lower", "mean", "upper")]
+    finite = [v for v in (*values, *bounds(model.goal)) if v is not None and (v > 0 or not model.log)]
+    return Axis(*padded(finite, model.log, 0.02), 5.0, 115.0, model.log)

@@ -88,9 +88,9 @@ def _check(config: DesignConfig) -> None:
     least = {"networks": 1, "outer_folds": 2, "particles": 10, "prior_draws": 1000, "seed": 0, "top": 1, "max_atoms": 1}
     check_shared(config, least, ("target", "source", "goal"))
     check_workers(config.workers, None)
-    for name, known in (("proposal", PROPOSALS), ("sampler", SAMPLERS)):
-        if getattr(config, name) not in known:
-            raise UserError(f"--{name}: expected one of {', '.join(known)}, got {getattr(config, name)!r}")
+    for name, choices in (("proposal", PROPOSALS), ("sampler", SAMPLERS)):
+        if getattr(config, name) not in choices:
+            raise UserError(f"--{name}: expected one of {', '.join(choices)}, got {getattr(config, name)!r}")
     if config.proposal == "reactions" and config.corpus is not None:
         raise UserError("--corpus is what --proposal ngram or recurrent learn from; reactions start from --pool")
     if config.proposal != "reactions" and config.pool is not None:

@@ -93,16 +93,16 @@ def select(config: DesignConfig, inputs: DesignInputs, evaluated: Evaluated) -> 
     known = _known(inputs)
     words = ("known polymer", "no route known", f"synthetic accessibility above {config.max_sa:g}")
     counts = dict.fromkeys(words, 0)
-    listed: list[Candidate] = []
-    seen: set[str] = set()
+    candidates: list[Candidate] = []
+    keys: set[str] = set()
     for i in _best_first(evaluated):
-        if len(listed) == config.top:
+        if len(candidates) == config.top:
             break
         unit = polymers.read(evaluated.smiles[i])
         key = polymers.repeat_unit_key(unit)
-        if key in seen:
+        if key in keys:
             continue
-        seen.add(key)
+        keys.add(key)
         if key in known:
             counts[words[0]] += 1
             continue
@@ -115,10 +115,10 @@ def select(config: DesignConfig, inputs: DesignInputs, evaluated: Evaluated) -> 
         if score > config.max_sa:
             counts[words[2]] += 1
             continue
-        made = routes[0] if routes else Provenance()
+        synthesis = routes[0] if routes else Provenance()
         log_goal, log_constraint = float(evaluated.log_likelihood[i]), float(evaluated.log_constraint[i])
-        listed.append(Candidate(key, made, score, log_goal, log_constraint, int(evaluated.temperature[i])))
-    return Selection(listed, counts)
+        candidates.append(Candidate(key, synthesis, score, log_goal, log_constraint, int(evaluated.temperature[i])))
+    return Selection(candidates, counts)
 
 
 def _known(inputs: DesignInputs) -> frozenset[str]:
@@ -142,50 +142,50 @@ def proposals_table(
     models: Mapping[str, Model],
     surrogate: Surrogate,
     describer: Describer,
-    found: SamplerOutcome,
+    outcome: SamplerOutcome,
 ) -> tuple[pa.Table, dict[str, int]]:
     """Table of proposals with predictions, routes and domain.
 
     Returns the counts of the units left out as well.
     """
-    chosen = select(config, inputs, found.evaluated)
-    keys = [one.key for one in chosen.listed]
-    parts = surrogate.predict(describer(keys).x)
+    selection = select(config, inputs, outcome.evaluated)
+    keys = [candidate.key for candidate in selection.listed]
+    members = surrogate.predict(describer(keys).x)
     first = inputs.targets[0].name
     target = inputs.targets[0]
     nearest, similarity = constraints.Known(target.keys).nearest(keys)
     verdicts = judge(
-        models[first].domain, reduce(polymers.atoms(Molecules(tuple(keys), tuple(keys)))), parts[first].distance
+        models[first].domain, reduce(polymers.atoms(Molecules(tuple(keys), tuple(keys)))), members[first].distance
     )
-    ended = Counter(polymers.parse(text)[1] for text in found.particles)
+    ended = Counter(polymers.parse(text)[1] for text in outcome.particles)
     columns: dict[str, Any] = {"rank": np.arange(1, len(keys) + 1), "smiles": keys}
-    columns |= _interval(models[first], parts[first], "")
-    columns["p_goal"] = np.exp([one.log_goal for one in chosen.listed])
-    columns["log_p_goal"] = [one.log_goal for one in chosen.listed]
-    columns["applicability"] = np.exp([one.log_constraint for one in chosen.listed])
-    columns["tg"] = _interval(models["tg"], parts["tg"], "")["mean"] if "tg" in models else [None] * len(keys)
-    columns["class"] = [one.made.polymer_class for one in chosen.listed]
-    columns["reaction"] = [one.made.reaction for one in chosen.listed]
+    columns |= _interval(models[first], members[first], "")
+    columns["p_goal"] = np.exp([candidate.log_goal for candidate in selection.listed])
+    columns["log_p_goal"] = [candidate.log_goal for candidate in selection.listed]
+    columns["applicability"] = np.exp([candidate.log_constraint for candidate in selection.listed])
+    columns["tg"] = _interval(models["tg"], members["tg"], "")["mean"] if "tg" in models else [None] * len(keys)
+    columns["class"] = [candidate.made.polymer_class for candidate in selection.listed]
+    columns["reaction"] = [candidate.made.reaction for candidate in selection.listed]
     for k in range(MONOMERS):
         columns[f"monomer_{k + 1}"] = [
-            one.made.monomers[k] if len(one.made.monomers) > k else "" for one in chosen.listed
+            candidate.made.monomers[k] if len(candidate.made.monomers) > k else "" for candidate in selection.listed
         ]
     if inputs.pool is not None:
-        columns |= _names(inputs.pool, [one.made.monomers for one in chosen.listed])
+        columns |= _names(inputs.pool, [candidate.made.monomers for candidate in selection.listed])
     columns |= {
-        "sa_score": [one.sa_score for one in chosen.listed],
+        "sa_score": [candidate.sa_score for candidate in selection.listed],
         "novelty": 1.0 - similarity,
         "nearest_training": nearest,
         "domain": verdicts.domain.tolist(),
         "domain_reason": verdicts.reason.tolist(),
-        "distance": parts[first].distance,
+        "distance": members[first].distance,
         "particles": [ended[key] for key in keys],
-        "first_seen": [one.first_seen for one in chosen.listed],
+        "first_seen": [candidate.first_seen for candidate in selection.listed],
     }
     for name in models:
         if name != first:
-            columns |= _interval(models[name], parts[name], f"{name}_")
-    return pa.table({name: pa.array(values, _kind(name)) for name, values in columns.items()}), chosen.counts
+            columns |= _interval(models[name], members[name], f"{name}_")
+    return pa.table({name: pa.array(values, _kind(name)) for name, values in columns.items()}), selection.counts
 
 
 def _names(pool: Pool, monomers: Sequence[Sequence[str]]) -> dict[str, list[str]]:
@@ -193,9 +193,9 @@ def _names(pool: Pool, monomers: Sequence[Sequence[str]]) -> dict[str, list[str]
     known = pool.named()
     columns: dict[str, list[str]] = {}
     for k in range(MONOMERS):
-        found = [known.get(one[k]) if len(one) > k else None for one in monomers]
-        columns[f"monomer_{k + 1}_name"] = ["" if molecule is None else molecule.name for molecule in found]
-        columns[f"monomer_{k + 1}_cas"] = ["" if molecule is None else molecule.cas for molecule in found]
+        molecules = [known.get(route[k]) if len(route) > k else None for route in monomers]
+        columns[f"monomer_{k + 1}_name"] = ["" if molecule is None else molecule.name for molecule in molecules]
+        columns[f"monomer_{k + 1}_cas"] = ["" if molecule is None else molecule.cas for molecule in molecules]
     return columns
 
 
@@ -205,18 +205,18 @@ def _kind(name: str) -> pa.DataType:
     return pa.int64() if name in ("rank", "particles", "first_seen") else pa.float64()
 
 
-def _interval(model: Model, found: Components, prefix: str) -> dict[str, FloatArray]:
+def _interval(model: Model, members: Components, prefix: str) -> dict[str, FloatArray]:
     """Mean and 90 % prediction interval in the target's unit."""
-    weights = found.weights[:, None]
-    mean = (weights * found.means).sum(axis=0)
-    spread = np.sqrt((weights * (found.spreads**2 + (found.means - mean) ** 2)).sum(axis=0))
-    half = model.interval * difficulty(spread, found.distance, model.usual_spread)
+    weights = members.weights[:, None]
+    mean = (weights * members.means).sum(axis=0)
+    spread = np.sqrt((weights * (members.spreads**2 + (members.means - mean) ** 2)).sum(axis=0))
+    half = model.interval * difficulty(spread, members.distance, model.usual_spread)
     back = np.exp if model.target.log else np.asarray
     return {f"{prefix}{name}": back(v) for name, v in (("mean", mean), ("lower", mean - half), ("upper", mean + half))}
 
 
-def trace_table(found: SamplerOutcome) -> pa.Table:
+def trace_table(outcome: SamplerOutcome) -> pa.Table:
     """Table of the sampler's trace, one row per temperature."""
     whole = ("temperature", "moves", "distinct", "proposed", "impossible", "invalid", "evaluated")
     schema = pa.schema([(name, pa.int64() if name in whole else pa.float64()) for name in Step._fields])
-    return pa.Table.from_pylist([step._asdict() for step in found.trace], schema=schema)
+    return pa.Table.from_pylist([step._asdict() for step in outcome.trace], schema=schema)

@@ -44,10 +44,10 @@ def reactions(config: DesignConfig, pool: Pool | None = None) -> Reactions:
     ------
     UserError : an unknown polymer class, or a pool nothing can be polymerised from.
     """
-    known = list(dict.fromkeys(rule.polymer_class for rule in POLYMERISATIONS))
+    classes = list(dict.fromkeys(rule.polymer_class for rule in POLYMERISATIONS))
     for name in config.polymer_class:
-        if name not in known:
-            raise UserError(f"--polymer-class: expected some of {', '.join(known)}, got {name!r}")
+        if name not in classes:
+            raise UserError(f"--polymer-class: expected some of {', '.join(classes)}, got {name!r}")
     rules = [rule for rule in POLYMERISATIONS if not config.polymer_class or rule.polymer_class in config.polymer_class]
     if pool is None and config.pool:
         pool = read_pool(path_of(config.pool), config.material)
@@ -56,9 +56,9 @@ def reactions(config: DesignConfig, pool: Pool | None = None) -> Reactions:
         return Reactions(molecules, rules)
     except ValueError as error:
         where = config.pool or "the embedded pool"
-        asked = f" for {', '.join(config.polymer_class)}" if config.polymer_class else ""
+        scope = f" for {', '.join(config.polymer_class)}" if config.polymer_class else ""
         left = "" if pool is None or not pool.rejected else f" ({pool.rejection()})"
-        raise UserError(f"{where} ({len(molecules)} molecules){asked}: {error}{left}") from None
+        raise UserError(f"{where} ({len(molecules)} molecules){scope}: {error}{left}") from None
 
 
 def trained(config: DesignConfig) -> Language:
@@ -75,16 +75,16 @@ def trained(config: DesignConfig) -> Language:
         reasons = read_corpus(texts).reasons.tolist()
     except ValueError as error:
         raise UserError(f"--corpus {config.corpus}: {error}") from None
-    kept = [text for text, reason in zip(texts, reasons, strict=True) if not reason]
-    if len(kept) < LEAST:
+    units = [text for text, reason in zip(texts, reasons, strict=True) if not reason]
+    if len(units) < LEAST:
         first = next((reason for reason in reasons if reason), "")
         raise UserError(
-            f"--corpus {config.corpus}: expected at least {LEAST} repeat units, got {len(kept)} of {len(texts)} rows"
+            f"--corpus {config.corpus}: expected at least {LEAST} repeat units, got {len(units)} of {len(texts)} rows"
             + (f"; first reason: {first}" if first else "")
         )
     if config.proposal == "ngram":
-        return ngram.fit(kept)
-    return recurrent.train(config.seed, kept)
+        return ngram.fit(units)
+    return recurrent.train(config.seed, units)
 
 
 def _corpus(path: Path, material: Material) -> list[str]:

@@ -30,7 +30,7 @@ def run_record(
     config: DesignConfig,
     inputs: DesignInputs,
     models: Mapping[str, Model],
-    found: SamplerOutcome,
+    outcome: SamplerOutcome,
     table: pa.Table,
     left_out: Mapping[str, int],
     prior: NDArray[np.float64],
@@ -40,7 +40,7 @@ def run_record(
     """Collect the record of a run as JSON values."""
     bar = float(np.quantile(prior, STANDOUT))
     goal = table["p_goal"].to_numpy()
-    proposed = sum(step.proposed for step in found.trace)
+    proposed = sum(step.proposed for step in outcome.trace)
     seconds = progress.timings.get("sample", 0.0)
     return {
         **record_head(asdict(config), progress, command, PACKAGES, "design"),
@@ -52,24 +52,24 @@ def run_record(
                 "sources": [source_record(source) for source in model.library.sources],
                 "verdict": verdict_record(model.verdict),
                 "model": model_record(model),
-                "noise": (held := noise(model)).extra,
-                "spread_factor": held.scale,
-                "degrees": held.degrees,
+                "noise": (residuals := noise(model)).extra,
+                "spread_factor": residuals.scale,
+                "degrees": residuals.degrees,
             }
             for model in models.values()
         ],
         "sampler": {
             "name": config.sampler,
-            "temperatures": len(found.trace),
+            "temperatures": len(outcome.trace),
             "particles": config.particles,
             "proposed": proposed,
-            "evaluated": len(found.evaluated.smiles),
+            "evaluated": len(outcome.evaluated.smiles),
             # Of them, by the search beyond the posterior: `proposed`, the trace and log Z leave it out.
-            "searched": int((found.evaluated.temperature >= len(found.trace)).sum()) if found.trace else 0,
+            "searched": int((outcome.evaluated.temperature >= len(outcome.trace)).sum()) if outcome.trace else 0,
             "per_second": round(proposed / seconds, 1) if seconds and proposed else None,
-            "log_z": _number(found.log_z),
-            "log_z_error": _number(found.log_z_error),
-            "log_z_constraint": _number(found.log_z_constraint),
+            "log_z": _number(outcome.log_z),
+            "log_z_error": _number(outcome.log_z_error),
+            "log_z_constraint": _number(outcome.log_z_constraint),
         },
         "prior": {
             "draws": config.prior_draws,
@@ -90,7 +90,7 @@ def run_record(
         **_pool_record(inputs),
         "warnings": [
             *([inputs.pool.rejection()] if inputs.pool is not None and inputs.pool.rejected else []),
-            *found.warnings,
+            *outcome.warnings,
             *(text for model in models.values() for text in model.warnings),
             *warnings_of(inputs.targets, inputs.sources),
         ],

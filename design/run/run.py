@@ -123,12 +123,12 @@ def finish(
         surrogate = Surrogate(models, inputs.goals, describer)
         prior = _prior_sample(config, inputs, proposal, surrogate, progress)
         identity = _identity(config, inputs, surrogate, proposal)
-        found = _sample(config, proposal, surrogate, rundir, progress, identity)
+        outcome = _sample(config, proposal, surrogate, rundir, progress, identity)
         with progress.stage("judge and write", 1) as advance:
-            table, left_out = proposals_table(config, inputs, models, surrogate, describer, found)
-            _write(rundir, inputs, models, found, table, prior)
+            table, left_out = proposals_table(config, inputs, models, surrogate, describer, outcome)
+            _write(rundir, inputs, models, outcome, table, prior)
             advance(1)
-    record = run_record(config, inputs, models, found, table, left_out, prior, progress, command)
+    record = run_record(config, inputs, models, outcome, table, left_out, prior, progress, command)
     rundir.write_text("run.json", json.dumps(record, indent=1, ensure_ascii=False) + "\n")
     write_report(rundir)
     return DesignOutcome(record, table)
@@ -154,7 +154,7 @@ def _sample(
             compared = run_iqspr(config.seed, proposal, surrogate.guarded_likelihood, config.particles)
             advance(1)
         return SamplerOutcome.of_comparison(compared)
-    kept = stored.load(rundir, identity)
+    checkpoints = stored.load(rundir, identity)
     with progress.stage("sample", 1000) as advance:
         reached = 0
 
@@ -167,7 +167,8 @@ def _sample(
 
         result: SmcResult[Any] = run(
             config.seed, proposal, surrogate.log_likelihood, config.particles,
-            log_constraint=surrogate.log_constraint, settings=Tempering(search=SEARCH), checkpoint=commit, resume=kept,
+            log_constraint=surrogate.log_constraint, settings=Tempering(search=SEARCH), checkpoint=commit,
+            resume=checkpoints,
             warn=lambda text: warn(progress.mode, text),
         )  # fmt: skip
         advance(1000 - reached)
@@ -189,8 +190,8 @@ def _prior_sample(
             units = [text for text in proposal.smiles(proposal.draw(rng, size)) if text]
             judged = surrogate.judge(units)
             # Kept with the probability of their constraint, as the sampler's own start is.
-            kept = -rng.standard_exponential(len(units)) < judged.log_constraint
-            parts.append(np.exp(judged.log_goal[kept]))
+            accepted = -rng.standard_exponential(len(units)) < judged.log_constraint
+            parts.append(np.exp(judged.log_goal[accepted]))
             best = max(best, float(judged.log_goal.max(initial=-np.inf)))
             advance(size)
     sample = np.concatenate(parts)
@@ -209,10 +210,10 @@ def _prior_sample(
 
 def _known(inputs: DesignInputs) -> str:
     """Range of the known values of the properties with goals, in words."""
-    asked = [table for table in inputs.targets if any(goal.property == table.name for goal in inputs.goals)]
+    tables = [table for table in inputs.targets if any(goal.property == table.name for goal in inputs.goals)]
     return "; ".join(
         f"known {table.name} goes from {table.values.min():.4g} to {table.values.max():.4g} {table.unit}".rstrip()
-        for table in asked
+        for table in tables
     )
 
 
@@ -236,7 +237,7 @@ def _write(
     rundir: RunDir,
     inputs: DesignInputs,
     models: Mapping[str, Model],
-    found: SamplerOutcome,
+    outcome: SamplerOutcome,
     table: pa.Table,
     prior: NDArray[np.float64],
 ) -> None:
@@ -246,7 +247,7 @@ def _write(
     rundir.write_table("proposals.parquet", table, metadata)
     rundir.write_bytes("proposals.csv", csv_bytes(table))
     rundir.write_text("monomers.sdf", monomers_sdf(table))
-    rundir.write_table("trace.parquet", trace_table(found), metadata)
+    rundir.write_table("trace.parquet", trace_table(outcome), metadata)
     rundir.write_table("prior.parquet", pa.table({"p_goal": prior}), metadata)
     pools = [] if inputs.pool is None else [inputs.pool]
     write_rejected(rundir, (*inputs.targets, *inputs.sources, *pools), metadata)

@@ -23,21 +23,21 @@ def monomers_sdf(proposals: pa.Table) -> str:
         for k in range(MONOMERS):
             if smiles := row[f"monomer_{k + 1}"]:
                 serves.setdefault(smiles, []).append(row)
-    text = io.StringIO()
-    writer = Chem.SDWriter(text)
+    stream = io.StringIO()
+    writer = Chem.SDWriter(stream)
     for number, (smiles, rows) in enumerate(serves.items(), start=1):
         mol = Chem.MolFromSmiles(smiles)
         rdDepictor.Compute2DCoords(mol)
         mol.SetProp("_Name", f"monomer {number}")
         mol.SetProp("SMILES", smiles)
         for field in ("name", "cas"):
-            if known := _said(rows[0], smiles, field):
-                mol.SetProp(field.upper(), known)
+            if text := _said(rows[0], smiles, field):
+                mol.SetProp(field.upper(), text)
         mol.SetProp("PROPOSALS", " ".join(str(row["rank"]) for row in rows))
         mol.SetProp("CLASSES", ", ".join(dict.fromkeys(row["class"] for row in rows)))
         writer.write(mol)
     writer.close()
-    return text.getvalue()
+    return stream.getvalue()
 
 
 def _said(row: dict[str, Any], smiles: str, field: str) -> str:

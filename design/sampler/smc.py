@@ -89,7 +89,7 @@ def run(
     trace: list[Step] = []
     warnings: list[str] = []
 
-    def finish(population: Population[States], step: Step, log_z_constraint: float, known: int) -> None:
+    def finish(population: Population[States], step: Step, log_z_constraint: float, start: int) -> None:
         trace.append(step)
         for text in collapse(step, particles, settings):
             if text.partition(":")[0] not in {old.partition(":")[0] for old in warnings}:
@@ -103,7 +103,7 @@ def run(
                 "warnings": list(warnings),
                 "step": step._asdict(),
             }
-            checkpoint(Checkpoint({**_packed(population), **pack_evaluated(ledger.since(known))}, state))
+            checkpoint(Checkpoint({**_packed(population), **pack_evaluated(ledger.since(start))}, state))
 
     if resume:
         population, log_z_constraint = _restored(proposal, ledger, identity, resume, seed)
@@ -114,7 +114,7 @@ def run(
         finish(population, first, log_z_constraint, 0)
 
     while (before := trace[-1].inverse_temperature) < 1:
-        t, known = len(trace), len(ledger)
+        t, start = len(trace), len(ledger)
         if t > settings.temperatures and not settings.schedule:
             raise UserError(
                 f"the goal is out of reach: after {settings.temperatures} temperatures the inverse temperature is"
@@ -126,7 +126,7 @@ def run(
         else:
             after = next_inverse_temperature(population.log_likelihood, before, settings.effective)
         population, step = _temperature(proposal, ledger, population, trace[-1], after, settings, seed)
-        finish(population, step, log_z_constraint, known)
+        finish(population, step, log_z_constraint, start)
 
     _search(proposal, ledger, population, trace[-1], settings, seed)
     return SmcResult(
@@ -176,14 +176,14 @@ def generator(seed: int, temperature: int, move: int) -> np.random.Generator:
 
 def _prior(proposal: Proposal[States], ledger: Ledger, n: int, seed: int) -> tuple[Population[States], Step, float]:
     """Draw from the constrained prior by rejection, with probability C."""
-    kept: list[States] = []
+    accepted: list[States] = []
     numbers: list[NDArray[np.intp]] = []
-    drawn = found = invalid = 0
-    while found < n:
+    drawn = count = invalid = 0
+    while count < n:
         # Three standard errors and three draws allow for luck, so that a barren prior is not drawn from for long.
-        if drawn > _DRAWS_PER_PARTICLE * (found + 3 * np.sqrt(found) + 3):
+        if drawn > _DRAWS_PER_PARTICLE * (count + 3 * np.sqrt(count) + 3):
             raise UserError(
-                f"the constraints leave next to nothing of the prior: {found} of {drawn} drawn repeat units meet them"
+                f"the constraints leave next to nothing of the prior: {count} of {drawn} drawn repeat units meet them"
                 f" and {n} are needed; relax the constraints or change the prior"
             )
         rng = generator(seed, 0, drawn // n)
@@ -191,12 +191,12 @@ def _prior(proposal: Proposal[States], ledger: Ledger, n: int, seed: int) -> tup
         states = proposal.draw(rng, n)
         constraint = ledger.constraints(proposal.smiles(states), 0)
         good = np.flatnonzero(threshold < constraint)
-        kept.append(take(states, good))
+        accepted.append(take(states, good))
         numbers.append(drawn + good)
-        found += len(good)
+        count += len(good)
         drawn += n
         invalid += int((constraint == -np.inf).sum())
-    states = take(concatenate(kept), np.arange(n))
+    states = take(concatenate(accepted), np.arange(n))
     tried = int(np.concatenate(numbers)[n - 1]) + 1  # draws until the n-th was kept: gives an unbiased share
     share = (n - 1) / (tried - 1) if n > 1 and tried > 1 else 1 / tried
     smiles = proposal.smiles(states)
@@ -212,7 +212,7 @@ def _prior(proposal: Proposal[States], ledger: Ledger, n: int, seed: int) -> tup
         temperature=0,
         inverse_temperature=0.0,
         effective_size=float(n),
-        acceptance=found / drawn,
+        acceptance=count / drawn,
         moves=0,
         moved=1.0,
         distinct=len(set(smiles)),

@@ -35,18 +35,18 @@ def load(rundir: RunDir, identity: str) -> tuple[Checkpoint, ...]:
     Those of another run are removed, and the result is empty.
     """
     names = sorted(rundir.names(FOLDER))
-    found = []
+    checkpoints = []
     for t, name in enumerate(names):
         if name != _name(t):
             raise UserError(f"{rundir.path / name}: expected {_name(t)}, the checkpoints have a gap", code=6)
         with np.load(io.BytesIO(rundir.read_bytes(name)), allow_pickle=False) as arrays:
             state = json.loads(arrays[_STATE].tobytes())
-            found.append(Checkpoint({key: arrays[key] for key in arrays.files if key != _STATE}, state))
-    if any(point.state.pop("identity") != identity for point in found):
+            checkpoints.append(Checkpoint({key: arrays[key] for key in arrays.files if key != _STATE}, state))
+    if any(point.state.pop("identity") != identity for point in checkpoints):
         for name in names:
             rundir.remove(name)
         return ()
-    return tuple(found)
+    return tuple(checkpoints)
 
 
 def identity_of(facts: Mapping[str, Any]) -> str:

@@ -73,16 +73,16 @@ def collapse(step: Step, particles: int, settings: TemperingSettings) -> list[st
     if step.temperature == 0:
         return []
     where = f"at inverse temperature {step.inverse_temperature:.3g}"
-    found = []
+    warnings = []
     if step.distinct < settings.distinct * particles:
-        found.append(f"few distinct repeat units: {step.distinct} among {particles} particles {where}")
+        warnings.append(f"few distinct repeat units: {step.distinct} among {particles} particles {where}")
     if step.acceptance < settings.acceptance:
-        found.append(f"few moves are accepted: {step.acceptance:.2%} {where}")
+        warnings.append(f"few moves are accepted: {step.acceptance:.2%} {where}")
     if step.moves >= settings.most_moves and step.moved < settings.moved:
-        found.append(
+        warnings.append(
             f"particles stay where they were resampled: {step.moved:.1%} of them changed in {step.moves} moves {where}"
         )
-    return found
+    return warnings
 
 
 def check_settings(seed: int, particles: int, settings: TemperingSettings) -> None:

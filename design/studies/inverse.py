@@ -71,18 +71,18 @@ class Judge(NamedTuple):
 
     def __call__(self, smiles: Iterable[str]) -> FloatArray:
         """Predict the conductivity of repeat units."""
-        listed = list(smiles)
-        if not listed:
+        units = list(smiles)
+        if not units:
             return np.empty(0)
-        return np.asarray(self.forest.predict(repeat_unit.compute(listed, polymer.DESCRIPTORS)), np.float64)
+        return np.asarray(self.forest.predict(repeat_unit.compute(units, polymer.DESCRIPTORS)), np.float64)
 
 
 def run(config: StudyConfig, inputs: polymer.Inputs, progress: Progress) -> Findings:
     """Run the study of polymers, with inverse design where a judge can be fitted."""
     result = polymer.measure(config, inputs, progress)
-    found = polymer.findings(config, result)
+    findings = polymer.findings(config, result)
     if config.data is None:
-        return found
+        return findings
     learned = subset(result.target, result.splits[0].rows)
     judge = independent(inputs.whole, learned.keys, config.seed)
     known = set(inputs.whole.keys)
@@ -95,7 +95,7 @@ def run(config: StudyConfig, inputs: polymer.Inputs, progress: Progress) -> Find
     }  # fmt: skip
     goal = f"{learned.name}>{np.quantile(learned.values, GOAL):.4g}"
     ways = designs(config, models, learned, goal, known, judge, progress)
-    shown = figure(ways, learned, goal, judge, inputs.whole)
+    design_figure = figure(ways, learned, goal, judge, inputs.whole)
     table = pa.Table.from_pylist(
         [
             {"way": way.name, "place": i + 1, "smiles": text, "judged": float(value)}
@@ -109,10 +109,10 @@ def run(config: StudyConfig, inputs: polymer.Inputs, progress: Progress) -> Find
         "ways": {way.name: {"scored": way.scored, "listed": len(way.smiles), "mean": _mean(way)} for way in ways},
         "verdict_of_19": verdict_record(models["transferred"].verdict),
     }
-    return found._replace(
-        figures=(*found.figures, shown),
-        tables={**found.tables, "designs": table},
-        numbers={**found.numbers, "inverse_design": numbers},
+    return findings._replace(
+        figures=(*findings.figures, design_figure),
+        tables={**findings.tables, "designs": table},
+        numbers={**findings.numbers, "inverse_design": numbers},
     )
 
 
@@ -148,13 +148,13 @@ def designs(
         for name, model in models.items():
             surrogate = _surrogate(learned, model, goals, describer)
             with progress.stage(f"design, {name} model", 1) as advance:
-                seen = sample(
+                evaluated = sample(
                     config.seed, proposal, surrogate.log_likelihood, config.particles,
                     log_constraint=surrogate.log_constraint,
                 ).evaluated  # fmt: skip
                 advance(1)
-            worth = seen.log_likelihood + seen.log_constraint
-            ways.append(best_new(f"tempered SMC, {name} model", seen.smiles, worth, known, judge))
+            worth = evaluated.log_likelihood + evaluated.log_constraint
+            ways.append(best_new(f"tempered SMC, {name} model", evaluated.smiles, worth, known, judge))
         surrogate = _surrogate(learned, models["transferred"], goals, describer)
         with progress.stage("design, iQSPR rule", 1) as advance:
             # As many units as the sampler of the transferred model looked at.
@@ -180,26 +180,26 @@ def _surrogate(learned: PropertyTable, model: Model, goals: tuple[Goal, ...], de
 def best_new(name: str, smiles: Iterable[str], worth: FloatArray, known: Collection[str], judge: Judge) -> Strategy:
     """Select the best distinct units that are not known, and judge them."""
     texts = list(smiles)
-    chosen: dict[str, None] = {}
+    units: dict[str, None] = {}
     for i in np.argsort(-np.asarray(worth), kind="stable"):
-        if worth[i] == -np.inf or len(chosen) == BEST:
+        if worth[i] == -np.inf or len(units) == BEST:
             break
         key = polymers.parse(texts[i])[1]
         if key not in known:
-            chosen[key] = None
-    return Strategy(name, tuple(chosen), judge(chosen), len(texts))
+            units[key] = None
+    return Strategy(name, tuple(units), judge(units), len(texts))
 
 
 def gain(way: Strategy, other: Strategy) -> tuple[float, float]:
     """Difference of the judged means of two strategies, and its standard error."""
     if min(len(way.judged), len(other.judged)) < 2:
         return float("nan"), float("nan")
-    error = sum(float(one.judged.var(ddof=1)) / len(one.judged) for one in (way, other)) ** 0.5
+    error = sum(float(strategy.judged.var(ddof=1)) / len(strategy.judged) for strategy in (way, other)) ** 0.5
     return _mean(way) - _mean(other), error
 
 
-def _signed(found: tuple[float, float]) -> str:
-    return f"{abs(found[0]):.3f} ± {found[1]:.3f} {'higher' if found[0] >= 0 else 'lower'}"
+def _signed(difference: tuple[float, float]) -> str:
+    return f"{abs(difference[0]):.3f} ± {difference[1]:.3f} {'higher' if difference[0] >= 0 else 'lower'}"
 
 
 def _mean(way: Strategy) -> float:
@@ -225,17 +225,17 @@ def figure(ways: list[Strategy], learned: PropertyTable, goal: str, judge: Judge
     transfer, direct, _, prior = ways
     gains = {way.name: gain(transfer, way) for way in (direct, prior)}
     sure = [value > 1.645 * error for value, error in gains.values()]
-    held: Held = "held" if all(sure) else "partly" if any(sure) else "failed"
-    listed = "; ".join(f"{way.name} {_mean(way):.3f} ({way.scored:,} units looked at)" for way in ways)
+    outcome: Held = "held" if all(sure) else "partly" if any(sure) else "failed"
+    means = "; ".join(f"{way.name} {_mean(way):.3f} ({way.scored:,} units looked at)" for way in ways)
     return Shown(
         "8", "Inverse design from 19 values", drawn(8.4, 4.8, paint),
         f"The best {BEST} new repeat units of each way for the goal {goal.replace('_', ' ').replace('>', ' > ')}"
         " W/(m K), which a tenth of the 19 meet, by a random forest on the"
         f" {judge.materials} conductivities that no way has seen.",
         PAPER,
-        f"Mean of the best {BEST} new units: {listed}. All {len(whole)} known polymers average"
+        f"Mean of the best {BEST} new units: {means}. All {len(whole)} known polymers average"
         f" {whole.values.mean():.3f}, the 19 {learned.values.mean():.3f}.",
-        held,
+        outcome,
         f"Designs with transfer are judged {_signed(gains[direct.name])} than without, and {_signed(gains[prior.name])}"
         f" than units drawn without choosing (± 1 s.e.). The judge's own out-of-bag"
         f" correlation is {judge.out_of_bag.r:.2f} (MAE {judge.out_of_bag.mae:.3f}): it is no measurement, and shrinks"

@@ -263,8 +263,8 @@ def accepts(masks: NDArray[np.uint8], tokens: NDArray[np.int16]) -> NDArray[np.b
     index = tokens.astype(np.int64)
     byte = np.take_along_axis(masks, index[:, :, None] // 8, axis=2)[:, :, 0]
     good = (byte >> (7 - index % 8).astype(np.uint8)) & 1 == 1
-    found: NDArray[np.bool_] = (good | (tokens == PAD)).all(axis=1) & (tokens == END).any(axis=1)
-    return found
+    accepted: NDArray[np.bool_] = (good | (tokens == PAD)).all(axis=1) & (tokens == END).any(axis=1)
+    return accepted
 
 
 def _finish(need: Any, room: Any, depth: Any, star: Any, rings: Any, adjacent: Any, ready: Any, xp: Any) -> Any:

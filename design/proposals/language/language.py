@@ -102,8 +102,8 @@ class Language:
 
         -inf for one the automaton refuses.
         """
-        found: NDArray[np.float64] = self.token_log_probs(states.tokens).sum(axis=1)
-        return found
+        total: NDArray[np.float64] = self.token_log_probs(states.tokens).sum(axis=1)
+        return total
 
     def token_log_probs(self, tokens: NDArray[np.int16]) -> NDArray[np.float64]:
         """Log probability (n, max_length) of each token given those before it; 0 after END.
@@ -113,9 +113,9 @@ class Language:
         tables = automaton.tables(self.vocabulary)
         out = np.zeros(tokens.shape)
         with jax.enable_x64(True):
-            for rows, (part,) in self._batches(tokens):
-                found = _score(self.rule, self._device_params, tables, part.astype(np.int32))
-                out[rows] = np.asarray(found)[: rows.stop - rows.start]
+            for rows, (batch,) in self._batches(tokens):
+                scores = _score(self.rule, self._device_params, tables, batch.astype(np.int32))
+                out[rows] = np.asarray(scores)[: rows.stop - rows.start]
         return out
 
     def move(self, rng: np.random.Generator, states: States) -> tuple[States, NDArray[np.float64]]:
@@ -149,8 +149,8 @@ class Language:
         if len(both):
             pairs = np.concatenate([states.tokens[both], tokens[both]])
             drawn_until = np.concatenate([cut + old, cut + new]).reshape(2, n)[:, both].ravel()
-            kept = np.arange(self.max_length)[None, :] >= np.where(np.tile(turned[both], 2), 0, drawn_until)[:, None]
-            before, after = np.where(kept, self.token_log_probs(pairs), 0.0).sum(axis=1).reshape(2, -1)
+            counted = np.arange(self.max_length)[None, :] >= np.where(np.tile(turned[both], 2), 0, drawn_until)[:, None]
+            before, after = np.where(counted, self.token_log_probs(pairs), 0.0).sum(axis=1).reshape(2, -1)
             ratio[both] += after - before
         # Also where what a segment or turn led to is no string of the automaton.
         nowhere = ratio == -np.inf
@@ -176,22 +176,22 @@ class Language:
         None where that would not lead back, or a token is not in the vocabulary.
         """
         ids = self.vocabulary.ids
-        given = [self.vocabulary.tokens[i] for i in tokens]
-        turned = reroot(given)
-        if any(token not in ids for token in turned) or reroot(turned) != given:
+        texts = [self.vocabulary.tokens[i] for i in tokens]
+        reverse = reroot(texts)
+        if any(token not in ids for token in reverse) or reroot(reverse) != texts:
             return None
-        return np.array([ids[token] for token in turned], np.int16)
+        return np.array([ids[token] for token in reverse], np.int16)
 
     def _complete(self, rng: np.random.Generator, tokens: NDArray[np.int16], keep: NDArray[np.int32]) -> States:
         """Draw each row anew from the prior after its first `keep` tokens."""
         key = jax.random.key(int(rng.integers(2**32)))
         tables = automaton.tables(self.vocabulary)
         out = np.zeros_like(tokens)
-        for i, (rows, (part, kept)) in enumerate(self._batches(tokens, keep)):
-            found = _complete(
-                self.rule, self._device_params, tables, part.astype(np.int32), kept, jax.random.fold_in(key, i)
+        for i, (rows, (batch, prefix)) in enumerate(self._batches(tokens, keep)):
+            strings = _complete(
+                self.rule, self._device_params, tables, batch.astype(np.int32), prefix, jax.random.fold_in(key, i)
             )
-            out[rows] = np.asarray(found)[: rows.stop - rows.start]
+            out[rows] = np.asarray(strings)[: rows.stop - rows.start]
         return States(out, lengths(out))
 
     def _batches(self, *arrays: NDArray[Any]) -> Iterator[tuple[slice, list[NDArray[Any]]]]:
@@ -245,10 +245,10 @@ def read_corpus(smiles: Sequence[str], max_length: int = MAX_LENGTH, vocabulary:
     good = automaton.accepts(masks, encoded.tokens)
     reasons = encoded.reasons.copy()
     reasons[encoded.rows[~good]] = f"too near the limit of {max_length} tokens"
-    kept = reasons[encoded.rows] == ""
-    if not kept.any():
+    usable = reasons[encoded.rows] == ""
+    if not usable.any():
         raise ValueError(f"expected repeat units to learn from, none of {len(smiles)} can be written in tokens")
-    return Corpus(vocabulary, encoded.tokens[kept], encoded.rows[kept], masks[kept], reasons)
+    return Corpus(vocabulary, encoded.tokens[usable], encoded.rows[usable], masks[usable], reasons)
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -267,8 +267,8 @@ def _complete(rule: Rule, params: Any, tables: Any, tokens: jax.Array, keep: jax
         summed = jnp.cumsum(jnp.exp(logits - logits.max(axis=1, keepdims=True)), axis=1)
         # In (0, total], so that the first sum to reach it belongs to a token that may follow.
         point = (1 - jax.random.uniform(jax.random.fold_in(key, t), (n,))) * summed[:, -1]
-        drawn = (summed >= point[:, None]).argmax(axis=1).astype(jnp.int32)
-        token = jnp.where(t < keep, out[:, t], drawn)
+        draws = (summed >= point[:, None]).argmax(axis=1).astype(jnp.int32)
+        token = jnp.where(t < keep, out[:, t], draws)
         memory = rule.feed(params, memory, state, token)
         return t + 1, automaton.advance(tables, state, token, jnp), memory, out.at[:, t].set(token)
 
@@ -287,9 +287,9 @@ def _score(rule: Rule, params: Any, tables: Any, tokens: jax.Array) -> jax.Array
         state, memory, out = carry
         token = tokens[:, t]
         may = automaton.allowed(tables, state, jnp)
-        found = log_probability(rule.logits(params, memory, state), may, token)
+        scores = log_probability(rule.logits(params, memory, state), may, token)
         memory = rule.feed(params, memory, state, token)
-        return automaton.advance(tables, state, token, jnp), memory, out.at[:, t].set(found)
+        return automaton.advance(tables, state, token, jnp), memory, out.at[:, t].set(scores)
 
     start = (automaton.start(n, max_length, jnp), rule.start(params, n), jnp.zeros((n, max_length)))
     longest = (tokens != 0).sum(axis=1).max()
@@ -304,8 +304,8 @@ def log_probability(logits: jax.Array, may: jax.Array, token: jax.Array) -> jax.
     logits = logits.astype(jnp.result_type(float))
     some = may.any(axis=1)[:, None]
     total = jax.nn.logsumexp(jnp.where(may | ~some, logits, -jnp.inf), axis=1)
-    chosen = jnp.take_along_axis(jnp.where(may, logits, -jnp.inf), token[:, None], axis=1)[:, 0]
-    return chosen - total
+    score = jnp.take_along_axis(jnp.where(may, logits, -jnp.inf), token[:, None], axis=1)[:, 0]
+    return score - total
 
 
 def _splice(

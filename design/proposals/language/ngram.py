@@ -79,20 +79,20 @@ class NGram:
         """
         hashes = self.contexts(memory, state)
         place = jnp.searchsorted(params["hashes"], hashes)
-        found = params["hashes"][place] == hashes
-        low = jnp.where(found[:, : DENSE + 1], params["row"][place[:, : DENSE + 1]], 0)
+        present = params["hashes"][place] == hashes
+        low = jnp.where(present[:, : DENSE + 1], params["row"][place[:, : DENSE + 1]], 0)
         dense = params["dense"][low.max(axis=1)]
 
-        place, found = place[:, DENSE + 1 :], found[:, DENSE + 1 :]
-        rest = jnp.where(found, params["rest"][place], jnp.ones((), dense.dtype))
+        place, present = place[:, DENSE + 1 :], present[:, DENSE + 1 :]
+        rest = jnp.where(present, params["rest"][place], jnp.ones((), dense.dtype))
         # What of each order is left when the longer ones have had their share.
         later = jnp.cumprod(rest[:, ::-1], axis=1)[:, ::-1]
         share = jnp.concatenate([later[:, 1:], jnp.ones_like(later[:, :1])], axis=1)
         slots = jnp.arange(FOLLOWERS)[None, None, :]
         at = params["first"][place][:, :, None] + slots
-        held = found[:, :, None] & (at < params["first"][place + 1][:, :, None])
-        at = jnp.where(held, at, 0)
-        added = jnp.where(held, params["share"][at] * share[:, :, None], 0)
+        stored = present[:, :, None] & (at < params["first"][place + 1][:, :, None])
+        at = jnp.where(stored, at, 0)
+        added = jnp.where(stored, params["share"][at] * share[:, :, None], 0)
         rows = jnp.arange(len(dense))[:, None, None] + 0 * at
         probabilities = (dense * later[:, :1]).at[rows, params["token"][at]].add(added)
         # Above what float32 rounds to zero, so that whatever is allowed can be drawn.
@@ -142,31 +142,31 @@ def count(rule: NGram, vocabulary: Vocabulary, tokens: NDArray[np.int16]) -> dic
         keys = contexts[:, k].astype(np.uint64) << np.uint64(16) | following.astype(np.uint64)
         distinct, times = np.unique(keys, return_counts=True)
         context, token = (distinct >> np.uint64(16)).astype(np.uint32), (distinct & np.uint64(0xFFFF)).astype(np.int64)
-        own, begin, kinds = np.unique(context, return_index=True, return_counts=True)
-        which = np.repeat(np.arange(len(own)), kinds)
+        distinct_contexts, begin, kinds = np.unique(context, return_index=True, return_counts=True)
+        which = np.repeat(np.arange(len(distinct_contexts)), kinds)
         total = np.bincount(which, times)
         if k <= DENSE:
-            table = np.zeros((len(own), v))
+            table = np.zeros((len(distinct_contexts), v))
             table[which, token] = times
-            above = np.zeros(len(own), np.int64)
+            above = np.zeros(len(distinct_contexts), np.int64)
             if k:
                 _, met = np.unique(contexts[:, k], return_index=True)
                 above = parent_rows[np.searchsorted(parents, contexts[met, k - 1])]
             table = (table + kinds[:, None] * np.concatenate(dense)[above]) / (total + kinds)[:, None]
-            parents, parent_rows = own, sum(map(len, dense)) + np.arange(len(own))
+            parents, parent_rows = distinct_contexts, sum(map(len, dense)) + np.arange(len(distinct_contexts))
             dense.append(table)
             rows.append(parent_rows)
-            rests.append(np.ones(len(own)))
-            counts.append(np.zeros(len(own), np.int64))
+            rests.append(np.ones(len(distinct_contexts)))
+            counts.append(np.zeros(len(distinct_contexts), np.int64))
         else:
             ranked = np.lexsort((token, -times, which))
-            kept = ranked[np.arange(len(ranked)) - begin[which] < FOLLOWERS]
-            share = times[kept] / (total + kinds)[which[kept]]
-            followers.append((token[kept], share))
-            rows.append(np.zeros(len(own), np.int64))
-            rests.append(1.0 - np.bincount(which[kept], share))
+            frequent = ranked[np.arange(len(ranked)) - begin[which] < FOLLOWERS]
+            share = times[frequent] / (total + kinds)[which[frequent]]
+            followers.append((token[frequent], share))
+            rows.append(np.zeros(len(distinct_contexts), np.int64))
+            rests.append(1.0 - np.bincount(which[frequent], share))
             counts.append(np.minimum(kinds, FOLLOWERS))
-        hashes.append(own)
+        hashes.append(distinct_contexts)
     return _pack(hashes, rows, rests, counts, followers, np.concatenate(dense))
 
 
@@ -179,13 +179,13 @@ def _pack(
     """
     count = np.concatenate(counts)
     begin = np.cumsum(count) - count
-    own, at = np.unique(np.concatenate(hashes), return_index=True)
+    distinct, at = np.unique(np.concatenate(hashes), return_index=True)
     length = count[at]
     first = np.concatenate([[0], np.cumsum(length)])
     source = np.repeat(begin[at] - first[:-1], length) + np.arange(first[-1])
     token, share = (np.concatenate(parts) for parts in zip(*followers, strict=True))
     return {
-        "hashes": np.append(own, np.uint32(0xFFFFFFFF)),
+        "hashes": np.append(distinct, np.uint32(0xFFFFFFFF)),
         "row": np.append(np.concatenate(rows)[at], 0).astype(np.int32),
         "dense": dense.astype(np.float32),
         "rest": np.append(np.concatenate(rests)[at], 1.0).astype(np.float32),

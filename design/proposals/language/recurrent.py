@@ -126,17 +126,17 @@ def train(
     if len(entries) < 10:
         raise ValueError(f"expected at least 10 repeat units to train on, {len(entries)} can be written in tokens")
     rng = np.random.default_rng(seed)
-    held = rng.permutation(entries)[: max(1, round(training.held_out * len(entries)))]
-    is_held = np.isin(corpus.rows, held)
+    held_out = rng.permutation(entries)[: max(1, round(training.held_out * len(entries)))]
+    is_held_out = np.isin(corpus.rows, held_out)
     rule = Recurrent(len(corpus.vocabulary.tokens), width)
     params = initial_params(rule, jax.random.key(int(rng.integers(2**32))))
 
     lengths = sorted({min(bucket, max_length) for bucket in (*BUCKETS, max_length)})
-    learned = np.flatnonzero(~is_held)
+    learned = np.flatnonzero(~is_held_out)
     batches = _batches(corpus, learned, lengths, training.batch)
     rate = optax.cosine_decay_schedule(training.learning_rate, training.epochs * len(batches), 0.05)
     optimiser = optax.chain(optax.clip_by_global_norm(training.clip), optax.adam(rate))
-    held_batches = _batches(corpus, np.flatnonzero(is_held), lengths, training.batch)
+    held_out_batches = _batches(corpus, np.flatnonzero(is_held_out), lengths, training.batch)
 
     @jax.jit
     def step(params: Any, state: Any, batch: _Batch) -> tuple[Any, Any]:
@@ -151,8 +151,8 @@ def train(
         batches = _batches(corpus, rng.permutation(learned), lengths, training.batch)
         for i in rng.permutation(len(batches)):
             params, state = step(params, state, batches[i])
-        sums = [float(measure(params, batch)) * float(batch.weight.sum()) for batch in held_batches]
-        now = sum(sums) / int(is_held.sum())
+        sums = [float(measure(params, batch)) * float(batch.weight.sum()) for batch in held_out_batches]
+        now = sum(sums) / int(is_held_out.sum())
         best, best_loss, waited = (params, now, 0) if now < best_loss else (best, best_loss, waited + 1)
         if progress:
             progress(epoch, now)
@@ -175,8 +175,8 @@ def _loss(rule: Recurrent, params: Any, batch: _Batch) -> jax.Array:
         return rule._step(params, memory.hidden, token), log_probability(memory.logits, may, token)
 
     columns = (jnp.asarray(batch.tokens).T, jnp.swapaxes(jnp.asarray(batch.may), 0, 1))
-    _, found = jax.lax.scan(step, rule.start(params, len(batch.tokens)), columns)
-    return -jnp.sum(found.sum(axis=0) * batch.weight) / jnp.sum(batch.weight)
+    _, scores = jax.lax.scan(step, rule.start(params, len(batch.tokens)), columns)
+    return -jnp.sum(scores.sum(axis=0) * batch.weight) / jnp.sum(batch.weight)
 
 
 def _batches(corpus: Corpus, rows: NDArray[np.int64], lengths: Sequence[int], size: int) -> list[_Batch]:

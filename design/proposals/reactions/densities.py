@@ -42,8 +42,10 @@ class Densities:
             return np.log(total)
 
     def _q_neighbour(self, old: Residue, new: Residue) -> FloatArray:
-        kept = (old.links == new.links).all((1, 2)) & (old.sites == new.sites).all(1) & (old.edits == new.edits).all(1)
-        legal = kept & self.neighbours.linked(old.block, new.block) & np.isfinite(self.space.log_residue(new))
+        unchanged = (
+            (old.links == new.links).all((1, 2)) & (old.sites == new.sites).all(1) & (old.edits == new.edits).all(1)
+        )
+        legal = unchanged & self.neighbours.linked(old.block, new.block) & np.isfinite(self.space.log_residue(new))
         return np.where(legal, 1.0 / np.maximum(self.neighbours.degree[old.block], 1), 0.0)
 
     def _q_decorate(self, old: Residue, new: Residue) -> FloatArray:

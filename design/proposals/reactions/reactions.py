@@ -67,16 +67,16 @@ class Reactions:
         *,
         growth: bool = True,
     ) -> None:
-        found = blocks(molecules)
+        building_blocks = blocks(molecules)
         if not growth:
-            found = [made._replace(sites=(), kinds=(), ports=(-1, -1)) for made in found]
-        groups = {made.group for made in found}
+            building_blocks = [block._replace(sites=(), kinds=(), ports=(-1, -1)) for block in building_blocks]
+        groups = {block.group for block in building_blocks}
         possible = [p for p in polymerisations if groups.issuperset(p.slots)]
         self.unavailable = tuple(p for p in polymerisations if p not in possible)
         if not possible:
             raise ValueError("no polymerisation is possible: the pool has no molecule with the functional groups")
         needed = {slot for p in possible for slot in p.slots}
-        self.blocks: tuple[Block, ...] = tuple(made for made in found if made.group in needed)
+        self.blocks: tuple[Block, ...] = tuple(block for block in building_blocks if block.group in needed)
         self.polymerisations = tuple(possible)
         self.space = Space(self.blocks, self.polymerisations, _reaction_weights(possible, weights or {}))
         self.steps = Steps(self.space, Neighbours(self.space))
@@ -121,14 +121,14 @@ class Reactions:
     def smiles(self, states: Derivations) -> list[str]:
         """Repeat unit of each state, not canonical, head of the first block first."""
         rules, residue = self.polymerisations, self._residue
-        found = []
+        units = []
         for reaction, turned, (first, second) in _rows(states):
             rule = rules[reaction]
             residues = [residue(first, 0, False, 0 in rule.bare)]
             if len(rule.slots) == 2:
                 residues.append(residue(second, 1, turned, 1 in rule.bare))
-            found.append(chained(rule, residues))
-        return found
+            units.append(chained(rule, residues))
+        return units
 
     def _read_residue(self, part: bytes, slot: int, turned: bool, bare: bool) -> tuple[str, str]:
         place, links, edits = _unpacked(part)
@@ -136,14 +136,14 @@ class Reactions:
 
     def provenance(self, states: Derivations) -> list[Provenance]:
         """Synthesis of each state, with canonical SMILES of the (decorated) monomers."""
-        found = []
+        records = []
         for reaction, _, parts in _rows(states):
             rule = self.polymerisations[reaction]
             texts = [self.assembler.monomer(*_unpacked(part)) for part in parts[: len(rule.slots)]]
             if rule.partner:
                 texts.append(rule.partner)
-            found.append(Provenance(rule.polymer_class, tuple(map(_canonical, texts)), rule.words))
-        return found
+            records.append(Provenance(rule.polymer_class, tuple(map(_canonical, texts)), rule.words))
+        return records
 
 
 def _rows(states: Derivations) -> Iterator[tuple[int, int, list[bytes]]]:
@@ -181,8 +181,8 @@ def embedded_pool() -> list[Molecule]:
 
     for name in GROUPS:
         found_by(name)
-    likely = (found for found in monomers() if may_polymerise(found.groups))
-    return [Molecule(found.smiles, found.name, found.cas) for found in likely]
+    likely = (molecule for molecule in monomers() if may_polymerise(molecule.groups))
+    return [Molecule(molecule.smiles, molecule.name, molecule.cas) for molecule in likely]
 
 
 def _reaction_weights(rules: Sequence[Polymerisation], weights: Mapping[str, float]) -> list[float]:

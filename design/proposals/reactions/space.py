@@ -69,8 +69,8 @@ class Space:
     def _tabulate_edits(self, names: list[str]) -> None:
         self.n_sites = np.array([len(b.sites) for b in self.blocks], np.int64)
         self.kind = np.zeros((len(self.blocks), max(1, int(self.n_sites.max()))), np.int64)
-        for row, made in zip(self.kind, self.blocks, strict=True):
-            row[: len(made.kinds)] = made.kinds
+        for row, block in zip(self.kind, self.blocks, strict=True):
+            row[: len(block.kinds)] = block.kinds
         self.edit_table = np.zeros((len(names), 3, len(EDITS)), np.int64)
         self.edit_count = np.ones((len(names), 3), np.int64)
         self.edit_allowed = np.zeros((len(names), 3, len(EDITS)), bool)
@@ -91,10 +91,10 @@ class Space:
         self.link_allowed = np.zeros((len(ends), 2, len(LINKERS)), bool)
         for e, end in enumerate(ends):
             for carbon in (0, 1):
-                fine = allowed_linkers(end, carbon)
-                self.link_table[e, carbon, : len(fine)] = fine
-                self.link_count[e, carbon] = len(fine)
-                self.link_allowed[e, carbon, fine] = True
+                linkers = allowed_linkers(end, carbon)
+                self.link_table[e, carbon, : len(linkers)] = linkers
+                self.link_count[e, carbon] = len(linkers)
+                self.link_allowed[e, carbon, linkers] = True
         self.port = np.array([b.ports for b in self.blocks], np.int64)
         self.end = np.array([[ends.index(e) for e in GROUPS[b.group].ends] or [0, 0] for b in self.blocks], np.int64)
         self.log_length = _log_truncated_geometric(LINKER_RATIO, LONGEST)[LONGEST]
@@ -130,8 +130,8 @@ class Space:
                 linker = residue.links[:, port, place]
                 here = (linker >= 0) & grows
                 e, c = end[here], carbon[here]
-                fine = self.link_allowed[e, c, linker[here]]
-                total[here] += np.where(fine, -np.log(self.link_count[e, c]), -np.inf)
+                allowed = self.link_allowed[e, c, linker[here]]
+                total[here] += np.where(allowed, -np.log(self.link_count[e, c]), -np.inf)
                 carbon = np.where(here, self.last[linker], carbon)
         return total
 
@@ -146,8 +146,8 @@ class Space:
         exists = residue.sites < sites[:, None]
         kinds = self.kind[residue.block[:, None], np.where(used & exists, residue.sites, 0)]
         group = self.group[residue.block][:, None]
-        fine = exists & self.edit_allowed[group, kinds, np.where(used, residue.edits, 0)]
-        each = np.where(fine, -np.log(self.edit_count[group, kinds]), -np.inf)
+        allowed = exists & self.edit_allowed[group, kinds, np.where(used, residue.edits, 0)]
+        each = np.where(allowed, -np.log(self.edit_count[group, kinds]), -np.inf)
         return np.asarray(np.where(inside, total, -np.inf) + np.where(used, each, 0.0).sum(axis=1), np.float64)
 
     # ---- exact draws
@@ -168,8 +168,8 @@ class Space:
         """Draw a residue of each group (m,) from the prior."""
         base = np.where(self.first[group] > 0, self.cumulative[self.first[group] - 1], 0.0)
         last = self.first[group] + self.count[group] - 1
-        wanted = base + rng.random(len(group)) * (self.cumulative[last] - base)
-        block = np.clip(np.searchsorted(self.cumulative, wanted, "right"), self.first[group], last).astype(np.int32)
+        point = base + rng.random(len(group)) * (self.cumulative[last] - base)
+        block = np.clip(np.searchsorted(self.cumulative, point, "right"), self.first[group], last).astype(np.int32)
         sites, edits = self._draw_decorations(rng, block)
         return Residue(block, self._draw_links(rng, block), sites, edits)
 
@@ -211,9 +211,9 @@ class Space:
         number = np.minimum(number, most)
         order = rng.random((len(block), self.kind.shape[1]))
         order[np.arange(self.kind.shape[1]) >= self.n_sites[block][:, None]] = 2.0
-        chosen = np.argsort(order, axis=1)[:, :DECORATIONS]
-        chosen = np.pad(chosen, ((0, 0), (0, DECORATIONS - chosen.shape[1])))
-        sites = np.where(np.arange(DECORATIONS) < number[:, None], chosen, -1).astype(np.int16)
+        sample = np.argsort(order, axis=1)[:, :DECORATIONS]
+        sample = np.pad(sample, ((0, 0), (0, DECORATIONS - sample.shape[1])))
+        sites = np.where(np.arange(DECORATIONS) < number[:, None], sample, -1).astype(np.int16)
         edits = np.full(sites.shape, -1, np.int16)
         for place in range(DECORATIONS):
             here = np.flatnonzero(sites[:, place] >= 0)
@@ -232,12 +232,12 @@ class Space:
         )
 
     def _variants(self, block: int) -> int:
-        chosen = [1] + [0] * DECORATIONS
+        counts = [1] + [0] * DECORATIONS
         for site in range(self.n_sites[block]):
             edits = int(self.edit_count[self.group[block], self.kind[block, site]])
             for k in range(DECORATIONS, 0, -1):
-                chosen[k] += edits * chosen[k - 1]
-        total = sum(chosen)
+                counts[k] += edits * counts[k - 1]
+        total = sum(counts)
         for port in (0, 1):
             total *= self._chains(int(self.end[block, port]), int(self.port[block, port]), LONGEST)
         return total
