@@ -15,7 +15,8 @@ from kakehashi.catalogs.records import UserError
 from kakehashi.design.chemistry.polymerisations import POLYMERISATIONS
 from kakehashi.design.chemistry.pool import Pool, read_pool
 from kakehashi.design.proposals.language import ngram, recurrent
-from kakehashi.design.proposals.language.language import Language, read_corpus
+from kakehashi.design.proposals.language.corpus import read_corpus
+from kakehashi.design.proposals.language.language import Language
 from kakehashi.design.proposals.reactions.reactions import Reactions, embedded_pool
 from kakehashi.design.run.config import DesignConfig
 

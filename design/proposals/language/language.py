@@ -16,9 +16,9 @@ Moves, each exact for that prior:
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import astuple, dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -27,29 +27,15 @@ from numpy.typing import NDArray
 
 from kakehashi.design.chemistry.provenance import Provenance
 from kakehashi.design.proposals.language import automaton
+from kakehashi.design.proposals.language.corpus import MAX_LENGTH
 from kakehashi.design.proposals.language.reroot import reroot
-from kakehashi.design.proposals.language.tokens import END, Vocabulary, decode, encode
+from kakehashi.design.proposals.language.rule import Rule, complete, score
+from kakehashi.design.proposals.language.tokens import END, Vocabulary, decode
 
-MAX_LENGTH = 128
 # Strings that one compiled program completes or scores at a time.
 BATCH = 1024
 MOVES = {"suffix": 0.5, "segment": 0.4, "reroot": 0.1}
 SEGMENT = 6
-
-
-class Corpus(NamedTuple):
-    """Training strings of a language model.
-
-    tokens : (m, max_length) int16 ids; rows : (m,) the entry each string was read from, one or two strings each
-    masks : (m, max_length, V / 8) packed bits, which tokens the automaton allowed at each place
-    reasons : (n,) object, why an entry of the corpus was left out, "" where it was not
-    """
-
-    vocabulary: Vocabulary
-    tokens: NDArray[np.int16]
-    rows: NDArray[np.int64]
-    masks: NDArray[np.uint8]
-    reasons: NDArray[np.object_]
 
 
 class States(NamedTuple):
@@ -60,19 +46,6 @@ class States(NamedTuple):
 
     tokens: NDArray[np.int16]
     length: NDArray[np.int32]
-
-
-class Rule(Protocol):
-    """Rule of the next token's weights; hashable, its arrays are passed as `params`."""
-
-    def start(self, params: Any, n: int) -> Any:
-        """Memory of n strings that consist of the first `*`."""
-
-    def logits(self, params: Any, memory: Any, state: automaton.State) -> jax.Array:
-        """Log weights (n, V) of the next token, finite."""
-
-    def feed(self, params: Any, memory: Any, state: automaton.State, token: jax.Array) -> Any:
-        """Memory after one more token; `state` is the one before it."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +87,7 @@ class Language:
         out = np.zeros(tokens.shape)
         with jax.enable_x64(True):
             for rows, (batch,) in self._batches(tokens):
-                scores = _score(self.rule, self._device_params, tables, batch.astype(np.int32))
+                scores = score(self.rule, self._device_params, tables, batch.astype(np.int32))
                 out[rows] = np.asarray(scores)[: rows.stop - rows.start]
         return out
 
@@ -188,7 +161,7 @@ class Language:
         tables = automaton.tables(self.vocabulary)
         out = np.zeros_like(tokens)
         for i, (rows, (batch, prefix)) in enumerate(self._batches(tokens, keep)):
-            strings = _complete(
+            strings = complete(
                 self.rule, self._device_params, tables, batch.astype(np.int32), prefix, jax.random.fold_in(key, i)
             )
             out[rows] = np.asarray(strings)[: rows.stop - rows.start]
@@ -229,83 +202,6 @@ def from_arrays(rule: Callable[..., Rule], arrays: Mapping[str, NDArray[Any]]) -
 def lengths(tokens: NDArray[np.int16]) -> NDArray[np.int32]:
     """Number of tokens (n,) of each row, END included."""
     return np.asarray((tokens == END).argmax(axis=1) + 1, np.int32)
-
-
-def read_corpus(smiles: Sequence[str], max_length: int = MAX_LENGTH, vocabulary: Vocabulary | None = None) -> Corpus:
-    """Read a corpus of repeat units; entries left out have a reason.
-
-    Beyond what `encode` refuses: strings so near `max_length` that the automaton refuses them.
-
-    Raises
-    ------
-    ValueError : no entry is representable.
-    """
-    vocabulary, encoded = encode(smiles, max_length, vocabulary)
-    masks = automaton.masks(automaton.tables(vocabulary), encoded.tokens)
-    good = automaton.accepts(masks, encoded.tokens)
-    reasons = encoded.reasons.copy()
-    reasons[encoded.rows[~good]] = f"too near the limit of {max_length} tokens"
-    usable = reasons[encoded.rows] == ""
-    if not usable.any():
-        raise ValueError(f"expected repeat units to learn from, none of {len(smiles)} can be written in tokens")
-    return Corpus(vocabulary, encoded.tokens[usable], encoded.rows[usable], masks[usable], reasons)
-
-
-@functools.partial(jax.jit, static_argnums=0)
-def _complete(rule: Rule, params: Any, tables: Any, tokens: jax.Array, keep: jax.Array, key: jax.Array) -> jax.Array:
-    n, max_length = tokens.shape
-    tables = jax.tree.map(jnp.asarray, tables)
-
-    def unfinished(carry: tuple[Any, ...]) -> jax.Array:
-        t, state, _, _ = carry
-        return jnp.asarray((t < max_length) & ~automaton.finished(state).all())
-
-    def step(carry: tuple[Any, ...]) -> tuple[Any, ...]:
-        t, state, memory, out = carry
-        may = automaton.allowed(tables, state, jnp)
-        logits = jnp.where(may, rule.logits(params, memory, state), -jnp.inf)
-        summed = jnp.cumsum(jnp.exp(logits - logits.max(axis=1, keepdims=True)), axis=1)
-        # In (0, total], so that the first sum to reach it belongs to a token that may follow.
-        point = (1 - jax.random.uniform(jax.random.fold_in(key, t), (n,))) * summed[:, -1]
-        draws = (summed >= point[:, None]).argmax(axis=1).astype(jnp.int32)
-        token = jnp.where(t < keep, out[:, t], draws)
-        memory = rule.feed(params, memory, state, token)
-        return t + 1, automaton.advance(tables, state, token, jnp), memory, out.at[:, t].set(token)
-
-    first = automaton.start(n, max_length, jnp)
-    cleared = jnp.where(jnp.arange(max_length)[None, :] < keep[:, None], tokens, 0)
-    carry = (jnp.int32(0), first, rule.start(params, n), cleared)
-    return jnp.asarray(jax.lax.while_loop(unfinished, step, carry)[3], jnp.int16)
-
-
-@functools.partial(jax.jit, static_argnums=0)
-def _score(rule: Rule, params: Any, tables: Any, tokens: jax.Array) -> jax.Array:
-    n, max_length = tokens.shape
-    tables = jax.tree.map(jnp.asarray, tables)
-
-    def step(t: Any, carry: tuple[Any, ...]) -> tuple[Any, ...]:
-        state, memory, out = carry
-        token = tokens[:, t]
-        may = automaton.allowed(tables, state, jnp)
-        scores = log_probability(rule.logits(params, memory, state), may, token)
-        memory = rule.feed(params, memory, state, token)
-        return automaton.advance(tables, state, token, jnp), memory, out.at[:, t].set(scores)
-
-    start = (automaton.start(n, max_length, jnp), rule.start(params, n), jnp.zeros((n, max_length)))
-    longest = (tokens != 0).sum(axis=1).max()
-    return jnp.asarray(jax.lax.fori_loop(0, longest, step, start)[2])
-
-
-def log_probability(logits: jax.Array, may: jax.Array, token: jax.Array) -> jax.Array:
-    """Log probability (n,) of tokens under the masked, renormalised weights; -inf if forbidden.
-
-    Where float64 is enabled the weights are normalised in it, so that probabilities sum to 1 that closely.
-    """
-    logits = logits.astype(jnp.result_type(float))
-    some = may.any(axis=1)[:, None]
-    total = jax.nn.logsumexp(jnp.where(may | ~some, logits, -jnp.inf), axis=1)
-    score = jnp.take_along_axis(jnp.where(may, logits, -jnp.inf), token[:, None], axis=1)[:, 0]
-    return score - total
 
 
 def _splice(

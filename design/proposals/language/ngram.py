@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakehashi.design.proposals.language import automaton
-from kakehashi.design.proposals.language.language import MAX_LENGTH, Language, read_corpus
+from kakehashi.design.proposals.language.corpus import MAX_LENGTH, read_corpus
+from kakehashi.design.proposals.language.language import Language
 from kakehashi.design.proposals.language.tokens import BEGIN, DEPTH, PAD, RETURN, Vocabulary
 
 # Held-out strings of PI1070 are likeliest at 8 (24.1 nats; 25.8 at 10, 25.3 at 4).

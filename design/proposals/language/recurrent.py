@@ -16,7 +16,9 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 from numpy.typing import NDArray
 
 from kakehashi.design.proposals.language import automaton
-from kakehashi.design.proposals.language.language import MAX_LENGTH, Corpus, Language, log_probability, read_corpus
+from kakehashi.design.proposals.language.corpus import MAX_LENGTH, Corpus, read_corpus
+from kakehashi.design.proposals.language.language import Language
+from kakehashi.design.proposals.language.rule import log_probability
 from kakehashi.design.proposals.language.tokens import BEGIN, PAD, Vocabulary
 
 WIDTH = 256
