@@ -15,7 +15,7 @@ from kakehashi.design.chemistry.stability import unstable
 from kakehashi.design.chemistry.templates import SPAN, Template, fill, template
 
 MAX_HEAVY_ATOMS = 40
-_OTHER = "[!#6;!#1;!#7;!#8;!#9;!#17;!#35;!#16;!#14]"  # elements we do not build with
+_OTHER = "[!#6;!#1;!#7;!#8;!#9;!#17;!#35;!#16;!#14]"  # elements that no block may hold
 _NITRO = "[NX3+](=O)[O-]"
 _CACHED_TEXTS = 200_000
 

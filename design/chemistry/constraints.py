@@ -22,8 +22,8 @@ _RADIUS, _BITS = 2, 2048
 class Limits(NamedTuple):
     """Limits of a repeat unit; None switches one off.
 
-    unstable : whether the bonds of `stability.UNSTABLE` are refused
-    reactive : whether groups left over in the unit are refused that would branch the chain, stop it, or burn
+    unstable : True to refuse the bonds of `stability.UNSTABLE`
+    reactive : True to refuse unreacted groups, which would branch or stop the chain, or burn
     heavy_atoms : most heavy atoms of a repeat unit
     sa_score : highest synthetic accessibility score of the capped unit (1 easy, 10 hard)
     """
@@ -80,7 +80,7 @@ class Constraints:
         size = mol.GetNumHeavyAtoms()
         if limits.heavy_atoms is not None and size > limits.heavy_atoms:
             reasons.append(f"{size} heavy atoms, more than {limits.heavy_atoms}")
-        # The dearest comes last, and only where the others leave it to decide.
+        # The costliest check runs last, and only where no other limit is violated.
         if limits.sa_score is not None and not reasons:
             score = sa_score(mol)
             if score > limits.sa_score:
@@ -103,7 +103,7 @@ class Known:
 
     Similarity is Tanimoto's, of Morgan fingerprints.
 
-    keys : as of `catalogs.molecules.polymers`, which are SMILES as well
+    keys : canonical repeat units of `catalogs.molecules.polymers`
     """
 
     def __init__(self, keys: Sequence[str]) -> None:

@@ -99,10 +99,10 @@ def _between_ends(mol: Any, group: Group) -> Cut | None:
         ends[name] = sites(mol, ENDS[name].counted, ENDS[name].core)
         if len(ends[name]) != group.ends.count(name):
             return None
-    # Substituents activate halogens that were none of the ends.
+    # The substituents may activate a third halogen.
     if _HALOGEN_ENDS & set(group.ends) and len(mol.GetSubstructMatches(pattern("c[F,Cl,Br,I]"))) > 2:
         return None
-    # An alcohol's and a phenol's hydroxyl: the reactive groups as a whole must be the two ends.
+    # A diol with a phenol's hydroxyl as well has three reactive groups, though two ends of its kind.
     if sum(len(mol.GetSubstructMatches(pattern(REACTIVE[name]))) for name in group.allowed) > 2:
         return None
     edit = _numbered(mol)
@@ -119,7 +119,7 @@ def _between_ends(mol: Any, group: Group) -> Cut | None:
     if len(set(drop)) < len(drop) or set(drop) & set(atoms):
         return None
     ports = {site.tail for places in ends.values() for site in places}
-    # Two ends on one another (oxalic acid) leave a core without atoms: nothing to put a linker on.
+    # Two ends bonded to each other (oxalic acid) leave no core to put a linker on.
     head, tail = (-1 if atom in ports else atom for atom in atoms)
     for index in sorted(drop, reverse=True):
         edit.RemoveAtom(index)

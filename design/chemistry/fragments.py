@@ -19,17 +19,17 @@ from kakehashi.design.chemistry.cutting import competing
 from kakehashi.design.chemistry.groups import ALIPHATIC, AROMATIC, ENDS, GROUPS
 from kakehashi.design.chemistry.templates import LINKER_RANGE, LINKER_SPAN, SUBSTITUENT_RANGE, shifted
 
-# Molecules that carry each on an aromatic carbon.
+# Substituents, and the number of blocks' molecules that carry each on an aromatic carbon.
 SUBSTITUENTS: dict[str, int] = {
     "C": 317, "Cl": 247, "OC": 140, "[N+](=O)[O-]": 137, "Br": 74, "F": 70, "C(C)(C)C": 48, "-c1ccccc1": 25,
     "N(CC)CC": 24, "C(C)C": 21, "C(F)(F)F": 19, "CC": 17, "OCC": 14, "C#N": 13, "N(C)C": 11,
 }  # fmt: skip
-# An aromatic CH becomes N.
+# The edit that replaces an aromatic CH by N.
 AZA = len(SUBSTITUENTS)
 EDITS = (*SUBSTITUENTS, "aza")
 
-# Carbons with a free hydrogen: aromatic, sp3 among carbons, sp3 beside a heteroatom or an end. The last take arms of
-# carbon only: two heteroatoms on one sp3 carbon would be an acetal, an aminal, ...
+# Kinds of sites, all with a hydrogen: aromatic carbon, sp3 carbon among carbons, sp3 carbon beside a heteroatom or an
+# end. The last takes substituents that begin with carbon: two heteroatoms on one carbon would be an acetal or aminal.
 ARYL, ALKYL, ACTIVATED = 0, 1, 2
 _CARBON_ARMED = tuple(i for i, text in enumerate(SUBSTITUENTS) if text[:2] in ("C", "CC", "C(", "-c"))
 
@@ -39,8 +39,8 @@ class Linker(NamedTuple):
 
     outward, inward : written from the core to the end, and from the end to the core
 
-    start : ALIPHATIC where its first atom is a carbon, that may stand on any; AROMATIC where on aromatic ones only
-    last : what its last carbon is
+    start : ALIPHATIC where it may stand on any carbon, AROMATIC where on aromatic ones only
+    last : kind of its last carbon (ALIPHATIC, AROMATIC)
     """
 
     outward: str

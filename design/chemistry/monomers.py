@@ -22,9 +22,9 @@ def classify(smiles: str) -> list[Provenance]:
 
     In the order of `POLYMERISATIONS`.
 
-    A route counts only if its monomers carry exactly the functional groups required, and polymerising them gives this
-    polymer again (in one of the regular chains of unsymmetrical monomers). Stereochemistry is left out. Where the unit
-    as written has no route, the smallest unit of its chain is tried, and that written twice.
+    The monomers of a route carry exactly the functional groups required, and polymerise to this polymer again (to one
+    of the regular chains, where monomers are unsymmetrical). Stereochemistry is left out. Where the unit as written
+    has no route, the smallest unit of its chain is tried, then two of these in a row.
 
     Raises
     ------
@@ -69,7 +69,7 @@ def _closed(mol: Any) -> tuple[Any, list[tuple[int, int]]]:
     for star, atom in zip(stars, (x, y), strict=True):
         edit.RemoveBond(star.GetIdx(), atom)
     edit.AddBond(x, y, Chem.BondType.SINGLE)
-    # Not sanitised: the joined chain could pass for an aromatic ring.
+    # Not sanitised: RDKit could take the joined chain for an aromatic ring.
     edit.UpdatePropertyCache(False)
     Chem.FastFindRings(edit)
     return edit, cuts
@@ -130,7 +130,7 @@ def _cut(closed: Any, links: tuple[tuple[int, int], ...]) -> list[Any]:
             edit.AddBond(atom, edit.AddAtom(dummy), Chem.BondType.SINGLE)
     if Chem.SanitizeMol(edit, catchErrors=True):
         return []
-    # The unit's own dummies are left over as single atoms.
+    # The dummy atoms of the unit as written remain as single atoms.
     return [piece for piece in Chem.GetMolFrags(edit, asMols=True) if piece.GetNumAtoms() > 1]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from kakehashi.design.chemistry.reactive_groups import REACTIVE
 from kakehashi.design.chemistry.smarts import pattern
 
-# Bonds that do not survive a polymerisation or the life of a part.
+# Bonds that do not survive a polymerisation or the use of the material.
 UNSTABLE: dict[str, str] = {
     "peroxide": "[OX2][OX2]",
     "chain of three nitrogens": "[#7]~[#7]~[#7]",
@@ -27,15 +27,15 @@ UNSTABLE: dict[str, str] = {
     "small ring with a double bond": "[r3]=[r3]",
 }
 
-# Alcohols, acids and amides' nitrogen stay in many real polymers (acrylic acid, HEMA); these groups do not.
+# Reactive groups that no polymer retains; many retain hydroxyl, acid and amide groups (acrylic acid, HEMA).
 LEFT_OVER = (
     "amine", "hydrazine or hydroxylamine", "imine", "acyl halide", "anhydride", "isocyanate", "thiol",
     "sulfonyl halide or acid", "phosphorus acid or chloride", "aldehyde", "epoxide or aziridine",
     "silyl halide or hydride", "boronic acid", "azide or diazo",
 )  # fmt: skip
 
-# Whatever holds one of the above holds one of these; no pattern below looks at the ends of a unit, so that it may be
-# asked before the unit is capped. Nine of ten proposals are done with here.
+# One pattern that matches every molecule in which one of the above matches. It does not depend on the ends of a unit,
+# so that it applies before capping. Nine of ten proposals do not match and need no further check.
 _SUSPECT = ",".join((
     "[NX2,NX3H2,OX2H1,SX2H1,Si&!H0,#15,#5,r3",
     "$([#7,OX2,SX2]~[#7,OX2,SX2])",

@@ -19,7 +19,7 @@ from kakehashi.catalogs.processors import available
 from kakehashi.design.chemistry.constraints import Constraints, Limits
 from kakehashi.screen.descriptors import repeat_unit
 
-# Repeat units a process takes at a time: enough that handing over costs little, few enough to share out evenly.
+# Repeat units per task of a worker: enough that transfer costs little, few enough for an even load.
 CHUNK = 128
 
 
@@ -27,8 +27,8 @@ class DescribedUnits(NamedTuple):
     """Descriptors and constraints of n repeat units.
 
     x : (n, width) float32 descriptors, 0 in rows with a reason
-    log_weight : (n,) of what is wanted but not required (0: all there)
-    reasons : (n,) why a unit is ruled out ("" where it is not): unreadable, unstable, ...
+    log_weight : (n,) of the wanted fragments, 0 where a unit has one or none is wanted
+    reasons : (n,) why a unit is excluded, "" where it is not: unreadable, unstable, ...
     """
 
     x: NDArray[np.float32]

@@ -1,8 +1,8 @@
 """Likelihood of a goal: probability of its windows under an ensemble of models.
 
-The probability is averaged over the members, not its logarithm: members are alternatives, of which one is right.
-Everything is kept as a logarithm, and taken from the tail that is near, so that units far from the goal still differ.
-Values, windows and spreads are on the fitted scale.
+Probabilities, not their logarithms, are averaged over the members: members are alternatives, of which one is right.
+All arithmetic is on logarithms, from the nearer tail, so that units far from the goal still differ. Values, windows
+and spreads are on the fitted scale.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ FloatArray = NDArray[np.float64]
 _NARROW = 1e-4
 # Smallest tail probability taken from scipy's distribution function; beyond it the tail's own series is used.
 _SMALLEST = 1e-290
-# Degrees of freedom tried for the tails of held-out residuals; of fewer residuals than ENOUGH they cannot be told.
+# Candidate degrees of freedom of held-out residuals; fewer residuals than ENOUGH do not determine them.
 DEGREES = (2.5, 3.0, 4.0, 5.0, 7.0, 10.0, 20.0, 50.0)
 ENOUGH = 50
-# A penalty counts distances in units of the model's own, where 1 is as far as its training units are from each other
-# (the 95th percentile) and 2 is very far: free up to the one, two natural logarithms at the other.
+# Penalty of the distance to the training units. In the model's units, 1 is the 95th percentile of the distances
+# among training units: no penalty up to 1, two natural logarithms at 2.
 START, SCALE = 1.0, 0.5
 
 
@@ -129,9 +129,9 @@ def held_out_tails(residuals: ArrayLike, spreads: ArrayLike) -> tuple[float, flo
 
     Returns the factor of the spreads and the degrees of freedom.
 
-    Errors of property models have heavy tails: many are smaller than a normal distribution of their variance has
-    them, and a few are several times as large, which decides how probable a value far from the prediction is. Fewer
-    than `ENOUGH` residuals tell no tails: then those of a normal distribution of unknown variance, n - 1 degrees.
+    Errors of property models have heavy tails: compared with a normal distribution of their variance most are smaller,
+    and a few are several times as large. The tails decide how probable a value far from the prediction is. Fewer than
+    `ENOUGH` residuals do not determine them: n - 1 degrees then, as for a normal distribution of unknown variance.
     """
     ratios = np.asarray(residuals, np.float64) / np.asarray(spreads, np.float64)
     n = len(ratios)
@@ -160,9 +160,9 @@ def log_applicability(
 
     -max(0, d - start)² / (2 scale²).
 
-    -inf beyond `limit`. It belongs to the constraints, i.e. to the prior: what the model was not trained on is made
-    rare before the goal is asked for, at every temperature alike, so that no promise of a far extrapolation can buy
-    it back while the goal is still soft, and log Z stays the log probability of the goal among applicable units.
+    -inf beyond `limit`. The weight is part of the constraint, i.e. of the prior: extrapolations are rare at every
+    temperature alike, whatever goal probability is predicted for them, and log Z stays the log probability of the goal
+    among applicable units.
     """
     distance = np.asarray(distance, np.float64)
     if not scale > 0 or (distance < 0).any():

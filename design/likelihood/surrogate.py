@@ -1,6 +1,6 @@
 """Transferred models as constraint and likelihood of repeat units.
 
-A unit is parsed, described and scored once, when its constraint is asked for; its likelihood waits until then.
+A unit is parsed, described and scored once, for its constraint; its likelihood is cached from then on.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Surrogate:
         self.judged = 0
 
     def log_constraint(self, smiles: list[str]) -> FloatArray:
-        """Log constraint (n,) of distinct repeat units; keeps their likelihood."""
+        """Log constraint (n,) of distinct repeat units; caches their likelihood."""
         judged = self.judge(smiles)
         allowed = np.flatnonzero(judged.log_constraint > -np.inf)
         self._waiting.update((smiles[i], float(judged.log_goal[i])) for i in allowed)
@@ -84,7 +84,7 @@ class Surrogate:
         allowed = np.flatnonzero(described.reasons == "")
         if len(allowed):
             members = self.predict(described.x[allowed])
-            # A unit must be known to every model that judges it.
+            # The largest distance counts: a unit must be in the domain of every model.
             distance = np.max([part.distance for part in members.values()], axis=0)
             log_constraint[allowed] = log_applicability(distance) + described.log_weight[allowed]
             predictions = [self._prediction(goal.property, members[goal.property]) for goal in self._goals]
@@ -101,8 +101,8 @@ class Surrogate:
 
     def _prediction(self, name: str, members: Components) -> Prediction:
         residuals = self._noise[name]
-        # Of a unit nothing is known about, a value is as uncertain as one of the training values taken at random; a
-        # linear model would be less certain the larger the unit, and its doubt alone would meet any goal.
+        # No spread exceeds that of the training values. A linear model's grows without bound with the size of the
+        # unit, and would give any goal a fair probability.
         spreads = residuals.scale * np.minimum(members.spreads, self.models[name].target.y.std())
         return Prediction(members.means, spreads, members.weights, residuals.scale * residuals.extra, residuals.degrees)
 

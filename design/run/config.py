@@ -14,10 +14,10 @@ from kakehashi.screen.screening.config import check_shared, check_workers, decis
 
 PROPOSALS = ("reactions", "ngram", "recurrent")
 SAMPLERS = ("smc", "iqspr")
-# Less exact than the default of a screening by 3 to 13 %, and six times as fast: a sampler describes tens of thousands
-# of units (benchmarks/repeat_unit_descriptors.py).
+# Errors are 3 to 13 % larger than with the default of a screening, at six times the speed: a sampler describes tens of
+# thousands of units (benchmarks/repeat_unit_descriptors.py).
 DESCRIPTORS = "ecfp4@ring/atom"
-# Settings of how and where a run is done, which change nothing in it.
+# Settings that do not change the results.
 INCIDENTAL = ("out", "no_cache", "workers", "device", "max_rejected")
 
 

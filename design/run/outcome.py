@@ -107,7 +107,7 @@ def select(config: DesignConfig, inputs: DesignInputs, evaluated: Evaluated) -> 
             counts[words[0]] += 1
             continue
         routes = monomers.classify(key)
-        # A language may propose what no known reaction makes: that is listed, and flagged.
+        # A language model may propose units without a known route: they are listed without class and monomers.
         if not routes and config.proposal == "reactions":
             counts[words[1]] += 1
             continue
@@ -131,7 +131,7 @@ def _known(inputs: DesignInputs) -> frozenset[str]:
 
 def _best_first(evaluated: Evaluated) -> Iterator[int]:
     worth = evaluated.log_likelihood + evaluated.log_constraint
-    # Equal worth: by text, so that the order does not depend on the path.
+    # Ties are ordered by text, so that the order does not depend on the sampler's path.
     order = np.lexsort((np.array(evaluated.smiles, dtype=np.str_), -worth))
     return (int(i) for i in order if worth[i] > -np.inf)
 

@@ -20,9 +20,9 @@ from kakehashi.design.proposals.language.language import Language
 from kakehashi.design.proposals.reactions.reactions import Reactions, embedded_pool
 from kakehashi.design.run.config import DesignConfig
 
-# Units of the reactions that a language learns from where no corpus is given.
+# Units drawn from the reactions as the corpus of a language model where none is given.
 DRAWN = 3_000
-# Fewer repeat units teach no grammar.
+# Fewest repeat units of a corpus.
 LEAST = 50
 
 

@@ -22,7 +22,7 @@ from kakehashi.screen.transfer.fit import Model
 from kakehashi.screen.transfer.verdict import verdict_record
 
 PACKAGES = ("rdkit",)
-# Share of the prior's goal probabilities that proposals are counted above.
+# Quantile of the prior's goal probabilities above which a proposal stands out.
 STANDOUT = 0.999
 
 
@@ -64,7 +64,7 @@ def run_record(
             "particles": config.particles,
             "proposed": proposed,
             "evaluated": len(outcome.evaluated.smiles),
-            # Of them, by the search beyond the posterior: `proposed`, the trace and log Z leave it out.
+            # Evaluated by the search beyond the posterior; `proposed`, the trace and log Z do not include it.
             "searched": int((outcome.evaluated.temperature >= len(outcome.trace)).sum()) if outcome.trace else 0,
             "per_second": round(proposed / seconds, 1) if seconds and proposed else None,
             "log_z": _number(outcome.log_z),

@@ -38,15 +38,15 @@ from kakehashi.screen.transfer.fit import Model
 from kakehashi.screen.transfer.kept import load_or_transfer
 
 SCHEMA_VERSION = "1"
-# Temperature index of the generator of the prior sample that proposals are compared with: no run goes so far.
+# Temperature index of the prior sample's random generator; no run has so many temperatures.
 _PRIOR_SAMPLE = 1_000_000
-# Log probability of the goals below which the prior gives the sampler no direction: it would walk at random.
+# Log probability of the goals below which the sampler would walk at random.
 OUT_OF_REACH = -100.0
-# Inverse temperature up to which candidates for the list are looked for beyond the posterior.
+# Inverse temperature up to which the sampler searches for candidates beyond the posterior.
 SEARCH = 8.0
-# A drawn batch of the prior sample; its bits do not depend on it.
+# Units per batch of the prior sample.
 _BATCH = 2_000
-# Files that follow from the rest: those of an earlier run go before new ones are written.
+# Files that are derived from the others, and removed before new ones are written.
 REMADE = ("report.html", "run.json")
 
 
@@ -67,7 +67,7 @@ def run_design(
 
 def plan(config: DesignConfig, inputs: DesignInputs) -> dict[str, Any]:
     """Summarise a run for `--dry-run`."""
-    if config.pool or config.polymer_class:  # what else proposes takes long to make, and nothing is wrong with it
+    if config.pool or config.polymer_class:  # nothing can be wrong with other proposals, and they take long to make
         proposer(config, inputs.pool)
     return {
         "targets": [f"{table.name}: {len(table)} repeat units" for table in inputs.targets],
@@ -116,7 +116,7 @@ def finish(
     command: str,
 ) -> DesignOutcome:
     """Sample with fitted models, and write the run folder."""
-    for name in REMADE:  # until they are there again the folder is unfinished
+    for name in REMADE:  # a folder without them is unfinished
         rundir.remove(name)
     task = DescriberTask(inputs.descriptors, Limits(heavy_atoms=config.max_atoms), inputs.fragments)
     with Describer(task, config.workers) as describer:
@@ -189,7 +189,7 @@ def _prior_sample(
             rng = generator(config.seed, _PRIOR_SAMPLE, batch)
             units = [text for text in proposal.smiles(proposal.draw(rng, size)) if text]
             judged = surrogate.judge(units)
-            # Kept with the probability of their constraint, as the sampler's own start is.
+            # Accepted with the probability of their constraint, as the sampler's initial particles are.
             accepted = -rng.standard_exponential(len(units)) < judged.log_constraint
             parts.append(np.exp(judged.log_goal[accepted]))
             best = max(best, float(judged.log_goal.max(initial=-np.inf)))

@@ -9,15 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
-# Log worth (n,) of n distinct, non-empty repeat units; -inf where it is none.
+# Log constraint or log likelihood (n,) of n distinct, non-empty repeat units; -inf for an impossible one.
 Evaluate = Callable[[list[str]], FloatArray]
 
 
 class Evaluated(NamedTuple):
     """Evaluated repeat units, in the order they were first seen.
 
-    log_constraint, log_likelihood : (n,); the likelihood of a unit that violates a constraint was never asked for and
-        is -inf
+    log_constraint, log_likelihood : (n,); the likelihood of a unit that violates a constraint is not evaluated, and is
+        -inf here
     temperature : (n,) index of the temperature at which it was first evaluated
     """
 
@@ -30,12 +30,12 @@ class Evaluated(NamedTuple):
 class Ledger:
     """Evaluate constraints, then likelihoods of the repeat units that meet them.
 
-    evaluations : likelihoods asked for so far
+    evaluations : number of likelihoods evaluated
     """
 
     def __init__(self, log_likelihood: Evaluate, log_constraint: Evaluate | None = None) -> None:
         self._log_likelihood, self._log_constraint = log_likelihood, log_constraint
-        # Constraints may be known before the likelihood is; a unit is on record once both are.
+        # A constraint may be known before the likelihood; a unit is recorded once both are.
         self._constraint: dict[str, float] = {"": -np.inf}
         self._likelihood: dict[str, float] = {"": -np.inf}
         self._recorded: list[str] = []

@@ -16,9 +16,9 @@ FloatArray = NDArray[np.float64]
 class Moved(NamedTuple):
     """Counts of a Metropolis-Hastings step.
 
-    changed : which particles it changed, (n,)
-    impossible : particles the proposal had no move for
-    invalid : proposals that were no valid repeat unit or violated a constraint
+    changed : (n,) mask of the particles that changed
+    impossible : number of particles without a possible move
+    invalid : number of proposals that were no valid repeat unit or violated a constraint
     """
 
     changed: NDArray[np.bool_]

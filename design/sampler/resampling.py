@@ -20,6 +20,6 @@ def systematic(rng: np.random.Generator, log_weights: FloatArray, n: int | None 
     if not np.isfinite(largest):
         raise ValueError(f"expected a positive weight, got a largest logarithm of {largest}")
     cumulative = np.cumsum(np.exp(log_weights - largest))
-    # Sums end at exactly one, and no point may round up to it: it would fall beyond the last positive weight.
+    # The cumulative weights end at exactly 1: a point that rounds up to 1 would fall beyond the last positive weight.
     points = np.minimum((rng.random() + np.arange(n)) / n, np.nextafter(1.0, 0.0))
     return np.searchsorted(cumulative / cumulative[-1], points, side="right")

@@ -28,9 +28,9 @@ from kakehashi.design.sampler.trace import Step, TemperingSettings, check_settin
 
 FloatArray = NDArray[np.float64]
 
-# The constrained prior is drawn by rejection while at least one draw in so many is kept.
+# Most draws per accepted particle when the constrained prior is drawn by rejection.
 _DRAWS_PER_PARTICLE = 500
-# Moves per temperature of the search, which has no distribution to keep to.
+# Moves per temperature of the search, which need not reach a stationary distribution.
 _SEARCH_MOVES = 10
 
 
@@ -180,7 +180,7 @@ def _prior(proposal: Proposal[States], ledger: Ledger, n: int, seed: int) -> tup
     numbers: list[NDArray[np.intp]] = []
     drawn = count = invalid = 0
     while count < n:
-        # Three standard errors and three draws allow for luck, so that a barren prior is not drawn from for long.
+        # Three standard errors and three draws allow for chance; a prior that is nearly all refused stops early.
         if drawn > _DRAWS_PER_PARTICLE * (count + 3 * np.sqrt(count) + 3):
             raise UserError(
                 f"the constraints leave next to nothing of the prior: {count} of {drawn} drawn repeat units meet them"
@@ -197,7 +197,7 @@ def _prior(proposal: Proposal[States], ledger: Ledger, n: int, seed: int) -> tup
         drawn += n
         invalid += int((constraint == -np.inf).sum())
     states = take(concatenate(accepted), np.arange(n))
-    tried = int(np.concatenate(numbers)[n - 1]) + 1  # draws until the n-th was kept: gives an unbiased share
+    tried = int(np.concatenate(numbers)[n - 1]) + 1  # draws up to the n-th accepted one: unbiased share
     share = (n - 1) / (tried - 1) if n > 1 and tried > 1 else 1 / tried
     smiles = proposal.smiles(states)
     population = Population(

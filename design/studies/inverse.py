@@ -40,7 +40,7 @@ SOURCES = ("glass transition", "refractive index", "heat capacity Cv (QM9)")
 BEST = 100
 # Repeat units drawn from the prior.
 DRAWS = 1000
-# Of the drawn 19, the share below the goal.
+# Quantile of the 19 training values that is the goal.
 GOAL = 0.9
 PAPER = "Three polymers designed by the transferred model were made; conductivities from 0.18 to 0.41 W/(m K)."
 
@@ -50,7 +50,7 @@ class Strategy(NamedTuple):
 
     judged : values by a forest that no strategy has used
 
-    scored : repeat units it looked at
+    scored : number of repeat units it evaluated
     """
 
     name: str
@@ -157,7 +157,7 @@ def designs(
             ways.append(best_new(f"tempered SMC, {name} model", evaluated.smiles, worth, known, judge))
         surrogate = _surrogate(learned, models["transferred"], goals, describer)
         with progress.stage("design, iQSPR rule", 1) as advance:
-            # As many units as the sampler of the transferred model looked at.
+            # As many units as the sampler of the transferred model evaluated.
             size = max(10, round(ways[0].scored / (len(SCHEDULE) + 1)))
             rule = run_iqspr(config.seed, proposal, surrogate.guarded_likelihood, size).evaluated
             advance(1)

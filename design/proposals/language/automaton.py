@@ -2,9 +2,9 @@
 
 Its state is a repeat unit under construction: open rings and branches, valences, tokens left.
 
-Every function takes `xp`, NumPy or jax.numpy, and a batch of strings. What is allowed can always be finished within
-the tokens left, as a repeat unit with exactly two `*`: a token that would leave too few for closing what is open
-(by the completion that `_finish` counts) is refused, so there are no dead ends.
+Every function takes `xp`, NumPy or jax.numpy, and a batch of strings. Every string of allowed tokens can be completed
+within the tokens left, as a repeat unit with exactly two `*`: a token after which the completion that `_finish` counts
+would be too long is not allowed. There are no dead ends.
 
 Beyond validity three rules make the string of a molecule less arbitrary, and no known polymer needs more: ring tokens
 come right after their atom, closings before openings; a chain goes on after a branch; a ring is closed by the later
@@ -38,7 +38,7 @@ from kakehashi.design.proposals.language.tokens import (
 # Kinds of tokens, and of the last token of a string.
 _NEVER, _PAD, _END, _ATOM, _BRANCH, _RETURN, _OPEN, _CLOSE = range(8)
 _IMPOSSIBLE = 1 << 20
-# How an atom token leaves its atom: second `*`, no room, room for one more bond, for more.
+# Cases of an atom token by the bonds its atom has left: second `*`, none, one, more.
 _CASE_STAR, _CASE_FULL, _CASE_ONE, _CASE_MORE = range(4)
 
 
@@ -63,7 +63,7 @@ class State(NamedTuple):
     ring : (n, RINGS) number of the atom that opened each ring, most recent first, -1 where none
     blocked : (n, RINGS) rings that the current atom may not close: it, or its neighbour, opened them
     last : kind of the last token; depth : branches open; rings : rings open; atoms : written, the first `*` apart
-    star : whether the second `*` is written; left : tokens left, END included
+    star : True where the second `*` is written; left : tokens left, END included
     """
 
     room: Any
@@ -127,7 +127,7 @@ def allowed(tables: Tables, state: State, xp: Any = np) -> Any:
     def fits(need: Any, room: Any, depth: Any, star: Any, rings: Any, adjacent: Any, ready: Any) -> Any:
         return _finish(need, room, depth, star, rings, adjacent, ready, xp) <= state.left - 1
 
-    # Atoms, by what they leave.
+    # Atoms, by the bonds they have left.
     other = (rings > 0) & (from_current < rings)
     zero = depth * 0
     cases = xp.stack(

@@ -18,7 +18,7 @@ class Corpus(NamedTuple):
     """Training strings of a language model.
 
     tokens : (m, max_length) int16 ids; rows : (m,) the entry each string was read from, one or two strings each
-    masks : (m, max_length, V / 8) packed bits, which tokens the automaton allowed at each place
+    masks : (m, max_length, V / 8) packed bits, the tokens that the automaton allowed at each place
     reasons : (n,) object, why an entry of the corpus was left out, "" where it was not
     """
 

@@ -32,7 +32,7 @@ from kakehashi.design.proposals.language.reroot import reroot
 from kakehashi.design.proposals.language.rule import Rule, complete, score
 from kakehashi.design.proposals.language.tokens import END, Vocabulary, decode
 
-# Strings that one compiled program completes or scores at a time.
+# Strings in a batch of the compiled programs.
 BATCH = 1024
 MOVES = {"suffix": 0.5, "segment": 0.4, "reroot": 0.1}
 SEGMENT = 6
@@ -117,7 +117,7 @@ class Language:
         ratio = np.where(possible, 0.0, -np.inf)
         cuts = possible & ~turned
         ratio[cuts] = np.log(states.length[cuts]) - np.log(length[cuts])
-        # The probability of what a move did not draw: all of a re-rooted string, what follows a segment.
+        # Tokens that a move did not draw: all of a re-rooted string, those after a segment.
         both = np.flatnonzero(possible & ~suffix)
         if len(both):
             pairs = np.concatenate([states.tokens[both], tokens[both]])
@@ -125,7 +125,7 @@ class Language:
             counted = np.arange(self.max_length)[None, :] >= np.where(np.tile(turned[both], 2), 0, drawn_until)[:, None]
             before, after = np.where(counted, self.token_log_probs(pairs), 0.0).sum(axis=1).reshape(2, -1)
             ratio[both] += after - before
-        # Also where what a segment or turn led to is no string of the automaton.
+        # This includes segments and turns whose result the automaton refuses.
         nowhere = ratio == -np.inf
         tokens[nowhere], length[nowhere] = states.tokens[nowhere], states.length[nowhere]
         return States(tokens, length), ratio

@@ -24,8 +24,8 @@ from kakehashi.design.proposals.language.tokens import BEGIN, DEPTH, PAD, RETURN
 
 # Held-out strings of PI1070 are likeliest at 8 (24.1 nats; 25.8 at 10, 25.3 at 4).
 ORDER = 8
-# Orders kept with all their tokens, as rows of smoothed probabilities; of longer contexts only FOLLOWERS tokens
-# are kept, the most frequent, and the counts of others go to the shorter context.
+# Contexts up to this order are stored as rows of smoothed probabilities of all tokens; of longer ones only the FOLLOWERS
+# most frequent tokens are stored, and the weight of the others goes to the shorter context.
 DENSE = 2
 FOLLOWERS = 4
 SMALLEST = 1e-30
@@ -86,7 +86,7 @@ class NGram:
 
         place, present = place[:, DENSE + 1 :], present[:, DENSE + 1 :]
         rest = jnp.where(present, params["rest"][place], jnp.ones((), dense.dtype))
-        # What of each order is left when the longer ones have had their share.
+        # Share of each order after that of the longer ones.
         later = jnp.cumprod(rest[:, ::-1], axis=1)[:, ::-1]
         share = jnp.concatenate([later[:, 1:], jnp.ones_like(later[:, :1])], axis=1)
         slots = jnp.arange(FOLLOWERS)[None, None, :]
@@ -96,7 +96,7 @@ class NGram:
         added = jnp.where(stored, params["share"][at] * share[:, :, None], 0)
         rows = jnp.arange(len(dense))[:, None, None] + 0 * at
         probabilities = (dense * later[:, :1]).at[rows, params["token"][at]].add(added)
-        # Above what float32 rounds to zero, so that whatever is allowed can be drawn.
+        # Not zero in float32, so that every allowed token can be drawn.
         return jnp.log(jnp.maximum(probabilities, SMALLEST))
 
 

@@ -23,7 +23,7 @@ from kakehashi.design.proposals.language.tokens import BEGIN, PAD, Vocabulary
 
 WIDTH = 256
 EMBEDDING = 64
-# Strings are trained in batches of one padded length, the least of these that holds them.
+# Padded lengths of training batches; each string is in the shortest that holds it.
 BUCKETS = (40, 72, MAX_LENGTH)
 
 
@@ -191,7 +191,7 @@ def _batches(corpus: Corpus, rows: NDArray[np.int64], lengths: Sequence[int], si
             part = inside[start : start + size]
             filled = np.append(part, np.repeat(part[:1], size - len(part)))
             may = np.unpackbits(corpus.masks[filled, :length], axis=2, count=len(corpus.vocabulary.tokens)) == 1
-            # After END nothing is left to say: PAD alone.
+            # After END, PAD alone.
             may[:, :, PAD] |= ~may.any(axis=2)
             weight = (np.arange(size) < len(part)).astype(np.float32)
             out.append(_Batch(corpus.tokens[filled, :length].astype(np.int32), may, weight))

@@ -27,9 +27,9 @@ class _Tree(NamedTuple):
 def reroot(tokens: Sequence[str]) -> list[str]:
     """Re-root a token string (without END) at its second `*`.
 
-    On the chain between the two `*`, where a string comes from and where it goes on change places; everything else
-    keeps its order among its neighbours. Its own inverse but for the order of rings opened or closed on one atom,
-    which is made unique.
+    On the chain between the two `*`, each atom's predecessor and successor change places; all other neighbours keep
+    their order. The map is its own inverse but for the order of rings opened or closed on one atom, which is made
+    unique.
     """
     tree = _read(tokens)
     path = [tree.symbols.index(STAR, 1)]

@@ -26,7 +26,7 @@ STAR, BRANCH, RETURN, OPEN = "*", "(", ")", "&"
 RINGS = 10
 DEPTH = 12
 CLOSE = tuple(f"^{k}" for k in range(RINGS))
-# What a vocabulary holds whatever it was learned from: enough to finish any string.
+# Tokens of every vocabulary: enough to complete any string.
 ALWAYS = (STAR, "C", BRANCH, RETURN, OPEN, *CLOSE)
 ORDERS = {"": 1, "-": 1, "=": 2, "#": 3}
 

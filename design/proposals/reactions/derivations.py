@@ -13,7 +13,7 @@ from kakehashi.design.proposals.proposal import take
 DECORATIONS = 4  # at most, per block
 
 FloatArray = NDArray[np.float64]
-IntArray = NDArray[Any]  # int64 unless said
+IntArray = NDArray[Any]  # int64 unless stated
 
 
 class Derivations(NamedTuple):

@@ -10,9 +10,8 @@ A state is a derivation, drawn as follows, so that its probability is a product 
   carbons that have a hydrogen, each uniform among the substituents allowed there, or N for an aromatic CH;
 - for two blocks, which way round the second stands, uniformly.
 
-Several derivations may be one repeat unit. Ends, rings that open and valences are respected by construction: texts
-are put together without parsing. Cores are those of the pool, so what linkers and decorations cannot make of one of
-them is not in the space.
+Several derivations may give one repeat unit. Valences, ends and opened rings are right by construction: texts are put
+together without parsing. Cores are those of the pool; the space holds what linkers and decorations make of them.
 """
 
 from __future__ import annotations
@@ -51,7 +50,7 @@ class Reactions:
     polymerisations : those to choose from; one whose groups the pool lacks is left out, and listed in `unavailable`
     weights : relative weight of each polymer class, 1 where not given
     steps : relative weight of each step of `steps.Steps`
-    growth : whether blocks are lengthened and decorated, or stay as they are in the pool
+    growth : True to lengthen and decorate blocks, False to use them as they are in the pool
 
     Raises
     ------
