@@ -60,7 +60,13 @@ def block_of(molecule: Molecule, group: str) -> Block | None:
 
 
 def blocks(molecules: Sequence[Molecule]) -> list[Block]:
-    """Building blocks of the stable molecules, each once, sorted by group as in `GROUPS`."""
+    """Building blocks of the stable molecules, each once, sorted by group as in `GROUPS`.
+
+    Examples
+    --------
+    >>> [(block.group, block.molecule.smiles) for block in blocks([Molecule("OCCO"), Molecule("NCC(=O)O")])]
+    [('diol', 'OCCO'), ('amino acid', 'NCC(=O)O')]
+    """
     distinct: dict[tuple[str, str], Block] = {}
     for molecule in molecules:
         mol = parsed(molecule.smiles)

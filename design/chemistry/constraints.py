@@ -43,6 +43,11 @@ class Constraints:
     Raises
     ------
     UserError : a fragment is none.
+
+    Examples
+    --------
+    >>> Constraints(Limits(heavy_atoms=10)).reasons("*OOCCCCCCCCCC*")
+    ['peroxide', '12 heavy atoms, more than 10']
     """
 
     def __init__(self, limits: Limits = Limits(), fragments: Sequence[str] = (), bonus: float = 2.0) -> None:  # noqa: B008
@@ -104,6 +109,11 @@ class Known:
     Similarity is Tanimoto's, of Morgan fingerprints.
 
     keys : canonical repeat units of `catalogs.molecules.polymers`
+
+    Examples
+    --------
+    >>> Known(["*CC*", "*CC(*)C"]).nearest(["*CC*"])
+    (['*CC*'], array([1.]))
     """
 
     def __init__(self, keys: Sequence[str]) -> None:

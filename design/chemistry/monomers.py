@@ -29,6 +29,11 @@ def classify(smiles: str) -> list[Provenance]:
     Raises
     ------
     ValueError : the text is no repeat unit.
+
+    Examples
+    --------
+    >>> [(route.polymer_class, route.monomers) for route in classify("*OC(C)C(*)=O")]
+    [('polyester', ('CC(O)C(=O)O',))]
     """
     mol = read(smiles)
     unit = framed(mol)

@@ -56,7 +56,14 @@ def suspect(mol: Any) -> bool:
 
 
 def unstable(mol: Any) -> list[str]:
-    """Names of the unstable bonds in a molecule or repeat unit."""
+    """Names of the unstable bonds in a molecule or repeat unit.
+
+    Examples
+    --------
+    >>> from rdkit import Chem
+    >>> unstable(Chem.MolFromSmiles("*COOC*"))
+    ['peroxide']
+    """
     return [name for name, smarts in UNSTABLE.items() if mol.HasSubstructMatch(pattern(smarts))]
 
 

@@ -82,6 +82,15 @@ def fill(form: Template, edits: Mapping[int, str], swaps: Mapping[int, str]) -> 
     """Fill a template: text before and after the hole.
 
     edits : branches at sites; swaps : exchanged atoms at sites
+
+    Examples
+    --------
+    >>> from rdkit import Chem
+    >>> benzene = Chem.MolFromSmiles("c1ccccc1")
+    >>> for atom in benzene.GetAtoms():
+    ...     atom.SetIntProp("atom", atom.GetIdx())
+    >>> fill(template(benzene, [0]), {0: "C"}, {})
+    ('c1cc(C)ccc1', '')
     """
     pieces = list(form.pieces)
     for site, branch in edits.items():
@@ -94,7 +103,13 @@ def fill(form: Template, edits: Mapping[int, str], swaps: Mapping[int, str]) -> 
 
 
 def shifted(smiles: str, first: int) -> str:
-    """Renumber the ring closures of a SMILES, beginning at `first`."""
+    """Renumber the ring closures of a SMILES, beginning at `first`.
+
+    Examples
+    --------
+    >>> shifted("c1ccccc1", 41)
+    'c%41ccccc%41'
+    """
     return _TOKEN.sub(lambda m: m[3] or m[1] + _renumbered(m[2], first), smiles)
 
 

@@ -61,6 +61,13 @@ def parse_goals(texts: Iterable[str], properties: Sequence[Property]) -> tuple[G
     ------
     UserError
         If an expression cannot be read, names no property at hand, mixes units, or no value can meet it.
+
+    Examples
+    --------
+    >>> goals = parse_goals(["tg >= 200 degC, thermal_conductivity > 0.35"], [
+    ...     Property("thermal_conductivity", "W/(m K)"), Property("tg", "K")])
+    >>> [str(goal) for goal in goals]
+    ['tg>473.15', 'thermal_conductivity>0.35']
     """
     windows: dict[str, Goal] = {}
     for text in texts:
@@ -81,6 +88,11 @@ def on_fitted_scale(goal: Goal, log: bool) -> Goal:
 
     Values whose logarithm is fitted are positive: a lower bound of zero or less is no bound, and an upper one raises
     UserError.
+
+    Examples
+    --------
+    >>> on_fitted_scale(Goal("tg", lower=1.0), log=True)
+    Goal(property='tg', lower=0.0, upper=inf)
     """
     if not log:
         return goal

@@ -57,6 +57,12 @@ def log_goal_probability(
     paired : the members of all predictions are the same networks, in the same order. A member that errs in one
         property errs in the others, so that windows are multiplied within a member, and only then averaged.
         Otherwise the properties are independent and their averages are multiplied.
+
+    Examples
+    --------
+    >>> prediction = Prediction(np.array([[300.0, 400.0]]), np.array([[10.0, 10.0]]), np.array([1.0]))
+    >>> np.exp(log_goal_probability([Goal("tg", lower=400.0)], [prediction])).round(3)
+    array([0. , 0.5])
     """
     if len(goals) != len(predictions) or not goals:
         raise ValueError(f"expected a prediction for each goal, got {len(goals)} goals and {len(predictions)}")
@@ -78,6 +84,11 @@ def log_window(mean: ArrayLike, spread: ArrayLike, lower: float, upper: float, d
     mean, spread : location and scale; degrees : of freedom, inf for a normal distribution
 
     A spread of zero is a certain value. A relative error below 1e-6 of the logarithm is kept down to -1e4 and beyond.
+
+    Examples
+    --------
+    >>> float(np.exp(log_window(0.0, 1.0, -1.96, 1.96)).round(3))
+    0.95
     """
     mean, spread = np.broadcast_arrays(np.asarray(mean, np.float64), np.asarray(spread, np.float64))
     if not lower < upper or not degrees > 0:
@@ -104,6 +115,11 @@ def held_out_noise(residuals: ArrayLike, spreads: ArrayLike) -> float:
     """Noise to add to predicted spreads so that they cover held-out residuals.
 
     Solves mean(residual² / (spread² + noise²)) = 1; zero where the spreads alone are wide enough.
+
+    Examples
+    --------
+    >>> round(held_out_noise([3.0, -3.0], [0.0, 0.0]), 6)
+    3.0
     """
     squared, variance = np.asarray(residuals, np.float64) ** 2, np.asarray(spreads, np.float64) ** 2
     if squared.size == 0 or not np.isfinite(squared).all() or not np.isfinite(variance).all():
@@ -163,6 +179,11 @@ def log_applicability(
     -inf beyond `limit`. The weight is part of the constraint, i.e. of the prior: extrapolations are rare at every
     temperature alike, whatever goal probability is predicted for them, and log Z stays the log probability of the goal
     among applicable units.
+
+    Examples
+    --------
+    >>> log_applicability([0.5, 1.0, 2.0])
+    array([-0., -0., -2.])
     """
     distance = np.asarray(distance, np.float64)
     if not scale > 0 or (distance < 0).any():

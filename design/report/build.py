@@ -129,6 +129,7 @@ def _found(data: DesignData) -> dict[str, Any]:
         "above": _whole(proposals["above_prior"]),
         "bar": real(prior["p_goal"]),
         "quantile": None if quantile is None else f"{100 * quantile:g}%",
+        "beyond": None if quantile is None else f"{100 * (1 - quantile):.3g}%",
         "log_z": log_z,
         "log_z_error": real(sampler["log_z_error"]),
         "share": None if log_z is None else _chance(log_z),

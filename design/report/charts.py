@@ -102,10 +102,10 @@ def _window(x: Measure, y: Measure, across: Axis, up: Axis) -> list[Markup]:
 
 
 PATHS = (
-    ("effective_size", "effective particles", "of the weights of each step, in particles"),
-    ("acceptance", "moves accepted", "share of the proposed moves that changed a particle"),
-    ("distinct", "distinct repeat units", "among the particles"),
-    ("log_z", "log Z", "log probability of the goals under the allowed prior, up to this temperature"),
+    ("effective_size", "effective particles", "effective sample size of the weights at each step"),
+    ("acceptance", "moves accepted", "share of the attempted moves that changed a particle"),
+    ("distinct", "distinct repeat units", "number of different repeat units among the particles"),
+    ("log_z", "log Z", "natural logarithm of the goals' probability under the allowed prior, up to this temperature"),
 )
 
 

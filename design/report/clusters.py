@@ -34,6 +34,11 @@ def cluster(smiles: Sequence[str], similar: float = SIMILAR) -> Clusters:
 
     Similarity is Tanimoto's, of Morgan fingerprints of radius 2 (2048 bits); among units with equally many neighbours
     the first is the centre.
+
+    Examples
+    --------
+    >>> cluster(["*CCCCCC*", "*CCCCCCCC*", "*Oc1ccc(*)cc1"]).numbers
+    (1, 1, 2)
     """
     rows, similarity = _similarities(smiles)
     n = len(rows)

@@ -27,7 +27,7 @@ FILES = {
     "proposals.parquet": "every proposal with all its columns",
     "proposals.csv": "the same proposals as text",
     "prior.parquet": "goal probabilities of allowed repeat units drawn from the prior",
-    "trace.parquet": "the sampler's path, a row per temperature",
+    "trace.parquet": "diagnostics of the sampler, a row per temperature",
     "leaderboard.parquet": "every model of the first property compared in cross-validation",
     "predictions.parquet": "out-of-fold predictions of the first property's model",
     "quarantine_training.parquet": "target and source rows that could not be used",

@@ -12,6 +12,12 @@ def as_toml(config: Row) -> str:
     """Lines `name = value` of a configuration.
 
     Unset values and the output folder are left out.
+
+    Examples
+    --------
+    >>> print(as_toml(Row(goal=["tg>400"], seed=0, pool=None, out="run")))
+    goal = ["tg>400"]
+    seed = 0
     """
     lines = []
     for name, value in config.items():

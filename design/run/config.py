@@ -61,6 +61,11 @@ def resolve(flags: Mapping[str, Any], file: str | None) -> DesignConfig:
     Raises
     ------
     UserError : unreadable TOML, unknown key (with the nearest known one), wrong type, or a value out of range.
+
+    Examples
+    --------
+    >>> resolve({"target": ["tg.csv:tg"], "goal": ["tg>400"], "seed": 1}, None).seed
+    1
     """
     merged: dict[str, Any] = from_toml(Path(file), DesignConfig) if file else {}
     merged.update({name: value for name, value in flags.items() if value is not None})

@@ -31,6 +31,12 @@ class Ledger:
     """Evaluate constraints, then likelihoods of the repeat units that meet them.
 
     evaluations : number of likelihoods evaluated
+
+    Examples
+    --------
+    >>> ledger = Ledger(lambda units: np.array([float(len(unit)) for unit in units]))
+    >>> ledger.constraints(["*CC*", "*CC*"], 0), ledger.likelihoods(["*CC*", "*CC*"], 0), ledger.evaluations
+    (array([0., 0.]), array([4., 4.]), 1)
     """
 
     def __init__(self, log_likelihood: Evaluate, log_constraint: Evaluate | None = None) -> None:

@@ -14,6 +14,11 @@ def systematic(rng: np.random.Generator, log_weights: FloatArray, n: int | None 
     Index i comes up floor or ceil of n w_i times, n w_i on average.
 
     Weights need no normalisation; ValueError if none is positive.
+
+    Examples
+    --------
+    >>> systematic(np.random.default_rng(0), np.log([0.5, 0.25, 0.25])).tolist()
+    [0, 1, 2]
     """
     n = len(log_weights) if n is None else n
     largest = log_weights.max()

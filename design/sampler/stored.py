@@ -50,7 +50,13 @@ def load(rundir: RunDir, identity: str) -> tuple[Checkpoint, ...]:
 
 
 def identity_of(facts: Mapping[str, Any]) -> str:
-    """Sha256 of plain values, as JSON."""
+    """Sha256 of plain values, as JSON.
+
+    Examples
+    --------
+    >>> identity_of({"seed": 0})[:8]
+    'de7d7744'
+    """
     return hashlib.sha256(json.dumps(facts, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 

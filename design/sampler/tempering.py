@@ -25,6 +25,11 @@ def effective_size(log_weights: FloatArray) -> float:
     """Effective sample size (sum of w)² / sum of w².
 
     n for equal weights, 1 if one weighs all, 0 if none does.
+
+    Examples
+    --------
+    >>> effective_size(np.log([0.5, 0.5])), effective_size(np.array([0.0, -np.inf]))
+    (2.0, 1.0)
     """
     largest = log_weights.max(initial=-np.inf)
     if largest == -np.inf:
@@ -40,6 +45,11 @@ def next_inverse_temperature(log_likelihood: FloatArray, before: float, fraction
 
     Particles whose likelihood is zero are lost to any step and do not count: the fraction is of the others. ValueError
     if there are none. `last` is returned exactly.
+
+    Examples
+    --------
+    >>> round(next_inverse_temperature(np.array([0.0, -10.0]), 0.0, 0.9), 4)
+    0.0693
     """
     alive = log_likelihood[log_likelihood > -np.inf]
     if not alive.size:

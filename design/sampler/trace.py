@@ -86,7 +86,12 @@ def collapse(step: Step, particles: int, settings: TemperingSettings) -> list[st
 
 
 def check_settings(seed: int, particles: int, settings: TemperingSettings) -> None:
-    """Check the settings before any work; UserError."""
+    """Check the settings before any work; UserError.
+
+    Examples
+    --------
+    >>> check_settings(0, 100, TemperingSettings(effective=0.5))
+    """
     if seed < 0:
         raise UserError(f"expected a seed of 0 or more, got {seed}")
     if particles < 1:

@@ -24,8 +24,8 @@ from kakehashi.design.proposals.language.tokens import BEGIN, DEPTH, PAD, RETURN
 
 # Held-out strings of PI1070 are likeliest at 8 (24.1 nats; 25.8 at 10, 25.3 at 4).
 ORDER = 8
-# Contexts up to this order are stored as rows of smoothed probabilities of all tokens; of longer ones only the FOLLOWERS
-# most frequent tokens are stored, and the weight of the others goes to the shorter context.
+# Contexts up to this order are stored as rows of smoothed probabilities of all tokens; of longer ones the FOLLOWERS
+# most frequent tokens only, and the weight of the others goes to the shorter context.
 DENSE = 2
 FOLLOWERS = 4
 SMALLEST = 1e-30
@@ -108,6 +108,11 @@ def fit(
     Raises
     ------
     ValueError : no entry of the corpus can be written in tokens.
+
+    Examples
+    --------
+    >>> fit(["*CC*", "*CCO*", "*CC(*)C"], max_length=16).vocabulary.tokens[3:6]
+    ('C', '*', '(')
     """
     corpus = read_corpus(smiles, max_length, vocabulary)
     rule = rule_of(corpus.vocabulary, order)

@@ -30,6 +30,11 @@ def reroot(tokens: Sequence[str]) -> list[str]:
     On the chain between the two `*`, each atom's predecessor and successor change places; all other neighbours keep
     their order. The map is its own inverse but for the order of rings opened or closed on one atom, which is made
     unique.
+
+    Examples
+    --------
+    >>> reroot(["C", "O", "*"])
+    ['O', 'C', '*']
     """
     tree = _read(tokens)
     path = [tree.symbols.index(STAR, 1)]

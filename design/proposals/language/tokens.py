@@ -79,6 +79,11 @@ def read(smiles: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     Raises
     ------
     ValueError : not a repeat unit with two single-bonded `*`, or not writable in tokens; says which.
+
+    Examples
+    --------
+    >>> read("*CC(*)C")
+    (('C', 'C', '(', '*', ')', 'C'), ('C', '(', 'C', ')', 'C', '*'))
     """
     with rdBase.BlockLogs():
         mol = Chem.MolFromSmiles(smiles)
@@ -152,7 +157,13 @@ def split(smiles: str) -> tuple[str, ...]:
 
 
 def write(tokens: Iterable[str]) -> str:
-    """Write the kekulised SMILES of a token string (without END), first `*` included."""
+    """Write the kekulised SMILES of a token string (without END), first `*` included.
+
+    Examples
+    --------
+    >>> write(["C", "&", "C", "C", "^0", "*"])
+    '*C1CC1*'
+    """
     parts, bonds, symbols, places = ["*"], [0], ["*"], [0]
     anchors: list[int] = []
     rings: list[tuple[str, int]] = []

@@ -55,6 +55,15 @@ class Reactions:
     Raises
     ------
     ValueError : no polymerisation is possible with the pool, or a weight names no class or step.
+
+    Examples
+    --------
+    >>> proposal = Reactions([Molecule("OCCO"), Molecule("O=C(O)CC(=O)O")], growth=False)
+    >>> [rule.polymer_class for rule in proposal.polymerisations]
+    ['polyester', 'polycarbonate']
+    >>> states = proposal.draw(np.random.default_rng(0), 1)
+    >>> proposal.smiles(states)
+    ['*OCCOC(=O)*']
     """
 
     def __init__(
