@@ -52,7 +52,10 @@ class Block(NamedTuple):
 
 
 def block_of(molecule: Molecule, group: str) -> Block | None:
-    """Read a molecule as a block of a group, whatever its size and elements; None where it is none."""
+    """Read a molecule as a block of a group; None if it is none.
+
+    Whatever its size and elements.
+    """
     from rdkit import Chem
 
     mol = Chem.MolFromSmiles(molecule.smiles)
@@ -60,7 +63,7 @@ def block_of(molecule: Molecule, group: str) -> Block | None:
 
 
 def blocks(molecules: Sequence[Molecule]) -> list[Block]:
-    """Building blocks of the stable molecules, each once, sorted by group as in `GROUPS`.
+    """Building blocks of the stable molecules, each once, sorted by group.
 
     Examples
     --------
@@ -110,8 +113,9 @@ class Assembler:
     def unit(
         self, rule: Polymerisation, places: Sequence[int], turned: bool, links: Sequence[Links], edits: Sequence[Edits]
     ) -> str:
-        """Write the repeat unit of one or two blocks, one per slot, head of the first first.
+        """Write the repeat unit of one or two blocks.
 
+        places, links, edits : one per slot; the text begins at the head of the first block
         turned : the second block begins at its tail
         """
         slots = range(len(rule.slots))
@@ -120,7 +124,7 @@ class Assembler:
         ])  # fmt: skip
 
     def residue(self, index: int, slot: int, turned: bool, bare: bool, links: Links, edits: Edits) -> tuple[str, str]:
-        """Write a residue: the text before and after the residue that follows in the chain.
+        """Write a residue as the text before and after the next residue.
 
         slot : 0 or 1, which ring numbers to use; turned : begin at the tail; bare : leave the ends out
         links : linkers at head and tail, from the core outward; edits : (site, edit)

@@ -71,7 +71,10 @@ class Constraints:
         return -np.inf if mol is None or self.violations(mol) else self.log_weight(mol)
 
     def log_weight(self, mol: Any) -> float:
-        """Log weight of wanted fragments: 0 with one, or where none is wanted, else -bonus."""
+        """Log weight of wanted fragments.
+
+        0 with one, or where none is wanted, else -bonus.
+        """
         wanted = not self._fragments or any(mol.HasSubstructMatch(fragment) for fragment in self._fragments)
         return 0.0 if wanted else -self.bonus
 
@@ -94,11 +97,10 @@ class Constraints:
 
 
 def sa_score(unit: Any) -> float:
-    """Synthetic accessibility of a repeat unit with methyl ends, 1 (easy) to 10 (hard).
+    """Synthetic accessibility of a repeat unit, 1 (easy) to 10 (hard).
 
-    The score of Ertl & Schuffenhauer (2009).
-
-    Bare attachment points would count as exotic atoms.
+    The score (Ertl & Schuffenhauer, 2009) is of the unit with methyl ends: bare attachment points would count as
+    exotic atoms.
     """
     return float(_scorer().calculateScore(capped(unit)))
 

@@ -38,7 +38,6 @@ class Linker(NamedTuple):
     """A fragment with two arms, `{}` being what follows.
 
     outward, inward : written from the core to the end, and from the end to the core
-
     start : ALIPHATIC where it may stand on any carbon, AROMATIC where on aromatic ones only
     last : kind of its last carbon (ALIPHATIC, AROMATIC)
     """
@@ -91,7 +90,10 @@ def linker_text(linker: int, position: int, inward: bool) -> tuple[str, str]:
 
 @cache
 def allowed_edits(group: str) -> tuple[NDArray[np.int16], ...]:
-    """Edits at an ARYL, ALKYL and ACTIVATED site that add no competing group."""
+    """Edits that add no competing group, by kind of site.
+
+    At ARYL, ALKYL and ACTIVATED sites of a block of `group`.
+    """
     aryl = [i for i in range(len(SUBSTITUENTS)) if not _clashes(group, i, "c1ccccc1")]
     alkyl = [i for i in range(len(SUBSTITUENTS)) if not _clashes(group, i, "CC(C)")]
     beside = [i for i in alkyl if i in _CARBON_ARMED]

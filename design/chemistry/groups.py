@@ -104,7 +104,7 @@ GROUPS: dict[str, Group] = {
 
 
 def found_by(name: str) -> tuple[str, ...]:
-    """Counted groups by which the molecules of a kind of block are found.
+    """Counted groups that find the molecules of a kind of block.
 
     Raises
     ------

@@ -18,13 +18,12 @@ _NOTHING: Any = ((), ())
 
 
 def classify(smiles: str) -> list[Provenance]:
-    """Routes to a repeat unit: every known polymerisation that gives it, with monomers.
+    """Routes to a repeat unit: polymerisations and their monomers.
 
-    In the order of `POLYMERISATIONS`.
-
-    The monomers of a route carry exactly the functional groups required, and polymerise to this polymer again (to one
-    of the regular chains, where monomers are unsymmetrical). Stereochemistry is left out. Where the unit as written
-    has no route, the smallest unit of its chain is tried, then two of these in a row.
+    Routes are in the order of `POLYMERISATIONS`. The monomers of a route carry exactly the functional groups required,
+    and polymerise to this polymer again (to one of the regular chains, where monomers are unsymmetrical).
+    Stereochemistry is left out. Where the unit as written has no route, the smallest unit of its chain is tried, then
+    two of these in a row.
 
     Raises
     ------
@@ -59,7 +58,7 @@ def _routes(mol: Any, key: str) -> list[Provenance]:
 
 
 def _closed(mol: Any) -> tuple[Any, list[tuple[int, int]]]:
-    """Join the ends of a unit, and list the bonds where the ring can be cut.
+    """Join the ends of a unit; list the bonds to cut.
 
     None and no bonds where the ends are too close to join.
     """
@@ -81,9 +80,9 @@ def _closed(mol: Any) -> tuple[Any, list[tuple[int, int]]]:
 
 
 def _pieces(mol: Any, closed: Any, cuts: list[tuple[int, int]], rule: Polymerisation) -> list[list[Any]]:
-    """Residues in the order of the slots, with dummy atoms of isotopes 1 and 2.
+    """Residues in the order of the slots.
 
-    The isotopes are the atom maps of `Polymerisation.link`.
+    Each has dummy atoms of isotopes 1 and 2, the atom maps of `Polymerisation.link`.
     """
     if not rule.link:
         return _as_written(mol)
@@ -144,7 +143,7 @@ def _isotopes(piece: Any) -> tuple[int, ...]:
 
 
 def _monomer(piece: Any, name: str, bare: bool) -> Block | None:
-    """Block of a group that leaves this residue; None where there is none."""
+    """Block that leaves this residue; None where there is none."""
     from rdkit import Chem
 
     edit = Chem.RWMol(piece)
@@ -167,7 +166,7 @@ def _monomer(piece: Any, name: str, bare: bool) -> Block | None:
 
 
 def _capped(edit: Any, end: str, bare: bool, dummy: int, tip: int) -> bool:
-    """Turn a cut end into the monomer's; False where it is another end."""
+    """Complete a cut end as the monomer's; False for another end."""
     from rdkit import Chem
 
     atom = edit.GetAtomWithIdx(tip)

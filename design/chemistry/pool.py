@@ -32,7 +32,10 @@ class Pool(NamedTuple):
         return molecules
 
     def rejection(self) -> str:
-        """Number of rows set aside and the first reason; "" where there are none."""
+        """Summary of the rows set aside; "" where there are none.
+
+        Their number and the first reason.
+        """
         if not self.rejected:
             return ""
         first = self.rejected[0]
@@ -44,7 +47,7 @@ class Pool(NamedTuple):
 
 
 def read_pool(path: Path, material: Material = None) -> Pool:
-    """Read a pool: a column of SMILES, and perhaps name and CAS number.
+    """Read a pool: SMILES, and perhaps names and CAS numbers.
 
     material : name of the column of SMILES, where the table has one of that name
 

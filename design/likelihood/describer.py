@@ -83,7 +83,10 @@ class Describer:
 
 
 def describe(smiles: list[str], task: DescriberTask) -> DescribedUnits:
-    """Parse each repeat unit once; exclude it with a reason, or describe it."""
+    """Describe repeat units, or exclude them with a reason.
+
+    Each is parsed once.
+    """
     constraints = _constraints(task)
     reasons, log_weight = np.full(len(smiles), "", dtype=object), np.zeros(len(smiles))
     mols: list[Any] = [None] * len(smiles)

@@ -79,7 +79,9 @@ def log_goal_probability(
 
 
 def log_window(mean: ArrayLike, spread: ArrayLike, lower: float, upper: float, degrees: float = np.inf) -> FloatArray:
-    """Log P(lower < Y < upper), elementwise, for normal or Student's t values.
+    """Log P(lower < Y < upper), elementwise.
+
+    Y is normal or Student's t.
 
     mean, spread : location and scale; degrees : of freedom, inf for a normal distribution
 

@@ -42,7 +42,10 @@ class Proposal(Protocol[States]):
         ...
 
     def smiles(self, states: States) -> list[str]:
-        """Repeat unit of each state, "" where it is invalid: its likelihood is zero."""
+        """Repeat unit of each state, "" where it is invalid.
+
+        Its likelihood is then zero.
+        """
         ...
 
     def provenance(self, states: States) -> list[Provenance]:
@@ -64,7 +67,7 @@ def take(states: States, index: NDArray[Any]) -> States:
 
 
 def choose(mask: NDArray[np.bool_], yes: States, no: States) -> States:
-    """Select particle by particle: `yes` where the mask (n,) is set, else `no`."""
+    """Select particles from two populations by a mask (n,)."""
     fields = (np.where(mask.reshape(-1, *[1] * (a.ndim - 1)), a, b) for a, b in zip(yes, no, strict=True))
     return type(yes)(*fields)
 

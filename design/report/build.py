@@ -84,7 +84,7 @@ def _whole(value: Any) -> int | None:
 
 
 def _goals(data: DesignData) -> list[str]:
-    """Goals in words; as written by the user where they cannot be parsed."""
+    """Goals in words; verbatim where they cannot be parsed."""
     written = []
     for model in data.properties:
         if (goal := model.goal) is None:

@@ -39,7 +39,7 @@ def goal_histogram(prior: Sequence[float], proposals: Sequence[float], bar: floa
 
 
 class Measure(NamedTuple):
-    """Axis of a scatter plot: a column of the proposals and the wanted window."""
+    """Axis of a scatter plot: a column and its wanted window."""
 
     column: str
     label: str

@@ -18,7 +18,6 @@ class Clusters(NamedTuple):
     """Clusters of n repeat units.
 
     numbers : (n,) cluster of each, 1 for the largest, 0 for a text that cannot be read
-
     mean_distance : mean Tanimoto distance of two different units, None with fewer than two
     """
 
@@ -30,10 +29,8 @@ class Clusters(NamedTuple):
 def cluster(smiles: Sequence[str], similar: float = SIMILAR) -> Clusters:
     """Cluster repeat units by structure (Butina, 1999).
 
-    A cluster is a centre and all units at least `similar` to it that are in no cluster yet.
-
-    Similarity is Tanimoto's, of Morgan fingerprints of radius 2 (2048 bits); among units with equally many neighbours
-    the first is the centre.
+    A cluster is a centre and all units at least `similar` to it that are in no cluster yet. Similarity is Tanimoto's,
+    of Morgan fingerprints of radius 2 (2048 bits); among units with equally many neighbours the first is the centre.
 
     Examples
     --------

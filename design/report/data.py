@@ -38,7 +38,7 @@ _PRIOR = 20_000
 
 
 class ModelledProperty(NamedTuple):
-    """A property: its record, its goal if any, and the tables of its model.
+    """A property with its record, goal and tables.
 
     prefix : of its columns among the proposals and of its tables' names
     """
@@ -67,7 +67,9 @@ class ModelledProperty(NamedTuple):
 
 
 class DesignData(NamedTuple):
-    """Contents of a run folder; a table is None where the run wrote none.
+    """Contents of a run folder.
+
+    A table is None where the run wrote none.
 
     prior : goal probabilities, rising
     """

@@ -56,7 +56,9 @@ class DesignConfig:
 
 
 def resolve(flags: Mapping[str, Any], file: str | None) -> DesignConfig:
-    """Merge defaults, TOML file and flags that are not None, and check the result.
+    """Merge defaults, TOML file and flags, and check the result.
+
+    Flags that are None are not set.
 
     Raises
     ------

@@ -27,7 +27,6 @@ class DesignInputs(NamedTuple):
     """Targets, sources, goals and descriptors of a design run.
 
     targets : in the order of the flags; `mean` in the proposals is of the first
-
     fragments : liquid-crystal-like ones that are wanted in a unit, as SMILES
     pool : monomers to propose from, where a file of them is given
     """

@@ -122,7 +122,10 @@ def select(config: DesignConfig, inputs: DesignInputs, evaluated: Evaluated) -> 
 
 
 def _known(inputs: DesignInputs) -> frozenset[str]:
-    """Keys of the polymers in the targets' tables, with or without a value."""
+    """Keys of all polymers in the targets' tables.
+
+    With or without a value.
+    """
     keys = {key for table in inputs.targets for key in table.keys}
     if unmeasured := [text for table in inputs.targets for text in table.unmeasured]:
         keys.update(polymers.parse_column(unmeasured, guarded=True).molecules.keys)
@@ -189,7 +192,10 @@ def proposals_table(
 
 
 def _names(pool: Pool, monomers: Sequence[Sequence[str]]) -> dict[str, list[str]]:
-    """Names and CAS numbers of the proposals' monomers in a pool; "" for none."""
+    """Names and CAS numbers of monomers in a pool.
+
+    "" where the pool has none.
+    """
     known = pool.named()
     columns: dict[str, list[str]] = {}
     for k in range(MONOMERS):

@@ -13,7 +13,9 @@ from kakehashi.design.run.outcome import MONOMERS
 
 
 def monomers_sdf(proposals: pa.Table) -> str:
-    """SD text of the distinct monomers, in the order of their first proposal.
+    """SD text of the distinct monomers of the proposals.
+
+    In the order of the first proposal of each.
 
     Its fields: SMILES; NAME and CAS where the pool has them; PROPOSALS, the ranks it serves; CLASSES, the polymers it
     makes there.
@@ -31,7 +33,7 @@ def monomers_sdf(proposals: pa.Table) -> str:
         mol.SetProp("_Name", f"monomer {number}")
         mol.SetProp("SMILES", smiles)
         for field in ("name", "cas"):
-            if text := _said(rows[0], smiles, field):
+            if text := _field(rows[0], smiles, field):
                 mol.SetProp(field.upper(), text)
         mol.SetProp("PROPOSALS", " ".join(str(row["rank"]) for row in rows))
         mol.SetProp("CLASSES", ", ".join(dict.fromkeys(row["class"] for row in rows)))
@@ -40,8 +42,11 @@ def monomers_sdf(proposals: pa.Table) -> str:
     return stream.getvalue()
 
 
-def _said(row: dict[str, Any], smiles: str, field: str) -> str:
-    """Name or CAS number of a proposal's monomer, on one line; "" for none."""
+def _field(row: dict[str, Any], smiles: str, field: str) -> str:
+    """Name or CAS number of a proposal's monomer.
+
+    On one line, "" for none.
+    """
     for k in range(1, MONOMERS + 1):
         if row[f"monomer_{k}"] == smiles:
             return " ".join(str(row.get(f"monomer_{k}_{field}") or "").split())

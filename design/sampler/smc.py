@@ -151,12 +151,11 @@ def _search(
     settings: TemperingSettings,
     seed: int,
 ) -> None:
-    """Evaluate units likelier than most of the posterior, up to b = `search`.
+    """Evaluate units likelier than most of the posterior.
 
-    Copies of its particles go on along p C L^b, b > 1.
-
-    Units in the middle of the posterior are many and meet the goal with its usual probability; whoever wants the few
-    likeliest has to look for them (simulated annealing; Kirkpatrick, Gelatt & Vecchi, 1983).
+    Copies of its particles go on along p C L^b to b = `settings.search` > 1. Most units of a posterior meet the goal
+    with a typical probability; the few likeliest need a search (simulated annealing; Kirkpatrick, Gelatt & Vecchi,
+    1983).
     """
     settings = settings._replace(most_moves=max(settings.least_moves, _SEARCH_MOVES))
     while last.inverse_temperature < settings.search and len(set(population.smiles.tolist())) > 1:

@@ -17,7 +17,7 @@ _HARMLESS = 1e-3
 
 
 def incremental_weights(log_likelihood: FloatArray, before: float, after: float) -> FloatArray:
-    """Log weights (n,) of particles for a step to a higher inverse temperature."""
+    """Log weights (n,) of particles for a tempering step."""
     return (after - before) * log_likelihood
 
 

@@ -45,8 +45,8 @@ class Step(NamedTuple):
     moves, moved : Metropolis-Hastings steps, and share of the particles they changed
     distinct : distinct repeat units among the particles
     log_z_increment, log_z : of the goal's likelihood under the constrained prior
-    proposed : moves tried (draws at temperature 0); of them `impossible` had nowhere to go, and `invalid` led to no
-        valid repeat unit or to one that violates a constraint
+    proposed : moves attempted (draws at temperature 0); of them `impossible` could not be made, and `invalid` led to
+        no valid repeat unit or to one that violates a constraint
     evaluated : likelihoods evaluated for the first time
     """
 

@@ -49,7 +49,6 @@ class Strategy(NamedTuple):
     """Best new repeat units of one way to find polymers.
 
     judged : values by a forest that no strategy has used
-
     scored : number of repeat units it evaluated
     """
 
@@ -78,7 +77,10 @@ class Judge(NamedTuple):
 
 
 def run(config: StudyConfig, inputs: polymer.Inputs, progress: Progress) -> Findings:
-    """Run the study of polymers, with inverse design where a judge can be fitted."""
+    """Run the study of polymers, and its inverse design.
+
+    The latter needs values to judge it by.
+    """
     result = polymer.measure(config, inputs, progress)
     findings = polymer.findings(config, result)
     if config.data is None:

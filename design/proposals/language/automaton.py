@@ -232,7 +232,10 @@ def in_new_branch(state: State) -> Any:
 
 
 def chunks(tokens: NDArray[np.int16]) -> Iterator[NDArray[np.int16]]:
-    """Chunks of a corpus (m, max_length) that fit the processor's caches, trailing PAD cut."""
+    """Chunks of a corpus that fit the processor's caches.
+
+    tokens : (m, max_length); columns of PAD alone are cut off
+    """
     for begin in range(0, len(tokens), 1024):
         part = tokens[begin : begin + 1024]
         yield part[:, : (part != PAD).sum(axis=1).max()]

@@ -79,7 +79,9 @@ class Language:
         return total
 
     def token_log_probs(self, tokens: NDArray[np.int16]) -> NDArray[np.float64]:
-        """Log probability (n, max_length) of each token given those before it; 0 after END.
+        """Log probability (n, max_length) of each token given its predecessors.
+
+        0 after END.
 
         The weights are the float32 ones that are drawn from, normalised in float64.
         """
@@ -168,7 +170,7 @@ class Language:
         return States(out, lengths(out))
 
     def _batches(self, *arrays: NDArray[Any]) -> Iterator[tuple[slice, list[NDArray[Any]]]]:
-        """Rows in batches of one size, the last padded with its first row."""
+        """Rows in batches of one size, padded with the first row."""
         for start in range(0, len(arrays[0]), self.batch):
             rows = slice(start, min(start + self.batch, len(arrays[0])))
             index = np.arange(start, start + self.batch)
@@ -207,7 +209,9 @@ def lengths(tokens: NDArray[np.int16]) -> NDArray[np.int32]:
 def _splice(
     states: States, regrown: States, cut: NDArray[np.int32], old: NDArray[np.int32], new: NDArray[np.int32]
 ) -> tuple[States, NDArray[np.bool_]]:
-    """Replace `old` tokens from `cut` by the first `new` ones of the regrown strings.
+    """Replace tokens of strings by regrown ones.
+
+    The `old` ones from `cut` by as many as `new`.
 
     Returns the strings and a mask (n,) of those where that is possible.
 

@@ -55,7 +55,10 @@ class NGram:
         return Memory(window, xp.zeros((n, DEPTH + 1, self.order), xp.int32))
 
     def feed(self, params: Any, memory: Memory, state: automaton.State, token: Any, xp: Any = jnp) -> Memory:
-        """Append one token; a closing branch leaves `(`, its first atom and `)`."""
+        """Append one token; a closing branch is summarised.
+
+        By `(`, its first atom and `)`.
+        """
         pushed = _push(memory.window, token, xp)
         levels = xp.arange(DEPTH + 1, dtype=xp.int32)[None, :]
         summary = _push(pushed, token * 0 + self.back, xp)
@@ -65,7 +68,7 @@ class NGram:
         return Memory(xp.where((token == self.back)[:, None], closed, pushed), resume)
 
     def contexts(self, memory: Memory, state: automaton.State, xp: Any = jnp) -> Any:
-        """Hashes (n, order + 1) uint32 of the contexts of 0, 1, ... tokens."""
+        """Hashes (n, order + 1) of the contexts of all orders, uint32."""
         h = (2 * state.rings + (state.depth > 0) + 1).astype(xp.uint32) * xp.uint32(0x9E3779B1)
         hashes = [_mix(h, xp)]
         for k in range(self.order):
@@ -103,7 +106,9 @@ class NGram:
 def fit(
     smiles: Sequence[str], *, order: int = ORDER, max_length: int = MAX_LENGTH, vocabulary: Vocabulary | None = None
 ) -> Language:
-    """Fit n-grams to a corpus of repeat units, each read from both its `*`.
+    """Fit n-grams to a corpus of repeat units.
+
+    Each unit is read from both its `*`.
 
     Raises
     ------
@@ -204,7 +209,10 @@ def _pack(
 def _occurrences(
     rule: NGram, vocabulary: Vocabulary, tokens: NDArray[np.int16]
 ) -> tuple[NDArray[np.uint32], NDArray[np.int32]]:
-    """Hashed contexts (N, order + 1) and next tokens (N,) of a corpus."""
+    """Contexts and next tokens at every place of a corpus.
+
+    Hashes (N, order + 1) and tokens (N,).
+    """
     tables = automaton.tables(vocabulary)
     contexts, following = [], []
     for part in automaton.chunks(tokens):

@@ -44,14 +44,17 @@ class Training(NamedTuple):
 
 
 class Cell(nn.Module):
-    """One step of the network: the next hidden state, and weights of the next token."""
+    """One step of the network, from a token to the next one's weights."""
 
     size: int
     width: int
 
     @nn.compact
     def __call__(self, hidden: jax.Array, token: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Map hidden state (n, width) and token (n,) to the next state and weights (n, size)."""
+        """Next hidden state (n, width) and weights (n, size).
+
+        hidden : (n, width); token : (n,)
+        """
         embedded = nn.Embed(self.size, EMBEDDING, name="embedding")(token)
         hidden, _ = nn.GRUCell(self.width, name="cell")(hidden, embedded)
         return hidden, nn.Dense(self.size, name="output")(hidden)
@@ -69,7 +72,10 @@ class _Batch(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """Hidden state (n, width) and log weights (n, V) of the next token."""
+    """Hidden state and log weights of the next token.
+
+    (n, width) and (n, V).
+    """
 
     hidden: jax.Array
     logits: jax.Array
@@ -112,7 +118,9 @@ def train(
     training: Training | None = None,
     progress: Callable[[int, float], None] | None = None,
 ) -> Language:
-    """Train a network on a corpus of repeat units, each read from both its `*`.
+    """Train a network on a corpus of repeat units.
+
+    Each unit is read from both its `*`.
 
     Parameters
     ----------
@@ -182,7 +190,10 @@ def _loss(rule: Recurrent, params: Any, batch: _Batch) -> jax.Array:
 
 
 def _batches(corpus: Corpus, rows: NDArray[np.int64], lengths: Sequence[int], size: int) -> list[_Batch]:
-    """Rows in batches of `size`, cut to their bucket's length, padded with weight 0."""
+    """Rows in batches of `size`, padded with weight 0.
+
+    Cut to the length of their bucket.
+    """
     longest = (corpus.tokens[rows] != PAD).sum(axis=1)
     out = []
     for below, length in zip((0, *lengths), lengths, strict=False):

@@ -12,7 +12,10 @@ from kakehashi.design.proposals.language import automaton
 
 
 class Rule(Protocol):
-    """Rule of the next token's weights; hashable, its arrays are passed as `params`."""
+    """Rule of the next token's weights.
+
+    Hashable; its arrays are passed as `params`.
+    """
 
     def start(self, params: Any, n: int) -> Any:
         """Memory of n strings that consist of the first `*`."""
@@ -26,7 +29,7 @@ class Rule(Protocol):
 
 @functools.partial(jax.jit, static_argnums=0)
 def complete(rule: Rule, params: Any, tables: Any, tokens: jax.Array, keep: jax.Array, key: jax.Array) -> jax.Array:
-    """Draw the tokens (n, max_length) after the first `keep` (n,) of each row; PAD after END."""
+    """Draw the tokens after the first `keep` (n,) of each row."""
     n, max_length = tokens.shape
     tables = jax.tree.map(jnp.asarray, tables)
 
@@ -54,7 +57,10 @@ def complete(rule: Rule, params: Any, tables: Any, tokens: jax.Array, keep: jax.
 
 @functools.partial(jax.jit, static_argnums=0)
 def score(rule: Rule, params: Any, tables: Any, tokens: jax.Array) -> jax.Array:
-    """Log probability (n, max_length) of each token given those before it; 0 after END."""
+    """Log probability (n, max_length) of each token given its predecessors.
+
+    0 after END.
+    """
     n, max_length = tokens.shape
     tables = jax.tree.map(jnp.asarray, tables)
 
@@ -72,7 +78,9 @@ def score(rule: Rule, params: Any, tables: Any, tokens: jax.Array) -> jax.Array:
 
 
 def log_probability(logits: jax.Array, may: jax.Array, token: jax.Array) -> jax.Array:
-    """Log probability (n,) of tokens under the masked, renormalised weights; -inf if forbidden.
+    """Log probability (n,) of tokens under the masked weights.
+
+    The weights are renormalised; -inf where a token is forbidden.
 
     Where float64 is enabled the weights are normalised in it, so that probabilities sum to 1 that closely.
     """

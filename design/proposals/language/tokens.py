@@ -72,7 +72,7 @@ class Encoded(NamedTuple):
 
 
 def read(smiles: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Tokenise a repeat unit, read from its first and from its second `*`.
+    """Tokenise a repeat unit from its first and its second `*`.
 
     Stereo marks are left out.
 
@@ -157,7 +157,7 @@ def split(smiles: str) -> tuple[str, ...]:
 
 
 def write(tokens: Iterable[str]) -> str:
-    """Write the kekulised SMILES of a token string (without END), first `*` included.
+    """Write a token string (without END) as kekulised SMILES.
 
     Examples
     --------
@@ -211,7 +211,10 @@ def atom(token: str) -> tuple[int, str]:
 
 
 def learn(corpus: Iterable[Sequence[str]]) -> Vocabulary:
-    """Learn a vocabulary: the tokens of a corpus, most frequent first, and `ALWAYS`."""
+    """Learn a vocabulary: all tokens of a corpus, most frequent first.
+
+    Those of `ALWAYS` are included.
+    """
     counts = Counter(token for string in corpus for token in string)
     rest = sorted(set(counts) | set(ALWAYS), key=lambda token: (-counts[token], token))
     return Vocabulary((*SPECIAL, *rest))
@@ -250,7 +253,10 @@ def encode(smiles: Sequence[str], max_length: int, vocabulary: Vocabulary | None
 
 
 def decode(tokens: NDArray[np.int16], vocabulary: Vocabulary) -> list[str]:
-    """Decode rows of token ids to SMILES, "" for a row without END."""
+    """Decode rows of token ids to SMILES.
+
+    "" for a row without END.
+    """
     out = []
     for row in tokens.tolist():
         stop = row.index(END) if END in row else -1

@@ -21,7 +21,10 @@ class Densities:
         self.space, self.neighbours = space, neighbours
 
     def log_q(self, name: str, states: Derivations, proposed: Derivations) -> FloatArray:
-        """Log q(s' | s) (n,) of a step; -inf where it cannot lead there."""
+        """Log q(s' | s) (n,) of a step.
+
+        -inf where it cannot lead from one to the other.
+        """
         if name == "all":
             return self.space.log_prior(proposed)
         slots = self.space.slots[states.reaction]
@@ -139,7 +142,10 @@ def _compare(old: Residue, new: Residue) -> tuple[IntArray, IntArray, IntArray]:
 
 
 def _linkers(old: Residue, new: Residue, port: int) -> tuple[IntArray, IntArray, IntArray]:
-    """Number of linkers at a port before, after, and shared from the core outward."""
+    """Number of linkers before, after, and shared.
+
+    Shared from the core outward.
+    """
     a, b = old.links[:, port], new.links[:, port]
     shared = np.logical_and.accumulate((a == b) & (a >= 0), axis=1).sum(axis=1)
     return (a >= 0).sum(axis=1), (b >= 0).sum(axis=1), shared

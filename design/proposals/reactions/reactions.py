@@ -127,7 +127,10 @@ class Reactions:
         return self.space.log_prior(states)
 
     def smiles(self, states: Derivations) -> list[str]:
-        """Repeat unit of each state, not canonical, head of the first block first."""
+        """Repeat unit of each state, not canonical.
+
+        It begins at the head of the first block.
+        """
         rules, residue = self.polymerisations, self._residue
         units = []
         for reaction, turned, (first, second) in _rows(states):

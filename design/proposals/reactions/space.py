@@ -185,7 +185,10 @@ class Space:
         return links
 
     def draw_linker(self, rng: np.random.Generator, end: IntArray, carbon: IntArray) -> IntArray:
-        """Draw linkers (m,) between a carbon and an end, uniform among those allowed."""
+        """Draw linkers (m,) uniformly among those allowed.
+
+        carbon : before the linker; end : after it
+        """
         pick = np.floor(rng.random(len(end)) * self.link_count[end, carbon]).astype(np.int64)
         return self.link_table[end, carbon, pick]
 

@@ -121,7 +121,7 @@ class Steps:
         return self._put(states, slot, _sorted(new), np.where(possible, 0.0, -np.inf))
 
     def lengthen(self, rng: np.random.Generator, states: Derivations) -> Stepped:
-        """Add a linker between a block and its end, or remove the outermost.
+        """Add a linker at a port, or remove the outermost.
 
         The choice of the linker cancels.
         """
