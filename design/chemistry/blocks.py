@@ -51,7 +51,7 @@ class Block(NamedTuple):
     heavy: int
 
 
-def block_of(molecule: Molecule, group: str) -> Block | None:
+def read_block(molecule: Molecule, group: str) -> Block | None:
     """Read a molecule as a block of a group; None if it is none.
 
     Whatever its size and elements.
@@ -72,7 +72,7 @@ def blocks(molecules: Sequence[Molecule]) -> list[Block]:
     """
     distinct: dict[tuple[str, str], Block] = {}
     for molecule in molecules:
-        mol = parsed(molecule.smiles)
+        mol = parse_molecule(molecule.smiles)
         if mol is None:
             continue
         readings = [reading for group in GROUPS if (reading := _block(molecule, mol, group)) is not None]
@@ -83,7 +83,7 @@ def blocks(molecules: Sequence[Molecule]) -> list[Block]:
     return sorted(distinct.values(), key=lambda readings: order[readings.group])
 
 
-def parsed(smiles: str) -> Any:
+def parse_molecule(smiles: str) -> Any:
     """Parse a molecule, without stereochemistry, if blocks may be made of it.
 
     None where it is not a single neutral molecule (nitro groups apart) of at most `MAX_HEAVY_ATOMS` atoms of C, H, N,
@@ -119,7 +119,7 @@ class Assembler:
         turned : the second block begins at its tail
         """
         slots = range(len(rule.slots))
-        return chained(rule, [
+        return join_residues(rule, [
             self.residue(places[s], s, turned and s == 1, s in rule.bare, links[s], edits[s]) for s in slots
         ])  # fmt: skip
 
@@ -167,7 +167,7 @@ class Assembler:
         return form
 
 
-def chained(rule: Polymerisation, residues: Sequence[tuple[str, str]]) -> str:
+def join_residues(rule: Polymerisation, residues: Sequence[tuple[str, str]]) -> str:
     """Join one or two residues to a repeat unit.
 
     residues : of each, the text before and after what follows it in the chain

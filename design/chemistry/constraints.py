@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from kakehashi.catalogs.properties.material_columns import Material, smiles_column
 from kakehashi.catalogs.reading import readers
 from kakehashi.catalogs.records import UserError
-from kakehashi.design.chemistry.stability import capped, reactive, suspect, unstable
+from kakehashi.design.chemistry.stability import cap_unit, reactive, suspect, unstable
 
 _RADIUS, _BITS = 2, 2048
 
@@ -102,7 +102,7 @@ def sa_score(unit: Any) -> float:
     The score (Ertl & Schuffenhauer, 2009) is of the unit with methyl ends: bare attachment points would count as
     exotic atoms.
     """
-    return float(_scorer().calculateScore(capped(unit)))
+    return float(_scorer().calculateScore(cap_unit(unit)))
 
 
 class Known:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from kakehashi.catalogs.molecules.monomer_groups import GROUPS as COUNTED
-from kakehashi.design.chemistry.groups import ENDS, GROUPS, Group, found_by
+from kakehashi.design.chemistry.groups import ENDS, GROUPS, Group, counted_groups
 from kakehashi.design.chemistry.reactive_groups import REACTIVE
 from kakehashi.design.chemistry.smarts import mapped, pattern
 
@@ -129,7 +129,7 @@ def _between_ends(mol: Any, group: Group) -> Cut | None:
 def _opened(mol: Any, group: Group) -> Cut | None:
     from rdkit import Chem
 
-    places = sites(mol, found_by(group.name), group.head, group.tail)
+    places = sites(mol, counted_groups(group.name), group.head, group.tail)
     paired = bool(places) and places[0].tail < 0
     if len(places) != (2 if paired else 1):
         return None

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from kakehashi.design.chemistry.cutting import competing
 from kakehashi.design.chemistry.groups import ALIPHATIC, AROMATIC, ENDS, GROUPS
-from kakehashi.design.chemistry.templates import LINKER_RANGE, LINKER_SPAN, SUBSTITUENT_RANGE, shifted
+from kakehashi.design.chemistry.templates import LINKER_RANGE, LINKER_SPAN, SUBSTITUENT_RANGE, renumber_rings
 
 # Substituents, and the number of blocks' molecules that carry each on an aromatic carbon.
 SUBSTITUENTS: dict[str, int] = {
@@ -70,7 +70,7 @@ _POSITIONS = 4 * LONGEST
 @cache
 def branch(edit: int) -> str:
     """Text of a substituent, in its own range of ring numbers."""
-    return shifted(tuple(SUBSTITUENTS)[edit], SUBSTITUENT_RANGE)
+    return renumber_rings(tuple(SUBSTITUENTS)[edit], SUBSTITUENT_RANGE)
 
 
 @cache
@@ -84,7 +84,7 @@ def linker_text(linker: int, position: int, inward: bool) -> tuple[str, str]:
     text = LINKERS[linker].inward if inward else LINKERS[linker].outward
     before, after = text.split("{}")
     # The marker is an atom token, so that the text can be renumbered as a whole.
-    before, after = shifted(f"{before}[U]{after}", LINKER_RANGE + LINKER_SPAN * position).split("[U]")
+    before, after = renumber_rings(f"{before}[U]{after}", LINKER_RANGE + LINKER_SPAN * position).split("[U]")
     return before, after
 
 

@@ -103,7 +103,7 @@ GROUPS: dict[str, Group] = {
 }
 
 
-def found_by(name: str) -> tuple[str, ...]:
+def counted_groups(name: str) -> tuple[str, ...]:
     """Counted groups that find the molecules of a kind of block.
 
     Raises
@@ -112,7 +112,7 @@ def found_by(name: str) -> tuple[str, ...]:
 
     Examples
     --------
-    >>> found_by("amino acid")
+    >>> counted_groups("amino acid")
     ('aromatic amine', 'aliphatic amine', 'carboxylic acid')
     """
     group = GROUPS[name]

@@ -8,7 +8,7 @@ from typing import Any
 from kakehashi.catalogs.molecules.monomer_groups import GROUPS as COUNTED
 from kakehashi.catalogs.molecules.polymers import backbone_cuts, framed, read, repeat_unit_key
 from kakehashi.catalogs.molecules.unit_keys import twice
-from kakehashi.design.chemistry.blocks import Assembler, Block, Molecule, block_of
+from kakehashi.design.chemistry.blocks import Assembler, Block, Molecule, read_block
 from kakehashi.design.chemistry.groups import ENDS, GROUPS
 from kakehashi.design.chemistry.polymerisations import POLYMERISATIONS, Polymerisation
 from kakehashi.design.chemistry.provenance import Provenance
@@ -162,7 +162,7 @@ def _monomer(piece: Any, name: str, bare: bool) -> Block | None:
             edit.RemoveAtom(dummy)
     if Chem.SanitizeMol(edit, catchErrors=True):
         return None
-    return block_of(Molecule(Chem.MolToSmiles(edit, isomericSmiles=False)), name)
+    return read_block(Molecule(Chem.MolToSmiles(edit, isomericSmiles=False)), name)
 
 
 def _capped(edit: Any, end: str, bare: bool, dummy: int, tip: int) -> bool:

@@ -69,11 +69,11 @@ def unstable(mol: Any) -> list[str]:
 
 def reactive(mol: Any) -> list[str]:
     """Names of the groups in a repeat unit that would react further."""
-    whole = capped(mol)
+    whole = cap_unit(mol)
     return [name for name in LEFT_OVER if whole.HasSubstructMatch(pattern(REACTIVE[name]))]
 
 
-def capped(unit: Any) -> Any:
+def cap_unit(unit: Any) -> Any:
     """Cap a unit with methyl groups.
 
     An amide's end is then no amine, and a carbonyl's no aldehyde.

@@ -102,12 +102,12 @@ def fill(form: Template, edits: Mapping[int, str], swaps: Mapping[int, str]) -> 
     return "".join(pieces[: form.hole]), "".join(pieces[form.hole + 1 :])
 
 
-def shifted(smiles: str, first: int) -> str:
+def renumber_rings(smiles: str, first: int) -> str:
     """Renumber the ring closures of a SMILES, beginning at `first`.
 
     Examples
     --------
-    >>> shifted("c1ccccc1", 41)
+    >>> renumber_rings("c1ccccc1", 41)
     'c%41ccccc%41'
     """
     return _TOKEN.sub(lambda m: m[3] or m[1] + _renumbered(m[2], first), smiles)

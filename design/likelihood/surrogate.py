@@ -47,7 +47,7 @@ class Surrogate:
         self.models = dict(models)
         self._describer = describer
         self._scorings: dict[str, Scoring] = {name: deploy(model) for name, model in self.models.items()}
-        self._noise = {name: noise(model) for name, model in self.models.items()}
+        self._noise = {name: fit_noise(model) for name, model in self.models.items()}
         self._goals = [on_fitted_scale(goal, self.models[goal.property].target.log) for goal in goals]
         self._waiting: dict[str, float] = {}
         self.judged = 0
@@ -119,7 +119,7 @@ class ResidualNoise(NamedTuple):
     degrees: float
 
 
-def noise(model: Model) -> ResidualNoise:
+def fit_noise(model: Model) -> ResidualNoise:
     """Fit the distribution of a model's held-out residuals."""
     held_out = model.out_of_fold
     residuals = model.target.y - held_out.mean

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from kakehashi.design.likelihood.surrogate import noise
+from kakehashi.design.likelihood.surrogate import fit_noise
 from kakehashi.design.run.config import DesignConfig
 from kakehashi.design.run.inputs import DesignInputs
 from kakehashi.design.run.outcome import SamplerOutcome
@@ -52,7 +52,7 @@ def run_record(
                 "sources": [source_record(source) for source in model.library.sources],
                 "verdict": verdict_record(model.verdict),
                 "model": model_record(model),
-                "noise": (residuals := noise(model)).extra,
+                "noise": (residuals := fit_noise(model)).extra,
                 "spread_factor": residuals.scale,
                 "degrees": residuals.degrees,
             }

@@ -59,12 +59,12 @@ def put_residue(states: Derivations, row: IntArray, slot: IntArray, residue: Res
         getattr(states, name)[row, slot] = getattr(residue, name)
 
 
-def copied(states: Derivations) -> Derivations:
+def copy_states(states: Derivations) -> Derivations:
     """Copy states, to write into them."""
     return take(states, np.arange(len(states.reaction)))
 
 
-def in_order(sites: IntArray, edits: IntArray) -> tuple[IntArray, IntArray]:
+def sort_decorations(sites: IntArray, edits: IntArray) -> tuple[IntArray, IntArray]:
     """Sort decorations by site, empty places last."""
     order = np.argsort(np.where(sites < 0, np.iinfo(np.int16).max, sites), axis=1, kind="stable")
     return np.take_along_axis(sites, order, 1), np.take_along_axis(edits, order, 1)

@@ -24,13 +24,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakehashi.catalogs.molecules.monomer_groups import may_polymerise
-from kakehashi.design.chemistry.blocks import Assembler, Block, Edits, Links, Molecule, blocks, chained
+from kakehashi.design.chemistry.blocks import Assembler, Block, Edits, Links, Molecule, blocks, join_residues
 from kakehashi.design.chemistry.fragments import LONGEST
-from kakehashi.design.chemistry.groups import GROUPS, found_by
+from kakehashi.design.chemistry.groups import GROUPS, counted_groups
 from kakehashi.design.chemistry.polymerisations import POLYMERISATIONS, Polymerisation
 from kakehashi.design.chemistry.provenance import Provenance
 from kakehashi.design.proposals.proposal import take
-from kakehashi.design.proposals.reactions.derivations import DECORATIONS, Derivations, copied
+from kakehashi.design.proposals.reactions.derivations import DECORATIONS, Derivations, copy_states
 from kakehashi.design.proposals.reactions.neighbours import Neighbours
 from kakehashi.design.proposals.reactions.space import Space
 from kakehashi.design.proposals.reactions.steps import Steps
@@ -109,7 +109,7 @@ class Reactions:
 
         Returns the states and log ratios (n,).
         """
-        new = copied(states)
+        new = copy_states(states)
         ratio = np.full(len(states.reaction), -np.inf)
         kind = rng.choice(len(self._step_names), len(ratio), p=self._step_shares)
         for k, name in enumerate(self._step_names):
@@ -138,7 +138,7 @@ class Reactions:
             residues = [residue(first, 0, False, 0 in rule.bare)]
             if len(rule.slots) == 2:
                 residues.append(residue(second, 1, turned, 1 in rule.bare))
-            units.append(chained(rule, residues))
+            units.append(join_residues(rule, residues))
         return units
 
     def _read_residue(self, part: bytes, slot: int, turned: bool, bare: bool) -> tuple[str, str]:
@@ -191,7 +191,7 @@ def embedded_pool() -> list[Molecule]:
     from kakehashi.catalogs.molecules.monomers import monomers
 
     for name in GROUPS:
-        found_by(name)
+        counted_groups(name)
     likely = (molecule for molecule in monomers() if may_polymerise(molecule.groups))
     return [Molecule(molecule.smiles, molecule.name, molecule.cas) for molecule in likely]
 

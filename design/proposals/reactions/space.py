@@ -19,9 +19,9 @@ from kakehashi.design.proposals.reactions.derivations import (
     IntArray,
     Residue,
     empty,
-    in_order,
     put_residue,
     residue_of,
+    sort_decorations,
 )
 
 DECORATION_RATIO, LINKER_RATIO = 0.5, 0.25
@@ -221,7 +221,7 @@ class Space:
         for place in range(DECORATIONS):
             here = np.flatnonzero(sites[:, place] >= 0)
             edits[here, place] = self.draw_edit(rng, block[here], sites[here, place])
-        return in_order(sites, edits)
+        return sort_decorations(sites, edits)
 
     # ---- size
 

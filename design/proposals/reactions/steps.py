@@ -19,10 +19,10 @@ from kakehashi.design.proposals.reactions.derivations import (
     FloatArray,
     IntArray,
     Residue,
-    copied,
-    in_order,
+    copy_states,
     put_residue,
     residue_of,
+    sort_decorations,
 )
 from kakehashi.design.proposals.reactions.neighbours import Neighbours
 from kakehashi.design.proposals.reactions.space import Space
@@ -58,7 +58,7 @@ class Steps:
         n = len(slot)
         residue = self.space.draw_residue(rng, self.space.groups[states.reaction, slot])
         turned = (rng.integers(2, size=n) * (self.space.slots[states.reaction] == 2)).astype(np.int8)
-        new = copied(states)._replace(turned=turned)
+        new = copy_states(states)._replace(turned=turned)
         put_residue(new, np.arange(n), slot, residue)
         return new, np.zeros(n)
 
@@ -158,7 +158,7 @@ class Steps:
 
     def _put(self, states: Derivations, slot: IntArray, residue: Residue, ratio: FloatArray) -> Stepped:
         """Exchange residues where the step is possible."""
-        new = copied(states)
+        new = copy_states(states)
         rows = np.flatnonzero(ratio > -np.inf)
         put_residue(new, rows, slot[rows], take(residue, rows))
         return new, ratio
@@ -180,5 +180,5 @@ class Steps:
 
 
 def _sorted(residue: Residue) -> Residue:
-    sites, edits = in_order(residue.sites, residue.edits)
+    sites, edits = sort_decorations(residue.sites, residue.edits)
     return Residue(residue.block, residue.links, sites, edits)
