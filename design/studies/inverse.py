@@ -96,19 +96,21 @@ def run(config: StudyConfig, inputs: polymer.Inputs, progress: Progress) -> Find
                               outer=polymer.FOLDS),
     }  # fmt: skip
     goal = f"{learned.name}>{np.quantile(learned.values, GOAL):.4g}"
-    ways = designs(config, models, learned, goal, known, judge, progress)
-    design_figure = figure(ways, learned, goal, judge, inputs.whole)
+    strategies = designs(config, models, learned, goal, known, judge, progress)
+    design_figure = figure(strategies, learned, goal, judge, inputs.whole)
     table = pa.Table.from_pylist(
         [
-            {"way": way.name, "place": i + 1, "smiles": text, "judged": float(value)}
-            for way in ways
-            for i, (text, value) in enumerate(zip(way.smiles, way.judged, strict=True))
+            {"way": strategy.name, "place": i + 1, "smiles": text, "judged": float(value)}
+            for strategy in strategies
+            for i, (text, value) in enumerate(zip(strategy.smiles, strategy.judged, strict=True))
         ]
     )
     numbers = {
         "goal": goal,
         "judge": {"materials": judge.materials, **judge.out_of_bag._asdict()},
-        "ways": {way.name: {"scored": way.scored, "listed": len(way.smiles), "mean": _mean(way)} for way in ways},
+        "ways": {
+            each.name: {"scored": each.scored, "listed": len(each.smiles), "mean": _mean(each)} for each in strategies
+        },
         "verdict_of_19": verdict_record(models["transferred"].verdict),
     }
     return findings._replace(
@@ -145,7 +147,7 @@ def designs(
     """Run all strategies: tempered SMC with either model, iQSPR rule, prior draws."""
     goals = parse_goals((goal,), [Property(learned.name, learned.unit, learned.log)])
     proposal = reactions(DesignConfig())
-    ways = []
+    strategies = []
     with Describer(DescriberTask(polymer.DESCRIPTORS), config.workers) as describer:
         for name, model in models.items():
             surrogate = _surrogate(learned, model, goals, describer)
@@ -156,23 +158,23 @@ def designs(
                 ).evaluated  # fmt: skip
                 advance(1)
             worth = evaluated.log_likelihood + evaluated.log_constraint
-            ways.append(best_new(f"tempered SMC, {name} model", evaluated.smiles, worth, known, judge))
+            strategies.append(best_new(f"tempered SMC, {name} model", evaluated.smiles, worth, known, judge))
         surrogate = _surrogate(learned, models["transferred"], goals, describer)
         with progress.stage("design, iQSPR rule", 1) as advance:
             # As many units as the sampler of the transferred model evaluated.
-            size = max(10, round(ways[0].scored / (len(SCHEDULE) + 1)))
+            size = max(10, round(strategies[0].scored / (len(SCHEDULE) + 1)))
             rule = run_iqspr(config.seed, proposal, surrogate.guarded_likelihood, size).evaluated
             advance(1)
-        ways.append(best_new("iQSPR rule, transferred model", rule.smiles, rule.log_likelihood, known, judge))
+        strategies.append(best_new("iQSPR rule, transferred model", rule.smiles, rule.log_likelihood, known, judge))
         with progress.stage("design, prior", 1) as advance:
             units = proposal.smiles(proposal.draw(generator(config.seed, 1, 1), DRAWS))
             draws = list(dict.fromkeys(text for text in units if text))
             allowed = surrogate.judge(draws).log_constraint
             # In the order they were drawn: no model chooses among them.
             worth = np.where(allowed > -np.inf, -np.arange(len(draws), dtype=float), -np.inf)
-            ways.append(best_new("prior, nothing chosen", draws, worth, known, judge))
+            strategies.append(best_new("prior, nothing chosen", draws, worth, known, judge))
             advance(1)
-    return ways
+    return strategies
 
 
 def _surrogate(learned: PropertyTable, model: Model, goals: tuple[Goal, ...], describer: Describer) -> Surrogate:
@@ -192,55 +194,57 @@ def best_new(name: str, smiles: Iterable[str], worth: FloatArray, known: Collect
     return Strategy(name, tuple(units), judge(units), len(texts))
 
 
-def gain(way: Strategy, other: Strategy) -> tuple[float, float]:
+def gain(strategy: Strategy, other: Strategy) -> tuple[float, float]:
     """Difference of the judged means of two strategies, and its standard error."""
-    if min(len(way.judged), len(other.judged)) < 2:
+    if min(len(strategy.judged), len(other.judged)) < 2:
         return float("nan"), float("nan")
-    error = sum(float(strategy.judged.var(ddof=1)) / len(strategy.judged) for strategy in (way, other)) ** 0.5
-    return _mean(way) - _mean(other), error
+    error = sum(float(each.judged.var(ddof=1)) / len(each.judged) for each in (strategy, other)) ** 0.5
+    return _mean(strategy) - _mean(other), error
 
 
 def _signed(difference: tuple[float, float]) -> str:
     return f"{abs(difference[0]):.3f} ± {difference[1]:.3f} {'higher' if difference[0] >= 0 else 'lower'}"
 
 
-def _mean(way: Strategy) -> float:
-    return float(way.judged.mean()) if len(way.judged) else float("nan")
+def _mean(strategy: Strategy) -> float:
+    return float(strategy.judged.mean()) if len(strategy.judged) else float("nan")
 
 
-def figure(ways: list[Strategy], learned: PropertyTable, goal: str, judge: Judge, whole: PropertyTable) -> Shown:
+def figure(strategies: list[Strategy], learned: PropertyTable, goal: str, judge: Judge, whole: PropertyTable) -> Shown:
     """Figure of the strategies' units, by values that none of them used."""
 
     def paint(figure: Figure) -> None:
         ax = figure.subplots()
-        for way, colour in zip(ways, (ACCENT, VIOLET, WARM, AMBER), strict=True):
-            if n := len(way.judged):
-                ax.step([0, *np.sort(way.judged)], [1, *(1 - np.arange(1, n + 1) / n)], where="post", color=colour,
-                        label=f"{way.name}: mean {_mean(way):.3f}")  # fmt: skip
+        for strategy, colour in zip(strategies, (ACCENT, VIOLET, WARM, AMBER), strict=True):
+            if n := len(strategy.judged):
+                ax.step([0, *np.sort(strategy.judged)], [1, *(1 - np.arange(1, n + 1) / n)], where="post", color=colour,
+                        label=f"{strategy.name}: mean {_mean(strategy):.3f}")  # fmt: skip
         ax.plot(learned.values, np.full(len(learned), -0.03), "|", color=SOFT, markersize=10, label="the 19 values")
-        least = min(float(part.min()) for part in (learned.values, *(way.judged for way in ways)) if len(part))
+        least = min(float(part.min()) for part in (learned.values, *(each.judged for each in strategies)) if len(part))
         ax.axvline(float(goal.partition(">")[2]), color=INK, linewidth=1, linestyle=(0, (5, 4)), label="the goal")
         ax.set(xlabel="conductivity by the independent forest, W/(m K)", ylabel="share of the best new units above it")
         ax.set_xlim(left=0.97 * least)
         legend(ax)
 
-    transfer, direct, _, prior = ways
-    gains = {way.name: gain(transfer, way) for way in (direct, prior)}
+    transfer, direct, _, prior = strategies
+    gains = {strategy.name: gain(transfer, strategy) for strategy in (direct, prior)}
     sure = [value > 1.645 * error for value, error in gains.values()]
     outcome: Held = "held" if all(sure) else "partly" if any(sure) else "failed"
-    means = "; ".join(f"{way.name} {_mean(way):.3f} ({way.scored:,} units looked at)" for way in ways)
+    means = "; ".join(
+        f"{strategy.name} {_mean(strategy):.3f} ({strategy.scored:,} units evaluated)" for strategy in strategies
+    )
     return Shown(
         "8", "Inverse design from 19 values", drawn(8.4, 4.8, paint),
-        f"The best {BEST} new repeat units of each way for the goal {goal.replace('_', ' ').replace('>', ' > ')}"
+        f"The best {BEST} new repeat units of each strategy for the goal {goal.replace('_', ' ').replace('>', ' > ')}"
         " W/(m K), which a tenth of the 19 meet, by a random forest on the"
-        f" {judge.materials} conductivities that no way has seen.",
+        f" {judge.materials} conductivities that no strategy has used.",
         PAPER,
         f"Mean of the best {BEST} new units: {means}. All {len(whole)} known polymers average"
         f" {whole.values.mean():.3f}, the 19 {learned.values.mean():.3f}.",
         outcome,
         f"Designs with transfer are judged {_signed(gains[direct.name])} than without, and {_signed(gains[prior.name])}"
-        f" than units drawn without choosing (± 1 s.e.). The judge's own out-of-bag"
-        f" correlation is {judge.out_of_bag.r:.2f} (MAE {judge.out_of_bag.mae:.3f}): it is no measurement, and shrinks"
-        " what is unlike the known polymers towards their mean.",
+        f" than units drawn at random from the prior (± 1 s.e.). The judge's out-of-bag"
+        f" correlation is {judge.out_of_bag.r:.2f} (MAE {judge.out_of_bag.mae:.3f}): it is no measurement, and predicts"
+        " values near the mean for what is unlike the known polymers.",
         "designs",
     )  # fmt: skip
