@@ -85,7 +85,7 @@ def log_window(mean: ArrayLike, spread: ArrayLike, lower: float, upper: float, d
 
     mean, spread : location and scale; degrees : of freedom, inf for a normal distribution
 
-    A spread of zero is a certain value. A relative error below 1e-6 of the logarithm is kept down to -1e4 and beyond.
+    A spread of zero is a certain value. The relative error of the logarithm is below 1e-6 down to -1e4 and beyond.
 
     Examples
     --------
@@ -176,9 +176,7 @@ def log_applicability(
 ) -> FloatArray:
     """Log weight (n,) of repeat units by distance from the training units.
 
-    -max(0, d - start)² / (2 scale²).
-
-    -inf beyond `limit`. The weight is part of the constraint, i.e. of the prior: extrapolations are rare at every
+    The weight is -max(0, d - start)² / (2 scale²), -inf beyond `limit`. It is part of the constraint, i.e. of the prior: extrapolations are rare at every
     temperature alike, whatever goal probability is predicted for them, and log Z stays the log probability of the goal
     among applicable units.
 

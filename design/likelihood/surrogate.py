@@ -1,6 +1,6 @@
 """Transferred models as constraint and likelihood of repeat units.
 
-A unit is parsed, described and scored once, for its constraint; its likelihood is cached from then on.
+A unit is parsed, described and scored once, for its constraint; its likelihood is cached until the sampler needs it.
 """
 
 from __future__ import annotations
@@ -31,8 +31,7 @@ class JudgedUnits(NamedTuple):
     """Constraint and goal probability of n repeat units.
 
     reasons : (n,) why a unit is excluded, "" where it is not
-
-    Both are -inf where a unit is ruled out.
+    log_constraint, log_goal : (n,), -inf where a unit is excluded
     """
 
     reasons: NDArray[np.object_]

@@ -211,11 +211,8 @@ def _splice(
 ) -> tuple[States, NDArray[np.bool_]]:
     """Replace tokens of strings by regrown ones.
 
-    The `old` ones from `cut` by as many as `new`.
-
-    Returns the strings and a mask (n,) of those where that is possible.
-
-    Neither may hold END, and the result has to fit.
+    The `old` tokens from `cut` give way to the first `new` regrown ones. Returns the strings and a mask (n,) of those
+    where that is possible: neither part holds END, and the result is not too long.
     """
     max_length = states.tokens.shape[1]
     length = states.length - old + new

@@ -57,7 +57,7 @@ class NGram:
     def feed(self, params: Any, memory: Memory, state: automaton.State, token: Any, xp: Any = jnp) -> Memory:
         """Append one token; a closing branch is summarised.
 
-        By `(`, its first atom and `)`.
+        The branch then counts as `(`, its first atom and `)`.
         """
         pushed = _push(memory.window, token, xp)
         levels = xp.arange(DEPTH + 1, dtype=xp.int32)[None, :]
