@@ -176,9 +176,9 @@ def log_applicability(
 ) -> FloatArray:
     """Log weight (n,) of repeat units by distance from the training units.
 
-    The weight is -max(0, d - start)² / (2 scale²), -inf beyond `limit`. It is part of the constraint, i.e. of the prior: extrapolations are rare at every
-    temperature alike, whatever goal probability is predicted for them, and log Z stays the log probability of the goal
-    among applicable units.
+    The weight is -max(0, d - start)² / (2 scale²), -inf beyond `limit`. It is part of the constraint, i.e. of the
+    prior: extrapolations are rare at every temperature alike, whatever goal probability is predicted for them, and log
+    Z stays the log probability of the goal among applicable units.
 
     Examples
     --------
