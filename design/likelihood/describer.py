@@ -1,4 +1,7 @@
-"""Repeat units to descriptors in processes of their own: RDKit, not the models, is what takes the time."""
+"""Describe repeat units in worker processes.
+
+RDKit, not the models, is what takes the time.
+"""
 
 from __future__ import annotations
 
@@ -16,16 +19,16 @@ from kakehashi.catalogs.processors import available
 from kakehashi.design.chemistry.constraints import Constraints, Limits
 from kakehashi.screen.descriptors import repeat_unit
 
-# Repeat units a process takes at a time: enough that handing over costs little, few enough to share out evenly.
+# Repeat units per task of a worker: enough that transfer costs little, few enough for an even load.
 CHUNK = 128
 
 
-class Seen(NamedTuple):
-    """n repeat units as the models see them.
+class DescribedUnits(NamedTuple):
+    """Descriptors and constraints of n repeat units.
 
     x : (n, width) float32 descriptors, 0 in rows with a reason
-    log_weight : (n,) of what is wanted but not required (0: all there)
-    reasons : (n,) why a unit is ruled out ("" where it is not): unreadable, unstable, ...
+    log_weight : (n,) of the wanted fragments, 0 where a unit has one or none is wanted
+    reasons : (n,) why a unit is excluded, "" where it is not: unreadable, unstable, ...
     """
 
     x: NDArray[np.float32]
@@ -33,8 +36,11 @@ class Seen(NamedTuple):
     reasons: NDArray[np.object_]
 
 
-class Task(NamedTuple):
-    """What is done with each repeat unit; fragments : liquid-crystal-like ones, as `Constraints` takes them."""
+class DescriberTask(NamedTuple):
+    """Descriptors and constraints to compute.
+
+    fragments : liquid-crystal-like ones, as `Constraints` takes them
+    """
 
     descriptors: str
     limits: Limits = Limits()
@@ -42,9 +48,12 @@ class Task(NamedTuple):
 
 
 class Describer:
-    """Parses, checks and describes repeat units, each once, on `workers` processes (1: in this one)."""
+    """Parse, check and describe repeat units on worker processes.
 
-    def __init__(self, task: Task, workers: int | None = None) -> None:
+    workers : 1 describes in this process; None takes one for each processor
+    """
+
+    def __init__(self, task: DescriberTask, workers: int | None = None) -> None:
         self._task = task
         self._width = len(repeat_unit.names(task.descriptors))
         self._workers = workers or available()
@@ -62,19 +71,22 @@ class Describer:
             self._pool.terminate()
             self._pool.join()
 
-    def __call__(self, smiles: Sequence[str]) -> Seen:
-        """Describe repeat units; the same whatever the number of processes."""
+    def __call__(self, smiles: Sequence[str]) -> DescribedUnits:
+        """Describe repeat units; equal for any number of workers."""
         chunks = [(list(smiles[i : i + CHUNK]), self._task) for i in range(0, len(smiles), CHUNK)]
         parts = self._pool.starmap(describe, chunks, chunksize=1) if self._pool else [describe(*c) for c in chunks]
         if not parts:
-            return Seen(np.zeros((0, self._width), np.float32), np.zeros(0), np.zeros(0, object))
+            return DescribedUnits(np.zeros((0, self._width), np.float32), np.zeros(0), np.zeros(0, object))
         if len(parts) == 1:
             return parts[0]
-        return Seen(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+        return DescribedUnits(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 
-def describe(smiles: list[str], task: Task) -> Seen:
-    """Parse each repeat unit once; rule it out, or describe it."""
+def describe(smiles: list[str], task: DescriberTask) -> DescribedUnits:
+    """Describe repeat units, or exclude them with a reason.
+
+    Each is parsed once.
+    """
     constraints = _constraints(task)
     reasons, log_weight = np.full(len(smiles), "", dtype=object), np.zeros(len(smiles))
     mols: list[Any] = [None] * len(smiles)
@@ -88,16 +100,16 @@ def describe(smiles: list[str], task: Task) -> Seen:
         if not reasons[row]:
             mols[row], log_weight[row] = mol, constraints.log_weight(mol)
     described = repeat_unit.describe_mols(mols, task.descriptors)
-    return Seen(described.x, log_weight, np.where(reasons == "", described.reasons, reasons))
+    return DescribedUnits(described.x, log_weight, np.where(reasons == "", described.reasons, reasons))
 
 
 @cache
-def _constraints(task: Task) -> Constraints:
+def _constraints(task: DescriberTask) -> Constraints:
     return Constraints(task.limits, task.fragments)
 
 
 def _prepare() -> None:
-    """Ctrl-C is for the parent, which ends its workers."""
+    """Leave Ctrl-C to the parent, which ends its workers."""
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)

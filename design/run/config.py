@@ -1,4 +1,4 @@
-"""Configuration of a design run: defaults, then run.toml, then flags; unknown keys are refused."""
+"""Configuration of a design run: defaults, then run.toml, then flags."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from kakehashi.screen.screening.config import check_shared, check_workers, decis
 
 PROPOSALS = ("reactions", "ngram", "recurrent")
 SAMPLERS = ("smc", "iqspr")
-# Less exact than the default of a screening by 3 to 13 %, and six times as fast: a sampler describes tens of thousands
-# of units (benchmarks/repeat_unit_descriptors.py).
+# Errors are 3 to 13 % larger than with the default of a screening, at six times the speed: a sampler describes tens of
+# thousands of units (benchmarks/repeat_unit_descriptors.py).
 DESCRIPTORS = "ecfp4@ring/atom"
-# Settings of how and where a run is done, which change nothing in it.
+# Settings that do not change the results.
 INCIDENTAL = ("out", "no_cache", "workers", "device", "max_rejected")
 
 
 @dataclass(frozen=True, slots=True)
 class DesignConfig:
-    """Everything that decides a run's results, and where it is done. Names equal the flags'."""
+    """Settings of a design run, named as the flags."""
 
     target: tuple[str, ...] = ()
     goal: tuple[str, ...] = ()
@@ -56,11 +56,18 @@ class DesignConfig:
 
 
 def resolve(flags: Mapping[str, Any], file: str | None) -> DesignConfig:
-    """Merge defaults, the TOML file and the flags that were given (not None), and check the result.
+    """Merge defaults, TOML file and flags, and check the result.
+
+    Flags that are None are not set.
 
     Raises
     ------
     UserError : unreadable TOML, unknown key (with the nearest known one), wrong type, or a value out of range.
+
+    Examples
+    --------
+    >>> resolve({"target": ["tg.csv:tg"], "goal": ["tg>400"], "seed": 1}, None).seed
+    1
     """
     merged: dict[str, Any] = from_toml(Path(file), DesignConfig) if file else {}
     merged.update({name: value for name, value in flags.items() if value is not None})
@@ -76,7 +83,7 @@ def resolve(flags: Mapping[str, Any], file: str | None) -> DesignConfig:
 
 
 def deciding(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What decides the results, of a configuration as plain values."""
+    """Settings that decide the results, of a configuration as plain values."""
     return decisive(config, INCIDENTAL)
 
 
@@ -88,9 +95,9 @@ def _check(config: DesignConfig) -> None:
     least = {"networks": 1, "outer_folds": 2, "particles": 10, "prior_draws": 1000, "seed": 0, "top": 1, "max_atoms": 1}
     check_shared(config, least, ("target", "source", "goal"))
     check_workers(config.workers, None)
-    for name, known in (("proposal", PROPOSALS), ("sampler", SAMPLERS)):
-        if getattr(config, name) not in known:
-            raise UserError(f"--{name}: expected one of {', '.join(known)}, got {getattr(config, name)!r}")
+    for name, choices in (("proposal", PROPOSALS), ("sampler", SAMPLERS)):
+        if getattr(config, name) not in choices:
+            raise UserError(f"--{name}: expected one of {', '.join(choices)}, got {getattr(config, name)!r}")
     if config.proposal == "reactions" and config.corpus is not None:
         raise UserError("--corpus is what --proposal ngram or recurrent learn from; reactions start from --pool")
     if config.proposal != "reactions" and config.pool is not None:

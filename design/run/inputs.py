@@ -1,4 +1,4 @@
-"""What a design run reads, checked before anything is computed: targets, sources, goals, and what proposes."""
+"""Inputs of a design run, checked before anything is computed."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ from kakehashi.screen.screening.config import sources_of
 _NAMED = re.compile(r"([A-Za-z_]\w*)=(.+)", re.DOTALL)
 
 
-class Inputs(NamedTuple):
-    """Targets in the order given (the first is the one `mean` in the proposals is of), sources, goals, descriptors.
+class DesignInputs(NamedTuple):
+    """Targets, sources, goals and descriptors of a design run.
 
+    targets : in the order of the flags; `mean` in the proposals is of the first
     fragments : liquid-crystal-like ones that are wanted in a unit, as SMILES
     pool : monomers to propose from, where a file of them is given
     """
@@ -38,17 +39,20 @@ class Inputs(NamedTuple):
     pool: Pool | None = None
 
 
-def read_inputs(config: DesignConfig) -> Inputs:
-    """Load targets and sources and check the goals against them; UserError on the first mistake."""
+def read_inputs(config: DesignConfig) -> DesignInputs:
+    """Read targets and sources, and check the goals against them.
+
+    UserError on the first mistake.
+    """
     units = parse_units(config.unit)
-    named = [_NAMED.fullmatch(spec) for spec in config.target]
-    files = [match[2] if match else spec for match, spec in zip(named, config.target, strict=True)]
+    matches = [_NAMED.fullmatch(spec) for spec in config.target]
+    files = [match[2] if match else spec for match, spec in zip(matches, config.target, strict=True)]
     others = [spec for spec in (config.pool, config.corpus, config.fragments) if spec]
     material = named_materials(config.material, [*files, *config.source, *others])
-    read = [_target(spec, config, material[spec], units) for spec in files]
+    tables = [_target(spec, config, material[spec], units) for spec in files]
     targets = tuple(
         replace(table, name=match[1] if match else bare_name(table.name))
-        for match, table in zip(named, read, strict=True)
+        for match, table in zip(matches, tables, strict=True)
     )
     names = [table.name for table in targets]
     for name in names:
@@ -61,12 +65,12 @@ def read_inputs(config: DesignConfig) -> Inputs:
     sources = [
         load_table(spec, material=material.get(spec), minimum=1, attachments=(0, 2), units=units) for spec in specs
     ]
-    check_named(units, read_from([*files, *specs], [*read, *sources]))
+    check_named(units, read_from([*files, *specs], [*tables, *sources]))
     sources = tell_apart(sources, specs)
     descriptors = convention_for([*targets, *sources], None, config.descriptors)
     fragments = read_fragments(path_of(config.fragments), config.material) if config.fragments else ()
     pool = read_pool(path_of(config.pool), config.material) if config.pool else None
-    return Inputs(targets, tuple(sources), goals, descriptors, fragments, pool)
+    return DesignInputs(targets, tuple(sources), goals, descriptors, fragments, pool)
 
 
 def _target(spec: str, config: DesignConfig, material: str | None, units: Units) -> PropertyTable:

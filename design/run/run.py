@@ -1,4 +1,4 @@
-"""One design run from configuration to a folder of proposals."""
+"""Run a design from its configuration to a folder of proposals."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from kakehashi.catalogs.records import UserError
 from kakehashi.catalogs.runs.rundir import RunDir
 from kakehashi.design.chemistry.constraints import Limits
 from kakehashi.design.chemistry.pool import Pool
-from kakehashi.design.likelihood.describer import Describer, Task
+from kakehashi.design.likelihood.describer import Describer, DescriberTask
 from kakehashi.design.likelihood.surrogate import Surrogate
 from kakehashi.design.proposals.proposal import Proposal, pack
 from kakehashi.design.run.config import DesignConfig, deciding
-from kakehashi.design.run.inputs import Inputs
-from kakehashi.design.run.outcome import Found, proposals_table, trace_table
+from kakehashi.design.run.inputs import DesignInputs
+from kakehashi.design.run.outcome import SamplerOutcome, proposals_table, trace_table
 from kakehashi.design.run.proposals import proposer
 from kakehashi.design.run.record import run_record
 from kakehashi.design.run.sdf import monomers_sdf
 from kakehashi.design.sampler import stored
 from kakehashi.design.sampler.iqspr import run_iqspr
-from kakehashi.design.sampler.smc import Result, generator, run
-from kakehashi.design.sampler.trace import Settings as Tempering
+from kakehashi.design.sampler.smc import SmcResult, generator, run
+from kakehashi.design.sampler.trace import TemperingSettings as Tempering
 from kakehashi.screen.networks.library import pretrain_library
 from kakehashi.screen.networks.source import Settings
 from kakehashi.screen.progress import Progress, warn
@@ -38,34 +38,36 @@ from kakehashi.screen.transfer.cache import load_or_transfer
 from kakehashi.screen.transfer.fit import Model
 
 SCHEMA_VERSION = "1"
-# Temperature index of the generator of the prior sample that proposals are compared with: no run goes so far.
+# Temperature index of the prior sample's random generator; no run has so many temperatures.
 _PRIOR_SAMPLE = 1_000_000
-# Log probability of the goals below which the prior gives the sampler no direction: it would walk at random.
+# Log probability of the goals below which the sampler would walk at random.
 OUT_OF_REACH = -100.0
-# Inverse temperature up to which candidates for the list are looked for beyond the posterior.
+# Inverse temperature up to which the sampler searches for candidates beyond the posterior.
 SEARCH = 8.0
-# A drawn batch of the prior sample; its bits do not depend on it.
+# Units per batch of the prior sample.
 _BATCH = 2_000
-# Files that follow from the rest: those of an earlier run go before new ones are written.
+# Files that are derived from the others, and removed before new ones are written.
 REMADE = ("report.html", "run.json")
 
 
-class Outcome(NamedTuple):
-    """What a run leaves: its record (run.json) and its proposals."""
+class DesignOutcome(NamedTuple):
+    """Record (run.json) and proposals of a run."""
 
     record: dict[str, Any]
     proposals: pa.Table
 
 
-def run_design(config: DesignConfig, inputs: Inputs, rundir: RunDir, progress: Progress, command: str) -> Outcome:
-    """Pre-train, transfer, sample, judge what was found and write everything into an open run folder."""
+def run_design(
+    config: DesignConfig, inputs: DesignInputs, rundir: RunDir, progress: Progress, command: str
+) -> DesignOutcome:
+    """Pre-train, transfer, sample, and write everything into an open run folder."""
     proposal = proposer(config, inputs.pool)
     return finish(config, inputs, build_models(config, inputs, progress), proposal, rundir, progress, command)
 
 
-def plan(config: DesignConfig, inputs: Inputs) -> dict[str, Any]:
-    """What a run would do, for `--dry-run`."""
-    if config.pool or config.polymer_class:  # what else proposes takes long to make, and nothing is wrong with it
+def plan(config: DesignConfig, inputs: DesignInputs) -> dict[str, Any]:
+    """Summarise a run for `--dry-run`."""
+    if config.pool or config.polymer_class:  # nothing can be wrong with other proposals, and they take long to make
         proposer(config, inputs.pool)
     return {
         "targets": [f"{table.name}: {len(table)} repeat units" for table in inputs.targets],
@@ -86,8 +88,11 @@ def _pool_words(pool: Pool) -> list[str]:
     return [f"{pool.path}: {len(pool.molecules)} molecules", *filter(None, [pool.rejection()])]
 
 
-def build_models(config: DesignConfig, inputs: Inputs, progress: Progress) -> dict[str, Model]:
-    """A transferred model per property; the sources are trained without the target's polymers."""
+def build_models(config: DesignConfig, inputs: DesignInputs, progress: Progress) -> dict[str, Model]:
+    """Fit a transferred model per property.
+
+    The sources are trained without the target's polymers.
+    """
     settings = Settings(config.networks, config.seed, inputs.descriptors)
     models = {}
     for target in inputs.targets:
@@ -103,34 +108,34 @@ def build_models(config: DesignConfig, inputs: Inputs, progress: Progress) -> di
 
 def finish(
     config: DesignConfig,
-    inputs: Inputs,
+    inputs: DesignInputs,
     models: Mapping[str, Model],
     proposal: Proposal[Any],
     rundir: RunDir,
     progress: Progress,
     command: str,
-) -> Outcome:
-    """Sample and write everything a run leaves, with models that are ready."""
-    for name in REMADE:  # until they are there again the folder is unfinished
+) -> DesignOutcome:
+    """Sample with fitted models, and write the run folder."""
+    for name in REMADE:  # a folder without them is unfinished
         rundir.remove(name)
-    task = Task(inputs.descriptors, Limits(heavy_atoms=config.max_atoms), inputs.fragments)
+    task = DescriberTask(inputs.descriptors, Limits(heavy_atoms=config.max_atoms), inputs.fragments)
     with Describer(task, config.workers) as describer:
         surrogate = Surrogate(models, inputs.goals, describer)
         prior = _prior_sample(config, inputs, proposal, surrogate, progress)
         identity = _identity(config, inputs, surrogate, proposal)
-        found = _sample(config, proposal, surrogate, rundir, progress, identity)
+        outcome = _sample(config, proposal, surrogate, rundir, progress, identity)
         with progress.stage("judge and write", 1) as advance:
-            table, left_out = proposals_table(config, inputs, models, surrogate, describer, found)
-            _write(rundir, inputs, models, found, table, prior)
+            table, left_out = proposals_table(config, inputs, models, surrogate, describer, outcome)
+            _write(rundir, inputs, models, outcome, table, prior)
             advance(1)
-    record = run_record(config, inputs, models, found, table, left_out, prior, progress, command)
+    record = run_record(config, inputs, models, outcome, table, left_out, prior, progress, command)
     rundir.write_text("run.json", json.dumps(record, indent=1, ensure_ascii=False) + "\n")
     write_report(rundir)
-    return Outcome(record, table)
+    return DesignOutcome(record, table)
 
 
 def write_report(rundir: RunDir) -> None:
-    """(Re)build report.html from the files of the run."""
+    """Build report.html from the files of the run."""
     from kakehashi.design.report.build import write_report as build
 
     rundir.write_text("report.html", build(Path(rundir.path)))
@@ -143,13 +148,13 @@ def _sample(
     rundir: RunDir,
     progress: Progress,
     identity: str,
-) -> Found:
+) -> SamplerOutcome:
     if config.sampler == "iqspr":
         with progress.stage("iQSPR rule", 1) as advance:
             compared = run_iqspr(config.seed, proposal, surrogate.guarded_likelihood, config.particles)
             advance(1)
-        return Found.of_comparison(compared)
-    kept = stored.load(rundir, identity)
+        return SamplerOutcome.of_comparison(compared)
+    checkpoints = stored.load(rundir, identity)
     with progress.stage("sample", 1000) as advance:
         reached = 0
 
@@ -160,19 +165,23 @@ def _sample(
             advance(now - reached)
             reached = now
 
-        result: Result[Any] = run(
+        result: SmcResult[Any] = run(
             config.seed, proposal, surrogate.log_likelihood, config.particles,
-            log_constraint=surrogate.log_constraint, settings=Tempering(search=SEARCH), checkpoint=commit, resume=kept,
+            log_constraint=surrogate.log_constraint, settings=Tempering(search=SEARCH), checkpoint=commit,
+            resume=checkpoints,
             warn=lambda text: warn(progress.mode, text),
         )  # fmt: skip
         advance(1000 - reached)
-    return Found.of_result(result)
+    return SamplerOutcome.of_result(result)
 
 
 def _prior_sample(
-    config: DesignConfig, inputs: Inputs, proposal: Proposal[Any], surrogate: Surrogate, progress: Progress
+    config: DesignConfig, inputs: DesignInputs, proposal: Proposal[Any], surrogate: Surrogate, progress: Progress
 ) -> NDArray[np.float64]:
-    """Goal probabilities of units drawn from the constrained prior: what proposals must stand out from."""
+    """Goal probabilities of units drawn from the constrained prior, rising.
+
+    Proposals are compared with them.
+    """
     parts, best = [], -np.inf
     with progress.stage("draw from the prior", config.prior_draws) as advance:
         for batch, start in enumerate(range(0, config.prior_draws, _BATCH)):
@@ -180,9 +189,9 @@ def _prior_sample(
             rng = generator(config.seed, _PRIOR_SAMPLE, batch)
             units = [text for text in proposal.smiles(proposal.draw(rng, size)) if text]
             judged = surrogate.judge(units)
-            # Kept with the probability of their constraint, as the sampler's own start is.
-            kept = -rng.standard_exponential(len(units)) < judged.log_constraint
-            parts.append(np.exp(judged.log_goal[kept]))
+            # Accepted with the probability of their constraint, as the sampler's initial particles are.
+            accepted = -rng.standard_exponential(len(units)) < judged.log_constraint
+            parts.append(np.exp(judged.log_goal[accepted]))
             best = max(best, float(judged.log_goal.max(initial=-np.inf)))
             advance(size)
     sample = np.concatenate(parts)
@@ -199,17 +208,20 @@ def _prior_sample(
     return np.sort(sample)
 
 
-def _known(inputs: Inputs) -> str:
-    """The range of the values that are asked for, among known polymers."""
-    asked = [table for table in inputs.targets if any(goal.property == table.name for goal in inputs.goals)]
+def _known(inputs: DesignInputs) -> str:
+    """Range of the known values of the properties with goals, in words."""
+    tables = [table for table in inputs.targets if any(goal.property == table.name for goal in inputs.goals)]
     return "; ".join(
         f"known {table.name} goes from {table.values.min():.4g} to {table.values.max():.4g} {table.unit}".rstrip()
-        for table in asked
+        for table in tables
     )
 
 
-def _identity(config: DesignConfig, inputs: Inputs, surrogate: Surrogate, proposal: Proposal[Any]) -> str:
-    """Sha256 of all that decides the particles: checkpoints of anything else are not gone on from."""
+def _identity(config: DesignConfig, inputs: DesignInputs, surrogate: Surrogate, proposal: Proposal[Any]) -> str:
+    """Sha256 of all that decides the particles.
+
+    Checkpoints with another are not resumed.
+    """
     first = pack(proposal.draw(generator(config.seed, _PRIOR_SAMPLE, 0), 100))
     return stored.identity_of(
         {
@@ -223,9 +235,9 @@ def _identity(config: DesignConfig, inputs: Inputs, surrogate: Surrogate, propos
 
 def _write(
     rundir: RunDir,
-    inputs: Inputs,
+    inputs: DesignInputs,
     models: Mapping[str, Model],
-    found: Found,
+    outcome: SamplerOutcome,
     table: pa.Table,
     prior: NDArray[np.float64],
 ) -> None:
@@ -235,7 +247,7 @@ def _write(
     rundir.write_table("proposals.parquet", table, metadata)
     rundir.write_bytes("proposals.csv", csv_bytes(table))
     rundir.write_text("monomers.sdf", monomers_sdf(table))
-    rundir.write_table("trace.parquet", trace_table(found), metadata)
+    rundir.write_table("trace.parquet", trace_table(outcome), metadata)
     rundir.write_table("prior.parquet", pa.table({"p_goal": prior}), metadata)
     pools = [] if inputs.pool is None else [inputs.pool]
     write_rejected(rundir, (*inputs.targets, *inputs.sources, *pools), metadata)
