@@ -22,6 +22,7 @@ import pyarrow.compute as pc
 from kakehashi.catalogs.crystals.poscar_reader import is_poscar
 from kakehashi.catalogs.crystals.sites import Sites, in_words, of_answer, of_json, of_lists
 from kakehashi.catalogs.crystals.structure_folders import UNREAD, holds_structures, notes_of, read_folder
+from kakehashi.catalogs.crystals.structure_text import TASK
 from kakehashi.catalogs.files.guarded import Workers
 from kakehashi.catalogs.properties.material_columns import id_column
 from kakehashi.catalogs.reading import readers
@@ -105,7 +106,7 @@ class StructureReader:
     """Reads the structures of rows; CIF and POSCAR in worker processes, which end with the context."""
 
     def __init__(self) -> None:
-        self._workers = Workers("structure")
+        self._workers = Workers(TASK)
 
     def __enter__(self) -> StructureReader:
         return self

@@ -7,13 +7,14 @@ name, nor seen by any descriptor here: cis and trans units, and tacticities, are
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from kakehashi.catalogs.files.guarded import ParserTask, Workers
 from kakehashi.catalogs.molecules.lazy_rdkit import rdkit
 from kakehashi.catalogs.molecules.text import check_text, normalised
 from kakehashi.catalogs.molecules.unit_keys import backbone_cuts, framed, recut, repeat_unit_key
@@ -35,6 +36,8 @@ _MORE = re.compile(r"[@/\\]|\[H[]+-]")
 # Atoms in brackets that need none: [CH2], [C@H].
 _WRITTEN_OUT = re.compile(r"\[(?:C|N|O|S|P|B|F|I|Cl|Br)(?:@|H|\])")
 _NEEDS_NO_BRACKET = frozenset(("B", "C", "N", "O", "P", "S", "F", "Cl", "Br", "I"))
+
+TASK = ParserTask("SMILES", f"{__name__}:prepare_worker", chunk=256, share=256)
 
 
 class Parsed(NamedTuple):
@@ -100,8 +103,6 @@ def parse_column(
     rows = _texts(texts)
     distinct = list(dict.fromkeys(text for text in rows if isinstance(text, str)))
     if guarded:
-        from kakehashi.catalogs.files.guarded import parse_guarded
-
         found = dict(zip(distinct, parse_guarded(distinct, attachments), strict=True))
     else:
         with rdkit().BlockLogs():
@@ -124,6 +125,25 @@ def attempt(text: str, attachments: Attachments) -> tuple[str, str, str]:
         return "", "", str(error)
     except (RuntimeError, MemoryError) as error:  # a violated condition inside RDKit
         return "", "", f"RDKit failed: {_first_line(error)}"
+
+
+def parse_guarded(
+    texts: Sequence[str], attachments: Attachments, *, seconds: float | None = None, workers: int | None = None
+) -> list[tuple[str, str, str]]:
+    """Call `attempt` on each text in worker processes; a text that takes its worker down is refused."""
+    with Workers(TASK, attachments, seconds=seconds, workers=workers) as pool:
+        return [("", "", answer.reason) if answer.reason else tuple(answer.value) for answer in pool.read(texts)]
+
+
+def prepare_worker() -> Callable[[str, Any], tuple[str, str, str]]:
+    """Import RDKit and return the parser of a worker."""
+    BlockLogs = rdkit().BlockLogs
+
+    def parse_text(text: str, attachments: int | list[int]) -> tuple[str, str, str]:
+        with BlockLogs():
+            return attempt(text, attachments if isinstance(attachments, int) else tuple(attachments))
+
+    return parse_text
 
 
 def _texts(texts: pa.Array | pa.ChunkedArray | Sequence[str | None]) -> Sequence[Any]:
