@@ -1,4 +1,4 @@
-"""What a worker does with the text of a CIF or POSCAR: numbers out, or the reason why there are none."""
+"""Parser of CIF and POSCAR texts, as worker processes run it: sites, or the reason for refusal."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def prepare_worker() -> Callable[[str, Any], Sites | str]:
 
 
 def attempt(text: str) -> Sites | str:
-    """Return the sites, or the reason for refusal."""
+    """Parse a CIF or POSCAR: return its sites, or the reason for refusal."""
     try:
         sites = with_volume(read_poscar(text) if is_poscar(text) else read_cif(text))
     except MemoryError:

@@ -1,7 +1,7 @@
-"""Texts of unknown origin parsed in worker processes: one that hangs or crashes a parser costs one row, not the run.
+"""Worker processes that parse texts of unknown origin: a text that hangs or crashes the parser costs only its row.
 
-RDKit and pymatgen have no limits of their own and Python cannot interrupt them, so the only safe limit is a process to
-kill. A worker answers row by row; the row after its last answer is the one that killed it.
+RDKit and pymatgen have no time limits and Python cannot interrupt them, so a worker is a process that can be killed.
+It answers row by row; the row after its last answer is the one that took it down.
 """
 
 from __future__ import annotations
