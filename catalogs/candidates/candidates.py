@@ -272,19 +272,19 @@ def structures_sha256(path: Path) -> str:
 
 
 def _of_table(name: str, path: Path, material: Material) -> Catalog:
-    names = readers.column_names(path)
-    formula, label = material_column(names, path, material), id_column(names)
+    table = readers.open_table(path)
+    names = readers.column_names(table)
+    formula, label = material_column(names, table, material), id_column(names)
     if label == formula:
         label = None
-    structural = tuple(name for name in structure_columns(path) if name not in (formula, label))
+    structural = tuple(name for name in structure_columns(table) if name not in (formula, label))
     others = [column for column in names if column not in (formula, label, *structural)]
-    decimal = readers.decimal_mark(path)
-    rows, kinds = profile(path, others, decimal)
-    if readers.is_typed(path):
-        known = readers.schema_of(path)
-        readers.as_text(pa.chunked_array([], known.field(formula).type), name, formula)
+    decimal = readers.decimal_mark(table)
+    rows, kinds = profile(table, others, decimal)
+    if readers.is_typed(table):
+        readers.as_text(pa.chunked_array([], table.schema.field(formula).type), name, formula)
         if label is not None:
-            readers.as_ids(pa.chunked_array([], known.field(label).type), name, label)
+            readers.as_ids(pa.chunked_array([], table.schema.field(label).type), name, label)
     renamed = _passed_on(others)
     schema = pa.schema(
         [("id", pa.string()), ("formula", pa.string())] + [(renamed[column], kinds[column]) for column in others]
@@ -292,7 +292,7 @@ def _of_table(name: str, path: Path, material: Material) -> Catalog:
 
     def pieces() -> Iterator[pa.Table]:
         start = 0
-        for raw in readers.batches(path, [column for column in names if column not in structural]):
+        for raw in readers.batches(table, [column for column in names if column not in structural]):
             formulas = readers.as_text(raw[formula], path, formula)
             own = [as_type(raw[column], kinds[column], decimal) for column in others]
             yield pa.Table.from_arrays([_ids(raw, path, start, label), formulas, *own], schema=schema)
@@ -300,12 +300,12 @@ def _of_table(name: str, path: Path, material: Material) -> Catalog:
 
     def structures() -> Iterator[pa.Table]:
         start = 0
-        for raw in readers.batches(path, [*([label] if label else []), *structural]):
+        for raw in readers.batches(table, [*([label] if label else []), *structural]):
             yield raw.select(structural).add_column(0, "id", _ids(raw, path, start, label))
             start += raw.num_rows
 
     notes = [f"catalogue column '{old}' is passed on as '{new}'" for old, new in renamed.items() if old != new]
-    if unnamed := readers.unnamed_columns(path):
+    if unnamed := readers.unnamed_columns(table):
         notes.append(f"{unnamed} column{'s' * (unnamed > 1)} without a name left out")
     unread = _unread(path)
     notes.extend(unread)
@@ -321,7 +321,7 @@ def _of_table(name: str, path: Path, material: Material) -> Catalog:
         tuple(notes),
         pieces,
         structures if structural else None,
-        file_holds_smiles(path, formula),
+        file_holds_smiles(table, formula),
         unread=unread,
     )
 

@@ -10,13 +10,13 @@ BLOCK = "data_structure"
 
 
 def cif_blocks(text: str) -> list[str]:
-    """Cut a CIF into the data blocks that have atoms or a cell.
+    r"""Cut a CIF into the data blocks that have atoms or a cell.
 
     All blocks get one header, since names may repeat or mean something to a parser. Blocks of remarks alone
     (`data_global`) are dropped. In a text field, between lines that begin with a semicolon, `data_` begins no block.
 
-    >>> cif_blocks("data_global\\n_x 1\\ndata_a\\n_cell_length_a 5\\n")
-    ['data_structure\\n\\n_cell_length_a 5\\n']
+    >>> cif_blocks("data_global\n_x 1\ndata_a\n_cell_length_a 5\n")
+    ['data_structure\n\n_cell_length_a 5\n']
     """
     blocks: list[list[str]] = []
     inside = False

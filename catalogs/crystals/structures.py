@@ -30,6 +30,7 @@ from kakehashi.catalogs.files.gzipped import open_bytes
 from kakehashi.catalogs.properties.material_columns import id_column
 from kakehashi.catalogs.reading import readers
 from kakehashi.catalogs.reading.column_names import IDS
+from kakehashi.catalogs.reading.readers import Readable
 from kakehashi.catalogs.records import UserError
 
 PARTS = ("lattice", "species", "frac_coords")
@@ -41,14 +42,15 @@ _PIECE = 1000
 Pieces = Callable[[], Iterator[pa.Table]]
 
 
-def structure_columns(file: Path) -> tuple[str, ...]:
+def structure_columns(table: Readable) -> tuple[str, ...]:
     """Columns of a table file that hold structures; empty where none do."""
-    schema = readers.schema_of(file)
+    table = readers.open_table(table)
+    schema = table.schema
     if all(name in schema.names and _is_list(schema.field(name).type) for name in PARTS):
         return PARTS
     for name in TEXTS:
         if name in schema.names and readers.is_text(schema.field(name).type):
-            first = next((cell for piece in readers.batches(file, [name]) if (cell := _filled(piece[name]))), "")
+            first = next((cell for piece in readers.batches(table, [name]) if (cell := _filled(piece[name]))), "")
             if any(mark in first for mark in _MARKS) or is_poscar(first):
                 return (name,)
     return ()
@@ -85,15 +87,17 @@ def structure_file(path: Path) -> Pieces:
     if path.name.lower().endswith(_DOCUMENTS) and path.is_file():
         return lambda: _of_documents(path)
     readers.check_file(path)
-    label, columns = id_column(readers.column_names(path)), structure_columns(path)
+    table = readers.open_table(path)
+    names = readers.column_names(table)
+    label, columns = id_column(names), structure_columns(table)
     if label is None or not columns:
         what = (
             "an id column (id, material_id or mbid)" if label is None else f"{' + '.join(PARTS)}, or structure or cif"
         )
-        raise UserError(f"--structures {path}: expected {what} among {', '.join(readers.column_names(path))}")
+        raise UserError(f"--structures {path}: expected {what} among {', '.join(names)}")
 
     def pieces() -> Iterator[pa.Table]:
-        for raw in readers.batches(path, [label, *columns]):
+        for raw in readers.batches(table, [label, *columns]):
             yield raw.select(columns).add_column(0, "id", readers.as_ids(raw[label], path, label))
 
     return pieces

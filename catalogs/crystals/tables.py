@@ -153,8 +153,8 @@ def load_crystals(
 
 def _rows(cells: Cells, present: NDArray[np.int64], structures: Pieces | None) -> list[dict[str, Any]]:
     """Read the structure columns of the rows with a value, from the file itself or by id."""
-    if columns := structure_columns(cells.path):
-        own: list[dict[str, Any]] = readers.read(cells.path, columns).take(present).to_pylist()
+    if columns := structure_columns(cells.table):
+        own: list[dict[str, Any]] = readers.read(cells.table, columns).take(present).to_pylist()
         return own
     if structures is None:
         raise UserError(

@@ -13,9 +13,9 @@ _MIXED = re.compile("[\u2080-\u2089][.]?[0-9]|[0-9][.]?[\u2080-\u2089]")
 
 
 def plain(text: str) -> str:
-    """Strip outer blanks; turn subscript digits and full-width characters into ASCII.
+    r"""Strip outer blanks; turn subscript digits and full-width characters into ASCII.
 
-    >>> plain(" H₂O\\u3000")
+    >>> plain(" H₂O\u3000")
     'H2O'
     """
     text = text.strip(_BLANK)

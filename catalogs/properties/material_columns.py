@@ -26,6 +26,7 @@ from kakehashi.catalogs.reading.column_names import (
     fold,
     is_index,
 )
+from kakehashi.catalogs.reading.readers import OpenTable, Readable
 from kakehashi.catalogs.records import UserError
 
 Material = str | Sequence[str] | None
@@ -42,16 +43,16 @@ def given_columns(material: Material) -> tuple[str, ...]:
     return () if material is None else (material,) if isinstance(material, str) else tuple(material)
 
 
-def material_column(names: Sequence[str], where: Path | str, material: Material = None) -> str:
+def material_column(names: Sequence[str], where: Readable | str, material: Material = None) -> str:
     """Return the column that holds formulas or SMILES: the first named one there is, else one with a known name.
 
-    where : the file, which is opened where a name alone does not tell
+    where : the table, whose cells are read where a name alone does not tell
     """
     if given := given_columns(material):
         found = next((name for name in given if name in names), None) or _nearly(given, names)
         if found is None:
             if len(given) == 1:
-                readers.require(given[0], names, where)
+                readers.require(given[0], names, str(where))
             raise UserError(f"{where}: none of the columns {', '.join(given)} (columns: {', '.join(names)})")
         return found
     by_fold = {fold(name): name for name in reversed(names)}
@@ -100,16 +101,16 @@ def holds_smiles(column: str, texts: Iterable[str | None]) -> bool:
     return smiles > formulas or (smiles == formulas and fold(column) in map(fold, UNITS))
 
 
-def file_holds_smiles(path: Path, column: str) -> bool:
-    """The same of a column of a file or folder."""
-    return holds_smiles(column, () if "smiles" in column.lower() else first_cells(path, column))
+def file_holds_smiles(table: Readable, column: str) -> bool:
+    """Tell whether a material column of a table holds SMILES, by its name or its first cells."""
+    return holds_smiles(column, () if "smiles" in column.lower() else first_cells(table, column))
 
 
-def first_cells(path: Path, column: str) -> list[str]:
+def first_cells(table: Readable, column: str) -> list[str]:
     """The first filled cells of a column of text; none where it holds anything else."""
     cells: list[str] = []
     seen = 0
-    for piece in readers.batches(path, [column]):
+    for piece in readers.batches(table, [column]):
         if not (readers.is_text(piece[column].type) or pa.types.is_null(piece[column].type)):
             return []
         filled = [cell for cell in piece[column].to_pylist() if cell and cell.strip()][: _SAMPLE - seen]
@@ -157,12 +158,12 @@ def _like_formula(text: str) -> bool:
     return True
 
 
-def _are_smiles(where: Path | str, column: str) -> bool:
+def _are_smiles(where: Readable | str, column: str) -> bool:
     smiles, formulas = _count(_cells(where, column))
     return smiles > formulas
 
 
-def _likely(where: Path | str, names: Sequence[str]) -> str | None:
+def _likely(where: Readable | str, names: Sequence[str]) -> str | None:
     """The first column with cells that are mostly SMILES or mostly formulas, for advice."""
     for name in names:
         cells = _cells(where, name)
@@ -171,5 +172,6 @@ def _likely(where: Path | str, names: Sequence[str]) -> str | None:
     return None
 
 
-def _cells(where: Path | str, column: str) -> list[str]:
-    return first_cells(Path(where), column) if Path(where).exists() else []
+def _cells(where: Readable | str, column: str) -> list[str]:
+    table = Path(where) if isinstance(where, str) else where
+    return first_cells(table, column) if isinstance(table, OpenTable) or table.exists() else []

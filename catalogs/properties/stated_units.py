@@ -48,7 +48,7 @@ def check_named(units: Units, columns: Iterable[tuple[str, str]]) -> None:
 
     columns : file and value column of each
     """
-    if units is None or isinstance(units, str):
+    if not units or isinstance(units, str):
         return
     known = list(dict.fromkeys(name for path, column in columns for name in (column, f"{path}:{column}")))
     for key in units:

@@ -64,12 +64,13 @@ def table(wanted: Property, folder: Path, seed: int = 0) -> PropertyTable:
     if why := missing(wanted, folder):
         raise UserError(f"{wanted.property}: {why}")
     path = folder / wanted.file
-    names = readers.column_names(path)
-    material, label = material_column(names, path), id_column(names)
+    opened = readers.open_table(path)
+    names = readers.column_names(opened)
+    material, label = material_column(names, opened), id_column(names)
     columns = list(dict.fromkeys(name for name in (material, label, wanted.column, wanted.per) if name))
     for name in columns:
         readers.require(name, names, path)
-    data = readers.read(path, columns)
+    data = readers.read(opened, columns)
     values = number_columns.as_numbers(data[wanted.column], path, wanted.column)
     if wanted.per:
         values = values / number_columns.as_numbers(data[wanted.per], path, wanted.per)
@@ -94,6 +95,6 @@ def table(wanted: Property, folder: Path, seed: int = 0) -> PropertyTable:
         sha256=readers.sha256(path),
         notes=notes,
         where=str(path),
-        attachments=(0, 2) if file_holds_smiles(path, material) else None,
+        attachments=(0, 2) if file_holds_smiles(opened, material) else None,
         guarded=True,
     )

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from kakehashi.catalogs.reading import parquet_files, readers
 from kakehashi.catalogs.reading.number_cells import MISSING, Decimal
 from kakehashi.catalogs.reading.number_columns import is_number
+from kakehashi.catalogs.reading.readers import OpenTable
 
 
-def profile(path: Path, columns: list[str], decimal: Decimal) -> tuple[int, dict[str, pa.DataType]]:
+def profile(table: OpenTable, columns: list[str], decimal: Decimal) -> tuple[int, dict[str, pa.DataType]]:
     """Count the rows of a table and find the type that each column travels as."""
-    if readers.is_typed(path):
-        known = readers.schema_of(path)
-        kinds = {name: parquet_files.plain_type(known.field(name).type) for name in columns}
-        return readers.count_rows(path), kinds
-    return _profile_text(path, columns, decimal)
+    if table.rows is not None:
+        kinds = {name: parquet_files.plain_type(table.schema.field(name).type) for name in columns}
+        return table.rows, kinds
+    return _profile_text(table, columns, decimal)
 
 
 def as_type(column: pa.ChunkedArray, kind: pa.DataType, decimal: Decimal = ".") -> pa.ChunkedArray:
@@ -44,12 +42,12 @@ def _are_missing(cells: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.is_in(pc.utf8_lower(cells), value_set=pa.array(sorted(MISSING), pa.string()))
 
 
-def _profile_text(path: Path, columns: list[str], decimal: Decimal) -> tuple[int, dict[str, pa.DataType]]:
+def _profile_text(table: OpenTable, columns: list[str], decimal: Decimal) -> tuple[int, dict[str, pa.DataType]]:
     """Count rows and find the type of each column (integer, double or text) in one pass."""
     rows = 0
     filled = dict.fromkeys(columns, False)
     kinds: dict[str, pa.DataType] = {column: pa.int64() for column in columns}
-    for piece in readers.batches(path):
+    for piece in readers.batches(table):
         rows += piece.num_rows
         for column in columns:
             kinds[column] = _narrowest(piece[column], kinds[column], decimal)

@@ -71,17 +71,16 @@ def open_folder(folder: Path) -> Folder:
     return Folder(kept, schema, keys, rows)
 
 
-def batches(folder: Path, columns: Sequence[str]) -> Iterator[pa.Table]:
+def batches(folder: Folder, columns: Sequence[str]) -> Iterator[pa.Table]:
     """Yield the named columns of all files in pieces, in the types of the folder's schema."""
-    found = open_folder(folder)
-    for file, keys in zip(found.files, found.keys, strict=True):
+    for file, keys in zip(folder.files, folder.keys, strict=True):
         # A piece needs a column to have rows.
-        stored = [name for name in columns if name not in keys] or [found.schema.names[0]]
+        stored = [name for name in columns if name not in keys] or [folder.schema.names[0]]
         for piece in parquet_files.batches(file, stored):
             arrays = [
-                _key_column(keys[name], piece.num_rows, found.schema.field(name).type)
+                _key_column(keys[name], piece.num_rows, folder.schema.field(name).type)
                 if name in keys
-                else _cast(piece[name], found.schema.field(name).type, file, name)
+                else _cast(piece[name], folder.schema.field(name).type, file, name)
                 for name in columns
             ]
             yield pa.Table.from_arrays(arrays, list(columns))

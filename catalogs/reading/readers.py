@@ -10,6 +10,7 @@ import difflib
 import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,6 +23,31 @@ TEXT_SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 SUFFIXES = (*TEXT_SUFFIXES, ".xlsx", ".parquet")
 # Bytes that are held of one table at a time.
 MOST_BYTES = 4 << 30
+
+
+class OpenTable(NamedTuple):
+    """A table file or a folder of Parquet whose header was read; shown as its path.
+
+    columns : names of all columns, "" where one has none
+    schema : names and types; a text file has columns of text
+    dialect : of a text file, else None
+    rows : of Parquet, else None
+    parts : files of a folder of Parquet, else None
+    """
+
+    path: Path
+    columns: tuple[str, ...]
+    schema: pa.Schema
+    dialect: csv_files.Dialect | None = None
+    rows: int | None = None
+    parts: parquet_folders.Folder | None = None
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+
+Readable = Path | OpenTable
+"""A table by its path, or one that is open."""
 
 
 def suffix_of(path: Path) -> str:
@@ -52,64 +78,72 @@ def unread(folder: Path) -> list[str]:
     return parquet_folders.unread(folder)
 
 
-def column_names(path: Path) -> list[str]:
-    """Return the names of the columns of a table file or a folder of Parquet; those without a name are left out.
+def open_table(table: Readable) -> OpenTable:
+    """Read the header of a table file, or those of a folder of Parquet; an open table stays as it is.
 
-    Duplicates and an empty file are UserErrors.
+    Raises
+    ------
+    UserError : no table, an empty file, or columns of one name.
     """
-    names = [name for name in _all_names(path) if name]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    if isinstance(table, OpenTable):
+        return table
+    found = _open(table)
+    twice = sorted({name for name in found.columns if name and found.columns.count(name) > 1})
     if twice:
-        raise UserError(f"{path}: column '{twice[0]}' appears more than once; rename one of them")
-    return names
+        raise UserError(f"{table}: column '{twice[0]}' appears more than once; rename one of them")
+    return found
 
 
-def unnamed_columns(path: Path) -> int:
-    """Number of columns that have no name, such as the index that pandas writes; nothing is read of them."""
-    return sum(not name for name in _all_names(path))
-
-
-def _all_names(path: Path) -> list[str]:
+def _open(path: Path) -> OpenTable:
     if path.is_dir():
-        return list(parquet_folders.open_folder(path).schema.names)
+        parts = parquet_folders.open_folder(path)
+        return OpenTable(path, tuple(parts.schema.names), parts.schema, rows=parts.rows, parts=parts)
     suffix = check_file(path)
     if suffix == ".parquet":
-        return list(parquet_files.open_parquet(path).schema_arrow.names)
-    return list(spreadsheets.header(path) if suffix == ".xlsx" else csv_files.read_dialect(path).names)
+        file = parquet_files.open_parquet(path)
+        return OpenTable(path, tuple(file.schema_arrow.names), file.schema_arrow, rows=int(file.metadata.num_rows))
+    dialect = csv_files.read_dialect(path) if suffix in TEXT_SUFFIXES else None
+    names = spreadsheets.header(path) if dialect is None else dialect.names
+    return OpenTable(path, names, pa.schema([(name, pa.string()) for name in names if name]), dialect)
 
 
-def schema_of(path: Path) -> pa.Schema:
-    """Return the columns and types of a table file or a folder of Parquet (text files have columns of text)."""
-    if path.is_dir():
-        return parquet_folders.open_folder(path).schema
-    names = column_names(path)
-    if suffix_of(path) == ".parquet":
-        return parquet_files.open_parquet(path).schema_arrow
-    return pa.schema([(name, pa.string()) for name in names])
+def column_names(table: Readable) -> list[str]:
+    """Return the names of the columns of a table; those without a name are left out."""
+    return [name for name in open_table(table).columns if name]
 
 
-def is_typed(path: Path) -> bool:
-    """Whether columns have types of their own, as those of Parquet."""
-    return path.is_dir() or suffix_of(path) == ".parquet"
+def unnamed_columns(table: Readable) -> int:
+    """Count the columns without a name, such as the index that pandas writes; nothing is read of them."""
+    return sum(not name for name in open_table(table).columns)
 
 
-def decimal_mark(path: Path) -> Decimal:
-    """Return the decimal mark of the numbers in a table file, "." or ","."""
-    if path.is_dir() or suffix_of(path) not in TEXT_SUFFIXES:
-        return "."
-    return csv_files.decimal_mark(path, csv_files.read_dialect(path))
+def schema_of(table: Readable) -> pa.Schema:
+    """Return the columns and types of a table; text files have columns of text."""
+    return open_table(table).schema
 
 
-def read(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
-    """Read a whole table file, or the named columns of it; more than `MOST_BYTES` are a UserError."""
-    tables: list[pa.Table] = []
+def is_typed(table: OpenTable) -> bool:
+    """Tell whether columns have types of their own, as those of Parquet."""
+    return table.rows is not None
+
+
+def decimal_mark(table: Readable) -> Decimal:
+    """Return the decimal mark of the numbers in a table, "." or ","."""
+    table = open_table(table)
+    return "." if table.dialect is None else csv_files.decimal_mark(table.path, table.dialect)
+
+
+def read(table: Readable, columns: Sequence[str] | None = None) -> pa.Table:
+    """Read a whole table, or the named columns of it; more than `MOST_BYTES` are a UserError."""
+    table = open_table(table)
+    pieces: list[pa.Table] = []
     held = 0
-    for table in batches(path, columns):
-        tables.append(table)
-        held = check_held(held + table.nbytes, path)
-    if not sum(table.num_rows for table in tables):
-        raise UserError(f"{path} has a header but no rows")
-    return pa.concat_tables(tables)
+    for piece in batches(table, columns):
+        pieces.append(piece)
+        held = check_held(held + piece.nbytes, table.path)
+    if not sum(piece.num_rows for piece in pieces):
+        raise UserError(f"{table} has a header but no rows")
+    return pa.concat_tables(pieces)
 
 
 def check_held(held: int, where: Path | str) -> int:
@@ -122,20 +156,21 @@ def check_held(held: int, where: Path | str) -> int:
     return held
 
 
-def batches(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+def batches(table: Readable, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
     """Yield a file, or the files of a folder of Parquet, in pieces of a few megabytes, in row order."""
-    names = column_names(path)
+    table = open_table(table)
+    names = column_names(table)
     wanted = list(names if columns is None else columns)
     for name in wanted:
-        require(name, names, path)
-    if path.is_dir():
-        yield from parquet_folders.batches(path, wanted)
-    elif suffix_of(path) == ".parquet":
-        yield from parquet_files.batches(path, wanted)
-    elif suffix_of(path) == ".xlsx":
-        yield from spreadsheets.batches(path, wanted)
+        require(name, names, table.path)
+    if table.parts is not None:
+        yield from parquet_folders.batches(table.parts, wanted)
+    elif table.dialect is not None:
+        yield from csv_files.batches(table.path, table.dialect, wanted)
+    elif table.rows is not None:
+        yield from parquet_files.batches(table.path, wanted)
     else:
-        yield from csv_files.batches(path, csv_files.read_dialect(path), wanted)
+        yield from spreadsheets.batches(table.path, wanted)
 
 
 def require(name: str, names: Sequence[str], where: Path | str) -> None:
@@ -174,13 +209,6 @@ def as_ids(column: pa.ChunkedArray, where: Path | str, name: str) -> pa.ChunkedA
         raise UserError(
             f"{where}: column '{name}' holds numbers that are not whole, or too large to be exact; expected text"
         ) from None
-
-
-def count_rows(path: Path) -> int:
-    """Return the number of rows of a Parquet file or a folder of them, from what the files say of themselves."""
-    if path.is_dir():
-        return parquet_folders.open_folder(path).rows
-    return int(parquet_files.open_parquet(path).metadata.num_rows)
 
 
 def sha256(path: Path) -> str:
