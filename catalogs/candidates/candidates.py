@@ -31,7 +31,7 @@ from kakehashi.catalogs.properties.material_columns import (
     material_column,
 )
 from kakehashi.catalogs.properties.tables import split_spec
-from kakehashi.catalogs.reading import pulled, readers
+from kakehashi.catalogs.reading import parquet_folders, pulled, readers
 from kakehashi.catalogs.reading.column_types import as_type, profile
 from kakehashi.catalogs.records import UserError
 
@@ -328,7 +328,7 @@ def _of_table(name: str, path: Path, material: Material) -> Catalog:
 
 def _unread(folder: Path) -> tuple[str, ...]:
     """What to say of files that a folder of Parquet holds besides its data."""
-    left = readers.unread(folder) if folder.is_dir() else []
+    left = parquet_folders.unread(folder) if folder.is_dir() else []
     more = f" and {len(left) - 3:,} more" if len(left) > 3 else ""
     return (f"not read in {folder}: {', '.join(left[:3])}{more}",) if left else ()
 
@@ -359,7 +359,7 @@ def _passed_on(columns: list[str]) -> dict[str, str]:
 
 def _content(path: Path) -> str:
     """Hash of a table's bytes; of a folder those of its files, and the keys that its folders name."""
-    files = readers.parquet_files_of(path) if path.is_dir() else [path]
+    files = parquet_folders.parquet_files_of(path) if path.is_dir() else [path]
     return _sha256(files) if all(file.parent in (path, path.parent) for file in files) else readers.sha256(path)
 
 

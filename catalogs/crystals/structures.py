@@ -30,7 +30,7 @@ from kakehashi.catalogs.files.gzipped import open_bytes
 from kakehashi.catalogs.properties.material_columns import id_column
 from kakehashi.catalogs.reading import readers
 from kakehashi.catalogs.reading.column_names import IDS
-from kakehashi.catalogs.reading.readers import Readable
+from kakehashi.catalogs.reading.open_table import Readable
 from kakehashi.catalogs.records import UserError
 
 PARTS = ("lattice", "species", "frac_coords")

@@ -26,7 +26,7 @@ from kakehashi.catalogs.reading.column_names import (
     fold,
     is_index,
 )
-from kakehashi.catalogs.reading.readers import OpenTable, Readable
+from kakehashi.catalogs.reading.open_table import OpenTable, Readable
 from kakehashi.catalogs.records import UserError
 
 Material = str | Sequence[str] | None

@@ -25,7 +25,7 @@ from kakehashi.catalogs.properties.refused import check_rejected
 from kakehashi.catalogs.properties.stated_units import Units, stated_unit, unit_of_cell, with_unit
 from kakehashi.catalogs.quantities import Quantity
 from kakehashi.catalogs.reading import number_columns, pulled, readers
-from kakehashi.catalogs.reading.readers import OpenTable
+from kakehashi.catalogs.reading.open_table import OpenTable
 from kakehashi.catalogs.records import FloatArray, PropertyTable, UserError
 
 

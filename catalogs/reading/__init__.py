@@ -1,1 +1,1 @@
-"""Reading."""
+"""Tables in: text files, workbooks and Parquet; known column names, number notations, pulled catalogues."""

@@ -1,4 +1,4 @@
-"""Types of a catalogue's own columns: those of Parquet, and of text the narrowest that keeps every cell."""
+"""Types of a catalogue's extra columns: those of Parquet, and for text the narrowest that keeps every cell."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import pyarrow.compute as pc
 from kakehashi.catalogs.reading import parquet_files, readers
 from kakehashi.catalogs.reading.number_cells import MISSING, Decimal
 from kakehashi.catalogs.reading.number_columns import is_number
-from kakehashi.catalogs.reading.readers import OpenTable
+from kakehashi.catalogs.reading.open_table import OpenTable
 
 
 def profile(table: OpenTable, columns: list[str], decimal: Decimal) -> tuple[int, dict[str, pa.DataType]]:
-    """Count the rows of a table and find the type that each column travels as."""
+    """Count the rows of a table and find the type of each column."""
     if table.rows is not None:
         kinds = {name: parquet_files.plain_type(table.schema.field(name).type) for name in columns}
         return table.rows, kinds
@@ -20,7 +20,7 @@ def profile(table: OpenTable, columns: list[str], decimal: Decimal) -> tuple[int
 
 
 def as_type(column: pa.ChunkedArray, kind: pa.DataType, decimal: Decimal = ".") -> pa.ChunkedArray:
-    """A column in its type; of text, cells that say that there is no value are null where it holds numbers.
+    """Cast a column to a type; words for a missing value become null among numbers.
 
     Raises
     ------

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from kakehashi.catalogs.files import parquet
 from kakehashi.catalogs.files.durable import DurableFile, make_folder, sync_folder, write_durably
 from kakehashi.catalogs.files.home import PRIVATE, cache_folder, cache_folder_or_none, check_own
-from kakehashi.catalogs.reading import readers
+from kakehashi.catalogs.reading import parquet_folders, readers
 from kakehashi.catalogs.records import UserError
 
 SCHEMA = 1
@@ -116,7 +116,7 @@ def folder(name: str) -> Path:
         file = path / part["name"]
         if not file.is_file() or readers.sha256(file) != part["sha256"]:
             raise UserError(f"{file} is missing or damaged: pull it again with --again", 6)
-    strays = {file.name for file in readers.parquet_files_of(path)} - {part["name"] for part in found["parts"]}
+    strays = {file.name for file in parquet_folders.parquet_files_of(path)} - {part["name"] for part in found["parts"]}
     if strays:
         raise UserError(f"{path / min(strays)} does not belong there: take it away", 6)
     return path

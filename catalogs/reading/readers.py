@@ -1,7 +1,7 @@
-"""Table files in: text stays text, pieces are bounded, and every error names the file.
+"""Readers of table files: the registry of formats, bounded chunks, and errors that name the file.
 
-Formulas such as `NaN`, `NO`, `InF` and `None` are ordinary text here: CSV and spreadsheet cells are read as text, and
-only a column that is asked for as numbers is turned into numbers (`catalogs.reading.number_columns`).
+CSV and spreadsheet cells are read as text, since `NaN`, `NO`, `InF` and `None` are formulas too. Text becomes numbers
+only in columns that are requested as numbers (`catalogs.reading.number_columns`).
 """
 
 from __future__ import annotations
@@ -10,54 +10,40 @@ import difflib
 import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from kakehashi.catalogs.files.durable import sha256_of
 from kakehashi.catalogs.reading import csv_files, parquet_files, parquet_folders, spreadsheets
 from kakehashi.catalogs.reading.number_cells import Decimal
+from kakehashi.catalogs.reading.open_table import OpenTable, Readable, TableFormat
 from kakehashi.catalogs.records import UserError
 
-TEXT_SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
-SUFFIXES = (*TEXT_SUFFIXES, ".xlsx", ".parquet")
-# Bytes that are held of one table at a time.
+FORMATS: tuple[TableFormat, ...] = (csv_files.FORMAT, spreadsheets.FORMAT, parquet_files.FORMAT)
+"""Formats of table files; a new one is a file with a `TableFormat`, and its name here."""
+SUFFIXES = tuple(suffix for form in FORMATS for suffix in form.suffixes)
+# Most bytes of one table in memory.
 MOST_BYTES = 4 << 30
 
 
-class OpenTable(NamedTuple):
-    """A table file or a folder of Parquet whose header was read; shown as its path.
-
-    columns : names of all columns, "" where one has none
-    schema : names and types; a text file has columns of text
-    dialect : of a text file, else None
-    rows : of Parquet, else None
-    parts : files of a folder of Parquet, else None
-    """
-
-    path: Path
-    columns: tuple[str, ...]
-    schema: pa.Schema
-    dialect: csv_files.Dialect | None = None
-    rows: int | None = None
-    parts: parquet_folders.Folder | None = None
-
-    def __str__(self) -> str:
-        return str(self.path)
-
-
-Readable = Path | OpenTable
-"""A table by its path, or one that is open."""
-
-
 def suffix_of(path: Path) -> str:
-    """Return which of SUFFIXES a path ends in, "" where none."""
+    """Return the suffix of a table file, "" for other files.
+
+    >>> suffix_of(Path("Table.CSV.gz"))
+    '.csv.gz'
+    """
     name = path.name.lower()
-    return next((suffix for suffix in SUFFIXES if name.endswith(suffix)), "")
+    return next((suffix for form in FORMATS for suffix in form.suffixes if name.endswith(suffix)), "")
 
 
 def check_file(path: Path) -> str:
-    """Return the suffix of a table file, or raise the UserError that says what is wrong."""
+    """Return the suffix of a table file.
+
+    Raises
+    ------
+    UserError : a folder, no such file, or another suffix.
+    """
     if path.is_dir():
         raise UserError(f"{path} is a folder; expected a file ({', '.join(SUFFIXES)})")
     if not path.exists():
@@ -68,43 +54,27 @@ def check_file(path: Path) -> str:
     return suffix
 
 
-def parquet_files_of(folder: Path) -> list[Path]:
-    """Return the Parquet files of a folder that are data, in the order of their numbers; UserError if none."""
-    return parquet_folders.parquet_files_of(folder)
-
-
-def unread(folder: Path) -> list[str]:
-    """Return the names of what a folder of Parquet holds beside its data, but for hidden files."""
-    return parquet_folders.unread(folder)
-
-
 def open_table(table: Readable) -> OpenTable:
-    """Read the header of a table file, or those of a folder of Parquet; an open table stays as it is.
+    """Read the header of a table file, or those of a folder of Parquet; return an open table as it is.
 
     Raises
     ------
-    UserError : no table, an empty file, or columns of one name.
+    UserError : no table, an empty file, or two columns of one name.
     """
     if isinstance(table, OpenTable):
         return table
-    found = _open(table)
-    twice = sorted({name for name in found.columns if name and found.columns.count(name) > 1})
+    opened = _open(table)
+    twice = sorted({name for name in opened.columns if name and opened.columns.count(name) > 1})
     if twice:
         raise UserError(f"{table}: column '{twice[0]}' appears more than once; rename one of them")
-    return found
+    return opened
 
 
 def _open(path: Path) -> OpenTable:
     if path.is_dir():
-        parts = parquet_folders.open_folder(path)
-        return OpenTable(path, tuple(parts.schema.names), parts.schema, rows=parts.rows, parts=parts)
+        return parquet_folders.open_table(path)
     suffix = check_file(path)
-    if suffix == ".parquet":
-        file = parquet_files.open_parquet(path)
-        return OpenTable(path, tuple(file.schema_arrow.names), file.schema_arrow, rows=int(file.metadata.num_rows))
-    dialect = csv_files.read_dialect(path) if suffix in TEXT_SUFFIXES else None
-    names = spreadsheets.header(path) if dialect is None else dialect.names
-    return OpenTable(path, names, pa.schema([(name, pa.string()) for name in names if name]), dialect)
+    return next(form for form in FORMATS if suffix in form.suffixes).open(path)
 
 
 def column_names(table: Readable) -> list[str]:
@@ -123,58 +93,56 @@ def schema_of(table: Readable) -> pa.Schema:
 
 
 def is_typed(table: OpenTable) -> bool:
-    """Tell whether columns have types of their own, as those of Parquet."""
+    """Return True for columns with types of their own, as in Parquet."""
     return table.rows is not None
 
 
 def decimal_mark(table: Readable) -> Decimal:
     """Return the decimal mark of the numbers in a table, "." or ","."""
     table = open_table(table)
-    return "." if table.dialect is None else csv_files.decimal_mark(table.path, table.dialect)
+    return table.read_decimal_mark()
 
 
 def read(table: Readable, columns: Sequence[str] | None = None) -> pa.Table:
-    """Read a whole table, or the named columns of it; more than `MOST_BYTES` are a UserError."""
+    """Read a whole table, or the named columns of it.
+
+    Raises
+    ------
+    UserError : no rows, or more than `MOST_BYTES`.
+    """
     table = open_table(table)
     pieces: list[pa.Table] = []
-    held = 0
+    size = 0
     for piece in batches(table, columns):
         pieces.append(piece)
-        held = check_held(held + piece.nbytes, table.path)
+        size = check_held(size + piece.nbytes, table.path)
     if not sum(piece.num_rows for piece in pieces):
         raise UserError(f"{table} has a header but no rows")
     return pa.concat_tables(pieces)
 
 
-def check_held(held: int, where: Path | str) -> int:
-    """Return the bytes held of a table; more than `MOST_BYTES` are a UserError."""
-    if held > MOST_BYTES:
+def check_held(size: int, where: Path | str) -> int:
+    """Return a table's bytes in memory; raise UserError above `MOST_BYTES`."""
+    if size > MOST_BYTES:
         raise UserError(
             f"{where}: its rows unpack to more than {MOST_BYTES / 2**30:.3g} GiB, the most that is held of a table; "
             "leave out columns of long texts, or take fewer rows (--partition-rows, where they are scored)"
         )
-    return held
+    return size
 
 
 def batches(table: Readable, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
-    """Yield a file, or the files of a folder of Parquet, in pieces of a few megabytes, in row order."""
+    """Yield the columns of a table, all by default, in chunks of a few megabytes and in row order."""
     table = open_table(table)
     names = column_names(table)
     wanted = list(names if columns is None else columns)
     for name in wanted:
         require(name, names, table.path)
-    if table.parts is not None:
-        yield from parquet_folders.batches(table.parts, wanted)
-    elif table.dialect is not None:
-        yield from csv_files.batches(table.path, table.dialect, wanted)
-    elif table.rows is not None:
-        yield from parquet_files.batches(table.path, wanted)
-    else:
-        yield from spreadsheets.batches(table.path, wanted)
+    yield from table.read_batches(wanted)
 
 
 def require(name: str, names: Sequence[str], where: Path | str) -> None:
-    """Raise a UserError that lists the columns if `name` is not among them."""
+    """Raise UserError with the nearest column if a column is absent."""
     if name in names:
         return
     close = difflib.get_close_matches(name, names, n=1) or [n for n in names if n.lower() == name.lower()]
@@ -183,14 +151,23 @@ def require(name: str, names: Sequence[str], where: Path | str) -> None:
 
 
 def is_text(kind: pa.DataType) -> bool:
-    """Whether an arrow type holds text (plain, large, or dictionary-encoded)."""
+    """Return True for arrow types of text: plain, large, view, or dictionary-encoded.
+
+    >>> is_text(pa.dictionary(pa.int32(), pa.string()))
+    True
+    """
     if pa.types.is_dictionary(kind):
         return is_text(kind.value_type)
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
 def as_text(column: pa.ChunkedArray, where: Path | str, name: str) -> pa.ChunkedArray:
-    """Return a column as plain strings; integers become their digits, other types are refused."""
+    """Cast a column of text or integers to plain strings.
+
+    Raises
+    ------
+    UserError : a column of another type.
+    """
     if is_text(column.type) or pa.types.is_integer(column.type):
         return column.cast(pa.string())
     if pa.types.is_null(column.type):
@@ -199,7 +176,14 @@ def as_text(column: pa.ChunkedArray, where: Path | str, name: str) -> pa.Chunked
 
 
 def as_ids(column: pa.ChunkedArray, where: Path | str, name: str) -> pa.ChunkedArray:
-    """The same of identifiers: whole numbers that pandas keeps as floats become their digits, NaN is missing."""
+    """Cast a column of identifiers to plain strings, also whole numbers that pandas stored as floats.
+
+    NaN is missing.
+
+    Raises
+    ------
+    UserError : a column of another type, or numbers that are not whole.
+    """
     if not pa.types.is_floating(column.type):
         return as_text(column, where, name)
     cells = pc.if_else(pc.is_nan(column), None, column)
@@ -212,10 +196,9 @@ def as_ids(column: pa.ChunkedArray, where: Path | str, name: str) -> pa.ChunkedA
 
 
 def sha256(path: Path) -> str:
-    """Return the sha256 of a file's bytes, or one for the files of a folder of Parquet."""
+    """Return the sha256 of a file's bytes, or of the names and hashes of a folder's Parquet files."""
     if path.is_dir():
-        files = parquet_files_of(path)
+        files = parquet_folders.parquet_files_of(path)
         lines = "".join(f"{file.relative_to(path).as_posix()} {sha256(file)}\n" for file in files)
         return hashlib.sha256(lines.encode(errors="surrogateescape")).hexdigest()
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return sha256_of(path)

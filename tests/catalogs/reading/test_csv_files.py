@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from kakehashi.catalogs.reading import csv_files, readers
-from kakehashi.catalogs.reading.csv_files import read_dialect
+from kakehashi.catalogs.reading import csv_dialect, readers
+from kakehashi.catalogs.reading.csv_dialect import read_dialect
 from kakehashi.catalogs.records import UserError
 
 ROWS = [("PbTe", "0.01"), ("MgO", "0.0"), ("NaCl", "")]
@@ -142,7 +142,7 @@ def test_decimal_mark_far_below_the_first_rows(tmp_path: Path) -> None:
 
 def test_a_header_longer_than_the_sample(tmp_path: Path) -> None:
     names = ["formula", *(f"a rather long name of column {i}" for i in range(5000))]
-    assert sum(map(len, names)) > csv_files._SAMPLE
+    assert sum(map(len, names)) > csv_dialect._SAMPLE
     file = write(tmp_path / "a.csv", ";".join(names) + "\n" + ";".join(["Fe", *["1"] * 5000]) + "\n")
     assert readers.column_names(file) == names
     assert read_dialect(file).delimiter == ";"
