@@ -52,7 +52,7 @@ def added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The registry with the line of one more file."""
     (tmp_path / "new_quarry.py").write_text(NEW_FILE)
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setenv("KAKEHASHI_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("KAKEHASHI_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(providers, "PROVIDERS", (*providers.PROVIDERS, LINE))
     monkeypatch.delitem(sys.modules, "new_quarry", raising=False)
 
