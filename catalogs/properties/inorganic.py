@@ -20,6 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kakehashi.catalogs.files.package_data import digest, package_file
+from kakehashi.catalogs.properties.source_table import Rows, SourceTable
 from kakehashi.catalogs.records import FloatArray
 
 AVOGADRO = 6.02214076e23
@@ -43,16 +44,6 @@ _WILD_DENSITY = {
     "1314-22-3": "ZnO2",  # 34.3, ZnO 12
     "1302-42-7": "NaAlO2",  # 7.3, denser than corundum
 }
-
-
-class Rows(NamedTuple):
-    """A property as read: one row per record, and what was left out of it."""
-
-    ids: list[str]
-    formulas: list[str]
-    values: FloatArray
-    notes: tuple[str, ...]
-    sha256: str
 
 
 class Solid(NamedTuple):
@@ -166,7 +157,7 @@ def _solids() -> tuple[tuple[Solid, ...], tuple[str, ...], str]:
             left["formula contradicted by the molar mass"] += 1
         elif "hydrate" in record["Chemical"]:
             left["hydrate"] += 1
-        elif {"C", "H"} <= (elements := _counts(formula)).keys():
+        elif {"C", "H"} <= (elements := atom_counts(formula)).keys():
             left["organic (C and H)"] += 1
         else:
             melting = float(known["Tm"]) if known["Tm"] else np.nan
@@ -196,7 +187,7 @@ def _records(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream, delimiter="\t"))
 
 
-def _counts(formula: str) -> dict[str, int]:
+def atom_counts(formula: str) -> dict[str, int]:
     """Atoms per element of a flat formula in Hill order (these tables hold no brackets)."""
     counts: dict[str, int] = {}
     for element, amount in re.findall(r"([A-Z][a-z]?)(\d*)", formula):
@@ -210,3 +201,34 @@ def _atoms(formulas: list[str]) -> FloatArray:
     atoms = parse_column(formulas).compositions.amounts.sum(axis=1)
     # A formula that cannot be parsed is rejected later, with its reason; its value must not become infinite.
     return np.where(atoms > 0, atoms, 1.0)
+
+
+_WANG = "exp_compounds.json.gz; Wang et al., Scientific Reports 11, 15496 (2021), as cited by pymatgen"
+_CRC = "Haynes, Bruno and Lide (eds), CRC Handbook of Chemistry and Physics, as cited by chemicals"
+_LICENCE = "package MIT, data not stated"
+
+
+def _of_handbook(unit: str, description: str, load: Callable[[], Rows]) -> SourceTable:
+    words = f"{description}, of inorganic solids (no hydrates, no compounds of C and H)"
+    return SourceTable(load.__name__, unit, True, "chemicals (CRC Handbook)", _LICENCE, words, _CRC, load)
+
+
+SOURCES = {
+    "formation_energy": SourceTable(
+        "formation_energy",
+        "eV/atom",
+        False,
+        "pymatgen",
+        _LICENCE,
+        "measured formation energy per atom from the elements",
+        _WANG,
+        formation_energy,
+    ),
+    "volume_per_atom": _of_handbook("A3/atom", "volume per atom, room temperature", volume_per_atom),
+    "density": _of_handbook("g/cm3", "density of the solid, room temperature", density),
+    "melting_temperature": _of_handbook("K", "melting temperature", melting_temperature),
+    "standard_entropy": _of_handbook(
+        "J/(mol atoms K)", "standard entropy per mole of atoms, 298.15 K", standard_entropy
+    ),
+    "heat_capacity": _of_handbook("J/(mol atoms K)", "heat capacity per mole of atoms, 298.15 K", heat_capacity),
+}

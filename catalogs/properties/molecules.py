@@ -16,7 +16,8 @@ from typing import NamedTuple
 import numpy as np
 
 from kakehashi.catalogs.files.package_data import digest, package_file
-from kakehashi.catalogs.properties.inorganic import ROOM_TEMPERATURE, Rows
+from kakehashi.catalogs.properties.inorganic import ROOM_TEMPERATURE, atom_counts
+from kakehashi.catalogs.properties.source_table import Rows, SourceTable
 
 _IDENTIFIERS = ("chemical identifiers pubchem small.tsv", "chemical identifiers pubchem large.tsv")
 _CONSTANTS = "Physical Constants of Organic Compounds.csv"
@@ -47,17 +48,6 @@ class Structure(NamedTuple):
 
     smiles: str
     atoms: int
-
-
-class Property(NamedTuple):
-    """How a property is registered: what it is, where it comes from, and its reader."""
-
-    quantity: str
-    unit: str
-    log: bool
-    citation: str
-    description: str
-    load: Callable[[], Rows]
 
 
 def melting_temperature() -> Rows:
@@ -123,8 +113,17 @@ def thermal_conductivity() -> Rows:
 
 _CRC = "Haynes, Bruno and Lide (eds), CRC Handbook of Chemistry and Physics, as cited by chemicals"
 _PERRY_VDI = "Perry's Chemical Engineers' Handbook, 8th ed., Table 2-315; VDI Heat Atlas, as cited by chemicals"
-PROPERTIES: dict[str, Property] = {
-    "molecule_thermal_conductivity": Property(
+
+
+def _molecular(
+    quantity: str, unit: str, log: bool, citation: str, description: str, load: Callable[[], Rows]
+) -> SourceTable:
+    licence = "package MIT, data not stated"
+    return SourceTable(quantity, unit, log, "chemicals", licence, description, citation, load, attachments=(0,))
+
+
+SOURCES = {
+    "molecule_thermal_conductivity": _molecular(
         "thermal_conductivity",
         "W/(m K)",
         True,
@@ -132,7 +131,7 @@ PROPERTIES: dict[str, Property] = {
         "thermal conductivity of molecular liquids at 298.15 K",
         thermal_conductivity,
     ),
-    "molecule_heat_capacity": Property(
+    "molecule_heat_capacity": _molecular(
         "heat_capacity",
         "J/(mol atoms K)",
         True,
@@ -140,7 +139,7 @@ PROPERTIES: dict[str, Property] = {
         "heat capacity of molecular liquids per mole of atoms, 298.15 K",
         heat_capacity,
     ),
-    "molecule_melting_temperature": Property(
+    "molecule_melting_temperature": _molecular(
         "melting_temperature",
         "K",
         False,
@@ -148,17 +147,16 @@ PROPERTIES: dict[str, Property] = {
         "melting temperature of molecular solids",
         melting_temperature,
     ),
-    "molecule_boiling_temperature": Property(
+    "molecule_boiling_temperature": _molecular(
         "boiling_temperature", "K", False, _CRC, "boiling temperature of molecules, 1 atm", boiling_temperature
     ),
-    "molecule_refractive_index": Property(
+    "molecule_refractive_index": _molecular(
         "refractive_index", "1", True, _CRC, "refractive index of molecular liquids, sodium line", refractive_index
     ),
-    "molecule_density": Property(
+    "molecule_density": _molecular(
         "density", "g/cm3", True, _CRC, "density of molecular liquids near room temperature", density
     ),
 }
-"""To be registered with kind "source" and no `*`; source chemicals, licence "package MIT, data not stated"."""
 
 
 def _rows(
@@ -218,15 +216,13 @@ def _column(file: str, column: str) -> Values:
 @cache
 def _structures() -> tuple[dict[str, Structure], tuple[Path, ...]]:
     """CAS number -> structure, of formulas with carbon."""
-    from kakehashi.catalogs.properties.inorganic import _counts
-
     found: dict[str, Structure] = {}
     paths = tuple(package_file("chemicals", name) for name in _IDENTIFIERS)
     for path in paths:
         with path.open(encoding="utf-8") as stream:
             for line in stream:
                 _, cas, formula, _, smiles, _ = line.split("\t", 5)
-                counts = _counts(formula)
+                counts = atom_counts(formula)
                 if counts.get("C"):
                     found.setdefault(cas, Structure(smiles, sum(counts.values())))
     return found, paths

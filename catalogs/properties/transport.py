@@ -9,7 +9,7 @@ import hashlib
 import os
 import tarfile
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ import pyarrow.csv
 
 from kakehashi.catalogs.files.home import PRIVATE, cache_folder_or_none, check_own
 from kakehashi.catalogs.files.package_data import code_digest, digest, package_file, version
-from kakehashi.catalogs.properties.inorganic import Rows
+from kakehashi.catalogs.properties.source_table import UNIT_UNSTATED, CandidateList, Rows, SourceTable
 from kakehashi.catalogs.records import UserError
 
 _ARCHIVE, _MEMBER = "transport_database.tar.xz", "transport_database.csv"
@@ -150,3 +150,46 @@ def _archive_sha256() -> str:
 def _mp_number(entry: str) -> tuple[str, int]:
     prefix, _, number = entry.rpartition("-")
     return prefix, int(number) if number.isdigit() else 0
+
+
+_CARRIER = ("matminer (Materials Project)", "package modified BSD, data not stated")
+_RICCI = "transport_database.tar.xz; Ricci et al., Scientific Data 4(1), 1-13 (2017), 10.1038/sdata.2017.85"
+# Name, quantity, column without its sign, whether ln(value) is fitted, words.
+_COLUMNS = (
+    ("seebeck", "seebeck_coefficient", "S", False, "Seebeck coefficient"),
+    ("power_factor", "power_factor", "PF", True, "power factor"),
+    ("conductivity", "electrical_conductivity", "sigma", True, "electrical conductivity"),
+    (
+        *("electronic_thermal_conductivity", "electronic_thermal_conductivity", "kappa", True),
+        "electronic part of the thermal conductivity",
+    ),
+    ("effective_mass", "effective_mass", "m", True, "conductivity effective mass"),
+)
+
+
+def _of_sign(quantity: str, column: str, log: bool, words: str) -> SourceTable:
+    carrier = "holes" if column.endswith("_p") else "electrons"
+    description = f"computed {words}, {carrier} ({UNIT_UNSTATED}; nor are temperature and doping)"
+    return SourceTable(quantity, "", log, *_CARRIER, description, _RICCI, partial(transport, column))
+
+
+SOURCES = {
+    f"mp_{name}_{sign}": _of_sign(quantity, f"{column}_{sign}", log, words)
+    for sign in "pn"
+    for name, quantity, column, log, words in _COLUMNS
+}
+CANDIDATES = {
+    "default": CandidateList(
+        *_CARRIER,
+        f"the formulas of mp_formulas, filled up with charge-balanced enumerated ones; "
+        f"`origin` tells them apart ({DEFAULT_ROWS:,} rows)",
+        _RICCI,
+        default_candidates,
+    ),
+    "mp_formulas": CandidateList(
+        *_CARRIER,
+        "distinct reduced formulas of 47,737 Materials Project entries; other ids of a formula in `mp_ids`",
+        _RICCI,
+        mp_formulas,
+    ),
+}

@@ -10,10 +10,11 @@ from urllib.parse import parse_qsl, unquote_plus, urlencode, urljoin, urlsplit
 
 import pyarrow as pa
 
+from kakehashi.catalogs.providers import OPTIMADE
 from kakehashi.catalogs.pull.answers import DISORDERED, REAL, TEXT, WHOLE, identifier, null, table_of, typed
 from kakehashi.catalogs.pull.pages import Page
 from kakehashi.catalogs.pull.web import UNFIT, Fault, Session, check_url, parse
-from kakehashi.catalogs.reading.pulled import MATERIALS_PROJECT, PROVIDERS, Column, schema_of
+from kakehashi.catalogs.reading.pulled import MATERIALS_PROJECT, Column, schema_of
 from kakehashi.catalogs.records import UserError
 
 COLUMNS = (
@@ -52,14 +53,14 @@ class Named(NamedTuple):
 def named(provider: str | None, url: str | None, name: str | None) -> Named:
     """The provider meant; UserError unless it is one of those known, or given by its address."""
     if (provider is None) == (url is None):
-        raise UserError(f"expected --provider ({', '.join(PROVIDERS)}) or --url, one of them")
+        raise UserError(f"expected --provider ({', '.join(OPTIMADE)}) or --url, one of them")
     if url is not None:
         host = urlsplit(url).hostname or ""
         return Named(name or re.sub(r"[^a-z0-9]+", "-", host.lower()).strip("-"), f"OPTIMADE at {host}", url)
-    if provider not in PROVIDERS:
-        raise UserError(f"--provider: expected one of {', '.join(PROVIDERS)}, got {provider!r}; give --url for others")
+    if provider not in OPTIMADE:
+        raise UserError(f"--provider: expected one of {', '.join(OPTIMADE)}, got {provider!r}; give --url for others")
     own = "mp-optimade" if provider == MATERIALS_PROJECT else provider
-    return Named(name or own, f"OPTIMADE provider {provider}", PROVIDERS[provider])
+    return Named(name or own, f"OPTIMADE provider {provider}", OPTIMADE[provider])
 
 
 class Structures:

@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from kakehashi.catalogs.files import parquet
 from kakehashi.catalogs.files.durable import DurableFile, make_folder, sync_folder, write_durably
 from kakehashi.catalogs.files.home import PRIVATE, cache_folder, cache_folder_or_none, check_own
+from kakehashi.catalogs.providers import advice
 from kakehashi.catalogs.reading import parquet_folders, readers
 from kakehashi.catalogs.records import UserError
 
@@ -27,15 +28,6 @@ SCHEMA = 1
 PART_ROWS = 65_536
 MATERIALS_PROJECT = "mp"
 VANISHED = "_vanished.parquet"
-# Of OPTIMADE, as pymatgen.ext.optimade lists them (its `refresh_aliases` takes them from the providers' own list).
-PROVIDERS = {
-    "aflow": "https://aflow.org/API/optimade/",
-    "alexandria": "https://alexandria.icams.rub.de/pbe",
-    "cod": "https://www.crystallography.net/cod/optimade",
-    "mp": "https://optimade.materialsproject.org",
-    "oqmd": "https://oqmd.org/optimade/",
-}
-PULLABLE = (MATERIALS_PROJECT, *(name for name in PROVIDERS if name != MATERIALS_PROJECT))
 _CARD = "card.json"
 
 
@@ -88,7 +80,7 @@ def card(name: str) -> dict[str, Any]:
             raise UserError(f"{path} is damaged: its checksum does not fit its content; pull it again", 6)
         return body
     except FileNotFoundError:
-        raise UserError(f"'{name}' has not been pulled: {how(name)}") from None
+        raise UserError(f"'{name}' has not been pulled: {advice(name)}") from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         if isinstance(error, UserError):
             raise
@@ -98,14 +90,6 @@ def card(name: str) -> dict[str, Any]:
 def default_name() -> str:
     """The candidates that are screened unless others are named: the Materials Project's once they were pulled."""
     return MATERIALS_PROJECT if MATERIALS_PROJECT in names() else "default"
-
-
-def how(name: str) -> str:
-    """The command that pulls a catalogue."""
-    if name == MATERIALS_PROJECT:
-        return "run `kakehashi catalogs pull mp` (with your key in MP_API_KEY)"
-    provider = f" --provider {name}" if name in PROVIDERS else ""
-    return f"run `kakehashi catalogs pull optimade{provider} --filter ...`"
 
 
 def folder(name: str) -> Path:

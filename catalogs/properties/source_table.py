@@ -1,0 +1,54 @@
+"""Records of a table that comes with the package: what it is, and its rows as read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from kakehashi.catalogs.records import FloatArray
+
+UNIT_UNSTATED = "unit not stated upstream"
+
+
+class Rows(NamedTuple):
+    """n rows of a property as read: ids, formulas or SMILES, values (n,), and notes on what was left out."""
+
+    ids: list[str]
+    formulas: list[str]
+    values: FloatArray
+    notes: tuple[str, ...]
+    sha256: str
+
+
+class SourceTable(NamedTuple):
+    """A property that is known by a name.
+
+    unit : of the values, "" where nobody states it
+    log : whether ln(value) is fitted
+    source, licence : the package that carries the data, and its terms
+    kind : "source" or "target"
+    attachments : numbers of `*` a SMILES may have; None where materials are formulas
+    """
+
+    quantity: str
+    unit: str
+    log: bool
+    source: str
+    licence: str
+    description: str
+    citation: str
+    load: Callable[[], Rows]
+    kind: str = "source"
+    attachments: tuple[int, ...] | None = None
+
+
+class CandidateList(NamedTuple):
+    """A list of formulas that is known by a name; `load` returns columns `id` and `formula` first."""
+
+    source: str
+    licence: str
+    description: str
+    citation: str
+    load: Callable[[], pa.Table]
