@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from kakehashi.catalogs.pull.collect import Patience, Service, alone, collect, given_up
 from kakehashi.catalogs.pull.pages import Store
+from kakehashi.catalogs.pull.publish import VANISHED, Difference, publish
 from kakehashi.catalogs.pull.refresh import Dated, refreshed
 from kakehashi.catalogs.pull.web import Fault, printable
 from kakehashi.catalogs.reading import pulled, readers
@@ -137,7 +138,7 @@ def pull(
             body |= {"counted": found.total is not None, "remarks": dict(found.remarks)}
         if not rows:
             raise UserError(f"{facts.service}: no record meets --filter {facts.filter!r}; nothing was changed")
-        difference = pulled.publish(facts.name, service.schema, pieces, rows, body)
+        difference = publish(facts.name, service.schema, pieces, rows, body)
         for left in ("pulling", "newer"):
             shutil.rmtree(base / left, ignore_errors=True)
         _report(facts.name, held, difference, asked, terminal)
@@ -169,9 +170,7 @@ def _short(card: dict[str, Any]) -> dict[str, Any]:
     return {key: card[key] for key in names if key in card}
 
 
-def _report(
-    name: str, held: dict[str, Any] | None, difference: pulled.Difference, asked: int, terminal: Terminal
-) -> None:
+def _report(name: str, held: dict[str, Any] | None, difference: Difference, asked: int, terminal: Terminal) -> None:
     card = pulled.card(name)
     lines = [f"{name}: {card['rows']:,} records of {pulled.origin(card)} ({asked:,} pages asked for)"]
     gone = difference.vanished
@@ -182,7 +181,7 @@ def _report(
         )
     if gone.num_rows:
         some = ", ".join(gone["id"][:5].to_pylist()) + (", ..." if gone.num_rows > 5 else "")
-        lines.append(f"no longer there: {some}; all in {pulled.root(name) / card['folder'] / pulled.VANISHED}")
+        lines.append(f"no longer there: {some}; all in {pulled.root(name) / card['folder'] / VANISHED}")
     if not card["counted"]:
         lines.append(f"{card['service']} never said how many records there are: their number could not be checked")
     for remark, count in card["remarks"].items():
