@@ -25,7 +25,9 @@ def open_lines(path: Path) -> OpenTable:
 
 @pytest.fixture
 def lines(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(readers, "FORMATS", (*readers.FORMATS, TableFormat((".jsonl",), open_lines)))
+    form = TableFormat((".jsonl",), open_lines)
+    monkeypatch.setattr(readers, "FORMATS", (*readers.FORMATS, form))
+    monkeypatch.setattr(readers, "SUFFIXES", (*readers.SUFFIXES, *form.suffixes))  # made of FORMATS on import
 
 
 def write(path: Path) -> Path:
