@@ -1,1 +1,1 @@
-"""Formulas."""
+"""Chemical formulas: their grammar, element slots and reduced keys, charge-balanced enumeration."""

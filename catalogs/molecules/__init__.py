@@ -1,1 +1,1 @@
-"""Molecules."""
+"""Molecules and polymers: SMILES, repeat units and their keys, building blocks of polymers."""

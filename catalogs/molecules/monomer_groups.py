@@ -1,8 +1,8 @@
-"""The functional groups by which molecules are found as building blocks of polymers: the one table of them.
+"""Table of the functional groups by which molecules are recognised as building blocks of polymers.
 
-`catalogs.molecules.monomers` counts them in the molecules of a pool; `design.chemistry.groups` says how the blocks
-of a polymerisation are
-cut and names the groups here that their monomers are found by. A polymerisation of a new group needs a line here.
+`catalogs.molecules.monomers` counts them in a pool of molecules. `design.chemistry.groups` names those that the blocks
+of a polymerisation are recognised by, and says how the blocks are cut. A polymerisation of a new group needs a line
+here.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ _SP3 = "[CX4;!$(C(~[!#6;!#1])~[!#6;!#1])]"  # two heteroatoms on one carbon fall
 
 
 class Counted(NamedTuple):
-    """A group that is counted.
+    """Functional group that is counted.
 
-    role : what makes a molecule that carries it a possible block: two ends of any kind, one group to be opened, or two
-        halides of one kind, which are inert unless activated
+    smarts : its pattern
+    role : of a possible block, which needs two ends of any kind, one group to be opened, or two halides of one kind
+        (inert unless activated)
     """
 
     smarts: str
@@ -47,11 +48,15 @@ GROUPS: dict[str, Counted] = {
     "aryl chloride": Counted("[c]Cl", "halide"),
     "silyl chloride": Counted("[SiX4]Cl"),
 }
-"""Counted once per set of atoms. A terminal alkene may be acrylic or styrenic as well."""
+"""Functional groups, counted once per set of atoms. A terminal alkene may be acrylic or styrenic as well."""
 
 
 def may_polymerise(counts: Mapping[str, int]) -> bool:
-    """Whether counted groups leave anything to recognise as a block: two ends, one group to open, or two halides."""
+    """Return True if a molecule's groups allow a block: two ends, one group to open, or two halides of one kind.
+
+    >>> may_polymerise({"alcohol": 2}), may_polymerise({"alcohol": 1, "aryl chloride": 1})
+    (True, False)
+    """
     ends = sum(count for group, count in counts.items() if GROUPS[group].role != "halide")
     halides = [count for group, count in counts.items() if GROUPS[group].role == "halide"]
     return ends > 1 or any(GROUPS[group].role == "opened" for group in counts) or any(n > 1 for n in halides)

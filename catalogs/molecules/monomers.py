@@ -1,6 +1,6 @@
-"""Building blocks of polymers: the CAS-registered molecules that `chemicals` carries, with their functional groups.
+"""Pool of building blocks: the CAS-registered molecules of the package `chemicals`, with their functional groups.
 
-Read once, which takes about a minute, and kept under the cache folder.
+It is built once, which takes about a minute, and cached.
 """
 
 from __future__ import annotations
@@ -23,8 +23,11 @@ from kakehashi.catalogs.records import UserError
 
 MAX_HEAVY_ATOMS = 40
 ELEMENTS = frozenset(("H", "C", "N", "O", "F", "Si", "P", "S", "Cl", "Br"))
-"""Left out: boron, whose esters and acids exchange with the hydroxyl groups of other monomers; iodine, whose bond to
-carbon light breaks; metals."""
+"""Elements of the pool.
+
+Left out are boron, whose esters and acids exchange with the hydroxyl groups of other monomers; iodine, whose bond to
+carbon is broken by light; and metals.
+"""
 _IDENTIFIERS = ("chemical identifiers pubchem small.tsv", "chemical identifiers pubchem large.tsv")
 _MASS_TOLERANCE = 0.002  # revised atomic weights; one hydrogen in 500 g/mol is 0.002
 
@@ -47,12 +50,16 @@ POOLS: dict[str, dict[str, int]] = {
     "carbonyl source": {"carbonyl source": 1},
     "dichlorosilane": {"silyl chloride": 2},
 }
-"""Kinds of monomers: exactly these groups, and none of the others but inert aryl halides."""
+"""Kinds of monomers by their groups; others than inert aryl halides are excluded."""
 _INERT = frozenset(name for name, group in GROUPS.items() if group.role == "halide")
 
 
 class Monomer(NamedTuple):
-    """A molecule of the pool: canonical SMILES without stereochemistry; groups it has at least one of, counted."""
+    """Molecule of the pool.
+
+    smiles : canonical, without stereochemistry
+    groups : counts of its functional groups, without zeros
+    """
 
     smiles: str
     name: str
@@ -61,7 +68,7 @@ class Monomer(NamedTuple):
 
 
 def monomers() -> list[Monomer]:
-    """Return every molecule with at least one of GROUPS, one per canonical SMILES, in the order of `chemicals`."""
+    """List every molecule with a functional group, one per canonical SMILES, in the order of `chemicals`."""
     data = table().to_pydict()
     groups = {name: data.pop(name) for name in GROUPS}
     return [
@@ -71,27 +78,26 @@ def monomers() -> list[Monomer]:
 
 
 def pool(kind: str) -> list[Monomer]:
-    """Return the monomers of a kind: exactly its groups and none that would react beside them.
+    """List the monomers of a kind, without molecules that have other reactive groups.
 
     Raises
     ------
-    UserError
-        If there is no such kind.
+    UserError : unknown kind.
     """
     if kind not in POOLS:
         raise UserError(f"unknown kind of monomer '{kind}'; known: {', '.join(POOLS)}")
     return [
-        found
-        for found in monomers()
-        if {group: count for group, count in found.groups.items() if group not in _INERT} == POOLS[kind]
+        monomer
+        for monomer in monomers()
+        if {group: count for group, count in monomer.groups.items() if group not in _INERT} == POOLS[kind]
     ]
 
 
 @cache
 def table() -> pa.Table:
-    """Return the pool as a table: smiles, name, cas and one column of counts per group.
+    """Return the pool as a table of smiles, name, cas and one column of counts per group.
 
-    The metadata say how many molecules were left out, and why.
+    The metadata count the molecules that were left out, by reason.
     """
     from kakehashi.catalogs.files import parquet
 
@@ -102,22 +108,22 @@ def table() -> pa.Table:
     check_own(path)
     with suppress(OSError, UserError):  # absent or unreadable: build it again
         return parquet.read(path.read_bytes(), str(path))
-    made = _build()
+    built = _build()
     with suppress(OSError):
         make_folder(folder, PRIVATE)
     with suppress(OSError), DurableFile(path, PRIVATE_FILE) as file:
-        writer = parquet.TableWriter(file, made.schema)
-        writer.write(made)
+        writer = parquet.TableWriter(file, built.schema)
+        writer.write(built)
         writer.close()
         file.commit()
-    return made
+    return built
 
 
 def left_out() -> dict[str, int]:
-    """Return how many molecules of `chemicals` are not in the pool, by reason."""
+    """Count the molecules of `chemicals` that are not in the pool, by reason."""
     metadata = table().schema.metadata or {}
-    marked = {key.decode(): int(value) for key, value in metadata.items() if key.startswith(b"left out: ")}
-    return {key.removeprefix("left out: "): count for key, count in marked.items()}
+    counts = {key.decode(): int(value) for key, value in metadata.items() if key.startswith(b"left out: ")}
+    return {key.removeprefix("left out: "): count for key, count in counts.items()}
 
 
 def _build() -> pa.Table:
@@ -155,7 +161,7 @@ def _build() -> pa.Table:
 
 
 def _molecule(smiles: str, mass: float, nitro: Any) -> tuple[Any, str]:
-    """Return the molecule and "", or None and why it is no building block."""
+    """Read a molecule: return it and "", or None and the reason why it is no building block."""
     from rdkit.Chem.rdMolDescriptors import CalcMolFormula, _CalcMolWt
 
     if "." in smiles:
@@ -179,7 +185,7 @@ def _molecule(smiles: str, mass: float, nitro: Any) -> tuple[Any, str]:
 
 
 def _recipe() -> str:
-    """Name of the cached table: the packages and the code it is made with."""
+    """Hash the packages and the code that build the table: the name of its cached file."""
     readers = (
         "molecules.monomer_groups",
         "molecules.polymers",

@@ -1,7 +1,7 @@
-"""SMILES of repeat units and molecules: checked before RDKit sees them, one name for one polymer (`unit_keys`).
+"""Parser of SMILES of repeat units and molecules, checked before RDKit sees them.
 
-A repeat unit holds two `*`, as such or under another label (`[*:1]`, `[R1]`). Stereochemistry is not part of the
-name, nor seen by any descriptor here: cis and trans units, and tacticities, are one polymer.
+A repeat unit holds two `*`, as such or under another label (`[*:1]`, `[R1]`), and gets one key for one polymer
+(`unit_keys`). Keys and descriptors leave stereochemistry out: cis and trans units, and tacticities, are one polymer.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from kakehashi.catalogs.molecules.unit_keys import backbone_cuts, framed, recut,
 from kakehashi.catalogs.records import Compositions, Molecules, UserError
 
 __all__ = [
-    "NULL", "Attachments", "Mol", "Parsed", "atoms", "attempt", "backbone_cuts", "framed", "parse",
-    "parse_column", "read", "repeat_unit_key",
+    "NULL", "TASK", "Attachments", "Mol", "ParsedSmiles", "atoms", "attempt", "backbone_cuts", "framed", "parse",
+    "parse_column", "parse_guarded", "prepare_worker", "read", "repeat_unit_key",
 ]  # fmt: skip
 
 Mol = Any
@@ -30,7 +30,7 @@ Attachments = int | tuple[int, ...]
 
 NULL = "missing SMILES (null)"
 _STEREO = re.compile(r"[@/\\]")
-# What RDKit looks at beyond the atoms and bonds themselves: stereochemistry, and hydrogens written as atoms.
+# Marks that RDKit must perceive beyond atoms and bonds: stereochemistry, and hydrogens written as atoms.
 _MORE = re.compile(r"[@/\\]|\[H[]+-]")
 
 # Atoms in brackets that need none: [CH2], [C@H].
@@ -40,22 +40,32 @@ _NEEDS_NO_BRACKET = frozenset(("B", "C", "N", "O", "P", "S", "F", "Cl", "Br", "I
 TASK = ParserTask("SMILES", f"{__name__}:prepare_worker", chunk=256, share=256)
 
 
-class Parsed(NamedTuple):
-    """n texts: molecules ("" in refused rows), and per row the reason for refusal or ""."""
+class ParsedSmiles(NamedTuple):
+    """Parsed column of n texts.
+
+    molecules : "" in refused rows
+    reasons : (n,) reason for refusal, or ""
+    """
 
     molecules: Molecules
     reasons: NDArray[np.object_]
 
 
 def parse(text: str, attachments: Attachments = 2) -> tuple[str, str]:
-    """Return the canonical SMILES and the key of a text with exactly `attachments` `*` (or one of several numbers).
+    """Return the canonical SMILES and the key of a text.
 
     Both are the same string: without stereochemistry and, for a repeat unit, in the frame that names the polymer.
 
+    Parameters
+    ----------
+    attachments : number of `*`, or several allowed numbers
+
     Raises
     ------
-    ValueError
-        With the reason why the text is refused.
+    ValueError : refused, with the reason.
+
+    >>> parse("*OCC*")
+    ('*CCO*', '*CCO*')
     """
     key = repeat_unit_key(read(text, attachments))
     return key, key
@@ -66,8 +76,7 @@ def read(text: str, attachments: Attachments = 2) -> Mol:
 
     Raises
     ------
-    ValueError
-        With the reason why the text is refused.
+    ValueError : refused, with the reason.
     """
     numbers = (attachments,) if isinstance(attachments, int) else attachments
     text = normalised(text, numbers)
@@ -90,35 +99,37 @@ def read(text: str, attachments: Attachments = 2) -> Mol:
 
 def parse_column(
     texts: pa.Array | pa.ChunkedArray | Sequence[str | None], attachments: Attachments = 2, guarded: bool = False
-) -> Parsed:
-    """Read a text column; a null or a refused text becomes an empty row with its reason.
+) -> ParsedSmiles:
+    """Parse a column of SMILES; a null or a refused text becomes an empty row with its reason.
 
-    `guarded` reads in worker processes that are killed where RDKit hangs or crashes: for texts of unknown origin.
+    Parameters
+    ----------
+    attachments : number of `*`, or several allowed numbers
+    guarded : parse in worker processes, which are killed where RDKit hangs or crashes; for texts of unknown origin
 
     Raises
     ------
-    UserError
-        If an Arrow column does not hold text.
+    UserError : an Arrow column of another type than text.
     """
     rows = _texts(texts)
     distinct = list(dict.fromkeys(text for text in rows if isinstance(text, str)))
     if guarded:
-        found = dict(zip(distinct, parse_guarded(distinct, attachments), strict=True))
+        answers = dict(zip(distinct, parse_guarded(distinct, attachments), strict=True))
     else:
         with rdkit().BlockLogs():
-            found = {text: attempt(text, attachments) for text in distinct}
+            answers = {text: attempt(text, attachments) for text in distinct}
     smiles, keys = [""] * len(rows), [""] * len(rows)
     reasons = np.full(len(rows), "", dtype=object)
     for row, text in enumerate(rows):
         if isinstance(text, str):
-            smiles[row], keys[row], reasons[row] = found[text]
+            smiles[row], keys[row], reasons[row] = answers[text]
         else:
             reasons[row] = NULL if text is None else f"expected text, got {type(text).__name__}"
-    return Parsed(Molecules(tuple(smiles), tuple(keys)), reasons)
+    return ParsedSmiles(Molecules(tuple(smiles), tuple(keys)), reasons)
 
 
 def attempt(text: str, attachments: Attachments) -> tuple[str, str, str]:
-    """Return canonical SMILES, key and "", or twice "" and the reason for refusal."""
+    """Return the canonical SMILES, the key and "", or "", "" and the reason for refusal."""
     try:
         return *parse(text, attachments), ""
     except ValueError as error:
@@ -153,8 +164,8 @@ def _texts(texts: pa.Array | pa.ChunkedArray | Sequence[str | None]) -> Sequence
     tests = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_null)
     if not any(test(kind) for test in tests):
         raise UserError(f"expected a text column of SMILES, got Arrow type {texts.type}: convert it to text")
-    found: list[str | None] = texts.to_pylist()
-    return found
+    rows: list[str | None] = texts.to_pylist()
+    return rows
 
 
 def _complaint(text: str) -> str:
@@ -176,25 +187,24 @@ def _first_line(error: BaseException) -> str:
 
 
 def _ends_made_single(mol: Mol) -> Mol:
-    """Return the unit cut at a single bond where double or triple ones end it (`*=CC=*` is `*C=C*`).
+    """Cut a unit that double or triple bonds end at a single bond instead (`*=CC=*` is `*C=C*`).
 
     Raises
     ------
-    ValueError
-        If an attachment point is at something else, or the chain has no single bond to cut.
+    ValueError : other attachment points, or a chain without a single bond to cut.
     """
     Chem = rdkit().Chem
-    found = []
+    ends = []
     for star in mol.GetAtomsMatchingQuery(rdkit().star):
         if star.GetDegree() != 1:
             raise ValueError("an attachment point (*) must end one single bond")
         near = star.GetNeighbors()[0]
         if near.GetAtomicNum() <= 1:
             raise ValueError("an attachment point (*) must be bonded to an atom other than hydrogen and *")
-        found.append((star.GetIdx(), near.GetIdx(), star.GetBonds()[0].GetBondType()))
-    orders = {order for *_, order in found}
-    if len(found) == 2 and len(orders) == 1 and orders <= {Chem.BondType.DOUBLE, Chem.BondType.TRIPLE}:
-        (a, x, order), (b, y, _) = found
+        ends.append((star.GetIdx(), near.GetIdx(), star.GetBonds()[0].GetBondType()))
+    orders = {order for *_, order in ends}
+    if len(ends) == 2 and len(orders) == 1 and orders <= {Chem.BondType.DOUBLE, Chem.BondType.TRIPLE}:
+        (a, x, order), (b, y, _) = ends
         cuts = backbone_cuts(mol, x, y) if x != y else []
         if cuts:
             return recut(mol, (a, x), (b, y), cuts[0], order)
@@ -202,7 +212,7 @@ def _ends_made_single(mol: Mol) -> Mol:
 
 
 def _fill_with_hydrogens(mol: Mol) -> None:
-    """Let atoms in needless brackets fill up by themselves: how a unit is written decides nothing about its name."""
+    """Make hydrogens of needless brackets implicit, so that notation does not change a unit's key."""
     for atom in mol.GetAtoms():
         if not atom.GetNoImplicit() or atom.GetSymbol() not in _NEEDS_NO_BRACKET:
             continue
@@ -230,7 +240,7 @@ def _check_molecule(mol: Mol, text: str) -> None:
 
 
 def atoms(molecules: Molecules) -> Compositions:
-    """Return the atoms of molecules, hydrogens included and `*` left out, as element slots; "" gives an empty row."""
+    """Count the atoms of molecules in element slots, with hydrogens and without `*`; "" gives an empty row."""
     from kakehashi.catalogs.formulas.slots import parse_column as parse_formulas
 
     return parse_formulas([_formula(smiles) for smiles in molecules.smiles]).compositions

@@ -1,8 +1,8 @@
-"""One name for one polymer: the smallest repeat unit of its chain, in one chosen frame.
+"""Keys of polymers: the smallest repeat unit of a chain, in one canonical frame.
 
-Where a chain is cut is arbitrary (`*OCC*` and `*COC*` are one polymer), and so is how many units are written
-(`*CCCC*` is `*CC*`). A period of a single carbon is written as two, as the names of its polymers do: polyethylene is
-`*CC*`, not `*C*`. Only shifts along the chain count: head to head (`*CC(C)C(C)C*`) is no multiple of head to tail.
+A chain may be cut anywhere (`*OCC*` and `*COC*` are one polymer) and written over several units (`*CCCC*` is `*CC*`).
+A period of a single carbon is written as two, as in the names of its polymers: polyethylene is `*CC*`, not `*C*`. Only
+shifts along the chain count: head to head (`*CC(C)C(C)C*`) is no multiple of head to tail.
 """
 
 from __future__ import annotations
@@ -19,9 +19,11 @@ _COUNT = re.compile(r"[A-Z][a-z]?(\d*)")
 
 
 class _Chain(NamedTuple):
-    """The chain of a unit: attachment points a and b, the atoms x and y they stand on, and where it can be cut.
+    """Chain of a repeat unit.
 
-    cuts : bonds from x to y, the atom nearer to x first; n cuts part the unit into n + 1 segments
+    a, b : attachment points
+    x, y : atoms that a and b are bonded to
+    cuts : bonds from x to y where the chain can be cut, the atom nearer to x first; n cuts give n + 1 segments
     """
 
     a: int
@@ -32,18 +34,20 @@ class _Chain(NamedTuple):
 
 
 def repeat_unit_key(mol: Mol) -> str:
-    """Return the name of a polymer: canonical SMILES of the unit that `framed` chooses.
+    """Return the key of a polymer, the canonical SMILES of its `framed` unit.
 
-    A molecule without `*` is named by its canonical SMILES. `mol` must come from `polymers.read`.
+    The key of a molecule without `*` is its canonical SMILES.
+
+    mol : from `polymers.read`
     """
     return str(rdkit().Chem.MolToSmiles(framed(mol)))
 
 
 def framed(mol: Mol) -> Mol:
-    """Return the unit that names a polymer, ready for descriptors: `mol` itself where it is that unit.
+    """Return the canonical unit of a polymer, `mol` itself if it is that unit.
 
-    The chain can be cut at any single bond that every path between the two `*` crosses. With the ends joined
-    and these bonds marked, the graph is the same for every frame, so the cut its canonical ranks choose is too.
+    The chain can be cut at any single bond that every path between the two `*` crosses. With the ends joined and these
+    bonds marked, the graph is the same for every frame, and so is the cut that its canonical ranks choose.
     """
     Chem = rdkit().Chem
     ends = list(mol.GetAtomsMatchingQuery(rdkit().star))
@@ -79,7 +83,7 @@ def framed(mol: Mol) -> Mol:
 
 
 def backbone_cuts(mol: Mol, x: int, y: int) -> list[tuple[int, int]]:
-    """Return the single bonds between the chain ends x and y that no ring bridges: where a chain can be cut."""
+    """List the bonds where a chain can be cut: single, between its ends x and y, and bridged by no ring."""
     Chem = rdkit().Chem
     single = Chem.BondType.SINGLE
     cuts = []
@@ -91,9 +95,13 @@ def backbone_cuts(mol: Mol, x: int, y: int) -> list[tuple[int, int]]:
 
 
 def recut(mol: Mol, first: tuple[int, int], last: tuple[int, int], cut: tuple[int, int], order: Any = None) -> Mol:
-    """Join the ends of a unit (each a `*` and its neighbour) and cut its chain at another bond.
+    """Join the ends of a unit and cut its chain at another bond.
 
-    order : of the bond between the joined ends; single by default
+    Parameters
+    ----------
+    first, last : a `*` and its neighbour
+    cut : atoms of the bond to cut
+    order : of the bond between the joined ends, single by default
     """
     (a, x), (b, y), (p, q) = first, last, cut
     Chem = rdkit().Chem
@@ -107,7 +115,7 @@ def recut(mol: Mol, first: tuple[int, int], last: tuple[int, int], cut: tuple[in
 
 
 def _period(mol: Mol, chain: _Chain) -> int:
-    """Return after how many segments the chain repeats itself, the whole unit at the latest."""
+    """Count the segments after which the chain repeats itself, all at most."""
     segments = len(chain.cuts) + 1
     size = mol.GetNumAtoms() - 2
     for period in range(1, segments // 2 + 1):
@@ -119,20 +127,20 @@ def _period(mol: Mol, chain: _Chain) -> int:
 
 
 def _may_repeat(mol: Mol, chain: _Chain, period: int, times: int) -> bool:
-    """Whether segments begin alike, and rings and atoms of every element are multiples of a number."""
+    """Return True if segments begin alike, and the rings and atoms of every element divide by a number."""
     if mol.GetRingInfo().NumRings() % times:
         return False
     starts = [chain.x, *(q for _, q in chain.cuts)]
     for i, j in zip(starts, starts[period:], strict=False):
-        one, other = mol.GetAtomWithIdx(i), mol.GetAtomWithIdx(j)
-        if one.GetAtomicNum() != other.GetAtomicNum() or one.GetDegree() != other.GetDegree():
+        atom, next_atom = mol.GetAtomWithIdx(i), mol.GetAtomWithIdx(j)
+        if atom.GetAtomicNum() != next_atom.GetAtomicNum() or atom.GetDegree() != next_atom.GetDegree():
             return False
     counts = _COUNT.findall(rdkit().formula(mol).replace("*2", ""))
     return not any(int(count or 1) % times for count in counts)
 
 
 def _alike(mol: Mol, chain: _Chain, period: int) -> bool:
-    """Whether all pieces of `period` segments are one, each told apart by its two ends."""
+    """Return True if all pieces of `period` segments are one molecule, with their two ends labelled."""
     Chem = rdkit().Chem
     pieces = Chem.RWMol(mol)
     for atom, label in ((chain.a, 1), (chain.b, 2)):
@@ -149,7 +157,7 @@ def _alike(mol: Mol, chain: _Chain, period: int) -> bool:
 
 
 def _first(mol: Mol, chain: _Chain, segments: int) -> Mol:
-    """Return a unit of the first segments of a chain, of two where one would be a single carbon."""
+    """Return a unit of the first segments of a chain, two instead of a single carbon."""
     Chem = rdkit().Chem
     if segments == 1 and chain.cuts[0][0] == chain.x and mol.GetAtomWithIdx(chain.x).GetAtomicNum() == _CARBON:
         segments = 2
