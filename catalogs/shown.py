@@ -1,6 +1,6 @@
-"""Text for a terminal. Names come from other people's files, and some characters steer a terminal.
+"""Safe text for a terminal: names from other people's files may hold characters that steer it.
 
-Everything printed goes through here or is a constant of the code; a test sees to it.
+All output passes through here or is a constant of the code; a test checks that.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from unicodedata import category
 
 
 def shown(text: str) -> str:
-    """Text in one line, without characters that steer a terminal.
+    """Replace characters that steer a terminal by U+FFFD; the text becomes one line.
 
-    Controls (escape sequences, C1, line ends), marks of writing direction and lone surrogates (of file names that are
-    no UTF-8) become U+FFFD.
+    These are controls (escape sequences, C1, line ends), marks of writing direction, and lone surrogates (from file
+    names that are no UTF-8).
 
     >>> shown("a" + chr(27) + "[2Jb")
     'a�[2Jb'
@@ -24,12 +24,12 @@ def shown(text: str) -> str:
 
 
 def is_harmless(character: str) -> bool:
-    """Whether a terminal shows a character, as a sign or a space, and does nothing else."""
+    """Return True for a character that a terminal only shows, as a sign or a space."""
     return character.isprintable() or category(character) == "Zs"
 
 
 def say(text: str, *, error: bool = False) -> None:
-    """Print lines, each as `shown`, on stdout or stderr; what the stream cannot write is written as an escape."""
+    """Print lines on stdout or stderr, each through `shown`; characters outside its encoding become escapes."""
     stream = sys.stderr if error else sys.stdout
     safe = "\n".join(shown(line) for line in text.split("\n"))
     encoding = getattr(stream, "encoding", None) or "utf-8"
@@ -37,7 +37,11 @@ def say(text: str, *, error: bool = False) -> None:
 
 
 def as_json(value: Any, indent: int | None = None) -> str:
-    """JSON that is readable in any language, with escapes for what steers a terminal: the same when it is read."""
+    r"""Write JSON that is readable in any language, with escapes for characters that steer a terminal.
+
+    >>> as_json({"κ": "\x1b"})
+    '{"κ": "\\u001b"}'
+    """
     text = json.dumps(value, ensure_ascii=False, indent=indent)
     return "".join(c if c == "\n" or is_harmless(c) else _escaped(c) for c in text)
 

@@ -65,7 +65,7 @@ def parse(text: str, attachments: Attachments = 2) -> tuple[str, str]:
     ValueError : refused, with the reason.
 
     >>> parse("*OCC*")
-    ('*CCO*', '*CCO*')
+    ('*COC*', '*COC*')
     """
     key = repeat_unit_key(read(text, attachments))
     return key, key
