@@ -1,1 +1,1 @@
-"""Data in: elements, formulas, molecules, crystals, property tables, candidate catalogues, files on disk."""
+"""Data in: materials, formulas, property tables, catalogues, files."""

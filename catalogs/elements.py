@@ -1,4 +1,4 @@
-"""Table of 94 elements and 58 element features, the base of every composition descriptor.
+"""Table of 94 elements and 58 element features.
 
 The numbers are XenonPy's `elements_completed` (Yoshida laboratory; BSD-3-Clause), in the copy distributed by
 ElementEmbeddings 0.8.0 (MIT). Cells without a measured value were imputed upstream and are not marked there.
@@ -69,7 +69,9 @@ class FeatureInfo(NamedTuple):
 
 @cache
 def feature_table() -> FloatArray:
-    """Return the read-only element features (94, 58), by atomic number and in the order of `FEATURES`.
+    """Return the element features (94, 58), read-only.
+
+    Rows are by atomic number, columns in the order of `FEATURES`.
 
     Raises
     ------
@@ -93,6 +95,6 @@ def feature_table() -> FloatArray:
 
 @cache
 def feature_info() -> tuple[FeatureInfo, ...]:
-    """Return unit, description and source of each feature, in the order of `FEATURES`."""
+    """Return each feature's unit, description and source."""
     with (TABLES / "element_features.csv").open(newline="", encoding="utf-8") as file:
         return tuple(FeatureInfo(**row) for row in csv.DictReader(file))

@@ -1,4 +1,7 @@
-"""Number of usable processors, from the affinity of this process and the limits of its control groups."""
+"""Number of usable processors.
+
+It follows from the affinity of this process and the limits of its control groups.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ MEMBERSHIPS = Path("/proc/self/cgroup")
 
 
 def available() -> int:
-    """Count the processors that this process may use, at least 1.
+    """Count the usable processors, at least 1.
 
     A batch system, a container or `taskset` grants a few of a machine's processors; more threads than these would only
     wait for each other.
@@ -27,7 +30,7 @@ def _affinity() -> int:
 
 
 def quotas(memberships: Path, root: Path) -> list[float]:
-    """Read the processor limits of the control groups around this process, in processors.
+    """Read the limits of control groups, in processors.
 
     Both versions of control groups are read, and groups without a limit left out. A container may see its own group as
     the root: where a path is absent, the groups above it count.
@@ -57,20 +60,23 @@ def quotas(memberships: Path, root: Path) -> list[float]:
 
 
 def _upwards(root: Path, path: str) -> Iterator[Path]:
-    """Yield the folders of a group and of the groups around it, up to the root."""
+    """Yield the folders of a group and its parents."""
     parts = [part for part in path.split("/") if part not in ("", ".", "..")]
     for depth in range(len(parts), -1, -1):
         yield root.joinpath(*parts[:depth])
 
 
 def _unified(folder: Path) -> float | None:
-    """Read the limit of a version 2 group from `cpu.max`: `quota period` in microseconds, or `max period`."""
+    """Read the limit of a version 2 group.
+
+    `cpu.max` holds `quota period` in microseconds, or `max period`.
+    """
     words = _words(folder / "cpu.max")
     return _share(words[0], words[1]) if len(words) == 2 else None
 
 
 def _former(folder: Path) -> float | None:
-    """Read the limit of a version 1 group; a quota of -1 is none."""
+    """Read the limit of a version 1 group, -1 for none."""
     quota, period = (_words(folder / f"cpu.cfs_{name}_us") for name in ("quota", "period"))
     return _share(quota[0], period[0]) if len(quota) == len(period) == 1 else None
 

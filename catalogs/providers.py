@@ -1,4 +1,7 @@
-"""Services that `kakehashi catalogs pull` fetches from: a new one is a file in `catalogs/pull` and a line here."""
+"""Services that catalogues are pulled from.
+
+A new one is a file in `catalogs/pull` and a line here.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ OPTIMADE = {
 
 
 class Provider(NamedTuple):
-    """A command `kakehashi catalogs pull NAME`.
+    """Provider of catalogues, with its command `kakehashi catalogs pull NAME`.
 
     command : import path of the function with its flags
     help : its line in `kakehashi catalogs pull --help`
@@ -49,12 +52,14 @@ PROVIDERS: tuple[Provider, ...] = (
 
 
 def pullable() -> tuple[str, ...]:
-    """Return the names of the catalogues that some provider makes."""
+    """List the catalogues that some provider makes."""
     return tuple(dict.fromkeys(name for provider in PROVIDERS for name in provider.catalogues))
 
 
 def advice(name: str) -> str:
-    """Say which command pulls a catalogue; the first provider that makes it counts.
+    """Say which command pulls a catalogue.
+
+    The first provider that makes it counts.
 
     >>> advice("cod")
     'run `kakehashi catalogs pull optimade --provider cod --filter ...`'

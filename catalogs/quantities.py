@@ -1,4 +1,4 @@
-"""Quantities and units: the table of units, their spellings, and conversions."""
+"""Units: their table, spellings and conversions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ EV_PER_KJ_MOL = 1.0 / 96.48533212331  # CODATA 2018, exact constants
 
 
 class Quantity(NamedTuple):
-    """Property and its unit; "" leaves values as they are in the file."""
+    """Property and its unit.
+
+    Values in the unit "" stay as in the file.
+    """
 
     name: str
     unit: str
@@ -22,7 +25,10 @@ class Quantity(NamedTuple):
 
 
 class Unit(NamedTuple):
-    """Unit of a dimension; value in the base unit = value * scale + offset."""
+    """Unit of a dimension.
+
+    Value in the base unit = value * scale + offset.
+    """
 
     text: str
     dimension: str
@@ -96,7 +102,10 @@ _SAME = str.maketrans({"˚": "°", "º": "°", "\N{MINUS SIGN}": "-", "–": "-"
 
 
 def _squeeze(text: str) -> str:
-    """Strip a unit text of blanks and signs of products and powers, and turn superscripts into digits."""
+    """Reduce a unit text to its letters and digits.
+
+    Blanks and signs of products and powers go; superscripts become digits.
+    """
     same = unicodedata.normalize("NFKC", text.translate(_SAME)).translate(_SAME)
     return re.sub(r"[\s·⋅∙•*^._{}]", "", same)
 
@@ -107,7 +116,7 @@ _IN_SMALL = {text.lower(): unit for text, unit in _BY_TEXT.items()}
 
 
 def unit_or_none(text: str) -> Unit | None:
-    """Return the unit of a text, None if it is unknown.
+    """Return a text's unit, None if unknown.
 
     Texts in small letters, as in column names, stand for the unit they resemble: `gpa`, `w/mk`.
     """

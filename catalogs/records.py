@@ -1,4 +1,4 @@
-"""Shared records: compositions, molecules, crystals, property tables, rejected rows, and the user's errors."""
+"""Shared records: materials, property tables, rejected rows, the user's errors."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class UserError(ValueError):
 
 
 class Rejected(NamedTuple):
-    """Row of a target or source table that could not be used.
+    """Row of a table that could not be used.
 
     row : number of the data row, from 1
     value : as in the table, NaN if unknown
@@ -41,7 +41,9 @@ class Rejected(NamedTuple):
 
 
 class Compositions(NamedTuple):
-    """Compositions as fixed element slots, in the order of `catalogs.elements.ORDER`.
+    """Compositions as fixed element slots.
+
+    Slots are in the order of `catalogs.elements.ORDER`.
 
     elements : (n, 16) int16, index into the 94 tabulated elements, -1 in unused slots
     amounts : (n, 16) float64, atoms per formula as written, 0 in unused slots
@@ -100,7 +102,9 @@ class Crystals(NamedTuple):
 
 
 def ragged(offsets: NDArray[np.int64], rows: NDArray[np.integer]) -> NDArray[np.int64]:
-    """List the places of some rows' entries, where row i has the entries offsets[i] to offsets[i + 1].
+    """List the places of some rows' entries.
+
+    Row i has the entries offsets[i] to offsets[i + 1].
 
     >>> ragged(np.array([0, 2, 3]), np.array([1, 0])).tolist()
     [2, 0, 1]
@@ -116,7 +120,9 @@ Inputs = Compositions | Molecules | Crystals
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PropertyTable:
-    """Measured or computed values of one property, one row per reduced formula, repeat unit or crystal structure.
+    """Values of one property, one row per material.
+
+    A row is a reduced formula, a repeat unit or a crystal structure.
 
     ids : (n,) identifiers
     materials : (n,) formulas or SMILES as in the table, of the first row where several were merged
@@ -161,12 +167,18 @@ class PropertyTable:
 
     @property
     def inputs(self) -> Inputs:
-        """Return the inputs of models: structures, molecules, or else compositions."""
+        """Return the inputs of models.
+
+        They are structures, molecules, or else compositions.
+        """
         if self.crystals is not None:
             return self.crystals
         return self.compositions if self.molecules is None else self.molecules
 
     @property
     def y(self) -> FloatArray:
-        """Return the values on the fitted scale (n,): ln(value) if `log`, else the values."""
+        """Return the values on the fitted scale (n,).
+
+        It is ln(value) if `log`.
+        """
         return np.log(self.values) if self.log else self.values

@@ -1,4 +1,6 @@
-"""Safe text for a terminal: names from other people's files may hold characters that steer it.
+"""Safe text for a terminal.
+
+Names from other people's files may hold characters that steer it.
 
 All output passes through here or is a constant of the code; a test checks that.
 """
@@ -12,7 +14,9 @@ from unicodedata import category
 
 
 def shown(text: str) -> str:
-    """Replace characters that steer a terminal by U+FFFD; the text becomes one line.
+    """Replace characters that steer a terminal by U+FFFD.
+
+    The text becomes one line.
 
     These are controls (escape sequences, C1, line ends), marks of writing direction, and lone surrogates (from file
     names that are no UTF-8).
@@ -24,12 +28,15 @@ def shown(text: str) -> str:
 
 
 def is_harmless(character: str) -> bool:
-    """Return True for a character that a terminal only shows, as a sign or a space."""
+    """Test for a character that a terminal only shows."""
     return character.isprintable() or category(character) == "Zs"
 
 
 def say(text: str, *, error: bool = False) -> None:
-    """Print lines on stdout or stderr, each through `shown`; characters outside its encoding become escapes."""
+    """Print lines safely on stdout or stderr.
+
+    Each goes through `shown`; characters outside the stream's encoding become escapes.
+    """
     stream = sys.stderr if error else sys.stdout
     safe = "\n".join(shown(line) for line in text.split("\n"))
     encoding = getattr(stream, "encoding", None) or "utf-8"
@@ -37,7 +44,9 @@ def say(text: str, *, error: bool = False) -> None:
 
 
 def as_json(value: Any, indent: int | None = None) -> str:
-    r"""Write JSON that is readable in any language, with escapes for characters that steer a terminal.
+    r"""Write JSON that is readable and safe to print.
+
+    Characters that steer a terminal become escapes.
 
     >>> as_json({"κ": "\x1b"})
     '{"κ": "\\u001b"}'

@@ -1,1 +1,1 @@
-"""Crystal structures: CIF, POSCAR, JSON and list columns, read into sites and tables of properties."""
+"""Crystal structures: CIF, POSCAR, JSON and list columns."""

@@ -1,4 +1,4 @@
-"""Data blocks of a CIF, one per structure, cut out without parsing them."""
+"""Data blocks of a CIF, cut out without parsing them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ BLOCK = "data_structure"
 
 
 def cif_blocks(text: str) -> list[str]:
-    r"""Cut a CIF into the data blocks that have atoms or a cell.
+    r"""Cut a CIF into its data blocks of structures.
+
+    Blocks count if they have atoms or a cell.
 
     All blocks get one header, since names may repeat or mean something to a parser. Blocks of remarks alone
     (`data_global`) are dropped. In a text field, between lines that begin with a semicolon, `data_` begins no block.

@@ -1,4 +1,4 @@
-"""CIF by pymatgen's parser, with the checks that it lacks: guesses and missing atoms are refused.
+"""CIF parser: pymatgen's, with guesses and missing atoms refused.
 
 A warning of the parser is a guess. It stands where the composition declared in the file confirms it, and is the reason
 for refusal otherwise.
@@ -82,7 +82,9 @@ def of_structure(structure: Any) -> Sites:
 
 
 def check_formula(declared: str, sites: Sites) -> None:
-    """Refuse sites whose composition is not a multiple of the declared formula.
+    """Refuse sites that contradict the declared formula.
+
+    Any multiple of the formula agrees.
 
     Tolerance: none for whole amounts, half the last digit of a decimal in the formula, and for partially occupied
     sites the larger of 1% and half the last digit of their occupancies.
@@ -114,7 +116,7 @@ def check_formula(declared: str, sites: Sites) -> None:
 
 
 def _parse(block: str) -> tuple[dict[str, Any], Any, list[str]]:
-    """Parse a block: its cells by name, its structure, and the parser's remarks."""
+    """Parse a block into cells, structure and the parser's remarks."""
     from pymatgen.io.cif import CifParser
 
     try:
@@ -137,7 +139,10 @@ def _cause(error: Exception) -> str:
 
 
 def _check_cells(cells: Mapping[str, Any]) -> None:
-    """Refuse unknown coordinates and occupancies, which the parser takes for 0 or 1."""
+    """Refuse unknown coordinates and occupancies.
+
+    The parser would take them for 0 or 1.
+    """
     labels = _column(cells.get("_atom_site_label"))
     for name in ("_atom_site_fract_x", "_atom_site_fract_y", "_atom_site_fract_z", "_atom_site_occupancy"):
         for row, cell in enumerate(_column(cells.get(name))):
@@ -153,7 +158,10 @@ def _column(cells: Any) -> list[str]:
 
 
 def _slack(sites: Sites) -> dict[str, float]:
-    """Bound the rounding error of each element's amount, from the occupancies of its sites."""
+    """Bound the rounding error of each element's amount.
+
+    It comes from occupancies with few digits.
+    """
     errors: dict[str, float] = {}
     for species in sites.species:
         for symbol, _, occupancy in species:
@@ -163,7 +171,9 @@ def _slack(sites: Sites) -> dict[str, float]:
 
 
 def _half(amount: float, least: int = 0) -> float:
-    """Return half a unit of an amount's last decimal, 0 for whole amounts.
+    """Return half a unit of an amount's last decimal.
+
+    It is 0 for whole amounts.
 
     least : decimals that are assumed where it has fewer
     """

@@ -1,4 +1,4 @@
-"""POSCAR by pymatgen's parser, with the checks that it lacks: made-up elements and left-out atoms are refused."""
+"""POSCAR parser: pymatgen's, with made-up elements and left-out atoms refused."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _NO_ELEMENTS = "the POSCAR names no elements: write their symbols in a line abov
 
 
 def is_poscar(text: str) -> bool:
-    """Return True if lines 2 to 5 are a scale and three vectors."""
+    """Test whether lines 2 to 5 are a scale and three vectors."""
     lines = [line.split() for line in text.splitlines()[1:5]]
     try:
         counts = [len([float(word) for word in line]) for line in lines]
@@ -81,7 +81,10 @@ def check_poscar(text: str) -> None:
 
 
 def _check_named(counts: list[int], named: list[list[str]]) -> None:
-    """Check the symbols beside the positions: one per count, and not the flags T and F of selective dynamics."""
+    """Check the symbols beside the positions.
+
+    Each count has one symbol, which is not a flag T or F of selective dynamics.
+    """
     if not all(named) or any(len(words) > 1 and set(words[:3]) <= {"T", "F"} for words in named):
         raise ValueError(_NO_ELEMENTS)
     start = 0
@@ -93,7 +96,7 @@ def _check_named(counts: list[int], named: list[list[str]]) -> None:
 
 
 def _whole(words: list[str], place: int) -> list[int]:
-    """Read the counts of a line; a remark may follow them."""
+    """Read the counts of a line; a remark may follow."""
     counts: list[int] = []
     for word in words:
         if word[0] in "!#":

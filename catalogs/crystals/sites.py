@@ -1,4 +1,6 @@
-"""Sites of a crystal as plain numbers, read from lists and from pymatgen's JSON.
+"""Sites of a crystal as plain numbers.
+
+They are read from lists and from pymatgen's JSON.
 
 No decoder is used: one may import what the text names, and here a name is only text.
 """
@@ -85,7 +87,9 @@ def of_json(text: str) -> Sites:
 
 
 def of_mapping(structure: Any) -> Sites:
-    """Read a pymatgen structure as a mapping: lattice, species and fractional coordinates, and nothing else.
+    """Read a pymatgen structure as a mapping.
+
+    Only lattice, species and fractional coordinates are read.
 
     Raises
     ------
@@ -109,7 +113,7 @@ def of_mapping(structure: Any) -> Sites:
 
 
 def with_volume(sites: Sites) -> Sites:
-    """Return the sites if their lattice spans a volume, else raise ValueError."""
+    """Return the sites; raise ValueError for a flat lattice."""
     a, b, c, d, e, f, g, h, i = sites.lattice
     volume = abs(a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g))
     if not (_LEAST < volume < math.inf):
@@ -118,7 +122,10 @@ def with_volume(sites: Sites) -> Sites:
 
 
 def amounts(sites: Sites) -> dict[str, float]:
-    """Count the atoms of each element in the cell, in the order of the sites."""
+    """Count the atoms of each element in the cell.
+
+    Elements are in the order of the sites.
+    """
     ions: dict[tuple[str, float | None], float] = {}
     for species in sites.species:
         for symbol, charge, occupancy in species:
@@ -158,13 +165,19 @@ def to_structure(sites: Sites) -> Structure:
 
 
 def in_words(error: BaseException) -> str:
-    """Write an error in one line, without the name of a plain ValueError."""
+    """Write an error in one line.
+
+    A plain ValueError, as the parsers here raise, goes without its name.
+    """
     text = " ".join(str(error).split())[:200]
     return text if type(error) is ValueError and text else f"{type(error).__name__}: {text}"
 
 
 def of_answer(answer: Any) -> tuple[Sites | None, str]:
-    """Decode an answer of `structure_text.attempt` from JSON: sites and "", or None and the reason."""
+    """Decode a worker's answer.
+
+    Returns sites and "", or None and the reason.
+    """
     if isinstance(answer, str):
         return None, answer
     lattice, species, positions, labels = answer
@@ -207,7 +220,7 @@ def _site_species(entries: Any, number: int) -> tuple[Species, ...]:
 
 
 def _ion(name: Any) -> Species:
-    """Read a species of a list column: an element, an ion, or an atomic number."""
+    """Read a species: an element, an ion or an atomic number."""
     if isinstance(name, int) and not isinstance(name, bool) and 0 < name <= len(SYMBOLS):
         return SYMBOLS[name - 1], None, 1
     match = _ION.fullmatch(name) if isinstance(name, str) else None

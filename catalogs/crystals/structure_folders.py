@@ -1,4 +1,4 @@
-"""Folders of CIF and POSCAR files: the structures in them, their ids, and notes on files that are not read."""
+"""Folders of CIF and POSCAR files, and the ids of their structures."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class StructureFolder(NamedTuple):
 
 
 def list_folder(folder: Path) -> StructureFolder:
-    """List the structure files of a folder and of the folders in it.
+    """List the structure files in a folder and below.
 
     The id of a file is its name without suffix; that of a lone `mp-1/POSCAR` is its folder, and of several in one
     folder both (`mp-1/POSCAR`, `mp-1/CONTCAR`).
@@ -68,7 +68,10 @@ def list_folder(folder: Path) -> StructureFolder:
 
 
 def holds_structures(folder: Path) -> bool:
-    """Return True for a folder of CIF or POSCAR files; those in inner folders count unless Parquet lies beside them."""
+    """Test for a folder of CIF or POSCAR files.
+
+    Files in inner folders count, unless Parquet lies beside these.
+    """
     names = [path.name for path in folder.iterdir() if path.is_file()]
     if any(_is_structure(name) for name in names):
         return True
@@ -76,7 +79,9 @@ def holds_structures(folder: Path) -> bool:
 
 
 def read_folder(folder: Path) -> Iterator[pa.Table]:
-    """Yield the structures of a folder in chunks, with text columns `id`, `structure` and `UNREAD`.
+    """Yield the structures of a folder in chunks.
+
+    Columns are the texts `id`, `structure` and `UNREAD`.
 
     A file without a structure gives one row.
     """
@@ -96,7 +101,9 @@ def read_folder(folder: Path) -> Iterator[pa.Table]:
 
 
 def notes_of(folder: Path, rows: int) -> tuple[str, ...]:
-    """Write notes on a folder: files with several structures, shared ids, and files that are not read.
+    """Write notes on a folder of structures.
+
+    They name files with several structures, shared ids, and files that are not read.
 
     rows : number of structures
     """
@@ -116,7 +123,10 @@ def notes_of(folder: Path, rows: int) -> tuple[str, ...]:
 
 
 def hashed_files(folder: Path) -> list[tuple[str, Path]]:
-    """List the files that a folder's hash covers, by name: all at its top, and structures below."""
+    """List the files that a folder's hash covers.
+
+    These are all at its top, and the structures below, each with its name.
+    """
     top = sorted(path for path in folder.iterdir() if path.is_file())
     below = [path for _, path in list_folder(folder).files if path.parent != folder]
     return [(path.relative_to(folder).as_posix(), path) for path in (*top, *below)]
@@ -147,7 +157,10 @@ def _id(path: Path, beside: int) -> str:
 
 
 def _text(path: Path) -> tuple[str, str]:
-    """Read a file: its text and "", or "" and the reason why it cannot be read."""
+    """Read a file.
+
+    Returns its text and "", or "" and the reason why it cannot be read.
+    """
     try:
         with open_bytes(path) as stream:
             data = stream.read(LARGEST + 1)

@@ -1,4 +1,4 @@
-"""Parser of CIF and POSCAR texts, as worker processes run it: sites, or the reason for refusal."""
+"""Parser of CIF and POSCAR texts, run by worker processes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TASK = ParserTask("structures", f"{__name__}:prepare_worker", chunk=16, share=12
 
 
 def prepare_worker() -> Callable[[str, Any], Sites | str]:
-    """Import pymatgen and return the parser of a worker, which then spends its time on texts."""
+    """Import pymatgen and return a worker's parser."""
     import pymatgen.core.structure
     import pymatgen.io.cif
     import pymatgen.io.vasp.inputs  # noqa: F401
@@ -26,7 +26,7 @@ def prepare_worker() -> Callable[[str, Any], Sites | str]:
 
 
 def attempt(text: str) -> Sites | str:
-    """Parse a CIF or POSCAR: return its sites, or the reason for refusal."""
+    """Parse a CIF or POSCAR: sites, or the reason for refusal."""
     try:
         sites = with_volume(read_poscar(text) if is_poscar(text) else read_cif(text))
     except MemoryError:

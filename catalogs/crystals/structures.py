@@ -1,4 +1,4 @@
-"""Crystal structures in tables, folders and JSON documents: found, streamed and read.
+"""Crystal structures in tables, folders and JSON documents.
 
 Accepted are
 
@@ -43,7 +43,7 @@ Pieces = Callable[[], Iterator[pa.Table]]
 
 
 def structure_columns(table: Readable) -> tuple[str, ...]:
-    """Columns of a table file that hold structures; empty where none do."""
+    """Find the structure columns of a table; () without any."""
     table = readers.open_table(table)
     schema = table.schema
     if all(name in schema.names and _is_list(schema.field(name).type) for name in PARTS):
@@ -57,7 +57,9 @@ def structure_columns(table: Readable) -> tuple[str, ...]:
 
 
 def structure_names(table: pa.Table) -> tuple[str, ...]:
-    """Find the structure columns of a table in memory by their names.
+    """Find the structure columns of a table in memory.
+
+    They are known by their names.
 
     Raises
     ------
@@ -71,12 +73,14 @@ def structure_names(table: pa.Table) -> tuple[str, ...]:
 
 
 def holds_only_structures(path: Path) -> bool:
-    """Return True for a folder of CIF or POSCAR files, or a file of JSON documents."""
+    """Test for a folder or JSON documents of structures."""
     return holds_structures(path) if path.is_dir() else path.name.lower().endswith(_DOCUMENTS)
 
 
 def structure_file(path: Path) -> Pieces:
-    """Open a table, folder or file of documents as chunks with a text column `id` and structure columns.
+    """Open structures as chunks.
+
+    Reads a table, a folder or JSON documents; the chunks have a text column `id` and structure columns.
 
     Raises
     ------
@@ -104,7 +108,9 @@ def structure_file(path: Path) -> Pieces:
 
 
 def structure_notes(path: Path, rows: int | None = None) -> tuple[str, ...]:
-    """Write notes on a folder of structures, as `structure_folders.notes_of`; none for other paths.
+    """Write notes on a folder of structures.
+
+    They are those of `structure_folders.notes_of`; other paths have none.
 
     rows : number of structures, counted if None
     """
@@ -114,7 +120,10 @@ def structure_notes(path: Path, rows: int | None = None) -> tuple[str, ...]:
 
 
 def wanted(pieces: Iterator[pa.Table], ids: Collection[str]) -> Iterator[dict[str, Any]]:
-    """Yield the rows of some ids that hold a structure, or the reason why it cannot be read, as mappings."""
+    """Yield the rows of some ids as mappings.
+
+    Rows have a structure, or the reason why it cannot be read.
+    """
     known = pa.array(sorted(ids), pa.string())
     for piece in pieces:
         rows = piece.filter(pc.is_in(piece["id"], known))
@@ -123,7 +132,10 @@ def wanted(pieces: Iterator[pa.Table], ids: Collection[str]) -> Iterator[dict[st
 
 
 class StructureReader:
-    """Reader of the structures in rows; it parses CIF and POSCAR in worker processes, which end with the context."""
+    """Reader of the structures in rows.
+
+    CIF and POSCAR are parsed in worker processes, which end with the context.
+    """
 
     def __init__(self) -> None:
         self._workers = Workers(TASK)
@@ -137,7 +149,10 @@ class StructureReader:
         self._workers.__exit__(kind, error, trace)
 
     def read(self, rows: Sequence[Mapping[str, Any]]) -> list[tuple[Sites | None, str]]:
-        """Read the structure columns of each row: sites and "", or None and the reason for refusal."""
+        """Read the structure columns of each row.
+
+        Returns sites and "", or None and the reason for refusal.
+        """
         answers: list[tuple[Sites | None, str]] = [(None, "")] * len(rows)
         texts: dict[int, str] = {}
         for i, row in enumerate(rows):
@@ -156,7 +171,9 @@ class StructureReader:
 
 
 def _sites_or_text(row: Mapping[str, Any]) -> Sites | str:
-    """Read the lists or the JSON of a row, or return its CIF or POSCAR for a worker to parse.
+    """Read a row's structure, or return its text for a worker.
+
+    Lists and JSON are read here; CIF and POSCAR are for a worker to parse.
 
     Raises
     ------
@@ -176,7 +193,10 @@ def _sites_or_text(row: Mapping[str, Any]) -> Sites | str:
 
 
 def _of_documents(path: Path) -> Iterator[pa.Table]:
-    """Yield JSON documents in chunks: the id, or the number of a document without one, and the structure as text."""
+    """Yield JSON documents in chunks of ids and structure texts.
+
+    A document without an id gets its number.
+    """
     try:
         with open_bytes(path) as stream:
             text = stream.read().decode("utf-8-sig")

@@ -1,4 +1,4 @@
-"""Tables of crystal properties, one row per structure, and structures as arrays."""
+"""Tables of crystal properties, and structures as arrays."""
 
 from __future__ import annotations
 
@@ -89,7 +89,10 @@ def parse_rows(
 
 
 def _cell(sites: Sites) -> tuple[_Cell | None, str]:
-    """Check the sites of a structure: its cell and "", or None and the reason for refusal."""
+    """Check the sites of a structure.
+
+    Returns its cell and "", or None and the reason for refusal.
+    """
     if any(len(species) != 1 or species[0][2] != 1 for species in sites.species):
         return None, "sites are partially occupied: a crystal graph needs an ordered structure"
     symbols = [species[0][0] for species in sites.species]
@@ -119,7 +122,7 @@ def load_crystals(
     units: Units = None,
     max_rejected: float | None = None,
 ) -> PropertyTable:
-    """Load a property of crystal structures, one row per structure.
+    """Load a property of crystal structures, one row each.
 
     Polymorphs share their reduced formula as key.
 
@@ -152,7 +155,10 @@ def load_crystals(
 
 
 def _rows(cells: Cells, present: NDArray[np.int64], structures: Pieces | None) -> list[dict[str, Any]]:
-    """Read the structure columns of the rows with a value, from the file itself or by id."""
+    """Read the structures of the rows with a value.
+
+    They come from the file itself, or by id.
+    """
     if columns := structure_columns(cells.table):
         own: list[dict[str, Any]] = readers.read(cells.table, columns).take(present).to_pylist()
         return own
@@ -166,7 +172,7 @@ def _rows(cells: Cells, present: NDArray[np.int64], structures: Pieces | None) -
 
 
 def by_ids(pieces: Iterator[Any], ids: set[str]) -> dict[str, dict[str, Any]]:
-    """Return the first structure of each id, as rows by id."""
+    """Collect the first structure of each id, by id."""
     structures: dict[str, dict[str, Any]] = {}
     for row in wanted(pieces, ids):
         structures.setdefault(str(row["id"]), row)

@@ -1,1 +1,1 @@
-"""Files on disk: durable writes, locks, cache folders, Parquet, paths, worker processes that parse."""
+"""Files: durable writes, locks, caches, Parquet, paths, workers."""

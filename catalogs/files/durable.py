@@ -1,4 +1,7 @@
-"""Durable files: written whole or not at all, by temporary name, fsync, rename and fsync of the folder."""
+"""Durable files: written whole or not at all.
+
+Bytes go to a temporary name, fsync, rename, and fsync of the folder.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +53,10 @@ class DurableFile(io.RawIOBase):
         return True
 
     def write(self, data: object) -> int:
-        """Write all of `data`; after a failure, ignore the rest (a Parquet footer, say)."""
+        """Write all of `data`.
+
+        After a failure the rest is ignored (a Parquet footer, say).
+        """
         view = memoryview(data).cast("B")  # type: ignore[arg-type]
         if self._broken is None:
             self._digest.update(view)
@@ -64,7 +70,7 @@ class DurableFile(io.RawIOBase):
         """Do nothing: bytes reach the disk on `seal`."""
 
     def seal(self) -> None:
-        """Flush the bytes to the disk under the temporary name, and close the file."""
+        """Flush to the temporary name, and close the file."""
         if self._broken is not None:
             raise self._broken
         self._drain()
@@ -118,7 +124,7 @@ class DurableFile(io.RawIOBase):
 
 
 def write_durably(path: Path, data: bytes, mode: int = 0o666) -> str:
-    """Replace the content of a file at once and return its sha256.
+    """Replace a file's content at once; return its sha256.
 
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
@@ -132,7 +138,7 @@ def write_durably(path: Path, data: bytes, mode: int = 0o666) -> str:
 
 
 def make_folder(path: Path, mode: int = 0o777) -> None:
-    """Create a folder and its parents so that they survive a crash.
+    """Create a folder and its parents durably.
 
     mode : permissions of new folders, less the umask
     """
@@ -145,7 +151,10 @@ def make_folder(path: Path, mode: int = 0o777) -> None:
 
 
 def sync_folder(path: Path) -> None:
-    """Flush a folder's entries to the disk; a power cut may otherwise lose a rename."""
+    """Flush a folder's entries to the disk.
+
+    A power cut may otherwise lose a rename.
+    """
     try:
         fd = os.open(path, os.O_RDONLY)
         try:

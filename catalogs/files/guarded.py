@@ -1,4 +1,6 @@
-"""Worker processes that parse texts of unknown origin: a text that hangs or crashes the parser costs only its row.
+"""Worker processes that parse texts of unknown origin.
+
+A text that hangs or crashes the parser costs its row, not the run.
 
 RDKit and pymatgen have no time limits and Python cannot interrupt them, so a worker is a process that can be killed.
 It answers row by row; the row after its last answer is the one that took it down.
@@ -30,7 +32,7 @@ _START_SECONDS = 120.0  # importing RDKit or pymatgen on a busy disk
 
 
 class ParserTask(NamedTuple):
-    """Parser that workers run, and how its texts are shared out.
+    """Parser that workers run, and its chunk sizes.
 
     texts : plural noun for its texts, for messages
     prepare : "module:name" of a function that imports what parsing takes and returns `parse(text, argument)`, whose
@@ -46,14 +48,19 @@ class ParserTask(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """Answer to one text: the parsed value, or the reason why the text took its worker down ("" if it did not)."""
+    """Parsed value, or why the text took its worker down.
+
+    `reason` is "" where it did not.
+    """
 
     value: Any
     reason: str
 
 
 class Workers:
-    """Worker processes of one parser, started when first needed and ended with the context.
+    """Worker processes of one parser.
+
+    They start when first needed and end with the context.
 
     Parameters
     ----------
@@ -109,7 +116,7 @@ class Workers:
 
 
 class _Worker:
-    """Process that parses texts, started again after a text that took it down."""
+    """Process that parses texts, restarted after each crash."""
 
     def __init__(self, task: ParserTask, argument: Any, seconds: float) -> None:
         self._task, self._argument, self._seconds = task, argument, seconds
@@ -155,7 +162,10 @@ class _Worker:
         return process
 
     def _ask(self, process: subprocess.Popen[str], texts: list[str], take: Callable[[Answer], None]) -> str:
-        """Hand `take` one answer per text; return "" or why the answers stopped."""
+        """Hand `take` an answer per text.
+
+        Returns "", or why the answers stopped.
+        """
         assert process.stdin is not None
         assert process.stdout is not None
         with _Deadline(process, self._seconds) as deadline:
@@ -172,7 +182,7 @@ class _Worker:
 
 
 class _Deadline:
-    """Kill a process that makes no progress for some seconds."""
+    """Kill a process that makes no progress."""
 
     def __init__(self, process: subprocess.Popen[str], seconds: float) -> None:
         self.passed = False

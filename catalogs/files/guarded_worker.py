@@ -1,4 +1,7 @@
-"""Process that parses texts for `catalogs.files.guarded`, killed where a parser hangs or asks for too much memory."""
+"""Worker process of `catalogs.files.guarded`.
+
+It is killed where a parser hangs or asks for too much memory.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,9 @@ from kakehashi.catalogs.files.guarded import MEMORY
 
 
 def serve(prepare: str) -> None:
-    """Answer each line `[argument, texts]` of standard input with a line per text, until the input ends.
+    """Parse texts from standard input until it ends.
+
+    Each line `[argument, texts]` is answered with a line per text.
 
     prepare : "module:name" of a function that returns the parser, as in `guarded.ParserTask`
     """

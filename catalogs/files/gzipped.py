@@ -1,4 +1,4 @@
-"""Files that may be gzipped, known by their suffix `.gz`."""
+"""Files that may be gzipped, with the suffix `.gz`."""
 
 from __future__ import annotations
 

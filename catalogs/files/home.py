@@ -1,4 +1,6 @@
-"""Cache folder: `KAKEHASHI_HOME` or the platform's, and the check that nobody else can write to it.
+"""Cache folder, and the check that nobody else writes there.
+
+It is `KAKEHASHI_HOME` or the platform's.
 
 Caches are trusted: another's networks would be another's ranking. A folder that the user does not own, or that others
 may write to, is refused as ssh refuses its keys, unless it is shared knowingly (`--shared-home`,
@@ -29,7 +31,9 @@ class SharedFolder(UserError):
 
 
 def cache_folder(*names: str) -> Path:
-    """Return the cache folder, created if need be, or a folder inside it, which may be absent.
+    """Return the cache folder, or a folder inside it.
+
+    The cache folder is created if need be; one inside it may be absent.
 
     Raises
     ------
@@ -53,7 +57,9 @@ def cache_folder(*names: str) -> Path:
 
 
 def cache_folder_or_none(*names: str) -> Path | None:
-    """Return `cache_folder`, None where it cannot be created: caches only save time.
+    """Return `cache_folder`, None where it cannot be created.
+
+    Caches only save time.
 
     Raises
     ------
@@ -68,7 +74,7 @@ def cache_folder_or_none(*names: str) -> Path | None:
 
 
 def check_own(path: Path) -> None:
-    """Refuse a cached file or folder that somebody else may have written to.
+    """Refuse a cached file or folder that others can write.
 
     An absent one passes.
 
@@ -81,7 +87,9 @@ def check_own(path: Path) -> None:
 
 
 def why_shared(path: Path) -> str:
-    """Say why others can write to a file or folder, and the command that mends it; "" if they cannot.
+    """Say why others can write to a path, "" if not.
+
+    The command that mends it is part of the text.
 
     The owner may be the user, or root, who can write everywhere. A file passes in a folder that others cannot enter.
     Systems without owners are not checked.
@@ -108,18 +116,21 @@ def why_shared(path: Path) -> str:
 
 
 def is_shared_knowingly() -> bool:
-    """Return True if the user accepts a shared cache folder."""
+    """Test whether the user accepts a shared cache folder."""
     return os.environ.get(SHARED, "").strip().lower() in ("1", "true", "yes")
 
 
 def share() -> None:
-    """Accept a shared cache folder from now on, in child processes too."""
+    """Accept a shared cache folder, in child processes too."""
     os.environ[SHARED] = "1"
 
 
 @contextmanager
 def shared_knowingly() -> Iterator[None]:
-    """Accept a shared cache folder during the block, in child processes too."""
+    """Accept a shared cache folder during the block.
+
+    Child processes accept it too.
+    """
     former = os.environ.get(SHARED)
     share()
     try:

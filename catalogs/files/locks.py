@@ -1,4 +1,4 @@
-"""Folder locks: one process at a time, and a clear error where the file system has no locks."""
+"""Folder locks: one process at a time."""
 
 from __future__ import annotations
 
@@ -44,5 +44,5 @@ def take(path: Path) -> Lock:
 
 
 def lacks_locks(error: Exception) -> bool:
-    """Return True if a lock's error means that the file system has no locks."""
+    """Test whether an error means a file system without locks."""
     return isinstance(error, NotImplementedError) or (isinstance(error, OSError) and error.errno in _NONE)

@@ -1,4 +1,4 @@
-"""Data files inside installed packages, found without importing them, and digests of source code."""
+"""Data files inside installed packages, and digests of code."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from kakehashi.catalogs.records import UserError
 
 
 def package_file(package: str, name: str) -> Path:
-    """Return the path of a data file inside an installed package.
+    """Return the path of a data file in a package.
+
+    The package is not imported.
 
     Raises
     ------
@@ -32,7 +34,7 @@ def package_file(package: str, name: str) -> Path:
 
 
 def version(package: str) -> str:
-    """Return the installed version of a distribution, or "(not installed)"."""
+    """Return a distribution's version, or "(not installed)"."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
@@ -40,7 +42,10 @@ def version(package: str) -> str:
 
 
 def code_digest(*modules: str) -> str:
-    """Return the sha256 over the source of modules, named in full."""
+    """Return the sha256 over the source of modules.
+
+    Modules are named in full.
+    """
     specs = [util.find_spec(name) for name in modules]
     return digest(Path(spec.origin) for spec in specs if spec is not None and spec.origin is not None)
 

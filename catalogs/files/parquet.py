@@ -1,4 +1,4 @@
-"""Parquet files as they are written here: zstd, page checksums, a schema version, reproducible bytes."""
+"""Parquet files as written here: zstd, checksums, reproducible bytes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ OPTIONS: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True}
 
 
 def stamped(schema: pa.Schema, metadata: Mapping[str, str] | None = None) -> pa.Schema:
-    """Add metadata and the schema version to a schema; entries of the same name are replaced."""
+    """Add metadata and the schema version to a schema.
+
+    Entries of the same name are replaced.
+    """
     added = {**(metadata or {}), SCHEMA_KEY: str(SCHEMA)}
     # As bytes, like arrow's own: the same name as text and as bytes would be written twice, and the first one read.
     return schema.with_metadata({**(schema.metadata or {}), **{k.encode(): v.encode() for k, v in added.items()}})
@@ -40,7 +43,7 @@ def in_memory(data: bytes) -> pa.BufferReader:
 
 
 def read(data: bytes, name: str) -> pa.Table:
-    """Read a table from the bytes of a file, and check every page.
+    """Read a table from a file's bytes; check every page.
 
     name : of the file, for errors
 
@@ -60,7 +63,7 @@ def read(data: bytes, name: str) -> pa.Table:
 
 
 class TableWriter:
-    """Writer of a Parquet file in chunks, to an open binary file.
+    """Writer of a Parquet file in chunks.
 
     Equal rows in the same order give equal bytes, however they are chunked. `rows` counts the rows written.
     """
@@ -87,7 +90,9 @@ class TableWriter:
             self._waiting_text += int(text[-1])
 
     def _room(self, text: NDArray[np.int64]) -> int:
-        """Count the rows that fill the row group; more than there are if they do not.
+        """Count the rows that fill the row group.
+
+        It is more than there are if they do not.
 
         text : (n,) cumulative bytes of the rows' texts. Rows alone decide where a row group ends, not their chunks.
         """
@@ -106,7 +111,10 @@ class TableWriter:
 
 
 def _text_bytes(table: pa.Table) -> NDArray[np.int64]:
-    """Count the bytes of each row's texts (n,); those inside lists and structs do not count."""
+    """Count the bytes of each row's texts (n,).
+
+    Texts inside lists and structs do not count.
+    """
     total = np.zeros(table.num_rows, np.int64)
     for column in table.columns:
         kind = column.type

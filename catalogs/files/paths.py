@@ -1,4 +1,6 @@
-"""Paths as people write them: `~` is the home folder, and names may hold bytes that are no UTF-8.
+"""Paths as people write them.
+
+`~` is the home folder, and names may hold bytes that are no UTF-8.
 
 On POSIX a file name is bytes; Python shows those that are no UTF-8 as surrogates.
 """
@@ -13,7 +15,9 @@ from kakehashi.catalogs.records import UserError
 
 
 def local(text: str | Path) -> str:
-    """Expand a leading `~` or `~NAME` in a path of this machine; `./~` is a file of that name.
+    """Expand a leading `~` or `~NAME` in a path.
+
+    `./~` is a file of that name.
 
     Raises
     ------
@@ -36,12 +40,15 @@ def path_of(text: str | Path) -> Path:
 
 
 def as_text(path: str | Path) -> str:
-    """Return a path as UTF-8 text for reports and tables; other bytes become escapes."""
+    """Return a path as UTF-8; other bytes become escapes."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def for_arrow(path: str | Path) -> Any:
-    """Return a path that arrow can open: an open file where its bytes are no UTF-8."""
+    """Return a path, or an open file, for arrow.
+
+    Arrow opens no path whose bytes are no UTF-8.
+    """
     try:
         os.fspath(path).encode()
     except UnicodeEncodeError:

@@ -1,4 +1,7 @@
-"""Typographic variants of ASCII text: outer blanks, subscript digits, full-width characters."""
+"""Typographic variants of ASCII text.
+
+These are outer blanks, subscript digits and full-width characters.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,9 @@ _MIXED = re.compile("[\u2080-\u2089][.]?[0-9]|[0-9][.]?[\u2080-\u2089]")
 
 
 def plain(text: str) -> str:
-    r"""Strip outer blanks; turn subscript digits and full-width characters into ASCII.
+    r"""Strip outer blanks and write typographic variants in ASCII.
+
+    Subscript digits and full-width characters are replaced.
 
     >>> plain(" H₂O\u3000")
     'H2O'

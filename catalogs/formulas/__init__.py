@@ -1,1 +1,1 @@
-"""Chemical formulas: their grammar, element slots and reduced keys, charge-balanced enumeration."""
+"""Chemical formulas: grammar, element slots, reduced keys, enumeration."""

@@ -1,4 +1,7 @@
-"""Ambiguous dots in formulas: decimal point or addition of a compound (`AlF3.3NaF` is cryolite, AlF3·3NaF)."""
+"""Ambiguous dots in formulas.
+
+A dot is a decimal point or adds a compound (`AlF3.3NaF` is cryolite, AlF3·3NaF).
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ _SYMBOL = re.compile(r"[A-Z][a-z]*")
 
 
 def ambiguous_dot(before: str, after: str, digits: str, rest: str) -> bool:
-    """Return True if the dot in an amount may add a compound.
+    """Test whether an amount's dot may add a compound.
 
     Parameters
     ----------
@@ -42,7 +45,9 @@ def ambiguous_dot(before: str, after: str, digits: str, rest: str) -> bool:
 
 
 def lost_dot(after: str, digits: str, rest: str) -> bool:
-    """Return True if final water may have lost its dot: `MgCl26H2O` is MgCl2 with 6 H2O, not 26 Cl.
+    """Test whether final water may have lost its dot.
+
+    `MgCl26H2O` is MgCl2 with 6 H2O, not 26 Cl.
 
     Nobody writes an amount of 1, so that `O10H2O` and `O12H2O` are clear.
     """
@@ -53,7 +58,9 @@ def lost_dot(after: str, digits: str, rest: str) -> bool:
 
 
 def _adds_a_salt(first: str, whole: str, fraction: str, rest: str) -> bool:
-    """Return True if two compounds of whole numbers may meet at a dot, as in `AlF3.3NaF`.
+    """Test whether two compounds of whole numbers meet at a dot.
+
+    `AlF3.3NaF` is such a formula.
 
     Other decimals show that this one is a decimal too (`Bi2Te2.7Sn0.1Se0.3`), and nobody writes an amount of 1.
     """
@@ -66,7 +73,7 @@ def _adds_a_salt(first: str, whole: str, fraction: str, rest: str) -> bool:
 
 
 def _level(rest: str) -> str:
-    """Return a text up to the bracket that closes around it."""
+    """Cut a text at the bracket that closes around it."""
     depth = 0
     for position, character in enumerate(rest):
         depth += (character in "([{") - (character in ")]}")

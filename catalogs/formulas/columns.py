@@ -1,4 +1,6 @@
-"""Vectorised parser of simple formulas, on the bytes of an Arrow string array.
+"""Vectorised parser of simple formulas.
+
+It works on the bytes of an Arrow string array.
 
 Rows with brackets, repeated elements or anything unusual are left to `formulas.grammar`; all others get exactly the
 amounts that `formulas.grammar.parse` gives.
@@ -46,7 +48,10 @@ _CHUNK = 32_768  # rows: the working arrays stay in the processor's cache
 
 
 class _Tokens(NamedTuple):
-    """Elements with their amounts, in the order of the text; doubtful ones are left to the grammar."""
+    """Elements and amounts in the order of the text.
+
+    Doubtful ones are left to the grammar.
+    """
 
     row: Ints
     element: NDArray[np.int16]
@@ -148,7 +153,10 @@ def _tokens(text: Bytes, kind: Bytes, starts: Ints, bounds: Ints, row: Ints) -> 
 
 
 def _amounts(text: Bytes, kind: Bytes, at: Ints, width: Ints) -> tuple[NDArray[np.float64], Flags, Flags]:
-    """Read amounts of `width` characters at `at`: values, flags of decimals above one, flags of odd texts."""
+    """Read amounts of `width` characters at `at`.
+
+    Returns values, flags of decimals above one, and flags of odd texts.
+    """
     bad = width > _LONGEST_AMOUNT
     mantissa = np.zeros(len(at), np.int64)
     decimals = np.zeros(len(at), np.int64)

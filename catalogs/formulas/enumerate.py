@@ -1,4 +1,6 @@
-"""Enumeration of charge-balanced compositions, as candidates beyond the known compounds.
+"""Enumeration of charge-balanced compositions.
+
+They are candidates beyond the known compounds.
 
 Every formula is neutral in one assignment of common oxidation states, with every cation of lower Pauling
 electronegativity than every anion. Such a compound need not be stable, or exist.
@@ -32,7 +34,7 @@ Table = NDArray[np.int16]
 
 
 class Ion(NamedTuple):
-    """An element in one oxidation state; `charge` is its absolute value."""
+    """Element in one oxidation state; `charge` is absolute."""
 
     element: int
     charge: int
@@ -40,7 +42,9 @@ class Ion(NamedTuple):
 
 
 def charge_balanced(n: int, exclude: Collection[str] = ()) -> list[str]:
-    """List the first n reduced formulas in the module's order.
+    """List the first n charge-balanced reduced formulas.
+
+    Their order is that of the module.
 
     Parameters
     ----------
@@ -69,7 +73,10 @@ def charge_balanced(n: int, exclude: Collection[str] = ()) -> list[str]:
 
 
 def _ions() -> tuple[list[Ion], list[Ion]]:
-    """List cations in every common positive state, anions in their lowest common state, by atomic number."""
+    """List cations and anions by atomic number.
+
+    Cations come in every common positive state, anions in their lowest.
+    """
     from pymatgen.core.periodic_table import Element
 
     cations: list[Ion] = []
@@ -86,7 +93,10 @@ def _ions() -> tuple[list[Ion], list[Ion]]:
 
 
 def _known(exclude: Collection[str]) -> frozenset[str]:
-    """Reduce the excluded formulas to their keys; texts that are no formulas are dropped."""
+    """Reduce the excluded formulas to keys.
+
+    Texts that are no formulas are dropped.
+    """
     parsed = parse_column(list(exclude))
     fine = np.flatnonzero(parsed.reasons == "")
     elements, amounts = parsed.compositions
@@ -131,7 +141,10 @@ def _neutral(cations: list[Ion], kinds: int, anions: list[Ion], others: int, mos
 
 
 def _choices(ions: list[Ion], kinds: int) -> NDArray[np.float64]:
-    """List every choice of ions of different elements, (m, kinds, 3)."""
+    """List all choices of ions, (m, kinds, 3).
+
+    The ions of a choice are of different elements.
+    """
     pairs = [pick for pick in combinations(ions, kinds) if len({ion.element for ion in pick}) == kinds]
     return np.array(pairs, np.float64).reshape(-1, kinds, 3)
 
@@ -170,6 +183,9 @@ def _ordered(table: Table) -> Compositions:
 
 
 def _strides(n: int) -> NDArray[np.int64]:
-    """Permute range(n) so that neighbours spread, by the ranks of the golden-ratio sequence."""
+    """Permute range(n) so that neighbours spread.
+
+    The permutation is that of the golden-ratio sequence.
+    """
     golden = (np.arange(n) * ((np.sqrt(5.0) - 1.0) / 2.0)) % 1.0
     return np.argsort(np.argsort(golden, kind="stable"), kind="stable")

@@ -1,4 +1,4 @@
-"""Grammar of chemical formulas, and its strict parser of one text.
+"""Grammar of chemical formulas, and its strict parser.
 
     formula = group {[" "] group}          amounts follow an element or a closing bracket directly
     group   = (symbol | "(" formula ")" | "[" formula "]" | "{" formula "}") [amount]
@@ -40,7 +40,9 @@ Amounts = dict[str, Decimal]
 
 
 def parse(text: str) -> dict[str, float]:
-    """Parse one formula: the amount of each element, in the order of slots (rising electronegativity).
+    """Parse one formula into amounts by element.
+
+    Elements are in the order of slots (rising electronegativity).
 
     Raises
     ------
@@ -140,7 +142,10 @@ def _amount(digits: str, after: str) -> Decimal:
 
 
 def _final(symbol: str, amount: Decimal) -> float:
-    """Round an amount to a float, with its size checked again: brackets multiply."""
+    """Round an amount to a float.
+
+    Brackets multiply, so its size is checked again.
+    """
     if amount > MAX_AMOUNT:
         raise ValueError(f"absurd amount of {symbol}: more than {MAX_AMOUNT} in total")
     exponent = amount.normalize(_EXACT).as_tuple().exponent
@@ -150,7 +155,10 @@ def _final(symbol: str, amount: Decimal) -> float:
 
 
 def _check_dot(text: str, start: int, after: str, digits: str, end: int) -> None:
-    """Refuse a number that may hold an addition dot, or have lost one; a space behind it marks an amount."""
+    """Refuse numbers with a possible or lost addition dot.
+
+    A space behind a number marks it as an amount.
+    """
     rest = text[end:]
     where = f"in {_quoted(after + digits + rest[:6])} at character {start + 1}"
     if ambiguous_dot(text[:start], after, digits, rest):
@@ -164,7 +172,7 @@ def _check_dot(text: str, start: int, after: str, digits: str, end: int) -> None
 
 
 def _check_remark(inside: str, close: str, times: str, position: int) -> None:
-    """Refuse a bracket that is a remark on its compound but could be read as an element."""
+    """Refuse bracketed remarks that could be elements."""
     remark = f"{_OPENING[close]}{inside}{close} at character {position}"
     if inside in _ROMAN:
         raise ValueError(f"{remark} is an oxidation state or a phase and no element: leave it out")

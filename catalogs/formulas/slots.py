@@ -1,4 +1,7 @@
-"""Element slots: columns of formulas parsed into them, and reduced formulas written from them."""
+"""Element slots, parsed from columns of formulas.
+
+Reduced formulas are written from them.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,9 @@ class ParsedFormulas(NamedTuple):
 
 
 def parse_column(texts: pa.Array | pa.ChunkedArray | Sequence[str | None]) -> ParsedFormulas:
-    """Parse a column of formulas; a null or another text becomes an empty row with its reason.
+    """Parse a column of formulas into slots.
+
+    A null or another text becomes an empty row with its reason.
 
     Raises
     ------
@@ -139,7 +144,9 @@ def _empty(n: int) -> Compositions:
 
 
 def reduce(compositions: Compositions) -> Compositions:
-    """Scale amounts to the smallest integers in their ratio, exact for decimals as typed (`Li333O1000`).
+    """Scale amounts to the smallest integers in their ratio.
+
+    Decimals are exact as typed (`Li333O1000`).
 
     Raises
     ------
@@ -180,7 +187,10 @@ def _row_gcd(scaled: Ints) -> Ints:
 
 
 def formula_text(compositions: Compositions) -> list[str]:
-    """Write formulas in slot order, without amounts of 1 and with the shortest decimals that round-trip."""
+    """Write formulas in slot order.
+
+    Amounts of 1 are omitted; decimals are the shortest that round-trip.
+    """
     elements, amounts = compositions
     n = len(elements)
     used = elements >= 0
@@ -201,7 +211,7 @@ def _number(amount: float) -> str:
 
 
 def reduced_keys(compositions: Compositions) -> list[str]:
-    """Write reduced formulas, the keys that polymorphs and repeated rows share.
+    """Write reduced formulas, shared by polymorphs and repeated rows.
 
     >>> reduced_keys(parse_column(["O4Ti2"]).compositions)
     ['TiO2']

@@ -1,1 +1,1 @@
-"""Molecules and polymers: SMILES, repeat units and their keys, building blocks of polymers."""
+"""Molecules and polymers: SMILES, keys of repeat units, building blocks."""

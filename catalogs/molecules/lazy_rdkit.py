@@ -1,4 +1,4 @@
-"""RDKit, imported at first use, with the parsers and queries that are used many times."""
+"""RDKit, imported at first use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Table of the functional groups by which molecules are recognised as building blocks of polymers.
+"""Table of the functional groups of monomers.
+
+Molecules are recognised by them as building blocks of polymers.
 
 `catalogs.molecules.monomers` counts them in a pool of molecules. `design.chemistry.groups` names those that the blocks
 of a polymerisation are recognised by, and says how the blocks are cut. A polymerisation of a new group needs a line
@@ -52,7 +54,9 @@ GROUPS: dict[str, Counted] = {
 
 
 def may_polymerise(counts: Mapping[str, int]) -> bool:
-    """Return True if a molecule's groups allow a block: two ends, one group to open, or two halides of one kind.
+    """Test whether a molecule's groups allow a block.
+
+    It takes two ends, one group to open, or two halides of one kind.
 
     >>> may_polymerise({"alcohol": 2}), may_polymerise({"alcohol": 1, "aryl chloride": 1})
     (True, False)

@@ -1,4 +1,6 @@
-"""Pool of building blocks: the CAS-registered molecules of the package `chemicals`, with their functional groups.
+"""Pool of building blocks from the package `chemicals`.
+
+Its CAS-registered molecules come with their functional groups.
 
 It is built once, which takes about a minute, and cached.
 """
@@ -68,7 +70,10 @@ class Monomer(NamedTuple):
 
 
 def monomers() -> list[Monomer]:
-    """List every molecule with a functional group, one per canonical SMILES, in the order of `chemicals`."""
+    """List every molecule with a functional group.
+
+    There is one per canonical SMILES, in the order of `chemicals`.
+    """
     data = table().to_pydict()
     groups = {name: data.pop(name) for name in GROUPS}
     return [
@@ -78,7 +83,9 @@ def monomers() -> list[Monomer]:
 
 
 def pool(kind: str) -> list[Monomer]:
-    """List the monomers of a kind, without molecules that have other reactive groups.
+    """List the monomers of a kind.
+
+    Molecules with other reactive groups are left out.
 
     Raises
     ------
@@ -95,7 +102,9 @@ def pool(kind: str) -> list[Monomer]:
 
 @cache
 def table() -> pa.Table:
-    """Return the pool as a table of smiles, name, cas and one column of counts per group.
+    """Return the pool as a table.
+
+    Columns are smiles, name, cas and one of counts per group.
 
     The metadata count the molecules that were left out, by reason.
     """
@@ -120,7 +129,7 @@ def table() -> pa.Table:
 
 
 def left_out() -> dict[str, int]:
-    """Count the molecules of `chemicals` that are not in the pool, by reason."""
+    """Count the molecules left out of the pool, by reason."""
     metadata = table().schema.metadata or {}
     counts = {key.decode(): int(value) for key, value in metadata.items() if key.startswith(b"left out: ")}
     return {key.removeprefix("left out: "): count for key, count in counts.items()}
@@ -161,7 +170,10 @@ def _build() -> pa.Table:
 
 
 def _molecule(smiles: str, mass: float, nitro: Any) -> tuple[Any, str]:
-    """Read a molecule: return it and "", or None and the reason why it is no building block."""
+    """Read a molecule.
+
+    Returns it and "", or None and the reason why it is no building block.
+    """
     from rdkit.Chem.rdMolDescriptors import CalcMolFormula, _CalcMolWt
 
     if "." in smiles:
@@ -185,7 +197,10 @@ def _molecule(smiles: str, mass: float, nitro: Any) -> tuple[Any, str]:
 
 
 def _recipe() -> str:
-    """Hash the packages and the code that build the table: the name of its cached file."""
+    """Hash the packages and code that build the table.
+
+    The hash names its cached file.
+    """
     readers = (
         "molecules.monomer_groups",
         "molecules.polymers",

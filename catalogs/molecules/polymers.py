@@ -1,4 +1,6 @@
-"""Parser of SMILES of repeat units and molecules, checked before RDKit sees them.
+"""Parser of SMILES of repeat units and molecules.
+
+Texts are checked before RDKit sees them.
 
 A repeat unit holds two `*`, as such or under another label (`[*:1]`, `[R1]`), and gets one key for one polymer
 (`unit_keys`). Keys and descriptors leave stereochemistry out: cis and trans units, and tacticities, are one polymer.
@@ -52,7 +54,7 @@ class ParsedSmiles(NamedTuple):
 
 
 def parse(text: str, attachments: Attachments = 2) -> tuple[str, str]:
-    """Return the canonical SMILES and the key of a text.
+    """Return the canonical SMILES and key of a text.
 
     Both are the same string: without stereochemistry and, for a repeat unit, in the frame that names the polymer.
 
@@ -72,7 +74,7 @@ def parse(text: str, attachments: Attachments = 2) -> tuple[str, str]:
 
 
 def read(text: str, attachments: Attachments = 2) -> Mol:
-    """Return the sanitised RDKit molecule of a text, without stereochemistry.
+    """Read a SMILES as RDKit molecule, without stereochemistry.
 
     Raises
     ------
@@ -100,7 +102,9 @@ def read(text: str, attachments: Attachments = 2) -> Mol:
 def parse_column(
     texts: pa.Array | pa.ChunkedArray | Sequence[str | None], attachments: Attachments = 2, guarded: bool = False
 ) -> ParsedSmiles:
-    """Parse a column of SMILES; a null or a refused text becomes an empty row with its reason.
+    """Parse a column of SMILES.
+
+    A null or a refused text becomes an empty row with its reason.
 
     Parameters
     ----------
@@ -129,7 +133,10 @@ def parse_column(
 
 
 def attempt(text: str, attachments: Attachments) -> tuple[str, str, str]:
-    """Return the canonical SMILES, the key and "", or "", "" and the reason for refusal."""
+    """Parse a text without raising.
+
+    Returns the canonical SMILES, the key and "", or "", "" and the reason for refusal.
+    """
     try:
         return *parse(text, attachments), ""
     except ValueError as error:
@@ -141,7 +148,10 @@ def attempt(text: str, attachments: Attachments) -> tuple[str, str, str]:
 def parse_guarded(
     texts: Sequence[str], attachments: Attachments, *, seconds: float | None = None, workers: int | None = None
 ) -> list[tuple[str, str, str]]:
-    """Call `attempt` on each text in worker processes; a text that takes its worker down is refused."""
+    """Call `attempt` on each text in worker processes.
+
+    A text that takes its worker down is refused.
+    """
     with Workers(TASK, attachments, seconds=seconds, workers=workers) as pool:
         return [("", "", answer.reason) if answer.reason else tuple(answer.value) for answer in pool.read(texts)]
 
@@ -187,7 +197,9 @@ def _first_line(error: BaseException) -> str:
 
 
 def _ends_made_single(mol: Mol) -> Mol:
-    """Cut a unit that double or triple bonds end at a single bond instead (`*=CC=*` is `*C=C*`).
+    """Cut a unit at a single bond instead of a multiple one.
+
+    `*=CC=*` becomes `*C=C*`.
 
     Raises
     ------
@@ -212,7 +224,10 @@ def _ends_made_single(mol: Mol) -> Mol:
 
 
 def _fill_with_hydrogens(mol: Mol) -> None:
-    """Make hydrogens of needless brackets implicit, so that notation does not change a unit's key."""
+    """Make hydrogens of needless brackets implicit.
+
+    Notation then does not change a unit's key.
+    """
     for atom in mol.GetAtoms():
         if not atom.GetNoImplicit() or atom.GetSymbol() not in _NEEDS_NO_BRACKET:
             continue
@@ -240,7 +255,10 @@ def _check_molecule(mol: Mol, text: str) -> None:
 
 
 def atoms(molecules: Molecules) -> Compositions:
-    """Count the atoms of molecules in element slots, with hydrogens and without `*`; "" gives an empty row."""
+    """Count the atoms of molecules in element slots.
+
+    Hydrogens count, `*` do not; "" gives an empty row.
+    """
     from kakehashi.catalogs.formulas.slots import parse_column as parse_formulas
 
     return parse_formulas([_formula(smiles) for smiles in molecules.smiles]).compositions

@@ -1,4 +1,7 @@
-"""Rows of one key that differ in stereochemistry, which keys and descriptors leave out."""
+"""Rows of one key that differ in stereochemistry.
+
+Keys and descriptors leave it out.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SMILES texts, normalised to one notation and checked before RDKit sees them.
+"""SMILES texts, normalised and checked before RDKit sees them.
 
 RDKit stops at a blank or an unknown character and returns the molecule before it, lets charges overflow, and takes
 seconds and hundreds of megabytes over texts of a million characters.
@@ -26,7 +26,9 @@ _PAIRS = (("[Ce]", "[Th]"), ("[Cu]", "[Au]"))
 
 
 def normalised(text: str, attachments: tuple[int, ...]) -> str:
-    """Normalise a SMILES: no outer blanks, ASCII, attachment points as `*`.
+    """Normalise a SMILES.
+
+    Outer blanks go, characters become ASCII, attachment points become `*`.
 
     One [Ce] and one [Th], or one [Cu] and one [Au], are attachment points where two are allowed and no `*` is written.
 

@@ -1,4 +1,4 @@
-"""Keys of polymers: the smallest repeat unit of a chain, in one canonical frame.
+"""Keys of polymers: the canonical smallest repeat unit.
 
 A chain may be cut anywhere (`*OCC*` and `*COC*` are one polymer) and written over several units (`*CCCC*` is `*CC*`).
 A period of a single carbon is written as two, as in the names of its polymers: polyethylene is `*CC*`, not `*C*`. Only
@@ -34,7 +34,9 @@ class _Chain(NamedTuple):
 
 
 def repeat_unit_key(mol: Mol) -> str:
-    """Return the key of a polymer, the canonical SMILES of its `framed` unit.
+    """Return the key of a polymer.
+
+    It is the canonical SMILES of the `framed` unit.
 
     The key of a molecule without `*` is its canonical SMILES.
 
@@ -44,7 +46,9 @@ def repeat_unit_key(mol: Mol) -> str:
 
 
 def framed(mol: Mol) -> Mol:
-    """Return the canonical unit of a polymer, `mol` itself if it is that unit.
+    """Return the canonical unit of a polymer.
+
+    It is `mol` itself if that is canonical.
 
     The chain can be cut at any single bond that every path between the two `*` crosses. With the ends joined and these
     bonds marked, the graph is the same for every frame, and so is the cut that its canonical ranks choose.
@@ -83,7 +87,10 @@ def framed(mol: Mol) -> Mol:
 
 
 def backbone_cuts(mol: Mol, x: int, y: int) -> list[tuple[int, int]]:
-    """List the bonds where a chain can be cut: single, between its ends x and y, and bridged by no ring."""
+    """List the bonds where a chain can be cut.
+
+    They are single, between its ends x and y, and bridged by no ring.
+    """
     Chem = rdkit().Chem
     single = Chem.BondType.SINGLE
     cuts = []
@@ -95,7 +102,7 @@ def backbone_cuts(mol: Mol, x: int, y: int) -> list[tuple[int, int]]:
 
 
 def recut(mol: Mol, first: tuple[int, int], last: tuple[int, int], cut: tuple[int, int], order: Any = None) -> Mol:
-    """Join the ends of a unit and cut its chain at another bond.
+    """Join a unit's ends and cut its chain elsewhere.
 
     Parameters
     ----------
@@ -115,7 +122,7 @@ def recut(mol: Mol, first: tuple[int, int], last: tuple[int, int], cut: tuple[in
 
 
 def _period(mol: Mol, chain: _Chain) -> int:
-    """Count the segments after which the chain repeats itself, all at most."""
+    """Count the segments after which the chain repeats itself."""
     segments = len(chain.cuts) + 1
     size = mol.GetNumAtoms() - 2
     for period in range(1, segments // 2 + 1):
@@ -127,7 +134,10 @@ def _period(mol: Mol, chain: _Chain) -> int:
 
 
 def _may_repeat(mol: Mol, chain: _Chain, period: int, times: int) -> bool:
-    """Return True if segments begin alike, and the rings and atoms of every element divide by a number."""
+    """Test cheaply whether a chain can repeat itself.
+
+    Segments begin alike, and the rings and atoms of every element divide by `times`.
+    """
     if mol.GetRingInfo().NumRings() % times:
         return False
     starts = [chain.x, *(q for _, q in chain.cuts)]
@@ -140,7 +150,10 @@ def _may_repeat(mol: Mol, chain: _Chain, period: int, times: int) -> bool:
 
 
 def _alike(mol: Mol, chain: _Chain, period: int) -> bool:
-    """Return True if all pieces of `period` segments are one molecule, with their two ends labelled."""
+    """Test whether all pieces of `period` segments are alike.
+
+    Their two ends are labelled.
+    """
     Chem = rdkit().Chem
     pieces = Chem.RWMol(mol)
     for atom, label in ((chain.a, 1), (chain.b, 2)):
@@ -157,7 +170,10 @@ def _alike(mol: Mol, chain: _Chain, period: int) -> bool:
 
 
 def _first(mol: Mol, chain: _Chain, segments: int) -> Mol:
-    """Return a unit of the first segments of a chain, two instead of a single carbon."""
+    """Cut a unit of a chain's first segments.
+
+    There are two instead of a single carbon.
+    """
     Chem = rdkit().Chem
     if segments == 1 and chain.cuts[0][0] == chain.x and mol.GetAtomWithIdx(chain.x).GetAtomicNum() == _CARBON:
         segments = 2

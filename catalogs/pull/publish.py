@@ -1,4 +1,4 @@
-"""Publication of a pulled catalogue: its Parquet files, its card, and how it differs from the version before.
+"""Publication of pulled catalogues: files, card, comparison with before.
 
 A pull writes `catalogs/NAME/<version>/part-*.parquet` and then replaces `catalogs/NAME/card.json`, which names that
 folder: readers see the former catalogue or the new one, whole. The version before stays for runs that still read it.
@@ -29,7 +29,10 @@ VANISHED = "_vanished.parquet"
 
 
 class Difference(NamedTuple):
-    """Difference from the version before: counts of records, and those that vanished (`id` and `formula`)."""
+    """Difference from the version before.
+
+    Counts of records, and the vanished ones (`id` and `formula`).
+    """
 
     new: int
     changed: int
@@ -38,7 +41,9 @@ class Difference(NamedTuple):
 
 
 def publish(name: str, schema: pa.Schema, pieces: Iterator[pa.Table], rows: int, body: Mapping[str, Any]) -> Difference:
-    """Write a catalogue's Parquet files, make it the one of its name, and compare it with the version before.
+    """Write a catalogue's files and make them current.
+
+    Returns the difference from the version before.
 
     Parameters
     ----------
@@ -107,7 +112,7 @@ def publish(name: str, schema: pa.Schema, pieces: Iterator[pa.Table], rows: int,
 
 
 def _counting(pieces: Iterator[pa.Table], nulls: Counter[str]) -> Iterator[pa.Table]:
-    """Pass chunks on, and add their missing values to `nulls` by column."""
+    """Pass chunks on; add missing values to `nulls`."""
     for piece in pieces:
         nulls.update({name: piece[name].null_count for name in piece.column_names if piece[name].null_count})
         yield piece
@@ -138,7 +143,10 @@ def _write_parts(
 
 
 def _cut(pieces: Iterator[pa.Table], size: int) -> Iterator[list[pa.Table]]:
-    """Group chunks into lists of `size` rows; the last has the rest."""
+    """Group chunks into lists of `size` rows.
+
+    The last has the rest.
+    """
     waiting: list[pa.Table] = []
     count = 0
     for piece in pieces:
@@ -154,7 +162,10 @@ def _cut(pieces: Iterator[pa.Table], size: int) -> Iterator[list[pa.Table]]:
 
 
 def _compare(name: str, new: pa.Table) -> Difference:
-    """Compare with the version before, by id; structures are not compared."""
+    """Compare with the version before, by id.
+
+    Structures are not compared.
+    """
     flat = new.column_names
     gone = pa.schema([("id", pa.string()), ("formula", pa.string())])
     if name not in pulled.names():

@@ -1,1 +1,1 @@
-"""Tables in: text files, workbooks and Parquet; known column names, number notations, pulled catalogues."""
+"""Table files: formats, column names, number notations, pulled catalogues."""

@@ -1,4 +1,7 @@
-"""Column names that are recognised, without regard to case, blanks, underscores and hyphens."""
+"""Recognised column names.
+
+Case, blanks, underscores and hyphens do not count.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ def fold(name: str) -> str:
 
 
 def is_index(name: str) -> bool:
-    """Return True for a name that pandas gives to its index."""
+    """Test for a name that pandas gives its index."""
     return re.fullmatch(r"Unnamed: \d+|__index_level_\d+__", name) is not None
 
 

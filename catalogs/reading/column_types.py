@@ -1,4 +1,7 @@
-"""Types of a catalogue's extra columns: those of Parquet, and for text the narrowest that keeps every cell."""
+"""Types of a catalogue's extra columns.
+
+Parquet has them; text gets the narrowest that keeps every cell.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from kakehashi.catalogs.reading.open_table import OpenTable
 
 
 def profile(table: OpenTable, columns: list[str], decimal: Decimal) -> tuple[int, dict[str, pa.DataType]]:
-    """Count the rows of a table and find the type of each column."""
+    """Count a table's rows and find its columns' types."""
     if table.rows is not None:
         kinds = {name: parquet_files.plain_type(table.schema.field(name).type) for name in columns}
         return table.rows, kinds
@@ -20,7 +23,9 @@ def profile(table: OpenTable, columns: list[str], decimal: Decimal) -> tuple[int
 
 
 def as_type(column: pa.ChunkedArray, kind: pa.DataType, decimal: Decimal = ".") -> pa.ChunkedArray:
-    """Cast a column to a type; words for a missing value become null among numbers.
+    """Cast a column to a type.
+
+    Words for a missing value become null among numbers.
 
     Raises
     ------
@@ -43,7 +48,10 @@ def _are_missing(cells: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _profile_text(table: OpenTable, columns: list[str], decimal: Decimal) -> tuple[int, dict[str, pa.DataType]]:
-    """Count rows and find the type of each column (integer, double or text) in one pass."""
+    """Count rows and find columns' types in one pass.
+
+    Types are integer, double or text.
+    """
     rows = 0
     filled = dict.fromkeys(columns, False)
     kinds: dict[str, pa.DataType] = {column: pa.int64() for column in columns}

@@ -1,4 +1,4 @@
-"""Dialect of a text table, told from its first lines: separator, encoding, lines above the header, names.
+"""Dialect of a text table, told from its first lines.
 
 Commas, semicolons and tabs are told apart by which of them gives every row as many cells as the header. A line
 `sep=;`, comments above the header, and an encoding told by the file's first bytes are understood.
@@ -49,7 +49,7 @@ class Dialect(NamedTuple):
 
 
 def read_dialect(path: Path) -> Dialect:
-    """Tell the dialect of a text table from its first lines.
+    """Tell the dialect of a text table.
 
     Raises
     ------
@@ -79,7 +79,10 @@ def _encoding(path: Path) -> str:
 
 
 def _sample(path: Path, encoding: str) -> tuple[str, bool]:
-    """Read the first characters of a file, more than its header, and whether more follow."""
+    """Read a file's first characters, more than its header.
+
+    Returns them, and whether more follow.
+    """
     try:
         with open_bytes(path) as stream, io.TextIOWrapper(stream, encoding, newline="") as text:
             read = text.read(_SAMPLE)
@@ -112,12 +115,17 @@ def _above_header(lines: Sequence[str]) -> int:
 
 
 def _is_known(line: str) -> bool:
-    """Return True if a cell of a line, between any separators, is a known name."""
+    """Test whether a line has a known name.
+
+    Cells are parted at any separator.
+    """
     return any(fold(cell.strip().strip('"')) in KNOWN for cell in re.split(r"[,;\t]", line.lstrip("# ")))
 
 
 def _delimiter(body: str, cut: bool, first: str) -> str:
-    """Choose the separator that gives all rows as many cells as the header, and then one that gives a known name.
+    """Choose the separator of a table.
+
+    It gives all rows as many cells as the header, and among several such a known name.
 
     first : preferred separator, and the choice where none fits
     """
@@ -131,7 +139,10 @@ def _delimiter(body: str, cut: bool, first: str) -> str:
 
 
 def _rows(body: str, delimiter: str, cut: bool) -> list[list[str]]:
-    """Split the first rows into cells; the last row of a cut sample is dropped."""
+    """Split the first rows into cells.
+
+    The last row of a cut sample is dropped.
+    """
     rows: list[list[str]] = []
     reader = csv.reader(io.StringIO(body, newline=""), delimiter=delimiter)
     try:
@@ -155,7 +166,10 @@ def _header(path: Path, body: str, delimiter: str) -> tuple[str, ...]:
 
 
 def _names(header: Sequence[str]) -> tuple[str, ...]:
-    """Strip names of outer blanks, and a known first name of its comment mark."""
+    """Strip names of outer blanks and comment marks.
+
+    A comment mark belongs to the name unless the rest is a known one.
+    """
     names = [name.strip() for name in header]
     bare = names[0].lstrip("# ")
     if names[0].startswith("#") and fold(bare) in KNOWN and not any(fold(name) in KNOWN for name in names[1:]):
@@ -164,14 +178,14 @@ def _names(header: Sequence[str]) -> tuple[str, ...]:
 
 
 def cannot_read(path: Path, error: Exception) -> UserError:
-    """Build the error of a file that cannot be opened or unpacked."""
+    """Build the error of an unreadable file."""
     if is_gzipped(path) and getattr(error, "errno", None) is None:
         return UserError(f"{path} is not a readable gzip file ({error}); it may be truncated, copy it again", code=6)
     return UserError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}")
 
 
 def not_text(path: Path, encoding: str) -> UserError:
-    """Build the error of bytes that are not text of the file's encoding."""
+    """Build the error of bytes that are no text."""
     if encoding.startswith("utf-8"):
         return UserError(
             f"{path} is not UTF-8 text; save it as UTF-8 (a spreadsheet offers 'CSV UTF-8'; for Western European text:"

@@ -1,4 +1,4 @@
-"""Text tables (CSV, TSV, also gzipped) in chunks of text, and the decimal mark of their numbers."""
+"""Text tables: CSV and TSV, also gzipped."""
 
 from __future__ import annotations
 
@@ -47,7 +47,10 @@ FORMAT = TableFormat((".csv", ".tsv", ".csv.gz", ".tsv.gz"), open_table)
 
 
 def batches(path: Path, dialect: Dialect, columns: Sequence[str]) -> Iterator[pa.Table]:
-    """Yield the named columns as text, in chunks of a few megabytes and in row order."""
+    """Yield the named columns as text.
+
+    Chunks have a few megabytes and are in row order.
+    """
     wanted = [dialect.header[dialect.names.index(name)] for name in columns]
     for piece in _read(path, dialect, wanted):
         yield piece.rename_columns(list(columns))
@@ -106,7 +109,10 @@ def _read(path: Path, dialect: Dialect, wanted: Sequence[str]) -> Iterator[pa.Ta
 
 
 def decimal_mark(path: Path, dialect: Dialect) -> Decimal:
-    """Return the decimal mark of a table: "," if some number needs a comma and none needs a point."""
+    """Return the decimal mark of a table.
+
+    It is "," if some number needs a comma and none needs a point.
+    """
     if dialect.delimiter == ",":
         return "."
     mark: Decimal = "."
@@ -133,7 +139,10 @@ def _ends_in_quote(path: Path, encoding: str) -> bool:
 
 
 def _for_arrow(path: Path, encoding: str) -> Any:
-    """Return UTF-8 that arrow can open without calling Python from its threads, which may outlive it."""
+    """Return UTF-8 that arrow opens without calling Python.
+
+    Arrow's threads may outlive the interpreter.
+    """
     if encoding.startswith("utf-8"):
         return pa.input_stream(for_arrow(path), compression="gzip") if is_gzipped(path) else for_arrow(path)
     with open_bytes(path) as stream, io.TextIOWrapper(stream, encoding, newline="") as text:

@@ -1,4 +1,4 @@
-"""Number notations of one cell, words for a missing value, and advice on other cells.
+"""Number notations of a cell, and words for missing values.
 
 A notation is read only if it means one number. Whether a comma is a decimal sign is decided for a whole column, in
 `catalogs.reading.number_columns`.
@@ -54,12 +54,12 @@ _NUMBER = r"[+-]?(?:\d+[.,]?\d*|[.,]\d+)(?:[eE][+-]?\d+)?"
 
 
 def stripped(cell: str) -> str:
-    """Strip a cell of white space, no-break and zero-width characters."""
+    """Strip white space, no-break and zero-width characters."""
     return cell.strip().strip(_BLANKS).strip()
 
 
 def is_missing(cell: str) -> bool:
-    """Return True for a missing value: empty, NA, #N/A, a dash ...
+    """Test for a missing value: empty, NA, #N/A, a dash ...
 
     >>> is_missing(" n/a "), is_missing("0")
     (True, False)
@@ -68,7 +68,10 @@ def is_missing(cell: str) -> bool:
 
 
 def number_or_none(cell: str) -> float | None:
-    """Parse a number in plain notation, None if it is none; `1_000` is none."""
+    """Parse a plain number, None if it is none.
+
+    `1_000` is none.
+    """
     if "_" in cell:
         return None
     try:
@@ -78,7 +81,7 @@ def number_or_none(cell: str) -> float | None:
 
 
 def read_number(cell: str, decimal: Decimal = ".") -> float | None:
-    """Parse the number of a cell, None if it is none.
+    """Parse a number in any notation, None if it is none.
 
     Besides the plain notation: typographic minus signs, digits in groups of three, Fortran's 1.5D+01, 1.5×10^3, and
     with `decimal` "," a comma before the decimals.
@@ -104,7 +107,7 @@ def read_number(cell: str, decimal: Decimal = ".") -> float | None:
 
 
 def notation(cell: str, decimal: Decimal = ".") -> str:
-    """Name the notation of a number that is more than plain digits and the decimal sign, else ""."""
+    """Name a number's notation, "" for a plain one."""
     text = stripped(cell)
     if number_or_none(text.replace(decimal, ".")) is not None:
         return ""
@@ -160,7 +163,10 @@ def advice(cell: str) -> str:
 
 
 def resembles_number(cell: str) -> bool:
-    """Return True for a number, a bound, or a value with its uncertainty, as columns of measurements hold."""
+    """Test for a number, a bound, or a value with uncertainty.
+
+    Columns of measurements hold these.
+    """
     text = stripped(cell).translate(_MINUS)
     return any(read_number(cell, sign) is not None for sign in _GROUPS) or any(
         re.fullmatch(pattern, text, re.IGNORECASE) for pattern, _ in _UNCERTAIN
@@ -168,6 +174,6 @@ def resembles_number(cell: str) -> bool:
 
 
 def shortened(cell: str) -> str:
-    """Cut a cell to one line of at most 40 harmless characters, for messages."""
+    """Cut a cell to 40 harmless characters, for messages."""
     text = shown(cell)
     return text if len(text) <= 40 else text[:39] + "…"

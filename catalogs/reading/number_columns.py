@@ -1,4 +1,7 @@
-"""Columns of numbers: text or numbers become float64, and one message names every cell that is no number."""
+"""Columns of numbers, read from numbers or text.
+
+One message names every cell that is no number.
+"""
 
 from __future__ import annotations
 
@@ -41,12 +44,14 @@ class Numbers(NamedTuple):
 
 
 def is_number(kind: pa.DataType) -> bool:
-    """Return True for arrow types of numbers; booleans are none."""
+    """Test for arrow types of numbers; booleans are none."""
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
 
 
 def as_numbers(column: pa.ChunkedArray, where: Path | str, name: str, decimal: Decimal = ".") -> FloatArray:
-    """Read a column as float64 (n,), NaN where a value is missing.
+    """Read a column as float64 (n,).
+
+    NaN is a missing value.
 
     Raises
     ------
@@ -56,7 +61,7 @@ def as_numbers(column: pa.ChunkedArray, where: Path | str, name: str, decimal: D
 
 
 def read_numbers(column: pa.ChunkedArray, where: Path | str, name: str, decimal: Decimal = ".") -> Numbers:
-    """Read a column of numbers, or of numbers written as text.
+    """Read a column of numbers, or numbers in text.
 
     A notation is read only if all cells of the column together leave it one meaning: commas are decimal signs where no
     cell can be read otherwise, and part thousands where other cells have decimal points.
@@ -84,7 +89,10 @@ def read_numbers(column: pa.ChunkedArray, where: Path | str, name: str, decimal:
 
 
 def _plain(cells: pa.ChunkedArray, decimal: Decimal) -> FloatArray | None:
-    """Cast cells that are all empty, `nan` or plain numbers; None if some are more than that."""
+    """Cast plain numbers; None for any other notation.
+
+    Empty cells and `nan` are plain.
+    """
     if decimal == "," and pc.any(pc.match_substring(cells, ".")).as_py():
         return None  # a point may part thousands
     empty = pc.or_(pc.equal(cells, ""), pc.equal(pc.utf8_lower(cells), "nan"))
@@ -96,18 +104,21 @@ def _plain(cells: pa.ChunkedArray, decimal: Decimal) -> FloatArray | None:
 
 
 class _Distinct(NamedTuple):
-    """Distinct cells of a column, and per row (n,) the place of its cell among them."""
+    """Distinct cells, and each row's place among them (n,)."""
 
     cells: list[str]
     codes: NDArray[np.int64]
 
     def rows(self, test: Callable[[int], bool]) -> list[int]:
-        """List the rows whose cell, by its place, passes a test."""
+        """List the rows whose cell's place passes a test."""
         chosen = np.array([test(i) for i in range(len(self.cells))], dtype=bool)
         return [int(row) for row in np.flatnonzero(chosen[self.codes])]
 
     def list_rows(self, rows: Sequence[int], most: int = _ROWS) -> str:
-        """Write the first rows with their cells: row 4 '<0.5', row 9 'n.d.' and 3 more."""
+        """Write the first rows with their cells.
+
+        For example: row 4 '<0.5', row 9 'n.d.' and 3 more.
+        """
         first = ", ".join(f"row {row + 1} '{shortened(self.cells[self.codes[row]])}'" for row in rows[:most])
         return f"{first} and {len(rows) - most:,} more" if len(rows) > most else first
 
@@ -147,7 +158,7 @@ def _meaning(cells: list[str], decimal: Decimal) -> tuple[Decimal, list[float | 
 
 
 def _complaint(distinct: _Distinct, bad: list[int], name: str) -> str:
-    """Write how many cells are no numbers, the first of them, and advice on each kind."""
+    """Write which cells are no numbers, with advice."""
     count = f"{len(bad):,} cells of {name} are not numbers" if len(bad) > 1 else f"1 cell of {name} is not a number"
     kinds: dict[str, str] = {}
     for row in bad:
@@ -159,7 +170,7 @@ def _complaint(distinct: _Distinct, bad: list[int], name: str) -> str:
 
 
 def _remarks(distinct: _Distinct, name: str, sign: Decimal, decimal: Decimal) -> tuple[str, ...]:
-    """Write remarks on words for a missing value, and on notations beyond plain numbers.
+    """Write remarks on missing values and number notations.
 
     sign : decimal sign of the column
     decimal : the expected one
@@ -183,7 +194,7 @@ def _remarks(distinct: _Distinct, name: str, sign: Decimal, decimal: Decimal) ->
 
 
 def looks_numeric(column: pa.ChunkedArray) -> bool:
-    """Return True if at least half of a column's filled cells are or resemble numbers.
+    """Test whether half of the filled cells resemble numbers.
 
     Half, so that a bad cell among numbers is reported and not passed over.
     """

@@ -1,4 +1,7 @@
-"""Records of table formats and open tables: a format opens a file once, and the open table is passed along."""
+"""Records of table formats and open tables.
+
+A format opens a file once, and the open table is passed along.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,9 @@ def _point() -> Decimal:
 
 
 class OpenTable(NamedTuple):
-    """Table file, or folder of Parquet, with its header read; its text is its path.
+    """Table with its header read.
+
+    A table is a file or a folder of Parquet; as text it is its path.
 
     columns : names of all columns, "" where one has none
     schema : names and types of the named columns; all are text where a format has no types
@@ -52,7 +57,9 @@ class TableFormat(NamedTuple):
 
 
 def text_schema(names: Sequence[str]) -> pa.Schema:
-    """Return a schema of text columns; those without a name are left out.
+    """Build a schema of text columns.
+
+    Columns without a name are left out.
 
     >>> text_schema(["formula", ""]).names
     ['formula']

@@ -1,4 +1,4 @@
-"""Parquet files in chunks that are bounded by unpacked bytes, not by bytes on disk.
+"""Parquet files in chunks bounded by unpacked bytes.
 
 A value that many rows share is stored once, so a file of some hundred bytes can hold rows of gigabytes. Texts that may
 be long are therefore decoded as dictionaries, measured row by row, and unpacked a few megabytes at a time.
@@ -44,7 +44,9 @@ class Texts(NamedTuple):
 
 
 def in_pieces(path: Path, dictionaries: Sequence[str] = ()) -> pq.ParquetFile:
-    """Open a Parquet file to be read in chunks, with page checksums verified.
+    """Open a Parquet file for reading in chunks.
+
+    Page checksums are verified.
 
     dictionaries : paths of the leaves that are read as dictionaries
 
@@ -76,7 +78,7 @@ def open_parquet(path: Path, dictionaries: Sequence[str] = ()) -> pq.ParquetFile
 
 
 def open_table(path: Path) -> OpenTable:
-    """Read the schema and the number of rows of a Parquet file."""
+    """Read the schema and row count of a file."""
     file = open_parquet(path)
     schema = file.schema_arrow
     return OpenTable(path, tuple(schema.names), schema, partial(batches, path), rows=int(file.metadata.num_rows))
@@ -86,7 +88,10 @@ FORMAT = TableFormat((".parquet",), open_table)
 
 
 def batches(path: Path, columns: Sequence[str]) -> Iterator[pa.Table]:
-    """Yield the named columns in chunks of `PIECE_BYTES` or one row, in row order; text is plain strings."""
+    """Yield the named columns in chunks.
+
+    These have `PIECE_BYTES` or one row, in row order; text is plain strings.
+    """
     file = open_parquet(path)
     kinds = file.schema_arrow
     texts = _texts(file, columns)
@@ -106,7 +111,10 @@ def batches(path: Path, columns: Sequence[str]) -> Iterator[pa.Table]:
 
 
 def batch_rows(file: pq.ParquetFile, columns: Sequence[str] | None = None) -> int:
-    """Choose the rows of a chunk for the widest row group; texts count as they are stored."""
+    """Choose a chunk's rows for the widest row group.
+
+    Texts count as they are stored.
+    """
     leaves = [i for i, name in enumerate(_columns(file)) if columns is None or name in columns]
     widest = 1.0
     for number in range(file.metadata.num_row_groups):
@@ -119,7 +127,10 @@ def batch_rows(file: pq.ParquetFile, columns: Sequence[str] | None = None) -> in
 
 
 def unpacked_bytes(table: pa.Table) -> NDArray[np.int64]:
-    """Count the bytes of text that each row unpacks to (rows,), in dictionaries of text and lists of them."""
+    """Count the bytes that each row's texts unpack to (rows,).
+
+    Texts are dictionaries, or lists of them.
+    """
     total = np.zeros(table.num_rows, np.int64)
     for column in table.columns:
         start = 0
@@ -142,7 +153,10 @@ def _lengths(chunk: pa.Array) -> NDArray[np.int64]:
 
 
 def _cuts(lengths: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
-    """Yield ranges of rows that unpack to at most `PIECE_BYTES`, or of one row."""
+    """Yield ranges of rows of at most `PIECE_BYTES`.
+
+    A longer row is a range of its own.
+    """
     ends = np.cumsum(lengths)
     start, before = 0, 0
     while start < len(ends):
@@ -159,7 +173,10 @@ def _unpacked(table: pa.Table, kinds: pa.Schema) -> pa.Table:
 
 
 def plain_type(kind: pa.DataType) -> pa.DataType:
-    """Return the type that a column is read as: strings for all text, the values for a dictionary."""
+    """Return the type that a column is read as.
+
+    All text becomes strings, a dictionary its values.
+    """
     if pa.types.is_dictionary(kind):
         return plain_type(kind.value_type)
     if pa.types.is_string_view(kind) or pa.types.is_large_string(kind):
@@ -168,7 +185,10 @@ def plain_type(kind: pa.DataType) -> pa.DataType:
 
 
 def _texts(file: pq.ParquetFile, columns: Sequence[str]) -> Texts:
-    """Find the leaves of text among columns; those of nested types, or stored as differences, stay unmeasured."""
+    """Find the leaves of text among columns.
+
+    Those of nested types, or stored as differences, stay unmeasured.
+    """
     kinds = file.schema_arrow
     measured, unmeasured = [], set()
     for leaf, name in enumerate(_columns(file)):
@@ -185,7 +205,10 @@ def _texts(file: pq.ParquetFile, columns: Sequence[str]) -> Texts:
 
 
 def _long_texts(path: Path, leaves: Sequence[str], rows: int) -> list[str]:
-    """Find the leaves to measure: lists, and texts so long that `rows` of them exceed a chunk."""
+    """Find the leaves that must be measured.
+
+    These are lists, and texts so long that `rows` of them exceed a chunk.
+    """
     longest: dict[str, int] = {}
     file = open_parquet(path, leaves)
     plain = [leaf for leaf in leaves if leaf in file.schema_arrow.names]
@@ -210,7 +233,10 @@ def _is_chained(file: pq.ParquetFile, leaf: int) -> bool:
 
 
 def _unmeasured_rows(file: pq.ParquetFile, columns: frozenset[str]) -> int:
-    """Choose the rows of a chunk from the longest value's bound, all that is stored of its column."""
+    """Choose a chunk's rows without measuring its texts.
+
+    All that is stored of a column bounds its longest value.
+    """
     leaves = [i for i, name in enumerate(_columns(file)) if name in columns]
     groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
     longest = max((group.column(i).total_uncompressed_size for group in groups for i in leaves), default=1)
@@ -242,7 +268,7 @@ def _is_list(kind: pa.DataType) -> bool:
 
 
 def is_bytes(kind: pa.DataType) -> bool:
-    """Return True for arrow types of texts or bytes of any length."""
+    """Test for arrow types of texts or bytes."""
     checks = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_large_binary)
     return any(check(kind) for check in checks)
 

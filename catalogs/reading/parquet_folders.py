@@ -1,4 +1,4 @@
-"""Folders of Parquet as Dask, Spark and pandas write them: their data files in order, and one schema for all.
+"""Folders of Parquet as Dask, Spark and pandas write them.
 
 A folder `year=2023` holds the rows whose column `year` is 2023. Files are in the order of their numbers, so that
 part.10 follows part.9. A file without rows, or a column that is empty in a file, takes the type of the others.
@@ -40,7 +40,9 @@ class ParquetFolder(NamedTuple):
 
 
 def parquet_files_of(folder: Path) -> list[Path]:
-    """List the data files of a folder and its `key=value` folders, in the order of their numbers.
+    """List the data files of a folder in order.
+
+    Those of its `key=value` folders belong to it; the order is that of their numbers.
 
     Raises
     ------
@@ -53,7 +55,10 @@ def parquet_files_of(folder: Path) -> list[Path]:
 
 
 def unread(folder: Path) -> list[str]:
-    """List the names in a folder and its `key=value` folders that are neither data nor hidden."""
+    """List the names that are neither data nor hidden.
+
+    Those of `key=value` folders belong to it.
+    """
     data = set(_data_files(folder))
     folders = {folder} | {above for file in data for above in file.parents if folder in above.parents}
     inside = {path for above in folders for path in above.iterdir() if not path.name.startswith((".", "_"))}
@@ -61,7 +66,7 @@ def unread(folder: Path) -> list[str]:
 
 
 def open_folder(folder: Path) -> ParquetFolder:
-    """Find the files of a folder and the schema of their rows.
+    """Find a folder's files and their common schema.
 
     Raises
     ------
@@ -90,7 +95,10 @@ def open_table(path: Path) -> OpenTable:
 
 
 def batches(folder: ParquetFolder, columns: Sequence[str]) -> Iterator[pa.Table]:
-    """Yield the named columns of all files in chunks, in the types of the folder's schema."""
+    """Yield the named columns of all files in chunks.
+
+    Types are those of the folder's schema.
+    """
     for file, keys in zip(folder.files, folder.keys, strict=True):
         # A piece needs a column to have rows.
         stored = [name for name in columns if name not in keys] or [folder.schema.names[0]]
@@ -105,7 +113,7 @@ def batches(folder: ParquetFolder, columns: Sequence[str]) -> Iterator[pa.Table]
 
 
 def common_type(kinds: Sequence[pa.DataType]) -> pa.DataType | None:
-    """Return the type that values of several types are read as, None if they share none.
+    """Find the common type of several, None without one.
 
     >>> common_type([pa.int32(), pa.float32()])
     DataType(double)
@@ -170,7 +178,7 @@ def _data_files(folder: Path) -> Iterator[Path]:
 
 
 def _natural(path: Path) -> list[tuple[int, str]]:
-    """Return a sort key that compares runs of digits as numbers."""
+    """Build a sort key with runs of digits as numbers."""
     pieces = re.split(r"(\d+)", str(path))
     return [(int(piece), piece) if i % 2 else (-1, piece) for i, piece in enumerate(pieces)]
 

@@ -1,4 +1,4 @@
-"""Pulled catalogues: partitioned Parquet under the cache folder, and a card that describes them.
+"""Pulled catalogues: Parquet in the cache, with a card each.
 
 `catalogs/NAME/card.json` names the version in use, whose rows are `catalogs/NAME/<version>/part-*.parquet`.
 """
@@ -37,14 +37,14 @@ class Column(NamedTuple):
 
 
 def schema_of(columns: tuple[Column, ...]) -> pa.Schema:
-    """Build the Arrow schema, each field with its unit and quantity."""
+    """Build the Arrow schema, with units and quantities."""
     return pa.schema(
         pa.field(c.name, c.kind, metadata={"unit": c.unit, "quantity": c.quantity or c.name}) for c in columns
     )
 
 
 def root(name: str) -> Path:
-    """Return the folder of a pulled catalogue, which may be absent."""
+    """Return a catalogue's folder, which may be absent."""
     return cache_folder("catalogs", name)
 
 
@@ -79,12 +79,15 @@ def card(name: str) -> dict[str, Any]:
 
 
 def default_name() -> str:
-    """Return the default catalogue: the Materials Project once it was pulled, else the embedded one."""
+    """Return the default catalogue.
+
+    It is the Materials Project once that was pulled, else the embedded one.
+    """
     return MATERIALS_PROJECT if MATERIALS_PROJECT in names() else "default"
 
 
 def folder(name: str) -> Path:
-    """Return the folder of a catalogue's Parquet files, with their hashes checked.
+    """Return a catalogue's folder of Parquet, with hashes checked.
 
     Raises
     ------
@@ -103,7 +106,7 @@ def folder(name: str) -> Path:
 
 
 def name_of(path: Path) -> str:
-    """Return the name of the catalogue in a folder, the path itself if there is none."""
+    """Return the catalogue in a folder, else the path."""
     name = path.parent.name
     return name if path.is_dir() and name in names() and path.parent == root(name) else str(path)
 

@@ -1,4 +1,4 @@
-"""Readers of table files: the registry of formats, bounded chunks, and errors that name the file.
+"""Readers of table files, and the registry of formats.
 
 CSV and spreadsheet cells are read as text, since `NaN`, `NO`, `InF` and `None` are formulas too. Text becomes numbers
 only in columns that are requested as numbers (`catalogs.reading.number_columns`).
@@ -28,7 +28,7 @@ MOST_BYTES = 4 << 30
 
 
 def suffix_of(path: Path) -> str:
-    """Return the suffix of a table file, "" for other files.
+    """Return a table file's suffix, "" for other files.
 
     >>> suffix_of(Path("Table.CSV.gz"))
     '.csv.gz'
@@ -55,7 +55,9 @@ def check_file(path: Path) -> str:
 
 
 def open_table(table: Readable) -> OpenTable:
-    """Read the header of a table file, or those of a folder of Parquet; return an open table as it is.
+    """Read the header of a table.
+
+    An open table is returned as it is.
 
     Raises
     ------
@@ -78,33 +80,39 @@ def _open(path: Path) -> OpenTable:
 
 
 def column_names(table: Readable) -> list[str]:
-    """Return the names of the columns of a table; those without a name are left out."""
+    """List a table's columns; unnamed ones are left out."""
     return [name for name in open_table(table).columns if name]
 
 
 def unnamed_columns(table: Readable) -> int:
-    """Count the columns without a name, such as the index that pandas writes; nothing is read of them."""
+    """Count the columns without a name.
+
+    The index that pandas writes is one; they are not read.
+    """
     return sum(not name for name in open_table(table).columns)
 
 
 def schema_of(table: Readable) -> pa.Schema:
-    """Return the columns and types of a table; text files have columns of text."""
+    """Return a table's columns and types.
+
+    Text files have columns of text.
+    """
     return open_table(table).schema
 
 
 def is_typed(table: OpenTable) -> bool:
-    """Return True for columns with types of their own, as in Parquet."""
+    """Test for columns with types, as in Parquet."""
     return table.rows is not None
 
 
 def decimal_mark(table: Readable) -> Decimal:
-    """Return the decimal mark of the numbers in a table, "." or ","."""
+    """Return a table's decimal mark, "." or ","."""
     table = open_table(table)
     return table.read_decimal_mark()
 
 
 def read(table: Readable, columns: Sequence[str] | None = None) -> pa.Table:
-    """Read a whole table, or the named columns of it.
+    """Read a whole table, or some of its columns.
 
     Raises
     ------
@@ -122,7 +130,10 @@ def read(table: Readable, columns: Sequence[str] | None = None) -> pa.Table:
 
 
 def check_held(size: int, where: Path | str) -> int:
-    """Return a table's bytes in memory; raise UserError above `MOST_BYTES`."""
+    """Return a table's bytes in memory, if not too many.
+
+    More than `MOST_BYTES` are a UserError.
+    """
     if size > MOST_BYTES:
         raise UserError(
             f"{where}: its rows unpack to more than {MOST_BYTES / 2**30:.3g} GiB, the most that is held of a table; "
@@ -132,7 +143,10 @@ def check_held(size: int, where: Path | str) -> int:
 
 
 def batches(table: Readable, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
-    """Yield the columns of a table, all by default, in chunks of a few megabytes and in row order."""
+    """Yield a table's columns in chunks.
+
+    All columns by default; chunks have a few megabytes and are in row order.
+    """
     table = open_table(table)
     names = column_names(table)
     wanted = list(names if columns is None else columns)
@@ -142,7 +156,10 @@ def batches(table: Readable, columns: Sequence[str] | None = None) -> Iterator[p
 
 
 def require(name: str, names: Sequence[str], where: Path | str) -> None:
-    """Raise UserError with the nearest column if a column is absent."""
+    """Require a column.
+
+    The UserError names the nearest one.
+    """
     if name in names:
         return
     close = difflib.get_close_matches(name, names, n=1) or [n for n in names if n.lower() == name.lower()]
@@ -151,7 +168,9 @@ def require(name: str, names: Sequence[str], where: Path | str) -> None:
 
 
 def is_text(kind: pa.DataType) -> bool:
-    """Return True for arrow types of text: plain, large, view, or dictionary-encoded.
+    """Test for arrow types of text.
+
+    They are plain, large, view, or dictionary-encoded.
 
     >>> is_text(pa.dictionary(pa.int32(), pa.string()))
     True
@@ -162,7 +181,7 @@ def is_text(kind: pa.DataType) -> bool:
 
 
 def as_text(column: pa.ChunkedArray, where: Path | str, name: str) -> pa.ChunkedArray:
-    """Cast a column of text or integers to plain strings.
+    """Cast text or integers to plain strings.
 
     Raises
     ------
@@ -176,7 +195,9 @@ def as_text(column: pa.ChunkedArray, where: Path | str, name: str) -> pa.Chunked
 
 
 def as_ids(column: pa.ChunkedArray, where: Path | str, name: str) -> pa.ChunkedArray:
-    """Cast a column of identifiers to plain strings, also whole numbers that pandas stored as floats.
+    """Cast identifiers to plain strings.
+
+    Whole numbers that pandas stored as floats are identifiers too.
 
     NaN is missing.
 
@@ -196,7 +217,10 @@ def as_ids(column: pa.ChunkedArray, where: Path | str, name: str) -> pa.ChunkedA
 
 
 def sha256(path: Path) -> str:
-    """Return the sha256 of a file's bytes, or of the names and hashes of a folder's Parquet files."""
+    """Return the sha256 of a file or folder.
+
+    That of a folder covers the names and hashes of its Parquet files.
+    """
     if path.is_dir():
         files = parquet_folders.parquet_files_of(path)
         lines = "".join(f"{file.relative_to(path).as_posix()} {sha256(file)}\n" for file in files)

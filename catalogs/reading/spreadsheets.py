@@ -1,4 +1,6 @@
-"""Excel workbooks (.xlsx) as tables of text: numbers as their digits, dates as ISO 8601, errors as `#N/A`.
+"""Excel workbooks (.xlsx) as tables of text.
+
+Numbers become their digits, dates ISO 8601, errors `#N/A`.
 
 Rows are streamed, so that texts which many cells share are in memory once. A formula without its result in the file is
 an error, since it would look like an empty cell.
@@ -35,7 +37,9 @@ Row = tuple[Any, ...]
 
 
 def header(path: Path) -> tuple[str, ...]:
-    """Read the names of the columns in the first filled row, "" for a column without one.
+    """Read the column names in the first filled row.
+
+    A column without one has "".
 
     Raises
     ------
@@ -57,7 +61,10 @@ FORMAT = TableFormat((".xlsx",), open_table)
 
 
 def batches(path: Path, columns: Sequence[str]) -> Iterator[pa.Table]:
-    """Yield the named columns as text, in chunks and in row order; empty rows are skipped."""
+    """Yield the named columns as text, in chunks.
+
+    Empty rows are skipped.
+    """
     names = header(path)
     places = [names.index(name) for name in columns]
     cached = _cached(path, _stamp(path))
@@ -67,7 +74,10 @@ def batches(path: Path, columns: Sequence[str]) -> Iterator[pa.Table]:
 
 @lru_cache(maxsize=2)
 def _cached(path: Path, stamp: tuple[int, ...]) -> tuple[tuple[str, ...], list[pa.Table]] | None:
-    """Return header and chunks of a workbook, which is read several times; None for one larger than the cache."""
+    """Return header and chunks of a workbook from memory.
+
+    A workbook is read several times; None if it is too large.
+    """
     with _rows(path) as rows:
         names = next(rows)[1]
     pieces: list[pa.Table] = []
@@ -108,7 +118,10 @@ def _table(rows: list[tuple[str, ...]]) -> pa.Table:
 
 @contextmanager
 def _rows(path: Path) -> Iterator[Iterator[tuple[int, tuple[str, ...]]]]:
-    """Open the one filled sheet as an iterator of its filled rows, numbered from the header, which is 0."""
+    """Open the filled sheet as numbered rows.
+
+    Empty rows are skipped; the header is 0.
+    """
     with _open(path, values=True) as values:
         number = _only_filled(path, values)
         if not _has_formulas(path):
@@ -159,7 +172,10 @@ def _text(value: Any) -> str:
 
 
 def _only_filled(path: Path, workbook: Any) -> int:
-    """Return the number of the one sheet with cells; UserError if there are none or several."""
+    """Return the number of the one sheet with cells.
+
+    None or several are a UserError.
+    """
     filled = [i for i, sheet in enumerate(workbook.worksheets) if _has_cells(path, sheet)]
     if not filled:
         raise UserError(f"{path} is empty; expected a header line and rows")
@@ -175,7 +191,7 @@ def _has_cells(path: Path, sheet: Any) -> bool:
 
 @contextmanager
 def _open(path: Path, *, values: bool) -> Iterator[Any]:
-    """Open a workbook with the results of its formulas, or with the formulas."""
+    """Open a workbook with its formulas, or their results."""
     import openpyxl
 
     with _readable(path), warnings.catch_warnings():
@@ -196,7 +212,7 @@ def _entries(path: Path) -> list[zipfile.ZipInfo]:
 
 
 def _has_formulas(path: Path) -> bool:
-    """Return True if some sheet has a formula (an element `f`)."""
+    """Test whether some sheet has a formula."""
     sheets = [entry for entry in _entries(path) if "worksheets/" in entry.filename]
     with _readable(path), zipfile.ZipFile(path) as archive:
         for entry in sheets:
