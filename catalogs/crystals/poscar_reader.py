@@ -80,16 +80,16 @@ def check_poscar(text: str) -> None:
         raise ValueError(f"more positions than the {atoms} atoms that are counted")
 
 
-def _check_named(counts: list[int], named: list[list[str]]) -> None:
+def _check_named(counts: list[int], symbols: list[list[str]]) -> None:
     """Check the symbols beside the positions.
 
     Each count has one symbol, which is not a flag T or F of selective dynamics.
     """
-    if not all(named) or any(len(words) > 1 and set(words[:3]) <= {"T", "F"} for words in named):
+    if not all(symbols) or any(len(words) > 1 and set(words[:3]) <= {"T", "F"} for words in symbols):
         raise ValueError(_NO_ELEMENTS)
     start = 0
     for count in counts:
-        kinds = sorted({words[0] for words in named[start : start + count]})
+        kinds = sorted({words[0] for words in symbols[start : start + count]})
         if len(kinds) > 1:
             raise ValueError(f"{count} atoms of one kind are called {' and '.join(kinds)}")
         start += count

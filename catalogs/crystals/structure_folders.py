@@ -63,8 +63,8 @@ def list_folder(folder: Path) -> StructureFolder:
                 others.append(name)
     in_folder = Counter(path.parent for path in files)
     files.sort(key=lambda path: (len(path.relative_to(folder).parts) > 1, path))
-    named = [(_id(path.relative_to(folder), in_folder[path.parent]), path) for path in files]
-    return StructureFolder(tuple((as_text(name), path) for name, path in named), tuple(map(as_text, others)))
+    ids = [(_id(path.relative_to(folder), in_folder[path.parent]), path) for path in files]
+    return StructureFolder(tuple((as_text(name), path) for name, path in ids), tuple(map(as_text, others)))
 
 
 def holds_structures(folder: Path) -> bool:

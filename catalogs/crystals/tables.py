@@ -160,8 +160,8 @@ def _rows(cells: Cells, present: NDArray[np.int64], structures: Pieces | None) -
     They come from the file itself, or by id.
     """
     if columns := structure_columns(cells.table):
-        own: list[dict[str, Any]] = readers.read(cells.table, columns).take(present).to_pylist()
-        return own
+        rows: list[dict[str, Any]] = readers.read(cells.table, columns).take(present).to_pylist()
+        return rows
     if structures is None:
         raise UserError(
             f"{cells.path} holds no structures (lattice, species and frac_coords, or structure, cif or poscar as text):"

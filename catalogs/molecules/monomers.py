@@ -139,7 +139,7 @@ def _build() -> pa.Table:
     from rdkit import Chem, rdBase
 
     rows: dict[str, tuple[str, str, list[int]]] = {}
-    left: Counter[str] = Counter()
+    reasons: Counter[str] = Counter()
     patterns = [Chem.MolFromSmarts(group.smarts) for group in GROUPS.values()]
     nitro = Chem.MolFromSmarts("[NX3+](=O)[O-]")
     with rdBase.BlockLogs():
@@ -149,14 +149,14 @@ def _build() -> pa.Table:
                     fields = line.rstrip("\n").split("\t")
                     mol, reason = _molecule(fields[4], float(fields[3]), nitro)
                     if reason:
-                        left[reason] += 1
+                        reasons[reason] += 1
                         continue
                     counts = [len(mol.GetSubstructMatches(pattern, maxMatches=100)) for pattern in patterns]
                     smiles = Chem.MolToSmiles(mol) if any(counts) else ""
                     if not smiles:
-                        left["no functional group"] += 1
+                        reasons["no functional group"] += 1
                     elif smiles in rows:
-                        left["stereoisomer or second entry of a molecule in the pool"] += 1
+                        reasons["stereoisomer or second entry of a molecule in the pool"] += 1
                     else:
                         rows[smiles] = (fields[8] if len(fields) > 8 and fields[8] else fields[7], fields[1], counts)
     columns: dict[str, Any] = {
@@ -166,7 +166,7 @@ def _build() -> pa.Table:
     }
     counted = np.array([row[2] for row in rows.values()], dtype=np.int16).reshape(len(rows), len(GROUPS))
     columns |= {group: pa.array(counted[:, place]) for place, group in enumerate(GROUPS)}
-    return pa.table(columns).replace_schema_metadata({f"left out: {reason}": str(n) for reason, n in left.items()})
+    return pa.table(columns).replace_schema_metadata({f"left out: {reason}": str(n) for reason, n in reasons.items()})
 
 
 def _molecule(smiles: str, mass: float, nitro: Any) -> tuple[Any, str]:

@@ -85,20 +85,20 @@ def _sample(path: Path, encoding: str) -> tuple[str, bool]:
     """
     try:
         with open_bytes(path) as stream, io.TextIOWrapper(stream, encoding, newline="") as text:
-            read = text.read(_SAMPLE)
-            while len(read) < _LONGEST_HEADER and len(_LINE.findall(read)) < _FEWEST_LINES:
-                more = text.read(len(read) or 1)
+            sample = text.read(_SAMPLE)
+            while len(sample) < _LONGEST_HEADER and len(_LINE.findall(sample)) < _FEWEST_LINES:
+                more = text.read(len(sample) or 1)
                 if not more:
                     break
-                read += more
+                sample += more
             cut = bool(text.read(1))
     except UnicodeError as error:
         raise not_text(path, encoding) from error
     except (OSError, EOFError, zlib.error) as error:
         raise cannot_read(path, error) from error
-    if "\0" in read:
+    if "\0" in sample:
         raise not_text(path, encoding)
-    return read, cut
+    return sample, cut
 
 
 def _above_header(lines: Sequence[str]) -> int:

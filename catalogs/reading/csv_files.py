@@ -51,12 +51,12 @@ def batches(path: Path, dialect: Dialect, columns: Sequence[str]) -> Iterator[pa
 
     Chunks have a few megabytes and are in row order.
     """
-    wanted = [dialect.header[dialect.names.index(name)] for name in columns]
-    for piece in _read(path, dialect, wanted):
+    cells = [dialect.header[dialect.names.index(name)] for name in columns]
+    for piece in _read(path, dialect, cells):
         yield piece.rename_columns(list(columns))
 
 
-def _read(path: Path, dialect: Dialect, wanted: Sequence[str]) -> Iterator[pa.Table]:
+def _read(path: Path, dialect: Dialect, cells: Sequence[str]) -> Iterator[pa.Table]:
     """Yield columns by their cells in the header.
 
     Raises
@@ -78,7 +78,7 @@ def _read(path: Path, dialect: Dialect, wanted: Sequence[str]) -> Iterator[pa.Ta
             ),
             convert_options=arrow_csv.ConvertOptions(
                 column_types=dict.fromkeys(dialect.header, pa.string()),
-                include_columns=list(dict.fromkeys([*wanted, final])),
+                include_columns=list(dict.fromkeys([*cells, final])),
                 strings_can_be_null=False,
                 quoted_strings_can_be_null=False,
             ),
@@ -86,7 +86,7 @@ def _read(path: Path, dialect: Dialect, wanted: Sequence[str]) -> Iterator[pa.Ta
         for batch in reader:
             if batch.num_rows:
                 last = batch.column(final)[-1].as_py()
-            yield pa.Table.from_batches([batch]).select(list(wanted))
+            yield pa.Table.from_batches([batch]).select(list(cells))
         if re.search(r"[\r\n]", last) and not _ends_in_quote(path, dialect.encoding):
             raise UserError(f"{path}: a quotation mark is not closed; what follows it would be one cell: {last[:60]!r}")
     except UnicodeError as error:
@@ -146,7 +146,7 @@ def _for_arrow(path: Path, encoding: str) -> Any:
     if encoding.startswith("utf-8"):
         return pa.input_stream(for_arrow(path), compression="gzip") if is_gzipped(path) else for_arrow(path)
     with open_bytes(path) as stream, io.TextIOWrapper(stream, encoding, newline="") as text:
-        read = text.read(_MOST_RECODED + 1)
-    if len(read) > _MOST_RECODED:
+        characters = text.read(_MOST_RECODED + 1)
+    if len(characters) > _MOST_RECODED:
         raise UserError(f"{path} is {encoding.upper()} text of more than {_MOST_RECODED >> 20} MB; save it as UTF-8")
-    return in_memory(read.encode())
+    return in_memory(characters.encode())

@@ -136,8 +136,8 @@ def _one_schema(parts: Sequence[tuple[Path, pa.Schema]]) -> pa.Schema:
     return pa.schema([_one_field(name, parts) for name in first.names], first.metadata)
 
 
-def _check_columns(file: Path, schema: pa.Schema, other: Path, wanted: pa.Schema) -> None:
-    missing = next((name for name in wanted.names if name not in schema.names), None)
+def _check_columns(file: Path, schema: pa.Schema, other: Path, others: pa.Schema) -> None:
+    missing = next((name for name in others.names if name not in schema.names), None)
     if missing is not None:
         raise UserError(
             f"{file}: no column '{missing}', which {other} has; all files of a folder need the same columns"
