@@ -1,4 +1,4 @@
-"""Candidate catalogues read in batches: an embedded list, a table file, a folder of Parquet, structures."""
+"""Candidate catalogues in batches: embedded lists, tables, Parquet folders, structures."""
 
 from __future__ import annotations
 
@@ -51,13 +51,15 @@ VIRTUAL = pa.schema([("id", pa.string()), ("formula", pa.string()), ("origin", p
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Catalog:
-    """Candidates to score: text columns `id` and `formula` first, then the catalogue's own columns.
+    """Candidates to score, in batches.
 
-    Where `smiles` is set the formulas are repeat units. `schema` is that of every batch; `sha256` stands for the
-    content (file bytes, or the embedded table). Where formulas are read from structures a batch ends in `REFUSED`, and
-    `unread` says what of a folder is left aside. `structures` yields pieces with `id` and the columns of crystal
-    structures, which no batch has; None without any. A virtual catalogue has a `space`, and its batches are ranges of
-    indices: one row with `start` and `stop`.
+    schema : of every batch: text columns `id` and `formula`, then the catalogue's own; `REFUSED` is the last where
+        formulas are read from structures
+    sha256 : of the content (file bytes, or the embedded table)
+    structures : yields pieces with `id` and the columns of crystal structures, which no batch has; None without any
+    smiles : whether formulas are repeat units
+    space : of a virtual catalogue, whose batches are ranges of indices: one row with `start` and `stop`
+    unread : sentences on files of a folder that are not read
     """
 
     name: str
@@ -72,7 +74,10 @@ class Catalog:
     unread: tuple[str, ...] = ()
 
     def batches(self, size: int) -> Iterator[pa.Table]:
-        """Yield tables of `size` rows (the last may be shorter), `rows` rows in all, in catalogue order."""
+        """Yield tables of `size` rows in catalogue order.
+
+        The last may be shorter; they have `rows` rows in all.
+        """
         if size < 1:
             raise ValueError(f"batch size must be at least 1, got {size}")
         if self.space is not None:
@@ -102,16 +107,26 @@ class Catalog:
 
 
 def open_catalog(spec: str, material: Material = None, limit: int | None = None, *, virtual: bool = False) -> Catalog:
-    """Open a catalogue: an embedded or pulled name, a table file, a folder of Parquet, or structures; `limit` cuts it.
+    """Open a catalogue by its name or path.
+
+    An embedded or pulled name, a table file, a folder of Parquet, or structures.
 
     Structures are a folder of CIF or POSCAR files or JSON documents; their formulas are read from them.
 
+    material : column of formulas or SMILES
+    limit : rows to read at most
     virtual : take `enumerate`, or a TOML file of `catalogs.candidates.space`, too, whose batches hold no rows
 
     Raises
     ------
     UserError
         If there is no such catalogue, or it has no column of formulas.
+
+    Examples
+    --------
+    >>> catalog = open_catalog("enumerate", limit=5, virtual=True)
+    >>> [batch.to_pylist() for batch in catalog.batches(4)]
+    [[{'start': 0, 'stop': 4}], [{'start': 4, 'stop': 5}]]
     """
     from kakehashi.catalogs.properties import embedded
 
@@ -146,7 +161,11 @@ def open_catalog(spec: str, material: Material = None, limit: int | None = None,
 
 
 def is_virtual(spec: str) -> bool:
-    """Whether a spec names a virtual catalogue."""
+    """Tell whether a name stands for a virtual catalogue.
+
+    >>> is_virtual("enumerate"), is_virtual("space.toml"), is_virtual("my.csv")
+    (True, True, False)
+    """
     return spec == NAME or Path(spec).suffix.lower() == ".toml"
 
 
@@ -156,7 +175,9 @@ def _virtual(spec: str) -> Catalog:
 
 
 def with_structures(catalog: Catalog, by_id: Pieces | None = None, sha256: str = "") -> Catalog:
-    """The catalogue with a last column `STRUCTURE` in every batch, its own or, where it has none, found `by_id`.
+    """Add a last column `STRUCTURE` to every batch.
+
+    by_id : structures of a catalogue that has none of its own
 
     sha256 : of what is found by id
 
@@ -188,7 +209,7 @@ def with_structures(catalog: Catalog, by_id: Pieces | None = None, sha256: str =
 
 
 def side_by_side(left: Iterator[pa.Table], right: Iterator[pa.Table]) -> Iterator[tuple[pa.Table, pa.Table]]:
-    """Pairs of pieces with the same rows, of two readings of one table that are cut in different places."""
+    """Pair the rows of two readings that are cut differently."""
     one, other = next(left, None), next(right, None)
     while one is not None and other is not None:
         rows = min(one.num_rows, other.num_rows)
@@ -201,7 +222,7 @@ def side_by_side(left: Iterator[pa.Table], right: Iterator[pa.Table]) -> Iterato
 
 
 def columns_of(spec: str) -> list[str]:
-    """Column names of the file or folder that `spec` names; none for other specs."""
+    """Return the columns of a table, none of other catalogues."""
     from kakehashi.catalogs.properties import embedded
 
     path, _ = split_spec(spec)
@@ -211,7 +232,9 @@ def columns_of(spec: str) -> list[str]:
 
 
 def named_materials(material: Material, specs: Sequence[str]) -> dict[str, str | None]:
-    """By spec, the first column `--material` names that the file has, None where the known names apply.
+    """Find the column of `--material` in each file, else None.
+
+    None means that the known names apply.
 
     Raises
     ------
@@ -242,7 +265,7 @@ def _embedded(name: str, table: pa.Table) -> Catalog:
 
 
 def as_struct(table: pa.Table) -> pa.Array:
-    """The columns of a table as one column `STRUCTURE`."""
+    """Return the columns of a table as one struct column."""
     table = table.combine_chunks()
     columns = [column.chunk(0) if column.num_chunks else pa.array([], column.type) for column in table.columns]
     return pa.StructArray.from_arrays(columns, fields=list(table.schema))
@@ -267,7 +290,7 @@ def _structures(name: str, path: Path) -> Catalog:
 
 
 def structures_sha256(path: Path) -> str:
-    """Hash of the bytes of a file, or of the names and bytes of a folder's files."""
+    """Hash a file's bytes, or a folder's names and bytes."""
     return _sha256_named(hashed_files(path) if path.is_dir() else [(path.name, path)])
 
 
@@ -327,14 +350,14 @@ def _of_table(name: str, path: Path, material: Material) -> Catalog:
 
 
 def _unread(folder: Path) -> tuple[str, ...]:
-    """What to say of files that a folder of Parquet holds besides its data."""
+    """Name the files beside the data of a folder."""
     left = readers.unread(folder) if folder.is_dir() else []
     more = f" and {len(left) - 3:,} more" if len(left) > 3 else ""
     return (f"not read in {folder}: {', '.join(left[:3])}{more}",) if left else ()
 
 
 def _ids(raw: pa.Table, file: Path, start: int, label: str | None) -> pa.ChunkedArray:
-    """Ids as text; the number of the row where there is none."""
+    """Return ids as text, row numbers where there are none."""
     numbers = pc.cast(pa.array(range(start + 1, start + raw.num_rows + 1), pa.int64()), pa.string())
     if label is None:
         return pa.chunked_array([numbers])
@@ -343,7 +366,7 @@ def _ids(raw: pa.Table, file: Path, start: int, label: str | None) -> pa.Chunked
 
 
 def _passed_on(columns: list[str]) -> dict[str, str]:
-    """Name each of the catalogue's own columns; reserved names get a prefix."""
+    """Name the catalogue's own columns; reserved names get a prefix."""
     taken = {"id", "formula", *(column for column in columns if column not in RESERVED | {"id", "formula"})}
     renamed = {}
     for column in columns:
@@ -358,7 +381,7 @@ def _passed_on(columns: list[str]) -> dict[str, str]:
 
 
 def _content(path: Path) -> str:
-    """Hash of a table's bytes; of a folder those of its files, and the keys that its folders name."""
+    """Hash a table's bytes, or a folder's files and keys."""
     files = readers.parquet_files_of(path) if path.is_dir() else [path]
     return _sha256(files) if all(file.parent in (path, path.parent) for file in files) else readers.sha256(path)
 

@@ -1,11 +1,11 @@
-"""Virtual catalogues: a space of compositions as a range of indices, decoded when they are looked at, never a file.
+"""Virtual catalogues: compositions by index, decoded when needed, never a file.
 
 Order: first by the number of elements; then by the amounts, those of fewer atoms first; then by the elements. So the
 first indices are the simplest stoichiometries of all chemical systems.
 
 Elements stand in the order of formulas, by rising Pauling electronegativity, and amounts have no common divisor: every
 index is one reduced formula, and no formula has two. Systems whose most electronegative element has no negative
-oxidation state cannot be neutral and have no index; which of the others are is for who looks at them to say.
+oxidation state cannot be neutral and have no index; the others may still fail a test of charge balance.
 """
 
 from __future__ import annotations
@@ -40,9 +40,10 @@ States = tuple[int, ...]
 
 
 class Space(NamedTuple):
-    """Reduced compositions of some elements, by their number, their atoms per formula and their oxidation states.
+    """Reduced compositions of some elements.
 
-    elements : indices of elements in the order of formulas; states : of each one, its oxidation states
+    elements : indices of elements in the order of formulas
+    states : oxidation states of each element
     amount : largest amount of one element
     """
 
@@ -55,17 +56,19 @@ class Space(NamedTuple):
 
     @property
     def size(self) -> int:
-        """How many indices there are."""
+        """Count the compositions."""
         return sum(family.size for family in families(self))
 
     @property
     def sha256(self) -> str:
-        """Stands for the content."""
+        """Hash the definition."""
         return hashlib.sha256(repr(self).encode()).hexdigest()
 
 
 class Family(NamedTuple):
-    """Compositions of `kinds` elements: index = start + row of amounts x number of systems + number of the system.
+    """Compositions of `kinds` elements.
+
+    index = start + row of amounts x number of systems + number of the system
 
     systems : (systems, kinds) uint8 places in `Space.elements`, ascending
     amounts : (rows, kinds) uint8
@@ -78,12 +81,12 @@ class Family(NamedTuple):
 
     @property
     def size(self) -> int:
-        """How many compositions there are."""
+        """Count the compositions."""
         return len(self.systems) * len(self.amounts)
 
 
 def electronegativities(elements: Collection[int]) -> list[float]:
-    """Pauling electronegativity of each element."""
+    """Return the Pauling electronegativity of each element."""
     from pymatgen.core.periodic_table import Element
 
     return [float(Element(SYMBOLS[i]).X) for i in elements]
@@ -99,7 +102,7 @@ def make_space(
     max_atoms: int = MAX_ATOMS,
     max_amount: int | None = None,
 ) -> Space:
-    """A space of compositions.
+    """Make a space of compositions.
 
     elements : symbols; all that have an electronegativity and last, if none are given
     states : oxidation states by symbol; pymatgen's common ones where it says nothing
@@ -107,6 +110,13 @@ def make_space(
     Raises
     ------
     UserError : an unknown symbol, a number that cannot be, or a space that is empty or too wide.
+
+    Examples
+    --------
+    >>> space = make_space(elements=["Ga", "As"], max_elements=2, max_atoms=5)
+    >>> space.size, decode(space, np.arange(2)).amounts[:, :2].tolist()
+    (9, [[1.0, 1.0], [1.0, 2.0]])
+
     """
     own = dict(states or {})
     for symbol in (*elements, *exclude, *own):
@@ -148,7 +158,7 @@ def _states(symbol: str, own: Mapping[str, Collection[int]]) -> States:
 
 
 def _leaders(space: Space) -> list[int]:
-    """Places of the elements that can be anions."""
+    """Return the places of elements that can be anions."""
     return [place for place, states in enumerate(space.states) if min(states) < 0]
 
 
@@ -158,7 +168,7 @@ def _count_systems(space: Space, kinds: int) -> int:
 
 @lru_cache(4)
 def families(space: Space) -> tuple[Family, ...]:
-    """The families of a space, in the order of their indices."""
+    """Return the families of a space, in index order."""
     found, start = [], 0
     for kinds in range(space.min_elements, space.max_elements + 1):
         family = Family(start, kinds, _systems(space, kinds), _amounts(kinds, space.max_atoms, space.amount))
@@ -168,7 +178,7 @@ def families(space: Space) -> tuple[Family, ...]:
 
 
 def _systems(space: Space, kinds: int) -> NDArray[np.uint8]:
-    """Every choice of elements, by its most electronegative one, then lexicographically."""
+    """List the choices of elements, by the most electronegative one."""
     parts = []
     for leader in _leaders(space):
         rest = _choices(leader, kinds - 1)
@@ -177,7 +187,7 @@ def _systems(space: Space, kinds: int) -> NDArray[np.uint8]:
 
 
 def _choices(n: int, kinds: int) -> NDArray[np.uint8]:
-    """(m, kinds) ascending choices out of n, lexicographically."""
+    """List ascending choices out of n, (m, kinds), lexicographically."""
     table = np.empty((1, 0), np.uint8)
     for _ in range(kinds):
         last = table[:, -1].astype(np.int64) if table.shape[1] else np.full(1, -1)
@@ -190,7 +200,10 @@ def _choices(n: int, kinds: int) -> NDArray[np.uint8]:
 
 @cache
 def _amounts(kinds: int, atoms: int, most: int) -> NDArray[np.uint8]:
-    """(m, kinds) amounts without a common divisor, fewest atoms first, then lexicographically."""
+    """List coprime amounts, (m, kinds), fewest atoms first.
+
+    Then lexicographically.
+    """
     parts = []
     for total in range(kinds, atoms + 1):
         ends = np.array(list(combinations(range(1, total), kinds - 1)), np.int64).reshape(-1, kinds - 1)
@@ -201,10 +214,7 @@ def _amounts(kinds: int, atoms: int, most: int) -> NDArray[np.uint8]:
 
 
 def decode(space: Space, indices: NDArray[np.int64]) -> Compositions:
-    """The compositions of some indices.
-
-    Raises `IndexError` for one that is none of the space.
-    """
+    """Return the compositions of some indices; IndexError outside the space."""
     if len(indices) and not (indices.min() >= 0 and indices.max() < space.size):
         raise IndexError(f"expected indices below {space.size}, got {indices.min()} to {indices.max()}")
     elements = np.full((len(indices), SLOTS), -1, np.int16)
@@ -219,7 +229,7 @@ def decode(space: Space, indices: NDArray[np.int64]) -> Compositions:
 
 
 def text_of(space: Space) -> str:
-    """A space as TOML, which `read_space` reads."""
+    """Write a space as TOML for `read_space`."""
     lines = [
         "# A virtual catalogue of compositions; score it with kakehashi screen --catalog FILE",
         f'kind = "{KIND}"',
@@ -235,7 +245,7 @@ def text_of(space: Space) -> str:
 
 
 def read_space(path: Path) -> Space:
-    """Read a space; `UserError` says what is wrong with the file."""
+    """Read a space from TOML; UserError says what is wrong."""
     try:
         read: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

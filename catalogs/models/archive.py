@@ -1,8 +1,8 @@
-"""Libraries of networks as one file that moves between machines: a zip of arrays and cards, nothing executable.
+"""Archives of networks: a zip that holds nothing executable.
 
-`manifest.json` names every other member with its length and sha256. Whoever reads believes nothing before it is
-checked: names, kinds and sizes before a byte is written, lengths and hashes while writing, the entries themselves
-before they get their names. Nothing is imported unless all of it can be.
+`manifest.json` names every other member with its length and sha256. A reader trusts nothing before it is checked:
+names, kinds and sizes before a byte is written, lengths and hashes while writing, the entries themselves before they
+get their names. Either all entries are imported or none.
 """
 
 from __future__ import annotations
@@ -40,14 +40,16 @@ _DATE = (1980, 1, 1, 0, 0, 0)
 
 
 class Imported(NamedTuple):
-    """Keys that were added, and those that were there already and stay as they are."""
+    """Keys that were added, and keys that were there already."""
 
     added: tuple[str, ...]
     present: tuple[str, ...]
 
 
 def write(path: Path, entries: Mapping[str, Path]) -> int:
-    """Write entries (key to folder) into one file, whole or not at all; its length.
+    """Write entries into one file; return its length.
+
+    entries : key to folder
 
     Raises
     ------
@@ -76,7 +78,7 @@ def write(path: Path, entries: Mapping[str, Path]) -> int:
 
 
 def read(path: Path, accept: Callable[[Found], object] = lambda found: None) -> Imported:
-    """Add the entries of a file to the library, all of them or, if anything is wrong with one, none.
+    """Import all entries of a file, or none.
 
     Parameters
     ----------
@@ -131,7 +133,7 @@ def _refuse(path: Path, why: str) -> NoReturn:
 
 
 def _checked(path: Path, archive: zipfile.ZipFile) -> dict[str, dict[str, Any]]:
-    """What the manifest says of every member, once names, kinds and sizes of all members fit it."""
+    """Return the manifest once names, kinds and sizes fit it."""
     members = archive.infolist()
     for member in members:
         # The name as written: Python's own cuts it at a NUL and turns backslashes on some systems.
@@ -206,7 +208,7 @@ def _bytes(path: Path, archive: zipfile.ZipFile, name: str, most: int) -> bytes:
 
 
 def _extract(path: Path, archive: zipfile.ZipFile, name: str, entry: Mapping[str, Any], to: Path) -> None:
-    """Write one member; not a byte more than the manifest says, and only if its hash is right."""
+    """Write one member, checked against the manifest."""
     digest, left = hashlib.sha256(), int(entry["bytes"])
     with archive.open(name) as stream, DurableFile(to) as file:
         while chunk := stream.read(_CHUNK):
@@ -223,7 +225,10 @@ def _extract(path: Path, archive: zipfile.ZipFile, name: str, entry: Mapping[str
 
 
 def holds_networks(folder: Path) -> bool:
-    """Whether an entry is no transferred model; of a damaged one `write` says what is wrong."""
+    """Tell networks from a transferred model.
+
+    A damaged entry counts as networks: `write` says what is wrong.
+    """
     try:
         return bool(json.loads((folder / CARD).read_bytes()).get("kind") == "networks")
     except (OSError, ValueError, AttributeError):
@@ -231,7 +236,7 @@ def holds_networks(folder: Path) -> bool:
 
 
 def networks_in(folders: Mapping[str, Path], keys: Sequence[str]) -> dict[str, Path]:
-    """The folders of these entries, each of which must hold networks; UserError for one that does not."""
+    """Return the folders of entries of networks; UserError for others."""
     found = {}
     for key in keys:
         if not holds_networks(folders[key]):

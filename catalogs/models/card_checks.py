@@ -1,6 +1,6 @@
-"""What a card of networks or of a model may say: numbers in their ranges, texts that steer no terminal.
+"""Check cards for impossible numbers and harmful texts.
 
-A checksum shows that a card is as it was written, not that whoever wrote it meant well.
+A checksum shows that a card is as it was written, not that its writer meant well.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _STRUCTURE = re.compile(r"\d{1,7}(-\d{1,7}){1,100}")
 
 
 def check(card: Mapping[str, Any]) -> None:
-    """Refuse a card that says what cannot be.
+    """Refuse a card with impossible values.
 
     Raises
     ------
@@ -51,7 +51,7 @@ def check(card: Mapping[str, Any]) -> None:
 
 
 def whole(where: str, value: Any, least: int, most: int) -> None:
-    """Refuse what is not a whole number in a range; ValueError."""
+    """Refuse what is no whole number in a range; ValueError."""
     if type(value) is not int or not least <= value <= most:
         raise ValueError(f"{where}: expected a whole number from {least:,} to {most:,}, got {ascii(value)[:80]}")
 
@@ -93,7 +93,10 @@ def _metrics(where: str, metrics: Mapping[str, Any]) -> None:
 
 
 def _texts(value: Any, where: str) -> Iterator[tuple[str, str]]:
-    """Every text in a JSON value, names of fields too, with where it is."""
+    """Yield every text in a JSON value with its place.
+
+    Names of fields too.
+    """
     if isinstance(value, str):
         yield where or "a name", value
     elif isinstance(value, Mapping):

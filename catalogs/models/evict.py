@@ -1,6 +1,7 @@
-"""The bound on what runs leave in the library of trained models: what was used least recently goes first.
+"""Bound on the library of trained models.
 
-Entries marked with a file `KEPT` were asked for (`models train`, `models import`): they neither count nor go.
+Entries used least recently go first. Those with a file `KEPT` were asked for (`models train`, `models import`): they
+neither count nor go.
 """
 
 from __future__ import annotations
@@ -21,7 +22,10 @@ KEPT = "kept"
 
 
 def bound() -> float:
-    """Bytes the entries may take together: `KAKEHASHI_CACHE_GB`, else 5 GB; UserError if that is no size."""
+    """Return the bytes entries may take: `KAKEHASHI_CACHE_GB` or 5 GB.
+
+    Raises UserError if the variable is no size.
+    """
     text = os.environ.get(VARIABLE, "").strip()
     try:
         size = float(text) if text else DEFAULT_GB
@@ -33,13 +37,15 @@ def bound() -> float:
 
 
 def used(entry: Path) -> None:
-    """Note that an entry was read just now."""
+    """Note that an entry was read."""
     with suppress(OSError):
         os.utime(entry)
 
 
 def evict(folder: Path, limit: float, *, keep: str) -> None:
-    """Remove the entries used least recently until the rest take no more than `limit` bytes; never the one `keep`.
+    """Remove entries used least recently, down to `limit` bytes.
+
+    keep : the entry that is never removed
 
     An entry loses its name before its files go: who reads it finds it whole or not at all.
     """

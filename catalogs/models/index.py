@@ -1,8 +1,8 @@
-"""The index of the library of trained models: a row for every network and property, queried by its fields.
+"""Index of trained models, a row per network and property.
 
-The fields are the 27 that XenonPy.MDL (Liu, Yamada & Wu, 2021) lets its users query, then what else a card says. Those
-of classifications are null: all models here are regressions. The index is a Parquet file beside the library, brought
-up to date from the cards whenever one of them has come, gone or changed.
+The fields are the 27 that XenonPy.MDL (Liu, Yamada & Wu, 2021) lets its users query, then the other facts of a card.
+Those of classifications are null: all models here are regressions. The index is a Parquet file beside the library,
+brought up to date from the cards whenever one of them has come, gone or changed.
 """
 
 from __future__ import annotations
@@ -73,7 +73,10 @@ _GROUP = 8_192
 
 
 class Condition(NamedTuple):
-    """`field operator value`; `has` looks for a part of a text, whatever its case."""
+    """A condition on a field.
+
+    operator : one of `OPERATORS`; `has` looks for a part of a text, whatever its case
+    """
 
     field: str
     operator: str
@@ -81,14 +84,19 @@ class Condition(NamedTuple):
 
 
 class Index(NamedTuple):
-    """The rows that were asked for, and why some cards are not among those searched."""
+    """Rows of a query.
+
+    warnings : why some cards were not searched
+    """
 
     table: pa.Table
     warnings: tuple[str, ...] = ()
 
 
 def query(conditions: Iterable[Condition] = ()) -> Index:
-    """Rows that meet every condition; a null meets none.
+    """Return the rows that meet every condition.
+
+    A null meets none.
 
     Raises
     ------
@@ -111,7 +119,7 @@ def query(conditions: Iterable[Condition] = ()) -> Index:
 
 
 def _search(file: pq.ParquetFile, wanted: Sequence[Condition]) -> pa.Table:
-    """Rows that meet all conditions: their columns are read first, then the row groups that hold a hit."""
+    """Read the row groups that hold a hit."""
     if not wanted:
         return file.read().replace_schema_metadata(None)
     hits = _meeting(file.read(list(dict.fromkeys(condition.field for condition in wanted))), wanted)
@@ -124,7 +132,7 @@ def _search(file: pq.ParquetFile, wanted: Sequence[Condition]) -> pa.Table:
 
 
 def _meeting(table: pa.Table, wanted: Sequence[Condition]) -> NDArray[np.bool_]:
-    """(rows,) which of them meet all conditions; a null meets none."""
+    """Tell which rows meet all conditions, (rows,)."""
     hits = np.ones(table.num_rows, bool)
     for field, operator, value in wanted:
         column = table[field].unify_dictionaries().combine_chunks()
@@ -145,7 +153,12 @@ def _compared(column: pa.Array, operator: str, value: Any) -> NDArray[np.bool_]:
 
 
 def conditions(wanted: Mapping[str, Any]) -> list[Condition]:
-    """Conditions of keywords: `field=value` (a part of a text), `min_field=` and `max_field=` (numbers).
+    """Turn keywords into conditions.
+
+    `field=value` (a part of a text), `min_field=` and `max_field=` (numbers).
+
+    >>> conditions({"property": "gap", "max_mae": 0.3})[1][:2]
+    ('mean_abs_error', '<=')
 
     Raises
     ------
@@ -167,7 +180,7 @@ def conditions(wanted: Mapping[str, Any]) -> list[Condition]:
 
 
 def rows_of(card: Mapping[str, Any], path: Path) -> list[dict[str, Any]]:
-    """Rows of the index of one card.
+    """Return the index rows of one card.
 
     Raises
     ------
@@ -216,7 +229,7 @@ def _errors(metrics: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _stamps() -> dict[str, list[int]]:
-    """Time and size of every card, by key."""
+    """Return time and size of every card, by key."""
     found = {}
     for key, path in library.folders().items():
         with suppress(OSError):  # another process removes it
@@ -230,7 +243,10 @@ def _text(stamps: Mapping[str, list[int]]) -> bytes:
 
 
 def _build(path: Path, stamps: Mapping[str, list[int]]) -> tuple[pa.Table, tuple[str, ...]]:
-    """Read the cards that are new and write the index; where it cannot be written, it is built again the next time."""
+    """Read new cards and write the index.
+
+    An index that cannot be written is built again the next time.
+    """
     cards: list[list[dict[str, Any]]] = []
     warnings = []
     folders = library.folders()
@@ -269,7 +285,7 @@ def _build(path: Path, stamps: Mapping[str, list[int]]) -> tuple[pa.Table, tuple
 
 
 def table_of(cards: Iterable[Sequence[Mapping[str, Any]]]) -> pa.Table:
-    """Rows of cards as a table.
+    """Return rows of cards as a table.
 
     Raises
     ------
@@ -284,7 +300,7 @@ def table_of(cards: Iterable[Sequence[Mapping[str, Any]]]) -> pa.Table:
 
 
 def _unchanged(path: Path, stamps: Mapping[str, list[int]]) -> pa.Table:
-    """Rows of the index there is whose cards are still the same."""
+    """Return the index rows whose cards are still the same."""
     try:
         with pq.ParquetFile(for_arrow(path), page_checksum_verification=True) as file:
             former = json.loads((file.schema_arrow.metadata or {})[STAMPS.encode()])
@@ -300,12 +316,17 @@ def _plain(kind: pa.DataType) -> pa.DataType:
 
 
 def is_text(field: str) -> bool:
-    """Whether a field holds texts."""
+    """Tell whether a field holds texts."""
     return bool(pa.types.is_string(_plain(FIELDS.field(field).type)))
 
 
 def known(name: str) -> str:
-    """The field of that name or short name; UserError with the nearest if there is none."""
+    """Return a field by full or short name; UserError otherwise.
+
+    >>> known("mae")
+    'mean_abs_error'
+
+    """
     field = SHORT.get(name, name)
     if field not in FIELDS.names:
         near = get_close_matches(name, [*FIELDS.names, *SHORT], n=1)
@@ -315,7 +336,10 @@ def known(name: str) -> str:
 
 
 def _checked(condition: Condition) -> Condition:
-    """The condition with its field's full name and a value of its kind; UserError where they do not go together."""
+    """Return a condition of full name and fitting value.
+
+    Raises UserError where field, operator and value do not go together.
+    """
     name, operator, value = known(condition.field), condition.operator, condition.value
     if operator not in OPERATORS:
         raise UserError(f"field {name}: expected one of {', '.join(OPERATORS)}, got {operator!r}")

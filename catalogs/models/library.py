@@ -1,8 +1,9 @@
-"""The library of trained models: arrays and a card, kept by content hash in the cache folder.
+"""Library of trained models, stored by content hash.
 
-An entry is a folder `models/<hash>` with `stack.safetensors` and `card.json`. It appears whole, by one rename, and
-is never written to again; what cannot be trusted is a miss with the reason, not an error. What runs left stays below
-a bound (`evict`); what was asked for (`keep`) stays. Some entries come with the package, in `SHIPPED`.
+An entry is a folder `models/<hash>` in the cache folder with `stack.safetensors` and `card.json`. It appears whole, by
+one rename, and is never written to again; an entry that cannot be trusted is a miss with the reason, not an error.
+Entries that runs left stay below a bound (`evict`); those marked by `keep` stay for good. Some entries come with the
+package, in `SHIPPED`.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ Arrays = dict[str, NDArray[Any]]
 
 
 class Found(NamedTuple):
-    """What the library holds under a key.
+    """An entry of the library, or why there is none.
 
     arrays, card : None where there is no entry that can be trusted
     warning : why an entry that is there is not used, else ""
@@ -57,7 +58,7 @@ class Found(NamedTuple):
 
 
 def models_folder() -> Path:
-    """Folder of the entries; it need not exist.
+    """Return the folder of the entries; it need not exist.
 
     Raises
     ------
@@ -67,7 +68,7 @@ def models_folder() -> Path:
 
 
 def find(key: str) -> Found:
-    """Read and verify an entry: its schema, its key, and the sha256 of card and arrays.
+    """Read and verify an entry: schema, key and checksums.
 
     Raises
     ------
@@ -91,7 +92,10 @@ def shipped(key: str) -> Found:
 
 
 def read(path: Path, key: str) -> Found:
-    """Read and verify the entry in a folder, whatever the folder is called; SharedFolder as `find`."""
+    """Read and verify the entry in a folder.
+
+    The folder may have any name. Raises SharedFolder as `find`.
+    """
     if not os.path.lexists(path):
         return Found()
     check_entry(path)
@@ -117,14 +121,17 @@ def read(path: Path, key: str) -> Found:
 
 
 def check_entry(path: Path) -> None:
-    """Refuse an entry that others may write to; SharedFolder says what ends it."""
+    """Refuse an entry that others may write to; SharedFolder."""
     if path.parent != SHIPPED:
         for part in (path, path / CARD, path / ARRAYS):
             check_own(part)
 
 
 def check_card(card: Mapping[str, Any], key: str) -> None:
-    """ValueError, KeyError or TypeError unless the card is that of this key and as it was written."""
+    """Refuse a card of another key or a wrong checksum.
+
+    Raises ValueError, KeyError or TypeError.
+    """
     if card["card_sha256"] != _digest({name: card[name] for name in card if name != "card_sha256"}):
         raise ValueError("the card's checksum does not fit its content")
     if card["key"] != key:
@@ -132,12 +139,15 @@ def check_card(card: Mapping[str, Any], key: str) -> None:
 
 
 def _wide(arrays: Arrays) -> Arrays:
-    """Half precision only saves room: everything computes in single."""
+    """Widen half precision, which only saves room, to single."""
     return {name: a.astype(np.float32) if a.dtype == np.float16 else a for name, a in arrays.items()}
 
 
 def folders() -> dict[str, Path]:
-    """The entries by their keys: those kept here, and those that come with the package."""
+    """Return the folders of all entries by key.
+
+    Those stored here and those that come with the package.
+    """
     found: dict[str, Path] = {}
     for root in (SHIPPED, models_folder()):
         if root.is_dir():
@@ -146,7 +156,9 @@ def folders() -> dict[str, Path]:
 
 
 def named(id: str) -> tuple[str, int | None, Path]:
-    """Key of an entry, the number of a network in it (`id-number`), and the entry's folder; UserError if not just one.
+    """Find an entry by the first digits of its key.
+
+    Returns the key, the number of a network in it (`id-number`), and the folder; UserError unless it is just one.
 
     id : the first digits of the key, `LEAST` at least
     """
@@ -162,7 +174,7 @@ def named(id: str) -> tuple[str, int | None, Path]:
 
 
 def keep(path: Path) -> None:
-    """Keep an entry for good: what runs leave never pushes it out."""
+    """Mark an entry that is never evicted."""
     if path.parent != SHIPPED:
         write_durably(path / KEPT, b"", PRIVATE_FILE)
 
@@ -175,7 +187,7 @@ def store(
     replace: bool = False,
     folder: Path | None = None,
 ) -> str:
-    """Keep arrays and card under a key; "" or why they could not be kept.
+    """Store arrays and card; return "" or why not.
 
     An entry that is already there stays (another process was faster, with the same content), unless `replace` says
     that it was found to be damaged.
@@ -223,7 +235,10 @@ def _write(folder: Path, key: str, arrays: Mapping[str, NDArray[Any]], card: Map
 
 
 def publish(temporary: Path, path: Path, *, replace: bool) -> None:
-    """Give a complete entry its name; a damaged one is moved out of the way first, whole."""
+    """Give a complete entry its name.
+
+    A damaged one of that name is moved out of the way first, whole.
+    """
     aside = temporary.with_name(f"{temporary.name}-old")
     if replace:
         with suppress(FileNotFoundError):
@@ -245,7 +260,7 @@ def _sweep(folder: Path) -> None:
 
 
 def _remove(path: Path) -> None:
-    """Remove a file or a folder, as far as it lets itself be removed."""
+    """Remove a file or a folder as far as possible."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:

@@ -47,7 +47,10 @@ _WILD_DENSITY = {
 
 
 class Solid(NamedTuple):
-    """An inorganic solid with a confirmed formula. `volume` in m3/mol, `density` in kg/m3, `melting` in K."""
+    """An inorganic solid with a confirmed formula.
+
+    volume : m3/mol; density : kg/m3; melting : K, NaN where unknown
+    """
 
     cas: str
     formula: str
@@ -58,7 +61,10 @@ class Solid(NamedTuple):
 
 
 def formation_energy() -> Rows:
-    """Return measured formation energies per atom, eV, from pymatgen (stored there per formula unit)."""
+    """Return measured formation energies per atom, eV, carried by pymatgen.
+
+    Stored there per formula unit.
+    """
     path = package_file("pymatgen", "exp_compounds.json.gz")
     records = json.loads(gzip.decompress(path.read_bytes()))
     formulas = [str(record["formula"]) for record in records]
@@ -70,27 +76,27 @@ def formation_energy() -> Rows:
 
 
 def volume_per_atom() -> Rows:
-    """Return the volume per atom, A3, from the molar volume of the solid."""
+    """Return volumes per atom of solids, A3."""
     return _from_solids(lambda solid: solid.volume * 1e30 / AVOGADRO / solid.atoms, density=True)
 
 
 def density() -> Rows:
-    """Return the density of the solid, g/cm3."""
+    """Return densities of solids, g/cm3."""
     return _from_solids(lambda solid: solid.density / 1000, density=True)
 
 
 def melting_temperature() -> Rows:
-    """Return the melting temperature, K."""
+    """Return melting temperatures of solids, K."""
     return _from_solids(lambda solid: solid.melting, density=False)
 
 
 def standard_entropy() -> Rows:
-    """Return the standard entropy of the solid per mole of atoms at 298.15 K, J/(mol atoms K)."""
+    """Return standard entropies of solids at 298.15 K, J/(mol atoms K)."""
     return _from_thermo("S0s")
 
 
 def heat_capacity() -> Rows:
-    """Return the heat capacity of the solid per mole of atoms at 298.15 K, J/(mol atoms K)."""
+    """Return heat capacities of solids at 298.15 K, J/(mol atoms K)."""
     return _from_thermo("Cps")
 
 
@@ -134,7 +140,10 @@ def _from_thermo(column: str) -> Rows:
 
 @cache
 def _solids() -> tuple[tuple[Solid, ...], tuple[str, ...], str]:
-    """Inorganic solids whose formula is confirmed by the molar mass, with notes on the others."""
+    """Return solids whose formula is confirmed by the molar mass.
+
+    Then notes on the others, and the digest of the files.
+    """
     constants_path, solids_path = (package_file("chemicals", name) for name in (_CONSTANTS, _SOLIDS))
     constants = {record["CAS"]: record for record in _records(constants_path)}
     identifiers = _identifiers()
@@ -172,7 +181,10 @@ def _solids() -> tuple[tuple[Solid, ...], tuple[str, ...], str]:
 
 @cache
 def _identifiers() -> dict[str, tuple[str, float]]:
-    """CAS number -> formula (charge removed) and molar mass in g/mol."""
+    """Map CAS numbers to formulas and molar masses, g/mol.
+
+    Charges are removed.
+    """
     found: dict[str, tuple[str, float]] = {}
     for name in _IDENTIFIERS:
         with package_file("chemicals", name).open(encoding="utf-8") as stream:
@@ -188,7 +200,11 @@ def _records(path: Path) -> list[dict[str, str]]:
 
 
 def atom_counts(formula: str) -> dict[str, int]:
-    """Atoms per element of a flat formula in Hill order (these tables hold no brackets)."""
+    """Count the atoms of a flat formula in Hill order.
+
+    >>> atom_counts("C2H6O")
+    {'C': 2, 'H': 6, 'O': 1}
+    """
     counts: dict[str, int] = {}
     for element, amount in re.findall(r"([A-Z][a-z]?)(\d*)", formula):
         counts[element] = counts.get(element, 0) + int(amount or 1)

@@ -1,4 +1,4 @@
-"""Property tables: an embedded name, or a table file, becomes a `PropertyTable`."""
+"""Load property tables from embedded names and table files."""
 
 from __future__ import annotations
 
@@ -41,7 +41,9 @@ def load_table(
     units: Units = None,
     max_rejected: float | None = None,
 ) -> PropertyTable:
-    """Load a property: `spec` is an embedded name, FILE, `FILE:COLUMN` or `FILE:log(COLUMN)`; FILE: or a pulled name.
+    """Load a property table.
+
+    spec : an embedded name, FILE, `FILE:COLUMN` or `FILE:log(COLUMN)`; FILE: a table or the name of a pulled catalogue
 
     attachments : numbers of `*` a SMILES may have: 2 in a repeat unit, 0 in a molecule
     units : of columns whose names do not say them, by column or FILE:COLUMN; or of the value column
@@ -73,9 +75,15 @@ def load_table(
 
 
 def split_spec(spec: str) -> tuple[Path, str | None]:
-    """Split `FILE:COLUMN` after the suffix of a table or a folder's name; a file whose whole name is `spec` wins.
+    """Split `FILE:COLUMN` into file and column.
 
-    `NAME:COLUMN` of a pulled catalogue gives the folder of its files, every byte checked.
+    A file whose whole name is `spec` wins. `NAME:COLUMN` of a pulled catalogue gives the folder of its files, with all
+    bytes checked.
+
+    >>> file, column = split_spec("my.csv:kappa")
+    >>> str(file), column
+    ('my.csv', 'kappa')
+
     """
     name, colon, column = spec.partition(":")
     if name in pulled.names():
@@ -97,7 +105,9 @@ def split_spec(spec: str) -> tuple[Path, str | None]:
 
 
 class Cells(NamedTuple):
-    """Rows of a table file as read: materials, ids, values (NaN where missing), and the names they go by.
+    """Rows of a table as read, n of them.
+
+    values : (n,) float64, NaN where missing
 
     smiles : whether the materials are SMILES; else they are formulas
     unit : the one in a row of units under the header, None where there is none
@@ -117,12 +127,12 @@ class Cells(NamedTuple):
 
     @property
     def path(self) -> Path:
-        """File or folder the rows come from."""
+        """Return the file or folder of the rows."""
         return self.table.path
 
 
 def read_cells(path: Path, value: str | None, log: bool, material: Material, folds: str | None) -> Cells:
-    """Read materials, values, ids and fold numbers of a table file."""
+    """Read materials, values, ids and folds of a table."""
     table = readers.open_table(path)
     names = readers.column_names(table)
     formula_name, id_name = material_column(names, table, material), id_column(names)
@@ -160,7 +170,10 @@ def read_cells(path: Path, value: str | None, log: bool, material: Material, fol
 
 
 def _without_units_row(column: pa.ChunkedArray, materials: list[str | None]) -> tuple[pa.ChunkedArray, str | None]:
-    """A column without the unit in its first row, and that unit; as it is where there is none."""
+    """Empty the unit in a column's first row.
+
+    Returns the column, and the unit or None.
+    """
     if not readers.is_text(column.type) or not len(column):
         return column, None
     unit = unit_of_cell(materials[0], column[0].as_py())
@@ -205,7 +218,7 @@ def _load_file(
 
 
 def read_from(specs: Sequence[str], tables: Sequence[PropertyTable]) -> Iterator[tuple[str, str]]:
-    """Yield file and value column of the tables that were read from files."""
+    """Yield file and value column of tables from files."""
     from kakehashi.catalogs.properties import embedded
 
     known = embedded.known()
@@ -215,13 +228,16 @@ def read_from(specs: Sequence[str], tables: Sequence[PropertyTable]) -> Iterator
 
 
 def quantity_of(cells: Cells, units: Units) -> Quantity:
-    """The quantity of the values of a file: as the file declares it, else by the column's name, in the unit stated."""
+    """Return quantity and unit of a table's values.
+
+    The file's own metadata come first, then the column's name and the unit stated.
+    """
     known = declared(cells.table, cells.name) or infer(cells.name)
     return with_unit(known, cells.name, cells.path, (cells.unit, stated_unit(units, cells.path, cells.name)))
 
 
 def declared(table: OpenTable, column: str) -> Quantity | None:
-    """Return the quantity that a Parquet file declares for a column, None where it does not."""
+    """Return the quantity in a column's metadata, else None."""
     metadata = table.schema.field(column).metadata or {}
     if b"quantity" not in metadata:
         return None
@@ -229,14 +245,20 @@ def declared(table: OpenTable, column: str) -> Quantity | None:
 
 
 def _source(table: OpenTable) -> tuple[str, str]:
-    """Return source and licence: those a pulled catalogue carries with it, else the path and ""."""
+    """Return source and licence of a table.
+
+    Those in the metadata of a pulled catalogue, else the path and "".
+    """
     metadata = table.schema.metadata or {}
     source = metadata.get(b"kakehashi.source", as_text(table.path).encode())
     return source.decode(), metadata.get(b"kakehashi.licence", b"").decode()
 
 
 def labels(column: pa.ChunkedArray | None, rows: int, where: Path | str, name: str, start: int = 0) -> list[str]:
-    """Return identifiers as text, the row number (from `start` + 1) where one is missing."""
+    """Return identifiers as text, row numbers where missing.
+
+    start : number of rows before the first
+    """
     if column is None:
         return [str(start + row + 1) for row in range(rows)]
     texts = readers.as_ids(column, where, name).to_pylist()
@@ -255,7 +277,10 @@ def _value_column(path: Path, names: list[str], value: str) -> tuple[str, bool]:
 
 
 def _only_numeric(table: OpenTable, free: list[str], data: pa.Table | None) -> str:
-    """Return the one numeric column among those free; by the cells of `data` where columns have no types."""
+    """Return the one numeric column among those free.
+
+    data : cells of a table whose columns have no types, else None
+    """
     if data is None:
         numeric = [name for name in free if number_columns.is_number(table.schema.field(name).type)]
     else:

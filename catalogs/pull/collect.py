@@ -1,9 +1,9 @@
-"""Pulling a catalogue page by page: every page is checked, kept on disk and never asked for twice.
+"""Collect the pages of a catalogue, each checked and stored.
 
-A page is a table; it is kept under its number and the sha256 of its bytes, so that a pull that was killed, or that a
-service refused to go on with, begins again behind the last good page. What pages may not do: come twice, be empty,
-hold a record twice, or say another total than the first. Those that do are asked for again, with patience. A service
-need not say a total: its pages are then followed to the last one, and that nothing was there to check them by is said.
+A page is a table, stored under its number and the sha256 of its bytes, and never asked for twice: a pull that was
+killed or refused goes on behind the last good page. A page that comes twice, is empty, holds a record twice or
+contradicts the first page's total is asked for again, with patience. Where a service states no total, its pages are
+followed to the last one, and the report says that their number could not be checked.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Say = Callable[[str], None]
 
 
 class Service(Protocol):
-    """What pages are asked from.
+    """A service that answers page by page.
 
     first : where the first page begins; query : everything the records depend on but the database's version
     """
@@ -46,23 +46,26 @@ class Service(Protocol):
     query: Mapping[str, Any]
 
     def page(self, cursor: str) -> Page:
-        """Ask once for the page that begins there; Fault if it cannot be used."""
+        """Ask once for a page; Fault if it is unusable."""
 
     def version(self) -> str:
-        """Ask once for the version of the database, "" where there is none; Fault if it cannot be had."""
+        """Ask once for the database's version, "" without one.
+
+        Raises Fault if it cannot be had.
+        """
 
 
 class Changed(Fault):
-    """The database is another than that of the first page."""
+    """The database is no longer that of the first page."""
 
 
 class Short(Fault):
-    """The last page, and fewer records than there should be."""
+    """The last page ends before the total is reached."""
 
 
 @dataclass
 class Patience:
-    """How often and how long to wait for a service.
+    """Bounds on retries and waiting.
 
     tries : requests for one page in all; longest : seconds a service may ask to wait; pause : between good pages
     """
@@ -74,7 +77,7 @@ class Patience:
     draw: random.Random = field(default_factory=lambda: random.Random(0))
 
     def ask(self, call: Callable[[], Any], say: Say) -> Any:
-        """Call until it brings no Fault; the last Fault otherwise."""
+        """Call until no Fault comes; raise the last one."""
         for number in range(1, self.tries + 1):
             try:
                 return call()
@@ -91,7 +94,7 @@ class Patience:
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Hold a folder's lock; UserError code 4 if another process does."""
+    """Hold a folder's lock; UserError code 4 where it is taken."""
     make_folder(folder, PRIVATE)
     try:
         lock = take(folder / _LOCK)
@@ -104,10 +107,12 @@ def alone(folder: Path) -> Iterator[None]:
 
 
 class Collected(NamedTuple):
-    """A query's records, complete, and of which version of the database; `asked` pages came just now.
+    """The complete records of a query.
 
+    version : of the database
+    asked : pages asked for in this pull
     total : records there should be, as the service says; None where it never did
-    remarks : records by what is wrong with them
+    remarks : counts of records by what is wrong with them
     """
 
     rows: int
@@ -125,7 +130,9 @@ def collect(
     say: Say,
     advance: Callable[[int, int | None], None],
 ) -> Collected:
-    """Ask for all pages that the store lacks, up to the last; as many records as the service says, where it does.
+    """Ask for all pages that the store lacks.
+
+    As many records as the service says, where it does.
 
     version : of the database, as the service just said; advance : called with the records held and their total
 
@@ -155,7 +162,7 @@ def collect(
 
 
 def given_up(name: str, fault: Fault, store: Store | None = None) -> UserError:
-    """What to say when a service cannot be pulled from: what happened, what is kept, what to do."""
+    """Explain a failed pull: cause, records stored, advice."""
     held = 0 if store is None else sum(page.rows.num_rows for page in store.pages())
     waiting = f", and asks to wait {fault.wait:,.0f} s" if fault.wait else ""
     kept = f"; {held:,} records are kept, the same command goes on from there" if held else ""
@@ -164,14 +171,14 @@ def given_up(name: str, fault: Fault, store: Store | None = None) -> UserError:
 
 
 def remarks_of(store: Store) -> dict[str, int]:
-    """Records of the pages kept, by what is wrong with them."""
+    """Count the stored records by what is wrong."""
     return dict(sum((Counter(page.remarks) for page in store.pages()), Counter()))
 
 
 def _collect(
     service: Service, store: Store, patience: Patience, say: Say, advance: Callable[[int, int | None], None]
 ) -> tuple[int, int, int | None]:
-    """Records, pages asked for, and the total that the service gave."""
+    """Collect pages; return records, pages asked for, and the total."""
     seen: set[str] = set()
     cursor, total, more, number = service.first, None, None, 0
     for page in store.pages():
@@ -220,7 +227,10 @@ def _known(page: Page, total: int | None) -> int | None:
 
 
 def _mend(service: Service, store: Store, patience: Patience, say: Say, seen: set[str]) -> int:
-    """Ask again for kept pages with fewer records than others, and keep what has more; how many were asked for."""
+    """Ask again for small pages and store what has more.
+
+    Returns how many pages were asked for.
+    """
     sizes = [page.rows.num_rows for page in store.pages()]
     small = [number for number, size in enumerate(sizes) if size < max(sizes)]
     begins = [service.first, *(page.following for page in store.pages())]
@@ -236,7 +246,9 @@ def _mend(service: Service, store: Store, patience: Patience, say: Say, seen: se
 
 
 def _checked(page: Page, seen: set[str], total: int | None, whole: bool) -> Page:
-    """The page if it can follow the records seen; Fault, Changed or Short otherwise.
+    """Return a page if it can follow the records seen.
+
+    Raises Fault, Changed or Short otherwise.
 
     total : that was given before, None if none was; whole : whether a last page must complete it
     """

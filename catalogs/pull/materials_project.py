@@ -1,4 +1,4 @@
-"""The summary of the Materials Project, through its own client; how it is paged is decided here.
+"""The summary of the Materials Project, through its own client but paged here.
 
 The client's own pager loses records without a word where a page is short, empty or comes twice, and an unfiltered
 search leaves the service for files elsewhere and ignores the fields asked for: so single pages are asked for, by
@@ -73,7 +73,7 @@ _OPTIONAL = frozenset({"bulk_modulus", "shear_modulus", "e_total", "e_electronic
 
 
 def key_from(environment: Mapping[str, str]) -> Secret:
-    """The key in MP_API_KEY; UserError code 5 without one, or where it cannot be one."""
+    """Return the key in MP_API_KEY; UserError code 5 without."""
     text = environment.get(KEY, "").strip()
     if not text:
         raise UserError(f"{KEY} is not set: {_GET_ONE}", 5)
@@ -83,7 +83,7 @@ def key_from(environment: Mapping[str, str]) -> Secret:
 
 
 class Summary:
-    """Pages of the summary of all materials that are not deprecated."""
+    """Pages of all materials that are not deprecated."""
 
     first = "0"
     licence = ""
@@ -119,7 +119,7 @@ class Summary:
         return version
 
     def page(self, cursor: str) -> Page:
-        """Ask for the records from that number on."""
+        """Ask for the records from a number on."""
         skip = int(cursor)
         records, total = self._ask(skip)
         expected = min(self._limit, total - skip)
@@ -169,14 +169,14 @@ class Summary:
         return records, total
 
     def _client(self) -> Any:
-        """The client's part for the summary; its import takes seconds."""
+        """Return the client for the summary; importing takes seconds."""
         if self._rester is None:
             from mp_api.client.routes.materials.summary import SummaryRester
 
             beat = self._beat
 
             class Rester(SummaryRester):  # type: ignore[misc]  # the client has no types to check
-                """One that asks for no heartbeat of its own: that request could hang for ever."""
+                """Client without its own heartbeat, which could hang."""
 
                 @staticmethod
                 def _get_heartbeat_info(endpoint: str) -> tuple[str, list[str]]:
@@ -203,7 +203,7 @@ class Summary:
         return row
 
     def _lacks(self, record: dict[str, Any], row: dict[str, Any]) -> Iterator[str]:
-        """What is missing in a row that every record should have."""
+        """Yield remarks on fields that every record should have."""
         if row["formula"] is None:
             yield null("formula_pretty")
         if len(self.columns) > len(COLUMNS) and row["lattice"] is None:
@@ -232,7 +232,9 @@ def _at(record: dict[str, Any], path: str, where: str) -> Any:
 
 
 def sites_of(structure: Any, id: str) -> dict[str, Any]:
-    """Structure columns of a pymatgen structure as a mapping; empty where there is none, Fault where it is broken.
+    """Return the structure columns of a pymatgen structure's mapping.
+
+    Empty where there is none; Fault where it is broken.
 
     A site that several species share has no column: such a structure is left out.
     """

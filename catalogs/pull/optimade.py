@@ -1,4 +1,7 @@
-"""Structures of databases that speak OPTIMADE 1: pages by their links, totals by `data_returned` where it is given."""
+"""Structures of databases that speak OPTIMADE 1.
+
+Pages follow `links.next`; totals are `data_returned` where it is given.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +46,10 @@ _TOO_LARGE = (400, 403, 413, 422)
 
 
 class Named(NamedTuple):
-    """A provider: the catalogue's name, what the service is called, its base address."""
+    """Names and base address of a database.
+
+    name : of the catalogue; service : in words; url : base address
+    """
 
     name: str
     service: str
@@ -51,7 +57,12 @@ class Named(NamedTuple):
 
 
 def named(provider: str | None, url: str | None, name: str | None) -> Named:
-    """The provider meant; UserError unless it is one of those known, or given by its address."""
+    """Return a database by provider or address; UserError if unknown.
+
+    >>> named("oqmd", None, None).service
+    'OPTIMADE provider oqmd'
+
+    """
     if (provider is None) == (url is None):
         raise UserError(f"expected --provider ({', '.join(OPTIMADE)}) or --url, one of them")
     if url is not None:
@@ -87,7 +98,7 @@ class Structures:
         self._session = Session(seconds=seconds, advice=_ADVICE)
 
     def version(self) -> str:
-        """Ask what the provider is; it has no version of its data."""
+        """Check the protocol, read the licence; "", as there is none."""
         body = parse(self._session.get(f"{self._base}info"))
         attributes = _part(_part(body, "data"), "attributes")
         if not str(attributes.get("api_version", "")).lstrip("v").startswith("1."):
@@ -101,21 +112,21 @@ class Structures:
         return ""
 
     def since(self, newest: str) -> Structures:
-        """The same query, of what was modified then or later."""
+        """Narrow the query to what was modified then or later."""
         url, filter, structures, limit, seconds = self._given
         dated = f'last_modified>="{newest}"'
         narrowed = f"({filter}) AND {dated}" if filter else dated
         return Structures(url, narrowed, structures=structures, limit=limit, seconds=seconds)
 
     def count(self) -> int:
-        """Ask how many structures there are."""
+        """Ask for the number of structures."""
         total = self.page(re.sub(r"page_limit=\d+", "page_limit=1", self.first)).total
         if total is None:
             raise Fault("it does not say how many structures there are (meta.data_returned)", tries=1)
         return total
 
     def page(self, cursor: str) -> Page:
-        """Ask for the page at that address."""
+        """Ask for the page at an address."""
         body = parse(self._answer(cursor))
         if not isinstance(body, dict) or not isinstance(body.get("data"), list):
             said = [e.get("detail") or e.get("title") for e in _errors(body)]
@@ -150,7 +161,10 @@ class Structures:
             raise
 
     def _following(self, body: dict[str, Any], cursor: str) -> str:
-        """Address of the next page, "" behind the last; only ever of the same host."""
+        """Return the next page's address, "" behind the last.
+
+        Only ever of the same host.
+        """
         link = (body.get("links") or {}).get("next")
         address = link.get("href") if isinstance(link, dict) else link
         if address is None or address == "":
@@ -170,7 +184,7 @@ class Structures:
         return found
 
     def _completed(self, address: str) -> str:
-        """The address of a next page with everything that was asked for: some providers forget a part of it."""
+        """Restore parameters that a provider left out."""
         parts = urlsplit(address)
         given = dict(parse_qsl(parts.query))
         same = {"page_limit"}  # a provider may give fewer at a time
@@ -194,7 +208,7 @@ class Structures:
         return values | sites_of(attributes, id) if len(self.columns) > len(COLUMNS) else values
 
     def _lacks(self, attributes: Mapping[str, Any], row: Mapping[str, Any]) -> Iterator[str]:
-        """What was asked for and is missing in a structure."""
+        """Yield remarks on fields that a structure lacks."""
         absent = [field for field in self._fields if attributes.get(field) in (None, [])]
         yield from map(null, absent)
         if len(self.columns) > len(COLUMNS) and row["lattice"] is None and not {*absent} & {*_STRUCTURE_FIELDS}:
@@ -202,12 +216,14 @@ class Structures:
 
 
 def _alike(one: str, other: str) -> bool:
-    """Whether two values of a parameter ask for the same, however they are spaced."""
+    """Compare two values of a parameter, whatever their blanks."""
     return "".join(one.split()) == "".join(other.split())
 
 
 def sites_of(attributes: Mapping[str, Any], id: str) -> dict[str, Any]:
-    """Structure columns; empty for a structure without positions or cell, with disorder or sites that are no element.
+    """Return the structure columns of an entry.
+
+    Empty without positions or cell, with disorder, or with sites that are no element.
 
     Raises
     ------
@@ -244,14 +260,14 @@ def sites_of(attributes: Mapping[str, Any], id: str) -> dict[str, Any]:
 
 
 def _is_one_atom(kind: Mapping[str, Any]) -> bool:
-    """Whether every site of a species holds one atom of one element, with nothing attached to it."""
+    """Tell whether a species is one bare atom."""
     symbols, shares = kind["chemical_symbols"], kind.get("concentration") or [1.0]
     whole = len(symbols) == len(shares) == 1 and abs(shares[0] - 1) < 1e-3
     return whole and symbols[0] not in ("X", "vacancy") and not kind.get("attached")
 
 
 def _has_cell(vectors: Any) -> bool:
-    """Whether there are lattice vectors in all three directions."""
+    """Tell whether there are lattice vectors in three directions."""
     return not isinstance(vectors, list) or not any(v is None or (isinstance(v, list) and None in v) for v in vectors)
 
 

@@ -1,4 +1,4 @@
-"""Pages of records, and those kept on disk: under their number and the sha256 of their bytes."""
+"""Store pages of records on disk, by number and sha256."""
 
 from __future__ import annotations
 
@@ -38,14 +38,20 @@ class Page(NamedTuple):
 
 
 class Store:
-    """Pages on disk, numbered from 0; only an unbroken run of undamaged ones counts."""
+    """Pages on disk, numbered from 0.
+
+    Only an unbroken sequence of undamaged pages counts.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.started = ""
 
     def open(self, identity: Mapping[str, Any]) -> str:
-        """Keep what belongs to the same query of the same database, clear the rest; why, if anything was cleared."""
+        """Clear the pages of any other query or database.
+
+        Returns why, "" if nothing was cleared.
+        """
         make_folder(self.folder / _PAGES, PRIVATE)
         for left in (self.folder / _PAGES).glob(f"{TEMPORARY}*"):
             left.unlink()
@@ -68,12 +74,12 @@ class Store:
         return why if had else ""
 
     def clear(self) -> None:
-        """Forget all pages."""
+        """Remove all pages."""
         shutil.rmtree(self.folder / _PAGES, ignore_errors=True)
         make_folder(self.folder / _PAGES, PRIVATE)
 
     def add(self, number: int, cursor: str, page: Page) -> None:
-        """Keep a page."""
+        """Store a page."""
         sink = pa.BufferOutputStream()
         place = {"kakehashi.page": json.dumps([cursor, page.following, page.total, page.more, dict(page.remarks)])}
         writer = parquet.TableWriter(sink, page.rows.schema, place)
@@ -84,7 +90,7 @@ class Store:
         write_durably(self.folder / _PAGES / name, data)
 
     def pages(self) -> Iterator[Page]:
-        """The pages kept, from the first to the last before one that is missing or damaged."""
+        """Yield the stored pages up to a damaged one."""
         cursor: str | None = None
         for number in range(self._count()):
             found = sorted((self.folder / _PAGES).glob(f"{number:06}-*.parquet"))
@@ -102,13 +108,13 @@ class Store:
             yield Page(table, following, total, *rest)
 
     def replace(self, number: int, cursor: str, page: Page) -> None:
-        """Keep a page in place of the one of that number."""
+        """Store a page in place of another."""
         for path in (self.folder / _PAGES).glob(f"{number:06}-*.parquet"):
             path.unlink()
         self.add(number, cursor, page)
 
     def cut(self, number: int) -> None:
-        """Forget the pages from this number on."""
+        """Remove the pages from a number on."""
         for path in (self.folder / _PAGES).glob("*.parquet"):
             if int(path.name[:6]) >= number:
                 path.unlink()

@@ -1,4 +1,4 @@
-"""One pull from the first request to the new catalogue, and what it says."""
+"""Pull a catalogue, from the first request to the report."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _ESSENTIAL = ("formula", "n_sites", "lattice")
 
 
 class Facts(NamedTuple):
-    """What the card of a catalogue says besides what was pulled."""
+    """Facts about a catalogue for its card."""
 
     name: str
     service: str
@@ -35,7 +35,10 @@ class Facts(NamedTuple):
 
 
 class Pullable(Service, Protocol):
-    """A service whose pages have one schema; `licence` as it says itself, else ""."""
+    """A service whose pages have one schema.
+
+    licence : as the service states it, else ""
+    """
 
     schema: pa.Schema
     licence: str
@@ -49,14 +52,14 @@ class Terminal:
         self._shown = 0.0
 
     def say(self, text: str) -> None:
-        """Something out of the ordinary, with which the pull can go on."""
+        """Warn of something with which the pull can go on."""
         if self._events:
             self._event({"event": "warning", "text": text})
         elif not self._quiet:
             say(text, error=True)
 
     def advance(self, done: int, total: int | None) -> None:
-        """Records held so far, of how many where that is known."""
+        """Show the records so far, and their total."""
         if time.monotonic() - self._shown < _EVERY and (total is None or done < total):
             return
         self._shown = time.monotonic()
@@ -66,7 +69,7 @@ class Terminal:
             say(f"{done:,} records" if total is None else f"{done:,} of {total:,} records", error=True)
 
     def report(self, text: str, record: dict[str, Any]) -> None:
-        """What came of it."""
+        """Print the report."""
         if self._json:
             print(as_json(record, 1))
         elif not self._quiet:
@@ -77,7 +80,7 @@ class Terminal:
 
 
 def dry(service: Service, facts: Facts, terminal: Terminal) -> int:
-    """Say what would be pulled; nothing is asked for."""
+    """Say what would be pulled; asks for nothing."""
     held = _held(facts.name)
     text = f"would pull {facts.service} from {service.query['service']} to {pulled.root(facts.name)}"
     text += f", in place of {held['rows']:,} records of {held['date']}" if held else ""
@@ -94,7 +97,7 @@ def pull(
     pause: float = 0.0,
     patience: Patience | None = None,
 ) -> int:
-    """Pull a catalogue, unless the one held is of the same version of the database.
+    """Pull a catalogue unless the database has not changed.
 
     Raises
     ------
@@ -145,7 +148,7 @@ def pull(
 
 
 def check_name(name: str) -> None:
-    """UserError unless a catalogue can be called that."""
+    """Refuse a name that no catalogue can have; UserError."""
     from kakehashi.catalogs.properties import embedded
 
     taken = {*embedded.known(), "none", "enumerate"}
@@ -154,7 +157,7 @@ def check_name(name: str) -> None:
 
 
 def _held(name: str) -> dict[str, Any] | None:
-    """The card of the catalogue of that name, None where there is none that can be used."""
+    """Return the card of a stored catalogue, else None."""
     try:
         if name not in pulled.names():
             return None

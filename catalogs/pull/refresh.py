@@ -1,4 +1,4 @@
-"""A pulled catalogue brought up to date by what was modified since, where the service can say so."""
+"""Update a pulled catalogue with the records modified since."""
 
 from __future__ import annotations
 
@@ -19,27 +19,30 @@ MODIFIED = "last_modified"
 
 @runtime_checkable
 class Dated(Protocol):
-    """A service that can be asked for what was modified from a time on, and how many records there are in all."""
+    """A service that tells which records were modified."""
 
     def since(self, newest: str) -> Service:
-        """The same query, of records modified then or later."""
+        """Narrow the query to records modified then or later."""
 
     def count(self) -> int:
-        """Ask once for the number of records; Fault if it cannot be had."""
+        """Ask once for the number of records; Fault if unknown."""
 
 
 class Refreshed(NamedTuple):
-    """All records, those modified in their places and the new ones last; how many pages were asked for."""
+    """All records, modified ones in place and new ones last.
+
+    asked : pages asked for
+    """
 
     table: pa.Table
     asked: int
 
 
 def refreshed(service: Dated, name: str, store: Path, patience: Patience, say: Say) -> Refreshed | None:
-    """The catalogue held with what was modified since, None where only a whole pull is sure to be right.
+    """Return the catalogue with modified records, None if unsure.
 
-    That is so where a record has no date, where the service refuses the question, and where the records it counts are
-    not as many as there would be: some have gone, and it does not say which.
+    Unsure where a record has no date, where the service refuses the question, and where it counts another number of
+    records than there would be: some have gone, and it does not say which. Then only a whole pull is right.
     """
     folder = pulled.folder(name)
     held = readers.read(folder)

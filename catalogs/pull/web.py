@@ -1,4 +1,4 @@
-"""Requests to public services: answers are whole and of a known size, or a `Fault` says what came instead."""
+"""Requests to public services, answered whole or by a `Fault`."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _CANNOT = (501, 505)
 
 
 def printable(text: str) -> str:
-    """The text with what no terminal should be given (control characters, lone surrogates) as escapes."""
+    """Escape control characters and lone surrogates."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 class Fault(Exception):
-    """A request that brought nothing to use; its text can be printed, whatever the service put into it.
+    """A request without a usable answer, in printable words.
 
     tries : how often to ask in all, None for as long as patience lasts; wait : seconds the service asks for, or None
     advice : what its user can do about it; status : of HTTP, 0 where none came
@@ -45,7 +45,7 @@ class Fault(Exception):
 
 
 class Secret:
-    """A key that prints as stars, cannot be pickled, and can be struck out of a text."""
+    """A key that prints as stars and cannot be pickled."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -57,19 +57,22 @@ class Secret:
         raise TypeError("a secret does not leave its process")
 
     def reveal(self) -> str:
-        """The key itself."""
+        """Return the key."""
         return self._text
 
     def struck_from(self, text: str) -> str:
-        """The text without the key."""
+        """Replace the key in a text by stars."""
         return text.replace(self._text, "***") if self._text else text
 
 
 class Session(requests.Session):
-    """A session whose answers have status 200 and were read whole, within `seconds`; everything else is a `Fault`.
+    """A session of whole answers; all else is a `Fault`.
 
+    An answer has status 200. Redirects are not followed: they would carry the headers, and so a key, to wherever they
+    lead.
+
+    seconds : for a whole answer
     answer : the last one read, of whatever status
-    Redirects are not followed: they would carry the headers, and so a key, to wherever they lead.
     """
 
     def __init__(self, *, seconds: float, advice: Mapping[int, str], secret: Secret | None = None) -> None:
@@ -101,7 +104,7 @@ class Session(requests.Session):
         return answer
 
     def _content(self, answer: requests.Response) -> bytes:
-        """Read an answer under two bounds that requests has not: of its size, and of the time it takes in all."""
+        """Read an answer of bounded size within a bounded time."""
         pieces, size, end = [], 0, time.monotonic() + self._seconds
         for piece in answer.iter_content(_CHUNK):
             pieces.append(piece)
@@ -129,7 +132,7 @@ class Session(requests.Session):
 
 
 def check_url(url: str) -> None:
-    """UserError unless the address is https, or of this machine."""
+    """Refuse an address that is neither https nor local; UserError."""
     parts = urlsplit(url)
     if (
         not parts.hostname
@@ -140,7 +143,11 @@ def check_url(url: str) -> None:
 
 
 def retry_after(text: str) -> float | None:
-    """Seconds that a header Retry-After asks for, given as a number or a date; None without a usable one."""
+    """Return the seconds of a header Retry-After, None without any.
+
+    >>> retry_after("120"), retry_after("soon")
+    (120.0, None)
+    """
     text = text.strip()
     if text.isdecimal():
         return float(text)
@@ -152,7 +159,7 @@ def retry_after(text: str) -> float | None:
 
 
 def parse(answer: requests.Response) -> Any:
-    """The JSON of an answer; Fault where it is none (a page for people, or cut short)."""
+    """Return an answer's JSON; Fault where it is none."""
     try:
         return json.loads(answer.content, parse_constant=_no_number)
     except (ValueError, RecursionError):
@@ -164,7 +171,7 @@ def _no_number(text: str) -> NoReturn:
 
 
 def _detail(text: str) -> str:
-    """What an error says of itself, in its usual places, as `: words`."""
+    """Return an error's own words as `: words`."""
     try:
         body = json.loads(text)
         said = body.get("detail") or body.get("message")

@@ -1,4 +1,6 @@
-"""Run folders at a URL: a working copy on this machine, every commit of which is published before the next one.
+"""Run folders at a URL, published from a working copy.
+
+Every commit is published before the next one.
 
 The manifest at the URL goes through the states of a local one. Before a file is uploaded it names it as pending, and
 not as a result; afterwards, when all its bytes were read back, as a result. So at every moment it names only files
@@ -26,7 +28,7 @@ from kakehashi.catalogs.runs.store import Store, tries
 
 
 class RemoteResults(Results):
-    """Read a run at a URL as it is there; nothing is kept on this machine, and nothing locked.
+    """Reader of a run at a URL, without copy or lock.
 
     at_work : which process had locked it just before, "" for none; one of another machine may have been killed
     """
@@ -36,7 +38,7 @@ class RemoteResults(Results):
 
     @classmethod
     def find(cls, url: str) -> RemoteResults | None:
-        """The run at a URL, None where there is none."""
+        """Return the run at a URL, None without one."""
         store = Store(url)
         process = process_of(store.read(HOLDER))
         if (found := _manifest(store)) is None:
@@ -45,7 +47,7 @@ class RemoteResults(Results):
         return cls(store, found[1], at_work)
 
     def check_sizes(self) -> None:
-        """Check that committed files are there with their lengths; UserError code 6 naming the first that is not."""
+        """Check the lengths of committed files; UserError code 6."""
         found = self.store.sizes()
         for name in self.names():
             if found.get(name) not in [entry.bytes for entry in self._choices(name)]:
@@ -57,7 +59,7 @@ class RemoteResults(Results):
         return self.store.holds(name, entry, patient=(name, entry) != self.manifest.pending)
 
     def _bytes(self, name: str) -> bytes:
-        """The bytes that the manifest names if they are read within some tries, else those of the last."""
+        """Read a file, again while its bytes are wrong."""
         data: bytes | None = b""
         for _ in tries():
             if (data := self.store.read(name)) is None:
@@ -68,7 +70,9 @@ class RemoteResults(Results):
 
 
 class RemoteRunDir(RunDir):
-    """Write a run at a URL, as a context manager that holds its lock there and that of its working copy here.
+    """Write a run at a URL, as a context manager.
+
+    It holds the lock at the URL and that of its working copy on this machine.
 
     What is read is read from the working copy. With `resume` the URL decides: it replaces a working copy unless that
     is whole and was the last to write there, so that it can only be ahead of it. Both locks answer code 4.
@@ -121,7 +125,10 @@ class RemoteRunDir(RunDir):
         self._remember(tokens=[self._token])
 
     def _is_gone(self, process: Any) -> bool:
-        """Whether the process that locked the URL has certainly ended: if it had this working copy, it has."""
+        """Tell whether the URL's process has certainly ended.
+
+        It has if it had this working copy.
+        """
         if isinstance(process, dict) and process.get("token") in self._memory().get("tokens", ()):
             return True
         return has_ended(process)
@@ -160,7 +167,10 @@ class RemoteRunDir(RunDir):
         self._publish()
 
     def _settle_there(self) -> None:
-        """Finish or forget, in mind, the upload that was cut short; what is torn will be removed."""
+        """Finish or drop an upload cut short, in memory.
+
+        A torn file will be removed.
+        """
         there = self._there
         if there.pending is not None:
             (name, entry), there.pending = there.pending, None
@@ -170,7 +180,10 @@ class RemoteRunDir(RunDir):
                 there.removing = (*there.removing, name)
 
     def _is_ahead(self, data: bytes) -> bool:
-        """Take the working copy if it is whole and nobody else has written at the URL since it did."""
+        """Take the working copy if nobody else wrote since.
+
+        It must be whole.
+        """
         if _digest(data) not in self._memory().get("manifests", ()):
             return False
         try:
@@ -193,7 +206,7 @@ class RemoteRunDir(RunDir):
         return True
 
     def _pull(self, data: bytes) -> None:
-        """Make the working copy what the URL holds, whole or not."""
+        """Make the working copy equal to the URL."""
         files = self._there.files
         here = sorted(name for name in sweep(self.path) if name != manifests.FILE)
         if other := [n for n in here if n not in files or not manifests.holds(self.path / n, files[n])]:
@@ -221,7 +234,7 @@ class RemoteRunDir(RunDir):
         self._publish(names)
 
     def _publish(self, again: tuple[str, ...] = ()) -> None:
-        """Bring the URL to the state of the working copy.
+        """Make the URL equal to the working copy.
 
         again : names whose bytes there may be wrong whatever the manifest there says
         """
@@ -256,7 +269,7 @@ class RemoteRunDir(RunDir):
             self._written, self._perhaps = data, [_digest(data)]
 
     def _memory(self) -> dict[str, Any]:
-        """What is known of the URL beside the working copy, {} where that is new."""
+        """Return the notes on the URL, {} if new."""
         try:
             return dict(json.loads((self._home / "state.json").read_bytes()))
         except (FileNotFoundError, ValueError, TypeError):
@@ -268,7 +281,10 @@ class RemoteRunDir(RunDir):
 
 
 def _manifest(store: Store) -> tuple[bytes, Manifest] | None:
-    """The manifest at a URL, None where there is none; UserError code 6 if it stays damaged."""
+    """Return the manifest at a URL, None without one.
+
+    Raises UserError code 6 if it stays damaged.
+    """
     for last in tries():
         if (data := store.read(manifests.FILE)) is None:
             break

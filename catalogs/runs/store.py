@@ -1,4 +1,7 @@
-"""Files below a URL of any kind fsspec knows: written whole, read back, every failure one line without a secret."""
+"""Files below a URL, written whole and read back.
+
+Every failure is one line without a secret.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ PAUSES = (0.5, 2.0)
 
 
 def tries() -> Iterator[bool]:
-    """Try after try, with a pause before each but the first; whether it is the last one."""
+    """Pause before each further try; True on the last."""
     for pause in PAUSES:
         yield False
         time.sleep(pause)
@@ -35,12 +38,20 @@ def tries() -> Iterator[bool]:
 
 
 def is_url(text: str) -> bool:
-    """Whether a text names a place by protocol, and not a folder of this machine."""
+    """Tell a URL from a folder of this machine.
+
+    >>> is_url("s3://bucket/run"), is_url("runs/kappa"), is_url("file:///runs")
+    (True, False, False)
+    """
     return _URL.match(text) is not None and folder_of(text) is None
 
 
 def folder_of(url: str) -> str | None:
-    """The folder of this machine that a URL file:///FOLDER names, None of other texts."""
+    """Return the folder of file:///FOLDER, None of other texts.
+
+    >>> folder_of("file:///runs/kappa")
+    '/runs/kappa'
+    """
     protocol, mark, rest = url.partition("://")
     if not mark or protocol.lower() not in ("file", "local"):
         return None
@@ -50,7 +61,12 @@ def folder_of(url: str) -> str | None:
 
 
 def check_url(url: str) -> str:
-    """The URL without closing slashes, and the same for every way to write it; what may hold a secret is not repeated.
+    """Return the URL in one spelling, without closing slashes.
+
+    A text that may hold a secret is not repeated in errors.
+
+    >>> check_url("S3://bucket/run/")
+    's3://bucket/run'
 
     Raises
     ------
@@ -99,22 +115,22 @@ class Store:
         self._root = str(root).rstrip("/")
 
     def at(self, name: str) -> str:
-        """URL of a file."""
+        """Return the URL of a file."""
         return f"{self.url}/{name}"
 
     def names(self) -> list[str]:
-        """All files below the URL, sorted."""
+        """Return all files below the URL, sorted."""
         return sorted(self.sizes())
 
     def sizes(self) -> dict[str, int]:
-        """Bytes of every file below the URL, as the service lists them."""
+        """Return the bytes of every file below the URL."""
         with self._asking("list", self.url):
             found = self._fs.find(self._root, detail=True)
         sizes = {path[len(self._root) + 1 :]: int(entry["size"]) for path, entry in found.items()}
         return {name: size for name, size in sizes.items() if name and not _temporary(name)}
 
     def read(self, name: str) -> bytes | None:
-        """Bytes of a small file, None where there is none."""
+        """Return a small file's bytes, None without the file."""
         try:
             with self._asking("read", self.at(name)):
                 return bytes(self._fs.cat_file(self._path(name)))
@@ -122,7 +138,7 @@ class Store:
             return None
 
     def write(self, name: str, data: bytes) -> None:
-        """Replace a small file that lies directly below the URL; who reads it sees the former or this one."""
+        """Replace a small file directly below the URL, whole."""
         with self._asking("write", self.at(name)):
             self._make_parent(name)
             if self._protocol in (*_BUCKETS, "memory"):
@@ -133,7 +149,9 @@ class Store:
         self._check_read_back(name, Entry(len(data), hashlib.sha256(data).hexdigest()))
 
     def create(self, name: str, data: bytes) -> bool:
-        """Write a small file unless it is there; whether it was written, for all who try at once by one of them.
+        """Write a small file unless it exists; True if written.
+
+        Of all who try at once one succeeds.
 
         Where a service cannot tell who was first, the last one wins: read it again.
         """
@@ -153,7 +171,10 @@ class Store:
         return True
 
     def upload(self, name: str, path: Path, entry: Entry) -> None:
-        """Replace a file by one of this machine, which must be that of `entry` and is so when this returns."""
+        """Replace a file by a local one, checked.
+
+        entry : length and sha256 of the file
+        """
         with self._asking("write", self.at(name)):
             self._make_parent(name)
             self._fs.put_file(str(path), self._path(name))
@@ -165,7 +186,10 @@ class Store:
             raise
 
     def download(self, name: str, path: Path) -> None:
-        """Make a file of this machine what the one at the URL is, be it damaged or missing."""
+        """Make a local file equal to the URL's.
+
+        Missing or damaged too, as it is there.
+        """
         pieces = self._pieces(name)
         try:
             with DurableFile(path) as file:
@@ -176,7 +200,9 @@ class Store:
             path.unlink(missing_ok=True)
 
     def holds(self, name: str, entry: Entry, *, patient: bool = True) -> bool:
-        """Whether the file is there with exactly the bytes of `entry`; all of them are read.
+        """Tell whether a file is that of an entry.
+
+        All its bytes are read.
 
         patient : read other bytes again before they count; a file that is not there is not waited for
         """
@@ -187,7 +213,7 @@ class Store:
         return found == (entry.bytes, entry.sha256)
 
     def _fingerprint(self, name: str) -> tuple[int, str] | None:
-        """Length and sha256 of a file, None where there is none."""
+        """Return a file's length and sha256, None without the file."""
         size, digest = 0, hashlib.sha256()
         try:
             for piece in self._pieces(name):
@@ -198,7 +224,7 @@ class Store:
         return size, digest.hexdigest()
 
     def remove(self, name: str) -> None:
-        """Remove a file, if it is there."""
+        """Remove a file if it exists."""
         try:
             with self._asking("remove", self.at(name)):
                 self._fs.rm_file(self._path(name))
@@ -225,7 +251,10 @@ class Store:
 
     @contextmanager
     def _asking(self, what: str, where: str) -> Iterator[None]:
-        """Turn whatever a service raises into a line; that a file is missing is no failure where one is looked for."""
+        """Turn a service's errors into a line.
+
+        A missing file stays FileNotFoundError while one is read or removed.
+        """
         try:
             self._fs.invalidate_cache()
             yield
@@ -249,7 +278,7 @@ def _failed(what: str, where: str, error: Exception) -> UserError:
 
 
 def _words(error: Exception) -> str:
-    """What an error says, without what the environment keeps secret."""
+    """Return an error's words without secrets of the environment."""
     said = " ".join(str(error).split()) or type(error).__name__
     for name, value in os.environ.items():
         if len(value) >= 8 and _SECRET.search(name.upper()):
