@@ -85,25 +85,29 @@ class Catalog:
                 yield pa.table({"start": [start], "stop": [min(start + size, self.rows)]})
             return
         waiting: list[pa.Table] = []
-        held = 0
-        left = self.rows
+        waiting_rows = 0
+        rows_left = self.rows
         for piece in self.pieces():
-            piece = piece.slice(0, left)
-            left -= piece.num_rows
-            while held + piece.num_rows >= size:
-                taken = size - held
+            piece = piece.slice(0, rows_left)
+            rows_left -= piece.num_rows
+            while waiting_rows + piece.num_rows >= size:
+                taken = size - waiting_rows
                 yield pa.concat_tables([*waiting, piece.slice(0, taken)]).combine_chunks()
-                piece, waiting, held = piece.slice(taken), [], 0
+                piece, waiting, waiting_rows = piece.slice(taken), [], 0
             if piece.num_rows:
                 waiting.append(piece)
-                held += piece.num_rows
-                readers.check_held(sum(table.nbytes for table in waiting), f"{self.name}, {held:,} rows at a time")
-            if left <= 0:
+                waiting_rows += piece.num_rows
+                readers.check_held(
+                    sum(table.nbytes for table in waiting), f"{self.name}, {waiting_rows:,} rows at a time"
+                )
+            if rows_left <= 0:
                 break
-        if held:
+        if waiting_rows:
             yield pa.concat_tables(waiting).combine_chunks()
-        if left > 0:
-            raise UserError(f"{self.name}: {left} of {self.rows} rows are gone; the file changed while it was read")
+        if rows_left > 0:
+            raise UserError(
+                f"{self.name}: {rows_left} of {self.rows} rows are gone; the file changed while it was read"
+            )
 
 
 def open_catalog(spec: str, material: Material = None, limit: int | None = None, *, virtual: bool = False) -> Catalog:
@@ -136,28 +140,28 @@ def open_catalog(spec: str, material: Material = None, limit: int | None = None,
     if spec in embedded.known():
         if given_columns(material):
             raise UserError(f"'{spec}' is an embedded list; --material is for files")
-        found = _embedded(spec, embedded.candidates(spec))
+        catalog = _embedded(spec, embedded.candidates(spec))
     elif spec in pulled.names():
-        found = _of_table(spec, pulled.folder(spec), material)
-        found = replace(found, notes=(pulled.origin(pulled.card(spec)), *found.notes))
+        catalog = _of_table(spec, pulled.folder(spec), material)
+        catalog = replace(catalog, notes=(pulled.origin(pulled.card(spec)), *catalog.notes))
     elif is_virtual(spec):
         if given_columns(material):
             raise UserError(f"{spec} is a virtual catalogue; --material is for files of rows")
         if not virtual:
             raise UserError(f"{spec} is a virtual catalogue: only `kakehashi screen` and kh.screen look for its best")
-        found = _virtual(spec)
+        catalog = _virtual(spec)
     elif path.exists() and holds_only_structures(path):
         if given_columns(material):
             raise UserError(f"{spec} holds structures; --material is for tables")
-        found = _structures(spec, path)
+        catalog = _structures(spec, path)
     elif path.is_dir() or readers.suffix_of(path) or path.exists():
-        found = _of_table(spec, path, material)
+        catalog = _of_table(spec, path, material)
     else:
         raise UserError(embedded.unknown_name(spec, (*embedded.known(), *pulled.names())))
-    if found.rows == 0:
+    if catalog.rows == 0:
         raise UserError(f"{spec} has a header but no rows")
-    rows = found.rows if limit is None else min(limit, found.rows)
-    return replace(found, rows=rows)
+    rows = catalog.rows if limit is None else min(limit, catalog.rows)
+    return replace(catalog, rows=rows)
 
 
 def is_virtual(spec: str) -> bool:
@@ -185,26 +189,28 @@ def with_structures(catalog: Catalog, by_id: Pieces | None = None, sha256: str =
     ------
     UserError : it has no structures, and none are given.
     """
-    own = catalog.structures
-    if own is None and by_id is None:
+    native = catalog.structures
+    if native is None and by_id is None:
         raise UserError(
             f"{catalog.name} holds no structures (lattice, species and frac_coords, or structure, cif or poscar as"
             " text): give them by id with --structures PATH"
         )
 
     def pieces() -> Iterator[pa.Table]:
-        if own is not None:
-            for rows, held in side_by_side(catalog.pieces(), own()):
-                yield rows.append_column(STRUCTURE, as_struct(held.drop_columns(["id"])))
+        if native is not None:
+            for rows, structures in side_by_side(catalog.pieces(), native()):
+                yield rows.append_column(STRUCTURE, as_struct(structures.drop_columns(["id"])))
         elif by_id is not None:
             kind = pa.struct(list(next(by_id()).schema))
             for rows in catalog.pieces():
-                found: dict[str, dict[str, object]] = {}
+                by_name: dict[str, dict[str, object]] = {}
                 for row in wanted(by_id(), set(rows["id"].to_pylist())):
-                    found.setdefault(str(row["id"]), row)
-                yield rows.append_column(STRUCTURE, pa.array([found.get(i) for i in rows["id"].to_pylist()], kind))
+                    by_name.setdefault(str(row["id"]), row)
+                yield rows.append_column(STRUCTURE, pa.array([by_name.get(i) for i in rows["id"].to_pylist()], kind))
 
-    content = catalog.sha256 if own is not None else hashlib.sha256(f"{catalog.sha256} {sha256}".encode()).hexdigest()
+    content = (
+        catalog.sha256 if native is not None else hashlib.sha256(f"{catalog.sha256} {sha256}".encode()).hexdigest()
+    )
     return replace(catalog, pieces=pieces, sha256=content)
 
 
@@ -240,16 +246,16 @@ def named_materials(material: Material, specs: Sequence[str]) -> dict[str, str |
     ------
     UserError : no file has any of them.
     """
-    given = given_columns(material)
-    if not given:
+    choices = given_columns(material)
+    if not choices:
         return dict.fromkeys(specs)
-    found: dict[str, str | None] = {}
+    chosen: dict[str, str | None] = {}
     for spec in specs:
         columns = columns_of(spec)
-        found[spec] = next((name.strip() for name in given if name.strip() in columns), None)
-    if not any(found.values()):
-        raise UserError(f"--material: no column {' or '.join(map(repr, given))} in any of {', '.join(found)}")
-    return found
+        chosen[spec] = next((name.strip() for name in choices if name.strip() in columns), None)
+    if not any(chosen.values()):
+        raise UserError(f"--material: no column {' or '.join(map(repr, choices))} in any of {', '.join(chosen)}")
+    return chosen
 
 
 def _embedded(name: str, table: pa.Table) -> Catalog:
@@ -278,13 +284,13 @@ def _structures(name: str, path: Path) -> Catalog:
 
     def pieces() -> Iterator[pa.Table]:
         with StructureReader() as reader:
-            for held in structures():
-                found = reader.read(held.to_pylist())
-                formulas = [formula_of(sites) if sites else "" for sites, _ in found]
-                reasons = pa.array([reason for _, reason in found], pa.string())
-                yield pa.Table.from_arrays([held["id"], pa.array(formulas, pa.string()), reasons], schema=batch)
+            for piece in structures():
+                answers = reader.read(piece.to_pylist())
+                formulas = [formula_of(sites) if sites else "" for sites, _ in answers]
+                reasons = pa.array([reason for _, reason in answers], pa.string())
+                yield pa.Table.from_arrays([piece["id"], pa.array(formulas, pa.string()), reasons], schema=batch)
 
-    rows = sum(held.num_rows for held in structures())
+    rows = sum(piece.num_rows for piece in structures())
     unread = structure_notes(path, rows)
     return Catalog(name, rows, schema, structures_sha256(path), unread, pieces, structures, unread=unread)
 
@@ -317,8 +323,8 @@ def _of_table(name: str, path: Path, material: Material) -> Catalog:
         start = 0
         for raw in readers.batches(table, [column for column in names if column not in structural]):
             formulas = readers.as_text(raw[formula], path, formula)
-            own = [as_type(raw[column], kinds[column], decimal) for column in others]
-            yield pa.Table.from_arrays([_ids(raw, path, start, label), formulas, *own], schema=schema)
+            values = [as_type(raw[column], kinds[column], decimal) for column in others]
+            yield pa.Table.from_arrays([_ids(raw, path, start, label), formulas, *values], schema=schema)
             start += raw.num_rows
 
     def structures() -> Iterator[pa.Table]:
@@ -351,9 +357,9 @@ def _of_table(name: str, path: Path, material: Material) -> Catalog:
 
 def _unread(folder: Path) -> tuple[str, ...]:
     """Name the files beside the data of a folder."""
-    left = readers.unread(folder) if folder.is_dir() else []
-    more = f" and {len(left) - 3:,} more" if len(left) > 3 else ""
-    return (f"not read in {folder}: {', '.join(left[:3])}{more}",) if left else ()
+    strays = readers.unread(folder) if folder.is_dir() else []
+    more = f" and {len(strays) - 3:,} more" if len(strays) > 3 else ""
+    return (f"not read in {folder}: {', '.join(strays[:3])}{more}",) if strays else ()
 
 
 def _ids(raw: pa.Table, file: Path, start: int, label: str | None) -> pa.ChunkedArray:

@@ -118,14 +118,14 @@ def make_space(
     (9, [[1.0, 1.0], [1.0, 2.0]])
 
     """
-    own = dict(states or {})
-    for symbol in (*elements, *exclude, *own):
+    given_states = dict(states or {})
+    for symbol in (*elements, *exclude, *given_states):
         if symbol not in INDEX:
             raise UserError(f"expected one of the 94 tabulated elements (H to Pu), got {symbol!r}")
     if noble := sorted(set(elements) & {"He", "Ne", "Ar", "Kr", "Xe", "Rn"}):
         raise UserError(f"expected elements with a Pauling electronegativity, got {', '.join(noble)}")
-    asked = elements or [symbol for symbol in SYMBOLS if symbol not in LEFT_OUT]
-    chosen = sorted({INDEX[s] for s in asked} - {INDEX[s] for s in exclude}, key=lambda i: ORDER[i])
+    symbols = elements or [symbol for symbol in SYMBOLS if symbol not in LEFT_OUT]
+    chosen = sorted({INDEX[s] for s in symbols} - {INDEX[s] for s in exclude}, key=lambda i: ORDER[i])
     amount = max_atoms - 1 if max_amount is None else max_amount
     if not 2 <= min_elements <= max_elements:
         raise UserError(f"expected 2 <= min_elements <= max_elements, got {min_elements} and {max_elements}")
@@ -133,11 +133,11 @@ def make_space(
         raise UserError(f"max_atoms: expected {max_elements} (the elements) to {MOST_ATOMS}, got {max_atoms}")
     if amount < 1:
         raise UserError(f"max_amount: expected at least 1, got {amount}")
-    by_element = tuple(_states(SYMBOLS[i], own) for i in chosen)
+    by_element = tuple(_states(SYMBOLS[i], given_states) for i in chosen)
     space = Space(tuple(chosen), by_element, min_elements, max_elements, max_atoms, min(amount, max_atoms - 1))
     for kinds in range(min_elements, max_elements + 1):
-        if comb(len(chosen), kinds) > 8 * MOST_SYSTEMS or (found := _count_systems(space, kinds)) > MOST_SYSTEMS:
-            many = comb(len(chosen), kinds) if comb(len(chosen), kinds) > 8 * MOST_SYSTEMS else found
+        if comb(len(chosen), kinds) > 8 * MOST_SYSTEMS or (count := _count_systems(space, kinds)) > MOST_SYSTEMS:
+            many = comb(len(chosen), kinds) if comb(len(chosen), kinds) > 8 * MOST_SYSTEMS else count
             raise UserError(
                 f"{many:,} chemical systems of {kinds} out of {len(chosen)} elements: expected at most"
                 f" {MOST_SYSTEMS:,}; give fewer elements or a smaller max_elements"
@@ -147,13 +147,13 @@ def make_space(
     return space
 
 
-def _states(symbol: str, own: Mapping[str, Collection[int]]) -> States:
+def _states(symbol: str, given_states: Mapping[str, Collection[int]]) -> States:
     from pymatgen.core.periodic_table import Element
 
-    found = own.get(symbol, Element(symbol).common_oxidation_states)
-    states = tuple(sorted({int(q) for q in found} - {0}))
+    charges = given_states.get(symbol, Element(symbol).common_oxidation_states)
+    states = tuple(sorted({int(q) for q in charges} - {0}))
     if not states or max(abs(q) for q in states) > 9:
-        raise UserError(f"{symbol}: expected oxidation states of 1 to 9, or -1 to -9, got {list(found)}")
+        raise UserError(f"{symbol}: expected oxidation states of 1 to 9, or -1 to -9, got {list(charges)}")
     return states
 
 
@@ -169,12 +169,12 @@ def _count_systems(space: Space, kinds: int) -> int:
 @lru_cache(4)
 def families(space: Space) -> tuple[Family, ...]:
     """Return the families of a space, in index order."""
-    found, start = [], 0
+    parts, start = [], 0
     for kinds in range(space.min_elements, space.max_elements + 1):
         family = Family(start, kinds, _systems(space, kinds), _amounts(kinds, space.max_atoms, space.amount))
-        found.append(family)
+        parts.append(family)
         start += family.size
-    return tuple(found)
+    return tuple(parts)
 
 
 def _systems(space: Space, kinds: int) -> NDArray[np.uint8]:

@@ -59,12 +59,12 @@ def write(path: Path, entries: Mapping[str, Path]) -> int:
         raise UserError("there are no networks to export: `kakehashi models train` makes some")
     members: dict[str, dict[str, Any]] = {}
     for key, folder in entries.items():
-        found = library.read(folder, key)
-        if found.card is None:
-            raise UserError(f"not exported: {found.warning or f'{folder} is gone'}", code=6)
+        stored = library.read(folder, key)
+        if stored.card is None:
+            raise UserError(f"not exported: {stored.warning or f'{folder} is gone'}", code=6)
         card = (folder / CARD).read_bytes()
         members[f"{key}/{CARD}"] = {"bytes": len(card), "sha256": hashlib.sha256(card).hexdigest()}
-        members[f"{key}/{ARRAYS}"] = {"bytes": found.card["bytes"], "sha256": found.card["sha256"]}
+        members[f"{key}/{ARRAYS}"] = {"bytes": stored.card["bytes"], "sha256": stored.card["sha256"]}
     manifest = json.dumps({"kind": KIND, "schema": SCHEMA, "files": members}, indent=1).encode()
     with DurableFile(path) as file:
         with zipfile.ZipFile(file, "w") as archive:
@@ -209,16 +209,16 @@ def _bytes(path: Path, archive: zipfile.ZipFile, name: str, most: int) -> bytes:
 
 def _extract(path: Path, archive: zipfile.ZipFile, name: str, entry: Mapping[str, Any], to: Path) -> None:
     """Write one member, checked against the manifest."""
-    digest, left = hashlib.sha256(), int(entry["bytes"])
+    digest, remaining = hashlib.sha256(), int(entry["bytes"])
     with archive.open(name) as stream, DurableFile(to) as file:
         while chunk := stream.read(_CHUNK):
-            left -= len(chunk)
-            if left < 0:
+            remaining -= len(chunk)
+            if remaining < 0:
                 _refuse(path, f"member {name!r} unpacks to more than the {entry['bytes']:,} bytes it claims")
             digest.update(chunk)
             file.write(chunk)
-        if left:
-            _refuse(path, f"member {name!r} ends {left:,} bytes early")
+        if remaining:
+            _refuse(path, f"member {name!r} ends {remaining:,} bytes early")
         if digest.hexdigest() != entry["sha256"]:
             _refuse(path, f"member {name!r} has not the sha256 of the manifest")
         file.commit()
@@ -237,9 +237,9 @@ def holds_networks(folder: Path) -> bool:
 
 def networks_in(folders: Mapping[str, Path], keys: Sequence[str]) -> dict[str, Path]:
     """Return the folders of entries of networks; UserError for others."""
-    found = {}
+    chosen = {}
     for key in keys:
         if not holds_networks(folders[key]):
             raise UserError(f"{key[:16]} is a transferred model, of no use without its target: export its networks")
-        found[key] = folders[key]
-    return found
+        chosen[key] = folders[key]
+    return chosen

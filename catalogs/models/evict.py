@@ -49,21 +49,21 @@ def evict(folder: Path, limit: float, *, keep: str) -> None:
 
     An entry loses its name before its files go: who reads it finds it whole or not at all.
     """
-    found = []
+    entries = []
     for entry in folder.iterdir():
         if not entry.name.startswith(TEMPORARY) and not (entry / KEPT).exists():
             with suppress(OSError):  # another process removes it
-                found.append((entry.stat().st_mtime_ns, _size(entry), entry))
-    left = sum(size for _, size, _ in found)
-    for _, size, entry in sorted(found):
-        if left <= limit:
+                entries.append((entry.stat().st_mtime_ns, _size(entry), entry))
+    total = sum(size for _, size, _ in entries)
+    for _, size, entry in sorted(entries):
+        if total <= limit:
             return
         if entry.name != keep:
             aside = folder / f"{TEMPORARY}{entry.name}-{os.getpid()}-{secrets.token_hex(4)}-old"
             with suppress(OSError):
                 os.rename(entry, aside)
                 shutil.rmtree(aside, ignore_errors=True)
-            left -= size
+            total -= size
 
 
 def _size(entry: Path) -> int:

@@ -102,39 +102,39 @@ def query(conditions: Iterable[Condition] = ()) -> Index:
     ------
     UserError : an unknown field or operator, or a value that does not fit the field.
     """
-    wanted = [_checked(condition) for condition in conditions]
+    checked = [_checked(condition) for condition in conditions]
     stamps = _stamps()
     path = cache_folder(FILE)
     damage: tuple[str, ...] = ()
     try:
         with pq.ParquetFile(for_arrow(path), page_checksum_verification=True) as file:
             if (file.schema_arrow.metadata or {}).get(STAMPS.encode()) == _text(stamps):
-                return Index(_search(file, wanted))
+                return Index(_search(file, checked))
     except FileNotFoundError:
         pass
     except (pa.ArrowException, OSError) as error:
         damage = (f"{path} was damaged ({str(error).splitlines()[0]}): built again",)
     table, warnings = _build(path, stamps)
-    return Index(table.filter(pa.array(_meeting(table, wanted))), (*damage, *warnings))
+    return Index(table.filter(pa.array(_meeting(table, checked))), (*damage, *warnings))
 
 
-def _search(file: pq.ParquetFile, wanted: Sequence[Condition]) -> pa.Table:
+def _search(file: pq.ParquetFile, conditions: Sequence[Condition]) -> pa.Table:
     """Read the row groups that hold a hit."""
-    if not wanted:
+    if not conditions:
         return file.read().replace_schema_metadata(None)
-    hits = _meeting(file.read(list(dict.fromkeys(condition.field for condition in wanted))), wanted)
+    hits = _meeting(file.read(list(dict.fromkeys(condition.field for condition in conditions))), conditions)
     groups = np.array_split(hits, np.cumsum([file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]))
     holding = [i for i, group in enumerate(groups) if group.any()]
     if not holding:
         return FIELDS.empty_table()
-    found = file.read_row_groups(holding).filter(pa.array(np.concatenate([groups[i] for i in holding])))
-    return found.replace_schema_metadata(None)
+    rows = file.read_row_groups(holding).filter(pa.array(np.concatenate([groups[i] for i in holding])))
+    return rows.replace_schema_metadata(None)
 
 
-def _meeting(table: pa.Table, wanted: Sequence[Condition]) -> NDArray[np.bool_]:
+def _meeting(table: pa.Table, conditions: Sequence[Condition]) -> NDArray[np.bool_]:
     """Tell which rows meet all conditions, (rows,)."""
     hits = np.ones(table.num_rows, bool)
-    for field, operator, value in wanted:
+    for field, operator, value in conditions:
         column = table[field].unify_dictionaries().combine_chunks()
         if pa.types.is_dictionary(column.type):  # few texts, many rows
             places = column.indices.fill_null(len(column.dictionary)).to_numpy(zero_copy_only=False)
@@ -146,10 +146,10 @@ def _meeting(table: pa.Table, wanted: Sequence[Condition]) -> NDArray[np.bool_]:
 
 def _compared(column: pa.Array, operator: str, value: Any) -> NDArray[np.bool_]:
     if operator == "has":
-        found = pc.match_substring(column, value, ignore_case=True)
+        matches = pc.match_substring(column, value, ignore_case=True)
     else:
-        found = _COMPARE[operator](column, pa.scalar(value, column.type))
-    return np.asarray(found.fill_null(False).to_numpy(zero_copy_only=False), bool)
+        matches = _COMPARE[operator](column, pa.scalar(value, column.type))
+    return np.asarray(matches.fill_null(False).to_numpy(zero_copy_only=False), bool)
 
 
 def conditions(wanted: Mapping[str, Any]) -> list[Condition]:
@@ -164,7 +164,7 @@ def conditions(wanted: Mapping[str, Any]) -> list[Condition]:
     ------
     UserError : an unknown field, or a bound on a text.
     """
-    found = []
+    checks = []
     for name, value in wanted.items():
         if value is None:
             continue
@@ -175,8 +175,8 @@ def conditions(wanted: Mapping[str, Any]) -> list[Condition]:
         field = known(field)
         if operator == "==" and is_text(field):
             operator = "has"
-        found.append(Condition(field, operator, value))
-    return found
+        checks.append(Condition(field, operator, value))
+    return checks
 
 
 def rows_of(card: Mapping[str, Any], path: Path) -> list[dict[str, Any]]:
@@ -206,7 +206,7 @@ def rows_of(card: Mapping[str, Any], path: Path) -> list[dict[str, Any]]:
         raise ValueError(f"of an earlier version, not used any more: delete {path}")
     if kind != "networks":
         raise ValueError(f"a card of kind {kind!r}")
-    found = []
+    rows = []
     for number, entry in enumerate(card["entries"]):
         own = {
             "id": f"{key[:16]}-{number}", "method": card.get("method", "fully connected network"),
@@ -220,8 +220,8 @@ def rows_of(card: Mapping[str, Any], path: Path) -> list[dict[str, Any]]:
                 "modelset": task["source"], "licence": task["licence"],
                 "held_out": entry["held_out"][i] if entry["held_out"] else None,
             }  # fmt: skip
-            found.append({**common, **own, **about, **_errors(entry["metrics"][i] if entry["metrics"] else {})})
-    return found
+            rows.append({**common, **own, **about, **_errors(entry["metrics"][i] if entry["metrics"] else {})})
+    return rows
 
 
 def _errors(metrics: Mapping[str, Any]) -> dict[str, Any]:
@@ -230,12 +230,12 @@ def _errors(metrics: Mapping[str, Any]) -> dict[str, Any]:
 
 def _stamps() -> dict[str, list[int]]:
     """Return time and size of every card, by key."""
-    found = {}
+    stamps = {}
     for key, path in library.folders().items():
         with suppress(OSError):  # another process removes it
             stat = os.stat(f"{path}/{library.CARD}")
-            found[key] = [stat.st_mtime_ns, stat.st_size]
-    return dict(sorted(found.items()))
+            stamps[key] = [stat.st_mtime_ns, stat.st_size]
+    return dict(sorted(stamps.items()))
 
 
 def _text(stamps: Mapping[str, list[int]]) -> bytes:
@@ -358,17 +358,17 @@ def _checked(condition: Condition) -> Condition:
 
 def _truth(name: str, value: Any) -> bool:
     words = {"true": True, "false": False}
-    found = words.get(str(value).lower())
-    if found is None:
+    truth = words.get(str(value).lower())
+    if truth is None:
         raise UserError(f"field {name}: expected true or false, got {value!r}")
-    return found
+    return truth
 
 
 def _number(name: str, value: Any) -> float:
     try:
-        found = float(value)
+        number = float(value)
     except (TypeError, ValueError):
-        found = float("nan")
-    if found != found:
+        number = float("nan")
+    if number != number:
         raise UserError(f"field {name}: expected a number, got {value!r}")
-    return found
+    return number

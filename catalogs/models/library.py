@@ -80,10 +80,10 @@ def find(key: str) -> Found:
         raise
     except UserError:
         return Found()  # `store` says that nothing can be kept
-    found = read(path, key)
-    if found.arrays is not None:
+    entry = read(path, key)
+    if entry.arrays is not None:
         used(path)
-    return found
+    return entry
 
 
 def shipped(key: str) -> Found:
@@ -105,8 +105,8 @@ def read(path: Path, key: str) -> Found:
     try:
         card = json.loads((path / CARD).read_bytes())
         if card["schema"] != SCHEMA:
-            said = f"has schema {card['schema']!r}, expected {SCHEMA}"
-            return Found(warning=f"{path} {said}: not used; delete it to have it built again", replaceable=False)
+            state = f"has schema {card['schema']!r}, expected {SCHEMA}"
+            return Found(warning=f"{path} {state}: not used; delete it to have it built again", replaceable=False)
         check_card(card, key)
         if (path / ARRAYS).stat().st_size != card["bytes"]:
             raise ValueError(f"{ARRAYS} has not the {card['bytes']} bytes written")
@@ -148,11 +148,11 @@ def folders() -> dict[str, Path]:
 
     Those stored here and those that come with the package.
     """
-    found: dict[str, Path] = {}
+    paths: dict[str, Path] = {}
     for root in (SHIPPED, models_folder()):
         if root.is_dir():
-            found |= {path.name: path for path in sorted(root.iterdir()) if re.fullmatch("[0-9a-f]{64}", path.name)}
-    return found
+            paths |= {path.name: path for path in sorted(root.iterdir()) if re.fullmatch("[0-9a-f]{64}", path.name)}
+    return paths
 
 
 def named(id: str) -> tuple[str, int | None, Path]:
@@ -205,13 +205,13 @@ def store(
         most = bound() if folder is None else math.inf
         if size > most:
             return f"not kept for the next run: {size / 1e9:.3g} GB, more than {VARIABLE} allows ({most / 1e9:.3g})"
-        own = folder is None
+        default_folder = folder is None
         folder = folder or models_folder()
-        make_folder(folder, PRIVATE if own else 0o777)
+        make_folder(folder, PRIVATE if default_folder else 0o777)
         _sweep(folder)
         temporary = folder / f"{TEMPORARY}{key}-{os.getpid()}-{secrets.token_hex(4)}"
         try:
-            temporary.mkdir(mode=PRIVATE if own else 0o777)
+            temporary.mkdir(mode=PRIVATE if default_folder else 0o777)
             _write(temporary, key, arrays, card)
             publish(temporary, folder / key, replace=replace)
             evict(folder, most, keep=key)
@@ -253,10 +253,10 @@ def publish(temporary: Path, path: Path, *, replace: bool) -> None:
 
 
 def _sweep(folder: Path) -> None:
-    for left in folder.glob(f"{TEMPORARY}*"):
+    for temporary in folder.glob(f"{TEMPORARY}*"):
         with suppress(OSError):
-            if time.time() - left.lstat().st_mtime > _STALE:
-                _remove(left)
+            if time.time() - temporary.lstat().st_mtime > _STALE:
+                _remove(temporary)
 
 
 def _remove(path: Path) -> None:

@@ -129,13 +129,13 @@ def value_reasons(
 
 def placeholder_note(name: str, rows: Integers, materials: Sequence[str | None], values: FloatArray) -> tuple[str, ...]:
     """Name the rows whose values look like placeholders."""
-    found = rows[impossible.placeholders(values[rows])].tolist()
-    if not found:
+    suspects = rows[impossible.placeholders(values[rows])].tolist()
+    if not suspects:
         return ()
-    count = f"{len(found):,} values look" if len(found) > 1 else "1 value looks"
+    count = f"{len(suspects):,} values look" if len(suspects) > 1 else "1 value looks"
     return (
         f"{name}: {count} like a placeholder for a missing value and far from all others:"
-        f" {impossible.shown_rows(found, materials, values)}; it is learned from unless these cells are emptied",
+        f" {impossible.shown_rows(suspects, materials, values)}; it is learned from unless these cells are emptied",
     )
 
 
@@ -175,9 +175,9 @@ def _read(texts: Sequence[str | None], attachments: tuple[int, ...] | None, guar
         return _Read(keys, keys, parsed.compositions, reasons.tolist())
     from kakehashi.catalogs.molecules import polymers
 
-    found = polymers.parse_column(texts, attachments, guarded)
-    smiles, keys = (np.array(part, dtype=object) for part in found.molecules)
-    return _Read(keys, smiles, polymers.atoms(found.molecules), found.reasons.tolist())
+    parsed_molecules = polymers.parse_column(texts, attachments, guarded)
+    smiles, keys = (np.array(part, dtype=object) for part in parsed_molecules.molecules)
+    return _Read(keys, smiles, polymers.atoms(parsed_molecules.molecules), parsed_molecules.reasons.tolist())
 
 
 def _groups(keys: NDArray[np.object_]) -> tuple[Integers, Integers]:
@@ -236,15 +236,15 @@ def _merge_note(
 def _one_fold_each(
     folds: Integers, group: Integers, first: Integers, keys: NDArray[np.object_], where: str
 ) -> Integers:
-    own = folds[first]
-    torn = np.flatnonzero(folds != own[group])
+    expected = folds[first]
+    torn = np.flatnonzero(folds != expected[group])
     if len(torn):
         row = torn[0]
         raise UserError(
-            f"{where}: {keys[row]} is in folds {own[group[row]]} and {folds[row]}; "
+            f"{where}: {keys[row]} is in folds {expected[group[row]]} and {folds[row]}; "
             "all rows of one reduced formula must share a fold"
         )
-    return own
+    return expected
 
 
 def _check_usable(table: PropertyTable, minimum: int, where: str) -> None:

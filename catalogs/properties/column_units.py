@@ -108,8 +108,8 @@ def split_unit(column: str) -> tuple[str, Unit | None]:
             stem, inner = text[:place].strip(), text[place + 1 : -1]
             if unit := _unit_after(stem, re.sub(r"^\s*in\s+", "", inner), bracketed=True):
                 return stem.rstrip("/ _"), unit
-    for found in re.finditer(r"\s*[/,;]\s*|\s+in\s+", text):
-        stem, rest = text[: found.start()], text[found.end() :]
+    for separator in re.finditer(r"\s*[/,;]\s*|\s+in\s+", text):
+        stem, rest = text[: separator.start()], text[separator.end() :]
         if unit := _unit_after(stem, rest.strip("()[]") if rest[:1] in _BRACKETS else rest):
             return stem, unit
     return text, None

@@ -135,8 +135,8 @@ def shown_rows(rows: Sequence[int], materials: Sequence[str | None], values: Flo
 
     `row 4 (AlP, -9999) and 2 more`: number from 1, material and value.
     """
-    named = ", ".join(f"row {row + 1} ({materials[row] or 'empty'}, {values[row]:.6g})" for row in rows[:most])
-    return f"{named} and {len(rows) - most:,} more" if len(rows) > most else named
+    names = ", ".join(f"row {row + 1} ({materials[row] or 'empty'}, {values[row]:.6g})" for row in rows[:most])
+    return f"{names} and {len(rows) - most:,} more" if len(rows) > most else names
 
 
 def ask_unit(
@@ -185,11 +185,11 @@ def mixed_units(quantity: Quantity, column: str, low: FloatArray, high: FloatArr
         with np.errstate(divide="ignore", invalid="ignore"):
             pairs.append(("units a factor of 1000 apart", np.abs(high / low / 1000 - 1) < 0.002))
     for names, alike in pairs:
-        found = np.flatnonzero(alike)
+        pairs_alike = np.flatnonzero(alike)
         # By chance some of very many pairs lie so far apart.
-        if len(found) and len(found) > 0.02 * len(keys):
-            first = found[0]
-            count = f"{len(found):,} materials have" if len(found) > 1 else "1 material has"
+        if len(pairs_alike) and len(pairs_alike) > 0.02 * len(keys):
+            first = pairs_alike[0]
+            count = f"{len(pairs_alike):,} materials have" if len(pairs_alike) > 1 else "1 material has"
             return (
                 f"{count} one value in {names} (first {keys[first]}: {low[first]:.6g} and {high[first]:.6g}):"
                 " give all values in one unit"

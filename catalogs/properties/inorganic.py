@@ -128,12 +128,12 @@ def _from_thermo(column: str) -> Rows:
     with_value = [record for record in _records(path) if record[column]]
     used = [record for record in with_value if record["CAS"] in by_cas]
     values = [float(record[column]) / by_cas[record["CAS"]].atoms for record in used]
-    left = f"left out {len(with_value) - len(used)} of {len(with_value)} solids: no confirmed inorganic formula"
+    omissions = f"left out {len(with_value) - len(used)} of {len(with_value)} solids: no confirmed inorganic formula"
     return Rows(
         [record["CAS"] for record in used],
         [by_cas[record["CAS"]].formula for record in used],
         np.array(values, dtype=np.float64),
-        (*notes[:1], left),
+        (*notes[:1], omissions),
         digest([path, *(package_file("chemicals", name) for name in (_CONSTANTS, _SOLIDS))]),
     )
 
@@ -147,34 +147,34 @@ def _solids() -> tuple[tuple[Solid, ...], tuple[str, ...], str]:
     constants_path, solids_path = (package_file("chemicals", name) for name in (_CONSTANTS, _SOLIDS))
     constants = {record["CAS"]: record for record in _records(constants_path)}
     identifiers = _identifiers()
-    left: Counter[str] = Counter()
+    omitted: Counter[str] = Counter()
     solids = []
     for record in _records(solids_path):
         cas = record["CAS"]
         known = constants.get(cas)
         if known is None or not known["rho"]:
-            left["no density to check the formula with"] += 1
+            omitted["no density to check the formula with"] += 1
             continue
         if cas not in identifiers:
-            left["no formula"] += 1
+            omitted["no formula"] += 1
             continue
         formula, mass = identifiers[cas]
         volume, rho = float(record["Vm"]), float(known["rho"])
         same_form = known["Chemical"] == record["Chemical"]
         tolerance = _MASS_TOLERANCE if same_form else _POLYMORPH_TOLERANCE
         if abs(volume * rho * 1000 / mass - 1) > tolerance:
-            left["formula contradicted by the molar mass"] += 1
+            omitted["formula contradicted by the molar mass"] += 1
         elif "hydrate" in record["Chemical"]:
-            left["hydrate"] += 1
+            omitted["hydrate"] += 1
         elif {"C", "H"} <= (elements := atom_counts(formula)).keys():
-            left["organic (C and H)"] += 1
+            omitted["organic (C and H)"] += 1
         else:
             melting = float(known["Tm"]) if known["Tm"] else np.nan
             solids.append(Solid(cas, formula, sum(elements.values()), volume, rho, melting))
-    reasons = ", ".join(f"{count} {reason}" for reason, count in left.most_common())
+    reasons = ", ".join(f"{count} {reason}" for reason, count in omitted.most_common())
     notes = (
         "formulas confirmed by density x molar volume = molar mass (0.15 %)",
-        f"left out of {len(solids) + left.total():,} solids: {reasons}",
+        f"left out of {len(solids) + omitted.total():,} solids: {reasons}",
     )
     return tuple(solids), notes, digest([constants_path, solids_path])
 
@@ -185,13 +185,13 @@ def _identifiers() -> dict[str, tuple[str, float]]:
 
     Charges are removed.
     """
-    found: dict[str, tuple[str, float]] = {}
+    formulas: dict[str, tuple[str, float]] = {}
     for name in _IDENTIFIERS:
         with package_file("chemicals", name).open(encoding="utf-8") as stream:
             for line in stream:
                 _, cas, formula, mass, _ = line.split("\t", 4)
-                found.setdefault(cas, (re.sub(r"[+-]\d*$", "", formula), float(mass)))
-    return found
+                formulas.setdefault(cas, (re.sub(r"[+-]\d*$", "", formula), float(mass)))
+    return formulas
 
 
 def _records(path: Path) -> list[dict[str, str]]:

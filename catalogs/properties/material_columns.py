@@ -53,21 +53,21 @@ def material_column(names: Sequence[str], where: Readable | str, material: Mater
 
     where : the table, whose cells are read where a name alone does not tell
     """
-    if given := given_columns(material):
-        found = next((name for name in given if name in names), None) or _nearly(given, names)
-        if found is None:
-            if len(given) == 1:
-                readers.require(given[0], names, str(where))
-            raise UserError(f"{where}: none of the columns {', '.join(given)} (columns: {', '.join(names)})")
-        return found
+    if choices := given_columns(material):
+        column = next((name for name in choices if name in names), None) or _nearly(choices, names)
+        if column is None:
+            if len(choices) == 1:
+                readers.require(choices[0], names, str(where))
+            raise UserError(f"{where}: none of the columns {', '.join(choices)} (columns: {', '.join(names)})")
+        return column
     by_fold = {fold(name): name for name in reversed(names)}
     exact = next((name for name in MATERIALS if name in names), None)
     alike = (by_fold[key] for key in map(fold, LIKE_MATERIALS) if key in by_fold)
-    if (found := exact or next(alike, None)) is not None:
-        return found
+    if (column := exact or next(alike, None)) is not None:
+        return column
     units = (by_fold[key] for key in map(fold, UNITS) if key in by_fold)
-    if (found := next((name for name in units if _are_smiles(where, name)), None)) is not None:
-        return found
+    if (column := next((name for name in units if _are_smiles(where, name)), None)) is not None:
+        return column
     raise UserError(
         f"{where}: no column 'formula', 'composition' or 'smiles' (columns: {', '.join(names)}); "
         f"name it with --material {_likely(where, names) or 'COL'}"
@@ -84,24 +84,24 @@ def smiles_column(names: Sequence[str], where: Path | str, material: Material = 
     """
     bare = {name.strip(): name for name in reversed(names)}
     by_fold = {fold(name): name for name in reversed(names)}
-    given = (bare[name.strip()] for name in given_columns(material) if name.strip() in bare)
+    choices = (bare[name.strip()] for name in given_columns(material) if name.strip() in bare)
     known = (by_fold[fold(name)] for name in MOLECULES if fold(name) in by_fold)
-    if (found := next(given, None) or (MOLECULES[0] if MOLECULES[0] in names else next(known, None))) is None:
+    if (column := next(choices, None) or (MOLECULES[0] if MOLECULES[0] in names else next(known, None))) is None:
         raise UserError(
             f"{where}: no column '{MOLECULES[0]}' (columns: {', '.join(names)}); name it with --material COL"
         )
-    return found
+    return column
 
 
 def column_like(name: str, names: Sequence[str]) -> str | None:
     """Return a column by name, whatever case and blanks."""
-    return name if name in names else next((found for found in names if fold(found) == fold(name)), None)
+    return name if name in names else next((candidate for candidate in names if fold(candidate) == fold(name)), None)
 
 
-def _nearly(given: Iterable[str], names: Sequence[str]) -> str | None:
+def _nearly(choices: Iterable[str], names: Sequence[str]) -> str | None:
     """Return the first column named but for outer blanks."""
     bare = {name.strip(): name for name in reversed(names)}
-    return next((bare[name.strip()] for name in given if name.strip() in bare), None)
+    return next((bare[name.strip()] for name in choices if name.strip() in bare), None)
 
 
 def holds_smiles(column: str, texts: Iterable[str | None]) -> bool:
@@ -168,7 +168,7 @@ def _like_smiles(text: str) -> bool:
     """
     if not _TOKENS.fullmatch(text) or text.count("(") != text.count(")"):
         return False
-    rings = [found for found in _RINGS.findall(text) if found]
+    rings = [ring_mark for ring_mark in _RINGS.findall(text) if ring_mark]
     return all(rings.count(ring) % 2 == 0 for ring in set(rings))
 
 

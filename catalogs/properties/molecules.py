@@ -68,13 +68,13 @@ def boiling_temperature() -> Rows:
 def density() -> Rows:
     """Return densities of liquids near room temperature, g/cm3."""
     melting, boiling = _column(_CONSTANTS, "Tm"), _column(_CONSTANTS, "Tb")
-    found = {cas: value / 1000.0 for cas, value in _column(_CONSTANTS, "rho").items()}
+    densities = {cas: value / 1000.0 for cas, value in _column(_CONSTANTS, "rho").items()}
     liquid = {
         cas: value
-        for cas, value in found.items()
+        for cas, value in densities.items()
         if melting.get(cas, np.inf) < ROOM_TEMPERATURE < boiling.get(cas, np.inf)
     }
-    note = f"left out {len(found) - len(liquid)} substances not known to be liquid at 298.15 K"
+    note = f"left out {len(densities) - len(liquid)} substances not known to be liquid at 298.15 K"
     return _rows(liquid, (0.4, 4.0), "g/cm3", (note,), (_CONSTANTS,))
 
 
@@ -170,23 +170,23 @@ def _rows(
     files: tuple[str, ...],
 ) -> Rows:
     structures, _ = _structures()
-    left: Counter[str] = Counter()
-    kept: list[tuple[str, str, float]] = []
+    omitted: Counter[str] = Counter()
+    rows: list[tuple[str, str, float]] = []
     low, high = bounds
     for cas, value in values.items():
         structure = structures.get(cas)
         if structure is None:
-            left["without an organic structure"] += 1
+            omitted["without an organic structure"] += 1
         elif "." in structure.smiles:
-            left["of several fragments"] += 1
+            omitted["of several fragments"] += 1
         elif not low <= value <= high:
-            left[f"outside {low:g} to {high:g} {unit}"] += 1
+            omitted[f"outside {low:g} to {high:g} {unit}"] += 1
         elif (unit, cas) in _WILD:
-            left["at odds with their family"] += 1
+            omitted["at odds with their family"] += 1
         else:
-            kept.append((cas, structure.smiles, value))
-    reasons = ", ".join(f"{count} {reason}" for reason, count in left.most_common())
-    ids, smiles, numbers = ([row[place] for row in kept] for place in range(3))
+            rows.append((cas, structure.smiles, value))
+    reasons = ", ".join(f"{count} {reason}" for reason, count in omitted.most_common())
+    ids, smiles, numbers = ([row[place] for row in rows] for place in range(3))
     return Rows(
         [str(cas) for cas in ids],
         [str(text) for text in smiles],
@@ -225,7 +225,7 @@ def _structures() -> tuple[dict[str, Structure], tuple[Path, ...]]:
 
     Then the files read.
     """
-    found: dict[str, Structure] = {}
+    structures: dict[str, Structure] = {}
     paths = tuple(package_file("chemicals", name) for name in _IDENTIFIERS)
     for path in paths:
         with path.open(encoding="utf-8") as stream:
@@ -233,8 +233,8 @@ def _structures() -> tuple[dict[str, Structure], tuple[Path, ...]]:
                 _, cas, formula, _, smiles, _ = line.split("\t", 5)
                 counts = atom_counts(formula)
                 if counts.get("C"):
-                    found.setdefault(cas, Structure(smiles, sum(counts.values())))
-    return found, paths
+                    structures.setdefault(cas, Structure(smiles, sum(counts.values())))
+    return structures, paths
 
 
 @cache

@@ -54,11 +54,11 @@ def check_share(limit: float) -> float:
 
 def _first(rows: Sequence[Rejected]) -> str:
     """Name the first rows: `row 4 (AlP, -9999) and 2 more`."""
-    named = ", ".join(
+    names = ", ".join(
         f"row {row.row} ({_short(row.formula)}{'' if math.isnan(row.value) else f', {row.value:.6g}'})"
         for row in rows[:SHOWN]
     )
-    return f"{named} and {len(rows) - SHOWN:,} more" if len(rows) > SHOWN else named
+    return f"{names} and {len(rows) - SHOWN:,} more" if len(rows) > SHOWN else names
 
 
 def _short(text: str) -> str:

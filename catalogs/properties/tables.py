@@ -57,13 +57,13 @@ def load_table(
     from kakehashi.catalogs.properties import embedded
 
     if spec in embedded.known():
-        given = [
+        flags = [
             f"--{flag}"
             for flag, text in (("value", value), ("material", given_columns(material) or None), ("folds", folds))
             if text is not None
         ]
-        if given:
-            raise UserError(f"'{spec}' is an embedded data set; {', '.join(given)} is for files")
+        if flags:
+            raise UserError(f"'{spec}' is an embedded data set; {', '.join(flags)} is for files")
         return embedded.table(spec, True) if log else embedded.table(spec)
     path, column = split_spec(spec)
     if not readers.suffix_of(path) and not path.exists():
@@ -139,21 +139,21 @@ def read_cells(path: Path, value: str | None, log: bool, material: Material, fol
     if folds is not None:
         readers.require(folds, names, path)
     notes = []
-    wanted = [name for name in (formula_name, id_name, folds) if name is not None]
+    columns = [name for name in (formula_name, id_name, folds) if name is not None]
     data = None
     if value is None:
-        free = [name for name in names if name not in wanted and not is_no_value(name)]
+        free = [name for name in names if name not in columns and not is_no_value(name)]
         if not readers.is_typed(table):
-            data = readers.read(table, list(dict.fromkeys([*wanted, *free])))
+            data = readers.read(table, list(dict.fromkeys([*columns, *free])))
         value = _only_numeric(table, free, data)
         notes.append(f"value column: {value} (the only numeric column)")
     value, logarithm = _value_column(path, names, value)
     if data is None:
-        data = readers.read(table, list(dict.fromkeys([*wanted, value])))
+        data = readers.read(table, list(dict.fromkeys([*columns, value])))
     materials = readers.as_text(data[formula_name], path, formula_name).to_pylist()
     column, unit = _without_units_row(data[value], materials)
     numbers = number_columns.read_numbers(column, path, value, readers.decimal_mark(table))
-    said = () if unit is None else (f"{value}: row 1 holds a unit, {unit}, and no value",)
+    unit_note = () if unit is None else (f"{value}: row 1 holds a unit, {unit}, and no value",)
     return Cells(
         table,
         value,
@@ -163,7 +163,7 @@ def read_cells(path: Path, value: str | None, log: bool, material: Material, fol
         labels(None if id_name is None else data[id_name], len(data), path, id_name or ""),
         None if folds is None else _fold_numbers(_without_units_row(data[folds], materials)[0], path, folds),
         tuple(notes),
-        (*said, *numbers.remarks),
+        (*unit_note, *numbers.remarks),
         unit,
         holds_smiles(formula_name, materials),
     )

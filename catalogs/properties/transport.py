@@ -49,13 +49,13 @@ def mp_formulas() -> pa.Table:
     entries: dict[str, list[str]] = {}
     for key, entry in zip(reduced_keys(parsed.compositions), data["mp_id"].to_pylist(), strict=True):
         entries.setdefault(key, []).append(entry)
-    ordered = [sorted(found, key=_mp_number) for found in entries.values()]
+    ordered = [sorted(ids, key=_mp_number) for ids in entries.values()]
     return pa.table(
         {
-            "id": pa.array([found[0] for found in ordered], pa.string()),
+            "id": pa.array([ids[0] for ids in ordered], pa.string()),
             "formula": pa.array(list(entries), pa.string()),
-            "mp_ids": pa.array([" ".join(found) for found in ordered], pa.string()),
-            "n_entries": pa.array([len(found) for found in ordered], pa.int64()),
+            "mp_ids": pa.array([" ".join(ids) for ids in ordered], pa.string()),
+            "n_entries": pa.array([len(ids) for ids in ordered], pa.int64()),
         }
     )
 
@@ -90,13 +90,13 @@ def _build_default() -> pa.Table:
     from kakehashi.catalogs.formulas.enumerate import charge_balanced
 
     real = mp_formulas()
-    made = charge_balanced(DEFAULT_ROWS - real.num_rows, real["formula"].to_pylist())
+    formulas = charge_balanced(DEFAULT_ROWS - real.num_rows, real["formula"].to_pylist())
     enumerated = pa.table(
         {
-            "id": pa.array([f"enum-{number:06d}" for number in range(1, len(made) + 1)], pa.string()),
-            "formula": pa.array(made, pa.string()),
-            "mp_ids": pa.nulls(len(made), pa.string()),
-            "n_entries": pa.array(np.zeros(len(made), dtype=np.int64)),
+            "id": pa.array([f"enum-{number:06d}" for number in range(1, len(formulas) + 1)], pa.string()),
+            "formula": pa.array(formulas, pa.string()),
+            "mp_ids": pa.nulls(len(formulas), pa.string()),
+            "n_entries": pa.array(np.zeros(len(formulas), dtype=np.int64)),
         }
     )
     origins = [f"materials_project (matminer {version('matminer')})", "enumerated"]

@@ -157,17 +157,17 @@ def collect(
                 say(f"{fault}: beginning again")
     except Fault as fault:
         raise given_up(service.name, fault, store) from None
-    said = f"{service.name}: {changed}, {RESTARTS + 1} times in one pull"
-    raise UserError(f"{said}: it is being updated; run the same command again in an hour", SERVICE_ERROR)
+    reason = f"{service.name}: {changed}, {RESTARTS + 1} times in one pull"
+    raise UserError(f"{reason}: it is being updated; run the same command again in an hour", SERVICE_ERROR)
 
 
 def given_up(name: str, fault: Fault, store: Store | None = None) -> UserError:
     """Explain a failed pull: cause, records stored, advice."""
-    held = 0 if store is None else sum(page.rows.num_rows for page in store.pages())
+    stored = 0 if store is None else sum(page.rows.num_rows for page in store.pages())
     waiting = f", and asks to wait {fault.wait:,.0f} s" if fault.wait else ""
-    kept = f"; {held:,} records are kept, the same command goes on from there" if held else ""
+    remainder = f"; {stored:,} records are kept, the same command goes on from there" if stored else ""
     advice = fault.advice or "run the same command again later"
-    return UserError(f"{name}: {fault}{waiting}: {advice}{kept}", SERVICE_ERROR)
+    return UserError(f"{name}: {fault}{waiting}: {advice}{remainder}", SERVICE_ERROR)
 
 
 def remarks_of(store: Store) -> dict[str, int]:
@@ -185,41 +185,41 @@ def _collect(
         seen.update(page.rows["id"].to_pylist())
         cursor, total, more, number = page.following, _known(page, total), page.more, number + 1
     store.cut(number)
-    asked = 0
+    requests = 0
     while cursor or number == 0:
 
         def once(cursor: str = cursor, total: int | None = total, whole: bool = True) -> Page:
             return _checked(service.page(cursor), seen, total, whole)
 
-        if asked and patience.pause:
+        if requests and patience.pause:
             patience.wait(patience.pause)
         try:
             page = patience.ask(once, say)
         except Short as fault:  # the records it lacks may be those of an earlier page
             say(f"{fault}: asking for the smaller pages again")
-            asked += _mend(service, store, patience, say, seen)
+            requests += _mend(service, store, patience, say, seen)
             page = patience.ask(partial(once, whole=False), say)
         except Fault as fault:
             if total is None and more is False and fault.status in _FORGOTTEN:
                 break  # it gave an address behind what it had called the last page
-            if number and not asked and fault.status in _FORGOTTEN:
+            if number and not requests and fault.status in _FORGOTTEN:
                 raise Changed(f"{fault} where the kept pages end") from None
             raise
         if not page.rows.num_rows:
             page = page._replace(following="")
         store.add(number, cursor, page)
         seen.update(page.rows["id"].to_pylist())
-        cursor, total, more, number, asked = page.following, _known(page, total), page.more, number + 1, asked + 1
+        cursor, total, more, number, requests = page.following, _known(page, total), page.more, number + 1, requests + 1
         advance(len(seen), total)
-    if total is None and asked:
+    if total is None and requests:
         sizes = [page.rows.num_rows for page in store.pages()]
         if any(size < max(sizes) for size in sizes[:-1]):
             say("pages with fewer records than others, and no total to check them by: asking for them again")
-            asked += _mend(service, store, patience, say, seen)
+            requests += _mend(service, store, patience, say, seen)
     if total is not None and len(seen) != total:
         store.clear()  # nobody knows which page is not whole
         raise Fault(f"{len(seen):,} records came of {total:,}", advice="run the same command again, from the start")
-    return len(seen), asked, total
+    return len(seen), requests, total
 
 
 def _known(page: Page, total: int | None) -> int | None:
@@ -236,10 +236,10 @@ def _mend(service: Service, store: Store, patience: Patience, say: Say, seen: se
     begins = [service.first, *(page.following for page in store.pages())]
     for number in small:
         former = next(islice(store.pages(), number, None))
-        own = set(former.rows["id"].to_pylist())
+        former_ids = set(former.rows["id"].to_pylist())
         page = patience.ask(partial(service.page, begins[number]), say)
         ids = set(page.rows["id"].to_pylist())
-        if page.following == former.following and own < ids and not (ids - own) & seen:
+        if page.following == former.following and former_ids < ids and not (ids - former_ids) & seen:
             store.replace(number, begins[number], page)
             seen |= ids
     return len(small)
@@ -256,26 +256,26 @@ def _checked(page: Page, seen: set[str], total: int | None, whole: bool) -> Page
         raise Changed(f"the total changed from {total:,} to {page.total:,}", tries=3)
     total = _known(page, total)
     ids = page.rows["id"].to_pylist()
-    held = len(seen) + len(ids)
+    count = len(seen) + len(ids)
     if not ids and total is None and page.following and page.more is not False:
-        raise Fault(f"an empty page after {held:,} records, which is not said to be the last", tries=UNFIT)
-    if not ids and total is not None and held < total:
-        raise Fault(f"an empty page after {held:,} of {total:,} records")
+        raise Fault(f"an empty page after {count:,} records, which is not said to be the last", tries=UNFIT)
+    if not ids and total is not None and count < total:
+        raise Fault(f"an empty page after {count:,} of {total:,} records")
     if twice := len(ids) - len(set(ids) - seen):
         first = next(i for n, i in enumerate(ids) if i in seen or i in ids[:n])
         raise Fault(f"{twice:,} of {len(ids):,} records came before ({first} for one)", tries=3)
-    if total is not None and held > total:
+    if total is not None and count > total:
         raise Fault(
-            f"{held:,} records came of {total:,}",
+            f"{count:,} records came of {total:,}",
             tries=UNFIT,
             advice="its count of records is wrong, so that nothing can be checked by it; report it to the service",
         )
-    if page.more and not page.following and (total is None or held < total):
+    if page.more and not page.following and (total is None or count < total):
         raise Fault(
-            f"it says that more follow its {held:,} records, and not where",
+            f"it says that more follow its {count:,} records, and not where",
             tries=UNFIT,
             advice="the address of the next page is missing (links.next); report it to the service",
         )
-    if whole and total is not None and not page.following and held < total:
-        raise Short(f"the last page ends at {held:,} of {total:,} records", tries=2)
+    if whole and total is not None and not page.following and count < total:
+        raise Short(f"the last page ends at {count:,} of {total:,} records", tries=2)
     return page

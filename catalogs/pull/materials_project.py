@@ -142,12 +142,17 @@ class Summary:
 
     def _ask(self, skip: int) -> tuple[list[dict[str, Any]], int]:
         # As a criterion: the client checks `fields` against a schema that it makes anew for each, seconds a request.
-        own = {"_fields": ",".join(self._fields), "_limit": self._limit, "_skip": skip, "_sort_fields": "material_id"}
+        criteria = {
+            "_fields": ",".join(self._fields),
+            "_limit": self._limit,
+            "_skip": skip,
+            "_sort_fields": "material_id",
+        }
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 answer = self._client()._query_resource(
-                    {"deprecated": False, **own}, num_chunks=1, chunk_size=self._limit, use_document_model=False
+                    {"deprecated": False, **criteria}, num_chunks=1, chunk_size=self._limit, use_document_model=False
                 )
         except Fault:
             raise
@@ -157,8 +162,8 @@ class Summary:
                 raise Fault(NO_JSON) from None
             answer = parse(self._session.answer)
         except Exception as error:  # of the client: a field it does not know, or an answer it did not expect
-            said = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-            raise Fault(self._key.struck_from(said), tries=UNFIT) from None
+            message = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+            raise Fault(self._key.struck_from(message), tries=UNFIT) from None
         records = answer.get("data") if isinstance(answer, dict) else None
         meta = answer.get("meta") if isinstance(answer, dict) else None
         total = meta.get("total_doc") if isinstance(meta, dict) else None
@@ -241,10 +246,10 @@ def sites_of(structure: Any, id: str) -> dict[str, Any]:
     if structure is None:
         return {"lattice": None, "species": None, "frac_coords": None}
     try:
-        found = of_mapping(structure)
+        sites = of_mapping(structure)
     except ValueError as error:
         raise Fault(f"the structure of {id} cannot be read: {error}") from None
-    if any(len(shared) != 1 or shared[0][2] != 1 for shared in found.species):
+    if any(len(shared) != 1 or shared[0][2] != 1 for shared in sites.species):
         return {"lattice": None, "species": None, "frac_coords": None}
-    species = [shared[0][0] for shared in found.species]
-    return {"lattice": list(found.lattice), "species": species, "frac_coords": list(found.positions)}
+    species = [shared[0][0] for shared in sites.species]
+    return {"lattice": list(sites.lattice), "species": species, "frac_coords": list(sites.positions)}

@@ -70,8 +70,8 @@ def named(provider: str | None, url: str | None, name: str | None) -> Named:
         return Named(name or re.sub(r"[^a-z0-9]+", "-", host.lower()).strip("-"), f"OPTIMADE at {host}", url)
     if provider not in OPTIMADE:
         raise UserError(f"--provider: expected one of {', '.join(OPTIMADE)}, got {provider!r}; give --url for others")
-    own = "mp-optimade" if provider == MATERIALS_PROJECT else provider
-    return Named(name or own, f"OPTIMADE provider {provider}", OPTIMADE[provider])
+    default = "mp-optimade" if provider == MATERIALS_PROJECT else provider
+    return Named(name or default, f"OPTIMADE provider {provider}", OPTIMADE[provider])
 
 
 class Structures:
@@ -91,10 +91,10 @@ class Structures:
         self.licence = ""
         self._limit = limit
         self._fields = (*_FIELDS, *(_STRUCTURE_FIELDS if structures else ()))
-        asked = {"filter": filter, "response_fields": ",".join(self._fields), "page_limit": str(limit)}
-        self._asked = {name: value for name, value in asked.items() if value}
+        parameters = {"filter": filter, "response_fields": ",".join(self._fields), "page_limit": str(limit)}
+        self._asked = {name: value for name, value in parameters.items() if value}
         self.first = f"{self._base}structures?{urlencode(self._asked)}"
-        self.query: Mapping[str, Any] = {"service": self._base, **asked, "columns": [c.name for c in self.columns]}
+        self.query: Mapping[str, Any] = {"service": self._base, **parameters, "columns": [c.name for c in self.columns]}
         self._session = Session(seconds=seconds, advice=_ADVICE)
 
     def version(self) -> str:
@@ -106,9 +106,9 @@ class Structures:
                 f"it speaks OPTIMADE {attributes.get('api_version')!r}, expected 1.x", tries=1, advice=_ADVICE[404]
             )
         licence = attributes.get("license")
-        given = licence.get("href") if isinstance(licence, dict) else licence
+        stated = licence.get("href") if isinstance(licence, dict) else licence
         available = attributes.get("available_licenses_for_entries") or attributes.get("available_licenses")
-        self.licence = str(given or "") or ", ".join(map(str, available if isinstance(available, list) else ()))
+        self.licence = str(stated or "") or ", ".join(map(str, available if isinstance(available, list) else ()))
         return ""
 
     def since(self, newest: str) -> Structures:
@@ -129,9 +129,9 @@ class Structures:
         """Ask for the page at an address."""
         body = parse(self._answer(cursor))
         if not isinstance(body, dict) or not isinstance(body.get("data"), list):
-            said = [e.get("detail") or e.get("title") for e in _errors(body)]
+            errors = [e.get("detail") or e.get("title") for e in _errors(body)]
             raise Fault(
-                f"the answer holds no list 'data' of structures{': ' if said else ''}{'; '.join(map(str, said))}",
+                f"the answer holds no list 'data' of structures{': ' if errors else ''}{'; '.join(map(str, errors))}",
                 tries=UNFIT,
             )
         meta = _part(body, "meta")
@@ -171,26 +171,30 @@ class Structures:
             return ""
         if not isinstance(address, str) or not address.isprintable():
             raise Fault(f"links.next: expected an address, got {str(address)[:50]!r}", tries=UNFIT)
-        found = self._completed(urljoin(cursor, address))
-        own, other = urlsplit(self._base), urlsplit(found)
-        if (other.hostname, other.port) != (own.hostname, own.port):
+        target = self._completed(urljoin(cursor, address))
+        base, other = urlsplit(self._base), urlsplit(target)
+        if (other.hostname, other.port) != (base.hostname, base.port):
             raise Fault(f"links.next leads to {other.hostname}, which is not followed", tries=1)
-        if other.scheme != own.scheme:  # behind a proxy a service may not know that it is asked by https
-            found = other._replace(scheme=own.scheme).geturl()
-        if found == cursor and _part(body, "meta").get("more_data_available") is False:
+        if other.scheme != base.scheme:  # behind a proxy a service may not know that it is asked by https
+            target = other._replace(scheme=base.scheme).geturl()
+        if target == cursor and _part(body, "meta").get("more_data_available") is False:
             return ""
-        if found == cursor:
+        if target == cursor:
             raise Fault("links.next leads to the page it stands on", tries=UNFIT)
-        return found
+        return target
 
     def _completed(self, address: str) -> str:
         """Restore parameters that a provider left out."""
         parts = urlsplit(address)
-        given = dict(parse_qsl(parts.query))
+        present = dict(parse_qsl(parts.query))
         same = {"page_limit"}  # a provider may give fewer at a time
-        own = {n: v for n, v in self._asked.items() if n not in given or (n not in same and not _alike(given[n], v))}
-        kept = [piece for piece in parts.query.split("&") if piece and unquote_plus(piece.partition("=")[0]) not in own]
-        return parts._replace(query="&".join([*kept, urlencode(own)])).geturl() if own else address
+        missing = {
+            n: v for n, v in self._asked.items() if n not in present or (n not in same and not _alike(present[n], v))
+        }
+        pieces = [
+            piece for piece in parts.query.split("&") if piece and unquote_plus(piece.partition("=")[0]) not in missing
+        ]
+        return parts._replace(query="&".join([*pieces, urlencode(missing)])).geturl() if missing else address
 
     def _row(self, entry: Any, number: int) -> dict[str, Any]:
         attributes = _part(entry, "attributes")
@@ -272,12 +276,12 @@ def _has_cell(vectors: Any) -> bool:
 
 
 def _part(body: Any, name: str) -> dict[str, Any]:
-    found = body.get(name) if isinstance(body, dict) else None
-    if not isinstance(found, dict):
+    part = body.get(name) if isinstance(body, dict) else None
+    if not isinstance(part, dict):
         raise Fault(f"the answer has no '{name}'", tries=UNFIT)
-    return found
+    return part
 
 
 def _errors(body: Any) -> list[dict[str, Any]]:
-    found = body.get("errors") if isinstance(body, dict) else None
-    return [e for e in found if isinstance(e, dict)] if isinstance(found, list) else []
+    errors = body.get("errors") if isinstance(body, dict) else None
+    return [e for e in errors if isinstance(e, dict)] if isinstance(errors, list) else []

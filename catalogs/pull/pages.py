@@ -53,8 +53,8 @@ class Store:
         Returns why, "" if nothing was cleared.
         """
         make_folder(self.folder / _PAGES, PRIVATE)
-        for left in (self.folder / _PAGES).glob(f"{TEMPORARY}*"):
-            left.unlink()
+        for temporary in (self.folder / _PAGES).glob(f"{TEMPORARY}*"):
+            temporary.unlink()
         try:
             state = json.loads((self.folder / _STATE).read_bytes())
             if state["identity"] == json.loads(json.dumps(identity)):
@@ -93,14 +93,14 @@ class Store:
         """Yield the stored pages up to a damaged one."""
         cursor: str | None = None
         for number in range(self._count()):
-            found = sorted((self.folder / _PAGES).glob(f"{number:06}-*.parquet"))
-            if len(found) != 1:
+            files = sorted((self.folder / _PAGES).glob(f"{number:06}-*.parquet"))
+            if len(files) != 1:
                 return
-            data = found[0].read_bytes()
-            if hashlib.sha256(data).hexdigest() != found[0].stem.partition("-")[2]:
-                found[0].unlink()
+            data = files[0].read_bytes()
+            if hashlib.sha256(data).hexdigest() != files[0].stem.partition("-")[2]:
+                files[0].unlink()
                 return
-            table = parquet.read(data, str(found[0]))
+            table = parquet.read(data, str(files[0]))
             begins, following, total, *rest = json.loads(table.schema.metadata[b"kakehashi.page"])
             if cursor is not None and begins != cursor:
                 return

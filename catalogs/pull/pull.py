@@ -81,10 +81,10 @@ class Terminal:
 
 def dry(service: Service, facts: Facts, terminal: Terminal) -> int:
     """Say what would be pulled; asks for nothing."""
-    held = _held(facts.name)
+    former = _held(facts.name)
     text = f"would pull {facts.service} from {service.query['service']} to {pulled.root(facts.name)}"
-    text += f", in place of {held['rows']:,} records of {held['date']}" if held else ""
-    terminal.report(text, {"name": facts.name, "query": dict(service.query), "held": held})
+    text += f", in place of {former['rows']:,} records of {former['date']}" if former else ""
+    terminal.report(text, {"name": facts.name, "query": dict(service.query), "held": former})
     return 0
 
 
@@ -110,17 +110,23 @@ def pull(
             version = patience.ask(service.version, terminal.say)
         except Fault as fault:
             raise given_up(facts.service, fault) from None
-        held = _held(facts.name)
-        if held and version and not again and held["database_version"] == version and held["query"] == service.query:
+        former = _held(facts.name)
+        if (
+            former
+            and version
+            and not again
+            and former["database_version"] == version
+            and former["query"] == service.query
+        ):
             terminal.report(
-                f"{facts.name}: nothing to do, {held['rows']:,} records of {pulled.origin(held)} are the newest",
-                {"name": facts.name, "asked": 0, **_short(held)},
+                f"{facts.name}: nothing to do, {former['rows']:,} records of {pulled.origin(former)} are the newest",
+                {"name": facts.name, "asked": 0, **_short(former)},
             )
             return 0
         base = pulled.root(facts.name)
         store = Store(base / "pulling")
         newer = None
-        if isinstance(service, Dated) and held and held["query"] == service.query and not again:
+        if isinstance(service, Dated) and former and former["query"] == service.query and not again:
             newer = refreshed(service, facts.name, base / "newer", patience, terminal.say)
         body = {
             **facts._asdict(),
@@ -132,18 +138,18 @@ def pull(
             "remarks": {},
         }
         if newer is not None:
-            rows, asked, pieces = newer.table.num_rows, newer.asked, iter([newer.table])
+            rows, requests, pieces = newer.table.num_rows, newer.asked, iter([newer.table])
         else:
-            found = collect(service, version, store, patience, terminal.say, terminal.advance)
-            rows, asked, pieces = found.rows, found.asked, (page.rows for page in store.pages())
-            body |= {"database_version": found.version, "date": store.started}
-            body |= {"counted": found.total is not None, "remarks": dict(found.remarks)}
+            collected = collect(service, version, store, patience, terminal.say, terminal.advance)
+            rows, requests, pieces = collected.rows, collected.asked, (page.rows for page in store.pages())
+            body |= {"database_version": collected.version, "date": store.started}
+            body |= {"counted": collected.total is not None, "remarks": dict(collected.remarks)}
         if not rows:
             raise UserError(f"{facts.service}: no record meets --filter {facts.filter!r}; nothing was changed")
         difference = pulled.publish(facts.name, service.schema, pieces, rows, body)
-        for left in ("pulling", "newer"):
-            shutil.rmtree(base / left, ignore_errors=True)
-        _report(facts.name, held, difference, asked, terminal)
+        for folder in ("pulling", "newer"):
+            shutil.rmtree(base / folder, ignore_errors=True)
+        _report(facts.name, former, difference, requests, terminal)
     return 0
 
 
@@ -173,14 +179,14 @@ def _short(card: dict[str, Any]) -> dict[str, Any]:
 
 
 def _report(
-    name: str, held: dict[str, Any] | None, difference: pulled.Difference, asked: int, terminal: Terminal
+    name: str, former: dict[str, Any] | None, difference: pulled.Difference, requests: int, terminal: Terminal
 ) -> None:
     card = pulled.card(name)
-    lines = [f"{name}: {card['rows']:,} records of {pulled.origin(card)} ({asked:,} pages asked for)"]
+    lines = [f"{name}: {card['rows']:,} records of {pulled.origin(card)} ({requests:,} pages asked for)"]
     gone = difference.vanished
-    if held:
+    if former:
         lines.append(
-            f"since {held['date']}: {difference.new:,} new, {difference.changed:,} changed,"
+            f"since {former['date']}: {difference.new:,} new, {difference.changed:,} changed,"
             f" {difference.unchanged:,} as before, {gone.num_rows:,} no longer there"
         )
     if gone.num_rows:
@@ -196,4 +202,4 @@ def _report(
     if card["empty"]:
         lines.append(f"no record has a value of {', '.join(card['empty'])}")
     lines.append(f"use it with --catalog {name} and --source {name}:COLUMN; `kakehashi catalogs show {name}`")
-    terminal.report("\n".join(lines), {"name": name, "asked": asked, **_short(card)})
+    terminal.report("\n".join(lines), {"name": name, "asked": requests, **_short(card)})

@@ -38,9 +38,9 @@ class Fault(Exception):
     """
 
     def __init__(
-        self, said: str, *, tries: int | None = None, wait: float | None = None, advice: str = "", status: int = 0
+        self, message: str, *, tries: int | None = None, wait: float | None = None, advice: str = "", status: int = 0
     ) -> None:
-        super().__init__(printable(said))
+        super().__init__(printable(message))
         self.tries, self.wait, self.advice, self.status = tries, wait, advice, status
 
 
@@ -92,10 +92,10 @@ class Session(requests.Session):
         except requests.exceptions.Timeout:
             raise Fault(f"{host} did not answer within {self._seconds:g} s") from None
         except requests.exceptions.RequestException as error:
-            said = self._secret.struck_from(f"{type(error).__name__}: {error}")
-            lasting = "CERTIFICATE_VERIFY_FAILED" in said or isinstance(error, ValueError)
+            message = self._secret.struck_from(f"{type(error).__name__}: {error}")
+            lasting = "CERTIFICATE_VERIFY_FAILED" in message or isinstance(error, ValueError)
             raise Fault(
-                f"the connection to {host} failed ({' '.join(said.split())[:200]})", tries=1 if lasting else None
+                f"the connection to {host} failed ({' '.join(message.split())[:200]})", tries=1 if lasting else None
             ) from None
         answer._content = content
         self.answer = answer
@@ -117,13 +117,13 @@ class Session(requests.Session):
 
     def _refusal(self, answer: requests.Response) -> Fault:
         status = answer.status_code
-        said = f"HTTP {status}{_detail(self._secret.struck_from(answer.text))}"
+        message = f"HTTP {status}{_detail(self._secret.struck_from(answer.text))}"
         if 300 <= status < 400:
             where = urlsplit(answer.headers.get("location", "")).hostname or "another place"
             return Fault(f"HTTP {status}: redirected to {where}, which is not followed", tries=1)
         again = status in (408, 425, 429) or (status >= 500 and status not in _CANNOT)
         return Fault(
-            said,
+            message,
             tries=None if again else 1,
             wait=retry_after(answer.headers.get("retry-after", "")),
             advice=self._advice.get(status, ""),
@@ -174,9 +174,9 @@ def _detail(text: str) -> str:
     """Return an error's own words as `: words`."""
     try:
         body = json.loads(text)
-        said = body.get("detail") or body.get("message")
-        said = said or "; ".join(str(e.get("detail") or e.get("title")) for e in body.get("errors", ()))
+        detail = body.get("detail") or body.get("message")
+        detail = detail or "; ".join(str(e.get("detail") or e.get("title")) for e in body.get("errors", ()))
     except (ValueError, AttributeError, TypeError, RecursionError):
-        said = None
-    words = " ".join(str(said).split())[:200] if said else ""
+        detail = None
+    words = " ".join(str(detail).split())[:200] if detail else ""
     return f": {words}" if words else ""

@@ -38,9 +38,9 @@ def results_at(where: str) -> Results:
     """Return the results at a path or URL; UserError without any."""
     if not is_url(where):
         return Results(_folder(where))
-    if (found := find_run(where)) is None:
+    if (results := find_run(where)) is None:
         raise UserError(f"expected a run, but {where} has no {manifests.FILE}: check the URL")
-    return found
+    return results
 
 
 def recorded_at(where: str) -> Results | None:
@@ -49,8 +49,8 @@ def recorded_at(where: str) -> Results | None:
     Its record is run.json.
     """
     if is_url(where):
-        found = find_run(where)
-        return found if found is not None and "run.json" in found.names() else None
+        results = find_run(where)
+        return results if results is not None and "run.json" in results.names() else None
     folder = _folder(where)
     return Results(folder) if (Path(folder) / "run.json").is_file() else None
 
@@ -61,16 +61,16 @@ def as_folder(where: str) -> Iterator[Results]:
 
     Those of a folder stay where they are.
     """
-    found = results_at(where)
-    if not isinstance(found, RemoteResults):
-        yield found
+    results = results_at(where)
+    if not isinstance(results, RemoteResults):
+        yield results
         return
     with TemporaryDirectory(prefix="remote-", dir=cache_folder()) as folder:
-        for name in found.names():
-            found.store.download(name, Path(folder) / name)
-        found.manifest.save(Path(folder))
+        for name in results.names():
+            results.store.download(name, Path(folder) / name)
+        results.manifest.save(Path(folder))
         copy = Results(folder)
-        copy.where = found.where
+        copy.where = results.where
         yield copy
 
 
@@ -80,8 +80,8 @@ def look(where: str) -> tuple[Results, str]:
     The process is "" for none.
     """
     if is_url(where):
-        found = results_at(where)
-        return found, found.at_work if isinstance(found, RemoteResults) else ""
+        results = results_at(where)
+        return results, results.at_work if isinstance(results, RemoteResults) else ""
     folder = Path(_folder(where))
     at_work = holder(folder)
     return Results(folder), at_work

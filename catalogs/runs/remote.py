@@ -41,17 +41,17 @@ class RemoteResults(Results):
         """Return the run at a URL, None without one."""
         store = Store(url)
         process = process_of(store.read(HOLDER))
-        if (found := _manifest(store)) is None:
+        if (manifest := _manifest(store)) is None:
             return None
         at_work = "" if has_ended(process) else in_words(process)
-        return cls(store, found[1], at_work)
+        return cls(store, manifest[1], at_work)
 
     def check_sizes(self) -> None:
         """Check the lengths of committed files; UserError code 6."""
-        found = self.store.sizes()
+        sizes = self.store.sizes()
         for name in self.names():
-            if found.get(name) not in [entry.bytes for entry in self._choices(name)]:
-                what = "damaged" if name in found else "missing"
+            if sizes.get(name) not in [entry.bytes for entry in self._choices(name)]:
+                what = "damaged" if name in sizes else "missing"
                 raise UserError(f"{self.store.at(name)} is {what}: it does not fit {manifests.FILE}", code=6)
 
     def _holds(self, name: str, entry: Entry) -> bool:
@@ -113,10 +113,10 @@ class RemoteRunDir(RunDir):
         self._token = mine["token"]
         self._remember(tokens=[*self._memory().get("tokens", ()), self._token])
         if not self._store.create(HOLDER, data):
-            found = process_of(self._store.read(HOLDER))
-            if not self._is_gone(found):
+            process = process_of(self._store.read(HOLDER))
+            if not self._is_gone(process):
                 raise UserError(
-                    f"{self.where} is in use by {in_words(found)}: wait for it or choose another URL; if it was killed,"
+                    f"{self.where} is in use by {in_words(process)}: wait for it or choose another URL; if it was killed,"
                     f" delete {self._store.at(HOLDER)}",
                     4,
                 )
@@ -135,10 +135,10 @@ class RemoteRunDir(RunDir):
 
     def _check_lock(self) -> None:
         for _ in tries():  # a service may show the former lock for a moment
-            found = process_of(self._store.read(HOLDER))
-            if isinstance(found, dict) and found.get("token") == self._token:
+            process = process_of(self._store.read(HOLDER))
+            if isinstance(process, dict) and process.get("token") == self._token:
                 return
-        raise UserError(f"{self.where}: the lock of this run was taken away by {in_words(found)}", 4)
+        raise UserError(f"{self.where}: the lock of this run was taken away by {in_words(process)}", 4)
 
     def _release(self) -> None:
         if self._token:
@@ -187,21 +187,21 @@ class RemoteRunDir(RunDir):
         if _digest(data) not in self._memory().get("manifests", ()):
             return False
         try:
-            found = manifests.load(self.path)
+            manifest = manifests.load(self.path)
         except UserError:
             return False
-        if found is None:
+        if manifest is None:
             return False
-        self.manifest = found
+        self.manifest = manifest
         self._settle()
         sweep(self.path)
-        if not all(manifests.holds(self.path / name, entry) for name, entry in found.files.items()):
+        if not all(manifests.holds(self.path / name, entry) for name, entry in manifest.files.items()):
             return False
         for name, entry in list(self._there.files.items()):
-            if found.files.get(name) == entry and not self._store.holds(name, entry):
+            if manifest.files.get(name) == entry and not self._store.holds(name, entry):
                 del self._there.files[name]
                 self.notes.append(f"{self._store.at(name)} was damaged or missing: it is written again")
-        if late := sorted(name for name, entry in found.files.items() if self._there.files.get(name) != entry):
+        if late := sorted(name for name, entry in manifest.files.items() if self._there.files.get(name) != entry):
             self.notes.append(f"what had not reached {self.where} when the last run ended follows: {_some(late)}")
         return True
 

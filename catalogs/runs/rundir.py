@@ -158,12 +158,12 @@ class RunDir(Results):
 
     def _open(self) -> None:
         self._refuse_used()
-        found = manifests.load(self.path)
+        manifest = manifests.load(self.path)
         files = sweep(self.path)
-        if found is None:
+        if manifest is None:
             self._begin(files)
             return
-        self.manifest = found
+        self.manifest = manifest
         self._settle()
         if self._overwrite:
             self._remove(list(self.manifest.files))
@@ -187,11 +187,11 @@ class RunDir(Results):
     def _refuse_used(self) -> None:
         if self._resume or self._overwrite:
             return
-        held = self._held()
-        used = sorted(name for name in held if name not in (LOCK, HOLDER, manifests.FILE))
+        names = self._held()
+        used = sorted(name for name in names if name not in (LOCK, HOLDER, manifests.FILE))
         used = [name for name in used if not name.startswith(TEMPORARY)]
         if used:
-            what = "a run" if manifests.FILE in held or "run.json" in used else "other files"
+            what = "a run" if manifests.FILE in names or "run.json" in used else "other files"
             some = ", ".join(used[:3]) + (", ..." if len(used) > 3 else "")
             raise UserError(
                 f"{self.where} already holds {what} ({some}): "

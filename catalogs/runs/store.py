@@ -106,8 +106,8 @@ class Store:
             options = {"use_listings_cache": False} if self._protocol in _BUCKETS else {}
             self._fs, root = fsspec.url_to_fs(self.url, skip_instance_cache=True, **options)
         except ImportError as error:
-            said = "pip install 'kakehashi[s3]'" if self._protocol in ("s3", "s3a") else _words(error)
-            raise UserError(f"{self.url} needs a package that is not installed: {said}") from None
+            advice = "pip install 'kakehashi[s3]'" if self._protocol in ("s3", "s3a") else _words(error)
+            raise UserError(f"{self.url} needs a package that is not installed: {advice}") from None
         except ValueError as error:
             raise UserError(f"{self.url}: {_words(error)}; fsspec's protocols can be used, such as s3://") from None
         except Exception as error:
@@ -125,8 +125,8 @@ class Store:
     def sizes(self) -> dict[str, int]:
         """Return the bytes of every file below the URL."""
         with self._asking("list", self.url):
-            found = self._fs.find(self._root, detail=True)
-        sizes = {path[len(self._root) + 1 :]: int(entry["size"]) for path, entry in found.items()}
+            listing = self._fs.find(self._root, detail=True)
+        sizes = {path[len(self._root) + 1 :]: int(entry["size"]) for path, entry in listing.items()}
         return {name: size for name, size in sizes.items() if name and not _temporary(name)}
 
     def read(self, name: str) -> bytes | None:
@@ -207,10 +207,10 @@ class Store:
         patient : read other bytes again before they count; a file that is not there is not waited for
         """
         for last in tries():
-            found = self._fingerprint(name)
-            if last or not patient or found in (None, (entry.bytes, entry.sha256)):
+            fingerprint = self._fingerprint(name)
+            if last or not patient or fingerprint in (None, (entry.bytes, entry.sha256)):
                 break
-        return found == (entry.bytes, entry.sha256)
+        return fingerprint == (entry.bytes, entry.sha256)
 
     def _fingerprint(self, name: str) -> tuple[int, str] | None:
         """Return a file's length and sha256, None without the file."""
@@ -279,8 +279,8 @@ def _failed(what: str, where: str, error: Exception) -> UserError:
 
 def _words(error: Exception) -> str:
     """Return an error's words without secrets of the environment."""
-    said = " ".join(str(error).split()) or type(error).__name__
+    message = " ".join(str(error).split()) or type(error).__name__
     for name, value in os.environ.items():
         if len(value) >= 8 and _SECRET.search(name.upper()):
-            said = said.replace(value, "***")
-    return said[:300]
+            message = message.replace(value, "***")
+    return message[:300]
