@@ -19,11 +19,11 @@ _OUTPUT = (
 RESERVED = frozenset(_OUTPUT.split())
 """Columns of a ranking; a catalogue's own column of such a name travels as `catalog_NAME`."""
 STRUCTURE = "structure of the row"
-"""Column of batches `with_structures`: a struct of a row's structure columns, null where it has none."""
+"""Last column of batches with structures: a struct of a row's structure columns, null without any."""
 REFUSED = "refusal of the row"
-"""Last column of batches whose formulas are read from structures: why there is none, "" where there is one."""
+"""Last column of batches whose formulas are read from structures: why a row has none, else ""."""
 VIRTUAL = pa.schema([("id", pa.string()), ("formula", pa.string()), ("origin", pa.string())])
-"""Columns of what is kept of a virtual catalogue."""
+"""Columns of the best rows of a virtual catalogue."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -31,9 +31,9 @@ KIND = "compositions"
 MIN_ELEMENTS, MAX_ELEMENTS, MAX_ATOMS = 2, 4, 12
 # Noble gases have no electronegativity; of the radioactive elements only these two are handled in any amount.
 LEFT_OUT = frozenset(("He", "Ne", "Ar", "Kr", "Xe", "Rn")) | (RADIOACTIVE - {"Th", "U"})
-# Systems are kept as tables of a byte per element: this many of one number of elements at most.
+# Systems of one number of elements, at most: they are held as tables of a byte per element.
 MOST_SYSTEMS = 1 << 24
-# Charges are summed as bits of words, shifted by less than a word at a time.
+# Charges are summed as bits of a word, which bounds the atoms.
 MOST_ATOMS = 32
 
 States = tuple[int, ...]

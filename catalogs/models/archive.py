@@ -35,7 +35,7 @@ LIMITS = {MANIFEST: 2**24, CARD: 2**25, ARRAYS: LARGEST + 2**24}
 MOST_ENTRIES = 10_000
 _NAME = re.compile(rf"([0-9a-f]{{64}})/({re.escape(ARRAYS)}|{re.escape(CARD)})")
 _CHUNK = 2**20
-# Fixed, so that equal libraries give equal files.
+# A fixed date, so that equal libraries give equal files.
 _DATE = (1980, 1, 1, 0, 0, 0)
 
 
@@ -136,7 +136,7 @@ def _checked(path: Path, archive: zipfile.ZipFile) -> dict[str, dict[str, Any]]:
     """Return the manifest once names, kinds and sizes fit it."""
     members = archive.infolist()
     for member in members:
-        # The name as written: Python's own cuts it at a NUL and turns backslashes on some systems.
+        # The name as written: `filename` ends at a NUL and has no backslashes on some systems.
         name = member.orig_filename
         if name != MANIFEST and not _NAME.fullmatch(name):
             _refuse(path, f"unexpected member {name[:80]!r}")

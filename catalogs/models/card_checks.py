@@ -18,7 +18,7 @@ MOST = 10**12
 """Largest count of anything: rows, parameters, epochs, bytes."""
 LONGEST = 100_000
 """Characters of a text."""
-# Smallest and largest value of each error; a little more, as sums are rounded.
+# Bounds of each metric, up to rounding.
 _METRICS = {
     "mae": (0, math.inf), "max_ae": (0, math.inf), "mse": (0, math.inf), "rmse": (0, math.inf),
     "r2": (-math.inf, 1), "pearson": (-1, 1), "spearman": (-1, 1), "p_value": (0, 1),

@@ -34,7 +34,7 @@ _WORDS = pa.dictionary(pa.int32(), pa.string())
 _CLASSIFICATION = (
     *("accuracy", "precision", "recall", "f1", "sensitivity", "prevalence", "specificity", "ppv", "npv"),
 )
-# Names in a card's metrics, by field.
+# Names of a card's metrics, by field.
 _METRICS = {
     "mean_abs_error": "mae", "max_abs_error": "max_ae", "mean_square_error": "mse", "root_mean_square_error": "rmse",
     "r2": "r2", "p_value": "p_value", "spearman_corr": "spearman", "pearson_corr": "pearson",
@@ -59,16 +59,16 @@ OWN = pa.schema(
     ]
 )
 FIELDS = pa.schema([*MDL, *OWN])
-# What a card that is damaged, or none of ours, may raise.
+# Errors of reading a damaged or foreign card.
 _NO_CARD = (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError, RecursionError,
             pa.ArrowException)  # fmt: skip
-# What people call some fields for short.
+# Fields by their short names.
 SHORT = {"mae": "mean_abs_error", "max_ae": "max_abs_error", "mse": "mean_square_error",
          "rmse": "root_mean_square_error", "pearson": "pearson_corr", "spearman": "spearman_corr"}  # fmt: skip
 _COMPARE = {"==": pc.equal, "!=": pc.not_equal, "<=": pc.less_equal, ">=": pc.greater_equal,
             "<": pc.less, ">": pc.greater}  # fmt: skip
 OPERATORS = (*_COMPARE, "has")
-# Rows of a property stand together, so that a query reads few of the groups.
+# Rows of a group; those of a property stand together, so that a query reads few groups.
 _GROUP = 8_192
 
 
@@ -264,7 +264,7 @@ def _build(path: Path, stamps: Mapping[str, list[int]]) -> tuple[pa.Table, tuple
             warnings.append(f"{card_path} is not in the index: {type(error).__name__}: {error}")
     try:
         fresh = table_of(cards)
-    except _NO_CARD:  # one of them is not what it should be: which?
+    except _NO_CARD:  # find the card at fault
         fresh = FIELDS.empty_table()
         for rows in cards:
             try:
@@ -274,7 +274,7 @@ def _build(path: Path, stamps: Mapping[str, list[int]]) -> tuple[pa.Table, tuple
     table = pa.concat_tables([former, fresh]).unify_dictionaries()
     order = pa.table({name: table[name].cast(pa.string()) for name in ("property", "id")})
     table = table.take(pc.sort_indices(order, sort_keys=[("property", "ascending"), ("id", "ascending")]))
-    # An index without the cards it could not read would say so once and never again.
+    # A written index would hide the warnings from the next query.
     if not warnings:
         with suppress(OSError), DurableFile(path, PRIVATE_FILE) as file:
             schema = stamped(FIELDS, {STAMPS: _text(stamps).decode()})

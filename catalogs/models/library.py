@@ -33,11 +33,11 @@ from kakehashi.catalogs.records import UserError
 SCHEMA = 1
 ARRAYS, CARD = "stack.safetensors", "card.json"
 SHIPPED = Path(__file__).parents[1] / "networks"
-# Arrays beyond this are not kept: writing and reading them would cost more than computing them again.
+# Bytes of arrays that are stored, at most: larger ones are faster computed again.
 LARGEST = 512 * 2**20
-# Digits of a key that people must give.
+# Digits of a key that must be given.
 LEAST = 4
-# What a killed process left half-written is swept away once nobody can still be writing it.
+# Age in seconds at which the temporaries of a killed process are removed.
 _STALE = 24 * 3600.0
 
 Arrays = dict[str, NDArray[Any]]

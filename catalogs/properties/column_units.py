@@ -40,7 +40,7 @@ _NAMES = {
     "formation_energy": "formation_energy",
 }
 
-# Parts of a name that say in which unit a temperature is.
+# Units of a temperature by the parts of a column's name.
 _MARKS = {
     **dict.fromkeys(("k", "degk", "kelvin"), "K"),
     **dict.fromkeys(("c", "degc", "°c", "celsius"), "degC"),

@@ -16,14 +16,14 @@ from kakehashi.catalogs.records import FloatArray, UserError
 
 Texts = NDArray[np.object_]
 Rows = NDArray[np.int64]
-# Rows named in a message.
+# Rows shown in a message.
 SHOWN = 3
-# The lowest of all scales: below it no temperature lies, whatever its unit.
+# Absolute zero in °F, the lowest number of any scale of temperature.
 _LOWEST = -459.67
 _KELVIN = 273.15
 # Words in a name for a difference, which may be below zero.
 _DIFFERENCE = re.compile(r"(^|_)(d|delta|diff|difference|shift|change|error|err|residual|offset|deviation)(_|$)|[Δδ]")
-# Words for what is never below zero, and its noun; looked for in names of quantities and columns.
+# Patterns in names of quantities and columns that are never negative, and a noun for each.
 _NEVER_NEGATIVE = (
     (r"(^|_)(thermal_conductivity|kappa)(_|$)", "thermal conductivity"),
     (r"(^|_)conductivity(_|$)", "conductivity"),
@@ -41,7 +41,7 @@ _DIMENSIONS = {
     "viscosity": "viscosity",
     "molar mass": "molar mass",
 }
-# Dimensions with units a thousand times as large as others in use.
+# Dimensions with units in use that differ by a factor of 1000.
 _THOUSANDS = ("thermal conductivity", "pressure", "density", "energy per atom", "energy", "viscosity")
 
 
@@ -186,7 +186,7 @@ def mixed_units(quantity: Quantity, column: str, low: FloatArray, high: FloatArr
             pairs.append(("units a factor of 1000 apart", np.abs(high / low / 1000 - 1) < 0.002))
     for names, alike in pairs:
         pairs_alike = np.flatnonzero(alike)
-        # By chance some of very many pairs lie so far apart.
+        # Of very many pairs some lie so far apart by chance.
         if len(pairs_alike) and len(pairs_alike) > 0.02 * len(keys):
             first = pairs_alike[0]
             count = f"{len(pairs_alike):,} materials have" if len(pairs_alike) > 1 else "1 material has"

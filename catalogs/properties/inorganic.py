@@ -215,7 +215,7 @@ def _atoms(formulas: list[str]) -> FloatArray:
     from kakehashi.catalogs.formulas.slots import parse_column
 
     atoms = parse_column(formulas).compositions.amounts.sum(axis=1)
-    # A formula that cannot be parsed is rejected later, with its reason; its value must not become infinite.
+    # A formula that cannot be parsed is refused later, with its reason; until then its value must be finite.
     return np.where(atoms > 0, atoms, 1.0)
 
 

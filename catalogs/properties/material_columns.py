@@ -30,9 +30,9 @@ from kakehashi.catalogs.reading.readers import OpenTable, Readable
 from kakehashi.catalogs.records import UserError
 
 Material = str | Sequence[str] | None
-"""A column of materials or several, of which the first that a file has is meant; None for a known name."""
+"""Names of the column of materials, the first in a file counts; None for the known names."""
 
-# Cells by which SMILES are told from formulas.
+# Cells that are read to tell SMILES from formulas, and their greatest length.
 _SAMPLE, _LONGEST = 1000, 5000
 _TOKENS = re.compile(r"(?:\[[^\[\]]+\]|Br|Cl|[BCNOPSFIbcnops*]|[-=#$:/\\.()~]|%\d\d|\d)+")
 _RINGS = re.compile(r"\[[^\[\]]*\]|(%\d\d|\d)")

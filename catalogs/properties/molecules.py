@@ -29,7 +29,7 @@ _VDI = "VDI PPDS Thermal conductivity of saturated liquids.tsv"
 _THERMO = "CRC Standard Thermodynamic Properties of Chemical Substances.tsv"
 _POLING = "PolingDatabank.tsv"
 
-# Values at odds with every substance of the family; the comment gives what those have.
+# Unit and CAS number of values at odds with their family; the comments give the family's values.
 _WILD = {
     ("1", "4325-82-0"),  # 4-methyl-3-penten-2-ol 1.9377; unsaturated alcohols below 1.53
     ("1", "7152-15-0"),  # ethyl isobutyrylacetate 1.25; nothing of C, H and O is below 1.32

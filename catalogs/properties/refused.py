@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from kakehashi.catalogs.properties.impossible import SHOWN
 from kakehashi.catalogs.records import PropertyTable, Rejected, UserError
 
-# Share of a target's rows with a value that may be refused.
+# Largest share of a target's rows with a value that may be refused.
 MAX_REJECTED = 0.1
 
 

@@ -13,7 +13,7 @@ from kakehashi.catalogs.properties.column_units import is_logarithm
 from kakehashi.catalogs.quantities import Quantity, parse_unit, unit_or_none
 from kakehashi.catalogs.records import UserError
 
-# By column, or by FILE:COLUMN where several files have a column of that name; or one unit for the value column.
+# Units by column, or by FILE:COLUMN; or one unit of the value column.
 Units = Mapping[str, str] | str | None
 
 

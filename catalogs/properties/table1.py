@@ -20,7 +20,7 @@ from kakehashi.catalogs.reading import number_columns, readers
 from kakehashi.catalogs.records import PropertyTable, UserError
 
 FILE = Path(__file__).parents[1] / "tables" / "table1.csv"
-# Of larger files so many rows are read, drawn at random: networks learn from 10,000 at most.
+# Rows read of a larger file, drawn at random: networks learn from 10,000 at most.
 MOST_ROWS = 20_000
 
 

@@ -28,7 +28,7 @@ from kakehashi.catalogs.records import UserError
 
 SERVICE_ERROR = 5
 RESTARTS = 2
-# What a service answers that no longer knows an address it gave for the next page.
+# HTTP status of a service that has forgotten the address of a next page.
 _FORGOTTEN = (400, 404, 410, 422)
 _LOCK = ".kakehashi.lock"
 
@@ -85,7 +85,7 @@ class Patience:
                 last = number >= (self.tries if fault.tries is None else min(fault.tries, self.tries))
                 if last or (fault.wait or 0) > self.longest:
                     raise
-                # Twice as long each time, and not in step with others that were refused together.
+                # Twice as long each time, at random so that many who were refused do not return together.
                 seconds = fault.wait if fault.wait is not None else 0.5 * 2**number * self.draw.uniform(0.5, 1.0)
                 say(f"{fault}: asking again in {seconds:.3g} s")
                 self.wait(seconds)
@@ -201,7 +201,7 @@ def _collect(
             page = patience.ask(partial(once, whole=False), say)
         except Fault as fault:
             if total is None and more is False and fault.status in _FORGOTTEN:
-                break  # it gave an address behind what it had called the last page
+                break  # the address lies behind the last page
             if number and not requests and fault.status in _FORGOTTEN:
                 raise Changed(f"{fault} where the kept pages end") from None
             raise

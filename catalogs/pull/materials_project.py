@@ -58,7 +58,7 @@ STRUCTURE = (
     Column("species", pa.list_(TEXT)),
     Column("frac_coords", pa.list_(REAL)),
 )
-# Where a column is found in a record.
+# Places of columns in a record, where they have another name.
 _PATHS = {
     "id": "material_id",
     "formula": "formula_pretty",
@@ -68,7 +68,7 @@ _PATHS = {
     "k_vrh": "bulk_modulus.vrh",
     "g_vrh": "shear_modulus.vrh",
 }
-# What few materials have may be left out of a record that has it not; anything else is there, be it as null.
+# Fields of few materials, absent from the records of others; all else is there, at least as null.
 _OPTIONAL = frozenset({"bulk_modulus", "shear_modulus", "e_total", "e_electronic", "n"})
 
 
@@ -141,7 +141,7 @@ class Summary:
         return Page(table, str(following) if following < total else "", total, following < total, remarks)
 
     def _ask(self, skip: int) -> tuple[list[dict[str, Any]], int]:
-        # As a criterion: the client checks `fields` against a schema that it makes anew for each, seconds a request.
+        # Fields as a criterion: as `fields` the client would build a schema for each request, which takes seconds.
         criteria = {
             "_fields": ",".join(self._fields),
             "_limit": self._limit,
@@ -157,11 +157,11 @@ class Summary:
         except Fault:
             raise
         except (ValueError, RecursionError):
-            # Its reader refuses a whole page for one lone surrogate; ours shows in which record it is.
+            # The client refuses a whole page for one lone surrogate; `parse` shows the record that holds it.
             if self._session.answer is None or self._session.answer.status_code != 200:
                 raise Fault(NO_JSON) from None
             answer = parse(self._session.answer)
-        except Exception as error:  # of the client: a field it does not know, or an answer it did not expect
+        except Exception as error:  # the client does not know a field, or did not expect the answer
             message = " ".join(f"{type(error).__name__}: {error}".split())[:300]
             raise Fault(self._key.struck_from(message), tries=UNFIT) from None
         records = answer.get("data") if isinstance(answer, dict) else None

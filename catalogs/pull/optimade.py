@@ -41,7 +41,7 @@ _ADVICE = {
     501: "the provider cannot answer such a --filter: ask for less, and `kakehashi screen --filter` the rest",
 }
 NO_CELL = "the structure is left out: it has no lattice in all three directions"
-# What a service answers to a page that it finds too large.
+# HTTP status of a service that finds a page too large.
 _TOO_LARGE = (400, 403, 413, 422)
 
 
@@ -175,7 +175,7 @@ class Structures:
         base, other = urlsplit(self._base), urlsplit(target)
         if (other.hostname, other.port) != (base.hostname, base.port):
             raise Fault(f"links.next leads to {other.hostname}, which is not followed", tries=1)
-        if other.scheme != base.scheme:  # behind a proxy a service may not know that it is asked by https
+        if other.scheme != base.scheme:  # a service behind a proxy may not know its own scheme
             target = other._replace(scheme=base.scheme).geturl()
         if target == cursor and _part(body, "meta").get("more_data_available") is False:
             return ""

@@ -20,7 +20,7 @@ from kakehashi.catalogs.records import UserError
 from kakehashi.catalogs.shown import as_json, say
 
 _EVERY = 1.0
-# What a record is of no use without, to some command or other.
+# Columns that some command needs of every record.
 _ESSENTIAL = ("formula", "n_sites", "lattice")
 
 
@@ -196,7 +196,7 @@ def _report(
         lines.append(f"{card['service']} never said how many records there are: their number could not be checked")
     for remark, count in card["remarks"].items():
         lines.append(f"{count:,} of {card['rows']:,} records: {remark}")
-    if not card["remarks"]:  # what changed since tells nothing of the others
+    if not card["remarks"]:  # remarks on modified records say nothing of the others
         for column in (c for c in _ESSENTIAL if c in card["nulls"]):
             lines.append(f"{card['nulls'][column]:,} of {card['rows']:,} records have no {column}")
     if card["empty"]:

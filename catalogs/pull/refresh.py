@@ -48,7 +48,7 @@ def refreshed(service: Dated, name: str, store: Path, patience: Patience, say: S
     former = readers.read(folder)
     if former[MODIFIED].null_count:
         return None
-    # Of times written in one form the last in the alphabet is the newest; of several forms, none can be trusted.
+    # Texts of one length sort by time; of several lengths, none can be trusted.
     if len({len(text) for text in former[MODIFIED].unique().to_pylist()}) != 1:
         return None
     query = service.since(pc.max(former[MODIFIED]).as_py())

@@ -18,10 +18,10 @@ LARGEST = 256 * 2**20
 """Bytes of one answer."""
 NO_JSON = "the answer is no JSON (a web page, or cut short)"
 UNFIT = 2
-"""Requests for an answer that came whole and cannot be used: a second one shows whether it stays so."""
+"""Tries for an answer that came whole and is unusable: a second one shows whether it stays so."""
 _LOCAL = ("127.0.0.1", "localhost", "::1")
 _CHUNK = 1 << 16
-# What no patience changes: the service cannot do what it is asked, or not over this protocol.
+# HTTP status of a service that cannot do what it is asked: trying again is useless.
 _CANNOT = (501, 505)
 
 

@@ -55,7 +55,7 @@ class RemoteResults(Results):
                 raise UserError(f"{self.store.at(name)} is {what}: it does not fit {manifests.FILE}", code=6)
 
     def _holds(self, name: str, entry: Entry) -> bool:
-        # A file under way is another until it is there.
+        # Until its upload ends, a pending file has other bytes.
         return self.store.holds(name, entry, patient=(name, entry) != self.manifest.pending)
 
     def _bytes(self, name: str) -> bytes:
@@ -142,7 +142,7 @@ class RemoteRunDir(RunDir):
 
     def _release(self) -> None:
         if self._token:
-            with suppress(UserError):  # what is wrong there was said already
+            with suppress(UserError):  # reported before
                 self._check_lock()
                 self._store.remove(HOLDER)
             self._token = ""
@@ -262,7 +262,7 @@ class RemoteRunDir(RunDir):
     def _put(self) -> None:
         data = self._there.encoded()
         if data != self._written:
-            # Whichever of these is found there later, it was written from here.
+            # Any of these manifests at the URL was written by this run.
             self._perhaps = [*self._perhaps, _digest(data)]
             self._remember(manifests=self._perhaps)
             self._store.write(manifests.FILE, data)

@@ -259,7 +259,7 @@ def holder(folder: Path) -> str:
         return ""
     except Timeout:
         return _holder(folder)
-    except (OSError, UserError):  # of another user, who is not asked, or where there are no locks
+    except (OSError, UserError):  # of another user, or a file system without locks
         return ""
 
 

@@ -19,9 +19,9 @@ from kakehashi.catalogs.runs.manifest import Entry, holds
 from kakehashi.catalogs.records import UserError
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)(::|://)")
-# Object stores take a file whole; they have no folders to make, and making one can make a bucket.
+# Object stores: files are written whole, and making a folder could make a bucket.
 _BUCKETS = ("s3", "s3a", "gs", "gcs", "abfs", "abfss", "az")
-# Where the name before an @ is no key.
+# Protocols whose name before an @ is no key.
 _USERS = ("abfs", "abfss", "sftp", "ssh", "smb", "hdfs", "webhdfs")
 _SECRET = re.compile(r"KEY|SECRET|TOKEN|PASS|CREDENTIAL|SAS")
 _CHUNK = 1 << 22
@@ -102,7 +102,7 @@ class Store:
         try:
             import fsspec
 
-            # Listings are not kept: others write there too. Nor is the connection: what it is made of may change.
+            # No cache of listings, as others write there too, nor of connections, whose settings may change.
             options = {"use_listings_cache": False} if self._protocol in _BUCKETS else {}
             self._fs, root = fsspec.url_to_fs(self.url, skip_instance_cache=True, **options)
         except ImportError as error:
@@ -164,7 +164,7 @@ class Store:
             except OSError as error:
                 if error.errno not in (errno.EINVAL, errno.ENOSYS):
                     raise
-                # A service that knows no such condition, or says in its own words that it is not met.
+                # The service has no such condition, or reports in its own way that it is not met.
                 if self._fs.exists(self._path(name)):
                     return False
                 self._fs.pipe_file(self._path(name), data)
@@ -244,7 +244,7 @@ class Store:
                 yield piece
 
     def _check_read_back(self, name: str, entry: Entry) -> None:
-        for _ in tries():  # it may not be there yet, or be read wrongly once
+        for _ in tries():  # a service may be late, or wrong once
             if self.holds(name, entry, patient=False):
                 return
         raise UserError(f"{self.at(name)}: what was written is not what is read back, nor when asked again", 5)
