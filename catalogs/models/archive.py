@@ -24,7 +24,7 @@ from typing import Any, NamedTuple, NoReturn
 from kakehashi.catalogs.files.durable import TEMPORARY, DurableFile, make_folder
 from kakehashi.catalogs.files.home import PRIVATE
 from kakehashi.catalogs.models import library
-from kakehashi.catalogs.models.library import ARRAYS, CARD, LARGEST, Found
+from kakehashi.catalogs.models.library import ARRAYS, CARD, LARGEST, StoredEntry
 from kakehashi.catalogs.records import UserError
 
 MANIFEST = "manifest.json"
@@ -77,7 +77,7 @@ def write(path: Path, entries: Mapping[str, Path]) -> int:
         return file.size
 
 
-def read(path: Path, accept: Callable[[Found], object] = lambda found: None) -> Imported:
+def read(path: Path, accept: Callable[[StoredEntry], object] = lambda found: None) -> Imported:
     """Import all entries of a file, or none.
 
     Parameters

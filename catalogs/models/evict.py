@@ -21,7 +21,7 @@ DEFAULT_GB = 5.0
 KEPT = "kept"
 
 
-def bound() -> float:
+def size_limit() -> float:
     """Return the bytes entries may take: `KAKEHASHI_CACHE_GB` or 5 GB.
 
     Raises UserError if the variable is no size.
@@ -36,7 +36,7 @@ def bound() -> float:
     return size * 1e9
 
 
-def used(entry: Path) -> None:
+def mark_used(entry: Path) -> None:
     """Note that an entry was read."""
     with suppress(OSError):
         os.utime(entry)

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from kakehashi.catalogs.files.durable import TEMPORARY, make_folder, sync_folder, write_durably
 from kakehashi.catalogs.files.home import PRIVATE, PRIVATE_FILE, SharedFolder, cache_folder, check_own
-from kakehashi.catalogs.models.evict import KEPT, VARIABLE, bound, evict, used
+from kakehashi.catalogs.models.evict import KEPT, VARIABLE, evict, mark_used, size_limit
 from kakehashi.catalogs.records import UserError
 
 SCHEMA = 1
@@ -43,7 +43,7 @@ _STALE = 24 * 3600.0
 Arrays = dict[str, NDArray[Any]]
 
 
-class Found(NamedTuple):
+class StoredEntry(NamedTuple):
     """An entry of the library, or why there is none.
 
     arrays, card : None where there is no entry that can be trusted
@@ -67,7 +67,7 @@ def models_folder() -> Path:
     return cache_folder("models")
 
 
-def find(key: str) -> Found:
+def find(key: str) -> StoredEntry:
     """Read and verify an entry: schema, key and checksums.
 
     Raises
@@ -79,25 +79,25 @@ def find(key: str) -> Found:
     except SharedFolder:
         raise
     except UserError:
-        return Found()  # `store` says that nothing can be kept
+        return StoredEntry()  # `store` says that nothing can be kept
     entry = read(path, key)
     if entry.arrays is not None:
-        used(path)
+        mark_used(path)
     return entry
 
 
-def shipped(key: str) -> Found:
+def shipped(key: str) -> StoredEntry:
     """Read and verify an entry that comes with the package."""
     return read(SHIPPED / _checked(key), key)
 
 
-def read(path: Path, key: str) -> Found:
+def read(path: Path, key: str) -> StoredEntry:
     """Read and verify the entry in a folder.
 
     The folder may have any name. Raises SharedFolder as `find`.
     """
     if not os.path.lexists(path):
-        return Found()
+        return StoredEntry()
     check_entry(path)
     from safetensors import SafetensorError
     from safetensors.numpy import load
@@ -106,18 +106,18 @@ def read(path: Path, key: str) -> Found:
         card = json.loads((path / CARD).read_bytes())
         if card["schema"] != SCHEMA:
             state = f"has schema {card['schema']!r}, expected {SCHEMA}"
-            return Found(warning=f"{path} {state}: not used; delete it to have it built again", replaceable=False)
+            return StoredEntry(warning=f"{path} {state}: not used; delete it to have it built again", replaceable=False)
         check_card(card, key)
         if (path / ARRAYS).stat().st_size != card["bytes"]:
             raise ValueError(f"{ARRAYS} has not the {card['bytes']} bytes written")
         data = (path / ARRAYS).read_bytes()
         if hashlib.sha256(data).hexdigest() != card["sha256"]:
             raise ValueError(f"{ARRAYS} has not the bytes written")
-        return Found(_wide(load(data)), card)
+        return StoredEntry(_wide(load(data)), card)
     except (OSError, ValueError, KeyError, TypeError, RecursionError, SafetensorError) as error:
         if not os.path.lexists(path):  # another process is replacing it
-            return Found()
-        return Found(warning=f"{path} is damaged or unreadable ({_reason(error)}): not used, built again")
+            return StoredEntry()
+        return StoredEntry(warning=f"{path} is damaged or unreadable ({_reason(error)}): not used, built again")
 
 
 def check_entry(path: Path) -> None:
@@ -155,7 +155,7 @@ def folders() -> dict[str, Path]:
     return paths
 
 
-def named(id: str) -> tuple[str, int | None, Path]:
+def find_by_id(id: str) -> tuple[str, int | None, Path]:
     """Find an entry by the first digits of its key.
 
     Returns the key, the number of a network in it (`id-number`), and the folder; UserError unless it is just one.
@@ -202,7 +202,7 @@ def store(
     if size > LARGEST:
         return f"not kept for the next run: {size / 2**20:,.0f} MB, more than {LARGEST / 2**20:,.0f}"
     try:
-        most = bound() if folder is None else math.inf
+        most = size_limit() if folder is None else math.inf
         if size > most:
             return f"not kept for the next run: {size / 1e9:.3g} GB, more than {VARIABLE} allows ({most / 1e9:.3g})"
         default_folder = folder is None

@@ -45,7 +45,7 @@ NO_CELL = "the structure is left out: it has no lattice in all three directions"
 _TOO_LARGE = (400, 403, 413, 422)
 
 
-class Named(NamedTuple):
+class Database(NamedTuple):
     """Names and base address of a database.
 
     name : of the catalogue; service : in words; url : base address
@@ -56,10 +56,10 @@ class Named(NamedTuple):
     url: str
 
 
-def named(provider: str | None, url: str | None, name: str | None) -> Named:
+def find_database(provider: str | None, url: str | None, name: str | None) -> Database:
     """Return a database by provider or address; UserError if unknown.
 
-    >>> named("oqmd", None, None).service
+    >>> find_database("oqmd", None, None).service
     'OPTIMADE provider oqmd'
 
     """
@@ -67,11 +67,11 @@ def named(provider: str | None, url: str | None, name: str | None) -> Named:
         raise UserError(f"expected --provider ({', '.join(OPTIMADE)}) or --url, one of them")
     if url is not None:
         host = urlsplit(url).hostname or ""
-        return Named(name or re.sub(r"[^a-z0-9]+", "-", host.lower()).strip("-"), f"OPTIMADE at {host}", url)
+        return Database(name or re.sub(r"[^a-z0-9]+", "-", host.lower()).strip("-"), f"OPTIMADE at {host}", url)
     if provider not in OPTIMADE:
         raise UserError(f"--provider: expected one of {', '.join(OPTIMADE)}, got {provider!r}; give --url for others")
     default = "mp-optimade" if provider == MATERIALS_PROJECT else provider
-    return Named(name or default, f"OPTIMADE provider {provider}", OPTIMADE[provider])
+    return Database(name or default, f"OPTIMADE provider {provider}", OPTIMADE[provider])
 
 
 class Structures:

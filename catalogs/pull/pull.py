@@ -79,7 +79,7 @@ class Terminal:
         print(as_json(record), file=sys.stderr, flush=True)
 
 
-def dry(service: Service, facts: Facts, terminal: Terminal) -> int:
+def show_plan(service: Service, facts: Facts, terminal: Terminal) -> int:
     """Say what would be pulled; asks for nothing."""
     former = _held(facts.name)
     text = f"would pull {facts.service} from {service.query['service']} to {pulled.root(facts.name)}"

@@ -101,9 +101,9 @@ def decode(data: bytes, where: str) -> Manifest:
             raise ValueError("its checksum does not fit its content")
         pending = body["pending"]
         return Manifest(
-            files={checked(name): Entry(**entry) for name, entry in body["files"].items()},
-            pending=None if pending is None else (checked(pending[0]), Entry(**pending[1])),
-            removing=tuple(checked(name) for name in body["removing"]),
+            files={check_name(name): Entry(**entry) for name, entry in body["files"].items()},
+            pending=None if pending is None else (check_name(pending[0]), Entry(**pending[1])),
+            removing=tuple(check_name(name) for name in body["removing"]),
             foreign=frozenset(body["foreign"]),
         )
     except UserError as error:
@@ -114,12 +114,12 @@ def decode(data: bytes, where: str) -> Manifest:
         raise _damaged(where, error) from error
 
 
-def checked(name: str) -> str:
+def check_name(name: str) -> str:
     """Return a result's name; UserError for an unsafe one.
 
     Unsafe is one that could leave the folder or hide in it.
 
-    >>> checked("scores/part-0.parquet")
+    >>> check_name("scores/part-0.parquet")
     'scores/part-0.parquet'
 
     """

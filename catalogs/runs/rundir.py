@@ -123,7 +123,7 @@ class RunDir(Results):
     def _target(self, name: str) -> Path:
         if self._lock is None:
             raise RuntimeError(f"{self.path} is not open: use RunDir as a context manager")
-        if manifests.checked(name) in self.manifest.foreign:
+        if manifests.check_name(name) in self.manifest.foreign:
             raise UserError(f"{self.path / name} was there before the run and is not its to replace: move it away")
         return self.path / name
 
