@@ -1,4 +1,4 @@
-"""Data sets that work offline right after installation, by name: sources, targets and candidates."""
+"""Data sets that work offline, by name."""
 
 from __future__ import annotations
 
@@ -37,16 +37,22 @@ class DatasetInfo:
 
 
 def known() -> tuple[str, ...]:
-    """Return the names of the embedded data sets, without reading any of them.
+    """Return the names of the embedded data sets.
+
+    None of them is read.
 
     >>> "ltc" in known(), "density" in known(), "default" in known()
     (True, True, True)
+
     """
     return (*typed_tables.names(), *registry.sources(), *registry.candidate_lists())
 
 
 def names() -> list[DatasetInfo]:
-    """Return facts about every embedded data set; all are read to count rows."""
+    """Return facts about every embedded data set.
+
+    All are read, to count rows.
+    """
     return [info(name) for name in known()]
 
 
@@ -78,7 +84,9 @@ def info(name: str) -> DatasetInfo:
 
 @cache
 def table(name: str, log: bool = False) -> PropertyTable:
-    """Return an embedded property table; `log` fits ln(value) even where the data set does not by itself.
+    """Return an embedded property table.
+
+    log : fit ln(value) even where the data set does not by itself
 
     Raises
     ------
@@ -116,7 +124,7 @@ def table(name: str, log: bool = False) -> PropertyTable:
 
 
 def candidates(name: str) -> pa.Table:
-    """Return an embedded list of candidates, columns `id` and `formula` first.
+    """Return a list of candidates, `id` and `formula` first.
 
     Raises
     ------
@@ -139,7 +147,7 @@ def _entry(name: str) -> SourceTable:
 
 
 def unknown_name(name: str, known: tuple[str, ...]) -> str:
-    """Say that `name` is neither a data set nor a file, with the nearest known name."""
+    """Explain an unknown name, with the nearest known one."""
     if (stem := name.partition(":")[0]) in providers.pullable():
         return f"'{stem}' has not been pulled: {providers.advice(stem)}"
     close = difflib.get_close_matches(name, known, n=1)

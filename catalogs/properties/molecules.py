@@ -1,7 +1,7 @@
-"""Measured properties of molecules carried by `chemicals`, as sources for polymers.
+"""Measured properties of molecules, as sources for polymers.
 
-Structures come from the identifiers of the same package, by CAS number. Two tables that hold the same property are
-held against one another; a molecule on which they disagree is left out of both.
+They come with `chemicals`, and so do the structures, by CAS number. Where two tables hold one property, a molecule on
+which they disagree is left out.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _VDI = "VDI PPDS Thermal conductivity of saturated liquids.tsv"
 _THERMO = "CRC Standard Thermodynamic Properties of Chemical Substances.tsv"
 _POLING = "PolingDatabank.tsv"
 
-# Values at odds with every substance of the family; the comment gives what those have.
+# Unit and CAS number of values at odds with their family; the comments give the family's values.
 _WILD = {
     ("1", "4325-82-0"),  # 4-methyl-3-penten-2-ol 1.9377; unsaturated alcohols below 1.53
     ("1", "7152-15-0"),  # ethyl isobutyrylacetate 1.25; nothing of C, H and O is below 1.32
@@ -44,7 +44,10 @@ Values = dict[str, float]
 
 
 class Structure(NamedTuple):
-    """SMILES as the package has it, and the atoms of its formula, hydrogens included."""
+    """SMILES of a molecule, and its number of atoms.
+
+    Hydrogens included.
+    """
 
     smiles: str
     atoms: int
@@ -57,26 +60,26 @@ def melting_temperature() -> Rows:
 
 
 def boiling_temperature() -> Rows:
-    """Return boiling temperatures of the CRC Handbook at normal pressure, K."""
+    """Return boiling temperatures at normal pressure, K, from the CRC Handbook."""
     values, notes = _agreed(_column(_CONSTANTS, "Tb"), _column(_BOILING, "Tb"), "Yaws", 30.0)
     return _rows(values, (50.0, 900.0), "K", notes, (_CONSTANTS, _BOILING))
 
 
 def density() -> Rows:
-    """Return densities near room temperature, g/cm3, of what is liquid there."""
+    """Return densities of liquids near room temperature, g/cm3."""
     melting, boiling = _column(_CONSTANTS, "Tm"), _column(_CONSTANTS, "Tb")
-    found = {cas: value / 1000.0 for cas, value in _column(_CONSTANTS, "rho").items()}
+    densities = {cas: value / 1000.0 for cas, value in _column(_CONSTANTS, "rho").items()}
     liquid = {
         cas: value
-        for cas, value in found.items()
+        for cas, value in densities.items()
         if melting.get(cas, np.inf) < ROOM_TEMPERATURE < boiling.get(cas, np.inf)
     }
-    note = f"left out {len(found) - len(liquid)} substances not known to be liquid at 298.15 K"
+    note = f"left out {len(densities) - len(liquid)} substances not known to be liquid at 298.15 K"
     return _rows(liquid, (0.4, 4.0), "g/cm3", (note,), (_CONSTANTS,))
 
 
 def refractive_index() -> Rows:
-    """Return refractive indices at the sodium line, measured between 288 and 303 K."""
+    """Return refractive indices at the sodium line, 288 to 303 K."""
     path = package_file("chemicals", _REFRACTION)
     records = [record for record in _records(path) if record["RI"] and record["RIT"]]
     near = {r["CAS"]: float(r["RI"]) for r in records if 288.0 <= float(r["RIT"]) <= 303.0}
@@ -85,7 +88,7 @@ def refractive_index() -> Rows:
 
 
 def heat_capacity() -> Rows:
-    """Return heat capacities of liquids at 298.15 K per mole of atoms, J/(mol atoms K)."""
+    """Return heat capacities of liquids at 298.15 K, J/(mol atoms K)."""
     values, notes = _agreed(_column(_THERMO, "Cpl"), _column(_POLING, "Cpl"), "Poling", 0.05, relative=True, join=True)
     structures, _ = _structures()
     per_atom = {cas: value / structures[cas].atoms for cas, value in values.items() if cas in structures}
@@ -167,23 +170,23 @@ def _rows(
     files: tuple[str, ...],
 ) -> Rows:
     structures, _ = _structures()
-    left: Counter[str] = Counter()
-    kept: list[tuple[str, str, float]] = []
+    omitted: Counter[str] = Counter()
+    rows: list[tuple[str, str, float]] = []
     low, high = bounds
     for cas, value in values.items():
         structure = structures.get(cas)
         if structure is None:
-            left["without an organic structure"] += 1
+            omitted["without an organic structure"] += 1
         elif "." in structure.smiles:
-            left["of several fragments"] += 1
+            omitted["of several fragments"] += 1
         elif not low <= value <= high:
-            left[f"outside {low:g} to {high:g} {unit}"] += 1
+            omitted[f"outside {low:g} to {high:g} {unit}"] += 1
         elif (unit, cas) in _WILD:
-            left["at odds with their family"] += 1
+            omitted["at odds with their family"] += 1
         else:
-            kept.append((cas, structure.smiles, value))
-    reasons = ", ".join(f"{count} {reason}" for reason, count in left.most_common())
-    ids, smiles, numbers = ([row[place] for row in kept] for place in range(3))
+            rows.append((cas, structure.smiles, value))
+    reasons = ", ".join(f"{count} {reason}" for reason, count in omitted.most_common())
+    ids, smiles, numbers = ([row[place] for row in rows] for place in range(3))
     return Rows(
         [str(cas) for cas in ids],
         [str(text) for text in smiles],
@@ -196,7 +199,10 @@ def _rows(
 def _agreed(
     first: Values, second: Values, name: str, tolerance: float, *, relative: bool = False, join: bool = False
 ) -> tuple[Values, tuple[str, ...]]:
-    """Drop what two tables disagree on; `join` adds what only the second has."""
+    """Drop values on which two tables disagree.
+
+    join : add the values that only the second table has
+    """
     shared = first.keys() & second.keys()
     apart = {cas for cas in shared if abs(first[cas] - second[cas]) > tolerance * (first[cas] if relative else 1.0)}
     values = {cas: value for cas, value in ({**second, **first} if join else first).items() if cas not in apart}
@@ -215,8 +221,11 @@ def _column(file: str, column: str) -> Values:
 
 @cache
 def _structures() -> tuple[dict[str, Structure], tuple[Path, ...]]:
-    """CAS number -> structure, of formulas with carbon."""
-    found: dict[str, Structure] = {}
+    """Map CAS numbers to structures, of formulas with carbon.
+
+    Then the files read.
+    """
+    structures: dict[str, Structure] = {}
     paths = tuple(package_file("chemicals", name) for name in _IDENTIFIERS)
     for path in paths:
         with path.open(encoding="utf-8") as stream:
@@ -224,8 +233,8 @@ def _structures() -> tuple[dict[str, Structure], tuple[Path, ...]]:
                 _, cas, formula, _, smiles, _ = line.split("\t", 5)
                 counts = atom_counts(formula)
                 if counts.get("C"):
-                    found.setdefault(cas, Structure(smiles, sum(counts.values())))
-    return found, paths
+                    structures.setdefault(cas, Structure(smiles, sum(counts.values())))
+    return structures, paths
 
 
 @cache

@@ -1,4 +1,7 @@
-"""Tables that come with the package, by name: a new one is a file here and a line in `SOURCES`."""
+"""Registry of the tables that come with the package.
+
+A new table is a file here, and a line in `SOURCES` or `CANDIDATES`.
+"""
 
 from __future__ import annotations
 
@@ -19,12 +22,12 @@ T = TypeVar("T")
 
 
 def sources() -> dict[str, SourceTable]:
-    """Return the source tables by name; ValueError where two have one name."""
+    """Return the source tables by name."""
     return _merge(SOURCES)
 
 
 def candidate_lists() -> dict[str, CandidateList]:
-    """Return the lists of candidates by name; ValueError where two have one name."""
+    """Return the lists of candidates by name."""
     return _merge(CANDIDATES)
 
 

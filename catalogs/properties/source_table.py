@@ -1,4 +1,4 @@
-"""Records of a table that comes with the package: what it is, and its rows as read."""
+"""Records of a table that comes with the package."""
 
 from __future__ import annotations
 
@@ -13,7 +13,12 @@ UNIT_UNSTATED = "unit not stated upstream"
 
 
 class Rows(NamedTuple):
-    """n rows of a property as read: ids, formulas or SMILES, values (n,), and notes on what was left out."""
+    """Rows of a property as read, n of them.
+
+    formulas : formulas or SMILES
+    values : (n,) float64
+    notes : sentences on rows that were left out
+    """
 
     ids: list[str]
     formulas: list[str]
@@ -23,7 +28,7 @@ class Rows(NamedTuple):
 
 
 class SourceTable(NamedTuple):
-    """A property that is known by a name.
+    """A property known by a name, and its reader.
 
     unit : of the values, "" where nobody states it
     log : whether ln(value) is fitted
@@ -45,7 +50,10 @@ class SourceTable(NamedTuple):
 
 
 class CandidateList(NamedTuple):
-    """A list of formulas that is known by a name; `load` returns columns `id` and `formula` first."""
+    """Formulas known by a name.
+
+    load : returns columns `id` and `formula` first
+    """
 
     source: str
     licence: str

@@ -1,4 +1,4 @@
-"""The properties of Table 1 of Liu, Yamada & Wu (2021), and the public data each of them can have.
+"""Public data for Table 1 of Liu, Yamada & Wu (2021).
 
 `tables/table1.csv` names the properties as XenonPy.MDL names them, with the file and column that hold values, the unit
 they are given in and the unit models are trained in; where there is no file, it says why.
@@ -20,7 +20,7 @@ from kakehashi.catalogs.reading import number_columns, readers
 from kakehashi.catalogs.records import PropertyTable, UserError
 
 FILE = Path(__file__).parents[1] / "tables" / "table1.csv"
-# Of larger files so many rows are read, drawn at random: networks learn from 10,000 at most.
+# Rows read of a larger file, drawn at random: networks learn from 10,000 at most.
 MOST_ROWS = 20_000
 
 
@@ -42,20 +42,20 @@ class Property(NamedTuple):
 
 
 def properties() -> tuple[Property, ...]:
-    """The rows of Table 1."""
+    """Return the rows of Table 1."""
     with FILE.open(encoding="utf-8", newline="") as stream:
         return tuple(Property(**record) for record in csv.DictReader(stream))
 
 
 def missing(wanted: Property, folder: Path) -> str:
-    """Why a property cannot be had from this folder, "" where it can."""
+    """Say why a property is not in a folder, else ""."""
     if not wanted.file:
         return wanted.note
     return "" if (folder / wanted.file).is_file() else f"no file {folder / wanted.file}"
 
 
 def table(wanted: Property, folder: Path, seed: int = 0) -> PropertyTable:
-    """Values of a property, in its unit.
+    """Return a property of Table 1, in its unit.
 
     Raises
     ------

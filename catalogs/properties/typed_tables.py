@@ -1,4 +1,7 @@
-"""Target tables typed from publications, a citation in each row, as files in `catalogs/tables`."""
+"""Target tables typed from publications.
+
+Each row has a citation; the files lie in `catalogs/tables`.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,10 @@ TABLES = Path(__file__).parents[1] / "tables"
 
 
 class TypedTable(NamedTuple):
-    """A file QUANTITY.csv of `TABLES`; `log`: ln(value) is fitted."""
+    """A file QUANTITY.csv of `TABLES`.
+
+    log : whether ln(value) is fitted
+    """
 
     quantity: str
     log: bool = True
@@ -34,13 +40,13 @@ _TALLIED = ("conductivity", "temperature_k", "sample", "citation_checked", "chec
 
 
 def names() -> tuple[str, ...]:
-    """Return the names of the targets whose file is there."""
+    """Return the names of the targets whose file exists."""
     return tuple(name for name, target in TARGETS.items() if (TABLES / f"{target.quantity}.csv").is_file())
 
 
 @cache
 def target(name: str) -> SourceTable:
-    """Read a typed table; UserError with code 6 where its rows have several units."""
+    """Read a typed table; UserError code 6 for several units."""
     quantity, log = TARGETS[name]
     path = TABLES / f"{quantity}.csv"
     with path.open(encoding="utf-8", newline="") as stream:

@@ -123,7 +123,7 @@ def load(id: str) -> Loaded:
     from kakehashi.screen.cache.keep import UNREADABLE
     from kakehashi.screen.networks.kept import networks_of
 
-    key, number, path = shelf.named(id)
+    key, number, path = shelf.find_by_id(id)
     found = shelf.read(path, key)
     if found.arrays is None or found.card is None:
         raise UserError(found.warning or f"{path} is gone", code=6)

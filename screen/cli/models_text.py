@@ -56,7 +56,7 @@ def show_list(*, json_out: bool) -> int:
 
 def show_card(id: str, *, json_out: bool) -> int:
     """Print a card."""
-    key, number, path = shelf.named(id)
+    key, number, path = shelf.find_by_id(id)
     shelf.check_entry(path)
     try:
         card = json.loads((path / shelf.CARD).read_bytes())
@@ -181,7 +181,7 @@ def import_and_print(file: str, *, json_out: bool, quiet: bool) -> int:
     from kakehashi.screen.networks.card_checks import check_against
     from kakehashi.screen.networks.kept import networks_of
 
-    def accept(found: shelf.Found) -> None:
+    def accept(found: shelf.StoredEntry) -> None:
         model_index.table_of([model_index.rows_of(found.card or {}, Path())])
         one = check("", found)
         if not one.sound:
@@ -200,7 +200,7 @@ def _folders(ids: Sequence[str]) -> dict[str, Path]:
     """Folders of these entries by key, of all if none are named."""
     if not ids:
         return shelf.folders()
-    return {key: path for key, _, path in map(shelf.named, ids)}
+    return {key: path for key, _, path in map(shelf.find_by_id, ids)}
 
 
 def _stacks(count: int) -> str:

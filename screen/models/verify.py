@@ -40,7 +40,7 @@ def verify(key: str, path: Path) -> Verified:
     return check(key, shelf.read(path, key))
 
 
-def check(key: str, found: shelf.Found) -> Verified:
+def check(key: str, found: shelf.StoredEntry) -> Verified:
     """Compute the predictions kept with an entry again."""
     if found.arrays is None or found.card is None:
         return Verified(key, "damaged", float("nan"), found.warning or "it is gone")

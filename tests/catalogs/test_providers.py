@@ -10,7 +10,7 @@ from kakehashi.catalogs import providers
 from kakehashi.catalogs.cli.pull import pull_optimade
 from kakehashi.catalogs.properties.embedded import unknown_name
 from kakehashi.catalogs.providers import OPTIMADE, Provider
-from kakehashi.catalogs.pull.optimade import named
+from kakehashi.catalogs.pull.optimade import find_database
 from kakehashi.catalogs.reading import pulled, readers
 from kakehashi.catalogs.records import UserError
 
@@ -84,5 +84,5 @@ def test_the_first_provider_of_a_name_pulls_it() -> None:
 
 def test_a_database_of_optimade_is_one_address(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(OPTIMADE, "quarry", "https://quarry.example/optimade")
-    assert named("quarry", None, None).url == "https://quarry.example/optimade"
+    assert find_database("quarry", None, None).url == "https://quarry.example/optimade"
     assert all(name in (pull_optimade.__doc__ or "") for name in OPTIMADE if name != "quarry")
