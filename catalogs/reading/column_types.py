@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kakehashi.catalogs.reading import parquet_files, readers
-from kakehashi.catalogs.reading.number_cells import MISSING, Decimal
-from kakehashi.catalogs.reading.number_columns import is_number
+from kakehashi.catalogs.reading.number_cells import Decimal
+from kakehashi.catalogs.reading.number_columns import are_missing, is_number, strip_cells
 from kakehashi.catalogs.reading.open_table import OpenTable
 
 
@@ -34,17 +34,13 @@ def as_type(column: pa.ChunkedArray, kind: pa.DataType, decimal: Decimal = ".") 
     if column.type == kind:
         return column
     if readers.is_text(column.type) and is_number(kind):
-        cells = pc.utf8_trim_whitespace(column.cast(pa.string()))
+        cells = strip_cells(column.cast(pa.string()))
         if decimal == ",":
             if pc.any(pc.match_substring(cells, ".")).as_py():
                 raise pa.ArrowInvalid("a point beside decimal commas")
             cells = pc.replace_substring(cells, ",", ".")
-        return pc.if_else(_are_missing(cells), None, cells).cast(kind)
+        return pc.if_else(are_missing(cells), None, cells).cast(kind)
     return column.cast(kind)
-
-
-def _are_missing(cells: pa.ChunkedArray) -> pa.ChunkedArray:
-    return pc.is_in(pc.utf8_lower(cells), value_set=pa.array(sorted(MISSING), pa.string()))
 
 
 def _profile_text(table: OpenTable, columns: list[str], decimal: Decimal) -> tuple[int, dict[str, pa.DataType]]:
@@ -58,21 +54,22 @@ def _profile_text(table: OpenTable, columns: list[str], decimal: Decimal) -> tup
     for piece in readers.batches(table):
         rows += piece.num_rows
         for column in columns:
-            kinds[column] = _narrowest(piece[column], kinds[column], decimal)
-            cells = pc.utf8_trim_whitespace(piece[column])
-            filled[column] |= not pc.all(_are_missing(cells)).as_py()
+            cells = strip_cells(piece[column])
+            kinds[column] = _narrowest(cells, kinds[column], decimal)
+            filled[column] |= not pc.all(are_missing(cells)).as_py()
     return rows, {column: kinds[column] if filled[column] else pa.string() for column in columns}
 
 
-def _narrowest(column: pa.ChunkedArray, kind: pa.DataType, decimal: Decimal) -> pa.DataType:
+def _narrowest(cells: pa.ChunkedArray, kind: pa.DataType, decimal: Decimal) -> pa.DataType:
+    """Find the narrowest type of stripped cells, no narrower than `kind`."""
     # Codes such as 007 and digits beyond double precision are text: as numbers they would change.
-    if pc.any(pc.match_substring_regex(column, r"^\s*[+-]?(0\d|\d{16,})")).as_py():
+    if pc.any(pc.match_substring_regex(cells, r"^[+-]?(0\d|\d{16,})")).as_py():
         return pa.string()
     for candidate in (pa.int64(), pa.float64()):
         if kind == pa.string() or (kind == pa.float64() and candidate == pa.int64()):
             continue
         try:
-            as_type(column, candidate, decimal)
+            as_type(cells, candidate, decimal)
         except pa.ArrowInvalid:
             continue
         return candidate

@@ -40,7 +40,7 @@ MISSING = frozenset(
 _MINUS = str.maketrans(
     dict.fromkeys("\N{MINUS SIGN}\N{EN DASH}\N{HYPHEN}\N{NON-BREAKING HYPHEN}\N{FULLWIDTH HYPHEN-MINUS}", "-")
 )
-_BLANKS = "\u200b\u200c\u200d\u2060\ufeff"  # zero-width: str.strip keeps them
+BLANKS = "\u200b\u200c\u200d\u2060\ufeff"  # zero-width: str.strip keeps them
 _SUPERSCRIPT = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-")
 _GROUPS: dict[
     Decimal, re.Pattern[str]
@@ -55,7 +55,7 @@ _NUMBER = r"[+-]?(?:\d+[.,]?\d*|[.,]\d+)(?:[eE][+-]?\d+)?"
 
 def stripped(cell: str) -> str:
     """Strip white space, no-break and zero-width characters."""
-    return cell.strip().strip(_BLANKS).strip()
+    return cell.strip().strip(BLANKS).strip()
 
 
 def is_missing(cell: str) -> bool:

@@ -16,6 +16,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from kakehashi.catalogs.reading.number_cells import (
+    BLANKS,
+    MISSING,
     Decimal,
     advice,
     is_missing,
@@ -46,6 +48,16 @@ class Numbers(NamedTuple):
 def is_number(kind: pa.DataType) -> bool:
     """Test for arrow types of numbers; booleans are none."""
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
+
+
+def strip_cells(cells: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Strip every cell, as `number_cells.stripped`."""
+    return pc.utf8_trim_whitespace(pc.utf8_trim(pc.utf8_trim_whitespace(cells), characters=BLANKS))
+
+
+def are_missing(cells: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Flag the stripped cells that are a word for a missing value, as `number_cells.is_missing`."""
+    return pc.is_in(pc.utf8_lower(cells), value_set=pa.array(sorted(MISSING), pa.string()))
 
 
 def as_numbers(column: pa.ChunkedArray, where: Path | str, name: str, decimal: Decimal = ".") -> FloatArray:
