@@ -18,7 +18,7 @@ from kakehashi.catalogs.properties.material_columns import (
     id_column,
     material_column,
 )
-from kakehashi.catalogs.reading import readers
+from kakehashi.catalogs.reading import parquet_folders, readers
 from kakehashi.catalogs.reading.column_types import as_type, profile
 
 
@@ -80,7 +80,7 @@ def catalog_of_table(name: str, path: Path, material: Material) -> Catalog:
 
 def _unread(folder: Path) -> tuple[str, ...]:
     """Name the files beside the data of a folder."""
-    strays = readers.unread(folder) if folder.is_dir() else []
+    strays = parquet_folders.unread(folder) if folder.is_dir() else []
     more = f" and {len(strays) - 3:,} more" if len(strays) > 3 else ""
     return (f"not read in {folder}: {', '.join(strays[:3])}{more}",) if strays else ()
 
@@ -111,7 +111,7 @@ def _passed_on(columns: list[str]) -> dict[str, str]:
 
 def _content(path: Path) -> str:
     """Hash a table's bytes, or a folder's files and keys."""
-    files = readers.parquet_files_of(path) if path.is_dir() else [path]
+    files = parquet_folders.parquet_files_of(path) if path.is_dir() else [path]
     if all(file.parent in (path, path.parent) for file in files):
         return hash_files([(file.name, file) for file in files])
     return readers.sha256(path)
