@@ -27,6 +27,15 @@ def shown(text: str) -> str:
     return "".join(c if is_harmless(c) else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
+def shortened(text: str, most: int = 40) -> str:
+    """Cut a text to `most` characters, for quotes in messages.
+
+    It is `shown` first.
+    """
+    text = shown(text)
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
 def is_harmless(character: str) -> bool:
     """Test for a character that a terminal only shows."""
     return character.isprintable() or category(character) == "Zs"

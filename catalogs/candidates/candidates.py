@@ -77,7 +77,8 @@ def open_catalog(spec: str, material: Material = None, limit: int | None = None,
     else:
         raise UserError(embedded.unknown_name(spec, (*embedded.known(), *pulled.names())))
     if catalog.rows == 0:
-        raise UserError(f"{spec} has a header but no rows")
+        what = "holds no structures" if holds_only_structures(path) else "has a header but no rows"
+        raise UserError(f"{spec} {what}")
     rows = catalog.rows if limit is None else min(limit, catalog.rows)
     return replace(catalog, rows=rows)
 
@@ -118,7 +119,8 @@ def named_materials(material: Material, specs: Sequence[str]) -> dict[str, str |
         columns = columns_of(spec)
         chosen[spec] = next((name.strip() for name in choices if name.strip() in columns), None)
     if not any(chosen.values()):
-        raise UserError(f"--material: no column {' or '.join(map(repr, choices))} in any of {', '.join(chosen)}")
+        tables = [spec for spec in chosen if columns_of(spec)] or list(chosen)
+        raise UserError(f"--material: no column {' or '.join(map(repr, choices))} in any of {', '.join(tables)}")
     return chosen
 
 

@@ -1,4 +1,4 @@
-"""Folders of CIF and POSCAR files, and the ids of their structures."""
+"""CIF and POSCAR files, alone or in folders, and the ids of their structures."""
 
 from __future__ import annotations
 
@@ -40,9 +40,13 @@ class StructureFolder(NamedTuple):
 def list_folder(folder: Path) -> StructureFolder:
     """List the structure files in a folder and below.
 
+    A file is a folder of itself.
+
     The id of a file is its name without suffix; that of a lone `mp-1/POSCAR` is its folder, and of several in one
     folder both (`mp-1/POSCAR`, `mp-1/CONTCAR`).
     """
+    if folder.is_file():
+        return StructureFolder(((as_text(_id(Path(folder.name), 1)), folder),), ())
     files: list[Path] = []
     others: list[str] = []
 
@@ -68,10 +72,12 @@ def list_folder(folder: Path) -> StructureFolder:
 
 
 def holds_structures(folder: Path) -> bool:
-    """Test for a folder of CIF or POSCAR files.
+    """Test for a CIF or POSCAR file, or a folder of them.
 
     Files in inner folders count, unless Parquet lies beside these.
     """
+    if not folder.is_dir():
+        return folder.is_file() and _is_structure(folder.name)
     names = [path.name for path in folder.iterdir() if path.is_file()]
     if any(_is_structure(name) for name in names):
         return True
@@ -110,9 +116,8 @@ def notes_of(folder: Path, rows: int) -> tuple[str, ...]:
     contents = list_folder(folder)
     notes = []
     if rows > len(contents.files):
-        notes.append(
-            f"{folder}: {rows:,} structures in {len(contents.files):,} files; further ones are called id#2 ..."
-        )
+        count = "1 file" if len(contents.files) == 1 else f"{len(contents.files):,} files"
+        notes.append(f"{folder}: {rows:,} structures in {count}; further ones are called id#2 ...")
     if twice := [name for name, count in Counter(name for name, _ in contents.files).items() if count > 1]:
         notes.append(f"{folder}: several files are called {_some(Counter(twice))}: their rows share an id")
     if contents.others:

@@ -73,20 +73,20 @@ def structure_names(table: pa.Table) -> tuple[str, ...]:
 
 
 def holds_only_structures(path: Path) -> bool:
-    """Test for a folder or JSON documents of structures."""
-    return holds_structures(path) if path.is_dir() else path.name.lower().endswith(_DOCUMENTS)
+    """Test for files of structures alone: CIF, POSCAR, a folder of these, or JSON documents."""
+    return _is_crystals(path) or (not path.is_dir() and path.name.lower().endswith(_DOCUMENTS))
 
 
 def structure_file(path: Path) -> Pieces:
     """Open structures as chunks.
 
-    Reads a table, a folder or JSON documents; the chunks have a text column `id` and structure columns.
+    Reads a table, a file, a folder or JSON documents; the chunks have a text column `id` and structure columns.
 
     Raises
     ------
     UserError : no ids, or no structures.
     """
-    if path.is_dir() and holds_structures(path):
+    if _is_crystals(path):
         return lambda: read_folder(path)
     if path.name.lower().endswith(_DOCUMENTS) and path.is_file():
         return lambda: _of_documents(path)
@@ -108,15 +108,23 @@ def structure_file(path: Path) -> Pieces:
 
 
 def structure_notes(path: Path, rows: int | None = None) -> tuple[str, ...]:
-    """Write notes on a folder of structures.
+    """Write notes on a file or folder of structures.
 
     They are those of `structure_folders.notes_of`; other paths have none.
 
     rows : number of structures, counted if None
     """
-    if not path.is_dir() or not holds_structures(path):
+    if not _is_crystals(path):
         return ()
     return notes_of(path, sum(piece.num_rows for piece in read_folder(path)) if rows is None else rows)
+
+
+def _is_crystals(path: Path) -> bool:
+    """Test for CIF, POSCAR, or a folder of these.
+
+    A table is none, whatever its name.
+    """
+    return (path.is_dir() or not readers.suffix_of(path)) and holds_structures(path)
 
 
 def wanted(pieces: Iterator[pa.Table], ids: Collection[str]) -> Iterator[dict[str, Any]]:

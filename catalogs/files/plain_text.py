@@ -8,11 +8,16 @@ from __future__ import annotations
 import re
 
 # White space of every script, as spreadsheets and web pages insert it, and characters without width.
-_BLANK = " \t\n\v\f\r\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029"
-_BLANK += "\u202f\u205f\u3000\u00ad\u180e\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
+BLANKS = " \t\n\v\f\r\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029"
+BLANKS += "\u202f\u205f\u3000\u00ad\u180e\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
 _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}  # the printable ASCII characters
 _SUBSCRIPTS = {0x2080 + digit: ord("0") + digit for digit in range(10)}
 _MIXED = re.compile("[\u2080-\u2089][.]?[0-9]|[0-9][.]?[\u2080-\u2089]")
+
+
+def trimmed(text: str) -> str:
+    """Strip outer blanks, also those without width."""
+    return text.strip(BLANKS)
 
 
 def plain(text: str) -> str:
@@ -23,7 +28,7 @@ def plain(text: str) -> str:
     >>> plain(" H₂O\u3000")
     'H2O'
     """
-    text = text.strip(_BLANK)
+    text = trimmed(text)
     return text if text.isascii() else text.translate(_FULL_WIDTH).translate(_SUBSCRIPTS)
 
 
@@ -34,7 +39,7 @@ def plain_formula(text: str) -> str:
     ------
     ValueError : subscript and other digits side by side, which are two numbers (CuSO\N{SUBSCRIPT FOUR}5H2O).
     """
-    text = text.strip(_BLANK)
+    text = trimmed(text)
     if text.isascii():
         return text
     text = text.translate(_FULL_WIDTH)

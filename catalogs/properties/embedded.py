@@ -9,6 +9,7 @@ from functools import cache
 import pyarrow as pa
 
 from kakehashi.catalogs import providers
+from kakehashi.catalogs.files.paths import path_of
 from kakehashi.catalogs.properties import registry, typed_tables
 from kakehashi.catalogs.properties.assemble import assemble
 from kakehashi.catalogs.properties.source_table import UNIT_UNSTATED, SourceTable
@@ -150,6 +151,8 @@ def unknown_name(name: str, known: tuple[str, ...]) -> str:
     """Explain an unknown name, with the nearest known one."""
     if (stem := name.partition(":")[0]) in providers.pullable():
         return f"'{stem}' has not been pulled: {providers.advice(stem)}"
+    if (file := path_of(name.rpartition(":")[0])).is_file() and not readers.suffix_of(file):
+        return readers.unknown_suffix(file)
     close = difflib.get_close_matches(name, known, n=1)
     hint = f"; did you mean '{close[0]}'?" if close else "; see `kakehashi catalogs list`"
     return f"'{name}' is neither an embedded data set nor a table file ({', '.join(readers.SUFFIXES)}){hint}"

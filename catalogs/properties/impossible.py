@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from kakehashi.catalogs.properties.column_units import is_logarithm
 from kakehashi.catalogs.quantities import Quantity, convert, unit_or_none
 from kakehashi.catalogs.records import FloatArray, UserError
+from kakehashi.catalogs.shown import shortened
 
 Texts = NDArray[np.object_]
 Rows = NDArray[np.int64]
@@ -135,8 +137,24 @@ def shown_rows(rows: Sequence[int], materials: Sequence[str | None], values: Flo
 
     `row 4 (AlP, -9999) and 2 more`: number from 1, material and value.
     """
-    names = ", ".join(f"row {row + 1} ({materials[row] or 'empty'}, {values[row]:.6g})" for row in rows[:most])
-    return f"{names} and {len(rows) - most:,} more" if len(rows) > most else names
+    first = [(row + 1, materials[row] or "empty", float(values[row])) for row in rows[:most]]
+    return named_rows(first, len(rows))
+
+
+def named_rows(first: Iterable[tuple[int, str, float]], count: int) -> str:
+    """Name rows in words, the first of `count`.
+
+    first : number counted from 1, material and value (NaN where there is none)
+
+    >>> named_rows([(4, "AlP", -9999.0)], 3)
+    'row 4 (AlP, -9999) and 2 more'
+    """
+    texts = [
+        f"row {row} ({shortened(material)}{'' if math.isnan(value) else f', {value:.6g}'})"
+        for row, material, value in first
+    ]
+    names = ", ".join(texts)
+    return f"{names} and {count - len(texts):,} more" if count > len(texts) else names
 
 
 def ask_unit(

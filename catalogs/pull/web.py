@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import requests
 
 from kakehashi.catalogs.records import UserError
+from kakehashi.catalogs.shown import shown
 
 LARGEST = 256 * 2**20
 """Bytes of one answer."""
@@ -25,11 +26,6 @@ _CHUNK = 1 << 16
 _CANNOT = (501, 505)
 
 
-def printable(text: str) -> str:
-    """Escape control characters and lone surrogates."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
 class Fault(Exception):
     """A request without a usable answer, in printable words.
 
@@ -40,7 +36,7 @@ class Fault(Exception):
     def __init__(
         self, message: str, *, tries: int | None = None, wait: float | None = None, advice: str = "", status: int = 0
     ) -> None:
-        super().__init__(printable(message))
+        super().__init__(shown(message))
         self.tries, self.wait, self.advice, self.status = tries, wait, advice, status
 
 

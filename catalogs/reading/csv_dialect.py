@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from kakehashi.catalogs.files.gzipped import is_gzipped, open_bytes
+from kakehashi.catalogs.files.plain_text import trimmed
 from kakehashi.catalogs.reading.column_names import KNOWN, fold
 from kakehashi.catalogs.records import UserError
 
@@ -97,7 +98,7 @@ def _sample(path: Path, encoding: str) -> tuple[str, bool]:
     except (OSError, EOFError, zlib.error) as error:
         raise cannot_read(path, error) from error
     if "\0" in sample:
-        raise not_text(path, encoding)
+        raise not_text(path, encoding, sample)
     return sample, cut
 
 
@@ -170,7 +171,7 @@ def _names(header: Sequence[str]) -> tuple[str, ...]:
 
     A comment mark belongs to the name unless the rest is a known one.
     """
-    names = [name.strip() for name in header]
+    names = [trimmed(name) for name in header]
     bare = names[0].lstrip("# ")
     if names[0].startswith("#") and fold(bare) in KNOWN and not any(fold(name) in KNOWN for name in names[1:]):
         names[0] = bare
@@ -184,8 +185,15 @@ def cannot_read(path: Path, error: Exception) -> UserError:
     return UserError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}")
 
 
-def not_text(path: Path, encoding: str) -> UserError:
-    """Build the error of bytes that are no text."""
+def not_text(path: Path, encoding: str, sample: str = "") -> UserError:
+    """Build the error of bytes that are no text.
+
+    sample : the first characters; zeros at every other place tell UTF-16 without its mark
+    """
+    even, odd = sample[:98:2], sample[1:99:2]
+    for wide, zeros, signs in (("UTF-16-LE", odd, even), ("UTF-16-BE", even, odd)):
+        if zeros and not zeros.strip("\0") and "\0" not in signs:
+            return UserError(f"{path} is not UTF-8 text, but {wide} with no mark: iconv -f {wide} -t UTF-8 {path.name}")
     if encoding.startswith("utf-8"):
         return UserError(
             f"{path} is not UTF-8 text; save it as UTF-8 (a spreadsheet offers 'CSV UTF-8'; for Western European text:"

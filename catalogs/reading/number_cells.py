@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from typing import Literal
 
+from kakehashi.catalogs.files.plain_text import trimmed
 from kakehashi.catalogs.quantities import unit_or_none
-from kakehashi.catalogs.shown import shown
+from kakehashi.catalogs.shown import shortened
 
 Decimal = Literal[".", ","]
 
@@ -40,7 +41,6 @@ MISSING = frozenset(
 _MINUS = str.maketrans(
     dict.fromkeys("\N{MINUS SIGN}\N{EN DASH}\N{HYPHEN}\N{NON-BREAKING HYPHEN}\N{FULLWIDTH HYPHEN-MINUS}", "-")
 )
-BLANKS = "\u200b\u200c\u200d\u2060\ufeff"  # zero-width: str.strip keeps them
 _SUPERSCRIPT = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-")
 _GROUPS: dict[
     Decimal, re.Pattern[str]
@@ -53,18 +53,13 @@ _FORTRAN = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))[dD]([+-]?\d+)")
 _NUMBER = r"[+-]?(?:\d+[.,]?\d*|[.,]\d+)(?:[eE][+-]?\d+)?"
 
 
-def stripped(cell: str) -> str:
-    """Strip white space, no-break and zero-width characters."""
-    return cell.strip().strip(BLANKS).strip()
-
-
 def is_missing(cell: str) -> bool:
     """Test for a missing value: empty, NA, #N/A, a dash ...
 
     >>> is_missing(" n/a "), is_missing("0")
     (True, False)
     """
-    return stripped(cell).lower() in MISSING
+    return trimmed(cell).lower() in MISSING
 
 
 def number_or_none(cell: str) -> float | None:
@@ -89,7 +84,7 @@ def read_number(cell: str, decimal: Decimal = ".") -> float | None:
     >>> read_number("1,200.5"), read_number("1.200,5", ","), read_number("<0.5")
     (1200.5, 1200.5, None)
     """
-    text = stripped(cell).translate(_MINUS)
+    text = trimmed(cell).translate(_MINUS)
     if power := _POWER.fullmatch(text):
         exponent = power[3] if power[3] is not None else power[4].translate(_SUPERSCRIPT)
         text = f"{power[1]}e{exponent}"
@@ -108,7 +103,7 @@ def read_number(cell: str, decimal: Decimal = ".") -> float | None:
 
 def notation(cell: str, decimal: Decimal = ".") -> str:
     """Name a number's notation, "" for a plain one."""
-    text = stripped(cell)
+    text = trimmed(cell)
     if number_or_none(text.replace(decimal, ".")) is not None:
         return ""
     if any(mark in text for mark in ",\u00a0\u2009\u202f'’") or text.count(".") > 1:
@@ -153,7 +148,7 @@ PLAIN_ADVICE = "leave the cell empty where a value is missing"
 
 def advice(cell: str) -> str:
     """Advise on a cell that is no number."""
-    text = stripped(cell).translate(_MINUS)
+    text = trimmed(cell).translate(_MINUS)
     for pattern, sentence in (*_UNCERTAIN, *_OTHERS):
         if re.fullmatch(pattern, text, re.IGNORECASE):
             return sentence.format(cell=shortened(cell))
@@ -167,13 +162,7 @@ def resembles_number(cell: str) -> bool:
 
     Columns of measurements hold these.
     """
-    text = stripped(cell).translate(_MINUS)
+    text = trimmed(cell).translate(_MINUS)
     return any(read_number(cell, sign) is not None for sign in _GROUPS) or any(
         re.fullmatch(pattern, text, re.IGNORECASE) for pattern, _ in _UNCERTAIN
     )
-
-
-def shortened(cell: str) -> str:
-    """Cut a cell to 40 harmless characters, for messages."""
-    text = shown(cell)
-    return text if len(text) <= 40 else text[:39] + "…"

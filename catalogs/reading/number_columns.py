@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from kakehashi.catalogs.files.plain_text import BLANKS, trimmed
 from kakehashi.catalogs.reading.number_cells import (
-    BLANKS,
     MISSING,
     Decimal,
     advice,
@@ -24,11 +24,10 @@ from kakehashi.catalogs.reading.number_cells import (
     notation,
     read_number,
     resembles_number,
-    shortened,
-    stripped,
 )
 from kakehashi.catalogs.reading.readers import is_text
 from kakehashi.catalogs.records import FloatArray, UserError
+from kakehashi.catalogs.shown import shortened
 
 # Most rows named in a message, and most kinds of advice in it.
 _ROWS, _ADVICE = 5, 3
@@ -51,8 +50,8 @@ def is_number(kind: pa.DataType) -> bool:
 
 
 def strip_cells(cells: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Strip every cell, as `number_cells.stripped`."""
-    return pc.utf8_trim_whitespace(pc.utf8_trim(pc.utf8_trim_whitespace(cells), characters=BLANKS))
+    """Strip every cell, as `plain_text.trimmed`."""
+    return pc.utf8_trim(cells, characters=BLANKS)
 
 
 def are_missing(cells: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -138,7 +137,7 @@ class _Distinct(NamedTuple):
 def _parse(column: pa.ChunkedArray, where: Path | str, name: str, decimal: Decimal) -> Numbers:
     coded = pc.fill_null(column, "").combine_chunks().dictionary_encode()
     distinct = _Distinct(
-        [stripped(cell) for cell in coded.dictionary.to_pylist()], coded.indices.to_numpy().astype(np.int64)
+        [trimmed(cell) for cell in coded.dictionary.to_pylist()], coded.indices.to_numpy().astype(np.int64)
     )
     filled = [i for i, cell in enumerate(distinct.cells) if not is_missing(cell)]
     sign, numbers, unclear = _meaning([distinct.cells[i] for i in filled], decimal)

@@ -101,7 +101,7 @@ def query(**fields: Any) -> pa.Table:
     """Rows of the index, a row for every network and property, best correlation first.
 
     `field=value` looks for a part of a text, and for equality of anything else; `min_field=` and `max_field=` bound
-    numbers (`min_pearson=0.9`, `max_mae=0.1`). The fields are `catalogs.models.index.FIELDS`.
+    numbers (`min_pearson=0.9`, `max_mae=0.1`). The fields are `catalogs.models.index_fields.FIELDS`.
 
     Raises
     ------

@@ -14,7 +14,7 @@ from kakehashi.catalogs.files.paths import path_of
 from kakehashi.catalogs.properties.refused import MAX_REJECTED, check_share
 from kakehashi.catalogs.properties.stated_units import parse_units
 from kakehashi.catalogs.reading.pulled import default_name
-from kakehashi.catalogs.records import UserError
+from kakehashi.catalogs.records import PropertyTable, UserError
 from kakehashi.screen.device import check_device
 from kakehashi.screen.heads.registry import DEFAULT_HEADS, LINES
 from kakehashi.screen.networks.trunk import check_trunk
@@ -259,3 +259,10 @@ def _check(config: ScreenConfig) -> None:
         )
     if not 0 <= config.max_quarantine <= 1:
         raise UserError(f"--max-quarantine: expected a share from 0 to 1, got {config.max_quarantine}")
+
+
+def sources_of(given: tuple[str, ...], target: PropertyTable) -> tuple[str, ...]:
+    """The sources named, those of the target's kind of material where none are, none where `none` is named."""
+    if given == NO_SOURCE:
+        return ()
+    return given or (DEFAULT_SOURCES if target.molecules is None else DEFAULT_MOLECULAR_SOURCES)

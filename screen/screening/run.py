@@ -33,14 +33,7 @@ from kakehashi.screen.scoring.columns import SCORES
 from kakehashi.screen.scoring.committed import KEPT, score_into
 from kakehashi.screen.scoring.scoring import Executor, in_turn
 from kakehashi.screen.scoring.virtual.search import MOST_INDICES, PER_ROW, TOP, Search, search_of
-from kakehashi.screen.screening.config import (
-    DEFAULT_MOLECULAR_SOURCES,
-    DEFAULT_SOURCES,
-    NO_SOURCE,
-    ScreenConfig,
-    as_dict,
-    exit_code,
-)
+from kakehashi.screen.screening.config import ScreenConfig, as_dict, exit_code, sources_of
 from kakehashi.screen.screening.estimate import committed, estimate
 from kakehashi.screen.screening.export import check_export, export_cif, in_words
 from kakehashi.screen.screening.inputs import Inputs
@@ -123,13 +116,6 @@ def _read_crystals(
         load_crystals(s, material=material.get(s), structures=by_id, minimum=1, units=units) for s in config.source
     ]
     return connected(target), config.source, [connected(source) for source in sources]
-
-
-def sources_of(given: tuple[str, ...], target: PropertyTable) -> tuple[str, ...]:
-    """The sources named, those of the target's kind of material where none are, none where `none` is named."""
-    if given == NO_SOURCE:
-        return ()
-    return given or (DEFAULT_SOURCES if target.molecules is None else DEFAULT_MOLECULAR_SOURCES)
 
 
 def looked_for(catalog: Catalog, target: PropertyTable, order: Order) -> Search | None:

@@ -5,8 +5,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from kakehashi.catalogs.files.plain_text import BLANKS, trimmed
 from kakehashi.catalogs.reading import readers
-from kakehashi.catalogs.reading.number_cells import BLANKS, MISSING, is_missing, stripped
+from kakehashi.catalogs.reading.number_cells import MISSING, is_missing
 from kakehashi.catalogs.reading.number_columns import are_missing, as_numbers, looks_numeric, read_numbers, strip_cells
 from kakehashi.catalogs.records import UserError
 
@@ -37,7 +38,7 @@ def test_columns_and_cells_agree_on_missing_values() -> None:
         before + word + after for word in words for before in ("", " \u00a0", *BLANKS) for after in ("", "\t\ufeff ")
     ]
     text = strip_cells(column(*cells))
-    assert text.to_pylist() == [stripped(cell) for cell in cells]
+    assert text.to_pylist() == [trimmed(cell) for cell in cells]
     assert are_missing(text).to_pylist() == [is_missing(cell) for cell in cells]
 
 
@@ -184,3 +185,9 @@ def test_columns_without_one_meaning_say_what_to_do(name: str, count: str, what:
         read_numbers(cells, name, header)
     assert count in str(caught.value)
     assert what in str(caught.value)
+
+
+@pytest.mark.parametrize("blank", ["\u200e", "\u00ad", "\u180e", "\u200b", "\ufeff", "\u00a0", "\u3000"])
+def test_outer_blanks_of_every_kind_mean_nothing(blank: str) -> None:
+    found = read_numbers(column(f"{blank}1.5{blank} ", f" {blank}", "2"), "f", "x")
+    np.testing.assert_array_equal(found.values, [1.5, np.nan, 2.0])
