@@ -49,13 +49,13 @@ def pull_mp(
     import os
 
     from kakehashi.catalogs.pull.materials_project import CITATION, LICENCE, Summary, key_from
-    from kakehashi.catalogs.pull.pull import Facts, Terminal, dry, pull
+    from kakehashi.catalogs.pull.pull import Facts, Terminal, pull, show_plan
 
     service = Summary(key_from(os.environ), structures=structures, seconds=timeout)
     facts = Facts("mp", "Materials Project", LICENCE, CITATION)
     terminal = Terminal(json=json, quiet=quiet, events=events)
     if dry_run:
-        return dry(service, facts, terminal)
+        return show_plan(service, facts, terminal)
     return pull(service, facts, terminal, again=again)
 
 
@@ -111,15 +111,15 @@ def pull_optimade(
     dry_run
         Say what would be pulled, and ask for nothing.
     """
-    from kakehashi.catalogs.pull.optimade import Structures, named
-    from kakehashi.catalogs.pull.pull import Facts, Terminal, dry, pull
+    from kakehashi.catalogs.pull.optimade import Structures, find_database
+    from kakehashi.catalogs.pull.pull import Facts, Terminal, pull, show_plan
 
-    found = named(provider, url, name)
+    found = find_database(provider, url, name)
     service = Structures(found.url, filter, structures=structures, limit=page, seconds=timeout)
     facts = Facts(found.name, found.service, "", "", filter)
     terminal = Terminal(json=json, quiet=quiet, events=events)
     if dry_run:
-        return dry(service, facts, terminal)
+        return show_plan(service, facts, terminal)
     return pull(service, facts, terminal, again=again, pause=pause)
 
 

@@ -108,7 +108,7 @@ def query(**fields: Any) -> pa.Table:
 
     A row for every network and property. `field=value` looks for a part of a text, and for equality of anything else;
     `min_field=` and `max_field=` bound numbers (`min_pearson=0.9`, `max_mae=0.1`). The fields are
-    `catalogs.models.index.FIELDS`.
+    `catalogs.models.index_fields.FIELDS`.
 
     Raises
     ------
@@ -139,7 +139,7 @@ def load(id: str) -> Loaded:
     from kakehashi.screen.cache.keep import UNREADABLE
     from kakehashi.screen.networks.kept import networks_of
 
-    key, number, path = shelf.named(id)
+    key, number, path = shelf.find_by_id(id)
     entry = shelf.read(path, key)
     if entry.arrays is None or entry.card is None:
         raise UserError(entry.warning or f"{path} is gone", code=6)

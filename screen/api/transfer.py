@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from kakehashi.catalogs.candidates.candidates import RESERVED, STRUCTURE, as_struct, open_catalog, with_structures
+from kakehashi.catalogs.candidates.candidates import open_catalog
+from kakehashi.catalogs.candidates.catalog import RESERVED, STRUCTURE
+from kakehashi.catalogs.candidates.structure_catalog import as_struct, with_structures
 from kakehashi.catalogs.crystals.structures import structure_file, structure_names
 from kakehashi.catalogs.crystals.tables import load_crystals
 from kakehashi.catalogs.files.paths import path_of

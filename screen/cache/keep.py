@@ -27,7 +27,7 @@ UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, IndexError, Recur
 Records = Mapping[str, type]
 
 
-def find(key: str, kind: type, records: Records) -> tuple[shelf.Found, Any, str]:
+def find(key: str, kind: type, records: Records) -> tuple[shelf.StoredEntry, Any, str]:
     """What the library holds, the value of that kind in it (None: compute it), and a warning."""
     found = shelf.find(key)
     if found.arrays is None:
@@ -47,7 +47,7 @@ def unpacked(arrays: shelf.Arrays, kind: type, records: Records) -> Any:
     return value
 
 
-def keep(key: str, arrays: shelf.Arrays, card: dict[str, Any], found: shelf.Found, warning: str) -> Checkpoint:
+def keep(key: str, arrays: shelf.Arrays, card: dict[str, Any], found: shelf.StoredEntry, warning: str) -> Checkpoint:
     """Keep arrays and card under a key, unless an entry of another version is in the way; where they are now.
 
     found, warning : what was there, and why it was not used

@@ -40,7 +40,7 @@ def verify(key: str, path: Path) -> Verified:
     return verify_arrays(key, shelf.read(path, key))
 
 
-def verify_arrays(key: str, entry: shelf.Found) -> Verified:
+def verify_arrays(key: str, entry: shelf.StoredEntry) -> Verified:
     """Recompute an entry's stored predictions, from the descriptors on."""
     if entry.arrays is None or entry.card is None:
         return Verified(key, "damaged", float("nan"), entry.warning or "it is gone")

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from kakehashi.catalogs.elements import INDEX, RADIOACTIVE
 from kakehashi.catalogs.formulas.slots import parse_column
-from kakehashi.catalogs.reading.number_columns import is_number, number_or_none
+from kakehashi.catalogs.reading.number_cells import number_or_none
+from kakehashi.catalogs.reading.number_columns import is_number
 from kakehashi.catalogs.reading.readers import is_text
 from kakehashi.catalogs.records import UserError
 

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from kakehashi.catalogs.candidates.candidates import RESERVED
+from kakehashi.catalogs.candidates.catalog import RESERVED
 from kakehashi.catalogs.formulas.slots import parse_column
 from kakehashi.catalogs.records import UserError
 from kakehashi.screen.ranking.acquisition import normal_through

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from kakehashi.catalogs.candidates.candidates import Catalog
+from kakehashi.catalogs.candidates.catalog import Catalog
 from kakehashi.catalogs.files.paths import for_arrow
 from kakehashi.catalogs.runs.rundir import RunDir
 from kakehashi.screen.interrupt import first_finishes

@@ -13,7 +13,7 @@ import jax
 import numpy as np
 import pyarrow as pa
 
-from kakehashi.catalogs.candidates.candidates import REFUSED
+from kakehashi.catalogs.candidates.catalog import REFUSED
 from kakehashi.catalogs.formulas.slots import formula_text, parse_column, reduce, reduced_keys
 from kakehashi.catalogs.records import Compositions, Crystals, Inputs, Molecules
 from kakehashi.screen.descriptors.composition import BATCH, normalise

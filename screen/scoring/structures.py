@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from kakehashi.catalogs.candidates.candidates import REFUSED, STRUCTURE
+from kakehashi.catalogs.candidates.catalog import REFUSED, STRUCTURE
 from kakehashi.catalogs.crystals.structures import StructureReader
 from kakehashi.catalogs.crystals.tables import parse_rows
 from kakehashi.catalogs.formulas.slots import formula_text, reduce

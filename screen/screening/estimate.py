@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from kakehashi.catalogs.candidates.candidates import Catalog
+from kakehashi.catalogs.candidates.catalog import Catalog
 from kakehashi.catalogs.runs.open import find_run
 
 # Arithmetic of one network on one row, and the share of the speed of large products it runs at (benchmarks/score_today,

@@ -52,4 +52,4 @@ def warn_of(given: Sequence[str | PropertyTable], tables: Sequence[PropertyTable
 
 
 def _columns(given: str | PropertyTable, table: PropertyTable) -> list[tuple[str, str]]:
-    return read_from([given], [table]) if isinstance(given, str) else []
+    return list(read_from([given], [table])) if isinstance(given, str) else []

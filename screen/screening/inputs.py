@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from kakehashi.catalogs.candidates.candidates import Catalog
+from kakehashi.catalogs.candidates.catalog import Catalog
 from kakehashi.catalogs.crystals.structures import Pieces
 from kakehashi.catalogs.records import PropertyTable
 from kakehashi.screen.ranking.rank import Order

@@ -10,13 +10,9 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from kakehashi.catalogs.candidates.candidates import (
-    Catalog,
-    named_materials,
-    open_catalog,
-    structures_sha256,
-    with_structures,
-)
+from kakehashi.catalogs.candidates.candidates import named_materials, open_catalog
+from kakehashi.catalogs.candidates.catalog import Catalog
+from kakehashi.catalogs.candidates.structure_catalog import structures_sha256, with_structures
 from kakehashi.catalogs.crystals.structures import Pieces, structure_file, structure_notes
 from kakehashi.catalogs.crystals.tables import load_crystals
 from kakehashi.catalogs.files.paths import path_of

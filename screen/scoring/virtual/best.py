@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 from scipy.special import ndtri
 
-from kakehashi.catalogs.candidates.candidates import VIRTUAL
+from kakehashi.catalogs.candidates.catalog import VIRTUAL
 from kakehashi.catalogs.candidates.space import Family, Space, decode, families
 from kakehashi.catalogs.formulas.slots import formula_text
 from kakehashi.catalogs.records import Compositions, UserError

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kakehashi.catalogs.candidates.candidates import Catalog
+from kakehashi.catalogs.candidates.catalog import Catalog
 from kakehashi.catalogs.formulas.slots import parse_column
 from kakehashi.catalogs.records import FloatArray
 from kakehashi.screen.networks.source import Library

@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from kakehashi.catalogs.candidates.candidates import Catalog, open_catalog
+from kakehashi.catalogs.candidates.candidates import open_catalog
+from kakehashi.catalogs.candidates.catalog import Catalog
 from kakehashi.catalogs.records import FloatArray, PropertyTable
 from kakehashi.screen.descriptors.composition import names
 from kakehashi.screen.descriptors.materials import describe
