@@ -18,10 +18,10 @@ from kakehashi.screen.report.data import (
     mapping,
     mappings,
     real,
-    run_json,
     spaced_rows,
     texts,
 )
+from kakehashi.screen.runs.record_file import RECORD, load_record
 
 FILES = {
     "proposals.parquet": "every proposal with all its columns",
@@ -89,7 +89,7 @@ def read_design(directory: Path) -> DesignData:
     UserError
         Code 2 where there is no run.json, 6 where a file is there but cannot be read.
     """
-    run = run_json(directory / "run.json")
+    run = Row(load_record(directory / RECORD))
     trace = first_rows(directory / "trace.parquet", MAX_ROWS)
     prior = spaced_rows(directory / "prior.parquet", _PRIOR)
     drawn = [real(row.get("p_goal")) for row in prior.records()] if prior else []

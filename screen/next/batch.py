@@ -25,7 +25,7 @@ from kakehashi.screen.ranking.acquisition import (
 )
 from kakehashi.screen.ranking.csv_text import csv_bytes
 from kakehashi.screen.ranking.filters import Filter, apply_filters, check_elements, check_filters, parse_filter
-from kakehashi.screen.runs.runner import check_schema
+from kakehashi.screen.runs.record_file import RECORD, read_record
 
 SCHEMA_VERSION = "1"
 COLUMNS = ("rank", "id", "formula", "mean", "lower", "upper", "acquisition", "reason")
@@ -87,10 +87,9 @@ class BatchProposal(NamedTuple):
 def read_finished_run(directory: str) -> FinishedRun:
     """Read a run folder; UserError if it holds no finished run."""
     results = results_at(directory)
-    if "run.json" not in results.names():
+    if RECORD not in results.names():
         raise UserError(f"{directory} holds no finished run: finish it with kakehashi screen ... --resume")
-    record: dict[str, Any] = json.loads(results.read_text("run.json"))
-    check_schema(record, f"{results.where}/run.json")
+    record = read_record(results)
     known = results.read_table("predictions.parquet")
     if "smiles" in known.column_names:
         raise UserError(f"{directory}: next experiments are chosen among compositions; this run is on repeat units")

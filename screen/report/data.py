@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from kakehashi.catalogs.reading.parquet_files import batch_rows, in_pieces
 from kakehashi.catalogs.records import UserError
-from kakehashi.screen.runs.runner import check_schema
+from kakehashi.screen.runs.record_file import RECORD, load_record
 
 
 class Row(dict[str, Any]):
@@ -83,7 +83,7 @@ def read_run(directory: Path) -> RunData:
     UserError
         Code 2 where there is no run.json, 6 where a file is there but cannot be read.
     """
-    run = run_json(directory / "run.json")
+    run = Row(load_record(directory / RECORD))
     counted = mappings(run, "quarantine_reasons")
     return RunData(
         run=run,
@@ -140,26 +140,6 @@ def plain(value: Any) -> Any:
         return float(f"{value:.6g}") if math.isfinite(value) else str(value)
     text = value if isinstance(value, str) else str(value)
     return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"
-
-
-def run_json(path: Path) -> Row:
-    """The record of a run.
-
-    Raises
-    ------
-    UserError
-        Code 2 where there is none, 6 where it cannot be read.
-    """
-    try:
-        run = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"no run.json in {path.parent}: expected the folder of a finished run") from None
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read ({error}): restore the file or repeat the run", 6) from None
-    if not isinstance(run, dict):
-        raise UserError(f"{path} holds {type(run).__name__}, expected an object: repeat the run", 6)
-    check_schema(run, path)
-    return Row(run)
 
 
 def _corrupt(path: Path, error: Exception) -> UserError:

@@ -16,7 +16,6 @@ from kakehashi.screen.report.data import (
     mapping,
     mappings,
     real,
-    run_json,
     texts,
 )
 from kakehashi.screen.report.data import spaced_rows as read_spread
@@ -24,6 +23,7 @@ from kakehashi.screen.report.page import assemble
 from kakehashi.screen.report.sections import accuracy, leaderboard, pretty, timings, verdict
 from kakehashi.screen.report.svg import Axis, drawing, frame, padded, tag
 from kakehashi.screen.report.text import number, with_unit, words
+from kakehashi.screen.runs.record_file import RECORD, load_record
 from kakehashi.screen.transfer.rows import CHOSEN, DIRECT
 
 FILES = {
@@ -47,7 +47,7 @@ def write_report(directory: Path) -> str:
     UserError
         Code 2 where there is no run.json, 6 where a file is there but cannot be read.
     """
-    run = run_json(directory / "run.json")
+    run = Row(load_record(directory / RECORD))
     target, judged = mapping(run, "target"), mapping(run, "verdict")
     log, unit = target.get("log") is True, str(target.get("unit") or "")
     quantity = words(target.get("quantity") or target.get("name") or "the target")

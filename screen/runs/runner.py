@@ -10,7 +10,6 @@ import json
 import shlex
 import sys
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from kakehashi.catalogs.records import UserError
@@ -20,13 +19,12 @@ from kakehashi.catalogs.runs.store import check_url, is_url
 from kakehashi.catalogs.shown import shown
 from kakehashi.screen.interrupt import last_words, stopped
 from kakehashi.screen.progress import Mode, Progress, warn
+from kakehashi.screen.runs.record_file import read_record
 from kakehashi.screen.runs.status import PLAN
 from kakehashi.screen.scoring.workers.leftovers import remove_leftovers
 
 # Exit code where a service does not answer or refuses.
 SERVICE = 5
-SCHEMA = 1
-"""Of the records of runs, `run.json`."""
 
 
 class RunConfig(Protocol):
@@ -165,8 +163,7 @@ def _finished(kind: RunKind, config: RunConfig) -> dict[str, Any] | None:
     if results is None:
         return None
     out = results.where
-    record: dict[str, Any] = json.loads(results.read_text("run.json"))
-    check_schema(record, f"{out}/run.json")
+    record = read_record(results)
     mine, theirs = kind.deciding(kind.as_dict(config)), kind.deciding(record.get("config", {}))
     if other := sorted(name for name in mine.keys() | theirs.keys() if mine.get(name) != theirs.get(name)):
         raise UserError(
@@ -185,15 +182,6 @@ def _finished(kind: RunKind, config: RunConfig) -> dict[str, Any] | None:
         return None
     results.verify()
     return record if "report.html" in results.names() else None
-
-
-def check_schema(record: Mapping[str, Any], path: str | Path) -> None:
-    """Refuse a record whose entries may mean something else."""
-    if (found := record.get("schema", SCHEMA)) != SCHEMA:
-        raise UserError(
-            f"{path} has schema {found!r}, expected {SCHEMA}: it was written by another version, read it with that one",
-            code=6,
-        )
 
 
 def source_hashes(sources: list[dict[str, Any]]) -> dict[str, str]:

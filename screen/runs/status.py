@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, Literal, NamedTuple
 
 from kakehashi.catalogs.records import UserError
@@ -10,6 +9,7 @@ from kakehashi.catalogs.runs.open import look, open_run
 from kakehashi.catalogs.runs.remote import RemoteResults
 from kakehashi.catalogs.runs.results import Results
 from kakehashi.catalogs.runs.store import is_url
+from kakehashi.screen.runs.record_file import RECORD, parse_object
 from kakehashi.screen.scoring.workers.leftovers import remove_idle_leftovers
 
 PLAN = "plan.json"
@@ -63,9 +63,9 @@ def read_status(where: str) -> RunStatus:
     elif not at_work:
         results.verify()
     plan = _read(results, PLAN)
-    finished = "run.json" in names and "report.html" in names and PLAN not in names
+    finished = RECORD in names and "report.html" in names and PLAN not in names
     aside = [name for name in names if name.startswith("quarantine/")]
-    record = _read(results, "run.json") if finished else {}
+    record = _read(results, RECORD) if finished else {}
     known = {**record.get("catalog", {}), **plan}
     # Of a virtual catalogue the best alone are kept, and what became of the others is known at the end.
     virtual = record.get("virtual") is not None or any(name.startswith("kept/") for name in names)
@@ -117,9 +117,8 @@ def describe_status(found: RunStatus) -> str:
 
 def _read(results: Results, name: str) -> dict[str, Any]:
     try:
-        found = json.loads(results.read_text(name)) if name in results.names() else {}
+        return parse_object(results.read_text(name), f"{results.where}/{name}") if name in results.names() else {}
     except UserError:
         if name == PLAN:  # removed by the run that has just ended
             return {}
         raise
-    return dict(found)

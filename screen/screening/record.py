@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,8 +19,8 @@ from kakehashi.screen.device import current
 from kakehashi.screen.networks.source import Source, summary
 from kakehashi.screen.progress import Progress
 from kakehashi.screen.ranking.summary import ScoreSummary
+from kakehashi.screen.runs.record_file import SCHEMA
 from kakehashi.screen.runs.refused import warnings_of
-from kakehashi.screen.runs.runner import SCHEMA
 from kakehashi.screen.scoring.committed import CommittedScores
 from kakehashi.screen.scoring.virtual.search import IndexCounts
 from kakehashi.screen.screening.config import ScreenConfig, as_dict
@@ -32,9 +32,6 @@ from kakehashi.screen.transfer.plan import Fitted
 from kakehashi.screen.transfer.verdict import verdict_record
 from kakehashi.screen.validation.folds import Folds
 from kakehashi.screen.validation.intervals import LEVEL
-
-if TYPE_CHECKING:
-    pass
 
 # What every run computes with, and what is read and described beside it in a screening.
 _COMMON = ("jax", "jaxlib", "flax", "optax", "numpy", "scipy", "pyarrow", "chemicals")

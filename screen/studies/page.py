@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from kakehashi.catalogs.records import UserError
-from kakehashi.screen.report.data import Row, first_rows, mapping, mappings, run_json, texts
+from kakehashi.screen.report.data import Row, first_rows, mapping, mappings, texts
 from kakehashi.screen.report.page import assemble
 from kakehashi.screen.report.sections import pretty, timings
+from kakehashi.screen.runs.record_file import RECORD, load_record
 from kakehashi.screen.studies.figures import themed
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -28,7 +29,7 @@ def write_report(directory: Path) -> str:
         Code 2 where there is no study, 6 where a file of it cannot be read.
     """
     directory = Path(directory)
-    run, study = run_json(directory / "run.json"), run_json(directory / "study.json")
+    run, study = (Row(load_record(directory / name)) for name in (RECORD, "study.json"))
     return assemble("study.html.j2", _content(directory, run, study), (TEMPLATES,))
 
 
