@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from kakehashi.screen.report.svg import Axis, drawing, frame, padded, tag
+from kakehashi.screen.report.svg import Axis, padded, plot, plot_axes, tag
 from kakehashi.screen.report.text import number, percent, with_unit
 
 
@@ -37,8 +37,7 @@ def parity(points: Sequence[Point], quantity: str, unit: str, log: bool, area: s
     shown = [p for p in points if not log or (p.y > 0 and p.mean > 0)]
     centres = [value for p in shown for value in (p.y, p.mean)]
     low, high = padded(centres, log, 0.12)
-    x = Axis(low, high, 68.0, 508.0, log)
-    y = Axis(low, high, 418.0, 12.0, log)
+    x, y = plot_axes((low, high), (low, high), log_x=log, log_y=log)
     bars, dots = [], []
     # misses are drawn last, on top
     for p in sorted(shown, key=lambda p: p.covered is False):
@@ -54,11 +53,9 @@ def parity(points: Sequence[Point], quantity: str, unit: str, log: bool, area: s
     diagonal = tag("line", class_="identity", x1=x(low), y1=y(low), x2=x(high), y2=y(high))
     missed = sum(p.covered is False for p in shown)
     title = f"Parity plot: predicted against measured {quantity} of {len(shown)} materials"
-    return drawing(
-        520, 468, f"{title}, {missed} outside their 90% interval",
-        clip, frame(x, y, with_unit("measured", unit), with_unit("predicted, out of fold", unit)),
-        tag("g", diagonal, *bars, *dots, clip_path=f"url(#{area})"),
-    )  # fmt: skip
+    marks = tag("g", diagonal, *bars, *dots, clip_path=f"url(#{area})")
+    labels = with_unit("measured", unit), with_unit("predicted, out of fold", unit)
+    return plot(f"{title}, {missed} outside their 90% interval", x, y, *labels, clip, marks)
 
 
 def histogram(
@@ -86,9 +83,9 @@ def overlaid(
     mark: tuple[float, str] | None = None,
 ) -> Markup:
     """Shares of each set (its class, name and counts) per bin, overlaid; mark: a value and what it is."""
-    x = Axis(edges[0], edges[-1], 68.0, 508.0, log)
     shares = [[100 * count / (sum(counts) or 1) for count in counts] for _, _, counts in sets]
-    y = Axis(0.0, 1.08 * max((max(s, default=0.0) for s in shares), default=0.0) or 1.0, 418.0, 12.0)
+    highest = max((max(s, default=0.0) for s in shares), default=0.0)
+    x, y = plot_axes((edges[0], edges[-1]), (0.0, 1.08 * highest or 1.0), log_x=log)
     parts: list[str] = []
     for (kind, name, counts), heights in zip(sets, shares, strict=True):
         for k, (count, share) in enumerate(zip(counts, heights, strict=True)):
@@ -116,10 +113,7 @@ def overlaid(
         parts.append(tag("line", class_="ceiling", x1=at, x2=at, y1=12, y2=418))
         where = at - 6 if anchor == "end" else at + 6
         parts.append(tag("text", mark[1], class_="note", x=where, y=24, text_anchor=anchor))
-    return drawing(
-        520, 468, title,
-        frame(x, y, with_unit(quantity, unit), "share of each set", y_suffix="%"), *parts,
-    )  # fmt: skip
+    return plot(title, x, y, with_unit(quantity, unit), "share of each set", *parts, y_suffix="%")
 
 
 def shares(counts: Mapping[str, int], title: str) -> Markup:

@@ -21,7 +21,7 @@ from kakehashi.screen.report.data import (
 from kakehashi.screen.report.data import spaced_rows as read_spread
 from kakehashi.screen.report.page import assemble
 from kakehashi.screen.report.sections import accuracy, leaderboard, pretty, timings, verdict
-from kakehashi.screen.report.svg import Axis, drawing, frame, padded, tag
+from kakehashi.screen.report.svg import padded, plot, plot_axes, tag
 from kakehashi.screen.report.text import number, with_unit, words
 from kakehashi.screen.runs.record_file import RECORD, load_record
 from kakehashi.screen.transfer.rows import CHOSEN, DIRECT
@@ -92,8 +92,8 @@ def draw_curve(table: Table, label: str, unit: str) -> Markup | None:
     if not found:
         return None
     every = [point for points in found.values() for point in points]
-    x = Axis(*padded([n for n, _, _ in every], True, 0.05), 68.0, 508.0, True)
-    y = Axis(0.0, 1.06 * max(mae + std for _, mae, std in every) or 1.0, 418.0, 12.0)
+    sizes, highest = padded([n for n, _, _ in every], True, 0.05), max(mae + std for _, mae, std in every)
+    x, y = plot_axes(sizes, (0.0, 1.06 * highest or 1.0), log_x=True)
     parts: list[str] = []
     for name, points in sorted(found.items(), key=lambda item: (item[0] in _KINDS, item[0])):
         kind = _KINDS.get(name, "other")
@@ -105,8 +105,8 @@ def draw_curve(table: Table, label: str, unit: str) -> Markup | None:
             ends = {"y1": y(mae - std), "y2": y(mae + std)}
             parts.append(tag("line", class_=f"reach {kind}", x1=x(n), x2=x(n), **ends))
             parts.append(tag("circle", tag("title", text), class_=f"dot {kind}", cx=x(n), cy=y(mae), r=3.6))
-    axes = frame(x, y, "known values to learn from", with_unit(label, unit))
-    return drawing(520, 468, "Learning curve: held-out error by number of known values", axes, *parts)
+    title = "Learning curve: held-out error by number of known values"
+    return plot(title, x, y, "known values to learn from", with_unit(label, unit), *parts)
 
 
 def _settings(baselines: Row) -> list[tuple[str, list[tuple[str, int]]]]:

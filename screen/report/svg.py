@@ -11,6 +11,10 @@ from markupsafe import Markup, escape
 
 from kakehashi.screen.report.text import number
 
+# Pixels of a full-sized plot, and the edges of its frame.
+WIDTH, HEIGHT = 520, 468
+LEFT, RIGHT, BOTTOM, TOP = 68.0, 508.0, 418.0, 12.0
+
 
 def tag(name: str, *children: str, **attributes: str | float | int) -> Markup:
     """One SVG element; attributes and text are escaped, `class_` and `stroke_width` lose their underscores."""
@@ -107,6 +111,18 @@ def padded(values: Iterable[float], log: bool, pad: float = 0.06) -> tuple[float
     spare = pad * (high - low) or (0.1 if log else 0.1 * abs(high) or 1.0)
     low, high = low - spare, high + spare
     return (math.exp(low), math.exp(high)) if log else (low, high)
+
+
+def plot_axes(
+    across: tuple[float, float], upwards: tuple[float, float], *, log_x: bool = False, log_y: bool = False
+) -> tuple[Axis, Axis]:
+    """Axes of a full-sized plot over two ranges of values."""
+    return Axis(*across, LEFT, RIGHT, log_x), Axis(*upwards, BOTTOM, TOP, log_y)
+
+
+def plot(title: str, x: Axis, y: Axis, x_label: str, y_label: str, *marks: str, y_suffix: str = "") -> Markup:
+    """A full-sized plot: frame and axis titles, then the marks on top."""
+    return drawing(WIDTH, HEIGHT, title, frame(x, y, x_label, y_label, y_suffix=y_suffix), *marks)
 
 
 def frame(x: Axis, y: Axis, x_label: str, y_label: str, y_count: int = 5, y_suffix: str = "") -> Markup:
