@@ -1,4 +1,4 @@
-"""The experiments or calculations to do next, chosen from what a finished run left in its folder."""
+"""Propose the next experiments or calculations from a finished run."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ _NAMES = {"improvement": "expected improvement", "upper": "better bound of the i
 
 
 class BatchRequest(NamedTuple):
-    """What a batch must be.
+    """Settings of a batch.
 
     filters, exclude : in addition to the run's own
-    include_out : whether candidates outside the applicability domain may be proposed
+    include_out : True to allow candidates outside the applicability domain
     apart : share of atoms by which any two of a batch must differ
     """
 
@@ -50,9 +50,9 @@ class BatchRequest(NamedTuple):
 
 
 class FinishedRun(NamedTuple):
-    """A finished run: its folder, its record (run.json), and the target's compounds with their values.
+    """Finished run: its files, record (run.json), and target compounds.
 
-    formulas : n formulas as given; values : (n,) in the target's unit
+    formulas : n formulas as the target has them; values : (n,) in the target's unit
     """
 
     results: Results
@@ -63,7 +63,7 @@ class FinishedRun(NamedTuple):
 
     @property
     def log(self) -> bool:
-        """Whether the fitted scale is ln(value)."""
+        """True if the fitted scale is ln(value)."""
         return bool(self.record["target"]["log"])
 
     @property
@@ -73,19 +73,19 @@ class FinishedRun(NamedTuple):
 
     @property
     def goodness(self) -> NDArray[np.float64]:
-        """(n,) the target's values on the fitted scale, larger is better."""
+        """Target values (n,) on the fitted scale, larger is better."""
         return self.sign * (np.log(self.values) if self.log else self.values)
 
 
 class BatchProposal(NamedTuple):
-    """A batch as a table, and how it came about as JSON values."""
+    """Batch as a table, and its record as JSON values."""
 
     table: pa.Table
     record: dict[str, Any]
 
 
 def read_finished_run(directory: str) -> FinishedRun:
-    """Read a run folder; UserError if it holds no finished run."""
+    """Read a run folder; UserError if its run is not finished."""
     results = results_at(directory)
     if RECORD not in results.names():
         raise UserError(f"{directory} holds no finished run: finish it with kakehashi screen ... --resume")
@@ -108,9 +108,9 @@ def check_request(size: int, by: str, apart: float) -> None:
 
 
 def propose_batch(run: FinishedRun, request: BatchRequest) -> BatchProposal:
-    """The next batch, best first; UserError if the filters leave no candidate.
+    """Next batch, best first; UserError if the filters leave no candidate.
 
-    A composition that stands in the target is not proposed again, whatever its id.
+    A composition in the target is not proposed again, whatever its id.
     """
     check_request(request.size, request.by, request.apart)
     level = run.record["interval"]["level"]
@@ -159,7 +159,10 @@ def propose_batch(run: FinishedRun, request: BatchRequest) -> BatchProposal:
 def propose_and_print(
     directory: str, request: BatchRequest, *, json_out: bool = False, quiet: bool = False, dry_run: bool = False
 ) -> int:
-    """Choose the next batch, write it into the run folder unless `dry_run`, and print it; the exit code."""
+    """Propose a batch, write it into the run folder and print it; the exit code.
+
+    Nothing is written with `dry_run`.
+    """
     run = read_finished_run(directory)
     proposal = propose_batch(run, request)
     written: list[str] = []
@@ -177,12 +180,12 @@ def propose_and_print(
 
 
 def parse_filters(texts: list[str] | None) -> tuple[Filter, ...]:
-    """Read filter expressions as the command line gives them."""
+    """Filters of expressions on the command line."""
     return tuple(parse_filter(text) for text in texts or ())
 
 
 def print_batch(record: dict[str, Any], written: list[str]) -> None:
-    """Print a batch: value, interval and reason of each row, then what was left out."""
+    """Print the batch with intervals and reasons, then the counts of other rows."""
     best = record["best_known"]
     say(f"Best known: {best['formula']}, {best['value']:.3g} {best['unit']}. Next, by {record['acquisition']}:")
     for row in record["batch"]:
@@ -200,7 +203,7 @@ def print_batch(record: dict[str, Any], written: list[str]) -> None:
 
 
 def _candidates(run: FinishedRun, request: BatchRequest) -> tuple[pa.Table, dict[str, int], list[str]]:
-    """Rows that may be proposed, how many rows fell out and why, and notes."""
+    """Rows that may be proposed, counts of the others by reason, and notes."""
     config = run.record["config"]
     filters = tuple(dict.fromkeys((*parse_filters(config["filter"]), *request.filters)))
     exclude = tuple(dict.fromkeys((*config["exclude_elements"], *request.exclude)))
@@ -233,14 +236,14 @@ def _candidates(run: FinishedRun, request: BatchRequest) -> tuple[pa.Table, dict
 
 
 def _law(run: FinishedRun, table: pa.Table) -> NormalLaws:
-    """Normal laws of candidates on the fitted scale, larger is better."""
+    """Normal distributions of candidates on the fitted scale, larger is better."""
     columns = [table[name].to_numpy(zero_copy_only=False) for name in ("mean", "lower", "upper")]
     law = normal_through(*columns, level=run.record["interval"]["level"], log=run.log)
     return NormalLaws(run.sign * law.mean, law.sigma)
 
 
 def _reasons(run: FinishedRun, chosen: pa.Table, law: NormalLaws, by: Acquisition, level: float) -> list[str]:
-    """Why each row was chosen, in words."""
+    """Reason for each row of the batch, in words."""
     unit = run.record["target"]["unit"]
     best, known = float(run.goodness.max()), f"{_best_value(run):.3g} {unit}".strip()
     chances = probability_above(law, best)

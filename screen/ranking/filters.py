@@ -1,4 +1,4 @@
-"""Filters on a catalogue's own columns and on elements, each counting what it removed."""
+"""Filters on catalogue columns and on elements, each counting the rows it removes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _EXPRESSION = re.compile(r"\s*(\S.*?)\s*(<=|>=|==|!=|<(?!=)|>(?!=))\s*(\S.*?)\s*
 
 
 class Filter(NamedTuple):
-    """`column operator value`, e.g. e_above_hull<=0.05."""
+    """Condition `column operator value`, e.g. e_above_hull<=0.05."""
 
     column: str
     operator: str
@@ -38,7 +38,7 @@ class Filter(NamedTuple):
 
 
 class FilterCount(NamedTuple):
-    """What one filter removed: `failed` rows that do not meet it, of which `null` have no value."""
+    """Rows one filter removed: `failed` in all, `null` of these without a value."""
 
     expression: str
     failed: int
@@ -46,7 +46,11 @@ class FilterCount(NamedTuple):
 
 
 def parse_filter(text: str) -> Filter:
-    """Read a filter expression; UserError if it is none."""
+    """Filter of an expression; UserError if it is none.
+
+    >>> parse_filter("e_above_hull <= 0.05")
+    Filter(column='e_above_hull', operator='<=', value='0.05')
+    """
     match = _EXPRESSION.fullmatch(text)
     if not match:
         raise UserError(f"expected a filter like e_above_hull<=0.05, got {text!r}")
@@ -54,7 +58,7 @@ def parse_filter(text: str) -> Filter:
 
 
 def check_filters(filters: Sequence[Filter], schema: pa.Schema) -> None:
-    """Refuse filters on columns the ranking will not have, and numbers compared with text, before any work."""
+    """Refuse filters on missing columns, or of text with numbers, before any work."""
     for wanted in filters:
         if wanted.column not in schema.names:
             near = get_close_matches(wanted.column, schema.names, n=1)
@@ -71,14 +75,20 @@ def check_filters(filters: Sequence[Filter], schema: pa.Schema) -> None:
 
 
 def check_elements(symbols: Collection[str]) -> None:
-    """Refuse symbols that are not elements."""
+    """Refuse symbols that are not elements.
+
+    >>> check_elements(["Mg", "O"])
+    """
     for symbol in symbols:
         if symbol not in INDEX:
             raise UserError(f"--exclude-elements: {symbol!r} is not one of the 94 tabulated elements (H to Pu)")
 
 
 def meets_filter(table: pa.Table, wanted: Filter) -> tuple[NDArray[np.bool_], int]:
-    """(n,) which rows meet a filter, and how many have no value; a row without a value fails."""
+    """Mask (n,) of rows that meet a filter, and the number without a value.
+
+    A row without a value fails.
+    """
     column = table[wanted.column]
     absent = pc.is_null(column, nan_is_null=True).to_numpy(zero_copy_only=False)
     bound: str | float
@@ -95,7 +105,7 @@ def meets_filter(table: pa.Table, wanted: Filter) -> tuple[NDArray[np.bool_], in
 def apply_filters(
     table: pa.Table, filters: Sequence[Filter], exclude: Collection[str] = (), radioactive: bool = True
 ) -> tuple[NDArray[np.bool_], list[FilterCount]]:
-    """(n,) which rows meet every filter, and what each one removed on its own.
+    """Mask (n,) of rows that meet all filters, and the count each removed on its own.
 
     exclude : element symbols a candidate must not contain; radioactive : False removes those elements too
     """

@@ -1,4 +1,4 @@
-"""Ranking of scored candidates: order, filters, limits per chemical system, top k."""
+"""Rank scored candidates: order, filters, limits per chemical system, top k."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ LEADING = ("id", "formula", "reduced_formula", "mean", "lower", "upper", "probab
 
 
 class Order(NamedTuple):
-    """How candidates are ranked.
+    """Order and filters of a ranking.
 
     by : mean, lower or upper bound of the interval, or probability above (below, if `minimise`) `threshold`
-    top : rows kept, None for all; per_system : at most this many of one chemical system, None for all
+    top : number of rows, None for all; per_system : most rows of one chemical system, None for all
     """
 
     by: RankBy = "mean"
@@ -41,14 +41,17 @@ class Order(NamedTuple):
 
 
 class RankedTable(NamedTuple):
-    """The ranking, and what the filters removed."""
+    """Ranking, and the number of rows each filter removed."""
 
     table: pa.Table
     counts: tuple[FilterCount, ...]
 
 
 def check_order(order: Order, *, log: bool) -> None:
-    """Refuse settings that cannot be met, before any work. `log` : whether the target is fitted as ln."""
+    """Refuse settings that cannot be met, before any work.
+
+    log : True for a target fitted as ln
+    """
     if order.by not in get_args(RankBy):
         raise UserError(f"--rank-by: expected one of {', '.join(get_args(RankBy))}, got {order.by!r}")
     if order.by == "probability" and order.threshold is None:
@@ -61,9 +64,14 @@ def check_order(order: Order, *, log: bool) -> None:
 
 
 def rank(scores: pa.Table, order: Order, *, log: bool) -> RankedTable:
-    """Rank scored rows; ties go by id, formula and own columns, so that the order never depends on the rows' order.
+    """Rank scored rows, ties by id, formula and other columns, never by row order.
 
-    log : whether intervals are symmetric in ln(value), which probabilities need to know
+    log : True if intervals are symmetric in ln(value), which probabilities need to know
+
+    >>> scores = pa.table({"id": ["a", "b"], "formula": ["MgO", "NaCl"], "reduced_formula": ["MgO", "NaCl"],
+    ...                    "mean": [1.0, 2.0]})
+    >>> rank(scores, Order(), log=False).table["formula"].to_pylist()
+    ['NaCl', 'MgO']
     """
     table, counts = filter_rows(scores, order, log=log)
     table = table.take(pa.array(row_order(sort_keys(table, order))))
@@ -71,7 +79,7 @@ def rank(scores: pa.Table, order: Order, *, log: bool) -> RankedTable:
 
 
 def filter_rows(scores: pa.Table, order: Order, *, log: bool) -> tuple[pa.Table, list[FilterCount]]:
-    """Rows that meet the filters, with a column `probability` where a threshold is given, and what was removed."""
+    """Rows that meet the filters, with `probability` where a threshold is set."""
     keep, counts = apply_filters(scores, order.filters, order.exclude, order.radioactive)
     table = scores if keep.all() else scores.take(pa.array(np.flatnonzero(keep)))
     if order.threshold is not None:
@@ -81,9 +89,10 @@ def filter_rows(scores: pa.Table, order: Order, *, log: bool) -> tuple[pa.Table,
 
 
 def sort_keys(table: pa.Table, order: Order) -> pa.Table:
-    """Columns in whose ascending order candidates are ranked; rows with equal keys are equal.
+    """Columns in whose ascending order candidates are ranked.
 
-    Own columns take part because ids need not be unique; scores do not, they follow from the formula.
+    Rows with equal keys are equal. Other columns take part because ids need not be unique; scores do not, they follow
+    from the formula.
     """
     merit = table[order.by].to_numpy(zero_copy_only=False).astype(np.float64)
     rising = order.minimise and order.by != "probability"
@@ -94,7 +103,7 @@ def sort_keys(table: pa.Table, order: Order) -> pa.Table:
 
 
 class RowLimit:
-    """Keeps the first rows of every chemical system, then the first of all, of ordered rows given in pieces."""
+    """Limit per chemical system and in all, applied to ordered rows in pieces."""
 
     def __init__(self, order: Order) -> None:
         self._most, self._left = order.per_system, order.top
@@ -102,11 +111,11 @@ class RowLimit:
 
     @property
     def reached(self) -> bool:
-        """Whether no further row can be kept."""
+        """True if no further row can pass."""
         return self._left == 0
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        """Keep what may be kept of the next rows."""
+        """Rows of the next piece that pass."""
         if self._most is not None and table.num_rows:
             keep = [self._fits(system) for system in chemical_systems(table["reduced_formula"])]
             table = table.filter(pa.array(keep))
@@ -124,7 +133,7 @@ class RowLimit:
 
 
 def add_ranks(table: pa.Table, first: int) -> pa.Table:
-    """Ordered rows with their ranks from `first`, columns in the order of ranking.parquet."""
+    """Ordered rows with ranks from `first`, columns in the order of ranking.parquet."""
     numbers = pa.array(np.arange(first, first + table.num_rows), pa.int64())
     leading = [name for name in LEADING if name in table.column_names]
     rest = [name for name in table.column_names if name not in leading]
@@ -132,7 +141,7 @@ def add_ranks(table: pa.Table, first: int) -> pa.Table:
 
 
 def _sortable(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """The column, as text where arrow cannot sort its type."""
+    """Column as text where arrow cannot sort its type."""
     kind = column.type
     if pa.types.is_nested(kind) or pa.types.is_float16(kind) or pa.types.is_binary_view(kind):
         return pa.chunked_array([pa.array([None if v is None else repr(v) for v in column.to_pylist()], pa.string())])
@@ -148,7 +157,10 @@ def check_threshold(threshold: float, log: bool) -> None:
 
 
 def probability(table: pa.Table, threshold: float, *, log: bool, below: bool = False) -> NDArray[np.float64]:
-    """(n,) probability that the value is above (below) the threshold, a normal law through the interval."""
+    """Probability (n,) of a value above (below) the threshold.
+
+    By the normal distribution through the interval.
+    """
     from scipy.stats import norm
 
     check_threshold(threshold, log)
@@ -159,6 +171,11 @@ def probability(table: pa.Table, threshold: float, *, log: bool, below: bool = F
 
 
 def chemical_systems(formulas: pa.ChunkedArray | Sequence[str]) -> NDArray[np.object_]:
-    """(n,) the set of elements of each formula as one hashable key."""
+    """Hashable key (n,) of the set of elements of each formula.
+
+    >>> keys = chemical_systems(["MgO", "Mg2O2", "NaCl"])
+    >>> keys[0] == keys[1], keys[0] == keys[2]
+    (True, False)
+    """
     elements = parse_column(formulas).compositions.elements
     return np.array([np.sort(row).tobytes() for row in elements], dtype=object)

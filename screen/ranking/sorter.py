@@ -1,4 +1,4 @@
-"""Sorting more rows than fit into memory: sorted runs in temporary files, merged a block at a time."""
+"""Sort more rows than fit into memory: sorted runs on disk, merged block by block."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ _LEAST_BLOCK, _LEAST_BYTES = 64, 64 << 10
 
 
 class Sorter:
-    """Rows given in pieces come back in order, as a context manager that removes its temporary files.
+    """External merge sort of rows that arrive in pieces (Knuth, 1973).
 
-    Up to `RUN_ROWS` rows, fewer where they are wide, stay in memory and nothing is written; more go to files in
-    `folder` whose names a run folder sweeps away after a kill.
+    A context manager that removes its temporary files. Up to `RUN_ROWS` rows, fewer where they are wide, stay in memory
+    and nothing is written; more go to files in `folder` whose names a run folder sweeps away after a kill.
 
     Parameters
     ----------
-    rows : how many rows will be given at most, which decides how finely files are read
-    keys : the columns a table is ordered by, ascending, the first one first; equal keys must mean equal rows
-    prune : drop rows of an ordered table that cannot matter, whatever other rows there are
+    rows : most rows to come, which decides how finely files are read
+    keys : columns a table is ordered by, ascending, the first one first; equal keys must mean equal rows
+    prune : drops rows of an ordered table that cannot matter, whatever other rows there are
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Sorter:
             path.unlink(missing_ok=True)
 
     def add(self, table: pa.Table) -> None:
-        """Take rows; every table has the same columns."""
+        """Add rows; every table has the same columns."""
         if table.num_rows:
             self._widest = max(self._widest, table.nbytes / table.num_rows)
         while self._held + table.num_rows > self._run:
@@ -88,7 +88,10 @@ class Sorter:
         return max(least, pool // (self._rows // self._run + 1))
 
     def ordered(self) -> Iterator[pa.Table]:
-        """Yield all rows in order, in tables of any size; rows of different runs are not pruned together."""
+        """All rows in order, in tables of any size.
+
+        Rows of different runs are not pruned together.
+        """
         if not self._waiting:
             return
         last = self._ordered()
@@ -119,7 +122,10 @@ class Sorter:
             raise OSError(error.errno, os.strerror(error.errno) if error.errno else str(error), str(path)) from error
 
     def _merged(self, runs: list[_Run]) -> Iterator[pa.Table]:
-        """Every step emits what comes no later than the earliest of the last rows read from each run."""
+        """Merge runs block by block.
+
+        Each step yields rows up to the earliest of the last rows read from each run.
+        """
         while runs:
             for run in runs:
                 run.fill(self._block)
@@ -146,13 +152,17 @@ class Sorter:
 
 
 def row_order(keys: pa.Table) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
-    """(n,) row numbers in ascending order of all columns, the first one first; equal rows keep their order."""
+    """Row numbers (n,) in ascending order of all columns; ties keep their order.
+
+    >>> row_order(pa.table({"key": [3, 1, 2]})).tolist()
+    [1, 2, 0]
+    """
     by = [(name, "ascending") for name in keys.column_names]
     return np.asarray(pc.sort_indices(keys, by).to_numpy())
 
 
 class _Run:
-    """The part of a sorted file that is in memory."""
+    """Block of a sorted file that is in memory."""
 
     def __init__(self, path: Path, keys: Callable[[pa.Table], pa.Table]) -> None:
         self._keys = keys
@@ -172,7 +182,7 @@ class _Run:
         self._source.close()
 
     def fill(self, size: int) -> None:
-        """Read on until `size` rows are there or all are."""
+        """Read on until `size` rows or all are in memory."""
         while self.rows.num_rows < size and not self.finished:
             try:
                 piece = pa.Table.from_batches([self._stream.read_next_batch()])
@@ -183,12 +193,12 @@ class _Run:
             self.keys = pa.concat_tables([self.keys, self._keys(piece)])
 
     def drop(self, n: int) -> None:
-        """Forget the first rows."""
+        """Drop the first n rows."""
         self.rows, self.keys = self.rows.slice(n), self.keys.slice(n)
 
 
 def _count_up_to(column: pa.ChunkedArray, bound: pa.Scalar) -> int:
-    """How many values of an ascending column, NaN and null last, come no later than `bound`."""
+    """Number of values up to `bound` in an ascending column, NaN and null last."""
     value = bound.as_py()
     if value is None or value != value:
         return len(column)

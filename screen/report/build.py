@@ -1,4 +1,4 @@
-"""The report of a screening run: one HTML page that opens offline, with nothing loaded from elsewhere."""
+"""Build the report of a screening: one HTML page that opens offline."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ DRAWN = 24
 
 
 def write_report(directory: Path) -> str:
-    """HTML of the report on the run in `directory`; the same files always give the same text.
+    """HTML report of the screening in `directory`, a function of its files alone.
 
     Raises
     ------
@@ -46,7 +46,7 @@ def write_report(directory: Path) -> str:
 
 
 def render(data: RunData) -> str:
-    """HTML of the report."""
+    """HTML report of run data."""
     return assemble("report.html.j2", _content(data))
 
 
@@ -99,7 +99,7 @@ def _content(data: RunData) -> dict[str, Any]:
 
 
 def _properties(sources: Sequence[Row]) -> list[Row]:
-    """The properties networks learned from, each once: networks that share a trunk list theirs as tasks."""
+    """Source properties, each once; networks with a joint trunk list theirs as tasks."""
     seen: dict[str, Row] = {}
     for source in sources:
         for task in mappings(source, "tasks") or [source]:
@@ -108,14 +108,14 @@ def _properties(sources: Sequence[Row]) -> list[Row]:
 
 
 def _of_repeat_units(data: RunData) -> bool:
-    """Whether the run ranked repeat units: only these hold `*` once they are read."""
+    """True if the run ranked repeat units: only these contain `*`."""
     if data.predictions and "smiles" in data.predictions.columns:
         return True
     return any("*" in str(row.get("reduced_formula")) for row in data.ranking.records()[:1]) if data.ranking else False
 
 
 def _structures(ranking: Table) -> list[Row]:
-    """The first different repeat units of a ranking that can be drawn."""
+    """First distinct repeat units of a ranking that can be drawn."""
     drawn: dict[str, Row] = {}
     for row in ranking.records():
         key = str(row.get("reduced_formula") or row.get("formula") or "")
@@ -159,7 +159,7 @@ def _domain(record: Row, ranking: Ranking | None) -> dict[str, Any] | None:
 
 
 def _reach(interval: Row) -> dict[str, Any] | None:
-    """How often the intervals held, by distance and with whole families held out, in words."""
+    """Coverage of the intervals by distance, and with whole families held out."""
     bins = []
     for part in mappings(interval, "by_distance"):
         low, high, share = real(part["low"]), real(part["high"]), real(part["coverage"])

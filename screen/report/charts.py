@@ -1,4 +1,4 @@
-"""The report's figures as inline SVG; colours come from the page's style sheet through class names."""
+"""Charts of reports as inline SVG, coloured through class names by the style sheet."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kakehashi.screen.report.text import number, percent, with_unit
 
 
 class Point(NamedTuple):
-    """One out-of-fold prediction, in the original unit."""
+    """Held-out prediction in the original unit."""
 
     name: str
     fold: str
@@ -23,16 +23,16 @@ class Point(NamedTuple):
 
     @property
     def covered(self) -> bool | None:
-        """Whether the interval holds the measured value; None without an interval."""
+        """True if the interval holds the measured value; None without an interval."""
         if self.lower is None or self.upper is None:
             return None
         return self.lower <= self.y <= self.upper
 
 
 def parity(points: Sequence[Point], quantity: str, unit: str, log: bool, area: str = "parity-area") -> Markup:
-    """Measured against predicted on equal axes, with intervals; on log axes only positive points are drawn.
+    """Parity plot with intervals; on log axes of positive points alone.
 
-    area : the id of the plot's clipping path, its own in the page
+    area : id of the clipping path, unique in the page
     """
     shown = [p for p in points if not log or (p.y > 0 and p.mean > 0)]
     centres = [value for p in shown for value in (p.y, p.mean)]
@@ -67,7 +67,10 @@ def histogram(
     log: bool,
     ceiling: float | None = None,
 ) -> Markup:
-    """Shares of the training values and of the predictions in each bin, overlaid; ceiling: a marked value."""
+    """Overlaid histograms of training values and predictions.
+
+    ceiling : value to mark
+    """
     sets = [("predicted", "predicted", predicted), ("training", "training", training)]
     title = f"Histogram: {quantity} of the training materials and predicted for the catalogue"
     return overlaid(edges, sets, title, quantity, unit, log, None if ceiling is None else (ceiling, "ceiling"))
@@ -82,7 +85,10 @@ def overlaid(
     log: bool,
     mark: tuple[float, str] | None = None,
 ) -> Markup:
-    """Shares of each set (its class, name and counts) per bin, overlaid; mark: a value and what it is."""
+    """Overlaid histograms of several sets, as shares per bin.
+
+    sets : class, name and counts of each; mark : a value and its label
+    """
     shares = [[100 * count / (sum(counts) or 1) for count in counts] for _, _, counts in sets]
     highest = max((max(s, default=0.0) for s in shares), default=0.0)
     x, y = plot_axes((edges[0], edges[-1]), (0.0, 1.08 * highest or 1.0), log_x=log)
@@ -117,7 +123,7 @@ def overlaid(
 
 
 def shares(counts: Mapping[str, int], title: str) -> Markup:
-    """One bar divided in proportion to the counts; classes `part-KEY` colour the pieces."""
+    """Bar divided in proportion to the counts, coloured by classes `part-KEY`."""
     total = sum(counts.values()) or 1
     at = 0.0
     parts = []
@@ -143,7 +149,7 @@ def whisker(
     title: str = "",
     kind: str = "",
 ) -> Markup:
-    """A table-sized interval: a line from lower to upper, a dot at the mean, a faint upright line at `mark`."""
+    """Interval as small as a table cell: line, dot at the mean, rule at `mark`."""
     parts: list[str] = [tag("title", title)] if title else []
 
     def within(value: float) -> float:
@@ -160,7 +166,7 @@ def whisker(
 
 
 def meter(share: float) -> Markup:
-    """A bar filled to `share` of its length."""
+    """Bar filled to `share` of its length."""
     filled = 100 * min(max(share, 0.0), 1.0)
     return tag(
         "svg",

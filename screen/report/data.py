@@ -1,4 +1,4 @@
-"""What a run directory holds, read for the report: run.json and the first rows of its tables."""
+"""Read the tables of a run for its report: the record and leading rows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ from kakehashi.screen.runs.record_file import RECORD, load_record
 
 
 class Row(dict[str, Any]):
-    """A record in which an absent entry reads as None: the report shows a dash or leaves the line out."""
+    """Record that returns None for an absent entry.
+
+    The report shows a dash or leaves the line out.
+    """
 
     def __missing__(self, key: str) -> None:
         return None
@@ -37,20 +40,20 @@ EMBEDDED_BYTES = 600_000
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The first rows of a Parquet table; `total` counts all of them."""
+    """Leading rows of a Parquet table; `total` counts all of them."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]
     total: int
 
     def records(self) -> list[Row]:
-        """Each row as a mapping; of columns with the same name the first counts."""
+        """Rows as mappings; of columns with the same name the first counts."""
         return [Row(zip(reversed(self.columns), reversed(row), strict=True)) for row in self.rows]
 
 
 @dataclass(frozen=True, slots=True)
 class RunData:
-    """Everything the report shows; a table is None where the run wrote none."""
+    """Data of a report; a table is None where the run wrote none."""
 
     run: Row
     ranking: Table | None
@@ -76,7 +79,7 @@ FILES = {
 
 
 def read_run(directory: Path) -> RunData:
-    """Read a run directory.
+    """Data of the run in a directory.
 
     Raises
     ------
@@ -97,13 +100,13 @@ def read_run(directory: Path) -> RunData:
 
 
 def mapping(record: Mapping[str, Any], key: str) -> Row:
-    """`record[key]` where it is a mapping, else an empty one."""
+    """Mapping at `record[key]`, empty where there is none."""
     value = record.get(key)
     return Row(value) if isinstance(value, Mapping) else Row()
 
 
 def mappings(record: Mapping[str, Any], key: str) -> list[Row]:
-    """The mappings listed in `record[key]`; empty where it is no list."""
+    """Mappings in the list at `record[key]`, empty where there is none."""
     value = record.get(key)
     if not isinstance(value, Sequence) or isinstance(value, str):
         return []
@@ -111,20 +114,28 @@ def mappings(record: Mapping[str, Any], key: str) -> list[Row]:
 
 
 def texts(record: Row, key: str) -> list[str]:
-    """The texts listed in an entry; one text counts as a list of one."""
+    """Texts in the list at `record[key]`; a single text is a list of one."""
     value = record.get(key)
     return [str(item) for item in value] if isinstance(value, list) else [str(value)] if value else []
 
 
 def real(value: Any) -> float | None:
-    """`value` as a finite float, or None."""
+    """Finite float, or None.
+
+    >>> real(2), real(float("nan")), real("2")
+    (2.0, None, None)
+    """
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return float(value) if math.isfinite(value) else None
 
 
 def script_json(value: Any) -> str:
-    """JSON that is safe between script tags: no <, >, & or line separators, no NaN."""
+    """JSON that is safe inside a script element: no <, >, & or line separators.
+
+    >>> "<" in script_json({"formula": "</script>"})
+    False
+    """
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
@@ -132,7 +143,7 @@ def script_json(value: Any) -> str:
 
 
 def plain(value: Any) -> Any:
-    """A table cell as JSON holds it: six significant digits, long texts cut, NaN and infinities as text."""
+    """Table cell as JSON: six significant digits, long texts cut, NaN as text."""
     if value is None or isinstance(value, bool | int):
         # integers beyond 2**53 would change when a browser reads them
         return str(value) if isinstance(value, int) and abs(value) > 2**53 else value
@@ -153,7 +164,7 @@ def _rows(table: pa.Table | pa.RecordBatch) -> tuple[tuple[Any, ...], ...]:
 
 
 def first_rows(path: Path, limit: int) -> Table | None:
-    """The first `limit` rows."""
+    """First `limit` rows of a Parquet file; None without a file."""
     if not path.exists():
         return None
     try:
@@ -166,7 +177,10 @@ def first_rows(path: Path, limit: int) -> Table | None:
 
 
 def _best(path: Path) -> Table | None:
-    """The first rows of a ranking, and the next best that are not out of the domain, `MAX_ROWS` in all at most."""
+    """First rows of a ranking, then the best that are not out of the domain.
+
+    At most `MAX_ROWS` in all.
+    """
     if not path.exists():
         return None
     try:
@@ -196,7 +210,7 @@ def _best(path: Path) -> Table | None:
 
 
 def spaced_rows(path: Path, limit: int) -> Table | None:
-    """At most `limit` rows, evenly spaced through the table."""
+    """At most `limit` rows, evenly spaced through a Parquet file."""
     if not path.exists():
         return None
     try:
@@ -211,7 +225,7 @@ def spaced_rows(path: Path, limit: int) -> Table | None:
 
 
 def count_reasons(path: Path, keys: tuple[str, ...]) -> list[Row]:
-    """Rows per distinct `keys`, most frequent first, each with its count and its first formula."""
+    """Number of rows per distinct `keys`, most first, each with its first formula."""
     if not path.exists():
         return []
     counts: dict[tuple[str, ...], int] = {}

@@ -1,4 +1,7 @@
-"""Structures as inline SVG without styles of its own: a page may forbid them, and colours follow the page's theme."""
+"""Draw structures as inline SVG, coloured by the style sheet of the page.
+
+A page may forbid styles inside a drawing, and colours follow its theme.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ _COLOURED = {"N", "O", "F", "Cl", "Br", "I", "S", "P", "Si"}
 
 
 class _Drawn(NamedTuple):
-    """Strokes and labels in pixels, the chain's open bonds (star, neighbour), and all that must fit."""
+    """Drawing in pixels: strokes, labels, open bonds (star, neighbour), and extent."""
 
     strokes: list[str]
     labels: list[Markup]
@@ -35,7 +38,10 @@ class _Drawn(NamedTuple):
 
 @lru_cache(512)
 def draw_structure(smiles: str) -> Markup | None:
-    """A molecule, or a repeat unit between brackets with a subscript n; None for what cannot be read or drawn."""
+    """Drawing of a molecule, or of a repeat unit in brackets.
+
+    None for a SMILES that cannot be read or drawn.
+    """
     try:
         mol = read(smiles, (0, 2))
         drawn = _drawn(mol)
@@ -90,7 +96,7 @@ def _drawn(mol: Any) -> _Drawn:
 
 
 def _lay_out(mol: Any, ends: list[int]) -> None:
-    """Coordinates; of a repeat unit, those with the longest straight chain, from left to right."""
+    """Set coordinates; for a repeat unit, a long straight chain from left to right."""
     from rdkit import Chem
     from rdkit.Chem import rdDepictor
     from rdkit.Geometry import Point2D
@@ -116,9 +122,9 @@ def _lay_out(mol: Any, ends: list[int]) -> None:
 
 
 def _turned(at: NDArray[np.float64], chain: list[int]) -> tuple[NDArray[np.float64], float, bool]:
-    """Positions (n, 3) turned until the chain's ends are level, how well they show it, and whether that will do.
+    """Positions (n, 3) turned to a level chain, their merit, and if they are good enough.
 
-    Wanted are a long chain with open bonds that are not upright, nothing beyond them, and no atom on another.
+    Good is a long chain whose open bonds are not upright, with nothing beyond them and no atom on another.
     """
     first, last = chain[0], chain[-1]
     dx, dy = at[last, :2] - at[first, :2]
@@ -134,7 +140,7 @@ def _turned(at: NDArray[np.float64], chain: list[int]) -> tuple[NDArray[np.float
 
 
 def _read(svg: str, symbols: list[str]) -> tuple[list[str], list[tuple[Markup, list[complex]]]]:
-    """Line paths and labels of RDKit's drawing; a label comes with two of its corners."""
+    """Line paths and labels in RDKit's drawing; a label with two of its corners."""
     strokes, labels = [], []
     for item in ElementTree.fromstring(svg):
         style = item.get("style", "")
@@ -152,13 +158,13 @@ def _read(svg: str, symbols: list[str]) -> tuple[list[str], list[tuple[Markup, l
 
 
 def _points(stroke: str) -> list[complex]:
-    """The corners of a path."""
+    """Corners of a path."""
     numbers = [float(text) for text in re.findall(r"-?\d+\.?\d*", stroke)]
     return [complex(x, y) for x, y in zip(numbers[::2], numbers[1::2], strict=True)]
 
 
 def _brackets(ends: list[tuple[complex, complex]], lines: list[list[complex]]) -> tuple[list[str], list[complex]]:
-    """Paths of two square brackets across the chain's last bonds, and their corners.
+    """Paths and corners of two square brackets across the chain's last bonds.
 
     lines : all bonds; brackets are only as high as other bonds leave room for
     """
@@ -186,7 +192,7 @@ def _brackets(ends: list[tuple[complex, complex]], lines: list[list[complex]]) -
 
 
 def _crosses(line: list[complex], x: float, top: float, bottom: float) -> bool:
-    """Whether a bond meets an upright line."""
+    """True if a bond meets an upright line."""
     (a, b) = sorted((line[0], line[-1]), key=lambda p: p.real)
     if not a.real < x < b.real:
         return False

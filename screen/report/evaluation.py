@@ -1,4 +1,4 @@
-"""The report of an evaluation: one HTML page that opens offline, built from the files of its folder."""
+"""Build the report of an evaluation: one HTML page that opens offline."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _KINDS = {CHOSEN: "transferred", DIRECT: "direct"}
 
 
 def write_report(directory: Path) -> str:
-    """HTML of the report on the evaluation in `directory`; the same files always give the same text.
+    """HTML report of the evaluation in `directory`, a function of its files alone.
 
     Raises
     ------
@@ -83,7 +83,10 @@ def write_report(directory: Path) -> str:
 
 
 def draw_curve(table: Table, label: str, unit: str) -> Markup | None:
-    """Error by number of known values, a line per model with one standard error at its points."""
+    """Learning curve: error by number of known values, a line per model.
+
+    Bars are one standard error.
+    """
     found: dict[str, list[tuple[float, float, float]]] = {}
     for row in table.records():
         n, mae, std = real(row.get("n")), real(row.get("mae")), real(row.get("mae_std"))
@@ -110,7 +113,7 @@ def draw_curve(table: Table, label: str, unit: str) -> Markup | None:
 
 
 def _settings(baselines: Row) -> list[tuple[str, list[tuple[str, int]]]]:
-    """Per baseline, the settings chosen in the splits and how often."""
+    """Settings each baseline chose in the splits, with their counts."""
     found = []
     for name, chosen in baselines.items():
         counts: dict[str, int] = {}

@@ -1,4 +1,4 @@
-"""The ranking as the page shows it: which columns in which order, and the rows that travel inside the page."""
+"""Arrange the ranking for a page: columns, their order, and embedded rows."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ DOMAIN_MARKS = {"in": "●", "edge": "◐", "out": "○"}
 
 
 class TableLayout(NamedTuple):
-    """What a table's columns mean and are called, which come first and last, and which the text filter looks in.
+    """Layout of a table: meanings, labels, column order, and searched columns.
 
     formulas, smiles : columns of formulas, whose amounts are set as subscripts, and of SMILES
     """
@@ -73,7 +73,7 @@ UNITS = COMPOSITIONS._replace(
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A shown column; `index` is its place in an embedded row, -1 for the drawn interval."""
+    """Column of a page; `index` is its place in an embedded row, -1 for a drawn interval."""
 
     key: str
     label: str
@@ -84,14 +84,14 @@ class Column:
 
     @property
     def style(self) -> str:
-        """Its classes: the kind, whether it stays in sight, whether paper has no room for it."""
+        """CSS classes: kind, pinned columns, and columns left out on paper."""
         pinned = {"rank": " pin-rank", "formula": " pin-formula", "smiles": " pin-formula"}.get(self.key, "")
         return self.kind + pinned + ("" if self.main else " extra")
 
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """Columns and rows of the ranking inside the page."""
+    """Columns and embedded rows of the ranking of a page."""
 
     columns: tuple[Column, ...]
     rows: tuple[tuple[Any, ...], ...]
@@ -103,16 +103,16 @@ class Ranking:
     search: tuple[str, ...]
 
     def has(self, key: str) -> bool:
-        """Whether the ranking holds the known column `key`."""
+        """True if the ranking has the known column `key`."""
         return any(column.key == key for column in self.columns)
 
     def values(self, key: str) -> list[Any]:
-        """One known column; empty where there is none."""
+        """Values of a known column; empty where there is none."""
         found = [column.index for column in self.columns if column.key == key]
         return [row[found[0]] for row in self.rows] if found else []
 
     def json(self) -> str:
-        """The data of the interactive table, safe inside a script element."""
+        """Data of the interactive table, safe inside a script element."""
         return script_json(
             {
                 "columns": [[c.key, c.label, c.kind, c.style, c.index] for c in self.columns],
@@ -127,7 +127,7 @@ class Ranking:
         )
 
     def cells(self) -> list[list[tuple[str, Markup]]]:
-        """The first page drawn here, for readers without scripts: style class and content of each cell."""
+        """Cells of the first page, as class and content, for readers without scripts."""
         return [[(column.style, self._cell(column, row)) for column in self.columns] for row in self.rows[:PAGE]]
 
     def _cell(self, column: Column, row: tuple[Any, ...]) -> Markup:
@@ -149,7 +149,7 @@ class Ranking:
 
 
 def arrange_columns(table: Table, log: bool, layout: TableLayout = COMPOSITIONS) -> Ranking:
-    """Choose and order the columns; as many rows as fit in the space set aside for them."""
+    """Choose and order columns; as many rows as fit into the page."""
     where: dict[str, int] = {}
     for index, name in enumerate(table.columns):
         if name in layout.meanings:
@@ -217,7 +217,7 @@ def _kind(layout: TableLayout, key: str, values: list[Any]) -> str:
 
 
 def _axis(table: Table, where: dict[str, int], log: bool, kept: int) -> Axis | None:
-    """A common scale for the drawn intervals, from the predictions and the bulk of their intervals."""
+    """Common axis of the drawn intervals: predictions and the bulk of the intervals."""
     if "interval" not in where:
         return None
     columns = [

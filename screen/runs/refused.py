@@ -1,4 +1,4 @@
-"""What runs say and write of rows of targets and sources that could not be used."""
+"""Report rows of targets and sources that cannot be used: warnings and tables."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ _OF_SOURCES = 2
 
 
 class RejectingTable(Protocol):
-    """Whatever sets rows aside: a property table, a pool of monomers."""
+    """Any table with rejected rows: a property table, a pool of monomers."""
 
     @property
     def name(self) -> str:
-        """What the rows are called by."""
+        """Name of the table."""
         ...
 
     @property
     def rejected(self) -> tuple[Rejected, ...]:
-        """The rows, with their reasons."""
+        """Rejected rows with reasons."""
         ...
 
 
 def warnings_of(
     targets: Sequence[PropertyTable], sources: Sequence[PropertyTable] = (), *, written: bool = True
 ) -> list[str]:
-    """Sentences on rows of targets and sources that are refused, and on values that look wrong, targets first.
+    """Warnings on rejected rows and doubtful values, targets before sources.
 
-    written : whether there will be a file of the refused rows to point at
+    written : True if a file of the rejected rows will be written
     """
     said = [text for table in targets for text in (*refused_lines(table), *table.warnings)]
     said += [text for table in sources for text in (*refused_lines(table, _OF_SOURCES), *table.warnings)]
@@ -50,13 +50,13 @@ def warnings_of(
 
 
 def rejected_table(*tables: RejectingTable) -> pa.Table:
-    """Rows of targets, sources and pools that could not be used."""
+    """Rejected rows of targets, sources and pools, as one table."""
     rows = [{**rejected._asdict(), "table": table.name} for table in tables for rejected in table.rejected]
     return pa.Table.from_pylist(rows, schema=_SCHEMA)
 
 
 def write_rejected(rundir: RunDir, tables: Sequence[RejectingTable], metadata: Mapping[str, str]) -> None:
-    """Write these rows as Parquet, and as CSV for people."""
+    """Write rejected rows as Parquet, and as CSV for people."""
     table = rejected_table(*tables)
     rundir.write_table(f"{TRAINING}.parquet", table, metadata)
     rundir.write_bytes(f"{TRAINING}.csv", csv_bytes(table))

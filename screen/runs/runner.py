@@ -1,4 +1,4 @@
-"""One run of a command that fills a folder, from its configuration to an exit code, for any kind of run.
+"""Run one command from its configuration to an exit code, whatever kind of run it is.
 
 Nothing that computes is imported here: `--help`, mistakes in flags and a folder that needs nothing done are answered
 first. So the steps of a kind import what they need when they are called.
@@ -28,7 +28,7 @@ SERVICE = 5
 
 
 class RunConfig(Protocol):
-    """What the runner asks of a configuration."""
+    """Settings every configuration has."""
 
     @property
     def out(self) -> str:
@@ -40,7 +40,10 @@ class RunConfig(Protocol):
 
 
 class InputComparison(NamedTuple):
-    """An input of a finished run: what it is, as it was named, its sha256 now and in the record."""
+    """Input of a finished run, with its sha256 now and in the record.
+
+    role, spec : its role, and its name as the user wrote it
+    """
 
     role: str
     spec: str
@@ -61,16 +64,16 @@ def _met(record: Mapping[str, Any]) -> tuple[int, str]:
 
 
 class RunKind(NamedTuple):
-    """What sets one kind of run apart, each a function of its configuration.
+    """Steps of one kind of run, each a function of its configuration.
 
-    read : the inputs, checked; plan : of these, what is to be done; forecast : what it takes, for `--dry-run`
+    read : inputs, checked; plan : work to do with them; forecast : cost of it, for `--dry-run`
     run : from configuration, inputs, open folder, progress and command to an outcome that has a `record`
     show : print the outcome, of a folder that is complete
-    deciding : what decides the results, of a configuration as in a record
-    as_dict : the configuration as in a record
-    compare : the inputs beside those of the record of a finished run
-    whole : whether a finished run left all that is asked for now
-    judge : the exit code of a finished run, and if not 0, why
+    deciding : settings that decide the results, of a configuration as in a record
+    as_dict : configuration as in a record
+    compare : inputs beside those of the record of a finished run
+    whole : True if a finished run left every file asked for now
+    judge : exit code of a finished run, and if not 0, the reason
     """
 
     read: Callable[[Any], Any]
@@ -99,7 +102,7 @@ def run_and_print(
 ) -> int:
     """Run once and print the outcome; the exit code.
 
-    resumable : whether the command has --resume; else what goes on is the command itself
+    resumable : True if the command has --resume; else the command itself goes on
     """
     if resume and overwrite:
         raise UserError("expected --resume or --overwrite, got both: choose one")
@@ -158,7 +161,7 @@ def run_and_print(
 
 
 def _finished(kind: RunKind, config: RunConfig) -> dict[str, Any] | None:
-    """The record of a run of this very configuration that the folder already holds, finished; else None."""
+    """Record of a finished run of this configuration in the folder, else None."""
     results = recorded_at(config.out)
     if results is None:
         return None
@@ -185,7 +188,11 @@ def _finished(kind: RunKind, config: RunConfig) -> dict[str, Any] | None:
 
 
 def source_hashes(sources: list[dict[str, Any]]) -> dict[str, str]:
-    """Sha256 of the tables of the sources of a record, by name; several may share one entry."""
+    """Sha256 of each source table in a record, by name; several may share one entry.
+
+    >>> source_hashes([{"name": "density", "sha256": "ab", "tasks": []}])
+    {'density': 'ab'}
+    """
     return {
         task["name"]: task["sha256"]
         for source in sources

@@ -1,4 +1,4 @@
-"""What a run folder holds: finished, at work, or left off, with what is done and the command that goes on."""
+"""Status of a run folder: state, progress, and the command that continues it."""
 
 from __future__ import annotations
 
@@ -19,17 +19,16 @@ State = Literal["finished", "running", "unfinished"]
 
 
 class RunStatus(NamedTuple):
-    """State of a run.
+    """State and progress of a run.
 
-    files, bytes : committed, all of them checked; at a URL whether they are there, with their sizes
-    rows, partitions : of the catalogue, None where the run is not a screening or has not got so far
-    scored, quarantined, done : rows and partitions that are committed; of an unfinished virtual catalogue the best
-        so far
-    virtual : whether the rows are indices of a virtual catalogue, most of which are filtered out
+    files, bytes : committed, all of them checked; at a URL for presence and size
+    rows, partitions : of the catalogue, None where the run is no screening or has not come so far
+    scored, quarantined, done : committed rows and partitions; of an unfinished virtual catalogue the best so far
+    virtual : True if rows are indices of a virtual catalogue, most of which are filtered out
     checkpoints : of a design
-    at_work : the process that holds the folder, "" for none
-    command : what goes on with it, "" where it is finished or its beginning is not recorded
-    left_behind : what was found of a run that was killed on a batch system
+    at_work : process that holds the folder, "" for none
+    command : continues the run, "" where it is finished or its beginning is not recorded
+    left_behind : notes on a killed run on a batch system
     """
 
     folder: str
@@ -49,7 +48,9 @@ class RunStatus(NamedTuple):
 
 
 def read_status(where: str) -> RunStatus:
-    """Look at a run folder, or a run at a URL; nothing is removed but the certificates of a run that was killed.
+    """Status of a run in a folder or at a URL.
+
+    Removes nothing but the certificates of a killed run.
 
     Raises
     ------
@@ -92,7 +93,7 @@ def read_status(where: str) -> RunStatus:
 
 
 def describe_status(found: RunStatus) -> str:
-    """The lines a person reads."""
+    """Status as lines of text."""
     lines = [f"{found.folder}: {found.state}" + (f", {found.at_work}" if found.at_work else "")]
     if found.rows is not None:
         left = max(found.rows - found.scored - found.quarantined, 0)

@@ -1,4 +1,4 @@
-"""Scoring of materials with a transferred model: compiled programs over fixed-shape padded batches.
+"""Predict materials in batches of fixed shape on the device.
 
 A row's scores depend on its own slots alone, bit for bit: batches always have the same number of rows, and padding rows
 are real materials whose results are thrown away.
@@ -30,7 +30,9 @@ from kakehashi.screen.scoring.programs import (
 
 
 class ComponentPredictions(NamedTuple):
-    """What every component of a model (a head on a network, or on descriptors) predicts of n materials, fitted scale.
+    """Predictions of every component of a model for n materials, fitted scale.
+
+    A component is one head on one network, or one head on descriptors.
 
     means, spreads : (components, n); weights : (components,), summing to one
     distance : (n,) in units of `Model.unit`; nearest : (n,) row of the target
@@ -44,7 +46,7 @@ class ComponentPredictions(NamedTuple):
 
 
 class Predictions(NamedTuple):
-    """Scores of n compositions on the fitted scale.
+    """Predictions for n materials on the fitted scale.
 
     mean, spread : (n,) float64; distance : (n,) in units of `Model.unit`; nearest : (n,) row of the target
     """
@@ -56,25 +58,34 @@ class Predictions(NamedTuple):
 
 
 def predict_compositions(device_model: DeviceModel, compositions: Compositions) -> Predictions:
-    """Scores of n compositions, already in the model's convention (reduced, cell or per-atom)."""
+    """Predictions for n compositions.
+
+    compositions : already in the model's convention (reduced, cell or per-atom)
+    """
     slots = compositions.elements.astype(np.int32), compositions.amounts.astype(np.float32)
     return _scores(_batched(combine_members, device_model, *slots))
 
 
 def predict_descriptors(device_model: DeviceModel, raw: NDArray[np.float32]) -> Predictions:
-    """Scores of n rows of descriptors (n, width), computed by the model's convention."""
+    """Predictions for n rows of descriptors (n, width).
+
+    raw : computed by the model's convention
+    """
     return _scores(_batched(combine_members, device_model, raw))
 
 
 def predict_batches(device_model: DeviceModel, batches: Iterable[tuple[jax.Array, jax.Array]]) -> Iterator[Columns]:
-    """Mean, spread, distance and nearest row of batches of `BATCH` rows of slots, all left on the device."""
+    """Predictions for batches of `BATCH` rows of slots, left on the device.
+
+    Yields mean, spread, distance and nearest row of each batch.
+    """
     with ThreadPoolExecutor(2) as pool:
         for elements, amounts in batches:
             yield _batch(combine_members, device_model, pool, elements, amounts)
 
 
 def predict_components(device_model: DeviceModel, raw: NDArray[np.float32]) -> ComponentPredictions:
-    """What every component of a model says of n rows of descriptors (n, width)."""
+    """Predictions of every component for n rows of descriptors (n, width)."""
     columns = _batched(stack_components, device_model, raw)
     sizes = [max(1, len(plan.networks)) for plan in device_model.plans]
     shares = np.asarray(device_model.arrays["weights"], np.float64)
@@ -95,7 +106,9 @@ def _scores(columns: list[NDArray[Any]]) -> Predictions:
 
 
 def _batched(finish: Callable[..., Columns], device_model: DeviceModel, *given: NDArray[Any]) -> list[NDArray[Any]]:
-    """What `finish` (`pooled` or `apart`) makes of rows in batches, each result in one array; [] for no rows.
+    """Run `finish` on rows batch by batch and join its results; [] for no rows.
+
+    finish : `combine_members` or `stack_components`
 
     given : descriptors (n, width), or elements and amounts (n, slots) that they are computed from
     """
@@ -122,7 +135,7 @@ def _batch(
     pool: ThreadPoolExecutor,
     *given: NDArray[Any] | jax.Array,
 ) -> Columns:
-    """One batch; every group of networks is a program of its own."""
+    """Run one batch, every group of networks as a program of its own."""
     arrays = device_model.arrays
     raw = _describe(*given, arrays["tables"]) if len(given) > 1 else given[0]
     rows = sparse.rows(np.asarray(raw)) if device_model.sparse else None

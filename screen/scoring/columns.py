@@ -1,4 +1,4 @@
-"""The columns of scored and of quarantined candidates, whatever kind of material they are."""
+"""Columns of scored and of quarantined candidates, for every kind of material."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ QUARANTINE = pa.schema([("id", pa.string()), ("formula", pa.string()), ("reason"
 class ScoredPartition(NamedTuple):
     """One scored partition: rows in = `scores` rows + `quarantine` rows.
 
-    counts : of a virtual catalogue, whose `scores` are the best alone, what became of all indices
+    counts : outcome of all indices, for a virtual catalogue, whose `scores` are the best alone
     """
 
     scores: pa.Table
@@ -40,14 +40,17 @@ class ScoredPartition(NamedTuple):
 
 
 def scoring_environment() -> str:
-    """What the bits of a score depend on besides model and composition."""
+    """Versions and device that the bits of a score depend on."""
     return f"kakehashi {version('kakehashi')}, jax {jax.__version__}, {current().platform}, batches of {BATCH}"
 
 
 def score_columns(
     model: Model, reduced: Compositions, texts: Sequence[str], found: Predictions
 ) -> tuple[dict[str, Any], Any]:
-    """Columns of `SCORES` of materials by their reduced compositions and names, and which rows are finite."""
+    """Columns of `SCORES` for n materials, and the mask (n,) of finite rows.
+
+    reduced, texts : their reduced compositions and names
+    """
     verdicts = judge(model.domain, reduced, found.distance)
     half = model.interval * difficulty(found.spread, found.distance, model.usual_spread)
     back = np.exp if model.target.log else np.asarray

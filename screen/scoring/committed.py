@@ -1,4 +1,4 @@
-"""The scores of a run as committed files, one pair per partition, so that a killed run keeps what it has scored."""
+"""Score a catalogue into committed files, so that a killed run keeps finished partitions."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _COUNTS = "kakehashi.counts"
 
 
 class CommittedScores(NamedTuple):
-    """The committed partitions of a catalogue, in its order; nothing of them is in memory.
+    """Committed partitions of a catalogue in its order, read one at a time.
 
-    counts : of a virtual catalogue, what became of all indices; fresh : of those looked at now, not kept from before
+    counts : outcome of all indices of a virtual catalogue; fresh : the same for indices visited by this run
     """
 
     rundir: RunDir
@@ -40,12 +40,12 @@ class CommittedScores(NamedTuple):
 
     @property
     def rows(self) -> int:
-        """How many rows have a score."""
+        """Number of rows with a score."""
         return sum(self.rundir.rows(name) or 0 for name in self.score_names)
 
     @property
     def quarantined(self) -> int:
-        """How many rows have none."""
+        """Number of rows in quarantine."""
         return sum(self.rundir.rows(name) or 0 for name in self.quarantine_names)
 
     def scores(self) -> Iterator[pa.Table]:
@@ -53,7 +53,7 @@ class CommittedScores(NamedTuple):
         return self._read(self.score_names, self.schema)
 
     def quarantine(self) -> Iterator[pa.Table]:
-        """Rows in quarantine, a partition at a time."""
+        """Quarantined rows, a partition at a time."""
         return self._read(self.quarantine_names, QUARANTINE)
 
     def _read(self, names: tuple[str, ...], schema: pa.Schema) -> Iterator[pa.Table]:
@@ -62,7 +62,7 @@ class CommittedScores(NamedTuple):
 
 
 class _Pair(NamedTuple):
-    """Files of one partition, and what they say they are."""
+    """Files of one partition, and the metadata both carry."""
 
     scores: str
     quarantine: str
@@ -82,15 +82,15 @@ def score_catalog(
 ) -> CommittedScores:
     """Score a catalogue into `scores/` and `quarantine/` of a run folder.
 
-    A pair that is committed, whole, and of this very model, catalogue and rows is kept; anything else there is
-    replaced or removed. Only the parts under way are in memory.
+    A pair of files that is committed, whole, and of this very model, catalogue and rows is reused; any other is
+    replaced or removed. Only the partitions in progress are in memory.
 
-    search : what to look for in a virtual catalogue; its parts go to `kept/` and hold its best and counts of the others
+    search : search of a virtual catalogue; its partitions go to `kept/` and hold the best rows and counts of the others
     advance : called with the number of rows just done
 
     Raises
     ------
-    KeyboardInterrupt : Ctrl-C was pressed; every partition under way has been finished and committed
+    KeyboardInterrupt : Ctrl-C was pressed; every partition in progress has been finished and committed
     """
     scorer = make_scorer(model, search)
     folder = "scores" if search is None else BEST_FOLDER
@@ -155,7 +155,7 @@ def score_catalog(
 
 
 def _kept(rundir: RunDir, pair: _Pair, schema: pa.Schema, rows: int) -> bool:
-    """Whether both files are there, undamaged, and what would be written now."""
+    """True if both files are committed, undamaged, and what would be written now."""
     if not all(rundir.holds(name) for name in pair[:2]):
         return False
     counts = _counts(rundir, pair)
@@ -171,13 +171,13 @@ def _kept(rundir: RunDir, pair: _Pair, schema: pa.Schema, rows: int) -> bool:
 
 
 def _counts(rundir: RunDir, pair: _Pair) -> IndexCounts:
-    """What became of the indices of a partition of a virtual catalogue; all zero for other partitions."""
+    """Index counts of a partition of a virtual catalogue; zeros for other partitions."""
     text = (pq.read_schema(for_arrow(rundir.path / pair.scores)).metadata or {}).get(_COUNTS.encode())
     return IndexCounts() if text is None else IndexCounts.read(text.decode())
 
 
 def _remove_others(rundir: RunDir, names: set[str]) -> None:
-    """Remove what an earlier run with other partitions left."""
+    """Remove files that an earlier run with other partitions left."""
     for folder in ("scores/", f"{BEST_FOLDER}/", "quarantine/"):
         for name in set(rundir.names(folder)) - names:
             rundir.remove(name)

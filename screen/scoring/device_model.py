@@ -1,4 +1,4 @@
-"""A transferred model made ready for its device: which programs score with it, and the arrays they are given."""
+"""Prepare a transferred model for its device: programs to compile and their arrays."""
 
 from __future__ import annotations
 
@@ -30,8 +30,9 @@ SAME = 1e-9
 class NetworkGroup(NamedTuple):
     """Networks of one source that run in one program.
 
-    networks : their numbers; by network, heads : members of the stack that have a head on it; shown : depths at which
-    its features go into heads on several sources
+    networks : their numbers
+    heads : by network, members of the stack that have a head on it
+    shown : by network, depths whose features enter heads on several sources
     """
 
     source: int
@@ -41,10 +42,10 @@ class NetworkGroup(NamedTuple):
 
 
 class DeviceModel(NamedTuple):
-    """A model made ready for its device: what is compiled (all but `arrays`, hashable), and what is passed in.
+    """Model ready for its device: static parts (hashable) and `arrays`.
 
-    blocks : by member, the products with descriptors its head takes (several heads may share them); -1 for none
-    sparse : whether products with descriptors are sums over what is not zero
+    blocks : by member, the number of the descriptor products its head takes (heads may share them); -1 for none
+    sparse : whether descriptor products are sums over entries that are not zero
     """
 
     plans: tuple[Plan, ...]
@@ -55,7 +56,10 @@ class DeviceModel(NamedTuple):
 
 
 def prepare_model(model: Model) -> DeviceModel:
-    """Collect the parameters the stack needs, single precision, on the default device; unused networks stay behind."""
+    """Collect what the stack needs as single-precision arrays on the default device.
+
+    Networks that no member uses are left out.
+    """
     plans = tuple(member.plan for member in model.stack.members)
     groups = _groups(model, plans)
     few = sparse.worthwhile(model.reference, model.training) and _by_products(model, groups)
@@ -80,7 +84,7 @@ def prepare_model(model: Model) -> DeviceModel:
 
 
 def _groups(model: Model, plans: tuple[Plan, ...]) -> tuple[NetworkGroup, ...]:
-    """The networks the stack needs, `GROUP` at a time."""
+    """Groups of at most `GROUP` networks that the stack needs."""
     predicting = any(plan.kind == "predictions" for plan in plans)
     groups = []
     for s, source in enumerate(model.library.sources):
@@ -101,7 +105,10 @@ def _groups(model: Model, plans: tuple[Plan, ...]) -> tuple[NetworkGroup, ...]:
 
 
 def _by_products(model: Model, groups: Sequence[NetworkGroup]) -> bool:
-    """Whether nothing looks at descriptors but through products: no other head, no head on what enters a network."""
+    """True if descriptors enter through products alone.
+
+    No head but affine ones, and no head on the inputs of a network.
+    """
     networks = [model.library.sources[group.source].networks[i] for group in groups for i in group.networks]
     return all(len(network.hidden) > 1 for network in networks) and all(
         HEADS[member.plan.head].affine is not None
@@ -111,7 +118,7 @@ def _by_products(model: Model, groups: Sequence[NetworkGroup]) -> bool:
 
 
 def _group(model: Model, group: NetworkGroup, plans: tuple[Plan, ...], few: bool) -> dict[str, Any]:
-    """A group's networks, padded, with their heads and, for predictions, their outputs."""
+    """Padded networks of a group, with their heads and, for predictions, outputs."""
     source = model.library.sources[group.source]
     predicting = any(plan.kind == "predictions" for plan in plans)
     parts = []
@@ -136,7 +143,10 @@ def _group(model: Model, group: NetworkGroup, plans: tuple[Plan, ...], few: bool
 
 
 def _head(network: Network, scales: Sequence[Any], member: Fitted, i: int) -> Any:
-    """Parameters of a member's head on network i; an affine one on frozen features takes in scales and biases."""
+    """Parameters of a member's head on network i.
+
+    An affine head on frozen features takes in scales and biases.
+    """
     plan = member.plan
     params, affine = member.params[plan.networks.index(i)], HEADS[plan.head].affine
     if plan.kind != "frozen" or affine is None:
@@ -150,10 +160,11 @@ def _ready(affine: Affine, rest: Params) -> Params:
 
 
 def _on_descriptors(members: Sequence[Fitted]) -> tuple[list[dict[str, Any]], tuple[int, ...], list[Any]]:
-    """Blocks of products with descriptors, by member the number of its block (or -1), and what else its head needs.
+    """Blocks of descriptor products, and what each member's head needs of them.
 
-    Gaussian processes on the same rows look at the same products, the one that sees predictions too at a few more.
-    Heads on single networks are with their networks: None here.
+    Returns the blocks, by member the number of its block (or -1), and by member the rest of its head. Gaussian
+    processes on the same rows share products; one that sees predictions takes a few more. None for heads on single
+    networks, which are with their networks.
     """
     blocks: list[dict[str, Any]] = []
     numbers: list[int] = []
@@ -179,7 +190,10 @@ def _on_descriptors(members: Sequence[Fitted]) -> tuple[list[dict[str, Any]], tu
 
 
 def _place(blocks: list[dict[str, Any]], block: dict[str, Any]) -> tuple[int, float]:
-    """Number of the block that has the same products but for a factor, and the factor; the block itself if new."""
+    """Number of the block with the same products up to a factor, and the factor.
+
+    Appends the block if it is new.
+    """
     for number, known in enumerate(blocks):
         if known["matrix"].shape != block["matrix"].shape or not _equal(known["scaling"], block["scaling"]):
             continue
@@ -197,5 +211,5 @@ def _equal(one: Scaling, other: Scaling) -> bool:
 
 
 def _on_device(array: Any) -> jax.Array:
-    """Integers (node numbers, feature numbers) stay integers; everything else is single precision."""
+    """Array on the device: integers as int32, everything else in single precision."""
     return jnp.asarray(array, jnp.int32 if np.issubdtype(np.asarray(array).dtype, np.integer) else jnp.float32)

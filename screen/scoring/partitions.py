@@ -1,6 +1,7 @@
-"""Scoring a catalogue partition by partition: read, quarantine, score unique compositions once, fan out, write.
+"""Score a catalogue partition by partition, each distinct composition once.
 
-Partitions are independent, so that anything that is called like `map` can run them (`Executor`).
+A partition is read, rows that cannot be read go to quarantine, distinct compositions are predicted, and their scores
+are copied to all rows. Partitions are independent, so that anything called like `map` can run them (`Executor`).
 """
 
 from __future__ import annotations
@@ -34,9 +35,9 @@ Executor = Callable[["PartitionScorer", Iterable[pa.Table]], Iterator[ScoredPart
 
 
 class PartitionScorer(NamedTuple):
-    """What every partition is scored with, and the sha256 of all that its scores depend on.
+    """Function that scores a partition, with the sha256 of all its scores depend on.
 
-    search : what is looked for where partitions are ranges of a virtual catalogue
+    search : search of a virtual catalogue, where partitions are ranges of its indices
     """
 
     model: Model
@@ -57,23 +58,25 @@ class PartitionScorer(NamedTuple):
         return score_partition(self.model, self.device_model, rows)
 
     def on_host(self) -> PartitionScorer:
-        """The same with plain arrays, to be sent elsewhere."""
+        """Copy with NumPy arrays, to be sent to another process."""
         return self._replace(device_model=self.device_model._replace(arrays=jax.device_get(self.device_model.arrays)))
 
     def on_device(self) -> PartitionScorer:
-        """The same with arrays on the default device."""
+        """Copy with arrays on the default device."""
         return self._replace(device_model=self.device_model._replace(arrays=jax.device_put(self.device_model.arrays)))
 
 
 def score_serially(scorer: PartitionScorer, tables: Iterable[pa.Table]) -> Iterator[ScoredPartition]:
-    """Run the partitions in this process, one after the other."""
+    """Score partitions in this process, one after the other."""
     return (scorer(rows) for rows in tables)
 
 
 def make_scorer(model: Model, search: Search | None = None) -> PartitionScorer:
-    """Make a model ready to score, without the networks and heads that its scorer already holds or does not need.
+    """Make a model ready to score partitions.
 
-    search : what to look for in a virtual catalogue
+    Networks and heads that the device model holds already, or does not need, are left out.
+
+    search : search of a virtual catalogue
     """
     if model.target.crystals is not None:  # its networks are those of `graph`, and its stack is asked as it is
         from kakehashi.screen.scoring.structures import hash_model
@@ -104,7 +107,7 @@ def _sha256(model: Model, device_model: DeviceModel, search: Search | None) -> s
 
 
 def score_partition(model: Model, device_model: DeviceModel, rows: pa.Table) -> ScoredPartition:
-    """Score one table with text columns `id` and `formula`; its own other columns travel along.
+    """Score a table with text columns `id` and `formula`; other columns travel along.
 
     A formula that cannot be read, or whose score is not finite, goes to quarantine with the reason.
     """
@@ -133,7 +136,7 @@ def score_partition(model: Model, device_model: DeviceModel, rows: pa.Table) -> 
 
 
 def _read(model: Model, texts: pa.ChunkedArray) -> tuple[Inputs, Any]:
-    """What the texts of a catalogue say, row by row, and why a row cannot be read ("" where it can)."""
+    """Materials in the texts of a catalogue, and by row the reason for none ("" where read)."""
     if model.target.molecules is None:
         parsed = parse_column(texts)
         return parsed.compositions, np.asarray(parsed.reasons, dtype=object)
@@ -144,7 +147,7 @@ def _read(model: Model, texts: pa.ChunkedArray) -> tuple[Inputs, Any]:
 
 
 def _keys(given: Inputs, convention: str) -> Sequence[str]:
-    """What tells materials apart for the model."""
+    """Keys by which the model tells materials apart."""
     if isinstance(given, Molecules):
         return given.keys
     given = given.compositions if isinstance(given, Crystals) else given
@@ -152,7 +155,7 @@ def _keys(given: Inputs, convention: str) -> Sequence[str]:
 
 
 def _names(given: Inputs) -> tuple[Compositions, Sequence[str]]:
-    """Reduced compositions, and the text each material is known by."""
+    """Reduced compositions, and the name of each material."""
     if not isinstance(given, Molecules):
         reduced = reduce(given.compositions if isinstance(given, Crystals) else given)
         return reduced, formula_text(reduced)
@@ -162,7 +165,7 @@ def _names(given: Inputs) -> tuple[Compositions, Sequence[str]]:
 
 
 def _scored(model: Model, device_model: DeviceModel, given: Inputs) -> tuple[dict[str, Any], Any]:
-    """Score columns of distinct materials, and which rows are finite."""
+    """Score columns of distinct materials, and the mask of finite rows."""
     reduced, texts = _names(given)
     if isinstance(given, Compositions):
         found = predict_compositions(device_model, normalise(given, model.library.convention))  # type: ignore[arg-type]  # checked before
@@ -172,7 +175,7 @@ def _scored(model: Model, device_model: DeviceModel, given: Inputs) -> tuple[dic
 
 
 def _described(model: Model, device_model: DeviceModel, given: Inputs, n: int) -> Predictions:
-    """Scores of n materials, described `DESCRIBED_ROWS` at a time."""
+    """Predictions for n materials, described `DESCRIBED_ROWS` at a time."""
     parts = []
     for start in range(0, max(n, 1), DESCRIBED_ROWS):  # once without any, for the types of the columns
         rows = given.take(np.arange(start, min(start + DESCRIBED_ROWS, n)))

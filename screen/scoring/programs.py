@@ -1,6 +1,6 @@
-"""The compiled programs that score a batch: one for every group of networks, and one for what the heads make of them.
+"""Compiled programs that predict a batch: one per group of networks, one for the heads.
 
-Descriptors come as they are (`raw`), or, where they are mostly zero, as products that are `Known` already.
+Descriptors come as they are (`raw`) or, where they are mostly zero, as products computed before (`SparseProducts`).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ GroupOutputs = tuple[list[list[MeanAndSpread]], list[jax.Array], list[list[jax.A
 
 
 class SparseProducts(NamedTuple):
-    """What is computed of sparse descriptors before any program runs.
+    """Products of sparse descriptors, computed before any program runs.
 
     blocks : products (B, k) and squares (B,) of every block; neighbours : distance to and number of the nearest row
     """
@@ -43,7 +43,9 @@ def run_group(
     raw: jax.Array | None,
     firsts: Any = None,
 ) -> GroupOutputs:
-    """Mean and spread (B,) of every head on every network; the networks' predictions and features where asked for.
+    """Mean and spread (B,) of every head on every network of a group.
+
+    Also the predictions and features of the networks, where a head needs them.
 
     firsts : by network, products of the first layer less its constant, where descriptors are sparse; no `raw` then
     """
@@ -63,7 +65,7 @@ def run_group(
 
 
 def _ask(plan: Plan, network: dict[str, Any], params: Any, done: ForwardPass) -> MeanAndSpread:
-    """Mean and spread of one head on one network."""
+    """Mean and spread (B,) of one head on one network."""
     head, scales = HEADS[plan.head], network["unit_scales"]
     if plan.kind == "frozen" and head.affine is not None:
         views, rest = params
@@ -84,7 +86,10 @@ def combine_members(
     known: SparseProducts | None,
     found: list[GroupOutputs],
 ) -> Columns:
-    """Mean and spread (B,) of the mixture of all members; distance to and number of the nearest target row."""
+    """Mean and spread (B,) of the weighted mixture of all members.
+
+    Then distance to and number of the nearest target row.
+    """
     pairs = _members(plans, groups, blocks, arrays, raw, known, found)
     each = [mixture(means, spreads, jnp.ones(len(means))) for means, spreads in pairs]
     mean, spread = mixture(
@@ -103,7 +108,10 @@ def stack_components(
     known: SparseProducts | None,
     found: list[GroupOutputs],
 ) -> Columns:
-    """Means and spreads (B, components) of the components; distance to and number of the nearest target row."""
+    """Means and spreads (B, components) of all components.
+
+    Then distance to and number of the nearest target row.
+    """
     pairs = _members(plans, groups, blocks, arrays, raw, known, found)
     means, spreads = (jnp.concatenate([pair[k] for pair in pairs]).T for k in range(2))
     return means, spreads, *_neighbours(arrays, raw, known)
@@ -118,7 +126,7 @@ def _members(
     known: SparseProducts | None,
     found: list[GroupOutputs],
 ) -> list[MeanAndSpread]:
-    """Means and spreads (components, B) of every member: heads on networks as found, heads on descriptors."""
+    """Means and spreads (components, B) of every member."""
     pairs: list[list[MeanAndSpread]] = [[] for _ in plans]
     guesses: dict[int, list[jax.Array]] = {}
     # By number of the network and depth, the features of the sources in turn.
@@ -153,13 +161,13 @@ def _members(
 
 
 def _centred_products(block: dict[str, Any], raw: jax.Array | None) -> MeanAndSpread:
-    """Products (B, k) of centred descriptors with a block's matrix, and their squared lengths (B,)."""
+    """Products (B, k) of centred descriptors with a block's matrix, and squared lengths (B,)."""
     x = standardise(block["scaling"], raw) - block["centre"][None, :]
     return matmul(x, block["matrix"]), jnp.sum(x**2, axis=1)
 
 
 def _enlarged(member: dict[str, Any], products: MeanAndSpread, extra: list[jax.Array]) -> MeanAndSpread:
-    """A block's products and squares for one head on it, which may see `extra` columns (B, tasks) too."""
+    """Products and squares of a block for one head, with `extra` columns (B, tasks)."""
     inner, squares = member["factor"] * products[0], products[1]
     if not extra:
         return inner, squares
@@ -168,7 +176,7 @@ def _enlarged(member: dict[str, Any], products: MeanAndSpread, extra: list[jax.A
 
 
 def _neighbours(arrays: dict[str, Any], raw: jax.Array | None, known: SparseProducts | None) -> MeanAndSpread:
-    """Distance (B,) to, in units of the target's own, and number of the nearest target row."""
+    """Distance (B,) to the nearest target row in `Model.unit`, and its number."""
     if known is None:
         distance, nearest = _nearest(standardise(arrays["reference"], raw), arrays["training"])
     else:
@@ -177,7 +185,7 @@ def _neighbours(arrays: dict[str, Any], raw: jax.Array | None, known: SparseProd
 
 
 def _nearest(x: jax.Array, training: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Distance (B,) to and index (B,) of the nearest training row."""
+    """Distance (B,) to the nearest training row, and its index."""
     squared = jnp.sum(x**2, axis=1)[:, None] + jnp.sum(training**2, axis=1)[None, :]
     index = jnp.argmin(squared - 2 * matmul(x, training.T), axis=1)
     # Recomputed from the difference: the expanded form loses the small distances to rounding.

@@ -1,11 +1,11 @@
-"""Products of descriptors that are mostly zero with what a model knows, from the numbers that are not zero.
+"""Products of mostly-zero descriptors with a model, over the entries that are not zero.
 
 A row of zeros is standardised to some z0, and any other row to z0 + s with s zero wherever the row is, so that
 
     (z0 + s - c) @ W  =  s @ W + (z0 - c) @ W,
 
-whose last term is known beforehand. Of a fingerprint's 2,048 counts some 40 are not zero. A row's sums run over its own
-numbers in the order of the columns: nothing in them depends on what else is in the batch.
+whose last term is known beforehand. Of a fingerprint's 2,048 counts some 40 are not zero. A row's sums run over its
+entries in the order of the columns: nothing in them depends on what else is in the batch.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ Array = NDArray[np.float32]
 
 
 def zeros(scaling: Scaling) -> Array:
-    """What a row of zeros is standardised to, (width,)."""
+    """Standardised row of zeros, (width,)."""
     z: Array = standardise(scaling, np.zeros((1, len(scaling.mean)), np.float32))[0]
     return z
 
 
 def worthwhile(scaling: Scaling, standardised: NDArray[np.floating]) -> bool:
-    """Whether descriptors are mostly zero, judged by rows (n, width), and the host is the device."""
+    """True if rows (n, width) are mostly zero and the device is the host."""
     return jax.default_backend() == "cpu" and bool(np.mean(standardised == zeros(scaling)) > MOSTLY)
 
 
 def rows(raw: Array) -> csr_matrix:
-    """Rows of descriptors (n, width) without their zeros."""
+    """Sparse rows of descriptors (n, width)."""
     n, width = raw.shape
     mask = raw != 0
     places = np.flatnonzero(mask)
@@ -57,24 +57,30 @@ def shifted(scaling: Scaling, given: csr_matrix) -> csr_matrix:
 
 
 def constant(scaling: Scaling, inputs: NDArray[np.int64], first: Layer) -> Array:
-    """What a row of zeros adds to the product with the kernel of a first layer on these inputs, (padded width,)."""
+    """Product of a row of zeros with a first layer on these inputs, (padded width,)."""
     return np.asarray(zeros(scaling)[inputs].astype(np.float64) @ first.kernel, np.float32)
 
 
 def first_products(part: dict[str, Any], given: csr_matrix) -> list[Array]:
-    """By network of a group, rows (n, padded width) times the kernel of its first layer, less the constant."""
+    """Products (n, padded width) with the first layer of each network, less the constant."""
     s = shifted(part["scaling"], given)
     return [s[:, np.asarray(n["inputs"])] @ np.asarray(n["hidden"][0].kernel) for n in part["networks"]]
 
 
 def fold(block: dict[str, Any]) -> dict[str, Any]:
-    """A block of heads on descriptors (scaling, centre (width,), matrix (width, k)) with its constant parts."""
+    """Block of heads on descriptors with its constant parts.
+
+    block : scaling, centre (width,), matrix (width, k)
+    """
     lean = zeros(block["scaling"]) - block["centre"]
     return {**block, "constant": lean @ block["matrix"], "lean": 2 * lean, "base": np.sum(lean**2)}
 
 
 def centred_products(block: dict[str, Any], given: csr_matrix) -> tuple[Array, Array]:
-    """Rows times the block's matrix (n, k), less the constant, and squared distances (n,) from its centre."""
+    """Products (n, k) with a block's matrix, less the constant, and squared distances (n,).
+
+    Distances are from the block's centre.
+    """
     s = shifted(block["scaling"], given)
     wide = s.data.astype(np.float64)
     more = csr_matrix((wide * (wide + np.asarray(block["lean"])[s.indices]), s.indices, s.indptr), shape=s.shape)
@@ -83,7 +89,7 @@ def centred_products(block: dict[str, Any], given: csr_matrix) -> tuple[Array, A
 
 
 def neighbours(scaling: Scaling, training: NDArray[np.floating]) -> dict[str, Any]:
-    """Standardised training rows (n, width) as `nearest` wants them."""
+    """Standardised training rows (n, width) in the form `nearest` takes."""
     zero = zeros(scaling)
     own = csr_matrix(np.asarray(training, np.float32) - zero)
     wide = np.asarray(training, np.float64)
@@ -97,7 +103,7 @@ def neighbours(scaling: Scaling, training: NDArray[np.floating]) -> dict[str, An
 
 
 def nearest(scaling: Scaling, known: dict[str, Any], given: csr_matrix) -> tuple[Array, NDArray[np.int64]]:
-    """Distance (n,) to and index (n,) of the nearest training row."""
+    """Distance (n,) to the nearest training row, and its index."""
     s = shifted(scaling, given)
     apart = s @ np.asarray(known["matrix"])
     apart += np.asarray(known["offset"])

@@ -1,4 +1,4 @@
-"""Scores of a catalogue of structures: every structure is scored on its own, polymorphs apart."""
+"""Score a catalogue of structures, each on its own, polymorphs apart."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ CHUNK = 2_048
 
 
 def score_structures(model: Model, rows: pa.Table) -> ScoredPartition:
-    """Score one table with text columns `id` and `formula` and the structures in `STRUCTURE`, which stay behind.
+    """Score a table of structures with text columns `id` and `formula`.
 
-    A structure that cannot be read, whose composition is not that of its formula, that has no crystal graph, or whose
-    score is not finite goes to quarantine with the reason.
+    Structures are in the column `STRUCTURE`, which the scores leave out. A structure goes to quarantine, with the
+    reason, if it cannot be read, has another composition than its formula, no crystal graph, or no finite score.
     """
     if STRUCTURE not in rows.column_names:
         raise UserError("this model was fitted on structures: the candidates need structures too")
@@ -45,7 +45,7 @@ def score_structures(model: Model, rows: pa.Table) -> ScoredPartition:
 
 
 def predict_crystals(model: Model, crystals: Crystals) -> Predictions:
-    """Scores of n structures that have crystal graphs, on the fitted scale."""
+    """Predictions for n structures that have crystal graphs, on the fitted scale."""
     bank = fill(model.library, crystals)
     mean, spread = predict_stack(model.stack, bank, np.arange(len(bank.raw)))
     index, distance = nearest(places(bank, model.reference), model.training)
@@ -53,7 +53,7 @@ def predict_crystals(model: Model, crystals: Crystals) -> Predictions:
 
 
 def hash_model(model: Model) -> str:
-    """Sha256 of all that the scores of a model of structures depend on."""
+    """Sha256 of everything that scores of a structure model depend on."""
     bare = model._replace(target=None, leaderboard=(), verdict=None, checkpoint=None)  # type: ignore[arg-type]
     sources = tuple(source._replace(checkpoint=None) for source in model.library.sources)
     bare = bare._replace(library=model.library._replace(sources=sources))

@@ -1,4 +1,4 @@
-"""Configuration of a screening run: defaults, then run.toml, then flags; unknown keys are refused."""
+"""Configuration of a screening: defaults, then run.toml, then flags."""
 
 from __future__ import annotations
 
@@ -47,7 +47,10 @@ CONVENTIONS = ("reduced", "cell", "per-atom")
 
 @dataclass(frozen=True, slots=True)
 class ScreenConfig:
-    """Everything that decides a run's results, and where and by whom it is done. Names equal the flags'."""
+    """Settings of a screening, named like the flags.
+
+    They decide its results, and where and on which processes it runs.
+    """
 
     target: str = ""
     value: str | None = None
@@ -89,7 +92,7 @@ class ScreenConfig:
 
 
 def resolve(flags: Mapping[str, Any], file: str | None) -> ScreenConfig:
-    """Merge defaults, the TOML file and the flags that were given (not None), and check the result.
+    """Merge defaults, TOML file and flags (not None), and check the result.
 
     Raises
     ------
@@ -113,33 +116,37 @@ def resolve(flags: Mapping[str, Any], file: str | None) -> ScreenConfig:
 
 
 def as_dict(config: ScreenConfig) -> dict[str, Any]:
-    """The resolved configuration as plain JSON values."""
+    """Resolved configuration as JSON values."""
     return {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(config).items()}
 
 
 def deciding(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What decides the results, of a configuration as plain values."""
+    """Settings that decide the results, of a configuration as JSON values."""
     return decisive(config, (*INCIDENTAL, *EXPORTING))
 
 
 def decisive(config: Mapping[str, Any], incidental: Iterable[str]) -> dict[str, Any]:
-    """Settings without those that change nothing, by their kind or because they are not given."""
+    """Settings without incidental ones and without optional ones left empty.
+
+    >>> decisive({"seed": 0, "out": "run", "unit": []}, ("out",))
+    {'seed': 0}
+    """
     return {name: value for name, value in config.items() if name not in incidental and (value or name not in OPTIONAL)}
 
 
 def exporting(config: Mapping[str, Any]) -> tuple[Any, ...]:
-    """What is to be written beside the results, of a configuration as plain values."""
+    """Settings of files written beside the results."""
     return tuple(config.get(name) for name in EXPORTING)
 
 
 def exit_code(record: Mapping[str, Any]) -> int:
-    """Exit code of the finished run of a record (run.json)."""
+    """Exit code of a finished run, from its record (run.json)."""
     share = record["catalog"]["quarantined"] / record["catalog"]["rows"]
     return QUARANTINE_EXCEEDED if share > record["config"]["max_quarantine"] else 0
 
 
 def check_shared(config: Any, least: Mapping[str, int], once: Iterable[str]) -> None:
-    """Refuse what no run can be done with.
+    """Refuse settings that no kind of run can work with.
 
     config : of any kind of run, with a seed, heads, a device, units and a share that may be rejected
     least : the smallest value of each setting; once : the settings that name nothing twice
@@ -162,7 +169,7 @@ def check_shared(config: Any, least: Mapping[str, int], once: Iterable[str]) -> 
 
 
 def check_workers(workers: int | None, scheduler: str | None, *, insecure: bool = False) -> None:
-    """Refuse a number of workers that cannot be, workers in two places, or a scheduler that is not safe to talk to."""
+    """Refuse impossible numbers of workers, and schedulers unsafe to connect to."""
     if workers is not None and workers < 1:
         raise UserError(f"--workers: expected at least 1, got {workers}")
     if workers is not None and scheduler is None and (lack := find_missing()):
@@ -191,7 +198,10 @@ def _check_architecture(config: ScreenConfig) -> None:
 
 
 def from_toml(path: Path, kind: type[Any]) -> dict[str, Any]:
-    """Values of a TOML file for the fields of a configuration, a dataclass; UserError says what is wrong with it."""
+    """Settings in a TOML file for the fields of a configuration dataclass.
+
+    UserError names unreadable files, unknown keys and wrong types.
+    """
     path = path_of(path)
     try:
         read = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -220,7 +230,7 @@ def from_toml(path: Path, kind: type[Any]) -> dict[str, Any]:
 
 
 def _typed(path: Path, key: str, value: Any, kind: str) -> Any:
-    """Check a TOML value against the field's annotation (a string, by `from __future__ import annotations`)."""
+    """Check a TOML value against a field's annotation, which is a string here."""
     if kind.startswith("tuple"):
         values = [value] if isinstance(value, str) else value
         if isinstance(values, list) and all(isinstance(item, str) for item in values):
@@ -238,7 +248,11 @@ def _typed(path: Path, key: str, value: Any, kind: str) -> Any:
 
 
 def words(texts: Iterable[str]) -> tuple[str, ...]:
-    """Words, each text one word or several with commas between."""
+    """Words of texts, each one word or several with commas between.
+
+    >>> words(["Pb, Cd", "Hg"])
+    ('Pb', 'Cd', 'Hg')
+    """
     return tuple(word.strip() for text in texts for word in text.split(",") if word.strip())
 
 

@@ -1,7 +1,7 @@
-"""How long a screening would take and what room it needs, from one product of matrices timed on this machine.
+"""Estimate time, memory and disk of a screening from one timed matrix product.
 
-Rough, within a factor of two or so: what a network costs is the mean of the random pyramids on 290 descriptors, and the
-products of scoring and training reach a part of the speed of the one that is timed.
+Rough, within a factor of two or so: the cost of a network is the mean over random pyramids on 290 descriptors, and
+scoring and training reach a share of the speed of the product that is timed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MEMORY_MB = 1_500
 
 
 def estimate_cost(catalog: Catalog, networks: int, top: int | None, workers: int | None) -> dict[str, Any]:
-    """Seconds by stage, megabytes of memory (all processes) and disk, and what they come from."""
+    """Seconds by stage, megabytes of memory (all processes) and disk."""
     speed = SHARE * _operations_per_second()
     others = UNIT_ROWS * (workers or 1) if catalog.smiles else OTHER_ROWS
     ranked = catalog.rows if top is None else min(top, catalog.rows)
@@ -45,13 +45,13 @@ def estimate_cost(catalog: Catalog, networks: int, top: int | None, workers: int
 
 
 def count_committed(out: str) -> int:
-    """Partitions in a folder that `--resume` keeps if model and catalogue are still the same."""
+    """Number of partitions in a folder that `--resume` may reuse."""
     found = find_run(out) if out else None
     return 0 if found is None else sum(name.startswith(("scores/", "kept/")) for name in found.manifest.files)
 
 
 def _operations_per_second(size: int = 1024, seconds: float = 0.2) -> float:
-    """Of float32 products of square matrices on the device."""
+    """Speed of float32 products of square matrices on the device."""
     import jax
     import jax.numpy as jnp
 

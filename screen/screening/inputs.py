@@ -1,4 +1,4 @@
-"""What a screening run reads."""
+"""Inputs of a screening: target, sources, catalogue, order and structures."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from kakehashi.screen.ranking.rank import Order
 
 
 class ScreenInputs(NamedTuple):
-    """What a run reads, checked before anything is computed.
+    """Inputs of a screening, checked before anything is computed.
 
-    unread : what the folder of `--structures` holds that is not read
+    unread : notes on files in the folder of `--structures` that are not read
     """
 
     target: PropertyTable

@@ -1,4 +1,4 @@
-"""From committed partitions to ranking and quarantine, a piece at a time: memory does not grow with the catalogue.
+"""Rank committed partitions into files, in memory that does not grow with the catalogue.
 
 It grows, by about 100 bytes each, with the number of chemical systems where their candidates are limited.
 """
@@ -23,7 +23,7 @@ from kakehashi.screen.scoring.virtual.search import IndexCounts, Search, count_f
 
 
 class RankingResult(NamedTuple):
-    """What ranking and quarantine hold: rows ranked, what filters removed, figures of all scores, reasons."""
+    """Rows ranked, rows filtered out, summary of all scores, and quarantine reasons."""
 
     ranked: int
     filters: tuple[FilterCount, ...]
@@ -34,7 +34,10 @@ class RankingResult(NamedTuple):
 def write_ranking(
     rundir: RunDir, scored: CommittedScores, order: Order, *, log: bool, metadata: Mapping[str, str]
 ) -> RankingResult:
-    """Write ranking and quarantine, as Parquet and CSV; the bytes are those of `rank` on all rows at once."""
+    """Write ranking and quarantine as Parquet and CSV.
+
+    The bytes are those of `rank` on all rows at once.
+    """
     keys = lambda table: sort_keys(table, order)
     prune = lambda table: RowLimit(order)(table)
     rows = scored.rows
@@ -70,7 +73,7 @@ def write_ranking(
 def count_all_indices(
     counted: RankingResult, search: Search, counts: IndexCounts, order: Order, *, log: bool
 ) -> RankingResult:
-    """What a ranking of the best of a virtual catalogue says of all its indices."""
+    """Result of a virtual ranking with the figures of all its indices."""
     back = math.exp if log else float
     ends = (None if end is None else back(end) for end in (counts.low, counts.high))
     summary = counted.summary._replace(
@@ -102,7 +105,7 @@ def _write_ranking(rundir: RunDir, sorter: Sorter, order: Order, schema: pa.Sche
 
 
 def _added(filters: tuple[FilterCount, ...], counts: list[FilterCount]) -> tuple[FilterCount, ...]:
-    """Counts of all partitions so far."""
+    """Sums of counts over partitions."""
     if not filters:
         return tuple(counts)
     pairs = zip(filters, counts, strict=True)

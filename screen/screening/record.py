@@ -1,4 +1,4 @@
-"""The record of a run: run.json and the small tables beside the ranking."""
+"""Record of a screening: run.json and the small tables beside the ranking."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ PACKAGES = ("pymatgen", "matminer")
 def record_head(
     config: Mapping[str, Any], progress: Progress, command: str, packages: Iterable[str] = (), kind: str = ""
 ) -> dict[str, Any]:
-    """What the record of every run begins with: what was asked, when, and what it was computed with and on.
+    """Leading entries of every record: request, time, versions and device.
 
-    config : plain JSON values, the seed among them
-    packages : whose versions matter beside those of every run
-    kind : of run; none of a screening
+    config : JSON values, the seed among them
+    packages : packages whose versions matter beside those of every run
+    kind : kind of run, "" for a screening
     """
     return {
         "schema": SCHEMA,
@@ -72,9 +72,9 @@ def run_record(
     progress: Progress,
     command: str,
 ) -> dict[str, Any]:
-    """Everything needed to understand and repeat the run, as JSON values.
+    """Record of a screening as JSON values: all that is needed to repeat it.
 
-    drawn : the histogram of training and predicted values
+    drawn : histogram of training and predicted values
     """
     found = counted.summary
     return {
@@ -114,9 +114,9 @@ def run_record(
 
 
 def virtual_record(scored: CommittedScores, seconds: float) -> dict[str, Any]:
-    """What became of the indices of a virtual catalogue, and how fast those looked at now were looked at.
+    """Counts and speed of a search of a virtual catalogue.
 
-    seconds : that took
+    seconds : time spent on the indices visited by this run
     """
     counts, fresh = scored.counts or IndexCounts(), scored.fresh or IndexCounts()
     rate = fresh.scored / max(seconds, 1e-9)
@@ -130,12 +130,12 @@ def virtual_record(scored: CommittedScores, seconds: float) -> dict[str, Any]:
 
 
 def leaderboard_table(model: Model) -> pa.Table:
-    """The leaderboard, best first."""
+    """Leaderboard of a model, best first."""
     return board_table(model.leaderboard)
 
 
 def board_table(rows: Sequence[Any]) -> pa.Table:
-    """Rows of a leaderboard, named tuples of one kind, as a table."""
+    """Leaderboard rows (named tuples of one kind) as a table."""
     text, whole = ("name", "source", "depth", "head"), ("networks",)
     kinds = {
         **dict.fromkeys(text, pa.string()),
@@ -147,7 +147,7 @@ def board_table(rows: Sequence[Any]) -> pa.Table:
 
 
 def predictions_table(model: Model) -> pa.Table:
-    """Out-of-fold predictions of the deployed model, in the target's unit."""
+    """Held-out predictions of the deployed model, in the target's unit."""
     found = model.out_of_fold
     return held_out_table(model.target, found.folds, found.mean, found.lower, found.upper)
 
@@ -155,7 +155,7 @@ def predictions_table(model: Model) -> pa.Table:
 def held_out_table(
     target: PropertyTable, folds: Folds, mean: FloatArray, lower: FloatArray, upper: FloatArray
 ) -> pa.Table:
-    """Out-of-fold predictions (n,), given on the fitted scale, in the target's unit."""
+    """Held-out predictions (n,) on the fitted scale, converted to the target's unit."""
     back = np.exp if target.log else np.asarray
     return pa.table(
         {
@@ -172,7 +172,7 @@ def held_out_table(
 
 
 def target_record(table: PropertyTable) -> dict[str, Any]:
-    """A target table and what was made of its rows."""
+    """Record of a target table and the use of its rows."""
     return {
         "name": table.name, "quantity": table.quantity, "unit": table.unit, "log": table.log, "rows": table.rows,
         "used": len(table), "missing": table.missing, "rejected": len(table.rejected), "sha256": table.sha256,
@@ -181,7 +181,7 @@ def target_record(table: PropertyTable) -> dict[str, Any]:
 
 
 def source_record(source: Source) -> dict[str, Any]:
-    """A source, its networks and where they are kept."""
+    """Record of a source, its networks and their cache entry."""
     tasks = [
         {
             "name": task.name, "quantity": task.quantity, "unit": task.unit, "log": task.log, "rows": task.rows,
@@ -199,7 +199,7 @@ def source_record(source: Source) -> dict[str, Any]:
 
 
 def model_record(model: Model) -> dict[str, Any]:
-    """The members of a model's stack with their weights, and where it is kept."""
+    """Record of a stack's members and weights, and of its cache entry."""
     members = zip(model.stack.names, model.stack.members, model.stack.weights, strict=True)
     return {
         "text": f"stack of {len(model.stack.members)} members, weighted inside the training folds",
@@ -212,7 +212,7 @@ def model_record(model: Model) -> dict[str, Any]:
 
 
 def _checkpoint(kept: Checkpoint | None) -> dict[str, Any] | None:
-    """Hash under which a result is kept in the cache folder, and whether it was read from there."""
+    """Key of a cache entry, and whether it was reused."""
     return None if kept is None else {"hash": kept.key, "reused": kept.reused}
 
 
@@ -253,7 +253,10 @@ def _warnings(inputs: ScreenInputs, model: Model, found: ScoreSummary) -> list[s
 
 
 def _ties(found: ScoreSummary) -> list[str]:
-    """What to say when different compositions share the best prediction, as they do at the ceiling of a forest."""
+    """Warning where several compositions share the best prediction.
+
+    They do at the ceiling of a forest.
+    """
     if found.sharing < 2:
         return []
     return [f"{found.sharing:,} compositions share the best prediction, {found.best:.4g}: their order means nothing"]

@@ -1,4 +1,4 @@
-"""One screening run from configuration to a folder of results."""
+"""Run a screening from its configuration to a folder of results."""
 
 from __future__ import annotations
 
@@ -59,14 +59,14 @@ REMADE = ("report.html", "run.json", "next.parquet", "next.csv")
 
 
 class ScreenOutcome(NamedTuple):
-    """What a run leaves beside its files: its record (run.json) and the exit code."""
+    """Outcome of a screening beside its files: record (run.json) and exit code."""
 
     record: dict[str, Any]
     code: int
 
 
 def read_inputs(config: ScreenConfig) -> ScreenInputs:
-    """Load target, sources and catalogue and check every setting against them; UserError on the first mistake."""
+    """Load and check target, sources and catalogue; UserError on the first mistake."""
     material = named_materials(config.material, (config.target, *config.source, config.catalog))
     graphs = config.architecture == "cgcnn"
     by_id = structure_file(path_of(config.structures)) if config.structures else None
@@ -115,7 +115,10 @@ def read_inputs(config: ScreenConfig) -> ScreenInputs:
 def _read_crystals(
     config: ScreenConfig, material: dict[str, str | None], by_id: Pieces | None
 ) -> tuple[PropertyTable, tuple[str, ...], list[PropertyTable]]:
-    """Target, names and tables of the sources, with structures; without a crystal graph they are rejected."""
+    """Target, names and tables of sources with structures.
+
+    Rows without a crystal graph are rejected.
+    """
     from kakehashi.screen.networks.crystal.source import connected
 
     units = parse_units(config.unit)
@@ -130,14 +133,17 @@ def _read_crystals(
 
 
 def sources_of(given: tuple[str, ...], target: PropertyTable) -> tuple[str, ...]:
-    """The sources named, those of the target's kind of material where none are, none where `none` is named."""
+    """Names of the sources, by default those of the target's kind of material.
+
+    None of them where `none` is named.
+    """
     if given == NO_SOURCE:
         return ()
     return given or (DEFAULT_SOURCES if target.molecules is None else DEFAULT_MOLECULAR_SOURCES)
 
 
 def virtual_search(catalog: Catalog, target: PropertyTable, order: Order) -> Search | None:
-    """What is looked for in a virtual catalogue; None of a catalogue of rows.
+    """Search of a virtual catalogue; None for a catalogue of rows.
 
     Raises
     ------
@@ -153,14 +159,14 @@ def virtual_search(catalog: Catalog, target: PropertyTable, order: Order) -> Sea
 def run_screen(
     config: ScreenConfig, inputs: ScreenInputs, rundir: RunDir, progress: Progress, command: str
 ) -> ScreenOutcome:
-    """Pre-train, transfer, score, rank and write everything into an open run folder."""
+    """Pre-train, transfer, score, rank and write into an open run folder."""
     return finish_run(config, inputs, build_model(config, inputs, progress), rundir, progress, command)
 
 
 def finish_run(
     config: ScreenConfig, inputs: ScreenInputs, model: Model, rundir: RunDir, progress: Progress, command: str
 ) -> ScreenOutcome:
-    """Score, rank and write everything a run leaves, with a model that is ready."""
+    """Score, rank and write all results with a model that is ready."""
     for name in (*REMADE, *rundir.names("cif/")):  # until they are there again the folder is unfinished
         rundir.remove(name)
     search = virtual_search(inputs.catalog, inputs.target, inputs.order)
@@ -201,14 +207,14 @@ def finish_run(
 
 
 def _per_partition(config: ScreenConfig, catalog: Catalog) -> int:
-    """Rows of a partition, or indices of a virtual catalogue."""
+    """Rows of a partition, or indices of one of a virtual catalogue."""
     if catalog.space is None:
         return config.partition_rows
     return min(config.partition_rows * PER_ROW, MOST_INDICES)
 
 
 def _executor(config: ScreenConfig, rundir: RunDir, progress: Progress) -> AbstractContextManager[Executor]:
-    """What runs the partitions: this process, unless workers are asked for; a cluster takes seconds to start."""
+    """Executor of the partitions: this process, or workers where asked for."""
     if config.workers is None and config.scheduler is None:
         return nullcontext(score_serially)
     from kakehashi.screen.scoring.workers.cluster import dask_executor
@@ -218,7 +224,10 @@ def _executor(config: ScreenConfig, rundir: RunDir, progress: Progress) -> Abstr
 
 
 def build_model(config: ScreenConfig, inputs: ScreenInputs, progress: Progress) -> Model:
-    """Pre-train the sources without the target's formulas, then transfer; both are reused where they were kept."""
+    """Pre-train sources without the target's formulas, then transfer.
+
+    Both are reused from the cache.
+    """
     cache = not config.no_cache
     convention = convention_for([inputs.target, *inputs.sources], config.convention, config.descriptors)
     settings = Settings(config.networks, config.seed, convention)
@@ -247,7 +256,7 @@ def build_model(config: ScreenConfig, inputs: ScreenInputs, progress: Progress) 
 
 
 def write_tables(rundir: RunDir, model: Model, inputs: ScreenInputs) -> None:
-    """Write what the model and its training rows leave: leaderboard, out-of-fold predictions, rejected rows."""
+    """Write leaderboard, held-out predictions and rejected rows."""
     metadata = _metadata(inputs)
     write_rejected(rundir, (inputs.target, *inputs.sources), metadata)
     rundir.write_table("leaderboard.parquet", leaderboard_table(model), metadata)
@@ -259,14 +268,14 @@ def _metadata(inputs: ScreenInputs) -> dict[str, str]:
 
 
 def write_report(rundir: RunDir) -> None:
-    """(Re)build report.html from the files of the run."""
+    """Write report.html from the files of the run."""
     from kakehashi.screen.report.build import write_report as build
 
     rundir.write_text("report.html", build(Path(rundir.path)))
 
 
 def plan_run(config: ScreenConfig, inputs: ScreenInputs) -> dict[str, Any]:
-    """What a run would do, for `--dry-run`."""
+    """Plan of a run, for `--dry-run`."""
     partitions = -(-inputs.catalog.rows // _per_partition(config, inputs.catalog))
     return {
         "target": f"{inputs.target.name}: {_counted(inputs.target)}",
@@ -284,7 +293,7 @@ def plan_run(config: ScreenConfig, inputs: ScreenInputs) -> dict[str, Any]:
 
 
 def forecast_run(config: ScreenConfig, inputs: ScreenInputs) -> dict[str, Any]:
-    """What a run would take, for `--dry-run`."""
+    """Cost of a run, for `--dry-run`."""
     networks = config.networks * len(groups(inputs.sources, config.trunk))  # type: ignore[arg-type]  # checked
     found = estimate_cost(inputs.catalog, networks, inputs.order.top, config.workers)
     return {"batch": BATCH, "committed": count_committed(config.out), "estimate": found}
@@ -297,5 +306,5 @@ def _counted(table: PropertyTable) -> str:
 
 
 def ranking_schema(catalog: Catalog) -> pa.Schema:
-    """Columns a filter may name: the catalogue's own and the scores'."""
+    """Columns a filter may name: the catalogue's and the scores'."""
     return pa.schema([*catalog.schema, *SCORES])

@@ -1,4 +1,4 @@
-"""Targets and sources as Python callers give them: tables, names or FILE:COLUMN."""
+"""Load targets and sources for Python callers: tables, names or FILE:COLUMN."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kakehashi.screen.runs.refused import warnings_of
 def load_target(
     given: str | PropertyTable, unit: Units = None, max_rejected: float = MAX_REJECTED, *, stacklevel: int = 3
 ) -> PropertyTable:
-    """Return a target, loaded where it is given by name, with a Python warning of rows that are refused."""
+    """Target, loaded if given by name, with Python warnings on rejected rows."""
     if not isinstance(given, str):
         return given
     table = load_table(given, units=unit, max_rejected=max_rejected)
@@ -30,7 +30,7 @@ def load_sources(
     attachments: tuple[int, ...] = (0, 2),
     stacklevel: int = 3,
 ) -> list[PropertyTable]:
-    """Return sources, loaded where they are given by name, with a Python warning of rows that are refused."""
+    """Sources, loaded if given by name, with Python warnings on rejected rows."""
     tables = [
         load_table(one, minimum=1, attachments=attachments, units=unit) if isinstance(one, str) else one
         for one in given
@@ -40,12 +40,12 @@ def load_sources(
 
 
 def check_units(unit: Units, given: Sequence[str | PropertyTable], tables: Sequence[PropertyTable]) -> None:
-    """Refuse units of columns that none of the tables loaded by name is read from."""
+    """Refuse units of columns that no loaded table is read from."""
     check_named(unit, [column for one, table in zip(given, tables, strict=True) for column in _columns(one, table)])
 
 
 def warn_of(given: Sequence[str | PropertyTable], tables: Sequence[PropertyTable], *, stacklevel: int) -> None:
-    """Warn of refused rows and doubtful values of tables that were just read from files."""
+    """Warn of rejected rows and doubtful values of tables just read from files."""
     read = [table for one, table in zip(given, tables, strict=True) if _columns(one, table)]
     for text in warnings_of(read, written=False):
         warnings.warn(text, stacklevel=stacklevel)

@@ -1,8 +1,9 @@
-"""The best of a range of indices of a virtual catalogue: decoded, filtered, scored and ranked on the device.
+"""The best of a range of indices of a virtual catalogue, found on the device.
 
-A tile of indices at a time is looked at (`neutral`); those that pass go through the ordinary scorer in full batches, so
-their scores are bit for bit those of the same formulas in a file; the best so far stay on the device. Nothing but
-counts comes back to the host before the end, when the kept few get formulas and all columns of a ranking.
+Indices are decoded and filtered a tile at a time (`tiles`); those that pass are predicted in full batches by the
+ordinary programs, so that their scores are bit for bit those of the same formulas in a file; the best so far stay on
+the device. Nothing but counts comes back to the host before the end, when the best few get formulas and all columns of
+a ranking.
 """
 
 from __future__ import annotations
@@ -47,7 +48,10 @@ UNSCORABLE = "the prediction is not a finite number"
 
 
 class BestRows(NamedTuple):
-    """The best so far, best first, ties by place: merit and columns (k,); counts and extremes of all."""
+    """Best rows so far, best first, ties by place.
+
+    merit, place, columns : (k,) or tuples of (k,); counts, ends : counts and extremes of all rows
+    """
 
     merit: jax.Array
     place: jax.Array
@@ -57,7 +61,10 @@ class BestRows(NamedTuple):
 
 
 class ScoredBatch(NamedTuple):
-    """A batch on the device: its columns, its places from the start of the partition, its verdicts, its rows in use."""
+    """Batch on the device: columns, places, verdicts, and rows in use.
+
+    place : index within the partition
+    """
 
     columns: Columns
     place: jax.Array
@@ -66,7 +73,10 @@ class ScoredBatch(NamedTuple):
 
 
 def score_best(model: Model, device_model: DeviceModel, search: Search, rows: pa.Table) -> ScoredPartition:
-    """The best of a partition, given as one row with `start` and `stop`, and the counts of all its indices."""
+    """Best rows of a range of indices, and the counts of all of them.
+
+    rows : one row with `start` and `stop`
+    """
     start, stop = int(rows["start"][0].as_py()), int(rows["stop"][0].as_py())
     limits = _limits(model, search)
     asked = search.by, search.minimise, tuple(name in search.domains for name in DOMAINS)
@@ -105,7 +115,7 @@ def score_best(model: Model, device_model: DeviceModel, search: Search, rows: pa
 
 
 def _named(space: Space, indices: Any) -> tuple[Compositions, list[str], pa.Table]:
-    """Compositions, formulas and the first columns of some indices."""
+    """Compositions, formulas and leading columns of some indices."""
     kept = decode(space, indices)
     texts = formula_text(kept)
     # As wide as the largest, so that the order of texts is that of indices.
@@ -118,7 +128,7 @@ def _named(space: Space, indices: Any) -> tuple[Compositions, list[str], pa.Tabl
 def _batches(
     model: Model, device_model: DeviceModel, search: Search, start: int, stop: int
 ) -> Iterator[tuple[ScoredBatch | None, IndexCounts]]:
-    """Scored batches of a range of indices, each with what was counted since the one before."""
+    """Scored batches of a range of indices, each with the counts since the one before."""
     if stop - start > MOST_INDICES:
         raise UserError(
             f"--partition-rows: expected partitions of at most {MOST_INDICES:,} indices, got {stop - start:,}"
@@ -147,6 +157,7 @@ def _scored(
     passing: int,
     start: int,
 ) -> Iterator[tuple[ScoredBatch, IndexCounts]]:
+    """Predict the candidates of a tile, a batch at a time."""
     per_atom = model.library.convention == "per-atom"
     ahead = tile.start - start
     slots = [
@@ -170,9 +181,9 @@ def _slots(
     system: Any,
     ahead: Any,
 ) -> tuple[jax.Array, ...]:
-    """Elements and amounts (BATCH, kinds) of a batch, whether the target has not their kind, places in the partition.
+    """Elements and amounts (BATCH, kinds), new stoichiometry and places of a batch.
 
-    ahead : indices from the start of the partition to the tile
+    places : of the candidates within the tile; ahead : indices from the start of the partition to the tile
     """
     place = jax.lax.dynamic_slice_in_dim(places, first, BATCH)
     r, s = row + place // layout.systems, system + place % layout.systems
@@ -185,7 +196,7 @@ def _slots(
 
 @jax.jit
 def _verdict(held: dict[str, Any], elements: jax.Array, strange: jax.Array, distance: jax.Array) -> jax.Array:
-    """Number in `DOMAINS`, by the rules of `domain.judge`."""
+    """Position in `DOMAINS` of each row, by the rules of `domain.judge`."""
     unseen = ~held["target"][elements]
     unknown = unseen & ~held["source"][elements]
     against = jnp.any(unseen, axis=1).astype(jnp.int32) + strange + (distance > FAR)
@@ -194,7 +205,7 @@ def _verdict(held: dict[str, Any], elements: jax.Array, strange: jax.Array, dist
 
 
 def _stoichiometries(domain: Domain, family: Family, layout: TileLayout) -> dict[str, Any]:
-    """What `_verdict` looks up: elements the data have, and rows of amounts the target has not."""
+    """Tables for `_verdict`: known elements, and amounts new to the target."""
     n, kinds = family.amounts.shape
     elements = np.broadcast_to(np.arange(kinds, dtype=np.int16), (n, kinds))
     counts = np.full(n, kinds)
@@ -204,7 +215,7 @@ def _stoichiometries(domain: Domain, family: Family, layout: TileLayout) -> dict
 
 
 def _limits(model: Model, search: Search) -> dict[str, Any]:
-    """Numbers that merits and counts depend on; comparisons come out as in double precision."""
+    """Constants of merits and counts, rounded so that comparisons match double precision."""
     ceiling = model.ceiling - 1e-6 * max(abs(model.ceiling), float(np.ptp(model.target.y)))
     lowest = np.float32(ceiling)
     largest = np.float32(np.log(np.finfo(np.float64).max)) if model.target.log else np.float32(np.inf)
@@ -227,7 +238,7 @@ def _empty(k: int) -> BestRows:
 
 
 def _finite(limits: dict[str, Any], batch: ScoredBatch) -> tuple[jax.Array, jax.Array]:
-    """Rows in use that have a score, and that have none."""
+    """Masks of rows in use with a finite score, and without."""
     mean, spread = batch.columns[:2]
     used = jnp.arange(BATCH, dtype=jnp.int32) < batch.used
     fine = jnp.isfinite(mean) & jnp.isfinite(spread) & (mean <= limits["largest"])
@@ -238,7 +249,7 @@ def _finite(limits: dict[str, Any], batch: ScoredBatch) -> tuple[jax.Array, jax.
 def _merged(
     asked: tuple[str, bool, tuple[bool, ...]], limits: dict[str, Any], top: BestRows, batch: ScoredBatch
 ) -> BestRows:
-    """The best of a batch and of those before."""
+    """Merge a batch into the best rows so far."""
     by, minimise, domains = asked
     mean, spread, distance, _ = batch.columns
     fine, bad = _finite(limits, batch)
@@ -272,7 +283,7 @@ def _merged(
 def _unscorable(
     model: Model, device_model: DeviceModel, search: Search, limits: dict[str, Any], start: int, stop: int
 ) -> Any:
-    """(n,) indices without a finite score, looked for once more, as there are hardly ever any."""
+    """Indices (n,) without a finite score, by a second pass, as there are hardly ever any."""
     found = []
     for batch, _ in _batches(model, device_model, search, start, stop):
         if batch is not None:

@@ -1,12 +1,12 @@
-"""Which compositions of a virtual catalogue are charge-balanced, and which rows of slots they are, on the device.
+"""Charge balance of the compositions of a virtual catalogue, tile by tile on the device.
 
 A composition passes if each of its elements can take one of its oxidation states so that the charges sum to zero and
 every cation has a lower Pauling electronegativity than every anion. Elements stand by rising electronegativity, so the
 cations are the first few: for every such split the charges that the cations can have together, as bits of a word, are
 compared with those of the anions.
 
-A tile is a rectangle of the table (amounts x systems) of a family (`catalogs.candidates.space`), seen by one call of a
-program.
+A tile is a rectangle of the table (amounts x systems) of a family (`catalogs.candidates.space`), filtered by one call
+of a program.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _RANK, _BANNED = 2 * _STATES, 2 * _STATES + 8
 
 
 class Tile(NamedTuple):
-    """Rows `row` on and systems `system` on of a family, and the index of its first composition in the space."""
+    """First row and system of a tile, and the space index of its first composition."""
 
     row: int
     system: int
@@ -44,7 +44,7 @@ class Tile(NamedTuple):
 
 
 class TileLayout(NamedTuple):
-    """How a family is cut into tiles of `rows` x `systems` compositions; static in every program.
+    """Size of a family's tiles, `rows` x `systems` compositions; static in programs.
 
     words : words of the sets of charges; cation, anion : the largest charge of an ion
     """
@@ -60,12 +60,12 @@ class TileLayout(NamedTuple):
 
     @property
     def places(self) -> int:
-        """Compositions of a tile, rounded up to whole batches of the scorer."""
+        """Compositions of a tile, rounded up to whole batches."""
         return -(-self.rows * self.systems // BATCH) * BATCH
 
 
 class TileCandidates(NamedTuple):
-    """What a tile holds: how many pass, are not balanced and hold banned elements, and the places of those that pass.
+    """Candidates of a tile and counts of the compositions filtered out.
 
     places : (Layout.places,) int32, row x systems + system within the tile, ascending; zeros after the last one
     """
@@ -77,7 +77,7 @@ class TileCandidates(NamedTuple):
 
 
 def tile_layouts(space: Space) -> tuple[TileLayout, ...]:
-    """The layout of every family of a space."""
+    """Tile layout of every family of a space."""
     cation, anion = (max(max(sign * q for q in states) for states in space.states) for sign in (1, -1))
     words = (space.max_atoms - 1) * anion // _WORD + 1
     found = []
@@ -93,7 +93,7 @@ def tile_layouts(space: Space) -> tuple[TileLayout, ...]:
 
 
 def element_codes(space: Space, banned: Collection[str]) -> NDArray[np.uint32]:
-    """(elements,) everything about each element of a space."""
+    """Codes (elements,) holding oxidation states, rank and exclusion of each element."""
     values = electronegativities(space.elements)
     ranks = np.unique(values, return_inverse=True)[1]
     out = (ranks << _RANK).astype(np.uint32)
@@ -106,14 +106,14 @@ def element_codes(space: Space, banned: Collection[str]) -> NDArray[np.uint32]:
 
 
 def padded_tables(family: Family, layout: TileLayout) -> dict[str, Any]:
-    """Systems (kinds, n) and amounts (kinds, m) of a family as arrays padded to whole tiles."""
+    """Systems (kinds, n) and amounts (kinds, m) of a family, padded to whole tiles."""
     systems = np.pad(family.systems.T, ((0, 0), (0, -layout.system_count % layout.systems)))
     amounts = np.pad(family.amounts.T, ((0, 0), (0, -layout.row_count % layout.rows)), constant_values=1)
     return {"systems": systems, "amounts": amounts}
 
 
 def cut_tiles(family: Family, layout: TileLayout, start: int, stop: int) -> Iterator[Tile]:
-    """The tiles of a family with an index from `start` up to `stop` of the space."""
+    """Tiles of a family with an index of the space in [start, stop)."""
     first, last = max(start - family.start, 0), min(stop - family.start, family.size)
     if first >= last:
         return
@@ -127,7 +127,7 @@ def cut_tiles(family: Family, layout: TileLayout, start: int, stop: int) -> Iter
 
 
 def filter_tile(layout: TileLayout, known: dict[str, Any], tile: Tile, start: int, stop: int) -> TileCandidates:
-    """Look at the compositions of a tile with an index from `start` up to `stop` of the space."""
+    """Candidates among a tile's compositions with an index in [start, stop)."""
     # Relative to the tile, within what 32 bits hold.
     span = layout.rows * layout.system_count + layout.systems
     low, high = max(start - tile.start, 0), min(stop - tile.start, span)
@@ -147,7 +147,7 @@ def filter_tile(layout: TileLayout, known: dict[str, Any], tile: Tile, start: in
 def _look(
     layout: TileLayout, known: dict[str, Any], row: Any, system: Any, low: Any, high: Any
 ) -> tuple[jax.Array, jax.Array]:
-    """(rows x systems,) which compositions pass; numbers of unbalanced ones and of ones with banned elements."""
+    """Mask (rows x systems,) of candidates; counts of unbalanced and of banned ones."""
     rows = row + jnp.arange(layout.rows, dtype=jnp.int32)[:, None]
     systems = system + jnp.arange(layout.systems, dtype=jnp.int32)[None, :]
     offset = (rows - row) * layout.system_count + (systems - system)
@@ -162,7 +162,7 @@ def _look(
 
 
 def _neutral(ions: list[jax.Array], amounts: list[jax.Array], layout: TileLayout) -> jax.Array:
-    """Which compositions balance in some split into cations, the first elements, and anions."""
+    """True where charges balance in some split into cations, the first elements, and anions."""
     kinds = len(ions)
     # Starting from a charge of zero alone.
     zero = [jnp.uint32(1 if word == 0 else 0) for word in range(layout.words)]
@@ -180,7 +180,10 @@ def _neutral(ions: list[jax.Array], amounts: list[jax.Array], layout: TileLayout
 
 
 def _charged(before: list[jax.Array], states: jax.Array, amount: jax.Array, largest: int) -> list[jax.Array]:
-    """Sums of charges, bit by bit, with `amount` more ions in one of some states; too large ones fall off."""
+    """Possible charges, one per bit, after adding `amount` ions in one of some states.
+
+    Charges beyond the last bit are dropped.
+    """
     moved, after = before, [jnp.uint32(0)] * len(before)
     for q in range(1, largest + 1):
         moved = _shifted(moved, amount)
@@ -190,11 +193,12 @@ def _charged(before: list[jax.Array], states: jax.Array, amount: jax.Array, larg
 
 
 def _shifted(words: list[jax.Array], by: jax.Array) -> list[jax.Array]:
-    """The bits of several words, the lowest word first, moved up by less than a word; `by` may not be zero."""
+    """Bits of several words, lowest word first, moved up by 1 to 31."""
     low = [jnp.uint32(0), *(word >> (_WORD - by) for word in words[:-1])]
     return [(word << by) | carry for word, carry in zip(words, low, strict=True)]
 
 
 @functools.partial(jax.jit, static_argnums=1)
 def _places(mask: jax.Array, size: int) -> tuple[jax.Array, jax.Array]:
+    """Indices of the candidates, padded to `size`, and their number."""
     return jnp.nonzero(mask, size=size, fill_value=0)[0].astype(jnp.int32), jnp.sum(mask, dtype=jnp.int32)

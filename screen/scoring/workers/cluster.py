@@ -1,4 +1,4 @@
-"""Scoring on worker processes through dask.distributed: partitions go out and come back in order, few at a time.
+"""Score partitions on worker processes through dask.distributed, in order, few at a time.
 
 Tasks may run more than once (a worker that dies takes its results along); that changes nothing, because a
 partition has the same bytes wherever and however often it is scored, and only the client writes files.
@@ -67,13 +67,13 @@ _READY: dict[str, PartitionScorer] = {}
 
 
 class EnvironmentMismatch(RuntimeError):
-    """A worker would compute other bits than this process."""
+    """A worker whose scores would differ from this process's."""
 
 
 class WorkerPool:
-    """A connection to the scheduler of some workers, and how to find out that none will come any more.
+    """Connection to a scheduler and its workers.
 
-    check : raises UserError where that is certain
+    check : raises UserError where no worker can come any more
     """
 
     def __init__(self, client: Client, check: Callable[[], None]) -> None:
@@ -82,11 +82,17 @@ class WorkerPool:
 
     @property
     def lost(self) -> bool:
-        """Whether the scheduler has ended, or cannot be reached any more."""
+        """True if the scheduler has ended or cannot be reached any more."""
         return self.client.status != "running"
 
     def wait(self, seconds: float) -> None:
-        """Return when there is a worker; TimeoutError if there is none in time, UserError where none can come."""
+        """Wait for the first worker.
+
+        Raises
+        ------
+        TimeoutError : none came in time
+        UserError : none can come
+        """
         end = time.monotonic() + seconds
         while True:
             try:
@@ -98,7 +104,7 @@ class WorkerPool:
                     raise
 
     def look(self) -> None:
-        """Make sure that somebody computes, or may; UserError code 5 otherwise."""
+        """Check that workers compute or may come; UserError code 5 otherwise."""
         with suppress(OSError), _lost_is_said(self):  # a scheduler that is late is asked again
             if self.client.nthreads():
                 self._seen = time.monotonic()
@@ -110,7 +116,7 @@ class WorkerPool:
 
 
 class ModelDeployment(WorkerPlugin):
-    """Brings the model to every worker once, also to those that start later in place of a dead one."""
+    """Plugin that brings the model to every worker once, later ones included."""
 
     def __init__(self, name: str, scorer: PartitionScorer, *, local: bool) -> None:
         self.name, self.local, self.environment, self.device = name, local, scoring_environment(), platform()
@@ -146,7 +152,9 @@ def dask_executor(
     link: Callable[[str, str], None] = lambda name, url: None,
     note: Callable[[str], None] = lambda text: None,
 ) -> Iterator[Executor]:
-    """An executor on `workers` local processes, on the workers of the scheduler at an address, or on SLURM jobs.
+    """Executor on local processes, on a scheduler's workers, or on SLURM jobs.
+
+    workers : number of processes or jobs; scheduler : address or `slurm`, None for this machine
 
     folder : where a batch system's nodes find the certificates of the run
     link : told where the workers can be watched, if dask has what its dashboard needs (bokeh)
@@ -175,7 +183,7 @@ def dask_executor(
 
 
 class _Cluster(ExitStack):
-    """What has to be taken down again, also by a process that was told to end."""
+    """Stack of resources that is unwound even by a process told to end."""
 
     def __exit__(self, *details: Any) -> bool | None:
         with spared():
@@ -184,7 +192,7 @@ class _Cluster(ExitStack):
 
 @contextmanager
 def _lost_is_said(pool: WorkerPool) -> Iterator[None]:
-    """Tell apart, of whatever goes wrong, that the scheduler is no longer there."""
+    """Raise UserError code 5 where the scheduler is gone, whatever error it caused."""
     try:
         yield
     except (UserError, GeneratorExit, KeyboardInterrupt):
@@ -199,6 +207,7 @@ def _lost_is_said(pool: WorkerPool) -> Iterator[None]:
 def _pool(
     workers: int | None, scheduler: str | None, folder: Path, note: Callable[[str], None]
 ) -> Iterator[WorkerPool]:
+    """Start or join workers, and wait for the first."""
     with _Cluster() as stack:
         stack.enter_context(dask.config.set(_CONFIG))
         stack.enter_context(_same_variables())
@@ -249,10 +258,11 @@ def _pool(
 
 @contextmanager
 def _deaf_children() -> Iterator[None]:
-    """Let what is started here, now and later by its threads, ignore Ctrl-C, which is this process's to answer.
+    """Let processes started here, now or later, ignore Ctrl-C.
 
-    The terminal sends it to the workers, too, and one that is only starting would die of it. Threads and processes
-    inherit the signals that are blocked; this process answers again as soon as the block ends.
+    The terminal sends it to the workers too, and one that is only starting would die of it; answering it is up to this
+    process. Threads and processes inherit the signals that are blocked; this process answers again as soon as the block
+    ends.
     """
     if not hasattr(signal, "pthread_sigmask"):
         yield
@@ -267,7 +277,7 @@ def _deaf_children() -> Iterator[None]:
 
 @contextmanager
 def _same_variables() -> Iterator[None]:
-    """Undo what a nanny writes into this process's environment for its children to inherit."""
+    """Restore environment variables that a nanny sets for its children."""
     before = dict(os.environ)
     try:
         yield
@@ -280,6 +290,7 @@ def _same_variables() -> Iterator[None]:
 @contextmanager
 def _deployed(pool: WorkerPool, scorer: PartitionScorer, *, local: bool) -> Iterator[str]:
     # By client: two runs with one model on one scheduler must not take it from each other.
+    """Bring the model to all workers; the name it is registered under."""
     client = pool.client
     plugin = ModelDeployment(f"kakehashi-{scorer.sha256}-{client.id}", scorer, local=local)
     try:
@@ -295,6 +306,7 @@ def _deployed(pool: WorkerPool, scorer: PartitionScorer, *, local: bool) -> Iter
 
 
 def _in_order(pool: WorkerPool, name: str, tables: Iterable[pa.Table]) -> Iterator[ScoredPartition]:
+    """Results of partitions in order, at most `AHEAD` per thread in progress."""
     running: deque[tuple[pa.Table, Any]] = deque()
     limit = AHEAD * sum(pool.client.nthreads().values())
 
@@ -324,6 +336,7 @@ def _score(name: str, rows: pa.Table) -> ScoredPartition:
 
 
 def _result(pool: WorkerPool, future: Any) -> ScoredPartition:
+    """Result of a future, watching that something still computes it."""
     from concurrent.futures import CancelledError
 
     from distributed.scheduler import KilledWorker
@@ -346,6 +359,6 @@ def _result(pool: WorkerPool, future: Any) -> ScoredPartition:
 
 
 def _check_nannies(cluster: LocalCluster) -> None:
-    """UserError code 5 if a cluster of this machine has lost every process that starts and watches a worker."""
+    """Raise UserError code 5 if a local cluster has lost all its nannies."""
     if all(nanny.status in (Status.closing, Status.closed, Status.failed) for nanny in cluster.workers.values()):
         raise UserError("no worker process is left and none can be started", 5)

@@ -1,4 +1,4 @@
-"""Rows that kill the process that scores them, found by halving their partition and set aside."""
+"""Find rows that kill their worker by halving the partition, and quarantine them."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ class WorkerCrashed(Exception):
 
 
 def isolate_crashes(rows: pa.Table, score: Callable[[pa.Table], ScoredPartition]) -> ScoredPartition:
-    """Score a partition that killed its process: what is left is as if the rows in quarantine had not been there.
+    """Score a partition that killed its worker, with the fatal rows in quarantine.
 
-    A row is set aside, as `crashed_worker`, that killed two processes in a row with nothing else in them, so that
-    one killed by chance costs no row.
+    Other rows have the scores they would have without those. A row goes to quarantine, as `crashed_worker`, if it
+    killed two processes in a row with nothing else in them, so that one killed by chance costs no row.
 
-    score : of some of the rows; raises Crashed where their process died, and runs nothing beside them
+    score : function of some of the rows; raises WorkerCrashed where their process died, and runs nothing beside them
 
     Raises
     ------

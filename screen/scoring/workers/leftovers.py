@@ -1,4 +1,4 @@
-"""What a run that was killed on a batch system left behind: its certificates, and jobs that still wait or run."""
+"""Remove what a killed run left on a batch system: certificates and jobs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ASK_SECONDS = 20
 
 
 def queued_jobs(name: str) -> list[str] | None:
-    """Jobs of this name that wait or run, as "12 (PENDING)"; None where SLURM does not answer."""
+    """Jobs of this name, waiting or running, as "12 (PENDING)"; None if SLURM is silent."""
     words = ["squeue", "--noheader", f"--name={name}", "--format=%i (%T)"]
     try:
         done = subprocess.run(words, capture_output=True, text=True, timeout=_ASK_SECONDS, check=True)
@@ -31,12 +31,12 @@ def queued_jobs(name: str) -> list[str] | None:
 
 
 def remove_leftovers(folder: Path) -> list[str]:
-    """Remove the certificates of killed runs from a run folder whose lock is held; what there is to say of each."""
+    """Remove certificates of killed runs from a locked run folder; notes for the user."""
     return [said for path in sorted(folder.glob(f"{PREFIX}*")) for said in _swept(path)]
 
 
 def remove_idle_leftovers(folder: Path) -> list[str]:
-    """The same of a folder of which nobody is known to hold the lock; nothing is done where somebody does."""
+    """Remove leftovers of a run folder unless a process holds its lock."""
     if not any(folder.glob(f"{PREFIX}*")):
         return []
     with suppress(Timeout, OSError), FileLock(folder / LOCK, blocking=False):

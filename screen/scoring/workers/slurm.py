@@ -1,6 +1,6 @@
-"""Workers as SLURM jobs by dask-jobqueue, one worker a job: submitted, watched, cancelled.
+"""Workers as SLURM jobs by dask-jobqueue, one worker a job.
 
-All jobs of a run have a name of their own, so that SLURM can be asked for them even when their ids were lost.
+All jobs of a run share a name of their own, so that SLURM can be asked for them even when their ids were lost.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ _NEEDED = {"dask_jobqueue": "dask-jobqueue", "cryptography": "cryptography"}
 
 
 class SlurmJobs:
-    """The jobs of one run.
+    """Jobs of one run.
 
-    name : what all of them are called; wanted : how many were asked for
-    accepted, refused : ids of those SLURM took, and what it said of the others
+    name : common name of the jobs; wanted : how many were requested
+    accepted, refused : ids of accepted jobs, and SLURM's messages for the others
     """
 
     def __init__(self, name: str, wanted: int) -> None:
@@ -38,7 +38,7 @@ class SlurmJobs:
         self._asked = -ASK_SECONDS
 
     def check(self) -> None:
-        """Make sure that a worker may still come.
+        """Check that a worker may still come.
 
         Raises
         ------
@@ -61,7 +61,7 @@ class SlurmJobs:
 
 
 def check_slurm() -> None:
-    """Refuse to begin what will need SLURM where it cannot be used.
+    """Refuse a run on SLURM where it cannot be used.
 
     Raises
     ------
@@ -83,9 +83,9 @@ def check_slurm() -> None:
 
 @contextmanager
 def slurm_cluster(jobs: SlurmJobs, credentials: Any) -> Iterator[Any]:
-    """A Dask cluster whose workers are SLURM jobs, cancelled when the block ends.
+    """Dask cluster whose workers are SLURM jobs, cancelled when the block ends.
 
-    What a job asks for (queue, account, memory, walltime, one GPU ...) is in dask's settings, `jobqueue.slurm`.
+    The resources of a job (queue, account, memory, walltime, one GPU ...) are in dask's settings, `jobqueue.slurm`.
     """
     from dask.distributed import Status
 
@@ -110,7 +110,7 @@ def slurm_cluster(jobs: SlurmJobs, credentials: Any) -> Iterator[Any]:
 
 
 def job_name(run: str) -> str:
-    """What the jobs of a run are called: the name in dask's settings, and the run's."""
+    """Name of the jobs of a run: the one in dask's settings, and the run's."""
     return f"{_settings().get('name') or 'kakehashi'}-{run}"
 
 
@@ -122,7 +122,7 @@ def _settings() -> dict[str, Any]:
 
 
 def import_jobqueue() -> Any:
-    """dask-jobqueue, which answers Ctrl-C itself from its import on: that is undone."""
+    """Import dask-jobqueue, undoing its own handling of Ctrl-C."""
     with answered_as_before():
         try:
             return import_module("dask_jobqueue")
@@ -135,6 +135,6 @@ def import_jobqueue() -> Any:
 
 
 def _reason(error: Exception) -> str:
-    """What SLURM said, of an error that quotes it between lines of its own."""
+    """SLURM's message in an error that quotes it."""
     text = str(error).rpartition("stderr:\n")[2] or str(error)
     return " ".join(text.split())
