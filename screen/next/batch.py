@@ -108,7 +108,9 @@ def check_request(size: int, by: str, apart: float) -> None:
 
 
 def propose_batch(run: FinishedRun, request: BatchRequest) -> BatchProposal:
-    """Next batch, best first; UserError if the filters leave no candidate.
+    """Next batch, best first.
+
+    UserError if the filters leave no candidate.
 
     A composition in the target is not proposed again, whatever its id.
     """
@@ -120,7 +122,7 @@ def propose_batch(run: FinishedRun, request: BatchRequest) -> BatchProposal:
         removed = ", ".join(f"{count:,} {words}" for words, count in counts.items() if words != "scored")
         hint = "" if request.include_out else "; --include-out proposes outside the domain too"
         raise UserError(f"no candidate is left of {counts['scored']:,}: {removed}{hint}")
-    law = _law(run, candidates)
+    law = _candidate_laws(run, candidates)
     worth = acquisition_values(law, request.by, best=best, level=level)
     keys = pa.table({"worth": -worth, "id": candidates["id"], "formula": candidates["formula"]})
     order = pc.sort_indices(keys, [(name, "ascending") for name in keys.column_names]).to_numpy()
@@ -139,7 +141,7 @@ def propose_batch(run: FinishedRun, request: BatchRequest) -> BatchProposal:
             "rank": pa.array(np.arange(1, len(picked) + 1), pa.int64()),
             **{name: chosen[name] for name in ("id", "formula", "mean", "lower", "upper")},
             "acquisition": worth,
-            "reason": pa.array(_reasons(run, chosen, law, request.by, level), pa.string()),
+            "reason": pa.array(_explain_choice(run, chosen, law, request.by, level), pa.string()),
         }
     )
     record = {
@@ -159,7 +161,7 @@ def propose_batch(run: FinishedRun, request: BatchRequest) -> BatchProposal:
 def propose_and_print(
     directory: str, request: BatchRequest, *, json_out: bool = False, quiet: bool = False, dry_run: bool = False
 ) -> int:
-    """Propose a batch, write it into the run folder and print it; the exit code.
+    """Propose, write and print a batch; the exit code.
 
     Nothing is written with `dry_run`.
     """
@@ -185,7 +187,10 @@ def parse_filters(texts: list[str] | None) -> tuple[Filter, ...]:
 
 
 def print_batch(record: dict[str, Any], written: list[str]) -> None:
-    """Print the batch with intervals and reasons, then the counts of other rows."""
+    """Print a batch with intervals and reasons.
+
+    Then the counts of other rows.
+    """
     best = record["best_known"]
     say(f"Best known: {best['formula']}, {best['value']:.3g} {best['unit']}. Next, by {record['acquisition']}:")
     for row in record["batch"]:
@@ -203,7 +208,10 @@ def print_batch(record: dict[str, Any], written: list[str]) -> None:
 
 
 def _candidates(run: FinishedRun, request: BatchRequest) -> tuple[pa.Table, dict[str, int], list[str]]:
-    """Rows that may be proposed, counts of the others by reason, and notes."""
+    """Rows that may be proposed, counts of others, and notes.
+
+    Counts are by reason.
+    """
     config = run.record["config"]
     filters = tuple(dict.fromkeys((*parse_filters(config["filter"]), *request.filters)))
     exclude = tuple(dict.fromkeys((*config["exclude_elements"], *request.exclude)))
@@ -218,7 +226,7 @@ def _candidates(run: FinishedRun, request: BatchRequest) -> tuple[pa.Table, dict
         check_filters(filters, table.schema)
         counts["scored"] += table.num_rows
         keep, _ = apply_filters(table, filters, exclude, not config["no_radioactive"])
-        law = _law(run, table)
+        law = _candidate_laws(run, table)
         tests = {
             "filtered out": keep,
             "outside the domain": np.full(table.num_rows, True)
@@ -235,14 +243,14 @@ def _candidates(run: FinishedRun, request: BatchRequest) -> tuple[pa.Table, dict
     return pa.concat_tables(kept), counts, notes
 
 
-def _law(run: FinishedRun, table: pa.Table) -> NormalLaws:
+def _candidate_laws(run: FinishedRun, table: pa.Table) -> NormalLaws:
     """Normal distributions of candidates on the fitted scale, larger is better."""
     columns = [table[name].to_numpy(zero_copy_only=False) for name in ("mean", "lower", "upper")]
     law = normal_through(*columns, level=run.record["interval"]["level"], log=run.log)
     return NormalLaws(run.sign * law.mean, law.sigma)
 
 
-def _reasons(run: FinishedRun, chosen: pa.Table, law: NormalLaws, by: Acquisition, level: float) -> list[str]:
+def _explain_choice(run: FinishedRun, chosen: pa.Table, law: NormalLaws, by: Acquisition, level: float) -> list[str]:
     """Reason for each row of the batch, in words."""
     unit = run.record["target"]["unit"]
     best, known = float(run.goodness.max()), f"{_best_value(run):.3g} {unit}".strip()
@@ -250,7 +258,7 @@ def _reasons(run: FinishedRun, chosen: pa.Table, law: NormalLaws, by: Acquisitio
     far, high = ("lower", "low") if run.sign < 0 else ("upper", "high")
     texts = []
     for row, mean, chance in zip(chosen.to_pylist(), law.mean, chances, strict=True):
-        beats = f"{_percent(chance)} chance to beat the best known, {_best_formula(run)} with {known}"
+        beats = f"{_format_percent(chance)} chance to beat the best known, {_best_formula(run)} with {known}"
         reach = f"may be as {high} as {row[far]:.3g} {unit}".strip() + f" ({level:.0%} interval)"
         if by == "variance":
             width = (
@@ -272,7 +280,7 @@ def _reasons(run: FinishedRun, chosen: pa.Table, law: NormalLaws, by: Acquisitio
     return texts
 
 
-def _percent(chance: float) -> str:
+def _format_percent(chance: float) -> str:
     return "under 1%" if chance < 0.01 else "over 99%" if chance > 0.99 else f"{chance:.0%}"
 
 

@@ -50,7 +50,9 @@ class Campaign(NamedTuple):
 
 
 def simulate_campaign(run: FinishedRun, campaign: Campaign) -> dict[str, Any]:
-    """Simulate a campaign on a run's target; how many of the best `TOP` it finds.
+    """Simulate a campaign on a run's target.
+
+    The number of the `TOP` best it finds, as JSON values.
 
     Returns JSON values.
     """
@@ -73,7 +75,9 @@ def simulate_campaign(run: FinishedRun, campaign: Campaign) -> dict[str, Any]:
 def play_campaign(
     x: FloatArray, y: FloatArray, rows: Compositions, shuffled: Rows, campaign: Campaign, budget: int
 ) -> NDArray[np.intp]:
-    """Rows in the order of measurement: `start` of `shuffled`, then batch by batch.
+    """Rows in the order of their measurement.
+
+    The first `start` of `shuffled`, then batch by batch.
 
     x : (n, p) standardised descriptors; y : (n,) larger is better, read for measured rows only; shuffled also breaks
     ties. Where the limits on a batch leave it short, the next best fill it: chance measures as many rows.
@@ -93,9 +97,9 @@ def play_campaign(
 
 
 def count_best(order: Rows, y: FloatArray, marks: list[int]) -> NDArray[np.int64]:
-    """Number of the `TOP` best among the first n of `order`, for each n of `marks`.
+    """Number of best rows among the first n.
 
-    Ties count, up to `TOP`.
+    By n of `marks`; the `TOP` best of `order` count, ties up to `TOP`.
 
     >>> count_best(np.arange(20), -np.arange(20.0), [5, 20]).tolist()
     [5, 10]
@@ -107,7 +111,7 @@ def count_best(order: Rows, y: FloatArray, marks: list[int]) -> NDArray[np.int64
 def simulate_and_print(
     directory: str, campaign: Campaign, *, json_out: bool = False, quiet: bool = False, dry_run: bool = False
 ) -> int:
-    """Simulate a campaign on a run's target and print its curve; the exit code.
+    """Simulate a campaign and print its curve; the exit code.
 
     Nothing is written.
     """
@@ -174,7 +178,10 @@ def _record(
 
 
 def _checked_budget(campaign: Campaign, n: int) -> int:
-    """Number of measurements in all; UserError if n compounds cannot provide them."""
+    """Number of measurements in all.
+
+    UserError if n compounds cannot provide them.
+    """
     check_request(campaign.batch, campaign.by, campaign.apart)
     if campaign.head not in get_args(HeadName):
         raise UserError(f"--head: expected one of {', '.join(get_args(HeadName))}, got {campaign.head!r}")

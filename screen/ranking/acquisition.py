@@ -47,7 +47,9 @@ def normal_through(mean: Any, lower: Any, upper: Any, *, level: float, log: bool
 
 
 def log_expected_improvement(law: NormalLaws, best: float) -> FloatArray:
-    """Logarithm (n,) of E[max(Y - best, 0)]; -inf where no improvement is possible.
+    """Logarithm (n,) of the expected improvement E[max(Y - best, 0)].
+
+    -inf where no improvement is possible.
 
     The closed form of Jones, Schonlau & Welch (1998), sigma (phi(z) + z Phi(z)) with z = (mean - best) / sigma, taken
     in logarithms (Ament et al., 2023): far below the best its value underflows, and its order with it.
@@ -61,7 +63,9 @@ def log_expected_improvement(law: NormalLaws, best: float) -> FloatArray:
 
 
 def expected_improvement(law: NormalLaws, best: float) -> FloatArray:
-    """Expected improvement E[max(Y - best, 0)], (n,) (Jones, Schonlau & Welch, 1998).
+    """Expected improvement E[max(Y - best, 0)], (n,).
+
+    Jones, Schonlau & Welch (1998).
 
     >>> float(expected_improvement(NormalLaws(np.array([0.0]), np.array([1.0])), best=0.0)[0].round(4))
     0.3989
@@ -91,7 +95,9 @@ def acquisition_values(law: NormalLaws, by: Acquisition, *, best: float, level: 
 
 
 def pick_diverse(order: Sequence[int] | NDArray[np.intp], rows: Compositions, size: int, apart: float) -> list[int]:
-    """First `size` rows of `order`, one per chemical system and `apart` from each other.
+    """First rows of an order that differ in composition.
+
+    At most `size` rows, one per chemical system, any two at least `apart`.
 
     apart : share of the atoms that would have to be exchanged to turn one composition into the other
     """
@@ -110,7 +116,10 @@ def pick_diverse(order: Sequence[int] | NDArray[np.intp], rows: Compositions, si
 
 
 def _exchange(rows: Compositions) -> Callable[[int, int], float]:
-    """Distance of two rows: half the absolute difference of atomic fractions, summed."""
+    """Distance function: share of atoms two rows would exchange.
+
+    Half the absolute difference of atomic fractions, summed over the elements.
+    """
 
     def shares(i: int) -> dict[int, float]:
         used = rows.elements[i] >= 0

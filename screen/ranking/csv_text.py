@@ -18,7 +18,9 @@ _ACTIVE = r"^[=+\-@\t\r\n]"
 
 
 def csv_bytes(table: pa.Table, *, heading: bool = True) -> bytes:
-    """Table as UTF-8 CSV, an apostrophe before text that a spreadsheet would execute.
+    """Table as UTF-8 CSV that no spreadsheet executes.
+
+    Text that one would run gets a leading apostrophe.
 
     Headings are text too. Lists and structures become JSON, bytes hexadecimal digits.
 

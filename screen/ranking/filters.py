@@ -38,7 +38,10 @@ class Filter(NamedTuple):
 
 
 class FilterCount(NamedTuple):
-    """Rows one filter removed: `failed` in all, `null` of these without a value."""
+    """Rows one filter removed.
+
+    failed : all of them; null : those without a value
+    """
 
     expression: str
     failed: int
@@ -58,7 +61,10 @@ def parse_filter(text: str) -> Filter:
 
 
 def check_filters(filters: Sequence[Filter], schema: pa.Schema) -> None:
-    """Refuse filters on missing columns, or of text with numbers, before any work."""
+    """Refuse filters that do not fit the columns.
+
+    Missing columns, and numbers compared with text.
+    """
     for wanted in filters:
         if wanted.column not in schema.names:
             near = get_close_matches(wanted.column, schema.names, n=1)
@@ -85,7 +91,9 @@ def check_elements(symbols: Collection[str]) -> None:
 
 
 def meets_filter(table: pa.Table, wanted: Filter) -> tuple[NDArray[np.bool_], int]:
-    """Mask (n,) of rows that meet a filter, and the number without a value.
+    """Mask (n,) of rows that meet a filter.
+
+    And the number of rows without a value.
 
     A row without a value fails.
     """
@@ -105,7 +113,7 @@ def meets_filter(table: pa.Table, wanted: Filter) -> tuple[NDArray[np.bool_], in
 def apply_filters(
     table: pa.Table, filters: Sequence[Filter], exclude: Collection[str] = (), radioactive: bool = True
 ) -> tuple[NDArray[np.bool_], list[FilterCount]]:
-    """Mask (n,) of rows that meet all filters, and the count each removed on its own.
+    """Mask (n,) of rows that meet all filters, and counts.
 
     exclude : element symbols a candidate must not contain; radioactive : False removes those elements too
     """

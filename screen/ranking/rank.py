@@ -64,7 +64,9 @@ def check_order(order: Order, *, log: bool) -> None:
 
 
 def rank(scores: pa.Table, order: Order, *, log: bool) -> RankedTable:
-    """Rank scored rows, ties by id, formula and other columns, never by row order.
+    """Rank scored rows, whatever order they come in.
+
+    Ties go by id, formula and the catalogue's columns.
 
     log : True if intervals are symmetric in ln(value), which probabilities need to know
 
@@ -79,7 +81,10 @@ def rank(scores: pa.Table, order: Order, *, log: bool) -> RankedTable:
 
 
 def filter_rows(scores: pa.Table, order: Order, *, log: bool) -> tuple[pa.Table, list[FilterCount]]:
-    """Rows that meet the filters, with `probability` where a threshold is set."""
+    """Rows that meet the filters, and counts of the others.
+
+    With a column `probability` where a threshold is set.
+    """
     keep, counts = apply_filters(scores, order.filters, order.exclude, order.radioactive)
     table = scores if keep.all() else scores.take(pa.array(np.flatnonzero(keep)))
     if order.threshold is not None:
@@ -103,7 +108,7 @@ def sort_keys(table: pa.Table, order: Order) -> pa.Table:
 
 
 class RowLimit:
-    """Limit per chemical system and in all, applied to ordered rows in pieces."""
+    """Limits per chemical system and in all, piece by piece."""
 
     def __init__(self, order: Order) -> None:
         self._most, self._left = order.per_system, order.top
@@ -133,7 +138,10 @@ class RowLimit:
 
 
 def add_ranks(table: pa.Table, first: int) -> pa.Table:
-    """Ordered rows with ranks from `first`, columns in the order of ranking.parquet."""
+    """Ordered rows with ranks from `first`.
+
+    Columns are in the order of ranking.parquet.
+    """
     numbers = pa.array(np.arange(first, first + table.num_rows), pa.int64())
     leading = [name for name in LEADING if name in table.column_names]
     rest = [name for name in table.column_names if name not in leading]

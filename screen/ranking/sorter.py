@@ -152,7 +152,9 @@ class Sorter:
 
 
 def row_order(keys: pa.Table) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
-    """Row numbers (n,) in ascending order of all columns; ties keep their order.
+    """Row numbers (n,) in ascending order of all columns.
+
+    Ties keep their order.
 
     >>> row_order(pa.table({"key": [3, 1, 2]})).tolist()
     [1, 2, 0]
@@ -198,7 +200,10 @@ class _Run:
 
 
 def _count_up_to(column: pa.ChunkedArray, bound: pa.Scalar) -> int:
-    """Number of values up to `bound` in an ascending column, NaN and null last."""
+    """Number of values up to `bound` in an ascending column.
+
+    NaN and null come last.
+    """
     value = bound.as_py()
     if value is None or value != value:
         return len(column)

@@ -97,7 +97,10 @@ class ScoreCounter:
 
 
 class ReasonCounter:
-    """Counter of quarantined rows by reason, with the first formula of each."""
+    """Counter of quarantined rows by reason.
+
+    Keeps the first formula of each.
+    """
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
@@ -119,7 +122,9 @@ class ReasonCounter:
 
 
 def bin_values(target: PropertyTable, found: ScoreSummary, scores: Iterable[pa.Table]) -> dict[str, Any]:
-    """Histogram of training and predicted values in shared bins; {} where there is none.
+    """Histogram of training and predicted values in shared bins.
+
+    {} where none can be drawn.
 
     Bins are logarithmic for a target fitted as ln.
 

@@ -35,7 +35,9 @@ DRAWN = 24
 
 
 def write_report(directory: Path) -> str:
-    """HTML report of the screening in `directory`, a function of its files alone.
+    """HTML report of the screening in a directory.
+
+    The same files always give the same text.
 
     Raises
     ------
@@ -78,10 +80,10 @@ def _content(data: RunData) -> dict[str, Any]:
         "accuracy": accuracy(data.predictions, quantity, unit, log),
         "histogram": _histogram(mapping(run, "histogram"), quantity, unit, real(ceiling.get("value"))),
         "domain": _domain(mapping(run, "domain"), ranking),
-        "reach": _reach(mapping(run, "interval")),
+        "reach": _coverage(mapping(run, "interval")),
         "units": units,
         "elements": None if units else _elements(data, ranking),
-        "drawn": _structures(data.ranking) if units and data.ranking else [],
+        "drawn": _draw_structures(data.ranking) if units and data.ranking else [],
         "filters": mappings(run, "filters"),
         "ranking": ranking,
         "page": PAGE,
@@ -99,7 +101,10 @@ def _content(data: RunData) -> dict[str, Any]:
 
 
 def _properties(sources: Sequence[Row]) -> list[Row]:
-    """Source properties, each once; networks with a joint trunk list theirs as tasks."""
+    """Source properties, each once.
+
+    Networks with a joint trunk list theirs as tasks.
+    """
     seen: dict[str, Row] = {}
     for source in sources:
         for task in mappings(source, "tasks") or [source]:
@@ -114,7 +119,7 @@ def _of_repeat_units(data: RunData) -> bool:
     return any("*" in str(row.get("reduced_formula")) for row in data.ranking.records()[:1]) if data.ranking else False
 
 
-def _structures(ranking: Table) -> list[Row]:
+def _draw_structures(ranking: Table) -> list[Row]:
     """First distinct repeat units of a ranking that can be drawn."""
     drawn: dict[str, Row] = {}
     for row in ranking.records():
@@ -158,8 +163,8 @@ def _domain(record: Row, ranking: Ranking | None) -> dict[str, Any] | None:
     }
 
 
-def _reach(interval: Row) -> dict[str, Any] | None:
-    """Coverage of the intervals by distance, and with whole families held out."""
+def _coverage(interval: Row) -> dict[str, Any] | None:
+    """Coverage of intervals by distance and of held-out families."""
     bins = []
     for part in mappings(interval, "by_distance"):
         low, high, share = real(part["low"]), real(part["high"]), real(part["coverage"])

@@ -23,7 +23,10 @@ class Point(NamedTuple):
 
     @property
     def covered(self) -> bool | None:
-        """True if the interval holds the measured value; None without an interval."""
+        """True if the interval holds the measured value.
+
+        None without an interval.
+        """
         if self.lower is None or self.upper is None:
             return None
         return self.lower <= self.y <= self.upper
@@ -149,7 +152,7 @@ def whisker(
     title: str = "",
     kind: str = "",
 ) -> Markup:
-    """Interval as small as a table cell: line, dot at the mean, rule at `mark`."""
+    """Interval in a table cell: line, mean, and `mark`."""
     parts: list[str] = [tag("title", title)] if title else []
 
     def within(value: float) -> float:

@@ -47,13 +47,16 @@ class Table:
     total: int
 
     def records(self) -> list[Row]:
-        """Rows as mappings; of columns with the same name the first counts."""
+        """Rows as mappings.
+
+        Of columns with the same name the first counts.
+        """
         return [Row(zip(reversed(self.columns), reversed(row), strict=True)) for row in self.rows]
 
 
 @dataclass(frozen=True, slots=True)
 class RunData:
-    """Data of a report; a table is None where the run wrote none."""
+    """Data of a report; None for an absent table."""
 
     run: Row
     ranking: Table | None
@@ -114,7 +117,10 @@ def mappings(record: Mapping[str, Any], key: str) -> list[Row]:
 
 
 def texts(record: Row, key: str) -> list[str]:
-    """Texts in the list at `record[key]`; a single text is a list of one."""
+    """Texts in the list at `record[key]`.
+
+    A single text is a list of one.
+    """
     value = record.get(key)
     return [str(item) for item in value] if isinstance(value, list) else [str(value)] if value else []
 
@@ -131,7 +137,9 @@ def real(value: Any) -> float | None:
 
 
 def script_json(value: Any) -> str:
-    """JSON that is safe inside a script element: no <, >, & or line separators.
+    """JSON that is safe inside a script element.
+
+    Without <, >, & and line separators.
 
     >>> "<" in script_json({"formula": "</script>"})
     False
@@ -143,7 +151,10 @@ def script_json(value: Any) -> str:
 
 
 def plain(value: Any) -> Any:
-    """Table cell as JSON: six significant digits, long texts cut, NaN as text."""
+    """Table cell as JSON.
+
+    Six significant digits, long texts cut, NaN and infinities as text.
+    """
     if value is None or isinstance(value, bool | int):
         # integers beyond 2**53 would change when a browser reads them
         return str(value) if isinstance(value, int) and abs(value) > 2**53 else value
@@ -177,7 +188,7 @@ def first_rows(path: Path, limit: int) -> Table | None:
 
 
 def _best(path: Path) -> Table | None:
-    """First rows of a ranking, then the best that are not out of the domain.
+    """First rows of a ranking, then the best in domain.
 
     At most `MAX_ROWS` in all.
     """
@@ -225,7 +236,10 @@ def spaced_rows(path: Path, limit: int) -> Table | None:
 
 
 def count_reasons(path: Path, keys: tuple[str, ...]) -> list[Row]:
-    """Number of rows per distinct `keys`, most first, each with its first formula."""
+    """Rows per distinct `keys`, most frequent first.
+
+    Each with its first formula.
+    """
     if not path.exists():
         return []
     counts: dict[tuple[str, ...], int] = {}

@@ -96,7 +96,10 @@ def _drawn(mol: Any) -> _Drawn:
 
 
 def _lay_out(mol: Any, ends: list[int]) -> None:
-    """Set coordinates; for a repeat unit, a long straight chain from left to right."""
+    """Set coordinates, with a straight chain for repeat units.
+
+    From left to right.
+    """
     from rdkit import Chem
     from rdkit.Chem import rdDepictor
     from rdkit.Geometry import Point2D
@@ -122,7 +125,9 @@ def _lay_out(mol: Any, ends: list[int]) -> None:
 
 
 def _turned(at: NDArray[np.float64], chain: list[int]) -> tuple[NDArray[np.float64], float, bool]:
-    """Positions (n, 3) turned to a level chain, their merit, and if they are good enough.
+    """Positions (n, 3) with a level chain, and their merit.
+
+    Also True if the merit is good enough.
 
     Good is a long chain whose open bonds are not upright, with nothing beyond them and no atom on another.
     """
@@ -140,7 +145,10 @@ def _turned(at: NDArray[np.float64], chain: list[int]) -> tuple[NDArray[np.float
 
 
 def _read(svg: str, symbols: list[str]) -> tuple[list[str], list[tuple[Markup, list[complex]]]]:
-    """Line paths and labels in RDKit's drawing; a label with two of its corners."""
+    """Line paths and labels in RDKit's drawing.
+
+    A label comes with two of its corners.
+    """
     strokes, labels = [], []
     for item in ElementTree.fromstring(svg):
         style = item.get("style", "")
@@ -164,7 +172,9 @@ def _points(stroke: str) -> list[complex]:
 
 
 def _brackets(ends: list[tuple[complex, complex]], lines: list[list[complex]]) -> tuple[list[str], list[complex]]:
-    """Paths and corners of two square brackets across the chain's last bonds.
+    """Square brackets across the chain's last bonds.
+
+    Their paths, and their corners.
 
     lines : all bonds; brackets are only as high as other bonds leave room for
     """

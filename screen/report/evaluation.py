@@ -40,7 +40,9 @@ _KINDS = {CHOSEN: "transferred", DIRECT: "direct"}
 
 
 def write_report(directory: Path) -> str:
-    """HTML report of the evaluation in `directory`, a function of its files alone.
+    """HTML report of the evaluation in a directory.
+
+    The same files always give the same text.
 
     Raises
     ------
@@ -83,7 +85,9 @@ def write_report(directory: Path) -> str:
 
 
 def draw_curve(table: Table, label: str, unit: str) -> Markup | None:
-    """Learning curve: error by number of known values, a line per model.
+    """Learning curve: error by number of known values.
+
+    A line per model, with bars of one standard error.
 
     Bars are one standard error.
     """

@@ -25,7 +25,9 @@ CELL = 54
 
 
 def count_elements(formulas: Iterable[str]) -> Counter[str]:
-    """Number of formulas that hold each element; other texts count for nothing.
+    """Number of formulas that hold each element.
+
+    Other texts count for nothing.
 
     >>> count_elements(["MgO", "CaO"])["O"]
     2
@@ -34,7 +36,10 @@ def count_elements(formulas: Iterable[str]) -> Counter[str]:
 
 
 def periodic_table(candidates: Counter[str], total: int, training: Counter[str]) -> Markup:
-    """Periodic table shaded by share of candidates, elements new to training ringed."""
+    """Periodic table shaded by share of candidates.
+
+    Elements new to training are ringed.
+    """
     most = max(candidates.values(), default=0) or 1
     parts: list[str] = []
     for r, line in enumerate(_LAYOUT):

@@ -73,7 +73,10 @@ UNITS = COMPOSITIONS._replace(
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """Column of a page; `index` is its place in an embedded row, -1 for a drawn interval."""
+    """Column of a page.
+
+    index : place in an embedded row, -1 for a drawn interval
+    """
 
     key: str
     label: str
@@ -127,7 +130,10 @@ class Ranking:
         )
 
     def cells(self) -> list[list[tuple[str, Markup]]]:
-        """Cells of the first page, as class and content, for readers without scripts."""
+        """Cells of the first page, as class and content.
+
+        For readers without scripts.
+        """
         return [[(column.style, self._cell(column, row)) for column in self.columns] for row in self.rows[:PAGE]]
 
     def _cell(self, column: Column, row: tuple[Any, ...]) -> Markup:
@@ -149,7 +155,10 @@ class Ranking:
 
 
 def arrange_columns(table: Table, log: bool, layout: TableLayout = COMPOSITIONS) -> Ranking:
-    """Choose and order columns; as many rows as fit into the page."""
+    """Choose and order columns and rows for a page.
+
+    As many rows as fit.
+    """
     where: dict[str, int] = {}
     for index, name in enumerate(table.columns):
         if name in layout.meanings:
@@ -217,7 +226,10 @@ def _kind(layout: TableLayout, key: str, values: list[Any]) -> str:
 
 
 def _axis(table: Table, where: dict[str, int], log: bool, kept: int) -> Axis | None:
-    """Common axis of the drawn intervals: predictions and the bulk of the intervals."""
+    """Common axis of the drawn intervals.
+
+    From the predictions and the bulk of their intervals.
+    """
     if "interval" not in where:
         return None
     columns = [

@@ -105,7 +105,7 @@ def accuracy(
 
 
 def _points(predictions: Table | None, log: bool) -> tuple[list[charts.Point], int]:
-    """Points that can be drawn, and the number of rows that cannot."""
+    """Points that can be drawn, and the number of others."""
     rows = predictions.records() if predictions else []
     points = []
     for row in rows:
@@ -119,7 +119,7 @@ def _points(predictions: Table | None, log: bool) -> tuple[list[charts.Point], i
 
 
 def members(model: Row) -> list[Row]:
-    """Members of a stack by weight, each with its weight as a bar."""
+    """Members of a stack by weight, with bars."""
     found = mappings(model, "members")
     found.sort(key=lambda row: -(real(row.get("weight")) or 0.0))
     most = max((real(row.get("weight")) or 0.0 for row in found), default=0.0) or 1.0
@@ -131,7 +131,7 @@ def members(model: Row) -> list[Row]:
 
 
 def timings(timings: Row) -> list[tuple[str, str, Markup]]:
-    """Stages of a run with their durations, in words and as bars."""
+    """Stages of a run with durations and bars."""
     known = [(str(stage), seconds) for stage, value in timings.items() if (seconds := real(value)) is not None]
     most = max((seconds for _, seconds in known), default=0.0) or 1.0
     return [(words(stage), duration(seconds), charts.meter(seconds / most)) for stage, seconds in known]

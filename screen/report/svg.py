@@ -50,7 +50,9 @@ class Ticks(NamedTuple):
 
 
 def linear_ticks(low: float, high: float, count: int = 5) -> Ticks:
-    """About `count` round values (1, 2 or 5 times a power of ten) in [low, high].
+    """About `count` round values in [low, high].
+
+    Multiples of 1, 2 or 5 times a power of ten.
 
     >>> linear_ticks(0.0, 1.0).labels
     ['0', '0.2', '0.4', '0.6', '0.8', '1']
@@ -103,7 +105,10 @@ class Axis:
     log: bool = False
 
     def __call__(self, value: float) -> float:
-        """Pixel of a value; on a log axis zero and below fall on the lower end."""
+        """Pixel of a value.
+
+        On a log axis zero and below fall on the lower end.
+        """
         if self.log:
             value = max(value, self.low * 1e-9)
             share = math.log(value / self.low) / math.log(self.high / self.low)
@@ -118,7 +123,9 @@ class Axis:
 
 
 def padded(values: Iterable[float], log: bool, pad: float = 0.06) -> tuple[float, float]:
-    """Range of all values, widened by `pad` of itself on either side; never empty.
+    """Range of all values, widened at both ends.
+
+    By `pad` of itself; never empty.
 
     >>> padded([0.0, 10.0], log=False, pad=0.1)
     (-1.0, 11.0)
@@ -138,7 +145,7 @@ def plot_axes(
 
 
 def plot(title: str, x: Axis, y: Axis, x_label: str, y_label: str, *marks: str, y_suffix: str = "") -> Markup:
-    """A full-sized plot: frame and axis titles, then the marks on top."""
+    """Full-sized plot: frame, axis titles, and marks on top."""
     return drawing(WIDTH, HEIGHT, title, frame(x, y, x_label, y_label, y_suffix=y_suffix), *marks)
 
 

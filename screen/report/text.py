@@ -20,7 +20,9 @@ _AMOUNT = re.compile(r"(\d+(?:\.\d+)?)")
 
 
 def number(value: Any, digits: int = 4, keep: bool = False) -> str:
-    """Number with `digits` significant digits; a dash for None.
+    """Number with `digits` significant digits.
+
+    A dash for None.
 
     keep : leave final zeros (48.10), so that the decimal points of a column meet
 
@@ -83,7 +85,9 @@ def with_unit(label: str, unit: str) -> str:
 
 
 def elements(formula: str) -> list[str]:
-    """Element symbols in order of appearance, each once; [] for other texts.
+    """Element symbols in order of appearance, each once.
+
+    [] for a text that is no formula.
 
     >>> elements("Ca(OH)2")
     ['Ca', 'O', 'H']
@@ -95,7 +99,9 @@ def elements(formula: str) -> list[str]:
 
 
 def formula(text: Any) -> Markup:
-    """Formula with its amounts as subscripts; other texts (a SMILES) unchanged.
+    """Formula with subscripts.
+
+    Other texts (a SMILES) are unchanged.
 
     An element listed twice (`CC1CC1`) marks a text as something other than a formula.
     """
@@ -120,7 +126,10 @@ def words(name: Any) -> str:
 
 
 def moment(value: Any) -> str:
-    """Time in ISO format as `2026-01-31 14:05 UTC`; other texts unchanged."""
+    """Time in ISO format as `2026-01-31 14:05 UTC`.
+
+    Other texts are unchanged.
+    """
     try:
         parsed = datetime.fromisoformat(str(value))
     except ValueError:

@@ -26,7 +26,7 @@ def read_record(results: Results) -> dict[str, Any]:
 
 
 def load_record(path: Path) -> dict[str, Any]:
-    """Record in a plain file, without a manifest to check it against.
+    """Record in a plain file, without a manifest.
 
     Raises
     ------
@@ -42,7 +42,7 @@ def load_record(path: Path) -> dict[str, Any]:
 
 
 def parse_record(text: str, path: str | Path) -> dict[str, Any]:
-    """Record in the text of a file at `path`; UserError code 6 if it is none.
+    """Record in the text of a file; UserError code 6 otherwise.
 
     >>> parse_record('{"schema": 1, "seed": 0}', "run.json")["seed"]
     0
@@ -53,7 +53,9 @@ def parse_record(text: str, path: str | Path) -> dict[str, Any]:
 
 
 def parse_object(text: str, path: str | Path) -> dict[str, Any]:
-    """JSON object in the text of a file at `path`; UserError code 6 if it holds anything else.
+    """JSON object in the text of a file.
+
+    UserError code 6 for anything else.
 
     >>> parse_object('{"rows": 3}', "plan.json")
     {'rows': 3}
@@ -68,7 +70,7 @@ def parse_object(text: str, path: str | Path) -> dict[str, Any]:
 
 
 def check_schema(record: Mapping[str, Any], path: str | Path) -> None:
-    """Refuse a record of another schema, whose entries may mean something else."""
+    """Refuse a record of another schema."""
     if (schema := record.get("schema", SCHEMA)) != SCHEMA:
         raise UserError(
             f"{path} has schema {schema!r}, expected {SCHEMA}: it was written by another version, read it with that"

@@ -22,7 +22,7 @@ _OF_SOURCES = 2
 
 
 class RejectingTable(Protocol):
-    """Any table with rejected rows: a property table, a pool of monomers."""
+    """Table with rejected rows, or a pool of monomers."""
 
     @property
     def name(self) -> str:

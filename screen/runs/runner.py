@@ -36,11 +36,11 @@ class RunConfig(Protocol):
 
     @property
     def device(self) -> str:
-        """What computes, for `screen.device.choose`."""
+        """Device for `screen.device.choose`."""
 
 
 class InputComparison(NamedTuple):
-    """Input of a finished run, with its sha256 now and in the record.
+    """Input of a finished run, with its sha256 then and now.
 
     role, spec : its role, and its name as the user wrote it
     """
@@ -64,7 +64,9 @@ def _met(record: Mapping[str, Any]) -> tuple[int, str]:
 
 
 class RunKind(NamedTuple):
-    """Steps of one kind of run, each a function of its configuration.
+    """Steps of one kind of run, as functions.
+
+    Each takes a configuration first.
 
     read : inputs, checked; plan : work to do with them; forecast : cost of it, for `--dry-run`
     run : from configuration, inputs, open folder, progress and command to an outcome that has a `record`
@@ -161,7 +163,10 @@ def run_and_print(
 
 
 def _finished(kind: RunKind, config: RunConfig) -> dict[str, Any] | None:
-    """Record of a finished run of this configuration in the folder, else None."""
+    """Record of the finished run in the folder, or None.
+
+    Only of this very configuration and data.
+    """
     results = recorded_at(config.out)
     if results is None:
         return None
@@ -188,7 +193,9 @@ def _finished(kind: RunKind, config: RunConfig) -> dict[str, Any] | None:
 
 
 def source_hashes(sources: list[dict[str, Any]]) -> dict[str, str]:
-    """Sha256 of each source table in a record, by name; several may share one entry.
+    """Sha256 of each source table in a record, by name.
+
+    Several tables may share one entry.
 
     >>> source_hashes([{"name": "density", "sha256": "ab", "tasks": []}])
     {'density': 'ab'}

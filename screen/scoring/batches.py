@@ -30,7 +30,7 @@ from kakehashi.screen.scoring.programs import (
 
 
 class ComponentPredictions(NamedTuple):
-    """Predictions of every component of a model for n materials, fitted scale.
+    """Predictions of a model's components for n materials, fitted scale.
 
     A component is one head on one network, or one head on descriptors.
 
@@ -63,7 +63,7 @@ def predict_compositions(device_model: DeviceModel, compositions: Compositions) 
     compositions : already in the model's convention (reduced, cell or per-atom)
     """
     slots = compositions.elements.astype(np.int32), compositions.amounts.astype(np.float32)
-    return _scores(_batched(combine_members, device_model, *slots))
+    return _join_columns(_run_batches(combine_members, device_model, *slots))
 
 
 def predict_descriptors(device_model: DeviceModel, raw: NDArray[np.float32]) -> Predictions:
@@ -71,22 +71,24 @@ def predict_descriptors(device_model: DeviceModel, raw: NDArray[np.float32]) -> 
 
     raw : computed by the model's convention
     """
-    return _scores(_batched(combine_members, device_model, raw))
+    return _join_columns(_run_batches(combine_members, device_model, raw))
 
 
 def predict_batches(device_model: DeviceModel, batches: Iterable[tuple[jax.Array, jax.Array]]) -> Iterator[Columns]:
-    """Predictions for batches of `BATCH` rows of slots, left on the device.
+    """Predictions for batches of slots, left on the device.
+
+    Every batch has `BATCH` rows.
 
     Yields mean, spread, distance and nearest row of each batch.
     """
     with ThreadPoolExecutor(2) as pool:
         for elements, amounts in batches:
-            yield _batch(combine_members, device_model, pool, elements, amounts)
+            yield _run_batch(combine_members, device_model, pool, elements, amounts)
 
 
 def predict_components(device_model: DeviceModel, raw: NDArray[np.float32]) -> ComponentPredictions:
     """Predictions of every component for n rows of descriptors (n, width)."""
-    columns = _batched(stack_components, device_model, raw)
+    columns = _run_batches(stack_components, device_model, raw)
     sizes = [max(1, len(plan.networks)) for plan in device_model.plans]
     shares = np.asarray(device_model.arrays["weights"], np.float64)
     weights = np.repeat(shares / shares.sum() / sizes, sizes)
@@ -97,7 +99,7 @@ def predict_components(device_model: DeviceModel, raw: NDArray[np.float32]) -> C
     return ComponentPredictions(means.T, spreads.T, weights, distance, columns[3].astype(np.int64))
 
 
-def _scores(columns: list[NDArray[Any]]) -> Predictions:
+def _join_columns(columns: list[NDArray[Any]]) -> Predictions:
     if not columns:
         empty = np.empty(0)
         return Predictions(empty, empty, empty, np.empty(0, np.int64))
@@ -105,8 +107,10 @@ def _scores(columns: list[NDArray[Any]]) -> Predictions:
     return Predictions(mean, spread, distance, columns[3].astype(np.int64))
 
 
-def _batched(finish: Callable[..., Columns], device_model: DeviceModel, *given: NDArray[Any]) -> list[NDArray[Any]]:
-    """Run `finish` on rows batch by batch and join its results; [] for no rows.
+def _run_batches(finish: Callable[..., Columns], device_model: DeviceModel, *given: NDArray[Any]) -> list[NDArray[Any]]:
+    """Run `finish` on rows batch by batch.
+
+    Joins the results; [] for no rows.
 
     finish : `combine_members` or `stack_components`
 
@@ -121,7 +125,7 @@ def _batched(finish: Callable[..., Columns], device_model: DeviceModel, *given: 
             chosen: Any = slice(start, start + size)
             if start + size > n:
                 chosen = np.where(np.arange(size) < n - start, np.arange(start, start + size), start)
-            pending.append(_batch(finish, device_model, pool, *(part[chosen] for part in given)))
+            pending.append(_run_batch(finish, device_model, pool, *(part[chosen] for part in given)))
             # One batch computes while the one before it is copied out; more would only hold memory.
             if len(pending) > 1:
                 parts.append(jax.device_get(pending.pop(0)))
@@ -129,13 +133,16 @@ def _batched(finish: Callable[..., Columns], device_model: DeviceModel, *given: 
     return [np.concatenate(column)[:n] for column in zip(*parts, strict=True)]
 
 
-def _batch(
+def _run_batch(
     finish: Callable[..., Columns],
     device_model: DeviceModel,
     pool: ThreadPoolExecutor,
     *given: NDArray[Any] | jax.Array,
 ) -> Columns:
-    """Run one batch, every group of networks as a program of its own."""
+    """Run one batch.
+
+    Every group of networks is a program of its own.
+    """
     arrays = device_model.arrays
     raw = _describe(*given, arrays["tables"]) if len(given) > 1 else given[0]
     rows = sparse.rows(np.asarray(raw)) if device_model.sparse else None

@@ -47,7 +47,7 @@ def scoring_environment() -> str:
 def score_columns(
     model: Model, reduced: Compositions, texts: Sequence[str], found: Predictions
 ) -> tuple[dict[str, Any], Any]:
-    """Columns of `SCORES` for n materials, and the mask (n,) of finite rows.
+    """Score columns of n materials, and mask of finite rows.
 
     reduced, texts : their reduced compositions and names
     """

@@ -26,7 +26,7 @@ _COUNTS = "kakehashi.counts"
 
 
 class CommittedScores(NamedTuple):
-    """Committed partitions of a catalogue in its order, read one at a time.
+    """Committed partitions of a catalogue, read one at a time.
 
     counts : outcome of all indices of a virtual catalogue; fresh : the same for indices visited by this run
     """
@@ -61,7 +61,7 @@ class CommittedScores(NamedTuple):
         return (self.rundir.read_table(name).replace_schema_metadata(schema.metadata) for name in names)
 
 
-class _Pair(NamedTuple):
+class _PartitionFiles(NamedTuple):
     """Files of one partition, and the metadata both carry."""
 
     scores: str
@@ -96,8 +96,8 @@ def score_catalog(
     folder = "scores" if search is None else BEST_FOLDER
     fresh = IndexCounts()
     schema = pa.schema([*catalog.schema, *SCORES])
-    pairs: list[_Pair] = []
-    waiting: deque[_Pair] = deque()
+    pairs: list[_PartitionFiles] = []
+    waiting: deque[_PartitionFiles] = deque()
     began, done = time.monotonic(), 0
 
     def under_way() -> str:
@@ -111,7 +111,7 @@ def score_catalog(
             start = 0
             for i, rows in enumerate(catalog.batches(partition_rows)):
                 size = rows.num_rows if search is None else rows["stop"][0].as_py() - rows["start"][0].as_py()
-                pair = _Pair(
+                pair = _PartitionFiles(
                     f"{folder}/part-{i:05d}.parquet",
                     f"quarantine/part-{i:05d}.parquet",
                     {
@@ -124,7 +124,7 @@ def score_catalog(
                     return
                 pairs.append(pair)
                 start += size
-                if _kept(rundir, pair, schema, size):
+                if _is_current(rundir, pair, schema, size):
                     advance(size)
                 else:
                     waiting.append(pair)
@@ -148,17 +148,17 @@ def score_catalog(
         if found.rows + found.quarantined != catalog.rows:
             raise RuntimeError(f"{catalog.rows} rows in, {found.rows} scored, {found.quarantined} in quarantine")
         return found
-    counts = sum((_counts(rundir, pair) for pair in pairs), IndexCounts())
+    counts = sum((_read_counts(rundir, pair) for pair in pairs), IndexCounts())
     if counts.visited != catalog.rows or counts.unscorable != found.quarantined or counts.filtered < 0:
         raise RuntimeError(f"{catalog.rows} indices, {found.quarantined} rows in quarantine, but counted {counts}")
     return found._replace(counts=counts, fresh=fresh)
 
 
-def _kept(rundir: RunDir, pair: _Pair, schema: pa.Schema, rows: int) -> bool:
-    """True if both files are committed, undamaged, and what would be written now."""
+def _is_current(rundir: RunDir, pair: _PartitionFiles, schema: pa.Schema, rows: int) -> bool:
+    """True if both files are committed and up to date."""
     if not all(rundir.holds(name) for name in pair[:2]):
         return False
-    counts = _counts(rundir, pair)
+    counts = _read_counts(rundir, pair)
     done = (rundir.rows(pair.scores) or 0) + (rundir.rows(pair.quarantine) or 0)
     if (counts.visited if counts.visited else done) != rows:
         return False
@@ -170,8 +170,8 @@ def _kept(rundir: RunDir, pair: _Pair, schema: pa.Schema, rows: int) -> bool:
     return True
 
 
-def _counts(rundir: RunDir, pair: _Pair) -> IndexCounts:
-    """Index counts of a partition of a virtual catalogue; zeros for other partitions."""
+def _read_counts(rundir: RunDir, pair: _PartitionFiles) -> IndexCounts:
+    """Index counts of a partition; zeros for a catalogue of rows."""
     text = (pq.read_schema(for_arrow(rundir.path / pair.scores)).metadata or {}).get(_COUNTS.encode())
     return IndexCounts() if text is None else IndexCounts.read(text.decode())
 

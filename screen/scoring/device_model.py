@@ -56,18 +56,18 @@ class DeviceModel(NamedTuple):
 
 
 def prepare_model(model: Model) -> DeviceModel:
-    """Collect what the stack needs as single-precision arrays on the default device.
+    """Prepare a model for the default device, in single precision.
 
     Networks that no member uses are left out.
     """
     plans = tuple(member.plan for member in model.stack.members)
-    groups = _groups(model, plans)
-    few = sparse.worthwhile(model.reference, model.training) and _by_products(model, groups)
+    groups = _group_networks(model, plans)
+    few = sparse.worthwhile(model.reference, model.training) and _needs_products_only(model, groups)
     # One BLAS thread: the last bits must not depend on the number of cores.
     # Weights that are no numbers give scores that are none, and those rows go to quarantine.
     with threadpool_limits(1, "blas"), np.errstate(all="ignore"):
-        parts = [_group(model, group, plans, few) for group in groups]
-        blocks, numbers, members = _on_descriptors(model.stack.members)
+        parts = [_group_arrays(model, group, plans, few) for group in groups]
+        blocks, numbers, members = _descriptor_blocks(model.stack.members)
         if few:
             blocks = [sparse.fold(block) for block in blocks]
     arrays = {
@@ -80,10 +80,10 @@ def prepare_model(model: Model) -> DeviceModel:
         "training": sparse.neighbours(model.reference, model.training) if few else model.training,
         "unit": np.float32(model.unit),
     }
-    return DeviceModel(plans, groups, numbers, few, jax.tree.map(_on_device, arrays))
+    return DeviceModel(plans, groups, numbers, few, jax.tree.map(_put_on_device, arrays))
 
 
-def _groups(model: Model, plans: tuple[Plan, ...]) -> tuple[NetworkGroup, ...]:
+def _group_networks(model: Model, plans: tuple[Plan, ...]) -> tuple[NetworkGroup, ...]:
     """Groups of at most `GROUP` networks that the stack needs."""
     predicting = any(plan.kind == "predictions" for plan in plans)
     groups = []
@@ -104,7 +104,7 @@ def _groups(model: Model, plans: tuple[Plan, ...]) -> tuple[NetworkGroup, ...]:
     return tuple(groups)
 
 
-def _by_products(model: Model, groups: Sequence[NetworkGroup]) -> bool:
+def _needs_products_only(model: Model, groups: Sequence[NetworkGroup]) -> bool:
     """True if descriptors enter through products alone.
 
     No head but affine ones, and no head on the inputs of a network.
@@ -117,8 +117,11 @@ def _by_products(model: Model, groups: Sequence[NetworkGroup]) -> bool:
     )
 
 
-def _group(model: Model, group: NetworkGroup, plans: tuple[Plan, ...], few: bool) -> dict[str, Any]:
-    """Padded networks of a group, with their heads and, for predictions, outputs."""
+def _group_arrays(model: Model, group: NetworkGroup, plans: tuple[Plan, ...], few: bool) -> dict[str, Any]:
+    """Padded networks of a group, with heads and outputs.
+
+    Outputs are there where predictions are needed.
+    """
     source = model.library.sources[group.source]
     predicting = any(plan.kind == "predictions" for plan in plans)
     parts = []
@@ -133,7 +136,7 @@ def _group(model: Model, group: NetworkGroup, plans: tuple[Plan, ...], few: bool
                 "constant": None if inputs is None or not few else sparse.constant(source.scaling, inputs, padded[0]),
                 "hidden": padded,
                 "unit_scales": scales,
-                "heads": [_head(network, scales, model.stack.members[m], i) for m in members],
+                "heads": [_head_parameters(network, scales, model.stack.members[m], i) for m in members],
                 "output": (np.pad(kernel, ((0, -len(kernel) % STEP), (0, 0))), network.output.bias)
                 if predicting
                 else None,
@@ -142,7 +145,7 @@ def _group(model: Model, group: NetworkGroup, plans: tuple[Plan, ...], few: bool
     return {"scaling": source.scaling, "networks": parts}
 
 
-def _head(network: Network, scales: Sequence[Any], member: Fitted, i: int) -> Any:
+def _head_parameters(network: Network, scales: Sequence[Any], member: Fitted, i: int) -> Any:
     """Parameters of a member's head on network i.
 
     An affine head on frozen features takes in scales and biases.
@@ -152,15 +155,15 @@ def _head(network: Network, scales: Sequence[Any], member: Fitted, i: int) -> An
     if plan.kind != "frozen" or affine is None:
         return params
     centre, matrix, rest = affine.split(params)
-    return make_views(network.hidden, scales, plan.depth, centre, matrix), _ready(affine, rest)
+    return make_views(network.hidden, scales, plan.depth, centre, matrix), _ready_rest(affine, rest)
 
 
-def _ready(affine: Affine, rest: Params) -> Params:
+def _ready_rest(affine: Affine, rest: Params) -> Params:
     return rest if affine.ready is None else affine.ready(rest)
 
 
-def _on_descriptors(members: Sequence[Fitted]) -> tuple[list[dict[str, Any]], tuple[int, ...], list[Any]]:
-    """Blocks of descriptor products, and what each member's head needs of them.
+def _descriptor_blocks(members: Sequence[Fitted]) -> tuple[list[dict[str, Any]], tuple[int, ...], list[Any]]:
+    """Blocks of descriptor products, and the heads on them.
 
     Returns the blocks, by member the number of its block (or -1), and by member the rest of its head. Gaussian
     processes on the same rows share products; one that sees predictions takes a few more. None for heads on single
@@ -180,22 +183,22 @@ def _on_descriptors(members: Sequence[Fitted]) -> tuple[list[dict[str, Any]], tu
             centre, matrix, own = affine.split(single)
             width = len(scaling.mean)
             block = {"scaling": scaling, "centre": centre[:width], "matrix": np.ascontiguousarray(matrix[:width])}
-            number, factor = _place(blocks, block)
+            number, factor = _place_block(blocks, block)
             rest = {
-                "factor": factor, "rest": _ready(affine, own), "centre": centre[width:], "matrix": matrix[width:]
+                "factor": factor, "rest": _ready_rest(affine, own), "centre": centre[width:], "matrix": matrix[width:]
             }  # fmt: skip
         numbers.append(number)
         rests.append(rest)
     return blocks, tuple(numbers), rests
 
 
-def _place(blocks: list[dict[str, Any]], block: dict[str, Any]) -> tuple[int, float]:
-    """Number of the block with the same products up to a factor, and the factor.
+def _place_block(blocks: list[dict[str, Any]], block: dict[str, Any]) -> tuple[int, float]:
+    """Find or add a block; its number and a factor.
 
-    Appends the block if it is new.
+    Blocks with the same products up to a factor are one.
     """
     for number, known in enumerate(blocks):
-        if known["matrix"].shape != block["matrix"].shape or not _equal(known["scaling"], block["scaling"]):
+        if known["matrix"].shape != block["matrix"].shape or not _is_equal(known["scaling"], block["scaling"]):
             continue
         size = float(np.sum(known["matrix"] ** 2))
         factor = float(np.sum(known["matrix"] * block["matrix"])) / size if size else 1.0
@@ -206,10 +209,13 @@ def _place(blocks: list[dict[str, Any]], block: dict[str, Any]) -> tuple[int, fl
     return len(blocks) - 1, 1.0
 
 
-def _equal(one: Scaling, other: Scaling) -> bool:
+def _is_equal(one: Scaling, other: Scaling) -> bool:
     return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
 
 
-def _on_device(array: Any) -> jax.Array:
-    """Array on the device: integers as int32, everything else in single precision."""
+def _put_on_device(array: Any) -> jax.Array:
+    """Array on the device.
+
+    Integers become int32, everything else single precision.
+    """
     return jnp.asarray(array, jnp.int32 if np.issubdtype(np.asarray(array).dtype, np.integer) else jnp.float32)

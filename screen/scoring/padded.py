@@ -26,7 +26,7 @@ STEP = 16
 
 
 class ForwardPass(NamedTuple):
-    """Products and inputs of a network's layers for a batch of B rows.
+    """Products and inputs of a network's layers, B rows.
 
     products : (B, padded width) input times kernel, before the bias; shallow first
     inputs : (B, padded width) what enters each hidden layer, then the output layer
@@ -49,7 +49,7 @@ class View(NamedTuple):
 
 
 class Views(NamedTuple):
-    """Terms by which a network enters an affine head: layers and a constant.
+    """Terms by which a network enters an affine head.
 
     layers : shallow first; constant : (k,) constant part of the products
     """
@@ -59,7 +59,7 @@ class Views(NamedTuple):
 
 
 def select_inputs(hidden: Sequence[Layer], always: bool = False) -> tuple[NDArray[np.int64] | None, Sequence[Layer]]:
-    """Indices of the inputs a network uses, and the network on these alone.
+    """Inputs a network uses, and the network on these alone.
 
     None where it uses most of its inputs.
 
@@ -98,7 +98,7 @@ def make_views(
     centre: NDArray[np.float64],
     matrix: NDArray[np.float64],
 ) -> Views:
-    """Views of the last `depth` hidden layers (0: all), for one head.
+    """Views of the last `depth` hidden layers (0: all).
 
     centre, matrix : the head's, over the features side by side, not padded yet
     """
@@ -116,7 +116,9 @@ def make_views(
 
 
 def run_layers(hidden: Sequence[Layer], x: Any, first: Any = None) -> ForwardPass:
-    """Forward pass of padded hidden layers on standardised descriptors x (B, n_inputs).
+    """Forward pass of padded hidden layers.
+
+    x : (B, n_inputs) standardised descriptors
 
     first : products of the first layer, where they are known; x is not used then
     """
@@ -133,7 +135,7 @@ def run_layers(hidden: Sequence[Layer], x: Any, first: Any = None) -> ForwardPas
 
 
 def affine_products(done: ForwardPass, views: Views) -> tuple[Any, Any]:
-    """Products (B, k) with an affine head's matrix, and squared distances (B,).
+    """Products (B, k) with an affine head, and squared distances (B,).
 
     Distances are from the head's centre.
     """
@@ -148,7 +150,7 @@ def affine_products(done: ForwardPass, views: Views) -> tuple[Any, Any]:
 
 
 def hidden_features(done: ForwardPass, hidden: Sequence[Layer], scales: Sequence[Any], depth: int) -> Any:
-    """Scaled features (B, p) of the last `depth` hidden layers (0: all).
+    """Scaled features (B, p) of the last `depth` layers (0: all).
 
     Side by side, for heads that are not affine.
     """

@@ -35,7 +35,9 @@ Executor = Callable[["PartitionScorer", Iterable[pa.Table]], Iterator[ScoredPart
 
 
 class PartitionScorer(NamedTuple):
-    """Function that scores a partition, with the sha256 of all its scores depend on.
+    """Function that scores a partition, with a sha256.
+
+    The sha256 is that of everything its scores depend on.
 
     search : search of a virtual catalogue, where partitions are ranges of its indices
     """
@@ -107,21 +109,23 @@ def _sha256(model: Model, device_model: DeviceModel, search: Search | None) -> s
 
 
 def score_partition(model: Model, device_model: DeviceModel, rows: pa.Table) -> ScoredPartition:
-    """Score a table with text columns `id` and `formula`; other columns travel along.
+    """Score a table with text columns `id` and `formula`.
+
+    Other columns travel along.
 
     A formula that cannot be read, or whose score is not finite, goes to quarantine with the reason.
     """
-    given, reasons = _read(model, rows["formula"])
+    given, reasons = _parse_texts(model, rows["formula"])
     if REFUSED in rows.column_names:
         refused = rows[REFUSED].to_numpy()
         reasons = np.where(refused != "", refused, reasons)
         rows = rows.drop_columns([REFUSED])
     good = np.flatnonzero(reasons == "")
     given = given.take(good)
-    keys = pa.array(_keys(given, model.library.convention), pa.string()).dictionary_encode()
+    keys = pa.array(_material_keys(given, model.library.convention), pa.string()).dictionary_encode()
     inverse = keys.indices.to_numpy()
     first = np.unique(inverse, return_index=True)[1]
-    columns, finite = _scored(model, device_model, given.take(first))
+    columns, finite = _score_distinct(model, device_model, given.take(first))
     fanned = {name: values[inverse] for name, values in columns.items()}
 
     kept = finite[inverse]
@@ -135,8 +139,11 @@ def score_partition(model: Model, device_model: DeviceModel, rows: pa.Table) -> 
     return ScoredPartition(scored, quarantine)
 
 
-def _read(model: Model, texts: pa.ChunkedArray) -> tuple[Inputs, Any]:
-    """Materials in the texts of a catalogue, and by row the reason for none ("" where read)."""
+def _parse_texts(model: Model, texts: pa.ChunkedArray) -> tuple[Inputs, Any]:
+    """Materials in the texts of a catalogue, and reasons for none.
+
+    Reasons (n,) are "" where a text can be read.
+    """
     if model.target.molecules is None:
         parsed = parse_column(texts)
         return parsed.compositions, np.asarray(parsed.reasons, dtype=object)
@@ -146,7 +153,7 @@ def _read(model: Model, texts: pa.ChunkedArray) -> tuple[Inputs, Any]:
     return units.molecules, np.asarray(units.reasons, dtype=object)
 
 
-def _keys(given: Inputs, convention: str) -> Sequence[str]:
+def _material_keys(given: Inputs, convention: str) -> Sequence[str]:
     """Keys by which the model tells materials apart."""
     if isinstance(given, Molecules):
         return given.keys
@@ -154,7 +161,7 @@ def _keys(given: Inputs, convention: str) -> Sequence[str]:
     return formula_text(given) if convention == "cell" else reduced_keys(given)
 
 
-def _names(given: Inputs) -> tuple[Compositions, Sequence[str]]:
+def _reduce_and_name(given: Inputs) -> tuple[Compositions, Sequence[str]]:
     """Reduced compositions, and the name of each material."""
     if not isinstance(given, Molecules):
         reduced = reduce(given.compositions if isinstance(given, Crystals) else given)
@@ -164,17 +171,17 @@ def _names(given: Inputs) -> tuple[Compositions, Sequence[str]]:
     return reduce(polymers.atoms(given)), given.keys
 
 
-def _scored(model: Model, device_model: DeviceModel, given: Inputs) -> tuple[dict[str, Any], Any]:
+def _score_distinct(model: Model, device_model: DeviceModel, given: Inputs) -> tuple[dict[str, Any], Any]:
     """Score columns of distinct materials, and the mask of finite rows."""
-    reduced, texts = _names(given)
+    reduced, texts = _reduce_and_name(given)
     if isinstance(given, Compositions):
         found = predict_compositions(device_model, normalise(given, model.library.convention))  # type: ignore[arg-type]  # checked before
     else:
-        found = _described(model, device_model, given, len(texts))
+        found = _predict_described(model, device_model, given, len(texts))
     return score_columns(model, reduced, texts, found)
 
 
-def _described(model: Model, device_model: DeviceModel, given: Inputs, n: int) -> Predictions:
+def _predict_described(model: Model, device_model: DeviceModel, given: Inputs, n: int) -> Predictions:
     """Predictions for n materials, described `DESCRIBED_ROWS` at a time."""
     parts = []
     for start in range(0, max(n, 1), DESCRIBED_ROWS):  # once without any, for the types of the columns

@@ -43,7 +43,7 @@ def run_group(
     raw: jax.Array | None,
     firsts: Any = None,
 ) -> GroupOutputs:
-    """Mean and spread (B,) of every head on every network of a group.
+    """Mean and spread (B,) of every head in a group.
 
     Also the predictions and features of the networks, where a head needs them.
 
@@ -56,7 +56,9 @@ def run_group(
             done = run_layers(network["hidden"], None, firsts[k] + network["constant"][None, :])
         else:
             done = run_layers(network["hidden"], x if network["inputs"] is None else x[:, network["inputs"]])
-        pairs.append([_ask(plans[m], network, p, done) for m, p in zip(members, network["heads"], strict=True)])
+        pairs.append(
+            [_predict_head(plans[m], network, p, done) for m, p in zip(members, network["heads"], strict=True)]
+        )
         if network["output"] is not None:
             kernel, bias = network["output"]
             guesses.append(matmul(done.inputs[-1], kernel) + bias[None, :])
@@ -64,7 +66,7 @@ def run_group(
     return pairs, guesses, layers
 
 
-def _ask(plan: Plan, network: dict[str, Any], params: Any, done: ForwardPass) -> MeanAndSpread:
+def _predict_head(plan: Plan, network: dict[str, Any], params: Any, done: ForwardPass) -> MeanAndSpread:
     """Mean and spread (B,) of one head on one network."""
     head, scales = HEADS[plan.head], network["unit_scales"]
     if plan.kind == "frozen" and head.affine is not None:
@@ -90,12 +92,12 @@ def combine_members(
 
     Then distance to and number of the nearest target row.
     """
-    pairs = _members(plans, groups, blocks, arrays, raw, known, found)
+    pairs = _predict_members(plans, groups, blocks, arrays, raw, known, found)
     each = [mixture(means, spreads, jnp.ones(len(means))) for means, spreads in pairs]
     mean, spread = mixture(
         jnp.stack([mean for mean, _ in each]), jnp.stack([spread for _, spread in each]), arrays["weights"]
     )
-    return mean, spread, *_neighbours(arrays, raw, known)
+    return mean, spread, *_find_neighbours(arrays, raw, known)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2))
@@ -112,12 +114,12 @@ def stack_components(
 
     Then distance to and number of the nearest target row.
     """
-    pairs = _members(plans, groups, blocks, arrays, raw, known, found)
+    pairs = _predict_members(plans, groups, blocks, arrays, raw, known, found)
     means, spreads = (jnp.concatenate([pair[k] for pair in pairs]).T for k in range(2))
-    return means, spreads, *_neighbours(arrays, raw, known)
+    return means, spreads, *_find_neighbours(arrays, raw, known)
 
 
-def _members(
+def _predict_members(
     plans: tuple[Plan, ...],
     groups: tuple[NetworkGroup, ...],
     blocks: tuple[int, ...],
@@ -150,7 +152,7 @@ def _members(
             continue
         head, extra = HEADS[plan.head], [plan.gain * own for own in predictions if plan.kind == "predictions"]
         if head.affine is not None and plan.kind != "stacked":
-            pairs[m].append(head.affine.finish(member["rest"], *_enlarged(member, products[blocks[m]], extra)))
+            pairs[m].append(head.affine.finish(member["rest"], *_add_columns(member, products[blocks[m]], extra)))
             continue
         if plan.kind == "stacked":
             designs = [jnp.hstack(side[i, plan.depth]) for i in plan.networks]
@@ -161,13 +163,13 @@ def _members(
 
 
 def _centred_products(block: dict[str, Any], raw: jax.Array | None) -> MeanAndSpread:
-    """Products (B, k) of centred descriptors with a block's matrix, and squared lengths (B,)."""
+    """Products (B, k) of centred descriptors with a block, and squares (B,)."""
     x = standardise(block["scaling"], raw) - block["centre"][None, :]
     return matmul(x, block["matrix"]), jnp.sum(x**2, axis=1)
 
 
-def _enlarged(member: dict[str, Any], products: MeanAndSpread, extra: list[jax.Array]) -> MeanAndSpread:
-    """Products and squares of a block for one head, with `extra` columns (B, tasks)."""
+def _add_columns(member: dict[str, Any], products: MeanAndSpread, extra: list[jax.Array]) -> MeanAndSpread:
+    """Products and squares of a block, with `extra` columns (B, tasks)."""
     inner, squares = member["factor"] * products[0], products[1]
     if not extra:
         return inner, squares
@@ -175,16 +177,19 @@ def _enlarged(member: dict[str, Any], products: MeanAndSpread, extra: list[jax.A
     return inner + matmul(more, member["matrix"]), squares + jnp.sum(more**2, axis=1)
 
 
-def _neighbours(arrays: dict[str, Any], raw: jax.Array | None, known: SparseProducts | None) -> MeanAndSpread:
-    """Distance (B,) to the nearest target row in `Model.unit`, and its number."""
+def _find_neighbours(arrays: dict[str, Any], raw: jax.Array | None, known: SparseProducts | None) -> MeanAndSpread:
+    """Distance (B,) to the nearest target row, and its number.
+
+    In units of `Model.unit`.
+    """
     if known is None:
-        distance, nearest = _nearest(standardise(arrays["reference"], raw), arrays["training"])
+        distance, nearest = _find_nearest(standardise(arrays["reference"], raw), arrays["training"])
     else:
         distance, nearest = known.neighbours
     return distance / arrays["unit"], nearest
 
 
-def _nearest(x: jax.Array, training: jax.Array) -> tuple[jax.Array, jax.Array]:
+def _find_nearest(x: jax.Array, training: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Distance (B,) to the nearest training row, and its index."""
     squared = jnp.sum(x**2, axis=1)[:, None] + jnp.sum(training**2, axis=1)[None, :]
     index = jnp.argmin(squared - 2 * matmul(x, training.T), axis=1)

@@ -34,7 +34,10 @@ def zeros(scaling: Scaling) -> Array:
 
 
 def worthwhile(scaling: Scaling, standardised: NDArray[np.floating]) -> bool:
-    """True if rows (n, width) are mostly zero and the device is the host."""
+    """True if descriptors are mostly zero, on a CPU.
+
+    standardised : (n, width)
+    """
     return jax.default_backend() == "cpu" and bool(np.mean(standardised == zeros(scaling)) > MOSTLY)
 
 
@@ -57,12 +60,12 @@ def shifted(scaling: Scaling, given: csr_matrix) -> csr_matrix:
 
 
 def constant(scaling: Scaling, inputs: NDArray[np.int64], first: Layer) -> Array:
-    """Product of a row of zeros with a first layer on these inputs, (padded width,)."""
+    """Product (padded width,) of a row of zeros with a first layer."""
     return np.asarray(zeros(scaling)[inputs].astype(np.float64) @ first.kernel, np.float32)
 
 
 def first_products(part: dict[str, Any], given: csr_matrix) -> list[Array]:
-    """Products (n, padded width) with the first layer of each network, less the constant."""
+    """Products (n, padded width) with first layers, less the constant."""
     s = shifted(part["scaling"], given)
     return [s[:, np.asarray(n["inputs"])] @ np.asarray(n["hidden"][0].kernel) for n in part["networks"]]
 
@@ -77,7 +80,7 @@ def fold(block: dict[str, Any]) -> dict[str, Any]:
 
 
 def centred_products(block: dict[str, Any], given: csr_matrix) -> tuple[Array, Array]:
-    """Products (n, k) with a block's matrix, less the constant, and squared distances (n,).
+    """Products (n, k) with a block, less the constant, and squares (n,).
 
     Distances are from the block's centre.
     """

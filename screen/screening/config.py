@@ -92,7 +92,9 @@ class ScreenConfig:
 
 
 def resolve(flags: Mapping[str, Any], file: str | None) -> ScreenConfig:
-    """Merge defaults, TOML file and flags (not None), and check the result.
+    """Merge defaults, TOML file and flags, and check them.
+
+    flags : those not None
 
     Raises
     ------
@@ -198,7 +200,7 @@ def _check_architecture(config: ScreenConfig) -> None:
 
 
 def from_toml(path: Path, kind: type[Any]) -> dict[str, Any]:
-    """Settings in a TOML file for the fields of a configuration dataclass.
+    """Settings of a TOML file for a configuration dataclass.
 
     UserError names unreadable files, unknown keys and wrong types.
     """
@@ -230,7 +232,10 @@ def from_toml(path: Path, kind: type[Any]) -> dict[str, Any]:
 
 
 def _typed(path: Path, key: str, value: Any, kind: str) -> Any:
-    """Check a TOML value against a field's annotation, which is a string here."""
+    """Check a TOML value against a field's annotation.
+
+    kind : a string, by `from __future__ import annotations`
+    """
     if kind.startswith("tuple"):
         values = [value] if isinstance(value, str) else value
         if isinstance(values, list) and all(isinstance(item, str) for item in values):

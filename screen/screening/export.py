@@ -22,7 +22,10 @@ _AT_ONCE = 256
 
 
 class ExportCounts(NamedTuple):
-    """Files written, ids without a structure, and ids with an unusable one and why."""
+    """Outcome of an export of structures.
+
+    written : files; missing : ids without a structure; refused : ids with an unusable one, and why
+    """
 
     written: int
     missing: tuple[str, ...]
@@ -98,7 +101,7 @@ def _hits(rundir: RunDir, top: int) -> list[dict[str, Any]]:
 
 
 def _cifs(rows: Iterator[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], str, str, str]]:
-    """Rows with CIF text and formula of their structures, or the reason for none."""
+    """Rows with CIF text and formula, or the reason for none."""
     with StructureReader() as reader:
         while some := list(islice(rows, _AT_ONCE)):
             for row, (sites, reason) in zip(some, reader.read(some), strict=True):
@@ -106,7 +109,7 @@ def _cifs(rows: Iterator[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], str,
 
 
 def _cif(sites: Sites) -> tuple[str, str, str]:
-    """CIF text and formula of a structure, or the reason for none."""
+    """CIF text and formula of a structure, or a reason."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what CIF cannot hold

@@ -23,7 +23,10 @@ from kakehashi.screen.scoring.virtual.search import IndexCounts, Search, count_f
 
 
 class RankingResult(NamedTuple):
-    """Rows ranked, rows filtered out, summary of all scores, and quarantine reasons."""
+    """Outcome of a ranking.
+
+    ranked : rows; filters : rows each filter removed; summary : of all scores; reasons : of quarantine
+    """
 
     ranked: int
     filters: tuple[FilterCount, ...]
@@ -50,7 +53,7 @@ def write_ranking(
         for scores in scored.scores():
             tally.add(scores)
             table, counts = filter_rows(scores, order, log=log)
-            filters = _added(filters, counts)
+            filters = _add_counts(filters, counts)
             schema = add_ranks(table.slice(0, 0), 1).schema
             sorter.add(table)
         if schema is None:
@@ -73,7 +76,10 @@ def write_ranking(
 def count_all_indices(
     counted: RankingResult, search: Search, counts: IndexCounts, order: Order, *, log: bool
 ) -> RankingResult:
-    """Result of a virtual ranking with the figures of all its indices."""
+    """Ranking result with the figures of all indices.
+
+    Of a virtual catalogue, whose ranking holds the best alone.
+    """
     back = math.exp if log else float
     ends = (None if end is None else back(end) for end in (counts.low, counts.high))
     summary = counted.summary._replace(
@@ -104,7 +110,7 @@ def _write_ranking(rundir: RunDir, sorter: Sorter, order: Order, schema: pa.Sche
     return rows
 
 
-def _added(filters: tuple[FilterCount, ...], counts: list[FilterCount]) -> tuple[FilterCount, ...]:
+def _add_counts(filters: tuple[FilterCount, ...], counts: list[FilterCount]) -> tuple[FilterCount, ...]:
     """Sums of counts over partitions."""
     if not filters:
         return tuple(counts)

@@ -72,7 +72,7 @@ def run_record(
     progress: Progress,
     command: str,
 ) -> dict[str, Any]:
-    """Record of a screening as JSON values: all that is needed to repeat it.
+    """Record of a screening as JSON values.
 
     drawn : histogram of training and predicted values
     """
@@ -155,7 +155,10 @@ def predictions_table(model: Model) -> pa.Table:
 def held_out_table(
     target: PropertyTable, folds: Folds, mean: FloatArray, lower: FloatArray, upper: FloatArray
 ) -> pa.Table:
-    """Held-out predictions (n,) on the fitted scale, converted to the target's unit."""
+    """Held-out predictions (n,) in the target's unit.
+
+    mean, lower, upper : on the fitted scale
+    """
     back = np.exp if target.log else np.asarray
     return pa.table(
         {
@@ -199,7 +202,7 @@ def source_record(source: Source) -> dict[str, Any]:
 
 
 def model_record(model: Model) -> dict[str, Any]:
-    """Record of a stack's members and weights, and of its cache entry."""
+    """Record of a stack's members and weights."""
     members = zip(model.stack.names, model.stack.members, model.stack.weights, strict=True)
     return {
         "text": f"stack of {len(model.stack.members)} members, weighted inside the training folds",

@@ -59,14 +59,17 @@ REMADE = ("report.html", "run.json", "next.parquet", "next.csv")
 
 
 class ScreenOutcome(NamedTuple):
-    """Outcome of a screening beside its files: record (run.json) and exit code."""
+    """Record (run.json) and exit code of a screening."""
 
     record: dict[str, Any]
     code: int
 
 
 def read_inputs(config: ScreenConfig) -> ScreenInputs:
-    """Load and check target, sources and catalogue; UserError on the first mistake."""
+    """Load and check target, sources and catalogue.
+
+    UserError on the first mistake.
+    """
     material = named_materials(config.material, (config.target, *config.source, config.catalog))
     graphs = config.architecture == "cgcnn"
     by_id = structure_file(path_of(config.structures)) if config.structures else None
@@ -133,7 +136,7 @@ def _read_crystals(
 
 
 def sources_of(given: tuple[str, ...], target: PropertyTable) -> tuple[str, ...]:
-    """Names of the sources, by default those of the target's kind of material.
+    """Names of the sources, by default of the target's material.
 
     None of them where `none` is named.
     """
@@ -166,7 +169,7 @@ def run_screen(
 def finish_run(
     config: ScreenConfig, inputs: ScreenInputs, model: Model, rundir: RunDir, progress: Progress, command: str
 ) -> ScreenOutcome:
-    """Score, rank and write all results with a model that is ready."""
+    """Score, rank and write results with a ready model."""
     for name in (*REMADE, *rundir.names("cif/")):  # until they are there again the folder is unfinished
         rundir.remove(name)
     search = virtual_search(inputs.catalog, inputs.target, inputs.order)
@@ -207,7 +210,7 @@ def finish_run(
 
 
 def _per_partition(config: ScreenConfig, catalog: Catalog) -> int:
-    """Rows of a partition, or indices of one of a virtual catalogue."""
+    """Rows of a partition, or indices of a virtual catalogue."""
     if catalog.space is None:
         return config.partition_rows
     return min(config.partition_rows * PER_ROW, MOST_INDICES)

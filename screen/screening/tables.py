@@ -15,7 +15,10 @@ from kakehashi.screen.runs.refused import warnings_of
 def load_target(
     given: str | PropertyTable, unit: Units = None, max_rejected: float = MAX_REJECTED, *, stacklevel: int = 3
 ) -> PropertyTable:
-    """Target, loaded if given by name, with Python warnings on rejected rows."""
+    """Target, loaded if given by name.
+
+    Warns of rejected rows.
+    """
     if not isinstance(given, str):
         return given
     table = load_table(given, units=unit, max_rejected=max_rejected)
@@ -30,7 +33,10 @@ def load_sources(
     attachments: tuple[int, ...] = (0, 2),
     stacklevel: int = 3,
 ) -> list[PropertyTable]:
-    """Sources, loaded if given by name, with Python warnings on rejected rows."""
+    """Sources, loaded if given by name.
+
+    Warns of rejected rows.
+    """
     tables = [
         load_table(one, minimum=1, attachments=attachments, units=unit) if isinstance(one, str) else one
         for one in given
@@ -45,7 +51,10 @@ def check_units(unit: Units, given: Sequence[str | PropertyTable], tables: Seque
 
 
 def warn_of(given: Sequence[str | PropertyTable], tables: Sequence[PropertyTable], *, stacklevel: int) -> None:
-    """Warn of rejected rows and doubtful values of tables just read from files."""
+    """Warn of rejected rows and doubtful values.
+
+    Only of tables just read from files.
+    """
     read = [table for one, table in zip(given, tables, strict=True) if _columns(one, table)]
     for text in warnings_of(read, written=False):
         warnings.warn(text, stacklevel=stacklevel)

@@ -73,21 +73,21 @@ class ScoredBatch(NamedTuple):
 
 
 def score_best(model: Model, device_model: DeviceModel, search: Search, rows: pa.Table) -> ScoredPartition:
-    """Best rows of a range of indices, and the counts of all of them.
+    """Best rows of a range of indices, and counts of all.
 
     rows : one row with `start` and `stop`
     """
     start, stop = int(rows["start"][0].as_py()), int(rows["stop"][0].as_py())
     limits = _limits(model, search)
     asked = search.by, search.minimise, tuple(name in search.domains for name in DOMAINS)
-    top = _empty(search.top + SLACK)
+    top = _no_rows(search.top + SLACK)
     counts = IndexCounts(visited=stop - start)
-    for batch, seen in _batches(model, device_model, search, start, stop):
+    for batch, seen in _score_batches(model, device_model, search, start, stop):
         counts += seen
         if batch is None:  # the work ahead of the device must not pile up
             top.merit.block_until_ready()
         else:
-            top = _merged(asked, limits, top, batch)
+            top = _merge_best(asked, limits, top, batch)
     merit, place, found, numbers, ends = jax.device_get(top)
     unscorable, *others = (int(number) for number in numbers)
     counts = counts._replace(unscorable=unscorable)
@@ -100,21 +100,21 @@ def score_best(model: Model, device_model: DeviceModel, search: Search, rows: pa
     columns = Predictions(
         mean.astype(np.float64), spread.astype(np.float64), distance.astype(np.float64), nearest.astype(np.int64)
     )
-    kept, texts, table = _named(search.space, start + place[:n].astype(np.int64))
+    kept, texts, table = _name_indices(search.space, start + place[:n].astype(np.int64))
     scores, _ = score_columns(model, kept, texts, columns)
     for field in SCORES:
         table = table.append_column(field, pa.array(scores[field.name], field.type))
     aside = QUARANTINE.empty_table()
     if unscorable:
-        bad = _unscorable(model, device_model, search, limits, start, stop)
-        _, _, named = _named(search.space, bad)
+        bad = _find_unscorable(model, device_model, search, limits, start, stop)
+        _, _, named = _name_indices(search.space, bad)
         aside = named.select(["id", "formula"]).append_column(
             QUARANTINE.field("reason"), pa.array([UNSCORABLE] * len(bad), pa.string())
         )
     return ScoredPartition(table, aside.cast(QUARANTINE), counts)
 
 
-def _named(space: Space, indices: Any) -> tuple[Compositions, list[str], pa.Table]:
+def _name_indices(space: Space, indices: Any) -> tuple[Compositions, list[str], pa.Table]:
     """Compositions, formulas and leading columns of some indices."""
     kept = decode(space, indices)
     texts = formula_text(kept)
@@ -125,10 +125,10 @@ def _named(space: Space, indices: Any) -> tuple[Compositions, list[str], pa.Tabl
     return kept, texts, pa.Table.from_arrays(list(columns), schema=VIRTUAL)
 
 
-def _batches(
+def _score_batches(
     model: Model, device_model: DeviceModel, search: Search, start: int, stop: int
 ) -> Iterator[tuple[ScoredBatch | None, IndexCounts]]:
-    """Scored batches of a range of indices, each with the counts since the one before."""
+    """Scored batches of a range of indices, with counts."""
     if stop - start > MOST_INDICES:
         raise UserError(
             f"--partition-rows: expected partitions of at most {MOST_INDICES:,} indices, got {stop - start:,}"
@@ -138,16 +138,16 @@ def _batches(
         cut = list(cut_tiles(family, layout, start, stop))
         if not cut:
             continue
-        held = {**padded_tables(family, layout), **_stoichiometries(model.domain, family, layout)}
+        held = {**padded_tables(family, layout), **_domain_tables(model.domain, family, layout)}
         held["known"] = np.array(search.space.elements, np.int32)
         held = {**jax.tree.map(jnp.asarray, held), "codes": known}
         for tile in cut:
             seen = filter_tile(layout, held, tile, start, stop)
             yield None, IndexCounts(unbalanced=seen.unbalanced, banned=seen.banned)
-            yield from _scored(model, device_model, layout, held, tile, seen.places, seen.passing, start)
+            yield from _score_tile(model, device_model, layout, held, tile, seen.places, seen.passing, start)
 
 
-def _scored(
+def _score_tile(
     model: Model,
     device_model: DeviceModel,
     layout: TileLayout,
@@ -161,17 +161,17 @@ def _scored(
     per_atom = model.library.convention == "per-atom"
     ahead = tile.start - start
     slots = [
-        _slots(layout, per_atom, held, places, first, tile.row, tile.system, ahead)
+        _decode_slots(layout, per_atom, held, places, first, tile.row, tile.system, ahead)
         for first in range(0, passing, BATCH)
     ]
     found = predict_batches(device_model, ((elements, amounts) for elements, amounts, _, _ in slots))
     for i, (columns, (elements, _, strange, place)) in enumerate(zip(found, slots, strict=True)):
-        verdict = _verdict(held, elements, strange, columns[2])
+        verdict = _judge_batch(held, elements, strange, columns[2])
         yield ScoredBatch(columns, place, verdict, min(passing - i * BATCH, BATCH)), IndexCounts()
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
-def _slots(
+def _decode_slots(
     layout: TileLayout,
     per_atom: bool,
     held: dict[str, Any],
@@ -181,7 +181,9 @@ def _slots(
     system: Any,
     ahead: Any,
 ) -> tuple[jax.Array, ...]:
-    """Elements and amounts (BATCH, kinds), new stoichiometry and places of a batch.
+    """Slots, stoichiometry and places of a batch of candidates.
+
+    Elements and amounts (BATCH, kinds); True where the stoichiometry is new to the target; places (BATCH,).
 
     places : of the candidates within the tile; ahead : indices from the start of the partition to the tile
     """
@@ -195,7 +197,7 @@ def _slots(
 
 
 @jax.jit
-def _verdict(held: dict[str, Any], elements: jax.Array, strange: jax.Array, distance: jax.Array) -> jax.Array:
+def _judge_batch(held: dict[str, Any], elements: jax.Array, strange: jax.Array, distance: jax.Array) -> jax.Array:
     """Position in `DOMAINS` of each row, by the rules of `domain.judge`."""
     unseen = ~held["target"][elements]
     unknown = unseen & ~held["source"][elements]
@@ -204,8 +206,8 @@ def _verdict(held: dict[str, Any], elements: jax.Array, strange: jax.Array, dist
     return jnp.where(out, 2, against)
 
 
-def _stoichiometries(domain: Domain, family: Family, layout: TileLayout) -> dict[str, Any]:
-    """Tables for `_verdict`: known elements, and amounts new to the target."""
+def _domain_tables(domain: Domain, family: Family, layout: TileLayout) -> dict[str, Any]:
+    """Tables for `_judge_batch`: known elements, and amounts new to the target."""
     n, kinds = family.amounts.shape
     elements = np.broadcast_to(np.arange(kinds, dtype=np.int16), (n, kinds))
     counts = np.full(n, kinds)
@@ -215,7 +217,10 @@ def _stoichiometries(domain: Domain, family: Family, layout: TileLayout) -> dict
 
 
 def _limits(model: Model, search: Search) -> dict[str, Any]:
-    """Constants of merits and counts, rounded so that comparisons match double precision."""
+    """Constants of merits and counts.
+
+    Rounded so that comparisons match double precision.
+    """
     ceiling = model.ceiling - 1e-6 * max(abs(model.ceiling), float(np.ptp(model.target.y)))
     lowest = np.float32(ceiling)
     largest = np.float32(np.log(np.finfo(np.float64).max)) if model.target.log else np.float32(np.inf)
@@ -229,7 +234,7 @@ def _limits(model: Model, search: Search) -> dict[str, Any]:
     }
 
 
-def _empty(k: int) -> BestRows:
+def _no_rows(k: int) -> BestRows:
     zero = jnp.zeros(k, jnp.float32)
     return BestRows(
         jnp.full(k, -jnp.inf), jnp.zeros(k, jnp.int32), (zero, zero, zero, jnp.zeros(k, jnp.int32)),
@@ -237,7 +242,7 @@ def _empty(k: int) -> BestRows:
     )  # fmt: skip
 
 
-def _finite(limits: dict[str, Any], batch: ScoredBatch) -> tuple[jax.Array, jax.Array]:
+def _split_finite(limits: dict[str, Any], batch: ScoredBatch) -> tuple[jax.Array, jax.Array]:
     """Masks of rows in use with a finite score, and without."""
     mean, spread = batch.columns[:2]
     used = jnp.arange(BATCH, dtype=jnp.int32) < batch.used
@@ -246,13 +251,13 @@ def _finite(limits: dict[str, Any], batch: ScoredBatch) -> tuple[jax.Array, jax.
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _merged(
+def _merge_best(
     asked: tuple[str, bool, tuple[bool, ...]], limits: dict[str, Any], top: BestRows, batch: ScoredBatch
 ) -> BestRows:
     """Merge a batch into the best rows so far."""
     by, minimise, domains = asked
     mean, spread, distance, _ = batch.columns
-    fine, bad = _finite(limits, batch)
+    fine, bad = _split_finite(limits, batch)
     allowed = jnp.asarray(domains)[batch.verdict]
     half = limits["interval"] * jnp.maximum(spread, limits["usual"]) * jnp.maximum(1.0, distance)
     match by:
@@ -280,13 +285,16 @@ def _merged(
     return BestRows(best, place, columns, top.counts + counts, ends)
 
 
-def _unscorable(
+def _find_unscorable(
     model: Model, device_model: DeviceModel, search: Search, limits: dict[str, Any], start: int, stop: int
 ) -> Any:
-    """Indices (n,) without a finite score, by a second pass, as there are hardly ever any."""
+    """Indices (n,) without a finite score.
+
+    By a second pass, as there are hardly ever any.
+    """
     found = []
-    for batch, _ in _batches(model, device_model, search, start, stop):
+    for batch, _ in _score_batches(model, device_model, search, start, stop):
         if batch is not None:
-            bad = np.asarray(_finite(limits, batch)[1])
+            bad = np.asarray(_split_finite(limits, batch)[1])
             found.append(np.asarray(batch.place)[bad].astype(np.int64) + start)
     return np.concatenate(found)

@@ -41,7 +41,9 @@ class Search(NamedTuple):
 
 
 class IndexCounts(NamedTuple):
-    """Outcome of a range of indices: visited = scored + unscorable + filtered out.
+    """Outcome of a range of indices.
+
+    visited = scored + unscorable + filtered out
 
     unbalanced, banned : indices without charge balance, with excluded elements (they overlap)
     inside, edge, out : scored candidates by verdict; refused : those whose verdict is not allowed
@@ -117,7 +119,7 @@ def make_search(space: Space, order: Order, *, log: bool) -> Search:
 
 
 def count_filters(search: Search, counts: IndexCounts, order: Order) -> tuple[FilterCount, ...]:
-    """Number of indices each filter of a search removed on its own."""
+    """Indices each filter of a search removed on its own."""
     found = [FilterCount(NEUTRAL, counts.unbalanced, 0)]
     if search.words:
         found.append(FilterCount(search.words, counts.banned, 0))

@@ -36,7 +36,7 @@ _RANK, _BANNED = 2 * _STATES, 2 * _STATES + 8
 
 
 class Tile(NamedTuple):
-    """First row and system of a tile, and the space index of its first composition."""
+    """First row and system of a tile, and its first index."""
 
     row: int
     system: int
@@ -44,7 +44,9 @@ class Tile(NamedTuple):
 
 
 class TileLayout(NamedTuple):
-    """Size of a family's tiles, `rows` x `systems` compositions; static in programs.
+    """Size of a family's tiles, static in programs.
+
+    Every tile has `rows` x `systems` compositions.
 
     words : words of the sets of charges; cation, anion : the largest charge of an ion
     """
@@ -106,14 +108,14 @@ def element_codes(space: Space, banned: Collection[str]) -> NDArray[np.uint32]:
 
 
 def padded_tables(family: Family, layout: TileLayout) -> dict[str, Any]:
-    """Systems (kinds, n) and amounts (kinds, m) of a family, padded to whole tiles."""
+    """Systems (kinds, n) and amounts (kinds, m), padded to whole tiles."""
     systems = np.pad(family.systems.T, ((0, 0), (0, -layout.system_count % layout.systems)))
     amounts = np.pad(family.amounts.T, ((0, 0), (0, -layout.row_count % layout.rows)), constant_values=1)
     return {"systems": systems, "amounts": amounts}
 
 
 def cut_tiles(family: Family, layout: TileLayout, start: int, stop: int) -> Iterator[Tile]:
-    """Tiles of a family with an index of the space in [start, stop)."""
+    """Tiles of a family that reach into indices [start, stop)."""
     first, last = max(start - family.start, 0), min(stop - family.start, family.size)
     if first >= last:
         return
@@ -127,14 +129,14 @@ def cut_tiles(family: Family, layout: TileLayout, start: int, stop: int) -> Iter
 
 
 def filter_tile(layout: TileLayout, known: dict[str, Any], tile: Tile, start: int, stop: int) -> TileCandidates:
-    """Candidates among a tile's compositions with an index in [start, stop)."""
+    """Candidates of a tile with an index in [start, stop)."""
     # Relative to the tile, within what 32 bits hold.
     span = layout.rows * layout.system_count + layout.systems
     low, high = max(start - tile.start, 0), min(stop - tile.start, span)
-    mask, counts = _look(layout, known, tile.row, tile.system, low, high)
+    mask, counts = _filter_mask(layout, known, tile.row, tile.system, low, high)
     unbalanced, banned = (int(count) for count in counts)
     if platform() != "cpu":
-        places, passing = _places(mask, layout.places)
+        places, passing = _list_places(mask, layout.places)
         return TileCandidates(int(passing), unbalanced, banned, places)
     # The host has the mask already, and counts thirty times as fast as the compiled program.
     found = np.flatnonzero(np.asarray(mask))
@@ -144,10 +146,13 @@ def filter_tile(layout: TileLayout, known: dict[str, Any], tile: Tile, start: in
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _look(
+def _filter_mask(
     layout: TileLayout, known: dict[str, Any], row: Any, system: Any, low: Any, high: Any
 ) -> tuple[jax.Array, jax.Array]:
-    """Mask (rows x systems,) of candidates; counts of unbalanced and of banned ones."""
+    """Mask (rows x systems,) of candidates, and counts of the others.
+
+    Counts are of unbalanced and of banned compositions.
+    """
     rows = row + jnp.arange(layout.rows, dtype=jnp.int32)[:, None]
     systems = system + jnp.arange(layout.systems, dtype=jnp.int32)[None, :]
     offset = (rows - row) * layout.system_count + (systems - system)
@@ -155,22 +160,25 @@ def _look(
     elements = jax.lax.dynamic_slice_in_dim(known["systems"], system, layout.systems, axis=1)
     amounts = jax.lax.dynamic_slice_in_dim(known["amounts"], row, layout.rows, axis=1).astype(jnp.uint32)
     ions = [known["codes"][elements[i].astype(jnp.int32)][None, :] for i in range(layout.kinds)]
-    neutral = _neutral(ions, [amounts[i][:, None] for i in range(layout.kinds)], layout)
+    neutral = _is_balanced(ions, [amounts[i][:, None] for i in range(layout.kinds)], layout)
     banned = functools.reduce(jnp.bitwise_or, ions) >> _BANNED != 0
     counts = jnp.stack([jnp.sum(asked & ~neutral, dtype=jnp.int32), jnp.sum(asked & banned, dtype=jnp.int32)])
     return (asked & neutral & ~banned).reshape(-1), counts
 
 
-def _neutral(ions: list[jax.Array], amounts: list[jax.Array], layout: TileLayout) -> jax.Array:
-    """True where charges balance in some split into cations, the first elements, and anions."""
+def _is_balanced(ions: list[jax.Array], amounts: list[jax.Array], layout: TileLayout) -> jax.Array:
+    """True where some split into cations and anions balances.
+
+    The cations are the first elements.
+    """
     kinds = len(ions)
     # Starting from a charge of zero alone.
     zero = [jnp.uint32(1 if word == 0 else 0) for word in range(layout.words)]
     cations, anions = [zero], [zero]
     for i in range(kinds - 1):
-        cations.append(_charged(cations[-1], ions[i], amounts[i], layout.cation))
+        cations.append(_add_ions(cations[-1], ions[i], amounts[i], layout.cation))
         j = kinds - 1 - i
-        anions.append(_charged(anions[-1], ions[j] >> _STATES, amounts[j], layout.anion))
+        anions.append(_add_ions(anions[-1], ions[j] >> _STATES, amounts[j], layout.anion))
     ranks = [(ion >> _RANK) & 0xFF for ion in ions]
     found: jax.Array = jnp.bool_(False)
     for split in range(1, kinds):
@@ -179,26 +187,29 @@ def _neutral(ions: list[jax.Array], amounts: list[jax.Array], layout: TileLayout
     return found
 
 
-def _charged(before: list[jax.Array], states: jax.Array, amount: jax.Array, largest: int) -> list[jax.Array]:
-    """Possible charges, one per bit, after adding `amount` ions in one of some states.
+def _add_ions(before: list[jax.Array], states: jax.Array, amount: jax.Array, largest: int) -> list[jax.Array]:
+    """Possible charges, one per bit, after `amount` more ions.
 
     Charges beyond the last bit are dropped.
     """
     moved, after = before, [jnp.uint32(0)] * len(before)
     for q in range(1, largest + 1):
-        moved = _shifted(moved, amount)
+        moved = _shift_bits(moved, amount)
         may = jnp.uint32(0) - ((states >> q) & 1)
         after = [word | (own & may) for word, own in zip(after, moved, strict=True)]
     return after
 
 
-def _shifted(words: list[jax.Array], by: jax.Array) -> list[jax.Array]:
-    """Bits of several words, lowest word first, moved up by 1 to 31."""
+def _shift_bits(words: list[jax.Array], by: jax.Array) -> list[jax.Array]:
+    """Bits of several words moved up by 1 to 31.
+
+    The lowest word comes first.
+    """
     low = [jnp.uint32(0), *(word >> (_WORD - by) for word in words[:-1])]
     return [(word << by) | carry for word, carry in zip(words, low, strict=True)]
 
 
 @functools.partial(jax.jit, static_argnums=1)
-def _places(mask: jax.Array, size: int) -> tuple[jax.Array, jax.Array]:
+def _list_places(mask: jax.Array, size: int) -> tuple[jax.Array, jax.Array]:
     """Indices of the candidates, padded to `size`, and their number."""
     return jnp.nonzero(mask, size=size, fill_value=0)[0].astype(jnp.int32), jnp.sum(mask, dtype=jnp.int32)

@@ -82,7 +82,7 @@ class WorkerPool:
 
     @property
     def lost(self) -> bool:
-        """True if the scheduler has ended or cannot be reached any more."""
+        """True if the scheduler cannot be reached any more."""
         return self.client.status != "running"
 
     def wait(self, seconds: float) -> None:
@@ -105,7 +105,7 @@ class WorkerPool:
 
     def look(self) -> None:
         """Check that workers compute or may come; UserError code 5 otherwise."""
-        with suppress(OSError), _lost_is_said(self):  # a scheduler that is late is asked again
+        with suppress(OSError), _report_lost_scheduler(self):  # a scheduler that is late is asked again
             if self.client.nthreads():
                 self._seen = time.monotonic()
                 return
@@ -116,7 +116,10 @@ class WorkerPool:
 
 
 class ModelDeployment(WorkerPlugin):
-    """Plugin that brings the model to every worker once, later ones included."""
+    """Plugin that brings the model to every worker once.
+
+    Later workers too.
+    """
 
     def __init__(self, name: str, scorer: PartitionScorer, *, local: bool) -> None:
         self.name, self.local, self.environment, self.device = name, local, scoring_environment(), platform()
@@ -152,7 +155,7 @@ def dask_executor(
     link: Callable[[str, str], None] = lambda name, url: None,
     note: Callable[[str], None] = lambda text: None,
 ) -> Iterator[Executor]:
-    """Executor on local processes, on a scheduler's workers, or on SLURM jobs.
+    """Executor on local processes, a scheduler's workers, or SLURM jobs.
 
     workers : number of processes or jobs; scheduler : address or `slurm`, None for this machine
 
@@ -167,23 +170,23 @@ def dask_executor(
     ------
     UserError : code 5, the scheduler cannot be reached or used; code 1, too many rows of a partition kill workers
     """
-    with _Cluster() as stack:
+    with _ClusterStack() as stack:
 
         def run(scorer: PartitionScorer, tables: Iterable[pa.Table]) -> Iterator[ScoredPartition]:
             waiting = iter(tables)
             for first in waiting:
-                pool = stack.enter_context(_pool(workers, scheduler, folder, note))
+                pool = stack.enter_context(_open_pool(workers, scheduler, folder, note))
                 if find_spec("bokeh") is not None:
                     link("dashboard", pool.client.dashboard_link)
-                name = stack.enter_context(_deployed(pool, scorer, local=scheduler is None))
-                with _lost_is_said(pool):
-                    yield from _in_order(pool, name, itertools.chain([first], waiting))
+                name = stack.enter_context(_deploy_model(pool, scorer, local=scheduler is None))
+                with _report_lost_scheduler(pool):
+                    yield from _score_in_order(pool, name, itertools.chain([first], waiting))
 
         yield run
 
 
-class _Cluster(ExitStack):
-    """Stack of resources that is unwound even by a process told to end."""
+class _ClusterStack(ExitStack):
+    """Stack of resources, unwound even when told to end."""
 
     def __exit__(self, *details: Any) -> bool | None:
         with spared():
@@ -191,8 +194,8 @@ class _Cluster(ExitStack):
 
 
 @contextmanager
-def _lost_is_said(pool: WorkerPool) -> Iterator[None]:
-    """Raise UserError code 5 where the scheduler is gone, whatever error it caused."""
+def _report_lost_scheduler(pool: WorkerPool) -> Iterator[None]:
+    """Raise UserError code 5 where the scheduler is gone."""
     try:
         yield
     except (UserError, GeneratorExit, KeyboardInterrupt):
@@ -204,19 +207,19 @@ def _lost_is_said(pool: WorkerPool) -> Iterator[None]:
 
 
 @contextmanager
-def _pool(
+def _open_pool(
     workers: int | None, scheduler: str | None, folder: Path, note: Callable[[str], None]
 ) -> Iterator[WorkerPool]:
     """Start or join workers, and wait for the first."""
-    with _Cluster() as stack:
+    with _ClusterStack() as stack:
         stack.enter_context(dask.config.set(_CONFIG))
-        stack.enter_context(_same_variables())
+        stack.enter_context(_restore_variables())
         # What ends a run is said once, in one line.
         stack.enter_context(silence_logging_cmgr(logging.CRITICAL))
         for name in SECRETS:  # of the client alone: no worker, and no job's script, inherits them
             os.environ.pop(name, None)
         if scheduler is None:
-            with _deaf_children():
+            with _ignore_interrupts():
                 cluster = stack.enter_context(
                     LocalCluster(
                         n_workers=workers,
@@ -235,7 +238,7 @@ def _pool(
             if scheduler == SLURM:
                 secured, called = stack.enter_context(credentials(os.fspath(folder)))
                 jobs = SlurmJobs(called, workers or 1)
-                with _deaf_children():  # sbatch and scancel among them
+                with _ignore_interrupts():  # sbatch and scancel among them
                     given = stack.enter_context(slurm_cluster(jobs, secured))
                 pool = WorkerPool(stack.enter_context(Client(given, set_as_default=False)), jobs.check)
             else:
@@ -257,7 +260,7 @@ def _pool(
 
 
 @contextmanager
-def _deaf_children() -> Iterator[None]:
+def _ignore_interrupts() -> Iterator[None]:
     """Let processes started here, now or later, ignore Ctrl-C.
 
     The terminal sends it to the workers too, and one that is only starting would die of it; answering it is up to this
@@ -276,7 +279,7 @@ def _deaf_children() -> Iterator[None]:
 
 
 @contextmanager
-def _same_variables() -> Iterator[None]:
+def _restore_variables() -> Iterator[None]:
     """Restore environment variables that a nanny sets for its children."""
     before = dict(os.environ)
     try:
@@ -288,13 +291,16 @@ def _same_variables() -> Iterator[None]:
 
 
 @contextmanager
-def _deployed(pool: WorkerPool, scorer: PartitionScorer, *, local: bool) -> Iterator[str]:
+def _deploy_model(pool: WorkerPool, scorer: PartitionScorer, *, local: bool) -> Iterator[str]:
     # By client: two runs with one model on one scheduler must not take it from each other.
-    """Bring the model to all workers; the name it is registered under."""
+    """Bring the model to all workers.
+
+    Yields the name it is registered under.
+    """
     client = pool.client
     plugin = ModelDeployment(f"kakehashi-{scorer.sha256}-{client.id}", scorer, local=local)
     try:
-        with _lost_is_said(pool):
+        with _report_lost_scheduler(pool):
             client.register_plugin(plugin)
         yield plugin.name
     except (ImportError, EnvironmentMismatch) as error:
@@ -305,23 +311,26 @@ def _deployed(pool: WorkerPool, scorer: PartitionScorer, *, local: bool) -> Iter
                 client.unregister_worker_plugin(plugin.name)
 
 
-def _in_order(pool: WorkerPool, name: str, tables: Iterable[pa.Table]) -> Iterator[ScoredPartition]:
-    """Results of partitions in order, at most `AHEAD` per thread in progress."""
+def _score_in_order(pool: WorkerPool, name: str, tables: Iterable[pa.Table]) -> Iterator[ScoredPartition]:
+    """Results of partitions in order, few in progress.
+
+    At most `AHEAD` per worker thread.
+    """
     running: deque[tuple[pa.Table, Any]] = deque()
     limit = AHEAD * sum(pool.client.nthreads().values())
 
     def submit(rows: pa.Table) -> Any:
-        return pool.client.submit(_score, name, rows, pure=False)
+        return pool.client.submit(_score_on_worker, name, rows, pure=False)
 
     def first() -> ScoredPartition:
         rows, future = running.popleft()
         try:
-            return _result(pool, future)
+            return _wait_for_result(pool, future)
         except WorkerCrashed:
             for _, other in running:  # nothing else may kill the worker, or be killed with it
                 with suppress(WorkerCrashed):
-                    _result(pool, other)
-            return isolate_crashes(rows, lambda piece: _result(pool, submit(piece)))
+                    _wait_for_result(pool, other)
+            return isolate_crashes(rows, lambda piece: _wait_for_result(pool, submit(piece)))
 
     for rows in tables:
         running.append((rows, submit(rows)))
@@ -331,11 +340,11 @@ def _in_order(pool: WorkerPool, name: str, tables: Iterable[pa.Table]) -> Iterat
         yield first()
 
 
-def _score(name: str, rows: pa.Table) -> ScoredPartition:
+def _score_on_worker(name: str, rows: pa.Table) -> ScoredPartition:
     return _READY[name](rows)
 
 
-def _result(pool: WorkerPool, future: Any) -> ScoredPartition:
+def _wait_for_result(pool: WorkerPool, future: Any) -> ScoredPartition:
     """Result of a future, watching that something still computes it."""
     from concurrent.futures import CancelledError
 
@@ -359,6 +368,6 @@ def _result(pool: WorkerPool, future: Any) -> ScoredPartition:
 
 
 def _check_nannies(cluster: LocalCluster) -> None:
-    """Raise UserError code 5 if a local cluster has lost all its nannies."""
+    """Raise UserError code 5 if all nannies are lost."""
     if all(nanny.status in (Status.closing, Status.closed, Status.failed) for nanny in cluster.workers.values()):
         raise UserError("no worker process is left and none can be started", 5)

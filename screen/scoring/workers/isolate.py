@@ -19,7 +19,7 @@ class WorkerCrashed(Exception):
 
 
 def isolate_crashes(rows: pa.Table, score: Callable[[pa.Table], ScoredPartition]) -> ScoredPartition:
-    """Score a partition that killed its worker, with the fatal rows in quarantine.
+    """Score a partition that killed its worker.
 
     Other rows have the scores they would have without those. A row goes to quarantine, as `crashed_worker`, if it
     killed two processes in a row with nothing else in them, so that one killed by chance costs no row.
@@ -34,7 +34,7 @@ def isolate_crashes(rows: pa.Table, score: Callable[[pa.Table], ScoredPartition]
     while waiting:
         piece = waiting.pop()
         try:
-            found.append(_twice(piece, score) if piece.num_rows == 1 else score(piece))
+            found.append(_score_twice(piece, score) if piece.num_rows == 1 else score(piece))
         except WorkerCrashed:
             half = piece.num_rows // 2
             if half:
@@ -43,7 +43,7 @@ def isolate_crashes(rows: pa.Table, score: Callable[[pa.Table], ScoredPartition]
             fatal.append(piece)
             if len(fatal) > MOST:
                 raise UserError(
-                    f"more than {MOST} rows of one partition killed their worker, the last one {_named(piece)}:"
+                    f"more than {MOST} rows of one partition killed their worker, the last one {_describe_row(piece)}:"
                     " go on with --resume, fewer --workers and more memory for each",
                     1,
                 ) from None
@@ -52,7 +52,7 @@ def isolate_crashes(rows: pa.Table, score: Callable[[pa.Table], ScoredPartition]
     return ScoredPartition(pa.concat_tables(scores), pa.concat_tables([part.quarantine for part in found]))
 
 
-def _twice(row: pa.Table, score: Callable[[pa.Table], ScoredPartition]) -> ScoredPartition:
+def _score_twice(row: pa.Table, score: Callable[[pa.Table], ScoredPartition]) -> ScoredPartition:
     try:
         return score(row)
     except WorkerCrashed:
@@ -64,5 +64,5 @@ def _set_aside(row: pa.Table) -> pa.Table:
     return named.append_column("reason", pa.array([REASON], pa.string()))
 
 
-def _named(row: pa.Table) -> str:
+def _describe_row(row: pa.Table) -> str:
     return f"{row['formula'][0].as_py()!r} ({row['id'][0].as_py()})"

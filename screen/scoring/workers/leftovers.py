@@ -21,7 +21,7 @@ _ASK_SECONDS = 20
 
 
 def queued_jobs(name: str) -> list[str] | None:
-    """Jobs of this name, waiting or running, as "12 (PENDING)"; None if SLURM is silent."""
+    """Jobs of this name as "12 (PENDING)"; None if unknown."""
     words = ["squeue", "--noheader", f"--name={name}", "--format=%i (%T)"]
     try:
         done = subprocess.run(words, capture_output=True, text=True, timeout=_ASK_SECONDS, check=True)
@@ -31,12 +31,15 @@ def queued_jobs(name: str) -> list[str] | None:
 
 
 def remove_leftovers(folder: Path) -> list[str]:
-    """Remove certificates of killed runs from a locked run folder; notes for the user."""
-    return [said for path in sorted(folder.glob(f"{PREFIX}*")) for said in _swept(path)]
+    """Remove certificates of killed runs from a locked folder.
+
+    Returns notes for the user.
+    """
+    return [said for path in sorted(folder.glob(f"{PREFIX}*")) for said in _remove_certificates(path)]
 
 
 def remove_idle_leftovers(folder: Path) -> list[str]:
-    """Remove leftovers of a run folder unless a process holds its lock."""
+    """Remove leftovers unless a process holds the folder's lock."""
     if not any(folder.glob(f"{PREFIX}*")):
         return []
     with suppress(Timeout, OSError), FileLock(folder / LOCK, blocking=False):
@@ -44,7 +47,7 @@ def remove_idle_leftovers(folder: Path) -> list[str]:
     return []
 
 
-def _swept(path: Path) -> list[str]:
+def _remove_certificates(path: Path) -> list[str]:
     if path.is_symlink() or not path.is_dir():
         return [f"{path} is no folder of certificates: it is left as it is"]
     name = ""

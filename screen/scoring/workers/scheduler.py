@@ -46,7 +46,7 @@ def check_scheduler(address: str, *, insecure: bool) -> None:
 
 
 def check_usable(address: str) -> None:
-    """Refuse a scheduler this process could not connect to, before any work.
+    """Refuse a scheduler this process could not connect to.
 
     Raises
     ------
@@ -94,7 +94,7 @@ def security(address: str) -> Any:
 
 @contextmanager
 def credentials(shared: str) -> Iterator[tuple[Any, str]]:
-    """Certificates for one run on SLURM, and the name of its jobs.
+    """Certificates for one run on SLURM, and its jobs' name.
 
     The files can be read by this user alone. Their folder is removed when the block ends; of a run that is killed it
     stays, with the name of the jobs in it.

@@ -72,7 +72,7 @@ def check_slurm() -> None:
             f"--scheduler slurm: {' and '.join(missing)} not installed; install it with: pip install"
             " 'kakehashi[cluster]'"
         )
-    settings = _settings()
+    settings = _read_settings()
     for name in ("cores", "memory"):
         if settings.get(name) is None:
             raise UserError(
@@ -83,7 +83,7 @@ def check_slurm() -> None:
 
 @contextmanager
 def slurm_cluster(jobs: SlurmJobs, credentials: Any) -> Iterator[Any]:
-    """Dask cluster whose workers are SLURM jobs, cancelled when the block ends.
+    """Dask cluster of SLURM jobs, cancelled when the block ends.
 
     The resources of a job (queue, account, memory, walltime, one GPU ...) are in dask's settings, `jobqueue.slurm`.
     """
@@ -97,12 +97,12 @@ def slurm_cluster(jobs: SlurmJobs, credentials: Any) -> Iterator[Any]:
                 await super().start()
                 jobs.accepted.append(self.job_id)
             except (OSError, RuntimeError, ValueError) as error:  # told by check(), not by a traceback of the loop
-                jobs.refused.append(_reason(error))
+                jobs.refused.append(_slurm_message(error))
                 self.status = Status.running
 
     cluster = kind(
         n_workers=0, job_cls=Job, job_name=jobs.name, processes=1, protocol="tls://", security=credentials,
-        scheduler_options={"dashboard_address": "127.0.0.1:0", **_settings().get("scheduler-options", {})},
+        scheduler_options={"dashboard_address": "127.0.0.1:0", **_read_settings().get("scheduler-options", {})},
     )  # fmt: skip
     with cluster:
         cluster.scale(jobs=jobs.wanted)
@@ -110,11 +110,11 @@ def slurm_cluster(jobs: SlurmJobs, credentials: Any) -> Iterator[Any]:
 
 
 def job_name(run: str) -> str:
-    """Name of the jobs of a run: the one in dask's settings, and the run's."""
-    return f"{_settings().get('name') or 'kakehashi'}-{run}"
+    """Name of the jobs of a run, with dask's prefix."""
+    return f"{_read_settings().get('name') or 'kakehashi'}-{run}"
 
 
-def _settings() -> dict[str, Any]:
+def _read_settings() -> dict[str, Any]:
     from dask import config
 
     import_jobqueue()  # brings its own settings
@@ -134,7 +134,7 @@ def import_jobqueue() -> Any:
             ) from None
 
 
-def _reason(error: Exception) -> str:
+def _slurm_message(error: Exception) -> str:
     """SLURM's message in an error that quotes it."""
     text = str(error).rpartition("stderr:\n")[2] or str(error)
     return " ".join(text.split())

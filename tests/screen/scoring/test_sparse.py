@@ -196,10 +196,12 @@ def test_a_head_that_sees_more_than_products_gets_full_rows(planted):
         s._replace(networks=tuple(n._replace(hidden=n.hidden[:1]) for n in s.networks)) for s in model.library.sources
     ]
     library = model.library._replace(sources=tuple(shallow))
-    assert not device_model._by_products(model._replace(library=library), prepare_model(model).groups)
+    assert not device_model._needs_products_only(model._replace(library=library), prepare_model(model).groups)
     first, *rest = model.stack.members
     forest = first._replace(plan=first.plan._replace(head="forest"))
-    assert not device_model._by_products(model._replace(stack=model.stack._replace(members=(forest, *rest))), ())
+    assert not device_model._needs_products_only(
+        model._replace(stack=model.stack._replace(members=(forest, *rest))), ()
+    )
 
 
 def test_a_triangular_root_explains_the_same_variance(monkeypatch):

@@ -137,7 +137,7 @@ def test_a_run_with_nothing_to_score_starts_no_cluster(tiny_model: Model, monkey
 def test_few_partitions_are_read_ahead(tiny_model: Model) -> None:
     from concurrent.futures import Future
 
-    from kakehashi.screen.scoring.workers.cluster import AHEAD, WorkerPool, _in_order
+    from kakehashi.screen.scoring.workers.cluster import AHEAD, WorkerPool, _score_in_order
 
     class Slow:
         def nthreads(self) -> dict[str, int]:
@@ -150,7 +150,7 @@ def test_few_partitions_are_read_ahead(tiny_model: Model) -> None:
 
     read: list[int] = []
     tables = (read.append(i) or i for i in range(100))  # type: ignore[func-returns-value]
-    out = _in_order(WorkerPool(Slow(), lambda: None), "", tables)  # type: ignore[arg-type]
+    out = _score_in_order(WorkerPool(Slow(), lambda: None), "", tables)  # type: ignore[arg-type]
     assert [next(out), len(read)] == [0, 2 * AHEAD]
     assert [*out] == list(range(1, 100))
 
