@@ -220,7 +220,7 @@ def _candidates(run: FinishedRun, request: BatchRequest) -> tuple[pa.Table, dict
     notes = [] if names else ["the run kept its ranking only: candidates it does not list cannot be proposed"]
     known = pa.array(reduced_keys(run.compositions), pa.string())
     counts = dict.fromkeys(("scored", "filtered out", "outside the domain", "measured already", "without interval"), 0)
-    kept = []
+    pieces = []
     for name in names or ["ranking.parquet"]:
         table = run.results.read_table(name)
         check_filters(filters, table.schema)
@@ -239,8 +239,8 @@ def _candidates(run: FinishedRun, request: BatchRequest) -> tuple[pa.Table, dict
         for words, passed in tests.items():
             counts[words] += int(np.sum(alive & ~passed))
             alive &= passed
-        kept.append(table.select(_READ).take(pa.array(np.flatnonzero(alive))))
-    return pa.concat_tables(kept), counts, notes
+        pieces.append(table.select(_READ).take(pa.array(np.flatnonzero(alive))))
+    return pa.concat_tables(pieces), counts, notes
 
 
 def _candidate_laws(run: FinishedRun, table: pa.Table) -> NormalLaws:

@@ -101,9 +101,9 @@ def sort_keys(table: pa.Table, order: Order) -> pa.Table:
     """
     merit = table[order.by].to_numpy(zero_copy_only=False).astype(np.float64)
     rising = order.minimise and order.by != "probability"
-    own = [name for name in table.column_names if name not in RESERVED and name not in ("id", "formula")]
+    other_columns = [name for name in table.column_names if name not in RESERVED and name not in ("id", "formula")]
     columns = [pa.chunked_array([merit if rising else -merit]), table["id"], table["formula"]]
-    columns += [_sortable(table[name]) for name in own]
+    columns += [_sortable(table[name]) for name in other_columns]
     return pa.Table.from_arrays(columns, names=[str(i) for i in range(len(columns))])
 
 

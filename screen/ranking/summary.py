@@ -121,7 +121,7 @@ class ReasonCounter:
         ]
 
 
-def bin_values(target: PropertyTable, found: ScoreSummary, scores: Iterable[pa.Table]) -> dict[str, Any]:
+def bin_values(target: PropertyTable, summary: ScoreSummary, scores: Iterable[pa.Table]) -> dict[str, Any]:
     """Histogram of training and predicted values in shared bins.
 
     {} where none can be drawn.
@@ -130,9 +130,9 @@ def bin_values(target: PropertyTable, found: ScoreSummary, scores: Iterable[pa.T
 
     scores : rows that `found` summarises
     """
-    if found.low is None or found.high is None:
+    if summary.low is None or summary.high is None:
         return {}
-    low, high = min(found.low, float(target.values.min())), max(found.high, float(target.values.max()))
+    low, high = min(summary.low, float(target.values.min())), max(summary.high, float(target.values.max()))
     forward, back = (np.log, np.exp) if target.log else (np.asarray, np.asarray)
     if target.log and not low > 0:
         return {}

@@ -88,10 +88,10 @@ def _drawn(mol: Any) -> _Drawn:
         at = [drawer.GetDrawCoords(i) for i in range(mol.GetNumAtoms())]
     points = [complex(p.x, p.y) for p in at]
     strokes, labels = _read(drawer.GetDrawingText(), [atom.GetSymbol() for atom in mol.GetAtoms()])
-    found = [corner for _, corners in labels for corner in corners]
+    label_corners = [corner for _, corners in labels for corner in corners]
     return _Drawn(
         strokes, [label[0] for label in labels],
-        [(points[e], points[n]) for e, n in zip(ends, neighbours, strict=True)], points + found,
+        [(points[e], points[n]) for e, n in zip(ends, neighbours, strict=True)], points + label_corners,
     )  # fmt: skip
 
 

@@ -91,18 +91,18 @@ def draw_curve(table: Table, label: str, unit: str) -> Markup | None:
 
     Bars are one standard error.
     """
-    found: dict[str, list[tuple[float, float, float]]] = {}
+    lines: dict[str, list[tuple[float, float, float]]] = {}
     for row in table.records():
         n, mae, std = real(row.get("n")), real(row.get("mae")), real(row.get("mae_std"))
         if n is not None and n > 0 and mae is not None:
-            found.setdefault(str(row.get("model")), []).append((n, mae, std or 0.0))
-    if not found:
+            lines.setdefault(str(row.get("model")), []).append((n, mae, std or 0.0))
+    if not lines:
         return None
-    every = [point for points in found.values() for point in points]
+    every = [point for points in lines.values() for point in points]
     sizes, highest = padded([n for n, _, _ in every], True, 0.05), max(mae + std for _, mae, std in every)
     x, y = plot_axes(sizes, (0.0, 1.06 * highest or 1.0), log_x=True)
     parts: list[str] = []
-    for name, points in sorted(found.items(), key=lambda item: (item[0] in _KINDS, item[0])):
+    for name, points in sorted(lines.items(), key=lambda item: (item[0] in _KINDS, item[0])):
         kind = _KINDS.get(name, "other")
         points.sort()
         way = "M " + " L ".join(f"{x(n):.1f},{y(mae):.1f}" for n, mae, _ in points)
@@ -118,11 +118,11 @@ def draw_curve(table: Table, label: str, unit: str) -> Markup | None:
 
 def _settings(baselines: Row) -> list[tuple[str, list[tuple[str, int]]]]:
     """Settings each baseline chose in the splits, with their counts."""
-    found = []
+    settings = []
     for name, chosen in baselines.items():
         counts: dict[str, int] = {}
         for setting in chosen if isinstance(chosen, list) else []:
             text = ", ".join(f"{words(k)} {number(v, 3)}" for k, v in mapping({"s": setting}, "s").items())
             counts[text] = counts.get(text, 0) + 1
-        found.append((str(name), sorted(counts.items(), key=lambda item: (-item[1], item[0]))))
-    return found
+        settings.append((str(name), sorted(counts.items(), key=lambda item: (-item[1], item[0]))))
+    return settings

@@ -111,8 +111,8 @@ class Ranking:
 
     def values(self, key: str) -> list[Any]:
         """Values of a known column; empty where there is none."""
-        found = [column.index for column in self.columns if column.key == key]
-        return [row[found[0]] for row in self.rows] if found else []
+        places = [column.index for column in self.columns if column.key == key]
+        return [row[places[0]] for row in self.rows] if places else []
 
     def json(self) -> str:
         """Data of the interactive table, safe inside a script element."""
@@ -187,22 +187,22 @@ def arrange_columns(table: Table, log: bool, layout: TableLayout = COMPOSITIONS)
         for key, index in chosen
     )
     rows = tuple(tuple(plain(row[index]) for index in sources) for row in table.rows)
-    sizes, kept = 0, 0
+    sizes, fitting = 0, 0
     for k, row in enumerate(rows):
         sizes += len(script_json(row).encode("utf-8", "replace")) + 1
         if k < PAGE:  # drawn in the page as well
             sizes += sum(len(escape(str(value)).encode("utf-8", "replace")) for value in row)
         if sizes > EMBEDDED_BYTES:
             break
-        kept += 1
-    rows = rows[:kept]
-    seen = dict.fromkeys(str(row[where["domain"]]) for row in table.rows[:kept]) if "domain" in where else {}
+        fitting += 1
+    rows = rows[:fitting]
+    seen = dict.fromkeys(str(row[where["domain"]]) for row in table.rows[:fitting]) if "domain" in where else {}
     return Ranking(
         columns=columns,
         rows=rows,
         total=table.total,
         hidden=tuple(table.columns[index] for index in extras[MAX_EXTRA_COLUMNS:]),
-        axis=_axis(table, where, log, kept),
+        axis=_axis(table, where, log, fitting),
         log=log,
         domains=tuple(sorted(seen, key=lambda d: (list(DOMAIN_MARKS).index(d) if d in DOMAIN_MARKS else 9, d))),
         search=layout.search,
@@ -225,7 +225,7 @@ def _kind(layout: TableLayout, key: str, values: list[Any]) -> str:
     return "integer" if whole else "number"
 
 
-def _axis(table: Table, where: dict[str, int], log: bool, kept: int) -> Axis | None:
+def _axis(table: Table, where: dict[str, int], log: bool, fitting: int) -> Axis | None:
     """Common axis of the drawn intervals.
 
     From the predictions and the bulk of their intervals.
@@ -233,7 +233,7 @@ def _axis(table: Table, where: dict[str, int], log: bool, kept: int) -> Axis | N
     if "interval" not in where:
         return None
     columns = [
-        sorted(v for row in table.rows[:kept] if (v := real(row[where[key]])) is not None and (v > 0 or not log))
+        sorted(v for row in table.rows[:fitting] if (v := real(row[where[key]])) is not None and (v > 0 or not log))
         for key in ("lower", "mean", "upper")
     ]
     if not all(columns):

@@ -120,14 +120,14 @@ def _points(predictions: Table | None, log: bool) -> tuple[list[charts.Point], i
 
 def members(model: Row) -> list[Row]:
     """Members of a stack by weight, with bars."""
-    found = mappings(model, "members")
-    found.sort(key=lambda row: -(real(row.get("weight")) or 0.0))
-    most = max((real(row.get("weight")) or 0.0 for row in found), default=0.0) or 1.0
+    rows = mappings(model, "members")
+    rows.sort(key=lambda row: -(real(row.get("weight")) or 0.0))
+    most = max((real(row.get("weight")) or 0.0 for row in rows), default=0.0) or 1.0
     shown = ("name", "weight")
-    for row in found:
+    for row in rows:
         row["rest"] = ", ".join(f"{words(k)} {number(v)}" for k, v in row.items() if k not in shown and v is not None)
         row["drawn"] = charts.meter((real(row.get("weight")) or 0.0) / most)
-    return found
+    return rows
 
 
 def timings(timings: Row) -> list[tuple[str, str, Markup]]:

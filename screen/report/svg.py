@@ -130,8 +130,8 @@ def padded(values: Iterable[float], log: bool, pad: float = 0.06) -> tuple[float
     >>> padded([0.0, 10.0], log=False, pad=0.1)
     (-1.0, 11.0)
     """
-    kept = [math.log(v) if log else v for v in values if not log or v > 0]
-    low, high = (min(kept), max(kept)) if kept else (0.0, 1.0)
+    usable = [math.log(v) if log else v for v in values if not log or v > 0]
+    low, high = (min(usable), max(usable)) if usable else (0.0, 1.0)
     spare = pad * (high - low) or (0.1 if log else 0.1 * abs(high) or 1.0)
     low, high = low - spare, high + spare
     return (math.exp(low), math.exp(high)) if log else (low, high)

@@ -94,8 +94,8 @@ def elements(formula: str) -> list[str]:
     """
     if not _FORMULA.fullmatch(formula):
         return []
-    found = _SYMBOL.findall(formula)
-    return list(dict.fromkeys(found)) if all(symbol in KNOWN for symbol in found) else []
+    symbols = _SYMBOL.findall(formula)
+    return list(dict.fromkeys(symbols)) if all(symbol in KNOWN for symbol in symbols) else []
 
 
 def formula(text: Any) -> Markup:
@@ -108,8 +108,8 @@ def formula(text: Any) -> Markup:
     if text is None:
         return Markup(MISSING)
     plain = str(text)
-    found = _SYMBOL.findall(plain)
-    if not elements(plain) or len(found) != len(set(found)):
+    symbols = _SYMBOL.findall(plain)
+    if not elements(plain) or len(symbols) != len(set(symbols)):
         return escape(plain)
     return Markup("").join(
         Markup("<sub>{}</sub>").format(part) if k % 2 else escape(part) for k, part in enumerate(_AMOUNT.split(plain))

@@ -42,11 +42,11 @@ def warnings_of(
 
     written : True if a file of the rejected rows will be written
     """
-    said = [text for table in targets for text in (*refused_lines(table), *table.warnings)]
-    said += [text for table in sources for text in (*refused_lines(table, _OF_SOURCES), *table.warnings)]
+    sentences = [text for table in targets for text in (*refused_lines(table), *table.warnings)]
+    sentences += [text for table in sources for text in (*refused_lines(table, _OF_SOURCES), *table.warnings)]
     if written and any(table.rejected for table in (*targets, *sources)):
-        said.append(f"all refused rows of targets and sources, with their reasons: {TRAINING}.csv")
-    return said
+        sentences.append(f"all refused rows of targets and sources, with their reasons: {TRAINING}.csv")
+    return sentences
 
 
 def rejected_table(*tables: RejectingTable) -> pa.Table:

@@ -124,13 +124,13 @@ def run_and_print(
     choose(config.device)
     if dry_run:
         inputs = kind.read(config)
-        found = {**kind.plan(config, inputs), **kind.forecast(config, inputs)}
+        work = {**kind.plan(config, inputs), **kind.forecast(config, inputs)}
         if json_out or not quiet:
-            print(json.dumps(found, indent=None if json_out else 1))
+            print(json.dumps(work, indent=None if json_out else 1))
         return 0
     words = ["kakehashi", *sys.argv[1:]]
-    kept = [word for word in words if word not in ("--resume", "--overwrite")]
-    again = shlex.join([*kept, *(["--resume"] if resumable else [])])
+    command_words = [word for word in words if word not in ("--resume", "--overwrite")]
+    again = shlex.join([*command_words, *(["--resume"] if resumable else [])])
 
     def stop_with(word: str) -> None:
         warn("auto" if mode == "quiet" else mode, f"{word}; go on with: {again}")
@@ -178,10 +178,12 @@ def _finished(kind: RunKind, config: RunConfig) -> dict[str, Any] | None:
             f"{out} holds a finished run with another configuration ({', '.join(other)}): use --overwrite or another"
             " --out"
         )
-    if changed := [found for found in kind.compare(config, kind.read(config), record) if found.now != found.then]:
+    comparisons = kind.compare(config, kind.read(config), record)
+    if changed := [compared for compared in comparisons if compared.now != compared.then]:
         texts = [
-            f"{found.role} {shown(found.spec)} has sha256 {found.now[:12]}, then {(found.then or 'none')[:12]}"
-            for found in changed
+            f"{compared.role} {shown(compared.spec)} has sha256 {compared.now[:12]}, then"
+            f" {(compared.then or 'none')[:12]}"
+            for compared in changed
         ]
         raise UserError(
             f"{out} holds a finished run of other data: {'; '.join(texts)}; use --overwrite or another --out"

@@ -92,27 +92,27 @@ def read_status(where: str) -> RunStatus:
     )
 
 
-def describe_status(found: RunStatus) -> str:
+def describe_status(status: RunStatus) -> str:
     """Status as lines of text."""
-    lines = [f"{found.folder}: {found.state}" + (f", {found.at_work}" if found.at_work else "")]
-    if found.rows is not None:
-        left = max(found.rows - found.scored - found.quarantined, 0)
-        counts = f"{found.rows:,} rows: {found.scored:,} scored, {found.quarantined:,} in quarantine, {left:,} left"
-        if found.virtual:
-            counts = f"{found.rows:,} indices"
-            if found.state == "finished":
+    lines = [f"{status.folder}: {status.state}" + (f", {status.at_work}" if status.at_work else "")]
+    if status.rows is not None:
+        left = max(status.rows - status.scored - status.quarantined, 0)
+        counts = f"{status.rows:,} rows: {status.scored:,} scored, {status.quarantined:,} in quarantine, {left:,} left"
+        if status.virtual:
+            counts = f"{status.rows:,} indices"
+            if status.state == "finished":
                 counts += (
-                    f" visited: {found.scored:,} scored, {found.quarantined:,} in quarantine, the others filtered out"
+                    f" visited: {status.scored:,} scored, {status.quarantined:,} in quarantine, the others filtered out"
                 )
-        parts = f"; partitions {found.done} of {found.partitions}" if found.partitions else ""
-        lines.append(counts + ("" if found.virtual and found.state == "finished" else parts))
-    if found.checkpoints:
-        lines.append(f"{found.checkpoints} checkpoints")
-    checked = "" if found.at_work else ", all there" if is_url(found.folder) else ", all whole"
-    lines.append(f"{found.files} files, {found.bytes / 1e6:,.1f} MB{checked}")
-    lines += found.left_behind
-    if found.command and found.state == "unfinished":
-        lines.append(f"go on with: {found.command}")
+        parts = f"; partitions {status.done} of {status.partitions}" if status.partitions else ""
+        lines.append(counts + ("" if status.virtual and status.state == "finished" else parts))
+    if status.checkpoints:
+        lines.append(f"{status.checkpoints} checkpoints")
+    checked = "" if status.at_work else ", all there" if is_url(status.folder) else ", all whole"
+    lines.append(f"{status.files} files, {status.bytes / 1e6:,.1f} MB{checked}")
+    lines += status.left_behind
+    if status.command and status.state == "unfinished":
+        lines.append(f"go on with: {status.command}")
     return "\n".join(lines)
 
 

@@ -107,7 +107,9 @@ def _join_columns(columns: list[NDArray[Any]]) -> Predictions:
     return Predictions(mean, spread, distance, columns[3].astype(np.int64))
 
 
-def _run_batches(finish: Callable[..., Columns], device_model: DeviceModel, *given: NDArray[Any]) -> list[NDArray[Any]]:
+def _run_batches(
+    finish: Callable[..., Columns], device_model: DeviceModel, *inputs: NDArray[Any]
+) -> list[NDArray[Any]]:
     """Run `finish` on rows batch by batch.
 
     Joins the results; [] for no rows.
@@ -116,8 +118,8 @@ def _run_batches(finish: Callable[..., Columns], device_model: DeviceModel, *giv
 
     given : descriptors (n, width), or elements and amounts (n, slots) that they are computed from
     """
-    n, size = len(given[0]), sparse.ROWS if device_model.sparse else BATCH
-    parts, pending = [], []
+    n, size = len(inputs[0]), sparse.ROWS if device_model.sparse else BATCH
+    results, pending = [], []
     # In threads, so that the first batch compiles the groups of networks side by side.
     with ThreadPoolExecutor(2) as pool:
         for start in range(0, n, size):
@@ -125,43 +127,43 @@ def _run_batches(finish: Callable[..., Columns], device_model: DeviceModel, *giv
             chosen: Any = slice(start, start + size)
             if start + size > n:
                 chosen = np.where(np.arange(size) < n - start, np.arange(start, start + size), start)
-            pending.append(_run_batch(finish, device_model, pool, *(part[chosen] for part in given)))
+            pending.append(_run_batch(finish, device_model, pool, *(array[chosen] for array in inputs)))
             # One batch computes while the one before it is copied out; more would only hold memory.
             if len(pending) > 1:
-                parts.append(jax.device_get(pending.pop(0)))
-        parts.extend(jax.device_get(batch) for batch in pending)
-    return [np.concatenate(column)[:n] for column in zip(*parts, strict=True)]
+                results.append(jax.device_get(pending.pop(0)))
+        results.extend(jax.device_get(batch) for batch in pending)
+    return [np.concatenate(column)[:n] for column in zip(*results, strict=True)]
 
 
 def _run_batch(
     finish: Callable[..., Columns],
     device_model: DeviceModel,
     pool: ThreadPoolExecutor,
-    *given: NDArray[Any] | jax.Array,
+    *inputs: NDArray[Any] | jax.Array,
 ) -> Columns:
     """Run one batch.
 
     Every group of networks is a program of its own.
     """
     arrays = device_model.arrays
-    raw = _describe(*given, arrays["tables"]) if len(given) > 1 else given[0]
-    rows = sparse.rows(np.asarray(raw)) if device_model.sparse else None
+    raw = _describe(*inputs, arrays["tables"]) if len(inputs) > 1 else inputs[0]
+    rows = sparse.drop_zeros(np.asarray(raw)) if device_model.sparse else None
     x = jnp.asarray(raw) if rows is None else None
 
-    def answers(group: NetworkGroup, part: dict[str, Any]) -> GroupOutputs:
-        firsts = None if rows is None else sparse.first_products(part, rows)
-        found: GroupOutputs = run_group(device_model.plans, group.heads, group.shown, part, x, firsts)
-        return found
+    def answers(group: NetworkGroup, group_arrays: dict[str, Any]) -> GroupOutputs:
+        firsts = None if rows is None else sparse.first_products(group_arrays, rows)
+        outputs: GroupOutputs = run_group(device_model.plans, group.heads, group.shown, group_arrays, x, firsts)
+        return outputs
 
-    found = pool.map(answers, device_model.groups, arrays["groups"])
-    known = None
+    outputs = pool.map(answers, device_model.groups, arrays["groups"])
+    products = None
     if rows is not None:
-        known = SparseProducts(
+        products = SparseProducts(
             [sparse.centred_products(block, rows) for block in arrays["blocks"]],
-            sparse.nearest(arrays["reference"], arrays["training"], rows),
+            sparse.find_nearest(arrays["reference"], arrays["training"], rows),
         )
     shared = {name: value for name, value in arrays.items() if name not in ("groups", "tables")}
-    return finish(device_model.plans, device_model.groups, device_model.blocks, shared, x, known, list(found))
+    return finish(device_model.plans, device_model.groups, device_model.blocks, shared, x, products, list(outputs))
 
 
 _describe = jax.jit(describe)

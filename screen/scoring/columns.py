@@ -45,31 +45,31 @@ def scoring_environment() -> str:
 
 
 def score_columns(
-    model: Model, reduced: Compositions, texts: Sequence[str], found: Predictions
+    model: Model, reduced: Compositions, texts: Sequence[str], predictions: Predictions
 ) -> tuple[dict[str, Any], Any]:
     """Score columns of n materials, and mask of finite rows.
 
     reduced, texts : their reduced compositions and names
     """
-    verdicts = judge(model.domain, reduced, found.distance)
-    half = model.interval * difficulty(found.spread, found.distance, model.usual_spread)
+    verdicts = judge(model.domain, reduced, predictions.distance)
+    half = model.interval * difficulty(predictions.spread, predictions.distance, model.usual_spread)
     back = np.exp if model.target.log else np.asarray
     with np.errstate(over="ignore"):
-        mean, lower, upper = (back(v) for v in (found.mean, found.mean - half, found.mean + half))
+        mean, lower, upper = (back(v) for v in (predictions.mean, predictions.mean - half, predictions.mean + half))
     names = np.asarray(model.target.keys, dtype=object)
     columns = {
         "reduced_formula": np.asarray(texts, dtype=object),
         "mean": mean,
         "lower": lower,
         "upper": upper,
-        "spread": found.spread,
+        "spread": predictions.spread,
         # Single precision: a mean of leaves may fall short of the ceiling by rounding.
-        "at_ceiling": found.mean >= model.ceiling - 1e-6 * max(abs(model.ceiling), float(np.ptp(model.target.y)))
+        "at_ceiling": predictions.mean >= model.ceiling - 1e-6 * max(abs(model.ceiling), float(np.ptp(model.target.y)))
         if np.isfinite(model.ceiling)
         else np.zeros(len(mean), bool),
         "domain": verdicts.domain,
         "domain_reason": verdicts.reason,
-        "nearest_training": names[found.nearest],
-        "distance": found.distance,
+        "nearest_training": names[predictions.nearest],
+        "distance": predictions.distance,
     }
-    return columns, np.isfinite(mean) & np.isfinite(found.spread)
+    return columns, np.isfinite(mean) & np.isfinite(predictions.spread)

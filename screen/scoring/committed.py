@@ -130,28 +130,34 @@ def score_catalog(
                     waiting.append(pair)
                     yield rows
 
-        for part in executor(scorer, missing()):
+        for partition in executor(scorer, missing()):
             pair = waiting.popleft()
-            counted = {} if part.counts is None else {_COUNTS: part.counts.text()}
-            rundir.write_table(pair.scores, part.scores, pair.metadata | counted)
-            rundir.write_table(pair.quarantine, part.quarantine, pair.metadata)
-            fresh += part.counts or IndexCounts()
+            counted = {} if partition.counts is None else {_COUNTS: partition.counts.text()}
+            rundir.write_table(pair.scores, partition.scores, pair.metadata | counted)
+            rundir.write_table(pair.quarantine, partition.quarantine, pair.metadata)
+            fresh += partition.counts or IndexCounts()
             done += 1
-            advance(part.counts.visited if part.counts else part.scores.num_rows + part.quarantine.num_rows)
+            advance(
+                partition.counts.visited
+                if partition.counts
+                else partition.scores.num_rows + partition.quarantine.num_rows
+            )
         if interrupted():
             raise KeyboardInterrupt
     _remove_others(rundir, {name for pair in pairs for name in pair[:2]})
-    found = CommittedScores(
+    committed = CommittedScores(
         rundir, tuple(pair.scores for pair in pairs), tuple(pair.quarantine for pair in pairs), schema
     )
     if search is None:
-        if found.rows + found.quarantined != catalog.rows:
-            raise RuntimeError(f"{catalog.rows} rows in, {found.rows} scored, {found.quarantined} in quarantine")
-        return found
+        if committed.rows + committed.quarantined != catalog.rows:
+            raise RuntimeError(
+                f"{catalog.rows} rows in, {committed.rows} scored, {committed.quarantined} in quarantine"
+            )
+        return committed
     counts = sum((_read_counts(rundir, pair) for pair in pairs), IndexCounts())
-    if counts.visited != catalog.rows or counts.unscorable != found.quarantined or counts.filtered < 0:
-        raise RuntimeError(f"{catalog.rows} indices, {found.quarantined} rows in quarantine, but counted {counts}")
-    return found._replace(counts=counts, fresh=fresh)
+    if counts.visited != catalog.rows or counts.unscorable != committed.quarantined or counts.filtered < 0:
+        raise RuntimeError(f"{catalog.rows} indices, {committed.quarantined} rows in quarantine, but counted {counts}")
+    return committed._replace(counts=counts, fresh=fresh)
 
 
 def _is_current(rundir: RunDir, pair: _PartitionFiles, schema: pa.Schema, rows: int) -> bool:
@@ -163,9 +169,11 @@ def _is_current(rundir: RunDir, pair: _PartitionFiles, schema: pa.Schema, rows: 
     if (counts.visited if counts.visited else done) != rows:
         return False
     for name, expected in ((pair.scores, schema), (pair.quarantine, QUARANTINE)):
-        found = pq.read_schema(for_arrow(rundir.path / name))
-        said = {key: (found.metadata or {}).get(key.encode(), b"").decode(errors="replace") for key in pair.metadata}
-        if said != pair.metadata or not found.equals(expected):
+        written = pq.read_schema(for_arrow(rundir.path / name))
+        metadata = {
+            key: (written.metadata or {}).get(key.encode(), b"").decode(errors="replace") for key in pair.metadata
+        }
+        if metadata != pair.metadata or not written.equals(expected):
             return False
     return True
 

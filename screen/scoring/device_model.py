@@ -62,14 +62,14 @@ def prepare_model(model: Model) -> DeviceModel:
     """
     plans = tuple(member.plan for member in model.stack.members)
     groups = _group_networks(model, plans)
-    few = sparse.worthwhile(model.reference, model.training) and _needs_products_only(model, groups)
+    few = sparse.is_worthwhile(model.reference, model.training) and _needs_products_only(model, groups)
     # One BLAS thread: the last bits must not depend on the number of cores.
     # Weights that are no numbers give scores that are none, and those rows go to quarantine.
     with threadpool_limits(1, "blas"), np.errstate(all="ignore"):
         parts = [_group_arrays(model, group, plans, few) for group in groups]
         blocks, numbers, members = _descriptor_blocks(model.stack.members)
         if few:
-            blocks = [sparse.fold(block) for block in blocks]
+            blocks = [sparse.fold_block(block) for block in blocks]
     arrays = {
         "groups": parts,
         "tables": element_tables(),
@@ -77,7 +77,7 @@ def prepare_model(model: Model) -> DeviceModel:
         "members": members,
         "weights": model.stack.weights,
         "reference": model.reference,
-        "training": sparse.neighbours(model.reference, model.training) if few else model.training,
+        "training": sparse.prepare_neighbours(model.reference, model.training) if few else model.training,
         "unit": np.float32(model.unit),
     }
     return DeviceModel(plans, groups, numbers, few, jax.tree.map(_put_on_device, arrays))
@@ -95,11 +95,16 @@ def _group_networks(model: Model, plans: tuple[Plan, ...]) -> tuple[NetworkGroup
             tuple(sorted({plan.depth for plan in plans if plan.kind == "stacked" and i in plan.networks}))
             for i in numbers
         ]
-        asked = [i for i in numbers if heads[i] or shown[i] or predicting]
-        for start in range(0, len(asked), GROUP):
-            chosen = asked[start : start + GROUP]
+        needed = [i for i in numbers if heads[i] or shown[i] or predicting]
+        for start in range(0, len(needed), GROUP):
+            group = needed[start : start + GROUP]
             groups.append(
-                NetworkGroup(s, tuple(chosen), tuple(heads[i] for i in chosen), tuple(shown[i] for i in chosen))
+                NetworkGroup(
+                    s,
+                    tuple(group),
+                    tuple(heads[i] for i in group),
+                    tuple(shown[i] for i in group),
+                )
             )
     return tuple(groups)
 
@@ -133,7 +138,9 @@ def _group_arrays(model: Model, group: NetworkGroup, plans: tuple[Plan, ...], fe
         parts.append(
             {
                 "inputs": inputs,
-                "constant": None if inputs is None or not few else sparse.constant(source.scaling, inputs, padded[0]),
+                "constant": None
+                if inputs is None or not few
+                else sparse.zero_products(source.scaling, inputs, padded[0]),
                 "hidden": padded,
                 "unit_scales": scales,
                 "heads": [_head_parameters(network, scales, model.stack.members[m], i) for m in members],
@@ -180,13 +187,16 @@ def _descriptor_blocks(members: Sequence[Fitted]) -> tuple[list[dict[str, Any]],
             rest = {"params": list(params), "scaling": scaling}
         elif plan.kind in ("direct", "predictions") and affine is not None and scaling is not None:
             (single,) = params
-            centre, matrix, own = affine.split(single)
+            centre, matrix, rest_params = affine.split(single)
             width = len(scaling.mean)
             block = {"scaling": scaling, "centre": centre[:width], "matrix": np.ascontiguousarray(matrix[:width])}
             number, factor = _place_block(blocks, block)
             rest = {
-                "factor": factor, "rest": _ready_rest(affine, own), "centre": centre[width:], "matrix": matrix[width:]
-            }  # fmt: skip
+                "factor": factor,
+                "rest": _ready_rest(affine, rest_params),
+                "centre": centre[width:],
+                "matrix": matrix[width:],
+            }
         numbers.append(number)
         rests.append(rest)
     return blocks, tuple(numbers), rests
@@ -197,20 +207,20 @@ def _place_block(blocks: list[dict[str, Any]], block: dict[str, Any]) -> tuple[i
 
     Blocks with the same products up to a factor are one.
     """
-    for number, known in enumerate(blocks):
-        if known["matrix"].shape != block["matrix"].shape or not _is_equal(known["scaling"], block["scaling"]):
+    for number, present in enumerate(blocks):
+        if present["matrix"].shape != block["matrix"].shape or not _is_equal(present["scaling"], block["scaling"]):
             continue
-        size = float(np.sum(known["matrix"] ** 2))
-        factor = float(np.sum(known["matrix"] * block["matrix"])) / size if size else 1.0
-        pairs = (known["centre"], block["centre"]), (factor * known["matrix"], block["matrix"])
-        if all(np.abs(one - other).max() <= SAME * np.abs(other).max() for one, other in pairs):
+        size = float(np.sum(present["matrix"] ** 2))
+        factor = float(np.sum(present["matrix"] * block["matrix"])) / size if size else 1.0
+        pairs = (present["centre"], block["centre"]), (factor * present["matrix"], block["matrix"])
+        if all(np.abs(first - second).max() <= SAME * np.abs(second).max() for first, second in pairs):
             return number, factor
     blocks.append(block)
     return len(blocks) - 1, 1.0
 
 
-def _is_equal(one: Scaling, other: Scaling) -> bool:
-    return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+def _is_equal(first: Scaling, second: Scaling) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
 
 
 def _put_on_device(array: Any) -> jax.Array:

@@ -115,24 +115,24 @@ def score_partition(model: Model, device_model: DeviceModel, rows: pa.Table) -> 
 
     A formula that cannot be read, or whose score is not finite, goes to quarantine with the reason.
     """
-    given, reasons = _parse_texts(model, rows["formula"])
+    materials, reasons = _parse_texts(model, rows["formula"])
     if REFUSED in rows.column_names:
         refused = rows[REFUSED].to_numpy()
         reasons = np.where(refused != "", refused, reasons)
         rows = rows.drop_columns([REFUSED])
     good = np.flatnonzero(reasons == "")
-    given = given.take(good)
-    keys = pa.array(_material_keys(given, model.library.convention), pa.string()).dictionary_encode()
+    materials = materials.take(good)
+    keys = pa.array(_material_keys(materials, model.library.convention), pa.string()).dictionary_encode()
     inverse = keys.indices.to_numpy()
     first = np.unique(inverse, return_index=True)[1]
-    columns, finite = _score_distinct(model, device_model, given.take(first))
-    fanned = {name: values[inverse] for name, values in columns.items()}
+    columns, finite = _score_distinct(model, device_model, materials.take(first))
+    row_columns = {name: values[inverse] for name, values in columns.items()}
 
-    kept = finite[inverse]
-    reasons[good[~kept]] = "the prediction is not a finite number"
-    scored = rows.take(pa.array(good[kept]))
+    usable = finite[inverse]
+    reasons[good[~usable]] = "the prediction is not a finite number"
+    scored = rows.take(pa.array(good[usable]))
     for field in SCORES:
-        scored = scored.append_column(field, pa.array(fanned[field.name][kept], field.type))
+        scored = scored.append_column(field, pa.array(row_columns[field.name][usable], field.type))
     bad = np.flatnonzero(reasons != "")
     quarantine = rows.select(["id", "formula"]).take(pa.array(bad)).cast(QUARANTINE.remove(2))
     quarantine = quarantine.append_column("reason", pa.array(reasons[bad].tolist(), pa.string()))
@@ -153,39 +153,39 @@ def _parse_texts(model: Model, texts: pa.ChunkedArray) -> tuple[Inputs, Any]:
     return units.molecules, np.asarray(units.reasons, dtype=object)
 
 
-def _material_keys(given: Inputs, convention: str) -> Sequence[str]:
+def _material_keys(materials: Inputs, convention: str) -> Sequence[str]:
     """Keys by which the model tells materials apart."""
-    if isinstance(given, Molecules):
-        return given.keys
-    given = given.compositions if isinstance(given, Crystals) else given
-    return formula_text(given) if convention == "cell" else reduced_keys(given)
+    if isinstance(materials, Molecules):
+        return materials.keys
+    materials = materials.compositions if isinstance(materials, Crystals) else materials
+    return formula_text(materials) if convention == "cell" else reduced_keys(materials)
 
 
-def _reduce_and_name(given: Inputs) -> tuple[Compositions, Sequence[str]]:
+def _reduce_and_name(materials: Inputs) -> tuple[Compositions, Sequence[str]]:
     """Reduced compositions, and the name of each material."""
-    if not isinstance(given, Molecules):
-        reduced = reduce(given.compositions if isinstance(given, Crystals) else given)
+    if not isinstance(materials, Molecules):
+        reduced = reduce(materials.compositions if isinstance(materials, Crystals) else materials)
         return reduced, formula_text(reduced)
     from kakehashi.catalogs.molecules import polymers
 
-    return reduce(polymers.atoms(given)), given.keys
+    return reduce(polymers.atoms(materials)), materials.keys
 
 
-def _score_distinct(model: Model, device_model: DeviceModel, given: Inputs) -> tuple[dict[str, Any], Any]:
+def _score_distinct(model: Model, device_model: DeviceModel, materials: Inputs) -> tuple[dict[str, Any], Any]:
     """Score columns of distinct materials, and the mask of finite rows."""
-    reduced, texts = _reduce_and_name(given)
-    if isinstance(given, Compositions):
-        found = predict_compositions(device_model, normalise(given, model.library.convention))  # type: ignore[arg-type]  # checked before
+    reduced, texts = _reduce_and_name(materials)
+    if isinstance(materials, Compositions):
+        predictions = predict_compositions(device_model, normalise(materials, model.library.convention))  # type: ignore[arg-type]  # checked before
     else:
-        found = _predict_described(model, device_model, given, len(texts))
-    return score_columns(model, reduced, texts, found)
+        predictions = _predict_described(model, device_model, materials, len(texts))
+    return score_columns(model, reduced, texts, predictions)
 
 
-def _predict_described(model: Model, device_model: DeviceModel, given: Inputs, n: int) -> Predictions:
+def _predict_described(model: Model, device_model: DeviceModel, materials: Inputs, n: int) -> Predictions:
     """Predictions for n materials, described `DESCRIBED_ROWS` at a time."""
     parts = []
     for start in range(0, max(n, 1), DESCRIBED_ROWS):  # once without any, for the types of the columns
-        rows = given.take(np.arange(start, min(start + DESCRIBED_ROWS, n)))
+        rows = materials.take(np.arange(start, min(start + DESCRIBED_ROWS, n)))
         parts.append(predict_descriptors(device_model, describe(rows, model.library.convention)))
     mean, spread, distance, nearest = zip(*parts, strict=True)
     return Predictions(*map(np.concatenate, (mean, spread, distance, nearest)))

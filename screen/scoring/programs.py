@@ -86,13 +86,13 @@ def combine_members(
     arrays: dict[str, Any],
     raw: jax.Array | None,
     known: SparseProducts | None,
-    found: list[GroupOutputs],
+    outputs: list[GroupOutputs],
 ) -> Columns:
     """Mean and spread (B,) of the weighted mixture of all members.
 
     Then distance to and number of the nearest target row.
     """
-    pairs = _predict_members(plans, groups, blocks, arrays, raw, known, found)
+    pairs = _predict_members(plans, groups, blocks, arrays, raw, known, outputs)
     each = [mixture(means, spreads, jnp.ones(len(means))) for means, spreads in pairs]
     mean, spread = mixture(
         jnp.stack([mean for mean, _ in each]), jnp.stack([spread for _, spread in each]), arrays["weights"]
@@ -108,13 +108,13 @@ def stack_components(
     arrays: dict[str, Any],
     raw: jax.Array | None,
     known: SparseProducts | None,
-    found: list[GroupOutputs],
+    outputs: list[GroupOutputs],
 ) -> Columns:
     """Means and spreads (B, components) of all components.
 
     Then distance to and number of the nearest target row.
     """
-    pairs = _predict_members(plans, groups, blocks, arrays, raw, known, found)
+    pairs = _predict_members(plans, groups, blocks, arrays, raw, known, outputs)
     means, spreads = (jnp.concatenate([pair[k] for pair in pairs]).T for k in range(2))
     return means, spreads, *_find_neighbours(arrays, raw, known)
 

@@ -63,9 +63,9 @@ def hash_model(model: Model) -> str:
 
 
 def _chunk(model: Model, rows: pa.Table, reader: StructureReader) -> ScoredPartition:
-    held = [row or {"structure": ""} for row in rows[STRUCTURE].to_pylist()]
+    structures = [row or {"structure": ""} for row in rows[STRUCTURE].to_pylist()]
     rows = rows.drop_columns([STRUCTURE])
-    parsed = parse_rows(held, rows["formula"].to_pylist(), reader)
+    parsed = parse_rows(structures, rows["formula"].to_pylist(), reader)
     reasons, crystals = parsed.reasons, parsed.crystals
     good = np.flatnonzero(reasons == "")
     reasons[good] = connect(crystals).reasons

@@ -165,9 +165,9 @@ def check_shared(config: Any, least: Mapping[str, int], once: Iterable[str]) -> 
     parse_units(config.unit)
     check_share(config.max_rejected)
     for name in once:
-        given = getattr(config, name)
-        if len(set(given)) != len(given):
-            raise UserError(f"--{name}: given twice: {', '.join(given)}")
+        names = getattr(config, name)
+        if len(set(names)) != len(names):
+            raise UserError(f"--{name}: given twice: {', '.join(names)}")
 
 
 def check_workers(workers: int | None, scheduler: str | None, *, insecure: bool = False) -> None:
@@ -206,29 +206,29 @@ def from_toml(path: Path, kind: type[Any]) -> dict[str, Any]:
     """
     path = path_of(path)
     try:
-        read = tomllib.loads(path.read_text(encoding="utf-8"))
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"--config: cannot read {path}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"--config {path}: not valid TOML: {error}") from None
     known = {field.name: field.type for field in fields(kind)}
-    found: dict[str, Any] = {}
-    for given, value in read.items():
-        key = given.replace("-", "_")
+    settings: dict[str, Any] = {}
+    for entry, value in document.items():
+        key = entry.replace("-", "_")
         if key == "shared_home":
             if not isinstance(value, bool):
-                raise UserError(f"--config {path}: {given}: expected true or false, got {value!r}")
+                raise UserError(f"--config {path}: {entry}: expected true or false, got {value!r}")
             if value:
                 share()
             continue
-        if key in found:
-            raise UserError(f"--config {path}: {given!r} is given twice, with - and with _")
+        if key in settings:
+            raise UserError(f"--config {path}: {entry!r} is given twice, with - and with _")
         if key not in known:
             near = get_close_matches(key, known, n=1)
             hint = f"; did you mean {near[0]}?" if near else f"; known keys: {', '.join(known)}"
-            raise UserError(f"--config {path}: unknown key {given!r}{hint}")
-        found[key] = _typed(path, given, value, str(known[key]))
-    return found
+            raise UserError(f"--config {path}: unknown key {entry!r}{hint}")
+        settings[key] = _typed(path, entry, value, str(known[key]))
+    return settings
 
 
 def _typed(path: Path, key: str, value: Any, kind: str) -> Any:

@@ -46,8 +46,8 @@ def estimate_cost(catalog: Catalog, networks: int, top: int | None, workers: int
 
 def count_committed(out: str) -> int:
     """Number of partitions in a folder that `--resume` may reuse."""
-    found = find_run(out) if out else None
-    return 0 if found is None else sum(name.startswith(("scores/", "kept/")) for name in found.manifest.files)
+    results = find_run(out) if out else None
+    return 0 if results is None else sum(name.startswith(("scores/", "kept/")) for name in results.manifest.files)
 
 
 def _operations_per_second(size: int = 1024, seconds: float = 0.2) -> float:

@@ -77,16 +77,16 @@ def export_cif(rundir: RunDir, pieces: Pieces, top: int) -> ExportCounts:
     return ExportCounts(len(written), tuple(missing), tuple(useless))
 
 
-def describe_export(found: ExportCounts, out: str) -> str:
+def describe_export(counts: ExportCounts, out: str) -> str:
     """Export counts as one line of text.
 
     >>> describe_export(ExportCounts(2, ("mp-1",), ()), "run")
     '2 CIF files in run/cif; 1 without a structure (mp-1)'
     """
-    words = [f"{found.written:,} CIF files in {out}/cif"]
-    for ids, said in ((found.missing, "without a structure"), (found.refused, "with one that is of no use")):
+    words = [f"{counts.written:,} CIF files in {out}/cif"]
+    for ids, outcome in ((counts.missing, "without a structure"), (counts.refused, "with one that is of no use")):
         if ids:
-            words.append(f"{len(ids):,} {said} ({', '.join(ids[:3])}{', ...' if len(ids) > 3 else ''})")
+            words.append(f"{len(ids):,} {outcome} ({', '.join(ids[:3])}{', ...' if len(ids) > 3 else ''})")
     return "; ".join(words)
 
 

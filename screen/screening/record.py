@@ -76,7 +76,7 @@ def run_record(
 
     drawn : histogram of training and predicted values
     """
-    found = counted.summary
+    figures = counted.summary
     return {
         **record_head(as_dict(config), progress, command, PACKAGES),
         "batch": BATCH,
@@ -86,9 +86,9 @@ def run_record(
         "catalog": {
             "name": inputs.catalog.name,
             "rows": inputs.catalog.rows,
-            "scored": found.rows,
+            "scored": figures.rows,
             "quarantined": sum(reason["count"] for reason in counted.reasons),
-            "unique": found.unique,
+            "unique": figures.unique,
             "sha256": inputs.catalog.sha256,
             "notes": list(inputs.catalog.notes),
         },
@@ -102,12 +102,12 @@ def run_record(
             "by_distance": [part._asdict() for part in model.reach.by_distance],
             "by_family": model.reach.by_family._asdict() if model.reach.by_family else None,
         },
-        "ceiling": _ceiling(model, found),
-        "domain": {name: found.domains.get(name, 0) for name in ("in", "edge", "out")},
+        "ceiling": _ceiling(model, figures),
+        "domain": {name: figures.domains.get(name, 0) for name in ("in", "edge", "out")},
         "filters": [count._asdict() for count in counted.filters],
         "ranked": counted.ranked,
         "timings": dict(progress.timings),
-        "warnings": _warnings(inputs, model, found),
+        "warnings": _warnings(inputs, model, figures),
         "quarantine_reasons": counted.reasons,
         "histogram": drawn,
     }
@@ -148,8 +148,8 @@ def board_table(rows: Sequence[Any]) -> pa.Table:
 
 def predictions_table(model: Model) -> pa.Table:
     """Held-out predictions of the deployed model, in the target's unit."""
-    found = model.out_of_fold
-    return held_out_table(model.target, found.folds, found.mean, found.lower, found.upper)
+    held_out = model.out_of_fold
+    return held_out_table(model.target, held_out.folds, held_out.mean, held_out.lower, held_out.upper)
 
 
 def held_out_table(
@@ -214,30 +214,30 @@ def model_record(model: Model) -> dict[str, Any]:
     }
 
 
-def _checkpoint(kept: Checkpoint | None) -> dict[str, Any] | None:
+def _checkpoint(checkpoint: Checkpoint | None) -> dict[str, Any] | None:
     """Key of a cache entry, and whether it was reused."""
-    return None if kept is None else {"hash": kept.key, "reused": kept.reused}
+    return None if checkpoint is None else {"hash": checkpoint.key, "reused": checkpoint.reused}
 
 
 def _member_name(model: Model, name: str, member: Fitted) -> str:
     return f"{name}, gain {member.plan.gain:g}" if member.plan.kind == "predictions" else name
 
 
-def _ceiling(model: Model, found: ScoreSummary) -> dict[str, Any]:
+def _ceiling(model: Model, figures: ScoreSummary) -> dict[str, Any]:
     if not np.isfinite(model.ceiling):
         text = "unbounded: every member can extrapolate beyond the training values"
         return {"value": None, "tied": 0, "text": text}
     value = float(np.exp(model.ceiling)) if model.target.log else model.ceiling
-    tied = found.at_ceiling
+    tied = figures.at_ceiling
     text = f"{tied:,} candidates reach the largest value the model can return; their order means nothing"
     return {"value": value, "tied": tied, "text": text if tied else "no candidate reaches it"}
 
 
-def _warnings(inputs: ScreenInputs, model: Model, found: ScoreSummary) -> list[str]:
+def _warnings(inputs: ScreenInputs, model: Model, figures: ScoreSummary) -> list[str]:
     texts = list(model.warnings)
-    kept = [source.checkpoint for source in model.library.sources] + [model.checkpoint]
-    texts.extend(dict.fromkeys(point.warning for point in kept if point and point.warning))
-    n, unique, out = found.rows, found.unique, found.domains.get("out", 0)
+    checkpoints = [source.checkpoint for source in model.library.sources] + [model.checkpoint]
+    texts.extend(dict.fromkeys(point.warning for point in checkpoints if point and point.warning))
+    n, unique, out = figures.rows, figures.unique, figures.domains.get("out", 0)
     if n and out > n / 2:
         texts.append(
             f"{out:,} of {n:,} candidates are outside the applicability domain: their order is"
@@ -249,17 +249,19 @@ def _warnings(inputs: ScreenInputs, model: Model, found: ScoreSummary) -> list[s
             f"{n:,} candidates are {unique:,} compositions: polymorphs of one composition share one score, because"
             " the model sees compositions only"
         )
-    texts.extend(_ties(found))
+    texts.extend(_ties(figures))
     texts.extend((*inputs.catalog.unread, *inputs.unread))
     texts.extend(warnings_of([inputs.target], inputs.sources))
     return texts
 
 
-def _ties(found: ScoreSummary) -> list[str]:
+def _ties(figures: ScoreSummary) -> list[str]:
     """Warning where several compositions share the best prediction.
 
     They do at the ceiling of a forest.
     """
-    if found.sharing < 2:
+    if figures.sharing < 2:
         return []
-    return [f"{found.sharing:,} compositions share the best prediction, {found.best:.4g}: their order means nothing"]
+    return [
+        f"{figures.sharing:,} compositions share the best prediction, {figures.best:.4g}: their order means nothing"
+    ]

@@ -90,8 +90,11 @@ def read_inputs(config: ScreenConfig) -> ScreenInputs:
     convention_for([target, *sources], config.convention, config.descriptors)
     catalog = open_catalog(config.catalog, material[config.catalog], config.limit, virtual=True)
     if catalog.smiles != (target.molecules is not None):
-        given, wanted = ("SMILES", "formulas") if catalog.smiles else ("formulas", "SMILES")
-        raise UserError(f"{target.name} has {wanted}, the catalogue {catalog.name} has {given}; give one with {wanted}")
+        catalogue_has, target_has = ("SMILES", "formulas") if catalog.smiles else ("formulas", "SMILES")
+        raise UserError(
+            f"{target.name} has {target_has}, the catalogue {catalog.name} has {catalogue_has}; give one with"
+            f" {target_has}"
+        )
     order = Order(
         by=config.rank_by,  # type: ignore[arg-type]  # checked by check_order
         minimise=config.minimise,
@@ -109,8 +112,8 @@ def read_inputs(config: ScreenConfig) -> ScreenInputs:
     structures = by_id or catalog.structures
     check_export(config.export, config.export_top, None if graphs else config.structures, structures)
     if graphs:
-        given = structures_sha256(path_of(config.structures)) if config.structures else ""
-        catalog = with_structures(catalog, by_id, given)
+        catalogue_has = structures_sha256(path_of(config.structures)) if config.structures else ""
+        catalog = with_structures(catalog, by_id, catalogue_has)
     unread = structure_notes(path_of(config.structures)) if config.structures else ()
     return ScreenInputs(target, tuple(sources), catalog, order, structures, unread)
 
@@ -135,14 +138,14 @@ def _read_crystals(
     return connected(target), config.source, [connected(source) for source in sources]
 
 
-def sources_of(given: tuple[str, ...], target: PropertyTable) -> tuple[str, ...]:
+def sources_of(names: tuple[str, ...], target: PropertyTable) -> tuple[str, ...]:
     """Names of the sources, by default of the target's material.
 
     None of them where `none` is named.
     """
-    if given == NO_SOURCE:
+    if names == NO_SOURCE:
         return ()
-    return given or (DEFAULT_SOURCES if target.molecules is None else DEFAULT_MOLECULAR_SOURCES)
+    return names or (DEFAULT_SOURCES if target.molecules is None else DEFAULT_MOLECULAR_SOURCES)
 
 
 def virtual_search(catalog: Catalog, target: PropertyTable, order: Order) -> Search | None:
@@ -298,8 +301,8 @@ def plan_run(config: ScreenConfig, inputs: ScreenInputs) -> dict[str, Any]:
 def forecast_run(config: ScreenConfig, inputs: ScreenInputs) -> dict[str, Any]:
     """Cost of a run, for `--dry-run`."""
     networks = config.networks * len(groups(inputs.sources, config.trunk))  # type: ignore[arg-type]  # checked
-    found = estimate_cost(inputs.catalog, networks, inputs.order.top, config.workers)
-    return {"batch": BATCH, "committed": count_committed(config.out), "estimate": found}
+    cost = estimate_cost(inputs.catalog, networks, inputs.order.top, config.workers)
+    return {"batch": BATCH, "committed": count_committed(config.out), "estimate": cost}
 
 
 def _counted(table: PropertyTable) -> str:

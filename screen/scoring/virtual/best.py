@@ -79,7 +79,7 @@ def score_best(model: Model, device_model: DeviceModel, search: Search, rows: pa
     """
     start, stop = int(rows["start"][0].as_py()), int(rows["stop"][0].as_py())
     limits = _limits(model, search)
-    asked = search.by, search.minimise, tuple(name in search.domains for name in DOMAINS)
+    criteria = search.by, search.minimise, tuple(name in search.domains for name in DOMAINS)
     top = _no_rows(search.top + SLACK)
     counts = IndexCounts(visited=stop - start)
     for batch, seen in _score_batches(model, device_model, search, start, stop):
@@ -87,8 +87,8 @@ def score_best(model: Model, device_model: DeviceModel, search: Search, rows: pa
         if batch is None:  # the work ahead of the device must not pile up
             top.merit.block_until_ready()
         else:
-            top = _merge_best(asked, limits, top, batch)
-    merit, place, found, numbers, ends = jax.device_get(top)
+            top = _merge_best(criteria, limits, top, batch)
+    merit, place, best_columns, numbers, ends = jax.device_get(top)
     unscorable, *others = (int(number) for number in numbers)
     counts = counts._replace(unscorable=unscorable)
     names = ("scored", "inside", "edge", "out", "at_ceiling", "refused")
@@ -96,19 +96,19 @@ def score_best(model: Model, device_model: DeviceModel, search: Search, rows: pa
     if counts.scored:
         counts = counts._replace(low=float(ends[0]), high=float(ends[1]))
     n = int(np.sum(merit > -np.inf))
-    mean, spread, distance, nearest = (column[:n] for column in found)
+    mean, spread, distance, nearest = (column[:n] for column in best_columns)
     columns = Predictions(
         mean.astype(np.float64), spread.astype(np.float64), distance.astype(np.float64), nearest.astype(np.int64)
     )
-    kept, texts, table = _name_indices(search.space, start + place[:n].astype(np.int64))
-    scores, _ = score_columns(model, kept, texts, columns)
+    compositions, texts, table = _name_indices(search.space, start + place[:n].astype(np.int64))
+    scores, _ = score_columns(model, compositions, texts, columns)
     for field in SCORES:
         table = table.append_column(field, pa.array(scores[field.name], field.type))
     aside = QUARANTINE.empty_table()
     if unscorable:
         bad = _find_unscorable(model, device_model, search, limits, start, stop)
-        _, _, named = _name_indices(search.space, bad)
-        aside = named.select(["id", "formula"]).append_column(
+        _, _, unscored = _name_indices(search.space, bad)
+        aside = unscored.select(["id", "formula"]).append_column(
             QUARANTINE.field("reason"), pa.array([UNSCORABLE] * len(bad), pa.string())
         )
     return ScoredPartition(table, aside.cast(QUARANTINE), counts)
@@ -116,13 +116,13 @@ def score_best(model: Model, device_model: DeviceModel, search: Search, rows: pa
 
 def _name_indices(space: Space, indices: Any) -> tuple[Compositions, list[str], pa.Table]:
     """Compositions, formulas and leading columns of some indices."""
-    kept = decode(space, indices)
-    texts = formula_text(kept)
+    compositions = decode(space, indices)
+    texts = formula_text(compositions)
     # As wide as the largest, so that the order of texts is that of indices.
     width = len(str(space.size - 1))
     labels = [f"{index:0{width}d}" for index in indices.tolist()]
     columns = (pa.array(values, pa.string()) for values in (labels, texts, ["enumerated"] * len(texts)))
-    return kept, texts, pa.Table.from_arrays(list(columns), schema=VIRTUAL)
+    return compositions, texts, pa.Table.from_arrays(list(columns), schema=VIRTUAL)
 
 
 def _score_batches(
@@ -133,25 +133,27 @@ def _score_batches(
         raise UserError(
             f"--partition-rows: expected partitions of at most {MOST_INDICES:,} indices, got {stop - start:,}"
         )
-    known = jnp.asarray(element_codes(search.space, search.banned))
+    space_codes = jnp.asarray(element_codes(search.space, search.banned))
     for family, layout in zip(families(search.space), tile_layouts(search.space), strict=True):
-        cut = list(cut_tiles(family, layout, start, stop))
-        if not cut:
+        family_tiles = list(cut_tiles(family, layout, start, stop))
+        if not family_tiles:
             continue
-        held = {**padded_tables(family, layout), **_domain_tables(model.domain, family, layout)}
-        held["known"] = np.array(search.space.elements, np.int32)
-        held = {**jax.tree.map(jnp.asarray, held), "codes": known}
-        for tile in cut:
-            seen = filter_tile(layout, held, tile, start, stop)
-            yield None, IndexCounts(unbalanced=seen.unbalanced, banned=seen.banned)
-            yield from _score_tile(model, device_model, layout, held, tile, seen.places, seen.passing, start)
+        arrays = {**padded_tables(family, layout), **_domain_tables(model.domain, family, layout)}
+        arrays["known"] = np.array(search.space.elements, np.int32)
+        arrays = {**jax.tree.map(jnp.asarray, arrays), "codes": space_codes}
+        for tile in family_tiles:
+            candidates = filter_tile(layout, arrays, tile, start, stop)
+            yield None, IndexCounts(unbalanced=candidates.unbalanced, banned=candidates.banned)
+            yield from _score_tile(
+                model, device_model, layout, arrays, tile, candidates.places, candidates.passing, start
+            )
 
 
 def _score_tile(
     model: Model,
     device_model: DeviceModel,
     layout: TileLayout,
-    held: dict[str, Any],
+    arrays: dict[str, Any],
     tile: Tile,
     places: jax.Array,
     passing: int,
@@ -161,12 +163,12 @@ def _score_tile(
     per_atom = model.library.convention == "per-atom"
     ahead = tile.start - start
     slots = [
-        _decode_slots(layout, per_atom, held, places, first, tile.row, tile.system, ahead)
+        _decode_slots(layout, per_atom, arrays, places, first, tile.row, tile.system, ahead)
         for first in range(0, passing, BATCH)
     ]
-    found = predict_batches(device_model, ((elements, amounts) for elements, amounts, _, _ in slots))
-    for i, (columns, (elements, _, strange, place)) in enumerate(zip(found, slots, strict=True)):
-        verdict = _judge_batch(held, elements, strange, columns[2])
+    predictions = predict_batches(device_model, ((elements, amounts) for elements, amounts, _, _ in slots))
+    for i, (columns, (elements, _, strange, place)) in enumerate(zip(predictions, slots, strict=True)):
+        verdict = _judge_batch(arrays, elements, strange, columns[2])
         yield ScoredBatch(columns, place, verdict, min(passing - i * BATCH, BATCH)), IndexCounts()
 
 
@@ -174,7 +176,7 @@ def _score_tile(
 def _decode_slots(
     layout: TileLayout,
     per_atom: bool,
-    held: dict[str, Any],
+    arrays: dict[str, Any],
     places: jax.Array,
     first: Any,
     row: Any,
@@ -189,18 +191,18 @@ def _decode_slots(
     """
     place = jax.lax.dynamic_slice_in_dim(places, first, BATCH)
     r, s = row + place // layout.systems, system + place % layout.systems
-    elements = held["known"][held["systems"][:, s].T.astype(jnp.int32)]
-    amounts = held["amounts"][:, r].T.astype(jnp.float32)
+    elements = arrays["known"][arrays["systems"][:, s].T.astype(jnp.int32)]
+    amounts = arrays["amounts"][:, r].T.astype(jnp.float32)
     if per_atom:
         amounts = amounts / jnp.sum(amounts, axis=1, keepdims=True)
-    return elements, amounts, held["strange"][r], ahead + (r - row) * layout.system_count + s - system
+    return elements, amounts, arrays["strange"][r], ahead + (r - row) * layout.system_count + s - system
 
 
 @jax.jit
-def _judge_batch(held: dict[str, Any], elements: jax.Array, strange: jax.Array, distance: jax.Array) -> jax.Array:
+def _judge_batch(arrays: dict[str, Any], elements: jax.Array, strange: jax.Array, distance: jax.Array) -> jax.Array:
     """Position in `DOMAINS` of each row, by the rules of `domain.judge`."""
-    unseen = ~held["target"][elements]
-    unknown = unseen & ~held["source"][elements]
+    unseen = ~arrays["target"][elements]
+    unknown = unseen & ~arrays["source"][elements]
     against = jnp.any(unseen, axis=1).astype(jnp.int32) + strange + (distance > FAR)
     out = jnp.any(unknown, axis=1) | (distance > VERY_FAR) | (against >= 2)
     return jnp.where(out, 2, against)
@@ -252,10 +254,10 @@ def _split_finite(limits: dict[str, Any], batch: ScoredBatch) -> tuple[jax.Array
 
 @functools.partial(jax.jit, static_argnums=0)
 def _merge_best(
-    asked: tuple[str, bool, tuple[bool, ...]], limits: dict[str, Any], top: BestRows, batch: ScoredBatch
+    criteria: tuple[str, bool, tuple[bool, ...]], limits: dict[str, Any], top: BestRows, batch: ScoredBatch
 ) -> BestRows:
     """Merge a batch into the best rows so far."""
-    by, minimise, domains = asked
+    by, minimise, domains = criteria
     mean, spread, distance, _ = batch.columns
     fine, bad = _split_finite(limits, batch)
     allowed = jnp.asarray(domains)[batch.verdict]
@@ -277,7 +279,7 @@ def _merge_best(
         (batch.place, batch.columns),
     )
     each = [bad, fine, *(fine & (batch.verdict == i) for i in range(3)), fine & (mean >= limits["ceiling"])]
-    counts = jnp.stack([jnp.sum(one, dtype=jnp.int32) for one in [*each, fine & ~allowed]])
+    counts = jnp.stack([jnp.sum(mask, dtype=jnp.int32) for mask in [*each, fine & ~allowed]])
     ends = jnp.stack([
         jnp.minimum(top.ends[0], jnp.min(jnp.where(fine, mean, jnp.inf))),
         jnp.maximum(top.ends[1], jnp.max(jnp.where(fine, mean, -jnp.inf))),
@@ -292,9 +294,9 @@ def _find_unscorable(
 
     By a second pass, as there are hardly ever any.
     """
-    found = []
+    indices = []
     for batch, _ in _score_batches(model, device_model, search, start, stop):
         if batch is not None:
             bad = np.asarray(_split_finite(limits, batch)[1])
-            found.append(np.asarray(batch.place)[bad].astype(np.int64) + start)
-    return np.concatenate(found)
+            indices.append(np.asarray(batch.place)[bad].astype(np.int64) + start)
+    return np.concatenate(indices)

@@ -120,9 +120,9 @@ def make_search(space: Space, order: Order, *, log: bool) -> Search:
 
 def count_filters(search: Search, counts: IndexCounts, order: Order) -> tuple[FilterCount, ...]:
     """Indices each filter of a search removed on its own."""
-    found = [FilterCount(NEUTRAL, counts.unbalanced, 0)]
+    removed = [FilterCount(NEUTRAL, counts.unbalanced, 0)]
     if search.words:
-        found.append(FilterCount(search.words, counts.banned, 0))
+        removed.append(FilterCount(search.words, counts.banned, 0))
     if order.filters:
-        found.append(FilterCount(", ".join(map(str, order.filters)), counts.refused, 0))
-    return tuple(found)
+        removed.append(FilterCount(", ".join(map(str, order.filters)), counts.refused, 0))
+    return tuple(removed)

@@ -82,16 +82,16 @@ def tile_layouts(space: Space) -> tuple[TileLayout, ...]:
     """Tile layout of every family of a space."""
     cation, anion = (max(max(sign * q for q in states) for states in space.states) for sign in (1, -1))
     words = (space.max_atoms - 1) * anion // _WORD + 1
-    found = []
+    all_layouts = []
     for family in families(space):
         many = max(len(family.systems), 1)
         # Tiles side by side are equally wide, and of whole vectors: a few left over make a program ten times slower.
         systems = -(-many // -(-many // TILE) // VECTOR) * VECTOR
         rows = max(1, min(TILE // systems, len(family.amounts)))
-        found.append(
+        all_layouts.append(
             TileLayout(family.kinds, rows, systems, len(family.amounts), len(family.systems), words, cation, anion)
         )
-    return tuple(found)
+    return tuple(all_layouts)
 
 
 def element_codes(space: Space, banned: Collection[str]) -> NDArray[np.uint32]:
@@ -128,26 +128,26 @@ def cut_tiles(family: Family, layout: TileLayout, start: int, stop: int) -> Iter
                 yield Tile(row, system, family.start + head)
 
 
-def filter_tile(layout: TileLayout, known: dict[str, Any], tile: Tile, start: int, stop: int) -> TileCandidates:
+def filter_tile(layout: TileLayout, arrays: dict[str, Any], tile: Tile, start: int, stop: int) -> TileCandidates:
     """Candidates of a tile with an index in [start, stop)."""
     # Relative to the tile, within what 32 bits hold.
     span = layout.rows * layout.system_count + layout.systems
     low, high = max(start - tile.start, 0), min(stop - tile.start, span)
-    mask, counts = _filter_mask(layout, known, tile.row, tile.system, low, high)
+    mask, counts = _filter_mask(layout, arrays, tile.row, tile.system, low, high)
     unbalanced, banned = (int(count) for count in counts)
     if platform() != "cpu":
         places, passing = _list_places(mask, layout.places)
         return TileCandidates(int(passing), unbalanced, banned, places)
     # The host has the mask already, and counts thirty times as fast as the compiled program.
-    found = np.flatnonzero(np.asarray(mask))
+    passing_places = np.flatnonzero(np.asarray(mask))
     places = np.zeros(layout.places, np.int32)
-    places[: len(found)] = found
-    return TileCandidates(len(found), unbalanced, banned, jnp.asarray(places))
+    places[: len(passing_places)] = passing_places
+    return TileCandidates(len(passing_places), unbalanced, banned, jnp.asarray(places))
 
 
 @functools.partial(jax.jit, static_argnums=0)
 def _filter_mask(
-    layout: TileLayout, known: dict[str, Any], row: Any, system: Any, low: Any, high: Any
+    layout: TileLayout, arrays: dict[str, Any], row: Any, system: Any, low: Any, high: Any
 ) -> tuple[jax.Array, jax.Array]:
     """Mask (rows x systems,) of candidates, and counts of the others.
 
@@ -156,14 +156,14 @@ def _filter_mask(
     rows = row + jnp.arange(layout.rows, dtype=jnp.int32)[:, None]
     systems = system + jnp.arange(layout.systems, dtype=jnp.int32)[None, :]
     offset = (rows - row) * layout.system_count + (systems - system)
-    asked = (offset >= low) & (offset < high) & (rows < layout.row_count) & (systems < layout.system_count)
-    elements = jax.lax.dynamic_slice_in_dim(known["systems"], system, layout.systems, axis=1)
-    amounts = jax.lax.dynamic_slice_in_dim(known["amounts"], row, layout.rows, axis=1).astype(jnp.uint32)
-    ions = [known["codes"][elements[i].astype(jnp.int32)][None, :] for i in range(layout.kinds)]
-    neutral = _is_balanced(ions, [amounts[i][:, None] for i in range(layout.kinds)], layout)
+    in_range = (offset >= low) & (offset < high) & (rows < layout.row_count) & (systems < layout.system_count)
+    elements = jax.lax.dynamic_slice_in_dim(arrays["systems"], system, layout.systems, axis=1)
+    amounts = jax.lax.dynamic_slice_in_dim(arrays["amounts"], row, layout.rows, axis=1).astype(jnp.uint32)
+    ions = [arrays["codes"][elements[i].astype(jnp.int32)][None, :] for i in range(layout.kinds)]
+    balanced = _is_balanced(ions, [amounts[i][:, None] for i in range(layout.kinds)], layout)
     banned = functools.reduce(jnp.bitwise_or, ions) >> _BANNED != 0
-    counts = jnp.stack([jnp.sum(asked & ~neutral, dtype=jnp.int32), jnp.sum(asked & banned, dtype=jnp.int32)])
-    return (asked & neutral & ~banned).reshape(-1), counts
+    counts = jnp.stack([jnp.sum(in_range & ~balanced, dtype=jnp.int32), jnp.sum(in_range & banned, dtype=jnp.int32)])
+    return (in_range & balanced & ~banned).reshape(-1), counts
 
 
 def _is_balanced(ions: list[jax.Array], amounts: list[jax.Array], layout: TileLayout) -> jax.Array:
@@ -180,11 +180,11 @@ def _is_balanced(ions: list[jax.Array], amounts: list[jax.Array], layout: TileLa
         j = kinds - 1 - i
         anions.append(_add_ions(anions[-1], ions[j] >> _STATES, amounts[j], layout.anion))
     ranks = [(ion >> _RANK) & 0xFF for ion in ions]
-    found: jax.Array = jnp.bool_(False)
+    balanced: jax.Array = jnp.bool_(False)
     for split in range(1, kinds):
         shared = [a & b for a, b in zip(cations[split], anions[kinds - split], strict=True)]
-        found |= (functools.reduce(jnp.bitwise_or, shared) != 0) & (ranks[split - 1] < ranks[split])
-    return found
+        balanced |= (functools.reduce(jnp.bitwise_or, shared) != 0) & (ranks[split - 1] < ranks[split])
+    return balanced
 
 
 def _add_ions(before: list[jax.Array], states: jax.Array, amount: jax.Array, largest: int) -> list[jax.Array]:
@@ -195,8 +195,8 @@ def _add_ions(before: list[jax.Array], states: jax.Array, amount: jax.Array, lar
     moved, after = before, [jnp.uint32(0)] * len(before)
     for q in range(1, largest + 1):
         moved = _shift_bits(moved, amount)
-        may = jnp.uint32(0) - ((states >> q) & 1)
-        after = [word | (own & may) for word, own in zip(after, moved, strict=True)]
+        allowed = jnp.uint32(0) - ((states >> q) & 1)
+        after = [word | (charge_bits & allowed) for word, charge_bits in zip(after, moved, strict=True)]
     return after
 
 

@@ -239,8 +239,8 @@ def _open_pool(
                 secured, called = stack.enter_context(credentials(os.fspath(folder)))
                 jobs = SlurmJobs(called, workers or 1)
                 with _ignore_interrupts():  # sbatch and scancel among them
-                    given = stack.enter_context(slurm_cluster(jobs, secured))
-                pool = WorkerPool(stack.enter_context(Client(given, set_as_default=False)), jobs.check)
+                    cluster_of_jobs = stack.enter_context(slurm_cluster(jobs, secured))
+                pool = WorkerPool(stack.enter_context(Client(cluster_of_jobs, set_as_default=False)), jobs.check)
             else:
                 connected = Client(
                     scheduler, timeout=CONNECT_SECONDS, set_as_default=False, security=security(scheduler)

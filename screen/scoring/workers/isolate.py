@@ -30,11 +30,11 @@ def isolate_crashes(rows: pa.Table, score: Callable[[pa.Table], ScoredPartition]
     ------
     UserError : code 1, more than `MOST` rows kill their process
     """
-    waiting, found, fatal = [rows], list[ScoredPartition](), list[pa.Table]()
+    waiting, parts, fatal = [rows], list[ScoredPartition](), list[pa.Table]()
     while waiting:
         piece = waiting.pop()
         try:
-            found.append(_score_twice(piece, score) if piece.num_rows == 1 else score(piece))
+            parts.append(_score_twice(piece, score) if piece.num_rows == 1 else score(piece))
         except WorkerCrashed:
             half = piece.num_rows // 2
             if half:
@@ -47,9 +47,9 @@ def isolate_crashes(rows: pa.Table, score: Callable[[pa.Table], ScoredPartition]
                     " go on with --resume, fewer --workers and more memory for each",
                     1,
                 ) from None
-            found.append(ScoredPartition(None, _set_aside(piece)))
-    scores = [part.scores for part in found if part.scores is not None] or [score(rows.slice(0, 0)).scores]
-    return ScoredPartition(pa.concat_tables(scores), pa.concat_tables([part.quarantine for part in found]))
+            parts.append(ScoredPartition(None, _set_aside(piece)))
+    scores = [part.scores for part in parts if part.scores is not None] or [score(rows.slice(0, 0)).scores]
+    return ScoredPartition(pa.concat_tables(scores), pa.concat_tables([part.quarantine for part in parts]))
 
 
 def _score_twice(row: pa.Table, score: Callable[[pa.Table], ScoredPartition]) -> ScoredPartition:
@@ -60,8 +60,8 @@ def _score_twice(row: pa.Table, score: Callable[[pa.Table], ScoredPartition]) ->
 
 
 def _set_aside(row: pa.Table) -> pa.Table:
-    named = row.select(["id", "formula"]).cast(QUARANTINE.remove(2))
-    return named.append_column("reason", pa.array([REASON], pa.string()))
+    quarantined = row.select(["id", "formula"]).cast(QUARANTINE.remove(2))
+    return quarantined.append_column("reason", pa.array([REASON], pa.string()))
 
 
 def _describe_row(row: pa.Table) -> str:

@@ -35,7 +35,7 @@ def remove_leftovers(folder: Path) -> list[str]:
 
     Returns notes for the user.
     """
-    return [said for path in sorted(folder.glob(f"{PREFIX}*")) for said in _remove_certificates(path)]
+    return [note for path in sorted(folder.glob(f"{PREFIX}*")) for note in _remove_certificates(path)]
 
 
 def remove_idle_leftovers(folder: Path) -> list[str]:
@@ -59,11 +59,13 @@ def _remove_certificates(path: Path) -> list[str]:
         path.rmdir()
     except OSError as error:
         return [f"{path} is left of a run that was killed and cannot be removed: {error.strerror}"]
-    said = [f"the certificates of a run that was killed were removed: {path.name}"]
+    notes = [f"the certificates of a run that was killed were removed: {path.name}"]
     if _NAME.fullmatch(name):
         jobs = queued_jobs(name)
         if jobs is None:
-            said.append(f"SLURM does not answer here; jobs of that run that still wait end with: scancel --name={name}")
+            notes.append(
+                f"SLURM does not answer here; jobs of that run that still wait end with: scancel --name={name}"
+            )
         elif jobs:
-            said.append(f"jobs of that run are still there: {', '.join(jobs)}; end them with: scancel --name={name}")
-    return said
+            notes.append(f"jobs of that run are still there: {', '.join(jobs)}; end them with: scancel --name={name}")
+    return notes

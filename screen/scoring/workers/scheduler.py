@@ -69,13 +69,13 @@ def security(address: str) -> Any:
         return None
     from dask.distributed import Security
 
-    found: Any = Security(require_encryption=True)
+    settings: Any = Security(require_encryption=True)
     missing = [
         name
         for name, value in (
-            ("ca-file", found.tls_ca_file),
-            ("client.cert", found.tls_client_cert),
-            ("client.key", found.tls_client_key),
+            ("ca-file", settings.tls_ca_file),
+            ("client.cert", settings.tls_client_cert),
+            ("client.key", settings.tls_client_key),
         )
         if not value
     ]
@@ -86,10 +86,10 @@ def security(address: str) -> Any:
             f" file in ~/.config/dask/distributed.yaml or {variable}"
         )
     try:
-        found.get_connection_args("client")
+        settings.get_connection_args("client")
     except OSError as error:
         raise UserError(f"--scheduler {address}: certificates cannot be read: {error}") from None
-    return found
+    return settings
 
 
 @contextmanager
@@ -103,10 +103,15 @@ def credentials(shared: str) -> Iterator[tuple[Any, str]]:
     """
     from dask.distributed import Security
 
-    made: Any = Security.temporary()
+    temporary: Any = Security.temporary()
     with TemporaryDirectory(prefix=PREFIX, dir=Path(shared).resolve()) as folder:
         name = job_name(Path(folder).name.removeprefix(PREFIX))
-        files = {JOBS: name, "ca_file": made.tls_ca_file, "cert": made.tls_client_cert, "key": made.tls_client_key}
+        files = {
+            JOBS: name,
+            "ca_file": temporary.tls_ca_file,
+            "cert": temporary.tls_client_cert,
+            "key": temporary.tls_client_key,
+        }
         for file, text in files.items():
             (Path(folder) / file).write_text(text)
         of_roles = {

@@ -67,7 +67,7 @@ def check_slurm() -> None:
     ------
     UserError : dask-jobqueue or what makes certificates is not installed, or a setting is missing
     """
-    if missing := [named for module, named in _NEEDED.items() if find_spec(module) is None]:
+    if missing := [package for module, package in _NEEDED.items() if find_spec(module) is None]:
         raise UserError(
             f"--scheduler slurm: {' and '.join(missing)} not installed; install it with: pip install"
             " 'kakehashi[cluster]'"

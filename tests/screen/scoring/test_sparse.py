@@ -113,11 +113,13 @@ def found(ready, new):
 
 def test_a_standardised_row_is_that_of_zeros_and_the_rest(known, new):
     scaling = fit_scaling(known)
-    given = sparse.rows(new)
+    given = sparse.drop_zeros(new)
     np.testing.assert_array_equal(given.toarray(), new)
     z = np.asarray(standardise(scaling, new))
     assert np.abs(z).max() == 6.0  # the clamp is met
-    np.testing.assert_allclose(sparse.shifted(scaling, given).toarray() + sparse.zeros(scaling), z, atol=1e-6)
+    np.testing.assert_allclose(
+        sparse.shift_rows(scaling, given).toarray() + sparse.standardised_zeros(scaling), z, atol=1e-6
+    )
 
 
 def test_first_products_are_those_of_all_inputs(bank_of, new):
@@ -126,15 +128,15 @@ def test_first_products_are_those_of_all_inputs(bank_of, new):
     assert len(inputs) == WIDTH - 90
     padded = pad_layers(hidden)
     part = {"scaling": scaling, "networks": [{"inputs": inputs, "hidden": padded}]}
-    (u,) = sparse.first_products(part, sparse.rows(new))
+    (u,) = sparse.first_products(part, sparse.drop_zeros(new))
     expected = np.asarray(standardise(scaling, new), np.float64) @ one.hidden[0].kernel
-    np.testing.assert_allclose((u + sparse.constant(scaling, inputs, padded[0]))[:, :24], expected, atol=2e-5)
+    np.testing.assert_allclose((u + sparse.zero_products(scaling, inputs, padded[0]))[:, :24], expected, atol=2e-5)
 
 
 def test_neighbours_are_those_of_the_full_rows(known, new):
     scaling = fit_scaling(known)
     training = np.asarray(standardise(scaling, known))
-    distance, index = sparse.nearest(scaling, sparse.neighbours(scaling, training), sparse.rows(new))
+    distance, index = sparse.find_nearest(scaling, sparse.prepare_neighbours(scaling, training), sparse.drop_zeros(new))
     expected, apart = domain.nearest(np.asarray(standardise(scaling, new)), training)
     np.testing.assert_array_equal(index, expected)
     np.testing.assert_allclose(distance, apart, rtol=1e-5, atol=1e-6)
@@ -186,8 +188,8 @@ def test_gaussian_processes_on_the_same_rows_share_their_products(planted, ready
 
 def test_rows_that_are_not_mostly_zero_are_left_full(known):
     scaling = fit_scaling(known)
-    assert sparse.worthwhile(scaling, standardise(scaling, known))
-    assert not sparse.worthwhile(scaling, standardise(scaling, known + 1))
+    assert sparse.is_worthwhile(scaling, standardise(scaling, known))
+    assert not sparse.is_worthwhile(scaling, standardise(scaling, known + 1))
 
 
 def test_a_head_that_sees_more_than_products_gets_full_rows(planted):

@@ -158,7 +158,7 @@ def test_few_partitions_are_read_ahead(tiny_model: Model) -> None:
 def test_a_partition_that_is_done_just_after_its_time_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     from concurrent.futures import Future
 
-    from kakehashi.screen.scoring.workers.cluster import WorkerPool, _result
+    from kakehashi.screen.scoring.workers.cluster import WorkerPool, _wait_for_result
 
     class Late(Future[int]):
         def result(self, timeout: float | None = None) -> int:
@@ -168,11 +168,11 @@ def test_a_partition_that_is_done_just_after_its_time_counts(monkeypatch: pytest
             return super().result(timeout)
 
     asked = lambda: pytest.fail("nothing is amiss")
-    assert _result(WorkerPool(None, asked), Late()) == 7  # type: ignore[arg-type, comparison-overlap]
+    assert _wait_for_result(WorkerPool(None, asked), Late()) == 7  # type: ignore[arg-type, comparison-overlap]
     failed: Future[int] = Future()
     failed.set_exception(TimeoutError("of the scoring"))
     with pytest.raises(TimeoutError, match="of the scoring"):
-        _result(WorkerPool(None, asked), failed)  # type: ignore[arg-type]
+        _wait_for_result(WorkerPool(None, asked), failed)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "127.0.0.1:1"])
