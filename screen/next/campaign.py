@@ -148,7 +148,7 @@ def _record(
     repeats = campaign.repeats
     difference = ours - chance
     error = difference.std(axis=0, ddof=1) / np.sqrt(repeats)
-    # Chance in closed form: the mean of a hypergeometric law, given what the start holds.
+    # Expected result of chance: mean of the hypergeometric distribution after the start.
     share = (np.array(marks) - campaign.start) / (n - campaign.start)
     expected = chance[:, 0].mean() + (TOP - chance[:, 0].mean()) * share
     curve = [

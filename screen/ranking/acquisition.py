@@ -16,7 +16,7 @@ from kakehashi.catalogs.records import Compositions
 
 Acquisition = Literal["improvement", "upper", "variance"]
 FloatArray = NDArray[np.float64]
-# Below this many standard deviations the leading terms of the tail are exact to float64's rounding of the rest.
+# Standard deviations below which the leading terms of the tail are exact in float64.
 _FAR_TAIL = -1e4
 
 
@@ -41,7 +41,7 @@ def normal_through(mean: Any, lower: Any, upper: Any, *, level: float, log: bool
     forward = np.log if log else np.asarray
     with np.errstate(divide="ignore", invalid="ignore"):
         centre, low, high = (forward(np.asarray(values, np.float64)) for values in (mean, lower, upper))
-        # The bound that did not under- or overflow gives the width; both do when neither did.
+        # A bound that under- or overflowed does not count; without one, both bounds give the same width.
         half = np.where(np.isfinite(low), centre - low, high - centre)
     return NormalLaws(centre, half / ndtri(0.5 + level / 2))
 

@@ -13,7 +13,7 @@ import pyarrow.csv
 
 from kakehashi.catalogs.reading.readers import is_text
 
-# Cells that begin so are run as formulas by spreadsheets; a leading apostrophe makes them text (OWASP, CSV injection).
+# First characters of cells that spreadsheets run as formulas; a leading apostrophe prevents it (OWASP, CSV injection).
 _ACTIVE = r"^[=+\-@\t\r\n]"
 
 

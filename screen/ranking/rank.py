@@ -18,7 +18,7 @@ from kakehashi.screen.ranking.sorter import row_order
 from kakehashi.screen.validation.intervals import LEVEL
 
 RankBy = Literal["mean", "lower", "upper", "probability"]
-# Columns a ranking begins with, after the rank.
+# Leading columns of a ranking, after the rank.
 LEADING = ("id", "formula", "reduced_formula", "mean", "lower", "upper", "probability", "spread", "at_ceiling",
            "domain", "domain_reason", "nearest_training", "distance")  # fmt: skip
 

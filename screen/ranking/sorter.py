@@ -14,12 +14,12 @@ import pyarrow.compute as pc
 
 from kakehashi.catalogs.files.durable import TEMPORARY
 
-# Rows sorted at a time, and rows of all runs together held while they are merged: so many, or what takes so many bytes.
+# Limits of rows sorted at a time (RUN) and of rows in memory during a merge (POOL), in rows and in bytes.
 RUN_ROWS = 262_144
 POOL_ROWS = 262_144
 RUN_BYTES = 256 << 20
 POOL_BYTES = 128 << 20
-# Smaller blocks would cost more to read than the rows in them: so many rows, or what takes so many bytes.
+# Smallest block of a run, in rows and in bytes: reading smaller ones would cost more than their rows.
 _LEAST_BLOCK, _LEAST_BYTES = 64, 64 << 10
 
 
@@ -67,7 +67,7 @@ class Sorter:
             self._hold(table.slice(0, room))
             table = table.slice(room)
             ordered = self._ordered()
-            # What pruning left of a full run waits for more, unless it would soon be full again.
+            # Rows left after pruning wait for more, unless they would soon fill a run again.
             if ordered.num_rows <= self._run // 2:
                 # A copy: a slice would keep the whole run.
                 self._waiting, self._held = [ordered.take(pa.array(range(ordered.num_rows)))], ordered.num_rows
@@ -118,7 +118,7 @@ class Sorter:
         try:
             with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_stream(sink, table.schema, options=options) as stream:
                 stream.write_table(table.combine_chunks(), max_chunksize=self._block)
-        except OSError as error:  # arrow's names neither the file nor the plain reason
+        except OSError as error:  # arrow's message has neither file nor plain reason
             raise OSError(error.errno, os.strerror(error.errno) if error.errno else str(error), str(path)) from error
 
     def _merged(self, runs: list[_Run]) -> Iterator[pa.Table]:

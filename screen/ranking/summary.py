@@ -137,7 +137,7 @@ def bin_values(target: PropertyTable, summary: ScoreSummary, scores: Iterable[pa
     if target.log and not low > 0:
         return {}
     edges = back(np.linspace(forward(low), forward(high), _BINS + 1))
-    # Rounding must not push the extremes out of the outer bins.
+    # Rounding of edges must not exclude the extremes.
     edges[0], edges[-1] = low, high
     if not np.all(np.diff(edges) > 0):
         return {}

@@ -71,7 +71,7 @@ def _content(data: RunData) -> dict[str, Any]:
         "properties": _properties(mappings(run, "sources")),
         "catalog": mapping(run, "catalog"),
         "virtual": mapping(run, "virtual"),
-        # the name of a file catalogue is its path
+        # a file catalogue is named by its path
         "catalog_short": re.split(r"[/\\]", str(mapping(run, "catalog")["name"]))[-1],
         "verdict": verdict(mapping(run, "verdict"), log, unit),
         "warnings": texts(run, "warnings"),
@@ -80,7 +80,7 @@ def _content(data: RunData) -> dict[str, Any]:
         "accuracy": accuracy(data.predictions, quantity, unit, log),
         "histogram": _histogram(mapping(run, "histogram"), quantity, unit, real(ceiling.get("value"))),
         "domain": _domain(mapping(run, "domain"), ranking),
-        "reach": _coverage(mapping(run, "interval")),
+        "coverage": _coverage(mapping(run, "interval")),
         "units": units,
         "elements": None if units else _elements(data, ranking),
         "drawn": _draw_structures(data.ranking) if units and data.ranking else [],
@@ -154,7 +154,7 @@ def _domain(record: Row, ranking: Ranking | None) -> dict[str, Any] | None:
         return None
     total = sum(counts.values())
     listed = [str(text) for text in (ranking.values("domain_reason") if ranking else []) if text]
-    # one candidate may have several reasons, and each distance is its own
+    # a candidate may have several reasons; distances differ and are counted as one
     reasons = Counter(re.sub(r"^distance \S+ to", "far from", part) for text in listed for part in text.split("; "))
     return {
         "bar": charts.shares(counts, "Candidates inside, at the edge of and outside the applicability domain"),

@@ -28,9 +28,9 @@ class Row(dict[str, Any]):
 
 
 MAX_ROWS = 1000
-# Of these, kept for the best candidates inside or at the edge of the domain, wherever they rank: far from the
-# target's own compounds the top of a ranking is all extrapolation.
-KEPT_NEAR = 400
+# Rows of these reserved for the best candidates inside or at the edge of the domain, wherever they rank: far from the
+# target's compounds the top of a ranking is all extrapolation.
+ROWS_IN_DOMAIN = 400
 MAX_POINTS = 1000
 MAX_EXTRA_COLUMNS = 16
 MAX_TEXT = 240
@@ -156,7 +156,7 @@ def plain(value: Any) -> Any:
     Six significant digits, long texts cut, NaN and infinities as text.
     """
     if value is None or isinstance(value, bool | int):
-        # integers beyond 2**53 would change when a browser reads them
+        # browsers round integers beyond 2**53
         return str(value) if isinstance(value, int) and abs(value) > 2**53 else value
     if isinstance(value, float):
         return float(f"{value:.6g}") if math.isfinite(value) else str(value)
@@ -199,7 +199,7 @@ def _best(path: Path) -> Table | None:
             names, total = tuple(file.schema_arrow.names), file.metadata.num_rows
             if names.count("domain") != 1 or total <= MAX_ROWS:
                 return first_rows(path, MAX_ROWS)
-            first = MAX_ROWS - KEPT_NEAR
+            first = MAX_ROWS - ROWS_IN_DOMAIN
             near: list[int] = []
             start = 0
             for batch in file.iter_batches(columns=["domain"], use_threads=False):
@@ -207,7 +207,7 @@ def _best(path: Path) -> Table | None:
                 start += batch.num_rows
                 if len(near) >= MAX_ROWS:
                     break
-            wanted = [*range(first), *[i for i in near if i >= first][:KEPT_NEAR]]
+            wanted = [*range(first), *[i for i in near if i >= first][:ROWS_IN_DOMAIN]]
             start, pieces = 0, list[tuple[Any, ...]]()
             for batch in file.iter_batches(batch_size=batch_rows(file), use_threads=False):
                 inside = [i - start for i in wanted if start <= i < start + batch.num_rows]

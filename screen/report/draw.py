@@ -21,7 +21,7 @@ from kakehashi.screen.report.svg import tag
 
 BOND = 23.0  # pixels
 PADDING = 4.0
-LAYOUTS = 8  # tried at most for a repeat unit with rings in its chain
+LAYOUTS = 8  # most layouts tried for a repeat unit with rings in its chain
 _SVG = "{http://www.w3.org/2000/svg}"
 # Heteroatoms with a colour of their own in the style sheet.
 _COLOURED = {"N", "O", "F", "Cl", "Br", "I", "S", "P", "Si"}
@@ -75,7 +75,7 @@ def _drawn(mol: Any) -> _Drawn:
         ends = [atom.GetIdx() for atom in mol.GetAtoms() if not atom.GetAtomicNum()]
         neighbours = [mol.GetAtomWithIdx(end).GetNeighbors()[0].GetIdx() for end in ends]
         for end in ends:
-            shown.GetAtomWithIdx(end).SetAtomicNum(6)  # the end of a line, without a label
+            shown.GetAtomWithIdx(end).SetAtomicNum(6)  # carbon: the end of a line, without a label
         _lay_out(shown, ends)
         drawer = rdMolDraw2D.MolDraw2DSVG(-1, -1, -1, -1, True)
         options: Any = drawer.drawOptions()
@@ -84,7 +84,7 @@ def _drawn(mol: Any) -> _Drawn:
         options.minFontSize, options.bondLineWidth = 11, 1.4
         drawer.DrawMolecule(shown.GetMol())
         drawer.FinishDrawing()
-        # the drawer's own copy may hold more atoms (hydrogens that tell a configuration); those asked for come first
+        # the drawer may add atoms (hydrogens that show a configuration) after those of the molecule
         at = [drawer.GetDrawCoords(i) for i in range(mol.GetNumAtoms())]
     points = [complex(p.x, p.y) for p in at]
     strokes, labels = _read(drawer.GetDrawingText(), [atom.GetSymbol() for atom in mol.GetAtoms()])
@@ -140,7 +140,7 @@ def _turned(at: NDArray[np.float64], chain: list[int]) -> tuple[NDArray[np.float
     apart = ((at[:, None] - at) ** 2).sum(axis=2) + np.eye(len(at))
     clashes = int((apart < 0.3).sum()) // 2
     level = min(at[chain[1], 0], length - at[chain[-2], 0], 1.2)
-    fine = not clashes and beyond < 0.3 and level > 0.7 and length > len(chain) - 1  # of bonds, each 1.5 long
+    fine = not clashes and beyond < 0.3 and level > 0.7 and length > len(chain) - 1  # bonds are 1.5 long
     return at, length - 2.0 * beyond + 2.0 * level - 10.0 * clashes, fine
 
 

@@ -35,7 +35,7 @@ FILES = {
     "run.json": "configuration, versions, hashes and timings of the run",
 }
 _ROWS = 1000
-# Lines of a learning curve: what is drawn strongest comes last.
+# Lines of a learning curve, the most prominent last.
 _KINDS = {CHOSEN: "transferred", DIRECT: "direct"}
 
 
@@ -65,7 +65,7 @@ def write_report(directory: Path) -> str:
         "log": log,
         "sources": mappings(run, "sources"),
         "holdout": mapping(run, "holdout"),
-        # What to do stands beside the command that does it.
+        # The page shows the advice beside its command instead.
         "verdict": {**box, "advice": None} if box else None,
         "p_value": real(judged.get("p_value")),
         "recommendation": mapping(run, "recommendation"),

@@ -37,7 +37,7 @@ def assemble(template: str, content: Mapping[str, Any], more: Sequence[Path] = (
             **content,
         )
     )
-    # a lone surrogate, which JSON can carry, cannot be written as UTF-8
+    # JSON may carry a lone surrogate, which UTF-8 cannot encode
     return page.encode("utf-8", "replace").decode("utf-8")
 
 

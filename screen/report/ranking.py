@@ -150,7 +150,7 @@ class Ranking:
             return Markup('<span class="{}">{} {}</span>').format(kind, DOMAIN_MARKS.get(value, "?"), number(value))
         if column.kind == "figure":
             return escape(number(value, 4, keep=True))
-        # identifiers and ranks keep their digits without separators
+        # no separators in identifiers and ranks
         return escape(str(value) if column.kind in ("rank", "integer") and value is not None else number(value))
 
 
@@ -190,7 +190,7 @@ def arrange_columns(table: Table, log: bool, layout: TableLayout = COMPOSITIONS)
     sizes, fitting = 0, 0
     for k, row in enumerate(rows):
         sizes += len(script_json(row).encode("utf-8", "replace")) + 1
-        if k < PAGE:  # drawn in the page as well
+        if k < PAGE:  # also drawn as cells of the page
             sizes += sum(len(escape(str(value)).encode("utf-8", "replace")) for value in row)
         if sizes > EMBEDDED_BYTES:
             break
@@ -239,7 +239,7 @@ def _axis(table: Table, where: dict[str, int], log: bool, fitting: int) -> Axis 
     if not all(columns):
         return None
     lower, mean, upper = columns
-    # a few very wide intervals would flatten all others
+    # without the widest intervals, which would flatten all others
     ends = [lower[len(lower) // 50], mean[0], mean[-1], upper[-1 - len(upper) // 50]]
     low, high = padded(ends, log, 0.02)
     return Axis(low, high, 5.0, 115.0, log)

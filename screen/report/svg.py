@@ -114,7 +114,7 @@ class Axis:
             share = math.log(value / self.low) / math.log(self.high / self.low)
         else:
             share = (value - self.low) / (self.high - self.low)
-        # far outside stays outside, but finite
+        # far values stay outside, at a finite pixel
         return self.start + (self.stop - self.start) * min(max(share, -2.0), 3.0)
 
     def ticks(self, count: int = 5) -> Ticks:

@@ -17,7 +17,7 @@ _SCHEMA = pa.schema(
     [("table", pa.string()), ("row", pa.int64()), ("id", pa.string()), ("formula", pa.string()),
      ("reason", pa.string())]
 )  # fmt: skip
-# Reasons named of a source: what comes with the package has some that nobody can mend.
+# Most reasons listed for a source: some of the package's own rows cannot be mended by the user.
 _OF_SOURCES = 2
 
 

@@ -110,7 +110,7 @@ def run_and_print(
         raise UserError("expected --resume or --overwrite, got both: choose one")
     if is_url(config.out):
         check_url(config.out)
-    # The folder is judged before the data are read and jax is imported: both take seconds.
+    # The folder is checked before reading data and importing jax, which take seconds.
     if not dry_run and not config.out:
         raise UserError("--out is missing: the folder or URL the results go to")
     if not dry_run and resume and (record := _finished(kind, config)) is not None:
@@ -135,7 +135,7 @@ def run_and_print(
     def stop_with(word: str) -> None:
         warn("auto" if mode == "quiet" else mode, f"{word}; go on with: {again}")
 
-    # What is overwritten goes when the folder is opened: not before the inputs are known to be good.
+    # Opening the folder removes files to overwrite, so inputs are checked first.
     inputs = kind.read(config) if overwrite else None
     try:
         with last_words(stop_with), open_run(config.out, resume=resume, overwrite=overwrite) as rundir:

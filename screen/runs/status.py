@@ -58,7 +58,7 @@ def read_status(where: str) -> RunStatus:
     """
     results, at_work = look(where)
     names = results.names()
-    # A run at work replaces files; what it does not hold still is not damaged.
+    # A run in progress replaces files, so a mismatch is no damage.
     if not at_work and isinstance(results, RemoteResults):
         results.check_sizes()
     elif not at_work:
@@ -68,7 +68,7 @@ def read_status(where: str) -> RunStatus:
     aside = [name for name in names if name.startswith("quarantine/")]
     record = _read(results, RECORD) if finished else {}
     known = {**record.get("catalog", {}), **plan}
-    # Of a virtual catalogue the best alone are kept, and what became of the others is known at the end.
+    # Partitions of a virtual catalogue hold the best rows alone; other counts are known at the end.
     virtual = record.get("virtual") is not None or any(name.startswith("kept/") for name in names)
     parts = [name for name in names if name.startswith("kept/" if virtual else "scores/")]
     scored = sum(results.rows(name) or 0 for name in parts)
@@ -120,6 +120,6 @@ def _read(results: Results, name: str) -> dict[str, Any]:
     try:
         return parse_object(results.read_text(name), f"{results.where}/{name}") if name in results.names() else {}
     except UserError:
-        if name == PLAN:  # removed by the run that has just ended
+        if name == PLAN:  # the run has just ended and removed it
             return {}
         raise

@@ -120,15 +120,15 @@ def _run_batches(
     """
     n, size = len(inputs[0]), sparse.ROWS if device_model.sparse else BATCH
     results, pending = [], []
-    # In threads, so that the first batch compiles the groups of networks side by side.
+    # Threads let the first batch compile the groups of networks in parallel.
     with ThreadPoolExecutor(2) as pool:
         for start in range(0, n, size):
-            # A slice copies nothing; the last batch is filled up with its first row.
+            # A slice is no copy; the last batch is padded with its first row.
             chosen: Any = slice(start, start + size)
             if start + size > n:
                 chosen = np.where(np.arange(size) < n - start, np.arange(start, start + size), start)
             pending.append(_run_batch(finish, device_model, pool, *(array[chosen] for array in inputs)))
-            # One batch computes while the one before it is copied out; more would only hold memory.
+            # One batch computes while the previous one is copied out; more would only take memory.
             if len(pending) > 1:
                 results.append(jax.device_get(pending.pop(0)))
         results.extend(jax.device_get(batch) for batch in pending)

@@ -19,7 +19,7 @@ from kakehashi.screen.transfer.fit import Model
 from kakehashi.screen.validation.domain import judge
 from kakehashi.screen.validation.intervals import difficulty
 
-# Types are fixed here, so that a partition without a single score fits the others.
+# Fixed types let a partition without scores be joined with others.
 SCORES = pa.schema(
     [("reduced_formula", pa.string()), ("mean", pa.float64()), ("lower", pa.float64()), ("upper", pa.float64()),
      ("spread", pa.float64()), ("at_ceiling", pa.bool_()), ("domain", pa.string()), ("domain_reason", pa.string()),

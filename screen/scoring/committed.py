@@ -20,7 +20,7 @@ from kakehashi.screen.scoring.partitions import PARTITION_ROWS, Executor, make_s
 from kakehashi.screen.scoring.virtual.search import IndexCounts, Search
 from kakehashi.screen.transfer.fit import Model
 
-# Folder of the best rows of each part of a virtual catalogue, until the ranking is there.
+# Folder of the best rows of each partition of a virtual catalogue, removed when the ranking is written.
 BEST_FOLDER = "kept"
 _COUNTS = "kakehashi.counts"
 
@@ -57,7 +57,7 @@ class CommittedScores(NamedTuple):
         return self._read(self.quarantine_names, QUARANTINE)
 
     def _read(self, names: tuple[str, ...], schema: pa.Schema) -> Iterator[pa.Table]:
-        # What a part's metadata say of it is not true of what becomes of it.
+        # Metadata of the file do not apply to tables made from it.
         return (self.rundir.read_table(name).replace_schema_metadata(schema.metadata) for name in names)
 
 

@@ -20,10 +20,10 @@ from kakehashi.screen.scoring.padded import STEP, make_views, pad_layers, select
 from kakehashi.screen.transfer.fit import Model
 from kakehashi.screen.transfer.plan import Fitted, Plan
 
-# Networks per program. In one program for all of them the compiler runs first layers first and last layers last, and
-# every layer has left the processor's cache before the next one reads it.
+# Networks per program. In a single program the compiler runs all first layers before all last layers, so that each
+# layer's output has left the processor's cache before the next layer reads it.
 GROUP = 10
-# Two matrices are one, but for a factor, up to this share of their largest number.
+# Relative tolerance for two matrices that are equal up to a factor.
 SAME = 1e-9
 
 
@@ -64,7 +64,7 @@ def prepare_model(model: Model) -> DeviceModel:
     groups = _group_networks(model, plans)
     few = sparse.is_worthwhile(model.reference, model.training) and _needs_products_only(model, groups)
     # One BLAS thread: the last bits must not depend on the number of cores.
-    # Weights that are no numbers give scores that are none, and those rows go to quarantine.
+    # NaN weights give NaN scores, and their rows go to quarantine.
     with threadpool_limits(1, "blas"), np.errstate(all="ignore"):
         parts = [_group_arrays(model, group, plans, few) for group in groups]
         blocks, numbers, members = _descriptor_blocks(model.stack.members)
@@ -90,7 +90,7 @@ def _group_networks(model: Model, plans: tuple[Plan, ...]) -> tuple[NetworkGroup
     for s, source in enumerate(model.library.sources):
         numbers = range(len(source.networks))
         heads = [tuple(m for m, plan in enumerate(plans) if plan.source == s and i in plan.networks) for i in numbers]
-        # Depths of the features that heads on several sources look at.
+        # Depths whose features enter heads on several sources.
         shown = [
             tuple(sorted({plan.depth for plan in plans if plan.kind == "stacked" and i in plan.networks}))
             for i in numbers

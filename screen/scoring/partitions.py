@@ -26,9 +26,9 @@ from kakehashi.screen.scoring.device_model import DeviceModel, prepare_model
 from kakehashi.screen.scoring.virtual.search import Search
 from kakehashi.screen.transfer.fit import Model
 
-# Large enough that a snapshot of the Materials Project is one partition, small enough for any machine.
+# One partition for a snapshot of the Materials Project, and small enough for any machine's memory.
 PARTITION_ROWS = 262_144
-# Molecules described at a time: a partition's descriptors would take gigabytes. Whole batches, so that none is padded.
+# Molecules described at a time: descriptors of a partition would take gigabytes. Whole batches need no padding.
 DESCRIBED_ROWS = 8 * BATCH
 
 Executor = Callable[["PartitionScorer", Iterable[pa.Table]], Iterator[ScoredPartition]]
@@ -80,7 +80,7 @@ def make_scorer(model: Model, search: Search | None = None) -> PartitionScorer:
 
     search : search of a virtual catalogue
     """
-    if model.target.crystals is not None:  # its networks are those of `graph`, and its stack is asked as it is
+    if model.target.crystals is not None:  # crystal networks and their stack predict without a device model
         from kakehashi.screen.scoring.structures import hash_model
 
         return PartitionScorer(model, DeviceModel((), (), (), False, {}), hash_model(model))
@@ -184,7 +184,7 @@ def _score_distinct(model: Model, device_model: DeviceModel, materials: Inputs) 
 def _predict_described(model: Model, device_model: DeviceModel, materials: Inputs, n: int) -> Predictions:
     """Predictions for n materials, described `DESCRIBED_ROWS` at a time."""
     parts = []
-    for start in range(0, max(n, 1), DESCRIBED_ROWS):  # once without any, for the types of the columns
+    for start in range(0, max(n, 1), DESCRIBED_ROWS):  # an empty table passes once, for the types of its columns
         rows = materials.take(np.arange(start, min(start + DESCRIBED_ROWS, n)))
         parts.append(predict_descriptors(device_model, describe(rows, model.library.convention)))
     mean, spread, distance, nearest = zip(*parts, strict=True)

@@ -20,7 +20,7 @@ from kakehashi.screen.transfer.plan import Plan, mixture
 
 MeanAndSpread = tuple[Any, Any]
 Columns = tuple[jax.Array, jax.Array, jax.Array, jax.Array]
-# By network and head, mean and spread; the networks' predictions; by network and depth, features.
+# Outputs of a group: mean and spread by network and head, predictions by network, features by network and depth.
 GroupOutputs = tuple[list[list[MeanAndSpread]], list[jax.Array], list[list[jax.Array]]]
 
 
@@ -131,7 +131,7 @@ def _predict_members(
     """Means and spreads (components, B) of every member."""
     pairs: list[list[MeanAndSpread]] = [[] for _ in plans]
     guesses: dict[int, list[jax.Array]] = {}
-    # By number of the network and depth, the features of the sources in turn.
+    # Features of the sources in turn, by number of the network and depth.
     side: dict[tuple[int, int], list[jax.Array]] = {}
     for group, (answers, own, layers) in zip(groups, found, strict=True):
         guesses.setdefault(group.source, []).extend(own)

@@ -112,6 +112,6 @@ def find_nearest(scaling: Scaling, known: dict[str, Any], rows: csr_matrix) -> t
     apart += np.asarray(known["offset"])
     index = np.argmin(apart, axis=1)
     parts = tuple(np.asarray(known[name]) for name in ("data", "columns", "ends"))
-    # From the difference: the expanded form loses the small distances to rounding.
+    # From the difference, because rounding spoils small distances in the expanded form.
     difference = s - csr_matrix(parts, shape=(apart.shape[1], s.shape[1]))[index]
     return np.sqrt(difference.power(2) @ np.ones(s.shape[1])).astype(np.float32), index

@@ -34,7 +34,7 @@ def score_structures(model: Model, rows: pa.Table) -> ScoredPartition:
     """
     if STRUCTURE not in rows.column_names:
         raise UserError("this model was fitted on structures: the candidates need structures too")
-    if REFUSED in rows.column_names:  # the structures say it themselves
+    if REFUSED in rows.column_names:  # reasons come from the structures instead
         rows = rows.drop_columns([REFUSED])
     with StructureReader() as reader:
         starts = range(0, max(rows.num_rows, 1), CHUNK)

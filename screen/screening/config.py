@@ -22,21 +22,21 @@ from kakehashi.screen.scoring.workers.scheduler import SLURM, check_scheduler, c
 from kakehashi.screen.scoring.workers.semaphores import find_missing
 
 DEFAULT_SOURCES = ("formation_energy", "volume_per_atom", "melting_temperature")
-# Of targets given as SMILES.
+# Sources of targets with SMILES.
 DEFAULT_MOLECULAR_SOURCES = (
     "molecule_thermal_conductivity",
     "molecule_melting_temperature",
     "molecule_refractive_index",
 )
-# What `--source` is given to use none at all.
+# Value of `--source` for no source at all.
 NO_SOURCE = ("none",)
-# Exit code of a run that finished with more of the catalogue in quarantine than allowed.
+# Exit code of a finished run with too much of the catalogue in quarantine.
 QUARANTINE_EXCEEDED = 3
-# Random keys hold 32 bits of a seed.
+# Random keys take 32 bits of a seed.
 LARGEST_SEED = 2**32 - 1
-# Settings of how and where a run is done, which change nothing in it.
+# Settings of how and where a run is done, which do not change its results.
 INCIDENTAL = ("out", "no_cache", "workers", "scheduler", "insecure_cluster", "device", "max_rejected")
-# Settings that decide nothing where they are not given: runs from before there were any can be gone on with.
+# Settings without effect where empty, so that runs recorded without them can be resumed.
 OPTIONAL = ("unit",)
 # Settings of files that are written beside the results.
 EXPORTING = ("export", "export_top", "structures")

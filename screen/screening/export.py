@@ -112,9 +112,9 @@ def _cif(sites: Sites) -> tuple[str, str, str]:
     """CIF text and formula of a structure, or a reason."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of what CIF cannot hold
+            warnings.simplefilter("ignore")  # about properties CIF cannot hold
             return to_structure(sites).to(fmt="cif"), formula_of(sites), ""
-    except Exception as error:  # whatever a foreign structure makes the writer raise
+    except Exception as error:  # the writer may raise anything on a foreign structure
         return "", "", reason_of(error)
 
 

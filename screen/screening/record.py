@@ -33,7 +33,7 @@ from kakehashi.screen.transfer.verdict import verdict_record
 from kakehashi.screen.validation.folds import Folds
 from kakehashi.screen.validation.intervals import LEVEL
 
-# What every run computes with, and what is read and described beside it in a screening.
+# Packages of every run, and those that read and describe the materials of a screening.
 _COMMON = ("jax", "jaxlib", "flax", "optax", "numpy", "scipy", "pyarrow", "chemicals")
 PACKAGES = ("pymatgen", "matminer")
 
@@ -243,7 +243,7 @@ def _warnings(inputs: ScreenInputs, model: Model, figures: ScoreSummary) -> list
             f"{out:,} of {n:,} candidates are outside the applicability domain: their order is"
             " extrapolation; filter with domain!=out"
         )
-    # Be2O2 and BeO differ by the cell convention, polymorphs by their structures.
+    # Be2O2 and BeO differ by the cell convention, polymorphs by structure: neither share scores.
     if n > unique and model.library.convention != "cell" and model.target.crystals is None:
         texts.append(
             f"{n:,} candidates are {unique:,} compositions: polymorphs of one composition share one score, because"

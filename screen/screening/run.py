@@ -54,7 +54,7 @@ from kakehashi.screen.transfer.fit import Model
 from kakehashi.screen.transfer.kept import load_or_transfer
 
 SCHEMA_VERSION = "1"
-# Files that follow from the scores: those of an earlier run go before new ones are written.
+# Files derived from scores: those of an earlier run are removed first.
 REMADE = ("report.html", "run.json", "next.parquet", "next.csv")
 
 
@@ -195,7 +195,7 @@ def finish_run(
         write_tables(rundir, model, inputs)
         if search is None or scored.counts is None:
             drawn = bin_values(inputs.target, counted.summary, scored.scores())
-        else:  # a histogram of the best alone would say nothing of the others
+        else:  # the best rows alone make no histogram of the catalogue
             counted, drawn = count_all_indices(counted, search, scored.counts, inputs.order, log=inputs.target.log), {}
         advance(1)
     record = run_record(config, inputs, model, counted, drawn, progress, command)
@@ -206,7 +206,7 @@ def finish_run(
         record["export"] = {**exported._asdict(), "text": describe_export(exported, rundir.where)}
     rundir.write_text("run.json", json.dumps(record, indent=1, ensure_ascii=False) + "\n")
     write_report(rundir)
-    if search is not None:  # its parts have served, unlike the scores of a catalogue of rows
+    if search is not None:  # its partitions hold nothing beyond the ranking
         for name in (*rundir.names(f"{BEST_FOLDER}/"), *rundir.names("quarantine/")):
             rundir.remove(name)
     return ScreenOutcome(record, exit_code(record))

@@ -41,8 +41,8 @@ from kakehashi.screen.transfer.fit import Model
 from kakehashi.screen.validation.domain import FAR, VERY_FAR, Domain, new_stoichiometry
 from kakehashi.screen.validation.intervals import LEVEL
 
-# Rows kept beyond those asked for: bounds of intervals are rounded otherwise on the host, where the ranking is made,
-# and the last few could change places with the next few.
+# Rows selected beyond `top`: the host, which makes the ranking, rounds interval bounds differently, so that rows near
+# the end could swap.
 SLACK = 32
 UNSCORABLE = "the prediction is not a finite number"
 
@@ -84,7 +84,7 @@ def score_best(model: Model, device_model: DeviceModel, search: Search, rows: pa
     counts = IndexCounts(visited=stop - start)
     for batch, seen in _score_batches(model, device_model, search, start, stop):
         counts += seen
-        if batch is None:  # the work ahead of the device must not pile up
+        if batch is None:  # bounds the work queued on the device
             top.merit.block_until_ready()
         else:
             top = _merge_best(criteria, limits, top, batch)
@@ -118,7 +118,7 @@ def _name_indices(space: Space, indices: Any) -> tuple[Compositions, list[str], 
     """Compositions, formulas and leading columns of some indices."""
     compositions = decode(space, indices)
     texts = formula_text(compositions)
-    # As wide as the largest, so that the order of texts is that of indices.
+    # Padded to the width of the largest index, so that texts sort like indices.
     width = len(str(space.size - 1))
     labels = [f"{index:0{width}d}" for index in indices.tolist()]
     columns = (pa.array(values, pa.string()) for values in (labels, texts, ["enumerated"] * len(texts)))

@@ -13,11 +13,11 @@ from kakehashi.catalogs.records import UserError
 from kakehashi.screen.ranking.filters import FilterCount
 from kakehashi.screen.ranking.rank import Order, RankBy
 
-# Rows kept of a virtual catalogue where nothing else is asked for.
+# Default number of rows in the ranking of a virtual catalogue.
 TOP = 1000
-# Indices per row of an ordinary partition: most of them are no candidates, and the others leave no rows.
+# Indices of a virtual partition per row of an ordinary one: most are filtered out, and few leave rows.
 PER_ROW = 64
-# Places within a partition are 32-bit integers.
+# Most indices of a partition: positions in it are 32-bit integers.
 MOST_INDICES = 1 << 30
 DOMAINS = ("in", "edge", "out")
 NEUTRAL = "charge-balanced, cations less electronegative than anions"

@@ -25,12 +25,12 @@ from kakehashi.catalogs.elements import INDEX
 from kakehashi.screen.descriptors.composition import BATCH
 from kakehashi.screen.device import platform
 
-# Compositions looked at by one call.
+# Compositions filtered by one call.
 TILE = 1 << 19
 VECTOR = 128
 _WORD = 32
-# A code holds everything about an element: bit q for each positive state q, then for each negative one, then the rank
-# of its electronegativity, then whether it is banned.
+# Bits of an element's code: bit q for each positive state q, then for each negative one, then the rank of its
+# electronegativity, then one bit for excluded elements.
 _STATES = 10
 _RANK, _BANNED = 2 * _STATES, 2 * _STATES + 8
 
@@ -85,7 +85,7 @@ def tile_layouts(space: Space) -> tuple[TileLayout, ...]:
     all_layouts = []
     for family in families(space):
         many = max(len(family.systems), 1)
-        # Tiles side by side are equally wide, and of whole vectors: a few left over make a program ten times slower.
+        # Tiles of equal width in whole vectors: a few columns left over make a program ten times slower.
         systems = -(-many // -(-many // TILE) // VECTOR) * VECTOR
         rows = max(1, min(TILE // systems, len(family.amounts)))
         all_layouts.append(
@@ -130,7 +130,7 @@ def cut_tiles(family: Family, layout: TileLayout, start: int, stop: int) -> Iter
 
 def filter_tile(layout: TileLayout, arrays: dict[str, Any], tile: Tile, start: int, stop: int) -> TileCandidates:
     """Candidates of a tile with an index in [start, stop)."""
-    # Relative to the tile, within what 32 bits hold.
+    # Relative to the tile, to fit into 32 bits.
     span = layout.rows * layout.system_count + layout.systems
     low, high = max(start - tile.start, 0), min(stop - tile.start, span)
     mask, counts = _filter_mask(layout, arrays, tile.row, tile.system, low, high)
@@ -138,7 +138,7 @@ def filter_tile(layout: TileLayout, arrays: dict[str, Any], tile: Tile, start: i
     if platform() != "cpu":
         places, passing = _list_places(mask, layout.places)
         return TileCandidates(int(passing), unbalanced, banned, places)
-    # The host has the mask already, and counts thirty times as fast as the compiled program.
+    # On a CPU the host shares the mask and lists places thirty times as fast as the compiled program.
     passing_places = np.flatnonzero(np.asarray(mask))
     places = np.zeros(layout.places, np.int32)
     places[: len(passing_places)] = passing_places
@@ -172,7 +172,7 @@ def _is_balanced(ions: list[jax.Array], amounts: list[jax.Array], layout: TileLa
     The cations are the first elements.
     """
     kinds = len(ions)
-    # Starting from a charge of zero alone.
+    # Before any ion the only possible charge is zero.
     zero = [jnp.uint32(1 if word == 0 else 0) for word in range(layout.words)]
     cations, anions = [zero], [zero]
     for i in range(kinds - 1):

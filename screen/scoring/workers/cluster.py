@@ -34,26 +34,25 @@ from kakehashi.screen.scoring.workers.isolate import WorkerCrashed, isolate_cras
 from kakehashi.screen.scoring.workers.scheduler import SLURM, credentials, security
 from kakehashi.screen.scoring.workers.slurm import SlurmJobs, slurm_cluster
 
-# Partitions under way per worker thread: one that computes, one that waits.
+# Partitions in progress per worker thread: one computing, one waiting.
 AHEAD = 2
 CONNECT_SECONDS = 15
-# A job may wait in its queue.
+# Longest wait for the first job of a batch system.
 QUEUE_SECONDS = 24 * 3600
-# How often a partition that takes long makes one look whether anything can still score it.
+# Interval of checks that workers still compute, during a long partition.
 WATCH_SECONDS = 10.0
-# Without any worker for so long, a scheduler elsewhere is given up: they may be being started anew.
+# Longest time without workers at a remote scheduler: they may be restarting.
 NOBODY_SECONDS = 600.0
-# Scores are as large as the rows, and both fit a worker: nothing to warn of.
+# Settings of dask. Large messages are expected: rows and scores of a partition fit a worker.
 _CONFIG: dict[str, Any] = {
     "distributed.admin.large-graph-warning-threshold": "1GB",
     "distributed.worker.multiprocessing-method": "spawn",
-    # A partition whose worker died is tried again alone: two that share a worker must not be blamed for each other.
+    # A partition whose worker died is retried alone, so that it is not blamed for another on the same worker.
     "distributed.scheduler.allowed-failures": 0,
-    # Dask gives up the nanny of a worker that is away when this is over, be it for the second time and just starting:
-    # nothing would start it again. It is never given up.
+    # After this time dask drops the nanny of a lost worker, even one that is restarting, and nothing would restart it.
     "distributed.deploy.lost-worker-timeout": "1000 days",
-    # Replaces dask's own, with its MALLOC_TRIM_THRESHOLD_, which doubles the processor time of scoring.
-    # DASK_... variables cannot: they are read in lower case.
+    # Replaces dask's defaults, whose MALLOC_TRIM_THRESHOLD_ doubles the processor time of scoring. DASK_... variables
+    # cannot replace them: they are read in lower case.
     "distributed.nanny.pre-spawn-environ": {
         "OMP_NUM_THREADS": 1,
         "MKL_NUM_THREADS": 1,
@@ -62,7 +61,7 @@ _CONFIG: dict[str, Any] = {
     },
 }
 SECRETS = ("MP_API_KEY", "PMG_MAPI_KEY")
-# In a worker process: what it scores with, by the name of the deployment.
+# In a worker process: scorers by the name of their deployment.
 _READY: dict[str, PartitionScorer] = {}
 
 
@@ -105,7 +104,7 @@ class WorkerPool:
 
     def look(self) -> None:
         """Check that workers compute or may come; UserError code 5 otherwise."""
-        with suppress(OSError), _report_lost_scheduler(self):  # a scheduler that is late is asked again
+        with suppress(OSError), _report_lost_scheduler(self):  # a slow scheduler is asked again next time
             if self.client.nthreads():
                 self._seen = time.monotonic()
                 return
@@ -127,7 +126,7 @@ class ModelDeployment(WorkerPlugin):
 
     def setup(self, worker: Any) -> None:
         """Make the model ready on the worker's device."""
-        if self.local:  # the terminal sends Ctrl-C to the workers, too: it is the client's to answer
+        if self.local:  # the terminal sends Ctrl-C to workers too, but the client handles it
             signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
             choose(self.device)
@@ -214,9 +213,9 @@ def _open_pool(
     with _ClusterStack() as stack:
         stack.enter_context(dask.config.set(_CONFIG))
         stack.enter_context(_restore_variables())
-        # What ends a run is said once, in one line.
+        # An error that ends a run is printed once, in one line.
         stack.enter_context(silence_logging_cmgr(logging.CRITICAL))
-        for name in SECRETS:  # of the client alone: no worker, and no job's script, inherits them
+        for name in SECRETS:  # workers and job scripts must not inherit them
             os.environ.pop(name, None)
         if scheduler is None:
             with _ignore_interrupts():
@@ -292,7 +291,7 @@ def _restore_variables() -> Iterator[None]:
 
 @contextmanager
 def _deploy_model(pool: WorkerPool, scorer: PartitionScorer, *, local: bool) -> Iterator[str]:
-    # By client: two runs with one model on one scheduler must not take it from each other.
+    # A name per client: two runs with one model on one scheduler must not remove each other's.
     """Bring the model to all workers.
 
     Yields the name it is registered under.
@@ -307,7 +306,7 @@ def _deploy_model(pool: WorkerPool, scorer: PartitionScorer, *, local: bool) -> 
         raise UserError(f"the workers cannot score: {error}; install the same packages there", 5) from error
     finally:
         if not local and not pool.lost:  # local workers end with their cluster
-            with suppress(OSError, ValueError, TimeoutError):  # the scheduler may be going, and the plugin with it
+            with suppress(OSError, ValueError, TimeoutError):  # the scheduler may be closing
                 client.unregister_worker_plugin(plugin.name)
 
 
@@ -327,7 +326,7 @@ def _score_in_order(pool: WorkerPool, name: str, tables: Iterable[pa.Table]) -> 
         try:
             return _wait_for_result(pool, future)
         except WorkerCrashed:
-            for _, other in running:  # nothing else may kill the worker, or be killed with it
+            for _, other in running:  # nothing else may run beside the suspects
                 with suppress(WorkerCrashed):
                     _wait_for_result(pool, other)
             return isolate_crashes(rows, lambda piece: _wait_for_result(pool, submit(piece)))
@@ -355,7 +354,7 @@ def _wait_for_result(pool: WorkerPool, future: Any) -> ScoredPartition:
         try:
             part: ScoredPartition = future.result(timeout=WATCH_SECONDS)
         except TimeoutError:
-            if over:  # it is what the scoring raised
+            if over:  # a TimeoutError of the task itself
                 raise
             if not future.done():
                 pool.look()

@@ -10,7 +10,7 @@ from kakehashi.catalogs.records import UserError
 from kakehashi.screen.scoring.columns import QUARANTINE, ScoredPartition
 
 REASON = "crashed_worker"
-# More in one partition is no fault of single rows, and finding each takes about log2(rows) new processes.
+# Most fatal rows of a partition. More point to another cause, and each takes about log2(rows) new processes to find.
 MOST = 16
 
 

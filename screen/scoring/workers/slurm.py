@@ -19,7 +19,7 @@ from kakehashi.screen.scoring.workers.leftovers import queued_jobs
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# Between two questions to SLURM whether a job is left.
+# Interval of queries to SLURM for jobs left.
 ASK_SECONDS = 30.0
 _NEEDED = {"dask_jobqueue": "dask-jobqueue", "cryptography": "cryptography"}
 
@@ -96,7 +96,7 @@ def slurm_cluster(jobs: SlurmJobs, credentials: Any) -> Iterator[Any]:
             try:
                 await super().start()
                 jobs.accepted.append(self.job_id)
-            except (OSError, RuntimeError, ValueError) as error:  # told by check(), not by a traceback of the loop
+            except (OSError, RuntimeError, ValueError) as error:  # reported by check(), not by a traceback of the loop
                 jobs.refused.append(_slurm_message(error))
                 self.status = Status.running
 
@@ -117,7 +117,7 @@ def job_name(run: str) -> str:
 def _read_settings() -> dict[str, Any]:
     from dask import config
 
-    import_jobqueue()  # brings its own settings
+    import_jobqueue()  # registers its default settings
     return dict(config.get("jobqueue.slurm", {}))
 
 
