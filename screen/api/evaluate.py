@@ -15,7 +15,7 @@ from kakehashi.screen.heads.registry import DEFAULT_BASELINES, DEFAULT_HEADS
 from kakehashi.screen.networks.source import Trunk, tell_apart
 from kakehashi.screen.progress import Progress
 from kakehashi.screen.screening.config import NO_SOURCE
-from kakehashi.screen.screening.run import sources_of
+from kakehashi.screen.screening.inputs import sources_of
 from kakehashi.screen.screening.tables import check_units, load_sources, load_target
 
 

@@ -250,8 +250,8 @@ def screen(
     from kakehashi.screen.ranking.filters import check_filters, parse_filter
     from kakehashi.screen.scoring.workers.leftovers import remove_leftovers
     from kakehashi.screen.screening.config import ScreenConfig, check_workers
-    from kakehashi.screen.screening.inputs import ScreenInputs
-    from kakehashi.screen.screening.run import finish_run, ranking_schema, virtual_search
+    from kakehashi.screen.screening.inputs import ScreenInputs, ranking_schema, virtual_search
+    from kakehashi.screen.screening.run import finish_run
 
     check_workers(workers, scheduler, insecure=insecure_cluster)
     choose(device)

@@ -8,46 +8,29 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pyarrow as pa
-
 from kakehashi.catalogs.candidates.candidates import (
     Catalog,
-    named_materials,
-    open_catalog,
-    structures_sha256,
-    with_structures,
 )
-from kakehashi.catalogs.crystals.structures import Pieces, structure_file, structure_notes
-from kakehashi.catalogs.crystals.tables import load_crystals
-from kakehashi.catalogs.files.paths import path_of
-from kakehashi.catalogs.properties.stated_units import check_named, parse_units
-from kakehashi.catalogs.properties.tables import load_table, read_from
-from kakehashi.catalogs.records import PropertyTable, UserError
+from kakehashi.catalogs.records import PropertyTable
 from kakehashi.catalogs.runs.rundir import RunDir
 from kakehashi.screen.descriptors.composition import BATCH
 from kakehashi.screen.descriptors.materials import convention_for
 from kakehashi.screen.networks.library import groups, pretrain_library
-from kakehashi.screen.networks.source import Settings, tell_apart
+from kakehashi.screen.networks.source import Settings
 from kakehashi.screen.progress import Progress, warn
-from kakehashi.screen.ranking.filters import check_elements, check_filters, parse_filter
-from kakehashi.screen.ranking.rank import Order, check_order
 from kakehashi.screen.ranking.summary import bin_values
 from kakehashi.screen.runs.refused import warnings_of, write_rejected
-from kakehashi.screen.scoring.columns import SCORES
 from kakehashi.screen.scoring.committed import BEST_FOLDER, score_catalog
 from kakehashi.screen.scoring.partitions import Executor, score_serially
-from kakehashi.screen.scoring.virtual.search import MOST_INDICES, PER_ROW, TOP, Search, make_search
+from kakehashi.screen.scoring.virtual.search import MOST_INDICES, PER_ROW
 from kakehashi.screen.screening.config import (
-    DEFAULT_MOLECULAR_SOURCES,
-    DEFAULT_SOURCES,
-    NO_SOURCE,
     ScreenConfig,
     as_dict,
     exit_code,
 )
 from kakehashi.screen.screening.estimate import count_committed, estimate_cost
-from kakehashi.screen.screening.export import check_export, describe_export, export_cif
-from kakehashi.screen.screening.inputs import ScreenInputs
+from kakehashi.screen.screening.export import describe_export, export_cif
+from kakehashi.screen.screening.inputs import ScreenInputs, virtual_search
 from kakehashi.screen.screening.rank_partitions import count_all_indices, write_ranking
 from kakehashi.screen.screening.record import leaderboard_table, predictions_table, run_record, virtual_record
 from kakehashi.screen.transfer.fit import Model
@@ -63,103 +46,6 @@ class ScreenOutcome(NamedTuple):
 
     record: dict[str, Any]
     code: int
-
-
-def read_inputs(config: ScreenConfig) -> ScreenInputs:
-    """Load and check target, sources and catalogue.
-
-    UserError on the first mistake.
-    """
-    material = named_materials(config.material, (config.target, *config.source, config.catalog))
-    graphs = config.architecture == "cgcnn"
-    by_id = structure_file(path_of(config.structures)) if config.structures else None
-    units = parse_units(config.unit)
-    if graphs:
-        target, specs, sources = _read_crystals(config, material, by_id)
-    else:
-        target = load_table(
-            config.target, value=config.value, log=config.log, material=material[config.target], folds=config.folds,
-            units=units, max_rejected=config.max_rejected,
-        )  # fmt: skip
-        specs = sources_of(config.source, target)
-        sources = [
-            load_table(spec, material=material.get(spec), minimum=1, attachments=(0, 2), units=units) for spec in specs
-        ]
-    check_named(units, read_from([config.target, *specs], [target, *sources]))
-    sources = tell_apart(sources, specs, taken=target.name)
-    convention_for([target, *sources], config.convention, config.descriptors)
-    catalog = open_catalog(config.catalog, material[config.catalog], config.limit, virtual=True)
-    if catalog.smiles != (target.molecules is not None):
-        catalogue_has, target_has = ("SMILES", "formulas") if catalog.smiles else ("formulas", "SMILES")
-        raise UserError(
-            f"{target.name} has {target_has}, the catalogue {catalog.name} has {catalogue_has}; give one with"
-            f" {target_has}"
-        )
-    order = Order(
-        by=config.rank_by,  # type: ignore[arg-type]  # checked by check_order
-        minimise=config.minimise,
-        threshold=config.threshold,
-        top=config.top if catalog.space is None else config.top or TOP,
-        per_system=config.per_system,
-        filters=tuple(parse_filter(text) for text in config.filter),
-        exclude=config.exclude_elements,
-        radioactive=not config.no_radioactive,
-    )
-    check_order(order, log=target.log)
-    check_elements(order.exclude)
-    check_filters(order.filters, ranking_schema(catalog))
-    virtual_search(catalog, target, order)
-    structures = by_id or catalog.structures
-    check_export(config.export, config.export_top, None if graphs else config.structures, structures)
-    if graphs:
-        catalogue_has = structures_sha256(path_of(config.structures)) if config.structures else ""
-        catalog = with_structures(catalog, by_id, catalogue_has)
-    unread = structure_notes(path_of(config.structures)) if config.structures else ()
-    return ScreenInputs(target, tuple(sources), catalog, order, structures, unread)
-
-
-def _read_crystals(
-    config: ScreenConfig, material: dict[str, str | None], by_id: Pieces | None
-) -> tuple[PropertyTable, tuple[str, ...], list[PropertyTable]]:
-    """Target, names and tables of sources with structures.
-
-    Rows without a crystal graph are rejected.
-    """
-    from kakehashi.screen.networks.crystal.source import connected
-
-    units = parse_units(config.unit)
-    target = load_crystals(
-        config.target, value=config.value, log=config.log, material=material[config.target], folds=config.folds,
-        structures=by_id, units=units, max_rejected=config.max_rejected,
-    )  # fmt: skip
-    sources = [
-        load_crystals(s, material=material.get(s), structures=by_id, minimum=1, units=units) for s in config.source
-    ]
-    return connected(target), config.source, [connected(source) for source in sources]
-
-
-def sources_of(names: tuple[str, ...], target: PropertyTable) -> tuple[str, ...]:
-    """Names of the sources, by default of the target's material.
-
-    None of them where `none` is named.
-    """
-    if names == NO_SOURCE:
-        return ()
-    return names or (DEFAULT_SOURCES if target.molecules is None else DEFAULT_MOLECULAR_SOURCES)
-
-
-def virtual_search(catalog: Catalog, target: PropertyTable, order: Order) -> Search | None:
-    """Search of a virtual catalogue; None for a catalogue of rows.
-
-    Raises
-    ------
-    UserError : a target of structures, or an order that needs every row.
-    """
-    if catalog.space is None:
-        return None
-    if target.crystals is not None:
-        raise UserError(f"{catalog.name} has compositions, {target.name} structures; give a catalogue with structures")
-    return make_search(catalog.space, order, log=target.log)
 
 
 def run_screen(
@@ -309,8 +195,3 @@ def _counted(table: PropertyTable) -> str:
     if table.crystals is not None:
         return f"{len(table)} structures"
     return f"{len(table)} {'compositions' if table.molecules is None else 'molecules'}"
-
-
-def ranking_schema(catalog: Catalog) -> pa.Schema:
-    """Columns a filter may name: the catalogue's and the scores'."""
-    return pa.schema([*catalog.schema, *SCORES])

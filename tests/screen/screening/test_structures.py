@@ -20,8 +20,8 @@ from kakehashi.screen.progress import Progress
 from kakehashi.screen.scoring.columns import SCORES
 from kakehashi.screen.scoring.partitions import make_scorer
 from kakehashi.screen.screening.config import ScreenConfig, resolve
-from kakehashi.screen.screening.inputs import ScreenInputs
-from kakehashi.screen.screening.run import build_model, finish_run, read_inputs
+from kakehashi.screen.screening.inputs import ScreenInputs, read_inputs
+from kakehashi.screen.screening.run import build_model, finish_run
 from kakehashi.screen.transfer.fit import Model
 
 METALS = ["Be", "Mg", "Ca", "Sr", "Ba", "Zn", "Cd", "Mn", "Fe", "Co", "Ni", "Cu"]
