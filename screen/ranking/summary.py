@@ -128,7 +128,7 @@ def bin_values(target: PropertyTable, summary: ScoreSummary, scores: Iterable[pa
 
     Bins are logarithmic for a target fitted as ln.
 
-    scores : rows that `found` summarises
+    scores : rows of the summary
     """
     if summary.low is None or summary.high is None:
         return {}

@@ -110,7 +110,7 @@ def draw_curve(table: Table, label: str, unit: str) -> Markup | None:
         for n, mae, std in points:
             text = f"{name}\n{number(int(n))} known values\n{label} {number(mae, 3)} ± {number(std, 2)} {unit}"
             ends = {"y1": y(mae - std), "y2": y(mae + std)}
-            parts.append(tag("line", class_=f"reach {kind}", x1=x(n), x2=x(n), **ends))
+            parts.append(tag("line", class_=f"error-bar {kind}", x1=x(n), x2=x(n), **ends))
             parts.append(tag("circle", tag("title", text), class_=f"dot {kind}", cx=x(n), cy=y(mae), r=3.6))
     title = "Learning curve: held-out error by number of known values"
     return plot(title, x, y, "known values to learn from", with_unit(label, unit), *parts)

@@ -74,7 +74,7 @@ class RunKind(NamedTuple):
     deciding : settings that decide the results, of a configuration as in a record
     as_dict : configuration as in a record
     compare : inputs beside those of the record of a finished run
-    whole : True if a finished run left every file asked for now
+    whole : True if a finished run left every file of the configuration
     judge : exit code of a finished run, and if not 0, the reason
     """
 

@@ -126,15 +126,15 @@ def _predict_members(
     arrays: dict[str, Any],
     raw: jax.Array | None,
     known: SparseProducts | None,
-    found: list[GroupOutputs],
+    outputs: list[GroupOutputs],
 ) -> list[MeanAndSpread]:
     """Means and spreads (components, B) of every member."""
     pairs: list[list[MeanAndSpread]] = [[] for _ in plans]
     guesses: dict[int, list[jax.Array]] = {}
     # Features of the sources in turn, by number of the network and depth.
     side: dict[tuple[int, int], list[jax.Array]] = {}
-    for group, (answers, own, layers) in zip(groups, found, strict=True):
-        guesses.setdefault(group.source, []).extend(own)
+    for group, (answers, values, layers) in zip(groups, outputs, strict=True):
+        guesses.setdefault(group.source, []).extend(values)
         for i, members, depths, answer, seen_at in zip(
             group.networks, group.heads, group.shown, answers, layers, strict=True
         ):
@@ -142,7 +142,7 @@ def _predict_members(
                 pairs[m].append(pair)
             for depth, x in zip(depths, seen_at, strict=True):
                 side.setdefault((i, depth), []).append(x)
-    predictions = [jnp.mean(jnp.stack(own), axis=0) for _, own in sorted(guesses.items()) if own]
+    predictions = [jnp.mean(jnp.stack(values), axis=0) for _, values in sorted(guesses.items()) if values]
     if known is None:
         products = [_centred_products(block, raw) for block in arrays["blocks"]]
     else:
@@ -150,7 +150,7 @@ def _predict_members(
     for m, (plan, member) in enumerate(zip(plans, arrays["members"], strict=True)):
         if member is None:
             continue
-        head, extra = HEADS[plan.head], [plan.gain * own for own in predictions if plan.kind == "predictions"]
+        head, extra = HEADS[plan.head], [plan.gain * values for values in predictions if plan.kind == "predictions"]
         if head.affine is not None and plan.kind != "stacked":
             pairs[m].append(head.affine.finish(member["rest"], *_add_columns(member, products[blocks[m]], extra)))
             continue
@@ -159,7 +159,7 @@ def _predict_members(
         else:
             designs = [jnp.hstack([standardise(member["scaling"], raw), *extra])]
         pairs[m] += [head.predict(p, x) for p, x in zip(member["params"], designs, strict=True)]
-    return [(jnp.stack([mean for mean, _ in own]), jnp.stack([spread for _, spread in own])) for own in pairs]
+    return [(jnp.stack([mean for mean, _ in values]), jnp.stack([spread for _, spread in values])) for values in pairs]
 
 
 def _centred_products(block: dict[str, Any], raw: jax.Array | None) -> MeanAndSpread:

@@ -46,9 +46,9 @@ def score_structures(model: Model, rows: pa.Table) -> ScoredPartition:
 
 def predict_crystals(model: Model, crystals: Crystals) -> Predictions:
     """Predictions for n structures that have crystal graphs."""
-    bank = fill(model.library, crystals)
-    mean, spread = predict_stack(model.stack, bank, np.arange(len(bank.raw)))
-    index, distance = nearest(places(bank, model.reference), model.training)
+    features = fill(model.library, crystals)
+    mean, spread = predict_stack(model.stack, features, np.arange(len(features.raw)))
+    index, distance = nearest(places(features, model.reference), model.training)
     return Predictions(mean, spread, distance / model.unit, index)
 
 

@@ -106,7 +106,7 @@ def _per_partition(config: ScreenConfig, catalog: Catalog) -> int:
 
 
 def _executor(config: ScreenConfig, rundir: RunDir, progress: Progress) -> AbstractContextManager[Executor]:
-    """Executor of the partitions: this process, or workers where asked for."""
+    """Executor of the partitions: this process, or workers."""
     if config.workers is None and config.scheduler is None:
         return nullcontext(score_serially)
     from kakehashi.screen.scoring.workers.cluster import dask_executor

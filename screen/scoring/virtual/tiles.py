@@ -115,7 +115,7 @@ def padded_tables(family: Family, layout: TileLayout) -> dict[str, Any]:
 
 
 def cut_tiles(family: Family, layout: TileLayout, start: int, stop: int) -> Iterator[Tile]:
-    """Tiles of a family that reach into indices [start, stop)."""
+    """Tiles of a family with an index in [start, stop)."""
     first, last = max(start - family.start, 0), min(stop - family.start, family.size)
     if first >= last:
         return

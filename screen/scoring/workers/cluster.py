@@ -43,8 +43,8 @@ def dask_executor(
     workers : number of processes or jobs; scheduler : address or `slurm`, None for this machine
 
     folder : where a batch system's nodes find the certificates of the run
-    link : told where the workers can be watched, if dask has what its dashboard needs (bokeh)
-    note : told what the user should know of the workers
+    link : called with the name and address of the dashboard, if bokeh is installed
+    note : called with messages for the user
 
     The cluster starts with the first partition, so that a run with nothing left to score starts none, and is
     closed when the block ends.
@@ -132,7 +132,7 @@ def _wait_for_result(pool: WorkerPool, future: Any) -> ScoredPartition:
             if over:  # a TimeoutError of the task itself
                 raise
             if not future.done():
-                pool.look()
+                pool.check()
         except KilledWorker:
             raise WorkerCrashed from None
         except CancelledError:

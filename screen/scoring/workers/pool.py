@@ -79,9 +79,9 @@ class WorkerPool:
                 if time.monotonic() > end:
                     raise
 
-    def look(self) -> None:
+    def check(self) -> None:
         """Check that workers compute or may come; UserError code 5 otherwise."""
-        with suppress(OSError), report_lost_scheduler(self):  # a slow scheduler is asked again next time
+        with suppress(OSError), report_lost_scheduler(self):  # a slow scheduler is checked again next time
             if self.client.nthreads():
                 self._seen = time.monotonic()
                 return

@@ -1,6 +1,6 @@
 """Workers as SLURM jobs by dask-jobqueue, one worker a job.
 
-All jobs of a run share a name of their own, so that SLURM can be asked for them even when their ids were lost.
+All jobs of a run share a unique name, so that SLURM finds them even when their ids were lost.
 """
 
 from __future__ import annotations
