@@ -200,7 +200,7 @@ from kakehashi.screen.transfer.fit import transfer
 def direct(config, inputs, progress):
     return transfer(Library((), "reduced", 0), inputs.target, outer=2, inner=2)
 
-screen.run.build_model = direct
+kakehashi.screen.screening.run.build_model = direct
 name, when = sys.argv[1:3]
 real = os.replace
 def replace(source, target):
