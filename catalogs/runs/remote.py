@@ -16,12 +16,12 @@ from collections.abc import Container
 from contextlib import suppress
 from typing import Any
 
-from kakehashi.catalogs.runs import manifest as manifests
 from kakehashi.catalogs.files.durable import make_folder, write_durably
-from kakehashi.catalogs.runs.holders import has_ended, process_of, process_table
 from kakehashi.catalogs.files.home import PRIVATE, cache_folder
-from kakehashi.catalogs.runs.manifest import Entry, Manifest
 from kakehashi.catalogs.records import UserError
+from kakehashi.catalogs.runs import manifest as manifests
+from kakehashi.catalogs.runs.holders import has_ended, process_of, process_table
+from kakehashi.catalogs.runs.manifest import Entry, Manifest
 from kakehashi.catalogs.runs.results import Results
 from kakehashi.catalogs.runs.rundir import HOLDER, RunDir, in_words, sweep, this_process
 from kakehashi.catalogs.runs.store import Store, tries
@@ -116,7 +116,8 @@ class RemoteRunDir(RunDir):
             process = process_of(self._store.read(HOLDER))
             if not self._is_gone(process):
                 raise UserError(
-                    f"{self.where} is in use by {in_words(process)}: wait for it or choose another URL; if it was killed,"
+                    f"{self.where} is in use by {in_words(process)}: wait for it or choose another URL;"
+                    " if it was killed,"
                     f" delete {self._store.at(HOLDER)}",
                     4,
                 )

@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from kakehashi.catalogs.files.durable import TEMPORARY, DurableFile
-from kakehashi.catalogs.runs.manifest import Entry, holds
 from kakehashi.catalogs.records import UserError
+from kakehashi.catalogs.runs.manifest import Entry, holds
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)(::|://)")
 # Object stores: files are written whole, and making a folder could make a bucket.

@@ -20,8 +20,8 @@ from kakehashi.design.likelihood.likelihood import (
     log_applicability,
     log_goal_probability,
 )
-from kakehashi.screen.scoring.batches import Components, components
-from kakehashi.screen.scoring.scoring import Scoring, deploy
+from kakehashi.screen.scoring.batches import ComponentPredictions, predict_components
+from kakehashi.screen.scoring.partitions import PartitionScorer, make_scorer
 from kakehashi.screen.transfer.fit import Model
 
 FloatArray = NDArray[np.float64]
@@ -45,7 +45,7 @@ class Surrogate:
     def __init__(self, models: Mapping[str, Model], goals: Sequence[Goal], describer: Describer) -> None:
         self.models = dict(models)
         self._describer = describer
-        self._scorings: dict[str, Scoring] = {name: deploy(model) for name, model in self.models.items()}
+        self._scorers: dict[str, PartitionScorer] = {name: make_scorer(model) for name, model in self.models.items()}
         self._noise = {name: fit_noise(model) for name, model in self.models.items()}
         self._goals = [on_fitted_scale(goal, self.models[goal.property].target.log) for goal in goals]
         self._waiting: dict[str, float] = {}
@@ -90,20 +90,20 @@ class Surrogate:
             log_goal[allowed] = log_goal_probability(self._goals, predictions)
         return JudgedUnits(described.reasons, log_constraint, log_goal)
 
-    def predict(self, x: NDArray[np.float32]) -> dict[str, Components]:
-        """Predictions of every model's members for descriptors (n, width)."""
-        return {name: components(scoring.scorer, x) for name, scoring in self._scorings.items()}
+    def predict(self, x: NDArray[np.float32]) -> dict[str, ComponentPredictions]:
+        """What every model's members say of described repeat units."""
+        return {name: predict_components(scorer.device_model, x) for name, scorer in self._scorers.items()}
 
     def identities(self) -> dict[str, str]:
-        """Sha256 of all that the predictions depend on, by property name."""
-        return {name: scoring.sha256 for name, scoring in self._scorings.items()}
+        """By property name, the sha256 of all that the predictions depend on."""
+        return {name: scorer.sha256 for name, scorer in self._scorers.items()}
 
-    def _prediction(self, name: str, members: Components) -> Prediction:
-        residuals = self._noise[name]
-        # No spread exceeds that of the training values. A linear model's grows without bound with the size of the
-        # unit, and would give any goal a fair probability.
-        spreads = residuals.scale * np.minimum(members.spreads, self.models[name].target.y.std())
-        return Prediction(members.means, spreads, members.weights, residuals.scale * residuals.extra, residuals.degrees)
+    def _prediction(self, name: str, found: ComponentPredictions) -> Prediction:
+        known = self._noise[name]
+        # Of a unit nothing is known about, a value is as uncertain as one of the training values taken at random; a
+        # linear model would be less certain the larger the unit, and its doubt alone would meet any goal.
+        spreads = known.scale * np.minimum(found.spreads, self.models[name].target.y.std())
+        return Prediction(found.means, spreads, found.weights, known.scale * known.extra, known.degrees)
 
 
 class ResidualNoise(NamedTuple):

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from kakehashi.design.report.data import ModelledProperty
 from kakehashi.screen.report.charts import overlaid
 from kakehashi.screen.report.data import Row, real
-from kakehashi.screen.report.svg import Axis, drawing, frame, padded, tag
+from kakehashi.screen.report.svg import Axis, drawing, frame, padded, plot, plot_axes, tag
 from kakehashi.screen.report.text import number, percent, with_unit, words
 
 BINS = 24
@@ -59,7 +59,7 @@ def scatter(
 ) -> Markup | None:
     """Scatter plot of proposals by two measures, the wanted window shaded.
 
-    known : polymers with both values measured
+    measured : polymers with both values measured
     """
     spots = []
     for row in rows:
@@ -69,8 +69,9 @@ def scatter(
     if not spots:
         return None
     measured = [k for k in measured if not (x.log and k[1] <= 0) and not (y.log and k[2] <= 0)]
-    across = Axis(*_span(x, [*(a for _, a, _ in spots), *(k[1] for k in measured)]), 68.0, 508.0, x.log)
-    up = Axis(*_span(y, [*(b for _, _, b in spots), *(k[2] for k in measured)]), 418.0, 12.0, y.log)
+    span_x = _span(x, [*(a for _, a, _ in spots), *(k[1] for k in measured)])
+    span_y = _span(y, [*(b for _, _, b in spots), *(k[2] for k in measured)])
+    across, up = plot_axes(span_x, span_y, log_x=x.log, log_y=y.log)
     parts = [*_window(x, y, across, up)]
     for name, a, b in measured:
         text = f"{name}\nmeasured {number(a)} {x.unit}\nmeasured {number(b)} {y.unit}"
@@ -83,8 +84,7 @@ def scatter(
         where = row.get("domain") if row.get("domain") in ("in", "edge", "out") else "unknown"
         parts.append(tag("circle", tag("title", text), class_=f"dot {where}", cx=across(a), cy=up(b), r=3.8))
     title = f"{y.label} against {x.label} of {len(spots)} proposals"
-    plot = frame(across, up, with_unit(x.label, x.unit), with_unit(y.label, y.unit))
-    return drawing(520, 468, title, plot, *parts)
+    return plot(title, across, up, with_unit(x.label, x.unit), with_unit(y.label, y.unit), *parts)
 
 
 def _span(measure: Measure, values: list[float]) -> tuple[float, float]:

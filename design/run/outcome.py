@@ -24,7 +24,7 @@ from kakehashi.design.sampler.iqspr import IqsprResult
 from kakehashi.design.sampler.ledger import Evaluated
 from kakehashi.design.sampler.smc import SmcResult
 from kakehashi.design.sampler.trace import Step
-from kakehashi.screen.scoring.batches import Components
+from kakehashi.screen.scoring.batches import ComponentPredictions
 from kakehashi.screen.transfer.fit import Model
 from kakehashi.screen.validation.domain import judge_domain
 from kakehashi.screen.validation.intervals import difficulty
@@ -211,12 +211,12 @@ def _kind(name: str) -> pa.DataType:
     return pa.int64() if name in ("rank", "particles", "first_seen") else pa.float64()
 
 
-def _interval(model: Model, members: Components, prefix: str) -> dict[str, FloatArray]:
-    """Mean and 90 % prediction interval in the target's unit."""
-    weights = members.weights[:, None]
-    mean = (weights * members.means).sum(axis=0)
-    spread = np.sqrt((weights * (members.spreads**2 + (members.means - mean) ** 2)).sum(axis=0))
-    half = model.interval * difficulty(spread, members.distance, model.usual_spread)
+def _interval(model: Model, found: ComponentPredictions, prefix: str) -> dict[str, FloatArray]:
+    """Mean and 90 % interval in the target's unit."""
+    weights = found.weights[:, None]
+    mean = (weights * found.means).sum(axis=0)
+    spread = np.sqrt((weights * (found.spreads**2 + (found.means - mean) ** 2)).sum(axis=0))
+    half = model.interval * difficulty(spread, found.distance, model.usual_spread)
     back = np.exp if model.target.log else np.asarray
     return {f"{prefix}{name}": back(v) for name, v in (("mean", mean), ("lower", mean - half), ("upper", mean + half))}
 

@@ -12,7 +12,7 @@ from kakehashi.screen.api.models import read_materials
 from kakehashi.screen.device import Device, choose
 from kakehashi.screen.networks.joint.model import JointModel, Recipe, learn_sources, learn_target, out_of_fold
 from kakehashi.screen.networks.source import tell_apart
-from kakehashi.screen.screening.given import check_units, load_sources, load_target
+from kakehashi.screen.screening.tables import check_units, load_sources, load_target
 from kakehashi.screen.transfer.problem import MIN_COMPOUNDS, outer_folds
 from kakehashi.screen.validation.folds import Folds
 

@@ -1,4 +1,4 @@
-"""The experiments or calculations to do next, chosen from what a finished run left in its folder."""
+"""Propose the next experiments or calculations from a finished run."""
 
 from __future__ import annotations
 
@@ -15,10 +15,17 @@ from kakehashi.catalogs.records import Compositions, UserError
 from kakehashi.catalogs.runs.open import open_run, results_at
 from kakehashi.catalogs.runs.results import Results
 from kakehashi.catalogs.shown import say
-from kakehashi.screen.ranking.acquisition import By, Normal, chance_above, diverse, merit, normal_through
+from kakehashi.screen.ranking.acquisition import (
+    Acquisition,
+    NormalLaws,
+    acquisition_values,
+    normal_through,
+    pick_diverse,
+    probability_above,
+)
 from kakehashi.screen.ranking.csv_text import csv_bytes
 from kakehashi.screen.ranking.filters import Filter, apply_filters, check_elements, check_filters, parse_filter
-from kakehashi.screen.runs.runner import check_schema
+from kakehashi.screen.runs.record_file import RECORD, read_record
 
 SCHEMA_VERSION = "1"
 COLUMNS = ("rank", "id", "formula", "mean", "lower", "upper", "acquisition", "reason")
@@ -26,26 +33,26 @@ _READ = ("id", "formula", "reduced_formula", "mean", "lower", "upper", "domain",
 _NAMES = {"improvement": "expected improvement", "upper": "better bound of the interval", "variance": "variance"}
 
 
-class Request(NamedTuple):
-    """What a batch must be.
+class BatchRequest(NamedTuple):
+    """Settings of a batch.
 
     filters, exclude : in addition to the run's own
-    include_out : whether candidates outside the applicability domain may be proposed
+    include_out : True to allow candidates outside the applicability domain
     apart : share of atoms by which any two of a batch must differ
     """
 
     size: int = 8
-    by: By = "improvement"
+    by: Acquisition = "improvement"
     filters: tuple[Filter, ...] = ()
     exclude: tuple[str, ...] = ()
     include_out: bool = False
     apart: float = 0.1
 
 
-class Finished(NamedTuple):
-    """A finished run: its folder, its record (run.json), and the target's compounds with their values.
+class FinishedRun(NamedTuple):
+    """Finished run: its files, record (run.json), and target compounds.
 
-    formulas : n formulas as given; values : (n,) in the target's unit
+    formulas : n formulas as the target has them; values : (n,) in the target's unit
     """
 
     results: Results
@@ -56,7 +63,7 @@ class Finished(NamedTuple):
 
     @property
     def log(self) -> bool:
-        """Whether the fitted scale is ln(value)."""
+        """True if the fitted scale is ln(value)."""
         return bool(self.record["target"]["log"])
 
     @property
@@ -66,45 +73,46 @@ class Finished(NamedTuple):
 
     @property
     def goodness(self) -> NDArray[np.float64]:
-        """(n,) the target's values on the fitted scale, larger is better."""
+        """Target values (n,) on the fitted scale, larger is better."""
         return self.sign * (np.log(self.values) if self.log else self.values)
 
 
-class Proposal(NamedTuple):
-    """A batch as a table, and how it came about as JSON values."""
+class BatchProposal(NamedTuple):
+    """Batch as a table, and its record as JSON values."""
 
     table: pa.Table
     record: dict[str, Any]
 
 
-def finished_run(directory: str) -> Finished:
-    """Read a run folder; UserError if it holds no finished run."""
+def read_finished_run(directory: str) -> FinishedRun:
+    """Read a run folder; UserError if its run is not finished."""
     results = results_at(directory)
-    if "run.json" not in results.names():
+    if RECORD not in results.names():
         raise UserError(f"{directory} holds no finished run: finish it with kakehashi screen ... --resume")
-    record: dict[str, Any] = json.loads(results.read_text("run.json"))
-    check_schema(record, f"{results.where}/run.json")
+    record = read_record(results)
     known = results.read_table("predictions.parquet")
     if "smiles" in known.column_names:
         raise UserError(f"{directory}: next experiments are chosen among compositions; this run is on repeat units")
     compositions = parse_column(known["formula"]).compositions
-    return Finished(results, record, known["formula"].to_pylist(), compositions, known["y"].to_numpy())
+    return FinishedRun(results, record, known["formula"].to_pylist(), compositions, known["y"].to_numpy())
 
 
 def check_request(size: int, by: str, apart: float) -> None:
     """Refuse settings that cannot be met, before any work."""
     if size < 1:
         raise UserError(f"--batch: expected a whole number of at least 1, got {size}")
-    if by not in get_args(By):
-        raise UserError(f"--by: expected one of {', '.join(get_args(By))}, got {by!r}")
+    if by not in get_args(Acquisition):
+        raise UserError(f"--by: expected one of {', '.join(get_args(Acquisition))}, got {by!r}")
     if not 0 <= apart <= 1:
         raise UserError(f"--apart: expected a share of the atoms from 0 to 1, got {apart}")
 
 
-def propose(run: Finished, request: Request) -> Proposal:
-    """The next batch, best first; UserError if the filters leave no candidate.
+def propose_batch(run: FinishedRun, request: BatchRequest) -> BatchProposal:
+    """Next batch, best first.
 
-    A composition that stands in the target is not proposed again, whatever its id.
+    UserError if the filters leave no candidate.
+
+    A composition in the target is not proposed again, whatever its id.
     """
     check_request(request.size, request.by, request.apart)
     level = run.record["interval"]["level"]
@@ -114,26 +122,26 @@ def propose(run: Finished, request: Request) -> Proposal:
         removed = ", ".join(f"{count:,} {words}" for words, count in counts.items() if words != "scored")
         hint = "" if request.include_out else "; --include-out proposes outside the domain too"
         raise UserError(f"no candidate is left of {counts['scored']:,}: {removed}{hint}")
-    law = _law(run, candidates)
-    worth = merit(law, request.by, best=best, level=level)
+    law = _candidate_laws(run, candidates)
+    worth = acquisition_values(law, request.by, best=best, level=level)
     keys = pa.table({"worth": -worth, "id": candidates["id"], "formula": candidates["formula"]})
     order = pc.sort_indices(keys, [(name, "ascending") for name in keys.column_names]).to_numpy()
     compositions = parse_column(candidates["reduced_formula"]).compositions
-    picked = diverse(order, compositions, request.size, request.apart)
+    picked = pick_diverse(order, compositions, request.size, request.apart)
     if len(picked) < request.size:
         notes.append(
             f"only {len(picked)} of {request.size}: one per chemical system, any two at least"
             f" {request.apart:.0%} of the atoms apart, and no more candidates meet the filters"
         )
     chosen = candidates.take(pa.array(picked))
-    law = Normal(law.mean[picked], law.sigma[picked])
+    law = NormalLaws(law.mean[picked], law.sigma[picked])
     worth = np.exp(worth[picked]) if request.by == "improvement" else worth[picked]
     table = pa.table(
         {
             "rank": pa.array(np.arange(1, len(picked) + 1), pa.int64()),
             **{name: chosen[name] for name in ("id", "formula", "mean", "lower", "upper")},
             "acquisition": worth,
-            "reason": pa.array(_reasons(run, chosen, law, request.by, level), pa.string()),
+            "reason": pa.array(_explain_choice(run, chosen, law, request.by, level), pa.string()),
         }
     )
     record = {
@@ -147,15 +155,18 @@ def propose(run: Finished, request: Request) -> Proposal:
         "notes": notes,
         "batch": table.to_pylist(),
     }
-    return Proposal(table, record)
+    return BatchProposal(table, record)
 
 
 def propose_and_print(
-    directory: str, request: Request, *, json_out: bool = False, quiet: bool = False, dry_run: bool = False
+    directory: str, request: BatchRequest, *, json_out: bool = False, quiet: bool = False, dry_run: bool = False
 ) -> int:
-    """Choose the next batch, write it into the run folder unless `dry_run`, and print it; the exit code."""
-    run = finished_run(directory)
-    proposal = propose(run, request)
+    """Propose, write and print a batch; the exit code.
+
+    Nothing is written with `dry_run`.
+    """
+    run = read_finished_run(directory)
+    proposal = propose_batch(run, request)
     written: list[str] = []
     if not dry_run:
         unit = run.record["target"]["unit"]
@@ -166,17 +177,20 @@ def propose_and_print(
     if json_out:
         print(json.dumps({**proposal.record, "written": written}))
     elif not quiet:
-        show(proposal.record, written)
+        print_batch(proposal.record, written)
     return 0
 
 
 def parse_filters(texts: list[str] | None) -> tuple[Filter, ...]:
-    """Read filter expressions as the command line gives them."""
+    """Filters of expressions on the command line."""
     return tuple(parse_filter(text) for text in texts or ())
 
 
-def show(record: dict[str, Any], written: list[str]) -> None:
-    """Print a batch: value, interval and reason of each row, then what was left out."""
+def print_batch(record: dict[str, Any], written: list[str]) -> None:
+    """Print a batch with intervals and reasons.
+
+    Then the counts of other rows.
+    """
     best = record["best_known"]
     say(f"Best known: {best['formula']}, {best['value']:.3g} {best['unit']}. Next, by {record['acquisition']}:")
     for row in record["batch"]:
@@ -193,8 +207,11 @@ def show(record: dict[str, Any], written: list[str]) -> None:
         say(f"written: {', '.join(written)}")
 
 
-def _candidates(run: Finished, request: Request) -> tuple[pa.Table, dict[str, int], list[str]]:
-    """Rows that may be proposed, how many rows fell out and why, and notes."""
+def _candidates(run: FinishedRun, request: BatchRequest) -> tuple[pa.Table, dict[str, int], list[str]]:
+    """Rows that may be proposed, counts of others, and notes.
+
+    Counts are by reason.
+    """
     config = run.record["config"]
     filters = tuple(dict.fromkeys((*parse_filters(config["filter"]), *request.filters)))
     exclude = tuple(dict.fromkeys((*config["exclude_elements"], *request.exclude)))
@@ -203,13 +220,13 @@ def _candidates(run: Finished, request: Request) -> tuple[pa.Table, dict[str, in
     notes = [] if names else ["the run kept its ranking only: candidates it does not list cannot be proposed"]
     known = pa.array(reduced_keys(run.compositions), pa.string())
     counts = dict.fromkeys(("scored", "filtered out", "outside the domain", "measured already", "without interval"), 0)
-    kept = []
+    pieces = []
     for name in names or ["ranking.parquet"]:
         table = run.results.read_table(name)
         check_filters(filters, table.schema)
         counts["scored"] += table.num_rows
         keep, _ = apply_filters(table, filters, exclude, not config["no_radioactive"])
-        law = _law(run, table)
+        law = _candidate_laws(run, table)
         tests = {
             "filtered out": keep,
             "outside the domain": np.full(table.num_rows, True)
@@ -222,26 +239,26 @@ def _candidates(run: Finished, request: Request) -> tuple[pa.Table, dict[str, in
         for words, passed in tests.items():
             counts[words] += int(np.sum(alive & ~passed))
             alive &= passed
-        kept.append(table.select(_READ).take(pa.array(np.flatnonzero(alive))))
-    return pa.concat_tables(kept), counts, notes
+        pieces.append(table.select(_READ).take(pa.array(np.flatnonzero(alive))))
+    return pa.concat_tables(pieces), counts, notes
 
 
-def _law(run: Finished, table: pa.Table) -> Normal:
-    """Normal laws of candidates on the fitted scale, larger is better."""
+def _candidate_laws(run: FinishedRun, table: pa.Table) -> NormalLaws:
+    """Normal distributions of candidates on the fitted scale, larger is better."""
     columns = [table[name].to_numpy(zero_copy_only=False) for name in ("mean", "lower", "upper")]
     law = normal_through(*columns, level=run.record["interval"]["level"], log=run.log)
-    return Normal(run.sign * law.mean, law.sigma)
+    return NormalLaws(run.sign * law.mean, law.sigma)
 
 
-def _reasons(run: Finished, chosen: pa.Table, law: Normal, by: By, level: float) -> list[str]:
-    """Why each row was chosen, in words."""
+def _explain_choice(run: FinishedRun, chosen: pa.Table, law: NormalLaws, by: Acquisition, level: float) -> list[str]:
+    """Reason for each row of the batch, in words."""
     unit = run.record["target"]["unit"]
     best, known = float(run.goodness.max()), f"{_best_value(run):.3g} {unit}".strip()
-    chances = chance_above(law, best)
+    chances = probability_above(law, best)
     far, high = ("lower", "low") if run.sign < 0 else ("upper", "high")
     texts = []
     for row, mean, chance in zip(chosen.to_pylist(), law.mean, chances, strict=True):
-        beats = f"{_percent(chance)} chance to beat the best known, {_best_formula(run)} with {known}"
+        beats = f"{_format_percent(chance)} chance to beat the best known, {_best_formula(run)} with {known}"
         reach = f"may be as {high} as {row[far]:.3g} {unit}".strip() + f" ({level:.0%} interval)"
         if by == "variance":
             width = (
@@ -263,18 +280,18 @@ def _reasons(run: Finished, chosen: pa.Table, law: Normal, by: By, level: float)
     return texts
 
 
-def _percent(chance: float) -> str:
+def _format_percent(chance: float) -> str:
     return "under 1%" if chance < 0.01 else "over 99%" if chance > 0.99 else f"{chance:.0%}"
 
 
-def _best_formula(run: Finished) -> str:
+def _best_formula(run: FinishedRun) -> str:
     return run.formulas[int(np.argmax(run.goodness))]
 
 
-def _best_value(run: Finished) -> float:
+def _best_value(run: FinishedRun) -> float:
     return float(run.values[np.argmax(run.goodness)])
 
 
-def _scale(run: Finished) -> str:
+def _scale(run: FinishedRun) -> str:
     quantity = run.record["target"]["quantity"]
     return ("-" if run.sign < 0 else "") + (f"ln({quantity})" if run.log else str(quantity))

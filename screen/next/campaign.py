@@ -1,7 +1,7 @@
-"""A campaign played through on known values: does choosing by an acquisition find the best sooner than chance.
+"""Simulate a campaign on known values: an acquisition function against chance.
 
 The target's table is the pool. A few rows are known at the start; each round a model is fitted on the known rows, a
-batch is chosen, and its values are looked up. Chance plays on from the same start.
+batch is chosen, and its values are looked up. Random choice goes on from the same start.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from kakehashi.screen.descriptors.scaling import fit_scaling, standardise
 from kakehashi.screen.heads.gp import gp
 from kakehashi.screen.heads.head import Head
 from kakehashi.screen.heads.ridge import ridge
-from kakehashi.screen.next.batch import Finished, check_request, finished_run
-from kakehashi.screen.ranking.acquisition import By, Normal, diverse, merit
+from kakehashi.screen.next.batch import FinishedRun, check_request, read_finished_run
+from kakehashi.screen.ranking.acquisition import Acquisition, NormalLaws, acquisition_values, pick_diverse
 from kakehashi.screen.validation.intervals import LEVEL
 
 TOP = 10
@@ -33,7 +33,7 @@ Rows = NDArray[np.intp]
 
 
 class Campaign(NamedTuple):
-    """How a campaign is played.
+    """Settings of a simulated campaign.
 
     start : rows known at the beginning; batch : measurements per round; budget : measurements in all, the start
     included, None for half of the rest and at most `ROUNDS` batches; repeats : random starts
@@ -43,14 +43,19 @@ class Campaign(NamedTuple):
     batch: int = 8
     budget: int | None = None
     repeats: int = 10
-    by: By = "improvement"
+    by: Acquisition = "improvement"
     head: HeadName = "gp"
     apart: float = 0.1
     seed: int = 0
 
 
-def simulate(run: Finished, campaign: Campaign) -> dict[str, Any]:
-    """Play a campaign on the target of a run; how many of the best `TOP` a budget finds, as JSON values."""
+def simulate_campaign(run: FinishedRun, campaign: Campaign) -> dict[str, Any]:
+    """Simulate a campaign on a run's target.
+
+    The number of the `TOP` best it finds, as JSON values.
+
+    Returns JSON values.
+    """
     n = len(run.values)
     budget = _checked_budget(campaign, n)
     convention = run.record.get("convention") or run.record["config"]["convention"]
@@ -61,19 +66,21 @@ def simulate(run: Finished, campaign: Campaign) -> dict[str, Any]:
     ours, chance = [], []
     for repeat in range(campaign.repeats):
         shuffled = np.random.default_rng([campaign.seed, repeat]).permutation(n)
-        order = play(x, y, run.compositions, shuffled, campaign, budget)
-        ours.append(found(order, y, marks))
-        chance.append(found(shuffled, y, marks))
+        order = play_campaign(x, y, run.compositions, shuffled, campaign, budget)
+        ours.append(count_best(order, y, marks))
+        chance.append(count_best(shuffled, y, marks))
     return _record(campaign, n, marks, np.array(ours), np.array(chance))
 
 
-def play(
+def play_campaign(
     x: FloatArray, y: FloatArray, rows: Compositions, shuffled: Rows, campaign: Campaign, budget: int
 ) -> NDArray[np.intp]:
-    """Rows in the order they are measured: the first `start` of `shuffled`, then batch by batch.
+    """Rows in the order of their measurement.
+
+    The first `start` of `shuffled`, then batch by batch.
 
     x : (n, p) standardised descriptors; y : (n,) larger is better, read for measured rows only; shuffled also breaks
-    ties. Where the limits on a batch leave it short, the next best fill it, so that as much is measured as by chance.
+    ties. Where the limits on a batch leave it short, the next best fill it: chance measures as many rows.
     """
     head = _HEADS[campaign.head]
     measured = list(shuffled[: campaign.start])
@@ -81,16 +88,22 @@ def play(
         size = min(campaign.batch, budget - len(measured))
         rest = shuffled[~np.isin(shuffled, measured)]
         mean, sigma = head.predict(head.fit(x[measured], y[measured]), x[rest])
-        worth = merit(Normal(mean, sigma), campaign.by, best=float(y[measured].max()), level=LEVEL)
+        worth = acquisition_values(NormalLaws(mean, sigma), campaign.by, best=float(y[measured].max()), level=LEVEL)
         order = rest[np.argsort(-worth, kind="stable")]
-        picked = diverse(order, rows, size, campaign.apart)
+        picked = pick_diverse(order, rows, size, campaign.apart)
         picked += [int(i) for i in order if i not in picked][: size - len(picked)]
         measured += picked
     return np.array(measured, np.intp)
 
 
-def found(order: Rows, y: FloatArray, marks: list[int]) -> NDArray[np.int64]:
-    """How many of the `TOP` best are among the first n of `order`, for each n of `marks`; ties count, up to `TOP`."""
+def count_best(order: Rows, y: FloatArray, marks: list[int]) -> NDArray[np.int64]:
+    """Number of best rows among the first n.
+
+    By n of `marks`; the `TOP` best of `order` count, ties up to `TOP`.
+
+    >>> count_best(np.arange(20), -np.arange(20.0), [5, 20]).tolist()
+    [5, 10]
+    """
     good = y >= np.sort(y)[-TOP]
     return np.asarray(np.minimum(np.cumsum(good[order])[np.array(marks) - 1], TOP), np.int64)
 
@@ -98,8 +111,11 @@ def found(order: Rows, y: FloatArray, marks: list[int]) -> NDArray[np.int64]:
 def simulate_and_print(
     directory: str, campaign: Campaign, *, json_out: bool = False, quiet: bool = False, dry_run: bool = False
 ) -> int:
-    """Play a campaign on a run's target and print the curve; the exit code. Nothing is written."""
-    run = finished_run(directory)
+    """Simulate a campaign and print its curve; the exit code.
+
+    Nothing is written.
+    """
+    run = read_finished_run(directory)
     if dry_run:
         n = len(run.values)
         plan = {"pool": n, **campaign._asdict(), "budget": _checked_budget(campaign, n)}
@@ -108,16 +124,16 @@ def simulate_and_print(
         elif not quiet:
             say(as_json(plan, 1))
         return 0
-    record = simulate(run, campaign)
+    record = simulate_campaign(run, campaign)
     if json_out:
         print(json.dumps(record))
     elif not quiet:
-        show(record)
+        print_campaign(record)
     return 0
 
 
-def show(record: dict[str, Any]) -> None:
-    """Print the curve and what it says."""
+def print_campaign(record: dict[str, Any]) -> None:
+    """Print the curve and its summary."""
     say(record["text"])
     say(f"  measured  found by {record['by']:<12}  by chance  difference (1 s.e.)")
     for row in record["curve"]:
@@ -134,7 +150,7 @@ def _record(
     repeats = campaign.repeats
     difference = ours - chance
     error = difference.std(axis=0, ddof=1) / np.sqrt(repeats)
-    # Chance in closed form: the mean of a hypergeometric law, given what the start holds.
+    # Expected result of chance: mean of the hypergeometric distribution after the start.
     share = (np.array(marks) - campaign.start) / (n - campaign.start)
     expected = chance[:, 0].mean() + (TOP - chance[:, 0].mean()) * share
     curve = [
@@ -164,7 +180,10 @@ def _record(
 
 
 def _checked_budget(campaign: Campaign, n: int) -> int:
-    """Measurements in all; UserError for a campaign that cannot be played on n compounds."""
+    """Number of measurements in all.
+
+    UserError if n compounds cannot provide them.
+    """
     check_request(campaign.batch, campaign.by, campaign.apart)
     if campaign.head not in get_args(HeadName):
         raise UserError(f"--head: expected one of {', '.join(get_args(HeadName))}, got {campaign.head!r}")

@@ -1,4 +1,4 @@
-"""Configuration of a screening run: defaults, then run.toml, then flags; unknown keys are refused."""
+"""Configuration of a screening: defaults, then run.toml, then flags."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from kakehashi.screen.device import check_device
 from kakehashi.screen.heads.registry import DEFAULT_HEADS, LINES
 from kakehashi.screen.networks.trunk import check_trunk
 from kakehashi.screen.scoring.workers.scheduler import SLURM, check_scheduler, check_usable
-from kakehashi.screen.scoring.workers.semaphores import missing
+from kakehashi.screen.scoring.workers.semaphores import find_missing
 
 DEFAULT_SOURCES = ("formation_energy", "volume_per_atom", "melting_temperature")
-# Of targets given as SMILES.
+# Sources of targets with SMILES.
 DEFAULT_MOLECULAR_SOURCES = (
     "molecule_thermal_conductivity",
     "molecule_melting_temperature",
     "molecule_refractive_index",
 )
-# What `--source` is given to use none at all.
+# Value of `--source` for no source at all.
 NO_SOURCE = ("none",)
-# Exit code of a run that finished with more of the catalogue in quarantine than allowed.
+# Exit code of a finished run with too much of the catalogue in quarantine.
 QUARANTINE_EXCEEDED = 3
-# Random keys hold 32 bits of a seed.
+# Random keys take 32 bits of a seed.
 LARGEST_SEED = 2**32 - 1
-# Settings of how and where a run is done, which change nothing in it.
+# Settings of how and where a run is done, which do not change its results.
 INCIDENTAL = ("out", "no_cache", "workers", "scheduler", "insecure_cluster", "device", "max_rejected")
-# Settings that decide nothing where they are not given: runs from before there were any can be gone on with.
+# Settings without effect where empty, so that runs recorded without them can be resumed.
 OPTIONAL = ("unit",)
 # Settings of files that are written beside the results.
 EXPORTING = ("export", "export_top", "structures")
@@ -47,7 +47,10 @@ CONVENTIONS = ("reduced", "cell", "per-atom")
 
 @dataclass(frozen=True, slots=True)
 class ScreenConfig:
-    """Everything that decides a run's results, and where and by whom it is done. Names equal the flags'."""
+    """Settings of a screening, named like the flags.
+
+    They decide its results, and where and on which processes it runs.
+    """
 
     target: str = ""
     value: str | None = None
@@ -89,7 +92,9 @@ class ScreenConfig:
 
 
 def resolve(flags: Mapping[str, Any], file: str | None) -> ScreenConfig:
-    """Merge defaults, the TOML file and the flags that were given (not None), and check the result.
+    """Merge defaults, TOML file and flags, and check them.
+
+    flags : those not None
 
     Raises
     ------
@@ -113,33 +118,37 @@ def resolve(flags: Mapping[str, Any], file: str | None) -> ScreenConfig:
 
 
 def as_dict(config: ScreenConfig) -> dict[str, Any]:
-    """The resolved configuration as plain JSON values."""
+    """Resolved configuration as JSON values."""
     return {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(config).items()}
 
 
 def deciding(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What decides the results, of a configuration as plain values."""
+    """Settings that decide the results, of a configuration as JSON values."""
     return decisive(config, (*INCIDENTAL, *EXPORTING))
 
 
 def decisive(config: Mapping[str, Any], incidental: Iterable[str]) -> dict[str, Any]:
-    """Settings without those that change nothing, by their kind or because they are not given."""
+    """Settings without incidental ones and without optional ones left empty.
+
+    >>> decisive({"seed": 0, "out": "run", "unit": []}, ("out",))
+    {'seed': 0}
+    """
     return {name: value for name, value in config.items() if name not in incidental and (value or name not in OPTIONAL)}
 
 
 def exporting(config: Mapping[str, Any]) -> tuple[Any, ...]:
-    """What is to be written beside the results, of a configuration as plain values."""
+    """Settings of files written beside the results."""
     return tuple(config.get(name) for name in EXPORTING)
 
 
 def exit_code(record: Mapping[str, Any]) -> int:
-    """Exit code of the finished run of a record (run.json)."""
+    """Exit code of a finished run, from its record (run.json)."""
     share = record["catalog"]["quarantined"] / record["catalog"]["rows"]
     return QUARANTINE_EXCEEDED if share > record["config"]["max_quarantine"] else 0
 
 
 def check_shared(config: Any, least: Mapping[str, int], once: Iterable[str]) -> None:
-    """Refuse what no run can be done with.
+    """Refuse settings that no kind of run can work with.
 
     config : of any kind of run, with a seed, heads, a device, units and a share that may be rejected
     least : the smallest value of each setting; once : the settings that name nothing twice
@@ -156,16 +165,16 @@ def check_shared(config: Any, least: Mapping[str, int], once: Iterable[str]) -> 
     parse_units(config.unit)
     check_share(config.max_rejected)
     for name in once:
-        given = getattr(config, name)
-        if len(set(given)) != len(given):
-            raise UserError(f"--{name}: given twice: {', '.join(given)}")
+        names = getattr(config, name)
+        if len(set(names)) != len(names):
+            raise UserError(f"--{name}: given twice: {', '.join(names)}")
 
 
 def check_workers(workers: int | None, scheduler: str | None, *, insecure: bool = False) -> None:
-    """Refuse a number of workers that cannot be, workers in two places, or a scheduler that is not safe to talk to."""
+    """Refuse impossible numbers of workers, and schedulers unsafe to connect to."""
     if workers is not None and workers < 1:
         raise UserError(f"--workers: expected at least 1, got {workers}")
-    if workers is not None and scheduler is None and (lack := missing()):
+    if workers is not None and scheduler is None and (lack := find_missing()):
         raise UserError(f"--workers: {lack.why}; try: {lack.fix}; or leave --workers out")
     if scheduler is not None:
         check_scheduler(scheduler, insecure=insecure)
@@ -191,36 +200,42 @@ def _check_architecture(config: ScreenConfig) -> None:
 
 
 def from_toml(path: Path, kind: type[Any]) -> dict[str, Any]:
-    """Values of a TOML file for the fields of a configuration, a dataclass; UserError says what is wrong with it."""
+    """Settings of a TOML file for a configuration dataclass.
+
+    UserError names unreadable files, unknown keys and wrong types.
+    """
     path = path_of(path)
     try:
-        read = tomllib.loads(path.read_text(encoding="utf-8"))
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"--config: cannot read {path}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"--config {path}: not valid TOML: {error}") from None
     known = {field.name: field.type for field in fields(kind)}
-    found: dict[str, Any] = {}
-    for given, value in read.items():
-        key = given.replace("-", "_")
+    settings: dict[str, Any] = {}
+    for entry, value in document.items():
+        key = entry.replace("-", "_")
         if key == "shared_home":
             if not isinstance(value, bool):
-                raise UserError(f"--config {path}: {given}: expected true or false, got {value!r}")
+                raise UserError(f"--config {path}: {entry}: expected true or false, got {value!r}")
             if value:
                 share()
             continue
-        if key in found:
-            raise UserError(f"--config {path}: {given!r} is given twice, with - and with _")
+        if key in settings:
+            raise UserError(f"--config {path}: {entry!r} is given twice, with - and with _")
         if key not in known:
             near = get_close_matches(key, known, n=1)
             hint = f"; did you mean {near[0]}?" if near else f"; known keys: {', '.join(known)}"
-            raise UserError(f"--config {path}: unknown key {given!r}{hint}")
-        found[key] = _typed(path, given, value, str(known[key]))
-    return found
+            raise UserError(f"--config {path}: unknown key {entry!r}{hint}")
+        settings[key] = _typed(path, entry, value, str(known[key]))
+    return settings
 
 
 def _typed(path: Path, key: str, value: Any, kind: str) -> Any:
-    """Check a TOML value against the field's annotation (a string, by `from __future__ import annotations`)."""
+    """Check a TOML value against a field's annotation.
+
+    kind : a string, by `from __future__ import annotations`
+    """
     if kind.startswith("tuple"):
         values = [value] if isinstance(value, str) else value
         if isinstance(values, list) and all(isinstance(item, str) for item in values):
@@ -238,7 +253,11 @@ def _typed(path: Path, key: str, value: Any, kind: str) -> Any:
 
 
 def words(texts: Iterable[str]) -> tuple[str, ...]:
-    """Words, each text one word or several with commas between."""
+    """Words of texts, each one word or several with commas between.
+
+    >>> words(["Pb, Cd", "Hg"])
+    ('Pb', 'Cd', 'Hg')
+    """
     return tuple(word.strip() for text in texts for word in text.split(",") if word.strip())
 
 

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from kakehashi.catalogs.records import UserError
-from kakehashi.screen.report.data import Row, head, mapping, mappings, run_json, texts
+from kakehashi.screen.report.data import Row, first_rows, mapping, mappings, texts
 from kakehashi.screen.report.page import assemble
 from kakehashi.screen.report.sections import pretty, timings
+from kakehashi.screen.runs.record_file import RECORD, load_record
 from kakehashi.screen.studies.figures import theme_svg
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -31,7 +32,7 @@ def write_report(directory: Path) -> str:
         Code 2 where there is no study, 6 where a file of it cannot be read.
     """
     directory = Path(directory)
-    run, study = run_json(directory / "run.json"), run_json(directory / "study.json")
+    run, study = (Row(load_record(directory / name)) for name in (RECORD, "study.json"))
     return assemble("study.html.j2", _content(directory, run, study), (TEMPLATES,))
 
 
@@ -67,7 +68,7 @@ def _figure(directory: Path, figure: Row) -> Row:
         raise UserError(f"{path} cannot be read ({error}): do the study again", code=6) from None
     held = str(figure["held"])
     image = "data:image/svg+xml;base64," + base64.b64encode(theme_svg(drawing).encode()).decode()
-    listed = head(directory / f"tables/{figure['table']}.parquet", LISTED) if figure["table"] else None
+    listed = first_rows(directory / f"tables/{figure['table']}.parquet", LISTED) if figure["table"] else None
     return Row(
         {**figure, "listed": listed, "image": image, "word": WORDS.get(held, held), "style": STYLES.get(held, "plain")}
     )

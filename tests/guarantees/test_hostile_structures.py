@@ -117,7 +117,7 @@ def test_crystal_graphs_import_nothing(world: Path, catalog: str, structures: st
     from kakehashi.catalogs.candidates.catalog import STRUCTURE
     from kakehashi.catalogs.crystals.tables import parse_rows
     from kakehashi.screen.screening.config import resolve
-    from kakehashi.screen.screening.run import read_inputs
+    from kakehashi.screen.screening.inputs import read_inputs
 
     target = "rows.parquet" if catalog == "mp.json" else catalog
     flags: dict[str, Any] = {

@@ -1,0 +1,188 @@
+"""Score a catalogue partition by partition, each distinct composition once.
+
+A partition is read, rows that cannot be read go to quarantine, distinct compositions are predicted, and their scores
+are copied to all rows. Partitions are independent, so that anything called like `map` can run them (`Executor`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+import pyarrow as pa
+
+from kakehashi.catalogs.candidates.catalog import REFUSED
+from kakehashi.catalogs.formulas.slots import formula_text, parse_column, reduce, reduced_keys
+from kakehashi.catalogs.records import Compositions, Crystals, Inputs, Molecules
+from kakehashi.screen.descriptors.composition import BATCH, normalise
+from kakehashi.screen.descriptors.materials import describe
+from kakehashi.screen.scoring import sparse
+from kakehashi.screen.scoring.batches import Predictions, predict_compositions, predict_descriptors
+from kakehashi.screen.scoring.columns import SCORES, ScoredPartition, score_columns, scoring_environment, set_aside
+from kakehashi.screen.scoring.device_model import DeviceModel, prepare_model
+from kakehashi.screen.scoring.virtual.search import Search
+from kakehashi.screen.transfer.fit import Model
+
+# One partition for a snapshot of the Materials Project, and small enough for any machine's memory.
+PARTITION_ROWS = 262_144
+# Molecules described at a time: descriptors of a partition would take gigabytes. Whole batches need no padding.
+DESCRIBED_ROWS = 8 * BATCH
+
+Executor = Callable[["PartitionScorer", Iterable[pa.Table]], Iterator[ScoredPartition]]
+
+
+class PartitionScorer(NamedTuple):
+    """Function that scores a partition, with a sha256.
+
+    The sha256 is that of everything its scores depend on.
+
+    search : search of a virtual catalogue, where partitions are ranges of its indices
+    """
+
+    model: Model
+    device_model: DeviceModel
+    sha256: str
+    search: Search | None = None
+
+    def __call__(self, rows: pa.Table) -> ScoredPartition:
+        """Score one partition."""
+        if self.model.target.crystals is not None:
+            from kakehashi.screen.scoring.structures import score_structures
+
+            return score_structures(self.model, rows)
+        if self.search is not None:
+            from kakehashi.screen.scoring.virtual.best import score_best
+
+            return score_best(self.model, self.device_model, self.search, rows)
+        return score_partition(self.model, self.device_model, rows)
+
+    def on_host(self) -> PartitionScorer:
+        """Copy with NumPy arrays, to be sent to another process."""
+        return self._replace(device_model=self.device_model._replace(arrays=jax.device_get(self.device_model.arrays)))
+
+    def on_device(self) -> PartitionScorer:
+        """Copy with arrays on the default device."""
+        return self._replace(device_model=self.device_model._replace(arrays=jax.device_put(self.device_model.arrays)))
+
+
+def score_serially(scorer: PartitionScorer, tables: Iterable[pa.Table]) -> Iterator[ScoredPartition]:
+    """Score partitions in this process, one after the other."""
+    return (scorer(rows) for rows in tables)
+
+
+def make_scorer(model: Model, search: Search | None = None) -> PartitionScorer:
+    """Make a model ready to score partitions.
+
+    Networks and heads that the device model holds already, or does not need, are left out.
+
+    search : search of a virtual catalogue
+    """
+    if model.target.crystals is not None:  # crystal networks and their stack predict without a device model
+        from kakehashi.screen.scoring.structures import hash_model
+
+        return PartitionScorer(model, DeviceModel((), (), (), False, {}), hash_model(model))
+    device_model = prepare_model(model)
+    light = model._replace(
+        library=model.library._replace(sources=()), stack=model.stack._replace(members=()), leaderboard=()
+    )
+    return PartitionScorer(light, device_model, _sha256(light, device_model, search), search)
+
+
+def _sha256(model: Model, device_model: DeviceModel, search: Search | None) -> str:
+    domain = model.domain
+    facts = [
+        scoring_environment(), device_model.plans, device_model.sparse and sparse.ROWS,
+        model.library.convention, model.target.log, list(model.target.keys),
+        [float(v) for v in (model.interval, model.usual_spread, model.ceiling)],
+        sorted(domain.counts), sorted(domain.classes), jax.tree.structure(device_model.arrays),
+        *([] if search is None else [search]),
+    ]  # fmt: skip
+    digest = hashlib.sha256(repr(facts).encode())
+    for leaf in [*jax.tree.leaves(device_model.arrays), domain.target_elements, domain.source_elements]:
+        values = np.ascontiguousarray(leaf)
+        digest.update(f"{values.dtype.str} {values.shape} ".encode())
+        digest.update(values.tobytes())
+    return digest.hexdigest()
+
+
+def score_partition(model: Model, device_model: DeviceModel, rows: pa.Table) -> ScoredPartition:
+    """Score a table with text columns `id` and `formula`.
+
+    Other columns travel along.
+
+    A formula that cannot be read, or whose score is not finite, goes to quarantine with the reason.
+    """
+    materials, reasons = _parse_texts(model, rows["formula"])
+    if REFUSED in rows.column_names:
+        refused = rows[REFUSED].to_numpy()
+        reasons = np.where(refused != "", refused, reasons)
+        rows = rows.drop_columns([REFUSED])
+    good = np.flatnonzero(reasons == "")
+    materials = materials.take(good)
+    keys = pa.array(_material_keys(materials, model.library.convention), pa.string()).dictionary_encode()
+    inverse = keys.indices.to_numpy()
+    first = np.unique(inverse, return_index=True)[1]
+    columns, finite = _score_distinct(model, device_model, materials.take(first))
+    row_columns = {name: values[inverse] for name, values in columns.items()}
+
+    usable = finite[inverse]
+    reasons[good[~usable]] = "the prediction is not a finite number"
+    scored = rows.take(pa.array(good[usable]))
+    for field in SCORES:
+        scored = scored.append_column(field, pa.array(row_columns[field.name][usable], field.type))
+    return ScoredPartition(scored, set_aside(rows, reasons))
+
+
+def _parse_texts(model: Model, texts: pa.ChunkedArray) -> tuple[Inputs, Any]:
+    """Materials in the texts of a catalogue, and reasons for none.
+
+    Reasons (n,) are "" where a text can be read.
+    """
+    if model.target.molecules is None:
+        parsed = parse_column(texts)
+        return parsed.compositions, np.asarray(parsed.reasons, dtype=object)
+    from kakehashi.catalogs.molecules import polymers
+
+    units = polymers.parse_column(texts, guarded=True)
+    return units.molecules, np.asarray(units.reasons, dtype=object)
+
+
+def _material_keys(materials: Inputs, convention: str) -> Sequence[str]:
+    """Keys by which the model tells materials apart."""
+    if isinstance(materials, Molecules):
+        return materials.keys
+    materials = materials.compositions if isinstance(materials, Crystals) else materials
+    return formula_text(materials) if convention == "cell" else reduced_keys(materials)
+
+
+def _reduce_and_name(materials: Inputs) -> tuple[Compositions, Sequence[str]]:
+    """Reduced compositions, and the name of each material."""
+    if not isinstance(materials, Molecules):
+        reduced = reduce(materials.compositions if isinstance(materials, Crystals) else materials)
+        return reduced, formula_text(reduced)
+    from kakehashi.catalogs.molecules import polymers
+
+    return reduce(polymers.atoms(materials)), materials.keys
+
+
+def _score_distinct(model: Model, device_model: DeviceModel, materials: Inputs) -> tuple[dict[str, Any], Any]:
+    """Score columns of distinct materials, and the mask of finite rows."""
+    reduced, texts = _reduce_and_name(materials)
+    if isinstance(materials, Compositions):
+        predictions = predict_compositions(device_model, normalise(materials, model.library.convention))  # type: ignore[arg-type]  # checked before
+    else:
+        predictions = _predict_described(model, device_model, materials, len(texts))
+    return score_columns(model, reduced, texts, predictions)
+
+
+def _predict_described(model: Model, device_model: DeviceModel, materials: Inputs, n: int) -> Predictions:
+    """Predictions for n materials, described `DESCRIBED_ROWS` at a time."""
+    parts = []
+    for start in range(0, max(n, 1), DESCRIBED_ROWS):  # an empty table passes once, for the types of its columns
+        rows = materials.take(np.arange(start, min(start + DESCRIBED_ROWS, n)))
+        parts.append(predict_descriptors(device_model, describe(rows, model.library.convention)))
+    mean, spread, distance, nearest = zip(*parts, strict=True)
+    return Predictions(*map(np.concatenate, (mean, spread, distance, nearest)))

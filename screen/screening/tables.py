@@ -1,0 +1,66 @@
+"""Load targets and sources for Python callers: tables, names or FILE:COLUMN."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+
+from kakehashi.catalogs.properties.refused import MAX_REJECTED
+from kakehashi.catalogs.properties.stated_units import Units, check_named
+from kakehashi.catalogs.properties.tables import load_table, read_from
+from kakehashi.catalogs.records import PropertyTable
+from kakehashi.screen.runs.refused import warnings_of
+
+
+def load_target(
+    target: str | PropertyTable, unit: Units = None, max_rejected: float = MAX_REJECTED, *, stacklevel: int = 3
+) -> PropertyTable:
+    """Target, loaded if given by name.
+
+    Warns of rejected rows.
+    """
+    if not isinstance(target, str):
+        return target
+    table = load_table(target, units=unit, max_rejected=max_rejected)
+    warn_of([target], [table], stacklevel=stacklevel + 1)
+    return table
+
+
+def load_sources(
+    sources: Sequence[str | PropertyTable],
+    unit: Units = None,
+    *,
+    attachments: tuple[int, ...] = (0, 2),
+    stacklevel: int = 3,
+) -> list[PropertyTable]:
+    """Sources, loaded if given by name.
+
+    Warns of rejected rows.
+    """
+    tables = [
+        load_table(source, minimum=1, attachments=attachments, units=unit) if isinstance(source, str) else source
+        for source in sources
+    ]
+    warn_of(sources, tables, stacklevel=stacklevel + 1)
+    return tables
+
+
+def check_units(unit: Units, inputs: Sequence[str | PropertyTable], tables: Sequence[PropertyTable]) -> None:
+    """Refuse units of columns that no loaded table is read from."""
+    check_named(
+        unit, [column for entry, table in zip(inputs, tables, strict=True) for column in _columns(entry, table)]
+    )
+
+
+def warn_of(inputs: Sequence[str | PropertyTable], tables: Sequence[PropertyTable], *, stacklevel: int) -> None:
+    """Warn of rejected rows and doubtful values.
+
+    Only of tables just read from files.
+    """
+    read = [table for entry, table in zip(inputs, tables, strict=True) if _columns(entry, table)]
+    for text in warnings_of(read, written=False):
+        warnings.warn(text, stacklevel=stacklevel)
+
+
+def _columns(entry: str | PropertyTable, table: PropertyTable) -> list[tuple[str, str]]:
+    return list(read_from([entry], [table])) if isinstance(entry, str) else []
