@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Literal, NamedTuple, get_args
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -35,8 +35,9 @@ from numpy.typing import NDArray
 from kakehashi.catalogs import elements as known
 from kakehashi.catalogs.formulas import slots as formulas
 from kakehashi.catalogs.records import Compositions, UserError
+from kakehashi.screen.descriptors.descriptor import CompositionDescriptor
+from kakehashi.screen.descriptors.registry import CONVENTIONS, Convention
 
-Convention = Literal["reduced", "cell", "per-atom"]
 Pooling = tuple[str, ...]
 
 CLASSIC: Pooling = ("ave", "sum", "var", "max", "min")
@@ -72,7 +73,7 @@ def normalise(compositions: Compositions, convention: Convention = "reduced") ->
         total = compositions.amounts.sum(axis=1, keepdims=True)
         amounts = np.divide(compositions.amounts, total, out=np.zeros_like(compositions.amounts), where=total > 0)
         return compositions._replace(amounts=amounts)
-    raise UserError(f"expected a convention out of {', '.join(get_args(Convention))}; got {convention!r}")
+    raise UserError(f"expected a convention out of {', '.join(CONVENTIONS)}; got {convention!r}")
 
 
 class Tables(NamedTuple):
@@ -223,3 +224,8 @@ def _check(pooling: Pooling) -> None:
     unknown = [block for block in pooling if block not in ALL]
     if unknown or not pooling:
         raise UserError(f"expected descriptor blocks out of {', '.join(ALL)}; got {unknown or 'none'}")
+
+
+xenonpy = CompositionDescriptor(
+    names, describe, element_tables, compute=lambda compositions: compute(compositions, convention="cell")
+)

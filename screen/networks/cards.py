@@ -13,6 +13,7 @@ import jax
 import numpy as np
 
 from kakehashi.screen.cache.machine import made_here
+from kakehashi.screen.descriptors.materials import kind_of_choice
 from kakehashi.screen.networks.crystal.network import CrystalNetwork, atom_features, is_structural
 from kakehashi.screen.networks.evidence import METRICS, SPLIT
 from kakehashi.screen.networks.pyramid import Network
@@ -62,8 +63,7 @@ def _inputs(library: Library) -> tuple[str, str, str]:
     """What networks see, what they are in words, and their kind by the names of matbench-discovery."""
     if is_structural(library.sources[0].networks):
         return "structure", "crystal graph networks", "GNN"
-    words = "fully connected networks of decreasing width"
-    return "composition" if library.convention in ("reduced", "cell", "per-atom") else "smiles", words, "NN"
+    return kind_of_choice(library.convention).name, "fully connected networks of decreasing width", "NN"
 
 
 def parameters(network: Network | CrystalNetwork) -> int:

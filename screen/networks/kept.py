@@ -19,7 +19,7 @@ from kakehashi.catalogs.records import Compositions, Molecules, PropertyTable
 from kakehashi.screen.cache.checkpoint import Checkpoint
 from kakehashi.screen.cache.keep import find, keep, machine_facts, unpacked
 from kakehashi.screen.cache.packing import content_hash, pack
-from kakehashi.screen.descriptors.materials import decisive
+from kakehashi.screen.descriptors.materials import kind_of
 from kakehashi.screen.descriptors.scaling import Scaling
 from kakehashi.screen.networks import source as libraries
 from kakehashi.screen.networks.cards import networks_card
@@ -33,10 +33,11 @@ from kakehashi.screen.networks.source import (
     Task,
     Trained,
     described,
-    pretrain_source,
+    pretrain_rows,
     source_name,
     training_rows,
 )
+from kakehashi.screen.networks.tables import Joined
 from kakehashi.screen.progress import Stage, no_stage
 
 # Raise when the same inputs would give other networks, scalings or unit scales.
@@ -57,21 +58,20 @@ def stack_key(tables: Sequence[PropertyTable], settings: Settings, *, exclude: C
     ------
     UserError : as `pretrain_source`.
     """
-    return _keys(tables, settings, exclude)[0]
+    return _keys(training_rows(tables, exclude, settings.seed).joined, settings)[0]
 
 
 def shipped_key(tables: Sequence[PropertyTable], settings: Settings, *, exclude: Collection[str] = ()) -> str:
     """Sha256 of the same, whatever the machine: the key of networks that come with the package."""
-    return _keys(tables, settings, exclude)[1]
+    return _keys(training_rows(tables, exclude, settings.seed).joined, settings)[1]
 
 
-def _keys(tables: Sequence[PropertyTable], settings: Settings, exclude: Collection[str]) -> tuple[str, str]:
+def _keys(joined: Joined, settings: Settings) -> tuple[str, str]:
     """The key on this machine, and the one that is the same on every machine."""
-    joined = training_rows(tables, exclude, settings.seed).joined
     decides = {
         "version": PRETRAIN_VERSION,
         "keys": joined.keys,
-        "inputs": decisive(joined.inputs, settings.convention),
+        "inputs": kind_of(joined.inputs).normalise(joined.inputs, settings.convention),
         "y": joined.y,
         **settings._asdict(),
         "hidden_layers": HIDDEN_LAYERS,
@@ -101,15 +101,16 @@ def load_or_pretrain(
     cache : False neither reads nor keeps anything.
     stage : as `Progress.stage`; its name says "cached" where nothing is trained.
     """
+    rows = training_rows(tables, exclude, settings.seed)
 
     def train(advance: Callable[[int], None]) -> Source:
-        return pretrain_source(tables, settings, exclude=exclude, progress=advance)
+        return pretrain_rows(tables, rows, settings, progress=advance)
 
     name = f"pre-train {source_name(tables)}"
     if not cache:
         with stage(name, settings.networks) as advance:
             return train(advance)
-    key, anywhere = _keys(tables, settings, exclude)
+    key, anywhere = _keys(rows.joined, settings)
     found, kept, warning = find(key, Library, RECORDS)
     origin = "cached"
     if kept is None and not warning:
@@ -119,7 +120,6 @@ def load_or_pretrain(
     if kept is not None:
         with stage(f"{name} ({origin})", settings.networks) as advance:
             advance(settings.networks)
-            rows = training_rows(tables, exclude, settings.seed)
             (again,) = kept.sources
             trained = Trained(again.scaling, again.networks, again.unit_scales, again.evidence)
             return described(source_name(tables), rows, trained, Checkpoint(key, True))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from kakehashi.catalogs.records import Compositions, PropertyTable, UserError
 from kakehashi.screen.cache.checkpoint import Checkpoint
-from kakehashi.screen.descriptors.materials import describe, eligible
+from kakehashi.screen.descriptors.materials import kind_of
 from kakehashi.screen.descriptors.scaling import Scaling, fit_scaling, standardise
 from kakehashi.screen.networks.evidence import Evidence, collect
 from kakehashi.screen.networks.features import unit_scales
@@ -183,7 +183,18 @@ def pretrain_source(
     ------
     UserError : fewer than `MIN_ROWS` rows of a table remain, or their values do not vary.
     """
-    ready = prepare(tables, settings, exclude=exclude)
+    return pretrain_rows(tables, training_rows(tables, exclude, settings.seed), settings, progress=progress)
+
+
+def pretrain_rows(
+    tables: Sequence[PropertyTable],
+    rows: Rows,
+    settings: Settings,
+    *,
+    progress: Callable[[int], None] | None = None,
+) -> Source:
+    """Pre-train random pyramids on the training rows of these tables."""
+    ready = prepare_rows(rows, settings)
     fitted = pretrain(
         settings.seed,
         ready.x,
@@ -195,16 +206,21 @@ def pretrain_source(
         eligible=ready.eligible,
         progress=progress,
     )
-    return described(source_name(tables), ready.rows, judged(ready, settings, fitted))
+    return described(source_name(tables), rows, judged(ready, settings, fitted))
 
 
 def prepare(tables: Sequence[PropertyTable], settings: Settings, *, exclude: Collection[str] = ()) -> Prepared:
-    """The rows networks are trained on, standardised; UserError as `pretrain_source`."""
-    rows = training_rows(tables, exclude, settings.seed)
-    raw = describe(rows.joined.inputs, settings.convention)
+    """Training rows of tables, standardised; UserError as `pretrain_source`."""
+    return prepare_rows(training_rows(tables, exclude, settings.seed), settings)
+
+
+def prepare_rows(rows: Rows, settings: Settings) -> Prepared:
+    """Descriptors and values of training rows, standardised."""
+    kind = kind_of(rows.joined.inputs)
+    raw = kind.describe(rows.joined.inputs, settings.convention)
     scaling = fit_scaling(raw)
     y = (rows.joined.y - [task.centre for task in rows.tasks]) / [task.scale for task in rows.tasks]
-    return Prepared(rows, scaling, standardise(scaling, raw), y, eligible(rows.joined.inputs, settings.convention, raw))
+    return Prepared(rows, scaling, standardise(scaling, raw), y, kind.eligible(settings.convention, raw))
 
 
 def judged(ready: Prepared, settings: Settings, networks: Sequence[Network]) -> Trained:

@@ -16,7 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakehashi.catalogs.records import Compositions
-from kakehashi.screen.descriptors.composition import BATCH, describe
+from kakehashi.screen.descriptors.composition import BATCH
+from kakehashi.screen.descriptors.descriptor import compiled
+from kakehashi.screen.descriptors.registry import DESCRIPTORS
 from kakehashi.screen.scoring import sparse
 from kakehashi.screen.scoring.prepare import Group, Scorer
 from kakehashi.screen.scoring.programs import Answers, Columns, Known, apart, pooled, run_group
@@ -114,7 +116,10 @@ def _batch(
 ) -> Columns:
     """One batch; every group of networks is a program of its own."""
     arrays = scorer.arrays
-    raw = _describe(*given, arrays["tables"]) if len(given) > 1 else given[0]
+    raw = given[0]
+    if len(given) > 1:
+        elements, amounts = given
+        raw = compiled(DESCRIPTORS[scorer.descriptor].describe)(elements, amounts, arrays["tables"])
     rows = sparse.rows(np.asarray(raw)) if scorer.sparse else None
     x = jnp.asarray(raw) if rows is None else None
 
@@ -132,6 +137,3 @@ def _batch(
         )
     shared = {name: value for name, value in arrays.items() if name not in ("groups", "tables")}
     return finish(scorer.plans, scorer.groups, scorer.blocks, shared, x, known, list(found))
-
-
-_describe = jax.jit(describe)

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from kakehashi.screen.descriptors.composition import element_tables
+from kakehashi.screen.descriptors.registry import DEFAULT, DESCRIPTORS, read_choice
 from kakehashi.screen.descriptors.scaling import Scaling
 from kakehashi.screen.heads.head import Affine, Params
 from kakehashi.screen.heads.registry import HEADS
@@ -45,6 +45,7 @@ class Scorer(NamedTuple):
 
     blocks : by member, the products with descriptors its head takes (several heads may share them); -1 for none
     sparse : whether products with descriptors are sums over what is not zero
+    descriptor : of compositions, by name; molecules come described
     """
 
     plans: tuple[Plan, ...]
@@ -52,6 +53,7 @@ class Scorer(NamedTuple):
     blocks: tuple[int, ...]
     sparse: bool
     arrays: dict[str, Any]
+    descriptor: str = DEFAULT
 
 
 def prepare(model: Model) -> Scorer:
@@ -66,9 +68,11 @@ def prepare(model: Model) -> Scorer:
         blocks, numbers, members = _on_descriptors(model.stack.members)
         if few:
             blocks = [sparse.fold(block) for block in blocks]
+    choice = read_choice(model.library.convention)
+    descriptor = DEFAULT if choice is None else choice.name
     arrays = {
         "groups": parts,
-        "tables": element_tables(),
+        "tables": DESCRIPTORS[descriptor].tables(),
         "blocks": blocks,
         "members": members,
         "weights": model.stack.weights,
@@ -76,7 +80,7 @@ def prepare(model: Model) -> Scorer:
         "training": sparse.neighbours(model.reference, model.training) if few else model.training,
         "unit": np.float32(model.unit),
     }
-    return Scorer(plans, groups, numbers, few, jax.tree.map(_on_device, arrays))
+    return Scorer(plans, groups, numbers, few, jax.tree.map(_on_device, arrays), descriptor)
 
 
 def _groups(model: Model, plans: tuple[Plan, ...]) -> tuple[Group, ...]:

@@ -6,7 +6,7 @@ Partitions are independent, so that anything that is called like `map` can run t
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -14,10 +14,9 @@ import numpy as np
 import pyarrow as pa
 
 from kakehashi.catalogs.candidates.candidates import REFUSED
-from kakehashi.catalogs.formulas.slots import formula_text, parse_column, reduce, reduced_keys
-from kakehashi.catalogs.records import Compositions, Crystals, Inputs, Molecules
-from kakehashi.screen.descriptors.composition import BATCH, normalise
-from kakehashi.screen.descriptors.materials import describe
+from kakehashi.catalogs.records import Inputs
+from kakehashi.screen.descriptors.composition import BATCH
+from kakehashi.screen.descriptors.materials import describe, kind_of, kind_of_table
 from kakehashi.screen.scoring import sparse
 from kakehashi.screen.scoring.batches import Scores, score, score_described
 from kakehashi.screen.scoring.columns import QUARANTINE, SCORES, Part, environment, score_columns
@@ -29,6 +28,8 @@ from kakehashi.screen.transfer.fit import Model
 PARTITION_ROWS = 262_144
 # Molecules described at a time: a partition's descriptors would take gigabytes. Whole batches, so that none is padded.
 DESCRIBED_ROWS = 8 * BATCH
+# Attachment points of a candidate given as SMILES: a repeat unit.
+ATTACHMENTS = 2
 
 Executor = Callable[["Scoring", Iterable[pa.Table]], Iterator[Part]]
 
@@ -46,7 +47,7 @@ class Scoring(NamedTuple):
 
     def __call__(self, rows: pa.Table) -> Part:
         """Score one partition."""
-        if self.model.target.crystals is not None:
+        if kind_of_table(self.model.target).structural:
             from kakehashi.screen.scoring.structures import score_structures
 
             return score_structures(self.model, rows)
@@ -75,7 +76,7 @@ def deploy(model: Model, search: Search | None = None) -> Scoring:
 
     search : what to look for in a virtual catalogue
     """
-    if model.target.crystals is not None:  # its networks are those of `graph`, and its stack is asked as it is
+    if kind_of_table(model.target).structural:  # its networks are those of `graph`, and its stack is asked as it is
         from kakehashi.screen.scoring.structures import fingerprint
 
         return Scoring(model, Scorer((), (), (), False, {}), fingerprint(model))
@@ -108,14 +109,15 @@ def score_partition(model: Model, scorer: Scorer, rows: pa.Table) -> Part:
 
     A formula that cannot be read, or whose score is not finite, goes to quarantine with the reason.
     """
-    given, reasons = _read(model, rows["formula"])
+    kind, choice = kind_of_table(model.target), model.library.convention
+    given, reasons = kind.parse(rows["formula"], ATTACHMENTS)
     if REFUSED in rows.column_names:
         refused = rows[REFUSED].to_numpy()
         reasons = np.where(refused != "", refused, reasons)
         rows = rows.drop_columns([REFUSED])
     good = np.flatnonzero(reasons == "")
     given = given.take(good)
-    keys = pa.array(_keys(given, model.library.convention), pa.string()).dictionary_encode()
+    keys = pa.array(kind.keys(given, choice), pa.string()).dictionary_encode()
     inverse = keys.indices.to_numpy()
     first = np.unique(inverse, return_index=True)[1]
     columns, finite = _scored(model, scorer, given.take(first))
@@ -132,40 +134,12 @@ def score_partition(model: Model, scorer: Scorer, rows: pa.Table) -> Part:
     return Part(scored, quarantine)
 
 
-def _read(model: Model, texts: pa.ChunkedArray) -> tuple[Inputs, Any]:
-    """What the texts of a catalogue say, row by row, and why a row cannot be read ("" where it can)."""
-    if model.target.molecules is None:
-        parsed = parse_column(texts)
-        return parsed.compositions, np.asarray(parsed.reasons, dtype=object)
-    from kakehashi.catalogs.molecules import polymers
-
-    units = polymers.parse_column(texts, guarded=True)
-    return units.molecules, np.asarray(units.reasons, dtype=object)
-
-
-def _keys(given: Inputs, convention: str) -> Sequence[str]:
-    """What tells materials apart for the model."""
-    if isinstance(given, Molecules):
-        return given.keys
-    given = given.compositions if isinstance(given, Crystals) else given
-    return formula_text(given) if convention == "cell" else reduced_keys(given)
-
-
-def _names(given: Inputs) -> tuple[Compositions, Sequence[str]]:
-    """Reduced compositions, and the text each material is known by."""
-    if not isinstance(given, Molecules):
-        reduced = reduce(given.compositions if isinstance(given, Crystals) else given)
-        return reduced, formula_text(reduced)
-    from kakehashi.catalogs.molecules import polymers
-
-    return reduce(polymers.atoms(given)), given.keys
-
-
 def _scored(model: Model, scorer: Scorer, given: Inputs) -> tuple[dict[str, Any], Any]:
     """Score columns of distinct materials, and which rows are finite."""
-    reduced, texts = _names(given)
-    if isinstance(given, Compositions):
-        found = score(scorer, normalise(given, model.library.convention))  # type: ignore[arg-type]  # checked before
+    kind = kind_of(given)
+    reduced, texts = kind.label(given)
+    if kind.slots:
+        found = score(scorer, kind.normalise(given, model.library.convention))
     else:
         found = _described(model, scorer, given, len(texts))
     return score_columns(model, reduced, texts, found)

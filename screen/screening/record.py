@@ -15,6 +15,8 @@ import pyarrow as pa
 from kakehashi.catalogs.records import PropertyTable
 from kakehashi.screen.cache.checkpoint import Checkpoint
 from kakehashi.screen.descriptors.composition import BATCH
+from kakehashi.screen.descriptors.materials import kind_of_table
+from kakehashi.screen.descriptors.registry import amounts_convention
 from kakehashi.screen.device import current
 from kakehashi.screen.networks.source import Source, summary
 from kakehashi.screen.progress import Progress
@@ -244,7 +246,11 @@ def _warnings(inputs: Inputs, model: Model, found: Summary) -> list[str]:
             " extrapolation; filter with domain!=out"
         )
     # Be2O2 and BeO differ by the cell convention, polymorphs by their structures.
-    if n > unique and model.library.convention != "cell" and model.target.crystals is None:
+    if (
+        n > unique
+        and amounts_convention(model.library.convention) != "cell"
+        and not kind_of_table(model.target).structural
+    ):
         texts.append(
             f"{n:,} candidates are {unique:,} compositions: polymorphs of one composition share one score, because"
             " the model sees compositions only"

@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 from kakehashi.catalogs.formulas.slots import reduce
 from kakehashi.catalogs.records import PropertyTable, UserError
 from kakehashi.screen.cache.checkpoint import Checkpoint
+from kakehashi.screen.descriptors.materials import kind_of_table
 from kakehashi.screen.descriptors.scaling import Scaling, fit_scaling
 from kakehashi.screen.heads.drawn import unfinished
 from kakehashi.screen.heads.registry import DEFAULT_HEADS, HEADS
@@ -172,7 +173,7 @@ def pose(
     UserError : a target too small, constant or out of single precision, or heads that cannot be.
     """
     _check(target)
-    if "finetune" in heads and target.crystals is not None:
+    if "finetune" in heads and kind_of_table(target).structural:
         raise UserError("--heads: expected ridge, gp or forest on crystal graph networks, got finetune")
     bank = fill(library, target.inputs)
     reference = _reference(library, bank)
@@ -229,7 +230,7 @@ def _reference(library: Library, bank: Bank) -> Scaling:
 def _domain(library: Library, target: PropertyTable) -> Domain:
     seen = np.any([source.elements for source in library.sources], axis=0) if library.sources else np.zeros(94, bool)
     reduced = reduce(target.compositions)
-    return cover(reduced, elements_in(reduced), seen, molecules=target.molecules is not None)
+    return cover(reduced, elements_in(reduced), seen, molecules=not kind_of_table(target).stoichiometric)
 
 
 def _ceiling(stack: Stack) -> float:

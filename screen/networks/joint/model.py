@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakehashi.catalogs.records import Compositions, PropertyTable, UserError
-from kakehashi.screen.descriptors.materials import describe
+from kakehashi.screen.descriptors.compositions import COMPOSITION
+from kakehashi.screen.descriptors.materials import describe, kind_of_table
 from kakehashi.screen.networks.joint.train import Array, Course, FloatArray, Joint, predict, train
 from kakehashi.screen.networks.source import N_ELEMENTS, exclude_keys
 from kakehashi.screen.networks.tables import Joined, join
@@ -157,7 +158,7 @@ def _train(
     start: Joint | None,
     progress: Callable[[int], None] | None,
 ) -> Joint:
-    odd = [table.name for table in tables if table.molecules is not None or table.crystals is not None]
+    odd = [table.name for table in tables if kind_of_table(table) is not COMPOSITION]
     if odd:
         raise UserError(f"networks that learn a target with its sources see compositions: {odd[0]} has more than those")
     names = [table.name for table in tables]

@@ -22,6 +22,7 @@ from kakehashi.catalogs.candidates.space import Family, Space, decode, families
 from kakehashi.catalogs.formulas.slots import formula_text
 from kakehashi.catalogs.records import Compositions, UserError
 from kakehashi.screen.descriptors.composition import BATCH
+from kakehashi.screen.descriptors.registry import amounts_convention
 from kakehashi.screen.scoring.batches import Scores, on_device
 from kakehashi.screen.scoring.columns import QUARANTINE, SCORES, Part, score_columns
 from kakehashi.screen.scoring.prepare import Scorer
@@ -139,7 +140,7 @@ def _scored(
     passing: int,
     start: int,
 ) -> Iterator[tuple[Batch, Counts]]:
-    per_atom = model.library.convention == "per-atom"
+    per_atom = amounts_convention(model.library.convention) == "per-atom"
     ahead = tile.start - start
     slots = [
         _slots(layout, per_atom, held, places, first, tile.row, tile.system, ahead)
