@@ -1,4 +1,4 @@
-"""The cache of trained networks and models: found by content hash, unpacked, or kept for the next run.
+"""Cache of trained networks and models, by content hash.
 
 Whatever is kept passes here: keys end in the same facts about the machine, what cannot be read is said in the same
 words and built again.
@@ -28,7 +28,10 @@ Records = Mapping[str, type]
 
 
 def find(key: str, kind: type, records: Records) -> tuple[shelf.Found, Any, str]:
-    """What the library holds, the value of that kind in it (None: compute it), and a warning."""
+    """Look up an entry: what was found, its value, a warning.
+
+    The value is None where it has to be computed.
+    """
     found = shelf.find(key)
     if found.arrays is None:
         return found, None, found.warning
@@ -40,7 +43,10 @@ def find(key: str, kind: type, records: Records) -> tuple[shelf.Found, Any, str]
 
 
 def unpacked(arrays: shelf.Arrays, kind: type, records: Records) -> Any:
-    """The value of a kind that an entry holds; raises one of `UNREADABLE` where it holds something else."""
+    """Unpack a value of a kind.
+
+    Raises one of `UNREADABLE` where an entry holds something else.
+    """
     value = unpack(arrays, records)
     if not isinstance(value, kind):
         raise ValueError(f"holds a {type(value).__name__}")
@@ -48,7 +54,9 @@ def unpacked(arrays: shelf.Arrays, kind: type, records: Records) -> Any:
 
 
 def keep(key: str, arrays: shelf.Arrays, card: dict[str, Any], found: shelf.Found, warning: str) -> Checkpoint:
-    """Keep arrays and card under a key, unless an entry of another version is in the way; where they are now.
+    """Store arrays and card under a key.
+
+    An entry of another version is left alone, with a warning.
 
     found, warning : what was there, and why it was not used
     """
@@ -61,7 +69,7 @@ def keep(key: str, arrays: shelf.Arrays, card: dict[str, Any], found: shelf.Foun
 
 
 def machine_facts() -> dict[str, Any]:
-    """Versions, device and settings on which the last bits of a result depend: part of every key."""
+    """Versions, device and settings that decide last bits; part of every key."""
     return {
         "packages": {name: version(name) for name in PACKAGES},
         "device": (current().platform, current().device_kind, platform.system(), platform.machine()),

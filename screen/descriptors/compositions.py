@@ -1,4 +1,7 @@
-"""Compositions as a kind of material: descriptors out of the registry, amounts by convention."""
+"""Compositions as a kind of material.
+
+Descriptors come out of the registry, amounts by convention.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,9 @@ from kakehashi.screen.descriptors.registry import (
 
 
 def choose(convention: str | None, descriptors: str | None, table: str) -> str:
-    """Choice by flags: a convention, a descriptor `NAME` or `NAME@CONVENTION`.
+    """Choose descriptors by flags.
+
+    descriptors : `NAME` or `NAME@CONVENTION`
 
     >>> choose(None, None, "gaps"), choose("cell", "xenonpy", "gaps")
     ('reduced', 'cell')
@@ -83,7 +88,7 @@ def label(compositions: Compositions) -> MaterialLabels:
 
 
 def parse(texts: Any, attachments: Any = None) -> ParsedMaterials:
-    """Read a column of formulas; compositions have no attachment points."""
+    """Read a column of formulas."""
     parsed = parse_column(texts)
     return ParsedMaterials(parsed.compositions, np.asarray(parsed.reasons, dtype=object))
 

@@ -1,4 +1,7 @@
-"""Crystal structures as a kind of material: descriptors are those of the composition, networks see graphs."""
+"""Crystal structures as a kind of material.
+
+Their descriptors are those of the composition; networks see graphs.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from kakehashi.screen.descriptors.kind import ParsedMaterials
 
 
 def parse(texts: Any, attachments: Any = None) -> ParsedMaterials:
-    """Read structures as text (CIF, POSCAR, JSON); they have no attachment points."""
+    """Read structures as text (CIF, POSCAR, JSON)."""
     from kakehashi.catalogs.crystals.tables import parse_rows
 
     parsed = parse_rows([{"structure": text} for text in texts])

@@ -1,4 +1,4 @@
-"""The record that every descriptor of compositions fills, and its computation in padded batches."""
+"""The record of a composition descriptor, and its padded batches."""
 
 from __future__ import annotations
 
@@ -41,7 +41,10 @@ def compiled(describe: Describe) -> Describe:
 def compute_in_batches(
     descriptor: CompositionDescriptor, compositions: Compositions, batch: int
 ) -> NDArray[np.float32]:
-    """Descriptors (n, width) float32 of compositions, `batch` rows at a time; the last batch is padded."""
+    """Descriptors (n, width) float32, `batch` rows at a time.
+
+    The last batch is padded with its first row.
+    """
     elements, amounts = compositions.elements.astype(np.int32), compositions.amounts.astype(np.float32)
     out = np.empty((len(elements), len(descriptor.names())), np.float32)
     program, tables = compiled(descriptor.describe), descriptor.tables()

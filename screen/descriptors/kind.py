@@ -1,4 +1,7 @@
-"""The record of a kind of material: compositions, molecules, crystal structures."""
+"""The record of a kind of material.
+
+Kinds are compositions, molecules and crystal structures.
+"""
 
 from __future__ import annotations
 
@@ -12,21 +15,26 @@ from kakehashi.catalogs.records import Compositions
 
 
 class ParsedMaterials(NamedTuple):
-    """Inputs of n texts, and (n,) reasons, "" where a text was read."""
+    """Inputs of n texts, and (n,) reasons.
+
+    A reason is "" where a text was read.
+    """
 
     inputs: Any
     reasons: NDArray[np.object_]
 
 
 class MaterialLabels(NamedTuple):
-    """Reduced compositions of n materials, and the text each one is known by."""
+    """Reduced compositions and names of n materials."""
 
     reduced: Compositions
     texts: Sequence[str]
 
 
 class Kind(NamedTuple):
-    """A kind of material as pure functions of its inputs, a record of `catalogs.records`.
+    """A kind of material, as pure functions of its inputs.
+
+    Inputs are a record of `catalogs.records`.
 
     Choices are texts: which descriptors, and of compositions by which convention of amounts.
 

@@ -1,4 +1,4 @@
-"""The kinds of material there are, and the choice of descriptors that serves several tables."""
+"""Registry of the kinds of material."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ def kind_of_table(table: PropertyTable) -> Kind:
 
 
 def kind_of_choice(choice: str) -> Kind:
-    """The kind of material that a choice of descriptors is for; compositions where structures share it.
+    """Kind of material by a choice of descriptors.
+
+    Compositions, where structures share it.
 
     >>> kind_of_choice("reduced").name, kind_of_choice("ecfp4@ring/atom").name
     ('composition', 'smiles')
@@ -47,7 +49,7 @@ def describe(inputs: Inputs, choice: str) -> NDArray[np.float32]:
 
 
 def convention_for(tables: Sequence[PropertyTable], convention: str | None, descriptors: str | None) -> str:
-    """Choice of descriptors for all tables, by the flags given or by default.
+    """Choose descriptors that serve all tables.
 
     Raises
     ------

@@ -1,4 +1,7 @@
-"""Molecules and repeat units as a kind of material: descriptors by `repeat_unit`, imported when first used."""
+"""Molecules and repeat units as a kind of material.
+
+Descriptors are those of `repeat_unit`, imported on first use.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +58,10 @@ def eligible(choice: str, x: NDArray[np.float32]) -> NDArray[np.bool_] | None:
 
 
 def parse(texts: Any, attachments: Any) -> ParsedMaterials:
-    """Read a column of SMILES in worker processes; `attachments` as of `polymers.parse_column`."""
+    """Read a column of SMILES in worker processes.
+
+    attachments : as of `polymers.parse_column`
+    """
     from kakehashi.catalogs.molecules import polymers
 
     parsed = polymers.parse_column(texts, attachments, guarded=True)

@@ -27,7 +27,7 @@ Ints = NDArray[np.int64]
 
 
 class Graphs(NamedTuple):
-    """n crystal graphs, their atoms and edges one after the other.
+    """Atoms and edges of n crystal graphs, one after the other.
 
     atoms, edges : (n + 1,) int64 offsets; elements : (atoms,) int16 into the 94 tabulated elements
     centre, neighbour : (edges,) int32 atoms of an edge, counted from the first of their crystal; sorted by centre
@@ -55,14 +55,20 @@ class Graphs(NamedTuple):
 
 
 class Connected(NamedTuple):
-    """Graphs of those of n structures that have no reason, in their order, and n reasons ("" where there is none)."""
+    """Graphs of the structures that have one, and n reasons.
+
+    A reason is "" where a structure has a graph.
+    """
 
     graphs: Graphs
     reasons: NDArray[np.object_]
 
 
 def connect(crystals: Crystals, nearest: int = NEAREST, radius: float = RADIUS) -> Connected:
-    """Graphs of n structures; a structure whose atoms overlap or have no neighbours has none, and the reason."""
+    """Connect neighbours to graphs of n structures.
+
+    A structure whose atoms overlap or have no neighbours has a reason instead.
+    """
     n = len(crystals.lattices)
     reasons = np.full(n, "", dtype=object)
     centres, neighbours, distances, sizes = [], [], [], []
@@ -93,7 +99,10 @@ def connect(crystals: Crystals, nearest: int = NEAREST, radius: float = RADIUS) 
 
 
 def pairs_within(crystals: Crystals, radius: float, budget: int) -> Iterator[tuple[Ints, FloatArray]]:
-    """Row of the structure and distance of all ordered pairs of different sites, at least `budget` pairs at a time."""
+    """Structure and distance of ordered pairs of sites, in chunks.
+
+    budget : pairs per chunk, at least
+    """
     rows: list[Ints] = []
     distances: list[FloatArray] = []
     held = 0
@@ -110,7 +119,10 @@ def pairs_within(crystals: Crystals, radius: float, budget: int) -> Iterator[tup
 
 
 def _nearest(centre: Ints, distance: FloatArray, sites: int, nearest: int) -> Ints:
-    """Places of each site's nearest neighbours with the whole shell of the last, by site and distance."""
+    """Indices of each site's nearest neighbours, last shell whole.
+
+    Sorted by site and distance.
+    """
     order = np.lexsort((distance, centre))
     counts = np.bincount(centre, minlength=sites)
     starts = np.cumsum(counts) - counts
@@ -122,7 +134,10 @@ def _nearest(centre: Ints, distance: FloatArray, sites: int, nearest: int) -> In
 
 
 def _within(crystals: Crystals, i: int, radius: float) -> tuple[Ints, Ints, FloatArray]:
-    """Centre, neighbour and distance of all pairs of structure i within the radius, without a site and itself."""
+    """Centre, neighbour and distance of pairs within the radius.
+
+    A site is no neighbour of itself.
+    """
     from pymatgen.optimization.neighbors import find_points_in_spheres
 
     own = slice(crystals.sites[i], crystals.sites[i + 1])

@@ -1,4 +1,6 @@
-"""Descriptors of compositions by name, one line each; nothing is imported before use.
+"""Registry of composition descriptors, one line each.
+
+Nothing is imported before use.
 
 A new descriptor is a file beside this one and a line here: `--descriptors`, help, cards, keys of kept networks, scorer
 and virtual catalogues then know it.
@@ -47,7 +49,7 @@ DESCRIPTORS = _Descriptors()
 
 
 class CompositionChoice(NamedTuple):
-    """A descriptor by name, and the convention of the amounts it is computed from."""
+    """A descriptor, and the convention of its amounts."""
 
     name: str
     convention: str
@@ -63,7 +65,9 @@ class CompositionChoice(NamedTuple):
 
 
 def read_choice(text: str) -> CompositionChoice | None:
-    """Read a convention or `NAME@CONVENTION`; None for any other text, such as descriptors of molecules.
+    """Read a convention or `NAME@CONVENTION`.
+
+    None for any other text, such as descriptors of molecules.
 
     >>> read_choice("per-atom")
     CompositionChoice(name='xenonpy', convention='per-atom')
@@ -77,7 +81,7 @@ def read_choice(text: str) -> CompositionChoice | None:
 
 
 def amounts_convention(text: str) -> str:
-    """Convention of the amounts in a choice of descriptors, "" for molecules.
+    """Convention of amounts in a choice, "" for molecules.
 
     >>> amounts_convention("cell"), amounts_convention("ecfp4@ring/atom")
     ('cell', '')

@@ -1,4 +1,4 @@
-"""Descriptors of repeat units and molecules: counted fingerprints, MACCS keys, RDKit's numbers.
+"""Descriptors of molecules and repeat units: fingerprints, keys, numbers.
 
 A choice is written `PART+PART+...`, a part `NAME`, `NAME@FORM` or `NAME@FORM/atom`: FORM is how a repeat unit is
 shown (`unit_forms`), and what grows with size is counted per unit, with `/atom` per heavy atom. Molecules without
@@ -64,7 +64,7 @@ _SHARE = 0.1
 
 
 class Block(NamedTuple):
-    """A kind of descriptors.
+    """Descriptors computed together.
 
     grows : whether its values grow with the size of the molecule, together or each
     counts : whether all of them are counts that grow
@@ -80,7 +80,7 @@ class Block(NamedTuple):
 
 
 class Part(NamedTuple):
-    """One block of descriptors; `per_atom`: divided by the heavy atoms."""
+    """A block in a form; per_atom : divided by heavy atoms."""
 
     name: str
     form: Form
@@ -88,19 +88,25 @@ class Part(NamedTuple):
 
 
 class Described(NamedTuple):
-    """(n, p) descriptors, 0 in rows with a reason; per row the reason why it has none, or ""."""
+    """Descriptors (n, p), and (n,) reasons.
+
+    Rows with a reason are 0.
+    """
 
     x: Floats
     reasons: NDArray[np.object_]
 
 
 def parts(descriptors: str) -> tuple[Part, ...]:
-    """Return the blocks of a choice.
+    """Parse a choice into its blocks.
 
     Raises
     ------
     UserError
         If a name or form is unknown, or a block is given twice.
+
+    >>> parts("ecfp4@ring/atom")
+    (Part(name='ecfp4', form='ring', per_atom=True),)
     """
     found = []
     for text in _words(descriptors):
@@ -131,7 +137,11 @@ def _words(descriptors: str) -> list[str]:
 
 
 def names(descriptors: str = DEFAULT) -> tuple[str, ...]:
-    """Column labels, e.g. `ecfp6@ring/atom:17`."""
+    """Column labels, e.g. `ecfp6@ring/atom:17`.
+
+    >>> names("maccs")[:2]
+    ('maccs@dimer:0', 'maccs@dimer:1')
+    """
     labels: list[str] = []
     for part in parts(descriptors):
         block = f"{part.name}@{part.form}{'/atom' if part.per_atom else ''}"
@@ -140,12 +150,15 @@ def names(descriptors: str = DEFAULT) -> tuple[str, ...]:
 
 
 def compute(smiles: Sequence[str], descriptors: str = DEFAULT) -> Floats:
-    """(n, p) float32.
+    """Descriptors of SMILES, (n, p) float32.
 
     Raises
     ------
     ValueError
         For a SMILES that RDKit cannot read, or a descriptor that is not finite; `describe` says which rows instead.
+
+    >>> compute(["*CC*"], "maccs").shape
+    (1, 167)
     """
     found = describe(smiles, descriptors)
     for text, reason in zip(smiles, found.reasons, strict=True):
@@ -155,13 +168,15 @@ def compute(smiles: Sequence[str], descriptors: str = DEFAULT) -> Floats:
 
 
 def describe(smiles: Sequence[str], descriptors: str = DEFAULT) -> Described:
-    """Describe canonical SMILES; a row that cannot be described has its reason."""
+    """Describe canonical SMILES, with reasons for bad rows."""
     with rdBase.BlockLogs():
         return describe_mols([Chem.MolFromSmiles(text) if text else None for text in smiles], descriptors)
 
 
 def compute_mols(mols: Sequence[Mol], descriptors: str = DEFAULT) -> Floats:
-    """Descriptors (n, p) float32 of molecules as read, repeat units in their ring form (`polymers.framed`).
+    """Descriptors (n, p) float32 of RDKit molecules.
+
+    Repeat units come in their ring form (`polymers.framed`).
 
     Raises
     ------
@@ -176,7 +191,10 @@ def compute_mols(mols: Sequence[Mol], descriptors: str = DEFAULT) -> Floats:
 
 
 def describe_mols(mols: Sequence[Mol | None], descriptors: str = DEFAULT) -> Described:
-    """Describe sanitised molecules; None, and a molecule with a descriptor that is not finite, has its reason."""
+    """Describe sanitised molecules, with reasons for bad rows.
+
+    None has a reason, and so has a descriptor that is not finite.
+    """
     chosen = parts(descriptors)
     blocks = [_blocks()[part.name] for part in chosen]
     stops = np.cumsum([len(block.columns) for block in blocks]).tolist()
@@ -218,7 +236,9 @@ def _needed(blocks: Sequence[Block]) -> tuple[int, bool]:
 
 
 def frequent(descriptors: str, x: Floats) -> NDArray[np.bool_] | None:
-    """(p,) which columns networks may see by this choice: None for all, else those not 0 in a tenth of the rows x.
+    """Columns (p,) that networks may see, None for all.
+
+    With the word `frequent`, those not 0 in a tenth of the rows x.
 
     So Wu et al. (2019) dropped the bits that are rare in over 90 % of the rows, and gave each network a random part of
     the others.
@@ -298,7 +318,10 @@ def _paths(generator: Any, invariant: Callable[[Any], int] | None, mol: Mol) -> 
 
 
 def _estate(mol: Mol) -> NDArray[np.int64]:
-    """Atoms of every E-state type (Hall and Kier 1995), in the order of RDKit's list."""
+    """Atoms of every E-state type (Hall and Kier 1995).
+
+    In the order of RDKit's list.
+    """
     types: Any = import_module("rdkit.Chem.EState.AtomTypes")
     order = {name: k for k, name in enumerate(_estate_types())}
     return np.bincount([order[name] for names in types.TypeAtoms(mol) for name in names], minlength=len(order))

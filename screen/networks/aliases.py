@@ -1,4 +1,7 @@
-"""Is a source the target under another name? Their values on shared materials say so."""
+"""Sources that are the target under another name.
+
+Their values on shared materials tell.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,10 @@ FloatArray = NDArray[np.float64]
 
 
 def alias_note(target: PropertyTable, source: PropertyTable) -> str | None:
-    """A sentence with the correlation if the source's values are the target's, linearly or in logarithms."""
+    """Note with the correlation of a source that is the target.
+
+    None where values agree neither linearly nor in logarithms.
+    """
     from scipy.stats import spearmanr
 
     place = {key: i for i, key in enumerate(source.keys)}
@@ -44,7 +50,10 @@ def alias_note(target: PropertyTable, source: PropertyTable) -> str | None:
 
 
 def marked(source: Source, tables: Sequence[PropertyTable], target: PropertyTable) -> Source:
-    """The source with a note for each table that holds the target under another name; `transfer` warns of it."""
+    """Note on a source every table that repeats the target.
+
+    `transfer` warns of it.
+    """
     found = [note for table in tables if (note := alias_note(target, table))]
     return source._replace(notes=(*source.notes, *found)) if found else source
 

@@ -1,4 +1,7 @@
-"""Whether a card is that of the networks beside it: it is what people read, and the networks are what computes."""
+"""Check of a card against its networks.
+
+People read the card; the networks compute.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from kakehashi.screen.networks.source import Library
 
 
 def check_against(card: Mapping[str, Any], library: Library) -> None:
-    """Refuse a card that says something else than its networks.
+    """Refuse a card that contradicts its networks.
 
     Raises
     ------

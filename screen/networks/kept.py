@@ -1,4 +1,4 @@
-"""Cache of pre-trained networks, by the hash of all that decides them.
+"""Cache of pre-trained networks, by content hash.
 
 Networks read back equal those that would be trained on this machine, bit by bit. The hash covers the data as the
 computation sees them, every setting, and the versions and device of what computes. Changes of this code are covered
@@ -49,7 +49,7 @@ RECORDS: dict[str, type] = crystals.RECORDS | {
 
 
 def stack_key(tables: Sequence[PropertyTable], settings: Settings, *, exclude: Collection[str] = ()) -> str:
-    """Sha256 of everything that decides the networks `pretrain_source` would train.
+    """Sha256 of all that decides the networks of a source.
 
     The rows count in their order, as compositions in the given convention and values as fitted; the name of the
     property and rows that are excluded do not.
@@ -62,12 +62,15 @@ def stack_key(tables: Sequence[PropertyTable], settings: Settings, *, exclude: C
 
 
 def shipped_key(tables: Sequence[PropertyTable], settings: Settings, *, exclude: Collection[str] = ()) -> str:
-    """Sha256 of the same, whatever the machine: the key of networks that come with the package."""
+    """Sha256 of the same, whatever the machine.
+
+    The key of networks that come with the package.
+    """
     return _keys(training_rows(tables, exclude, settings.seed).joined, settings)[1]
 
 
 def _keys(joined: Joined, settings: Settings) -> tuple[str, str]:
-    """The key on this machine, and the one that is the same on every machine."""
+    """Keys for this machine and for all machines."""
     decides = {
         "version": PRETRAIN_VERSION,
         "keys": joined.keys,
@@ -92,7 +95,9 @@ def load_or_pretrain(
     cache: bool = True,
     stage: Stage = no_stage,
 ) -> Source:
-    """`pretrain_source`, or its networks as they were kept: equal bit by bit.
+    """Pre-train a source, or read it from the cache.
+
+    Both are equal bit by bit.
 
     `Source.checkpoint` says which, and warns where a kept stack is damaged or none can be kept.
 
@@ -131,7 +136,7 @@ def load_or_pretrain(
 
 
 def networks_of(arrays: shelf.Arrays) -> Library:
-    """The networks of one source that an entry of kind `networks` holds.
+    """Unpack the networks of a cache entry.
 
     Raises
     ------
@@ -142,6 +147,6 @@ def networks_of(arrays: shelf.Arrays) -> Library:
 
 
 def packed(library: Library) -> shelf.Arrays:
-    """Networks as an entry holds them: without where they are kept."""
+    """Pack networks, without their cache entries."""
     bare = tuple(source._replace(checkpoint=None) for source in library.sources)
     return pack(library._replace(sources=bare))

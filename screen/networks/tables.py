@@ -1,4 +1,4 @@
-"""Several property tables as one: every formula once, with a value of each property where it is known."""
+"""Several property tables as one, every material once."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ class Joined(NamedTuple):
 
 
 def join(tables: Sequence[PropertyTable], kept: Sequence[NDArray[np.int64]]) -> Joined:
-    """The kept rows of all tables, formulas in the order of their first appearance."""
+    """Join rows of tables, materials by first appearance.
+
+    kept : row numbers, per table
+    """
     place: dict[str, int] = {}
     compositions, inputs = [], []
     for table, rows in zip(tables, kept, strict=True):
@@ -43,7 +46,9 @@ def join(tables: Sequence[PropertyTable], kept: Sequence[NDArray[np.int64]]) -> 
 
 
 def draw(known: NDArray[np.bool_], budget: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """`budget` of n formulas, in ascending order, such that no large task (n, k) starves a small one.
+    """Draw `budget` of n materials, ascending.
+
+    known : (n, k); no large task starves a small one
 
     The tasks take a formula each in turn until the budget is used up; what one draws serves all that know it. So a
     task loses formulas only while it has more than its equal share.

@@ -1,4 +1,4 @@
-"""XenonPy networks from plain arrays: no torch, no pickle.
+"""Networks of XenonPy from plain arrays: no torch, no pickle.
 
 A file holds the state dict of a `SequentialLinear` under the names torch gives it, and two numbers the state dict
 lacks. Where XenonPy runs, it is written by
@@ -42,7 +42,10 @@ FloatArray = NDArray[np.float64]
 
 
 def load_network(path: str | Path) -> Network:
-    """Read a network from an npz file laid out as above; UserError saying what is wrong with it."""
+    """Read a network from an npz file.
+
+    UserError tells what is wrong with it.
+    """
     try:
         arrays = _read(path_of(path))
     except OSError as error:
@@ -60,7 +63,9 @@ def load_network(path: str | Path) -> Network:
 def network_from_arrays(
     arrays: Mapping[str, NDArray[Any]], eps: float, negative_slope: float = NEGATIVE_SLOPE
 ) -> Network:
-    """Build a network from the state dict of a XenonPy `SequentialLinear`; it carries no validation score.
+    """Build a network from a state dict of XenonPy.
+
+    It carries no validation score.
 
     Kernels are transposed; each batch normalisation becomes a scale and a shift, worked out in float64.
 
@@ -111,7 +116,10 @@ def _dotted(arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
 
 
 def _linear(given: dict[str, NDArray[Any]], name: str, n_in: int | None) -> tuple[FloatArray, FloatArray]:
-    """Kernel (n_in, n_out) and bias of a linear layer, taken out of `given`; any number of inputs for None."""
+    """Kernel (n_in, n_out) and bias of a linear layer.
+
+    Taken out of `given`; any number of inputs for None.
+    """
     weight = _take(given, f"{name}.weight")
     if weight.ndim != 2 or 0 in weight.shape or (n_in is not None and weight.shape[1] != n_in):
         wanted = "(n_out, n_in)" if n_in is None else f"(n_out, {n_in})"
@@ -122,7 +130,10 @@ def _linear(given: dict[str, NDArray[Any]], name: str, n_in: int | None) -> tupl
 def _normalisation(
     given: dict[str, NDArray[Any]], name: str, width: int, eps: float
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]] | tuple[None, None]:
-    """Scale and shift of a batch normalisation in evaluation mode, None for a layer that has none."""
+    """Scale and shift of a batch normalisation, or None.
+
+    In evaluation mode.
+    """
     if not any(key.startswith(f"{name}.") for key in given):
         return None, None
     weight, bias, mean, variance = (_take(given, f"{name}.{part}", width) for part in _STATISTICS)
@@ -134,7 +145,10 @@ def _normalisation(
 
 
 def _take(given: dict[str, NDArray[Any]], name: str, length: int | None = None) -> FloatArray:
-    """Take an array out of `given`, checked, in float64; a vector of `length` unless None."""
+    """Take an array out of `given`, checked, in float64.
+
+    length : of a vector; None for any shape
+    """
     if name not in given:
         raise UserError(f"{name} is missing")
     array = given.pop(name)

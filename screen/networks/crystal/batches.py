@@ -1,4 +1,6 @@
-"""Crystal graphs packed into arrays of fixed sizes, so that one compiled program serves them all.
+"""Crystal graphs packed into arrays of fixed sizes.
+
+One compiled program then serves them all.
 
 Crystals are packed in the order given until the next one does not fit. What a crystal is told does not depend on its
 neighbours in a batch: padding atoms and edges are masked, and sums go over a crystal's own, in their own order.
@@ -17,7 +19,7 @@ from kakehashi.screen.networks.crystal.network import Batch
 
 
 class Room(NamedTuple):
-    """What a batch can hold, one of each being kept free for padding."""
+    """Capacity of a batch, one of each free for padding."""
 
     crystals: int
     atoms: int
@@ -58,7 +60,10 @@ def pack(graphs: Graphs, rows: NDArray[np.int64], room: Room) -> Iterator[Packed
 
 
 def by_size(graphs: Graphs, usual: Room = USUAL) -> Iterator[tuple[Room, NDArray[np.int64]]]:
-    """Rows by the room they need: what a crystal is computed with depends on its own size alone."""
+    """Rows by the room they need.
+
+    A crystal's room depends on its own size alone.
+    """
     sizes = np.maximum(np.diff(graphs.atoms) / (usual.atoms - 1), np.diff(graphs.edges) / (usual.edges - 1))
     doublings = np.ceil(np.log2(np.maximum(sizes, 1.0))).astype(np.int64)
     for power in np.unique(doublings):

@@ -1,4 +1,7 @@
-"""What crystal graph networks see in structures: pooled crystals, the hidden layer, and predictions."""
+"""Frozen features of crystal graph networks.
+
+The pooled crystal and the hidden layer.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from kakehashi.screen.networks.crystal.train import predict
 
 
 class Seen(NamedTuple):
-    """What networks say of n crystals.
+    """Features and predictions of n crystals.
 
     layers : per network, pooled crystals and hidden layer, (n, width) each; predictions : (networks, n, 1)
     """

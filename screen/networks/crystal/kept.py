@@ -1,4 +1,4 @@
-"""Crystal graph networks kept in the library of models, as the networks on descriptors are."""
+"""Cache of crystal graph networks."""
 
 from __future__ import annotations
 
@@ -35,7 +35,9 @@ def load_or_train(
     cache: bool,
     stage: Stage = no_stage,
 ) -> Source:
-    """A source that `fit` trains, or one that was kept: equal bit by bit on this machine.
+    """Train a source, or read it from the cache.
+
+    Both are equal bit by bit on this machine.
 
     facts : everything that decides its networks; name : of the stage of work
     """

@@ -1,4 +1,4 @@
-"""Crystal graph networks as a source of transfer: trained on a property of structures, kept, and asked for features.
+"""Crystal graph networks as a source of transfer.
 
 They take the place of the pyramids on descriptors: heads see the pooled crystal and the hidden layer before its
 activation, so that cross-validation, stack and verdict are those of any other source.
@@ -41,7 +41,10 @@ FloatArray = NDArray[np.float64]
 
 
 def connected(table: PropertyTable) -> PropertyTable:
-    """The table without structures that have no crystal graph; they are among its rejected rows, with the reason."""
+    """Reject structures that have no crystal graph.
+
+    They join the table's rejected rows, with the reason.
+    """
     if table.crystals is None:
         raise ValueError(f"{table.name} has no structures")
     reasons = connect(table.crystals).reasons
@@ -78,12 +81,12 @@ def pretrain_crystals(
     cache: bool = True,
     stage: Stage = no_stage,
 ) -> Source:
-    """Train crystal graph networks on one property of structures, or reuse those that were kept.
+    """Train crystal graph networks on one property, or reuse cached ones.
 
     Parameters
     ----------
     exclude : reduced formulas removed before training, with all their structures.
-    cache, stage : as in `zoo.load_or_pretrain`.
+    cache, stage : as in `networks.kept.load_or_pretrain`.
 
     Raises
     ------
@@ -147,7 +150,10 @@ def crystal_library(
     cache: bool = True,
     stage: Stage = no_stage,
 ) -> Library:
-    """Train crystal graph networks on every table, all structures of the target's formulas left out."""
+    """Train crystal graph networks on every table.
+
+    All structures of the target's formulas are left out.
+    """
     exclude = target.keys if target is not None else ()
     sources = []
     for table in tables:
