@@ -102,12 +102,12 @@ def _watch(reader: socket.socket, mode: Mode, last: Callable[[], int]) -> None:
     """Answer presses until the block ends."""
     if not _pressed(reader, None):
         return
-    again = _pressed(reader, AT_ONCE)
-    if again is None:
+    second = _pressed(reader, AT_ONCE)
+    if second is None:
         with suppress(Exception):
             warn(mode, answer())
-        again = _pressed(reader, None)
-    if again and _pressed(reader, CLOSING if _closing else GRACE) is not False:
+        second = _pressed(reader, None)
+    if second and _pressed(reader, CLOSING if _closing else GRACE) is not False:
         code = 128 + signal.SIGINT
         with suppress(Exception):  # its streams may be in the middle of a line
             code = last()
@@ -144,5 +144,5 @@ def stop(code: int) -> NoReturn:
 
 def stop_if_busy(code: int) -> None:
     """End the process where threads would delay its end."""
-    if any(one is not threading.main_thread() and not one.daemon for one in threading.enumerate()):
+    if any(thread is not threading.main_thread() and not thread.daemon for thread in threading.enumerate()):
         stop(code)

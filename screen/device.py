@@ -47,9 +47,9 @@ def choose(device: str) -> None:
         try:
             chosen = jax.devices("gpu")[0]
         except RuntimeError:
-            seen = ", ".join(str(found) for found in jax.devices())
+            devices = ", ".join(map(str, jax.devices()))
             raise UserError(
-                f"--device gpu: expected a GPU, jax sees {seen} alone: install the CUDA packages with"
+                f"--device gpu: expected a GPU, jax sees {devices} alone: install the CUDA packages with"
                 " pip install 'kakehashi[cuda]', or leave --device out"
             ) from None
     jax.config.update("jax_default_device", chosen)  # type: ignore[no-untyped-call]

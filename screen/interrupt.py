@@ -152,13 +152,13 @@ def first_finishes(
     ----------
     describe : what is being finished, as the answer says it.
     """
-    asked = False
+    pressed = False
 
     def first(number: int, frame: FrameType | None) -> None:
-        nonlocal asked
-        if asked:
+        nonlocal pressed
+        if pressed:
             raise KeyboardInterrupt
-        asked = True
+        pressed = True
         if not is_watched():
             with suppress(RuntimeError):  # stderr may be in the middle of a line
                 warn(mode, answer())
@@ -170,7 +170,7 @@ def first_finishes(
     signal.signal(signal.SIGINT, first)
     try:
         with at_hand(describe):
-            yield lambda: asked
+            yield lambda: pressed
     finally:
         signal.signal(signal.SIGINT, former)
 

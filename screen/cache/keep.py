@@ -32,14 +32,14 @@ def find(key: str, kind: type, records: Records) -> tuple[shelf.Found, Any, str]
 
     The value is None where it has to be computed.
     """
-    found = shelf.find(key)
-    if found.arrays is None:
-        return found, None, found.warning
+    entry = shelf.find(key)
+    if entry.arrays is None:
+        return entry, None, entry.warning
     try:
-        value = unpacked(found.arrays, kind, records)
+        value = unpacked(entry.arrays, kind, records)
     except UNREADABLE as error:
-        return found, None, f"{shelf.models_folder() / key} cannot be read ({error}): not used, built again"
-    return found, value, ""
+        return entry, None, f"{shelf.models_folder() / key} cannot be read ({error}): not used, built again"
+    return entry, value, ""
 
 
 def unpacked(arrays: shelf.Arrays, kind: type, records: Records) -> Any:
@@ -53,14 +53,14 @@ def unpacked(arrays: shelf.Arrays, kind: type, records: Records) -> Any:
     return value
 
 
-def keep(key: str, arrays: shelf.Arrays, card: dict[str, Any], found: shelf.Found, warning: str) -> Checkpoint:
+def keep(key: str, arrays: shelf.Arrays, card: dict[str, Any], entry: shelf.Found, warning: str) -> Checkpoint:
     """Store arrays and card under a key.
 
     An entry of another version is left alone, with a warning.
 
-    found, warning : what was there, and why it was not used
+    entry, warning : what `find` returned
     """
-    if found.replaceable:
+    if entry.replaceable:
         failed = shelf.store(key, arrays, card, replace=bool(warning))
         warning = "; ".join(
             text for text in (warning, failed and f"{card['property']}: {card['kind']} {failed}") if text

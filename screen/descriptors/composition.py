@@ -142,10 +142,10 @@ def compute(
         batch = np.full((BATCH, width), -1, np.int32), np.zeros((BATCH, width), np.float32)
         batch[0][: len(members)] = elements[members, :width]
         batch[1][: len(members)] = amounts[members, :width]
-        ahead = members, _jitted(*batch, tables, width=width, pooling=pooling)
+        running = members, _jitted(*batch, tables, width=width, pooling=pooling)
         if pending:  # copied while the next batch is already running
             out[pending[0]] = np.asarray(pending[1])[: len(pending[0])]
-        pending = ahead
+        pending = running
     if pending:
         out[pending[0]] = np.asarray(pending[1])[: len(pending[0])]
     return out

@@ -140,16 +140,16 @@ def _within(crystals: Crystals, i: int, radius: float) -> tuple[Ints, Ints, Floa
     """
     from pymatgen.optimization.neighbors import find_points_in_spheres
 
-    own = slice(crystals.sites[i], crystals.sites[i + 1])
+    cell = slice(crystals.sites[i], crystals.sites[i + 1])
     lattice = np.ascontiguousarray(crystals.lattices[i])
     # Inside the cell: the search loses pairs of sites that are many cells away.
-    places = np.ascontiguousarray((crystals.positions[own] % 1.0) @ lattice)
+    places = np.ascontiguousarray((crystals.positions[cell] % 1.0) @ lattice)
     pbc = np.ones(3, dtype=np.int64)
     centre, neighbour, image, distance = find_points_in_spheres(
         places, places, r=float(radius), pbc=pbc, lattice=lattice, tol=1e-8
     )
-    other = (centre != neighbour) | (image != 0).any(axis=1)
-    return centre[other], neighbour[other], distance[other]
+    different = (centre != neighbour) | (image != 0).any(axis=1)
+    return centre[different], neighbour[different], distance[different]
 
 
 def _offsets(sizes: NDArray[np.integer]) -> Ints:

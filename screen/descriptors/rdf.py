@@ -59,10 +59,10 @@ def rdf(crystals: Crystals, r_max: float = R_MAX, n_bins: int = N_BINS, sites: S
     shells = 4.0 / 3.0 * np.pi * np.diff(edges**3)
     number = np.diff(crystals.sites)
     density = number / np.abs(np.linalg.det(crystals.lattices))
-    found: NDArray[np.float64] = counts / shells[None, :] / density[:, None]
+    distribution: NDArray[np.float64] = counts / shells[None, :] / density[:, None]
     if sites == "mean":
-        found /= number[:, None]
-    return found
+        distribution /= number[:, None]
+    return distribution
 
 
 def _edges(r_max: float, n_bins: int) -> NDArray[np.float64]:

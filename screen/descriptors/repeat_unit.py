@@ -108,7 +108,7 @@ def parts(descriptors: str) -> tuple[Part, ...]:
     >>> parts("ecfp4@ring/atom")
     (Part(name='ecfp4', form='ring', per_atom=True),)
     """
-    found = []
+    blocks = []
     for text in _words(descriptors):
         if text == _FREQUENT:
             continue
@@ -124,12 +124,12 @@ def parts(descriptors: str) -> tuple[Part, ...]:
             raise UserError(f"'{text}': {name} sees whole molecules, and a closed chain is none; use @dimer")
         if name == "maccs" and match and match[3]:
             raise UserError(f"'{text}': maccs holds no counts to divide by the atoms")
-        found.append(Part(name, form, bool(match and match[3])))  # type: ignore[arg-type]  # checked above
-    if len(set(found)) < len(found):
+        blocks.append(Part(name, form, bool(match and match[3])))  # type: ignore[arg-type]  # checked above
+    if len(set(blocks)) < len(blocks):
         raise UserError(f"descriptors '{descriptors}' name a block twice")
-    if not found:
+    if not blocks:
         raise UserError(f"descriptors '{descriptors}' name no block; expected e.g. ecfp6+fcfp6+{_FREQUENT}")
-    return tuple(found)
+    return tuple(blocks)
 
 
 def _words(descriptors: str) -> list[str]:
@@ -160,11 +160,11 @@ def compute(smiles: Sequence[str], descriptors: str = DEFAULT) -> Floats:
     >>> compute(["*CC*"], "maccs").shape
     (1, 167)
     """
-    found = describe(smiles, descriptors)
-    for text, reason in zip(smiles, found.reasons, strict=True):
+    described = describe(smiles, descriptors)
+    for text, reason in zip(smiles, described.reasons, strict=True):
         if reason:
             raise ValueError(f"{text!r}: {reason}")
-    return found.x
+    return described.x
 
 
 def describe(smiles: Sequence[str], descriptors: str = DEFAULT) -> Described:
@@ -183,11 +183,11 @@ def compute_mols(mols: Sequence[Mol], descriptors: str = DEFAULT) -> Floats:
     ValueError
         For a descriptor that is not finite.
     """
-    found = describe_mols(mols, descriptors)
-    for row, reason in enumerate(found.reasons):
+    described = describe_mols(mols, descriptors)
+    for row, reason in enumerate(described.reasons):
         if reason:
             raise ValueError(f"molecule {row}: {reason}")
-    return found.x
+    return described.x
 
 
 def describe_mols(mols: Sequence[Mol | None], descriptors: str = DEFAULT) -> Described:
@@ -250,12 +250,12 @@ def frequent(descriptors: str, x: Floats) -> NDArray[np.bool_] | None:
     """
     if _FREQUENT not in _words(descriptors):
         return None
-    kept = np.asarray((x != 0).mean(axis=0) >= _SHARE)
-    if not kept.any():
+    common = np.asarray((x != 0).mean(axis=0) >= _SHARE)
+    if not common.any():
         raise UserError(
             f"descriptors '{descriptors}': none differs from 0 in a tenth of {len(x)} rows; leave out frequent"
         )
-    return kept
+    return common
 
 
 @cache
@@ -270,7 +270,9 @@ def _blocks() -> dict[str, Block]:
         "torsions": rdFingerprintGenerator.GetTopologicalTorsionGenerator(fpSize=FOLD, countSimulation=False),
     }
     folded = tuple(str(column) for column in range(FOLD))
-    blocks = {name: Block(folded, made.GetCountFingerprintAsNumPy, counts=True) for name, made in generators.items()}
+    blocks = {
+        name: Block(folded, generator.GetCountFingerprintAsNumPy, counts=True) for name, generator in generators.items()
+    }
     blocks |= {
         f"{name}paths": Block(folded, partial(_paths, rdFingerprintGenerator.GetRDKitFPGenerator(**how), invariant),
                               counts=True)
@@ -312,8 +314,8 @@ _PATHS: dict[str, tuple[Callable[[Any], int] | None, dict[str, Any]]] = {
 
 
 def _paths(generator: Any, invariant: Callable[[Any], int] | None, mol: Mol) -> NDArray[np.uint32]:
-    own = [] if invariant is None else [invariant(atom) for atom in mol.GetAtoms()]
-    counts: NDArray[np.uint32] = generator.GetCountFingerprintAsNumPy(mol, customAtomInvariants=own)
+    invariants = [] if invariant is None else [invariant(atom) for atom in mol.GetAtoms()]
+    counts: NDArray[np.uint32] = generator.GetCountFingerprintAsNumPy(mol, customAtomInvariants=invariants)
     return counts
 
 

@@ -25,14 +25,14 @@ def shaped(mol: Mol, form: Form, ring_atoms: int = RING_ATOMS, perceived: bool =
 
     ring_atoms : least atoms of a closed chain; perceived : whether conjugation and hybridisation are of use in it
     """
-    found = mol.GetSubstructMatches(_END)
-    if len(found) != 2 or form == "star":
+    matches = mol.GetSubstructMatches(_END)
+    if len(matches) != 2 or form == "star":
         return mol, 1
-    ends = [found[0][0], found[1][0]]
+    ends = [matches[0][0], matches[1][0]]
     if form == "methyl":
         return _methyl(mol, ends), 1
     if form == "ring":
-        return _ring(mol, found, ring_atoms, perceived)
+        return _ring(mol, matches, ring_atoms, perceived)
     return (_capped(mol, ends), 1) if form == "hydrogen" else (_dimer(mol, ends), 2)
 
 
@@ -63,12 +63,12 @@ def _dimer(mol: Mol, ends: list[int]) -> Mol:
     return _finished(chain)
 
 
-def _ring(mol: Mol, found: tuple[tuple[int, int], ...], ring_atoms: int, perceived: bool) -> tuple[Mol, int]:
+def _ring(mol: Mol, ends: tuple[tuple[int, int], ...], ring_atoms: int, perceived: bool) -> tuple[Mol, int]:
     """Close a chain to a ring of `ring_atoms` or more.
 
     It has the fewest units that suffice.
     """
-    (first, x), (last, y) = found
+    (first, x), (last, y) = ends
     units = -(-ring_atoms // (len(Chem.GetShortestPath(mol, x, y)) if x != y else 1))
     size = mol.GetNumAtoms()
     chain = Chem.RWMol(mol)

@@ -126,8 +126,8 @@ def _first_left(params: Params, x: jax.Array, table: jax.Array) -> jax.Array:
     m, p = x.shape
     if m % _ROWS:
         return block(ordered(x).T).T
-    found = lax.map(lambda rows: block(ordered(rows).T), x.reshape(-1, _ROWS, p))
-    return jnp.moveaxis(found, 1, 2).reshape(m, -1)
+    entries = lax.map(lambda rows: block(ordered(rows).T), x.reshape(-1, _ROWS, p))
+    return jnp.moveaxis(entries, 1, 2).reshape(m, -1)
 
 
 def _one_tree(keys: jax.Array, tree: tuple[jax.Array, jax.Array, jax.Array, jax.Array]) -> jax.Array:

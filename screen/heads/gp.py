@@ -77,10 +77,10 @@ def _ready(rest: Params) -> Params:
 def _finish(rest: Params, inner: Any, squares: Any) -> tuple[Any, Any]:
     """Posterior mean and spread (noise included) from inner products."""
     xp, mixture = namespace(inner), rest["mixture"]
-    own = squares / rest["norm"] ** 2
-    squared = xp.maximum(own[:, None] + rest["theirs"][None, :] - 2 * inner, 0.0)
+    scaled = squares / rest["norm"] ** 2
+    squared = xp.maximum(scaled[:, None] + rest["theirs"][None, :] - 2 * inner, 0.0)
     cross = (1 - mixture) * xp.exp(-0.5 * squared / rest["length"] ** 2) + mixture * inner + CONSTANT
-    prior = (1 - mixture) + mixture * own + CONSTANT
+    prior = (1 - mixture) + mixture * scaled + CONSTANT
     explained = sum(xp.sum(matmul(cross[:, -len(part) :], part) ** 2, axis=-1) for part in rest["roots"])
     variance = rest["signal"] * (xp.maximum(prior - explained, 0.0) + rest["noise"])
     return matmul(cross, rest["alpha"]) + rest["offset"], xp.sqrt(variance)
@@ -119,8 +119,8 @@ def _search(z: FloatArray, y: FloatArray) -> _Fit:
     """
     n = len(y)
     inner = z @ z.T
-    own = np.diag(inner)
-    squared = np.maximum(own[:, None] + own[None, :] - 2 * inner, 0.0)
+    variances = np.diag(inner)
+    squared = np.maximum(variances[:, None] + variances[None, :] - 2 * inner, 0.0)
     middle = np.median(np.sqrt(squared[np.triu_indices(n, 1)])) or 1.0
     grid = [(factor * middle, mixture) for factor in LENGTHS for mixture in MIXTURES]
     covariances = np.stack([(1 - w) * np.exp(-0.5 * squared / length**2) + w * inner + CONSTANT for length, w in grid])

@@ -38,13 +38,13 @@ def alias_note(target: PropertyTable, source: PropertyTable) -> str | None:
     scales = {"linear": (a, b)}
     if (a > 0).all() and (b > 0).all():
         scales["logarithmic"] = (np.log(a), np.log(b))
-    found = {name: _correlation(*pair) for name, pair in scales.items()}
-    name = max(found, key=lambda scale: abs(found[scale]))
+    correlations = {name: _correlation(*pair) for name, pair in scales.items()}
+    name = max(correlations, key=lambda scale: abs(correlations[scale]))
     # A reciprocal (a resistance for a conductivity) is the same knowledge too: signs do not matter.
-    if abs(found[name]) <= SAME or abs(spearmanr(a, b).statistic) < SAME_RANKS:
+    if abs(correlations[name]) <= SAME or abs(spearmanr(a, b).statistic) < SAME_RANKS:
         return None
     return (
-        f"source {source.name} {MARK}: {name} correlation {found[name]:.3f} on {len(shared)} shared materials."
+        f"source {source.name} {MARK}: {name} correlation {correlations[name]:.3f} on {len(shared)} shared materials."
         " Their formulas are left out of pre-training, but what helps here is the quantity itself, not transfer"
     )
 
@@ -54,8 +54,8 @@ def marked(source: Source, tables: Sequence[PropertyTable], target: PropertyTabl
 
     `transfer` warns of it.
     """
-    found = [note for table in tables if (note := alias_note(target, table))]
-    return source._replace(notes=(*source.notes, *found)) if found else source
+    notes = [note for table in tables if (note := alias_note(target, table))]
+    return source._replace(notes=(*source.notes, *notes)) if notes else source
 
 
 def _correlation(a: FloatArray, b: FloatArray) -> float:

@@ -47,8 +47,8 @@ def predictions(networks: Sequence[Network], x: NDArray[np.float32]) -> NDArray[
     By NumPy on one thread: the same bits however many cores there are.
     """
     with threadpool_limits(1, "blas"):
-        found = [outputs(network, activations(network.hidden, x)[1][-1]) for network in networks]
-    return np.stack(found, axis=1).astype(np.float32)
+        predicted = [outputs(network, activations(network.hidden, x)[1][-1]) for network in networks]
+    return np.stack(predicted, axis=1).astype(np.float32)
 
 
 def recompute(networks: Sequence[Network], scaling: Scaling, inputs: Inputs, convention: str) -> NDArray[np.float32]:
@@ -76,10 +76,10 @@ def collect(
     known = [[rows[~np.isnan(y[rows, task])] for task in range(y.shape[1])] for rows in held]
     scores = np.full((len(networks), y.shape[1], len(METRICS)), np.nan)
     for i, (network, tasks) in enumerate(zip(networks, known, strict=True)):
-        said = predictions([network], x[held[i]])[:, 0]
+        predicted = predictions([network], x[held[i]])[:, 0]
         place = {row: j for j, row in enumerate(held[i].tolist())}
         for task, rows in enumerate(tasks):
-            guess = said[[place[row] for row in rows.tolist()], task].astype(np.float64)
+            guess = predicted[[place[row] for row in rows.tolist()], task].astype(np.float64)
             scores[i, task] = errors(y[rows, task] * scales[task], guess * scales[task])
     chosen = np.unique(np.linspace(0, len(x) - 1, PROBED).astype(np.int64))
     counts = np.array([[len(rows) for rows in tasks] for tasks in known], np.int64)

@@ -116,23 +116,25 @@ def load_or_pretrain(
         with stage(name, settings.networks) as advance:
             return train(advance)
     key, anywhere = _keys(rows.joined, settings)
-    found, kept, warning = find(key, Library, RECORDS)
+    entry, cached, warning = find(key, Library, RECORDS)
     origin = "cached"
-    if kept is None and not warning:
+    if cached is None and not warning:
         shipped, origin = shelf.shipped(anywhere), "comes with the package"
         if shipped.arrays is not None:
-            kept, key = unpacked(shipped.arrays, Library, RECORDS), anywhere
-    if kept is not None:
+            cached, key = unpacked(shipped.arrays, Library, RECORDS), anywhere
+    if cached is not None:
         with stage(f"{name} ({origin})", settings.networks) as advance:
             advance(settings.networks)
-            (again,) = kept.sources
-            trained = Trained(again.scaling, again.networks, again.unit_scales, again.evidence)
+            (cached_source,) = cached.sources
+            trained = Trained(
+                cached_source.scaling, cached_source.networks, cached_source.unit_scales, cached_source.evidence
+            )
             return described(source_name(tables), rows, trained, Checkpoint(key, True))
     with stage(name, settings.networks) as advance:
         source = train(advance)
     library = Library((source,), settings.convention, settings.seed)
     card = networks_card(library, {**settings.schedule._asdict(), "seed": settings.seed}, PRETRAIN_VERSION)
-    return source._replace(checkpoint=keep(key, packed(library), card, found, warning))
+    return source._replace(checkpoint=keep(key, packed(library), card, entry, warning))
 
 
 def networks_of(arrays: shelf.Arrays) -> Library:

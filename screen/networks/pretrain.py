@@ -125,11 +125,11 @@ def pretrain(
         program = _program(wide, y.shape[1], batch, steps, epochs, schedule)
         fitted_to, held = split(seed, i, n, schedule)
         columns = inputs[i]
-        own = np.zeros((n, n_columns), np.float32)
-        own[:, : len(columns)] = x[:, columns]
+        padded_x = np.zeros((n, n_columns), np.float32)
+        padded_x[:, : len(columns)] = x[:, columns]
         start = initial_params(_generator(seed, i, 2), widths, len(columns), y.shape[1])
         key = jax.random.fold_in(jax.random.key(seed), i)
-        best, used, fitted = program(pad_params(start, widths, wide, n_columns), key, own, *data, fitted_to)
+        best, used, fitted = program(pad_params(start, widths, wide, n_columns), key, padded_x, *data, fitted_to)
         r2 = _r2(targets[held], np.asarray(fitted)[held], known[held])
         hidden, output = trim_params(jax.tree.map(np.asarray, best), widths)
         first = np.zeros((n_inputs, widths[0]), np.float32)

@@ -252,14 +252,14 @@ def training_rows(tables: Sequence[PropertyTable], exclude: Collection[str], see
 
     UserError if nothing can be learned.
     """
-    kept = [exclude_keys(table, exclude) for table in tables]
-    for table, rows in zip(tables, kept, strict=True):
+    chosen = [exclude_keys(table, exclude) for table in tables]
+    for table, rows in zip(tables, chosen, strict=True):
         if len(rows) < MIN_ROWS:
             raise UserError(
                 f"source {table.name}: expected at least {MIN_ROWS} compositions to pre-train on, got {len(rows)}"
                 f" after removing {len(table) - len(rows)} that are in the target"
             )
-    joined = join(tables, kept)
+    joined = join(tables, chosen)
     notes = [note for table in tables for note in table.notes]
     total = len(joined.keys)
     if total > MAX_ROWS:
@@ -269,11 +269,11 @@ def training_rows(tables: Sequence[PropertyTable], exclude: Collection[str], see
         else:
             joined = take(joined, draw(~np.isnan(joined.y), MAX_ROWS, rng))
         notes.append(f"{MAX_ROWS:,} of {total:,} rows drawn at random for pre-training")
-    tasks = tuple(described_task(*each) for each in zip(tables, kept, joined.y.T, strict=True))
+    tasks = tuple(described_task(*each) for each in zip(tables, chosen, joined.y.T, strict=True))
     return Rows(joined, tasks, tuple(notes))
 
 
-def described_task(table: PropertyTable, kept: NDArray[np.int64], column: NDArray[np.float64]) -> Task:
+def described_task(table: PropertyTable, rows: NDArray[np.int64], column: NDArray[np.float64]) -> Task:
     """Describe a task by its fitted values (n,).
 
     UserError if they do not vary.
@@ -282,7 +282,7 @@ def described_task(table: PropertyTable, kept: NDArray[np.int64], column: NDArra
     # Not by the scale: fifty times 0.1 has a standard deviation of 1e-17.
     if not np.ptp(known) > 0:
         raise UserError(f"source {table.name}: all {len(known)} values are equal; nothing can be learned from it")
-    excluded = len(table) - len(kept)
+    excluded = len(table) - len(rows)
     return Task(
         table.name, table.quantity, table.unit, table.log, table.source, table.licence, table.sha256,
         table.rows, excluded, len(known), float(known.mean()), float(known.std()),

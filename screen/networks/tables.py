@@ -27,20 +27,20 @@ class Joined(NamedTuple):
     inputs: Inputs
 
 
-def join(tables: Sequence[PropertyTable], kept: Sequence[NDArray[np.int64]]) -> Joined:
+def join(tables: Sequence[PropertyTable], chosen: Sequence[NDArray[np.int64]]) -> Joined:
     """Join rows of tables, materials by first appearance.
 
-    kept : row numbers, per table
+    chosen : row numbers, per table
     """
     place: dict[str, int] = {}
     compositions, inputs = [], []
-    for table, rows in zip(tables, kept, strict=True):
+    for table, rows in zip(tables, chosen, strict=True):
         fresh = np.array([i for i in rows if table.keys[i] not in place], np.int64)
         place |= {table.keys[i]: len(place) + j for j, i in enumerate(fresh)}
         compositions.append(table.compositions.take(fresh))
         inputs.append(table.inputs.take(fresh))
     y = np.full((len(place), len(tables)), np.nan)
-    for task, (table, rows) in enumerate(zip(tables, kept, strict=True)):
+    for task, (table, rows) in enumerate(zip(tables, chosen, strict=True)):
         y[[place[table.keys[i]] for i in rows], task] = table.y[rows]
     return Joined(tuple(place), COMPOSITION.join(compositions), y, kind_of_table(tables[0]).join(inputs))
 

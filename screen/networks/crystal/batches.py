@@ -72,15 +72,17 @@ def by_size(graphs: Graphs, usual: Room = USUAL) -> Iterator[tuple[Room, NDArray
 
 
 def _packed(graphs: Graphs, rows: NDArray[np.int64], room: Room) -> Packed:
-    own = graphs.take(rows)
-    atoms, edges = len(own.elements), len(own.distance)
-    first = np.repeat(own.atoms[:-1], np.diff(own.edges))
+    chosen = graphs.take(rows)
+    atoms, edges = len(chosen.elements), len(chosen.distance)
+    first = np.repeat(chosen.atoms[:-1], np.diff(chosen.edges))
     batch = Batch(
-        elements=_filled(own.elements, room.atoms, 0, np.int32),
-        crystal=_filled(np.repeat(np.arange(len(rows)), np.diff(own.atoms)), room.atoms, room.crystals - 1, np.int32),
-        centre=_filled(own.centre + first, room.edges, room.atoms - 1, np.int32),
-        neighbour=_filled(own.neighbour + first, room.edges, room.atoms - 1, np.int32),
-        distance=_filled(own.distance, room.edges, 1.0, np.float32),
+        elements=_filled(chosen.elements, room.atoms, 0, np.int32),
+        crystal=_filled(
+            np.repeat(np.arange(len(rows)), np.diff(chosen.atoms)), room.atoms, room.crystals - 1, np.int32
+        ),
+        centre=_filled(chosen.centre + first, room.edges, room.atoms - 1, np.int32),
+        neighbour=_filled(chosen.neighbour + first, room.edges, room.atoms - 1, np.int32),
+        distance=_filled(chosen.distance, room.edges, 1.0, np.float32),
         real_atom=_filled(np.ones(atoms), room.atoms, 0.0, np.float32),
         real_edge=_filled(np.ones(edges), room.edges, 0.0, np.float32),
     )

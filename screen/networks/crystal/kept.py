@@ -45,15 +45,15 @@ def load_or_train(
         with stage(name, settings.networks) as advance:
             return fit(advance)
     key = content_hash({"graphs": GRAPH_VERSION, **facts, **machine_facts()})
-    found, kept, warning = find(key, Library, RECORDS)
-    if kept is not None:
+    entry, cached_library, warning = find(key, Library, RECORDS)
+    if cached_library is not None:
         with stage(f"{name} (cached)", settings.networks) as advance:
             advance(settings.networks)
-        (source,) = kept.sources
-        again: Source = source._replace(checkpoint=Checkpoint(key, True))
-        return again
+        (source,) = cached_library.sources
+        cached: Source = source._replace(checkpoint=Checkpoint(key, True))
+        return cached
     with stage(name, settings.networks) as advance:
         source = fit(advance)
     library = Library((source,), settings.convention, settings.seed)
     card = networks_card(library, {**schedule._asdict(), "seed": settings.seed}, GRAPH_VERSION)
-    return source._replace(checkpoint=keep(key, pack(library), card, found, warning))
+    return source._replace(checkpoint=keep(key, pack(library), card, entry, warning))

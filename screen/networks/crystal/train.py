@@ -82,12 +82,12 @@ def train(
         raise ValueError(f"expected at least {MIN_CRYSTALS} crystals of 2 formulas to train on, got {n}")
     if not np.isfinite(y).all():
         raise ValueError("expected finite targets")
-    found = []
+    trained = []
     for i in range(networks):
-        found.append(_one(np.random.default_rng([seed, i]), graphs, y, groups, shape, schedule))
+        trained.append(_one(np.random.default_rng([seed, i]), graphs, y, groups, shape, schedule))
         if progress:
             progress(1)
-    return found
+    return trained
 
 
 def watched_rows(seed: int, i: int, groups: Sequence[str], schedule: Schedule = SCHEDULE) -> NDArray[np.int64]:
@@ -98,16 +98,16 @@ def watched_rows(seed: int, i: int, groups: Sequence[str], schedule: Schedule = 
 def predict(networks: Sequence[CrystalNetwork], graphs: Graphs) -> list[Outputs]:
     """Outputs of each network for n graphs, in NumPy."""
     n = len(graphs.atoms) - 1
-    found = [Outputs(*(np.empty((n, width), np.float32) for width in (*network.widths, 1))) for network in networks]
+    outputs = [Outputs(*(np.empty((n, width), np.float32) for width in (*network.widths, 1))) for network in networks]
     for room, rows in by_size(graphs):
         for packed in pack(graphs, rows, room):
             batch = jax.tree.map(jnp.asarray, packed.batch)
-            for network, out in zip(networks, found, strict=True):
+            for network, out in zip(networks, outputs, strict=True):
                 variables = {"params": network.params, "batch_stats": network.stats}
-                answer = _asked(network.shape, room.crystals)(variables, batch)
-                for whole, part in zip(out, answer, strict=True):
+                computed = _asked(network.shape, room.crystals)(variables, batch)
+                for whole, part in zip(out, computed, strict=True):
                     whole[packed.rows] = np.asarray(part)[: len(packed.rows)]
-    return found
+    return outputs
 
 
 def _one(
@@ -128,7 +128,7 @@ def _one(
     for _ in range(epochs):
         for packed in pack(graphs, rng.permutation(rows), room):
             state = step(state, np.float32(rate(next(done))), *_with(packed, y, room))
-        losses.append(sum(float(judge(state, *given)) for given in validation) / len(watched))
+        losses.append(sum(float(judge(state, *arguments)) for arguments in validation) / len(watched))
         if losses[-1] < least:
             least, waited = losses[-1], 0
             best = jax.tree.map(np.asarray, state)

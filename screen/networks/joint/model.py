@@ -131,14 +131,14 @@ def out_of_fold(
     first : networks of the sources without any of the target's formulas.
     progress : called with 1 after each fold.
     """
-    found = np.full(len(target), np.nan)
+    predicted = np.full(len(target), np.nan)
     for rows, held in splits_of(folds):
         formulas = [target.keys[i] for i in held]
         model = learn_target(target, sources, recipe, first=first, exclude=formulas, rows=rows)
-        found[held] = model.predict(target.compositions.take(held))
+        predicted[held] = model.predict(target.compositions.take(held))
         if progress:
             progress(1)
-    return found
+    return predicted
 
 
 def sources_without(sources: Sequence[PropertyTable], exclude: Collection[str]) -> Joined:
@@ -153,8 +153,8 @@ def with_target(
 
     The formulas to exclude are left out of the sources.
     """
-    kept: list[NDArray[np.int64]] = [exclude_keys(table, exclude) for table in sources]
-    return join([target, *sources], [rows, *kept])
+    source_rows: list[NDArray[np.int64]] = [exclude_keys(table, exclude) for table in sources]
+    return join([target, *sources], [rows, *source_rows])
 
 
 def _train(

@@ -150,8 +150,8 @@ def predict(joint: Joint, x: Array, task: str, rows: int = 8192) -> FloatArray:
     k = joint.tasks.index(task)
     z = np.asarray(standardise(joint.scaling, x), np.float32)
     pieces = [z[i : i + rows] for i in range(0, len(z), rows)]
-    found = [[np.asarray(_forward_jit(member, piece))[:, k] for piece in pieces] for member in joint.members]
-    standard: FloatArray = np.stack([np.concatenate(parts) for parts in found]).astype(np.float64)
+    predicted = [[np.asarray(_forward_jit(member, piece))[:, k] for piece in pieces] for member in joint.members]
+    standard: FloatArray = np.stack([np.concatenate(parts) for parts in predicted]).astype(np.float64)
     return standard * float(joint.scale[k]) + float(joint.centre[k])
 
 
@@ -265,9 +265,9 @@ def forward(member: Member, x: jax.Array, keep: Any = None) -> jax.Array:
         if keep is not None and i:
             x = keep(i, x)
     heads = member.heads
-    own = matmul(x, heads.kernel.reshape(x.shape[1], -1)).reshape(len(x), *heads.bias.shape)
-    own = jax.nn.silu(own + heads.bias[None]) * heads.output[None]
-    return jnp.asarray(own.sum(axis=-1) + heads.constant[None, :])
+    head_layer = matmul(x, heads.kernel.reshape(x.shape[1], -1)).reshape(len(x), *heads.bias.shape)
+    head_layer = jax.nn.silu(head_layer + heads.bias[None]) * heads.output[None]
+    return jnp.asarray(head_layer.sum(axis=-1) + heads.constant[None, :])
 
 
 _forward_jit = jax.jit(forward)
@@ -294,8 +294,8 @@ def _program(course: Course, steps: int) -> tuple[Any, Callable[..., tuple[Any, 
             def keep(i: int, a: jax.Array) -> jax.Array:
                 if share == 256:
                     return a
-                own = jax.random.fold_in(jax.random.fold_in(key, number), i)
-                return jnp.where(jax.random.bits(own, a.shape, "uint8") < share, a * (256 / share), 0.0)
+                mask_key = jax.random.fold_in(jax.random.fold_in(key, number), i)
+                return jnp.where(jax.random.bits(mask_key, a.shape, "uint8") < share, a * (256 / share), 0.0)
 
             gradient = jax.grad(loss)(member, x[chosen], y[chosen], w[chosen], keep)
             updates, state = optimiser.update(gradient, state, member)
