@@ -18,9 +18,9 @@ from typing import NoReturn
 
 from kakehashi.screen.progress import Mode, warn
 
-# What ends within these seconds of a Ctrl-C needs no other answer.
+# Seconds in which a process may end without an answer to Ctrl-C.
 AT_ONCE = 0.3
-# After the second Ctrl-C, seconds the main thread has to leave its folders in order.
+# Seconds after the second Ctrl-C for the main thread to leave its folders in order.
 GRACE = 3.0
 # The same while jobs elsewhere are ended.
 CLOSING = 60.0

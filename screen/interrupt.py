@@ -1,6 +1,6 @@
 """Ends of a run before its time: Ctrl-C, SIGTERM, hang-up.
 
-Ctrl-C lets the work at hand be finished and kept, the second aborts. SIGTERM unwinds at once, so that what is queued
+The first Ctrl-C lets work in progress finish, the second aborts. SIGTERM unwinds at once, so that what is queued
 is cancelled and what is secret removed, and ends the process even where a thread would compute for minutes.
 """
 
@@ -20,7 +20,7 @@ from kakehashi.catalogs.shown import say
 from kakehashi.screen.acknowledge import answer, at_hand, closing, is_watched
 from kakehashi.screen.progress import Mode, warn
 
-# Between being told to end and ending: whoever sends SIGTERM kills some 10 s later.
+# From SIGTERM to the end of the process: its sender kills some 10 s later.
 GRACE_SECONDS = 6.0
 _NAMES = {"SIGTERM": "terminated", "SIGHUP": "hung up"}
 _WORDS = {getattr(signal, name): word for name, word in _NAMES.items() if hasattr(signal, name)}
@@ -110,7 +110,7 @@ def terminable(*, process: bool) -> Iterator[None]:
 def spared() -> Iterator[None]:
     """Finish the block before SIGTERM is answered.
 
-    For what nobody else will cancel or remove.
+    For jobs to cancel and secrets to remove, which no other process does.
     """
     _state.spared += 1
     try:

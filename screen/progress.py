@@ -14,9 +14,9 @@ from typing import Literal
 from kakehashi.catalogs.shown import say, shown
 
 Mode = Literal["auto", "quiet", "events"]
-# How a stage of work is announced, as `Progress.stage` does.
+# Context of a stage of work, such as `Progress.stage`: name and number of steps.
 Stage = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
-# Events of one stage are at least this far apart, so that a log stays readable.
+# Seconds between events of one stage, so that a log stays readable.
 _EVERY = 1.0
 
 

@@ -1,7 +1,6 @@
 """Cache of trained networks and models, by content hash.
 
-Whatever is kept passes here: keys end in the same facts about the machine, what cannot be read is said in the same
-words and built again.
+All entries pass here: their keys share the facts about the machine, and an unreadable one is built again with a warning.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from kakehashi.screen.cache.packing import unpack
 from kakehashi.screen.descriptors.composition import BATCH
 from kakehashi.screen.device import current
 
-# What arrays that were not packed here, or by another version, may raise when they are unpacked or used.
+# Errors of arrays that another version or program packed.
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, MemoryError)
 
 Records = Mapping[str, type]

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# The array that holds the nesting, as JSON bytes.
+# Name of the array that holds the nesting, as JSON bytes.
 STRUCTURE = "structure"
 # Matrices with fewer rows, or fewer of them zero, are kept whole.
 SPARSE_ROWS, SPARSE_SHARE = 256, 0.25
-# A file that claims more is no file of ours, and would fill the memory.
+# Upper limit of an array: a file that claims more is damaged, and would fill the memory.
 MOST_ROWS = 2**20
 
 Arrays = dict[str, NDArray[Any]]

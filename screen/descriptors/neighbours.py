@@ -20,7 +20,7 @@ from kakehashi.catalogs.records import Crystals, FloatArray, ragged
 NEAREST, RADIUS = 12, 8.0
 # Å. Above the rounding of coordinates with six decimals (1e-5), below the distortions of real structures.
 TIE = 1e-3
-# Å. Atoms closer than this are a mistake: the shortest bond, of H2, has 0.74.
+# Å. Atoms closer than this are an error: the shortest bond, of H2, has 0.74.
 TOO_CLOSE = 0.5
 
 Ints = NDArray[np.int64]

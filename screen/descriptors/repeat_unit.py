@@ -301,7 +301,7 @@ def _maccs(mol: Mol) -> NDArray[np.uint8]:
     return keys
 
 
-# By name, what tells atoms apart in paths, None for what RDKit takes; and the generator's settings.
+# By name, the invariant of atoms in paths (None for RDKit's own), and settings of the generator.
 _PATHS: dict[str, tuple[Callable[[Any], int] | None, dict[str, Any]]] = {
     "": (None, {"fpSize": FOLD}),
     "ring_": (lambda atom: 2 * atom.GetAtomicNum() + atom.IsInRing(), {"fpSize": FOLD}),

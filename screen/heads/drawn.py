@@ -18,7 +18,7 @@ from kakehashi.screen.heads.head import FloatArray, Head, Params
 
 Setting = Mapping[str, Any]
 Grow = Callable[[FloatArray, FloatArray, Setting], Params]
-# Folds that choose among the draws where a head is fitted on all rows given.
+# Folds that choose among draws where a head is fitted on all rows.
 FOLDS = 3
 
 

@@ -34,7 +34,7 @@ SEED = 0
 _STAY = np.iinfo(np.int32).max
 # Most leaves of a tree that is kept as bit vectors, and leaves per word.
 BITS, _WORD = 64, 32
-# Rows at a time: their inputs stay in the cache while one tree after the other reads them.
+# Rows per chunk: their inputs stay in the processor's cache while tree after tree reads them.
 _ROWS = 256
 # scikit-learn swaps the filters of warnings while it grows a forest; they belong to the whole process, and two threads
 # that do so at once leave each other's behind.

@@ -34,7 +34,7 @@ _OURS = "without transfer"
 _TABLE_1 = "without transfer; Table 1 of Liu, Yamada & Wu, 2021"
 _ON_FEATURES = "forests on frozen features; there too"
 
-# In the order in which they are columns of a stack.
+# In the order of their columns in a stack.
 LINES: dict[str, Line] = {
     "ridge": Line("kakehashi.screen.heads.ridge:ridge"),
     "gp": Line("kakehashi.screen.heads.gp:gp"),
@@ -54,7 +54,7 @@ LINES: dict[str, Line] = {
     "tl-2": Line("kakehashi.screen.heads.forest:forest", _ON_FEATURES, direct=False),
 }
 DEFAULT_HEADS = ("ridge", "gp")
-# Compared with by `evaluate`, beside the heads a model is made of.
+# Baselines of `evaluate`, beside the heads of the model.
 DEFAULT_BASELINES = ("elastic-net", "forest", "boosting", "network")
 
 

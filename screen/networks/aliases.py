@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from kakehashi.catalogs.records import PropertyTable
 from kakehashi.screen.networks.source import Source
 
-# Correlation of the labels above which two quantities count as one, and the shared materials that takes.
+# Correlation of values above which two quantities count as one, and shared materials needed.
 SAME = 0.98
 SHARED = 10
 # One extreme material alone can lift a linear correlation above `SAME`; then the ranks do not agree.

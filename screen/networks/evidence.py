@@ -20,7 +20,7 @@ from kakehashi.screen.networks.pyramid import Network, activations, outputs
 
 METRICS = ("mae", "max_ae", "mse", "rmse", "r2", "pearson", "spearman", "p_value")
 SPLIT = "validation: the rows its early stopping watched, never fitted to"
-# Rows whose predictions are kept, so that they can be computed again.
+# Rows whose predictions are stored, so that they can be verified.
 PROBED = 8
 
 

@@ -23,7 +23,7 @@ from kakehashi.screen.networks.tables import Joined, draw, join, take
 MAX_ROWS = 10_000
 # Rows on which unit scales are measured.
 SCALE_ROWS = 2_000
-# Of wider descriptors (fingerprints) every network sees a random part; as many bits as in Wu et al. (2019).
+# Number of inputs drawn per network from wider descriptors (fingerprints), as in Wu et al. (2019).
 DRAWN_INPUTS = (400, 600)
 MIN_ROWS = 50
 N_ELEMENTS = 94

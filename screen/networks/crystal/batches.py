@@ -2,7 +2,7 @@
 
 One compiled program then serves them all.
 
-Crystals are packed in the order given until the next one does not fit. What a crystal is told does not depend on its
+Crystals are packed in the order given until the next one does not fit. A crystal's features do not depend on its
 neighbours in a batch: padding atoms and edges are masked, and sums go over a crystal's own, in their own order.
 """
 
@@ -26,7 +26,7 @@ class Room(NamedTuple):
     edges: int
 
 
-# Of a program that predicts.
+# Room of the program that predicts.
 USUAL = Room(65, 1025, 16_385)
 
 

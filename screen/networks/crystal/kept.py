@@ -39,7 +39,7 @@ def load_or_train(
 
     Both are equal bit by bit on this machine.
 
-    facts : everything that decides its networks; name : of the stage of work
+    facts : all that decides the networks; name : of the stage of work
     """
     if not cache:
         with stage(name, settings.networks) as advance:

@@ -137,7 +137,7 @@ def pretrain_crystals(
     source = load_or_train(
         fit, facts, settings, schedule, name=f"train crystal graphs on {table.name}", cache=cache, stage=stage
     )
-    # What it is called and where its values come from decides nothing in its networks.
+    # Name and origin of the values decide nothing in the networks.
     return source._replace(**description)
 
 

@@ -101,12 +101,11 @@ def train(
 
     Parameters
     ----------
-    x : (n, n_inputs) inputs as they come; they are scaled here, or as they were for `start`.
+    x : (n, n_inputs) raw inputs; scaled here, or with the scaling of `start`.
     y : (n, k) values, NaN where unknown.
     target : the task whose rows are visited in every epoch, however few of the others are.
-    start : networks to go on from: their trunk, and the heads of the tasks that they know; in turn, where there are
-        fewer of them than `networks`.
-    plain : how many inputs, the last ones, are taken as they come.
+    start : networks to continue: hidden layers, and heads of shared tasks; in turn, where fewer than `networks`.
+    plain : number of inputs, the last ones, that are not scaled.
     progress : called with 1 after each network.
 
     Raises
