@@ -1,6 +1,7 @@
 """Cache of trained networks and models, by content hash.
 
-All entries pass here: their keys share the facts about the machine, and an unreadable one is built again with a warning.
+All entries pass here: their keys share the facts about the machine, and an unreadable one is built again,
+with a warning.
 """
 
 from __future__ import annotations
