@@ -84,6 +84,7 @@ def learn_sources(
 
     progress : called with 1 after each network.
     """
+    _check_kind(sources)
     rows = sources_without(sources, exclude)
     return _train(recipe.seed, sources, rows, recipe.networks, recipe.first, None, None, progress)
 
@@ -107,6 +108,7 @@ def learn_target(
     rows : of the target, by default all.
     """
     tables = [target, *sources]
+    _check_kind(tables)
     used = np.arange(len(target)) if rows is None else rows
     joined = with_target(target, sources, exclude, used)
     course = recipe.together if sources else recipe.alone
@@ -157,6 +159,15 @@ def with_target(
     return join([target, *sources], [rows, *source_rows])
 
 
+def _check_kind(tables: Sequence[PropertyTable]) -> None:
+    """Refuse tables of anything but compositions."""
+    other = [table.name for table in tables if kind_of_table(table) is not COMPOSITION]
+    if other:
+        raise UserError(
+            f"networks that learn a target with its sources see compositions: {other[0]} has more than those"
+        )
+
+
 def _train(
     seed: int,
     tables: Sequence[PropertyTable],
@@ -167,9 +178,6 @@ def _train(
     start: Joint | None,
     progress: Callable[[int], None] | None,
 ) -> Joint:
-    odd = [table.name for table in tables if kind_of_table(table) is not COMPOSITION]
-    if odd:
-        raise UserError(f"networks that learn a target with its sources see compositions: {odd[0]} has more than those")
     names = [table.name for table in tables]
     if len(set(names)) < len(names):
         raise ValueError(f"expected tables of different names, got {names}")
