@@ -33,7 +33,7 @@ from kakehashi.screen.networks.source import (
     Task,
     Trained,
     described,
-    pretrain_rows,
+    pretrain_source,
     source_name,
     training_rows,
 )
@@ -109,7 +109,7 @@ def load_or_pretrain(
     rows = training_rows(tables, exclude, settings.seed)
 
     def train(advance: Callable[[int], None]) -> Source:
-        return pretrain_rows(tables, rows, settings, progress=advance)
+        return pretrain_source(tables, settings, exclude=exclude, rows=rows, progress=advance)
 
     name = f"pre-train {source_name(tables)}"
     if not cache:

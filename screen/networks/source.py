@@ -182,6 +182,7 @@ def pretrain_source(
     settings: Settings,
     *,
     exclude: Collection[str] = (),
+    rows: Rows | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Source:
     """Pre-train random pyramids on one table, or on several.
@@ -191,22 +192,13 @@ def pretrain_source(
     Parameters
     ----------
     exclude : reduced formulas removed before training, so that the target's own compounds are never seen.
+    rows : `training_rows` of these tables, where they are known already.
 
     Raises
     ------
     UserError : fewer than `MIN_ROWS` rows of a table remain, or their values do not vary.
     """
-    return pretrain_rows(tables, training_rows(tables, exclude, settings.seed), settings, progress=progress)
-
-
-def pretrain_rows(
-    tables: Sequence[PropertyTable],
-    rows: Rows,
-    settings: Settings,
-    *,
-    progress: Callable[[int], None] | None = None,
-) -> Source:
-    """Pre-train random pyramids on training rows of tables."""
+    rows = training_rows(tables, exclude, settings.seed) if rows is None else rows
     ready = prepare_rows(rows, settings)
     fitted = pretrain(
         settings.seed,
