@@ -199,23 +199,14 @@ def read_materials(materials: Sequence[str], convention: str) -> Inputs:
     >>> len(read_materials(["MgO", "GaAs"], "reduced"))
     2
     """
-    from kakehashi.screen.screening.config import CONVENTIONS
+    from kakehashi.screen.descriptors.materials import kind_of_choice
 
     if isinstance(materials, str):
         raise UserError(f"expected a list of materials, got the text {materials!r}: write [{materials!r}]")
     texts = list(materials)
-    if convention in CONVENTIONS:
-        from kakehashi.catalogs.formulas.slots import parse_column
-
-        parsed = parse_column(texts)
-        inputs: Inputs = parsed.compositions
-        reasons = parsed.reasons
-    else:
-        from kakehashi.catalogs.molecules import polymers
-
-        units = polymers.parse_column(texts, (0, 2), guarded=True)
-        inputs, reasons = units.molecules, units.reasons
+    inputs, reasons = kind_of_choice(convention).parse(texts, (0, 2))
     bad = [i for i, reason in enumerate(reasons) if reason]
     if bad:
         raise UserError(f"{len(bad)} of {len(texts)} materials cannot be read: {texts[bad[0]]!r}: {reasons[bad[0]]}")
-    return inputs
+    read: Inputs = inputs
+    return read

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kakehashi.screen.cli.flags import Baselines, Heads, Many, Setting, Switch, Whole, mode_of
+from kakehashi.screen.cli.flags import Baselines, Descriptors, Heads, Many, Setting, Switch, Whole, mode_of
 from kakehashi.screen.device import Device
 
 
@@ -21,7 +21,7 @@ def evaluate(
     trunk: str | None = None,
     networks: Whole | None = None,
     convention: str | None = None,
-    descriptors: str | None = None,
+    descriptors: Descriptors = None,
     outer_folds: Whole | None = None,
     heads: Heads = None,
     baselines: Baselines = None,
@@ -79,8 +79,6 @@ def evaluate(
         Networks pre-trained per source, and for the shared trunk. Default: 50.
     convention
         Amounts behind the descriptors of formulas: reduced, cell or per-atom. Default: reduced.
-    descriptors
-        Descriptors of SMILES, joined with +. Default: ecfp4@ring/atom+rdkit@dimer/atom.
     outer_folds
         Folds of the outer cross-validation. Default: 10.
     holdout

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kakehashi.screen.cli.flags import Many, Switch, Whole, mode_of
+from kakehashi.screen.cli.flags import Descriptors, Many, Switch, Whole, mode_of
 from kakehashi.screen.device import Device
 
 
@@ -45,7 +45,7 @@ def train_models(
     networks: Whole | None = None,
     trunk: str | None = None,
     convention: str | None = None,
-    descriptors: str | None = None,
+    descriptors: Descriptors = None,
     exclude: str | None = None,
     seed: Whole | None = None,
     device: Device | None = None,
@@ -84,8 +84,6 @@ def train_models(
         separate: networks for each source; shared: networks that learn all sources at once; both. Default: separate.
     convention
         Amounts behind the descriptors of formulas: reduced, cell or per-atom. Default: reduced.
-    descriptors
-        Descriptors of SMILES, joined with +. Default: ecfp4@ring/atom+rdkit@dimer/atom.
     exclude
         A target whose compounds no network is to see.
     seed

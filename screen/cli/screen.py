@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kakehashi.screen.cli.flags import Heads, Many, Setting, Whole, mode_of
+from kakehashi.screen.cli.flags import Descriptors, Heads, Many, Setting, Whole, mode_of
 from kakehashi.screen.device import Device
 
 
@@ -23,7 +23,7 @@ def screen(
     trunk: str | None = None,
     networks: Whole | None = None,
     convention: str | None = None,
-    descriptors: str | None = None,
+    descriptors: Descriptors = None,
     outer_folds: Whole | None = None,
     heads: Heads = None,
     rank_by: str | None = None,
@@ -102,9 +102,6 @@ def screen(
         Networks pre-trained per source, and for the shared trunk. Default: 50, of cgcnn 5.
     convention
         Amounts behind the descriptors of formulas: reduced, cell or per-atom. Default: reduced.
-    descriptors
-        Descriptors of SMILES, joined with +; the word frequent among them hides from networks what is 0 in over 90 %
-        of their training rows. Default: ecfp4@ring/atom+rdkit@dimer/atom.
     outer_folds
         Folds of the outer cross-validation. Default: 10.
     rank_by

@@ -16,7 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakehashi.catalogs.records import Compositions
-from kakehashi.screen.descriptors.composition import BATCH, describe
+from kakehashi.screen.descriptors.composition import BATCH
+from kakehashi.screen.descriptors.descriptor import compiled
+from kakehashi.screen.descriptors.registry import DESCRIPTORS
 from kakehashi.screen.scoring import sparse
 from kakehashi.screen.scoring.device_model import DeviceModel, NetworkGroup
 from kakehashi.screen.scoring.programs import (
@@ -146,7 +148,10 @@ def _run_batch(
     Every group of networks is a program of its own.
     """
     arrays = device_model.arrays
-    raw = _describe(*inputs, arrays["tables"]) if len(inputs) > 1 else inputs[0]
+    raw = inputs[0]
+    if len(inputs) > 1:
+        elements, amounts = inputs
+        raw = compiled(DESCRIPTORS[device_model.descriptor].describe)(elements, amounts, arrays["tables"])
     rows = sparse.drop_zeros(np.asarray(raw)) if device_model.sparse else None
     x = jnp.asarray(raw) if rows is None else None
 
@@ -164,6 +169,3 @@ def _run_batch(
         )
     shared = {name: value for name, value in arrays.items() if name not in ("groups", "tables")}
     return finish(device_model.plans, device_model.groups, device_model.blocks, shared, x, products, list(outputs))
-
-
-_describe = jax.jit(describe)

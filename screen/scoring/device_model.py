@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from kakehashi.screen.descriptors.composition import element_tables
+from kakehashi.screen.descriptors.registry import DEFAULT, DESCRIPTORS, read_choice
 from kakehashi.screen.descriptors.scaling import Scaling
 from kakehashi.screen.heads.head import Affine, Params
 from kakehashi.screen.heads.registry import HEADS
@@ -46,6 +46,7 @@ class DeviceModel(NamedTuple):
 
     blocks : by member, the number of the descriptor products its head takes (heads may share them); -1 for none
     sparse : whether descriptor products are sums over entries that are not zero
+    descriptor : of compositions, by name; molecules come described
     """
 
     plans: tuple[Plan, ...]
@@ -53,6 +54,7 @@ class DeviceModel(NamedTuple):
     blocks: tuple[int, ...]
     sparse: bool
     arrays: dict[str, Any]
+    descriptor: str = DEFAULT
 
 
 def prepare_model(model: Model) -> DeviceModel:
@@ -70,9 +72,11 @@ def prepare_model(model: Model) -> DeviceModel:
         blocks, numbers, members = _descriptor_blocks(model.stack.members)
         if few:
             blocks = [sparse.fold_block(block) for block in blocks]
+    choice = read_choice(model.library.convention)
+    descriptor = DEFAULT if choice is None else choice.name
     arrays = {
         "groups": parts,
-        "tables": element_tables(),
+        "tables": DESCRIPTORS[descriptor].tables(),
         "blocks": blocks,
         "members": members,
         "weights": model.stack.weights,
@@ -80,7 +84,7 @@ def prepare_model(model: Model) -> DeviceModel:
         "training": sparse.prepare_neighbours(model.reference, model.training) if few else model.training,
         "unit": np.float32(model.unit),
     }
-    return DeviceModel(plans, groups, numbers, few, jax.tree.map(_put_on_device, arrays))
+    return DeviceModel(plans, groups, numbers, few, jax.tree.map(_put_on_device, arrays), descriptor)
 
 
 def _group_networks(model: Model, plans: tuple[Plan, ...]) -> tuple[NetworkGroup, ...]:

@@ -7,7 +7,7 @@ are copied to all rows. Partitions are independent, so that anything called like
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -15,10 +15,9 @@ import numpy as np
 import pyarrow as pa
 
 from kakehashi.catalogs.candidates.catalog import REFUSED
-from kakehashi.catalogs.formulas.slots import formula_text, parse_column, reduce, reduced_keys
-from kakehashi.catalogs.records import Compositions, Crystals, Inputs, Molecules
-from kakehashi.screen.descriptors.composition import BATCH, normalise
-from kakehashi.screen.descriptors.materials import describe
+from kakehashi.catalogs.records import Inputs
+from kakehashi.screen.descriptors.composition import BATCH
+from kakehashi.screen.descriptors.materials import describe, kind_of, kind_of_table
 from kakehashi.screen.scoring import sparse
 from kakehashi.screen.scoring.batches import Predictions, predict_compositions, predict_descriptors
 from kakehashi.screen.scoring.columns import SCORES, ScoredPartition, score_columns, scoring_environment, set_aside
@@ -30,6 +29,8 @@ from kakehashi.screen.transfer.fit import Model
 PARTITION_ROWS = 262_144
 # Molecules described at a time: descriptors of a partition would take gigabytes. Whole batches need no padding.
 DESCRIBED_ROWS = 8 * BATCH
+# Attachment points of a candidate given as SMILES: a repeat unit.
+ATTACHMENTS = 2
 
 Executor = Callable[["PartitionScorer", Iterable[pa.Table]], Iterator[ScoredPartition]]
 
@@ -49,7 +50,7 @@ class PartitionScorer(NamedTuple):
 
     def __call__(self, rows: pa.Table) -> ScoredPartition:
         """Score one partition."""
-        if self.model.target.crystals is not None:
+        if kind_of_table(self.model.target).structural:
             from kakehashi.screen.scoring.structures import score_structures
 
             return score_structures(self.model, rows)
@@ -80,7 +81,7 @@ def make_scorer(model: Model, search: Search | None = None) -> PartitionScorer:
 
     search : search of a virtual catalogue
     """
-    if model.target.crystals is not None:  # crystal networks and their stack predict without a device model
+    if kind_of_table(model.target).structural:  # crystal networks and their stack predict without a device model
         from kakehashi.screen.scoring.structures import hash_model
 
         return PartitionScorer(model, DeviceModel((), (), (), False, {}), hash_model(model))
@@ -115,14 +116,15 @@ def score_partition(model: Model, device_model: DeviceModel, rows: pa.Table) -> 
 
     A formula that cannot be read, or whose score is not finite, goes to quarantine with the reason.
     """
-    materials, reasons = _parse_texts(model, rows["formula"])
+    kind, choice = kind_of_table(model.target), model.library.convention
+    materials, reasons = kind.parse(rows["formula"], ATTACHMENTS)
     if REFUSED in rows.column_names:
         refused = rows[REFUSED].to_numpy()
         reasons = np.where(refused != "", refused, reasons)
         rows = rows.drop_columns([REFUSED])
     good = np.flatnonzero(reasons == "")
     materials = materials.take(good)
-    keys = pa.array(_material_keys(materials, model.library.convention), pa.string()).dictionary_encode()
+    keys = pa.array(kind.keys(materials, choice), pa.string()).dictionary_encode()
     inverse = keys.indices.to_numpy()
     first = np.unique(inverse, return_index=True)[1]
     columns, finite = _score_distinct(model, device_model, materials.take(first))
@@ -136,43 +138,12 @@ def score_partition(model: Model, device_model: DeviceModel, rows: pa.Table) -> 
     return ScoredPartition(scored, set_aside(rows, reasons))
 
 
-def _parse_texts(model: Model, texts: pa.ChunkedArray) -> tuple[Inputs, Any]:
-    """Materials in the texts of a catalogue, and reasons for none.
-
-    Reasons (n,) are "" where a text can be read.
-    """
-    if model.target.molecules is None:
-        parsed = parse_column(texts)
-        return parsed.compositions, np.asarray(parsed.reasons, dtype=object)
-    from kakehashi.catalogs.molecules import polymers
-
-    units = polymers.parse_column(texts, guarded=True)
-    return units.molecules, np.asarray(units.reasons, dtype=object)
-
-
-def _material_keys(materials: Inputs, convention: str) -> Sequence[str]:
-    """Keys by which the model tells materials apart."""
-    if isinstance(materials, Molecules):
-        return materials.keys
-    materials = materials.compositions if isinstance(materials, Crystals) else materials
-    return formula_text(materials) if convention == "cell" else reduced_keys(materials)
-
-
-def _reduce_and_name(materials: Inputs) -> tuple[Compositions, Sequence[str]]:
-    """Reduced compositions, and the name of each material."""
-    if not isinstance(materials, Molecules):
-        reduced = reduce(materials.compositions if isinstance(materials, Crystals) else materials)
-        return reduced, formula_text(reduced)
-    from kakehashi.catalogs.molecules import polymers
-
-    return reduce(polymers.atoms(materials)), materials.keys
-
-
 def _score_distinct(model: Model, device_model: DeviceModel, materials: Inputs) -> tuple[dict[str, Any], Any]:
     """Score columns of distinct materials, and the mask of finite rows."""
-    reduced, texts = _reduce_and_name(materials)
-    if isinstance(materials, Compositions):
-        predictions = predict_compositions(device_model, normalise(materials, model.library.convention))  # type: ignore[arg-type]  # checked before
+    kind = kind_of(materials)
+    reduced, texts = kind.label(materials)
+    if kind.slots:
+        predictions = predict_compositions(device_model, kind.normalise(materials, model.library.convention))
     else:
         predictions = _predict_described(model, device_model, materials, len(texts))
     return score_columns(model, reduced, texts, predictions)

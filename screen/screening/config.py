@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from kakehashi.catalogs.files.home import share
 from kakehashi.catalogs.files.paths import path_of
@@ -15,6 +15,7 @@ from kakehashi.catalogs.properties.refused import MAX_REJECTED, check_share
 from kakehashi.catalogs.properties.stated_units import parse_units
 from kakehashi.catalogs.reading.pulled import default_name
 from kakehashi.catalogs.records import PropertyTable, UserError
+from kakehashi.screen.descriptors.registry import Convention
 from kakehashi.screen.device import check_device
 from kakehashi.screen.heads.registry import DEFAULT_HEADS, LINES
 from kakehashi.screen.networks.trunk import check_trunk
@@ -42,7 +43,7 @@ OPTIONAL = ("unit",)
 EXPORTING = ("export", "export_top", "structures")
 ARCHITECTURES = ("pyramid", "cgcnn")
 DEFAULT_NETWORKS = {"pyramid": 50, "cgcnn": 5}
-CONVENTIONS = ("reduced", "cell", "per-atom")
+CONVENTIONS = get_args(Convention)
 
 
 @dataclass(frozen=True, slots=True)

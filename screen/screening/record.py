@@ -15,6 +15,8 @@ import pyarrow as pa
 from kakehashi.catalogs.records import FloatArray, PropertyTable
 from kakehashi.screen.cache.checkpoint import Checkpoint
 from kakehashi.screen.descriptors.composition import BATCH
+from kakehashi.screen.descriptors.materials import kind_of_table
+from kakehashi.screen.descriptors.registry import amounts_convention
 from kakehashi.screen.device import current
 from kakehashi.screen.networks.source import Source, summary
 from kakehashi.screen.progress import Progress
@@ -257,8 +259,9 @@ def _warnings(inputs: ScreenInputs, model: Model, figures: ScoreSummary) -> list
             " extrapolation; filter with domain!=out"
         )
     # Be2O2 and BeO differ by the cell convention, polymorphs by structure: neither share scores.
-    if n > unique and model.library.convention != "cell" and model.target.crystals is None:
-        texts.append(f"{n:,} candidates are {_distinct(unique, smiles=model.target.molecules is not None)}")
+    kind = kind_of_table(model.target)
+    if n > unique and amounts_convention(model.library.convention) != "cell" and not kind.structural:
+        texts.append(f"{n:,} candidates are {_distinct(unique, smiles=not kind.stoichiometric)}")
     texts.extend(_ties(figures))
     texts.extend((*inputs.catalog.unread, *inputs.unread))
     texts.extend(warnings_of([inputs.target], inputs.sources))

@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 from kakehashi.catalogs.formulas.slots import reduce
 from kakehashi.catalogs.records import FloatArray, PropertyTable
 from kakehashi.screen.cache.checkpoint import Checkpoint
+from kakehashi.screen.descriptors.materials import kind_of_table
 from kakehashi.screen.descriptors.scaling import Scaling
 from kakehashi.screen.heads.drawn import unfinished
 from kakehashi.screen.heads.registry import DEFAULT_HEADS, HEADS
@@ -167,7 +168,7 @@ def judge_rows(
 def _domain(library: Library, target: PropertyTable) -> Domain:
     seen = np.any([source.elements for source in library.sources], axis=0) if library.sources else np.zeros(94, bool)
     reduced = reduce(target.compositions)
-    return describe_domain(reduced, elements_in(reduced), seen, molecules=target.molecules is not None)
+    return describe_domain(reduced, elements_in(reduced), seen, molecules=not kind_of_table(target).stoichiometric)
 
 
 def _ceiling(stack: Stack) -> float:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakehashi.catalogs.records import PropertyTable, UserError
+from kakehashi.screen.descriptors.materials import kind_of_table
 from kakehashi.screen.descriptors.scaling import Scaling, fit_scaling
 from kakehashi.screen.networks.source import Library
 from kakehashi.screen.transfer.features import Features, compute_features, distance_space
@@ -55,7 +56,7 @@ def pose_problem(
     UserError : a target too small, constant or out of single precision, or heads that cannot be.
     """
     _check(target)
-    if "finetune" in heads and target.crystals is not None:
+    if "finetune" in heads and kind_of_table(target).structural:
         raise UserError("--heads: expected ridge, gp or forest on crystal graph networks, got finetune")
     features = compute_features(library, target.inputs)
     reference = _reference(library, features)

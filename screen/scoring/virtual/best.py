@@ -23,6 +23,7 @@ from kakehashi.catalogs.candidates.space import Family, Space, decode, families
 from kakehashi.catalogs.formulas.slots import formula_text
 from kakehashi.catalogs.records import Compositions, UserError
 from kakehashi.screen.descriptors.composition import BATCH
+from kakehashi.screen.descriptors.registry import amounts_convention
 from kakehashi.screen.scoring.batches import Predictions, predict_batches
 from kakehashi.screen.scoring.columns import QUARANTINE, SCORES, ScoredPartition, score_columns
 from kakehashi.screen.scoring.device_model import DeviceModel
@@ -160,7 +161,7 @@ def _score_tile(
     start: int,
 ) -> Iterator[tuple[ScoredBatch, IndexCounts]]:
     """Predict the candidates of a tile, a batch at a time."""
-    per_atom = model.library.convention == "per-atom"
+    per_atom = amounts_convention(model.library.convention) == "per-atom"
     ahead = tile.start - start
     slots = [
         _decode_slots(layout, per_atom, arrays, places, first, tile.row, tile.system, ahead)
