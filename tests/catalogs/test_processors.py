@@ -68,9 +68,9 @@ def test_the_least_of_affinity_and_limits_rounded_up(
 ) -> None:
     own, root = planted(tmp_path, "0::/job\n")
     write(root / "job", cpu__max=f"{limit} 100000\n")
-    monkeypatch.setattr(processors, "OWN", own)
+    monkeypatch.setattr(processors, "MEMBERSHIPS", own)
     monkeypatch.setattr(processors, "CGROUPS", root)
-    monkeypatch.setattr(processors, "_allowed", lambda: 8)
+    monkeypatch.setattr(processors, "_affinity", lambda: 8)
     assert available() == count
 
 

@@ -190,12 +190,13 @@ from pathlib import Path
 import dask, pyarrow as pa
 from kakehashi.screen.interrupt import first_finishes, stopped, terminable
 from kakehashi.screen.scoring.workers.cluster import dask_executor
-from kakehashi.screen.scoring.workers.slurm import library
+from kakehashi.screen.scoring.workers.slurm import import_jobqueue
 
-library()
+import_jobqueue()
 dask.config.set({asked!r})
 try:
-    with terminable(process=True), first_finishes("quiet"), dask_executor(1, "slurm", Path(sys.argv[1])) as executor:
+    work = first_finishes("quiet", lambda: "nothing")
+    with terminable(process=True), work, dask_executor(1, "slurm", Path(sys.argv[1])) as executor:
         list(executor(None, iter([pa.table({{"id": ["a"]}})])))
 except KeyboardInterrupt as stop:
     sys.exit(stopped(stop))
