@@ -18,7 +18,7 @@ import pyarrow as pa
 
 import kakehashi as kh
 from kakehashi.catalogs.elements import SYMBOLS
-from kakehashi.screen.scoring.scoring import Executor, Scoring, deploy, in_turn
+from kakehashi.screen.scoring.partitions import Executor, PartitionScorer, make_scorer, score_serially
 from kakehashi.screen.scoring.workers.cluster import dask_executor
 
 # Small, so that what is under way beside the first partition hardly counts.
@@ -38,13 +38,13 @@ def formulas(rows: int) -> Iterator[pa.Table]:
 
 
 def timed(
-    executing: AbstractContextManager[Executor], scoring: Scoring, tables: list[pa.Table]
+    executing: AbstractContextManager[Executor], scorer: PartitionScorer, tables: list[pa.Table]
 ) -> tuple[float, float, pa.Table]:
     """Seconds to the first partition, rows per second after it, and all scores."""
     parts = []
     start = time.perf_counter()
     with executing as executor:
-        for part in executor(scoring, tables):
+        for part in executor(scorer, tables):
             if not parts:
                 first = time.perf_counter()
             parts.append(part.scores)
@@ -60,11 +60,11 @@ def main() -> None:
     given = parser.parse_args()
     target = kh.load("ltc", log=True)
     library = kh.pretrain(["melting_temperature"], exclude=target, networks=given.networks)
-    scoring = deploy(kh.transfer(library, target, outer_folds=3))
+    scorer = make_scorer(kh.transfer(library, target, outer_folds=3))
     tables = list(formulas(given.rows))
-    timed(nullcontext(in_turn), scoring, tables[:2])  # compiles
-    ways = {"plain loop": nullcontext(in_turn), "1 worker": dask_executor(1), "2 workers": dask_executor(2)}
-    found = {name: timed(way, scoring, tables) for name, way in ways.items()}
+    timed(nullcontext(score_serially), scorer, tables[:2])  # compiles
+    ways = {"plain loop": nullcontext(score_serially), "1 worker": dask_executor(1), "2 workers": dask_executor(2)}
+    found = {name: timed(way, scorer, tables) for name, way in ways.items()}
     _, plain, expected = found["plain loop"]
     print(f"{given.rows:,} distinct ternaries in {len(tables)} partitions, {given.networks} networks")
     for name, (first, rate, scores) in found.items():

@@ -19,8 +19,8 @@ import kakehashi as kh
 from kakehashi.catalogs.elements import SYMBOLS
 from kakehashi.catalogs.formulas.slots import parse_column, reduce
 from kakehashi.catalogs.records import Compositions
-from kakehashi.screen.scoring.batches import Scores, score
-from kakehashi.screen.scoring.prepare import prepare
+from kakehashi.screen.scoring.batches import Predictions, predict_compositions
+from kakehashi.screen.scoring.device_model import prepare_model
 from kakehashi.screen.transfer.fit import Model
 
 LARGEST = 1e-4
@@ -63,14 +63,14 @@ def operations(model: Model) -> float:
     return 2.0 * (kernels + heads)
 
 
-def measure(model: Model, rows: Compositions) -> Scores:
+def measure(model: Model, rows: Compositions) -> Predictions:
     """Score on the default device and print how fast."""
-    scorer = prepare(model)
+    device_model = prepare_model(model)
     start = time.perf_counter()
-    score(scorer, Compositions(rows.elements[:2], rows.amounts[:2]))
+    predict_compositions(device_model, Compositions(rows.elements[:2], rows.amounts[:2]))
     first = time.perf_counter() - start
     start, cpu = time.perf_counter(), time.process_time()
-    found = score(scorer, rows)
+    found = predict_compositions(device_model, rows)
     wall, cpu = time.perf_counter() - start, time.process_time() - cpu
     rate, ceiling = len(rows.elements) / wall, product_rate()
     share = rate * operations(model) / ceiling

@@ -39,7 +39,7 @@ from kakehashi.catalogs.properties.tables import load_table
 from kakehashi.screen.descriptors.composition import BATCH
 from kakehashi.screen.heads.forest import MAX_FEATURES, TREES
 from kakehashi.screen.networks.source import Library
-from kakehashi.screen.scoring.scoring import deploy
+from kakehashi.screen.scoring.partitions import make_scorer
 from kakehashi.screen.transfer.features import fill
 from kakehashi.screen.transfer.fit import transfer
 from kakehashi.screen.transfer.plan import layer_slice
@@ -68,10 +68,10 @@ def main() -> None:
     start = time.perf_counter()
     model = transfer(library, target)
     transferring = time.perf_counter() - start
-    scoring = deploy(model)
-    scoring(table(texts[: 2 * BATCH]))  # compiles
+    scorer = make_scorer(model)
+    scorer(table(texts[: 2 * BATCH]))  # compiles
     candidates = table(texts)
-    scored = best(lambda: scoring(candidates), 2) * size / len(texts)
+    scored = best(lambda: scorer(candidates), 2) * size / len(texts)
     members = ", ".join(
         f"{name} {weight:.2f}" for name, weight in zip(model.stack.names, model.stack.weights, strict=True)
     )

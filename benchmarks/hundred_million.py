@@ -28,7 +28,7 @@ import pyarrow.parquet as pq
 
 from kakehashi.catalogs.candidates.space import families, read_space
 from kakehashi.screen.device import choose
-from kakehashi.screen.scoring.virtual.tiles import codes, layouts, look, tables, tiles
+from kakehashi.screen.scoring.virtual.tiles import cut_tiles, element_codes, filter_tile, padded_tables, tile_layouts
 
 LIMIT_MB = 1500.0
 # Atoms of a reduced formula: such a space of 2 to 4 elements holds some 200 million candidates.
@@ -53,14 +53,14 @@ def command(base: Path, given: argparse.Namespace, out: str, indices: int, *more
 def indices_for(path: Path, wanted: int) -> int:
     """Indices of a space up to which there are some `wanted` candidates, and 3 % more."""
     space, seen = read_space(path), 0.0
-    known = jnp.asarray(codes(space, EXCLUDED))
-    for family, layout in zip(families(space), layouts(space), strict=True):
-        held = {**jax.tree.map(jnp.asarray, tables(family, layout)), "codes": known}
+    known = jnp.asarray(element_codes(space, EXCLUDED))
+    for family, layout in zip(families(space), tile_layouts(space), strict=True):
+        held = {**jax.tree.map(jnp.asarray, padded_tables(family, layout)), "codes": known}
         stop = family.start + family.size
-        cut = list(tiles(family, layout, family.start, stop))
+        cut = list(cut_tiles(family, layout, family.start, stop))
         for i, tile in enumerate(cut):
             if i % EVERY == 0 or len(cut) < MANY:
-                passing = look(layout, held, tile, tile.start, stop).passing
+                passing = filter_tile(layout, held, tile, tile.start, stop).passing
             seen += passing
             if seen >= 1.03 * wanted:
                 return min(tile.start + layout.rows * layout.systems, space.size)
@@ -73,7 +73,7 @@ class Peak:
     def __init__(self) -> None:
         self.one = self.all = 0.0
 
-    def look(self, pid: int) -> None:
+    def filter_tile(self, pid: int) -> None:
         """Take in what the processes hold now."""
         total = 0.0
         try:

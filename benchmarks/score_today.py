@@ -38,7 +38,7 @@ from kakehashi.catalogs.formulas.slots import parse_column
 from kakehashi.catalogs.properties.tables import load_table
 from kakehashi.screen.descriptors.composition import BATCH, compute
 from kakehashi.screen.networks.source import Source
-from kakehashi.screen.scoring.scoring import deploy
+from kakehashi.screen.scoring.partitions import make_scorer
 from kakehashi.screen.transfer.features import fill
 from kakehashi.screen.transfer.plan import layer_slice
 
@@ -65,11 +65,11 @@ def main() -> None:
     target = load_table("ltc", log=True)
     source = networks_of(load_table("volume_per_atom"), given.networks)
     model, member = linear_model(source, target)
-    scoring = deploy(model)
+    scorer = make_scorer(model)
 
-    scoring(table(texts[: 2 * BATCH]))  # compiles
+    scorer(table(texts[: 2 * BATCH]))  # compiles
     given_table = table(texts)
-    seconds = best(lambda: scoring(given_table), 2)
+    seconds = best(lambda: scorer(given_table), 2)
     fast = len(texts) / seconds
     reading = best(lambda: parse_column(given_table["formula"]), 2)
     parsed = parse_column(given_table["formula"]).compositions
@@ -86,7 +86,7 @@ def main() -> None:
         heads.append(Ridge(1.0 / params["prior"]).fit(layer_slice(bank.layers[0][i], 0), target.y))
     descriptors = best(lambda: xenonpy_descriptors(pymatgen_compositions(sample)), 1)
     x = standard_inputs(source, xenonpy_descriptors(pymatgen_compositions(sample)))
-    ours = np.log(np.asarray(scoring(table(sample)).scores["mean"]))
+    ours = np.log(np.asarray(scorer(table(sample)).scores["mean"]))
     kinds: dict[str, Features | None] = {"NumPy": numpy_features, "torch": torch_features(source)}
     ratios = []
     for name, features in kinds.items():

@@ -1,7 +1,7 @@
 """The device everything is computed on: `auto` leaves it to jax, which takes a GPU where it sees one.
 
 Networks, models and scored partitions that are kept carry the device that computed them (`screen.transfer.kept`,
-`screen.scoring.scoring`): what one device computed is never taken for what another would. So the choice is no
+`screen.scoring.partitions`): what one device computed is never taken for what another would. So the choice is no
 part of what decides a run, but another device computes again.
 """
 

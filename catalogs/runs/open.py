@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from kakehashi.catalogs.runs import manifest as manifests
 from kakehashi.catalogs.files.home import cache_folder
 from kakehashi.catalogs.files.paths import local
 from kakehashi.catalogs.records import UserError
+from kakehashi.catalogs.runs import manifest as manifests
 from kakehashi.catalogs.runs.remote import RemoteResults, RemoteRunDir
 from kakehashi.catalogs.runs.results import Results
 from kakehashi.catalogs.runs.rundir import RunDir, holder

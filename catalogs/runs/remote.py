@@ -14,12 +14,12 @@ from collections.abc import Container
 from contextlib import suppress
 from typing import Any
 
-from kakehashi.catalogs.runs import manifest as manifests
 from kakehashi.catalogs.files.durable import make_folder, write_durably
-from kakehashi.catalogs.runs.holders import has_ended, process_of, process_table
 from kakehashi.catalogs.files.home import PRIVATE, cache_folder
-from kakehashi.catalogs.runs.manifest import Entry, Manifest
 from kakehashi.catalogs.records import UserError
+from kakehashi.catalogs.runs import manifest as manifests
+from kakehashi.catalogs.runs.holders import has_ended, process_of, process_table
+from kakehashi.catalogs.runs.manifest import Entry, Manifest
 from kakehashi.catalogs.runs.results import Results
 from kakehashi.catalogs.runs.rundir import HOLDER, RunDir, in_words, sweep, this_process
 from kakehashi.catalogs.runs.store import Store, tries

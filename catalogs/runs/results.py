@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kakehashi.catalogs.records import UserError
 from kakehashi.catalogs.runs import manifest as manifests
 from kakehashi.catalogs.runs.manifest import Entry, Manifest, holds
-from kakehashi.catalogs.records import UserError
 
 if TYPE_CHECKING:
     import pyarrow as pa

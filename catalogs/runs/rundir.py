@@ -13,11 +13,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from kakehashi.catalogs.runs import manifest as manifests
 from kakehashi.catalogs.files.durable import TEMPORARY, DurableFile, make_folder, write_durably
 from kakehashi.catalogs.files.locks import Lock, Timeout, take
-from kakehashi.catalogs.runs.manifest import Entry, Manifest
 from kakehashi.catalogs.records import UserError
+from kakehashi.catalogs.runs import manifest as manifests
+from kakehashi.catalogs.runs.manifest import Entry, Manifest
 from kakehashi.catalogs.runs.results import Results
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from kakehashi.catalogs.files.durable import TEMPORARY, DurableFile
-from kakehashi.catalogs.runs.manifest import Entry, holds
 from kakehashi.catalogs.records import UserError
+from kakehashi.catalogs.runs.manifest import Entry, holds
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)(::|://)")
 # Object stores take a file whole; they have no folders to make, and making one can make a bucket.

@@ -12,7 +12,7 @@ from kakehashi.catalogs.runs.rundir import RunDir
 from kakehashi.catalogs.shown import shown
 from kakehashi.design.run.config import DesignConfig, deciding
 from kakehashi.screen.progress import Progress
-from kakehashi.screen.runs.runner import Compared, Kind, source_hashes
+from kakehashi.screen.runs.runner import InputComparison, RunKind, source_hashes
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 HEAD = 10
 
 
-def kind() -> Kind:
+def kind() -> RunKind:
     """A design."""
-    return Kind(
+    return RunKind(
         read=_read, plan=_plan, run=_run,
         show=lambda outcome, rundir: show(outcome.record, outcome.proposals, rundir.where),
         as_dict=lambda config: json.loads(json.dumps(asdict(config))), deciding=deciding, compare=_compare,
@@ -113,13 +113,13 @@ def _run(config: DesignConfig, inputs: Inputs, rundir: RunDir, progress: Progres
     return run_design(config, inputs, rundir, progress, command)
 
 
-def _compare(config: DesignConfig, inputs: Inputs, record: Mapping[str, Any]) -> list[Compared]:
+def _compare(config: DesignConfig, inputs: Inputs, record: Mapping[str, Any]) -> list[InputComparison]:
     properties = {found["target"]["name"]: found for found in record["properties"]}
     targets = [
-        Compared("target", spec, table.sha256, properties[table.name]["target"]["sha256"])
+        InputComparison("target", spec, table.sha256, properties[table.name]["target"]["sha256"])
         for spec, table in zip(config.target, inputs.targets, strict=True)
     ]
     then = source_hashes(record["properties"][0]["sources"])
     specs = config.source or [table.name for table in inputs.sources]
     sources = zip(specs, inputs.sources, strict=True)
-    return targets + [Compared("source", spec, table.sha256, then.get(table.name)) for spec, table in sources]
+    return targets + [InputComparison("source", spec, table.sha256, then.get(table.name)) for spec, table in sources]

@@ -20,8 +20,8 @@ from kakehashi.design.likelihood.likelihood import (
     log_applicability,
     log_goal_probability,
 )
-from kakehashi.screen.scoring.batches import Components, components
-from kakehashi.screen.scoring.scoring import Scoring, deploy
+from kakehashi.screen.scoring.batches import ComponentPredictions, predict_components
+from kakehashi.screen.scoring.partitions import PartitionScorer, make_scorer
 from kakehashi.screen.transfer.fit import Model
 
 FloatArray = NDArray[np.float64]
@@ -44,7 +44,7 @@ class Surrogate:
     def __init__(self, models: Mapping[str, Model], goals: Sequence[Goal], describer: Describer) -> None:
         self.models = dict(models)
         self._describer = describer
-        self._scorings: dict[str, Scoring] = {name: deploy(model) for name, model in self.models.items()}
+        self._scorers: dict[str, PartitionScorer] = {name: make_scorer(model) for name, model in self.models.items()}
         self._noise = {name: noise(model) for name, model in self.models.items()}
         self._goals = [on_fitted_scale(goal, self.models[goal.property].target.log) for goal in goals]
         self._waiting: dict[str, float] = {}
@@ -83,15 +83,15 @@ class Surrogate:
             log_goal[kept] = log_goal_probability(self._goals, predictions)
         return Judged(seen.reasons, log_constraint, log_goal)
 
-    def predict(self, x: NDArray[np.float32]) -> dict[str, Components]:
+    def predict(self, x: NDArray[np.float32]) -> dict[str, ComponentPredictions]:
         """What every model's members say of described repeat units."""
-        return {name: components(scoring.scorer, x) for name, scoring in self._scorings.items()}
+        return {name: predict_components(scorer.device_model, x) for name, scorer in self._scorers.items()}
 
     def identities(self) -> dict[str, str]:
         """By property name, the sha256 of all that the predictions depend on."""
-        return {name: scoring.sha256 for name, scoring in self._scorings.items()}
+        return {name: scorer.sha256 for name, scorer in self._scorers.items()}
 
-    def _prediction(self, name: str, found: Components) -> Prediction:
+    def _prediction(self, name: str, found: ComponentPredictions) -> Prediction:
         known = self._noise[name]
         # Of a unit nothing is known about, a value is as uncertain as one of the training values taken at random; a
         # linear model would be less certain the larger the unit, and its doubt alone would meet any goal.

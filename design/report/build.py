@@ -196,7 +196,7 @@ def _shares(counts: Row) -> dict[str, Any] | None:
 
 def _diversity(data: DesignData, rows: list[Row], clusters: Clusters) -> dict[str, Any]:
     """Clusters with their best members, and the classes of all proposals."""
-    from kakehashi.screen.report.draw import structure
+    from kakehashi.screen.report.draw import draw_structure
 
     first: dict[int, Row] = {}
     for row, k in zip(rows, clusters.numbers, strict=True):
@@ -206,7 +206,7 @@ def _diversity(data: DesignData, rows: list[Row], clusters: Clusters) -> dict[st
         {
             "number": k,
             "size": clusters.numbers.count(k),
-            "drawing": structure(str(first[k].get("smiles"))),
+            "drawing": draw_structure(str(first[k].get("smiles"))),
             "smiles": first[k].get("smiles"),
             "class": first[k].get("class"),
             "rank": first[k].get("rank"),

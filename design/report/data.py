@@ -13,13 +13,13 @@ from kakehashi.screen.report.data import (
     MAX_ROWS,
     Row,
     Table,
-    head,
+    count_reasons,
+    first_rows,
     mapping,
     mappings,
     real,
-    reasons,
     run_json,
-    spread,
+    spaced_rows,
     texts,
 )
 
@@ -90,16 +90,16 @@ def read_design(directory: Path) -> DesignData:
         Code 2 where there is no run.json, 6 where a file is there but cannot be read.
     """
     run = run_json(directory / "run.json")
-    trace = head(directory / "trace.parquet", MAX_ROWS)
-    prior = spread(directory / "prior.parquet", _PRIOR)
+    trace = first_rows(directory / "trace.parquet", MAX_ROWS)
+    prior = spaced_rows(directory / "prior.parquet", _PRIOR)
     drawn = [real(row.get("p_goal")) for row in prior.records()] if prior else []
     return DesignData(
         run=run,
         properties=_properties(directory, run),
-        proposals=head(directory / "proposals.parquet", MAX_ROWS),
+        proposals=first_rows(directory / "proposals.parquet", MAX_ROWS),
         trace=trace.records() if trace else [],
         prior=sorted(value for value in drawn if value is not None),
-        rejected=reasons(directory / "quarantine_training.parquet", ("table", "reason")),
+        rejected=count_reasons(directory / "quarantine_training.parquet", ("table", "reason")),
         files=tuple(name for name in FILES if (directory / name).exists()),
     )
 
@@ -120,8 +120,8 @@ def _properties(directory: Path, run: Row) -> list[Modelled]:
                 prefix,
                 record,
                 goals.get(name),
-                head(board, 400) if inside else None,
-                spread(points, MAX_POINTS) if inside else None,
+                first_rows(board, 400) if inside else None,
+                spaced_rows(points, MAX_POINTS) if inside else None,
             )
         )
     return found

@@ -8,8 +8,8 @@ from kakehashi.design.report.clusters import Clusters
 from kakehashi.design.report.data import Modelled, bounds
 from kakehashi.screen.report.charts import whisker
 from kakehashi.screen.report.data import Row, Table, real
-from kakehashi.screen.report.draw import structure
-from kakehashi.screen.report.ranking import Layout, Ranking, arrange
+from kakehashi.screen.report.draw import draw_structure
+from kakehashi.screen.report.ranking import Ranking, TableLayout, arrange_columns
 from kakehashi.screen.report.svg import Axis, padded
 from kakehashi.screen.report.text import words
 
@@ -65,12 +65,12 @@ def listing(table: Table, properties: list[Modelled], clusters: Clusters) -> Ran
             meanings[f"{found.prefix}{end}"] = f"{words(found.name)}, {_MEANINGS[end]}".replace(
                 "of the first property, ", ""
             )
-    layout = Layout(
+    layout = TableLayout(
         meanings, labels, (*_FIRST, *(f"{found.prefix}mean" for found in others), *_THEN),
         (*(f"{found.prefix}{end}" for found in others for end in ("lower", "upper")), *_LAST),
         ("smiles", "class", "reaction", "monomer_1", "monomer_2"), smiles=_SMILES,
     )  # fmt: skip
-    return arrange(Table(columns, rows, table.total), properties[0].log if properties else False, layout)
+    return arrange_columns(Table(columns, rows, table.total), properties[0].log if properties else False, layout)
 
 
 def cards(rows: list[Row], properties: list[Modelled], clusters: Clusters) -> list[dict[str, Any]]:
@@ -85,7 +85,7 @@ def cards(rows: list[Row], properties: list[Modelled], clusters: Clusters) -> li
             {
                 "rank": row.get("rank"),
                 "smiles": row.get("smiles"),
-                "drawing": structure(str(row.get("smiles") or "")),
+                "drawing": draw_structure(str(row.get("smiles") or "")),
                 "predictions": [_predicted(row, found, axis) for found, axis in zip(properties, axes, strict=True)],
                 "p_goal": real(row.get("p_goal")),
                 "sa": real(row.get("sa_score")),
@@ -93,8 +93,8 @@ def cards(rows: list[Row], properties: list[Modelled], clusters: Clusters) -> li
                 "reason": row.get("domain_reason"),
                 "class": row.get("class") or "no route known",
                 "reaction": row.get("reaction"),
-                "monomers": [(text, structure(text)) for text in monomers],
-                "nearest": (nearest, structure(nearest)) if nearest else None,
+                "monomers": [(text, draw_structure(text)) for text in monomers],
+                "nearest": (nearest, draw_structure(nearest)) if nearest else None,
                 "similarity": None if novelty is None else 1.0 - novelty,
                 "cluster": cluster,
             }

@@ -24,7 +24,7 @@ from kakehashi.design.sampler.iqspr import Comparison
 from kakehashi.design.sampler.ledger import Evaluated
 from kakehashi.design.sampler.smc import Result
 from kakehashi.design.sampler.trace import Step
-from kakehashi.screen.scoring.batches import Components
+from kakehashi.screen.scoring.batches import ComponentPredictions
 from kakehashi.screen.transfer.fit import Model
 from kakehashi.screen.validation.domain import judge
 from kakehashi.screen.validation.intervals import difficulty
@@ -196,7 +196,7 @@ def _kind(name: str) -> pa.DataType:
     return pa.int64() if name in ("rank", "particles", "first_seen") else pa.float64()
 
 
-def _interval(model: Model, found: Components, prefix: str) -> dict[str, FloatArray]:
+def _interval(model: Model, found: ComponentPredictions, prefix: str) -> dict[str, FloatArray]:
     """Mean and 90 % interval in the target's unit."""
     weights = found.weights[:, None]
     mean = (weights * found.means).sum(axis=0)

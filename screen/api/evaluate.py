@@ -15,8 +15,8 @@ from kakehashi.screen.heads.registry import DEFAULT_BASELINES, DEFAULT_HEADS
 from kakehashi.screen.networks.source import Trunk, tell_apart
 from kakehashi.screen.progress import Progress
 from kakehashi.screen.screening.config import NO_SOURCE
-from kakehashi.screen.screening.given import check_units, load_sources, load_target
 from kakehashi.screen.screening.run import sources_of
+from kakehashi.screen.screening.tables import check_units, load_sources, load_target
 
 
 def evaluate(

@@ -13,7 +13,7 @@ from kakehashi.screen.device import Device, choose
 from kakehashi.screen.networks.joint.model import JointModel, Recipe, learn_sources, learn_target, out_of_fold
 from kakehashi.screen.networks.joint.train import FloatArray
 from kakehashi.screen.networks.source import tell_apart
-from kakehashi.screen.screening.given import check_units, load_sources, load_target
+from kakehashi.screen.screening.tables import check_units, load_sources, load_target
 from kakehashi.screen.transfer.fit import MIN_COMPOUNDS, outer_folds
 from kakehashi.screen.validation.folds import Folds
 

@@ -28,12 +28,12 @@ from kakehashi.screen.heads.registry import DEFAULT_HEADS
 from kakehashi.screen.networks.crystal.source import connected, crystal_library
 from kakehashi.screen.networks.library import pretrain_library
 from kakehashi.screen.networks.source import Library, Settings, Trunk, tell_apart
-from kakehashi.screen.ranking.rank import By, Order, check_order
+from kakehashi.screen.ranking.rank import Order, RankBy, check_order
 from kakehashi.screen.ranking.rank import rank as _rank
-from kakehashi.screen.scoring.scoring import deploy
+from kakehashi.screen.scoring.partitions import make_scorer
 from kakehashi.screen.scoring.virtual.search import TOP
 from kakehashi.screen.screening.config import DEFAULT_NETWORKS
-from kakehashi.screen.screening.given import check_units, load_sources, warn_of
+from kakehashi.screen.screening.tables import check_units, load_sources, warn_of
 from kakehashi.screen.transfer.fit import Model
 from kakehashi.screen.transfer.kept import load_or_transfer
 
@@ -169,7 +169,7 @@ def rank(
     model: Model,
     formulas: Sequence[str] | pa.Table,
     *,
-    by: By = "mean",
+    by: RankBy = "mean",
     minimise: bool = False,
     threshold: float | None = None,
     device: Device = "auto",
@@ -191,7 +191,7 @@ def rank(
     if model.target.crystals is not None:
         held = structure_names(rows)
         rows = rows.drop_columns(list(held)).append_column(STRUCTURE, as_struct(rows.select(held)))
-    part = deploy(model)(rows)
+    part = make_scorer(model)(rows)
     if part.quarantine.num_rows:
         bad = part.quarantine.slice(0, 3).to_pylist()
         words = "; ".join(f"{row['formula']!r} (id {row['id']}): {row['reason']}" for row in bad)
@@ -248,10 +248,10 @@ def screen(
     """
     from kakehashi.screen.progress import Progress
     from kakehashi.screen.ranking.filters import check_filters, parse_filter
-    from kakehashi.screen.scoring.workers.leftovers import sweep
+    from kakehashi.screen.scoring.workers.leftovers import remove_leftovers
     from kakehashi.screen.screening.config import ScreenConfig, check_workers
-    from kakehashi.screen.screening.inputs import Inputs
-    from kakehashi.screen.screening.run import finish, looked_for, ranking_schema
+    from kakehashi.screen.screening.inputs import ScreenInputs
+    from kakehashi.screen.screening.run import finish_run, ranking_schema, virtual_search
 
     check_workers(workers, scheduler, insecure=insecure_cluster)
     choose(device)
@@ -262,7 +262,7 @@ def screen(
     order = Order(top=top if found.space is None else top or TOP, filters=tuple(parse_filter(text) for text in filters))
     check_order(order, log=model.target.log)
     check_filters(order.filters, ranking_schema(found))
-    looked_for(found, model.target, order)
+    virtual_search(found, model.target, order)
     config = ScreenConfig(
         target=model.target.name, log=model.target.log, catalog=catalog, top=top, filter=tuple(filters),
         source=tuple(dict.fromkeys(task.name for source in model.library.sources for task in source.tasks)),
@@ -271,7 +271,7 @@ def screen(
         convention=model.library.convention, heads=model.heads, workers=workers, scheduler=scheduler, device=device,
     )  # fmt: skip
     with open_run(out, resume=resume, overwrite=overwrite) as rundir:
-        for said in sweep(rundir.path):
+        for said in remove_leftovers(rundir.path):
             warnings.warn(said, stacklevel=2)
-        inputs = Inputs(model.target, (), found, order)
-        return finish(config, inputs, model, rundir, Progress("quiet"), "kakehashi.screen(...)").record
+        inputs = ScreenInputs(model.target, (), found, order)
+        return finish_run(config, inputs, model, rundir, Progress("quiet"), "kakehashi.screen(...)").record

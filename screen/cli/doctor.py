@@ -158,9 +158,9 @@ def check_cache() -> Check:
 
 def check_cluster() -> Check:
     """Check that worker processes can be coordinated, and that one of Dask starts on the loopback."""
-    from kakehashi.screen.scoring.workers.semaphores import missing
+    from kakehashi.screen.scoring.workers.semaphores import find_missing
 
-    if lack := missing():
+    if lack := find_missing():
         return Check("dask", False, f"--workers cannot be used: {lack.why}", lack.fix)
     found = _probe("cluster")
     if found.get("problem"):

@@ -9,7 +9,7 @@ from kakehashi.catalogs.runs.rundir import RunDir
 from kakehashi.catalogs.shown import shown
 from kakehashi.screen.evaluation.config import EvaluateConfig, as_dict, deciding
 from kakehashi.screen.progress import Progress
-from kakehashi.screen.runs.runner import Compared, Kind, source_hashes
+from kakehashi.screen.runs.runner import InputComparison, RunKind, source_hashes
 from kakehashi.screen.transfer.rows import MEAN
 
 if TYPE_CHECKING:
@@ -20,9 +20,9 @@ HEAD = 15
 WIDE = 120
 
 
-def kind() -> Kind:
+def kind() -> RunKind:
     """An evaluation."""
-    return Kind(
+    return RunKind(
         read=_read, plan=_plan, run=_run,
         show=lambda outcome, rundir: show(outcome.record, outcome.board, rundir.where),
         as_dict=as_dict, deciding=deciding, compare=_compare,
@@ -100,7 +100,7 @@ def _run(config: EvaluateConfig, inputs: Inputs, rundir: RunDir, progress: Progr
     return run_evaluation(config, inputs, rundir, progress, command)
 
 
-def _compare(config: EvaluateConfig, inputs: Inputs, record: Mapping[str, Any]) -> list[Compared]:
+def _compare(config: EvaluateConfig, inputs: Inputs, record: Mapping[str, Any]) -> list[InputComparison]:
     then = source_hashes(record["sources"])
-    found = [Compared("target", config.target, inputs.target.sha256, record["target"]["sha256"])]
-    return found + [Compared("source", t.name, t.sha256, then.get(t.name)) for t in inputs.sources]
+    found = [InputComparison("target", config.target, inputs.target.sha256, record["target"]["sha256"])]
+    return found + [InputComparison("source", t.name, t.sha256, then.get(t.name)) for t in inputs.sources]

@@ -89,9 +89,9 @@ def next_experiments(
         return simulate_and_print(directory, campaign, json_out=json, quiet=quiet, dry_run=dry_run)
     if played:
         raise UserError(f"{', '.join(f'--{name}' for name in played)}: only with --simulate")
-    from kakehashi.screen.next.batch import Request, parse_filters, propose_and_print
+    from kakehashi.screen.next.batch import BatchRequest, parse_filters, propose_and_print
     from kakehashi.screen.screening.config import words
 
     exclude = words([exclude_elements] if exclude_elements else [])
-    request = Request(batch, by, parse_filters(filter), exclude, include_out, apart)
+    request = BatchRequest(batch, by, parse_filters(filter), exclude, include_out, apart)
     return propose_and_print(directory, request, json_out=json, quiet=quiet, dry_run=dry_run)

@@ -11,22 +11,22 @@ from kakehashi.catalogs.runs.open import as_folder, open_run
 from kakehashi.catalogs.runs.rundir import Results, RunDir
 from kakehashi.catalogs.shown import say, shown
 from kakehashi.screen.progress import Progress
-from kakehashi.screen.runs.runner import Compared, Kind, source_hashes
+from kakehashi.screen.runs.runner import InputComparison, RunKind, source_hashes
 from kakehashi.screen.screening.config import ScreenConfig, as_dict, deciding, exit_code, exporting
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from rich.text import Text
 
-    from kakehashi.screen.screening.inputs import Inputs
-    from kakehashi.screen.screening.run import Outcome
+    from kakehashi.screen.screening.inputs import ScreenInputs
+    from kakehashi.screen.screening.run import ScreenOutcome
 
 HEAD = 10
 
 
-def kind() -> Kind:
+def kind() -> RunKind:
     """A screening."""
-    return Kind(
+    return RunKind(
         read=_read, plan=_plan, forecast=_forecast, run=_run, as_dict=as_dict,
         show=lambda outcome, rundir: show(outcome.record, rundir),
         deciding=deciding, compare=_compare, whole=_exported, judge=_judge,
@@ -161,40 +161,40 @@ def _cell(text: str) -> Text:
     return Text(shown(text if len(text) <= 40 else text[:39] + "…"))
 
 
-def _read(config: ScreenConfig) -> Inputs:
+def _read(config: ScreenConfig) -> ScreenInputs:
     from kakehashi.screen.screening.run import read_inputs
 
     return read_inputs(config)
 
 
-def _plan(config: ScreenConfig, inputs: Inputs) -> dict[str, Any]:
-    from kakehashi.screen.screening.run import plan
+def _plan(config: ScreenConfig, inputs: ScreenInputs) -> dict[str, Any]:
+    from kakehashi.screen.screening.run import plan_run
 
-    return plan(config, inputs)
-
-
-def _forecast(config: ScreenConfig, inputs: Inputs) -> dict[str, Any]:
-    from kakehashi.screen.screening.run import forecast
-
-    return forecast(config, inputs)
+    return plan_run(config, inputs)
 
 
-def _run(config: ScreenConfig, inputs: Inputs, rundir: RunDir, progress: Progress, command: str) -> Outcome:
+def _forecast(config: ScreenConfig, inputs: ScreenInputs) -> dict[str, Any]:
+    from kakehashi.screen.screening.run import forecast_run
+
+    return forecast_run(config, inputs)
+
+
+def _run(config: ScreenConfig, inputs: ScreenInputs, rundir: RunDir, progress: Progress, command: str) -> ScreenOutcome:
     from kakehashi.screen.screening.run import run_screen
 
     return run_screen(config, inputs, rundir, progress, command)
 
 
-def _compare(config: ScreenConfig, inputs: Inputs, record: Mapping[str, Any]) -> list[Compared]:
+def _compare(config: ScreenConfig, inputs: ScreenInputs, record: Mapping[str, Any]) -> list[InputComparison]:
     then = source_hashes(record["sources"])
     specs = config.source if len(config.source) == len(inputs.sources) else [table.name for table in inputs.sources]
     return [
-        Compared("target", config.target, inputs.target.sha256, record["target"]["sha256"]),
+        InputComparison("target", config.target, inputs.target.sha256, record["target"]["sha256"]),
         *(
-            Compared("source", spec, table.sha256, then.get(table.name))
+            InputComparison("source", spec, table.sha256, then.get(table.name))
             for spec, table in zip(specs, inputs.sources, strict=True)
         ),
-        Compared("catalogue", config.catalog, inputs.catalog.sha256, record["catalog"]["sha256"]),
+        InputComparison("catalogue", config.catalog, inputs.catalog.sha256, record["catalog"]["sha256"]),
     ]
 
 

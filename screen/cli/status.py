@@ -26,8 +26,8 @@ def status(directory: str, *, json: Setting = None) -> int:
     from json import dumps
 
     from kakehashi.catalogs.shown import say
-    from kakehashi.screen.runs.status import in_words, status_of
+    from kakehashi.screen.runs.status import describe_status, read_status
 
-    found = status_of(directory)
-    say(dumps(found._asdict()) if json else in_words(found))
+    found = read_status(directory)
+    say(dumps(found._asdict()) if json else describe_status(found))
     return 0

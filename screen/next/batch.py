@@ -15,7 +15,14 @@ from kakehashi.catalogs.records import Compositions, UserError
 from kakehashi.catalogs.runs.open import open_run, results_at
 from kakehashi.catalogs.runs.results import Results
 from kakehashi.catalogs.shown import say
-from kakehashi.screen.ranking.acquisition import By, Normal, chance_above, diverse, merit, normal_through
+from kakehashi.screen.ranking.acquisition import (
+    Acquisition,
+    NormalLaws,
+    acquisition_values,
+    normal_through,
+    pick_diverse,
+    probability_above,
+)
 from kakehashi.screen.ranking.csv_text import csv_bytes
 from kakehashi.screen.ranking.filters import Filter, apply_filters, check_elements, check_filters, parse_filter
 from kakehashi.screen.runs.runner import check_schema
@@ -26,7 +33,7 @@ _READ = ("id", "formula", "reduced_formula", "mean", "lower", "upper", "domain",
 _NAMES = {"improvement": "expected improvement", "upper": "better bound of the interval", "variance": "variance"}
 
 
-class Request(NamedTuple):
+class BatchRequest(NamedTuple):
     """What a batch must be.
 
     filters, exclude : in addition to the run's own
@@ -35,14 +42,14 @@ class Request(NamedTuple):
     """
 
     size: int = 8
-    by: By = "improvement"
+    by: Acquisition = "improvement"
     filters: tuple[Filter, ...] = ()
     exclude: tuple[str, ...] = ()
     include_out: bool = False
     apart: float = 0.1
 
 
-class Finished(NamedTuple):
+class FinishedRun(NamedTuple):
     """A finished run: its folder, its record (run.json), and the target's compounds with their values.
 
     formulas : n formulas as given; values : (n,) in the target's unit
@@ -70,14 +77,14 @@ class Finished(NamedTuple):
         return self.sign * (np.log(self.values) if self.log else self.values)
 
 
-class Proposal(NamedTuple):
+class BatchProposal(NamedTuple):
     """A batch as a table, and how it came about as JSON values."""
 
     table: pa.Table
     record: dict[str, Any]
 
 
-def finished_run(directory: str) -> Finished:
+def read_finished_run(directory: str) -> FinishedRun:
     """Read a run folder; UserError if it holds no finished run."""
     results = results_at(directory)
     if "run.json" not in results.names():
@@ -88,20 +95,20 @@ def finished_run(directory: str) -> Finished:
     if "smiles" in known.column_names:
         raise UserError(f"{directory}: next experiments are chosen among compositions; this run is on repeat units")
     compositions = parse_column(known["formula"]).compositions
-    return Finished(results, record, known["formula"].to_pylist(), compositions, known["y"].to_numpy())
+    return FinishedRun(results, record, known["formula"].to_pylist(), compositions, known["y"].to_numpy())
 
 
 def check_request(size: int, by: str, apart: float) -> None:
     """Refuse settings that cannot be met, before any work."""
     if size < 1:
         raise UserError(f"--batch: expected a whole number of at least 1, got {size}")
-    if by not in get_args(By):
-        raise UserError(f"--by: expected one of {', '.join(get_args(By))}, got {by!r}")
+    if by not in get_args(Acquisition):
+        raise UserError(f"--by: expected one of {', '.join(get_args(Acquisition))}, got {by!r}")
     if not 0 <= apart <= 1:
         raise UserError(f"--apart: expected a share of the atoms from 0 to 1, got {apart}")
 
 
-def propose(run: Finished, request: Request) -> Proposal:
+def propose_batch(run: FinishedRun, request: BatchRequest) -> BatchProposal:
     """The next batch, best first; UserError if the filters leave no candidate.
 
     A composition that stands in the target is not proposed again, whatever its id.
@@ -115,18 +122,18 @@ def propose(run: Finished, request: Request) -> Proposal:
         hint = "" if request.include_out else "; --include-out proposes outside the domain too"
         raise UserError(f"no candidate is left of {counts['scored']:,}: {removed}{hint}")
     law = _law(run, candidates)
-    worth = merit(law, request.by, best=best, level=level)
+    worth = acquisition_values(law, request.by, best=best, level=level)
     keys = pa.table({"worth": -worth, "id": candidates["id"], "formula": candidates["formula"]})
     order = pc.sort_indices(keys, [(name, "ascending") for name in keys.column_names]).to_numpy()
     compositions = parse_column(candidates["reduced_formula"]).compositions
-    picked = diverse(order, compositions, request.size, request.apart)
+    picked = pick_diverse(order, compositions, request.size, request.apart)
     if len(picked) < request.size:
         notes.append(
             f"only {len(picked)} of {request.size}: one per chemical system, any two at least"
             f" {request.apart:.0%} of the atoms apart, and no more candidates meet the filters"
         )
     chosen = candidates.take(pa.array(picked))
-    law = Normal(law.mean[picked], law.sigma[picked])
+    law = NormalLaws(law.mean[picked], law.sigma[picked])
     worth = np.exp(worth[picked]) if request.by == "improvement" else worth[picked]
     table = pa.table(
         {
@@ -147,15 +154,15 @@ def propose(run: Finished, request: Request) -> Proposal:
         "notes": notes,
         "batch": table.to_pylist(),
     }
-    return Proposal(table, record)
+    return BatchProposal(table, record)
 
 
 def propose_and_print(
-    directory: str, request: Request, *, json_out: bool = False, quiet: bool = False, dry_run: bool = False
+    directory: str, request: BatchRequest, *, json_out: bool = False, quiet: bool = False, dry_run: bool = False
 ) -> int:
     """Choose the next batch, write it into the run folder unless `dry_run`, and print it; the exit code."""
-    run = finished_run(directory)
-    proposal = propose(run, request)
+    run = read_finished_run(directory)
+    proposal = propose_batch(run, request)
     written: list[str] = []
     if not dry_run:
         unit = run.record["target"]["unit"]
@@ -166,7 +173,7 @@ def propose_and_print(
     if json_out:
         print(json.dumps({**proposal.record, "written": written}))
     elif not quiet:
-        show(proposal.record, written)
+        print_batch(proposal.record, written)
     return 0
 
 
@@ -175,7 +182,7 @@ def parse_filters(texts: list[str] | None) -> tuple[Filter, ...]:
     return tuple(parse_filter(text) for text in texts or ())
 
 
-def show(record: dict[str, Any], written: list[str]) -> None:
+def print_batch(record: dict[str, Any], written: list[str]) -> None:
     """Print a batch: value, interval and reason of each row, then what was left out."""
     best = record["best_known"]
     say(f"Best known: {best['formula']}, {best['value']:.3g} {best['unit']}. Next, by {record['acquisition']}:")
@@ -193,7 +200,7 @@ def show(record: dict[str, Any], written: list[str]) -> None:
         say(f"written: {', '.join(written)}")
 
 
-def _candidates(run: Finished, request: Request) -> tuple[pa.Table, dict[str, int], list[str]]:
+def _candidates(run: FinishedRun, request: BatchRequest) -> tuple[pa.Table, dict[str, int], list[str]]:
     """Rows that may be proposed, how many rows fell out and why, and notes."""
     config = run.record["config"]
     filters = tuple(dict.fromkeys((*parse_filters(config["filter"]), *request.filters)))
@@ -226,18 +233,18 @@ def _candidates(run: Finished, request: Request) -> tuple[pa.Table, dict[str, in
     return pa.concat_tables(kept), counts, notes
 
 
-def _law(run: Finished, table: pa.Table) -> Normal:
+def _law(run: FinishedRun, table: pa.Table) -> NormalLaws:
     """Normal laws of candidates on the fitted scale, larger is better."""
     columns = [table[name].to_numpy(zero_copy_only=False) for name in ("mean", "lower", "upper")]
     law = normal_through(*columns, level=run.record["interval"]["level"], log=run.log)
-    return Normal(run.sign * law.mean, law.sigma)
+    return NormalLaws(run.sign * law.mean, law.sigma)
 
 
-def _reasons(run: Finished, chosen: pa.Table, law: Normal, by: By, level: float) -> list[str]:
+def _reasons(run: FinishedRun, chosen: pa.Table, law: NormalLaws, by: Acquisition, level: float) -> list[str]:
     """Why each row was chosen, in words."""
     unit = run.record["target"]["unit"]
     best, known = float(run.goodness.max()), f"{_best_value(run):.3g} {unit}".strip()
-    chances = chance_above(law, best)
+    chances = probability_above(law, best)
     far, high = ("lower", "low") if run.sign < 0 else ("upper", "high")
     texts = []
     for row, mean, chance in zip(chosen.to_pylist(), law.mean, chances, strict=True):
@@ -267,14 +274,14 @@ def _percent(chance: float) -> str:
     return "under 1%" if chance < 0.01 else "over 99%" if chance > 0.99 else f"{chance:.0%}"
 
 
-def _best_formula(run: Finished) -> str:
+def _best_formula(run: FinishedRun) -> str:
     return run.formulas[int(np.argmax(run.goodness))]
 
 
-def _best_value(run: Finished) -> float:
+def _best_value(run: FinishedRun) -> float:
     return float(run.values[np.argmax(run.goodness)])
 
 
-def _scale(run: Finished) -> str:
+def _scale(run: FinishedRun) -> str:
     quantity = run.record["target"]["quantity"]
     return ("-" if run.sign < 0 else "") + (f"ln({quantity})" if run.log else str(quantity))

@@ -19,8 +19,8 @@ from kakehashi.screen.descriptors.scaling import fit_scaling, standardise
 from kakehashi.screen.heads.gp import gp
 from kakehashi.screen.heads.head import Head
 from kakehashi.screen.heads.ridge import ridge
-from kakehashi.screen.next.batch import Finished, check_request, finished_run
-from kakehashi.screen.ranking.acquisition import By, Normal, diverse, merit
+from kakehashi.screen.next.batch import FinishedRun, check_request, read_finished_run
+from kakehashi.screen.ranking.acquisition import Acquisition, NormalLaws, acquisition_values, pick_diverse
 from kakehashi.screen.validation.intervals import LEVEL
 
 TOP = 10
@@ -43,13 +43,13 @@ class Campaign(NamedTuple):
     batch: int = 8
     budget: int | None = None
     repeats: int = 10
-    by: By = "improvement"
+    by: Acquisition = "improvement"
     head: HeadName = "gp"
     apart: float = 0.1
     seed: int = 0
 
 
-def simulate(run: Finished, campaign: Campaign) -> dict[str, Any]:
+def simulate_campaign(run: FinishedRun, campaign: Campaign) -> dict[str, Any]:
     """Play a campaign on the target of a run; how many of the best `TOP` a budget finds, as JSON values."""
     n = len(run.values)
     budget = _checked_budget(campaign, n)
@@ -61,13 +61,13 @@ def simulate(run: Finished, campaign: Campaign) -> dict[str, Any]:
     ours, chance = [], []
     for repeat in range(campaign.repeats):
         shuffled = np.random.default_rng([campaign.seed, repeat]).permutation(n)
-        order = play(x, y, run.compositions, shuffled, campaign, budget)
-        ours.append(found(order, y, marks))
-        chance.append(found(shuffled, y, marks))
+        order = play_campaign(x, y, run.compositions, shuffled, campaign, budget)
+        ours.append(count_best(order, y, marks))
+        chance.append(count_best(shuffled, y, marks))
     return _record(campaign, n, marks, np.array(ours), np.array(chance))
 
 
-def play(
+def play_campaign(
     x: FloatArray, y: FloatArray, rows: Compositions, shuffled: Rows, campaign: Campaign, budget: int
 ) -> NDArray[np.intp]:
     """Rows in the order they are measured: the first `start` of `shuffled`, then batch by batch.
@@ -81,15 +81,15 @@ def play(
         size = min(campaign.batch, budget - len(measured))
         rest = shuffled[~np.isin(shuffled, measured)]
         mean, sigma = head.predict(head.fit(x[measured], y[measured]), x[rest])
-        worth = merit(Normal(mean, sigma), campaign.by, best=float(y[measured].max()), level=LEVEL)
+        worth = acquisition_values(NormalLaws(mean, sigma), campaign.by, best=float(y[measured].max()), level=LEVEL)
         order = rest[np.argsort(-worth, kind="stable")]
-        picked = diverse(order, rows, size, campaign.apart)
+        picked = pick_diverse(order, rows, size, campaign.apart)
         picked += [int(i) for i in order if i not in picked][: size - len(picked)]
         measured += picked
     return np.array(measured, np.intp)
 
 
-def found(order: Rows, y: FloatArray, marks: list[int]) -> NDArray[np.int64]:
+def count_best(order: Rows, y: FloatArray, marks: list[int]) -> NDArray[np.int64]:
     """How many of the `TOP` best are among the first n of `order`, for each n of `marks`; ties count, up to `TOP`."""
     good = y >= np.sort(y)[-TOP]
     return np.asarray(np.minimum(np.cumsum(good[order])[np.array(marks) - 1], TOP), np.int64)
@@ -99,22 +99,22 @@ def simulate_and_print(
     directory: str, campaign: Campaign, *, json_out: bool = False, quiet: bool = False, dry_run: bool = False
 ) -> int:
     """Play a campaign on a run's target and print the curve; the exit code. Nothing is written."""
-    run = finished_run(directory)
+    run = read_finished_run(directory)
     if dry_run:
         n = len(run.values)
         plan = {"pool": n, **campaign._asdict(), "budget": _checked_budget(campaign, n)}
         if json_out or not quiet:
             print(json.dumps(plan, indent=None if json_out else 1))
         return 0
-    record = simulate(run, campaign)
+    record = simulate_campaign(run, campaign)
     if json_out:
         print(json.dumps(record))
     elif not quiet:
-        show(record)
+        print_campaign(record)
     return 0
 
 
-def show(record: dict[str, Any]) -> None:
+def print_campaign(record: dict[str, Any]) -> None:
     """Print the curve and what it says."""
     say(record["text"])
     say(f"  measured  found by {record['by']:<12}  by chance  difference (1 s.e.)")

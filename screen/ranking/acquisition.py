@@ -14,20 +14,20 @@ from scipy.special import erfcx, log_ndtr, ndtri
 
 from kakehashi.catalogs.records import Compositions
 
-By = Literal["improvement", "upper", "variance"]
+Acquisition = Literal["improvement", "upper", "variance"]
 FloatArray = NDArray[np.float64]
 # Below this many standard deviations the leading terms of the tail are exact to float64's rounding of the rest.
 _FAR_TAIL = -1e4
 
 
-class Normal(NamedTuple):
+class NormalLaws(NamedTuple):
     """A normal law per candidate: mean and standard deviation (n,), not finite where an interval gives none."""
 
     mean: FloatArray
     sigma: FloatArray
 
 
-def normal_through(mean: Any, lower: Any, upper: Any, *, level: float, log: bool) -> Normal:
+def normal_through(mean: Any, lower: Any, upper: Any, *, level: float, log: bool) -> NormalLaws:
     """The normal laws whose central intervals of probability `level` are the given ones.
 
     log : whether the intervals are symmetric in ln(value); the law is that of ln(value) then
@@ -37,10 +37,10 @@ def normal_through(mean: Any, lower: Any, upper: Any, *, level: float, log: bool
         centre, low, high = (forward(np.asarray(values, np.float64)) for values in (mean, lower, upper))
         # The bound that did not under- or overflow gives the width; both do when neither did.
         half = np.where(np.isfinite(low), centre - low, high - centre)
-    return Normal(centre, half / ndtri(0.5 + level / 2))
+    return NormalLaws(centre, half / ndtri(0.5 + level / 2))
 
 
-def log_expected_improvement(law: Normal, best: float) -> FloatArray:
+def log_expected_improvement(law: NormalLaws, best: float) -> FloatArray:
     """Logarithm of E[max(Y - best, 0)] for Y normal, (n,); -inf where no improvement is possible.
 
     The closed form of Jones, Schonlau & Welch (1998), sigma (phi(z) + z Phi(z)) with z = (mean - best) / sigma, taken
@@ -54,26 +54,26 @@ def log_expected_improvement(law: Normal, best: float) -> FloatArray:
     return np.where(law.sigma > 0, spread, certain)
 
 
-def expected_improvement(law: Normal, best: float) -> FloatArray:
+def expected_improvement(law: NormalLaws, best: float) -> FloatArray:
     """E[max(Y - best, 0)] for Y normal (Jones, Schonlau & Welch, 1998), (n,)."""
     return np.asarray(np.exp(log_expected_improvement(law, best)), np.float64)
 
 
-def chance_above(law: Normal, best: float) -> FloatArray:
+def probability_above(law: NormalLaws, best: float) -> FloatArray:
     """P(Y > best) for Y normal, (n,)."""
     with np.errstate(divide="ignore", invalid="ignore"):
         z = np.where(law.sigma > 0, (law.mean - best) / law.sigma, np.where(law.mean > best, np.inf, -np.inf))
     return np.asarray(np.exp(log_ndtr(z)), np.float64)
 
 
-def merit(law: Normal, by: By, *, best: float, level: float) -> FloatArray:
+def acquisition_values(law: NormalLaws, by: Acquisition, *, best: float, level: float) -> FloatArray:
     """(n,) what candidates are ordered by, in any monotonic scale: ln EI, the upper bound, or the variance."""
     if by == "improvement":
         return log_expected_improvement(law, best)
     return law.mean + ndtri(0.5 + level / 2) * law.sigma if by == "upper" else law.sigma**2
 
 
-def diverse(order: Sequence[int] | NDArray[np.intp], rows: Compositions, size: int, apart: float) -> list[int]:
+def pick_diverse(order: Sequence[int] | NDArray[np.intp], rows: Compositions, size: int, apart: float) -> list[int]:
     """The first `size` of `order`, at most one per chemical system, any two at least `apart` in composition.
 
     apart : share of the atoms that would have to be exchanged to turn one composition into the other

@@ -37,7 +37,7 @@ class Filter(NamedTuple):
         return f"{self.column}{self.operator}{self.value}"
 
 
-class Count(NamedTuple):
+class FilterCount(NamedTuple):
     """What one filter removed: `failed` rows that do not meet it, of which `null` have no value."""
 
     expression: str
@@ -77,7 +77,7 @@ def check_elements(symbols: Collection[str]) -> None:
             raise UserError(f"--exclude-elements: {symbol!r} is not one of the 94 tabulated elements (H to Pu)")
 
 
-def passes(table: pa.Table, wanted: Filter) -> tuple[NDArray[np.bool_], int]:
+def meets_filter(table: pa.Table, wanted: Filter) -> tuple[NDArray[np.bool_], int]:
     """(n,) which rows meet a filter, and how many have no value; a row without a value fails."""
     column = table[wanted.column]
     absent = pc.is_null(column, nan_is_null=True).to_numpy(zero_copy_only=False)
@@ -94,15 +94,15 @@ def passes(table: pa.Table, wanted: Filter) -> tuple[NDArray[np.bool_], int]:
 
 def apply_filters(
     table: pa.Table, filters: Sequence[Filter], exclude: Collection[str] = (), radioactive: bool = True
-) -> tuple[NDArray[np.bool_], list[Count]]:
+) -> tuple[NDArray[np.bool_], list[FilterCount]]:
     """(n,) which rows meet every filter, and what each one removed on its own.
 
     exclude : element symbols a candidate must not contain; radioactive : False removes those elements too
     """
     keep, counts = np.ones(table.num_rows, bool), []
     for wanted in filters:
-        ok, absent = passes(table, wanted)
-        counts.append(Count(str(wanted), int((~ok).sum()), absent))
+        ok, absent = meets_filter(table, wanted)
+        counts.append(FilterCount(str(wanted), int((~ok).sum()), absent))
         keep &= ok
     banned = {f"without {', '.join(sorted(exclude))}": frozenset(exclude)} if exclude else {}
     if not radioactive:
@@ -111,7 +111,7 @@ def apply_filters(
         elements = parse_column(table["reduced_formula"]).compositions.elements
         for words, symbols in banned.items():
             bad = np.isin(elements, [INDEX[s] for s in symbols if s in INDEX]).any(axis=1)
-            counts.append(Count(words, int(bad.sum()), 0))
+            counts.append(FilterCount(words, int(bad.sum()), 0))
             keep &= ~bad
     return keep, counts
 

@@ -13,11 +13,11 @@ from kakehashi.catalogs.candidates.candidates import RESERVED
 from kakehashi.catalogs.formulas.slots import parse_column
 from kakehashi.catalogs.records import UserError
 from kakehashi.screen.ranking.acquisition import normal_through
-from kakehashi.screen.ranking.filters import Count, Filter, apply_filters
-from kakehashi.screen.ranking.sorter import in_order
+from kakehashi.screen.ranking.filters import Filter, FilterCount, apply_filters
+from kakehashi.screen.ranking.sorter import row_order
 from kakehashi.screen.validation.intervals import LEVEL
 
-By = Literal["mean", "lower", "upper", "probability"]
+RankBy = Literal["mean", "lower", "upper", "probability"]
 # Columns a ranking begins with, after the rank.
 LEADING = ("id", "formula", "reduced_formula", "mean", "lower", "upper", "probability", "spread", "at_ceiling",
            "domain", "domain_reason", "nearest_training", "distance")  # fmt: skip
@@ -30,7 +30,7 @@ class Order(NamedTuple):
     top : rows kept, None for all; per_system : at most this many of one chemical system, None for all
     """
 
-    by: By = "mean"
+    by: RankBy = "mean"
     minimise: bool = False
     threshold: float | None = None
     top: int | None = None
@@ -40,17 +40,17 @@ class Order(NamedTuple):
     radioactive: bool = True
 
 
-class Ranked(NamedTuple):
+class RankedTable(NamedTuple):
     """The ranking, and what the filters removed."""
 
     table: pa.Table
-    counts: tuple[Count, ...]
+    counts: tuple[FilterCount, ...]
 
 
 def check_order(order: Order, *, log: bool) -> None:
     """Refuse settings that cannot be met, before any work. `log` : whether the target is fitted as ln."""
-    if order.by not in get_args(By):
-        raise UserError(f"--rank-by: expected one of {', '.join(get_args(By))}, got {order.by!r}")
+    if order.by not in get_args(RankBy):
+        raise UserError(f"--rank-by: expected one of {', '.join(get_args(RankBy))}, got {order.by!r}")
     if order.by == "probability" and order.threshold is None:
         raise UserError("--rank-by probability needs --threshold VALUE, in the target's unit")
     if order.threshold is not None:
@@ -60,17 +60,17 @@ def check_order(order: Order, *, log: bool) -> None:
             raise UserError(f"{name}: expected a whole number of at least 1, got {value}")
 
 
-def rank(scores: pa.Table, order: Order, *, log: bool) -> Ranked:
+def rank(scores: pa.Table, order: Order, *, log: bool) -> RankedTable:
     """Rank scored rows; ties go by id, formula and own columns, so that the order never depends on the rows' order.
 
     log : whether intervals are symmetric in ln(value), which probabilities need to know
     """
-    table, counts = eligible(scores, order, log=log)
-    table = table.take(pa.array(in_order(sort_keys(table, order))))
-    return Ranked(numbered(Limit(order)(table), 1), tuple(counts))
+    table, counts = filter_rows(scores, order, log=log)
+    table = table.take(pa.array(row_order(sort_keys(table, order))))
+    return RankedTable(add_ranks(RowLimit(order)(table), 1), tuple(counts))
 
 
-def eligible(scores: pa.Table, order: Order, *, log: bool) -> tuple[pa.Table, list[Count]]:
+def filter_rows(scores: pa.Table, order: Order, *, log: bool) -> tuple[pa.Table, list[FilterCount]]:
     """Rows that meet the filters, with a column `probability` where a threshold is given, and what was removed."""
     keep, counts = apply_filters(scores, order.filters, order.exclude, order.radioactive)
     table = scores if keep.all() else scores.take(pa.array(np.flatnonzero(keep)))
@@ -93,7 +93,7 @@ def sort_keys(table: pa.Table, order: Order) -> pa.Table:
     return pa.Table.from_arrays(columns, names=[str(i) for i in range(len(columns))])
 
 
-class Limit:
+class RowLimit:
     """Keeps the first rows of every chemical system, then the first of all, of ordered rows given in pieces."""
 
     def __init__(self, order: Order) -> None:
@@ -123,7 +123,7 @@ class Limit:
         return True
 
 
-def numbered(table: pa.Table, first: int) -> pa.Table:
+def add_ranks(table: pa.Table, first: int) -> pa.Table:
     """Ordered rows with their ranks from `first`, columns in the order of ranking.parquet."""
     numbers = pa.array(np.arange(first, first + table.num_rows), pa.int64())
     leading = [name for name in LEADING if name in table.column_names]

@@ -106,7 +106,7 @@ class Sorter:
     def _ordered(self) -> pa.Table:
         table = pa.concat_tables(self._waiting)
         self._waiting, self._held = [], 0
-        return self._prune(table.take(pa.array(in_order(self._keys(table)))))
+        return self._prune(table.take(pa.array(row_order(self._keys(table)))))
 
     def _spill(self, table: pa.Table) -> None:
         path = self._folder / f"{TEMPORARY}sort-{id(self):x}-{len(self._files):05d}.tmp"
@@ -129,13 +129,13 @@ class Sorter:
             until = -1
             if unread:
                 lasts = pa.concat_tables([run.keys.slice(run.rows.num_rows - 1) for run in unread])
-                first = unread[in_order(lasts)[0]]
+                first = unread[row_order(lasts)[0]]
                 bound = first.keys[0][-1]
                 cuts = [_count_up_to(run.keys[0], bound) for run in runs]
                 until = sum(cuts[: runs.index(first) + 1]) - 1
             if not runs:
                 return
-            order = in_order(pa.concat_tables([run.keys.slice(0, n) for run, n in zip(runs, cuts, strict=True)]))
+            order = row_order(pa.concat_tables([run.keys.slice(0, n) for run, n in zip(runs, cuts, strict=True)]))
             if unread:
                 order = order[: int(np.flatnonzero(order == until)[0]) + 1]
             pool = pa.concat_tables([run.rows.slice(0, n) for run, n in zip(runs, cuts, strict=True)])
@@ -145,7 +145,7 @@ class Sorter:
                 run.drop(n)
 
 
-def in_order(keys: pa.Table) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
+def row_order(keys: pa.Table) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
     """(n,) row numbers in ascending order of all columns, the first one first; equal rows keep their order."""
     by = [(name, "ascending") for name in keys.column_names]
     return np.asarray(pc.sort_indices(keys, by).to_numpy())

@@ -18,7 +18,7 @@ from kakehashi.screen.ranking.sorter import Sorter
 _BINS = 40
 
 
-class Summary(NamedTuple):
+class ScoreSummary(NamedTuple):
     """Figures of a scored catalogue.
 
     unique : distinct reduced formulas; at_ceiling : rows at the largest value the model can return
@@ -36,7 +36,7 @@ class Summary(NamedTuple):
     high: float | None
 
 
-class Tally:
+class ScoreCounter:
     """Counts scored rows given in pieces, as a context manager; distinct compositions are counted by sorting them."""
 
     def __init__(self, folder: Path, rows: int, *, minimise: bool) -> None:
@@ -46,7 +46,7 @@ class Tally:
         self._low = self._high = None
         self._compositions = Sorter(folder, rows, self._keys, _first_of_each)
 
-    def __enter__(self) -> Tally:
+    def __enter__(self) -> ScoreCounter:
         return self
 
     def __exit__(
@@ -67,7 +67,7 @@ class Tally:
         self._high = ends["max"] if self._high is None else max(self._high, ends["max"])
         self._compositions.add(scores.select(["reduced_formula", "mean"]))
 
-    def summary(self) -> Summary:
+    def summary(self) -> ScoreSummary:
         """The figures of all rows given."""
         best = self._low if self._minimise else self._high
         unique = sharing = 0
@@ -80,7 +80,9 @@ class Tally:
                 last = table["reduced_formula"][-1].as_py()
                 unique += table.num_rows
                 sharing += pc.sum(pc.equal(table["mean"], best)).as_py()
-        return Summary(self._rows, unique, dict(self._domains), self._at_ceiling, best, sharing, self._low, self._high)
+        return ScoreSummary(
+            self._rows, unique, dict(self._domains), self._at_ceiling, best, sharing, self._low, self._high
+        )
 
     def _keys(self, table: pa.Table) -> pa.Table:
         """By formula, and where one has several predictions (cell convention) the best of them first."""
@@ -88,7 +90,7 @@ class Tally:
         return pa.table({"formula": table["reduced_formula"], "worth": worth})
 
 
-class Reasons:
+class ReasonCounter:
     """Reasons of rows in quarantine: how many rows each, and the first formula."""
 
     def __init__(self) -> None:
@@ -110,7 +112,7 @@ class Reasons:
         ]
 
 
-def histogram(target: PropertyTable, found: Summary, scores: Iterable[pa.Table]) -> dict[str, Any]:
+def bin_values(target: PropertyTable, found: ScoreSummary, scores: Iterable[pa.Table]) -> dict[str, Any]:
     """Training and predicted values in shared bins, logarithmic for a target fitted as ln; {} where none can be drawn.
 
     scores : the rows `found` is the summary of

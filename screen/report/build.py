@@ -24,9 +24,9 @@ from kakehashi.screen.report.data import (
     real,
     texts,
 )
-from kakehashi.screen.report.draw import structure
+from kakehashi.screen.report.draw import draw_structure
 from kakehashi.screen.report.page import assemble
-from kakehashi.screen.report.ranking import COMPOSITIONS, PAGE, UNITS, Ranking, arrange
+from kakehashi.screen.report.ranking import COMPOSITIONS, PAGE, UNITS, Ranking, arrange_columns
 from kakehashi.screen.report.sections import accuracy, leaderboard, members, pretty, timings, verdict
 from kakehashi.screen.report.text import number, percent, words
 
@@ -57,7 +57,7 @@ def _content(data: RunData) -> dict[str, Any]:
     unit = str(target.get("unit") or "")
     quantity = words(target.get("quantity") or target.get("name") or "the target")
     units = _of_repeat_units(data)
-    ranking = arrange(data.ranking, log, UNITS if units else COMPOSITIONS) if data.ranking else None
+    ranking = arrange_columns(data.ranking, log, UNITS if units else COMPOSITIONS) if data.ranking else None
     ceiling = mapping(run, "ceiling")
     return {
         "run": run,
@@ -119,7 +119,7 @@ def _structures(ranking: Table) -> list[Row]:
     drawn: dict[str, Row] = {}
     for row in ranking.records():
         key = str(row.get("reduced_formula") or row.get("formula") or "")
-        if key not in drawn and (picture := structure(key)):
+        if key not in drawn and (picture := draw_structure(key)):
             drawn[key] = Row({**row, **{k: real(row[k]) for k in ("mean", "lower", "upper")}, "drawing": picture})
             if len(drawn) == DRAWN:
                 break

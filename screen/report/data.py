@@ -88,10 +88,10 @@ def read_run(directory: Path) -> RunData:
     return RunData(
         run=run,
         ranking=_best(directory / "ranking.parquet"),
-        leaderboard=head(directory / "leaderboard.parquet", 400),
-        predictions=spread(directory / "predictions.parquet", MAX_POINTS),
-        quarantined=counted or reasons(directory / "quarantine.parquet", ("reason",)),
-        rejected=reasons(directory / "quarantine_training.parquet", ("table", "reason")),
+        leaderboard=first_rows(directory / "leaderboard.parquet", 400),
+        predictions=spaced_rows(directory / "predictions.parquet", MAX_POINTS),
+        quarantined=counted or count_reasons(directory / "quarantine.parquet", ("reason",)),
+        rejected=count_reasons(directory / "quarantine_training.parquet", ("table", "reason")),
         files=tuple(name for name in FILES if (directory / name).exists()),
     )
 
@@ -172,7 +172,7 @@ def _rows(table: pa.Table | pa.RecordBatch) -> tuple[tuple[Any, ...], ...]:
     return tuple(zip(*columns, strict=True)) if columns else ()
 
 
-def head(path: Path, limit: int) -> Table | None:
+def first_rows(path: Path, limit: int) -> Table | None:
     """The first `limit` rows."""
     if not path.exists():
         return None
@@ -193,7 +193,7 @@ def _best(path: Path) -> Table | None:
         with in_pieces(path) as file:
             names, total = tuple(file.schema_arrow.names), file.metadata.num_rows
             if names.count("domain") != 1 or total <= MAX_ROWS:
-                return head(path, MAX_ROWS)
+                return first_rows(path, MAX_ROWS)
             first = MAX_ROWS - KEPT_NEAR
             near: list[int] = []
             start = 0
@@ -215,7 +215,7 @@ def _best(path: Path) -> Table | None:
         raise _corrupt(path, error) from None
 
 
-def spread(path: Path, limit: int) -> Table | None:
+def spaced_rows(path: Path, limit: int) -> Table | None:
     """At most `limit` rows, evenly spaced through the table."""
     if not path.exists():
         return None
@@ -230,7 +230,7 @@ def spread(path: Path, limit: int) -> Table | None:
     return Table(tuple(table.column_names), _rows(table), total)
 
 
-def reasons(path: Path, keys: tuple[str, ...]) -> list[Row]:
+def count_reasons(path: Path, keys: tuple[str, ...]) -> list[Row]:
     """Rows per distinct `keys`, most frequent first, each with its count and its first formula."""
     if not path.exists():
         return []

@@ -34,7 +34,7 @@ class _Drawn(NamedTuple):
 
 
 @lru_cache(512)
-def structure(smiles: str) -> Markup | None:
+def draw_structure(smiles: str) -> Markup | None:
     """A molecule, or a repeat unit between brackets with a subscript n; None for what cannot be read or drawn."""
     try:
         mol = read(smiles, (0, 2))

@@ -11,15 +11,15 @@ from kakehashi.screen.report.data import (
     MAX_REASONS,
     Row,
     Table,
-    head,
+    count_reasons,
+    first_rows,
     mapping,
     mappings,
     real,
-    reasons,
     run_json,
     texts,
 )
-from kakehashi.screen.report.data import spread as read_spread
+from kakehashi.screen.report.data import spaced_rows as read_spread
 from kakehashi.screen.report.page import assemble
 from kakehashi.screen.report.sections import accuracy, leaderboard, pretty, timings, verdict
 from kakehashi.screen.report.svg import Axis, drawing, frame, padded, tag
@@ -51,8 +51,8 @@ def write_report(directory: Path) -> str:
     target, judged = mapping(run, "target"), mapping(run, "verdict")
     log, unit = target.get("log") is True, str(target.get("unit") or "")
     quantity = words(target.get("quantity") or target.get("name") or "the target")
-    rejected = reasons(directory / "quarantine_training.parquet", ("table", "reason"))
-    curve = head(directory / "learning_curve.parquet", _ROWS)
+    rejected = count_reasons(directory / "quarantine_training.parquet", ("table", "reason"))
+    curve = first_rows(directory / "learning_curve.parquet", _ROWS)
     predictions = read_spread(directory / "predictions.parquet", MAX_POINTS)
     box = verdict(judged, log, unit)
     content = {
@@ -68,7 +68,7 @@ def write_report(directory: Path) -> str:
         "p_value": real(judged.get("p_value")),
         "recommendation": mapping(run, "recommendation"),
         "warnings": texts(run, "warnings"),
-        "board": leaderboard(head(directory / "leaderboard.parquet", _ROWS), judged, log, unit),
+        "board": leaderboard(first_rows(directory / "leaderboard.parquet", _ROWS), judged, log, unit),
         "accuracy": accuracy(predictions, quantity, unit, log),
         "curve": None if curve is None else draw_curve(curve, "MAE", "ln" if log else unit),
         "settings": _settings(mapping(run, "baselines")),

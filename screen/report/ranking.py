@@ -41,7 +41,7 @@ _LAST = ("spread", "nearest_training", "distance", "domain_reason", "at_ceiling"
 DOMAIN_MARKS = {"in": "●", "edge": "◐", "out": "○"}
 
 
-class Layout(NamedTuple):
+class TableLayout(NamedTuple):
     """What a table's columns mean and are called, which come first and last, and which the text filter looks in.
 
     formulas, smiles : columns of formulas, whose amounts are set as subscripts, and of SMILES
@@ -57,7 +57,7 @@ class Layout(NamedTuple):
 
 
 _MATERIALS = ("formula", "nearest_training", "reduced_formula")
-COMPOSITIONS = Layout(_MEANINGS, _LABELS, _FIRST, _LAST, ("formula", "reduced_formula", "id"), formulas=_MATERIALS)
+COMPOSITIONS = TableLayout(_MEANINGS, _LABELS, _FIRST, _LAST, ("formula", "reduced_formula", "id"), formulas=_MATERIALS)
 UNITS = COMPOSITIONS._replace(
     meanings=_MEANINGS
     | {
@@ -148,7 +148,7 @@ class Ranking:
         return escape(str(value) if column.kind in ("rank", "integer") and value is not None else number(value))
 
 
-def arrange(table: Table, log: bool, layout: Layout = COMPOSITIONS) -> Ranking:
+def arrange_columns(table: Table, log: bool, layout: TableLayout = COMPOSITIONS) -> Ranking:
     """Choose and order the columns; as many rows as fit in the space set aside for them."""
     where: dict[str, int] = {}
     for index, name in enumerate(table.columns):
@@ -200,7 +200,7 @@ def arrange(table: Table, log: bool, layout: Layout = COMPOSITIONS) -> Ranking:
     )
 
 
-def _kind(layout: Layout, key: str, values: list[Any]) -> str:
+def _kind(layout: TableLayout, key: str, values: list[Any]) -> str:
     if key in ("rank", "domain", "interval"):
         return key
     if key in layout.formulas or key in layout.smiles:

@@ -11,7 +11,7 @@ from kakehashi.catalogs.records import UserError
 from kakehashi.screen.device import check_device
 from kakehashi.screen.heads.registry import LINES
 from kakehashi.screen.scoring.workers.scheduler import SLURM, check_scheduler, check_usable
-from kakehashi.screen.scoring.workers.semaphores import missing
+from kakehashi.screen.scoring.workers.semaphores import find_missing
 
 # Random keys hold 32 bits of a seed.
 LARGEST_SEED = 2**32 - 1
@@ -60,7 +60,7 @@ def check_workers(workers: int | None, scheduler: str | None, *, insecure: bool 
     """Refuse a number of workers below 1, workers in two places, or a scheduler that is not safe to talk to."""
     if workers is not None and workers < 1:
         raise UserError(f"--workers: expected at least 1, got {workers}")
-    if workers is not None and scheduler is None and (lack := missing()):
+    if workers is not None and scheduler is None and (lack := find_missing()):
         raise UserError(f"--workers: {lack.why}; try: {lack.fix}; or leave --workers out")
     if scheduler is not None:
         check_scheduler(scheduler, insecure=insecure)

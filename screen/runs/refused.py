@@ -7,8 +7,8 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from kakehashi.catalogs.records import PropertyTable, Rejected
 from kakehashi.catalogs.properties.refused import refused_lines
+from kakehashi.catalogs.records import PropertyTable, Rejected
 from kakehashi.catalogs.runs.rundir import RunDir
 from kakehashi.screen.ranking.csv_text import csv_bytes
 
@@ -21,7 +21,7 @@ _SCHEMA = pa.schema(
 _OF_SOURCES = 2
 
 
-class Rejecting(Protocol):
+class RejectingTable(Protocol):
     """Whatever sets rows aside: a property table, a pool of monomers."""
 
     @property
@@ -49,13 +49,13 @@ def warnings_of(
     return said
 
 
-def rejected_table(*tables: Rejecting) -> pa.Table:
+def rejected_table(*tables: RejectingTable) -> pa.Table:
     """Rows of targets, sources and pools that could not be used."""
     rows = [{**rejected._asdict(), "table": table.name} for table in tables for rejected in table.rejected]
     return pa.Table.from_pylist(rows, schema=_SCHEMA)
 
 
-def write_rejected(rundir: RunDir, tables: Sequence[Rejecting], metadata: Mapping[str, str]) -> None:
+def write_rejected(rundir: RunDir, tables: Sequence[RejectingTable], metadata: Mapping[str, str]) -> None:
     """Write these rows as Parquet, and as CSV for people."""
     table = rejected_table(*tables)
     rundir.write_table(f"{TRAINING}.parquet", table, metadata)

@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from kakehashi.catalogs.records import UserError
-from kakehashi.catalogs.runs.rundir import RunDir
 from kakehashi.catalogs.runs.open import open_run, recorded_at
-from kakehashi.catalogs.shown import shown
+from kakehashi.catalogs.runs.rundir import RunDir
 from kakehashi.catalogs.runs.store import check_url, is_url
+from kakehashi.catalogs.shown import shown
 from kakehashi.screen.interrupt import last_words, stopped
-from kakehashi.screen.scoring.workers.leftovers import sweep
 from kakehashi.screen.progress import Mode, Progress, warn
 from kakehashi.screen.runs.status import PLAN
+from kakehashi.screen.scoring.workers.leftovers import remove_leftovers
 
 # Exit code where a service does not answer or refuses.
 SERVICE = 5
@@ -29,7 +29,7 @@ SCHEMA = 1
 """Of the records of runs, `run.json`."""
 
 
-class Config(Protocol):
+class RunConfig(Protocol):
     """What the runner asks of a configuration."""
 
     @property
@@ -41,7 +41,7 @@ class Config(Protocol):
         """What computes, for `screen.device.choose`."""
 
 
-class Compared(NamedTuple):
+class InputComparison(NamedTuple):
     """An input of a finished run: what it is, as it was named, its sha256 now and in the record."""
 
     role: str
@@ -62,7 +62,7 @@ def _met(record: Mapping[str, Any]) -> tuple[int, str]:
     return 0, ""
 
 
-class Kind(NamedTuple):
+class RunKind(NamedTuple):
     """What sets one kind of run apart, each a function of its configuration.
 
     read : the inputs, checked; plan : of these, what is to be done; forecast : what it takes, for `--dry-run`
@@ -81,15 +81,15 @@ class Kind(NamedTuple):
     show: Callable[[Any, RunDir], None]
     as_dict: Callable[[Any], dict[str, Any]]
     deciding: Callable[[Mapping[str, Any]], dict[str, Any]]
-    compare: Callable[[Any, Any, Mapping[str, Any]], list[Compared]]
+    compare: Callable[[Any, Any, Mapping[str, Any]], list[InputComparison]]
     forecast: Callable[[Any, Any], dict[str, Any]] = _nothing
     whole: Callable[[Any, Mapping[str, Any]], bool] = _whole
     judge: Callable[[Mapping[str, Any]], tuple[int, str]] = _met
 
 
 def run_and_print(
-    kind: Kind,
-    config: Config,
+    kind: RunKind,
+    config: RunConfig,
     *,
     mode: Mode = "auto",
     resume: bool = False,
@@ -136,7 +136,7 @@ def run_and_print(
     inputs = kind.read(config) if overwrite else None
     try:
         with last_words(stop_with), open_run(config.out, resume=resume, overwrite=overwrite) as rundir:
-            for note in (*rundir.notes, *sweep(rundir.path)):
+            for note in (*rundir.notes, *remove_leftovers(rundir.path)):
                 warn(mode, note)
             inputs = inputs or kind.read(config)
             rundir.write_text(PLAN, json.dumps({**kind.plan(config, inputs), "command": again}) + "\n")
@@ -159,7 +159,7 @@ def run_and_print(
     return code
 
 
-def _finished(kind: Kind, config: Config) -> dict[str, Any] | None:
+def _finished(kind: RunKind, config: RunConfig) -> dict[str, Any] | None:
     """The record of a run of this very configuration that the folder already holds, finished; else None."""
     results = recorded_at(config.out)
     if results is None:

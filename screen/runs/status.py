@@ -6,11 +6,11 @@ import json
 from typing import Any, Literal, NamedTuple
 
 from kakehashi.catalogs.records import UserError
+from kakehashi.catalogs.runs.open import look, open_run
 from kakehashi.catalogs.runs.remote import RemoteResults
 from kakehashi.catalogs.runs.results import Results
-from kakehashi.catalogs.runs.open import look, open_run
 from kakehashi.catalogs.runs.store import is_url
-from kakehashi.screen.scoring.workers.leftovers import sweep_unless_at_work
+from kakehashi.screen.scoring.workers.leftovers import remove_idle_leftovers
 
 PLAN = "plan.json"
 """Written when a run begins, removed when it ends: what it is to do."""
@@ -18,7 +18,7 @@ PLAN = "plan.json"
 State = Literal["finished", "running", "unfinished"]
 
 
-class Status(NamedTuple):
+class RunStatus(NamedTuple):
     """State of a run.
 
     files, bytes : committed, all of them checked; at a URL whether they are there, with their sizes
@@ -48,7 +48,7 @@ class Status(NamedTuple):
     left_behind: tuple[str, ...] = ()
 
 
-def status_of(where: str) -> Status:
+def read_status(where: str) -> RunStatus:
     """Look at a run folder, or a run at a URL; nothing is removed but the certificates of a run that was killed.
 
     Raises
@@ -73,7 +73,7 @@ def status_of(where: str) -> Status:
     scored = sum(results.rows(name) or 0 for name in parts)
     if virtual and finished:
         scored = record["catalog"]["scored"]
-    return Status(
+    return RunStatus(
         folder=results.where,
         state="running" if at_work else "finished" if finished else "unfinished",
         files=len(names),
@@ -87,11 +87,11 @@ def status_of(where: str) -> Status:
         checkpoints=sum(name.startswith("checkpoints/") for name in names),
         at_work=at_work,
         command="" if finished else plan.get("command", ""),
-        left_behind=() if at_work else tuple(sweep_unless_at_work(open_run(where).path)),
+        left_behind=() if at_work else tuple(remove_idle_leftovers(open_run(where).path)),
     )
 
 
-def in_words(found: Status) -> str:
+def describe_status(found: RunStatus) -> str:
     """The lines a person reads."""
     lines = [f"{found.folder}: {found.state}" + (f", {found.at_work}" if found.at_work else "")]
     if found.rows is not None:

@@ -18,11 +18,18 @@ from numpy.typing import NDArray
 from kakehashi.catalogs.records import Compositions
 from kakehashi.screen.descriptors.composition import BATCH, describe
 from kakehashi.screen.scoring import sparse
-from kakehashi.screen.scoring.prepare import Group, Scorer
-from kakehashi.screen.scoring.programs import Answers, Columns, Known, apart, pooled, run_group
+from kakehashi.screen.scoring.device_model import DeviceModel, NetworkGroup
+from kakehashi.screen.scoring.programs import (
+    Columns,
+    GroupOutputs,
+    SparseProducts,
+    combine_members,
+    run_group,
+    stack_components,
+)
 
 
-class Components(NamedTuple):
+class ComponentPredictions(NamedTuple):
     """What every component of a model (a head on a network, or on descriptors) predicts of n materials, fitted scale.
 
     means, spreads : (components, n); weights : (components,), summing to one
@@ -36,7 +43,7 @@ class Components(NamedTuple):
     nearest: NDArray[np.int64]
 
 
-class Scores(NamedTuple):
+class Predictions(NamedTuple):
     """Scores of n compositions on the fitted scale.
 
     mean, spread : (n,) float64; distance : (n,) in units of `Model.unit`; nearest : (n,) row of the target
@@ -48,51 +55,51 @@ class Scores(NamedTuple):
     nearest: NDArray[np.int64]
 
 
-def score(scorer: Scorer, compositions: Compositions) -> Scores:
+def predict_compositions(device_model: DeviceModel, compositions: Compositions) -> Predictions:
     """Scores of n compositions, already in the model's convention (reduced, cell or per-atom)."""
     slots = compositions.elements.astype(np.int32), compositions.amounts.astype(np.float32)
-    return _scores(_batched(pooled, scorer, *slots))
+    return _scores(_batched(combine_members, device_model, *slots))
 
 
-def score_described(scorer: Scorer, raw: NDArray[np.float32]) -> Scores:
+def predict_descriptors(device_model: DeviceModel, raw: NDArray[np.float32]) -> Predictions:
     """Scores of n rows of descriptors (n, width), computed by the model's convention."""
-    return _scores(_batched(pooled, scorer, raw))
+    return _scores(_batched(combine_members, device_model, raw))
 
 
-def on_device(scorer: Scorer, batches: Iterable[tuple[jax.Array, jax.Array]]) -> Iterator[Columns]:
+def predict_batches(device_model: DeviceModel, batches: Iterable[tuple[jax.Array, jax.Array]]) -> Iterator[Columns]:
     """Mean, spread, distance and nearest row of batches of `BATCH` rows of slots, all left on the device."""
     with ThreadPoolExecutor(2) as pool:
         for elements, amounts in batches:
-            yield _batch(pooled, scorer, pool, elements, amounts)
+            yield _batch(combine_members, device_model, pool, elements, amounts)
 
 
-def components(scorer: Scorer, raw: NDArray[np.float32]) -> Components:
+def predict_components(device_model: DeviceModel, raw: NDArray[np.float32]) -> ComponentPredictions:
     """What every component of a model says of n rows of descriptors (n, width)."""
-    columns = _batched(apart, scorer, raw)
-    sizes = [max(1, len(plan.networks)) for plan in scorer.plans]
-    shares = np.asarray(scorer.arrays["weights"], np.float64)
+    columns = _batched(stack_components, device_model, raw)
+    sizes = [max(1, len(plan.networks)) for plan in device_model.plans]
+    shares = np.asarray(device_model.arrays["weights"], np.float64)
     weights = np.repeat(shares / shares.sum() / sizes, sizes)
     if not columns:
         none = np.empty((len(weights), 0))
-        return Components(none, none, weights, np.empty(0), np.empty(0, np.int64))
+        return ComponentPredictions(none, none, weights, np.empty(0), np.empty(0, np.int64))
     means, spreads, distance = (c.astype(np.float64) for c in columns[:3])
-    return Components(means.T, spreads.T, weights, distance, columns[3].astype(np.int64))
+    return ComponentPredictions(means.T, spreads.T, weights, distance, columns[3].astype(np.int64))
 
 
-def _scores(columns: list[NDArray[Any]]) -> Scores:
+def _scores(columns: list[NDArray[Any]]) -> Predictions:
     if not columns:
         empty = np.empty(0)
-        return Scores(empty, empty, empty, np.empty(0, np.int64))
+        return Predictions(empty, empty, empty, np.empty(0, np.int64))
     mean, spread, distance = (c.astype(np.float64) for c in columns[:3])
-    return Scores(mean, spread, distance, columns[3].astype(np.int64))
+    return Predictions(mean, spread, distance, columns[3].astype(np.int64))
 
 
-def _batched(finish: Callable[..., Columns], scorer: Scorer, *given: NDArray[Any]) -> list[NDArray[Any]]:
+def _batched(finish: Callable[..., Columns], device_model: DeviceModel, *given: NDArray[Any]) -> list[NDArray[Any]]:
     """What `finish` (`pooled` or `apart`) makes of rows in batches, each result in one array; [] for no rows.
 
     given : descriptors (n, width), or elements and amounts (n, slots) that they are computed from
     """
-    n, size = len(given[0]), sparse.ROWS if scorer.sparse else BATCH
+    n, size = len(given[0]), sparse.ROWS if device_model.sparse else BATCH
     parts, pending = [], []
     # In threads, so that the first batch compiles the groups of networks side by side.
     with ThreadPoolExecutor(2) as pool:
@@ -101,7 +108,7 @@ def _batched(finish: Callable[..., Columns], scorer: Scorer, *given: NDArray[Any
             chosen: Any = slice(start, start + size)
             if start + size > n:
                 chosen = np.where(np.arange(size) < n - start, np.arange(start, start + size), start)
-            pending.append(_batch(finish, scorer, pool, *(part[chosen] for part in given)))
+            pending.append(_batch(finish, device_model, pool, *(part[chosen] for part in given)))
             # One batch computes while the one before it is copied out; more would only hold memory.
             if len(pending) > 1:
                 parts.append(jax.device_get(pending.pop(0)))
@@ -110,28 +117,31 @@ def _batched(finish: Callable[..., Columns], scorer: Scorer, *given: NDArray[Any
 
 
 def _batch(
-    finish: Callable[..., Columns], scorer: Scorer, pool: ThreadPoolExecutor, *given: NDArray[Any] | jax.Array
+    finish: Callable[..., Columns],
+    device_model: DeviceModel,
+    pool: ThreadPoolExecutor,
+    *given: NDArray[Any] | jax.Array,
 ) -> Columns:
     """One batch; every group of networks is a program of its own."""
-    arrays = scorer.arrays
+    arrays = device_model.arrays
     raw = _describe(*given, arrays["tables"]) if len(given) > 1 else given[0]
-    rows = sparse.rows(np.asarray(raw)) if scorer.sparse else None
+    rows = sparse.rows(np.asarray(raw)) if device_model.sparse else None
     x = jnp.asarray(raw) if rows is None else None
 
-    def answers(group: Group, part: dict[str, Any]) -> Answers:
+    def answers(group: NetworkGroup, part: dict[str, Any]) -> GroupOutputs:
         firsts = None if rows is None else sparse.first_products(part, rows)
-        found: Answers = run_group(scorer.plans, group.heads, group.shown, part, x, firsts)
+        found: GroupOutputs = run_group(device_model.plans, group.heads, group.shown, part, x, firsts)
         return found
 
-    found = pool.map(answers, scorer.groups, arrays["groups"])
+    found = pool.map(answers, device_model.groups, arrays["groups"])
     known = None
     if rows is not None:
-        known = Known(
+        known = SparseProducts(
             [sparse.centred_products(block, rows) for block in arrays["blocks"]],
             sparse.nearest(arrays["reference"], arrays["training"], rows),
         )
     shared = {name: value for name, value in arrays.items() if name not in ("groups", "tables")}
-    return finish(scorer.plans, scorer.groups, scorer.blocks, shared, x, known, list(found))
+    return finish(device_model.plans, device_model.groups, device_model.blocks, shared, x, known, list(found))
 
 
 _describe = jax.jit(describe)

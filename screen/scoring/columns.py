@@ -13,8 +13,8 @@ import pyarrow as pa
 from kakehashi.catalogs.records import Compositions
 from kakehashi.screen.descriptors.composition import BATCH
 from kakehashi.screen.device import current
-from kakehashi.screen.scoring.batches import Scores
-from kakehashi.screen.scoring.virtual.search import Counts
+from kakehashi.screen.scoring.batches import Predictions
+from kakehashi.screen.scoring.virtual.search import IndexCounts
 from kakehashi.screen.transfer.fit import Model
 from kakehashi.screen.validation.domain import judge
 from kakehashi.screen.validation.intervals import difficulty
@@ -28,7 +28,7 @@ SCORES = pa.schema(
 QUARANTINE = pa.schema([("id", pa.string()), ("formula", pa.string()), ("reason", pa.string())])
 
 
-class Part(NamedTuple):
+class ScoredPartition(NamedTuple):
     """One scored partition: rows in = `scores` rows + `quarantine` rows.
 
     counts : of a virtual catalogue, whose `scores` are the best alone, what became of all indices
@@ -36,16 +36,16 @@ class Part(NamedTuple):
 
     scores: pa.Table
     quarantine: pa.Table
-    counts: Counts | None = None
+    counts: IndexCounts | None = None
 
 
-def environment() -> str:
+def scoring_environment() -> str:
     """What the bits of a score depend on besides model and composition."""
     return f"kakehashi {version('kakehashi')}, jax {jax.__version__}, {current().platform}, batches of {BATCH}"
 
 
 def score_columns(
-    model: Model, reduced: Compositions, texts: Sequence[str], found: Scores
+    model: Model, reduced: Compositions, texts: Sequence[str], found: Predictions
 ) -> tuple[dict[str, Any], Any]:
     """Columns of `SCORES` of materials by their reduced compositions and names, and which rows are finite."""
     verdicts = judge(model.domain, reduced, found.distance)

@@ -16,16 +16,16 @@ from kakehashi.catalogs.runs.rundir import RunDir
 from kakehashi.screen.interrupt import first_finishes
 from kakehashi.screen.progress import Mode
 from kakehashi.screen.scoring.columns import QUARANTINE, SCORES
-from kakehashi.screen.scoring.scoring import PARTITION_ROWS, Executor, deploy, in_turn
-from kakehashi.screen.scoring.virtual.search import Counts, Search
+from kakehashi.screen.scoring.partitions import PARTITION_ROWS, Executor, make_scorer, score_serially
+from kakehashi.screen.scoring.virtual.search import IndexCounts, Search
 from kakehashi.screen.transfer.fit import Model
 
 # Folder of the best rows of each part of a virtual catalogue, until the ranking is there.
-KEPT = "kept"
+BEST_FOLDER = "kept"
 _COUNTS = "kakehashi.counts"
 
 
-class Scored(NamedTuple):
+class CommittedScores(NamedTuple):
     """The committed partitions of a catalogue, in its order; nothing of them is in memory.
 
     counts : of a virtual catalogue, what became of all indices; fresh : of those looked at now, not kept from before
@@ -35,8 +35,8 @@ class Scored(NamedTuple):
     score_names: tuple[str, ...]
     quarantine_names: tuple[str, ...]
     schema: pa.Schema
-    counts: Counts | None = None
-    fresh: Counts | None = None
+    counts: IndexCounts | None = None
+    fresh: IndexCounts | None = None
 
     @property
     def rows(self) -> int:
@@ -69,17 +69,17 @@ class _Pair(NamedTuple):
     metadata: dict[str, str]
 
 
-def score_into(
+def score_catalog(
     rundir: RunDir,
     model: Model,
     catalog: Catalog,
     *,
-    executor: Executor = in_turn,
+    executor: Executor = score_serially,
     partition_rows: int = PARTITION_ROWS,
     search: Search | None = None,
     advance: Callable[[int], None] = lambda rows: None,
     mode: Mode = "quiet",
-) -> Scored:
+) -> CommittedScores:
     """Score a catalogue into `scores/` and `quarantine/` of a run folder.
 
     A pair that is committed, whole, and of this very model, catalogue and rows is kept; anything else there is
@@ -92,9 +92,9 @@ def score_into(
     ------
     KeyboardInterrupt : Ctrl-C was pressed; every partition under way has been finished and committed
     """
-    scoring = deploy(model, search)
-    folder = "scores" if search is None else KEPT
-    fresh = Counts()
+    scorer = make_scorer(model, search)
+    folder = "scores" if search is None else BEST_FOLDER
+    fresh = IndexCounts()
     schema = pa.schema([*catalog.schema, *SCORES])
     pairs: list[_Pair] = []
     waiting: deque[_Pair] = deque()
@@ -115,7 +115,7 @@ def score_into(
                     f"{folder}/part-{i:05d}.parquet",
                     f"quarantine/part-{i:05d}.parquet",
                     {
-                        "kakehashi.model": scoring.sha256,
+                        "kakehashi.model": scorer.sha256,
                         "kakehashi.catalog": catalog.sha256,
                         "kakehashi.rows": f"{start}-{start + size}",
                     },
@@ -130,23 +130,25 @@ def score_into(
                     waiting.append(pair)
                     yield rows
 
-        for part in executor(scoring, missing()):
+        for part in executor(scorer, missing()):
             pair = waiting.popleft()
             counted = {} if part.counts is None else {_COUNTS: part.counts.text()}
             rundir.write_table(pair.scores, part.scores, pair.metadata | counted)
             rundir.write_table(pair.quarantine, part.quarantine, pair.metadata)
-            fresh += part.counts or Counts()
+            fresh += part.counts or IndexCounts()
             done += 1
             advance(part.counts.visited if part.counts else part.scores.num_rows + part.quarantine.num_rows)
         if interrupted():
             raise KeyboardInterrupt
     _remove_others(rundir, {name for pair in pairs for name in pair[:2]})
-    found = Scored(rundir, tuple(pair.scores for pair in pairs), tuple(pair.quarantine for pair in pairs), schema)
+    found = CommittedScores(
+        rundir, tuple(pair.scores for pair in pairs), tuple(pair.quarantine for pair in pairs), schema
+    )
     if search is None:
         if found.rows + found.quarantined != catalog.rows:
             raise RuntimeError(f"{catalog.rows} rows in, {found.rows} scored, {found.quarantined} in quarantine")
         return found
-    counts = sum((_counts(rundir, pair) for pair in pairs), Counts())
+    counts = sum((_counts(rundir, pair) for pair in pairs), IndexCounts())
     if counts.visited != catalog.rows or counts.unscorable != found.quarantined or counts.filtered < 0:
         raise RuntimeError(f"{catalog.rows} indices, {found.quarantined} rows in quarantine, but counted {counts}")
     return found._replace(counts=counts, fresh=fresh)
@@ -168,14 +170,14 @@ def _kept(rundir: RunDir, pair: _Pair, schema: pa.Schema, rows: int) -> bool:
     return True
 
 
-def _counts(rundir: RunDir, pair: _Pair) -> Counts:
+def _counts(rundir: RunDir, pair: _Pair) -> IndexCounts:
     """What became of the indices of a partition of a virtual catalogue; all zero for other partitions."""
     text = (pq.read_schema(for_arrow(rundir.path / pair.scores)).metadata or {}).get(_COUNTS.encode())
-    return Counts() if text is None else Counts.read(text.decode())
+    return IndexCounts() if text is None else IndexCounts.read(text.decode())
 
 
 def _remove_others(rundir: RunDir, names: set[str]) -> None:
     """Remove what an earlier run with other partitions left."""
-    for folder in ("scores/", f"{KEPT}/", "quarantine/"):
+    for folder in ("scores/", f"{BEST_FOLDER}/", "quarantine/"):
         for name in set(rundir.names(folder)) - names:
             rundir.remove(name)

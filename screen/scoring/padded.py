@@ -25,7 +25,7 @@ from kakehashi.screen.networks.pyramid import Layer, leaky, matmul
 STEP = 16
 
 
-class Pass(NamedTuple):
+class ForwardPass(NamedTuple):
     """What a network computes for a batch of B rows, layer by layer.
 
     products : (B, padded width) input times kernel, before the bias; shallow first
@@ -55,7 +55,7 @@ class Views(NamedTuple):
     constant: NDArray[np.float64]
 
 
-def gathered(hidden: Sequence[Layer], always: bool = False) -> tuple[NDArray[np.int64] | None, Sequence[Layer]]:
+def select_inputs(hidden: Sequence[Layer], always: bool = False) -> tuple[NDArray[np.int64] | None, Sequence[Layer]]:
     """Numbers of the inputs a network looks at, and the network on these alone; None where it looks at most of them.
 
     The numbers are filled up to a multiple of 64 with an input of weight zero, so that networks share kernels; with
@@ -72,7 +72,7 @@ def gathered(hidden: Sequence[Layer], always: bool = False) -> tuple[NDArray[np.
     return np.pad(used, (0, more)), (hidden[0]._replace(kernel=kernel), *hidden[1:])
 
 
-def pad(hidden: Sequence[Layer]) -> tuple[Layer, ...]:
+def pad_layers(hidden: Sequence[Layer]) -> tuple[Layer, ...]:
     """The same hidden layers with widths that are multiples of `STEP`; the inputs of the first stay."""
     out, n_in = [], hidden[0].kernel.shape[0]
     for kernel, *rest in hidden:
@@ -83,7 +83,7 @@ def pad(hidden: Sequence[Layer]) -> tuple[Layer, ...]:
     return tuple(out)
 
 
-def view(
+def make_views(
     hidden: Sequence[Layer],
     scales: Sequence[NDArray[Any]],
     depth: int,
@@ -104,7 +104,7 @@ def view(
     return Views(tuple(views), constant)
 
 
-def run(hidden: Sequence[Layer], x: Any, first: Any = None) -> Pass:
+def run_layers(hidden: Sequence[Layer], x: Any, first: Any = None) -> ForwardPass:
     """Products and inputs of padded hidden layers for standardised descriptors x (B, n_inputs).
 
     first : the first layer's products, where they are known; x is then not looked at
@@ -118,10 +118,10 @@ def run(hidden: Sequence[Layer], x: Any, first: Any = None) -> Pass:
             z = z * layer.scale[None, :] + layer.shift[None, :]
         products.append(u)
         inputs.append(leaky(z))
-    return Pass(products, inputs)
+    return ForwardPass(products, inputs)
 
 
-def seen(done: Pass, views: Views) -> tuple[Any, Any]:
+def affine_products(done: ForwardPass, views: Views) -> tuple[Any, Any]:
     """Products (B, k) with an affine head's matrix, and squared distances (B,) from its centre."""
     products: Any = views.constant[None, :]
     squares: Any = 0.0
@@ -133,7 +133,7 @@ def seen(done: Pass, views: Views) -> tuple[Any, Any]:
     return products, jnp.sum(squares, axis=1)
 
 
-def features(done: Pass, hidden: Sequence[Layer], scales: Sequence[Any], depth: int) -> Any:
+def hidden_features(done: ForwardPass, hidden: Sequence[Layer], scales: Sequence[Any], depth: int) -> Any:
     """Scaled features (B, p) of the last `depth` hidden layers (0: all) side by side, for heads that are not affine."""
     layers = list(zip(done.products, hidden, scales, strict=True))[-depth:]
     return jnp.concatenate([(u + layer.bias[None, :])[:, : len(s)] / s[None, :] for u, layer, s in layers], axis=1)

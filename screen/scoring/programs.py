@@ -14,24 +14,24 @@ import jax.numpy as jnp
 from kakehashi.screen.descriptors.scaling import standardise
 from kakehashi.screen.heads.registry import HEADS
 from kakehashi.screen.networks.pyramid import matmul
-from kakehashi.screen.scoring.padded import Pass, features, run, seen
-from kakehashi.screen.scoring.prepare import Group
+from kakehashi.screen.scoring.device_model import NetworkGroup
+from kakehashi.screen.scoring.padded import ForwardPass, affine_products, hidden_features, run_layers
 from kakehashi.screen.transfer.plan import Plan, mixture
 
-Pair = tuple[Any, Any]
+MeanAndSpread = tuple[Any, Any]
 Columns = tuple[jax.Array, jax.Array, jax.Array, jax.Array]
 # By network and head, mean and spread; the networks' predictions; by network and depth, features.
-Answers = tuple[list[list[Pair]], list[jax.Array], list[list[jax.Array]]]
+GroupOutputs = tuple[list[list[MeanAndSpread]], list[jax.Array], list[list[jax.Array]]]
 
 
-class Known(NamedTuple):
+class SparseProducts(NamedTuple):
     """What is computed of sparse descriptors before any program runs.
 
     blocks : products (B, k) and squares (B,) of every block; neighbours : distance to and number of the nearest row
     """
 
-    blocks: list[Pair]
-    neighbours: Pair
+    blocks: list[MeanAndSpread]
+    neighbours: MeanAndSpread
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2))
@@ -42,7 +42,7 @@ def run_group(
     part: dict[str, Any],
     raw: jax.Array | None,
     firsts: Any = None,
-) -> Answers:
+) -> GroupOutputs:
     """Mean and spread (B,) of every head on every network; the networks' predictions and features where asked for.
 
     firsts : by network, products of the first layer less its constant, where descriptors are sparse; no `raw` then
@@ -51,38 +51,38 @@ def run_group(
     pairs, guesses, layers = [], [], []
     for k, (members, depths, network) in enumerate(zip(heads, shown, part["networks"], strict=True)):
         if x is None:
-            done = run(network["hidden"], None, firsts[k] + network["constant"][None, :])
+            done = run_layers(network["hidden"], None, firsts[k] + network["constant"][None, :])
         else:
-            done = run(network["hidden"], x if network["inputs"] is None else x[:, network["inputs"]])
+            done = run_layers(network["hidden"], x if network["inputs"] is None else x[:, network["inputs"]])
         pairs.append([_ask(plans[m], network, p, done) for m, p in zip(members, network["heads"], strict=True)])
         if network["output"] is not None:
             kernel, bias = network["output"]
             guesses.append(matmul(done.inputs[-1], kernel) + bias[None, :])
-        layers.append([features(done, network["hidden"], network["unit_scales"], depth) for depth in depths])
+        layers.append([hidden_features(done, network["hidden"], network["unit_scales"], depth) for depth in depths])
     return pairs, guesses, layers
 
 
-def _ask(plan: Plan, network: dict[str, Any], params: Any, done: Pass) -> Pair:
+def _ask(plan: Plan, network: dict[str, Any], params: Any, done: ForwardPass) -> MeanAndSpread:
     """Mean and spread of one head on one network."""
     head, scales = HEADS[plan.head], network["unit_scales"]
     if plan.kind == "frozen" and head.affine is not None:
         views, rest = params
-        return head.affine.finish(rest, *seen(done, views))
+        return head.affine.finish(rest, *affine_products(done, views))
     if plan.kind == "frozen":
-        return head.predict(params, features(done, network["hidden"], scales, plan.depth))
+        return head.predict(params, hidden_features(done, network["hidden"], scales, plan.depth))
     entering = done.inputs[-2]
     return head.predict(params, entering[:, : len(scales[-2])] if len(scales) > 1 else entering)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2))
-def pooled(
+def combine_members(
     plans: tuple[Plan, ...],
-    groups: tuple[Group, ...],
+    groups: tuple[NetworkGroup, ...],
     blocks: tuple[int, ...],
     arrays: dict[str, Any],
     raw: jax.Array | None,
-    known: Known | None,
-    found: list[Answers],
+    known: SparseProducts | None,
+    found: list[GroupOutputs],
 ) -> Columns:
     """Mean and spread (B,) of the mixture of all members; distance to and number of the nearest target row."""
     pairs = _members(plans, groups, blocks, arrays, raw, known, found)
@@ -94,14 +94,14 @@ def pooled(
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2))
-def apart(
+def stack_components(
     plans: tuple[Plan, ...],
-    groups: tuple[Group, ...],
+    groups: tuple[NetworkGroup, ...],
     blocks: tuple[int, ...],
     arrays: dict[str, Any],
     raw: jax.Array | None,
-    known: Known | None,
-    found: list[Answers],
+    known: SparseProducts | None,
+    found: list[GroupOutputs],
 ) -> Columns:
     """Means and spreads (B, components) of the components; distance to and number of the nearest target row."""
     pairs = _members(plans, groups, blocks, arrays, raw, known, found)
@@ -111,15 +111,15 @@ def apart(
 
 def _members(
     plans: tuple[Plan, ...],
-    groups: tuple[Group, ...],
+    groups: tuple[NetworkGroup, ...],
     blocks: tuple[int, ...],
     arrays: dict[str, Any],
     raw: jax.Array | None,
-    known: Known | None,
-    found: list[Answers],
-) -> list[Pair]:
+    known: SparseProducts | None,
+    found: list[GroupOutputs],
+) -> list[MeanAndSpread]:
     """Means and spreads (components, B) of every member: heads on networks as found, heads on descriptors."""
-    pairs: list[list[Pair]] = [[] for _ in plans]
+    pairs: list[list[MeanAndSpread]] = [[] for _ in plans]
     guesses: dict[int, list[jax.Array]] = {}
     # By number of the network and depth, the features of the sources in turn.
     side: dict[tuple[int, int], list[jax.Array]] = {}
@@ -152,13 +152,13 @@ def _members(
     return [(jnp.stack([mean for mean, _ in own]), jnp.stack([spread for _, spread in own])) for own in pairs]
 
 
-def _centred_products(block: dict[str, Any], raw: jax.Array | None) -> Pair:
+def _centred_products(block: dict[str, Any], raw: jax.Array | None) -> MeanAndSpread:
     """Products (B, k) of centred descriptors with a block's matrix, and their squared lengths (B,)."""
     x = standardise(block["scaling"], raw) - block["centre"][None, :]
     return matmul(x, block["matrix"]), jnp.sum(x**2, axis=1)
 
 
-def _enlarged(member: dict[str, Any], products: Pair, extra: list[jax.Array]) -> Pair:
+def _enlarged(member: dict[str, Any], products: MeanAndSpread, extra: list[jax.Array]) -> MeanAndSpread:
     """A block's products and squares for one head on it, which may see `extra` columns (B, tasks) too."""
     inner, squares = member["factor"] * products[0], products[1]
     if not extra:
@@ -167,7 +167,7 @@ def _enlarged(member: dict[str, Any], products: Pair, extra: list[jax.Array]) ->
     return inner + matmul(more, member["matrix"]), squares + jnp.sum(more**2, axis=1)
 
 
-def _neighbours(arrays: dict[str, Any], raw: jax.Array | None, known: Known | None) -> Pair:
+def _neighbours(arrays: dict[str, Any], raw: jax.Array | None, known: SparseProducts | None) -> MeanAndSpread:
     """Distance (B,) to, in units of the target's own, and number of the nearest target row."""
     if known is None:
         distance, nearest = _nearest(standardise(arrays["reference"], raw), arrays["training"])

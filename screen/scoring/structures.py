@@ -15,8 +15,8 @@ from kakehashi.catalogs.formulas.slots import formula_text, reduce
 from kakehashi.catalogs.records import Crystals, UserError
 from kakehashi.screen.cache.packing import content_hash
 from kakehashi.screen.descriptors.neighbours import connect
-from kakehashi.screen.scoring.batches import Scores
-from kakehashi.screen.scoring.columns import QUARANTINE, SCORES, Part, environment, score_columns
+from kakehashi.screen.scoring.batches import Predictions
+from kakehashi.screen.scoring.columns import QUARANTINE, SCORES, ScoredPartition, score_columns, scoring_environment
 from kakehashi.screen.transfer.features import fill, places
 from kakehashi.screen.transfer.fit import Model
 from kakehashi.screen.transfer.selection import predict_stack
@@ -26,7 +26,7 @@ from kakehashi.screen.validation.domain import nearest
 CHUNK = 2_048
 
 
-def score_structures(model: Model, rows: pa.Table) -> Part:
+def score_structures(model: Model, rows: pa.Table) -> ScoredPartition:
     """Score one table with text columns `id` and `formula` and the structures in `STRUCTURE`, which stay behind.
 
     A structure that cannot be read, whose composition is not that of its formula, that has no crystal graph, or whose
@@ -39,26 +39,30 @@ def score_structures(model: Model, rows: pa.Table) -> Part:
     with StructureReader() as reader:
         starts = range(0, max(rows.num_rows, 1), CHUNK)
         parts = [_chunk(model, rows.slice(start, CHUNK), reader) for start in starts]
-    return Part(pa.concat_tables(part.scores for part in parts), pa.concat_tables(part.quarantine for part in parts))
+    return ScoredPartition(
+        pa.concat_tables(part.scores for part in parts), pa.concat_tables(part.quarantine for part in parts)
+    )
 
 
-def score_crystals(model: Model, crystals: Crystals) -> Scores:
+def predict_crystals(model: Model, crystals: Crystals) -> Predictions:
     """Scores of n structures that have crystal graphs, on the fitted scale."""
     bank = fill(model.library, crystals)
     mean, spread = predict_stack(model.stack, bank, np.arange(len(bank.raw)))
     index, distance = nearest(places(bank, model.reference), model.training)
-    return Scores(mean, spread, distance / model.unit, index)
+    return Predictions(mean, spread, distance / model.unit, index)
 
 
-def fingerprint(model: Model) -> str:
+def hash_model(model: Model) -> str:
     """Sha256 of all that the scores of a model of structures depend on."""
     bare = model._replace(target=None, leaderboard=(), verdict=None, checkpoint=None)  # type: ignore[arg-type]
     sources = tuple(source._replace(checkpoint=None) for source in model.library.sources)
     bare = bare._replace(library=model.library._replace(sources=sources))
-    return content_hash({"model": bare, "keys": model.target.keys, "log": model.target.log, "in": environment()})
+    return content_hash(
+        {"model": bare, "keys": model.target.keys, "log": model.target.log, "in": scoring_environment()}
+    )
 
 
-def _chunk(model: Model, rows: pa.Table, reader: StructureReader) -> Part:
+def _chunk(model: Model, rows: pa.Table, reader: StructureReader) -> ScoredPartition:
     held = [row or {"structure": ""} for row in rows[STRUCTURE].to_pylist()]
     rows = rows.drop_columns([STRUCTURE])
     parsed = parse_rows(held, rows["formula"].to_pylist(), reader)
@@ -74,11 +78,11 @@ def _chunk(model: Model, rows: pa.Table, reader: StructureReader) -> Part:
         scored = scored.append_column(field, pa.array(columns[field.name][finite], field.type))
     bad = np.flatnonzero(reasons != "")
     quarantine = rows.select(["id", "formula"]).take(pa.array(bad)).cast(QUARANTINE.remove(2))
-    return Part(scored, quarantine.append_column("reason", pa.array(reasons[bad].tolist(), pa.string())))
+    return ScoredPartition(scored, quarantine.append_column("reason", pa.array(reasons[bad].tolist(), pa.string())))
 
 
 def _columns(model: Model, crystals: Crystals) -> tuple[dict[str, Any], NDArray[np.bool_]]:
     if not len(crystals.lattices):
         return {field.name: np.empty(0, dtype=object) for field in SCORES}, np.empty(0, bool)
     reduced = reduce(crystals.compositions)
-    return score_columns(model, reduced, formula_text(reduced), score_crystals(model, crystals))
+    return score_columns(model, reduced, formula_text(reduced), predict_crystals(model, crystals))

@@ -27,7 +27,7 @@ SCORED_BYTES, RANKED_BYTES = 75, 380
 MEMORY_MB = 1_500
 
 
-def estimate(catalog: Catalog, networks: int, top: int | None, workers: int | None) -> dict[str, Any]:
+def estimate_cost(catalog: Catalog, networks: int, top: int | None, workers: int | None) -> dict[str, Any]:
     """Seconds by stage, megabytes of memory (all processes) and disk, and what they come from."""
     speed = SHARE * _operations_per_second()
     others = UNIT_ROWS * (workers or 1) if catalog.smiles else OTHER_ROWS
@@ -44,7 +44,7 @@ def estimate(catalog: Catalog, networks: int, top: int | None, workers: int | No
     }
 
 
-def committed(out: str) -> int:
+def count_committed(out: str) -> int:
     """Partitions in a folder that `--resume` keeps if model and catalogue are still the same."""
     found = find_run(out) if out else None
     return 0 if found is None else sum(name.startswith(("scores/", "kept/")) for name in found.manifest.files)

@@ -21,7 +21,7 @@ _LONGEST = 80
 _AT_ONCE = 256
 
 
-class Exported(NamedTuple):
+class ExportCounts(NamedTuple):
     """What became of the best candidates: files written, ids without a structure, ids with one of no use and why."""
 
     written: int
@@ -46,7 +46,7 @@ def check_export(kind: str | None, top: int, structures: str | None, pieces: Pie
         )
 
 
-def export_cif(rundir: RunDir, pieces: Pieces, top: int) -> Exported:
+def export_cif(rundir: RunDir, pieces: Pieces, top: int) -> ExportCounts:
     """Write `cif/<rank>_<id>.cif` for the first `top` rows of the run's ranking.
 
     A structure belongs to a row of its id and its composition; of several the first counts.
@@ -71,10 +71,10 @@ def export_cif(rundir: RunDir, pieces: Pieces, top: int) -> Exported:
                 written.add(hit["rank"])
     missing = [hit["id"] for hit in hits if hit["rank"] not in written and hit["rank"] not in refused]
     useless = [text for rank, text in sorted(refused.items()) if rank not in written]
-    return Exported(len(written), tuple(missing), tuple(useless))
+    return ExportCounts(len(written), tuple(missing), tuple(useless))
 
 
-def in_words(found: Exported, out: str) -> str:
+def describe_export(found: ExportCounts, out: str) -> str:
     """One line for a reader."""
     words = [f"{found.written:,} CIF files in {out}/cif"]
     for ids, said in ((found.missing, "without a structure"), (found.refused, "with one that is of no use")):

@@ -10,7 +10,7 @@ from kakehashi.catalogs.records import PropertyTable
 from kakehashi.screen.ranking.rank import Order
 
 
-class Inputs(NamedTuple):
+class ScreenInputs(NamedTuple):
     """What a run reads, checked before anything is computed.
 
     unread : what the folder of `--structures` holds that is not read

@@ -13,46 +13,48 @@ import pyarrow as pa
 
 from kakehashi.catalogs.runs.rundir import RunDir
 from kakehashi.screen.ranking.csv_text import csv_bytes
-from kakehashi.screen.ranking.filters import Count
-from kakehashi.screen.ranking.rank import Limit, Order, eligible, numbered, sort_keys
+from kakehashi.screen.ranking.filters import FilterCount
+from kakehashi.screen.ranking.rank import Order, RowLimit, add_ranks, filter_rows, sort_keys
 from kakehashi.screen.ranking.sorter import Sorter
-from kakehashi.screen.ranking.summary import Reasons, Summary, Tally
+from kakehashi.screen.ranking.summary import ReasonCounter, ScoreCounter, ScoreSummary
 from kakehashi.screen.scoring.columns import QUARANTINE
-from kakehashi.screen.scoring.committed import Scored
-from kakehashi.screen.scoring.virtual.search import Counts, Search, filter_counts
+from kakehashi.screen.scoring.committed import CommittedScores
+from kakehashi.screen.scoring.virtual.search import IndexCounts, Search, count_filters
 
 
-class Counted(NamedTuple):
+class RankingResult(NamedTuple):
     """What ranking and quarantine hold: rows ranked, what filters removed, figures of all scores, reasons."""
 
     ranked: int
-    filters: tuple[Count, ...]
-    summary: Summary
+    filters: tuple[FilterCount, ...]
+    summary: ScoreSummary
     reasons: list[dict[str, Any]]
 
 
-def rank_into(rundir: RunDir, scored: Scored, order: Order, *, log: bool, metadata: Mapping[str, str]) -> Counted:
+def write_ranking(
+    rundir: RunDir, scored: CommittedScores, order: Order, *, log: bool, metadata: Mapping[str, str]
+) -> RankingResult:
     """Write ranking and quarantine, as Parquet and CSV; the bytes are those of `rank` on all rows at once."""
     keys = lambda table: sort_keys(table, order)
-    prune = lambda table: Limit(order)(table)
+    prune = lambda table: RowLimit(order)(table)
     rows = scored.rows
     with (
         Sorter(rundir.path, rows, keys, prune) as sorter,
-        Tally(rundir.path, rows, minimise=order.minimise) as tally,
+        ScoreCounter(rundir.path, rows, minimise=order.minimise) as tally,
     ):
-        filters: tuple[Count, ...] = ()
+        filters: tuple[FilterCount, ...] = ()
         schema: pa.Schema | None = None
         for scores in scored.scores():
             tally.add(scores)
-            table, counts = eligible(scores, order, log=log)
+            table, counts = filter_rows(scores, order, log=log)
             filters = _added(filters, counts)
-            schema = numbered(table.slice(0, 0), 1).schema
+            schema = add_ranks(table.slice(0, 0), 1).schema
             sorter.add(table)
         if schema is None:
             raise RuntimeError("no partition to rank")
         ranked = _write_ranking(rundir, sorter, order, schema, metadata)
         summary = tally.summary()
-    reasons = Reasons()
+    reasons = ReasonCounter()
     with (
         rundir.table_writer("quarantine.parquet", QUARANTINE, metadata) as writer,
         rundir.bytes_writer("quarantine.csv") as text,
@@ -62,10 +64,12 @@ def rank_into(rundir: RunDir, scored: Scored, order: Order, *, log: bool, metada
             reasons.add(aside)
             writer.write(aside)
             text.write(csv_bytes(aside, heading=False))
-    return Counted(ranked, filters, summary, reasons.records())
+    return RankingResult(ranked, filters, summary, reasons.records())
 
 
-def of_all(counted: Counted, search: Search, counts: Counts, order: Order, *, log: bool) -> Counted:
+def count_all_indices(
+    counted: RankingResult, search: Search, counts: IndexCounts, order: Order, *, log: bool
+) -> RankingResult:
     """What a ranking of the best of a virtual catalogue says of all its indices."""
     back = math.exp if log else float
     ends = (None if end is None else back(end) for end in (counts.low, counts.high))
@@ -76,11 +80,11 @@ def of_all(counted: Counted, search: Search, counts: Counts, order: Order, *, lo
         at_ceiling=counts.at_ceiling,
     )
     low, high = ends
-    return counted._replace(filters=filter_counts(search, counts, order), summary=summary._replace(low=low, high=high))
+    return counted._replace(filters=count_filters(search, counts, order), summary=summary._replace(low=low, high=high))
 
 
 def _write_ranking(rundir: RunDir, sorter: Sorter, order: Order, schema: pa.Schema, metadata: Mapping[str, str]) -> int:
-    limit = Limit(order)
+    limit = RowLimit(order)
     rows = 0
     with (
         rundir.table_writer("ranking.parquet", schema, metadata) as table,
@@ -88,7 +92,7 @@ def _write_ranking(rundir: RunDir, sorter: Sorter, order: Order, schema: pa.Sche
     ):
         text.write(csv_bytes(schema.empty_table()))
         for piece in sorter.ordered():
-            piece = numbered(limit(piece), rows + 1)
+            piece = add_ranks(limit(piece), rows + 1)
             table.write(piece)
             text.write(csv_bytes(piece, heading=False))
             rows += piece.num_rows
@@ -97,9 +101,9 @@ def _write_ranking(rundir: RunDir, sorter: Sorter, order: Order, schema: pa.Sche
     return rows
 
 
-def _added(filters: tuple[Count, ...], counts: list[Count]) -> tuple[Count, ...]:
+def _added(filters: tuple[FilterCount, ...], counts: list[FilterCount]) -> tuple[FilterCount, ...]:
     """Counts of all partitions so far."""
     if not filters:
         return tuple(counts)
     pairs = zip(filters, counts, strict=True)
-    return tuple(Count(a.expression, a.failed + b.failed, a.null + b.null) for a, b in pairs)
+    return tuple(FilterCount(a.expression, a.failed + b.failed, a.null + b.null) for a, b in pairs)

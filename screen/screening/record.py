@@ -18,14 +18,14 @@ from kakehashi.screen.descriptors.composition import BATCH
 from kakehashi.screen.device import current
 from kakehashi.screen.networks.source import Source, summary
 from kakehashi.screen.progress import Progress
-from kakehashi.screen.ranking.summary import Summary
+from kakehashi.screen.ranking.summary import ScoreSummary
 from kakehashi.screen.runs.refused import warnings_of
 from kakehashi.screen.runs.runner import SCHEMA
-from kakehashi.screen.scoring.committed import Scored
-from kakehashi.screen.scoring.virtual.search import Counts
+from kakehashi.screen.scoring.committed import CommittedScores
+from kakehashi.screen.scoring.virtual.search import IndexCounts
 from kakehashi.screen.screening.config import ScreenConfig, as_dict
-from kakehashi.screen.screening.inputs import Inputs
-from kakehashi.screen.screening.rank_partitions import Counted
+from kakehashi.screen.screening.inputs import ScreenInputs
+from kakehashi.screen.screening.rank_partitions import RankingResult
 from kakehashi.screen.transfer.features import FloatArray
 from kakehashi.screen.transfer.fit import Model
 from kakehashi.screen.transfer.plan import Fitted
@@ -68,9 +68,9 @@ def record_head(
 
 def run_record(
     config: ScreenConfig,
-    inputs: Inputs,
+    inputs: ScreenInputs,
     model: Model,
-    counted: Counted,
+    counted: RankingResult,
     drawn: dict[str, Any],
     progress: Progress,
     command: str,
@@ -116,12 +116,12 @@ def run_record(
     }
 
 
-def virtual_record(scored: Scored, seconds: float) -> dict[str, Any]:
+def virtual_record(scored: CommittedScores, seconds: float) -> dict[str, Any]:
     """What became of the indices of a virtual catalogue, and how fast those looked at now were looked at.
 
     seconds : that took
     """
-    counts, fresh = scored.counts or Counts(), scored.fresh or Counts()
+    counts, fresh = scored.counts or IndexCounts(), scored.fresh or IndexCounts()
     rate = fresh.scored / max(seconds, 1e-9)
     return {
         "visited": counts.visited,
@@ -223,7 +223,7 @@ def _member_name(model: Model, name: str, member: Fitted) -> str:
     return f"{name}, gain {member.plan.gain:g}" if member.plan.kind == "predictions" else name
 
 
-def _ceiling(model: Model, found: Summary) -> dict[str, Any]:
+def _ceiling(model: Model, found: ScoreSummary) -> dict[str, Any]:
     if not np.isfinite(model.ceiling):
         text = "unbounded: every member can extrapolate beyond the training values"
         return {"value": None, "tied": 0, "text": text}
@@ -233,7 +233,7 @@ def _ceiling(model: Model, found: Summary) -> dict[str, Any]:
     return {"value": value, "tied": tied, "text": text if tied else "no candidate reaches it"}
 
 
-def _warnings(inputs: Inputs, model: Model, found: Summary) -> list[str]:
+def _warnings(inputs: ScreenInputs, model: Model, found: ScoreSummary) -> list[str]:
     texts = list(model.warnings)
     kept = [source.checkpoint for source in model.library.sources] + [model.checkpoint]
     texts.extend(dict.fromkeys(point.warning for point in kept if point and point.warning))
@@ -255,7 +255,7 @@ def _warnings(inputs: Inputs, model: Model, found: Summary) -> list[str]:
     return texts
 
 
-def _ties(found: Summary) -> list[str]:
+def _ties(found: ScoreSummary) -> list[str]:
     """What to say when different compositions share the best prediction, as they do at the ceiling of a forest."""
     if found.sharing < 2:
         return []

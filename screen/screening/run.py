@@ -31,12 +31,12 @@ from kakehashi.screen.networks.source import Settings, tell_apart
 from kakehashi.screen.progress import Progress, warn
 from kakehashi.screen.ranking.filters import check_elements, check_filters, parse_filter
 from kakehashi.screen.ranking.rank import Order, check_order
-from kakehashi.screen.ranking.summary import histogram
+from kakehashi.screen.ranking.summary import bin_values
 from kakehashi.screen.runs.refused import warnings_of, write_rejected
 from kakehashi.screen.scoring.columns import SCORES
-from kakehashi.screen.scoring.committed import KEPT, score_into
-from kakehashi.screen.scoring.scoring import Executor, in_turn
-from kakehashi.screen.scoring.virtual.search import MOST_INDICES, PER_ROW, TOP, Search, search_of
+from kakehashi.screen.scoring.committed import BEST_FOLDER, score_catalog
+from kakehashi.screen.scoring.partitions import Executor, score_serially
+from kakehashi.screen.scoring.virtual.search import MOST_INDICES, PER_ROW, TOP, Search, make_search
 from kakehashi.screen.screening.config import (
     DEFAULT_MOLECULAR_SOURCES,
     DEFAULT_SOURCES,
@@ -45,10 +45,10 @@ from kakehashi.screen.screening.config import (
     as_dict,
     exit_code,
 )
-from kakehashi.screen.screening.estimate import committed, estimate
-from kakehashi.screen.screening.export import check_export, export_cif, in_words
-from kakehashi.screen.screening.inputs import Inputs
-from kakehashi.screen.screening.rank_partitions import of_all, rank_into
+from kakehashi.screen.screening.estimate import count_committed, estimate_cost
+from kakehashi.screen.screening.export import check_export, describe_export, export_cif
+from kakehashi.screen.screening.inputs import ScreenInputs
+from kakehashi.screen.screening.rank_partitions import count_all_indices, write_ranking
 from kakehashi.screen.screening.record import leaderboard_table, predictions_table, run_record, virtual_record
 from kakehashi.screen.transfer.fit import Model
 from kakehashi.screen.transfer.kept import load_or_transfer
@@ -58,14 +58,14 @@ SCHEMA_VERSION = "1"
 REMADE = ("report.html", "run.json", "next.parquet", "next.csv")
 
 
-class Outcome(NamedTuple):
+class ScreenOutcome(NamedTuple):
     """What a run leaves beside its files: its record (run.json) and the exit code."""
 
     record: dict[str, Any]
     code: int
 
 
-def read_inputs(config: ScreenConfig) -> Inputs:
+def read_inputs(config: ScreenConfig) -> ScreenInputs:
     """Load target, sources and catalogue and check every setting against them; UserError on the first mistake."""
     material = named_materials(config.material, (config.target, *config.source, config.catalog))
     graphs = config.architecture == "cgcnn"
@@ -102,14 +102,14 @@ def read_inputs(config: ScreenConfig) -> Inputs:
     check_order(order, log=target.log)
     check_elements(order.exclude)
     check_filters(order.filters, ranking_schema(catalog))
-    looked_for(catalog, target, order)
+    virtual_search(catalog, target, order)
     structures = by_id or catalog.structures
     check_export(config.export, config.export_top, None if graphs else config.structures, structures)
     if graphs:
         given = structures_sha256(path_of(config.structures)) if config.structures else ""
         catalog = with_structures(catalog, by_id, given)
     unread = structure_notes(path_of(config.structures)) if config.structures else ()
-    return Inputs(target, tuple(sources), catalog, order, structures, unread)
+    return ScreenInputs(target, tuple(sources), catalog, order, structures, unread)
 
 
 def _read_crystals(
@@ -136,7 +136,7 @@ def sources_of(given: tuple[str, ...], target: PropertyTable) -> tuple[str, ...]
     return given or (DEFAULT_SOURCES if target.molecules is None else DEFAULT_MOLECULAR_SOURCES)
 
 
-def looked_for(catalog: Catalog, target: PropertyTable, order: Order) -> Search | None:
+def virtual_search(catalog: Catalog, target: PropertyTable, order: Order) -> Search | None:
     """What is looked for in a virtual catalogue; None of a catalogue of rows.
 
     Raises
@@ -147,26 +147,28 @@ def looked_for(catalog: Catalog, target: PropertyTable, order: Order) -> Search 
         return None
     if target.crystals is not None:
         raise UserError(f"{catalog.name} has compositions, {target.name} structures; give a catalogue with structures")
-    return search_of(catalog.space, order, log=target.log)
+    return make_search(catalog.space, order, log=target.log)
 
 
-def run_screen(config: ScreenConfig, inputs: Inputs, rundir: RunDir, progress: Progress, command: str) -> Outcome:
+def run_screen(
+    config: ScreenConfig, inputs: ScreenInputs, rundir: RunDir, progress: Progress, command: str
+) -> ScreenOutcome:
     """Pre-train, transfer, score, rank and write everything into an open run folder."""
-    return finish(config, inputs, build_model(config, inputs, progress), rundir, progress, command)
+    return finish_run(config, inputs, build_model(config, inputs, progress), rundir, progress, command)
 
 
-def finish(
-    config: ScreenConfig, inputs: Inputs, model: Model, rundir: RunDir, progress: Progress, command: str
-) -> Outcome:
+def finish_run(
+    config: ScreenConfig, inputs: ScreenInputs, model: Model, rundir: RunDir, progress: Progress, command: str
+) -> ScreenOutcome:
     """Score, rank and write everything a run leaves, with a model that is ready."""
     for name in (*REMADE, *rundir.names("cif/")):  # until they are there again the folder is unfinished
         rundir.remove(name)
-    search = looked_for(inputs.catalog, inputs.target, inputs.order)
+    search = virtual_search(inputs.catalog, inputs.target, inputs.order)
     with (
         progress.stage("score candidates", inputs.catalog.rows) as advance,
         _executor(config, rundir, progress) as executor,
     ):
-        scored = score_into(
+        scored = score_catalog(
             rundir,
             model,
             inputs.catalog,
@@ -177,25 +179,25 @@ def finish(
             mode=progress.mode,
         )
     with progress.stage("rank and write", 1) as advance:
-        counted = rank_into(rundir, scored, inputs.order, log=inputs.target.log, metadata=_metadata(inputs))
+        counted = write_ranking(rundir, scored, inputs.order, log=inputs.target.log, metadata=_metadata(inputs))
         write_tables(rundir, model, inputs)
         if search is None or scored.counts is None:
-            drawn = histogram(inputs.target, counted.summary, scored.scores())
+            drawn = bin_values(inputs.target, counted.summary, scored.scores())
         else:  # a histogram of the best alone would say nothing of the others
-            counted, drawn = of_all(counted, search, scored.counts, inputs.order, log=inputs.target.log), {}
+            counted, drawn = count_all_indices(counted, search, scored.counts, inputs.order, log=inputs.target.log), {}
         advance(1)
     record = run_record(config, inputs, model, counted, drawn, progress, command)
     if scored.counts is not None:
         record["virtual"] = virtual_record(scored, progress.timings["score candidates"])
     if config.export and inputs.structures:
         exported = export_cif(rundir, inputs.structures, config.export_top)
-        record["export"] = {**exported._asdict(), "text": in_words(exported, rundir.where)}
+        record["export"] = {**exported._asdict(), "text": describe_export(exported, rundir.where)}
     rundir.write_text("run.json", json.dumps(record, indent=1, ensure_ascii=False) + "\n")
     write_report(rundir)
     if search is not None:  # its parts have served, unlike the scores of a catalogue of rows
-        for name in (*rundir.names(f"{KEPT}/"), *rundir.names("quarantine/")):
+        for name in (*rundir.names(f"{BEST_FOLDER}/"), *rundir.names("quarantine/")):
             rundir.remove(name)
-    return Outcome(record, exit_code(record))
+    return ScreenOutcome(record, exit_code(record))
 
 
 def _per_partition(config: ScreenConfig, catalog: Catalog) -> int:
@@ -208,14 +210,14 @@ def _per_partition(config: ScreenConfig, catalog: Catalog) -> int:
 def _executor(config: ScreenConfig, rundir: RunDir, progress: Progress) -> AbstractContextManager[Executor]:
     """What runs the partitions: this process, unless workers are asked for; a cluster takes seconds to start."""
     if config.workers is None and config.scheduler is None:
-        return nullcontext(in_turn)
+        return nullcontext(score_serially)
     from kakehashi.screen.scoring.workers.cluster import dask_executor
 
     note = partial(warn, progress.mode)
     return dask_executor(config.workers, config.scheduler, rundir.path, progress.link, note)
 
 
-def build_model(config: ScreenConfig, inputs: Inputs, progress: Progress) -> Model:
+def build_model(config: ScreenConfig, inputs: ScreenInputs, progress: Progress) -> Model:
     """Pre-train the sources without the target's formulas, then transfer; both are reused where they were kept."""
     cache = not config.no_cache
     convention = convention_for([inputs.target, *inputs.sources], config.convention, config.descriptors)
@@ -244,7 +246,7 @@ def build_model(config: ScreenConfig, inputs: Inputs, progress: Progress) -> Mod
     )
 
 
-def write_tables(rundir: RunDir, model: Model, inputs: Inputs) -> None:
+def write_tables(rundir: RunDir, model: Model, inputs: ScreenInputs) -> None:
     """Write what the model and its training rows leave: leaderboard, out-of-fold predictions, rejected rows."""
     metadata = _metadata(inputs)
     write_rejected(rundir, (inputs.target, *inputs.sources), metadata)
@@ -252,7 +254,7 @@ def write_tables(rundir: RunDir, model: Model, inputs: Inputs) -> None:
     rundir.write_table("predictions.parquet", predictions_table(model), metadata)
 
 
-def _metadata(inputs: Inputs) -> dict[str, str]:
+def _metadata(inputs: ScreenInputs) -> dict[str, str]:
     return {"kakehashi.schema": SCHEMA_VERSION, "unit": inputs.target.unit}
 
 
@@ -263,7 +265,7 @@ def write_report(rundir: RunDir) -> None:
     rundir.write_text("report.html", build(Path(rundir.path)))
 
 
-def plan(config: ScreenConfig, inputs: Inputs) -> dict[str, Any]:
+def plan_run(config: ScreenConfig, inputs: ScreenInputs) -> dict[str, Any]:
     """What a run would do, for `--dry-run`."""
     partitions = -(-inputs.catalog.rows // _per_partition(config, inputs.catalog))
     return {
@@ -281,11 +283,11 @@ def plan(config: ScreenConfig, inputs: Inputs) -> dict[str, Any]:
     }
 
 
-def forecast(config: ScreenConfig, inputs: Inputs) -> dict[str, Any]:
+def forecast_run(config: ScreenConfig, inputs: ScreenInputs) -> dict[str, Any]:
     """What a run would take, for `--dry-run`."""
     networks = config.networks * len(groups(inputs.sources, config.trunk))  # type: ignore[arg-type]  # checked
-    found = estimate(inputs.catalog, networks, inputs.order.top, config.workers)
-    return {"batch": BATCH, "committed": committed(config.out), "estimate": found}
+    found = estimate_cost(inputs.catalog, networks, inputs.order.top, config.workers)
+    return {"batch": BATCH, "committed": count_committed(config.out), "estimate": found}
 
 
 def _counted(table: PropertyTable) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kakehashi.catalogs.records import UserError
-from kakehashi.screen.report.data import Row, head, mapping, mappings, run_json, texts
+from kakehashi.screen.report.data import Row, first_rows, mapping, mappings, run_json, texts
 from kakehashi.screen.report.page import assemble
 from kakehashi.screen.report.sections import pretty, timings
 from kakehashi.screen.studies.figures import themed
@@ -61,7 +61,7 @@ def _figure(directory: Path, figure: Row) -> Row:
         raise UserError(f"{path} cannot be read ({error}): do the study again", code=6) from None
     held = str(figure["held"])
     image = "data:image/svg+xml;base64," + base64.b64encode(themed(drawing).encode()).decode()
-    listed = head(directory / f"tables/{figure['table']}.parquet", LISTED) if figure["table"] else None
+    listed = first_rows(directory / f"tables/{figure['table']}.parquet", LISTED) if figure["table"] else None
     return Row(
         {**figure, "listed": listed, "image": image, "word": WORDS.get(held, held), "style": STYLES.get(held, "plain")}
     )

@@ -10,14 +10,14 @@ from kakehashi.catalogs.runs.results import Results
 from kakehashi.catalogs.runs.rundir import RunDir
 from kakehashi.catalogs.shown import shown
 from kakehashi.screen.progress import Progress
-from kakehashi.screen.runs.runner import Compared, Kind
+from kakehashi.screen.runs.runner import InputComparison, RunKind
 from kakehashi.screen.studies.config import StudyConfig, as_dict, deciding
 
 if TYPE_CHECKING:
     from kakehashi.screen.studies.run import Outcome, Study
 
 
-def kind(study: Callable[[], Study]) -> Kind:
+def kind(study: Callable[[], Study]) -> RunKind:
     """A study; `study` brings it when it is needed."""
 
     def run(config: StudyConfig, inputs: Any, rundir: RunDir, progress: Progress, command: str) -> Outcome:
@@ -25,10 +25,10 @@ def kind(study: Callable[[], Study]) -> Kind:
 
         return run_study(study(), config, inputs, rundir, progress, command)
 
-    def compare(config: StudyConfig, inputs: Any, record: Mapping[str, Any]) -> list[Compared]:
+    def compare(config: StudyConfig, inputs: Any, record: Mapping[str, Any]) -> list[InputComparison]:
         then = {(entry["role"], entry["name"]): entry["sha256"] for entry in record["data"]}
         return [
-            Compared(role, table.name, table.sha256, then.get((role, table.name)))
+            InputComparison(role, table.name, table.sha256, then.get((role, table.name)))
             for role, table in study().tables(inputs)
         ]
 
@@ -36,7 +36,7 @@ def kind(study: Callable[[], Study]) -> Kind:
         tables = [f"{role} {table.name}: {len(table)} materials" for role, table in study().tables(inputs)]
         return {"study": config.name, "tables": tables, "out": config.out, "config": as_dict(config)}
 
-    return Kind(
+    return RunKind(
         read=lambda config: study().read(config), plan=plan, run=run, show=lambda outcome, rundir: show(rundir),
         as_dict=as_dict, deciding=deciding, compare=compare,
     )  # fmt: skip

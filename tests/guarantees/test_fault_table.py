@@ -110,25 +110,25 @@ class Screening:
     def __init__(self, tiny: Tiny, model: Model, patch: pytest.MonkeyPatch) -> None:
         import kakehashi.screen.screening.run as run
         from kakehashi.screen.report import build
-        from kakehashi.screen.scoring.scoring import deploy, in_turn
+        from kakehashi.screen.scoring.partitions import make_scorer, score_serially
         from kakehashi.screen.screening.config import resolve
 
         flags = {"target": tiny.flags[1], "log": True, "source": [tiny.flags[4]], "networks": 2, "outer_folds": 3}
         catalog = {"catalog": str(tiny.folder / "catalog.csv"), "partition_rows": 21}
         self.config, self.model = resolve({**flags, **catalog}, None), model
         self.inputs = run.read_inputs(self.config)
-        scoring = deploy(model)
+        scorer = make_scorer(model)
         parts: dict[str, Any] = {}
 
         def remembered(_: Any, tables: Any) -> Iterator[Any]:
             for rows in tables:
                 first = rows["id"][0].as_py()
                 if first not in parts:
-                    parts[first] = next(in_turn(scoring, [rows]))
+                    parts[first] = next(score_serially(scorer, [rows]))
                 yield parts[first]
 
-        patch.setattr("kakehashi.screen.scoring.committed.deploy", lambda model, search: scoring)
-        patch.setattr(run, "in_turn", remembered)
+        patch.setattr("kakehashi.screen.scoring.committed.make_scorer", lambda model, search: scorer)
+        patch.setattr(run, "score_serially", remembered)
         patch.setattr(external, "RUN_ROWS", 16)
         patch.setattr(external, "POOL_ROWS", 16)
         patch.setattr(external, "pa", SimpleNamespace(**{**vars(pa), "OSFile": Spilled}))
@@ -141,11 +141,11 @@ class Screening:
         import kakehashi
         from kakehashi.catalogs.runs.rundir import RunDir
         from kakehashi.screen.progress import Progress
-        from kakehashi.screen.screening.run import finish
+        from kakehashi.screen.screening.run import finish_run
 
         try:
             with RunDir(out, resume=resume) as rundir:
-                return finish(self.config, self.inputs, self.model, rundir, Progress("quiet"), "kakehashi").code, ""
+                return finish_run(self.config, self.inputs, self.model, rundir, Progress("quiet"), "kakehashi").code, ""
         except Exception as error:
             line, code = kakehashi._explain(error)
             return code, line

@@ -16,7 +16,7 @@ import pytest
 
 from kakehashi.catalogs.candidates.candidates import open_catalog
 from kakehashi.catalogs.elements import INDEX
-from kakehashi.screen.scoring.scoring import deploy
+from kakehashi.screen.scoring.partitions import make_scorer
 
 if TYPE_CHECKING:
     from conftest import Tiny
@@ -57,19 +57,19 @@ def test_in_the_weights_no_row_is_ranked(
 def test_in_the_features_of_one_element_only_its_compounds_are_set_aside(
     tiny: Tiny, tiny_model: Model, value: float
 ) -> None:
-    scoring = deploy(tiny_model)
+    scorer = make_scorer(tiny_model)
     (rows,) = open_catalog(str(tiny.folder / "catalog.csv")).batches(1000)
-    whole = scoring(rows)
+    whole = scorer(rows)
 
     def spoil(table: np.ndarray) -> np.ndarray:
         table = np.array(table)
         table[INDEX["Se"]] = value
         return table
 
-    tables = jax.tree.map(spoil, jax.device_get(scoring.scorer.arrays["tables"]))
-    scorer = scoring.scorer._replace(arrays={**scoring.scorer.arrays, "tables": jax.device_put(tables)})
+    tables = jax.tree.map(spoil, jax.device_get(scorer.device_model.arrays["tables"]))
+    device_model = scorer.device_model._replace(arrays={**scorer.device_model.arrays, "tables": jax.device_put(tables)})
     with np.errstate(invalid="ignore", over="ignore"):
-        part = scoring._replace(scorer=scorer)(rows)
+        part = scorer._replace(device_model=device_model)(rows)
     aside = {row["formula"] for row in part.quarantine.to_pylist() if row["reason"] == REASON}
     assert aside == {text for text in whole.scores["formula"].to_pylist() if "Se" in text}
     assert part.scores.equals(

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from kakehashi.catalogs.candidates.candidates import open_catalog
 from kakehashi.catalogs.runs.rundir import RunDir
-from kakehashi.screen.scoring.committed import score_into
+from kakehashi.screen.scoring.committed import score_catalog
 
 if TYPE_CHECKING:
     from kakehashi.screen.transfer.fit import Model
@@ -48,7 +48,7 @@ def test_rows_are_scored_or_quarantined(
     catalog = open_catalog(str(path))
     assert catalog.rows == len(texts)
     with RunDir(folder / "run") as rundir:
-        scored = score_into(rundir, tiny_model, catalog, partition_rows=size)
+        scored = score_catalog(rundir, tiny_model, catalog, partition_rows=size)
         assert scored.rows + scored.quarantined == len(texts)
         rows = [*pa.concat_tables(scored.scores()).to_pylist(), *pa.concat_tables(scored.quarantine()).to_pylist()]
     assert {row["id"]: row["formula"] for row in rows} == dict(zip(ids, texts, strict=True))

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from kakehashi.catalogs.candidates.candidates import open_catalog
 from kakehashi.catalogs.records import UserError
 from kakehashi.catalogs.runs.rundir import RunDir
-from kakehashi.screen.scoring.columns import QUARANTINE, Part
-from kakehashi.screen.scoring.committed import score_into
-from kakehashi.screen.scoring.scoring import Scoring, deploy
+from kakehashi.screen.scoring.columns import QUARANTINE, ScoredPartition
+from kakehashi.screen.scoring.committed import score_catalog
+from kakehashi.screen.scoring.partitions import PartitionScorer, make_scorer
 from kakehashi.screen.scoring.workers import cluster
 from kakehashi.screen.scoring.workers.cluster import dask_executor
-from kakehashi.screen.scoring.workers.isolate import MOST, REASON, Crashed, isolate
+from kakehashi.screen.scoring.workers.isolate import MOST, REASON, WorkerCrashed, isolate_crashes
 
 if TYPE_CHECKING:
     from conftest import Tiny
@@ -38,14 +38,14 @@ class Process:
     def __init__(self, poison: set[int] | frozenset[int], accident: int = 0) -> None:
         self.poison, self.accident, self.calls = {f"r{i}" for i in poison}, accident, 0
 
-    def __call__(self, rows: pa.Table) -> Part:
+    def __call__(self, rows: pa.Table) -> ScoredPartition:
         self.calls += 1
         if self.calls == self.accident or self.poison & set(rows["id"].to_pylist()):
-            raise Crashed
+            raise WorkerCrashed
         even = pa.array([int(i[1:]) % 2 == 0 for i in rows["id"].to_pylist()], pa.bool_())
         aside = rows.filter(pa.compute.invert(even))
         reasons = pa.array(["odd"] * aside.num_rows, pa.string())
-        return Part(rows.filter(even), aside.append_column("reason", reasons))
+        return ScoredPartition(rows.filter(even), aside.append_column("reason", reasons))
 
 
 @pytest.mark.fault
@@ -53,7 +53,7 @@ class Process:
 @given(st.integers(1, 40), st.frozensets(st.integers(0, 39), max_size=5), st.integers(0, 30))
 def test_only_the_rows_that_kill_are_set_aside(n: int, poison: frozenset[int], accident: int) -> None:
     poison = frozenset(i for i in poison if i < n)
-    found = isolate(table(n), Process(poison, accident))
+    found = isolate_crashes(table(n), Process(poison, accident))
     assert found.scores["id"].to_pylist() == [f"r{i}" for i in range(0, n, 2) if i not in poison]
     aside = {row["id"]: row["reason"] for row in found.quarantine.to_pylist()}
     assert list(aside) == [f"r{i}" for i in range(n) if i in poison or i % 2]
@@ -64,27 +64,27 @@ def test_only_the_rows_that_kill_are_set_aside(n: int, poison: frozenset[int], a
 @pytest.mark.fault
 def test_one_row_of_many_costs_few_processes() -> None:
     process = Process({700})
-    isolate(table(1024), process)
+    isolate_crashes(table(1024), process)
     assert process.calls <= 2 * 10 + 2
 
 
 @pytest.mark.fault
 def test_a_model_that_kills_every_process_is_not_blamed_on_its_rows() -> None:
     with pytest.raises(UserError, match=f"more than {MOST} rows of one partition") as caught:
-        isolate(table(64), Process(set(range(64))))
+        isolate_crashes(table(64), Process(set(range(64))))
     assert caught.value.code == 1
 
 
-def deadly(scoring: Scoring, victim: str) -> Scoring:
+def deadly(scorer: PartitionScorer, victim: str) -> PartitionScorer:
     """A scoring that kills its process at one row; the class is local, so that it travels to the worker whole."""
 
-    class Deadly(Scoring):
-        def __call__(self, rows: pa.Table) -> Part:
+    class Deadly(PartitionScorer):
+        def __call__(self, rows: pa.Table) -> ScoredPartition:
             if victim in rows["id"].to_pylist():
                 os.kill(os.getpid(), signal.SIGKILL)
-            return Scoring.__call__(self, rows)
+            return PartitionScorer.__call__(self, rows)
 
-    return Deadly(*scoring)
+    return Deadly(*scorer)
 
 
 @pytest.mark.fault
@@ -92,12 +92,12 @@ def test_a_row_that_kills_dask_workers(
     tiny: Tiny, tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two partitions share the worker: the one beside the poison is scored whole, too, and no row twice."""
-    catalog, scoring = open_catalog(str(tiny.folder / "catalog.csv"), limit=4), deploy(tiny_model)
+    catalog, scorer = open_catalog(str(tiny.folder / "catalog.csv"), limit=4), make_scorer(tiny_model)
     with RunDir(tmp_path / "clean") as rundir:
-        clean = pa.concat_tables(score_into(rundir, tiny_model, catalog, partition_rows=2).scores())
-    monkeypatch.setattr("kakehashi.screen.scoring.committed.deploy", lambda model, search: deadly(scoring, "m02"))
+        clean = pa.concat_tables(score_catalog(rundir, tiny_model, catalog, partition_rows=2).scores())
+    monkeypatch.setattr("kakehashi.screen.scoring.committed.make_scorer", lambda model, search: deadly(scorer, "m02"))
     with RunDir(tmp_path / "run") as rundir, dask_executor(1) as executor:
-        scored = score_into(rundir, tiny_model, catalog, executor=executor, partition_rows=2)
+        scored = score_catalog(rundir, tiny_model, catalog, executor=executor, partition_rows=2)
         scores, aside = pa.concat_tables(scored.scores()), pa.concat_tables(scored.quarantine())
         kept = rundir.read_bytes("scores/part-00000.parquet")
     assert aside.to_pylist() == [{"id": "m02", "formula": catalog_formula(catalog, "m02"), "reason": REASON}]
@@ -112,10 +112,10 @@ def test_workers_that_nothing_starts_again_end_the_run(
     """Dask's own patience with a worker that is away, made short, loses the only one; the run must not wait for it."""
     monkeypatch.setitem(cluster._CONFIG, "distributed.deploy.lost-worker-timeout", "100 ms")
     monkeypatch.setattr(cluster, "WATCH_SECONDS", 0.5)
-    catalog, scoring = open_catalog(str(tiny.folder / "catalog.csv"), limit=4), deploy(tiny_model)
-    monkeypatch.setattr("kakehashi.screen.scoring.committed.deploy", lambda model, search: deadly(scoring, "m02"))
+    catalog, scorer = open_catalog(str(tiny.folder / "catalog.csv"), limit=4), make_scorer(tiny_model)
+    monkeypatch.setattr("kakehashi.screen.scoring.committed.make_scorer", lambda model, search: deadly(scorer, "m02"))
     with RunDir(tmp_path / "run") as rundir, dask_executor(1) as executor, pytest.raises(UserError) as caught:
-        score_into(rundir, tiny_model, catalog, executor=executor, partition_rows=4)
+        score_catalog(rundir, tiny_model, catalog, executor=executor, partition_rows=4)
     assert (caught.value.code, "--resume" in str(caught.value)) == (5, True)
 
 

@@ -21,7 +21,7 @@ from kakehashi.catalogs.models import library
 from kakehashi.catalogs.records import UserError
 from kakehashi.catalogs.runs import manifest
 from kakehashi.catalogs.runs.rundir import Results, RunDir
-from kakehashi.screen.next.batch import Request, finished_run, propose
+from kakehashi.screen.next.batch import BatchRequest, propose_batch, read_finished_run
 from kakehashi.screen.scoring.columns import QUARANTINE, SCORES
 
 GOLDEN = sorted((Path(__file__).parents[1] / "golden").glob("schema_*"))
@@ -110,6 +110,6 @@ def test_a_column_that_changed_its_name_is_missed(golden: Path) -> None:
         table = rundir.read_table("scores/part-00000.parquet")
         names = ["average" if name == "mean" else name for name in table.column_names]
         rundir.write_table("scores/part-00000.parquet", table.rename_columns(names))
-    run = finished_run(str(golden / "run"))
+    run = read_finished_run(str(golden / "run"))
     with pytest.raises((UserError, KeyError), match="mean"):
-        propose(run, Request(include_out=True))
+        propose_batch(run, BatchRequest(include_out=True))

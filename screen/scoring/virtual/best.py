@@ -22,12 +22,20 @@ from kakehashi.catalogs.candidates.space import Family, Space, decode, families
 from kakehashi.catalogs.formulas.slots import formula_text
 from kakehashi.catalogs.records import Compositions, UserError
 from kakehashi.screen.descriptors.composition import BATCH
-from kakehashi.screen.scoring.batches import Scores, on_device
-from kakehashi.screen.scoring.columns import QUARANTINE, SCORES, Part, score_columns
-from kakehashi.screen.scoring.prepare import Scorer
+from kakehashi.screen.scoring.batches import Predictions, predict_batches
+from kakehashi.screen.scoring.columns import QUARANTINE, SCORES, ScoredPartition, score_columns
+from kakehashi.screen.scoring.device_model import DeviceModel
 from kakehashi.screen.scoring.programs import Columns
-from kakehashi.screen.scoring.virtual.search import DOMAINS, MOST_INDICES, Counts, Search
-from kakehashi.screen.scoring.virtual.tiles import Layout, Tile, codes, layouts, look, tables, tiles
+from kakehashi.screen.scoring.virtual.search import DOMAINS, MOST_INDICES, IndexCounts, Search
+from kakehashi.screen.scoring.virtual.tiles import (
+    Tile,
+    TileLayout,
+    cut_tiles,
+    element_codes,
+    filter_tile,
+    padded_tables,
+    tile_layouts,
+)
 from kakehashi.screen.transfer.fit import Model
 from kakehashi.screen.validation.domain import FAR, VERY_FAR, Domain, new_stoichiometry
 from kakehashi.screen.validation.intervals import LEVEL
@@ -38,7 +46,7 @@ SLACK = 32
 UNSCORABLE = "the prediction is not a finite number"
 
 
-class Top(NamedTuple):
+class BestRows(NamedTuple):
     """The best so far, best first, ties by place: merit and columns (k,); counts and extremes of all."""
 
     merit: jax.Array
@@ -48,7 +56,7 @@ class Top(NamedTuple):
     ends: jax.Array
 
 
-class Batch(NamedTuple):
+class ScoredBatch(NamedTuple):
     """A batch on the device: its columns, its places from the start of the partition, its verdicts, its rows in use."""
 
     columns: Columns
@@ -57,14 +65,14 @@ class Batch(NamedTuple):
     used: int
 
 
-def best_of(model: Model, scorer: Scorer, search: Search, rows: pa.Table) -> Part:
+def score_best(model: Model, device_model: DeviceModel, search: Search, rows: pa.Table) -> ScoredPartition:
     """The best of a partition, given as one row with `start` and `stop`, and the counts of all its indices."""
     start, stop = int(rows["start"][0].as_py()), int(rows["stop"][0].as_py())
     limits = _limits(model, search)
     asked = search.by, search.minimise, tuple(name in search.domains for name in DOMAINS)
     top = _empty(search.top + SLACK)
-    counts = Counts(visited=stop - start)
-    for batch, seen in _batches(model, scorer, search, start, stop):
+    counts = IndexCounts(visited=stop - start)
+    for batch, seen in _batches(model, device_model, search, start, stop):
         counts += seen
         if batch is None:  # the work ahead of the device must not pile up
             top.merit.block_until_ready()
@@ -79,7 +87,7 @@ def best_of(model: Model, scorer: Scorer, search: Search, rows: pa.Table) -> Par
         counts = counts._replace(low=float(ends[0]), high=float(ends[1]))
     n = int(np.sum(merit > -np.inf))
     mean, spread, distance, nearest = (column[:n] for column in found)
-    columns = Scores(
+    columns = Predictions(
         mean.astype(np.float64), spread.astype(np.float64), distance.astype(np.float64), nearest.astype(np.int64)
     )
     kept, texts, table = _named(search.space, start + place[:n].astype(np.int64))
@@ -88,12 +96,12 @@ def best_of(model: Model, scorer: Scorer, search: Search, rows: pa.Table) -> Par
         table = table.append_column(field, pa.array(scores[field.name], field.type))
     aside = QUARANTINE.empty_table()
     if unscorable:
-        bad = _unscorable(model, scorer, search, limits, start, stop)
+        bad = _unscorable(model, device_model, search, limits, start, stop)
         _, _, named = _named(search.space, bad)
         aside = named.select(["id", "formula"]).append_column(
             QUARANTINE.field("reason"), pa.array([UNSCORABLE] * len(bad), pa.string())
         )
-    return Part(table, aside.cast(QUARANTINE), counts)
+    return ScoredPartition(table, aside.cast(QUARANTINE), counts)
 
 
 def _named(space: Space, indices: Any) -> tuple[Compositions, list[str], pa.Table]:
@@ -108,52 +116,52 @@ def _named(space: Space, indices: Any) -> tuple[Compositions, list[str], pa.Tabl
 
 
 def _batches(
-    model: Model, scorer: Scorer, search: Search, start: int, stop: int
-) -> Iterator[tuple[Batch | None, Counts]]:
+    model: Model, device_model: DeviceModel, search: Search, start: int, stop: int
+) -> Iterator[tuple[ScoredBatch | None, IndexCounts]]:
     """Scored batches of a range of indices, each with what was counted since the one before."""
     if stop - start > MOST_INDICES:
         raise UserError(
             f"--partition-rows: expected partitions of at most {MOST_INDICES:,} indices, got {stop - start:,}"
         )
-    known = jnp.asarray(codes(search.space, search.banned))
-    for family, layout in zip(families(search.space), layouts(search.space), strict=True):
-        cut = list(tiles(family, layout, start, stop))
+    known = jnp.asarray(element_codes(search.space, search.banned))
+    for family, layout in zip(families(search.space), tile_layouts(search.space), strict=True):
+        cut = list(cut_tiles(family, layout, start, stop))
         if not cut:
             continue
-        held = {**tables(family, layout), **_stoichiometries(model.domain, family, layout)}
+        held = {**padded_tables(family, layout), **_stoichiometries(model.domain, family, layout)}
         held["known"] = np.array(search.space.elements, np.int32)
         held = {**jax.tree.map(jnp.asarray, held), "codes": known}
         for tile in cut:
-            seen = look(layout, held, tile, start, stop)
-            yield None, Counts(unbalanced=seen.unbalanced, banned=seen.banned)
-            yield from _scored(model, scorer, layout, held, tile, seen.places, seen.passing, start)
+            seen = filter_tile(layout, held, tile, start, stop)
+            yield None, IndexCounts(unbalanced=seen.unbalanced, banned=seen.banned)
+            yield from _scored(model, device_model, layout, held, tile, seen.places, seen.passing, start)
 
 
 def _scored(
     model: Model,
-    scorer: Scorer,
-    layout: Layout,
+    device_model: DeviceModel,
+    layout: TileLayout,
     held: dict[str, Any],
     tile: Tile,
     places: jax.Array,
     passing: int,
     start: int,
-) -> Iterator[tuple[Batch, Counts]]:
+) -> Iterator[tuple[ScoredBatch, IndexCounts]]:
     per_atom = model.library.convention == "per-atom"
     ahead = tile.start - start
     slots = [
         _slots(layout, per_atom, held, places, first, tile.row, tile.system, ahead)
         for first in range(0, passing, BATCH)
     ]
-    found = on_device(scorer, ((elements, amounts) for elements, amounts, _, _ in slots))
+    found = predict_batches(device_model, ((elements, amounts) for elements, amounts, _, _ in slots))
     for i, (columns, (elements, _, strange, place)) in enumerate(zip(found, slots, strict=True)):
         verdict = _verdict(held, elements, strange, columns[2])
-        yield Batch(columns, place, verdict, min(passing - i * BATCH, BATCH)), Counts()
+        yield ScoredBatch(columns, place, verdict, min(passing - i * BATCH, BATCH)), IndexCounts()
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
 def _slots(
-    layout: Layout,
+    layout: TileLayout,
     per_atom: bool,
     held: dict[str, Any],
     places: jax.Array,
@@ -185,7 +193,7 @@ def _verdict(held: dict[str, Any], elements: jax.Array, strange: jax.Array, dist
     return jnp.where(out, 2, against)
 
 
-def _stoichiometries(domain: Domain, family: Family, layout: Layout) -> dict[str, Any]:
+def _stoichiometries(domain: Domain, family: Family, layout: TileLayout) -> dict[str, Any]:
     """What `_verdict` looks up: elements the data have, and rows of amounts the target has not."""
     n, kinds = family.amounts.shape
     elements = np.broadcast_to(np.arange(kinds, dtype=np.int16), (n, kinds))
@@ -210,15 +218,15 @@ def _limits(model: Model, search: Search) -> dict[str, Any]:
     }
 
 
-def _empty(k: int) -> Top:
+def _empty(k: int) -> BestRows:
     zero = jnp.zeros(k, jnp.float32)
-    return Top(
+    return BestRows(
         jnp.full(k, -jnp.inf), jnp.zeros(k, jnp.int32), (zero, zero, zero, jnp.zeros(k, jnp.int32)),
         jnp.zeros(7, jnp.int32), jnp.array([jnp.inf, -jnp.inf], jnp.float32),
     )  # fmt: skip
 
 
-def _finite(limits: dict[str, Any], batch: Batch) -> tuple[jax.Array, jax.Array]:
+def _finite(limits: dict[str, Any], batch: ScoredBatch) -> tuple[jax.Array, jax.Array]:
     """Rows in use that have a score, and that have none."""
     mean, spread = batch.columns[:2]
     used = jnp.arange(BATCH, dtype=jnp.int32) < batch.used
@@ -227,7 +235,9 @@ def _finite(limits: dict[str, Any], batch: Batch) -> tuple[jax.Array, jax.Array]
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _merged(asked: tuple[str, bool, tuple[bool, ...]], limits: dict[str, Any], top: Top, batch: Batch) -> Top:
+def _merged(
+    asked: tuple[str, bool, tuple[bool, ...]], limits: dict[str, Any], top: BestRows, batch: ScoredBatch
+) -> BestRows:
     """The best of a batch and of those before."""
     by, minimise, domains = asked
     mean, spread, distance, _ = batch.columns
@@ -256,13 +266,15 @@ def _merged(asked: tuple[str, bool, tuple[bool, ...]], limits: dict[str, Any], t
         jnp.minimum(top.ends[0], jnp.min(jnp.where(fine, mean, jnp.inf))),
         jnp.maximum(top.ends[1], jnp.max(jnp.where(fine, mean, -jnp.inf))),
     ])  # fmt: skip
-    return Top(best, place, columns, top.counts + counts, ends)
+    return BestRows(best, place, columns, top.counts + counts, ends)
 
 
-def _unscorable(model: Model, scorer: Scorer, search: Search, limits: dict[str, Any], start: int, stop: int) -> Any:
+def _unscorable(
+    model: Model, device_model: DeviceModel, search: Search, limits: dict[str, Any], start: int, stop: int
+) -> Any:
     """(n,) indices without a finite score, looked for once more, as there are hardly ever any."""
     found = []
-    for batch, _ in _batches(model, scorer, search, start, stop):
+    for batch, _ in _batches(model, device_model, search, start, stop):
         if batch is not None:
             bad = np.asarray(_finite(limits, batch)[1])
             found.append(np.asarray(batch.place)[bad].astype(np.int64) + start)

@@ -10,8 +10,8 @@ import numpy as np
 from kakehashi.catalogs.candidates.space import Space
 from kakehashi.catalogs.elements import RADIOACTIVE
 from kakehashi.catalogs.records import UserError
-from kakehashi.screen.ranking.filters import Count
-from kakehashi.screen.ranking.rank import By, Order
+from kakehashi.screen.ranking.filters import FilterCount
+from kakehashi.screen.ranking.rank import Order, RankBy
 
 # Rows kept of a virtual catalogue where nothing else is asked for.
 TOP = 1000
@@ -31,7 +31,7 @@ class Search(NamedTuple):
     """
 
     space: Space
-    by: By
+    by: RankBy
     minimise: bool
     threshold: float | None
     top: int
@@ -40,7 +40,7 @@ class Search(NamedTuple):
     words: str
 
 
-class Counts(NamedTuple):
+class IndexCounts(NamedTuple):
     """What became of a range of indices: visited = scored + unscorable + those that a filter of the space removed.
 
     unbalanced, banned : indices without charge balance, with excluded elements (they overlap)
@@ -66,25 +66,25 @@ class Counts(NamedTuple):
         """Indices that are no candidates."""
         return self.visited - self.scored - self.unscorable
 
-    def __add__(self, other: object) -> Counts:
+    def __add__(self, other: object) -> IndexCounts:
         """Counts of both ranges."""
-        if not isinstance(other, Counts):
+        if not isinstance(other, IndexCounts):
             return NotImplemented
         numbers = {name: a + b for name, a, b in zip(self._fields[:-2], self[:-2], other[:-2], strict=True)}
         lows, highs = ([v for v in ends if v is not None] for ends in zip(self[-2:], other[-2:], strict=True))
-        return Counts(**numbers, low=min(lows, default=None), high=max(highs, default=None))
+        return IndexCounts(**numbers, low=min(lows, default=None), high=max(highs, default=None))
 
     def text(self) -> str:
         """As text, which `read` reads."""
         return json.dumps(self._asdict())
 
     @staticmethod
-    def read(text: str) -> Counts:
+    def read(text: str) -> IndexCounts:
         """The counts of a text."""
-        return Counts(**json.loads(text))
+        return IndexCounts(**json.loads(text))
 
 
-def search_of(space: Space, order: Order, *, log: bool) -> Search:
+def make_search(space: Space, order: Order, *, log: bool) -> Search:
     """What an order asks of a virtual catalogue.
 
     log : whether the target is fitted as ln
@@ -116,11 +116,11 @@ def search_of(space: Space, order: Order, *, log: bool) -> Search:
     )  # fmt: skip
 
 
-def filter_counts(search: Search, counts: Counts, order: Order) -> tuple[Count, ...]:
+def count_filters(search: Search, counts: IndexCounts, order: Order) -> tuple[FilterCount, ...]:
     """What the filters of a search removed, each on its own."""
-    found = [Count(NEUTRAL, counts.unbalanced, 0)]
+    found = [FilterCount(NEUTRAL, counts.unbalanced, 0)]
     if search.words:
-        found.append(Count(search.words, counts.banned, 0))
+        found.append(FilterCount(search.words, counts.banned, 0))
     if order.filters:
-        found.append(Count(", ".join(map(str, order.filters)), counts.refused, 0))
+        found.append(FilterCount(", ".join(map(str, order.filters)), counts.refused, 0))
     return tuple(found)

@@ -43,7 +43,7 @@ class Tile(NamedTuple):
     start: int
 
 
-class Layout(NamedTuple):
+class TileLayout(NamedTuple):
     """How a family is cut into tiles of `rows` x `systems` compositions; static in every program.
 
     words : words of the sets of charges; cation, anion : the largest charge of an ion
@@ -64,7 +64,7 @@ class Layout(NamedTuple):
         return -(-self.rows * self.systems // BATCH) * BATCH
 
 
-class Seen(NamedTuple):
+class TileCandidates(NamedTuple):
     """What a tile holds: how many pass, are not balanced and hold banned elements, and the places of those that pass.
 
     places : (Layout.places,) int32, row x systems + system within the tile, ascending; zeros after the last one
@@ -76,7 +76,7 @@ class Seen(NamedTuple):
     places: jax.Array
 
 
-def layouts(space: Space) -> tuple[Layout, ...]:
+def tile_layouts(space: Space) -> tuple[TileLayout, ...]:
     """The layout of every family of a space."""
     cation, anion = (max(max(sign * q for q in states) for states in space.states) for sign in (1, -1))
     words = (space.max_atoms - 1) * anion // _WORD + 1
@@ -87,12 +87,12 @@ def layouts(space: Space) -> tuple[Layout, ...]:
         systems = -(-many // -(-many // TILE) // VECTOR) * VECTOR
         rows = max(1, min(TILE // systems, len(family.amounts)))
         found.append(
-            Layout(family.kinds, rows, systems, len(family.amounts), len(family.systems), words, cation, anion)
+            TileLayout(family.kinds, rows, systems, len(family.amounts), len(family.systems), words, cation, anion)
         )
     return tuple(found)
 
 
-def codes(space: Space, banned: Collection[str]) -> NDArray[np.uint32]:
+def element_codes(space: Space, banned: Collection[str]) -> NDArray[np.uint32]:
     """(elements,) everything about each element of a space."""
     values = electronegativities(space.elements)
     ranks = np.unique(values, return_inverse=True)[1]
@@ -105,14 +105,14 @@ def codes(space: Space, banned: Collection[str]) -> NDArray[np.uint32]:
     return out
 
 
-def tables(family: Family, layout: Layout) -> dict[str, Any]:
+def padded_tables(family: Family, layout: TileLayout) -> dict[str, Any]:
     """Systems (kinds, n) and amounts (kinds, m) of a family as arrays padded to whole tiles."""
     systems = np.pad(family.systems.T, ((0, 0), (0, -layout.system_count % layout.systems)))
     amounts = np.pad(family.amounts.T, ((0, 0), (0, -layout.row_count % layout.rows)), constant_values=1)
     return {"systems": systems, "amounts": amounts}
 
 
-def tiles(family: Family, layout: Layout, start: int, stop: int) -> Iterator[Tile]:
+def cut_tiles(family: Family, layout: TileLayout, start: int, stop: int) -> Iterator[Tile]:
     """The tiles of a family with an index from `start` up to `stop` of the space."""
     first, last = max(start - family.start, 0), min(stop - family.start, family.size)
     if first >= last:
@@ -126,7 +126,7 @@ def tiles(family: Family, layout: Layout, start: int, stop: int) -> Iterator[Til
                 yield Tile(row, system, family.start + head)
 
 
-def look(layout: Layout, known: dict[str, Any], tile: Tile, start: int, stop: int) -> Seen:
+def filter_tile(layout: TileLayout, known: dict[str, Any], tile: Tile, start: int, stop: int) -> TileCandidates:
     """Look at the compositions of a tile with an index from `start` up to `stop` of the space."""
     # Relative to the tile, within what 32 bits hold.
     span = layout.rows * layout.system_count + layout.systems
@@ -135,17 +135,17 @@ def look(layout: Layout, known: dict[str, Any], tile: Tile, start: int, stop: in
     unbalanced, banned = (int(count) for count in counts)
     if platform() != "cpu":
         places, passing = _places(mask, layout.places)
-        return Seen(int(passing), unbalanced, banned, places)
+        return TileCandidates(int(passing), unbalanced, banned, places)
     # The host has the mask already, and counts thirty times as fast as the compiled program.
     found = np.flatnonzero(np.asarray(mask))
     places = np.zeros(layout.places, np.int32)
     places[: len(found)] = found
-    return Seen(len(found), unbalanced, banned, jnp.asarray(places))
+    return TileCandidates(len(found), unbalanced, banned, jnp.asarray(places))
 
 
 @functools.partial(jax.jit, static_argnums=0)
 def _look(
-    layout: Layout, known: dict[str, Any], row: Any, system: Any, low: Any, high: Any
+    layout: TileLayout, known: dict[str, Any], row: Any, system: Any, low: Any, high: Any
 ) -> tuple[jax.Array, jax.Array]:
     """(rows x systems,) which compositions pass; numbers of unbalanced ones and of ones with banned elements."""
     rows = row + jnp.arange(layout.rows, dtype=jnp.int32)[:, None]
@@ -161,7 +161,7 @@ def _look(
     return (asked & neutral & ~banned).reshape(-1), counts
 
 
-def _neutral(ions: list[jax.Array], amounts: list[jax.Array], layout: Layout) -> jax.Array:
+def _neutral(ions: list[jax.Array], amounts: list[jax.Array], layout: TileLayout) -> jax.Array:
     """Which compositions balance in some split into cations, the first elements, and anions."""
     kinds = len(ions)
     # Starting from a charge of zero alone.

@@ -28,11 +28,11 @@ from distributed.utils import silence_logging_cmgr
 from kakehashi.catalogs.records import UserError
 from kakehashi.screen.device import choose, platform, take_device
 from kakehashi.screen.interrupt import at_once, spared
-from kakehashi.screen.scoring.columns import Part, environment
-from kakehashi.screen.scoring.scoring import Executor, Scoring
-from kakehashi.screen.scoring.workers.isolate import Crashed, isolate
+from kakehashi.screen.scoring.columns import ScoredPartition, scoring_environment
+from kakehashi.screen.scoring.partitions import Executor, PartitionScorer
+from kakehashi.screen.scoring.workers.isolate import WorkerCrashed, isolate_crashes
 from kakehashi.screen.scoring.workers.scheduler import SLURM, credentials, security
-from kakehashi.screen.scoring.workers.slurm import Jobs, slurm_cluster
+from kakehashi.screen.scoring.workers.slurm import SlurmJobs, slurm_cluster
 
 # Partitions under way per worker thread: one that computes, one that waits.
 AHEAD = 2
@@ -63,14 +63,14 @@ _CONFIG: dict[str, Any] = {
 }
 SECRETS = ("MP_API_KEY", "PMG_MAPI_KEY")
 # In a worker process: what it scores with, by the name of the deployment.
-_READY: dict[str, Scoring] = {}
+_READY: dict[str, PartitionScorer] = {}
 
 
-class Mismatch(RuntimeError):
+class EnvironmentMismatch(RuntimeError):
     """A worker would compute other bits than this process."""
 
 
-class Pool:
+class WorkerPool:
     """A connection to the scheduler of some workers, and how to find out that none will come any more.
 
     check : raises UserError where that is certain
@@ -109,12 +109,12 @@ class Pool:
             raise UserError(f"--scheduler: no worker was left for {minutes} min: start some", 5)
 
 
-class Deployment(WorkerPlugin):
+class ModelDeployment(WorkerPlugin):
     """Brings the model to every worker once, also to those that start later in place of a dead one."""
 
-    def __init__(self, name: str, scoring: Scoring, *, local: bool) -> None:
-        self.name, self.local, self.environment, self.device = name, local, environment(), platform()
-        self.scoring: Scoring | None = scoring.on_host()
+    def __init__(self, name: str, scorer: PartitionScorer, *, local: bool) -> None:
+        self.name, self.local, self.environment, self.device = name, local, scoring_environment(), platform()
+        self.scorer: PartitionScorer | None = scorer.on_host()
 
     def setup(self, worker: Any) -> None:
         """Make the model ready on the worker's device."""
@@ -123,13 +123,15 @@ class Deployment(WorkerPlugin):
         try:
             choose(self.device)
         except UserError as error:
-            raise Mismatch(f"a worker has no {self.device}: {error}") from None
-        if environment() != self.environment:
-            raise Mismatch(f"a worker runs {environment()}, this process {self.environment}: their scores differ")
+            raise EnvironmentMismatch(f"a worker has no {self.device}: {error}") from None
+        if scoring_environment() != self.environment:
+            raise EnvironmentMismatch(
+                f"a worker runs {scoring_environment()}, this process {self.environment}: their scores differ"
+            )
         take_device(worker.name)
-        if self.scoring is not None:
-            _READY[self.name] = self.scoring.on_device()
-            self.scoring = None
+        if self.scorer is not None:
+            _READY[self.name] = self.scorer.on_device()
+            self.scorer = None
 
     def teardown(self, worker: Any) -> None:
         """Forget the model."""
@@ -159,13 +161,13 @@ def dask_executor(
     """
     with _Cluster() as stack:
 
-        def run(scoring: Scoring, tables: Iterable[pa.Table]) -> Iterator[Part]:
+        def run(scorer: PartitionScorer, tables: Iterable[pa.Table]) -> Iterator[ScoredPartition]:
             waiting = iter(tables)
             for first in waiting:
                 pool = stack.enter_context(_pool(workers, scheduler, folder, note))
                 if find_spec("bokeh") is not None:
                     link("dashboard", pool.client.dashboard_link)
-                name = stack.enter_context(_deployed(pool, scoring, local=scheduler is None))
+                name = stack.enter_context(_deployed(pool, scorer, local=scheduler is None))
                 with _lost_is_said(pool):
                     yield from _in_order(pool, name, itertools.chain([first], waiting))
 
@@ -181,7 +183,7 @@ class _Cluster(ExitStack):
 
 
 @contextmanager
-def _lost_is_said(pool: Pool) -> Iterator[None]:
+def _lost_is_said(pool: WorkerPool) -> Iterator[None]:
     """Tell apart, of whatever goes wrong, that the scheduler is no longer there."""
     try:
         yield
@@ -194,7 +196,9 @@ def _lost_is_said(pool: Pool) -> Iterator[None]:
 
 
 @contextmanager
-def _pool(workers: int | None, scheduler: str | None, folder: Path, note: Callable[[str], None]) -> Iterator[Pool]:
+def _pool(
+    workers: int | None, scheduler: str | None, folder: Path, note: Callable[[str], None]
+) -> Iterator[WorkerPool]:
     with _Cluster() as stack:
         stack.enter_context(dask.config.set(_CONFIG))
         stack.enter_context(_same_variables())
@@ -215,21 +219,21 @@ def _pool(workers: int | None, scheduler: str | None, folder: Path, note: Callab
                     )
                 )
             client = stack.enter_context(Client(cluster, set_as_default=False))
-            yield Pool(client, lambda: _check_nannies(cluster))
+            yield WorkerPool(client, lambda: _check_nannies(cluster))
             return
         patience = QUEUE_SECONDS if scheduler == SLURM else CONNECT_SECONDS
         try:
             if scheduler == SLURM:
                 secured, called = stack.enter_context(credentials(os.fspath(folder)))
-                jobs = Jobs(called, workers or 1)
+                jobs = SlurmJobs(called, workers or 1)
                 with _deaf_children():  # sbatch and scancel among them
                     given = stack.enter_context(slurm_cluster(jobs, secured))
-                pool = Pool(stack.enter_context(Client(given, set_as_default=False)), jobs.check)
+                pool = WorkerPool(stack.enter_context(Client(given, set_as_default=False)), jobs.check)
             else:
                 connected = Client(
                     scheduler, timeout=CONNECT_SECONDS, set_as_default=False, security=security(scheduler)
                 )
-                pool = Pool(stack.enter_context(connected), lambda: None)
+                pool = WorkerPool(stack.enter_context(connected), lambda: None)
             with at_once():
                 pool.wait(patience)
             if scheduler == SLURM and jobs.refused:
@@ -274,15 +278,15 @@ def _same_variables() -> Iterator[None]:
 
 
 @contextmanager
-def _deployed(pool: Pool, scoring: Scoring, *, local: bool) -> Iterator[str]:
+def _deployed(pool: WorkerPool, scorer: PartitionScorer, *, local: bool) -> Iterator[str]:
     # By client: two runs with one model on one scheduler must not take it from each other.
     client = pool.client
-    plugin = Deployment(f"kakehashi-{scoring.sha256}-{client.id}", scoring, local=local)
+    plugin = ModelDeployment(f"kakehashi-{scorer.sha256}-{client.id}", scorer, local=local)
     try:
         with _lost_is_said(pool):
             client.register_plugin(plugin)
         yield plugin.name
-    except (ImportError, Mismatch) as error:
+    except (ImportError, EnvironmentMismatch) as error:
         raise UserError(f"the workers cannot score: {error}; install the same packages there", 5) from error
     finally:
         if not local and not pool.lost:  # local workers end with their cluster
@@ -290,22 +294,22 @@ def _deployed(pool: Pool, scoring: Scoring, *, local: bool) -> Iterator[str]:
                 client.unregister_worker_plugin(plugin.name)
 
 
-def _in_order(pool: Pool, name: str, tables: Iterable[pa.Table]) -> Iterator[Part]:
+def _in_order(pool: WorkerPool, name: str, tables: Iterable[pa.Table]) -> Iterator[ScoredPartition]:
     running: deque[tuple[pa.Table, Any]] = deque()
     limit = AHEAD * sum(pool.client.nthreads().values())
 
     def submit(rows: pa.Table) -> Any:
         return pool.client.submit(_score, name, rows, pure=False)
 
-    def first() -> Part:
+    def first() -> ScoredPartition:
         rows, future = running.popleft()
         try:
             return _result(pool, future)
-        except Crashed:
+        except WorkerCrashed:
             for _, other in running:  # nothing else may kill the worker, or be killed with it
-                with suppress(Crashed):
+                with suppress(WorkerCrashed):
                     _result(pool, other)
-            return isolate(rows, lambda piece: _result(pool, submit(piece)))
+            return isolate_crashes(rows, lambda piece: _result(pool, submit(piece)))
 
     for rows in tables:
         running.append((rows, submit(rows)))
@@ -315,11 +319,11 @@ def _in_order(pool: Pool, name: str, tables: Iterable[pa.Table]) -> Iterator[Par
         yield first()
 
 
-def _score(name: str, rows: pa.Table) -> Part:
+def _score(name: str, rows: pa.Table) -> ScoredPartition:
     return _READY[name](rows)
 
 
-def _result(pool: Pool, future: Any) -> Part:
+def _result(pool: WorkerPool, future: Any) -> ScoredPartition:
     from concurrent.futures import CancelledError
 
     from distributed.scheduler import KilledWorker
@@ -327,14 +331,14 @@ def _result(pool: Pool, future: Any) -> Part:
     while True:
         over = future.done()
         try:
-            part: Part = future.result(timeout=WATCH_SECONDS)
+            part: ScoredPartition = future.result(timeout=WATCH_SECONDS)
         except TimeoutError:
             if over:  # it is what the scoring raised
                 raise
             if not future.done():
                 pool.look()
         except KilledWorker:
-            raise Crashed from None
+            raise WorkerCrashed from None
         except CancelledError:
             raise UserError("the scheduler was lost", 5) from None
         else:

@@ -7,18 +7,18 @@ from collections.abc import Callable
 import pyarrow as pa
 
 from kakehashi.catalogs.records import UserError
-from kakehashi.screen.scoring.columns import QUARANTINE, Part
+from kakehashi.screen.scoring.columns import QUARANTINE, ScoredPartition
 
 REASON = "crashed_worker"
 # More in one partition is no fault of single rows, and finding each takes about log2(rows) new processes.
 MOST = 16
 
 
-class Crashed(Exception):
+class WorkerCrashed(Exception):
     """The process that scored some rows died."""
 
 
-def isolate(rows: pa.Table, score: Callable[[pa.Table], Part]) -> Part:
+def isolate_crashes(rows: pa.Table, score: Callable[[pa.Table], ScoredPartition]) -> ScoredPartition:
     """Score a partition that killed its process: what is left is as if the rows in quarantine had not been there.
 
     A row is set aside, as `crashed_worker`, that killed two processes in a row with nothing else in them, so that
@@ -30,12 +30,12 @@ def isolate(rows: pa.Table, score: Callable[[pa.Table], Part]) -> Part:
     ------
     UserError : code 1, more than `MOST` rows kill their process
     """
-    waiting, found, fatal = [rows], list[Part](), list[pa.Table]()
+    waiting, found, fatal = [rows], list[ScoredPartition](), list[pa.Table]()
     while waiting:
         piece = waiting.pop()
         try:
             found.append(_twice(piece, score) if piece.num_rows == 1 else score(piece))
-        except Crashed:
+        except WorkerCrashed:
             half = piece.num_rows // 2
             if half:
                 waiting += [piece.slice(half), piece.slice(0, half)]
@@ -47,15 +47,15 @@ def isolate(rows: pa.Table, score: Callable[[pa.Table], Part]) -> Part:
                     " go on with --resume, fewer --workers and more memory for each",
                     1,
                 ) from None
-            found.append(Part(None, _set_aside(piece)))
+            found.append(ScoredPartition(None, _set_aside(piece)))
     scores = [part.scores for part in found if part.scores is not None] or [score(rows.slice(0, 0)).scores]
-    return Part(pa.concat_tables(scores), pa.concat_tables([part.quarantine for part in found]))
+    return ScoredPartition(pa.concat_tables(scores), pa.concat_tables([part.quarantine for part in found]))
 
 
-def _twice(row: pa.Table, score: Callable[[pa.Table], Part]) -> Part:
+def _twice(row: pa.Table, score: Callable[[pa.Table], ScoredPartition]) -> ScoredPartition:
     try:
         return score(row)
-    except Crashed:
+    except WorkerCrashed:
         return score(row)
 
 

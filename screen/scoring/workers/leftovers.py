@@ -20,7 +20,7 @@ _NAME = re.compile(r"[\w.+:-]{1,200}")
 _ASK_SECONDS = 20
 
 
-def queued(name: str) -> list[str] | None:
+def queued_jobs(name: str) -> list[str] | None:
     """Jobs of this name that wait or run, as "12 (PENDING)"; None where SLURM does not answer."""
     words = ["squeue", "--noheader", f"--name={name}", "--format=%i (%T)"]
     try:
@@ -30,17 +30,17 @@ def queued(name: str) -> list[str] | None:
     return [line.strip() for line in done.stdout.splitlines() if line.strip()]
 
 
-def sweep(folder: Path) -> list[str]:
+def remove_leftovers(folder: Path) -> list[str]:
     """Remove the certificates of killed runs from a run folder whose lock is held; what there is to say of each."""
     return [said for path in sorted(folder.glob(f"{PREFIX}*")) for said in _swept(path)]
 
 
-def sweep_unless_at_work(folder: Path) -> list[str]:
+def remove_idle_leftovers(folder: Path) -> list[str]:
     """The same of a folder of which nobody is known to hold the lock; nothing is done where somebody does."""
     if not any(folder.glob(f"{PREFIX}*")):
         return []
     with suppress(Timeout, OSError), FileLock(folder / LOCK, blocking=False):
-        return sweep(folder)
+        return remove_leftovers(folder)
     return []
 
 
@@ -58,7 +58,7 @@ def _swept(path: Path) -> list[str]:
         return [f"{path} is left of a run that was killed and cannot be removed: {error.strerror}"]
     said = [f"the certificates of a run that was killed were removed: {path.name}"]
     if _NAME.fullmatch(name):
-        jobs = queued(name)
+        jobs = queued_jobs(name)
         if jobs is None:
             said.append(f"SLURM does not answer here; jobs of that run that still wait end with: scancel --name={name}")
         elif jobs:

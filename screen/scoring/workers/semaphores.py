@@ -8,14 +8,14 @@ from typing import NamedTuple
 SHM = "/dev/shm"
 
 
-class Missing(NamedTuple):
+class MissingSemaphores(NamedTuple):
     """Why there are no semaphores, and the command that ends it."""
 
     why: str
     fix: str
 
 
-def missing() -> Missing | None:
+def find_missing() -> MissingSemaphores | None:
     """Try to make a semaphore; None where it works."""
     from multiprocessing import get_context
 
@@ -24,8 +24,10 @@ def missing() -> Missing | None:
     except (OSError, ImportError) as error:
         what = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         if os.path.isdir(SHM):
-            return Missing(f"no semaphore can be made ({what}): {SHM} cannot be written to or is full", _WRITABLE)
-        return Missing(f"no semaphore can be made ({what}): there is no {SHM}", _MOUNTED)
+            return MissingSemaphores(
+                f"no semaphore can be made ({what}): {SHM} cannot be written to or is full", _WRITABLE
+            )
+        return MissingSemaphores(f"no semaphore can be made ({what}): there is no {SHM}", _MOUNTED)
     return None
 
 

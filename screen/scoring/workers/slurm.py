@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from kakehashi.catalogs.records import UserError
 from kakehashi.screen.interrupt import answered_as_before
-from kakehashi.screen.scoring.workers.leftovers import queued
+from kakehashi.screen.scoring.workers.leftovers import queued_jobs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +24,7 @@ ASK_SECONDS = 30.0
 _NEEDED = {"dask_jobqueue": "dask-jobqueue", "cryptography": "cryptography"}
 
 
-class Jobs:
+class SlurmJobs:
     """The jobs of one run.
 
     name : what all of them are called; wanted : how many were asked for
@@ -51,7 +51,7 @@ class Jobs:
         if time.monotonic() - self._asked < ASK_SECONDS:
             return
         self._asked = time.monotonic()
-        if queued(self.name) == []:
+        if queued_jobs(self.name) == []:
             gone = ", ".join(sorted(self.accepted, key=int))
             raise UserError(
                 f"--scheduler slurm: no job is left ({gone}): they ended, were cancelled or never reached this process,"
@@ -82,14 +82,14 @@ def check_slurm() -> None:
 
 
 @contextmanager
-def slurm_cluster(jobs: Jobs, credentials: Any) -> Iterator[Any]:
+def slurm_cluster(jobs: SlurmJobs, credentials: Any) -> Iterator[Any]:
     """A Dask cluster whose workers are SLURM jobs, cancelled when the block ends.
 
     What a job asks for (queue, account, memory, walltime, one GPU ...) is in dask's settings, `jobqueue.slurm`.
     """
     from dask.distributed import Status
 
-    kind = library().SLURMCluster
+    kind = import_jobqueue().SLURMCluster
 
     class Job(kind.job_cls):  # type: ignore[misc, name-defined]  # of a module without types
         async def start(self) -> None:
@@ -117,11 +117,11 @@ def job_name(run: str) -> str:
 def _settings() -> dict[str, Any]:
     from dask import config
 
-    library()  # brings its own settings
+    import_jobqueue()  # brings its own settings
     return dict(config.get("jobqueue.slurm", {}))
 
 
-def library() -> Any:
+def import_jobqueue() -> Any:
     """dask-jobqueue, which answers Ctrl-C itself from its import on: that is undone."""
     with answered_as_before():
         try:

@@ -13,9 +13,9 @@ from kakehashi.catalogs.candidates.candidates import Catalog
 from kakehashi.catalogs.formulas.slots import parse_column
 from kakehashi.screen.networks.source import Library
 from kakehashi.screen.progress import Progress
-from kakehashi.screen.ranking.filters import Count, parse_filter
+from kakehashi.screen.ranking.filters import FilterCount, parse_filter
 from kakehashi.screen.ranking.rank import Order, rank
-from kakehashi.screen.scoring.scoring import deploy
+from kakehashi.screen.scoring.partitions import make_scorer
 from kakehashi.screen.transfer.features import FloatArray, fill
 from kakehashi.screen.transfer.fit import Model
 from kakehashi.screen.transfer.plan import Fitted, predict_plan
@@ -44,16 +44,16 @@ class Shortlist(NamedTuple):
 
     table: pa.Table
     rule: str
-    counts: tuple[Count, ...]
+    counts: tuple[FilterCount, ...]
 
 
 def screen_all(transferred: Model, direct: Model, catalog: Catalog, progress: Progress) -> Screened:
     """Score a catalogue with both models; rows that cannot be scored are counted."""
-    scoring, without = deploy(transferred), deploy(direct)
+    scorer, without = make_scorer(transferred), make_scorer(direct)
     parts, means, aside = [], [], 0
     with progress.stage("score candidates", catalog.rows) as advance:
         for rows in catalog.batches(_ROWS):
-            part = scoring(rows)
+            part = scorer(rows)
             aside += part.quarantine.num_rows
             parts.append(part.scores)
             other = without(part.scores.select(["id", "formula"])).scores

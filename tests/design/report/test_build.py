@@ -27,7 +27,7 @@ from kakehashi.design.report.clusters import butina, cluster
 from kakehashi.design.report.toml import as_toml
 from kakehashi.design.run.config import DesignConfig, resolve
 from kakehashi.screen.report.data import Row
-from kakehashi.screen.report.draw import BOND, structure
+from kakehashi.screen.report.draw import BOND, draw_structure
 
 
 def loaded(name: str) -> ModuleType:
@@ -76,7 +76,7 @@ def corners(svg: str) -> list[list[tuple[float, float]]]:
 
 @pytest.mark.parametrize("unit", [made.nylon(6, 4)[0], made.polyester(2, 1)[0], "*CC*", "*O*", "*Nc1ccc(C(=O)*)cc1"])
 def test_a_unit_stands_between_brackets_that_cut_its_open_bonds(unit: str) -> None:
-    svg = str(structure(unit))
+    svg = str(draw_structure(unit))
     left, right = corners(svg)
     assert len(left) == len(right) == 4
     # they open towards each other, with the same height
@@ -103,7 +103,7 @@ def test_a_unit_stands_between_brackets_that_cut_its_open_bonds(unit: str) -> No
 def test_drawings_fit_their_frame_and_need_no_styles(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DISPLAY", raising=False)
     for unit, *_ in made.units(30):
-        svg = str(structure(unit))
+        svg = str(draw_structure(unit))
         assert "style" not in svg
         box = re.search(r'viewBox="([^"]*)"', svg)
         assert box
@@ -119,7 +119,7 @@ def test_drawings_fit_their_frame_and_need_no_styles(monkeypatch: pytest.MonkeyP
 
 
 def test_a_molecule_has_no_brackets_and_coloured_heteroatoms() -> None:
-    svg = str(structure("NCCO"))
+    svg = str(draw_structure("NCCO"))
     assert "brackets" not in svg
     assert len(re.findall(r'class="atom N"', svg)) == 3  # N, H and the 2
     assert len(re.findall(r'class="atom O"', svg)) == 2
@@ -127,7 +127,7 @@ def test_a_molecule_has_no_brackets_and_coloured_heteroatoms() -> None:
 
 @pytest.mark.parametrize("text", ["", "<script>", "C.C", "*C(*)*", "*C", "c1ccc", "C(", "C" * 2000, "[2H]C"])
 def test_what_cannot_be_read_is_not_drawn(text: str) -> None:
-    assert structure(text) is None
+    assert draw_structure(text) is None
 
 
 def test_says_what_was_asked_and_found(run: Path) -> None:

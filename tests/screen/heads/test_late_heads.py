@@ -10,10 +10,10 @@ import pytest
 from kakehashi.catalogs.formulas.slots import formula_text, reduce
 from kakehashi.catalogs.records import UserError
 from kakehashi.screen.heads.forest import forest
-from kakehashi.screen.ranking.summary import Tally
-from kakehashi.screen.scoring.batches import score
-from kakehashi.screen.scoring.prepare import prepare
-from kakehashi.screen.scoring.scoring import score_partition
+from kakehashi.screen.ranking.summary import ScoreCounter
+from kakehashi.screen.scoring.batches import predict_compositions
+from kakehashi.screen.scoring.device_model import prepare_model
+from kakehashi.screen.scoring.partitions import score_partition
 from kakehashi.screen.screening.record import _ceiling, _ties
 from kakehashi.screen.transfer import fit as module
 from kakehashi.screen.transfer.features import fill
@@ -92,7 +92,7 @@ def test_every_head_is_scored_as_on_the_host(planted, planted_library):
     assert board[f"planted_source: forest on the best {BEST}"].networks == 4
     assert board[CHOSEN].head == "ridge + forest + finetune"
     pool = reduce(planted.source.compositions)
-    scores = score(prepare(model), pool)
+    scores = predict_compositions(prepare_model(model), pool)
     mean, spread = predict_stack(model.stack, fill(planted_library, pool), np.arange(len(pool.elements)))
     # A feature that differs in its last bit may fall on the other side of a threshold: rarely, and by little.
     close = np.abs(scores.mean - mean) < 1e-4 * planted.target.y.std()
@@ -105,7 +105,7 @@ def test_the_record_of_a_model_says_which_heads_it_tried(forest_model, tmp_path,
     from kakehashi.screen.api import transfer as api
     from kakehashi.screen.screening import run
 
-    monkeypatch.setattr(run, "finish", lambda config, *rest: SimpleNamespace(record=config.heads))
+    monkeypatch.setattr(run, "finish_run", lambda config, *rest: SimpleNamespace(record=config.heads))
     assert api.screen(forest_model, out=tmp_path / "run") == ("forest",)
 
 
@@ -116,7 +116,7 @@ def test_a_stack_of_forests_has_a_ceiling_below_the_largest_value(planted, fores
 
 
 def _summary(folder, scores, minimise):
-    with Tally(folder, scores.num_rows, minimise=minimise) as tally:
+    with ScoreCounter(folder, scores.num_rows, minimise=minimise) as tally:
         tally.add(scores)
         return tally.summary()
 
@@ -134,7 +134,7 @@ def test_ties_at_the_ceiling_are_flagged_and_counted(planted, forest_model, tmp_
     model = forest_model._replace(stack=stack, ceiling=module._ceiling(stack))
     rows = pa.table({"formula": formula_text(reduce(planted.source.compositions))})
     rows = rows.add_column(0, "id", pa.array([str(i) for i in range(rows.num_rows)]))
-    part = score_partition(model, prepare(model), rows)
+    part = score_partition(model, prepare_model(model), rows)
     mean = part.scores["mean"].to_numpy()
     flagged = part.scores["at_ceiling"].to_numpy(zero_copy_only=False)
     np.testing.assert_array_equal(flagged, mean > 2.0 - 1e-6)

@@ -18,8 +18,8 @@ from kakehashi.screen.networks.pretrain import Schedule, _weights, pretrain
 from kakehashi.screen.networks.pyramid import activations, outputs
 from kakehashi.screen.networks.source import Library, Settings, pretrain_source, training_rows
 from kakehashi.screen.networks.tables import draw, join
-from kakehashi.screen.scoring.batches import score
-from kakehashi.screen.scoring.prepare import prepare
+from kakehashi.screen.scoring.batches import predict_compositions
+from kakehashi.screen.scoring.device_model import prepare_model
 from kakehashi.screen.transfer.features import fill
 from kakehashi.screen.transfer.fit import caveats
 from kakehashi.screen.transfer.nested import one_fold
@@ -235,13 +235,13 @@ def test_stacked_features_are_scored_as_on_the_host(planted_model, library, targ
     plans.append(Plan("predictions", "ridge", gain=3.0))
     members = tuple(fit_plan(plan, bank, target.y, rows) for plan in plans)
     stack = Stack(("all", "last", "predictions"), members, np.array([0.5, 0.3, 0.2]), 0.0)
-    scorer = prepare(planted_model._replace(library=library, stack=stack))
-    found = score(scorer, pool)
+    device_model = prepare_model(planted_model._replace(library=library, stack=stack))
+    found = predict_compositions(device_model, pool)
     mean, spread = predict_stack(stack, fill(library, pool), np.arange(700))
     np.testing.assert_allclose(found.mean, mean, rtol=1e-4, atol=1e-4 * target.y.std())
     np.testing.assert_allclose(found.spread, spread, rtol=1e-3)
     part = np.r_[650, 3, 3, 77]
-    some = score(scorer, Compositions(pool.elements[part], pool.amounts[part]))
+    some = predict_compositions(device_model, Compositions(pool.elements[part], pool.amounts[part]))
     np.testing.assert_array_equal(some.mean, found.mean[part])
     np.testing.assert_array_equal(some.spread, found.spread[part])
 

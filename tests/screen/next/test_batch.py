@@ -18,7 +18,7 @@ from scipy.stats import norm
 from kakehashi.catalogs.records import UserError
 from kakehashi.catalogs.runs.results import Results
 from kakehashi.catalogs.runs.rundir import RunDir
-from kakehashi.screen.next.batch import COLUMNS, Request, finished_run, propose, propose_and_print
+from kakehashi.screen.next.batch import COLUMNS, BatchRequest, propose_and_print, propose_batch, read_finished_run
 from kakehashi.screen.ranking.filters import parse_filter
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -77,7 +77,7 @@ def run_path(tmp_path: Path) -> Path:
 
 
 def ids(path: Path, **request: Any) -> list[str]:
-    return propose(finished_run(str(path)), Request(**request)).table["id"].to_pylist()
+    return propose_batch(read_finished_run(str(path)), BatchRequest(**request)).table["id"].to_pylist()
 
 
 def improvement(row: Any, best: float = 100.0) -> float:
@@ -88,7 +88,7 @@ def improvement(row: Any, best: float = 100.0) -> float:
 
 
 def test_the_order_is_that_of_the_expected_improvement(run_path: Path) -> None:
-    table = propose(finished_run(str(run_path)), Request()).table
+    table = propose_batch(read_finished_run(str(run_path)), BatchRequest()).table
     assert table.column_names == list(COLUMNS)
     assert table["rank"].to_pylist() == [1, 2, 3, 4, 5]
     allowed = {row[0]: improvement(row) for row in ROWS if row[0] in "adfgh"}
@@ -98,7 +98,7 @@ def test_the_order_is_that_of_the_expected_improvement(run_path: Path) -> None:
 
 
 def test_what_is_known_out_or_a_second_of_its_system_is_left_out_and_counted(run_path: Path) -> None:
-    proposal = propose(finished_run(str(run_path)), Request())
+    proposal = propose_batch(read_finished_run(str(run_path)), BatchRequest())
     assert not {"b", "c", "e"} & set(proposal.table["id"].to_pylist())
     assert proposal.record["counts"] == {
         "scored": 9, "filtered out": 0, "outside the domain": 2, "measured already": 1, "without interval": 0,
@@ -115,7 +115,7 @@ def test_the_other_orders(run_path: Path) -> None:
 
 def test_small_values_are_wanted_where_the_run_wanted_them(tmp_path: Path) -> None:
     path = make_run(tmp_path / "run", ROWS, names=PARTS, minimise=True)
-    proposal = propose(finished_run(str(path)), Request(by="upper", size=2))
+    proposal = propose_batch(read_finished_run(str(path)), BatchRequest(by="upper", size=2))
     assert proposal.record["best_known"] == {"formula": "NaCl", "value": 7.0, "unit": "W/(m K)"}
     assert proposal.record["acquisition"] == "better bound of the interval on the scale of -ln(kappa), larger is better"
     assert proposal.table["acquisition"].to_pylist() == pytest.approx([-np.log(20 / 9), -np.log(5 / 1.2)])
@@ -126,9 +126,9 @@ def test_small_values_are_wanted_where_the_run_wanted_them(tmp_path: Path) -> No
 
 def test_a_target_fitted_as_it_is(tmp_path: Path) -> None:
     path = make_run(tmp_path / "run", ROWS, names=PARTS, log=False)
-    proposal = propose(finished_run(str(path)), Request(by="upper", size=2))
+    proposal = propose_batch(read_finished_run(str(path)), BatchRequest(by="upper", size=2))
     assert proposal.table["acquisition"].to_pylist() == pytest.approx([92.0, 71.5])
-    spans = propose(finished_run(str(path)), Request(by="variance", size=1)).table["reason"][0].as_py()
+    spans = propose_batch(read_finished_run(str(path)), BatchRequest(by="variance", size=1)).table["reason"][0].as_py()
     assert "its 90% interval spans 18 W/(m K)" in spans
 
 
@@ -150,26 +150,26 @@ def test_nothing_left_is_an_error_that_says_why(run_path: Path) -> None:
 def test_neither_partitions_nor_the_order_of_rows_change_the_batch(tmp_path: Path, run_path: Path) -> None:
     mixed = [ROWS[i] for i in np.random.default_rng(1).permutation(len(ROWS))]
     whole = make_run(tmp_path / "whole", mixed, names=PARTS[:1])
-    first, second = (propose(finished_run(str(path)), Request()) for path in (run_path, whole))
+    first, second = (propose_batch(read_finished_run(str(path)), BatchRequest()) for path in (run_path, whole))
     assert first.table.equals(second.table)
     assert first.record == second.record
 
 
 def test_without_scores_the_ranking_serves_and_that_is_said(tmp_path: Path) -> None:
-    proposal = propose(finished_run(str(make_run(tmp_path / "run", ROWS))), Request(size=2))
+    proposal = propose_batch(read_finished_run(str(make_run(tmp_path / "run", ROWS))), BatchRequest(size=2))
     assert proposal.table["id"].to_pylist() == ids(make_run(tmp_path / "other", ROWS, names=PARTS), size=2)
     assert "kept its ranking only" in proposal.record["notes"][0]
 
 
 def test_candidates_without_a_usable_interval_are_counted(tmp_path: Path) -> None:
     path = make_run(tmp_path / "run", [*ROWS, ("z", "ZnO", "ZnO", 50.0, np.inf, "in", 0.0)], names=PARTS)
-    proposal = propose(finished_run(str(path)), Request())
+    proposal = propose_batch(read_finished_run(str(path)), BatchRequest())
     assert proposal.record["counts"]["without interval"] == 1
     assert "z" not in proposal.table["id"].to_pylist()
 
 
 def test_reasons_in_words(run_path: Path) -> None:
-    table = propose(finished_run(str(run_path)), Request()).table
+    table = propose_batch(read_finished_run(str(run_path)), BatchRequest()).table
     reasons = dict(zip(table["id"].to_pylist(), table["reason"].to_pylist(), strict=True))
     assert reasons["a"] == (
         "40% chance to beat the best known, Mg4 O4 with 100 W/(m K); predicted to be worse, but may be as high as 180"
@@ -192,13 +192,13 @@ def test_an_unfinished_run_is_refused(tmp_path: Path) -> None:
     with RunDir(tmp_path / "run") as rundir:
         rundir.write_text("other.txt", "")
     with pytest.raises(UserError, match="no finished run"):
-        finished_run(str(tmp_path / "run"))
+        read_finished_run(str(tmp_path / "run"))
 
 
 def test_what_is_printed_steers_no_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = [("\x1b[2J", "GaN", "GaN", 90.0, 2.0, "in", 0.0)]
     path = make_run(tmp_path / "run", rows, names=PARTS[:1])
-    assert propose_and_print(str(path), Request(), dry_run=True) == 0
+    assert propose_and_print(str(path), BatchRequest(), dry_run=True) == 0
     printed = capsys.readouterr().out
     assert "\x1b" not in printed
     assert "GaN  [\N{REPLACEMENT CHARACTER}[2J]" in printed

@@ -6,18 +6,18 @@ from scipy.stats import norm
 
 from kakehashi.catalogs.formulas.slots import parse_column
 from kakehashi.screen.ranking.acquisition import (
-    Normal,
-    chance_above,
-    diverse,
+    NormalLaws,
+    acquisition_values,
     expected_improvement,
     log_expected_improvement,
-    merit,
     normal_through,
+    pick_diverse,
+    probability_above,
 )
 
 
-def law(mean: object, sigma: object) -> Normal:
-    return Normal(np.atleast_1d(np.asarray(mean, float)), np.atleast_1d(np.asarray(sigma, float)))
+def law(mean: object, sigma: object) -> NormalLaws:
+    return NormalLaws(np.atleast_1d(np.asarray(mean, float)), np.atleast_1d(np.asarray(sigma, float)))
 
 
 @pytest.mark.parametrize(
@@ -28,13 +28,13 @@ def test_expected_improvement_and_chance_are_what_drawing_gives(mean: float, sig
     gain = np.maximum(drawn - best, 0.0)
     error = gain.std() / np.sqrt(len(gain))
     assert abs(expected_improvement(law(mean, sigma), best)[0] - gain.mean()) < 4 * error
-    assert chance_above(law(mean, sigma), best)[0] == pytest.approx((drawn > best).mean(), abs=2e-3)
+    assert probability_above(law(mean, sigma), best)[0] == pytest.approx((drawn > best).mean(), abs=2e-3)
 
 
 def test_a_certain_value_improves_by_its_gain() -> None:
     certain = law([1.0, 2.0, 5.0], [0.0, 0.0, 0.0])
     np.testing.assert_allclose(expected_improvement(certain, 2.0), [0.0, 0.0, 3.0], rtol=1e-14)
-    np.testing.assert_array_equal(chance_above(certain, 2.0), [0.0, 0.0, 1.0])
+    np.testing.assert_array_equal(probability_above(certain, 2.0), [0.0, 0.0, 1.0])
 
 
 def test_the_logarithm_keeps_the_order_where_the_value_underflows() -> None:
@@ -67,8 +67,10 @@ def test_the_law_has_the_interval_it_was_made_from(log: bool) -> None:
     found = normal_through(back(centre), low, high, level=0.9, log=log)
     np.testing.assert_allclose(found.mean, centre, rtol=1e-12)
     np.testing.assert_allclose(found.sigma, sigma, rtol=1e-12)
-    np.testing.assert_allclose(merit(found, "upper", best=0.0, level=0.9), np.log(high) if log else high, rtol=1e-12)
-    np.testing.assert_allclose(merit(found, "variance", best=0.0, level=0.9), sigma**2, rtol=1e-12)
+    np.testing.assert_allclose(
+        acquisition_values(found, "upper", best=0.0, level=0.9), np.log(high) if log else high, rtol=1e-12
+    )
+    np.testing.assert_allclose(acquisition_values(found, "variance", best=0.0, level=0.9), sigma**2, rtol=1e-12)
 
 
 def test_a_bound_that_left_the_floats_is_replaced_by_the_other() -> None:
@@ -81,9 +83,9 @@ def test_a_batch_has_one_per_system_and_no_near_duplicates() -> None:
     texts = ["GaN", "Ga2N3", "Ga99AlN100", "AlN", "PbTe", "SiC"]
     rows = parse_column(texts).compositions
     name = lambda picked: [texts[i] for i in picked]
-    assert name(diverse(range(6), rows, 6, 0.1)) == ["GaN", "AlN", "PbTe", "SiC"]
-    assert name(diverse(range(6), rows, 6, 0.0)) == ["GaN", "Ga99AlN100", "AlN", "PbTe", "SiC"]
+    assert name(pick_diverse(range(6), rows, 6, 0.1)) == ["GaN", "AlN", "PbTe", "SiC"]
+    assert name(pick_diverse(range(6), rows, 6, 0.0)) == ["GaN", "Ga99AlN100", "AlN", "PbTe", "SiC"]
     # GaN and AlN share half their atoms.
-    assert name(diverse(range(6), rows, 6, 0.51)) == ["GaN", "PbTe", "SiC"]
-    assert name(diverse(range(6), rows, 6, 0.5)) == ["GaN", "AlN", "PbTe", "SiC"]
-    assert name(diverse([4, 1, 0, 2], rows, 2, 0.1)) == ["PbTe", "Ga2N3"]
+    assert name(pick_diverse(range(6), rows, 6, 0.51)) == ["GaN", "PbTe", "SiC"]
+    assert name(pick_diverse(range(6), rows, 6, 0.5)) == ["GaN", "AlN", "PbTe", "SiC"]
+    assert name(pick_diverse([4, 1, 0, 2], rows, 2, 0.1)) == ["PbTe", "Ga2N3"]

@@ -5,7 +5,14 @@ import pyarrow as pa
 import pytest
 
 from kakehashi.catalogs.records import UserError
-from kakehashi.screen.ranking.filters import Filter, apply_filters, check_elements, check_filters, parse_filter, passes
+from kakehashi.screen.ranking.filters import (
+    Filter,
+    apply_filters,
+    check_elements,
+    check_filters,
+    meets_filter,
+    parse_filter,
+)
 
 TABLE = pa.table(
     {
@@ -65,7 +72,7 @@ def test_what_is_no_expression_is_refused(text: str) -> None:
 def test_a_row_without_a_value_fails_and_is_counted(text: str, ok: list[int], null: int) -> None:
     wanted = parse_filter(text)
     check_filters([wanted], TABLE.schema)
-    found, absent = passes(TABLE, wanted)
+    found, absent = meets_filter(TABLE, wanted)
     assert found.tolist() == [bool(x) for x in ok]
     assert absent == null
 

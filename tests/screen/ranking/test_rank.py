@@ -6,7 +6,7 @@ import pytest
 
 from kakehashi.catalogs.records import UserError
 from kakehashi.screen.ranking.filters import parse_filter
-from kakehashi.screen.ranking.rank import Order, Ranked, check_order, probability, rank
+from kakehashi.screen.ranking.rank import Order, RankedTable, check_order, probability, rank
 
 
 def scores(n: int = 60, seed: int = 0) -> pa.Table:
@@ -32,7 +32,7 @@ def scores(n: int = 60, seed: int = 0) -> pa.Table:
     )
 
 
-def order_of(ranked: Ranked) -> list[tuple[float, str]]:
+def order_of(ranked: RankedTable) -> list[tuple[float, str]]:
     return list(zip(ranked.table["mean"].to_pylist(), ranked.table["id"].to_pylist(), strict=True))
 
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kakehashi.screen.ranking import sorter as external
-from kakehashi.screen.ranking.sorter import Sorter, in_order
+from kakehashi.screen.ranking.sorter import Sorter, row_order
 
 
 def small(monkeypatch: pytest.MonkeyPatch, run: int, pool: int) -> None:
@@ -49,7 +49,7 @@ def test_the_order_is_that_of_one_sort(
     with pytest.MonkeyPatch.context() as patch:
         small(patch, run, pool)
         found = result(folder, rows, cut)
-    assert found["row"].to_pylist() == rows.take(pa.array(in_order(rows)))["row"].to_pylist()
+    assert found["row"].to_pylist() == rows.take(pa.array(row_order(rows)))["row"].to_pylist()
     assert list(folder.iterdir()) == []
 
 

@@ -13,7 +13,7 @@ from kakehashi.screen.evaluation import config as evaluate_config
 from kakehashi.screen.models import train
 from kakehashi.screen.runs.refused import rejected_table, warnings_of
 from kakehashi.screen.screening import config as screen_config
-from kakehashi.screen.screening.given import check_units, load_sources, load_target
+from kakehashi.screen.screening.tables import check_units, load_sources, load_target
 
 CASES = Path(__file__).parents[3] / "../shared/cases"
 KINDS = [

@@ -10,7 +10,7 @@ import pytest
 import kakehashi
 from kakehashi.catalogs.runs.rundir import RunDir
 from kakehashi.screen.runs.status import PLAN
-from kakehashi.screen.screening.estimate import estimate
+from kakehashi.screen.screening.estimate import estimate_cost
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_an_interrupted_run_says_how_to_go_on_and_then_does(tiny, screen, status
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("kakehashi.screen.screening.run.rank_into", stopped)
+        patch.setattr("kakehashi.screen.screening.run.write_ranking", stopped)
         code, _, said = screen("--out", out, "--partition-rows", 9)
     assert code == 130
     found = json.loads(status(out, "--json")[1])
@@ -108,15 +108,15 @@ def test_estimates_grow_with_rows_networks_and_what_is_ranked(monkeypatch):
         SimpleNamespace(rows=rows, space=space, smiles=smiles)
         for space, smiles in ((None, False), (object(), False), (None, True))
     )
-    one, two = (estimate(real, networks, None, None)["seconds"] for networks in (1, 2))
+    one, two = (estimate_cost(real, networks, None, None)["seconds"] for networks in (1, 2))
     assert two["pre-train"] == pytest.approx(2 * one["pre-train"], rel=0.1)
     assert two["score"] - one["score"] == pytest.approx(rows * 0.22e6 / 0.6e11, rel=0.05)
-    assert estimate(real, 1, None, None)["disk_mb"] == pytest.approx(rows * 455 / 1e6)
-    assert estimate(real, 1, 1000, None)["disk_mb"] == pytest.approx(75.4)
-    assert estimate(virtual, 1, 1000, None)["disk_mb"] == pytest.approx(0.5, abs=0.05)
-    assert estimate(real, 1, None, 2)["memory_mb"] == 3 * estimate(real, 1, None, None)["memory_mb"]
-    alone, shared = (estimate(units, 1, None, workers)["seconds"]["score"] for workers in (None, 4))
-    assert alone > 50 * estimate(real, 1, None, None)["seconds"]["score"]
+    assert estimate_cost(real, 1, None, None)["disk_mb"] == pytest.approx(rows * 455 / 1e6)
+    assert estimate_cost(real, 1, 1000, None)["disk_mb"] == pytest.approx(75.4)
+    assert estimate_cost(virtual, 1, 1000, None)["disk_mb"] == pytest.approx(0.5, abs=0.05)
+    assert estimate_cost(real, 1, None, 2)["memory_mb"] == 3 * estimate_cost(real, 1, None, None)["memory_mb"]
+    alone, shared = (estimate_cost(units, 1, None, workers)["seconds"]["score"] for workers in (None, 4))
+    assert alone > 50 * estimate_cost(real, 1, None, None)["seconds"]["score"]
     assert alone == pytest.approx(4 * shared, rel=0.05)
 
 

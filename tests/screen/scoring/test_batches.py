@@ -7,16 +7,16 @@ from kakehashi.catalogs.formulas.slots import reduce
 from kakehashi.catalogs.records import Compositions
 from kakehashi.screen.descriptors.composition import BATCH
 from kakehashi.screen.descriptors.scaling import standardise
-from kakehashi.screen.scoring.batches import score
-from kakehashi.screen.scoring.prepare import prepare
+from kakehashi.screen.scoring.batches import predict_compositions
+from kakehashi.screen.scoring.device_model import prepare_model
 from kakehashi.screen.transfer.features import fill
 from kakehashi.screen.transfer.selection import predict_stack
 from kakehashi.screen.validation.domain import nearest
 
 
 @pytest.fixture(scope="module")
-def scorer(planted_model):
-    return prepare(planted_model)
+def device_model(planted_model):
+    return prepare_model(planted_model)
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +28,8 @@ def pool():
 
 
 @pytest.fixture(scope="module")
-def scores(scorer, pool):
-    return score(scorer, pool)
+def scores(device_model, pool):
+    return predict_compositions(device_model, pool)
 
 
 def take(compositions, rows):
@@ -58,28 +58,28 @@ def test_every_kind_of_member_is_scored(planted_model):
     assert {member.plan.head for member in planted_model.stack.members} == {"ridge", "gp"}
 
 
-def test_order_and_partition_change_no_bit(scorer, pool, scores):
+def test_order_and_partition_change_no_bit(device_model, pool, scores):
     n = len(pool.elements)
     order = np.random.default_rng(0).permutation(n)
-    equal(score(scorer, take(pool, order)), scores, order)
+    equal(predict_compositions(device_model, take(pool, order)), scores, order)
     for rows in ([n - 1], np.arange(3), np.arange(100, 700), np.repeat(5, 1025)):
-        equal(score(scorer, take(pool, rows)), scores, rows)
+        equal(predict_compositions(device_model, take(pool, rows)), scores, rows)
 
 
-def test_training_compounds_are_their_own_nearest(planted, scorer):
-    found = score(scorer, reduce(planted.target.compositions))
+def test_training_compounds_are_their_own_nearest(planted, device_model):
+    found = predict_compositions(device_model, reduce(planted.target.compositions))
     np.testing.assert_array_equal(found.nearest, np.arange(40))
     assert found.distance.max() < 1e-5
 
 
-def test_strangers_are_far(scorer, scores):
+def test_strangers_are_far(device_model, scores):
     assert np.median(scores.distance) > 0.2
     assert scores.distance.max() > 1
     assert np.isfinite(scores.mean).all()
     assert (scores.spread > 0).all()
 
 
-def test_scores_follow_the_planted_source(planted, scorer, pool, scores):
+def test_scores_follow_the_planted_source(planted, device_model, pool, scores):
     from kakehashi.catalogs.properties.tables import load_table
 
     keys = load_table("volume_per_atom").keys
@@ -88,17 +88,17 @@ def test_scores_follow_the_planted_source(planted, scorer, pool, scores):
     assert np.corrcoef(scores.mean[rows], [3 + truth[keys[i]] for i in rows])[0, 1] > 0.6
 
 
-def test_nothing_to_score(scorer, pool):
-    found = score(scorer, take(pool, np.arange(0)))
+def test_nothing_to_score(device_model, pool):
+    found = predict_compositions(device_model, take(pool, np.arange(0)))
     assert [len(column) for column in found] == [0, 0, 0, 0]
 
 
 def test_sources_no_member_asks_stay_behind(planted_model):
     (member,) = [m for m in planted_model.stack.members if m.plan.kind == "direct" and m.plan.head == "gp"]
     alone = planted_model.stack._replace(members=(member,), weights=np.ones(1))
-    light = prepare(planted_model._replace(stack=alone))
+    light = prepare_model(planted_model._replace(stack=alone))
     assert light.groups == ()
-    found = score(light, reduce(planted_model.target.compositions))
+    found = predict_compositions(light, reduce(planted_model.target.compositions))
     bank = fill(planted_model.library, planted_model.target.compositions)
     np.testing.assert_allclose(found.mean, predict_stack(alone, bank, np.arange(40))[0], rtol=1e-4)
 
@@ -116,11 +116,11 @@ def test_nothing_is_computed_twice_or_for_nobody(planted_model):
 
     def products(chosen):
         stack = planted_model.stack._replace(members=tuple(chosen), weights=np.ones(len(chosen)))
-        scorer = prepare(planted_model._replace(stack=stack))
+        device_model = prepare_model(planted_model._replace(stack=stack))
         raw = jnp.zeros((BATCH, 290), jnp.float32)
-        parts = zip(scorer.groups, scorer.arrays["groups"], strict=True)
+        parts = zip(device_model.groups, device_model.arrays["groups"], strict=True)
         traced = [
-            jax.make_jaxpr(run_group, static_argnums=(0, 1, 2))(scorer.plans, g.heads, g.shown, a, raw)
+            jax.make_jaxpr(run_group, static_argnums=(0, 1, 2))(device_model.plans, g.heads, g.shown, a, raw)
             for g, a in parts
         ]
         return sum(count(program.jaxpr) for program in traced)
@@ -148,9 +148,9 @@ def test_nothing_is_computed_twice_or_for_nobody(planted_model):
 
 
 def test_groups_of_networks_change_only_roundings(planted_model, pool, scores, monkeypatch):
-    monkeypatch.setattr("kakehashi.screen.scoring.prepare.GROUP", 3)  # of four networks
-    scorer = prepare(planted_model)
-    assert [len(group.heads) for group in scorer.groups] == [3, 1]
-    found = score(scorer, pool)
+    monkeypatch.setattr("kakehashi.screen.scoring.device_model.GROUP", 3)  # of four networks
+    device_model = prepare_model(planted_model)
+    assert [len(group.heads) for group in device_model.groups] == [3, 1]
+    found = predict_compositions(device_model, pool)
     np.testing.assert_allclose(found.mean, scores.mean, rtol=1e-5)
     np.testing.assert_allclose(found.spread, scores.spread, rtol=1e-5)

@@ -16,9 +16,9 @@ import pytest
 
 from kakehashi.catalogs.candidates.candidates import open_catalog
 from kakehashi.catalogs.runs.rundir import Results, RunDir
-from kakehashi.screen.scoring.columns import Part
-from kakehashi.screen.scoring.committed import score_into
-from kakehashi.screen.scoring.scoring import Scoring, deploy, in_turn
+from kakehashi.screen.scoring.columns import ScoredPartition
+from kakehashi.screen.scoring.committed import score_catalog
+from kakehashi.screen.scoring.partitions import PartitionScorer, make_scorer, score_serially
 
 if TYPE_CHECKING:
     from conftest import Tiny
@@ -34,12 +34,12 @@ class Counted:
     def __init__(self, stop: int = -1, answer: Callable[[], None] = lambda: None) -> None:
         self.calls, self.stop, self.answer = 0, stop, answer
 
-    def __call__(self, scoring: Scoring, tables: Iterable[pa.Table]) -> Iterator[Part]:
+    def __call__(self, scorer: PartitionScorer, tables: Iterable[pa.Table]) -> Iterator[ScoredPartition]:
         for rows in tables:
             if self.calls == self.stop:
                 self.answer()
             self.calls += 1
-            yield scoring(rows)
+            yield scorer(rows)
 
 
 def interrupt() -> None:
@@ -55,7 +55,7 @@ def into(out: Path, model: Model, catalog: Path | str, size: int = 7, **options:
     counted = Counted()
     with RunDir(out, resume=out.exists()) as rundir:
         found = open_catalog(str(catalog), **options)  # type: ignore[arg-type]
-        scored = score_into(rundir, model, found, executor=counted, partition_rows=size)
+        scored = score_catalog(rundir, model, found, executor=counted, partition_rows=size)
         assert scored.rows + scored.quarantined == found.rows
         scores, aside = pa.concat_tables(scored.scores()), pa.concat_tables(scored.quarantine())
     assert (scores.num_rows, aside.num_rows) == (scored.rows, scored.quarantined)
@@ -100,7 +100,7 @@ def test_partitions_of_something_else_are_scored_again(tiny: Tiny, tiny_model: M
 
 
 def test_the_hash_of_a_model_knows_what_scores_depend_on(tiny_model: Model) -> None:
-    light = lambda model: deploy(model).sha256
+    light = lambda model: make_scorer(model).sha256
     member = tiny_model.stack.members[0]
     doubled = {name: 2 * value for name, value in member.params[0].items()}
     others = [
@@ -122,14 +122,14 @@ def test_the_hash_of_a_model_knows_what_scores_depend_on(tiny_model: Model) -> N
 def test_the_hash_says_nothing_of_set_order(tiny_model: Model) -> None:
     classes = sorted(tiny_model.domain.classes)
     turned = tiny_model.domain._replace(classes=frozenset(reversed(classes)))
-    assert deploy(tiny_model._replace(domain=turned)).sha256 == deploy(tiny_model).sha256
+    assert make_scorer(tiny_model._replace(domain=turned)).sha256 == make_scorer(tiny_model).sha256
 
 
 def test_the_files_say_what_they_are(tiny: Tiny, tiny_model: Model, tmp_path: Path) -> None:
     into(tmp_path / "run", tiny_model, tiny.folder / "catalog.csv")
     for folder in ("scores", "quarantine"):
         said = pq.read_schema(tmp_path / "run" / folder / "part-00005.parquet").metadata
-        assert said[b"kakehashi.model"].decode() == deploy(tiny_model).sha256
+        assert said[b"kakehashi.model"].decode() == make_scorer(tiny_model).sha256
         assert said[b"kakehashi.catalog"].decode() == open_catalog(str(tiny.folder / "catalog.csv")).sha256
         assert said[b"kakehashi.rows"] == b"35-41"
 
@@ -141,7 +141,7 @@ def test_control_c_finishes_the_partition_and_the_run_goes_on(
 ) -> None:
     out, counted = tmp_path / "run", Counted(2, interrupt)
     with monkeypatch.context() as patched:
-        patched.setattr("kakehashi.screen.screening.run.in_turn", counted)
+        patched.setattr("kakehashi.screen.screening.run.score_serially", counted)
         code, said, err = screen("--out", out, "--partition-rows", 5)
     assert (code, said, counted.calls) == (130, "", 3)
     assert "interrupted: finishing 1 partition" in err
@@ -150,7 +150,7 @@ def test_control_c_finishes_the_partition_and_the_run_goes_on(
     committed = parts(out)
     assert len(committed) == 6
     counted = Counted()
-    monkeypatch.setattr("kakehashi.screen.screening.run.in_turn", counted)
+    monkeypatch.setattr("kakehashi.screen.screening.run.score_serially", counted)
     assert screen("--out", out, "--partition-rows", 5, "--resume")[0] == 0
     assert counted.calls == 6
     assert {name: data for name, data in parts(out).items() if name in committed} == committed
@@ -163,7 +163,7 @@ def test_control_c_finishes_the_partition_and_the_run_goes_on(
 @pytest.mark.usefixtures("interruptible")
 def test_a_second_control_c_aborts_at_once(screen: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     counted = Counted(2, lambda: (interrupt(), interrupt()))  # type: ignore[arg-type, return-value]
-    monkeypatch.setattr("kakehashi.screen.screening.run.in_turn", counted)
+    monkeypatch.setattr("kakehashi.screen.screening.run.score_serially", counted)
     assert screen("--out", tmp_path / "run", "--partition-rows", 5, "--events")[0] == 130
     assert counted.calls == 2
     assert len(parts(tmp_path / "run")) == 4
@@ -177,7 +177,7 @@ def test_only_the_main_thread_answers_control_c(tiny: Tiny, tiny_model: Model, t
     assert found[1] == 6
 
 
-def test_in_turn_reads_a_partition_when_it_is_needed(tiny_model: Model) -> None:
+def test_score_serially_reads_a_partition_when_it_is_needed(tiny_model: Model) -> None:
     read: list[int] = []
 
     def tables() -> Iterator[pa.Table]:
@@ -185,7 +185,7 @@ def test_in_turn_reads_a_partition_when_it_is_needed(tiny_model: Model) -> None:
             read.append(i)
             yield pa.table({"id": ["a"], "formula": ["MgO"]})
 
-    next(iter(in_turn(deploy(tiny_model), tables())))
+    next(iter(score_serially(make_scorer(tiny_model), tables())))
     assert read == [0]
 
 

@@ -9,7 +9,15 @@ from kakehashi.screen.heads.gp import gp
 from kakehashi.screen.heads.ridge import ridge
 from kakehashi.screen.networks.features import frozen_features
 from kakehashi.screen.networks.pyramid import Layer, activations
-from kakehashi.screen.scoring.padded import STEP, features, gathered, pad, run, seen, view
+from kakehashi.screen.scoring.padded import (
+    STEP,
+    affine_products,
+    hidden_features,
+    make_views,
+    pad_layers,
+    run_layers,
+    select_inputs,
+)
 
 WIDTHS = (37, 32, 5)
 
@@ -38,10 +46,10 @@ def x():
 @pytest.mark.parametrize("normalised", [False, True])
 def test_padding_changes_no_activation(x, normalised):
     hidden = network(normalised)
-    padded = pad(hidden)
+    padded = pad_layers(hidden)
     assert [layer.kernel.shape[1] for layer in padded] == [48, 32, 16]
     assert all(layer.kernel.shape[1] % STEP == 0 for layer in padded)
-    done, expected = run(padded, jnp.asarray(x)), activations(hidden, x)[1]
+    done, expected = run_layers(padded, jnp.asarray(x)), activations(hidden, x)[1]
     for found, a in zip(done.inputs[1:], expected, strict=True):
         np.testing.assert_allclose(found[:, : a.shape[1]], a, rtol=1e-5, atol=1e-5)
         assert not np.any(np.asarray(found)[:, a.shape[1] :])
@@ -59,12 +67,14 @@ def test_a_folded_head_predicts_as_on_features(x, normalised, depth, head):
     params = head.fit(design[rows], np.sin(x[rows, 0].astype(np.float64)))
     expected = head.predict(params, design)
     centre, matrix, rest = head.affine.split(params)
-    single = jax.tree.map(lambda a: jnp.asarray(a, jnp.float32), (view(hidden, scales, depth, centre, matrix), rest))
-    done = run(pad(hidden), jnp.asarray(x))
-    found = head.affine.finish(single[1], *seen(done, single[0]))
+    single = jax.tree.map(
+        lambda a: jnp.asarray(a, jnp.float32), (make_views(hidden, scales, depth, centre, matrix), rest)
+    )
+    done = run_layers(pad_layers(hidden), jnp.asarray(x))
+    found = head.affine.finish(single[1], *affine_products(done, single[0]))
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_allclose(one, other, rtol=2e-5, atol=2e-5)
-    np.testing.assert_allclose(features(done, pad(hidden), scales, depth), design, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(hidden_features(done, pad_layers(hidden), scales, depth), design, rtol=1e-5, atol=1e-5)
 
 
 def test_a_dropped_unit_weighs_nothing(x):
@@ -76,7 +86,10 @@ def test_a_dropped_unit_weighs_nothing(x):
     for layers in (wild, calm):
         layers[1].kernel[4] = 0.0
     matrix, centre = np.random.default_rng(0).normal(size=(37 + 32 + 5, 3)), np.zeros(37 + 32 + 5)
-    found = [seen(run(pad(h), jnp.asarray(x)), view(h, scales, 0, centre, matrix)) for h in (wild, calm)]
+    found = [
+        affine_products(run_layers(pad_layers(h), jnp.asarray(x)), make_views(h, scales, 0, centre, matrix))
+        for h in (wild, calm)
+    ]
     for one, other in zip(*found, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-4)
 
@@ -87,10 +100,10 @@ def test_networks_that_ignore_most_inputs_run_on_the_rest_alone():
     used = np.sort(rng.choice(1000, 130, replace=False))
     kernel[used] = rng.normal(size=(130, 20))
     hidden = (Layer(kernel, np.zeros(20, np.float32)), Layer(np.ones((20, 5), np.float32), np.zeros(5, np.float32)))
-    inputs, slim = gathered(hidden)
+    inputs, slim = select_inputs(hidden)
     assert inputs is not None
     assert len(inputs) == 192
     x = rng.normal(size=(7, 1000)).astype(np.float32)
     np.testing.assert_allclose(x[:, inputs] @ slim[0].kernel, x @ kernel, rtol=2e-5, atol=1e-5)
-    assert gathered(slim)[0] is None  # most of its inputs are used
-    assert gathered(hidden[:1])[0] is None
+    assert select_inputs(slim)[0] is None  # most of its inputs are used
+    assert select_inputs(hidden[:1])[0] is None

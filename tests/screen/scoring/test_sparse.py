@@ -9,11 +9,9 @@ from kakehashi.screen.descriptors.scaling import fit_scaling, standardise
 from kakehashi.screen.heads.gp import gp
 from kakehashi.screen.networks.pyramid import Layer, Network
 from kakehashi.screen.networks.source import Library, Source
-from kakehashi.screen.scoring import batches as score
-from kakehashi.screen.scoring import prepare as scorer
-from kakehashi.screen.scoring import sparse
-from kakehashi.screen.scoring.padded import gathered, pad
-from kakehashi.screen.scoring.prepare import prepare
+from kakehashi.screen.scoring import batches, device_model, sparse
+from kakehashi.screen.scoring.device_model import prepare_model
+from kakehashi.screen.scoring.padded import pad_layers, select_inputs
 from kakehashi.screen.transfer.features import Bank
 from kakehashi.screen.transfer.fit import Model
 from kakehashi.screen.transfer.plan import Plan, fit_plan, predict_plan
@@ -105,12 +103,12 @@ def ones(networks):
 
 @pytest.fixture(scope="module")
 def ready(planted):
-    return prepare(planted[0])
+    return prepare_model(planted[0])
 
 
 @pytest.fixture(scope="module")
 def found(ready, new):
-    return score.components(ready, new)
+    return batches.predict_components(ready, new)
 
 
 def test_a_standardised_row_is_that_of_zeros_and_the_rest(known, new):
@@ -124,9 +122,9 @@ def test_a_standardised_row_is_that_of_zeros_and_the_rest(known, new):
 
 def test_first_products_are_those_of_all_inputs(bank_of, new):
     _, (scaling, _), ((one, *_), _) = bank_of
-    inputs, hidden = gathered(one.hidden, always=True)
+    inputs, hidden = select_inputs(one.hidden, always=True)
     assert len(inputs) == WIDTH - 90
-    padded = pad(hidden)
+    padded = pad_layers(hidden)
     part = {"scaling": scaling, "networks": [{"inputs": inputs, "hidden": padded}]}
     (u,) = sparse.first_products(part, sparse.rows(new))
     expected = np.asarray(standardise(scaling, new), np.float64) @ one.hidden[0].kernel
@@ -157,9 +155,9 @@ def test_every_member_says_the_same_as_on_the_host(planted, ready, found, new):
 
 def test_full_rows_give_the_same_up_to_rounding(planted, found, new, monkeypatch):
     monkeypatch.setattr(sparse, "MOSTLY", 1.0)
-    full = prepare(planted[0])
+    full = prepare_model(planted[0])
     assert not full.sparse
-    other = score.components(full, new)
+    other = batches.predict_components(full, new)
     np.testing.assert_allclose(found.means, other.means, atol=1e-4 * other.means.std())
     np.testing.assert_allclose(found.spreads, other.spreads, rtol=1e-3)
     np.testing.assert_allclose(found.distance, other.distance, rtol=1e-5, atol=1e-5)
@@ -170,10 +168,10 @@ def test_no_bit_depends_on_the_rest_of_the_batch(ready, found, new):
     n = len(new)
     order = np.random.default_rng(0).permutation(n)
     for rows in (order, [n - 1], np.arange(3), np.repeat(5, sparse.ROWS + 1)):
-        again = score.components(ready, new[rows])
+        again = batches.predict_components(ready, new[rows])
         for name in ("means", "spreads", "distance", "nearest"):
             np.testing.assert_array_equal(getattr(again, name), getattr(found, name)[..., rows])
-    assert score.components(ready, new[:0]).means.shape == (6, 0)
+    assert batches.predict_components(ready, new[:0]).means.shape == (6, 0)
 
 
 def test_gaussian_processes_on_the_same_rows_share_their_products(planted, ready):
@@ -183,7 +181,7 @@ def test_gaussian_processes_on_the_same_rows_share_their_products(planted, ready
     first, second, *rest = model.stack.members
     moved = {**second.params[0], "rows": second.params[0]["rows"] + 1e-3}
     stack = model.stack._replace(members=(first, second._replace(params=(moved,)), *rest))
-    assert prepare(model._replace(stack=stack)).blocks == (0, 1, 2, -1, -1)
+    assert prepare_model(model._replace(stack=stack)).blocks == (0, 1, 2, -1, -1)
 
 
 def test_rows_that_are_not_mostly_zero_are_left_full(known):
@@ -198,10 +196,10 @@ def test_a_head_that_sees_more_than_products_gets_full_rows(planted):
         s._replace(networks=tuple(n._replace(hidden=n.hidden[:1]) for n in s.networks)) for s in model.library.sources
     ]
     library = model.library._replace(sources=tuple(shallow))
-    assert not scorer._by_products(model._replace(library=library), prepare(model).groups)
+    assert not device_model._by_products(model._replace(library=library), prepare_model(model).groups)
     first, *rest = model.stack.members
     forest = first._replace(plan=first.plan._replace(head="forest"))
-    assert not scorer._by_products(model._replace(stack=model.stack._replace(members=(forest, *rest))), ())
+    assert not device_model._by_products(model._replace(stack=model.stack._replace(members=(forest, *rest))), ())
 
 
 def test_a_triangular_root_explains_the_same_variance(monkeypatch):

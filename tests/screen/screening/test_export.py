@@ -76,7 +76,7 @@ def test_a_finished_run_exports_without_scoring_again(
     assert screen("--catalog", catalog, "--out", out)[0] == 0
     before = (out / "ranking.parquet").read_bytes()
     with monkeypatch.context() as patched:
-        patched.setattr("kakehashi.screen.scoring.scoring.score", lambda *_: pytest.fail("scored"))
+        patched.setattr("kakehashi.screen.scoring.partitions.predict_compositions", lambda *_: pytest.fail("scored"))
         assert screen("--catalog", catalog, "--out", out, "--resume", "--export", "cif", "--export-top", 1)[0] == 0
     assert len(Results(out).names("cif/")) == 1
     assert (out / "ranking.parquet").read_bytes() == before

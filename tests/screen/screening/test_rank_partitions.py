@@ -18,8 +18,8 @@ from kakehashi.screen.ranking.csv_text import csv_bytes
 from kakehashi.screen.ranking.filters import parse_filter
 from kakehashi.screen.ranking.rank import Order, rank
 from kakehashi.screen.scoring.columns import QUARANTINE
-from kakehashi.screen.scoring.committed import Scored
-from kakehashi.screen.screening.rank_partitions import Counted, rank_into
+from kakehashi.screen.scoring.committed import CommittedScores
+from kakehashi.screen.screening.rank_partitions import RankingResult, write_ranking
 
 N = 900
 META = {"kakehashi.schema": "1", "unit": "K"}
@@ -60,7 +60,7 @@ def scores(n: int = N, seed: int = 0) -> pa.Table:
     )
 
 
-def streamed(out: Path, table: pa.Table, order: Order, size: int) -> Counted:
+def streamed(out: Path, table: pa.Table, order: Order, size: int) -> RankingResult:
     with RunDir(out) as rundir:
         names = []
         for i, start in enumerate(range(0, table.num_rows, size)):
@@ -68,8 +68,8 @@ def streamed(out: Path, table: pa.Table, order: Order, size: int) -> Counted:
             rundir.write_table(names[-1][0], table.slice(start, size))
             aside = {"id": [str(i)], "formula": [None], "reason": [f"reason {i % 2}"]}
             rundir.write_table(names[-1][1], pa.table(aside, QUARANTINE))
-        scored = Scored(rundir, tuple(a for a, _ in names), tuple(b for _, b in names), table.schema)
-        return rank_into(rundir, scored, order, log=False, metadata=META)
+        scored = CommittedScores(rundir, tuple(a for a, _ in names), tuple(b for _, b in names), table.schema)
+        return write_ranking(rundir, scored, order, log=False, metadata=META)
 
 
 @pytest.mark.parametrize("order", ORDERS)
@@ -167,13 +167,13 @@ def test_a_composition_with_several_predictions_counts_once(tmp_path: Path) -> N
 
 
 def test_the_histogram_is_that_of_all_values(tiny_model: object) -> None:
-    from kakehashi.screen.ranking.summary import Summary, histogram
+    from kakehashi.screen.ranking.summary import ScoreSummary, bin_values
     from kakehashi.screen.transfer.fit import Model
 
     assert isinstance(tiny_model, Model)
     values = np.exp(np.random.default_rng(0).normal(size=1000))
     pieces = [pa.table({"mean": part}) for part in np.array_split(values, 7)]
-    ends = Summary(1000, 0, {}, 0, None, 0, float(values.min()), float(values.max()))
-    drawn = histogram(tiny_model.target, ends, pieces)
+    ends = ScoreSummary(1000, 0, {}, 0, None, 0, float(values.min()), float(values.max()))
+    drawn = bin_values(tiny_model.target, ends, pieces)
     assert drawn["predicted"] == np.histogram(values, drawn["edges"])[0].tolist()
     assert (sum(drawn["predicted"]), sum(drawn["training"])) == (1000, 30)

@@ -133,7 +133,7 @@ def test_a_service_that_goes_away(
     assert f"could not write {URL}/{name} (no answer for ***); go on with: kakehashi screen" in err
     scored = []
     monkeypatch.setattr(
-        "kakehashi.screen.screening.run.in_turn",
+        "kakehashi.screen.screening.run.score_serially",
         lambda scoring, tables: (scored.append(t) or scoring(t) for t in tables),
     )
     assert screen("--out", URL, "--partition-rows", 9, "--resume")[0] == 0

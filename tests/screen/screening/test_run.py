@@ -290,7 +290,7 @@ def test_an_unfinished_run_goes_on_and_keeps_nothing_stale(
     out = tmp_path / "run"
     with monkeypatch.context() as patched:
         patched.setattr(
-            "kakehashi.screen.screening.run.rank_into",
+            "kakehashi.screen.screening.run.write_ranking",
             lambda *_, **__: (_ for _ in ()).throw(OSError(28, "No space left")),
         )
         code, _, err = screen("--out", out, "--partition-rows", 5)

@@ -18,10 +18,10 @@ from kakehashi.screen.networks.crystal.network import Shape
 from kakehashi.screen.networks.crystal.train import Schedule
 from kakehashi.screen.progress import Progress
 from kakehashi.screen.scoring.columns import SCORES
-from kakehashi.screen.scoring.scoring import deploy
+from kakehashi.screen.scoring.partitions import make_scorer
 from kakehashi.screen.screening.config import ScreenConfig, resolve
-from kakehashi.screen.screening.inputs import Inputs
-from kakehashi.screen.screening.run import build_model, finish, read_inputs
+from kakehashi.screen.screening.inputs import ScreenInputs
+from kakehashi.screen.screening.run import build_model, finish_run, read_inputs
 from kakehashi.screen.transfer.fit import Model
 
 METALS = ["Be", "Mg", "Ca", "Sr", "Ba", "Zn", "Cd", "Mn", "Fe", "Co", "Ni", "Cu"]
@@ -49,7 +49,7 @@ class World(NamedTuple):
 
     folder: Path
     config: ScreenConfig
-    inputs: Inputs
+    inputs: ScreenInputs
     model: Model
     out: Path
 
@@ -96,7 +96,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
         inputs = read_inputs(config)
         model = build_model(config, inputs, Progress("quiet"))
     with RunDir(out) as rundir:
-        finish(config, inputs, model, rundir, Progress("quiet"), "kakehashi screen")
+        finish_run(config, inputs, model, rundir, Progress("quiet"), "kakehashi screen")
     return World(folder, config, inputs, model, out)
 
 
@@ -161,15 +161,15 @@ def test_a_strange_structure_of_a_known_formula_is_further(world: World) -> None
 
 
 def test_partitions_change_nothing_that_can_be_seen(world: World) -> None:
-    scoring = deploy(world.model)
-    whole = scoring(next(world.inputs.catalog.batches(100))).scores
-    parts = pa.concat_tables(scoring(rows).scores for rows in world.inputs.catalog.batches(2))
+    scorer = make_scorer(world.model)
+    whole = scorer(next(world.inputs.catalog.batches(100))).scores
+    parts = pa.concat_tables(scorer(rows).scores for rows in world.inputs.catalog.batches(2))
     assert whole["id"].to_pylist() == parts["id"].to_pylist()
     for name in ("mean", "lower", "upper", "spread", "distance"):
         np.testing.assert_allclose(whole[name].to_numpy(), parts[name].to_numpy(), rtol=1e-9, atol=1e-9)
-    assert scoring.sha256 == deploy(world.model).sha256
+    assert scorer.sha256 == make_scorer(world.model).sha256
     other = world.model._replace(interval=2 * world.model.interval)
-    assert scoring.sha256 != deploy(other).sha256
+    assert scorer.sha256 != make_scorer(other).sha256
 
 
 def test_a_folder_of_files_is_a_catalogue(world: World, tmp_path: Path) -> None:

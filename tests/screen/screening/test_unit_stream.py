@@ -12,8 +12,8 @@ import kakehashi as kh
 from kakehashi.catalogs.candidates.candidates import open_catalog
 from kakehashi.catalogs.runs.rundir import RunDir
 from kakehashi.screen.descriptors.materials import describe
-from kakehashi.screen.scoring import scoring as execute
-from kakehashi.screen.scoring.committed import score_into
+from kakehashi.screen.scoring import partitions
+from kakehashi.screen.scoring.committed import score_catalog
 from kakehashi.screen.transfer.fit import Model
 
 UNITS = [f"*CC({'C' * a}O{'C' * b})*" for a in range(8) for b in range(1, 9)]
@@ -37,7 +37,7 @@ def catalog_file(tmp_path: Path) -> Path:
 
 def scored(model: Model, file: Path, out: Path, size: int) -> tuple[pa.Table, int]:
     with RunDir(out) as rundir:
-        found = score_into(rundir, model, open_catalog(str(file)), partition_rows=size)
+        found = score_catalog(rundir, model, open_catalog(str(file)), partition_rows=size)
         return pa.concat_tables(found.scores()).combine_chunks(), found.quarantined
 
 
@@ -50,11 +50,11 @@ def test_descriptors_of_few_rows_at_a_time(
         rows.append(len(inputs.smiles))  # type: ignore[attr-defined]
         return describe(inputs, convention)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(execute, "describe", counted)
+    monkeypatch.setattr(partitions, "describe", counted)
     whole, aside = scored(model, catalog_file, tmp_path / "whole", 1000)
     assert (rows, whole.num_rows, aside) == ([len(UNITS)], len(UNITS) + 5, 1)
     rows.clear()
-    monkeypatch.setattr(execute, "DESCRIBED_ROWS", 10)
+    monkeypatch.setattr(partitions, "DESCRIBED_ROWS", 10)
     pieces, aside = scored(model, catalog_file, tmp_path / "pieces", 1000)
     assert rows == [10] * 6 + [4]
     assert (pieces.equals(whole), aside) == (True, 1)
@@ -64,4 +64,4 @@ def test_descriptors_of_few_rows_at_a_time(
 
 def test_one_piece_is_small_beside_what_a_worker_may_hold(model: Model) -> None:
     width = len(model.reference.mean)
-    assert execute.DESCRIBED_ROWS * width * 4 < 100e6 < execute.PARTITION_ROWS * width * 4
+    assert partitions.DESCRIBED_ROWS * width * 4 < 100e6 < partitions.PARTITION_ROWS * width * 4

@@ -23,8 +23,8 @@ from kakehashi.screen.networks import source as libraries
 from kakehashi.screen.networks.kept import load_or_pretrain, stack_key
 from kakehashi.screen.networks.pretrain import Schedule, pretrain
 from kakehashi.screen.networks.source import Library, Settings, Source, pretrain_source
-from kakehashi.screen.scoring.prepare import prepare
-from kakehashi.screen.scoring.scoring import score_partition
+from kakehashi.screen.scoring.device_model import prepare_model
+from kakehashi.screen.scoring.partitions import score_partition
 from kakehashi.screen.transfer import kept as zoo
 from kakehashi.screen.transfer.fit import Model, transfer
 from kakehashi.screen.transfer.kept import load_or_transfer, model_key
@@ -60,7 +60,7 @@ def bare(model: Model) -> Model:
 
 def scores(model: Model) -> pa.Table:
     return score_partition(
-        model, prepare(model), pa.table({"id": ["1", "2", "3"], "formula": ["MgO", "PbTe", "Li3AlN2"]})
+        model, prepare_model(model), pa.table({"id": ["1", "2", "3"], "formula": ["MgO", "PbTe", "Li3AlN2"]})
     ).scores
 
 

@@ -26,13 +26,13 @@ from kakehashi.catalogs.records import UserError
 from kakehashi.catalogs.runs.rundir import Results, RunDir
 from kakehashi.screen.ranking.filters import parse_filter
 from kakehashi.screen.ranking.rank import Order, rank
-from kakehashi.screen.scoring.columns import Part
-from kakehashi.screen.scoring.committed import score_into
-from kakehashi.screen.scoring.scoring import Scoring, deploy, in_turn, score_partition
+from kakehashi.screen.scoring.columns import ScoredPartition
+from kakehashi.screen.scoring.committed import score_catalog
+from kakehashi.screen.scoring.partitions import PartitionScorer, make_scorer, score_partition, score_serially
 from kakehashi.screen.scoring.virtual import best
 from kakehashi.screen.scoring.virtual import tiles as neutral
-from kakehashi.screen.scoring.virtual.search import Counts, search_of
-from kakehashi.screen.scoring.virtual.tiles import codes, layouts, look, tables, tiles
+from kakehashi.screen.scoring.virtual.search import IndexCounts, make_search
+from kakehashi.screen.scoring.virtual.tiles import cut_tiles, element_codes, filter_tile, padded_tables, tile_layouts
 
 if TYPE_CHECKING:
     from kakehashi.screen.transfer.fit import Model
@@ -69,11 +69,11 @@ def balanced(space: Space) -> np.ndarray:
 
 def passing(space: Space, start: int, stop: int, banned: tuple[str, ...] = ()) -> tuple[np.ndarray, int, int]:
     """Indices that pass, and how many are not balanced and banned, tile by tile."""
-    known, found, unbalanced, out = jnp.asarray(codes(space, banned)), [], 0, 0
-    for family, layout in zip(families(space), layouts(space), strict=True):
-        held = {**jax.tree.map(jnp.asarray, tables(family, layout)), "codes": known}
-        for tile in tiles(family, layout, start, stop):
-            seen = look(layout, held, tile, start, stop)
+    known, found, unbalanced, out = jnp.asarray(element_codes(space, banned)), [], 0, 0
+    for family, layout in zip(families(space), tile_layouts(space), strict=True):
+        held = {**jax.tree.map(jnp.asarray, padded_tables(family, layout)), "codes": known}
+        for tile in cut_tiles(family, layout, start, stop):
+            seen = filter_tile(layout, held, tile, start, stop)
             places = np.asarray(seen.places)[: seen.passing].astype(np.int64)
             rows, systems = np.divmod(places, layout.systems)
             found.append(tile.start + rows * layout.system_count + systems)
@@ -132,25 +132,25 @@ def test_places_on_another_device_are_the_same() -> None:
     assert not np.asarray(places)[int(count) :].any()
 
 
-def searched(model: Model, space: Space, order: Order, size: int) -> tuple[pa.Table, Counts]:
-    search = search_of(space, order, log=model.target.log)
-    scoring, parts = deploy(model, search), []
+def searched(model: Model, space: Space, order: Order, size: int) -> tuple[pa.Table, IndexCounts]:
+    search = make_search(space, order, log=model.target.log)
+    scorer, parts = make_scorer(model, search), []
     for start in range(0, space.size, size):
         rows = pa.table({"start": [start], "stop": [min(start + size, space.size)]})
-        parts.append(scoring(rows))
+        parts.append(scorer(rows))
     kept = pa.concat_tables([part.scores for part in parts])
-    return rank(kept, order, log=model.target.log).table, sum((part.counts for part in parts), Counts())
+    return rank(kept, order, log=model.target.log).table, sum((part.counts for part in parts), IndexCounts())
 
 
 @pytest.fixture(scope="module")
 def everything(space: Space, balanced: np.ndarray, tiny_model: Model) -> pa.Table:
     """All candidates of the space scored as rows of an ordinary catalogue."""
-    scoring = deploy(tiny_model)
+    scorer = make_scorer(tiny_model)
     indices = np.flatnonzero(balanced)
     ids = [f"{i:0{len(str(space.size - 1))}d}" for i in indices]
     texts = formula_text(decode(space, indices))
     rows = pa.table({"id": ids, "formula": texts, "origin": ["enumerated"] * len(ids)})
-    return score_partition(scoring.model, scoring.scorer, rows).scores
+    return score_partition(scorer.model, scorer.device_model, rows).scores
 
 
 @pytest.mark.parametrize(
@@ -203,8 +203,8 @@ def test_predictions_that_are_no_numbers_are_quarantined(
     limit = float(np.log(np.sort(everything["mean"].to_numpy())[-6]))
     usual = best._limits
     monkeypatch.setattr(best, "_limits", lambda model, search: usual(model, search) | {"largest": np.float32(limit)})
-    scoring = deploy(tiny_model, search_of(space, order, log=True))
-    part = scoring(pa.table({"start": [0], "stop": [space.size]}))
+    scorer = make_scorer(tiny_model, make_search(space, order, log=True))
+    part = scorer(pa.table({"start": [0], "stop": [space.size]}))
     expected = rank(everything, Order(top=5), log=True).table["formula"].to_pylist()
     assert sorted(part.quarantine["formula"].to_pylist()) == sorted(expected)
     assert set(part.quarantine["reason"].to_pylist()) == {"the prediction is not a finite number"}
@@ -219,12 +219,12 @@ class Stopping:
     def __init__(self, stop: int = -1) -> None:
         self.calls, self.stop = 0, stop
 
-    def __call__(self, scoring: Scoring, tables: Iterable[pa.Table]) -> Iterator[Part]:
-        for rows in tables:
+    def __call__(self, scorer: PartitionScorer, padded_tables: Iterable[pa.Table]) -> Iterator[ScoredPartition]:
+        for rows in padded_tables:
             if self.calls == self.stop:
                 os.kill(os.getpid(), signal.SIGINT)
             self.calls += 1
-            yield scoring(rows)
+            yield scorer(rows)
 
 
 @pytest.fixture
@@ -240,12 +240,12 @@ def test_parts_of_a_search_are_kept_and_damaged_ones_made_again(
     space: Space, space_file: Path, tiny_model: Model, tmp_path: Path
 ) -> None:
     catalog = open_catalog(str(space_file), virtual=True)
-    search = search_of(space, Order(top=20), log=True)
+    search = make_search(space, Order(top=20), log=True)
     size, out = space.size // 4 + 1, tmp_path / "run"
 
-    def into(executor: Stopping, asked: object = search) -> tuple[Counts, dict[str, bytes]]:
+    def into(executor: Stopping, asked: object = search) -> tuple[IndexCounts, dict[str, bytes]]:
         with RunDir(out, resume=out.exists()) as rundir:
-            found = score_into(
+            found = score_catalog(
                 rundir, tiny_model, catalog, executor=executor, partition_rows=size, search=asked  # type: ignore[arg-type]
             )  # fmt: skip
             assert found.counts is not None
@@ -264,7 +264,7 @@ def test_parts_of_a_search_are_kept_and_damaged_ones_made_again(
     assert into(one) == (counts, before)
     assert one.calls == 1
     other = Stopping()
-    into(other, search_of(space, Order(top=21), log=True))
+    into(other, make_search(space, Order(top=21), log=True))
     assert other.calls == 4  # what is kept depends on what is asked
 
 
@@ -326,6 +326,6 @@ def test_the_python_api_searches_too(space: Space, space_file: Path, tiny_model:
 
 
 def test_an_order_refuses_a_search_of_structures_or_too_large_a_partition(space: Space, tiny_model: Model) -> None:
-    scoring = deploy(tiny_model, search_of(space, Order(), log=True))
+    scorer = make_scorer(tiny_model, make_search(space, Order(), log=True))
     with pytest.raises(UserError, match="--partition-rows"):
-        next(in_turn(scoring, [pa.table({"start": [0], "stop": [1 << 31]})]))
+        next(score_serially(scorer, [pa.table({"start": [0], "stop": [1 << 31]})]))

@@ -17,8 +17,8 @@ import pytest
 from kakehashi.catalogs.candidates.candidates import open_catalog
 from kakehashi.catalogs.records import UserError
 from kakehashi.catalogs.runs.rundir import Results
-from kakehashi.screen.scoring.columns import Part
-from kakehashi.screen.scoring.scoring import deploy, in_turn
+from kakehashi.screen.scoring.columns import ScoredPartition
+from kakehashi.screen.scoring.partitions import make_scorer, score_serially
 from kakehashi.screen.scoring.workers.cluster import dask_executor
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def workers() -> list[psutil.Process]:
     return [p for p in psutil.Process().children(recursive=True) if "spawn_main" in " ".join(p.cmdline())]
 
 
-def same(found: list[Part], expected: list[Part]) -> bool:
+def same(found: list[ScoredPartition], expected: list[ScoredPartition]) -> bool:
     return all(
         one.scores.equals(other.scores) and one.quarantine.equals(other.quarantine)
         for one, other in zip(found, expected, strict=True)
@@ -43,10 +43,10 @@ def same(found: list[Part], expected: list[Part]) -> bool:
 @pytest.mark.fault
 def test_a_killed_worker_changes_nothing(tiny: Tiny, tiny_model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MP_API_KEY", "of-the-client-alone")
-    catalog, scoring = open_catalog(str(tiny.folder / "catalog.csv")), deploy(tiny_model)
+    catalog, scorer = open_catalog(str(tiny.folder / "catalog.csv")), make_scorer(tiny_model)
     before, found = dict(os.environ), []
     with dask_executor(1) as executor:
-        for part in executor(scoring, catalog.batches(3)):
+        for part in executor(scorer, catalog.batches(3)):
             if not found:
                 (worker,) = workers()
                 own = [c.laddr.ip for c in psutil.Process().net_connections() if c.status == "LISTEN"]
@@ -57,7 +57,7 @@ def test_a_killed_worker_changes_nothing(tiny: Tiny, tiny_model: Model, monkeypa
                 assert worker.is_running()
                 worker.kill()
             found.append(part)
-    assert same(found, list(in_turn(scoring, catalog.batches(3))))
+    assert same(found, list(score_serially(scorer, catalog.batches(3))))
     assert set(own + its) == {"127.0.0.1"}
     assert variables.get("MALLOC_TRIM_THRESHOLD_") == before.get("MALLOC_TRIM_THRESHOLD_")
     assert variables["OMP_NUM_THREADS"] == variables["OPENBLAS_NUM_THREADS"] == "1"
@@ -106,38 +106,38 @@ def test_two_workers_and_other_partitions_write_the_same_bytes(
 def test_a_scheduler_elsewhere(tiny: Tiny, tiny_model: Model) -> None:
     from dask.distributed import Client, LocalCluster
 
-    catalog, scoring = open_catalog(str(tiny.folder / "catalog.csv")), deploy(tiny_model)
+    catalog, scorer = open_catalog(str(tiny.folder / "catalog.csv")), make_scorer(tiny_model)
     options = {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0", "silence_logs": 50}
     with LocalCluster(n_workers=1, threads_per_worker=2, **options) as cluster:
         own = lambda: [name for name in cluster.scheduler.worker_plugins if name.startswith("kakehashi")]
         with dask_executor(scheduler=cluster.scheduler_address) as executor:
-            found = list(executor(scoring, catalog.batches(5)))
+            found = list(executor(scorer, catalog.batches(5)))
             assert len(own()) == 1
         assert own() == []
         with dask_executor(scheduler=cluster.scheduler_address) as executor:
-            next(iter(executor(scoring, catalog.batches(1))))  # and something goes wrong here
+            next(iter(executor(scorer, catalog.batches(1))))  # and something goes wrong here
         assert own() == []
         with pytest.MonkeyPatch.context() as patched, dask_executor(scheduler=cluster.scheduler_address) as executor:
-            patched.setattr("kakehashi.screen.scoring.workers.cluster.environment", lambda: "kakehashi 99")
+            patched.setattr("kakehashi.screen.scoring.workers.cluster.scoring_environment", lambda: "kakehashi 99")
             with pytest.raises(UserError, match=r"a worker runs kakehashi .*this process kakehashi 99") as caught:
-                list(executor(scoring, catalog.batches(5)))
+                list(executor(scorer, catalog.batches(5)))
         assert caught.value.code == 5
         assert own() == []
         with Client(cluster, set_as_default=False) as client:
             assert len(client.nthreads()) == 1
-    assert same(found, list(in_turn(scoring, catalog.batches(5))))
+    assert same(found, list(score_serially(scorer, catalog.batches(5))))
 
 
 def test_a_run_with_nothing_to_score_starts_no_cluster(tiny_model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kakehashi.screen.scoring.workers.cluster.LocalCluster", lambda **_: pytest.fail("started"))
     with dask_executor(2) as executor:
-        assert list(executor(deploy(tiny_model), iter([]))) == []
+        assert list(executor(make_scorer(tiny_model), iter([]))) == []
 
 
 def test_few_partitions_are_read_ahead(tiny_model: Model) -> None:
     from concurrent.futures import Future
 
-    from kakehashi.screen.scoring.workers.cluster import AHEAD, Pool, _in_order
+    from kakehashi.screen.scoring.workers.cluster import AHEAD, WorkerPool, _in_order
 
     class Slow:
         def nthreads(self) -> dict[str, int]:
@@ -150,7 +150,7 @@ def test_few_partitions_are_read_ahead(tiny_model: Model) -> None:
 
     read: list[int] = []
     tables = (read.append(i) or i for i in range(100))  # type: ignore[func-returns-value]
-    out = _in_order(Pool(Slow(), lambda: None), "", tables)  # type: ignore[arg-type]
+    out = _in_order(WorkerPool(Slow(), lambda: None), "", tables)  # type: ignore[arg-type]
     assert [next(out), len(read)] == [0, 2 * AHEAD]
     assert [*out] == list(range(1, 100))
 
@@ -158,7 +158,7 @@ def test_few_partitions_are_read_ahead(tiny_model: Model) -> None:
 def test_a_partition_that_is_done_just_after_its_time_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     from concurrent.futures import Future
 
-    from kakehashi.screen.scoring.workers.cluster import Pool, _result
+    from kakehashi.screen.scoring.workers.cluster import WorkerPool, _result
 
     class Late(Future[int]):
         def result(self, timeout: float | None = None) -> int:
@@ -168,11 +168,11 @@ def test_a_partition_that_is_done_just_after_its_time_counts(monkeypatch: pytest
             return super().result(timeout)
 
     asked = lambda: pytest.fail("nothing is amiss")
-    assert _result(Pool(None, asked), Late()) == 7  # type: ignore[arg-type, comparison-overlap]
+    assert _result(WorkerPool(None, asked), Late()) == 7  # type: ignore[arg-type, comparison-overlap]
     failed: Future[int] = Future()
     failed.set_exception(TimeoutError("of the scoring"))
     with pytest.raises(TimeoutError, match="of the scoring"):
-        _result(Pool(None, asked), failed)  # type: ignore[arg-type]
+        _result(WorkerPool(None, asked), failed)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "127.0.0.1:1"])

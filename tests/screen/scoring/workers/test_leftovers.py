@@ -13,7 +13,7 @@ import pytest
 
 import kakehashi
 from kakehashi.catalogs.runs.rundir import RunDir
-from kakehashi.screen.scoring.workers.leftovers import PREFIX, sweep, sweep_unless_at_work
+from kakehashi.screen.scoring.workers.leftovers import PREFIX, remove_idle_leftovers, remove_leftovers
 
 if TYPE_CHECKING:
     import subprocess
@@ -85,7 +85,7 @@ def test_the_run_that_goes_on_sweeps_too(unfinished: Path, squeue: Callable[[str
 
 def test_the_certificates_of_a_run_at_work_stay(unfinished: Path) -> None:
     with RunDir(unfinished, resume=True):
-        assert sweep_unless_at_work(unfinished) == []
+        assert remove_idle_leftovers(unfinished) == []
     assert len(list(unfinished.glob(f"{PREFIX}*/key"))) == 1
 
 
@@ -94,11 +94,11 @@ def test_what_is_something_else_is_left_alone(tmp_path: Path) -> None:
     other.mkdir()
     (other / "key").write_text("of somebody else")
     (tmp_path / f"{PREFIX}link").symlink_to(other)
-    (said,) = sweep(tmp_path)
+    (said,) = remove_leftovers(tmp_path)
     assert "left as it is" in said
     assert (other / "key").exists()
     leave(tmp_path, name="$(touch planted) --all")
     (tmp_path / f"{PREFIX}ab12/more").write_text("")
-    assert "cannot be removed" in sweep(tmp_path)[0]
+    assert "cannot be removed" in remove_leftovers(tmp_path)[0]
     (tmp_path / f"{PREFIX}ab12/more").unlink()
-    assert sweep(tmp_path)[0].endswith(f"removed: {PREFIX}ab12")  # and SLURM is asked for no such name
+    assert remove_leftovers(tmp_path)[0].endswith(f"removed: {PREFIX}ab12")  # and SLURM is asked for no such name

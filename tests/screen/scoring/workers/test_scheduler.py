@@ -22,11 +22,11 @@ from dask.distributed import LocalCluster, Security
 from kakehashi.catalogs.candidates.candidates import open_catalog
 from kakehashi.catalogs.records import UserError
 from kakehashi.catalogs.runs.rundir import RunDir
-from kakehashi.screen.scoring.scoring import deploy, in_turn
+from kakehashi.screen.scoring.partitions import make_scorer, score_serially
 from kakehashi.screen.scoring.workers.cluster import dask_executor
-from kakehashi.screen.scoring.workers.leftovers import sweep
+from kakehashi.screen.scoring.workers.leftovers import remove_leftovers
 from kakehashi.screen.scoring.workers.scheduler import check_scheduler, check_usable
-from kakehashi.screen.scoring.workers.slurm import library
+from kakehashi.screen.scoring.workers.slurm import import_jobqueue
 
 if TYPE_CHECKING:
     from conftest import Tiny
@@ -37,12 +37,12 @@ if TYPE_CHECKING:
 def scored(tiny: Tiny, model: Model, **where: object) -> list[object]:
     catalog = open_catalog(str(tiny.folder / "catalog.csv"))
     with dask_executor(**where) as executor:
-        return [part.scores for part in executor(deploy(model), catalog.batches(20))]
+        return [part.scores for part in executor(make_scorer(model), catalog.batches(20))]
 
 
 def alone(tiny: Tiny, model: Model) -> list[object]:
     catalog = open_catalog(str(tiny.folder / "catalog.csv"))
-    return [part.scores for part in in_turn(deploy(model), catalog.batches(20))]
+    return [part.scores for part in score_serially(make_scorer(model), catalog.batches(20))]
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:8786", "localhost:8786", "tls://10.0.0.1:8786", "slurm"])
@@ -115,7 +115,7 @@ def test_slurm_jobs_give_the_same_bytes(tiny: Tiny, tiny_model: Model, tmp_path:
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(stat.S_IRWXU)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    library()  # brings its settings
+    import_jobqueue()  # brings its settings
     told: list[str] = []
     asked = {"cores": 1, "memory": "2GB", "walltime": "00:10:00", "queue": "short", "python": sys.executable,
              "interface": "lo", "scheduler-options": {"host": "127.0.0.1"}}  # fmt: skip
@@ -158,7 +158,7 @@ def imitated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callab
             (folder / name).write_text(text)
             (folder / name).chmod(stat.S_IRWXU)
 
-    library()
+    import_jobqueue()
     with dask.config.set({f"jobqueue.slurm.{name}": value for name, value in ASKED.items()}):
         yield write
 
@@ -236,7 +236,7 @@ def test_what_waits_in_the_queue_is_cancelled(tmp_path: Path, imitated, number: 
         return
     name = (secret / "job-name").read_text()
     imitated(squeue=SQUEUE.format(name=name, jobs="7 (PENDING)"))
-    told = sweep(folder)
+    told = remove_leftovers(folder)
     assert told[0].endswith(secret.name)
     assert told[1:] == [f"jobs of that run are still there: 7 (PENDING); end them with: scancel --name={name}"]
     assert list(folder.iterdir()) == []
@@ -331,7 +331,7 @@ ON_TWO_DEVICES = """
 import os, sys
 import kakehashi
 from kakehashi.screen.scoring import committed as partitions
-from kakehashi.screen.scoring.scoring import Scoring
+from kakehashi.screen.scoring.partitions import Scoring
 
 folder, *words = sys.argv[1:]
 plain = partitions.deploy

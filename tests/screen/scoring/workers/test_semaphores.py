@@ -14,7 +14,7 @@ from kakehashi.screen.screening.config import check_workers
 
 
 def test_here_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert semaphores.missing() is None
+    assert semaphores.find_missing() is None
 
 
 @pytest.mark.fault

@@ -19,9 +19,9 @@ from kakehashi.catalogs.records import Compositions, Crystals, Inputs, Molecules
 from kakehashi.screen.descriptors.composition import BATCH, normalise
 from kakehashi.screen.descriptors.materials import describe
 from kakehashi.screen.scoring import sparse
-from kakehashi.screen.scoring.batches import Scores, score, score_described
-from kakehashi.screen.scoring.columns import QUARANTINE, SCORES, Part, environment, score_columns
-from kakehashi.screen.scoring.prepare import Scorer, prepare
+from kakehashi.screen.scoring.batches import Predictions, predict_compositions, predict_descriptors
+from kakehashi.screen.scoring.columns import QUARANTINE, SCORES, ScoredPartition, score_columns, scoring_environment
+from kakehashi.screen.scoring.device_model import DeviceModel, prepare_model
 from kakehashi.screen.scoring.virtual.search import Search
 from kakehashi.screen.transfer.fit import Model
 
@@ -30,80 +30,80 @@ PARTITION_ROWS = 262_144
 # Molecules described at a time: a partition's descriptors would take gigabytes. Whole batches, so that none is padded.
 DESCRIBED_ROWS = 8 * BATCH
 
-Executor = Callable[["Scoring", Iterable[pa.Table]], Iterator[Part]]
+Executor = Callable[["PartitionScorer", Iterable[pa.Table]], Iterator[ScoredPartition]]
 
 
-class Scoring(NamedTuple):
+class PartitionScorer(NamedTuple):
     """What every partition is scored with, and the sha256 of all that its scores depend on.
 
     search : what is looked for where partitions are ranges of a virtual catalogue
     """
 
     model: Model
-    scorer: Scorer
+    device_model: DeviceModel
     sha256: str
     search: Search | None = None
 
-    def __call__(self, rows: pa.Table) -> Part:
+    def __call__(self, rows: pa.Table) -> ScoredPartition:
         """Score one partition."""
         if self.model.target.crystals is not None:
             from kakehashi.screen.scoring.structures import score_structures
 
             return score_structures(self.model, rows)
         if self.search is not None:
-            from kakehashi.screen.scoring.virtual.best import best_of
+            from kakehashi.screen.scoring.virtual.best import score_best
 
-            return best_of(self.model, self.scorer, self.search, rows)
-        return score_partition(self.model, self.scorer, rows)
+            return score_best(self.model, self.device_model, self.search, rows)
+        return score_partition(self.model, self.device_model, rows)
 
-    def on_host(self) -> Scoring:
+    def on_host(self) -> PartitionScorer:
         """The same with plain arrays, to be sent elsewhere."""
-        return self._replace(scorer=self.scorer._replace(arrays=jax.device_get(self.scorer.arrays)))
+        return self._replace(device_model=self.device_model._replace(arrays=jax.device_get(self.device_model.arrays)))
 
-    def on_device(self) -> Scoring:
+    def on_device(self) -> PartitionScorer:
         """The same with arrays on the default device."""
-        return self._replace(scorer=self.scorer._replace(arrays=jax.device_put(self.scorer.arrays)))
+        return self._replace(device_model=self.device_model._replace(arrays=jax.device_put(self.device_model.arrays)))
 
 
-def in_turn(scoring: Scoring, tables: Iterable[pa.Table]) -> Iterator[Part]:
+def score_serially(scorer: PartitionScorer, tables: Iterable[pa.Table]) -> Iterator[ScoredPartition]:
     """Run the partitions in this process, one after the other."""
-    return (scoring(rows) for rows in tables)
+    return (scorer(rows) for rows in tables)
 
 
-def deploy(model: Model, search: Search | None = None) -> Scoring:
+def make_scorer(model: Model, search: Search | None = None) -> PartitionScorer:
     """Make a model ready to score, without the networks and heads that its scorer already holds or does not need.
 
     search : what to look for in a virtual catalogue
     """
     if model.target.crystals is not None:  # its networks are those of `graph`, and its stack is asked as it is
-        from kakehashi.screen.scoring.structures import fingerprint
+        from kakehashi.screen.scoring.structures import hash_model
 
-        return Scoring(model, Scorer((), (), (), False, {}), fingerprint(model))
-    scorer = prepare(model)
+        return PartitionScorer(model, DeviceModel((), (), (), False, {}), hash_model(model))
+    device_model = prepare_model(model)
     light = model._replace(
         library=model.library._replace(sources=()), stack=model.stack._replace(members=()), leaderboard=()
     )
-    return Scoring(light, scorer, _sha256(light, scorer, search), search)
+    return PartitionScorer(light, device_model, _sha256(light, device_model, search), search)
 
 
-def _sha256(model: Model, scorer: Scorer, search: Search | None) -> str:
+def _sha256(model: Model, device_model: DeviceModel, search: Search | None) -> str:
     domain = model.domain
     facts = [
-        environment(), scorer.plans, scorer.sparse and sparse.ROWS,
+        scoring_environment(), device_model.plans, device_model.sparse and sparse.ROWS,
         model.library.convention, model.target.log, list(model.target.keys),
         [float(v) for v in (model.interval, model.usual_spread, model.ceiling)],
-        sorted(domain.counts), sorted(domain.classes), jax.tree.structure(scorer.arrays),
+        sorted(domain.counts), sorted(domain.classes), jax.tree.structure(device_model.arrays),
         *([] if search is None else [search]),
     ]  # fmt: skip
     digest = hashlib.sha256(repr(facts).encode())
-    for leaf in [*jax.tree.leaves(scorer.arrays), domain.target_elements, domain.source_elements]:
+    for leaf in [*jax.tree.leaves(device_model.arrays), domain.target_elements, domain.source_elements]:
         values = np.ascontiguousarray(leaf)
         digest.update(f"{values.dtype.str} {values.shape} ".encode())
         digest.update(values.tobytes())
     return digest.hexdigest()
 
 
-def score_partition(model: Model, scorer: Scorer, rows: pa.Table) -> Part:
+def score_partition(model: Model, device_model: DeviceModel, rows: pa.Table) -> ScoredPartition:
     """Score one table with text columns `id` and `formula`; its own other columns travel along.
 
     A formula that cannot be read, or whose score is not finite, goes to quarantine with the reason.
@@ -118,7 +118,7 @@ def score_partition(model: Model, scorer: Scorer, rows: pa.Table) -> Part:
     keys = pa.array(_keys(given, model.library.convention), pa.string()).dictionary_encode()
     inverse = keys.indices.to_numpy()
     first = np.unique(inverse, return_index=True)[1]
-    columns, finite = _scored(model, scorer, given.take(first))
+    columns, finite = _scored(model, device_model, given.take(first))
     fanned = {name: values[inverse] for name, values in columns.items()}
 
     kept = finite[inverse]
@@ -129,7 +129,7 @@ def score_partition(model: Model, scorer: Scorer, rows: pa.Table) -> Part:
     bad = np.flatnonzero(reasons != "")
     quarantine = rows.select(["id", "formula"]).take(pa.array(bad)).cast(QUARANTINE.remove(2))
     quarantine = quarantine.append_column("reason", pa.array(reasons[bad].tolist(), pa.string()))
-    return Part(scored, quarantine)
+    return ScoredPartition(scored, quarantine)
 
 
 def _read(model: Model, texts: pa.ChunkedArray) -> tuple[Inputs, Any]:
@@ -161,21 +161,21 @@ def _names(given: Inputs) -> tuple[Compositions, Sequence[str]]:
     return reduce(polymers.atoms(given)), given.keys
 
 
-def _scored(model: Model, scorer: Scorer, given: Inputs) -> tuple[dict[str, Any], Any]:
+def _scored(model: Model, device_model: DeviceModel, given: Inputs) -> tuple[dict[str, Any], Any]:
     """Score columns of distinct materials, and which rows are finite."""
     reduced, texts = _names(given)
     if isinstance(given, Compositions):
-        found = score(scorer, normalise(given, model.library.convention))  # type: ignore[arg-type]  # checked before
+        found = predict_compositions(device_model, normalise(given, model.library.convention))  # type: ignore[arg-type]  # checked before
     else:
-        found = _described(model, scorer, given, len(texts))
+        found = _described(model, device_model, given, len(texts))
     return score_columns(model, reduced, texts, found)
 
 
-def _described(model: Model, scorer: Scorer, given: Inputs, n: int) -> Scores:
+def _described(model: Model, device_model: DeviceModel, given: Inputs, n: int) -> Predictions:
     """Scores of n materials, described `DESCRIBED_ROWS` at a time."""
     parts = []
     for start in range(0, max(n, 1), DESCRIBED_ROWS):  # once without any, for the types of the columns
         rows = given.take(np.arange(start, min(start + DESCRIBED_ROWS, n)))
-        parts.append(score_described(scorer, describe(rows, model.library.convention)))
+        parts.append(predict_descriptors(device_model, describe(rows, model.library.convention)))
     mean, spread, distance, nearest = zip(*parts, strict=True)
-    return Scores(*map(np.concatenate, (mean, spread, distance, nearest)))
+    return Predictions(*map(np.concatenate, (mean, spread, distance, nearest)))

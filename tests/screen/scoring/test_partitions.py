@@ -16,11 +16,11 @@ from kakehashi.catalogs.candidates.candidates import open_catalog
 from kakehashi.catalogs.records import Compositions
 from kakehashi.screen.ranking.csv_text import csv_bytes
 from kakehashi.screen.ranking.rank import Order, rank
-from kakehashi.screen.scoring import scoring as execute
-from kakehashi.screen.scoring.batches import Scores
-from kakehashi.screen.scoring.columns import QUARANTINE, SCORES, Part
-from kakehashi.screen.scoring.prepare import Scorer, prepare
-from kakehashi.screen.scoring.scoring import deploy, score_partition
+from kakehashi.screen.scoring import partitions
+from kakehashi.screen.scoring.batches import Predictions
+from kakehashi.screen.scoring.columns import QUARANTINE, SCORES, ScoredPartition
+from kakehashi.screen.scoring.device_model import DeviceModel, prepare_model
+from kakehashi.screen.scoring.partitions import make_scorer, score_partition
 
 if TYPE_CHECKING:
     from kakehashi.screen.transfer.fit import Model
@@ -47,8 +47,8 @@ JUNK = [
 
 
 @pytest.fixture(scope="module")
-def scorer(tiny_model: Model) -> Scorer:
-    return prepare(tiny_model)
+def device_model(tiny_model: Model) -> DeviceModel:
+    return prepare_model(tiny_model)
 
 
 def rows(formulas: list[str | None]) -> pa.Table:
@@ -64,8 +64,10 @@ def rows(formulas: list[str | None]) -> pa.Table:
 @pytest.mark.fault
 @settings(max_examples=60)
 @given(st.lists(st.one_of(st.sampled_from(FORMULAS), st.sampled_from(JUNK), st.text(max_size=12)), max_size=12))
-def test_every_row_is_scored_or_in_quarantine(tiny_model: Model, scorer: Scorer, formulas: list[str | None]) -> None:
-    part = score_partition(tiny_model, scorer, rows(formulas))
+def test_every_row_is_scored_or_in_quarantine(
+    tiny_model: Model, device_model: DeviceModel, formulas: list[str | None]
+) -> None:
+    part = score_partition(tiny_model, device_model, rows(formulas))
     ids = part.scores["id"].to_pylist() + part.quarantine["id"].to_pylist()
     assert sorted(ids) == sorted(f"r{i}" for i in range(len(formulas)))
     given_by_id = {f"r{i}": text for i, text in enumerate(formulas)}
@@ -79,8 +81,8 @@ def test_every_row_is_scored_or_in_quarantine(tiny_model: Model, scorer: Scorer,
 
 
 @pytest.mark.fault
-def test_junk_is_quarantined_with_its_reason_and_the_rest_scored(tiny_model: Model, scorer: Scorer) -> None:
-    part = score_partition(tiny_model, scorer, rows([*FORMULAS, *JUNK]))
+def test_junk_is_quarantined_with_its_reason_and_the_rest_scored(tiny_model: Model, device_model: DeviceModel) -> None:
+    part = score_partition(tiny_model, device_model, rows([*FORMULAS, *JUNK]))
     assert part.scores["formula"].to_pylist() == FORMULAS
     reasons = dict(zip(part.quarantine["formula"].to_pylist(), part.quarantine["reason"].to_pylist(), strict=True))
     assert "unknown element Xx" in reasons["Xx2O3"]
@@ -88,23 +90,23 @@ def test_junk_is_quarantined_with_its_reason_and_the_rest_scored(tiny_model: Mod
     assert "missing" in reasons[None]
 
 
-def test_one_composition_has_one_score_however_it_is_written(tiny_model: Model, scorer: Scorer) -> None:
-    table = score_partition(tiny_model, scorer, rows(["MgO", "O Mg", "Mg2O2", "PbTe", "MgO"])).scores.to_pylist()
+def test_one_composition_has_one_score_however_it_is_written(tiny_model: Model, device_model: DeviceModel) -> None:
+    table = score_partition(tiny_model, device_model, rows(["MgO", "O Mg", "Mg2O2", "PbTe", "MgO"])).scores.to_pylist()
     own = [{name: row[name] for name in SCORES.names} for row in table]
     assert own[0] == own[1] == own[2] == own[4] != own[3]
     assert own[0]["reduced_formula"] == "MgO"
 
 
-def test_cell_convention_tells_cells_apart(tiny_model: Model, scorer: Scorer) -> None:
+def test_cell_convention_tells_cells_apart(tiny_model: Model, device_model: DeviceModel) -> None:
     model = tiny_model._replace(library=tiny_model.library._replace(convention="cell"))
-    table = score_partition(model, scorer, rows(["MgO", "Mg2O2"])).scores
+    table = score_partition(model, device_model, rows(["MgO", "Mg2O2"])).scores
     assert table["reduced_formula"].to_pylist() == ["MgO", "MgO"]
     assert table["mean"][0] != table["mean"][1]
 
 
-def test_a_composition_of_the_target_is_its_own_neighbour(tiny_model: Model, scorer: Scorer) -> None:
+def test_a_composition_of_the_target_is_its_own_neighbour(tiny_model: Model, device_model: DeviceModel) -> None:
     key = tiny_model.target.keys[3]
-    row = score_partition(tiny_model, scorer, rows([key])).scores.to_pylist()[0]
+    row = score_partition(tiny_model, device_model, rows([key])).scores.to_pylist()[0]
     assert (row["nearest_training"], row["domain"], row["domain_reason"]) == (key, "in", "")
     assert row["distance"] == pytest.approx(0, abs=1e-4)
     assert row["lower"] < row["mean"] < row["upper"]
@@ -113,18 +115,18 @@ def test_a_composition_of_the_target_is_its_own_neighbour(tiny_model: Model, sco
 
 @pytest.mark.fault
 def test_a_prediction_that_is_no_number_is_quarantined(
-    tiny_model: Model, scorer: Scorer, monkeypatch: pytest.MonkeyPatch
+    tiny_model: Model, device_model: DeviceModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = execute.score
+    real = partitions.predict_compositions
 
-    def broken(scorer: Scorer, compositions: Compositions) -> Scores:
-        found = real(scorer, compositions)
+    def broken(device_model: DeviceModel, compositions: Compositions) -> Predictions:
+        found = real(device_model, compositions)
         mean, spread = found.mean.copy(), found.spread.copy()
         mean[0], mean[1], spread[2] = np.nan, 1000.0, np.inf
         return found._replace(mean=mean, spread=spread)
 
-    monkeypatch.setattr(execute, "score", broken)
-    part = score_partition(tiny_model, scorer, rows(["MgO", "PbTe", "Li2O", "ZnS", "MgO", "Xx"]))
+    monkeypatch.setattr(partitions, "predict_compositions", broken)
+    part = score_partition(tiny_model, device_model, rows(["MgO", "PbTe", "Li2O", "ZnS", "MgO", "Xx"]))
     assert part.scores["formula"].to_pylist() == ["ZnS"]
     assert part.quarantine["formula"].to_pylist() == ["MgO", "PbTe", "Li2O", "MgO", "Xx"]
     assert set(part.quarantine["reason"].to_pylist()[:4]) == {"the prediction is not a finite number"}
@@ -138,11 +140,11 @@ def catalog_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def parts_of(model: Model, path: Path, size: int, executor: execute.Executor = map) -> list[Part]:
-    return list(executor(deploy(model), open_catalog(str(path)).batches(size)))
+def parts_of(model: Model, path: Path, size: int, executor: partitions.Executor = map) -> list[ScoredPartition]:
+    return list(executor(make_scorer(model), open_catalog(str(path)).batches(size)))
 
 
-def result_of(parts: list[Part]) -> tuple[pa.Table, bytes, list[dict[str, str]]]:
+def result_of(parts: list[ScoredPartition]) -> tuple[pa.Table, bytes, list[dict[str, str]]]:
     scores = pa.concat_tables([part.scores for part in parts]).sort_by("id").combine_chunks()
     aside = pa.concat_tables([part.quarantine for part in parts]).sort_by("id").to_pylist()
     return scores, csv_bytes(rank(scores, Order(threshold=1.0), log=True).table), aside

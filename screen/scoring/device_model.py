@@ -16,7 +16,7 @@ from kakehashi.screen.heads.head import Affine, Params
 from kakehashi.screen.heads.registry import HEADS
 from kakehashi.screen.networks.pyramid import Network
 from kakehashi.screen.scoring import sparse
-from kakehashi.screen.scoring.padded import STEP, gathered, pad, view
+from kakehashi.screen.scoring.padded import STEP, make_views, pad_layers, select_inputs
 from kakehashi.screen.transfer.fit import Model
 from kakehashi.screen.transfer.plan import Fitted, Plan
 
@@ -27,7 +27,7 @@ GROUP = 10
 SAME = 1e-9
 
 
-class Group(NamedTuple):
+class NetworkGroup(NamedTuple):
     """Networks of one source that run in one program.
 
     networks : their numbers; by network, heads : members of the stack that have a head on it; shown : depths at which
@@ -40,7 +40,7 @@ class Group(NamedTuple):
     shown: tuple[tuple[int, ...], ...]
 
 
-class Scorer(NamedTuple):
+class DeviceModel(NamedTuple):
     """A model made ready for its device: what is compiled (all but `arrays`, hashable), and what is passed in.
 
     blocks : by member, the products with descriptors its head takes (several heads may share them); -1 for none
@@ -48,13 +48,13 @@ class Scorer(NamedTuple):
     """
 
     plans: tuple[Plan, ...]
-    groups: tuple[Group, ...]
+    groups: tuple[NetworkGroup, ...]
     blocks: tuple[int, ...]
     sparse: bool
     arrays: dict[str, Any]
 
 
-def prepare(model: Model) -> Scorer:
+def prepare_model(model: Model) -> DeviceModel:
     """Collect the parameters the stack needs, single precision, on the default device; unused networks stay behind."""
     plans = tuple(member.plan for member in model.stack.members)
     groups = _groups(model, plans)
@@ -76,10 +76,10 @@ def prepare(model: Model) -> Scorer:
         "training": sparse.neighbours(model.reference, model.training) if few else model.training,
         "unit": np.float32(model.unit),
     }
-    return Scorer(plans, groups, numbers, few, jax.tree.map(_on_device, arrays))
+    return DeviceModel(plans, groups, numbers, few, jax.tree.map(_on_device, arrays))
 
 
-def _groups(model: Model, plans: tuple[Plan, ...]) -> tuple[Group, ...]:
+def _groups(model: Model, plans: tuple[Plan, ...]) -> tuple[NetworkGroup, ...]:
     """The networks the stack needs, `GROUP` at a time."""
     predicting = any(plan.kind == "predictions" for plan in plans)
     groups = []
@@ -94,11 +94,13 @@ def _groups(model: Model, plans: tuple[Plan, ...]) -> tuple[Group, ...]:
         asked = [i for i in numbers if heads[i] or shown[i] or predicting]
         for start in range(0, len(asked), GROUP):
             chosen = asked[start : start + GROUP]
-            groups.append(Group(s, tuple(chosen), tuple(heads[i] for i in chosen), tuple(shown[i] for i in chosen)))
+            groups.append(
+                NetworkGroup(s, tuple(chosen), tuple(heads[i] for i in chosen), tuple(shown[i] for i in chosen))
+            )
     return tuple(groups)
 
 
-def _by_products(model: Model, groups: Sequence[Group]) -> bool:
+def _by_products(model: Model, groups: Sequence[NetworkGroup]) -> bool:
     """Whether nothing looks at descriptors but through products: no other head, no head on what enters a network."""
     networks = [model.library.sources[group.source].networks[i] for group in groups for i in group.networks]
     return all(len(network.hidden) > 1 for network in networks) and all(
@@ -108,7 +110,7 @@ def _by_products(model: Model, groups: Sequence[Group]) -> bool:
     )
 
 
-def _group(model: Model, group: Group, plans: tuple[Plan, ...], few: bool) -> dict[str, Any]:
+def _group(model: Model, group: NetworkGroup, plans: tuple[Plan, ...], few: bool) -> dict[str, Any]:
     """A group's networks, padded, with their heads and, for predictions, their outputs."""
     source = model.library.sources[group.source]
     predicting = any(plan.kind == "predictions" for plan in plans)
@@ -116,8 +118,8 @@ def _group(model: Model, group: Group, plans: tuple[Plan, ...], few: bool) -> di
     for i, members in zip(group.networks, group.heads, strict=True):
         network, scales = source.networks[i], source.unit_scales[i]
         kernel = network.output.kernel
-        inputs, hidden = gathered(network.hidden, always=few)
-        padded = pad(hidden)
+        inputs, hidden = select_inputs(network.hidden, always=few)
+        padded = pad_layers(hidden)
         parts.append(
             {
                 "inputs": inputs,
@@ -140,7 +142,7 @@ def _head(network: Network, scales: Sequence[Any], member: Fitted, i: int) -> An
     if plan.kind != "frozen" or affine is None:
         return params
     centre, matrix, rest = affine.split(params)
-    return view(network.hidden, scales, plan.depth, centre, matrix), _ready(affine, rest)
+    return make_views(network.hidden, scales, plan.depth, centre, matrix), _ready(affine, rest)
 
 
 def _ready(affine: Affine, rest: Params) -> Params:

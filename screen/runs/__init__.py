@@ -1,0 +1,1 @@
+"""One run of any command: steps, state, refused rows and its record."""
