@@ -32,7 +32,7 @@ from sklearn.ensemble import RandomForestRegressor
 from kakehashi.catalogs.molecules import polymers
 from kakehashi.catalogs.records import PropertyTable
 from kakehashi.design.chemistry import monomers
-from kakehashi.design.likelihood.describer import Describer, Task
+from kakehashi.design.likelihood.describer import Describer, DescriberTask
 from kakehashi.design.likelihood.surrogate import Surrogate
 from kakehashi.design.run.config import resolve
 from kakehashi.design.run.inputs import read_inputs
@@ -40,7 +40,7 @@ from kakehashi.design.run.proposals import proposer
 from kakehashi.design.run.run import SEARCH, build_models
 from kakehashi.design.sampler.iqspr import SCHEDULE, run_iqspr
 from kakehashi.design.sampler.smc import generator, run
-from kakehashi.design.sampler.trace import Settings
+from kakehashi.design.sampler.trace import TemperingSettings
 from kakehashi.screen.descriptors import repeat_unit
 from kakehashi.screen.descriptors.scaling import fit_scaling, standardise
 from kakehashi.screen.heads.registry import HEADS
@@ -159,11 +159,11 @@ def main() -> None:
         proposal = proposer(config)
 
         report = partial(compare, table, seed, judge, second, known, reachable)
-        with Describer(Task(mine.descriptors), 2) as describer:
+        with Describer(DescriberTask(mine.descriptors), 2) as describer:
             surrogate = Surrogate(models, mine.goals, describer)
             result = run(
                 seed, proposal, surrogate.log_likelihood, given.particles, log_constraint=surrogate.log_constraint,
-                settings=Settings(search=SEARCH),
+                settings=TemperingSettings(search=SEARCH),
             )  # fmt: skip
             seen = result.evaluated
             worth = seen.log_likelihood + seen.log_constraint

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from kakehashi.catalogs.molecules import polymers
-from kakehashi.design.likelihood.describer import Describer, Seen, Task
+from kakehashi.design.likelihood.describer import DescribedUnits, Describer, DescriberTask
 from kakehashi.design.likelihood.surrogate import Surrogate
 from kakehashi.design.run.config import resolve
 from kakehashi.design.run.inputs import read_inputs
@@ -34,7 +34,7 @@ class Timed(Describer):
 
     seconds = 0.0
 
-    def __call__(self, smiles: Sequence[str]) -> Seen:
+    def __call__(self, smiles: Sequence[str]) -> DescribedUnits:
         """Describe repeat units."""
         start = time.process_time()
         try:
@@ -63,7 +63,7 @@ def main() -> None:
     members = sum(len(member.params) for model in models.values() for member in model.stack.members)
     proposal = proposer(config)
     states = proposal.draw(generator(0, 0, 0), given.particles)
-    with Timed(Task(inputs.descriptors), 1) as describer:
+    with Timed(DescriberTask(inputs.descriptors), 1) as describer:
         surrogate = Surrogate(models, inputs.goals, describer)
         surrogate.judge(proposal.smiles(states))  # compiles
         describer.seconds = 0.0

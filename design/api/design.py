@@ -12,7 +12,7 @@ from kakehashi.catalogs.runs.open import open_run
 from kakehashi.design.chemistry.pool import read_pool
 from kakehashi.design.likelihood.goals import Property, parse_goals
 from kakehashi.design.run.config import resolve
-from kakehashi.design.run.inputs import Inputs
+from kakehashi.design.run.inputs import DesignInputs
 from kakehashi.design.run.proposals import proposer
 from kakehashi.design.run.run import finish
 from kakehashi.screen.progress import Progress
@@ -66,7 +66,7 @@ def design(
     }  # fmt: skip
     config = resolve(flags, None)
     properties = [Property(name, one.target.unit, one.target.log) for name, one in models.items()]
-    inputs = Inputs(
+    inputs = DesignInputs(
         tuple(one.target for one in models.values()), (), parse_goals(goals, properties), next(iter(conventions)),
         pool=read_pool(Path(config.pool)) if config.pool else None,
     )  # fmt: skip

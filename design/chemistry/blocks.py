@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
+from kakehashi.design.chemistry.cutting import cut
 from kakehashi.design.chemistry.fragments import ACTIVATED, ALKYL, ARYL, AZA, LONGEST, branch, linker_text  # fmt: skip
-from kakehashi.design.chemistry.groups import ALIPHATIC, AROMATIC, ENDS, GROUPS, cut, pattern
+from kakehashi.design.chemistry.groups import ALIPHATIC, AROMATIC, ENDS, GROUPS
 from kakehashi.design.chemistry.polymerisations import Polymerisation
+from kakehashi.design.chemistry.smarts import pattern
 from kakehashi.design.chemistry.stability import unstable
 from kakehashi.design.chemistry.templates import SPAN, Template, fill, template
 

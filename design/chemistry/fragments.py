@@ -15,7 +15,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kakehashi.design.chemistry.groups import ALIPHATIC, AROMATIC, ENDS, GROUPS, competing
+from kakehashi.design.chemistry.cutting import competing
+from kakehashi.design.chemistry.groups import ALIPHATIC, AROMATIC, ENDS, GROUPS
 from kakehashi.design.chemistry.templates import LINKER_RANGE, LINKER_SPAN, SUBSTITUENT_RANGE, shifted
 
 # Molecules that carry each on an aromatic carbon.

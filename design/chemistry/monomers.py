@@ -5,16 +5,15 @@ from __future__ import annotations
 from itertools import combinations
 from typing import Any
 
+from kakehashi.catalogs.molecules.monomer_groups import GROUPS as COUNTED
 from kakehashi.catalogs.molecules.polymers import backbone_cuts, framed, read, repeat_unit_key
 from kakehashi.catalogs.molecules.unit_keys import twice
 from kakehashi.design.chemistry.blocks import Assembler, Block, Molecule, block_of
-from kakehashi.design.chemistry.groups import ENDS, GROUPS, mapped, pattern
+from kakehashi.design.chemistry.groups import ENDS, GROUPS
 from kakehashi.design.chemistry.polymerisations import POLYMERISATIONS, Polymerisation
 from kakehashi.design.chemistry.provenance import Provenance
+from kakehashi.design.chemistry.smarts import mapped, pattern
 
-# What stands on a monomer's end where the chain was cut; "" is hydrogen.
-_CAP = {"amine": "", "acid": "O", "acyl chloride": "Cl", "alcohol": "", "phenol": "", "hydroxyl": "",
-        "fluoride": "F", "chloride": "Cl"}  # fmt: skip
 _NOTHING: Any = ((), ())
 
 
@@ -155,36 +154,38 @@ def _monomer(piece: Any, name: str, bare: bool) -> Block | None:
 
 
 def _capped(edit: Any, end: str, bare: bool, dummy: int, tip: int) -> bool:
-    """Turn a cut end into the monomer's; whether its atoms are the right ones."""
+    """Turn a cut end into the monomer's; False where its atoms are not those of the end."""
     from rdkit import Chem
 
     atom = edit.GetAtomWithIdx(tip)
-    if end == "isocyanate":
+    monomer, residue = ENDS[end].monomer, "" if bare else ENDS[end].residue
+    if not monomer.startswith(residue):  # an isocyanate: its double bond was opened
         nitrogen = [near for near in atom.GetNeighbors() if near.GetAtomicNum() == 7]
         if atom.GetAtomicNum() != 6 or len(nitrogen) != 1:
             return False
         edit.GetBondBetweenAtoms(tip, nitrogen[0].GetIdx()).SetBondType(Chem.BondType.DOUBLE)
         return True
-    cap = "N" if bare else _CAP[end]
-    if atom.GetSymbol() != ("C" if bare else ENDS[end].residue[:1] or "C"):
+    if atom.GetSymbol() != (residue[:1] or "C"):
         return False
-    if cap:
+    if cap := monomer.removeprefix(residue):  # hydrogen otherwise
         edit.ReplaceAtom(dummy, Chem.Atom(cap))
     return True
 
 
 def _reopened(edit: Any, name: str, tips: list[int]) -> bool:
-    """Close the ring or double bond that polymerisation opened; whether that is possible."""
+    """Close the ring or double bond that polymerisation opened; False where that is impossible."""
     from rdkit import Chem
 
-    if name == "dianhydride":
+    smarts = COUNTED[GROUPS[name].opened].smarts
+    number = mapped(smarts)
+    if 2 not in number:  # an imide's nitrogen was an anhydride's oxygen
         if any(edit.GetAtomWithIdx(tip).GetAtomicNum() != 7 for tip in tips):
             return False
         for tip in tips:
             edit.ReplaceAtom(tip, Chem.Atom(8))
         return True
     bond = edit.GetBondBetweenAtoms(*tips)
-    if name in ("lactam", "lactone", "epoxide"):
+    if pattern(smarts).GetBondBetweenAtoms(number[1], number[2]).GetBondType() != Chem.BondType.DOUBLE:
         if bond is None and tips[0] != tips[1]:
             edit.AddBond(*tips, Chem.BondType.SINGLE)
             return True

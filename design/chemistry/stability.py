@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from kakehashi.design.chemistry.groups import REACTIVE, pattern
+from kakehashi.design.chemistry.reactive_groups import REACTIVE
+from kakehashi.design.chemistry.smarts import pattern
 
 # Bonds that do not survive a polymerisation or the life of a part.
 UNSTABLE: dict[str, str] = {

@@ -17,8 +17,8 @@ from kakehashi.screen.runs.runner import InputComparison, RunKind, source_hashes
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from kakehashi.design.run.inputs import Inputs
-    from kakehashi.design.run.run import Outcome
+    from kakehashi.design.run.inputs import DesignInputs
+    from kakehashi.design.run.run import DesignOutcome
 
 HEAD = 10
 
@@ -95,25 +95,25 @@ def show(record: dict[str, Any], proposals: pa.Table, where: str) -> None:
     console.print(shown(f"{where}/report.html"), markup=False)
 
 
-def _read(config: DesignConfig) -> Inputs:
+def _read(config: DesignConfig) -> DesignInputs:
     from kakehashi.design.run.inputs import read_inputs
 
     return read_inputs(config)
 
 
-def _plan(config: DesignConfig, inputs: Inputs) -> dict[str, Any]:
+def _plan(config: DesignConfig, inputs: DesignInputs) -> dict[str, Any]:
     from kakehashi.design.run.run import plan
 
     return plan(config, inputs)
 
 
-def _run(config: DesignConfig, inputs: Inputs, rundir: RunDir, progress: Progress, command: str) -> Outcome:
+def _run(config: DesignConfig, inputs: DesignInputs, rundir: RunDir, progress: Progress, command: str) -> DesignOutcome:
     from kakehashi.design.run.run import run_design
 
     return run_design(config, inputs, rundir, progress, command)
 
 
-def _compare(config: DesignConfig, inputs: Inputs, record: Mapping[str, Any]) -> list[InputComparison]:
+def _compare(config: DesignConfig, inputs: DesignInputs, record: Mapping[str, Any]) -> list[InputComparison]:
     properties = {found["target"]["name"]: found for found in record["properties"]}
     targets = [
         InputComparison("target", spec, table.sha256, properties[table.name]["target"]["sha256"])

@@ -20,7 +20,7 @@ from kakehashi.screen.descriptors import repeat_unit
 CHUNK = 128
 
 
-class Seen(NamedTuple):
+class DescribedUnits(NamedTuple):
     """n repeat units as the models see them.
 
     x : (n, width) float32 descriptors, 0 in rows with a reason
@@ -33,7 +33,7 @@ class Seen(NamedTuple):
     reasons: NDArray[np.object_]
 
 
-class Task(NamedTuple):
+class DescriberTask(NamedTuple):
     """What is done with each repeat unit; fragments : liquid-crystal-like ones, as `Constraints` takes them."""
 
     descriptors: str
@@ -44,7 +44,7 @@ class Task(NamedTuple):
 class Describer:
     """Parses, checks and describes repeat units, each once, on `workers` processes (1: in this one)."""
 
-    def __init__(self, task: Task, workers: int | None = None) -> None:
+    def __init__(self, task: DescriberTask, workers: int | None = None) -> None:
         self._task = task
         self._width = len(repeat_unit.names(task.descriptors))
         self._workers = workers or available()
@@ -62,18 +62,18 @@ class Describer:
             self._pool.terminate()
             self._pool.join()
 
-    def __call__(self, smiles: Sequence[str]) -> Seen:
+    def __call__(self, smiles: Sequence[str]) -> DescribedUnits:
         """Describe repeat units; the same whatever the number of processes."""
         chunks = [(list(smiles[i : i + CHUNK]), self._task) for i in range(0, len(smiles), CHUNK)]
         parts = self._pool.starmap(describe, chunks, chunksize=1) if self._pool else [describe(*c) for c in chunks]
         if not parts:
-            return Seen(np.zeros((0, self._width), np.float32), np.zeros(0), np.zeros(0, object))
+            return DescribedUnits(np.zeros((0, self._width), np.float32), np.zeros(0), np.zeros(0, object))
         if len(parts) == 1:
             return parts[0]
-        return Seen(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+        return DescribedUnits(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 
-def describe(smiles: list[str], task: Task) -> Seen:
+def describe(smiles: list[str], task: DescriberTask) -> DescribedUnits:
     """Parse each repeat unit once; rule it out, or describe it."""
     constraints = _constraints(task)
     reasons, log_weight = np.full(len(smiles), "", dtype=object), np.zeros(len(smiles))
@@ -88,11 +88,11 @@ def describe(smiles: list[str], task: Task) -> Seen:
         if not reasons[row]:
             mols[row], log_weight[row] = mol, constraints.log_weight(mol)
     described = repeat_unit.describe_mols(mols, task.descriptors)
-    return Seen(described.x, log_weight, np.where(reasons == "", described.reasons, reasons))
+    return DescribedUnits(described.x, log_weight, np.where(reasons == "", described.reasons, reasons))
 
 
 @cache
-def _constraints(task: Task) -> Constraints:
+def _constraints(task: DescriberTask) -> Constraints:
     return Constraints(task.limits, task.fragments)
 
 

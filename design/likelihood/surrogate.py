@@ -27,7 +27,7 @@ from kakehashi.screen.transfer.fit import Model
 FloatArray = NDArray[np.float64]
 
 
-class Judged(NamedTuple):
+class JudgedUnits(NamedTuple):
     """n repeat units: why each is ruled out ("" where it is not), its log constraint and log probability of the goals.
 
     Both are -inf where a unit is ruled out.
@@ -68,7 +68,7 @@ class Surrogate:
         """Log probability (n,) that repeat units meet the goals, -inf where they are ruled out; no other constraint."""
         return self.judge(smiles).log_goal
 
-    def judge(self, smiles: Sequence[str]) -> Judged:
+    def judge(self, smiles: Sequence[str]) -> JudgedUnits:
         """Constraint and goal of any repeat units."""
         self.judged += len(smiles)
         seen = self._describer(smiles)
@@ -81,7 +81,7 @@ class Surrogate:
             log_constraint[kept] = log_applicability(distance) + seen.log_weight[kept]
             predictions = [self._prediction(goal.property, found[goal.property]) for goal in self._goals]
             log_goal[kept] = log_goal_probability(self._goals, predictions)
-        return Judged(seen.reasons, log_constraint, log_goal)
+        return JudgedUnits(seen.reasons, log_constraint, log_goal)
 
     def predict(self, x: NDArray[np.float32]) -> dict[str, ComponentPredictions]:
         """What every model's members say of described repeat units."""
@@ -99,7 +99,7 @@ class Surrogate:
         return Prediction(found.means, spreads, found.weights, known.scale * known.extra, known.degrees)
 
 
-class Noise(NamedTuple):
+class ResidualNoise(NamedTuple):
     """How held-out residuals are distributed about the predictions.
 
     extra : standard deviation they ask for beyond the predicted spreads
@@ -111,9 +111,9 @@ class Noise(NamedTuple):
     degrees: float
 
 
-def noise(model: Model) -> Noise:
+def noise(model: Model) -> ResidualNoise:
     """The distribution of a model's held-out residuals."""
     held = model.out_of_fold
     residuals = model.target.y - held.mean
     extra = held_out_noise(residuals, held.spread)
-    return Noise(extra, *held_out_tails(residuals, np.hypot(held.spread, extra)))
+    return ResidualNoise(extra, *held_out_tails(residuals, np.hypot(held.spread, extra)))

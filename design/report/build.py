@@ -8,7 +8,7 @@ from typing import Any
 
 from kakehashi.design.report import charts
 from kakehashi.design.report.clusters import SIMILAR, Clusters, cluster
-from kakehashi.design.report.data import FILES, DesignData, Modelled, read_design
+from kakehashi.design.report.data import FILES, DesignData, ModelledProperty, read_design
 from kakehashi.design.report.proposals import CARDS, cards, listing
 from kakehashi.design.report.toml import as_toml
 from kakehashi.screen.report.charts import meter, shares
@@ -98,7 +98,7 @@ def _goals(data: DesignData) -> list[str]:
     return written or texts(data.run, "goals")
 
 
-def _property(found: Modelled, k: int) -> dict[str, Any]:
+def _property(found: ModelledProperty, k: int) -> dict[str, Any]:
     """What is to be said of a property's model."""
     judged = mapping(found.record, "verdict")
     quantity = words(found.target.get("quantity") or found.name)
@@ -173,7 +173,7 @@ def _scatters(data: DesignData, rows: list[Row]) -> list[tuple[str, Any, int]]:
     return [one for one in drawn if one[1] is not None]
 
 
-def _measured(first: Modelled, other: Modelled) -> list[tuple[str, float, float]]:
+def _measured(first: ModelledProperty, other: ModelledProperty) -> list[tuple[str, float, float]]:
     """Known polymers with measured values of both properties."""
     tables = [found.predictions.records() if found.predictions else [] for found in (first, other)]
     values = [

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from markupsafe import Markup
 
-from kakehashi.design.report.data import Modelled
+from kakehashi.design.report.data import ModelledProperty
 from kakehashi.screen.report.charts import overlaid
 from kakehashi.screen.report.data import Row, real
 from kakehashi.screen.report.svg import Axis, drawing, frame, padded, tag
@@ -45,7 +45,7 @@ class Measure(NamedTuple):
     window: tuple[float, float] = (-math.inf, math.inf)
 
     @classmethod
-    def of(cls, found: Modelled) -> Measure:
+    def of(cls, found: ModelledProperty) -> Measure:
         """The predicted values of a property."""
         window = (found.goal.lower, found.goal.upper) if found.goal else (-math.inf, math.inf)
         return cls(f"{found.prefix}mean", words(found.name), found.unit, found.log, window)

@@ -37,7 +37,7 @@ FILES = {
 _PRIOR = 20_000
 
 
-class Modelled(NamedTuple):
+class ModelledProperty(NamedTuple):
     """A property: its record, its goal if it has one, and the tables of its model.
 
     prefix : of its columns among the proposals and of its tables' names
@@ -73,7 +73,7 @@ class DesignData(NamedTuple):
     """
 
     run: Row
-    properties: list[Modelled]
+    properties: list[ModelledProperty]
     proposals: Table | None
     trace: list[Row]
     prior: list[float]
@@ -104,7 +104,7 @@ def read_design(directory: Path) -> DesignData:
     )
 
 
-def _properties(directory: Path, run: Row) -> list[Modelled]:
+def _properties(directory: Path, run: Row) -> list[ModelledProperty]:
     records = mappings(run, "properties")
     names = [str(mapping(record, "target").get("name") or f"property {k + 1}") for k, record in enumerate(records)]
     goals = {goal.property: goal for goal in _goals(run, records)}
@@ -115,7 +115,7 @@ def _properties(directory: Path, run: Row) -> list[Modelled]:
         inside = Path(f"{prefix}x").name == f"{prefix}x" and "\\" not in prefix and "\0" not in prefix
         board, points = directory / f"{prefix}leaderboard.parquet", directory / f"{prefix}predictions.parquet"
         found.append(
-            Modelled(
+            ModelledProperty(
                 name,
                 prefix,
                 record,

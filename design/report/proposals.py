@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kakehashi.design.report.clusters import Clusters
-from kakehashi.design.report.data import Modelled, bounds
+from kakehashi.design.report.data import ModelledProperty, bounds
 from kakehashi.screen.report.charts import whisker
 from kakehashi.screen.report.data import Row, Table, real
 from kakehashi.screen.report.draw import draw_structure
@@ -48,7 +48,7 @@ _LAST = ("monomer_1", "monomer_2", "reaction", "nearest_training", "distance", "
 _SMILES = ("smiles", "monomer_1", "monomer_2", "nearest_training")
 
 
-def listing(table: Table, properties: list[Modelled], clusters: Clusters) -> Ranking:
+def listing(table: Table, properties: list[ModelledProperty], clusters: Clusters) -> Ranking:
     """All rows that were read, with their clusters, as a table that sorts and filters."""
     # tg repeats what the columns of that property hold
     kept = [k for k, name in enumerate(table.columns) if name != "tg"]
@@ -73,7 +73,7 @@ def listing(table: Table, properties: list[Modelled], clusters: Clusters) -> Ran
     return arrange_columns(Table(columns, rows, table.total), properties[0].log if properties else False, layout)
 
 
-def cards(rows: list[Row], properties: list[Modelled], clusters: Clusters) -> list[dict[str, Any]]:
+def cards(rows: list[Row], properties: list[ModelledProperty], clusters: Clusters) -> list[dict[str, Any]]:
     """The best proposals: drawn, with their predictions, what they are made from and what they are like."""
     axes = [_axis(rows, found) for found in properties]
     made = []
@@ -102,14 +102,14 @@ def cards(rows: list[Row], properties: list[Modelled], clusters: Clusters) -> li
     return made
 
 
-def _predicted(row: Row, found: Modelled, axis: Axis) -> Row:
+def _predicted(row: Row, found: ModelledProperty, axis: Axis) -> Row:
     lower, mean, upper = (real(row.get(f"{found.prefix}{end}")) for end in ("lower", "mean", "upper"))
     ends = bounds(found.goal)
     drawn = whisker(lower, mean, upper, axis, ends[0] if ends else None)
     return Row(name=words(found.name), unit=found.unit, lower=lower, mean=mean, upper=upper, drawn=drawn)
 
 
-def _axis(rows: list[Row], found: Modelled) -> Axis:
+def _axis(rows: list[Row], found: ModelledProperty) -> Axis:
     """A common scale for the cards' intervals of a property, its goal included."""
     values = [real(row.get(f"{found.prefix}{end}")) for row in rows for end in ("lower", "mean", "upper")]
     known = [v for v in (*values, *bounds(found.goal)) if v is not None and (v > 0 or not found.log)]

@@ -23,7 +23,7 @@ from kakehashi.screen.screening.config import DEFAULT_MOLECULAR_SOURCES
 _NAMED = re.compile(r"([A-Za-z_]\w*)=(.+)", re.DOTALL)
 
 
-class Inputs(NamedTuple):
+class DesignInputs(NamedTuple):
     """Targets in the order given (the first is the one `mean` in the proposals is of), sources, goals, descriptors.
 
     fragments : liquid-crystal-like ones that are wanted in a unit, as SMILES
@@ -38,7 +38,7 @@ class Inputs(NamedTuple):
     pool: Pool | None = None
 
 
-def read_inputs(config: DesignConfig) -> Inputs:
+def read_inputs(config: DesignConfig) -> DesignInputs:
     """Load targets and sources and check the goals against them; UserError on the first mistake."""
     units = parse_units(config.unit)
     named = [_NAMED.fullmatch(spec) for spec in config.target]
@@ -66,7 +66,7 @@ def read_inputs(config: DesignConfig) -> Inputs:
     descriptors = convention_for([*targets, *sources], None, config.descriptors)
     fragments = read_fragments(path_of(config.fragments), config.material) if config.fragments else ()
     pool = read_pool(path_of(config.pool), config.material) if config.pool else None
-    return Inputs(targets, tuple(sources), goals, descriptors, fragments, pool)
+    return DesignInputs(targets, tuple(sources), goals, descriptors, fragments, pool)
 
 
 def _target(spec: str, config: DesignConfig, material: str | None, units: Units) -> PropertyTable:

@@ -19,10 +19,10 @@ from kakehashi.design.chemistry.provenance import Provenance
 from kakehashi.design.likelihood.describer import Describer
 from kakehashi.design.likelihood.surrogate import Surrogate
 from kakehashi.design.run.config import DesignConfig
-from kakehashi.design.run.inputs import Inputs
-from kakehashi.design.sampler.iqspr import Comparison
+from kakehashi.design.run.inputs import DesignInputs
+from kakehashi.design.sampler.iqspr import IqsprResult
 from kakehashi.design.sampler.ledger import Evaluated
-from kakehashi.design.sampler.smc import Result
+from kakehashi.design.sampler.smc import SmcResult
 from kakehashi.design.sampler.trace import Step
 from kakehashi.screen.scoring.batches import ComponentPredictions
 from kakehashi.screen.transfer.fit import Model
@@ -34,7 +34,7 @@ MONOMERS = 2
 _TEXT = ("smiles", "class", "reaction", "monomer_1", "monomer_2", "nearest_training", "domain", "domain_reason")
 
 
-class Found(NamedTuple):
+class SamplerOutcome(NamedTuple):
     """Everything a sampler evaluated, where its particles ended, and how it got there.
 
     log_z : log probability of the goals under the allowed prior (NaN where the sampler cannot say)
@@ -49,7 +49,7 @@ class Found(NamedTuple):
     warnings: tuple[str, ...]
 
     @classmethod
-    def of_result(cls, result: Result[Any]) -> Found:
+    def of_result(cls, result: SmcResult[Any]) -> SamplerOutcome:
         """What tempered SMC found."""
         return cls(
             result.evaluated, result.smiles, result.trace, result.log_z, result.log_z_error, result.log_z_constraint,
@@ -57,14 +57,14 @@ class Found(NamedTuple):
         )  # fmt: skip
 
     @classmethod
-    def of_comparison(cls, result: Comparison[Any]) -> Found:
+    def of_comparison(cls, result: IqsprResult[Any]) -> SamplerOutcome:
         """What the iQSPR rule found."""
         last = tuple(np.array(result.smiles, object)[result.selected])
         text = "the iQSPR rule does not sample the posterior it states: its proposals are for comparison only"
         return cls(result.evaluated, last, (), np.nan, np.nan, np.nan, (text,))
 
 
-class Listed(NamedTuple):
+class Candidate(NamedTuple):
     """A proposal before its predictions: the unit by its key, how it is made, and what it is worth."""
 
     key: str
@@ -75,19 +75,19 @@ class Listed(NamedTuple):
     first_seen: int
 
 
-class Left(NamedTuple):
+class Selection(NamedTuple):
     """Proposals, and how many better or equal units were left out and why."""
 
-    listed: list[Listed]
+    listed: list[Candidate]
     counts: dict[str, int]
 
 
-def select(config: DesignConfig, inputs: Inputs, evaluated: Evaluated) -> Left:
+def select(config: DesignConfig, inputs: DesignInputs, evaluated: Evaluated) -> Selection:
     """The best distinct units that are new and can be made, by the goals' probability times the constraint."""
     known = _known(inputs)
     words = ("known polymer", "no route known", f"synthetic accessibility above {config.max_sa:g}")
     counts = dict.fromkeys(words, 0)
-    listed: list[Listed] = []
+    listed: list[Candidate] = []
     seen: set[str] = set()
     for i in _best_first(evaluated):
         if len(listed) == config.top:
@@ -111,11 +111,11 @@ def select(config: DesignConfig, inputs: Inputs, evaluated: Evaluated) -> Left:
             continue
         made = routes[0] if routes else Provenance()
         log_goal, log_constraint = float(evaluated.log_likelihood[i]), float(evaluated.log_constraint[i])
-        listed.append(Listed(key, made, score, log_goal, log_constraint, int(evaluated.temperature[i])))
-    return Left(listed, counts)
+        listed.append(Candidate(key, made, score, log_goal, log_constraint, int(evaluated.temperature[i])))
+    return Selection(listed, counts)
 
 
-def _known(inputs: Inputs) -> frozenset[str]:
+def _known(inputs: DesignInputs) -> frozenset[str]:
     """Keys of the polymers that the targets' tables name, with or without a value."""
     keys = {key for table in inputs.targets for key in table.keys}
     if unmeasured := [text for table in inputs.targets for text in table.unmeasured]:
@@ -132,11 +132,11 @@ def _best_first(evaluated: Evaluated) -> Iterator[int]:
 
 def proposals_table(
     config: DesignConfig,
-    inputs: Inputs,
+    inputs: DesignInputs,
     models: Mapping[str, Model],
     surrogate: Surrogate,
     describer: Describer,
-    found: Found,
+    found: SamplerOutcome,
 ) -> tuple[pa.Table, dict[str, int]]:
     """The proposals with predictions, intervals, routes and domain; and what was left out."""
     chosen = select(config, inputs, found.evaluated)
@@ -206,7 +206,7 @@ def _interval(model: Model, found: ComponentPredictions, prefix: str) -> dict[st
     return {f"{prefix}{name}": back(v) for name, v in (("mean", mean), ("lower", mean - half), ("upper", mean + half))}
 
 
-def trace_table(found: Found) -> pa.Table:
+def trace_table(found: SamplerOutcome) -> pa.Table:
     """One row per temperature."""
     whole = ("temperature", "moves", "distinct", "proposed", "impossible", "invalid", "evaluated")
     schema = pa.schema([(name, pa.int64() if name in whole else pa.float64()) for name in Step._fields])

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from kakehashi.design.likelihood.surrogate import noise
 from kakehashi.design.run.config import DesignConfig
-from kakehashi.design.run.inputs import Inputs
-from kakehashi.design.run.outcome import Found
+from kakehashi.design.run.inputs import DesignInputs
+from kakehashi.design.run.outcome import SamplerOutcome
 from kakehashi.screen.progress import Progress
 from kakehashi.screen.runs.refused import warnings_of
 from kakehashi.screen.screening.record import model_record, record_head, source_record, target_record
@@ -28,9 +28,9 @@ STANDOUT = 0.999
 
 def run_record(
     config: DesignConfig,
-    inputs: Inputs,
+    inputs: DesignInputs,
     models: Mapping[str, Model],
-    found: Found,
+    found: SamplerOutcome,
     table: pa.Table,
     left_out: Mapping[str, int],
     prior: NDArray[np.float64],
@@ -97,7 +97,7 @@ def run_record(
     }
 
 
-def _pool_record(inputs: Inputs) -> dict[str, Any]:
+def _pool_record(inputs: DesignInputs) -> dict[str, Any]:
     """What became of the rows of a file of monomers; nothing without one."""
     if inputs.pool is None:
         return {}

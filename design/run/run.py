@@ -16,19 +16,19 @@ from kakehashi.catalogs.records import UserError
 from kakehashi.catalogs.runs.rundir import RunDir
 from kakehashi.design.chemistry.constraints import Limits
 from kakehashi.design.chemistry.pool import Pool
-from kakehashi.design.likelihood.describer import Describer, Task
+from kakehashi.design.likelihood.describer import Describer, DescriberTask
 from kakehashi.design.likelihood.surrogate import Surrogate
 from kakehashi.design.proposals.proposal import Proposal, pack
 from kakehashi.design.run.config import DesignConfig, deciding
-from kakehashi.design.run.inputs import Inputs
-from kakehashi.design.run.outcome import Found, proposals_table, trace_table
+from kakehashi.design.run.inputs import DesignInputs
+from kakehashi.design.run.outcome import SamplerOutcome, proposals_table, trace_table
 from kakehashi.design.run.proposals import proposer
 from kakehashi.design.run.record import run_record
 from kakehashi.design.run.sdf import monomers_sdf
 from kakehashi.design.sampler import stored
 from kakehashi.design.sampler.iqspr import run_iqspr
-from kakehashi.design.sampler.smc import Result, generator, run
-from kakehashi.design.sampler.trace import Settings as Tempering
+from kakehashi.design.sampler.smc import SmcResult, generator, run
+from kakehashi.design.sampler.trace import TemperingSettings as Tempering
 from kakehashi.screen.networks.library import pretrain_library
 from kakehashi.screen.networks.source import Settings
 from kakehashi.screen.progress import Progress, warn
@@ -50,20 +50,22 @@ _BATCH = 2_000
 REMADE = ("report.html", "run.json")
 
 
-class Outcome(NamedTuple):
+class DesignOutcome(NamedTuple):
     """What a run leaves: its record (run.json) and its proposals."""
 
     record: dict[str, Any]
     proposals: pa.Table
 
 
-def run_design(config: DesignConfig, inputs: Inputs, rundir: RunDir, progress: Progress, command: str) -> Outcome:
+def run_design(
+    config: DesignConfig, inputs: DesignInputs, rundir: RunDir, progress: Progress, command: str
+) -> DesignOutcome:
     """Pre-train, transfer, sample, judge what was found and write everything into an open run folder."""
     proposal = proposer(config, inputs.pool)
     return finish(config, inputs, build_models(config, inputs, progress), proposal, rundir, progress, command)
 
 
-def plan(config: DesignConfig, inputs: Inputs) -> dict[str, Any]:
+def plan(config: DesignConfig, inputs: DesignInputs) -> dict[str, Any]:
     """What a run would do, for `--dry-run`."""
     if config.pool or config.polymer_class:  # what else proposes takes long to make, and nothing is wrong with it
         proposer(config, inputs.pool)
@@ -86,7 +88,7 @@ def _pool_words(pool: Pool) -> list[str]:
     return [f"{pool.path}: {len(pool.molecules)} molecules", *filter(None, [pool.rejection()])]
 
 
-def build_models(config: DesignConfig, inputs: Inputs, progress: Progress) -> dict[str, Model]:
+def build_models(config: DesignConfig, inputs: DesignInputs, progress: Progress) -> dict[str, Model]:
     """A transferred model per property; the sources are trained without the target's polymers."""
     settings = Settings(config.networks, config.seed, inputs.descriptors)
     models = {}
@@ -103,17 +105,17 @@ def build_models(config: DesignConfig, inputs: Inputs, progress: Progress) -> di
 
 def finish(
     config: DesignConfig,
-    inputs: Inputs,
+    inputs: DesignInputs,
     models: Mapping[str, Model],
     proposal: Proposal[Any],
     rundir: RunDir,
     progress: Progress,
     command: str,
-) -> Outcome:
+) -> DesignOutcome:
     """Sample and write everything a run leaves, with models that are ready."""
     for name in REMADE:  # until they are there again the folder is unfinished
         rundir.remove(name)
-    task = Task(inputs.descriptors, Limits(heavy_atoms=config.max_atoms), inputs.fragments)
+    task = DescriberTask(inputs.descriptors, Limits(heavy_atoms=config.max_atoms), inputs.fragments)
     with Describer(task, config.workers) as describer:
         surrogate = Surrogate(models, inputs.goals, describer)
         prior = _prior_sample(config, inputs, proposal, surrogate, progress)
@@ -126,7 +128,7 @@ def finish(
     record = run_record(config, inputs, models, found, table, left_out, prior, progress, command)
     rundir.write_text("run.json", json.dumps(record, indent=1, ensure_ascii=False) + "\n")
     write_report(rundir)
-    return Outcome(record, table)
+    return DesignOutcome(record, table)
 
 
 def write_report(rundir: RunDir) -> None:
@@ -143,12 +145,12 @@ def _sample(
     rundir: RunDir,
     progress: Progress,
     identity: str,
-) -> Found:
+) -> SamplerOutcome:
     if config.sampler == "iqspr":
         with progress.stage("iQSPR rule", 1) as advance:
             compared = run_iqspr(config.seed, proposal, surrogate.guarded_likelihood, config.particles)
             advance(1)
-        return Found.of_comparison(compared)
+        return SamplerOutcome.of_comparison(compared)
     kept = stored.load(rundir, identity)
     with progress.stage("sample", 1000) as advance:
         reached = 0
@@ -160,17 +162,17 @@ def _sample(
             advance(now - reached)
             reached = now
 
-        result: Result[Any] = run(
+        result: SmcResult[Any] = run(
             config.seed, proposal, surrogate.log_likelihood, config.particles,
             log_constraint=surrogate.log_constraint, settings=Tempering(search=SEARCH), checkpoint=commit, resume=kept,
             warn=lambda text: warn(progress.mode, text),
         )  # fmt: skip
         advance(1000 - reached)
-    return Found.of_result(result)
+    return SamplerOutcome.of_result(result)
 
 
 def _prior_sample(
-    config: DesignConfig, inputs: Inputs, proposal: Proposal[Any], surrogate: Surrogate, progress: Progress
+    config: DesignConfig, inputs: DesignInputs, proposal: Proposal[Any], surrogate: Surrogate, progress: Progress
 ) -> NDArray[np.float64]:
     """Goal probabilities of units drawn from the constrained prior: what proposals must stand out from."""
     parts, best = [], -np.inf
@@ -199,7 +201,7 @@ def _prior_sample(
     return np.sort(sample)
 
 
-def _known(inputs: Inputs) -> str:
+def _known(inputs: DesignInputs) -> str:
     """The range of the values that are asked for, among known polymers."""
     asked = [table for table in inputs.targets if any(goal.property == table.name for goal in inputs.goals)]
     return "; ".join(
@@ -208,7 +210,7 @@ def _known(inputs: Inputs) -> str:
     )
 
 
-def _identity(config: DesignConfig, inputs: Inputs, surrogate: Surrogate, proposal: Proposal[Any]) -> str:
+def _identity(config: DesignConfig, inputs: DesignInputs, surrogate: Surrogate, proposal: Proposal[Any]) -> str:
     """Sha256 of all that decides the particles: checkpoints of anything else are not gone on from."""
     first = pack(proposal.draw(generator(config.seed, _PRIOR_SAMPLE, 0), 100))
     return stored.identity_of(
@@ -223,9 +225,9 @@ def _identity(config: DesignConfig, inputs: Inputs, surrogate: Surrogate, propos
 
 def _write(
     rundir: RunDir,
-    inputs: Inputs,
+    inputs: DesignInputs,
     models: Mapping[str, Model],
-    found: Found,
+    found: SamplerOutcome,
     table: pa.Table,
     prior: NDArray[np.float64],
 ) -> None:

@@ -25,7 +25,7 @@ SCHEDULE: tuple[float, ...] = tuple(
 )
 
 
-class Comparison(NamedTuple, Generic[States]):
+class IqsprResult(NamedTuple, Generic[States]):
     """What the rule ends with.
 
     states, smiles, log_likelihood : the last proposals, (n,); selected : of them, after a last resampling, the indices
@@ -48,7 +48,7 @@ def run_iqspr(
     particles: int,
     *,
     schedule: tuple[float, ...] = SCHEDULE,
-) -> Comparison[States]:
+) -> IqsprResult[States]:
     """Run the rule from prior draws; where no particle has a positive likelihood, none is selected, as there."""
     ledger = Ledger(log_likelihood)
     states = proposal.draw(generator(seed, 0, 0), particles)
@@ -67,7 +67,7 @@ def run_iqspr(
         smiles = np.where(valid, new, smiles[index])
         values = np.where(valid, new_values, values[index])
     last = _selected(generator(seed, len(schedule) + 1, 0), values)
-    return Comparison(states, tuple(smiles.tolist()), values, last, tuple(sizes), tuple(distinct), ledger.since(0))
+    return IqsprResult(states, tuple(smiles.tolist()), values, last, tuple(sizes), tuple(distinct), ledger.since(0))
 
 
 def _judged(

@@ -24,7 +24,7 @@ from kakehashi.design.sampler.ledger import Evaluate, Evaluated, Ledger
 from kakehashi.design.sampler.metropolis import Population, metropolis
 from kakehashi.design.sampler.resampling import systematic
 from kakehashi.design.sampler.tempering import effective_size, incremental_weights, next_inverse_temperature
-from kakehashi.design.sampler.trace import Settings, Step, check_settings, collapse
+from kakehashi.design.sampler.trace import Step, TemperingSettings, check_settings, collapse
 
 FloatArray = NDArray[np.float64]
 
@@ -34,7 +34,7 @@ _DRAWS_PER_PARTICLE = 500
 _SEARCH_MOVES = 10
 
 
-class Result(NamedTuple, Generic[States]):
+class SmcResult(NamedTuple, Generic[States]):
     """Equally weighted particles from the posterior, and everything seen on the way.
 
     smiles, log_likelihood, log_constraint : of the particles, (n,) each
@@ -63,11 +63,11 @@ def run(
     particles: int,
     *,
     log_constraint: Evaluate | None = None,
-    settings: Settings = Settings(),  # noqa: B008  (immutable)
+    settings: TemperingSettings = TemperingSettings(),  # noqa: B008  (immutable)
     checkpoint: Callable[[Checkpoint], None] | None = None,
     resume: Sequence[Checkpoint] = (),
     warn: Callable[[str], None] | None = None,
-) -> Result[States]:
+) -> SmcResult[States]:
     """Sample the posterior of a goal.
 
     log_likelihood, log_constraint : called with distinct, non-empty repeat units, each once in a run; -inf where the
@@ -129,7 +129,7 @@ def run(
         finish(population, step, log_z_constraint, known)
 
     _search(proposal, ledger, population, trace[-1], settings, seed)
-    return Result(
+    return SmcResult(
         population.states,
         tuple(population.smiles.tolist()),
         population.log_likelihood,
@@ -148,7 +148,7 @@ def _search(
     ledger: Ledger,
     population: Population[States],
     last: Step,
-    settings: Settings,
+    settings: TemperingSettings,
     seed: int,
 ) -> None:
     """Put on record units likelier than most of the posterior: copies of its particles go on along p C L^b, b > 1.
@@ -227,7 +227,7 @@ def _temperature(
     old: Population[States],
     last: Step,
     after: float,
-    settings: Settings,
+    settings: TemperingSettings,
     seed: int,
 ) -> tuple[Population[States], Step]:
     """Weight, resample and move the particles."""

@@ -9,7 +9,7 @@ import numpy as np
 from kakehashi.catalogs.records import UserError
 
 
-class Settings(NamedTuple):
+class TemperingSettings(NamedTuple):
     """How the posterior is approached; none of it changes the posterior.
 
     effective : share of the particles the incremental weights of a temperature leave; from 0.5 to 0.95 the variance of
@@ -65,7 +65,7 @@ class Step(NamedTuple):
     evaluated: int
 
 
-def collapse(step: Step, particles: int, settings: Settings) -> list[str]:
+def collapse(step: Step, particles: int, settings: TemperingSettings) -> list[str]:
     """Warnings about a temperature; the words before the colon name the kind."""
     if step.temperature == 0:
         return []
@@ -82,7 +82,7 @@ def collapse(step: Step, particles: int, settings: Settings) -> list[str]:
     return found
 
 
-def check_settings(seed: int, particles: int, settings: Settings) -> None:
+def check_settings(seed: int, particles: int, settings: TemperingSettings) -> None:
     """Refuse what cannot be run, before any work; UserError."""
     if seed < 0:
         raise UserError(f"expected a seed of 0 or more, got {seed}")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from kakehashi.catalogs.molecules import polymers
 from kakehashi.catalogs.records import PropertyTable
-from kakehashi.design.likelihood.describer import Describer, Task
+from kakehashi.design.likelihood.describer import Describer, DescriberTask
 from kakehashi.design.likelihood.goals import Goal, Property, parse_goals
 from kakehashi.design.likelihood.surrogate import Surrogate
 from kakehashi.design.run.config import DesignConfig
@@ -45,7 +45,7 @@ GOAL = 0.9
 PAPER = "Three polymers designed by the transferred model were made; conductivities from 0.18 to 0.41 W/(m K)."
 
 
-class Way(NamedTuple):
+class Strategy(NamedTuple):
     """A way to find polymers: its best new ones, judged by a forest that no way has used.
 
     scored : repeat units it looked at
@@ -134,12 +134,12 @@ def designs(
     known: Collection[str],
     judge: Judge,
     progress: Progress,
-) -> list[Way]:
+) -> list[Strategy]:
     """Tempered SMC with either model, the iQSPR rule with the transferred one, and plain draws from the prior."""
     goals = parse_goals((goal,), [Property(learned.name, learned.unit, learned.log)])
     proposal = reactions(DesignConfig())
     ways = []
-    with Describer(Task(polymer.DESCRIPTORS), config.workers) as describer:
+    with Describer(DescriberTask(polymer.DESCRIPTORS), config.workers) as describer:
         for name, model in models.items():
             surrogate = _surrogate(learned, model, goals, describer)
             with progress.stage(f"design, {name} model", 1) as advance:
@@ -172,7 +172,7 @@ def _surrogate(learned: PropertyTable, model: Model, goals: tuple[Goal, ...], de
     return Surrogate({learned.name: model}, goals, describer)
 
 
-def best_new(name: str, smiles: Iterable[str], worth: FloatArray, known: Collection[str], judge: Judge) -> Way:
+def best_new(name: str, smiles: Iterable[str], worth: FloatArray, known: Collection[str], judge: Judge) -> Strategy:
     """The best distinct units that are not among the known polymers, judged."""
     texts = list(smiles)
     chosen: dict[str, None] = {}
@@ -182,10 +182,10 @@ def best_new(name: str, smiles: Iterable[str], worth: FloatArray, known: Collect
         key = polymers.parse(texts[i])[1]
         if key not in known:
             chosen[key] = None
-    return Way(name, tuple(chosen), judge(chosen), len(texts))
+    return Strategy(name, tuple(chosen), judge(chosen), len(texts))
 
 
-def gain(way: Way, other: Way) -> tuple[float, float]:
+def gain(way: Strategy, other: Strategy) -> tuple[float, float]:
     """By how much the judged mean of one way is above that of another, and its standard error."""
     if min(len(way.judged), len(other.judged)) < 2:
         return float("nan"), float("nan")
@@ -197,11 +197,11 @@ def _signed(found: tuple[float, float]) -> str:
     return f"{abs(found[0]):.3f} ± {found[1]:.3f} {'higher' if found[0] >= 0 else 'lower'}"
 
 
-def _mean(way: Way) -> float:
+def _mean(way: Strategy) -> float:
     return float(way.judged.mean()) if len(way.judged) else float("nan")
 
 
-def figure(ways: list[Way], learned: PropertyTable, goal: str, judge: Judge, whole: PropertyTable) -> Shown:
+def figure(ways: list[Strategy], learned: PropertyTable, goal: str, judge: Judge, whole: PropertyTable) -> Shown:
     """What the ways found, by the judgement of values none of them saw."""
 
     def paint(figure: Figure) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakehashi.design.proposals.proposal import differs, take
-from kakehashi.design.proposals.reactions.derivations import Derivations, FloatArray, IntArray, Part, part_of
+from kakehashi.design.proposals.reactions.derivations import Derivations, FloatArray, IntArray, Residue, residue_of
 from kakehashi.design.proposals.reactions.neighbours import Neighbours
 from kakehashi.design.proposals.reactions.space import Space
 
@@ -29,21 +29,21 @@ class Densities:
                 used &= states.turned == proposed.turned
             rows = np.flatnonzero(used)
             at = np.full(len(rows), slot)
-            old, new = (part_of(take(s, rows), at) for s in (states, proposed))
+            old, new = (residue_of(take(s, rows), at) for s in (states, proposed))
             if name == "block":
-                chance = np.exp(self.space.log_part(new)) / np.where(slots[rows] == 2, 2.0, 1.0)
+                chance = np.exp(self.space.log_residue(new)) / np.where(slots[rows] == 2, 2.0, 1.0)
             else:
                 chance = getattr(self, f"_q_{name}")(old, new)
             total[rows] += chance / slots[rows]
         with np.errstate(divide="ignore"):
             return np.log(total)
 
-    def _q_neighbour(self, old: Part, new: Part) -> FloatArray:
+    def _q_neighbour(self, old: Residue, new: Residue) -> FloatArray:
         kept = (old.links == new.links).all((1, 2)) & (old.sites == new.sites).all(1) & (old.edits == new.edits).all(1)
-        legal = kept & self.neighbours.linked(old.block, new.block) & np.isfinite(self.space.log_part(new))
+        legal = kept & self.neighbours.linked(old.block, new.block) & np.isfinite(self.space.log_residue(new))
         return np.where(legal, 1.0 / np.maximum(self.neighbours.degree[old.block], 1), 0.0)
 
-    def _q_decorate(self, old: Part, new: Part) -> FloatArray:
+    def _q_decorate(self, old: Residue, new: Residue) -> FloatArray:
         same = (old.block == new.block) & (old.links == new.links).all((1, 2))
         before, after, shared = _compare(old, new)
         free = np.maximum(self.space.n_sites[old.block] - before, 1)
@@ -52,7 +52,7 @@ class Densities:
         chance = 0.5 / free / self._edits_of_odd(new, old)
         return np.where(grown, chance, 0.0) + np.where(shrunk, 0.5 / np.maximum(before, 1), 0.0)
 
-    def _q_alter(self, old: Part, new: Part) -> FloatArray:
+    def _q_alter(self, old: Residue, new: Residue) -> FloatArray:
         same = (old.block == new.block) & (old.links == new.links).all((1, 2))
         before, after, shared = _compare(old, new)
         number = np.maximum(before, 1)
@@ -72,7 +72,7 @@ class Densities:
             + np.where(elsewhere, 0.5 / number / free / count, 0.0)
         )
 
-    def _q_lengthen(self, old: Part, new: Part) -> FloatArray:
+    def _q_lengthen(self, old: Residue, new: Residue) -> FloatArray:
         chance = np.zeros(len(old.block))
         for port, others in ((0, 1), (1, 0)):
             fixed = self._fixed(old, new, others)
@@ -83,7 +83,7 @@ class Densities:
             chance += np.where(fixed & (after == before - 1) & (shared == after), 0.25, 0.0)
         return chance
 
-    def _q_relink(self, old: Part, new: Part) -> FloatArray:
+    def _q_relink(self, old: Residue, new: Residue) -> FloatArray:
         chance = np.zeros(len(old.block))
         for port, others in ((0, 1), (1, 0)):
             before, after, shared = _linkers(old, new, port)
@@ -91,46 +91,46 @@ class Densities:
             chance += np.where(same, 0.5 / self._linkers_allowed(old, port, before - 1), 0.0)
         return chance
 
-    def _linkers_allowed(self, part: Part, port: int, length: IntArray) -> IntArray:
-        at = np.full(len(part.block), port)
+    def _linkers_allowed(self, residue: Residue, port: int, length: IntArray) -> IntArray:
+        at = np.full(len(residue.block), port)
         return np.asarray(
-            self.space.link_count[self.space.end[part.block, port], self.space.carbon_after(part, at, length)]
+            self.space.link_count[self.space.end[residue.block, port], self.space.carbon_after(residue, at, length)]
         )
 
-    def _fixed(self, old: Part, new: Part, port: int) -> NDArray[np.bool_]:
+    def _fixed(self, old: Residue, new: Residue, port: int) -> NDArray[np.bool_]:
         same = (old.block == new.block) & (old.sites == new.sites).all(1) & (old.edits == new.edits).all(1)
         return np.asarray(same & (old.links[:, port] == new.links[:, port]).all(1), bool)
 
-    def _edit_counts(self, part: Part) -> IntArray:
-        kinds = self.space.kind[part.block[:, None], np.maximum(part.sites, 0)]
-        return np.asarray(self.space.edit_count[self.space.group[part.block][:, None], kinds])
+    def _edit_counts(self, residue: Residue) -> IntArray:
+        kinds = self.space.kind[residue.block[:, None], np.maximum(residue.sites, 0)]
+        return np.asarray(self.space.edit_count[self.space.group[residue.block][:, None], kinds])
 
-    def _edits_of_odd(self, part: Part, other: Part) -> IntArray:
-        """Number of edits allowed at the (first) decorated site of `part` that `other` does not share."""
-        odd = (part.sites >= 0) & ~(_codes(part)[:, :, None] == _codes(other)[:, None, :]).any(axis=2)
+    def _edits_of_odd(self, residue: Residue, other: Residue) -> IntArray:
+        """Number of edits allowed at the (first) decorated site of `residue` that `other` does not share."""
+        odd = (residue.sites >= 0) & ~(_codes(residue)[:, :, None] == _codes(other)[:, None, :]).any(axis=2)
         place = np.argmax(odd, axis=1)
-        return np.asarray(self._edit_counts(part)[np.arange(len(place)), place])
+        return np.asarray(self._edit_counts(residue)[np.arange(len(place)), place])
 
 
 def _same(a: Derivations, b: Derivations, slot: int) -> NDArray[np.bool_]:
     """Whether one slot holds the same in both, (n,)."""
     at = np.full(len(a.reaction), slot)
-    return ~differs(part_of(a, at), part_of(b, at))
+    return ~differs(residue_of(a, at), residue_of(b, at))
 
 
-def _codes(part: Part) -> IntArray:
+def _codes(residue: Residue) -> IntArray:
     """One number per decoration, -1 where there is none."""
-    return np.where(part.sites >= 0, part.sites.astype(np.int64) * 1000 + part.edits, -1)
+    return np.where(residue.sites >= 0, residue.sites.astype(np.int64) * 1000 + residue.edits, -1)
 
 
-def _compare(old: Part, new: Part) -> tuple[IntArray, IntArray, IntArray]:
+def _compare(old: Residue, new: Residue) -> tuple[IntArray, IntArray, IntArray]:
     """Decorations before and after, and how many are in both."""
     a, b = _codes(old), _codes(new)
     shared = ((a[:, :, None] == b[:, None, :]).any(axis=2) & (a >= 0)).sum(axis=1)
     return (a >= 0).sum(axis=1), (b >= 0).sum(axis=1), shared
 
 
-def _linkers(old: Part, new: Part, port: int) -> tuple[IntArray, IntArray, IntArray]:
+def _linkers(old: Residue, new: Residue, port: int) -> tuple[IntArray, IntArray, IntArray]:
     """Linkers at a port before and after, and how many they share from the core outward."""
     a, b = old.links[:, port], new.links[:, port]
     shared = np.logical_and.accumulate((a == b) & (a >= 0), axis=1).sum(axis=1)

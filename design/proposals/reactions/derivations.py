@@ -33,7 +33,7 @@ class Derivations(NamedTuple):
     edits: IntArray
 
 
-class Part(NamedTuple):
+class Residue(NamedTuple):
     """The m blocks of one slot each, as in `Derivations`: (m,), (m, 2, LONGEST), (m, DECORATIONS) twice."""
 
     block: IntArray
@@ -42,16 +42,16 @@ class Part(NamedTuple):
     edits: IntArray
 
 
-def part_of(states: Derivations, slot: IntArray) -> Part:
+def residue_of(states: Derivations, slot: IntArray) -> Residue:
     """The block in one slot (n,) of each state."""
     row = np.arange(len(slot))
-    return Part(states.block[row, slot], states.links[row, slot], states.sites[row, slot], states.edits[row, slot])
+    return Residue(states.block[row, slot], states.links[row, slot], states.sites[row, slot], states.edits[row, slot])
 
 
-def put_part(states: Derivations, row: IntArray, slot: IntArray, part: Part) -> None:
+def put_residue(states: Derivations, row: IntArray, slot: IntArray, residue: Residue) -> None:
     """Write the block of one slot into the given rows, in place."""
-    for name in Part._fields:
-        getattr(states, name)[row, slot] = getattr(part, name)
+    for name in Residue._fields:
+        getattr(states, name)[row, slot] = getattr(residue, name)
 
 
 def copied(states: Derivations) -> Derivations:

@@ -17,11 +17,11 @@ from kakehashi.design.proposals.reactions.derivations import (
     Derivations,
     FloatArray,
     IntArray,
-    Part,
+    Residue,
     empty,
     in_order,
-    part_of,
-    put_part,
+    put_residue,
+    residue_of,
 )
 
 DECORATION_RATIO, LINKER_RATIO = 0.5, 0.25
@@ -109,25 +109,25 @@ class Space:
         total[~double & (states.turned != 0)] = -np.inf
         for slot in (0, 1):
             used = np.flatnonzero(slot < self.slots[states.reaction])
-            part = part_of(take(states, used), np.full(len(used), slot))
-            fits = self.group[part.block] == self.groups[states.reaction[used], slot]
-            total[used] += np.where(fits, self.log_part(part), -np.inf)
+            residue = residue_of(take(states, used), np.full(len(used), slot))
+            fits = self.group[residue.block] == self.groups[states.reaction[used], slot]
+            total[used] += np.where(fits, self.log_residue(residue), -np.inf)
         return total
 
-    def log_part(self, part: Part) -> FloatArray:
+    def log_residue(self, residue: Residue) -> FloatArray:
         """Log probability (m,) of a block with its linkers and decorations, given its group."""
-        return self.log_block[part.block] + self.log_links(part) + self.log_decorations(part)
+        return self.log_block[residue.block] + self.log_links(residue) + self.log_decorations(residue)
 
-    def log_links(self, part: Part) -> FloatArray:
+    def log_links(self, residue: Residue) -> FloatArray:
         """Log probability (m,) of the linkers, given the block."""
-        total = np.zeros(len(part.block))
+        total = np.zeros(len(residue.block))
         for port in (0, 1):
-            carbon, end = self.port[part.block, port], self.end[part.block, port]
-            length = (part.links[:, port] >= 0).sum(axis=1)
+            carbon, end = self.port[residue.block, port], self.end[residue.block, port]
+            length = (residue.links[:, port] >= 0).sum(axis=1)
             grows = carbon >= 0
             total += np.where(grows, self.log_length[length], np.where(length == 0, 0.0, -np.inf))
             for place in range(LONGEST):
-                linker = part.links[:, port, place]
+                linker = residue.links[:, port, place]
                 here = (linker >= 0) & grows
                 e, c = end[here], carbon[here]
                 fine = self.link_allowed[e, c, linker[here]]
@@ -135,18 +135,18 @@ class Space:
                 carbon = np.where(here, self.last[linker], carbon)
         return total
 
-    def log_decorations(self, part: Part) -> FloatArray:
+    def log_decorations(self, residue: Residue) -> FloatArray:
         """Log probability (m,) of the decorations, given the block."""
-        sites = self.n_sites[part.block]
-        used = part.sites >= 0
+        sites = self.n_sites[residue.block]
+        used = residue.sites >= 0
         number = used.sum(axis=1)
         inside = number <= sites
         total = self.log_number[np.minimum(sites, DECORATIONS), number]
         total = total - self.log_choose[sites, np.where(inside, number, 0)]
-        exists = part.sites < sites[:, None]
-        kinds = self.kind[part.block[:, None], np.where(used & exists, part.sites, 0)]
-        group = self.group[part.block][:, None]
-        fine = exists & self.edit_allowed[group, kinds, np.where(used, part.edits, 0)]
+        exists = residue.sites < sites[:, None]
+        kinds = self.kind[residue.block[:, None], np.where(used & exists, residue.sites, 0)]
+        group = self.group[residue.block][:, None]
+        fine = exists & self.edit_allowed[group, kinds, np.where(used, residue.edits, 0)]
         each = np.where(fine, -np.log(self.edit_count[group, kinds]), -np.inf)
         return np.asarray(np.where(inside, total, -np.inf) + np.where(used, each, 0.0).sum(axis=1), np.float64)
 
@@ -159,17 +159,19 @@ class Space:
         states = empty(reaction, turned)
         for slot in (0, 1):
             used = np.flatnonzero(slot < self.slots[reaction])
-            put_part(states, used, np.full(len(used), slot), self.draw_part(rng, self.groups[reaction[used], slot]))
+            put_residue(
+                states, used, np.full(len(used), slot), self.draw_residue(rng, self.groups[reaction[used], slot])
+            )
         return states
 
-    def draw_part(self, rng: np.random.Generator, group: IntArray) -> Part:
+    def draw_residue(self, rng: np.random.Generator, group: IntArray) -> Residue:
         """A block of each group (m,), with linkers and decorations, from the prior."""
         base = np.where(self.first[group] > 0, self.cumulative[self.first[group] - 1], 0.0)
         last = self.first[group] + self.count[group] - 1
         wanted = base + rng.random(len(group)) * (self.cumulative[last] - base)
         block = np.clip(np.searchsorted(self.cumulative, wanted, "right"), self.first[group], last).astype(np.int32)
         sites, edits = self._draw_decorations(rng, block)
-        return Part(block, self._draw_links(rng, block), sites, edits)
+        return Residue(block, self._draw_links(rng, block), sites, edits)
 
     def _draw_links(self, rng: np.random.Generator, block: IntArray) -> IntArray:
         links = np.full((len(block), 2, LONGEST), -1, np.int16)
@@ -187,10 +189,10 @@ class Space:
         pick = np.floor(rng.random(len(end)) * self.link_count[end, carbon]).astype(np.int64)
         return self.link_table[end, carbon, pick]
 
-    def carbon_after(self, part: Part, port: IntArray, length: IntArray) -> IntArray:
+    def carbon_after(self, residue: Residue, port: IntArray, length: IntArray) -> IntArray:
         """What the carbon after `length` linkers is; meaningless where there are fewer."""
-        before = part.links[np.arange(len(port)), port, np.maximum(length - 1, 0)]
-        core = self.port[part.block, port]
+        before = residue.links[np.arange(len(port)), port, np.maximum(length - 1, 0)]
+        core = self.port[residue.block, port]
         return np.asarray(np.where(length > 0, self.last[before], core))
 
     def draw_edit(self, rng: np.random.Generator, block: IntArray, site: IntArray) -> IntArray:

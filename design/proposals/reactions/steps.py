@@ -18,11 +18,11 @@ from kakehashi.design.proposals.reactions.derivations import (
     Derivations,
     FloatArray,
     IntArray,
-    Part,
+    Residue,
     copied,
     in_order,
-    part_of,
-    put_part,
+    put_residue,
+    residue_of,
 )
 from kakehashi.design.proposals.reactions.neighbours import Neighbours
 from kakehashi.design.proposals.reactions.space import Space
@@ -53,23 +53,23 @@ class Steps:
         """One block with its linkers and decorations from the prior, and which way round the second stands."""
         slot, _ = self._pick(rng, states)
         n = len(slot)
-        part = self.space.draw_part(rng, self.space.groups[states.reaction, slot])
+        residue = self.space.draw_residue(rng, self.space.groups[states.reaction, slot])
         turned = (rng.integers(2, size=n) * (self.space.slots[states.reaction] == 2)).astype(np.int8)
         new = copied(states)._replace(turned=turned)
-        put_part(new, np.arange(n), slot, part)
+        put_residue(new, np.arange(n), slot, residue)
         return new, np.zeros(n)
 
     def neighbour(self, rng: np.random.Generator, states: Derivations) -> Stepped:
         """Exchange a block for a similar one; linkers and decorated site numbers stay, where they may."""
-        slot, part = self._pick(rng, states)
+        slot, residue = self._pick(rng, states)
         near = self.neighbours
-        degree = near.degree[part.block]
+        degree = near.degree[residue.block]
         has = degree > 0
-        place = near.start[part.block] + np.floor(rng.random(len(slot)) * degree).astype(np.int64)
-        block = part.block.copy()
+        place = near.start[residue.block] + np.floor(rng.random(len(slot)) * degree).astype(np.int64)
+        block = residue.block.copy()
         block[has] = near.near[place[has]]
-        other = part._replace(block=block)
-        ratio = self.space.log_part(other) - self.space.log_part(part)
+        other = residue._replace(block=block)
+        ratio = self.space.log_residue(other) - self.space.log_residue(residue)
         ratio += np.log(np.maximum(degree, 1)) - np.log(np.maximum(near.degree[block], 1))
         return self._put(states, slot, other, np.where(has, ratio, -np.inf))
 
@@ -79,19 +79,19 @@ class Steps:
         C(S, k) prior choices of sites against (S - k) proposed ones, and k + 1 to remove from: all cancels but the
         probabilities of the numbers.
         """
-        slot, part = self._pick(rng, states)
-        number, sites = (part.sites >= 0).sum(axis=1), self.space.n_sites[part.block]
+        slot, residue = self._pick(rng, states)
+        number, sites = (residue.sites >= 0).sum(axis=1), self.space.n_sites[residue.block]
         add = rng.random(len(slot)) < 0.5
         possible = np.where(add, number < np.minimum(sites, DECORATIONS), number > 0)
         after = np.where(possible, number + np.where(add, 1, -1), number)
         log_number = self.space.log_number[np.minimum(sites, DECORATIONS)]
         row = np.arange(len(slot))
         ratio = np.where(possible, log_number[row, after] - log_number[row, number], -np.inf)
-        new = Part(part.block, part.links, part.sites.copy(), part.edits.copy())
+        new = Residue(residue.block, residue.links, residue.sites.copy(), residue.edits.copy())
         grow = np.flatnonzero(possible & add)
-        site = self._free_site(rng, part, grow)
+        site = self._free_site(rng, residue, grow)
         new.sites[grow, number[grow]] = site
-        new.edits[grow, number[grow]] = self.space.draw_edit(rng, part.block[grow], site)
+        new.edits[grow, number[grow]] = self.space.draw_edit(rng, residue.block[grow], site)
         shrink = np.flatnonzero(possible & ~add)
         gone = np.floor(rng.random(len(shrink)) * number[shrink]).astype(np.int64)
         new.sites[shrink, gone] = new.edits[shrink, gone] = -1
@@ -99,31 +99,31 @@ class Steps:
 
     def alter(self, rng: np.random.Generator, states: Derivations) -> Stepped:
         """Redraw one decoration, at its site or at a free one; E(site) edits cancel between prior and proposal."""
-        slot, part = self._pick(rng, states)
-        number, sites = (part.sites >= 0).sum(axis=1), self.space.n_sites[part.block]
+        slot, residue = self._pick(rng, states)
+        number, sites = (residue.sites >= 0).sum(axis=1), self.space.n_sites[residue.block]
         travel = rng.random(len(slot)) < 0.5
         possible = (number > 0) & (~travel | (sites > number))
         which = np.floor(rng.random(len(slot)) * number).astype(np.int64)
-        new = Part(part.block, part.links, part.sites.copy(), part.edits.copy())
+        new = Residue(residue.block, residue.links, residue.sites.copy(), residue.edits.copy())
         moved = np.flatnonzero(possible & travel)
-        new.sites[moved, which[moved]] = self._free_site(rng, part, moved)
+        new.sites[moved, which[moved]] = self._free_site(rng, residue, moved)
         here = np.flatnonzero(possible)
-        new.edits[here, which[here]] = self.space.draw_edit(rng, part.block[here], new.sites[here, which[here]])
+        new.edits[here, which[here]] = self.space.draw_edit(rng, residue.block[here], new.sites[here, which[here]])
         return self._put(states, slot, _sorted(new), np.where(possible, 0.0, -np.inf))
 
     def lengthen(self, rng: np.random.Generator, states: Derivations) -> Stepped:
         """Put a linker between a block and its end, or take the outermost away; the choice of linker cancels."""
-        slot, part = self._pick(rng, states)
-        port, length, grows = self._port(rng, part)
+        slot, residue = self._pick(rng, states)
+        port, length, grows = self._port(rng, residue)
         row = np.arange(len(slot))
         add = rng.random(len(slot)) < 0.5
         possible = grows & np.where(add, length < LONGEST, length > 0)
         after = np.where(possible, length + np.where(add, 1, -1), length)
         ratio = np.where(possible, self.space.log_length[after] - self.space.log_length[length], -np.inf)
-        new = part._replace(links=part.links.copy())
+        new = residue._replace(links=residue.links.copy())
         grow = row[possible & add]
-        carbon = self.space.carbon_after(part, port, length)
-        end = self.space.end[part.block, port]
+        carbon = self.space.carbon_after(residue, port, length)
+        end = self.space.end[residue.block, port]
         new.links[grow, port[grow], length[grow]] = self.space.draw_linker(rng, end[grow], carbon[grow])
         shrink = row[possible & ~add]
         new.links[shrink, port[shrink], length[shrink] - 1] = -1
@@ -131,42 +131,42 @@ class Steps:
 
     def relink(self, rng: np.random.Generator, states: Derivations) -> Stepped:
         """Redraw the outermost linker of a port."""
-        slot, part = self._pick(rng, states)
-        port, length, _ = self._port(rng, part)
+        slot, residue = self._pick(rng, states)
+        port, length, _ = self._port(rng, residue)
         here = np.flatnonzero(length > 0)
-        new = part._replace(links=part.links.copy())
-        carbon = self.space.carbon_after(part, port, length - 1)
-        end = self.space.end[part.block, port]
+        new = residue._replace(links=residue.links.copy())
+        carbon = self.space.carbon_after(residue, port, length - 1)
+        end = self.space.end[residue.block, port]
         new.links[here, port[here], length[here] - 1] = self.space.draw_linker(rng, end[here], carbon[here])
         return self._put(states, slot, new, np.where(length > 0, 0.0, -np.inf))
 
-    def _pick(self, rng: np.random.Generator, states: Derivations) -> tuple[IntArray, Part]:
+    def _pick(self, rng: np.random.Generator, states: Derivations) -> tuple[IntArray, Residue]:
         slot = np.floor(rng.random(len(states.reaction)) * self.space.slots[states.reaction]).astype(np.int64)
-        return slot, part_of(states, slot)
+        return slot, residue_of(states, slot)
 
-    def _put(self, states: Derivations, slot: IntArray, part: Part, ratio: FloatArray) -> Stepped:
-        """Exchange the part where the step is possible."""
+    def _put(self, states: Derivations, slot: IntArray, residue: Residue, ratio: FloatArray) -> Stepped:
+        """Exchange the residue where the step is possible."""
         new = copied(states)
         rows = np.flatnonzero(ratio > -np.inf)
-        put_part(new, rows, slot[rows], take(part, rows))
+        put_residue(new, rows, slot[rows], take(residue, rows))
         return new, ratio
 
-    def _free_site(self, rng: np.random.Generator, part: Part, rows: IntArray) -> IntArray:
+    def _free_site(self, rng: np.random.Generator, residue: Residue, rows: IntArray) -> IntArray:
         """A site without decoration, uniformly, for each of the rows."""
         keys = rng.random((len(rows), self.space.kind.shape[1]))
-        keys[np.arange(keys.shape[1]) >= self.space.n_sites[part.block[rows]][:, None]] = 2.0
+        keys[np.arange(keys.shape[1]) >= self.space.n_sites[residue.block[rows]][:, None]] = 2.0
         for place in range(DECORATIONS):
-            taken = part.sites[rows, place]
+            taken = residue.sites[rows, place]
             here = np.flatnonzero(taken >= 0)
             keys[here, taken[here]] = 2.0
         return np.asarray(np.argmin(keys, axis=1))
 
-    def _port(self, rng: np.random.Generator, part: Part) -> tuple[IntArray, IntArray, NDArray[np.bool_]]:
-        port = rng.integers(2, size=len(part.block))
-        length = (part.links[np.arange(len(port)), port] >= 0).sum(axis=1)
-        return port, length, self.space.port[part.block, port] >= 0
+    def _port(self, rng: np.random.Generator, residue: Residue) -> tuple[IntArray, IntArray, NDArray[np.bool_]]:
+        port = rng.integers(2, size=len(residue.block))
+        length = (residue.links[np.arange(len(port)), port] >= 0).sum(axis=1)
+        return port, length, self.space.port[residue.block, port] >= 0
 
 
-def _sorted(part: Part) -> Part:
-    sites, edits = in_order(part.sites, part.edits)
-    return Part(part.block, part.links, sites, edits)
+def _sorted(residue: Residue) -> Residue:
+    sites, edits = in_order(residue.sites, residue.edits)
+    return Residue(residue.block, residue.links, sites, edits)

@@ -116,6 +116,13 @@ def test_fragments_weigh_but_do_not_exclude(tmp_path: Path) -> None:
         read_fragments(path)
 
 
+def test_fragments_of_a_spreadsheet(tmp_path: Path) -> None:
+    file = tmp_path / "fragments.csv"
+    file.write_text("Repeat Unit;n\n*CC*;0,5\n*CC(*)C;1,5\n")
+    assert len(read_fragments(file)) == 2
+    assert read_fragments(file, "Repeat Unit") == ("*CC*", "*CC(*)C")
+
+
 def test_published_fragments_are_read() -> None:
     path = Path(__file__).parents[3].parent / "shared/data/organic/wu2019_lc_fragments.parquet"
     if not path.is_file():

@@ -10,7 +10,9 @@ from kakehashi.catalogs.molecules.monomers import monomers
 from kakehashi.catalogs.molecules.polymers import attempt
 from kakehashi.design.chemistry.blocks import Molecule, block_of
 from kakehashi.design.chemistry.fragments import SUBSTITUENTS
-from kakehashi.design.chemistry.groups import GROUPS, REACTIVE, pattern
+from kakehashi.design.chemistry.groups import GROUPS
+from kakehashi.design.chemistry.reactive_groups import REACTIVE
+from kakehashi.design.chemistry.smarts import pattern
 from kakehashi.design.chemistry.stability import reactive, suspect, unstable
 from kakehashi.design.proposals.reactions.reactions import Reactions
 

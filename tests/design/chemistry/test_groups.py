@@ -11,10 +11,16 @@ from rdkit import Chem
 
 from kakehashi.catalogs.molecules import monomers
 from kakehashi.catalogs.molecules.monomer_groups import GROUPS as COUNTED
-from kakehashi.catalogs.molecules.monomer_groups import Counted, may_polymerise
+from kakehashi.catalogs.molecules.monomer_groups import may_polymerise
+from kakehashi.design.chemistry import monomers as routes
+from kakehashi.design.chemistry.blocks import Molecule
 from kakehashi.design.chemistry.groups import GROUPS, Group, found_by
-from kakehashi.design.chemistry.polymerisations import Polymerisation
+from kakehashi.design.chemistry.polymerisations import POLYMERISATIONS, Polymerisation
+from kakehashi.design.chemistry.provenance import Provenance
+from kakehashi.design.chemistry.smarts import mapped
 from kakehashi.design.proposals.reactions.reactions import Reactions, embedded_pool
+from kakehashi.design.run import proposals
+from kakehashi.design.run.config import resolve
 
 
 @pytest.fixture
@@ -46,31 +52,63 @@ def test_what_may_be_a_block(counts: dict[str, int], possible: bool) -> None:
     assert may_polymerise(counts) is possible
 
 
-def test_a_polymerisation_of_a_new_group_finds_monomers(small: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    carbonate = Group("cyclic carbonate", opened="[CX3;R:2](=O)(@[OX2])@[OX2;R:1]", counted=("cyclic carbonate",))
-    rule = Polymerisation("polycarbonate", ("cyclic carbonate",), "ring-opening polymerisation of a cyclic carbonate",
-                          "[OX2:1]-[CX3:2](=O)[OX2]")  # fmt: skip
-    monkeypatch.setitem(GROUPS, "cyclic carbonate", carbonate)
+def test_ends_are_cut_at_the_groups_that_find_them() -> None:
+    """One table of SMARTS: an atom mapped 1 and one mapped 2, a head alone where two of a group make a block."""
+    for name in {counted for group in GROUPS for counted in found_by(group)}:
+        numbers = mapped(COUNTED[name].smarts).keys()
+        assert numbers == ({1} if name == "cyclic anhydride" else {1, 2}), name
+
+
+CARBONATE = Group("cyclic carbonate", opened="cyclic carbonate")
+RING_OPENING = Polymerisation(
+    "polycarbonate", ("cyclic carbonate",), "ring-opening polymerisation of a cyclic carbonate",
+    "[OX2:1]-[CX3:2](=O)[OX2]",
+)  # fmt: skip
+
+
+def test_a_polymerisation_of_a_new_group_is_a_line_in_each_table(small: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(GROUPS, "cyclic carbonate", CARBONATE)
     # A line that says another role would leave every monomer out: refused, with what is missing.
     with pytest.raises(ValueError, match=r"'cyclic carbonate': .* expected a counted group .* with the role 'opened'"):
         embedded_pool()
-    monkeypatch.setitem(COUNTED, "cyclic carbonate", Counted(COUNTED["cyclic carbonate"].smarts, "opened"))
-    made = Reactions(embedded_pool(), [rule])
+    monkeypatch.setitem(COUNTED, "cyclic carbonate", COUNTED["cyclic carbonate"]._replace(role="opened"))
+    for module in (routes, proposals):
+        monkeypatch.setattr(module, "POLYMERISATIONS", (*POLYMERISATIONS, RING_OPENING))
+
+    # Its monomers are found in the embedded pool,
+    made = Reactions(embedded_pool(), [RING_OPENING])
     assert {block.group for block in made.blocks} == {"cyclic carbonate"}
-    assert Chem.CanonSmiles("O=C1OCCO1") in {block.molecule.smiles for block in made.blocks}
-    carbonic = Chem.MolFromSmarts("[OX2]C(=O)*")
-    units = made.smiles(made.draw(np.random.default_rng(0), 20))
-    assert all(Chem.MolFromSmiles(unit).HasSubstructMatch(carbonic) for unit in units)
+    ethylene_carbonate = Chem.CanonSmiles("O=C1OCCO1")
+    assert ethylene_carbonate in {block.molecule.smiles for block in made.blocks}
+    # its units have it as a route,
+    states = made.draw(np.random.default_rng(0), 20)
+    for unit, origin in zip(made.smiles(states), made.provenance(states), strict=True):
+        assert origin in routes.classify(unit), unit
+    assert Provenance("polycarbonate", (ethylene_carbonate,), RING_OPENING.words) in routes.classify("*OCCOC(*)=O")
+    # and a run proposes it.
+    config = resolve({"target": ["a.csv:x"], "goal": ["x>1"], "polymer_class": ["polycarbonate"]}, None)
+    assert RING_OPENING in proposals.reactions(config).polymerisations
+
+
+def test_a_polymerisation_of_known_groups_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    rule = Polymerisation("polything", ("bisphenol", "diisocyanate"), "a second name", "[OX2:1]-[CX3:2](=O)[NX3H1]")
+    monkeypatch.setattr(routes, "POLYMERISATIONS", (rule,))
+    made = Reactions([Molecule("Oc1ccc(O)cc1"), Molecule("O=C=NCCN=C=O")], [rule])
+    states = made.draw(np.random.default_rng(0), 5)
+    assert [routes.classify(unit) for unit in made.smiles(states)] == [[one] for one in made.provenance(states)]
 
 
 @pytest.mark.parametrize(
     ("group", "words"),
     [
-        (Group("oxetane", opened="[CX4;r4:1]1[CX4][CX4][OX2:2]1"), "has nothing to find it by"),
-        (Group("oxetane", opened="[CX4;r4:1]1[CX4][CX4][OX2:2]1", counted=("oxetane",)), "has no line for 'oxetane'"),
+        (Group("oxetane"), "has nothing to find it by"),
+        (Group("oxetane", opened="oxetane"), "has no line for 'oxetane'"),
+        (Group("oxetane", opened="silyl chloride"), "silyl chloride has no atom mapped 1"),
     ],
 )
 def test_a_group_that_nothing_finds_is_refused(group: Group, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(GROUPS, "oxetane", group)
     with pytest.raises(ValueError, match=words):
         Reactions.embedded()
+    with pytest.raises(ValueError, match=words):
+        Reactions([Molecule("C1COC1")])

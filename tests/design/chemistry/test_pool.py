@@ -1,12 +1,11 @@
+"""Pools of monomers: rows that cannot be read are set aside, columns are found."""
+
 from pathlib import Path
 
 import pytest
 
 from kakehashi.catalogs.records import UserError
-from kakehashi.design.chemistry.constraints import read_fragments
 from kakehashi.design.chemistry.pool import read_pool
-from kakehashi.design.run.config import resolve
-from kakehashi.design.run.proposals import _corpus, reactions
 
 CASES = Path(__file__).parents[3].parent / "shared/cases/polymers/own-pool"
 
@@ -46,13 +45,6 @@ def test_a_pool_of_salts_alone_is_refused(tmp_path):
         read_pool(written(tmp_path, "Cl.NCCN,,", "C1CC,,"))
 
 
-@pytest.mark.fault
-def test_a_pool_that_nothing_comes_of_names_what_was_set_aside(tmp_path):
-    config = resolve({"target": ["a.csv:x"], "goal": ["x>1"], "pool": str(written(tmp_path, "NCCN,,", "Cl.N,,"))}, None)
-    with pytest.raises(UserError, match=r"\(1 molecules\).*no polymerisation.*1 of 2 molecules set aside"):
-        reactions(config)
-
-
 @pytest.mark.parametrize(("name", "salts"), [("pool", 2), ("pool2", 0)])
 def test_cases_of_pools(name, salts):
     path = CASES / f"{name}.csv"
@@ -80,10 +72,3 @@ def test_the_column_of_a_pool_is_told(tmp_path):
     file.write_text("what\nOCCO\n")
     with pytest.raises(UserError, match=r"no column 'smiles' \(columns: what\); name it with --material COL"):
         read_pool(file)
-
-
-def test_corpora_and_fragments_are_read_alike(tmp_path):
-    file = tmp_path / "corpus.csv"
-    file.write_text("Repeat Unit;n\n*CC*;0,5\n*CC(*)C;1,5\n")
-    assert len(_corpus(file, None)) == len(read_fragments(file)) == 2
-    assert read_fragments(file, "Repeat Unit") == ("*CC*", "*CC(*)C")

@@ -6,7 +6,7 @@ from kakehashi.catalogs.molecules.polymers import parse
 from kakehashi.catalogs.properties.tables import load_table
 from kakehashi.catalogs.records import PropertyTable
 from kakehashi.design.run.config import resolve
-from kakehashi.design.run.inputs import Inputs
+from kakehashi.design.run.inputs import DesignInputs
 from kakehashi.design.run.outcome import select
 from kakehashi.design.sampler.ledger import Evaluated
 
@@ -18,7 +18,7 @@ def chosen(texts, *targets: PropertyTable):
     n = len(texts)
     evaluated = Evaluated(tuple(texts), np.zeros(n), -np.arange(n, dtype=float), np.zeros(n, np.int64))
     config = resolve({"target": ["a.csv:x"], "goal": ["x>1"], "max_sa": 10.0}, None)
-    return select(config, Inputs(targets, (), (), ""), evaluated)
+    return select(config, DesignInputs(targets, (), (), ""), evaluated)
 
 
 def test_multiples_and_frames_of_a_unit_are_one_proposal():

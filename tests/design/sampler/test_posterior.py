@@ -16,7 +16,7 @@ from kakehashi.design.sampler.iqspr import run_iqspr
 from kakehashi.design.sampler.ledger import Ledger
 from kakehashi.design.sampler.metropolis import Population, metropolis
 from kakehashi.design.sampler.smc import generator, run
-from kakehashi.design.sampler.trace import Settings
+from kakehashi.design.sampler.trace import TemperingSettings
 
 if TYPE_CHECKING:
     from conftest import Pairs, Toy
@@ -72,7 +72,7 @@ def test_constraints_belong_to_the_prior(toy: "Toy", drifting: "Pairs", check: M
 # --- the normalisation
 
 
-def off_by(toy: "Toy", proposal: "Pairs", settings: Settings = Settings(), seeds: int = 20) -> float:  # noqa: B008
+def off_by(toy: "Toy", proposal: "Pairs", settings: TemperingSettings = TemperingSettings(), seeds: int = 20) -> float:  # noqa: B008
     """Distance of the mean log Z from the exact one, in standard errors."""
     values = [run(seed, proposal, toy.evaluate(), 400, settings=settings).log_z for seed in range(seeds)]
     return float(abs(np.mean(values) - toy.log_z) / (np.std(values, ddof=1) / np.sqrt(seeds)))
@@ -102,7 +102,7 @@ def test_weights_that_are_not_incremental_are_noticed(
 
 def test_z_is_unbiased_at_a_given_schedule(toy: "Toy", drifting: "Pairs") -> None:
     """Even with few particles, few moves and long steps; the logarithm of Z is not."""
-    settings = Settings(schedule=(0.1, 0.4, 1.0), moved=0.0, least_moves=1, last_moves=1)
+    settings = TemperingSettings(schedule=(0.1, 0.4, 1.0), moved=0.0, least_moves=1, last_moves=1)
     runs = [run(seed, drifting, toy.evaluate(), 40, settings=settings) for seed in range(300)]
     assert all([step.inverse_temperature for step in one.trace[1:]] == [0.1, 0.4, 1.0] for one in runs)
     ratio = np.exp([one.log_z - toy.log_z for one in runs])

@@ -16,9 +16,9 @@ from kakehashi.design.sampler import tempering
 from kakehashi.design.sampler.checkpoint import Checkpoint, pack_evaluated, unpack_evaluated
 from kakehashi.design.sampler.ledger import Evaluated, Ledger
 from kakehashi.design.sampler.resampling import systematic
-from kakehashi.design.sampler.smc import Result, run
+from kakehashi.design.sampler.smc import SmcResult, run
 from kakehashi.design.sampler.tempering import effective_size, next_inverse_temperature
-from kakehashi.design.sampler.trace import Settings
+from kakehashi.design.sampler.trace import TemperingSettings
 
 if TYPE_CHECKING:
     from conftest import Pairs, Toy
@@ -208,7 +208,7 @@ def test_broken_likelihoods_are_refused(values: Any) -> None:
 # --- runs
 
 
-def same(a: Result[Any], b: Result[Any]) -> bool:
+def same(a: SmcResult[Any], b: SmcResult[Any]) -> bool:
     """Bitwise equality of two results."""
     arrays = [
         (x, y)
@@ -239,10 +239,10 @@ def constraint(smiles: list[str]) -> NDArray[np.float64]:
 
 def test_a_run_goes_on_from_every_checkpoint_bit_for_bit(toy: "Toy", drifting: "Pairs") -> None:
     parts: list[Checkpoint] = []
-    settings = Settings(distinct=0.9)  # so that there are warnings to carry over
+    settings = TemperingSettings(distinct=0.9)  # so that there are warnings to carry over
     evaluate = toy.evaluate()
 
-    def once(resume: list[Checkpoint], keep: Callable[[Checkpoint], None]) -> Result[Any]:
+    def once(resume: list[Checkpoint], keep: Callable[[Checkpoint], None]) -> SmcResult[Any]:
         return run(
             5, drifting, evaluate, 200, log_constraint=constraint, settings=settings, checkpoint=keep, resume=resume
         )
@@ -299,7 +299,7 @@ def test_one_seed_decides_everything_and_the_trace_adds_up(toy: "Toy", pairs: "P
 
 def test_a_search_finds_likelier_units_and_leaves_the_posterior_as_it_was(toy: "Toy", drifting: "Pairs") -> None:
     parts: list[Checkpoint] = []
-    settings, evaluate = Settings(search=30.0), toy.evaluate()
+    settings, evaluate = TemperingSettings(search=30.0), toy.evaluate()
     plain = run(5, drifting, evaluate, 20, log_constraint=constraint)
     more = run(5, drifting, evaluate, 20, log_constraint=constraint, settings=settings, checkpoint=parts.append)
     known = len(plain.evaluated.smiles)
@@ -341,7 +341,7 @@ def test_goals_and_constraints_out_of_reach_are_errors(toy: "Toy", pairs: "Pairs
         run(0, pairs, toy.evaluate(), 50, log_constraint=lambda smiles: np.full(len(smiles), -10.0))
     table = toy.evaluate()
     with pytest.raises(UserError, match="out of reach: after 5 temperatures the inverse temperature is"):
-        run(0, pairs, lambda smiles: 1e4 * table(smiles), 50, settings=Settings(temperatures=5))
+        run(0, pairs, lambda smiles: 1e4 * table(smiles), 50, settings=TemperingSettings(temperatures=5))
 
 
 def test_impossible_particles_are_lost_at_the_first_step(toy: "Toy", pairs: "Pairs") -> None:
@@ -374,7 +374,7 @@ class Stuck:
 
 def test_collapse_is_reported_once_of_each_kind(toy: "Toy", pairs: "Pairs") -> None:
     said: list[str] = []
-    settings = Settings(most_moves=5, last_moves=5, distinct=0.5)
+    settings = TemperingSettings(most_moves=5, last_moves=5, distinct=0.5)
     result = run(0, Stuck(pairs, "", -INF), toy.evaluate(), 200, settings=settings, warn=said.append)
     assert tuple(said) == result.warnings
     kinds = [text.partition(":")[0] for text in said]
@@ -394,18 +394,18 @@ def test_proposals_that_break_their_contract_are_refused(toy: "Toy", pairs: "Pai
 @pytest.mark.parametrize(
     ("particles", "seed", "settings"),
     [
-        (0, 0, Settings()),
-        (10, -1, Settings()),
-        (10, 0, Settings(least_moves=0)),
-        (10, 0, Settings(least_moves=9, most_moves=8)),
-        (10, 0, Settings(effective=1.0)),
-        (10, 0, Settings(schedule=(0.5, 0.9))),
-        (10, 0, Settings(schedule=(0.5, 0.5, 1.0))),
-        (10, 0, Settings(search=0.5)),
+        (0, 0, TemperingSettings()),
+        (10, -1, TemperingSettings()),
+        (10, 0, TemperingSettings(least_moves=0)),
+        (10, 0, TemperingSettings(least_moves=9, most_moves=8)),
+        (10, 0, TemperingSettings(effective=1.0)),
+        (10, 0, TemperingSettings(schedule=(0.5, 0.9))),
+        (10, 0, TemperingSettings(schedule=(0.5, 0.5, 1.0))),
+        (10, 0, TemperingSettings(search=0.5)),
     ],
 )
 def test_settings_that_cannot_work_are_refused(
-    particles: int, seed: int, settings: Settings, toy: "Toy", pairs: "Pairs"
+    particles: int, seed: int, settings: TemperingSettings, toy: "Toy", pairs: "Pairs"
 ) -> None:
     with pytest.raises(UserError, match="expected"):
         run(seed, pairs, toy.evaluate(), particles, settings=settings)

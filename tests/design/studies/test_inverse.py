@@ -5,7 +5,7 @@ import pytest
 
 from kakehashi.catalogs.properties.assemble import assemble
 from kakehashi.catalogs.records import PropertyTable
-from kakehashi.design.studies.inverse import BEST, Judge, Way, best_new, figure, independent
+from kakehashi.design.studies.inverse import BEST, Judge, Strategy, best_new, figure, independent
 from kakehashi.screen.studies.parts import Fit
 
 
@@ -70,7 +70,7 @@ def test_best_new_units_are_new_distinct_and_allowed() -> None:
 )
 def test_a_design_is_better_only_beyond_chance(transfer: float, direct: float, prior: float, held: str) -> None:
     spread = np.linspace(-0.03, 0.03, 50)
-    ways = [Way(name, (), mean + spread, 50) for name, mean in (
+    ways = [Strategy(name, (), mean + spread, 50) for name, mean in (
         ("tempered SMC, transferred model", transfer), ("tempered SMC, direct model", direct),
         ("iQSPR rule, transferred model", 0.9), ("prior, nothing chosen", prior))]  # fmt: skip
     shown = figure(ways, table(19), "kappa>0.4", Judge(None, 40, Fit(40, 0.1, 0.1, 0.8, 0.6, 0.8)), table(59))

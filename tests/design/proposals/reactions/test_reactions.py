@@ -11,8 +11,9 @@ from scipy.stats import chi2
 
 from kakehashi.catalogs.molecules.polymers import attempt
 from kakehashi.design.chemistry.blocks import Molecule, block_of
+from kakehashi.design.chemistry.cutting import cut
 from kakehashi.design.chemistry.fragments import ACTIVATED, ALKYL, ARYL, AZA, LONGEST
-from kakehashi.design.chemistry.groups import ENDS, cut
+from kakehashi.design.chemistry.groups import ENDS
 from kakehashi.design.chemistry.polymerisations import POLYMERISATIONS, Polymerisation
 from kakehashi.design.proposals.proposal import concatenate, take
 from kakehashi.design.proposals.reactions.densities import Densities

@@ -1,0 +1,171 @@
+"""Cut a molecule at its ports, as a building block of a polymerisation.
+
+The cut leaves a core with two dummy atoms, the ports, in the order of the polymerisation (head, tail).
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from kakehashi.catalogs.molecules.monomer_groups import GROUPS as COUNTED
+from kakehashi.design.chemistry.groups import ENDS, GROUPS, Group, found_by
+from kakehashi.design.chemistry.reactive_groups import REACTIVE
+from kakehashi.design.chemistry.smarts import mapped, pattern
+
+_HALOGEN_ENDS = {"fluoride", "chloride"}
+
+
+class Cut(NamedTuple):
+    """A molecule cut at its ports.
+
+    core : RDKit molecule with two dummy atoms, of isotopes 1 (head) and 2 (tail); its atoms carry the index they had
+        in the whole molecule as the integer property "atom"
+    port_atoms : index in the whole molecule of the carbon at each port, -1 where no linker may be put
+    """
+
+    core: Any
+    port_atoms: tuple[int, int]
+
+
+class Site(NamedTuple):
+    """Atoms of a molecule that a group of the table matches.
+
+    head, tail : those mapped 1 and 2, tail -1 where the group has none; others : the rest
+    """
+
+    head: int
+    tail: int
+    others: tuple[int, ...]
+
+
+def cut(mol: Any, name: str) -> Cut | None:
+    """Cut a molecule as a block of group `name`.
+
+    None where it has not exactly the group's ends, or carries another reactive group.
+
+    Examples
+    --------
+    >>> from rdkit import Chem
+    >>> Chem.MolToSmiles(cut(Chem.MolFromSmiles("NCCN"), "diamine").core)
+    '[1*]CC[2*]'
+    >>> cut(Chem.MolFromSmiles("NCCO"), "diamine") is None
+    True
+    """
+    group = GROUPS[name]
+    block = _between_ends(mol, group) if group.ends else _opened(mol, group)
+    return block if block is not None and not competing(mol, name) else None
+
+
+def competing(mol: Any, name: str) -> list[str]:
+    """Reactive groups of a molecule that a block of group `name` must not carry."""
+    allowed = GROUPS[name].allowed
+    return [other for other in REACTIVE if other not in allowed and mol.HasSubstructMatch(pattern(REACTIVE[other]))]
+
+
+def sites(mol: Any, counted: tuple[str, ...], head: str = "", tail: str = "") -> list[Site]:
+    """Sites of any of the counted groups, one per set of atoms, in rising order of their atoms.
+
+    head, tail : SMARTS of an atom that those mapped 1 and 2 must match as well, "" for any
+    """
+    places: list[tuple[tuple[int, ...], Site]] = []
+    for name in counted:
+        smarts = COUNTED[name].smarts
+        number = mapped(smarts)
+        for match in mol.GetSubstructMatches(pattern(smarts), uniquify=False):
+            others = tuple(atom for k, atom in enumerate(match) if k not in number.values())
+            places.append((match, Site(match[number[1]], match[number[2]] if 2 in number else -1, others)))
+    if not places:
+        return []
+    heads, tails = (_atoms(mol, smarts) for smarts in (head, tail))
+    distinct: dict[frozenset[int], Site] = {}
+    for match, site in sorted(places):
+        if (heads is None or site.head in heads) and (tails is None or site.tail in tails):
+            distinct.setdefault(frozenset(match), site)
+    return list(distinct.values())
+
+
+def _atoms(mol: Any, smarts: str) -> set[int] | None:
+    """Atoms that match a SMARTS of one atom; None where it is empty."""
+    return {atom for (atom,) in mol.GetSubstructMatches(pattern(smarts))} if smarts else None
+
+
+def _between_ends(mol: Any, group: Group) -> Cut | None:
+    from rdkit import Chem
+
+    ends: dict[str, list[Site]] = {}
+    for name in dict.fromkeys(group.ends):
+        ends[name] = sites(mol, ENDS[name].counted, ENDS[name].core)
+        if len(ends[name]) != group.ends.count(name):
+            return None
+    # Substituents activate halogens that were none of the ends.
+    if _HALOGEN_ENDS & set(group.ends) and len(mol.GetSubstructMatches(pattern("c[F,Cl,Br,I]"))) > 2:
+        return None
+    # An alcohol's and a phenol's hydroxyl: the reactive groups as a whole must be the two ends.
+    if sum(len(mol.GetSubstructMatches(pattern(REACTIVE[name]))) for name in group.allowed) > 2:
+        return None
+    edit = _numbered(mol)
+    drop: list[int] = []
+    atoms: list[int] = []
+    unused = {name: iter(places) for name, places in ends.items()}
+    for port, name in enumerate(group.ends):
+        site = next(unused[name])
+        dummy = Chem.Atom(0)
+        dummy.SetIsotope(port + 1)
+        edit.ReplaceAtom(site.tail, dummy)
+        drop += site.others
+        atoms.append(site.head if ENDS[name].grows else -1)
+    if len(set(drop)) < len(drop) or set(drop) & set(atoms):
+        return None
+    ports = {site.tail for places in ends.values() for site in places}
+    # Two ends on one another (oxalic acid) leave a core without atoms: nothing to put a linker on.
+    head, tail = (-1 if atom in ports else atom for atom in atoms)
+    for index in sorted(drop, reverse=True):
+        edit.RemoveAtom(index)
+    return _finished(edit, (head, tail))
+
+
+def _opened(mol: Any, group: Group) -> Cut | None:
+    from rdkit import Chem
+
+    places = sites(mol, found_by(group.name), group.head, group.tail)
+    paired = bool(places) and places[0].tail < 0
+    if len(places) != (2 if paired else 1):
+        return None
+    edit = _numbered(mol)
+    if paired:  # each anhydride's oxygen becomes the nitrogen of an imide
+        tips = [site.head for site in places]
+        for atom in tips:
+            edit.ReplaceAtom(atom, Chem.Atom(7), preserveProps=True)
+    else:
+        tips = [places[0].head, places[0].tail]
+        bond = edit.GetBondBetweenAtoms(*tips)
+        if bond.GetBondType() == Chem.BondType.DOUBLE:
+            if len(mol.GetSubstructMatches(pattern("[#6;!a]=[#6;!a]"))) != 1:
+                return None
+            bond.SetBondType(Chem.BondType.SINGLE)
+        else:
+            edit.RemoveBond(*tips)
+    for port, atom in enumerate(tips):
+        dummy = Chem.Atom(0)
+        dummy.SetIsotope(port + 1)
+        edit.AddBond(atom, edit.AddAtom(dummy), Chem.BondType.SINGLE)
+    return _finished(edit, (-1, -1))
+
+
+def _numbered(mol: Any) -> Any:
+    from rdkit import Chem
+
+    edit = Chem.RWMol(mol)
+    Chem.Kekulize(edit, clearAromaticFlags=True)  # pyromellitic dianhydride counts as aromatic
+    for atom in edit.GetAtoms():
+        atom.SetIntProp("atom", atom.GetIdx())
+    return edit
+
+
+def _finished(edit: Any, port_atoms: tuple[int, int]) -> Cut | None:
+    from rdkit import Chem
+
+    core = edit.GetMol()
+    if len(Chem.GetMolFrags(core)) > 1 or Chem.SanitizeMol(core, catchErrors=True):
+        return None
+    return Cut(core, port_atoms)
