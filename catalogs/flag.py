@@ -10,9 +10,10 @@ A command takes a dataclass that inherits such groups. It may restate a field to
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, fields
 from functools import cache
+from inspect import get_annotations
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -114,15 +115,13 @@ def declared(record: type[Any]) -> Mapping[str, Declared]:
     TypeError : a field that no class declares as a flag.
     """
     hints = get_type_hints(record)
-    return {
-        field.name: _declared(record, field.name, hints[field.name], field.default)
-        for field in fields(record)
-    }
+    return {field.name: _declared(record, field.name, hints[field.name], field.default) for field in fields(record)}
 
 
 def build(record: type[Record], given: Mapping[str, Any]) -> Record:
     """Make a record of the flags that were given, the others at their defaults."""
-    return record(**read_values(record, given))
+    make: Callable[..., Record] = record
+    return make(**read_values(record, given))
 
 
 def read_values(record: type[Any], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -148,7 +147,7 @@ def split_words(texts: Iterable[str]) -> tuple[str, ...]:
 def _declared(record: type[Any], name: str, hint: Any, value: Any) -> Declared:
     here = Here()
     for owner in record.__mro__:
-        if name not in owner.__dict__.get("__annotations__", {}):
+        if name not in get_annotations(owner):
             continue
         annotation = get_type_hints(owner, include_extras=True)[name]
         metadata = annotation.__metadata__ if get_origin(annotation) is Annotated else ()

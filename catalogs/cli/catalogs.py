@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from kakehashi.catalogs.cli.flags import JsonFlags
+from kakehashi.catalogs.cli.flatten import flattened
 from kakehashi.catalogs.shown import as_json, shown
 
 if TYPE_CHECKING:
@@ -17,21 +19,16 @@ _WIDE = 140
 _VIRTUAL = "virtual: --catalog enumerate (kakehashi catalogs build enumerate --help)"
 
 
-def list_datasets(*, json: bool = False) -> None:
-    """List the embedded data sets, sources, targets and candidates, and the catalogues that were pulled.
-
-    Parameters
-    ----------
-    json
-        Print JSON instead of a table.
-    """
+@flattened
+def list_datasets(*, call: JsonFlags) -> None:
+    """List the embedded data sets (sources, targets and candidates) and the catalogues that were pulled."""
     from dataclasses import asdict
 
     from kakehashi.catalogs.properties import embedded
     from kakehashi.catalogs.reading import pulled
 
     found = [*embedded.names(), *(_pulled(name) for name in pulled.names())]
-    if json:
+    if call.json:
         _print_json([asdict(info) for info in found])
         return
     from rich import box
@@ -62,15 +59,14 @@ def list_datasets(*, json: bool = False) -> None:
     console.print(_VIRTUAL)
 
 
-def show_dataset(name: str, *, json: bool = False) -> None:
-    """Show one data set, embedded or pulled: what it is, where it comes from, its first rows.
+@flattened
+def show_dataset(name: str, *, call: JsonFlags) -> None:
+    """Show one data set, embedded or pulled: description, source, licence, first rows.
 
     Parameters
     ----------
     name
         A name from `kakehashi catalogs list`.
-    json
-        Print JSON instead of text.
     """
     from dataclasses import asdict
 
@@ -79,7 +75,7 @@ def show_dataset(name: str, *, json: bool = False) -> None:
 
     info = _pulled(name) if name in pulled.names() else embedded.info(name)
     first, notes = _first_rows(info)
-    if json:
+    if call.json:
         _print_json({**asdict(info), "notes": list(notes), "first_rows": first})
         return
     from rich import box

@@ -20,9 +20,7 @@ Switch = Annotated[bool, Parameter(negative="", show_default=False)]
 class JsonFlags:
     """Flags of a command that only prints."""
 
-    json: Annotated[bool, Flag("Print one JSON document on stdout instead of text; of a run, its record run.json.")] = (
-        False
-    )
+    json: Annotated[bool, Flag("Print one JSON document on stdout instead of text.")] = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,3 +49,10 @@ class OverwriteFlags:
     """Flags of a command that fills a file or folder."""
 
     overwrite: Annotated[bool, Flag("Replace the run or file that is already there.")] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileFlags:
+    """The file a command writes."""
+
+    out: Annotated[str, Flag("File to write.", USUAL)]

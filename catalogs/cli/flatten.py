@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import is_dataclass
+from dataclasses import MISSING, is_dataclass
 from functools import cache, wraps
 from typing import Annotated, Any, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
@@ -25,7 +25,7 @@ class _Taken(NamedTuple):
 
 
 def flattened(command: Callable[..., Result]) -> Callable[..., Result]:
-    """Replace parameters that are dataclasses of flags by their flags, all keywords that may be left out.
+    """Replace parameters that are dataclasses of flags by their flags.
 
     A parameter annotated with a dataclass receives a record; one annotated `Annotated[Given, dataclass]` the flags
     that were given alone, to be merged with a file.
@@ -39,7 +39,12 @@ def flattened(command: Callable[..., Result]) -> Callable[..., Result]:
         else:
             taken[name] = record
     flags = [
-        inspect.Parameter(flag.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation(flag))
+        inspect.Parameter(
+            flag.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=inspect.Parameter.empty if flag.value is MISSING else None,
+            annotation=annotation(flag),
+        )
         for record, _ in taken.values()
         for flag in declared(record).values()
     ]
@@ -68,7 +73,8 @@ def annotation(flag: Declared) -> Any:
         how = {"negative": ""}  # `--log` without a twin `--no-log`
     elif kind is int:
         how = {"converter": whole}
-    return Annotated[kind | None, *flag.extra, Parameter(help=flag.text, group=_group(flag.flag.group), **how)]
+    kind = kind if flag.value is MISSING else kind | None
+    return Annotated[kind, *flag.extra, Parameter(help=flag.text, group=_group(flag.flag.group), **how)]
 
 
 def whole(kind: type, tokens: Sequence[Token]) -> int:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +10,7 @@ from kakehashi.catalogs.runs.rundir import RunDir
 from kakehashi.catalogs.shown import shown
 from kakehashi.design.run.config import DesignConfig, deciding
 from kakehashi.screen.progress import Progress
+from kakehashi.screen.runs.config import as_dict
 from kakehashi.screen.runs.runner import InputComparison, RunKind, source_hashes
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ def kind() -> RunKind:
     return RunKind(
         read=_read, plan=_plan, run=_run,
         show=lambda outcome, rundir: show(outcome.record, outcome.proposals, rundir.where),
-        as_dict=lambda config: json.loads(json.dumps(asdict(config))), deciding=deciding, compare=_compare,
+        as_dict=as_dict, deciding=deciding, compare=_compare,
     )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from kakehashi.screen.runs.flags import (
     ParticleFlags,
     SeedFlags,
     SourceFlags,
+    TableFlags,
     TopFlags,
     ValueFlags,
     WorkerFlags,
@@ -30,11 +31,8 @@ DESCRIPTORS = "ecfp4@ring/atom"
 
 
 @dataclass(frozen=True, kw_only=True)
-class DesignConfig(
-    OutFlags, DeviceFlags, WorkerFlags, CacheFlags, SeedFlags, TopFlags, ParticleFlags, HeadFlags, SourceFlags,
-    ValueFlags,
-):  # fmt: skip
-    """Flags of a design run, keys of its TOML file, and `config` in its run.json."""
+class GoalFlags:
+    """Targets and the windows they are to lie in."""
 
     target: Annotated[
         tuple[str, ...],
@@ -52,12 +50,12 @@ class DesignConfig(
             USUAL,
         ),
     ] = ()
-    source: Annotated[
-        tuple[str, ...], Here("Of molecules or repeat units.", default="the embedded properties of molecules")
-    ] = ()
-    networks: int = 10
-    descriptors: Annotated[str, Here(default=DESCRIPTORS)] = DESCRIPTORS
-    outer_folds: int = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProposalFlags:
+    """Where repeat units come from, and which are listed."""
+
     proposal: Annotated[
         str,
         Flag(
@@ -93,6 +91,21 @@ class DesignConfig(
         str | None,
         Flag("Table of fragments (SMILES) that make a unit more likely, such as liquid-crystal-like ones.", DESIGN),
     ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DesignConfig(
+    OutFlags, DeviceFlags, WorkerFlags, CacheFlags, SeedFlags, TopFlags, ParticleFlags, ProposalFlags, HeadFlags,
+    SourceFlags, TableFlags, ValueFlags, GoalFlags,
+):  # fmt: skip
+    """Flags of a design run, keys of its TOML file, and `config` in its run.json."""
+
+    source: Annotated[
+        tuple[str, ...], Here("Of molecules or repeat units.", default="the embedded properties of molecules")
+    ] = ()
+    networks: int = 10
+    descriptors: Annotated[str, Here(default=DESCRIPTORS)] = DESCRIPTORS
+    outer_folds: int = 5
     top: int = 1000
 
 

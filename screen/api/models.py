@@ -168,7 +168,7 @@ def read_structures(materials: Sequence[Any]) -> Crystals:
 
 def read_materials(materials: Sequence[str], convention: str) -> Inputs:
     """Formulas or SMILES as what the networks look at; UserError naming the first that cannot be read."""
-    from kakehashi.screen.screening.config import CONVENTIONS
+    from kakehashi.screen.runs.flags import CONVENTIONS
 
     if isinstance(materials, str):
         raise UserError(f"expected a list of materials, got the text {materials!r}: write [{materials!r}]")

@@ -248,8 +248,9 @@ def screen(
     """
     from kakehashi.screen.progress import Progress
     from kakehashi.screen.ranking.filters import check_filters, parse_filter
+    from kakehashi.screen.runs.checks import check_workers
     from kakehashi.screen.scoring.workers.leftovers import remove_leftovers
-    from kakehashi.screen.screening.config import ScreenConfig, check_workers
+    from kakehashi.screen.screening.config import ScreenConfig
     from kakehashi.screen.screening.inputs import ScreenInputs
     from kakehashi.screen.screening.run import finish_run, ranking_schema, virtual_search
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from kakehashi.catalogs.cli.flags import DryRunFlags
+from kakehashi.catalogs.cli.flatten import flattened
 from kakehashi.catalogs.shown import say
 
 SECONDS = 120
@@ -26,38 +29,26 @@ class Check(NamedTuple):
     fix: str = ""
 
 
-def doctor(*, json: bool = False, quiet: bool = False, dry_run: bool = False) -> int:
+@flattened
+def doctor(*, call: DryRunFlags) -> int:
     """Check Python, packages, arithmetic, cache and workers.
 
-    Parameters
-    ----------
-    json
-        Print one JSON document.
-    quiet
-        Print failed lines only.
-    dry_run
-        Name the checks without making them.
-
-    Returns
-    -------
-    int
-        0 if all is well, else 1.
+    Prints a line per check, with the command that mends it; --quiet those that failed only, --dry-run their names. The
+    exit code is 0 if all is well, else 1.
     """
-    if dry_run:
+    if call.dry_run:
         say("\n".join(CHECKS))
         return 0
     checks = []
     for run in CHECKS.values():
         check = run()
         checks.append(check)
-        if not json and not (quiet and check.ok):
+        if not call.json and not (call.quiet and check.ok):
             say(line(check, sys.stdout.encoding))
             sys.stdout.flush()
     sound = all(check.ok for check in checks)
-    if json:
-        from json import dumps
-
-        print(dumps({"ok": sound, "checks": [check._asdict() for check in checks]}, indent=1))
+    if call.json:
+        print(json.dumps({"ok": sound, "checks": [check._asdict() for check in checks]}, indent=1))
     return 0 if sound else 1
 
 
@@ -185,7 +176,6 @@ CHECKS: dict[str, Callable[[], Check]] = {
 
 def _probe(what: str) -> dict[str, Any]:
     """Run one self-check in a process of its own, so that a crash or a hang is a finding, not an end."""
-    import json
     import signal
     import subprocess
     from pathlib import Path

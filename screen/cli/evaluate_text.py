@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from kakehashi.catalogs.runs.rundir import RunDir
 from kakehashi.catalogs.shown import shown
-from kakehashi.screen.evaluation.config import EvaluateConfig, as_dict, deciding
+from kakehashi.screen.evaluation.config import EvaluateConfig, deciding
 from kakehashi.screen.progress import Progress
+from kakehashi.screen.runs.config import as_dict
 from kakehashi.screen.runs.runner import InputComparison, RunKind, source_hashes
 from kakehashi.screen.transfer.rows import MEAN
 

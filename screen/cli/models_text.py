@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,10 +79,11 @@ def show_card(id: str, *, json_out: bool) -> int:
 
 
 def train_and_print(
-    flags: dict[str, Any], file: str | None, mode: Mode, *, dry_run: bool, json_out: bool, quiet: bool
+    flags: Mapping[str, Any], file: str | None, mode: Mode, *, dry_run: bool, json_out: bool, quiet: bool
 ) -> int:
     """Train and say what was made."""
-    from kakehashi.screen.models.train import resolve, train
+    from kakehashi.screen.models.config import resolve
+    from kakehashi.screen.models.train import train
 
     config = resolve(flags, file)
     from kakehashi.screen.device import choose

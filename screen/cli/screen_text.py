@@ -11,8 +11,9 @@ from kakehashi.catalogs.runs.open import as_folder, open_run
 from kakehashi.catalogs.runs.rundir import Results, RunDir
 from kakehashi.catalogs.shown import say, shown
 from kakehashi.screen.progress import Progress
+from kakehashi.screen.runs.config import as_dict
 from kakehashi.screen.runs.runner import InputComparison, RunKind, source_hashes
-from kakehashi.screen.screening.config import ScreenConfig, as_dict, deciding, exit_code, exporting
+from kakehashi.screen.screening.config import ScreenConfig, deciding, exit_code, exporting
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -15,12 +15,15 @@ from kakehashi.screen.runs.flags import (
     DEFAULT_SOURCES,
     CacheFlags,
     DeviceFlags,
+    FoldFlags,
     HeadFlags,
     OutFlags,
     SeedFlags,
+    TableFlags,
     TargetFlags,
     TrunkFlags,
     UsualSourceFlags,
+    ValueFlags,
 )
 from kakehashi.screen.screening.config import NO_SOURCE
 
@@ -37,12 +40,9 @@ TOP_FRACTION = 0.2
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvaluateConfig(
-    OutFlags, DeviceFlags, CacheFlags, SeedFlags, HeadFlags, TrunkFlags, UsualSourceFlags, TargetFlags
-):
-    """Flags of an evaluation, keys of its TOML file, and `config` in its run.json."""
+class HoldoutFlags:
+    """Models without transfer, and the materials they are compared on."""
 
-    networks: int = 50
     baselines: Annotated[tuple[str, ...], Flag(baselines_help(), MODELS, default="", commas=True)] = DEFAULT_BASELINES
     holdout: Annotated[
         str, Flag(f"Materials held out: {'; '.join(f'{name} ({about})' for name, about in HOLDOUTS.items())}.", USUAL)
@@ -51,6 +51,16 @@ class EvaluateConfig(
     learning_curve: Annotated[
         bool, Flag("Measure how the error falls with the number of known values, too, from 10 to all.", USUAL)
     ] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateConfig(
+    OutFlags, DeviceFlags, CacheFlags, SeedFlags, HoldoutFlags, HeadFlags, FoldFlags, TrunkFlags, UsualSourceFlags,
+    TableFlags, ValueFlags, TargetFlags,
+):  # fmt: skip
+    """Flags of an evaluation, keys of its TOML file, and `config` in its run.json."""
+
+    networks: int = 50
 
 
 def _check(config: EvaluateConfig) -> None:

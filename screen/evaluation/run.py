@@ -18,12 +18,13 @@ from kakehashi.catalogs.properties.tables import load_table, read_from
 from kakehashi.catalogs.records import PropertyTable
 from kakehashi.catalogs.runs.rundir import RunDir
 from kakehashi.screen.descriptors.materials import convention_for
-from kakehashi.screen.evaluation.config import EvaluateConfig, as_dict
+from kakehashi.screen.evaluation.config import EvaluateConfig
 from kakehashi.screen.evaluation.evaluate import Evaluation, evaluate
 from kakehashi.screen.evaluation.learning_curve import Point
 from kakehashi.screen.networks.library import groups, pretrain_library
 from kakehashi.screen.networks.source import Settings, tell_apart
 from kakehashi.screen.progress import Progress
+from kakehashi.screen.runs.config import as_dict
 from kakehashi.screen.runs.refused import warnings_of, write_rejected
 from kakehashi.screen.screening.record import (
     PACKAGES,

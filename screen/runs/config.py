@@ -41,7 +41,8 @@ def resolve(
     UserError : unreadable TOML, unknown key (with the nearest known one), wrong type, or what `check` refuses.
     """
     given = {**(from_toml(Path(file), kind) if file else {}), **read_values(kind, flags)}
-    config = kind(**{**defaults(given), **given})
+    make: Callable[..., Config] = kind
+    config = make(**{**defaults(given), **given})
     check(config)
     return config
 

@@ -42,7 +42,7 @@ class TableFlags:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ValueFlags(TableFlags):
+class ValueFlags:
     """How values of targets are read."""
 
     value: Annotated[str | None, Flag("Column of target values, if not given as FILE:COLUMN.", TARGET)] = None
@@ -58,8 +58,8 @@ class ValueFlags(TableFlags):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TargetFlags(ValueFlags):
-    """One target and its outer folds."""
+class TargetFlags:
+    """One target."""
 
     target: Annotated[
         str,
@@ -69,14 +69,27 @@ class TargetFlags(ValueFlags):
             USUAL,
         ),
     ] = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoldFlags:
+    """Given folds."""
+
     folds: Annotated[
         str | None, Flag("Column of the target with fold numbers for the outer cross-validation.", MODELS)
     ] = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class SourceFlags:
-    """What networks are pre-trained on."""
+class NetworkFlags:
+    """How many networks are pre-trained; each command has its own default."""
+
+    networks: Annotated[int, Flag("Networks pre-trained per source, or per group that shares its layers.", NETWORKS)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceFlags(NetworkFlags):
+    """What networks are pre-trained on, and what they see of SMILES."""
 
     source: Annotated[
         tuple[str, ...],
@@ -86,7 +99,6 @@ class SourceFlags:
             USUAL,
         ),
     ] = ()
-    networks: Annotated[int, Flag("Networks pre-trained per source, or per group that shares its layers.", NETWORKS)]
     descriptors: Annotated[
         str | None,
         Flag(
@@ -246,4 +258,5 @@ class ConfigFlags:
 class RunFlags(OverwriteFlags, ConfigFlags, ProgressFlags):
     """How a command fills a folder: nothing of it is a key of the file."""
 
+    json: Annotated[bool, Here("It is the record of the run, run.json.")] = False
     resume: Annotated[bool, Flag("Continue in a folder that holds an unfinished run.", USUAL)] = False

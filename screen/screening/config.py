@@ -18,14 +18,17 @@ from kakehashi.screen.runs.flags import (
     DeviceFlags,
     ElementFlags,
     FilterFlags,
+    FoldFlags,
     HeadFlags,
     LimitFlags,
     OutFlags,
     SeedFlags,
+    TableFlags,
     TargetFlags,
     TopFlags,
     TrunkFlags,
     UsualSourceFlags,
+    ValueFlags,
     WorkerFlags,
 )
 
@@ -69,11 +72,8 @@ class ExportFlags:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ScreenConfig(
-    OutFlags, DeviceFlags, WorkerFlags, CacheFlags, SeedFlags, ExportFlags, LimitFlags, ElementFlags, FilterFlags,
-    TopFlags, HeadFlags, TrunkFlags, UsualSourceFlags, TargetFlags,
-):  # fmt: skip
-    """Flags of a screening run, keys of its TOML file, and `config` in its run.json."""
+class CatalogFlags:
+    """What is ranked."""
 
     catalog: Annotated[
         str,
@@ -85,6 +85,12 @@ class ScreenConfig(
             default="mp if it was pulled (`kakehashi catalogs pull mp`), else default (140,000 compositions)",
         ),
     ] = "default"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArchitectureFlags:
+    """Kind of networks."""
+
     architecture: Annotated[
         str,
         Flag(
@@ -94,9 +100,12 @@ class ScreenConfig(
             NETWORKS,
         ),
     ] = "pyramid"
-    networks: Annotated[int, Here(default=", ".join(f"{n} ({name})" for name, n in DEFAULT_NETWORKS.items()))] = (
-        DEFAULT_NETWORKS["pyramid"]
-    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RankingFlags:
+    """Order of the ranking, and what is left out of it."""
+
     rank_by: Annotated[
         str, Flag("Order of the ranking: mean, lower, upper, or probability (needs --threshold).", CANDIDATES)
     ] = "mean"
@@ -105,7 +114,6 @@ class ScreenConfig(
         float | None,
         Flag("Value in the target's unit; the probability of exceeding it becomes a column.", CANDIDATES),
     ] = None
-    top: Annotated[int | None, Here(default="all, of a virtual catalogue 1000")] = None
     per_system: Annotated[int | None, Flag("Largest number of candidates per chemical system.", CANDIDATES)] = None
     no_radioactive: Annotated[bool, Flag("Leave out candidates with radioactive elements.", CANDIDATES)] = False
     max_quarantine: Annotated[
@@ -116,12 +124,17 @@ class ScreenConfig(
     partition_rows: Annotated[
         int, Flag("Rows scored and saved at a time; of a virtual catalogue 64 times as many indices.", COMPUTING)
     ] = 262_144
-    workers: Annotated[int | None, Here(default="none; this process uses all its cores")] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusterFlags:
+    """Workers on other machines."""
+
     scheduler: Annotated[
         str | None,
         Flag(
-            "Score on the workers of the Dask scheduler at this address, such as tls://10.0.0.1:8786 (certificates as in"
-            " dask's settings), or slurm: on --workers jobs of that batch system (dask-jobqueue's settings say what"
+            "Score on the workers of the Dask scheduler at this address, such as tls://10.0.0.1:8786 (certificates as"
+            " in dask's settings), or slurm: on --workers jobs of that batch system (dask-jobqueue's settings say what"
             " they request).",
             COMPUTING,
             decides=False,
@@ -132,6 +145,21 @@ class ScreenConfig(
         Flag("Allow a scheduler on another machine without TLS, which anyone there may read and use.", COMPUTING,
              decides=False),
     ] = False  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScreenConfig(
+    OutFlags, DeviceFlags, ClusterFlags, WorkerFlags, CacheFlags, SeedFlags, ExportFlags, LimitFlags, ElementFlags,
+    TopFlags, FilterFlags, RankingFlags, HeadFlags, FoldFlags, TrunkFlags, ArchitectureFlags, UsualSourceFlags,
+    CatalogFlags, TableFlags, ValueFlags, TargetFlags,
+):  # fmt: skip
+    """Flags of a screening run, keys of its TOML file, and `config` in its run.json."""
+
+    networks: Annotated[int, Here(default=", ".join(f"{n} ({name})" for name, n in DEFAULT_NETWORKS.items()))] = (
+        DEFAULT_NETWORKS["pyramid"]
+    )
+    top: Annotated[int | None, Here(default="all, of a virtual catalogue 1000")] = None
+    workers: Annotated[int | None, Here(default="none; this process uses all its cores")] = None
 
 
 EXPORTING = tuple(field.name for field in fields(ExportFlags))

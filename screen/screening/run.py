@@ -32,19 +32,14 @@ from kakehashi.screen.progress import Progress, warn
 from kakehashi.screen.ranking.filters import check_elements, check_filters, parse_filter
 from kakehashi.screen.ranking.rank import Order, check_order
 from kakehashi.screen.ranking.summary import bin_values
+from kakehashi.screen.runs.config import as_dict
+from kakehashi.screen.runs.flags import DEFAULT_SOURCES
 from kakehashi.screen.runs.refused import warnings_of, write_rejected
 from kakehashi.screen.scoring.columns import SCORES
 from kakehashi.screen.scoring.committed import BEST_FOLDER, score_catalog
 from kakehashi.screen.scoring.partitions import Executor, score_serially
 from kakehashi.screen.scoring.virtual.search import MOST_INDICES, PER_ROW, TOP, Search, make_search
-from kakehashi.screen.screening.config import (
-    DEFAULT_MOLECULAR_SOURCES,
-    DEFAULT_SOURCES,
-    NO_SOURCE,
-    ScreenConfig,
-    as_dict,
-    exit_code,
-)
+from kakehashi.screen.screening.config import DEFAULT_MOLECULAR_SOURCES, NO_SOURCE, ScreenConfig, exit_code
 from kakehashi.screen.screening.estimate import count_committed, estimate_cost
 from kakehashi.screen.screening.export import check_export, describe_export, export_cif
 from kakehashi.screen.screening.inputs import ScreenInputs

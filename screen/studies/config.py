@@ -44,9 +44,7 @@ def _only(flag: str) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class StudyFlags(
-    OutFlags, DeviceFlags, WorkerFlags, CacheFlags, SeedFlags, ParticleFlags, LimitFlags, NetworkFlags
-):
+class StudyFlags(OutFlags, DeviceFlags, WorkerFlags, CacheFlags, SeedFlags, ParticleFlags, LimitFlags, NetworkFlags):
     """Flags of a study.
 
     networks, draws : 0 stands for the study's own number until `resolve` puts it there
@@ -55,7 +53,7 @@ class StudyFlags(
     data: Annotated[
         str | None,
         Flag("Folder of the shared data.", USUAL,
-             default="the data that come with Kakehashi, with stand-ins that are named", optional=True),
+             default="the data that come with Kakehashi, with stand-ins that are named"),
     ] = None  # fmt: skip
     networks: Annotated[int, Here(default="100 for ltc (of all sources together), else 20")] = 0
     draws: Annotated[

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from kakehashi.catalogs.records import UserError
-from kakehashi.screen.screening.config import ScreenConfig, as_dict, exit_code, resolve
+from kakehashi.screen.runs.config import as_dict
+from kakehashi.screen.screening.config import ScreenConfig, exit_code, resolve
 
 
 def toml(tmp_path: Path, text: str) -> str:
