@@ -97,7 +97,7 @@ class Declared(NamedTuple):
 
 
 @cache
-def declared(record: type[Any]) -> Mapping[str, Declared]:
+def declared(record: Any) -> Mapping[str, Declared]:
     """Collect the flags of a dataclass by name, in the order of its fields.
 
     >>> from dataclasses import dataclass

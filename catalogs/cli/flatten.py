@@ -38,28 +38,29 @@ def flattened(command: Callable[..., Result]) -> Callable[..., Result]:
             own.append(parameter.replace(annotation=hints[name]))
         else:
             taken[name] = record
-    flags = [
+    flags = {name: flag for record, _ in taken.values() for name, flag in declared(record).items()}
+    keywords = [
         inspect.Parameter(
             flag.name,
             inspect.Parameter.KEYWORD_ONLY,
             default=inspect.Parameter.empty if flag.value is MISSING else None,
             annotation=annotation(flag),
         )
-        for record, _ in taken.values()
-        for flag in declared(record).values()
+        for flag in flags.values()
     ]
 
     @wraps(command)
-    def run(*words: Any, **keywords: Any) -> Result:
+    def run(*words: Any, **values: Any) -> Result:
         for name, (record, raw) in taken.items():
-            given = {flag: keywords.pop(flag) for flag in declared(record) if flag in keywords}
+            given = {flag: values.pop(flag) for flag in declared(record) if flag in values}
             given = {flag: value for flag, value in given.items() if value is not None}
-            keywords[name] = given if raw else build(record, given)
-        return command(*words, **keywords)
+            values[name] = given if raw else build(record, given)
+        return command(*words, **values)
 
-    parameters = [*own, *flags]
+    parameters = [*own, *keywords]
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # read by inspect.signature
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    run.flags = flags  # type: ignore[attr-defined]  # their declarations, by name
     return run
 
 
