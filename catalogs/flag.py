@@ -96,8 +96,7 @@ class Declared(NamedTuple):
         )
 
 
-@cache
-def declared(record: Any) -> Mapping[str, Declared]:
+def collect_flags(record: type[Any]) -> Mapping[str, Declared]:
     """Collect the flags of a dataclass by name, in the order of its fields.
 
     >>> from dataclasses import dataclass
@@ -107,27 +106,27 @@ def declared(record: Any) -> Mapping[str, Declared]:
     >>> @dataclass
     ... class DrawFlags(SeedFlags):
     ...     seed: int = 7
-    >>> declared(DrawFlags)["seed"].text
+    >>> collect_flags(DrawFlags)["seed"].text
     'One seed for everything random. Default: 7.'
 
     Raises
     ------
     TypeError : a field that no class declares as a flag.
     """
-    hints = get_type_hints(record)
-    return {field.name: _declared(record, field.name, hints[field.name], field.default) for field in fields(record)}
+    key: Any = record  # classes are hashable, which the type of `cache` does not know
+    return _collect_flags(key)
 
 
-def build(record: type[Record], given: Mapping[str, Any]) -> Record:
-    """Make a record of the flags that were given, the others at their defaults."""
+def build(record: type[Record], values: Mapping[str, Any]) -> Record:
+    """Build a record from values of some flags; the others have their defaults."""
     make: Callable[..., Record] = record
-    return make(**read_values(record, given))
+    return make(**read_values(record, values))
 
 
-def read_values(record: type[Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Give values the types of their fields: tuples for lists, words for texts with commas; None is not given."""
-    known = declared(record)
-    values = {name: value for name, value in given.items() if value is not None}
+def read_values(record: type[Any], raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Convert lists to tuples and texts with commas to words; leave None out."""
+    known = collect_flags(record)
+    values = {name: value for name, value in raw.items() if value is not None}
     for name, flag in known.items():
         if name in values and flag.many:
             texts = [values[name]] if isinstance(values[name], str) else values[name]
@@ -142,6 +141,12 @@ def split_words(texts: Iterable[str]) -> tuple[str, ...]:
     ('Pb', 'Cd', 'Hg')
     """
     return tuple(word.strip() for text in texts for word in text.split(",") if word.strip())
+
+
+@cache
+def _collect_flags(record: Any) -> Mapping[str, Declared]:
+    hints = get_type_hints(record)
+    return {field.name: _declared(record, field.name, hints[field.name], field.default) for field in fields(record)}
 
 
 def _declared(record: type[Any], name: str, hint: Any, value: Any) -> Declared:

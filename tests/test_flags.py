@@ -11,7 +11,7 @@ import pytest
 from cyclopts import App
 
 import kakehashi
-from kakehashi.catalogs.flag import USUAL, Declared, declared
+from kakehashi.catalogs.flag import USUAL, Declared, collect_flags
 from kakehashi.design.run.config import DesignConfig
 from kakehashi.screen.evaluation.config import HOLDOUTS, EvaluateConfig
 from kakehashi.screen.heads.registry import LINES, direct_heads
@@ -68,14 +68,14 @@ def test_flags_of_two_commands_are_declared_once() -> None:
 
 
 def test_a_key_of_the_file_is_a_flag_of_the_command() -> None:
-    about_the_call = {*declared(RunFlags)}
+    about_the_call = {*collect_flags(RunFlags)}
     configs: dict[tuple[str, ...], type[Any]] = {
         ("screen",): ScreenConfig, ("evaluate",): EvaluateConfig, ("design",): DesignConfig, ("study",): StudyConfig,
         ("models", "train"): TrainConfig,
     }  # fmt: skip
     found = commands()
     for words, config in configs.items():
-        assert {*inspect.signature(found[words]).parameters} - about_the_call == {*declared(config)}, words
+        assert {*inspect.signature(found[words]).parameters} - about_the_call == {*collect_flags(config)}, words
 
 
 def help_of(words: tuple[str, ...], flag: str) -> str:

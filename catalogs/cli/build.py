@@ -6,8 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from kakehashi.catalogs.cli.flags import DryRunFlags, FileFlags, Many, OverwriteFlags, Whole
-from kakehashi.catalogs.cli.flatten import flattened
+from kakehashi.catalogs.cli.flags import DryRunFlags, FileFlags, OverwriteFlags
+from kakehashi.catalogs.cli.flatten import Many, Whole, flatten_flags
 from kakehashi.catalogs.files.paths import path_of
 from kakehashi.catalogs.flag import split_words
 from kakehashi.catalogs.shown import say
@@ -20,7 +20,7 @@ class BuildCall(OverwriteFlags, DryRunFlags, FileFlags):
     out: str = "enumerate.toml"
 
 
-@flattened
+@flatten_flags
 def build(
     name: str,
     *,

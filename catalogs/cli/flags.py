@@ -5,15 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from cyclopts import Parameter
-
-from kakehashi.catalogs.cli.flatten import whole
 from kakehashi.catalogs.flag import USUAL, Flag
-
-# A flag of one command that may be repeated; a whole number; a switch without a `--no-` twin.
-Many = Annotated[list[str] | None, Parameter(consume_multiple=False, negative="")]
-Whole = Annotated[int, Parameter(converter=whole)]
-Switch = Annotated[bool, Parameter(negative="", show_default=False)]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,8 +7,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from kakehashi.catalogs.cli.flags import ProgressFlags, Whole
-from kakehashi.catalogs.cli.flatten import flattened
+from kakehashi.catalogs.cli.flags import ProgressFlags
+from kakehashi.catalogs.cli.flatten import Whole, flatten_flags
 from kakehashi.catalogs.flag import CANDIDATES, COMPUTING, USUAL, Flag
 
 
@@ -34,13 +34,13 @@ class PullFlags:
     ] = 60.0
 
 
-@flattened
+@flatten_flags
 def pull_mp(*, flags: PullFlags, call: ProgressFlags) -> int:
-    """Pull the summary of all materials of the Materials Project: properties, and on request structures.
+    """Pull all materials of the Materials Project: properties, and on request structures.
 
-    They become the catalogue `mp`, which `kakehashi screen` ranks from then on unless it is told another, and sources
-    such as `--source mp:k_vrh`. Your key is read from the environment, MP_API_KEY, and kept nowhere. A pull that was
-    cut off goes on behind its last page; one of a database that has not changed asks for nothing.
+    They become the catalogue `mp`, the default of `kakehashi screen` from then on, and sources such as
+    `--source mp:k_vrh`. Your key is read from the environment variable MP_API_KEY and stored nowhere. An interrupted
+    pull continues after its last page; a database that has not changed is not pulled again.
 
     Example: MP_API_KEY=... kakehashi catalogs pull mp
     """
@@ -57,7 +57,7 @@ def pull_mp(*, flags: PullFlags, call: ProgressFlags) -> int:
     return pull(service, facts, terminal, again=flags.again)
 
 
-@flattened
+@flatten_flags
 def pull_optimade(
     *,
     provider: str | None = None,
@@ -71,23 +71,23 @@ def pull_optimade(
 ) -> int:
     """Pull materials from a database that speaks OPTIMADE.
 
-    They become a catalogue of their own, named after the provider. A pull that was cut off goes on behind its last
-    page; the next one asks only for what was modified since, where the provider says when.
+    They become a catalogue of their own, named after the provider. An interrupted pull continues after its last page;
+    the next pull fetches only what was modified since, if the provider states dates.
 
     Example: kakehashi catalogs pull optimade --provider oqmd --filter 'elements HAS ALL "Si","O" AND nelements=2'
 
     Parameters
     ----------
     provider
-        aflow, alexandria, cod, mp or oqmd.
+        A known database: aflow, alexandria, cod, mp or oqmd.
     url
-        The base address of another one, https://..., instead.
+        Base address of any other database, https://..., instead.
     filter
-        Which materials, in OPTIMADE's language. Default: all.
+        Materials wanted, in OPTIMADE's filter language. Default: all.
     name
-        What to call the catalogue. Default: the provider's name; of mp, mp-optimade; of --url, its host.
+        Name of the catalogue. Default: the provider's name; of mp, mp-optimade; of --url, its host.
     page
-        Materials asked for at a time; a provider may give fewer.
+        Materials per request; a provider may send fewer.
     pause
         Seconds between two requests.
     """

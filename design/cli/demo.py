@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kakehashi.catalogs.cli.flags import ProgressFlags
-from kakehashi.catalogs.cli.flatten import flattened
+from kakehashi.catalogs.cli.flatten import flatten_flags
 from kakehashi.screen.device import Device
 from kakehashi.screen.runs.flags import DeviceFlags, NetworkFlags, OutFlags, SeedFlags
 
@@ -22,7 +22,7 @@ class DemoFlags(DeviceFlags, SeedFlags, NetworkFlags, OutFlags):
     networks: int = 16
 
 
-@flattened
+@flatten_flags
 def demo(*, flags: DemoFlags, call: ProgressFlags) -> int:
     """Screen 140,000 compositions and design polymers for thermal conductivity, offline, with a report of each.
 
@@ -36,18 +36,18 @@ def demo(*, flags: DemoFlags, call: ProgressFlags) -> int:
     A former demo in OUT and OUT-design is replaced.
     """
     from kakehashi.design.cli.design_text import kind
-    from kakehashi.screen.cli.demo import configured, refuse_other_runs, screening
-    from kakehashi.screen.cli.flags import printing
+    from kakehashi.screen.cli.demo import configure_screening, refuse_other_runs, run_screening
+    from kakehashi.screen.cli.flags import printing_options
     from kakehashi.screen.runs.runner import run_and_print
 
-    forward = configured(flags.out, flags.networks, flags.seed, flags.device)
-    config = backward(flags.out, flags.networks, flags.seed, flags.device)
+    forward = configure_screening(flags.out, flags.networks, flags.seed, flags.device)
+    config = configure_design(flags.out, flags.networks, flags.seed, flags.device)
     refuse_other_runs(config.out, {"target": list(config.target), "goal": list(config.goal)})
-    code = screening(forward, call)
-    return code or run_and_print(kind(), config, overwrite=True, resumable=False, **printing(call))
+    code = run_screening(forward, call)
+    return code or run_and_print(kind(), config, overwrite=True, resumable=False, **printing_options(call))
 
 
-def backward(out: str, networks: int, seed: int, device: Device) -> DesignConfig:
+def configure_design(out: str, networks: int, seed: int, device: Device) -> DesignConfig:
     """Configure the design half."""
     from kakehashi.design.run.config import resolve
 

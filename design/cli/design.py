@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Annotated
 
 from kakehashi.catalogs.cli.flags import DryRunFlags
-from kakehashi.catalogs.cli.flatten import Given, flattened
+from kakehashi.catalogs.cli.flatten import FlagValues, flatten_flags
 from kakehashi.design.run.config import DesignConfig
 from kakehashi.screen.runs.flags import RunFlags
 
 
-@flattened
-def design(*, flags: Annotated[Given, DesignConfig], call: RunFlags) -> int:
+@flatten_flags
+def design(*, flags: Annotated[FlagValues, DesignConfig], call: RunFlags) -> int:
     """Propose polymers that meet a goal, with the monomers and the reaction that make them.
 
     Transfers models to the targets as `kakehashi screen` does; samples repeat units from a prior, by default of
@@ -22,12 +22,12 @@ def design(*, flags: Annotated[Given, DesignConfig], call: RunFlags) -> int:
     """
     from kakehashi.design.cli.design_text import kind
     from kakehashi.design.run.config import resolve
-    from kakehashi.screen.cli.flags import run_with
+    from kakehashi.screen.cli.flags import run_call
 
-    return run_with(kind(), resolve(flags, call.config), call)
+    return run_call(kind(), resolve(flags, call.config), call)
 
 
-@flattened
+@flatten_flags
 def report(directory: str, *, call: DryRunFlags) -> int:
     """Build the HTML report of a finished run again, from its files.
 

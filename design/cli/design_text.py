@@ -1,4 +1,4 @@
-"""What a design run prints: the verdicts, what the sampler did, the head of the proposals."""
+"""Terminal output of `kakehashi design`: verdicts, sampler, best proposals."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ if TYPE_CHECKING:
     from kakehashi.design.run.inputs import DesignInputs
     from kakehashi.design.run.run import DesignOutcome
 
+# Proposals printed.
 HEAD = 10
 
 
 def kind() -> RunKind:
-    """A design."""
+    """Steps of a design run, for the runner."""
     return RunKind(
         read=_read, plan=_plan, run=_run,
         show=lambda outcome, rundir: show(outcome.record, outcome.proposals, rundir.where),
@@ -32,14 +33,14 @@ def kind() -> RunKind:
 
 
 def rebuild_report(directory: str, *, json_out: bool = False, quiet: bool = False, dry_run: bool = False) -> int:
-    """Write report.html again from the files of a run, by the kind of run that run.json names."""
+    """Write report.html again from the files of a run of any kind."""
     from kakehashi.screen.cli.screen_text import rebuild_report as rebuild
 
     return rebuild(directory, _page, json_out=json_out, quiet=quiet, dry_run=dry_run)
 
 
 def _page(folder: Path) -> str:
-    """The report of any kind of run."""
+    """Make the report of a run, of the kind that run.json names."""
     from kakehashi.screen.report.data import run_json
 
     kind = run_json(folder / "run.json").get("kind")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-from kakehashi.catalogs.cli.flatten import Given, flattened
+from kakehashi.catalogs.cli.flatten import FlagValues, flatten_flags
 from kakehashi.screen.runs.flags import RunFlags
 from kakehashi.screen.studies.config import StudyFlags
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from kakehashi.screen.studies.run import Study
 
 
-@flattened
-def study(name: str, *, flags: Annotated[Given, StudyFlags], call: RunFlags) -> int:
+@flatten_flags
+def study(name: str, *, flags: Annotated[FlagValues, StudyFlags], call: RunFlags) -> int:
     """Repeat one of the paper's studies, and say which of its claims hold on unseen data.
 
     Writes the paper's figures beside ours (report.html, figures/), every number (study.json) and the values behind
@@ -28,11 +28,11 @@ def study(name: str, *, flags: Annotated[Given, StudyFlags], call: RunFlags) -> 
         refractive-index: from inorganic compounds to polymers and back. polymer-tc: thermal conductivity of polymers
         from 19 values, and an inverse design.
     """
-    from kakehashi.screen.cli.flags import run_with
+    from kakehashi.screen.cli.flags import run_call
     from kakehashi.screen.studies.config import resolve
     from kakehashi.screen.studies.terminal import kind
 
-    return run_with(kind(lambda: _study(name)), resolve(name, flags, call.config), call)
+    return run_call(kind(lambda: _study(name)), resolve(name, flags, call.config), call)
 
 
 def _study(name: str) -> Study:

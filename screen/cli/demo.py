@@ -17,7 +17,7 @@ from kakehashi.screen.screening.config import ScreenConfig, resolve
 FIXED = {"target": "ltc", "log": True, "catalog": "default", "source": ["volume_per_atom", "melting_temperature"]}
 
 
-def configured(out: str, networks: int, seed: int, device: str) -> ScreenConfig:
+def configure_screening(out: str, networks: int, seed: int, device: str) -> ScreenConfig:
     """Configure the screening.
 
     Raises
@@ -29,13 +29,13 @@ def configured(out: str, networks: int, seed: int, device: str) -> ScreenConfig:
     return config
 
 
-def screening(config: ScreenConfig, call: ProgressFlags) -> int:
+def run_screening(config: ScreenConfig, call: ProgressFlags) -> int:
     """Run and print the screening; the exit code."""
-    from kakehashi.screen.cli.flags import printing
+    from kakehashi.screen.cli.flags import printing_options
     from kakehashi.screen.cli.screen_text import kind
     from kakehashi.screen.runs.runner import run_and_print
 
-    return run_and_print(kind(), config, overwrite=True, resumable=False, **printing(call))
+    return run_and_print(kind(), config, overwrite=True, resumable=False, **printing_options(call))
 
 
 def refuse_other_runs(out: str, expected: Mapping[str, Any]) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from kakehashi.catalogs.cli.flatten import Given, flattened
+from kakehashi.catalogs.cli.flatten import FlagValues, flatten_flags
 from kakehashi.screen.evaluation.config import EvaluateConfig
 from kakehashi.screen.runs.flags import RunFlags
 
 
-@flattened
-def evaluate(*, flags: Annotated[Given, EvaluateConfig], call: RunFlags) -> int:
+@flatten_flags
+def evaluate(*, flags: Annotated[FlagValues, EvaluateConfig], call: RunFlags) -> int:
     """Measure whether transfer helps for a property you have few values of, and what to use.
 
     Compares sources, networks, network layers and heads (the models on top) with models without transfer, by nested
@@ -23,7 +23,7 @@ def evaluate(*, flags: Annotated[Given, EvaluateConfig], call: RunFlags) -> int:
     Example: kakehashi evaluate --target my.csv:kappa --holdout family --learning-curve --out runs/families
     """
     from kakehashi.screen.cli.evaluate_text import kind
-    from kakehashi.screen.cli.flags import run_with
+    from kakehashi.screen.cli.flags import run_call
     from kakehashi.screen.evaluation.config import resolve
 
-    return run_with(kind(), resolve(flags, call.config), call)
+    return run_call(kind(), resolve(flags, call.config), call)

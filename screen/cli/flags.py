@@ -10,16 +10,16 @@ from kakehashi.screen.runs.flags import RunFlags
 from kakehashi.screen.runs.runner import RunConfig, RunKind, run_and_print
 
 
-def run_with(kind: RunKind, config: RunConfig, call: RunFlags) -> int:
+def run_call(kind: RunKind, config: RunConfig, call: RunFlags) -> int:
     """Do one run as its call says; the exit code."""
-    return run_and_print(kind, config, resume=call.resume, overwrite=call.overwrite, **printing(call))
+    return run_and_print(kind, config, resume=call.resume, overwrite=call.overwrite, **printing_options(call))
 
 
-def printing(call: ProgressFlags) -> dict[str, Any]:
+def printing_options(call: ProgressFlags) -> dict[str, Any]:
     """Select the runner's arguments on what is printed and whether anything is written."""
-    return {"mode": mode_of(call), "dry_run": call.dry_run, "json_out": call.json, "quiet": call.quiet}
+    return {"mode": choose_mode(call), "dry_run": call.dry_run, "json_out": call.json, "quiet": call.quiet}
 
 
-def mode_of(call: ProgressFlags) -> Mode:
+def choose_mode(call: ProgressFlags) -> Mode:
     """Choose how progress is shown."""
     return "events" if call.events else "quiet" if call.quiet or call.json else "auto"

@@ -5,22 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from kakehashi.catalogs.cli.flags import (
-    DryRunFlags,
-    FileFlags,
-    JsonFlags,
-    Many,
-    OverwriteFlags,
-    ProgressFlags,
-    QuietFlags,
-    Whole,
-)
-from kakehashi.catalogs.cli.flatten import Given, flattened
+from kakehashi.catalogs.cli.flags import DryRunFlags, FileFlags, JsonFlags, OverwriteFlags, ProgressFlags, QuietFlags
+from kakehashi.catalogs.cli.flatten import FlagValues, Many, Whole, flatten_flags
 from kakehashi.screen.models.config import TrainConfig
 from kakehashi.screen.runs.flags import ConfigFlags, DeviceFlags
 
 
-@flattened
+@flatten_flags
 def list_models(*, call: JsonFlags) -> int:
     """List cached networks and models, and those that come with the package."""
     from kakehashi.screen.cli.models_text import show_list
@@ -28,7 +19,7 @@ def list_models(*, call: JsonFlags) -> int:
     return show_list(json_out=call.json)
 
 
-@flattened
+@flatten_flags
 def show_model(id: str, *, call: JsonFlags) -> int:
     """Print the card of a stack of networks or of a model; of one network its line of the index.
 
@@ -47,8 +38,8 @@ class TrainCall(ConfigFlags, ProgressFlags):
     """How networks are trained: nothing of it is a key of the file."""
 
 
-@flattened
-def train_models(*, flags: Annotated[Given, TrainConfig], call: TrainCall) -> int:
+@flatten_flags
+def train_models(*, flags: Annotated[FlagValues, TrainConfig], call: TrainCall) -> int:
     """Train networks on source properties and keep them for good.
 
     Runs with the same settings use them instead of training, unless materials of the target are among their rows: such
@@ -59,15 +50,15 @@ def train_models(*, flags: Annotated[Given, TrainConfig], call: TrainCall) -> in
 
     Example: kakehashi models train --table1 data --networks 100
     """
-    from kakehashi.screen.cli.flags import mode_of
+    from kakehashi.screen.cli.flags import choose_mode
     from kakehashi.screen.cli.models_text import train_and_print
 
     return train_and_print(
-        flags, call.config, mode_of(call), dry_run=call.dry_run, json_out=call.json, quiet=call.quiet
+        flags, call.config, choose_mode(call), dry_run=call.dry_run, json_out=call.json, quiet=call.quiet
     )
 
 
-@flattened
+@flatten_flags
 def query_models(
     *,
     property: str | None = None,
@@ -134,7 +125,7 @@ def query_models(
     return query_and_print(wanted, filter or [], sort, limit, json_out=call.json)
 
 
-@flattened
+@flatten_flags
 def verify_models(*ids: str, flags: DeviceFlags, call: QuietFlags) -> int:
     """Check cached networks: their checksums, and that they still compute the predictions stored with them.
 
@@ -156,7 +147,7 @@ class ExportCall(OverwriteFlags, DryRunFlags, FileFlags):
     """Where an archive is written."""
 
 
-@flattened
+@flatten_flags
 def export_models(*ids: str, call: ExportCall) -> int:
     """Write networks into one file for another machine: a zip of arrays and cards, nothing executable.
 
@@ -174,7 +165,7 @@ def export_models(*ids: str, call: ExportCall) -> int:
     )
 
 
-@flattened
+@flatten_flags
 def import_models(file: str, *, call: QuietFlags) -> int:
     """Add the networks of a file that `kakehashi models export` wrote; all of them, or none if anything is wrong.
 

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from kakehashi.catalogs.cli.flags import DryRunFlags, Switch, Whole
-from kakehashi.catalogs.cli.flatten import flattened
+from kakehashi.catalogs.cli.flags import DryRunFlags
+from kakehashi.catalogs.cli.flatten import Switch, Whole, flatten_flags
 from kakehashi.catalogs.flag import Here
 from kakehashi.screen.device import Device
 from kakehashi.screen.ranking.acquisition_names import ACQUISITIONS, Acquisition
@@ -32,7 +32,7 @@ class NextFlags(DeviceFlags, SeedFlags, ElementFlags, FilterFlags):
     device: Annotated[Device, Here("Only --simulate computes.")] = "auto"
 
 
-@flattened
+@flatten_flags
 def next_experiments(
     directory: str,
     *,

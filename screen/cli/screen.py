@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from kakehashi.catalogs.cli.flatten import Given, flattened
+from kakehashi.catalogs.cli.flatten import FlagValues, flatten_flags
 from kakehashi.screen.runs.flags import RunFlags
 from kakehashi.screen.screening.config import ScreenConfig
 
 
-@flattened
-def screen(*, flags: Annotated[Given, ScreenConfig], call: RunFlags) -> int:
+@flatten_flags
+def screen(*, flags: Annotated[FlagValues, ScreenConfig], call: RunFlags) -> int:
     """Rank a catalogue of materials by a property you have few values of.
 
     Pre-trains networks on sources, properties with plentiful data; transfers them to the target; measures by nested
@@ -23,8 +23,8 @@ def screen(*, flags: Annotated[Given, ScreenConfig], call: RunFlags) -> int:
 
     Example: kakehashi screen --target my.csv:kappa --catalog mine.parquet --top 1000 --export cif --out runs/mine
     """
-    from kakehashi.screen.cli.flags import run_with
+    from kakehashi.screen.cli.flags import run_call
     from kakehashi.screen.cli.screen_text import kind
     from kakehashi.screen.screening.config import resolve
 
-    return run_with(kind(), resolve(flags, call.config), call)
+    return run_call(kind(), resolve(flags, call.config), call)

@@ -1,4 +1,4 @@
-"""Does this installation compute rightly, and does a local cluster start? A script, so that a crash is seen.
+"""Self-checks of jax and Dask, in a script so that a crash of theirs is seen.
 
 Some jax releases miscompile a vmapped matrix-vector product followed by a reduction on CPUs: the last row is
 wrong when compiled and right when not (jax#39103). Run as `python selfcheck.py jax` or `python selfcheck.py
@@ -12,11 +12,11 @@ import sys
 from typing import Any
 
 ROWS = tuple(2**power + 1 for power in range(12, 18))
-"""One more row than the compiler's blocks hold: 32,769 float32 rows showed the fault."""
+"""Numbers of rows, one more than the compiler's blocks hold: 32,769 float32 rows showed the fault."""
 
 
 def jax_problem() -> str:
-    """Return what is wrong with jax's arithmetic on its devices, "" if nothing."""
+    """Describe the first fault of jax's arithmetic on its devices, "" if there is none."""
     import jax
 
     devices = [jax.devices()[0], *jax.local_devices(backend="cpu")[:1]]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from kakehashi.catalogs.cli.flags import JsonFlags
-from kakehashi.catalogs.cli.flatten import flattened
+from kakehashi.catalogs.cli.flatten import flatten_flags
 
 
-@flattened
+@flatten_flags
 def status(directory: str, *, call: JsonFlags) -> int:
     """Print what a run has done, what is left, and the command that continues it.
 

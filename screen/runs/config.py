@@ -11,13 +11,13 @@ from typing import Any, TypeVar
 
 from kakehashi.catalogs.files.home import share
 from kakehashi.catalogs.files.paths import path_of
-from kakehashi.catalogs.flag import Declared, declared, read_values
+from kakehashi.catalogs.flag import Declared, collect_flags, read_values
 from kakehashi.catalogs.records import UserError
 
 Config = TypeVar("Config")
 
 
-def no_defaults(given: Mapping[str, Any]) -> dict[str, Any]:
+def no_defaults(values: Mapping[str, Any]) -> dict[str, Any]:
     """Leave defaults to the dataclass."""
     return {}
 
@@ -40,9 +40,9 @@ def resolve(
     ------
     UserError : unreadable TOML, unknown key (with the nearest known one), wrong type, or what `check` refuses.
     """
-    given = {**(from_toml(Path(file), kind) if file else {}), **read_values(kind, flags)}
+    values = {**(from_toml(Path(file), kind) if file else {}), **read_values(kind, flags)}
     make: Callable[..., Config] = kind
-    config = make(**{**defaults(given), **given})
+    config = make(**{**defaults(values), **values})
     check(config)
     return config
 
@@ -62,7 +62,7 @@ def deciding(kind: type[Any], config: Mapping[str, Any]) -> dict[str, Any]:
 
     kind : its dataclass of flags; a setting it does not know decides, one that is optional does where it is set
     """
-    known = declared(kind)
+    known = collect_flags(kind)
 
     def decides(name: str, value: Any) -> bool:
         return name not in known or (known[name].flag.decides and bool(value or not known[name].flag.optional))
@@ -84,7 +84,7 @@ def from_toml(path: Path, kind: type[Any]) -> dict[str, Any]:
         raise UserError(f"--config: cannot read {path}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"--config {path}: not valid TOML: {error}") from None
-    known = declared(kind)
+    known = collect_flags(kind)
     values: dict[str, Any] = {}
     for written, value in read.items():
         key = written.replace("-", "_")

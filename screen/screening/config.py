@@ -179,10 +179,10 @@ def exit_code(record: Mapping[str, Any]) -> int:
 # Checks are imported when they are made: help reads this file, and must be quick.
 
 
-def _defaults(given: Mapping[str, Any]) -> dict[str, Any]:
+def _defaults(values: Mapping[str, Any]) -> dict[str, Any]:
     from kakehashi.catalogs.reading.pulled import default_name
 
-    networks = DEFAULT_NETWORKS.get(given.get("architecture", ""), DEFAULT_NETWORKS["pyramid"])
+    networks = DEFAULT_NETWORKS.get(values.get("architecture", ""), DEFAULT_NETWORKS["pyramid"])
     return {"catalog": default_name(), "networks": networks}
 
 

@@ -86,15 +86,15 @@ def resolve(name: str, flags: Mapping[str, Any], file: str | None) -> StudyConfi
     return runs.resolve(StudyConfig, flags, file, defaults=partial(_defaults, name, file), check=_check)
 
 
-def _defaults(name: str, file: str | None, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Numbers of this study, once what is given is in range and serves it."""
-    if given.get("name", name) != name:
-        raise UserError(f"--config {file} is for the study {given['name']}, not {name}")
+def _defaults(name: str, file: str | None, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Check the values, and return the numbers of this study."""
+    if values.get("name", name) != name:
+        raise UserError(f"--config {file} is for the study {values['name']}, not {name}")
     for key, least in (("networks", 1), ("draws", 1), ("limit", 1), ("particles", 10), ("seed", 0), ("workers", 1)):
-        if given.get(key) is not None and given[key] < least:
-            raise UserError(f"--{key}: expected at least {least}, got {given[key]}")
+        if values.get(key) is not None and values[key] < least:
+            raise UserError(f"--{key}: expected at least {least}, got {values[key]}")
     for key, studies in SERVES.items():
-        if given.get(key) is not None and name not in studies:
+        if values.get(key) is not None and name not in studies:
             raise UserError(f"--{key} serves the study {' and '.join(studies)}, not {name}; leave it out")
     return {**DEFAULTS[name], "name": name}
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import pytest
 
-from kakehashi.catalogs.flag import HEADINGS, TARGET, Flag, Here, build, declared, read_values
+from kakehashi.catalogs.flag import HEADINGS, TARGET, Flag, Here, build, collect_flags, read_values
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,14 +25,14 @@ class DrawFlags(SeedFlags):
 
 
 def test_a_restated_flag_keeps_its_declaration() -> None:
-    base, ours = declared(SeedFlags)["seed"], declared(DrawFlags)["seed"]
+    base, ours = collect_flags(SeedFlags)["seed"], collect_flags(DrawFlags)["seed"]
     assert ours.flag == base.flag
     assert ours.owner is base.owner is SeedFlags
     assert (base.text, ours.text) == ("One seed. Default: 0.", "One seed. Not ours. Default: 7.")
 
 
 def test_help_states_defaults() -> None:
-    texts = {name: flag.text for name, flag in declared(DrawFlags).items()}
+    texts = {name: flag.text for name, flag in collect_flags(DrawFlags).items()}
     assert texts["words"] == "Words. Default: a,b."
     assert texts["texts"] == "Texts. Default: none at all."
     assert texts["share"] == "A share. Default: 0.25."
@@ -51,7 +51,7 @@ def test_a_field_without_a_declaration_is_refused() -> None:
         lost: int = 0
 
     with pytest.raises(TypeError, match=r"Undeclared\.lost: no class declares it with a Flag"):
-        declared(Undeclared)
+        collect_flags(Undeclared)
 
 
 def test_headings_are_named_once() -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import pytest
 from cyclopts import App, CycloptsError
 
-from kakehashi.catalogs.cli.flatten import Given, flattened
+from kakehashi.catalogs.cli.flatten import FlagValues, flatten_flags
 from kakehashi.catalogs.flag import COMPUTING, Flag
 
 
@@ -27,8 +27,8 @@ class CallFlags:
     quiet: Annotated[bool, Flag("Print nothing.")] = False
 
 
-@flattened
-def work(name: str, *, flags: Annotated[Given, WorkFlags], call: CallFlags) -> Any:
+@flatten_flags
+def work(name: str, *, flags: Annotated[FlagValues, WorkFlags], call: CallFlags) -> Any:
     """Do the work."""
     return name, flags, call
 
@@ -42,7 +42,7 @@ def parse(*words: str) -> Any:
 def test_what_is_given_alone_and_what_is_built() -> None:
     assert parse("n", "--out", "f") == ("n", {}, CallFlags(out="f"))
     words = ["n", "--tables", "a,b", "--tables", "c", "--words", "x,y", "--networks", "3", "--log", "--quiet"]
-    name, flags, call = parse(*words, "--out", "f")
+    _, flags, call = parse(*words, "--out", "f")
     assert flags == {"tables": ["a,b", "c"], "words": "x,y", "networks": 3, "log": True}
     assert call == CallFlags(out="f", quiet=True)
     assert work("n", networks=0, log=None, out="f") == ("n", {"networks": 0}, CallFlags(out="f"))
