@@ -23,6 +23,12 @@ def shown(text: str) -> str:
     return "".join(c if is_harmless(c) else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
+def shortened(text: str, most: int = 40) -> str:
+    """Text as it is quoted in a message: as `shown`, at most `most` characters."""
+    text = shown(text)
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
 def is_harmless(character: str) -> bool:
     """Whether a terminal shows a character, as a sign or a space, and does nothing else."""
     return character.isprintable() or category(character) == "Zs"

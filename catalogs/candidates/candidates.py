@@ -140,7 +140,8 @@ def open_catalog(spec: str, material: Material = None, limit: int | None = None,
     else:
         raise UserError(embedded.unknown_name(spec, (*embedded.known(), *pulled.names())))
     if found.rows == 0:
-        raise UserError(f"{spec} has a header but no rows")
+        what = "holds no structures" if holds_only_structures(path) else "has a header but no rows"
+        raise UserError(f"{spec} {what}")
     rows = found.rows if limit is None else min(limit, found.rows)
     return replace(found, rows=rows)
 
@@ -225,7 +226,8 @@ def named_materials(material: Material, specs: Sequence[str]) -> dict[str, str |
         columns = columns_of(spec)
         found[spec] = next((name.strip() for name in given if name.strip() in columns), None)
     if not any(found.values()):
-        raise UserError(f"--material: no column {' or '.join(map(repr, given))} in any of {', '.join(found)}")
+        tables = [spec for spec in found if columns_of(spec)] or list(found)
+        raise UserError(f"--material: no column {' or '.join(map(repr, given))} in any of {', '.join(tables)}")
     return found
 
 

@@ -1,4 +1,4 @@
-"""A folder of CIF and POSCAR files: which files are read, what each structure is called, and what is left aside."""
+"""CIF and POSCAR, a file or a folder of them: what is read, what each structure is called, what is left aside."""
 
 from __future__ import annotations
 
@@ -33,11 +33,13 @@ class Folder(NamedTuple):
 
 
 def list_folder(folder: Path) -> Folder:
-    """Find the files of a folder and of the folders in it.
+    """Find the files of a folder and of the folders in it; a file is a folder of itself.
 
     A file is known by its name without suffix, in a folder of its own (`mp-1/POSCAR`) by that of the folder, where
     there are several in it by both (`mp-1/POSCAR`, `mp-1/CONTCAR`).
     """
+    if folder.is_file():
+        return Folder(((_as_text(_id(Path(folder.name), 1)), folder),), ())
     files: list[Path] = []
     others: list[str] = []
 
@@ -63,7 +65,9 @@ def list_folder(folder: Path) -> Folder:
 
 
 def holds_structures(folder: Path) -> bool:
-    """Whether a folder has CIF or POSCAR files, or folders that have, and no Parquet beside those folders."""
+    """Whether a folder has CIF or POSCAR files, or folders that have, and no Parquet beside those; or a file is one."""
+    if not folder.is_dir():
+        return folder.is_file() and _is_structure(folder.name)
     names = [path.name for path in folder.iterdir() if path.is_file()]
     if any(_is_structure(name) for name in names):
         return True
@@ -92,7 +96,8 @@ def notes_of(folder: Path, rows: int) -> tuple[str, ...]:
     found = list_folder(folder)
     notes = []
     if rows > len(found.files):
-        notes.append(f"{folder}: {rows:,} structures in {len(found.files):,} files; further ones are called id#2 ...")
+        count = "1 file" if len(found.files) == 1 else f"{len(found.files):,} files"
+        notes.append(f"{folder}: {rows:,} structures in {count}; further ones are called id#2 ...")
     if twice := [name for name, count in Counter(name for name, _ in found.files).items() if count > 1]:
         notes.append(f"{folder}: several files are called {_some(Counter(twice))}: their rows share an id")
     if found.others:

@@ -60,13 +60,13 @@ def structure_names(table: pa.Table) -> tuple[str, ...]:
 
 
 def holds_only_structures(path: Path) -> bool:
-    """Whether a path is a folder with CIF or POSCAR files in it or in folders of it, or a file of JSON documents."""
-    return holds_structures(path) if path.is_dir() else path.name.lower().endswith(_DOCUMENTS)
+    """Whether a path is CIF or POSCAR, a folder with such files in it or in folders of it, or JSON documents."""
+    return _is_crystals(path) or (not path.is_dir() and path.name.lower().endswith(_DOCUMENTS))
 
 
 def structure_file(path: Path) -> Pieces:
     """Pieces with a text column `id` and structure columns, of a table, a folder or documents; UserError if none."""
-    if path.is_dir() and holds_structures(path):
+    if _is_crystals(path):
         return lambda: read_folder(path)
     if path.name.lower().endswith(_DOCUMENTS) and path.is_file():
         return lambda: _of_documents(path)
@@ -87,9 +87,14 @@ def structure_file(path: Path) -> Pieces:
 
 def structure_notes(path: Path, rows: int | None = None) -> tuple[str, ...]:
     """What to know of a folder of structures: how many its files hold (`rows`, where counted), what is not read."""
-    if not path.is_dir() or not holds_structures(path):
+    if not _is_crystals(path):
         return ()
     return notes_of(path, sum(piece.num_rows for piece in read_folder(path)) if rows is None else rows)
+
+
+def _is_crystals(path: Path) -> bool:
+    """Whether a path is CIF or POSCAR, or a folder of such files; a table never is, whatever it is called."""
+    return (path.is_dir() or not readers.suffix_of(path)) and holds_structures(path)
 
 
 def wanted(pieces: Iterator[pa.Table], ids: Collection[str]) -> Iterator[dict[str, Any]]:

@@ -12,9 +12,14 @@ _SUBSCRIPTS = {0x2080 + digit: ord("0") + digit for digit in range(10)}
 _MIXED = re.compile("[\u2080-\u2089][.]?[0-9]|[0-9][.]?[\u2080-\u2089]")
 
 
+def trimmed(text: str) -> str:
+    """Return a text without outer blanks, those without width among them."""
+    return text.strip(_BLANK)
+
+
 def plain(text: str) -> str:
     """Return a text without outer blanks, its subscript digits and full-width characters in ASCII."""
-    text = text.strip(_BLANK)
+    text = trimmed(text)
     return text if text.isascii() else text.translate(_FULL_WIDTH).translate(_SUBSCRIPTS)
 
 
@@ -26,7 +31,7 @@ def plain_formula(text: str) -> str:
     ValueError
         If a number goes on from subscript to other digits: that is two numbers (CuSO\N{SUBSCRIPT FOUR}5H2O).
     """
-    text = text.strip(_BLANK)
+    text = trimmed(text)
     if text.isascii():
         return text
     text = text.translate(_FULL_WIDTH)

@@ -126,7 +126,7 @@ def placeholder_note(name: str, rows: Integers, materials: Sequence[str | None],
         return ()
     count = f"{len(found):,} values look" if len(found) > 1 else "1 value looks"
     return (
-        f"{name}: {count} like a placeholder for a missing value and far from all others:"
+        f"{name}: {count} like a placeholder for a missing value, far from all others:"
         f" {impossible.shown_rows(found, materials, values)}; it is learned from unless these cells are emptied",
     )
 
@@ -229,11 +229,13 @@ def _one_fold_each(
 
 def _check_usable(table: PropertyTable, minimum: int, where: str) -> None:
     if len(table) < minimum:
+        merged = table.rows - table.missing - len(table.rejected) - len(table)
+        same = f", {merged} of a material that another row has" if merged else ""
         what = "compositions" if table.molecules is None else "molecules"
         reasons = "".join(f"; {line}" for line in refused_lines(table, 3))
         raise UserError(
             f"{where}: {len(table)} usable {what} of {table.rows} rows "
-            f"({table.missing} without a value, {len(table.rejected)} rejected); "
+            f"({table.missing} without a value, {len(table.rejected)} rejected{same}); "
             f"at least {minimum} are needed{reasons}"
         )
     if len(table) > 1 and (table.values == table.values[0]).all():

@@ -53,6 +53,7 @@ _SPELLED = {
     "debye_temperature": "debye",
 }  # fmt: skip
 _TEMPERATURE = re.compile(r"temperature|(^|_)temp(_|$)|_point$|^t_?[a-z]{0,4}\d*$")
+_KELVIN = re.compile(r"temperature|(^|_)temp$|_point$|^t_?[a-z]?\d*$")  # behind which `_k` is a unit: Tc_k, T_K
 _BRACKETS = {"(": ")", "[": "]", "{": "}"}
 
 
@@ -83,6 +84,8 @@ def infer(column: str) -> Quantity:
         if re.search(pattern, text):
             unit, stem = candidate, re.sub(pattern, "", text)
             break
+    if not unit and len(tokens) > 1 and tokens[-1] == "k" and _KELVIN.search("_".join(tokens[:-1])):
+        unit, stem = "K", "_".join(tokens[:-1])
     return Quantity(_property(stem) or column, unit, "" if unit else "as given")
 
 

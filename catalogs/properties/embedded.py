@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from kakehashi.catalogs.files.package_data import digest
+from kakehashi.catalogs.files.paths import path_of
 from kakehashi.catalogs.properties import inorganic, molecules
 from kakehashi.catalogs.properties import transport as matminer
 from kakehashi.catalogs.properties.assemble import assemble
@@ -238,6 +239,8 @@ def unknown_name(name: str, known: tuple[str, ...]) -> str:
     """Say that `name` is neither a data set nor a file, with the nearest known name."""
     if (stem := name.partition(":")[0]) in pulled.PULLABLE:
         return f"'{stem}' has not been pulled: {pulled.how(stem)}"
+    if (file := path_of(name.rpartition(":")[0])).is_file() and not readers.suffix_of(file):
+        return readers.unknown_suffix(file)
     close = difflib.get_close_matches(name, known, n=1)
     hint = f"; did you mean '{close[0]}'?" if close else "; see `kakehashi catalogs list`"
     return f"'{name}' is neither an embedded data set nor a table file ({', '.join(readers.SUFFIXES)}){hint}"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from kakehashi.catalogs.properties.column_units import is_logarithm
 from kakehashi.catalogs.quantities import Quantity, convert, unit_or_none
 from kakehashi.catalogs.records import FloatArray, UserError
+from kakehashi.catalogs.shown import shortened
 
 Texts = NDArray[np.object_]
 Rows = NDArray[np.int64]
@@ -115,8 +117,18 @@ def placeholders(values: FloatArray) -> Rows:
 
 def shown_rows(rows: Sequence[int], materials: Sequence[str | None], values: FloatArray, most: int = SHOWN) -> str:
     """The first of some rows, counted from 0, with material and value: row 4 (AlP, -9999) and 2 more."""
-    named = ", ".join(f"row {row + 1} ({materials[row] or 'empty'}, {values[row]:.6g})" for row in rows[:most])
-    return f"{named} and {len(rows) - most:,} more" if len(rows) > most else named
+    first = [(row + 1, materials[row] or "empty", float(values[row])) for row in rows[:most]]
+    return named_rows(first, len(rows))
+
+
+def named_rows(first: Iterable[tuple[int, str, float]], count: int) -> str:
+    """Rows by number, counted from 1, material and value (NaN where there is none), and how many of `count` follow."""
+    texts = [
+        f"row {row} ({shortened(material)}{'' if math.isnan(value) else f', {value:.6g}'})"
+        for row, material, value in first
+    ]
+    named = ", ".join(texts)
+    return f"{named} and {count - len(texts):,} more" if count > len(texts) else named
 
 
 def ask_unit(

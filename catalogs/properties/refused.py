@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from kakehashi.catalogs.properties.impossible import SHOWN
+from kakehashi.catalogs.properties.impossible import SHOWN, named_rows
 from kakehashi.catalogs.records import PropertyTable, Rejected, UserError
 
 # Share of a target's rows with a value that may be refused.
@@ -51,12 +51,4 @@ def check_share(limit: float) -> float:
 
 def _first(rows: Sequence[Rejected]) -> str:
     """The first rows: row 4 (AlP, -9999) and 2 more."""
-    named = ", ".join(
-        f"row {row.row} ({_short(row.formula)}{'' if math.isnan(row.value) else f', {row.value:.6g}'})"
-        for row in rows[:SHOWN]
-    )
-    return f"{named} and {len(rows) - SHOWN:,} more" if len(rows) > SHOWN else named
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 40 else text[:39] + "…"
+    return named_rows([(row.row, row.formula, row.value) for row in rows[:SHOWN]], len(rows))

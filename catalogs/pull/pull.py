@@ -14,10 +14,10 @@ import pyarrow as pa
 from kakehashi.catalogs.pull.collect import Patience, Service, alone, collect, given_up
 from kakehashi.catalogs.pull.pages import Store
 from kakehashi.catalogs.pull.refresh import Dated, refreshed
-from kakehashi.catalogs.pull.web import Fault, printable
+from kakehashi.catalogs.pull.web import Fault
 from kakehashi.catalogs.reading import pulled, readers
 from kakehashi.catalogs.records import UserError
-from kakehashi.catalogs.shown import as_json, say
+from kakehashi.catalogs.shown import as_json, say, shown
 
 _EVERY = 1.0
 # What a record is of no use without, to some command or other.
@@ -121,7 +121,7 @@ def pull(
             newer = refreshed(service, facts.name, base / "newer", patience, terminal.say)
         body = {
             **facts._asdict(),
-            "licence": printable(facts.licence or service.licence) or "not stated by the service",
+            "licence": shown(facts.licence or service.licence) or "not stated by the service",
             "database_version": version,
             "date": datetime.now(UTC).date().isoformat(),
             "query": dict(service.query),

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import requests
 
 from kakehashi.catalogs.records import UserError
+from kakehashi.catalogs.shown import shown
 
 LARGEST = 256 * 2**20
 """Bytes of one answer."""
@@ -25,11 +26,6 @@ _CHUNK = 1 << 16
 _CANNOT = (501, 505)
 
 
-def printable(text: str) -> str:
-    """The text with what no terminal should be given (control characters, lone surrogates) as escapes."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
 class Fault(Exception):
     """A request that brought nothing to use; its text can be printed, whatever the service put into it.
 
@@ -40,7 +36,7 @@ class Fault(Exception):
     def __init__(
         self, said: str, *, tries: int | None = None, wait: float | None = None, advice: str = "", status: int = 0
     ) -> None:
-        super().__init__(printable(said))
+        super().__init__(shown(said))
         self.tries, self.wait, self.advice, self.status = tries, wait, advice, status
 
 

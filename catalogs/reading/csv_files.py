@@ -22,6 +22,7 @@ import pyarrow.compute as pc
 
 from kakehashi.catalogs.files.parquet import in_memory
 from kakehashi.catalogs.files.paths import for_arrow
+from kakehashi.catalogs.files.plain_text import trimmed
 from kakehashi.catalogs.reading.column_names import KNOWN, fold
 from kakehashi.catalogs.reading.number_cells import Decimal
 from kakehashi.catalogs.records import UserError
@@ -180,7 +181,7 @@ def _sample(path: Path, encoding: str) -> tuple[str, bool]:
     except (OSError, EOFError, zlib.error) as error:
         raise _cannot_read(path, error) from error
     if "\0" in read:
-        raise _not_text(path, encoding)
+        raise _not_text(path, encoding, read)
     return read, cut
 
 
@@ -217,7 +218,11 @@ def _cannot_read(path: Path, error: Exception) -> UserError:
     return UserError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}")
 
 
-def _not_text(path: Path, encoding: str) -> UserError:
+def _not_text(path: Path, encoding: str, read: str = "") -> UserError:
+    """Say how a text is saved as UTF-8; zeros at every other place of what was `read` tell UTF-16 without its mark."""
+    for wide, zeros, signs in (("UTF-16-LE", read[1:99:2], read[:98:2]), ("UTF-16-BE", read[:98:2], read[1:99:2])):
+        if zeros and not zeros.strip("\0") and "\0" not in signs:
+            return UserError(f"{path} is not UTF-8 text, but {wide} with no mark: iconv -f {wide} -t UTF-8 {path.name}")
     if encoding.startswith("utf-8"):
         return UserError(
             f"{path} is not UTF-8 text; save it as UTF-8 (a spreadsheet offers 'CSV UTF-8'; for Western European text:"
@@ -281,7 +286,7 @@ def _header(path: Path, body: str, delimiter: str) -> tuple[str, ...]:
 
 def _names(header: Sequence[str]) -> tuple[str, ...]:
     """Names without outer blanks, and without the mark of a comment before a known name."""
-    names = [name.strip() for name in header]
+    names = [trimmed(name) for name in header]
     bare = names[0].lstrip("# ")
     if names[0].startswith("#") and fold(bare) in KNOWN and not any(fold(name) in KNOWN for name in names[1:]):
         names[0] = bare

@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from typing import Literal
 
+from kakehashi.catalogs.files.plain_text import trimmed
 from kakehashi.catalogs.quantities import unit_or_none
+from kakehashi.catalogs.shown import shortened
 
 Decimal = Literal[".", ","]
 
@@ -39,7 +41,6 @@ MISSING = frozenset(
 _MINUS = str.maketrans(
     dict.fromkeys("\N{MINUS SIGN}\N{EN DASH}\N{HYPHEN}\N{NON-BREAKING HYPHEN}\N{FULLWIDTH HYPHEN-MINUS}", "-")
 )
-_BLANKS = "\u200b\u200c\u200d\u2060\ufeff"  # zero-width: str.strip keeps them
 _SUPERSCRIPT = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-")
 _GROUPS: dict[
     Decimal, re.Pattern[str]
@@ -52,14 +53,9 @@ _FORTRAN = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))[dD]([+-]?\d+)")
 _NUMBER = r"[+-]?(?:\d+[.,]?\d*|[.,]\d+)(?:[eE][+-]?\d+)?"
 
 
-def stripped(cell: str) -> str:
-    """A cell without outer white space, no-break and zero-width characters among it."""
-    return cell.strip().strip(_BLANKS).strip()
-
-
 def is_missing(cell: str) -> bool:
     """Whether a cell says that there is no value: empty, NA, #N/A, a dash ..."""
-    return stripped(cell).lower() in MISSING
+    return trimmed(cell).lower() in MISSING
 
 
 def number_or_none(cell: str) -> float | None:
@@ -78,7 +74,7 @@ def read_number(cell: str, decimal: Decimal = ".") -> float | None:
     Besides the plain notation: typographic minus signs, digits in groups of three, Fortran's 1.5D+01, 1.5×10^3, and
     with `decimal` "," a comma before the decimals.
     """
-    text = stripped(cell).translate(_MINUS)
+    text = trimmed(cell).translate(_MINUS)
     if power := _POWER.fullmatch(text):
         exponent = power[3] if power[3] is not None else power[4].translate(_SUPERSCRIPT)
         text = f"{power[1]}e{exponent}"
@@ -97,7 +93,7 @@ def read_number(cell: str, decimal: Decimal = ".") -> float | None:
 
 def notation(cell: str, decimal: Decimal = ".") -> str:
     """Name what makes a cell that `read_number` reads more than a plain number with that decimal sign, or ""."""
-    text = stripped(cell)
+    text = trimmed(cell)
     if number_or_none(text.replace(decimal, ".")) is not None:
         return ""
     if any(mark in text for mark in ",\u00a0\u2009\u202f'’") or text.count(".") > 1:
@@ -142,7 +138,7 @@ PLAIN_ADVICE = "leave the cell empty where a value is missing"
 
 def advice(cell: str) -> str:
     """Say what to do with a cell that is no number."""
-    text = stripped(cell).translate(_MINUS)
+    text = trimmed(cell).translate(_MINUS)
     for pattern, sentence in (*_UNCERTAIN, *_OTHERS):
         if re.fullmatch(pattern, text, re.IGNORECASE):
             return sentence.format(cell=shortened(cell))
@@ -153,13 +149,7 @@ def advice(cell: str) -> str:
 
 def resembles_number(cell: str) -> bool:
     """Whether a cell is a number, a bound, or a value with its uncertainty: what a column of measurements holds."""
-    text = stripped(cell).translate(_MINUS)
+    text = trimmed(cell).translate(_MINUS)
     return any(read_number(cell, sign) is not None for sign in _GROUPS) or any(
         re.fullmatch(pattern, text, re.IGNORECASE) for pattern, _ in _UNCERTAIN
     )
-
-
-def shortened(cell: str) -> str:
-    """A cell as it is shown in a message: one line, at most 40 characters."""
-    text = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in cell)
-    return text if len(text) <= 40 else text[:39] + "…"

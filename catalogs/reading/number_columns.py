@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from kakehashi.catalogs.files.plain_text import trimmed
 from kakehashi.catalogs.reading.number_cells import (
     Decimal,
     advice,
@@ -20,11 +21,10 @@ from kakehashi.catalogs.reading.number_cells import (
     number_or_none,
     read_number,
     resembles_number,
-    shortened,
-    stripped,
 )
 from kakehashi.catalogs.reading.readers import is_text
 from kakehashi.catalogs.records import FloatArray, UserError
+from kakehashi.catalogs.shown import shortened
 
 __all__ = ["Decimal", "Numbers", "as_numbers", "is_number", "looks_numeric", "number_or_none", "read_numbers"]
 
@@ -108,7 +108,7 @@ class _Distinct(NamedTuple):
 def _parse(column: pa.ChunkedArray, where: Path | str, name: str, decimal: Decimal) -> Numbers:
     coded = pc.fill_null(column, "").combine_chunks().dictionary_encode()
     distinct = _Distinct(
-        [stripped(cell) for cell in coded.dictionary.to_pylist()], coded.indices.to_numpy().astype(np.int64)
+        [trimmed(cell) for cell in coded.dictionary.to_pylist()], coded.indices.to_numpy().astype(np.int64)
     )
     filled = [i for i, cell in enumerate(distinct.cells) if not is_missing(cell)]
     sign, numbers, unclear = _meaning([distinct.cells[i] for i in filled], decimal)

@@ -36,7 +36,9 @@ def parquet_files_of(folder: Path) -> list[Path]:
     """Return the Parquet files of a folder that are data, those of its `key=value` folders too; UserError if none."""
     files = sorted(_data_files(folder), key=lambda file: _natural(file.relative_to(folder)))
     if not files:
-        raise UserError(f"{folder} is a folder that holds no .parquet files")
+        documents = any(path.name.lower().endswith((".json", ".jsonl", ".json.gz")) for path in folder.iterdir())
+        hint = "; of JSON documents give the file itself" if documents else ""
+        raise UserError(f"{folder} is a folder that holds no .parquet files{hint}")
     return files
 
 

@@ -37,9 +37,18 @@ def check_file(path: Path) -> str:
     if not path.exists():
         raise UserError(f"no such file: {path}")
     if not (suffix := suffix_of(path)):
-        old = "; save an old .xls workbook as .xlsx or CSV" if path.suffix.lower() == ".xls" else ""
-        raise UserError(f"{path}: unknown suffix '{path.suffix}'; expected {', '.join(SUFFIXES)}{old}")
+        raise UserError(unknown_suffix(path))
     return suffix
+
+
+def unknown_suffix(path: Path) -> str:
+    """Say that a file's suffix is none of a table's, and what to do where that is known."""
+    hints = {
+        ".xls": "save an old .xls workbook as .xlsx or CSV", ".ods": "save it as .xlsx or CSV",
+        ".txt": "call a table of text .csv or .tsv", ".dat": "call a table of text .csv or .tsv",
+    }  # fmt: skip
+    hint = f"; {hints[path.suffix.lower()]}" if path.suffix.lower() in hints else ""
+    return f"{path}: unknown suffix '{path.suffix}'; expected {', '.join(SUFFIXES)}{hint}"
 
 
 def parquet_files_of(folder: Path) -> list[Path]:

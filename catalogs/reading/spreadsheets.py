@@ -19,6 +19,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from kakehashi.catalogs.files.plain_text import trimmed
 from kakehashi.catalogs.records import UserError
 
 # Rows of a piece: so many, or what holds so many characters.
@@ -122,7 +123,7 @@ def _texts(path: Path, values: Any, formulas: Any | None) -> Iterator[tuple[int,
         if any(cells):
             while cells and not cells[-1]:
                 cells = cells[:-1]
-            yield filled, tuple(cell.strip() for cell in cells) if filled == 0 else cells
+            yield filled, tuple(trimmed(cell) for cell in cells) if filled == 0 else cells
             filled += 1
     if filled == 0:
         raise UserError(f"{path} is empty; expected a header line and rows")

@@ -35,7 +35,7 @@ class Pool(NamedTuple):
         first = self.rejected[0]
         rows = len(self.molecules) + len(self.rejected)
         return (
-            f"--pool {self.path}: {len(self.rejected)} of {rows} molecules set aside (quarantine_training.parquet);"
+            f"--pool {self.path}: {len(self.rejected)} of {rows} molecules set aside (quarantine_training.csv);"
             f" row {first.row} ({first.formula}): {first.reason}"
         )
 

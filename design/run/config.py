@@ -101,7 +101,7 @@ class DesignConfig(
     """Flags of a design run, keys of its TOML file, and `config` in its run.json."""
 
     source: Annotated[
-        tuple[str, ...], Here("Of molecules or repeat units.", default="the embedded properties of molecules")
+        tuple[str, ...], Here("none: pre-train on nothing.", default="the embedded properties of molecules")
     ] = ()
     networks: int = 10
     descriptors: Annotated[str, Here(default=DESCRIPTORS)] = DESCRIPTORS

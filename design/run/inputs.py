@@ -18,7 +18,7 @@ from kakehashi.design.likelihood.goals import Goal, Property, parse_goals
 from kakehashi.design.run.config import DesignConfig
 from kakehashi.screen.descriptors.materials import convention_for
 from kakehashi.screen.networks.source import tell_apart
-from kakehashi.screen.screening.config import DEFAULT_MOLECULAR_SOURCES
+from kakehashi.screen.screening.config import sources_of
 
 _NAMED = re.compile(r"([A-Za-z_]\w*)=(.+)", re.DOTALL)
 
@@ -57,7 +57,7 @@ def read_inputs(config: DesignConfig) -> DesignInputs:
         if "/" in name:  # files are named after properties
             raise UserError(f"--target: a property cannot be called {name}; name it: --target NAME=FILE:COLUMN")
     goals = parse_goals(config.goal, [Property(table.name, table.unit, table.log) for table in targets])
-    specs = config.source or DEFAULT_MOLECULAR_SOURCES
+    specs = sources_of(config.source, targets[0])
     sources = [
         load_table(spec, material=material.get(spec), minimum=1, attachments=(0, 2), units=units) for spec in specs
     ]

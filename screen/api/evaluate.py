@@ -14,8 +14,7 @@ from kakehashi.screen.evaluation.run import Board, Inputs, compare
 from kakehashi.screen.heads.registry import DEFAULT_BASELINES, DEFAULT_HEADS
 from kakehashi.screen.networks.source import Trunk, tell_apart
 from kakehashi.screen.progress import Progress
-from kakehashi.screen.screening.config import NO_SOURCE
-from kakehashi.screen.screening.run import sources_of
+from kakehashi.screen.screening.config import NO_SOURCE, sources_of
 from kakehashi.screen.screening.tables import check_units, load_sources, load_target
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kakehashi.catalogs.runs.open import as_folder, open_run
 from kakehashi.catalogs.runs.rundir import Results, RunDir
-from kakehashi.catalogs.shown import say, shown
+from kakehashi.catalogs.shown import say, shortened, shown
 from kakehashi.screen.progress import Progress
 from kakehashi.screen.runs.config import as_dict
 from kakehashi.screen.runs.runner import InputComparison, RunKind, source_hashes
@@ -93,6 +93,8 @@ def show(record: dict[str, Any], rundir: Results) -> None:
         console.print(shown(in_words(record["virtual"], catalog["scored"])), markup=False)
     for warning in record["warnings"]:
         console.print(shown(f"note: {warning}"), markup=False)
+    for line in _aside(record):
+        console.print(shown(f"in quarantine: {line}"), markup=False)
     if "export" in record:
         console.print(shown(record["export"]["text"]), markup=False)
     rows, near = _best(rundir.path / "ranking.parquet")
@@ -164,7 +166,7 @@ def _table(console: Any, title: str, rows: list[dict[str, Any]]) -> None:
 def _cell(text: str) -> Text:
     from rich.text import Text
 
-    return Text(shown(text if len(text) <= 40 else text[:39] + "…"))
+    return Text(shortened(text))
 
 
 def _read(config: ScreenConfig) -> ScreenInputs:
@@ -204,6 +206,21 @@ def _compare(config: ScreenConfig, inputs: ScreenInputs, record: Mapping[str, An
     ]
 
 
+def _aside(record: Mapping[str, Any], most: int = 3) -> list[str]:
+    """The commonest reasons of the catalogue's rows in quarantine, with the number of rows and the first of them."""
+    reasons = record.get("quarantine_reasons", [])  # runs of earlier versions have none
+    lines = []
+    for found in reasons[:most]:
+        first = f", first {shortened(found['example'])}" if found["example"] else ""
+        lines.append(f"{found['reason']} ({found['count']:,} row{'s' * (found['count'] > 1)}{first})")
+    if rest := reasons[most:]:
+        count = sum(found["count"] for found in rest)
+        lines.append(
+            f"{count:,} more row{'s' * (count > 1)} for other reasons: {record['config']['out']}/quarantine.csv"
+        )
+    return lines
+
+
 def _exported(config: ScreenConfig, record: Mapping[str, Any]) -> bool:
     """Whether a finished run wrote the files that are to be exported now."""
     return not config.export or exporting(record["config"]) == exporting(as_dict(config))
@@ -213,5 +230,5 @@ def _judge(record: Mapping[str, Any]) -> tuple[int, str]:
     catalog, config = record["catalog"], record["config"]
     return exit_code(record), (
         f"{catalog['quarantined']:,} of {catalog['rows']:,} rows are in quarantine, above --max-quarantine"
-        f" {config['max_quarantine']}: see {config['out']}/quarantine.parquet"
+        f" {config['max_quarantine']}: see {config['out']}/quarantine.csv"
     )

@@ -26,6 +26,7 @@ from kakehashi.screen.networks.source import Settings, tell_apart
 from kakehashi.screen.progress import Progress
 from kakehashi.screen.runs.config import as_dict
 from kakehashi.screen.runs.refused import warnings_of, write_rejected
+from kakehashi.screen.screening.config import sources_of
 from kakehashi.screen.screening.record import (
     PACKAGES,
     board_table,
@@ -34,7 +35,7 @@ from kakehashi.screen.screening.record import (
     source_record,
     target_record,
 )
-from kakehashi.screen.screening.run import SCHEMA_VERSION, sources_of
+from kakehashi.screen.screening.run import SCHEMA_VERSION
 from kakehashi.screen.transfer.rows import CHOSEN
 from kakehashi.screen.transfer.verdict import known, verdict_record
 from kakehashi.screen.validation.intervals import LEVEL

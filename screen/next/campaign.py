@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakehashi.catalogs.records import Compositions, UserError
-from kakehashi.catalogs.shown import say
+from kakehashi.catalogs.shown import as_json, say
 from kakehashi.screen.descriptors.composition import compute
 from kakehashi.screen.descriptors.scaling import fit_scaling, standardise
 from kakehashi.screen.heads.gp import gp
@@ -104,8 +104,10 @@ def simulate_and_print(
     if dry_run:
         n = len(run.values)
         plan = {"pool": n, **campaign._asdict(), "budget": _checked_budget(campaign, n)}
-        if json_out or not quiet:
-            print(json.dumps(plan, indent=None if json_out else 1))
+        if json_out:
+            print(json.dumps(plan))
+        elif not quiet:
+            say(as_json(plan, 1))
         return 0
     record = simulate_campaign(run, campaign)
     if json_out:

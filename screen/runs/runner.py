@@ -17,7 +17,7 @@ from kakehashi.catalogs.records import UserError
 from kakehashi.catalogs.runs.open import open_run, recorded_at
 from kakehashi.catalogs.runs.rundir import RunDir
 from kakehashi.catalogs.runs.store import check_url, is_url
-from kakehashi.catalogs.shown import shown
+from kakehashi.catalogs.shown import as_json, say, shown
 from kakehashi.screen.interrupt import last_words, stopped
 from kakehashi.screen.progress import Mode, Progress, warn
 from kakehashi.screen.runs.status import PLAN
@@ -122,8 +122,10 @@ def run_and_print(
     if dry_run:
         inputs = kind.read(config)
         found = {**kind.plan(config, inputs), **kind.forecast(config, inputs)}
-        if json_out or not quiet:
-            print(json.dumps(found, indent=None if json_out else 1))
+        if json_out:
+            print(json.dumps(found))
+        elif not quiet:
+            say(as_json(found, 1))
         return 0
     words = ["kakehashi", *sys.argv[1:]]
     kept = [word for word in words if word not in ("--resume", "--overwrite")]

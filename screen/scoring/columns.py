@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from kakehashi.catalogs.records import Compositions
 from kakehashi.screen.descriptors.composition import BATCH
@@ -37,6 +38,13 @@ class ScoredPartition(NamedTuple):
     scores: pa.Table
     quarantine: pa.Table
     counts: IndexCounts | None = None
+
+
+def set_aside(rows: pa.Table, reasons: NDArray[np.object_]) -> pa.Table:
+    """Return what goes to quarantine: of the rows of a catalogue those with a reason (n,) that is not ""."""
+    bad = np.flatnonzero(reasons != "")
+    aside = rows.select(["id", "formula"]).take(pa.array(bad)).cast(QUARANTINE.remove(2))
+    return aside.append_column("reason", pa.array(reasons[bad].tolist(), pa.string()))
 
 
 def scoring_environment() -> str:

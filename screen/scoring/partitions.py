@@ -20,7 +20,7 @@ from kakehashi.screen.descriptors.composition import BATCH, normalise
 from kakehashi.screen.descriptors.materials import describe
 from kakehashi.screen.scoring import sparse
 from kakehashi.screen.scoring.batches import Predictions, predict_compositions, predict_descriptors
-from kakehashi.screen.scoring.columns import QUARANTINE, SCORES, ScoredPartition, score_columns, scoring_environment
+from kakehashi.screen.scoring.columns import SCORES, ScoredPartition, score_columns, scoring_environment, set_aside
 from kakehashi.screen.scoring.device_model import DeviceModel, prepare_model
 from kakehashi.screen.scoring.virtual.search import Search
 from kakehashi.screen.transfer.fit import Model
@@ -126,10 +126,7 @@ def score_partition(model: Model, device_model: DeviceModel, rows: pa.Table) -> 
     scored = rows.take(pa.array(good[kept]))
     for field in SCORES:
         scored = scored.append_column(field, pa.array(fanned[field.name][kept], field.type))
-    bad = np.flatnonzero(reasons != "")
-    quarantine = rows.select(["id", "formula"]).take(pa.array(bad)).cast(QUARANTINE.remove(2))
-    quarantine = quarantine.append_column("reason", pa.array(reasons[bad].tolist(), pa.string()))
-    return ScoredPartition(scored, quarantine)
+    return ScoredPartition(scored, set_aside(rows, reasons))
 
 
 def _read(model: Model, texts: pa.ChunkedArray) -> tuple[Inputs, Any]:

@@ -16,7 +16,7 @@ from kakehashi.catalogs.records import Crystals, UserError
 from kakehashi.screen.cache.packing import content_hash
 from kakehashi.screen.descriptors.neighbours import connect
 from kakehashi.screen.scoring.batches import Predictions
-from kakehashi.screen.scoring.columns import QUARANTINE, SCORES, ScoredPartition, score_columns, scoring_environment
+from kakehashi.screen.scoring.columns import SCORES, ScoredPartition, score_columns, scoring_environment, set_aside
 from kakehashi.screen.transfer.features import fill, places
 from kakehashi.screen.transfer.fit import Model
 from kakehashi.screen.transfer.selection import predict_stack
@@ -76,9 +76,7 @@ def _chunk(model: Model, rows: pa.Table, reader: StructureReader) -> ScoredParti
     scored = rows.take(pa.array(good[finite]))
     for field in SCORES:
         scored = scored.append_column(field, pa.array(columns[field.name][finite], field.type))
-    bad = np.flatnonzero(reasons != "")
-    quarantine = rows.select(["id", "formula"]).take(pa.array(bad)).cast(QUARANTINE.remove(2))
-    return ScoredPartition(scored, quarantine.append_column("reason", pa.array(reasons[bad].tolist(), pa.string())))
+    return ScoredPartition(scored, set_aside(rows, reasons))
 
 
 def _columns(model: Model, crystals: Crystals) -> tuple[dict[str, Any], NDArray[np.bool_]]:

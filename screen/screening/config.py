@@ -8,7 +8,7 @@ from functools import partial
 from typing import Annotated, Any
 
 from kakehashi.catalogs.flag import CANDIDATES, COMPUTING, NETWORKS, OUTPUT, USUAL, Flag, Here
-from kakehashi.catalogs.records import UserError
+from kakehashi.catalogs.records import PropertyTable, UserError
 from kakehashi.screen.heads.registry import LINES
 from kakehashi.screen.runs import config as runs
 from kakehashi.screen.runs.flags import (
@@ -218,6 +218,13 @@ def _check_crystal_networks(config: ScreenConfig) -> None:
         raise UserError("--architecture cgcnn: --descriptors is for SMILES")
     if "finetune" in config.heads:
         raise UserError("--architecture cgcnn: expected heads ridge, gp or forest, got finetune")
+
+
+def sources_of(named: tuple[str, ...], target: PropertyTable) -> tuple[str, ...]:
+    """Choose the sources: those named, none for `none`, else those of the target's kind of material."""
+    if named == NO_SOURCE:
+        return ()
+    return named or (DEFAULT_SOURCES if target.molecules is None else DEFAULT_MOLECULAR_SOURCES)
 
 
 resolve = partial(runs.resolve, ScreenConfig, check=_check, defaults=_defaults)

@@ -224,6 +224,20 @@ def _member_name(model: Model, name: str, member: Fitted) -> str:
     return f"{name}, gain {member.plan.gain:g}" if member.plan.kind == "predictions" else name
 
 
+def _distinct(unique: int, *, smiles: bool) -> str:
+    """How many materials candidates are, and why some of them share one score."""
+    several = "s" * (unique > 1)
+    if smiles:
+        return (
+            f"{unique:,} molecule{several} or repeat unit{several}: one that is written in several ways, or as its"
+            " stereoisomers, has one score"
+        )
+    return (
+        f"{unique:,} composition{several}: polymorphs of one composition share one score, because the model sees"
+        " compositions only"
+    )
+
+
 def _ceiling(model: Model, found: ScoreSummary) -> dict[str, Any]:
     if not np.isfinite(model.ceiling):
         text = "unbounded: every member can extrapolate beyond the training values"
@@ -246,10 +260,7 @@ def _warnings(inputs: ScreenInputs, model: Model, found: ScoreSummary) -> list[s
         )
     # Be2O2 and BeO differ by the cell convention, polymorphs by their structures.
     if n > unique and model.library.convention != "cell" and model.target.crystals is None:
-        texts.append(
-            f"{n:,} candidates are {unique:,} compositions: polymorphs of one composition share one score, because"
-            " the model sees compositions only"
-        )
+        texts.append(f"{n:,} candidates are {_distinct(unique, smiles=model.target.molecules is not None)}")
     texts.extend(_ties(found))
     texts.extend((*inputs.catalog.unread, *inputs.unread))
     texts.extend(warnings_of([inputs.target], inputs.sources))

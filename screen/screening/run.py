@@ -33,13 +33,12 @@ from kakehashi.screen.ranking.filters import check_elements, check_filters, pars
 from kakehashi.screen.ranking.rank import Order, check_order
 from kakehashi.screen.ranking.summary import bin_values
 from kakehashi.screen.runs.config import as_dict
-from kakehashi.screen.runs.flags import DEFAULT_SOURCES
 from kakehashi.screen.runs.refused import warnings_of, write_rejected
 from kakehashi.screen.scoring.columns import SCORES
 from kakehashi.screen.scoring.committed import BEST_FOLDER, score_catalog
 from kakehashi.screen.scoring.partitions import Executor, score_serially
 from kakehashi.screen.scoring.virtual.search import MOST_INDICES, PER_ROW, TOP, Search, make_search
-from kakehashi.screen.screening.config import DEFAULT_MOLECULAR_SOURCES, NO_SOURCE, ScreenConfig, exit_code
+from kakehashi.screen.screening.config import ScreenConfig, exit_code, sources_of
 from kakehashi.screen.screening.estimate import count_committed, estimate_cost
 from kakehashi.screen.screening.export import check_export, describe_export, export_cif
 from kakehashi.screen.screening.inputs import ScreenInputs
@@ -122,13 +121,6 @@ def _read_crystals(
         load_crystals(s, material=material.get(s), structures=by_id, minimum=1, units=units) for s in config.source
     ]
     return connected(target), config.source, [connected(source) for source in sources]
-
-
-def sources_of(given: tuple[str, ...], target: PropertyTable) -> tuple[str, ...]:
-    """The sources named, those of the target's kind of material where none are, none where `none` is named."""
-    if given == NO_SOURCE:
-        return ()
-    return given or (DEFAULT_SOURCES if target.molecules is None else DEFAULT_MOLECULAR_SOURCES)
 
 
 def virtual_search(catalog: Catalog, target: PropertyTable, order: Order) -> Search | None:

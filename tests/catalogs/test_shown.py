@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kakehashi.catalogs.shown import as_json, say, shown
+from kakehashi.catalogs.shown import as_json, say, shortened, shown
 
 # Escape sequences with ESC and with the C1 control, carriage return, writing direction, DEL, a lone surrogate.
 STEERING = "\x1b[2J\x1b]0;title\x07\x9b31m\r\x08\u202e\u2066\x7f\udcff\u2028"
@@ -95,7 +95,7 @@ def is_safe(node: ast.expr) -> bool:
 
 def test_everything_printed_goes_one_way(root: Path) -> None:
     paths = [
-        root / "kakehashi.py",
+        *(root / "kakehashi").glob("*.py"),
         *(p for room in ("catalogs", "screen", "design") for p in (root / room).rglob("*.py")),
     ]
     wrong = [
@@ -188,3 +188,9 @@ def test_a_printed_repeat_unit_keeps_its_brackets(
     out = capsys.readouterr().out
     assert unit in out
     assert "[nH]1cccc1" in out
+
+
+def test_quoted_texts_are_short() -> None:
+    assert shortened("a\x1bb") == "a\N{REPLACEMENT CHARACTER}b"
+    assert shortened("x" * 40) == "x" * 40
+    assert shortened("x" * 41) == "x" * 39 + "…"

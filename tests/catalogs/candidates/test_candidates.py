@@ -145,3 +145,11 @@ def test_materials_project_snapshot_opens() -> None:
     assert "catalog_reduced_formula" in catalog.schema.names
     nulls = sum(batch["formula"].null_count for batch in catalog.batches(4096))
     assert nulls == 1
+
+
+def test_documents_that_hold_nothing_are_told_from_a_table_without_rows(tmp_path: Path) -> None:
+    (tmp_path / "docs.json").write_text("[]")
+    with pytest.raises(UserError, match=r"docs\.json holds no structures"):
+        open_catalog(str(tmp_path / "docs.json"))
+    with pytest.raises(UserError, match=r"holds no \.parquet files; of JSON documents give the file itself"):
+        open_catalog(str(tmp_path))

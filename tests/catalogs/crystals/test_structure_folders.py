@@ -72,7 +72,7 @@ def test_several_structures_of_one_file_are_rows(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert found["many#4"][1] == "the CIF has no _atom_site_label"
     assert open_catalog(str(tmp_path)).unread == (
-        f"{tmp_path}: 4 structures in 1 files; further ones are called id#2 ...",
+        f"{tmp_path}: 4 structures in 1 file; further ones are called id#2 ...",
     )
 
 
@@ -129,3 +129,32 @@ def test_a_folder_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "closed").mkdir(mode=0)
     with pytest.raises(UserError, match="closed: Permission denied: make the folder readable"):
         list_folder(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "id"), [("two.vasp", "two"), ("one.cif", "one"), ("packed.cif.gz", "packed"), ("calc-1/POSCAR", "POSCAR")]
+)
+def test_a_file_is_a_folder_of_itself(name: str, id: str, folder: Path) -> None:
+    path = folder / name
+    assert holds_structures(path)
+    catalog = open_catalog(str(path))
+    (formula, reason) = rows_of(path)[id]
+    assert (catalog.rows, catalog.unread, reason) == (1, (), "")
+    assert formula.endswith(" Cl1")
+    assert catalog.sha256 == structures_sha256(path)
+
+
+def test_blocks_of_one_file_are_rows(tmp_path: Path) -> None:
+    path = tmp_path / "both.cif"
+    path.write_text(salt("Li").to(fmt="cif") + salt("K").to(fmt="cif"))
+    assert rows_of(path) == {"both": ("Li1 Cl1", ""), "both#2": ("K1 Cl1", "")}
+    assert open_catalog(str(path)).unread == (f"{path}: 2 structures in 1 file; further ones are called id#2 ...",)
+
+
+def test_a_table_is_no_structure_whatever_it_is_called(tmp_path: Path) -> None:
+    (tmp_path / "POSCAR_list.csv").write_text("formula\nNaCl\n")
+    assert rows_of_table(tmp_path / "POSCAR_list.csv") == ["NaCl"]
+
+
+def rows_of_table(path: Path) -> list[str]:
+    return [formula for batch in open_catalog(str(path)).batches(9) for formula in batch["formula"].to_pylist()]

@@ -40,6 +40,7 @@ def file_of(folder: Path, header: str, values: list[str]) -> str:
         ("tg_f", "degF", -460.0, "below absolute zero (-459.67 degF)"),
         ("tg", "", -999.0, "below absolute zero (in every unit): looks like a placeholder"),
         ("Curie temperature (K)", "K", -1.0, "below absolute zero"),
+        ("T_k", "K", -80.0, "below absolute zero (0 K): looks like °C"),
         ("delta_tg (K)", "K", -1.0, ""),
         ("tg_error_k", "K", -1.0, ""),
         ("kappa", "", -1.0, "below zero, which no thermal conductivity is"),
@@ -90,7 +91,7 @@ def test_a_temperature_in_k_takes_neither_celsius_nor_placeholders(tmp_path: Pat
     assert refused_lines(table)[0].startswith("tg_k: 1 of 16 rows refused: below absolute zero (0 K): looks like °C")
     assert refused_lines(table)[0].endswith("row 2 (NaCl, -80)")
     (said,) = table.warnings
-    assert "1 value looks like a placeholder for a missing value and far from all others: row 4 (RbI, 99999)" in said
+    assert "1 value looks like a placeholder for a missing value, far from all others: row 4 (RbI, 99999)" in said
     with pytest.raises(UserError, match=r"2 of 16 rows with a value are refused, .* --max-rejected 0\.1 allows"):
         load_table(file_of(tmp_path, "tg_k", values), max_rejected=0.1)
 

@@ -285,3 +285,26 @@ def test_real_column_called_log10() -> None:
     assert not table.log
     assert table.unit == ""
     assert table.rows == 10_987
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("old.xls", "save an old .xls workbook as .xlsx or CSV"),
+        ("a.txt", "call a table of text .csv or .tsv"),
+        ("b.x", ""),
+    ],
+)
+def test_a_file_that_is_no_table_is_told_from_one_that_is_not_there(name: str, hint: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text("formula,kappa\nNaCl,1\n")
+    with pytest.raises(UserError, match=rf"unknown suffix .*expected \.csv.*\.parquet{f'; {hint}' if hint else '$'}"):
+        load_table(f"{tmp_path / name}:kappa")
+
+
+def test_rows_of_one_material_are_counted_where_too_few_are_left(tmp_path: Path) -> None:
+    path = tmp_path / "same.csv"
+    path.write_text("smiles,tg_k\n" + "".join(f"*C{'C' * i}*,{300 + i}\n" for i in range(12)))
+    with pytest.raises(
+        UserError, match=r"1 usable molecules of 12 rows .*0 rejected, 11 of a material that another row"
+    ):
+        load_table(f"{path}:tg_k")

@@ -254,7 +254,7 @@ class Refusing(Optimade):
         ("400", "page_limit too large", r"so large a page: try --page 100"),
         ("403", "", r"refuses this address, or so large a page: try --page 100"),
         ("501", "HAS ONLY is not implemented", r"cannot answer such a --filter"),
-        ("505", "\x1b]0;owned\x07", r"HTTP 505: \\x1b\]0;owned\\x07"),
+        ("505", "\x1b]0;owned\x07", "HTTP 505: \N{REPLACEMENT CHARACTER}\\]0;owned\N{REPLACEMENT CHARACTER}"),
     ],
 )
 def test_a_refusal_for_good_is_asked_once_and_says_what_to_do(

@@ -154,3 +154,16 @@ def test_columns_without_a_name_are_left_out(tmp_path: Path) -> None:
     assert readers.column_names(file) == ["formula", "gap"]
     assert cells(file) == [("PbTe", "1"), ("MgO", "2")]
     assert readers.unnamed_columns(file) == 3
+
+
+@pytest.mark.parametrize("blank", ["\u200b", "\u200e", "\u00a0", "\u00ad"])
+def test_blanks_without_width_around_a_name_mean_nothing(tmp_path: Path, blank: str) -> None:
+    file = write(tmp_path / "a.csv", written().replace("formula,gap", f"{blank}formula{blank},gap{blank}"))
+    assert readers.column_names(file) == ["formula", "gap"]
+    assert cells(file) == ROWS
+
+
+def test_utf_16_without_its_mark_is_called_that(tmp_path: Path) -> None:
+    for encoding in ("utf-16-le", "utf-16-be"):
+        with pytest.raises(UserError, match=rf"no mark.*iconv -f {encoding.upper()} -t UTF-8 a\.csv"):
+            readers.column_names(write(tmp_path / "a.csv", written(), encoding))

@@ -173,3 +173,9 @@ def test_columns_without_one_meaning_say_what_to_do(name: str, count: str, what:
         read_numbers(cells, name, header)
     assert count in str(caught.value)
     assert what in str(caught.value)
+
+
+@pytest.mark.parametrize("blank", ["\u200e", "\u00ad", "\u180e", "\u200b", "\ufeff", "\u00a0", "\u3000"])
+def test_outer_blanks_of_every_kind_mean_nothing(blank: str) -> None:
+    found = read_numbers(column(f"{blank}1.5{blank} ", f" {blank}", "2"), "f", "x")
+    np.testing.assert_array_equal(found.values, [1.5, np.nan, 2.0])

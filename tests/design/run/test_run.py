@@ -333,3 +333,8 @@ def test_a_catalogue_of_repeat_units_is_screened(files, tmp_path):
     aside = pq.read_table(tmp_path / "out" / "quarantine.parquet").to_pylist()
     assert [row["formula"] for row in aside] == ["CC"]
     assert "expected 2 attachment points" in aside[0]["reason"]
+
+
+def test_a_run_may_have_no_source(files, tmp_path):
+    config = resolve(flags(files, tmp_path / "x", source=["none"]), None)
+    assert read_inputs(config).sources == ()

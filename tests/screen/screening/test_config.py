@@ -6,9 +6,17 @@ from typing import Any
 
 import pytest
 
+from kakehashi.catalogs.properties.tables import load_table
 from kakehashi.catalogs.records import UserError
 from kakehashi.screen.runs.config import as_dict
-from kakehashi.screen.screening.config import ScreenConfig, exit_code, resolve
+from kakehashi.screen.runs.flags import DEFAULT_SOURCES
+from kakehashi.screen.screening.config import (
+    DEFAULT_MOLECULAR_SOURCES,
+    ScreenConfig,
+    exit_code,
+    resolve,
+    sources_of,
+)
 
 
 def toml(tmp_path: Path, text: str) -> str:
@@ -145,3 +153,12 @@ def test_values_out_of_range(flags: dict[str, Any], said: str) -> None:
 def test_the_exit_code_of_a_record(quarantined: int, code: int) -> None:
     record = {"catalog": {"rows": 100, "quarantined": quarantined}, "config": {"max_quarantine": 0.05}}
     assert exit_code(record) == code
+
+
+def test_sources_are_those_named_or_of_the_kind_of_the_target_or_none() -> None:
+    formulas = load_table("ltc")
+    units = load_table("tg")
+    assert sources_of(("none",), formulas) == sources_of(("none",), units) == ()
+    assert sources_of(("density",), formulas) == ("density",)
+    assert sources_of((), formulas) == DEFAULT_SOURCES
+    assert sources_of((), units) == DEFAULT_MOLECULAR_SOURCES
