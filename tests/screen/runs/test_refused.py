@@ -10,6 +10,7 @@ from kakehashi.catalogs.properties.tables import load_table
 from kakehashi.catalogs.records import UserError
 from kakehashi.design.run import config as design_config
 from kakehashi.screen.evaluation import config as evaluate_config
+from kakehashi.screen.models import config as train_config
 from kakehashi.screen.models import train
 from kakehashi.screen.runs.config import as_dict
 from kakehashi.screen.runs.refused import rejected_table, warnings_of
@@ -89,7 +90,9 @@ def test_a_unit_is_of_a_column_that_is_read(tmp_path: Path, capsys: pytest.Captu
     )
     assert kakehashi.main([*words, "--unit", "tg=K"]) == 0
     with pytest.raises(UserError, match="--unit tgg=K: no target or source"):
-        train.train(train.resolve({"source": [f"{tmp_path}/t.csv:tg"], "unit": ["tgg=K"]}, None), "quiet", dry_run=True)
+        train.train(
+            train_config.resolve({"source": [f"{tmp_path}/t.csv:tg"], "unit": ["tgg=K"]}, None), "quiet", dry_run=True
+        )
 
 
 @pytest.mark.parametrize(
