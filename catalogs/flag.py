@@ -1,4 +1,6 @@
-"""Flags of commands, declared once as annotated fields of dataclasses; help, parser, TOML keys and records read them.
+"""Flags of commands, declared once, as annotated fields of dataclasses.
+
+The parser, `--help`, keys of TOML files and records of runs follow from them.
 
     @dataclass(frozen=True, kw_only=True)
     class SeedFlags:
@@ -51,7 +53,7 @@ class Flag(NamedTuple):
 
 
 class Here(NamedTuple):
-    """Help of one command for a flag that is declared in a group: a note, the default in words."""
+    """Addition of one command to the help of a flag: a note, the default in words."""
 
     note: str = ""
     default: str | None = None
@@ -76,7 +78,7 @@ class Declared(NamedTuple):
 
     @property
     def many(self) -> bool:
-        """Whether it holds several texts."""
+        """True for several texts."""
         return get_origin(self.kind) is tuple
 
     @property

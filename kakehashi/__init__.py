@@ -1,4 +1,4 @@
-"""Screening and inverse design of materials on transferred models: the command line and the public API.
+"""Command line and public API of screening and inverse design.
 
 Nothing is computed here: commands and functions are named by import path and loaded on first use.
 """
@@ -196,7 +196,7 @@ def _explain(error: Exception) -> tuple[str, int]:
 
 
 def _unknown_command(error: UnknownCommandError) -> str:
-    """Name the nearest command; the message of cyclopts would import every command to do so."""
+    """Name the nearest command, without importing the others as cyclopts would."""
     from difflib import get_close_matches
 
     word = (error.unused_tokens or [""])[0]

@@ -15,7 +15,7 @@ from kakehashi.catalogs.shown import say
 
 @dataclass(frozen=True, kw_only=True)
 class BuildCall(OverwriteFlags, DryRunFlags, FileFlags):
-    """Where the description is written."""
+    """Flags of a call that writes a description."""
 
     out: str = "enumerate.toml"
 

@@ -32,7 +32,7 @@ Switch = Annotated[bool, Parameter(negative="", show_default=False)]
 
 
 class _Group(NamedTuple):
-    """A dataclass of flags that a command takes, as a record or, with `raw`, as values."""
+    """Dataclass of flags of a command, passed as a record or, with `raw`, as values."""
 
     record: type[Any]
     raw: bool

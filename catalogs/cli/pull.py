@@ -22,7 +22,7 @@ Seconds = Annotated[float, Parameter(validator=_check)]
 
 @dataclass(frozen=True, kw_only=True)
 class PullFlags:
-    """What is pulled, and how long a service may take."""
+    """Flags of a pull from any service."""
 
     structures: Annotated[
         bool,

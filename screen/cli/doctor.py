@@ -1,4 +1,4 @@
-"""The `kakehashi doctor` command: checks of this installation, each with the command that mends it."""
+"""The `kakehashi doctor` command: checks of the installation."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ PIP = f"{sys.executable} -m pip install"
 
 
 class Check(NamedTuple):
-    """Outcome of a check: its name, whether it passed, details, the command that mends it."""
+    """Outcome of a check.
+
+    ok : whether it passed; fix : the command that mends it
+    """
 
     name: str
     ok: bool
@@ -149,7 +152,7 @@ def check_cache() -> Check:
 
 
 def check_cluster() -> Check:
-    """Check that worker processes can be coordinated, and that one of Dask starts on the loopback."""
+    """Check that a worker process of Dask starts."""
     from kakehashi.screen.scoring.workers.semaphores import find_missing
 
     if lack := find_missing():
@@ -176,7 +179,7 @@ CHECKS: dict[str, Callable[[], Check]] = {
 
 
 def _probe(what: str) -> dict[str, Any]:
-    """Run a self-check in a process of its own, so that a crash or a hang is seen."""
+    """Run a self-check in a process that may crash or hang."""
     import signal
     import subprocess
     from pathlib import Path

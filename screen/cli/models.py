@@ -21,7 +21,7 @@ def list_models(*, call: JsonFlags) -> int:
 
 @flatten_flags
 def show_model(id: str, *, call: JsonFlags) -> int:
-    """Print the card of a stack of networks or of a model; of one network its line of the index.
+    """Print the card of a stack of networks, of a model, or of one network.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def show_model(id: str, *, call: JsonFlags) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainCall(ConfigFlags, ProgressFlags):
-    """How networks are trained: nothing of it is a key of the file."""
+    """Flags of a call that trains; no keys of the file."""
 
 
 @flatten_flags
@@ -144,12 +144,14 @@ def verify_models(*ids: str, flags: DeviceFlags, call: QuietFlags) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class ExportCall(OverwriteFlags, DryRunFlags, FileFlags):
-    """Where an archive is written."""
+    """Flags of a call that writes an archive."""
 
 
 @flatten_flags
 def export_models(*ids: str, call: ExportCall) -> int:
-    """Write networks into one file for another machine: a zip of arrays and cards, nothing executable.
+    """Write networks into one file for another machine.
+
+    The file is a zip of arrays and cards; nothing in it is executable.
 
     Example: kakehashi models export --out library.zip
 
@@ -167,9 +169,10 @@ def export_models(*ids: str, call: ExportCall) -> int:
 
 @flatten_flags
 def import_models(file: str, *, call: QuietFlags) -> int:
-    """Add the networks of a file that `kakehashi models export` wrote; all of them, or none if anything is wrong.
+    """Add the networks of a file that `kakehashi models export` wrote.
 
-    Later runs with the same settings on the same kind of machine use them: import only what you trust.
+    Adds all of them, or none if anything is wrong. Later runs with the same settings on the same kind of machine use
+    them: import only what you trust.
 
     Parameters
     ----------

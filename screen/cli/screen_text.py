@@ -121,7 +121,7 @@ def in_words(virtual: Mapping[str, Any], scored: int) -> str:
 
 
 def _best(path: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Read the first row of the `HEAD` best compositions, overall and in or near the domain."""
+    """Read the best `HEAD` compositions, overall and in or near the domain."""
     from pyarrow import compute
 
     from kakehashi.catalogs.reading.parquet_files import in_pieces
@@ -207,7 +207,7 @@ def _compare(config: ScreenConfig, inputs: ScreenInputs, record: Mapping[str, An
 
 
 def _aside(record: Mapping[str, Any], most: int = 3) -> list[str]:
-    """The commonest reasons of the catalogue's rows in quarantine, with the number of rows and the first of them."""
+    """List the commonest reasons of quarantine, each with its count and first row."""
     reasons = record.get("quarantine_reasons", [])  # runs of earlier versions have none
     lines = []
     for found in reasons[:most]:
@@ -222,7 +222,7 @@ def _aside(record: Mapping[str, Any], most: int = 3) -> list[str]:
 
 
 def _exported(config: ScreenConfig, record: Mapping[str, Any]) -> bool:
-    """Whether a finished run wrote the files that are to be exported now."""
+    """Check that a finished run wrote the files that are exported now."""
     return not config.export or exporting(record["config"]) == exporting(as_dict(config))
 
 

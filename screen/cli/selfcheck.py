@@ -1,4 +1,4 @@
-"""Self-checks of jax and Dask, in a script so that a crash of theirs is seen.
+"""Self-checks of jax and Dask, a script that may crash.
 
 Some jax releases miscompile a vmapped matrix-vector product followed by a reduction on CPUs: the last row is
 wrong when compiled and right when not (jax#39103). Run as `python selfcheck.py jax` or `python selfcheck.py
@@ -29,7 +29,10 @@ def jax_problem() -> str:
 
 
 def _disagreement(rows: int) -> str:
-    """Compare eager, compiled and numpy values of |I x|^2, exact in float32 up to the last rounding."""
+    """Compare eager, compiled and numpy values of |I x|^2.
+
+    One term is not 0, so that all three round once and agree bit by bit.
+    """
     import jax
     import jax.numpy as jnp
     import numpy as np

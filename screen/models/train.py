@@ -1,4 +1,4 @@
-"""`kakehashi models train`: libraries of networks, made to be kept."""
+"""Training of networks for later runs, `kakehashi models train`."""
 
 from __future__ import annotations
 
@@ -27,14 +27,16 @@ from kakehashi.screen.runs.refused import warnings_of
 
 
 def train(config: TrainConfig, mode: Mode, *, dry_run: bool = False) -> dict[str, Any]:
-    """Train, or find, the networks of every source and keep them for good; what was made and what could not be.
+    """Train the networks of every source, or find them in the cache, and keep them for good.
+
+    Returns records of what was `made`, and what is `missing` with reasons.
 
     Raises
     ------
     UserError : a source that cannot be read or learned from; of Table 1 such rows are among the `missing`.
     """
     progress = Progress(mode)
-    # Of a target's formulas all networks stay ignorant.
+    # No network sees a material of this target.
     exclude = load_table(config.exclude).keys if config.exclude else ()
     made: list[dict[str, Any]] = []
     missing: list[dict[str, str]] = []
@@ -62,7 +64,7 @@ def train(config: TrainConfig, mode: Mode, *, dry_run: bool = False) -> dict[str
 
 
 def _of_table1(config: TrainConfig) -> Iterator[tuple[table1.Property, Any]]:
-    """The rows of Table 1, each with what loads its table or why there is none."""
+    """List the rows of Table 1, each with a loader of its table or the reason there is none."""
     if config.table1 is None:
         return
     folder = path_of(config.table1)
@@ -76,7 +78,7 @@ def _of_table1(config: TrainConfig) -> Iterator[tuple[table1.Property, Any]]:
 def _one(
     tables: tuple[PropertyTable, ...], config: TrainConfig, exclude: Any, progress: Progress, dry_run: bool
 ) -> dict[str, Any]:
-    """Train one stack; what was made."""
+    """Train one stack, and describe it."""
     molecules = tables[0].molecules is not None
     convention = convention_for(
         tables,
@@ -102,7 +104,7 @@ def _one(
 
 
 def record(source: Source, folder: Path, seconds: float) -> dict[str, Any]:
-    """What is said of a stack that was trained."""
+    """Describe a stack that was trained, as JSON values."""
     scores = source.evidence.scores if source.evidence else np.full((len(source.networks), 1, 8), np.nan)
     with np.errstate(all="ignore"):
         best, middle = np.max(scores[..., 5], axis=0), np.median(scores, axis=0)

@@ -57,7 +57,7 @@ def check_known(name: str, value: str | None, known: Iterable[str]) -> None:
 
 
 def check_workers(workers: int | None, scheduler: str | None, *, insecure: bool = False) -> None:
-    """Refuse a number of workers below 1, workers in two places, or a scheduler that is not safe to talk to."""
+    """Refuse workers below 1, workers in two places, or an unsafe scheduler."""
     if workers is not None and workers < 1:
         raise UserError(f"--workers: expected at least 1, got {workers}")
     if workers is not None and scheduler is None and (lack := find_missing()):

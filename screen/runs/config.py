@@ -30,8 +30,9 @@ def resolve(
     check: Callable[[Config], None],
     defaults: Callable[[Mapping[str, Any]], Mapping[str, Any]] = no_defaults,
 ) -> Config:
-    """Merge defaults, the TOML file and the flags that are not None into a configuration.
+    """Merge defaults, the TOML file and the flags into a configuration.
 
+    flags : None is not given
     kind : a dataclass of flags (`kakehashi.catalogs.flag`); its fields are the keys of the file
     check : raises UserError for settings no run can be done with
     defaults : those that depend on file and flags
@@ -71,7 +72,7 @@ def deciding(kind: type[Any], config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def from_toml(path: Path, kind: type[Any]) -> dict[str, Any]:
-    """Read a TOML file with the fields of a dataclass of flags as keys; `-` and `_` are the same.
+    """Read a TOML file whose keys are flags; `-` and `_` are the same.
 
     Raises
     ------

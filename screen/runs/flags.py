@@ -20,7 +20,7 @@ CONVENTIONS = ("reduced", "cell", "per-atom")
 
 @dataclass(frozen=True, kw_only=True)
 class TableFlags:
-    """How tables are read."""
+    """Reading of tables."""
 
     material: Annotated[
         tuple[str, ...] | None,
@@ -43,7 +43,7 @@ class TableFlags:
 
 @dataclass(frozen=True, kw_only=True)
 class ValueFlags:
-    """How values of targets are read."""
+    """Reading of target values."""
 
     value: Annotated[str | None, Flag("Column of target values, if not given as FILE:COLUMN.", TARGET)] = None
     log: Annotated[bool, Flag("Fit ln(value): for positive properties that span orders of magnitude.", USUAL)] = False
@@ -82,14 +82,14 @@ class FoldFlags:
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkFlags:
-    """How many networks are pre-trained; each command has its own default."""
+    """Number of networks; each command sets its default."""
 
     networks: Annotated[int, Flag("Networks pre-trained per source, or per group that shares its layers.", NETWORKS)]
 
 
 @dataclass(frozen=True, kw_only=True)
 class SourceFlags(NetworkFlags):
-    """What networks are pre-trained on, and what they see of SMILES."""
+    """Sources, and descriptors of SMILES."""
 
     source: Annotated[
         tuple[str, ...],
@@ -112,7 +112,7 @@ class SourceFlags(NetworkFlags):
 
 @dataclass(frozen=True, kw_only=True)
 class TrunkFlags:
-    """What networks share, and what they see of formulas."""
+    """Shared layers, and descriptors of formulas."""
 
     trunk: Annotated[
         str,
@@ -130,7 +130,7 @@ class TrunkFlags:
 
 @dataclass(frozen=True, kw_only=True)
 class UsualSourceFlags(SourceFlags):
-    """Sources of a command that has usual ones."""
+    """Sources of a command with usual ones."""
 
     source: Annotated[
         tuple[str, ...],
@@ -143,7 +143,7 @@ class UsualSourceFlags(SourceFlags):
 
 @dataclass(frozen=True, kw_only=True)
 class HeadFlags:
-    """Models on descriptors and on features of networks, and their cross-validation."""
+    """Heads, and their cross-validation."""
 
     outer_folds: Annotated[int, Flag("Folds of the outer cross-validation.", MODELS)] = 10
     heads: Annotated[tuple[str, ...], Flag(heads_help(), MODELS, default="", commas=True)] = DEFAULT_HEADS
@@ -151,7 +151,7 @@ class HeadFlags:
 
 @dataclass(frozen=True, kw_only=True)
 class LimitFlags:
-    """How much of a catalogue is read."""
+    """Rows read of a catalogue."""
 
     limit: Annotated[
         int | None,
@@ -161,7 +161,7 @@ class LimitFlags:
 
 @dataclass(frozen=True, kw_only=True)
 class ElementFlags:
-    """Which elements candidates may hold."""
+    """Elements of candidates."""
 
     exclude_elements: Annotated[
         tuple[str, ...], Flag("Elements no candidate may contain, such as Pb,Cd,Hg.", CANDIDATES, commas=True)
@@ -170,7 +170,7 @@ class ElementFlags:
 
 @dataclass(frozen=True, kw_only=True)
 class FilterFlags:
-    """Which candidates are ranked."""
+    """Conditions on candidates."""
 
     filter: Annotated[
         tuple[str, ...],
@@ -184,21 +184,21 @@ class FilterFlags:
 
 @dataclass(frozen=True, kw_only=True)
 class TopFlags:
-    """How many candidates are listed."""
+    """Length of the ranking."""
 
     top: Annotated[int | None, Flag("Largest number of candidates listed, best first.", USUAL)] = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class SeedFlags:
-    """What random numbers begin with."""
+    """Seed of random numbers."""
 
     seed: Annotated[int, Flag("One seed for everything random.", COMPUTING)] = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class DeviceFlags:
-    """What computes."""
+    """Device that computes."""
 
     device: Annotated[
         Device, Flag("What computes: cpu, gpu, or auto (a GPU if jax sees one).", COMPUTING, decides=False)
@@ -229,14 +229,14 @@ class WorkerFlags:
 
 @dataclass(frozen=True, kw_only=True)
 class OutFlags:
-    """Where a run goes."""
+    """Place of the results."""
 
     out: Annotated[str, Flag("Folder or URL for the results, such as s3://bucket/run.", USUAL, decides=False)] = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CacheFlags:
-    """What earlier runs left."""
+    """Use of the cache."""
 
     no_cache: Annotated[
         bool,
@@ -256,7 +256,7 @@ class ConfigFlags:
 
 @dataclass(frozen=True, kw_only=True)
 class RunFlags(OverwriteFlags, ConfigFlags, ProgressFlags):
-    """How a command fills a folder: nothing of it is a key of the file."""
+    """Flags of a call that fills a folder; no keys of the file."""
 
     json: Annotated[bool, Here("It is the record of the run, run.json.")] = False
     resume: Annotated[bool, Flag("Continue in a folder that holds an unfinished run.", USUAL)] = False

@@ -73,7 +73,7 @@ class ExportFlags:
 
 @dataclass(frozen=True, kw_only=True)
 class CatalogFlags:
-    """What is ranked."""
+    """Candidates."""
 
     catalog: Annotated[
         str,
@@ -221,7 +221,7 @@ def _check_crystal_networks(config: ScreenConfig) -> None:
 
 
 def sources_of(named: tuple[str, ...], target: PropertyTable) -> tuple[str, ...]:
-    """Choose the sources: those named, none for `none`, else those of the target's kind of material."""
+    """Choose the sources named, none for `none`, or the usual ones of the target."""
     if named == NO_SOURCE:
         return ()
     return named or (DEFAULT_SOURCES if target.molecules is None else DEFAULT_MOLECULAR_SOURCES)

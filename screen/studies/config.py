@@ -72,7 +72,7 @@ class StudyConfig(StudyFlags):
 
 
 def resolve(name: str, flags: Mapping[str, Any], file: str | None) -> StudyConfig:
-    """Merge defaults, the TOML file and the flags that are not None into a configuration.
+    """Merge defaults, the TOML file and the flags into a configuration.
 
     Raises
     ------
