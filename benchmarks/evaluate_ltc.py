@@ -48,10 +48,10 @@ def main() -> None:
         )
         print(f"seed {seed}: {time.perf_counter() - start:.0f} s, {time.process_time() - used:.0f} s of CPU;", end=" ")
         print(", ".join(f"{name} {seconds:.0f} s" for name, seconds in progress.timings.items()))
-        print(found.judgement.text)
-        print(found.judgement.recommendation)
+        print(found.verdict.text)
+        print(found.verdict.recommendation)
         for row in found.rows:
-            errors.setdefault(row.name, []).append(row.mae)
+            errors.setdefault(row.entry.name, []).append(row.entry.mae)
     print("\n| model | MAE of ln kappa, mean over seeds | lowest | highest |\n|---|---|---|---|")
     for name, maes in sorted(errors.items(), key=lambda item: float(np.mean(item[1]))):
         print(f"| {name} | {np.mean(maes):.3f} | {min(maes):.3f} | {max(maes):.3f} |")

@@ -27,7 +27,7 @@ from kakehashi.screen.descriptors.composition import BATCH, compute
 from kakehashi.screen.descriptors.scaling import standardise
 from kakehashi.screen.heads.forest import MAX_FEATURES, TREES, flatten, leaves, predict
 from kakehashi.screen.networks.source import Library
-from kakehashi.screen.transfer.features import fill
+from kakehashi.screen.transfer.features import compute_features
 from kakehashi.screen.transfer.plan import layer_slice
 
 LTC45 = Path(__file__).parents[2] / "shared/data/inorganic/ltc45_dft.parquet"
@@ -66,13 +66,13 @@ def main() -> None:
     count = given.rows // BATCH * BATCH
     target = load_table(f"{LTC45}:kappa_300k" if LTC45.is_file() else "ltc", log=True)
     source = networks_of(load_table("volume_per_atom"), given.forests)
-    bank = fill(Library((source,), "reduced", 0), target.compositions)
+    features = compute_features(Library((source,), "reduced", 0), target.compositions)
     raw = compute(parse_column(pa.array(mp_formulas(count))).compositions)
     raw = np.resize(raw, (count, raw.shape[1]))
     inputs = np.asarray(standardise(source.scaling, raw), np.float32)
     y, cases = target.y, []
     for i in range(given.forests):
-        x = np.asarray(layer_slice(bank.layers[0][i], 0), np.float32)
+        x = np.asarray(layer_slice(features.layers[0][i], 0), np.float32)
         cases.append((x, numpy_features(source, i, inputs).astype(np.float32)))
 
     program = jax.jit(predict)

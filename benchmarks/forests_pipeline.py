@@ -40,7 +40,7 @@ from kakehashi.screen.descriptors.composition import BATCH
 from kakehashi.screen.heads.forest import MAX_FEATURES, TREES
 from kakehashi.screen.networks.source import Library
 from kakehashi.screen.scoring.partitions import make_scorer
-from kakehashi.screen.transfer.features import fill
+from kakehashi.screen.transfer.features import compute_features
 from kakehashi.screen.transfer.fit import transfer
 from kakehashi.screen.transfer.plan import layer_slice
 
@@ -77,14 +77,14 @@ def main() -> None:
     )
     print(f"the ensemble: {members}")
 
-    bank = fill(library, target.compositions)
+    features = compute_features(library, target.compositions)
     compositions = pymatgen_compositions(sample)
     descriptors = best(lambda: xenonpy_descriptors(pymatgen_compositions(sample)), 1)
     x = standard_inputs(source, xenonpy_descriptors(compositions))
     networks = best(lambda: [numpy_features(source, i, x) for i in range(given.networks)], 2)
     fits, predictions, rows = [], [], np.arange(len(target.y)) % FOLDS != 0
     for i in np.linspace(0, given.networks - 1, given.sample).astype(int):
-        known, asked = layer_slice(bank.layers[0][i], 0)[rows], numpy_features(source, i, x)
+        known, asked = layer_slice(features.layers[0][i], 0)[rows], numpy_features(source, i, x)
         forest = RandomForestRegressor(TREES, max_features=MAX_FEATURES, random_state=int(i), n_jobs=1)
         fits.append(best(lambda: forest.fit(known, target.y[rows]), 2))  # noqa: B023
         predictions.append(best(lambda: forest.predict(asked), 2))  # noqa: B023

@@ -21,6 +21,7 @@ from rdkit import Chem
 
 from kakehashi.catalogs.molecules import polymers
 from kakehashi.design.proposals.language import automaton, language, ngram, recurrent, tokens
+from kakehashi.design.proposals.language.corpus import read_corpus
 from kakehashi.design.proposals.language.language import Language, States
 
 DATA = Path(__file__).parents[1].parent / "shared/data/organic/radonpy_pi1070.parquet"
@@ -38,7 +39,7 @@ def main() -> None:
     held, rest = smiles[::10], [text for i, text in enumerate(smiles) if i % 10]
     known = {key for key in map(_key, rest) if key}
 
-    corpus, seconds = _timed(lambda: language.read_corpus(rest))
+    corpus, seconds = _timed(lambda: read_corpus(rest))
     refused = sum(reason != "" for reason in corpus.reasons)
     print(f"{len(rest)} repeat units, {len(corpus.tokens)} strings, {refused} not representable; read {seconds:.1f} s")
     for order in (4, 6, 8, 10):
@@ -90,7 +91,7 @@ def _report(name: str, model: Language, known: set[str]) -> None:
 
 def _loss(model: Language, smiles: list[str]) -> float:
     """Nats per string of those that can be written."""
-    corpus = language.read_corpus(smiles, model.max_length, model.vocabulary)
+    corpus = read_corpus(smiles, model.max_length, model.vocabulary)
     return float(-model.log_prior(States(corpus.tokens, language.lengths(corpus.tokens))).mean())
 
 

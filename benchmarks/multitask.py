@@ -23,17 +23,10 @@ from kakehashi.catalogs.properties.tables import load_table
 from kakehashi.catalogs.records import PropertyTable
 from kakehashi.screen.networks.library import pretrain_library
 from kakehashi.screen.networks.source import Library, Settings
-from kakehashi.screen.transfer.features import Bank, fill
+from kakehashi.screen.transfer.features import Features, compute_features
 from kakehashi.screen.transfer.plan import fit_plan
-from kakehashi.screen.transfer.selection import (
-    Candidate,
-    affordable_heads,
-    best,
-    candidates,
-    columns,
-    fit_stack,
-    predict_stack,
-)
+from kakehashi.screen.transfer.selection import Candidate, affordable_heads, judge_candidates, pick_best
+from kakehashi.screen.transfer.stack import choose_columns, fit_stack, predict_stack
 from kakehashi.screen.validation.folds import grouped_folds, inner_folds
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "inorganic"
@@ -79,10 +72,10 @@ def compare(target: PropertyTable, libraries: dict[str, Library], seeds: int) ->
     errors: dict[tuple[str, str], list[NDArray[np.float64]]] = {}
     for trunk, library in libraries.items():
         start = time.perf_counter()
-        bank = fill(library, target.compositions)
+        features = compute_features(library, target.compositions)
         names = ["shared trunk" if len(s.tasks) > 1 else Path(s.name).name for s in library.sources]
         for seed in range(seeds):
-            for row, predicted in held_out(target, bank, names, seed).items():
+            for row, predicted in held_out(target, features, names, seed).items():
                 errors.setdefault((trunk, row), []).append(np.abs(predicted - target.y))
         print(f"  {trunk}: {(time.perf_counter() - start) / seeds:.0f} s per fold seed")
     reference = np.mean(errors["separate", WITHOUT], axis=0)
@@ -93,12 +86,12 @@ def compare(target: PropertyTable, libraries: dict[str, Library], seeds: int) ->
         print(f"    {np.mean(found):.3f}  {gain.mean():+.3f} ± {spread:.3f}  {trunk}: {row}")
 
 
-def held_out(target: PropertyTable, bank: Bank, names: list[str], seed: int) -> dict[str, NDArray[np.float64]]:
+def held_out(target: PropertyTable, features: Features, names: list[str], seed: int) -> dict[str, NDArray[np.float64]]:
     """Out-of-fold means of every row, all choices made inside the training rows."""
     folds = grouped_folds(target.keys, FOLDS, seed)
     out: dict[str, NDArray[np.float64]] = {}
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        results = list(pool.map(lambda fold: one_fold(target, bank, names, folds, fold, seed), range(FOLDS)))
+        results = list(pool.map(lambda fold: one_fold(target, features, names, folds, fold, seed), range(FOLDS)))
     for fold, means in enumerate(results):
         for row, mean in means.items():
             out.setdefault(row, np.empty(len(folds)))[folds == fold] = mean
@@ -106,29 +99,29 @@ def held_out(target: PropertyTable, bank: Bank, names: list[str], seed: int) -> 
 
 
 def one_fold(
-    target: PropertyTable, bank: Bank, names: list[str], folds: NDArray[np.int64], fold: int, seed: int
+    target: PropertyTable, features: Features, names: list[str], folds: NDArray[np.int64], fold: int, seed: int
 ) -> dict[str, NDArray[np.float64]]:
     """Held-out means (k,) of one fold by row; the deployed stack once as it is, once with a column more."""
     y, held, rows = target.y, np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
     inner = inner_folds([target.keys[i] for i in rows], FOLDS, seed + 1)
-    found = candidates(bank, y, rows, inner, names, affordable_heads(len(y)))
-    fit = functools.cache(lambda plan: fit_plan(plan, bank, y, rows))
+    found = judge_candidates(features, y, rows, inner, names, affordable_heads(len(y)))
+    fit = functools.cache(lambda plan: fit_plan(plan, features, y, rows))
 
     def ask(chosen: list[Candidate]) -> NDArray[np.float64]:
-        return predict_stack(fit_stack(chosen, y[rows], fit), bank, held)[0]
+        return predict_stack(fit_stack(chosen, y[rows], fit), features, held)[0]
 
     plain = [c for c in found if c.plan.kind != "stacked"]
     stacked = [c for c in found if c.plan.kind == "stacked"]
-    means = {WITHOUT: ask(list(columns(plain, len(names)).values()))}
+    means = {WITHOUT: ask(list(choose_columns(plain, len(names)).values()))}
     if stacked:
-        means[WITH] = ask([*columns(plain, len(names)).values(), best(stacked)])
+        means[WITH] = ask([*choose_columns(plain, len(names)).values(), pick_best(stacked)])
     for c in found:
-        averaged = len(c.plan.networks) == len(bank.layers[0])
+        averaged = len(c.plan.networks) == len(features.layers[0])
         if c.plan.kind == "stacked" or (c.plan.kind == "frozen" and averaged and not c.plan.depth):
             means[c.name] = ask([c])
         elif c.plan.kind == "predictions":
             options = [o for o in found if o.plan.kind == "predictions" and o.plan.head == c.plan.head]
-            means[c.name] = ask([best(options)])
+            means[c.name] = ask([pick_best(options)])
     return means
 
 

@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 from pymatgen.core import Lattice, Structure
 
 from kakehashi.catalogs.candidates.candidates import open_catalog
+from kakehashi.catalogs.crystals import structures
 from kakehashi.catalogs.files import guarded
 
 PROTOTYPES = (
@@ -53,7 +54,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.workers:
         guarded.available = lambda: options.workers
-    guarded.SHARE = guarded.STRUCTURES  # every worker starts for a few files too
+    structures.TASK = structures.TASK._replace(share=structures.TASK.chunk)  # every worker starts for a few files too
     with tempfile.TemporaryDirectory() as name:
         folder, few = Path(name) / "all", Path(name) / "few"
         write(folder, options.files)

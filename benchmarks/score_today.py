@@ -39,7 +39,7 @@ from kakehashi.catalogs.properties.tables import load_table
 from kakehashi.screen.descriptors.composition import BATCH, compute
 from kakehashi.screen.networks.source import Source
 from kakehashi.screen.scoring.partitions import make_scorer
-from kakehashi.screen.transfer.features import fill
+from kakehashi.screen.transfer.features import compute_features
 from kakehashi.screen.transfer.plan import layer_slice
 
 GOAL = 10
@@ -80,10 +80,10 @@ def main() -> None:
         {"reading": reading, "descriptors": describing, "networks, heads, distances, domain": rest},
     )
 
-    bank = fill(model.library, target.compositions)
+    features = compute_features(model.library, target.compositions)
     heads = []
     for i, params in enumerate(member.params):
-        heads.append(Ridge(1.0 / params["prior"]).fit(layer_slice(bank.layers[0][i], 0), target.y))
+        heads.append(Ridge(1.0 / params["prior"]).fit(layer_slice(features.layers[0][i], 0), target.y))
     descriptors = best(lambda: xenonpy_descriptors(pymatgen_compositions(sample)), 1)
     x = standard_inputs(source, xenonpy_descriptors(pymatgen_compositions(sample)))
     ours = np.log(np.asarray(scorer(table(sample)).scores["mean"]))

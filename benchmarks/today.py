@@ -22,10 +22,10 @@ from kakehashi.screen.descriptors.scaling import CLAMP
 from kakehashi.screen.networks.pretrain import Schedule
 from kakehashi.screen.networks.pyramid import NEGATIVE_SLOPE
 from kakehashi.screen.networks.source import Library, Settings, Source, pretrain_source
-from kakehashi.screen.transfer.features import fill
+from kakehashi.screen.transfer.features import compute_features
 from kakehashi.screen.transfer.fit import Model, transfer
 from kakehashi.screen.transfer.plan import Fitted, Plan, fit_plan
-from kakehashi.screen.transfer.selection import Stack
+from kakehashi.screen.transfer.stack import Stack
 
 Featurizer = Callable[[pd.DataFrame, list[str], list[float]], NDArray[Any]]
 
@@ -175,7 +175,7 @@ def linear_model(source: Source, target: PropertyTable) -> tuple[Model, Fitted]:
     library = Library((source,), "reduced", 0)
     measured = transfer(library, target, outer=2, inner=2, heads=["ridge"])
     plan = Plan("frozen", "ridge", 0, 0, tuple(range(len(source.networks))))
-    member = fit_plan(plan, fill(library, target.compositions), target.y, np.arange(len(target.y)))
+    member = fit_plan(plan, compute_features(library, target.compositions), target.y, np.arange(len(target.y)))
     return measured._replace(stack=Stack(("ridge",), (member,), np.ones(1), 0.0)), member
 
 

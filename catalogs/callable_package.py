@@ -1,4 +1,4 @@
-"""Packages that are called like a function: `kakehashi.screen(model, ...)` beside `kakehashi.screen.heads`."""
+"""Callable packages: `kakehashi.screen(model, ...)` beside `kakehashi.screen.heads`."""
 
 from __future__ import annotations
 
@@ -11,16 +11,18 @@ from typing import Any
 
 
 def make_callable(package: str, function: str) -> None:
-    """Let calls of a package go to a function of a module below it.
+    """Make an imported package callable.
 
-    package : full name of an imported package
-    function : "module:name", imported at the first call
+    Parameters
+    ----------
+    package : its full name
+    function : "module:name" of the function to call, imported at the first call
     """
     module, _, name = function.partition(":")
 
     def target() -> Callable[..., Any]:
-        called: Callable[..., Any] = getattr(import_module(module), name)
-        return called
+        attribute: Callable[..., Any] = getattr(import_module(module), name)
+        return attribute
 
     class CallablePackage(ModuleType):
         def __call__(self, *args: Any, **kwargs: Any) -> Any:

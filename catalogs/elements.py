@@ -1,4 +1,4 @@
-"""The 94 elements and 58 element features behind every composition descriptor.
+"""Table of 94 elements and 58 element features.
 
 The numbers are XenonPy's `elements_completed` (Yoshida laboratory; BSD-3-Clause), in the copy distributed by
 ElementEmbeddings 0.8.0 (MIT). Cells without a measured value were imputed upstream and are not marked there.
@@ -32,7 +32,7 @@ _BY_ELECTRONEGATIVITY = """
     Pd Rn Ru Pt Rh Pb W Au C Se S Xe I Br Kr N Cl O F Ar He Ne
     """
 ORDER: tuple[int, ...] = tuple(_BY_ELECTRONEGATIVITY.split().index(symbol) for symbol in SYMBOLS)
-"""Rank of each element in formulas: slots and reduced formulas list elements by rising rank."""
+"""Rank of each element in formulas; slots and reduced formulas list elements by rising rank."""
 
 _BEYOND = "Am Cm Bk Cf Es Fm Md No Lr Rf Db Sg Bh Hs Mt Ds Rg Cn Nh Fl Mc Lv Ts Og"
 UNTABULATED: frozenset[str] = frozenset(_BEYOND.split())
@@ -56,7 +56,10 @@ FEATURES: tuple[str, ...] = tuple(_COLUMNS.split())
 
 
 class FeatureInfo(NamedTuple):
-    """What a column of the table is; `unit` is `not stated upstream` where nothing corroborates one."""
+    """Description of a feature.
+
+    unit : `not stated upstream` where no source corroborates one
+    """
 
     name: str
     unit: str
@@ -66,9 +69,16 @@ class FeatureInfo(NamedTuple):
 
 @cache
 def feature_table() -> FloatArray:
-    """Return (94, 58) features by atomic number and in the order of `FEATURES`; read-only.
+    """Return the element features (94, 58), read-only.
 
-    Raises `UserError` (code 6) if the table file is damaged.
+    Rows are by atomic number, columns in the order of `FEATURES`.
+
+    Raises
+    ------
+    UserError : a damaged table file, code 6.
+
+    >>> feature_table().shape
+    (94, 58)
     """
     path = TABLES / "elements.csv"
     # csv, not pandas: pandas reads the text "Na"-like cells of such tables as missing values
@@ -85,6 +95,6 @@ def feature_table() -> FloatArray:
 
 @cache
 def feature_info() -> tuple[FeatureInfo, ...]:
-    """Give unit, description and source of each feature, in the order of `FEATURES`."""
+    """Return each feature's unit, description and source."""
     with (TABLES / "element_features.csv").open(newline="", encoding="utf-8") as file:
         return tuple(FeatureInfo(**row) for row in csv.DictReader(file))

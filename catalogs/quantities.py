@@ -1,4 +1,4 @@
-"""Quantities and units: names, unit texts, explicit conversions."""
+"""Units: their table, spellings and conversions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ EV_PER_KJ_MOL = 1.0 / 96.48533212331  # CODATA 2018, exact constants
 
 
 class Quantity(NamedTuple):
-    """A property, the unit its values are kept in ("" means as given), and what it is."""
+    """Property and its unit.
+
+    Values in the unit "" stay as in the file.
+    """
 
     name: str
     unit: str
@@ -22,7 +25,10 @@ class Quantity(NamedTuple):
 
 
 class Unit(NamedTuple):
-    """A unit of `dimension`: value in the dimension's base unit = value * scale + offset."""
+    """Unit of a dimension.
+
+    Value in the base unit = value * scale + offset.
+    """
 
     text: str
     dimension: str
@@ -96,7 +102,10 @@ _SAME = str.maketrans({"˚": "°", "º": "°", "\N{MINUS SIGN}": "-", "–": "-"
 
 
 def _squeeze(text: str) -> str:
-    """A unit text without blanks and signs of products and powers, superscripts as digits."""
+    """Reduce a unit text to its letters and digits.
+
+    Blanks and signs of products and powers go; superscripts become digits.
+    """
     same = unicodedata.normalize("NFKC", text.translate(_SAME)).translate(_SAME)
     return re.sub(r"[\s·⋅∙•*^._{}]", "", same)
 
@@ -107,21 +116,23 @@ _IN_SMALL = {text.lower(): unit for text, unit in _BY_TEXT.items()}
 
 
 def unit_or_none(text: str) -> Unit | None:
-    """The unit of a text, None where it is none that can be converted.
+    """Return a text's unit, None if unknown.
 
-    Texts in small letters alone, as column names often are, stand for the unit they resemble: `gpa`, `w/mk`.
+    Texts in small letters, as in column names, stand for the unit they resemble: `gpa`, `w/mk`.
     """
     squeezed = _squeeze(text)
     return _BY_TEXT.get(squeezed) or (_IN_SMALL.get(squeezed) if squeezed == squeezed.lower() else None)
 
 
 def parse_unit(text: str) -> Unit:
-    """Return the unit a text such as `W/(m K)`, `W/m/K` or `degC` stands for.
+    """Parse a unit text.
 
     Raises
     ------
-    UserError
-        If the text is not a unit that can be converted.
+    UserError : unknown unit.
+
+    >>> parse_unit("W m-1 K-1").text
+    'W/(m K)'
     """
     unit = unit_or_none(text)
     if unit is None:
@@ -131,14 +142,20 @@ def parse_unit(text: str) -> Unit:
 
 
 def convert(values: FloatArray, unit: str, to: str, atoms: FloatArray | float | None = None) -> FloatArray:
-    """Convert `values` from `unit` to `to`.
+    """Convert values between units.
 
-    `atoms` (atoms per formula) relates energies and entropies per mole of formula to those per atom.
+    Parameters
+    ----------
+    values : (n,) in `unit`
+    to : target unit
+    atoms : (n,) atoms per formula, which relate energies and entropies per mole of formula to those per atom
 
     Raises
     ------
-    UserError
-        If the units measure different things, or one of them is unknown.
+    UserError : an unknown unit, or units of different dimensions.
+
+    >>> convert(np.array([25.0]), "degC", "K").tolist()
+    [298.15]
     """
     values = np.asarray(values, dtype=np.float64)
     if unit == to:

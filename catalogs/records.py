@@ -1,4 +1,4 @@
-"""The records that travel between packages: a property table, a rejected row, a parsed formula column."""
+"""Shared records: materials, property tables, rejected rows, the user's errors."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ IndexArray = NDArray[np.int16]
 
 
 class UserError(ValueError):
-    """A mistake of input or configuration: the command line prints its one line and exits with `code`.
+    """Error of the user's input or configuration.
 
-    The message says what was expected, what came, where (file, row), and what to do.
+    Its message is one line: what was expected, what came, where (file, row), and what to do. The command line prints
+    it and exits with `code`.
     """
 
     def __init__(self, message: str, code: int = 2) -> None:
@@ -25,9 +26,10 @@ class UserError(ValueError):
 
 
 class Rejected(NamedTuple):
-    """A row of a target or source table that could not be used, and why.
+    """Row of a table that could not be used.
 
-    row : counts data rows from 1; value : as it was given, NaN where that is unknown
+    row : number of the data row, from 1
+    value : as in the table, NaN if unknown
     """
 
     table: str
@@ -39,39 +41,44 @@ class Rejected(NamedTuple):
 
 
 class Compositions(NamedTuple):
-    """Compositions as fixed element slots, sorted by the order of `catalogs.elements.ORDER`.
+    """Compositions as fixed element slots.
+
+    Slots are in the order of `catalogs.elements.ORDER`.
 
     elements : (n, 16) int16, index into the 94 tabulated elements, -1 in unused slots
-    amounts : (n, 16) float64, atoms per formula as given, 0 in unused slots
+    amounts : (n, 16) float64, atoms per formula as written, 0 in unused slots
     """
 
     elements: IndexArray
     amounts: FloatArray
 
     def take(self, rows: NDArray[np.integer]) -> Compositions:
-        """The given rows."""
+        """Select rows."""
         return Compositions(self.elements[rows], self.amounts[rows])
 
 
 class Molecules(NamedTuple):
     """Repeat units (two `*`) or molecules (none).
 
-    smiles, keys : n canonical SMILES, and n names that are the same for every frame shift of one polymer
+    smiles : (n,) canonical SMILES
+    keys : (n,) names that every frame shift of one polymer shares
     """
 
     smiles: tuple[str, ...]
     keys: tuple[str, ...]
 
     def take(self, rows: NDArray[np.integer]) -> Molecules:
-        """The given rows."""
+        """Select rows."""
         return Molecules(tuple(self.smiles[i] for i in rows), tuple(self.keys[i] for i in rows))
 
 
 class Crystals(NamedTuple):
-    """Crystal structures, their sites one after the other.
+    """Crystal structures with concatenated sites.
 
-    compositions : of the n cells; sites : (n + 1,) int64, structure i has the sites sites[i] to sites[i + 1]
-    lattices : (n, 3, 3) row vectors in Å; elements : (sites,) int16 into the 94 tabulated elements
+    compositions : of the n cells
+    sites : (n + 1,) int64, structure i has the sites sites[i] to sites[i + 1]
+    lattices : (n, 3, 3) row vectors in Å
+    elements : (sites,) int16, index into the 94 tabulated elements
     positions : (sites, 3) fractional coordinates
     """
 
@@ -82,7 +89,7 @@ class Crystals(NamedTuple):
     positions: FloatArray
 
     def take(self, rows: NDArray[np.integer]) -> Crystals:
-        """The given rows."""
+        """Select rows."""
         chosen = ragged(self.sites, rows)
         counts = np.diff(self.sites)[rows]
         return Crystals(
@@ -95,7 +102,13 @@ class Crystals(NamedTuple):
 
 
 def ragged(offsets: NDArray[np.int64], rows: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Places of the parts of some rows in a list where row i has the parts offsets[i] to offsets[i + 1]."""
+    """List the places of some rows' entries.
+
+    Row i has the entries offsets[i] to offsets[i + 1].
+
+    >>> ragged(np.array([0, 2, 3]), np.array([1, 0])).tolist()
+    [2, 0, 1]
+    """
     counts = np.diff(offsets)[rows]
     ends = np.cumsum(counts)
     shifts: NDArray[np.int64] = np.repeat(offsets[:-1][rows] - ends + counts, counts)
@@ -107,19 +120,24 @@ Inputs = Compositions | Molecules | Crystals
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PropertyTable:
-    """Measured or computed values of one property, one row per reduced formula, repeat unit or crystal structure.
+    """Values of one property, one row per material.
 
-    ids, materials, keys : n identifiers, formulas or SMILES as given (first occurrence), reduced formulas or keys
-    compositions : slots of the formulas as given (of a repeat unit without its `*`), n rows
+    A row is a reduced formula, a repeat unit or a crystal structure.
+
+    ids : (n,) identifiers
+    materials : (n,) formulas or SMILES as in the table, of the first row where several were merged
+    keys : (n,) reduced formulas or polymer keys
+    compositions : (n, 16) slots of the formulas, or of the repeat units without their `*`
+    values : (n,) float64 in `unit`; the median of merged rows
+    log : models fit ln(value)
+    folds : (n,) fold numbers of the table, or None
+    rows, missing : number of rows in the table, and of those without a value
+    rejected : rows that could not be used
+    notes : sentences for the report (merged duplicates, conversions, ...)
     molecules : of a table of SMILES, else None
     crystals : of a table of structures, else None; its rows may share a key
-    values : (n,) float64 in `unit`; the median where a formula had several values
-    log : whether models fit ln(value)
-    folds : (n,) given fold numbers, or None
-    rejected : rows that could not be used; `missing` counts rows without a value
-    unmeasured : of a table of SMILES, those as given whose value is missing
-    notes : plain sentences for the report (merged duplicates, conversions, ...)
-    warnings : sentences that must be seen: words for no value, placeholders, units that look mixed
+    unmeasured : SMILES without a value
+    warnings : sentences for the terminal too: words for a missing value, placeholders, units that seem mixed
     """
 
     name: str
@@ -149,12 +167,18 @@ class PropertyTable:
 
     @property
     def inputs(self) -> Inputs:
-        """What models look at: structures or molecules where there are any, else the compositions."""
+        """Return the inputs of models.
+
+        They are structures, molecules, or else compositions.
+        """
         if self.crystals is not None:
             return self.crystals
         return self.compositions if self.molecules is None else self.molecules
 
     @property
     def y(self) -> FloatArray:
-        """(n,) the fitted scale: ln(value) if `log`, else the values themselves."""
+        """Return the values on the fitted scale (n,).
+
+        It is ln(value) if `log`.
+        """
         return np.log(self.values) if self.log else self.values

@@ -1,6 +1,8 @@
-"""Text for a terminal. Names come from other people's files, and some characters steer a terminal.
+"""Safe text for a terminal.
 
-Everything printed goes through here or is a constant of the code; a test sees to it.
+Names from other people's files may hold characters that steer it.
+
+All output passes through here or is a constant of the code; a test checks that.
 """
 
 from __future__ import annotations
@@ -12,10 +14,12 @@ from unicodedata import category
 
 
 def shown(text: str) -> str:
-    """Text in one line, without characters that steer a terminal.
+    """Replace characters that steer a terminal by U+FFFD.
 
-    Controls (escape sequences, C1, line ends), marks of writing direction and lone surrogates (of file names that are
-    no UTF-8) become U+FFFD.
+    The text becomes one line.
+
+    These are controls (escape sequences, C1, line ends), marks of writing direction, and lone surrogates (from file
+    names that are no UTF-8).
 
     >>> shown("a" + chr(27) + "[2Jb")
     'a�[2Jb'
@@ -24,18 +28,24 @@ def shown(text: str) -> str:
 
 
 def shortened(text: str, most: int = 40) -> str:
-    """Text as it is quoted in a message: as `shown`, at most `most` characters."""
+    """Cut a text to `most` characters, for quotes in messages.
+
+    It is `shown` first.
+    """
     text = shown(text)
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def is_harmless(character: str) -> bool:
-    """Whether a terminal shows a character, as a sign or a space, and does nothing else."""
+    """Test for a character that a terminal only shows."""
     return character.isprintable() or category(character) == "Zs"
 
 
 def say(text: str, *, error: bool = False) -> None:
-    """Print lines, each as `shown`, on stdout or stderr; what the stream cannot write is written as an escape."""
+    """Print lines safely on stdout or stderr.
+
+    Each goes through `shown`; characters outside the stream's encoding become escapes.
+    """
     stream = sys.stderr if error else sys.stdout
     safe = "\n".join(shown(line) for line in text.split("\n"))
     encoding = getattr(stream, "encoding", None) or "utf-8"
@@ -43,7 +53,13 @@ def say(text: str, *, error: bool = False) -> None:
 
 
 def as_json(value: Any, indent: int | None = None) -> str:
-    """JSON that is readable in any language, with escapes for what steers a terminal: the same when it is read."""
+    r"""Write JSON that is readable and safe to print.
+
+    Characters that steer a terminal become escapes.
+
+    >>> as_json({"κ": "\x1b"})
+    '{"κ": "\\u001b"}'
+    """
     text = json.dumps(value, ensure_ascii=False, indent=indent)
     return "".join(c if c == "\n" or is_harmless(c) else _escaped(c) for c in text)
 

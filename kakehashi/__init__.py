@@ -84,6 +84,8 @@ def app(words: Sequence[str] = ()) -> App:
     """
     from cyclopts import App
 
+    from kakehashi.catalogs.providers import PROVIDERS
+
     top = App(
         name="kakehashi",
         help="Screen catalogues and design polymers with models transferred from plentiful data.",
@@ -111,8 +113,8 @@ def app(words: Sequence[str] = ()) -> App:
     add(catalogs, "show", "kakehashi.catalogs.cli.catalogs:show_dataset", "Show one data set.")
     add(catalogs, "build", "kakehashi.catalogs.cli.build:build", "Describe a virtual catalogue.")
     pull = App(name="pull", help="Fetch a catalogue from a public service.")
-    add(pull, "mp", "kakehashi.catalogs.cli.pull:pull_mp", "Pull the Materials Project (key in MP_API_KEY).")
-    add(pull, "optimade", "kakehashi.catalogs.cli.pull:pull_optimade", "Pull from a database that speaks OPTIMADE.")
+    for provider in PROVIDERS:
+        add(pull, provider.name, provider.command, provider.help)
     catalogs.command(pull)
     top.command(catalogs)
     add(models, "list", "kakehashi.screen.cli.models:list_models", "List cached networks and models.")

@@ -1,4 +1,4 @@
-"""Forward: descriptors, pre-trained networks, transferred models, scores, ranking."""
+"""Forward: descriptors to networks to scores to ranking."""
 
 from kakehashi.catalogs.callable_package import make_callable
 

@@ -1,4 +1,4 @@
-"""Ctrl-C is answered within a second, whatever the main thread is doing.
+"""Immediate answers to Ctrl-C while the main thread computes.
 
 Python runs the handlers of signals between two steps of its own, and a compilation or a fit may take half a minute
 until the next. The system's handler writes the number of a signal into a socket at once; a thread reads it there,
@@ -18,9 +18,9 @@ from typing import NoReturn
 
 from kakehashi.screen.progress import Mode, warn
 
-# What ends within these seconds of a Ctrl-C needs no other answer.
+# Seconds in which a process may end without an answer to Ctrl-C.
 AT_ONCE = 0.3
-# After the second Ctrl-C, seconds the main thread has to leave its folders in order.
+# Seconds after the second Ctrl-C for the main thread to leave its folders in order.
 GRACE = 3.0
 # The same while jobs elsewhere are ended.
 CLOSING = 60.0
@@ -32,7 +32,10 @@ _closing: list[None] = []
 
 @contextmanager
 def at_hand(describe: Callable[[], str]) -> Iterator[None]:
-    """Let an interrupt be answered with what `describe` returns while the block lasts: `finishing 4 networks`."""
+    """Name the work that an interrupt interrupts.
+
+    describe : () to a text such as `finishing 4 networks`
+    """
     _work.append(describe)
     try:
         yield
@@ -42,7 +45,7 @@ def at_hand(describe: Callable[[], str]) -> Iterator[None]:
 
 @contextmanager
 def closing() -> Iterator[None]:
-    """Give what the block ends elsewhere, such as queued jobs, more time after a second Ctrl-C."""
+    """Allow more time after a second Ctrl-C, to end jobs elsewhere."""
     _closing.append(None)
     try:
         yield
@@ -51,7 +54,7 @@ def closing() -> Iterator[None]:
 
 
 def is_watched() -> bool:
-    """Whether an interrupt has its answer already when a handler in Python is called."""
+    """Tell whether a thread already answers interrupts."""
     return _watching.is_set()
 
 
@@ -65,7 +68,10 @@ def answer() -> str:
 
 @contextmanager
 def acknowledged(mode: Mode, last: Callable[[], int]) -> Iterator[None]:
-    """Answer every Ctrl-C while the block lasts; a second one ends the process within seconds.
+    """Answer Ctrl-C while the block lasts.
+
+    A second one ends the process within seconds. Outside the main thread, and where SIGINT is ignored, nothing
+    changes.
 
     Outside the main thread, and where SIGINT is ignored, nothing changes.
 
@@ -93,15 +99,15 @@ def acknowledged(mode: Mode, last: Callable[[], int]) -> Iterator[None]:
 
 
 def _watch(reader: socket.socket, mode: Mode, last: Callable[[], int]) -> None:
-    """Read presses until the block ends, which closes the other end."""
+    """Answer presses until the block ends."""
     if not _pressed(reader, None):
         return
-    again = _pressed(reader, AT_ONCE)
-    if again is None:
+    second = _pressed(reader, AT_ONCE)
+    if second is None:
         with suppress(Exception):
             warn(mode, answer())
-        again = _pressed(reader, None)
-    if again and _pressed(reader, CLOSING if _closing else GRACE) is not False:
+        second = _pressed(reader, None)
+    if second and _pressed(reader, CLOSING if _closing else GRACE) is not False:
         code = 128 + signal.SIGINT
         with suppress(Exception):  # its streams may be in the middle of a line
             code = last()
@@ -109,7 +115,10 @@ def _watch(reader: socket.socket, mode: Mode, last: Callable[[], int]) -> None:
 
 
 def _pressed(reader: socket.socket, seconds: float | None) -> bool | None:
-    """Wait for Ctrl-C: whether it came before the block ended, None if neither happened in time."""
+    """Wait for Ctrl-C.
+
+    True where it came, False where the block ended, None where time ran out.
+    """
     reader.settimeout(seconds)
     try:
         while data := reader.recv(1):
@@ -123,7 +132,10 @@ def _pressed(reader: socket.socket, seconds: float | None) -> bool | None:
 
 
 def stop(code: int) -> NoReturn:
-    """End the process at once: no thread is waited for. What is written is whole or has no name yet."""
+    """End the process at once, without waiting for threads.
+
+    Files are whole, or have no name yet.
+    """
     for stream in (sys.stdout, sys.stderr):
         with suppress(Exception):
             stream.flush()
@@ -131,6 +143,6 @@ def stop(code: int) -> NoReturn:
 
 
 def stop_if_busy(code: int) -> None:
-    """End the process where threads are still at work that its end would wait for."""
-    if any(one is not threading.main_thread() and not one.daemon for one in threading.enumerate()):
+    """End the process where threads would delay its end."""
+    if any(thread is not threading.main_thread() and not thread.daemon for thread in threading.enumerate()):
         stop(code)

@@ -1,6 +1,8 @@
-"""The device everything is computed on: `auto` leaves it to jax, which takes a GPU where it sees one.
+"""The device that computes: CPU or GPU.
 
-Networks, models and scored partitions that are kept carry the device that computed them (`screen.transfer.kept`,
+`auto` leaves the choice to jax, which takes a GPU where it sees one.
+
+Networks, models and scored partitions that are kept carry the device that computed them (`screen.transfer.cache`,
 `screen.scoring.partitions`): what one device computed is never taken for what another would. So the choice is no
 part of what decides a run, but another device computes again.
 """
@@ -18,13 +20,15 @@ Device = Literal["auto", "cpu", "gpu"]
 
 
 def check_device(device: str) -> None:
-    """Refuse a name that is none."""
+    """Refuse an unknown device."""
     if device not in get_args(Device):
         raise UserError(f"--device: expected {', '.join(get_args(Device))}, got {device!r}")
 
 
 def choose(device: str) -> None:
-    """Compute on this device from now on, in all threads; `auto` changes nothing and imports nothing.
+    """Compute on this device from now on, in all threads.
+
+    `auto` changes nothing and imports nothing.
 
     Raises
     ------
@@ -43,16 +47,19 @@ def choose(device: str) -> None:
         try:
             chosen = jax.devices("gpu")[0]
         except RuntimeError:
-            seen = ", ".join(str(found) for found in jax.devices())
+            devices = ", ".join(map(str, jax.devices()))
             raise UserError(
-                f"--device gpu: expected a GPU, jax sees {seen} alone: install the CUDA packages with"
+                f"--device gpu: expected a GPU, jax sees {devices} alone: install the CUDA packages with"
                 " pip install 'kakehashi[cuda]', or leave --device out"
             ) from None
     jax.config.update("jax_default_device", chosen)  # type: ignore[no-untyped-call]
 
 
 def take_device(name: object) -> None:
-    """Of several devices of the chosen kind, let the worker of this number use its own; other names change nothing."""
+    """Give a worker a device of its own.
+
+    name : number of the worker; other names change nothing
+    """
     if not str(name).isdecimal():
         return
     import jax
@@ -71,5 +78,5 @@ def current() -> jax.Device:
 
 
 def platform() -> Device:
-    """`cpu` or `gpu`: what `choose` would have to be told elsewhere to compute on the same kind of device."""
+    """Name of the device for `choose`, `cpu` or `gpu`."""
     return "cpu" if current().platform == "cpu" else "gpu"

@@ -1,6 +1,6 @@
-"""How a run ends before its time: Ctrl-C in two steps, and SIGTERM or a hang-up, which let nothing be finished.
+"""Ends of a run before its time: Ctrl-C, SIGTERM, hang-up.
 
-Ctrl-C lets the work at hand be finished and kept, the second aborts. SIGTERM unwinds at once, so that what is queued
+The first Ctrl-C lets work in progress finish, the second aborts. SIGTERM unwinds at once, so that what is queued
 is cancelled and what is secret removed, and ends the process even where a thread would compute for minutes.
 """
 
@@ -20,14 +20,14 @@ from kakehashi.catalogs.shown import say
 from kakehashi.screen.acknowledge import answer, at_hand, closing, is_watched
 from kakehashi.screen.progress import Mode, warn
 
-# Between being told to end and ending: whoever sends SIGTERM kills some 10 s later.
+# From SIGTERM to the end of the process: its sender kills some 10 s later.
 GRACE_SECONDS = 6.0
 _NAMES = {"SIGTERM": "terminated", "SIGHUP": "hung up"}
 _WORDS = {getattr(signal, name): word for name, word in _NAMES.items() if hasattr(signal, name)}
 
 
 class Terminated(KeyboardInterrupt):
-    """A process was told to end, by the signal of this number."""
+    """The signal of this number ended the process."""
 
     def __init__(self, number: int = signal.SIGTERM) -> None:
         super().__init__(number)
@@ -39,7 +39,7 @@ def _print(word: str) -> None:
 
 
 class _State:
-    """What the handler of SIGTERM, the blocks that it spares and the last words of the process know of each other."""
+    """State shared by handlers and last words of the process."""
 
     spared = 0
     waiting: int | None = None
@@ -51,7 +51,10 @@ _state = _State()
 
 
 def stopped(stop: KeyboardInterrupt) -> int:
-    """Say that this process was stopped, and how to go on; its exit code, 130 by Ctrl-C, 143 by SIGTERM."""
+    """Print how this process was stopped; return its exit code.
+
+    130 by Ctrl-C, 143 by SIGTERM.
+    """
     number = stop.number if isinstance(stop, Terminated) else int(signal.SIGINT)
     if not _state.said:
         _state.said = True
@@ -61,7 +64,7 @@ def stopped(stop: KeyboardInterrupt) -> int:
 
 @contextmanager
 def last_words(say: Callable[[str], None]) -> Iterator[None]:
-    """Let what stops this process while the block lasts be told in this way; it is given the word for it."""
+    """Replace the printer of last words while the block lasts."""
     former, _state.say = _state.say, say
     try:
         yield
@@ -71,7 +74,9 @@ def last_words(say: Callable[[str], None]) -> Iterator[None]:
 
 @contextmanager
 def terminable(*, process: bool) -> Iterator[None]:
-    """While the block lasts SIGTERM and SIGHUP raise `Terminated` in the main thread, unless they are ignored.
+    """Raise `Terminated` on SIGTERM and SIGHUP in the main thread.
+
+    Signals that are ignored stay ignored.
 
     process : whether this process ends with the block; then it ends within `GRACE_SECONDS` of the signal, whatever
         its threads do
@@ -103,7 +108,10 @@ def terminable(*, process: bool) -> Iterator[None]:
 
 @contextmanager
 def spared() -> Iterator[None]:
-    """Finish the block before SIGTERM is answered: what it cancels or removes nobody else will."""
+    """Finish the block before SIGTERM is answered.
+
+    For jobs to cancel and secrets to remove, which no other process does.
+    """
     _state.spared += 1
     try:
         with closing():
@@ -116,7 +124,10 @@ def spared() -> Iterator[None]:
 
 
 def _end(number: int, over: threading.Event) -> None:
-    """End this process when its time is over; later where something is being cancelled."""
+    """End this process when its time is over.
+
+    Later, where something is being cancelled.
+    """
     end = time.monotonic() + GRACE_SECONDS
     while not over.wait(0.05):
         if time.monotonic() > end and not _state.spared:
@@ -131,7 +142,9 @@ def _end(number: int, over: threading.Event) -> None:
 def first_finishes(
     mode: Mode, describe: Callable[[], str] = lambda: "finishing what is at hand"
 ) -> Iterator[Callable[[], bool]]:
-    """Yield a function that says whether Ctrl-C was pressed; pressed again, KeyboardInterrupt is raised.
+    """Let the first Ctrl-C finish work, the second raise KeyboardInterrupt.
+
+    Yields a function that tells whether Ctrl-C was pressed.
 
     Outside the main thread, and where SIGINT is ignored, nothing changes.
 
@@ -139,13 +152,13 @@ def first_finishes(
     ----------
     describe : what is being finished, as the answer says it.
     """
-    asked = False
+    pressed = False
 
     def first(number: int, frame: FrameType | None) -> None:
-        nonlocal asked
-        if asked:
+        nonlocal pressed
+        if pressed:
             raise KeyboardInterrupt
-        asked = True
+        pressed = True
         if not is_watched():
             with suppress(RuntimeError):  # stderr may be in the middle of a line
                 warn(mode, answer())
@@ -157,14 +170,14 @@ def first_finishes(
     signal.signal(signal.SIGINT, first)
     try:
         with at_hand(describe):
-            yield lambda: asked
+            yield lambda: pressed
     finally:
         signal.signal(signal.SIGINT, former)
 
 
 @contextmanager
 def at_once() -> Iterator[None]:
-    """Let the first Ctrl-C abort while the block lasts: nothing is at hand that could be finished."""
+    """Let the first Ctrl-C abort while the block lasts."""
     with answered_as_before():
         if threading.current_thread() is threading.main_thread() and callable(signal.getsignal(signal.SIGINT)):
             signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -173,7 +186,10 @@ def at_once() -> Iterator[None]:
 
 @contextmanager
 def answered_as_before() -> Iterator[None]:
-    """Put back what answers Ctrl-C when the block ends: libraries replace it when they are imported."""
+    """Restore the handler of Ctrl-C when the block ends.
+
+    Libraries replace it when they are imported.
+    """
     former: Any = signal.getsignal(signal.SIGINT)
     try:
         yield

@@ -1,4 +1,7 @@
-"""Threads that fit models side by side; an interrupt lets those at work finish, and says how long that takes."""
+"""Threads that fit models side by side.
+
+An interrupt lets calls at work finish, and tells how long that takes.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from kakehashi.screen.acknowledge import at_hand
 
 
 class Pool(ThreadPoolExecutor):
-    """A pool of threads that knows what is at work and how long such work took.
+    """Pool of threads that times its calls.
 
     Raises
     ------
@@ -34,7 +37,10 @@ class Pool(ThreadPoolExecutor):
         return super().submit(self._timed, fn, args, kwargs)
 
     def at_work(self) -> str:
-        """What is at work now: `finishing 4 networks, about 30 s`; the time only where it can be told."""
+        """Describe the work in progress, e.g. `finishing 4 networks, about 30 s`.
+
+        The time only where it is known.
+        """
         now = time.monotonic()
         with self._lock_of_times:
             started = list(self._started.values())
@@ -60,7 +66,9 @@ class Pool(ThreadPoolExecutor):
 
 @contextmanager
 def threads(noun: str, most: int | None = None) -> Iterator[Pool]:
-    """Open threads on all processors this process may use, `most` at most.
+    """Open threads on all available processors.
+
+    most : upper limit
 
     When an error or an interrupt ends the block, what waits is dropped and what is at work is finished.
 

@@ -1,4 +1,4 @@
-"""Progress on stderr: a live line per stage on a terminal, JSON lines with `--events`, silence otherwise."""
+"""Progress on stderr: live lines, JSON lines, or silence."""
 
 from __future__ import annotations
 
@@ -14,20 +14,23 @@ from typing import Literal
 from kakehashi.catalogs.shown import say, shown
 
 Mode = Literal["auto", "quiet", "events"]
-# How a stage of work is announced, as `Progress.stage` does.
+# Context of a stage of work, such as `Progress.stage`: name and number of steps.
 Stage = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
-# Events of one stage are at least this far apart, so that a log stays readable.
+# Seconds between events of one stage, so that a log stays readable.
 _EVERY = 1.0
 
 
 @contextmanager
 def no_stage(name: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Stand in for `Progress.stage` where nobody watches."""
+    """Stand in for `Progress.stage`, silently."""
     yield lambda steps: None
 
 
 def warn(mode: Mode, text: str) -> None:
-    """Print a warning on stderr in the mode's way; nothing if quiet."""
+    """Print a warning on stderr by the mode.
+
+    Nothing if quiet.
+    """
     if mode == "events":
         print(json.dumps({"event": "warning", "text": text}), file=sys.stderr, flush=True)
     elif mode == "auto":
@@ -35,7 +38,7 @@ def warn(mode: Mode, text: str) -> None:
 
 
 class Progress:
-    """Times the stages of a run and shows them.
+    """Times and displays the stages of a run.
 
     started : when, UTC, ISO 8601; timings : seconds per finished stage, in order
     """
@@ -47,7 +50,10 @@ class Progress:
 
     @contextmanager
     def stage(self, name: str, total: int) -> Iterator[Callable[[int], None]]:
-        """Run a stage of `total` steps; the function it yields is called with the number of steps just done."""
+        """Run a stage of `total` steps.
+
+        Yields a function that takes the number of steps just done.
+        """
         start = time.perf_counter()
         if self.mode == "events":
             shown = _events(name, total)
@@ -60,7 +66,7 @@ class Progress:
         self.timings[name] = round(time.perf_counter() - start, 3)
 
     def link(self, name: str, url: str) -> None:
-        """Say where something can be watched: on a terminal, or as an event."""
+        """Print an address for watching, on terminals or as event."""
         if self.mode == "events":
             print(json.dumps({"event": "link", "name": name, "url": url}), file=sys.stderr, flush=True)
         elif self.mode == "auto" and sys.stderr.isatty():
@@ -68,7 +74,13 @@ class Progress:
 
 
 def shown_rate(rate: float | None) -> str:
-    """A number of steps per second in three digits, or per minute or hour where they are slower; "" where unknown."""
+    """Steps per second as text, "" where unknown.
+
+    Per minute or hour where slower.
+
+    >>> shown_rate(0.5), shown_rate(1234.0)
+    ('30/min', '1,234/s')
+    """
     if not rate:
         return ""
     for unit, seconds in (("s", 1), ("min", 60), ("h", 3600)):
@@ -99,7 +111,10 @@ def _bar(name: str, total: int) -> Iterator[Callable[[int], None]]:
     from rich.text import Text
 
     class Rate(ProgressColumn):
-        """Steps per second: over the last half minute, and in the end over the whole stage."""
+        """Steps per second, over the last half minute.
+
+        In the end over the whole stage.
+        """
 
         def render(self, task: Task) -> Text:
             return Text(shown_rate(task.finished_speed or task.speed), style="progress.data.speed")

@@ -143,7 +143,8 @@ def tiny_model(tiny: Tiny) -> "Model":
     """The model of that run, built in this process."""
     from kakehashi.screen.progress import Progress
     from kakehashi.screen.screening.config import resolve
-    from kakehashi.screen.screening.run import build_model, read_inputs
+    from kakehashi.screen.screening.inputs import read_inputs
+    from kakehashi.screen.screening.run import build_model
 
     target, source = tiny.flags[1], tiny.flags[4]
     flags = {"target": target, "log": True, "source": [source], "catalog": str(tiny.folder / "catalog.csv")}

@@ -1,1 +1,1 @@
-"""Candidates."""
+"""Catalogues of candidates, read in batches."""

@@ -1,11 +1,11 @@
-"""Virtual catalogues: a space of compositions as a range of indices, decoded when they are looked at, never a file.
+"""Virtual catalogues: compositions by index, decoded when needed, never a file.
 
 Order: first by the number of elements; then by the amounts, those of fewer atoms first; then by the elements. So the
 first indices are the simplest stoichiometries of all chemical systems.
 
 Elements stand in the order of formulas, by rising Pauling electronegativity, and amounts have no common divisor: every
 index is one reduced formula, and no formula has two. Systems whose most electronegative element has no negative
-oxidation state cannot be neutral and have no index; which of the others are is for who looks at them to say.
+oxidation state cannot be neutral and have no index; the others may still fail a test of charge balance.
 """
 
 from __future__ import annotations
@@ -31,18 +31,19 @@ KIND = "compositions"
 MIN_ELEMENTS, MAX_ELEMENTS, MAX_ATOMS = 2, 4, 12
 # Noble gases have no electronegativity; of the radioactive elements only these two are handled in any amount.
 LEFT_OUT = frozenset(("He", "Ne", "Ar", "Kr", "Xe", "Rn")) | (RADIOACTIVE - {"Th", "U"})
-# Systems are kept as tables of a byte per element: this many of one number of elements at most.
+# Systems of one number of elements, at most: they are held as tables of a byte per element.
 MOST_SYSTEMS = 1 << 24
-# Charges are summed as bits of words, shifted by less than a word at a time.
+# Charges are summed as bits of a word, which bounds the atoms.
 MOST_ATOMS = 32
 
 States = tuple[int, ...]
 
 
 class Space(NamedTuple):
-    """Reduced compositions of some elements, by their number, their atoms per formula and their oxidation states.
+    """Reduced compositions of some elements.
 
-    elements : indices of elements in the order of formulas; states : of each one, its oxidation states
+    elements : indices of elements in the order of formulas
+    states : oxidation states of each element
     amount : largest amount of one element
     """
 
@@ -55,17 +56,19 @@ class Space(NamedTuple):
 
     @property
     def size(self) -> int:
-        """How many indices there are."""
+        """Count the compositions."""
         return sum(family.size for family in families(self))
 
     @property
     def sha256(self) -> str:
-        """Stands for the content."""
+        """Hash the definition."""
         return hashlib.sha256(repr(self).encode()).hexdigest()
 
 
 class Family(NamedTuple):
-    """Compositions of `kinds` elements: index = start + row of amounts x number of systems + number of the system.
+    """Compositions of `kinds` elements.
+
+    index = start + row of amounts x number of systems + number of the system
 
     systems : (systems, kinds) uint8 places in `Space.elements`, ascending
     amounts : (rows, kinds) uint8
@@ -78,12 +81,12 @@ class Family(NamedTuple):
 
     @property
     def size(self) -> int:
-        """How many compositions there are."""
+        """Count the compositions."""
         return len(self.systems) * len(self.amounts)
 
 
 def electronegativities(elements: Collection[int]) -> list[float]:
-    """Pauling electronegativity of each element."""
+    """Return the Pauling electronegativity of each element."""
     from pymatgen.core.periodic_table import Element
 
     return [float(Element(SYMBOLS[i]).X) for i in elements]
@@ -99,7 +102,7 @@ def make_space(
     max_atoms: int = MAX_ATOMS,
     max_amount: int | None = None,
 ) -> Space:
-    """A space of compositions.
+    """Make a space of compositions.
 
     elements : symbols; all that have an electronegativity and last, if none are given
     states : oxidation states by symbol; pymatgen's common ones where it says nothing
@@ -107,15 +110,22 @@ def make_space(
     Raises
     ------
     UserError : an unknown symbol, a number that cannot be, or a space that is empty or too wide.
+
+    Examples
+    --------
+    >>> space = make_space(elements=["Ga", "As"], max_elements=2, max_atoms=5)
+    >>> space.size, decode(space, np.arange(2)).amounts[:, :2].tolist()
+    (9, [[1.0, 1.0], [1.0, 2.0]])
+
     """
-    own = dict(states or {})
-    for symbol in (*elements, *exclude, *own):
+    given_states = dict(states or {})
+    for symbol in (*elements, *exclude, *given_states):
         if symbol not in INDEX:
             raise UserError(f"expected one of the 94 tabulated elements (H to Pu), got {symbol!r}")
     if noble := sorted(set(elements) & {"He", "Ne", "Ar", "Kr", "Xe", "Rn"}):
         raise UserError(f"expected elements with a Pauling electronegativity, got {', '.join(noble)}")
-    asked = elements or [symbol for symbol in SYMBOLS if symbol not in LEFT_OUT]
-    chosen = sorted({INDEX[s] for s in asked} - {INDEX[s] for s in exclude}, key=lambda i: ORDER[i])
+    symbols = elements or [symbol for symbol in SYMBOLS if symbol not in LEFT_OUT]
+    chosen = sorted({INDEX[s] for s in symbols} - {INDEX[s] for s in exclude}, key=lambda i: ORDER[i])
     amount = max_atoms - 1 if max_amount is None else max_amount
     if not 2 <= min_elements <= max_elements:
         raise UserError(f"expected 2 <= min_elements <= max_elements, got {min_elements} and {max_elements}")
@@ -123,11 +133,11 @@ def make_space(
         raise UserError(f"max_atoms: expected {max_elements} (the elements) to {MOST_ATOMS}, got {max_atoms}")
     if amount < 1:
         raise UserError(f"max_amount: expected at least 1, got {amount}")
-    by_element = tuple(_states(SYMBOLS[i], own) for i in chosen)
+    by_element = tuple(_states(SYMBOLS[i], given_states) for i in chosen)
     space = Space(tuple(chosen), by_element, min_elements, max_elements, max_atoms, min(amount, max_atoms - 1))
     for kinds in range(min_elements, max_elements + 1):
-        if comb(len(chosen), kinds) > 8 * MOST_SYSTEMS or (found := _count_systems(space, kinds)) > MOST_SYSTEMS:
-            many = comb(len(chosen), kinds) if comb(len(chosen), kinds) > 8 * MOST_SYSTEMS else found
+        if comb(len(chosen), kinds) > 8 * MOST_SYSTEMS or (count := _count_systems(space, kinds)) > MOST_SYSTEMS:
+            many = comb(len(chosen), kinds) if comb(len(chosen), kinds) > 8 * MOST_SYSTEMS else count
             raise UserError(
                 f"{many:,} chemical systems of {kinds} out of {len(chosen)} elements: expected at most"
                 f" {MOST_SYSTEMS:,}; give fewer elements or a smaller max_elements"
@@ -137,18 +147,18 @@ def make_space(
     return space
 
 
-def _states(symbol: str, own: Mapping[str, Collection[int]]) -> States:
+def _states(symbol: str, given_states: Mapping[str, Collection[int]]) -> States:
     from pymatgen.core.periodic_table import Element
 
-    found = own.get(symbol, Element(symbol).common_oxidation_states)
-    states = tuple(sorted({int(q) for q in found} - {0}))
+    charges = given_states.get(symbol, Element(symbol).common_oxidation_states)
+    states = tuple(sorted({int(q) for q in charges} - {0}))
     if not states or max(abs(q) for q in states) > 9:
-        raise UserError(f"{symbol}: expected oxidation states of 1 to 9, or -1 to -9, got {list(found)}")
+        raise UserError(f"{symbol}: expected oxidation states of 1 to 9, or -1 to -9, got {list(charges)}")
     return states
 
 
 def _leaders(space: Space) -> list[int]:
-    """Places of the elements that can be anions."""
+    """Return the places of elements that can be anions."""
     return [place for place, states in enumerate(space.states) if min(states) < 0]
 
 
@@ -158,17 +168,17 @@ def _count_systems(space: Space, kinds: int) -> int:
 
 @lru_cache(4)
 def families(space: Space) -> tuple[Family, ...]:
-    """The families of a space, in the order of their indices."""
-    found, start = [], 0
+    """Return the families of a space, in index order."""
+    parts, start = [], 0
     for kinds in range(space.min_elements, space.max_elements + 1):
         family = Family(start, kinds, _systems(space, kinds), _amounts(kinds, space.max_atoms, space.amount))
-        found.append(family)
+        parts.append(family)
         start += family.size
-    return tuple(found)
+    return tuple(parts)
 
 
 def _systems(space: Space, kinds: int) -> NDArray[np.uint8]:
-    """Every choice of elements, by its most electronegative one, then lexicographically."""
+    """List the choices of elements, by the most electronegative one."""
     parts = []
     for leader in _leaders(space):
         rest = _choices(leader, kinds - 1)
@@ -177,7 +187,7 @@ def _systems(space: Space, kinds: int) -> NDArray[np.uint8]:
 
 
 def _choices(n: int, kinds: int) -> NDArray[np.uint8]:
-    """(m, kinds) ascending choices out of n, lexicographically."""
+    """List ascending choices out of n, (m, kinds), lexicographically."""
     table = np.empty((1, 0), np.uint8)
     for _ in range(kinds):
         last = table[:, -1].astype(np.int64) if table.shape[1] else np.full(1, -1)
@@ -190,7 +200,10 @@ def _choices(n: int, kinds: int) -> NDArray[np.uint8]:
 
 @cache
 def _amounts(kinds: int, atoms: int, most: int) -> NDArray[np.uint8]:
-    """(m, kinds) amounts without a common divisor, fewest atoms first, then lexicographically."""
+    """List coprime amounts, (m, kinds), fewest atoms first.
+
+    Then lexicographically.
+    """
     parts = []
     for total in range(kinds, atoms + 1):
         ends = np.array(list(combinations(range(1, total), kinds - 1)), np.int64).reshape(-1, kinds - 1)
@@ -201,10 +214,7 @@ def _amounts(kinds: int, atoms: int, most: int) -> NDArray[np.uint8]:
 
 
 def decode(space: Space, indices: NDArray[np.int64]) -> Compositions:
-    """The compositions of some indices.
-
-    Raises `IndexError` for one that is none of the space.
-    """
+    """Return the compositions of some indices; IndexError outside the space."""
     if len(indices) and not (indices.min() >= 0 and indices.max() < space.size):
         raise IndexError(f"expected indices below {space.size}, got {indices.min()} to {indices.max()}")
     elements = np.full((len(indices), SLOTS), -1, np.int16)
@@ -219,7 +229,7 @@ def decode(space: Space, indices: NDArray[np.int64]) -> Compositions:
 
 
 def text_of(space: Space) -> str:
-    """A space as TOML, which `read_space` reads."""
+    """Write a space as TOML for `read_space`."""
     lines = [
         "# A virtual catalogue of compositions; score it with kakehashi screen --catalog FILE",
         f'kind = "{KIND}"',
@@ -235,7 +245,7 @@ def text_of(space: Space) -> str:
 
 
 def read_space(path: Path) -> Space:
-    """Read a space; `UserError` says what is wrong with the file."""
+    """Read a space from TOML; UserError says what is wrong."""
     try:
         read: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

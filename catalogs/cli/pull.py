@@ -47,13 +47,13 @@ def pull_mp(*, flags: PullFlags, call: ProgressFlags) -> int:
     import os
 
     from kakehashi.catalogs.pull.materials_project import CITATION, LICENCE, Summary, key_from
-    from kakehashi.catalogs.pull.pull import Facts, Terminal, dry, pull
+    from kakehashi.catalogs.pull.pull import Facts, Terminal, pull, show_plan
 
     service = Summary(key_from(os.environ), structures=flags.structures, seconds=flags.timeout)
     facts = Facts("mp", "Materials Project", LICENCE, CITATION)
     terminal = Terminal(json=call.json, quiet=call.quiet, events=call.events)
     if call.dry_run:
-        return dry(service, facts, terminal)
+        return show_plan(service, facts, terminal)
     return pull(service, facts, terminal, again=flags.again)
 
 
@@ -91,13 +91,13 @@ def pull_optimade(
     pause
         Seconds between two requests.
     """
-    from kakehashi.catalogs.pull.optimade import Structures, named
-    from kakehashi.catalogs.pull.pull import Facts, Terminal, dry, pull
+    from kakehashi.catalogs.pull.optimade import Structures, find_database
+    from kakehashi.catalogs.pull.pull import Facts, Terminal, pull, show_plan
 
-    found = named(provider, url, name)
+    found = find_database(provider, url, name)
     service = Structures(found.url, filter, structures=flags.structures, limit=page, seconds=flags.timeout)
     facts = Facts(found.name, found.service, "", "", filter)
     terminal = Terminal(json=call.json, quiet=call.quiet, events=call.events)
     if call.dry_run:
-        return dry(service, facts, terminal)
+        return show_plan(service, facts, terminal)
     return pull(service, facts, terminal, again=flags.again, pause=pause)

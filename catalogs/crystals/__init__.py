@@ -1,1 +1,1 @@
-"""Crystals."""
+"""Crystal structures: CIF, POSCAR, JSON and list columns."""

@@ -1,4 +1,4 @@
-"""The structures of a CIF, each a data block of its own, cut out without reading them."""
+"""Data blocks of a CIF, cut out without parsing them."""
 
 from __future__ import annotations
 
@@ -10,10 +10,15 @@ BLOCK = "data_structure"
 
 
 def cif_blocks(text: str) -> list[str]:
-    """Data blocks that have atoms or a cell, each with the same header: names may come twice, or mean something.
+    r"""Cut a CIF into its data blocks of structures.
 
-    A block of remarks alone (`data_global`) is none. Text between lines that begin with a semicolon is kept apart: a
-    line of it that begins with `data_` begins no block.
+    Blocks count if they have atoms or a cell.
+
+    All blocks get one header, since names may repeat or mean something to a parser. Blocks of remarks alone
+    (`data_global`) are dropped. In a text field, between lines that begin with a semicolon, `data_` begins no block.
+
+    >>> cif_blocks("data_global\n_x 1\ndata_a\n_cell_length_a 5\n")
+    ['data_structure\n\n_cell_length_a 5\n']
     """
     blocks: list[list[str]] = []
     inside = False

@@ -1,7 +1,7 @@
-"""One structure of a CIF by pymatgen's reader, and what that reader lets pass: guesses, and atoms that go missing.
+"""CIF parser: pymatgen's, with guesses and missing atoms refused.
 
-What the reader warns of is a guess of its own. It stands where the composition that the file declares confirms it, and
-is the reason for refusal where nothing does.
+A warning of the parser is a guess. It stands where the composition declared in the file confirms it, and is the reason
+for refusal otherwise.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from kakehashi.catalogs.crystals.sites import Sites, Species, amounts
 from kakehashi.catalogs.formulas.grammar import parse
 
 FORMULA = "_chemical_formula_sum"
-# Said of every ordinary file, and no guess about what it holds.
+# Warnings about ordinary files, which are no guesses about their atoms.
 _HARMLESS = re.compile(
     r"fractional coordinates rounded to ideal values|Spacegroup from \S+ used|1-line symmetry op P1 CIF"
     r"|Keys changed to match new magCIF"
@@ -28,7 +28,12 @@ _EXACT = 1e-6
 
 
 def read_cif(text: str) -> Sites:
-    """Sites of the one structure in a text; ValueError with the reason where there is none, or not this one alone."""
+    """Read the one structure of a CIF.
+
+    Raises
+    ------
+    ValueError : no structure, several, or one that the parser had to guess.
+    """
     blocks = cif_blocks(text)
     if not blocks:
         raise ValueError("no structure: expected CIF with a data_ block of cell and atoms")
@@ -36,8 +41,8 @@ def read_cif(text: str) -> Sites:
         raise ValueError(f"a CIF of {len(blocks)} structures where one was expected: give each a row of its own")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        cells, structure, said = _parse(blocks[0])
-    said += [str(each.message) for each in caught if issubclass(each.category, UserWarning)]
+        cells, structure, remarks = _parse(blocks[0])
+    remarks += [str(warning.message) for warning in caught if issubclass(warning.category, UserWarning)]
     _check_cells(cells)
     sites = of_structure(structure)
     declared = next((str(v).strip() for k, v in cells.items() if k.lower() == FORMULA), "")
@@ -46,66 +51,72 @@ def read_cif(text: str) -> Sites:
         check_formula(declared, sites)
     if any(structure.site_properties.get("implicit_hydrogens") or ()):
         raise ValueError("hydrogens share the site of an oxygen: the reader would leave them out")
-    for text in dict.fromkeys(" ".join(line.split()) for line in said):
-        if _NO_SYMMETRY in text:
+    for remark in dict.fromkeys(" ".join(line.split()) for line in remarks):
+        if _NO_SYMMETRY in remark:
             raise ValueError(
                 "the CIF names no symmetry: where all atoms are listed, add _space_group_name_H-M_alt 'P 1'"
             )
-        if not declared and not _HARMLESS.search(text):
-            raise ValueError(f"the reader guessed ({text[:120]}) and no {FORMULA} confirms it")
+        if not declared and not _HARMLESS.search(remark):
+            raise ValueError(f"the reader guessed ({remark[:120]}) and no {FORMULA} confirms it")
     return sites
 
 
 def of_structure(structure: Any) -> Sites:
-    """Sites of a structure of pymatgen; its symbol of deuterium is that of hydrogen, its name is not."""
+    """Convert a pymatgen structure.
 
-    def species(found: Any, part: float) -> Species:
-        element = getattr(found, "element", found)
-        state = getattr(found, "oxi_state", None) if element is not found else None
-        whole = isinstance(part, int)  # 1 stays 1: files written of it say so
-        return str(getattr(element, "name", element.symbol)), state, part if whole else float(part)
+    Elements are taken by name: pymatgen gives deuterium the symbol of hydrogen.
+    """
+
+    def species(ion: Any, occupancy: float) -> Species:
+        element = getattr(ion, "element", ion)
+        state = getattr(ion, "oxi_state", None) if element is not ion else None
+        whole = isinstance(occupancy, int)  # 1 stays 1: files written of it say so
+        return str(getattr(element, "name", element.symbol)), state, occupancy if whole else float(occupancy)
 
     return Sites(
         tuple(structure.lattice.matrix.ravel().tolist()),
-        tuple(tuple(species(found, part) for found, part in site.species.items()) for site in structure),
+        tuple(tuple(species(ion, occupancy) for ion, occupancy in site.species.items()) for site in structure),
         tuple(structure.frac_coords.ravel().tolist()),
         tuple(site.label for site in structure),
     )
 
 
 def check_formula(declared: str, sites: Sites) -> None:
-    """Refuse sites whose elements or ratios are not those declared; other multiples of the formula are the same.
+    """Refuse sites that contradict the declared formula.
 
-    Whole amounts are exact. A decimal of the formula counts to half its last digit, what partly occupied sites add up
-    to, to 1% or half the last digit of their occupancies.
+    Any multiple of the formula agrees.
+
+    Tolerance: none for whole amounts, half the last digit of a decimal in the formula, and for partially occupied
+    sites the larger of 1% and half the last digit of their occupancies.
 
     Raises
     ------
     ValueError : with the composition of the sites and the declared one.
     """
-    found = amounts(sites)
-    for symbol in found:
+    present = amounts(sites)
+    for symbol in present:
         parse(symbol)  # an isotope, or no element: the reason is that of a formula
     text = re.sub(r"(?<=\d)\(\d+\)", "", " ".join(declared.split()))
     try:
-        said = parse(text)
+        formula = parse(text)
     except ValueError as error:
         raise ValueError(f"{FORMULA} {declared!r} cannot be read ({error}): nothing confirms the sites") from None
-    if found.keys() == said.keys():
+    if present.keys() == formula.keys():
         slack = _slack(sites)
         ranges = [
-            ((found[e] - slack[e]) / (said[e] + _half(said[e])), (found[e] + slack[e]) / (said[e] - _half(said[e])))
-            for e in said
+            ((present[e] - slack[e]) / (amount + _half(amount)), (present[e] + slack[e]) / (amount - _half(amount)))
+            for e, amount in formula.items()
         ]
         if max(low for low, _ in ranges) <= min(high for _, high in ranges) * (1 + _EXACT):
             return
     raise ValueError(
-        f"its sites are {_words(found)}, but its {FORMULA} is {declared!r}: atoms are missing, or the formula is wrong"
+        f"its sites are {_formula(present)}, but its {FORMULA} is {declared!r}: atoms are missing, or the formula is"
+        " wrong"
     )
 
 
 def _parse(block: str) -> tuple[dict[str, Any], Any, list[str]]:
-    """Cells of a block, its structure, and what the reader has to say."""
+    """Parse a block into cells, structure and the parser's remarks."""
     from pymatgen.io.cif import CifParser
 
     try:
@@ -118,7 +129,7 @@ def _parse(block: str) -> tuple[dict[str, Any], Any, list[str]]:
 
 
 def _cause(error: Exception) -> str:
-    """Say what the reader's own error is about."""
+    """Name the cause of a parser's error."""
     cause = error.__cause__ or error
     if isinstance(cause, KeyError):
         return f"the CIF has no {cause.args[0]}"
@@ -128,13 +139,16 @@ def _cause(error: Exception) -> str:
 
 
 def _check_cells(cells: Mapping[str, Any]) -> None:
-    """Refuse unknown coordinates and occupancies, which the reader takes for 0 or 1."""
+    """Refuse unknown coordinates and occupancies.
+
+    The parser would take them for 0 or 1.
+    """
     labels = _column(cells.get("_atom_site_label"))
     for name in ("_atom_site_fract_x", "_atom_site_fract_y", "_atom_site_fract_z", "_atom_site_occupancy"):
         for row, cell in enumerate(_column(cells.get(name))):
             if not _NUMBER.fullmatch(cell):
-                whose = labels[row] if row < len(labels) else f"site {row + 1}"
-                raise ValueError(f"{name} of {whose} is '{cell[:20]}', not a number")
+                site = labels[row] if row < len(labels) else f"site {row + 1}"
+                raise ValueError(f"{name} of {site} is '{cell[:20]}', not a number")
             if name.endswith("occupancy") and cell.startswith("-"):
                 raise ValueError(f"{name} of {labels[row]} is {cell}: less than none")
 
@@ -144,20 +158,28 @@ def _column(cells: Any) -> list[str]:
 
 
 def _slack(sites: Sites) -> dict[str, float]:
-    """By element, how far from the truth rounded occupancies may have taken its amount."""
-    found: dict[str, float] = {}
-    for shared in sites.species:
-        for symbol, _, part in shared:
-            rounded = 0.0 if part == 1 else max(_PARTIAL * part, _half(part, least=2))
-            found[symbol] = found.get(symbol, 0.0) + rounded
-    return found
+    """Bound the rounding error of each element's amount.
+
+    It comes from occupancies with few digits.
+    """
+    errors: dict[str, float] = {}
+    for species in sites.species:
+        for symbol, _, occupancy in species:
+            rounding = 0.0 if occupancy == 1 else max(_PARTIAL * occupancy, _half(occupancy, least=2))
+            errors[symbol] = errors.get(symbol, 0.0) + rounding
+    return errors
 
 
 def _half(amount: float, least: int = 0) -> float:
-    """Half a unit of the last decimal of an amount, of `least` decimals if it has fewer; 0 for whole ones."""
+    """Return half a unit of an amount's last decimal.
+
+    It is 0 for whole amounts.
+
+    least : decimals that are assumed where it has fewer
+    """
     decimals = f"{amount:.9f}".rstrip("0").partition(".")[2]
     return 0.5 * 10.0 ** -max(len(decimals), least) if decimals else 0.0
 
 
-def _words(found: Mapping[str, float]) -> str:
-    return " ".join(f"{symbol}{amount:g}" for symbol, amount in found.items())
+def _formula(amounts: Mapping[str, float]) -> str:
+    return " ".join(f"{symbol}{amount:g}" for symbol, amount in amounts.items())

@@ -1,4 +1,4 @@
-"""A POSCAR by pymatgen's reader, and what that reader makes up or leaves out where the text does not say it."""
+"""POSCAR parser: pymatgen's, with made-up elements and left-out atoms refused."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import warnings
 from kakehashi.catalogs.crystals.cif_reader import of_structure
 from kakehashi.catalogs.crystals.sites import Sites
 
-# What is said of flags for moving atoms, which are no part of a structure.
+# Warnings about selective dynamics, which is no part of a structure.
 _HARMLESS = ("selective dynamics", "Selective dynamics", "Selective Dynamics")
 _NO_ELEMENTS = "the POSCAR names no elements: write their symbols in a line above the counts, as VASP 5 does"
 
 
 def is_poscar(text: str) -> bool:
-    """Whether lines 2 to 5 are a scale and three vectors."""
+    """Test whether lines 2 to 5 are a scale and three vectors."""
     lines = [line.split() for line in text.splitlines()[1:5]]
     try:
         counts = [len([float(word) for word in line]) for line in lines]
@@ -23,26 +23,32 @@ def is_poscar(text: str) -> bool:
 
 
 def read_poscar(text: str) -> Sites:
-    """Sites of a POSCAR; ValueError with the reason where it does not say which elements it holds, and how many."""
+    """Read a POSCAR.
+
+    Raises
+    ------
+    ValueError : as `check_poscar`, or a guess of the parser.
+    """
     check_poscar(text)
     from pymatgen.io.vasp.inputs import Poscar
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         structure = Poscar.from_str(text, read_velocities=False).structure
-    for said in (str(each.message) for each in caught if issubclass(each.category, UserWarning)):
-        if not any(words in said for words in _HARMLESS):
-            raise ValueError(_NO_ELEMENTS if "false names" in said else f"the reader guessed: {' '.join(said.split())}")
+    for remark in (str(warning.message) for warning in caught if issubclass(warning.category, UserWarning)):
+        if not any(words in remark for words in _HARMLESS):
+            text = " ".join(remark.split())
+            raise ValueError(_NO_ELEMENTS if "false names" in remark else f"the reader guessed: {text}")
     return of_structure(structure)
 
 
 def check_poscar(text: str) -> None:
-    """Refuse what the reader would fill in or pass over.
+    """Refuse a POSCAR that the parser would complete or cut.
 
     Raises
     ------
-    ValueError : no symbols, other numbers of symbols and counts, symbols beside the positions that do not fit the
-        counts, fewer or more positions than the counts say.
+    ValueError : no symbols; symbols and counts that differ in number; symbols beside the positions that contradict
+        the counts; fewer or more positions than the counts.
     """
     lines = text.rstrip().split("\n")
     place = 5
@@ -74,20 +80,23 @@ def check_poscar(text: str) -> None:
         raise ValueError(f"more positions than the {atoms} atoms that are counted")
 
 
-def _check_named(counts: list[int], named: list[list[str]]) -> None:
-    """Symbols beside the positions: one for each kind, and not the flags T and F of atoms that may move."""
-    if not all(named) or any(len(words) > 1 and set(words[:3]) <= {"T", "F"} for words in named):
+def _check_named(counts: list[int], symbols: list[list[str]]) -> None:
+    """Check the symbols beside the positions.
+
+    Each count has one symbol, which is not a flag T or F of selective dynamics.
+    """
+    if not all(symbols) or any(len(words) > 1 and set(words[:3]) <= {"T", "F"} for words in symbols):
         raise ValueError(_NO_ELEMENTS)
     start = 0
     for count in counts:
-        kinds = sorted({words[0] for words in named[start : start + count]})
+        kinds = sorted({words[0] for words in symbols[start : start + count]})
         if len(kinds) > 1:
             raise ValueError(f"{count} atoms of one kind are called {' and '.join(kinds)}")
         start += count
 
 
 def _whole(words: list[str], place: int) -> list[int]:
-    """Counts of a line; a remark may follow them."""
+    """Read the counts of a line; a remark may follow."""
     counts: list[int] = []
     for word in words:
         if word[0] in "!#":

@@ -1,8 +1,7 @@
-"""CIF and POSCAR, a file or a folder of them: what is read, what each structure is called, what is left aside."""
+"""CIF and POSCAR files, alone or in folders, and the ids of their structures."""
 
 from __future__ import annotations
 
-import gzip
 import os
 import zlib
 from collections import Counter
@@ -13,33 +12,41 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from kakehashi.catalogs.crystals.cif_blocks import cif_blocks
+from kakehashi.catalogs.files.gzipped import open_bytes
+from kakehashi.catalogs.files.paths import as_text
 from kakehashi.catalogs.records import UserError
 
 UNREAD = "why the file is not read"
-"""Text column beside `structure`: the reason where a file could not be read at all, else ""."""
+"""Text column beside `structure`: the reason why a file could not be read, or ""."""
 LARGEST = 64 << 20
 """Bytes of one file, unpacked."""
 _SUFFIXES = (".cif", ".vasp", ".poscar", ".contcar")
 _NAMES = ("POSCAR", "CONTCAR")
-_ROWS, _BYTES = 1000, 64 << 20  # of one piece: so many structures, or what takes so many bytes
+_ROWS, _BYTES = 1000, 64 << 20  # most structures of a chunk, and most bytes of them
 _NAMED = 5
 
 
-class Folder(NamedTuple):
-    """Files with structures, in order, by the id of their first; the names of what else the folder holds."""
+class StructureFolder(NamedTuple):
+    """Contents of a folder.
+
+    files : structure files in order, each with the id of its first structure
+    others : names of the other files
+    """
 
     files: tuple[tuple[str, Path], ...]
     others: tuple[str, ...]
 
 
-def list_folder(folder: Path) -> Folder:
-    """Find the files of a folder and of the folders in it; a file is a folder of itself.
+def list_folder(folder: Path) -> StructureFolder:
+    """List the structure files in a folder and below.
 
-    A file is known by its name without suffix, in a folder of its own (`mp-1/POSCAR`) by that of the folder, where
-    there are several in it by both (`mp-1/POSCAR`, `mp-1/CONTCAR`).
+    A file is a folder of itself.
+
+    The id of a file is its name without suffix; that of a lone `mp-1/POSCAR` is its folder, and of several in one
+    folder both (`mp-1/POSCAR`, `mp-1/CONTCAR`).
     """
     if folder.is_file():
-        return Folder(((_as_text(_id(Path(folder.name), 1)), folder),), ())
+        return StructureFolder(((as_text(_id(Path(folder.name), 1)), folder),), ())
     files: list[Path] = []
     others: list[str] = []
 
@@ -60,12 +67,15 @@ def list_folder(folder: Path) -> Folder:
                 others.append(name)
     in_folder = Counter(path.parent for path in files)
     files.sort(key=lambda path: (len(path.relative_to(folder).parts) > 1, path))
-    named = [(_id(path.relative_to(folder), in_folder[path.parent]), path) for path in files]
-    return Folder(tuple((_as_text(name), path) for name, path in named), tuple(map(_as_text, others)))
+    ids = [(_id(path.relative_to(folder), in_folder[path.parent]), path) for path in files]
+    return StructureFolder(tuple((as_text(name), path) for name, path in ids), tuple(map(as_text, others)))
 
 
 def holds_structures(folder: Path) -> bool:
-    """Whether a folder has CIF or POSCAR files, or folders that have, and no Parquet beside those; or a file is one."""
+    """Test for a CIF or POSCAR file, or a folder of them.
+
+    Files in inner folders count, unless Parquet lies beside these.
+    """
     if not folder.is_dir():
         return folder.is_file() and _is_structure(folder.name)
     names = [path.name for path in folder.iterdir() if path.is_file()]
@@ -75,15 +85,20 @@ def holds_structures(folder: Path) -> bool:
 
 
 def read_folder(folder: Path) -> Iterator[pa.Table]:
-    """Pieces with text columns `id`, `structure` and `UNREAD`: a row for each structure, or file that has none."""
+    """Yield the structures of a folder in chunks.
+
+    Columns are the texts `id`, `structure` and `UNREAD`.
+
+    A file without a structure gives one row.
+    """
     rows: list[tuple[str, str, str]] = []
     size = 0
     for name, path in list_folder(folder).files:
         text, reason = _text(path)
-        parts = cif_blocks(text) if len(text) and _is_cif(path) else []
-        for number, part in enumerate(parts or [text], 1):
-            rows.append((name if number == 1 else f"{name}#{number}", part, reason))
-            size += len(part)
+        blocks = cif_blocks(text) if len(text) and _is_cif(path) else []
+        for number, block in enumerate(blocks or [text], 1):
+            rows.append((name if number == 1 else f"{name}#{number}", block, reason))
+            size += len(block)
             if len(rows) >= _ROWS or size >= _BYTES:
                 yield _table(rows)
                 rows, size = [], 0
@@ -92,23 +107,31 @@ def read_folder(folder: Path) -> Iterator[pa.Table]:
 
 
 def notes_of(folder: Path, rows: int) -> tuple[str, ...]:
-    """Say how many structures (rows) how many files hold, where these differ, and what is left aside."""
-    found = list_folder(folder)
+    """Write notes on a folder of structures.
+
+    They name files with several structures, shared ids, and files that are not read.
+
+    rows : number of structures
+    """
+    contents = list_folder(folder)
     notes = []
-    if rows > len(found.files):
-        count = "1 file" if len(found.files) == 1 else f"{len(found.files):,} files"
+    if rows > len(contents.files):
+        count = "1 file" if len(contents.files) == 1 else f"{len(contents.files):,} files"
         notes.append(f"{folder}: {rows:,} structures in {count}; further ones are called id#2 ...")
-    if twice := [name for name, count in Counter(name for name, _ in found.files).items() if count > 1]:
+    if twice := [name for name, count in Counter(name for name, _ in contents.files).items() if count > 1]:
         notes.append(f"{folder}: several files are called {_some(Counter(twice))}: their rows share an id")
-    if found.others:
-        kinds = Counter(found.others)
-        count = "1 file is" if len(found.others) == 1 else f"{len(found.others):,} files are"
+    if contents.others:
+        kinds = Counter(contents.others)
+        count = "1 file is" if len(contents.others) == 1 else f"{len(contents.others):,} files are"
         notes.append(f"{folder}: {count} not read as structures: {_some(kinds)}")
     return tuple(notes)
 
 
 def hashed_files(folder: Path) -> list[tuple[str, Path]]:
-    """Names and files that the content of a folder is known by: all at its top, and structures below."""
+    """List the files that a folder's hash covers.
+
+    These are all at its top, and the structures below, each with its name.
+    """
     top = sorted(path for path in folder.iterdir() if path.is_file())
     below = [path for _, path in list_folder(folder).files if path.parent != folder]
     return [(path.relative_to(folder).as_posix(), path) for path in (*top, *below)]
@@ -138,15 +161,13 @@ def _id(path: Path, beside: int) -> str:
     return (path.parent / name).as_posix()
 
 
-def _as_text(name: str) -> str:
-    """A name that may hold bytes which are no UTF-8, with these written out."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-
-
 def _text(path: Path) -> tuple[str, str]:
-    """Text of a file, or "" and why it is not read."""
+    """Read a file.
+
+    Returns its text and "", or "" and the reason why it cannot be read.
+    """
     try:
-        with gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb") as stream:
+        with open_bytes(path) as stream:
             data = stream.read(LARGEST + 1)
     except (OSError, EOFError, zlib.error) as error:
         return "", f"the file cannot be read: {' '.join(str(error).split())[:150]}"
@@ -163,6 +184,6 @@ def _table(rows: list[tuple[str, str, str]]) -> pa.Table:
 
 
 def _some(kinds: Counter[str]) -> str:
-    """The commonest names with their counts."""
+    """List the commonest names with their counts."""
     shown = [f"{count:,} {name}" if count > 1 else name for name, count in kinds.most_common(_NAMED)]
     return ", ".join([*shown, "..."] if len(kinds) > _NAMED else shown)

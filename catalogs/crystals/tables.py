@@ -1,4 +1,4 @@
-"""Crystal structures as arrays, and properties of structures: every structure is a row of its own, polymorphs too."""
+"""Tables of crystal properties, and structures as arrays."""
 
 from __future__ import annotations
 
@@ -25,8 +25,12 @@ from kakehashi.catalogs.reading import readers
 from kakehashi.catalogs.records import Crystals, FloatArray, PropertyTable, Rejected, UserError
 
 
-class Parsed(NamedTuple):
-    """Crystals of those of n rows that have no reason, in their order, and n reasons ("" where there is none)."""
+class ParsedCrystals(NamedTuple):
+    """Parsed structures of n rows.
+
+    crystals : of the rows that were read, in their order
+    reasons : (n,) reason for refusal, "" of the rows that were read
+    """
 
     crystals: Crystals
     reasons: NDArray[np.object_]
@@ -43,14 +47,17 @@ def parse_rows(
     rows: Sequence[Mapping[str, Any]],
     formulas: Sequence[str | None] | None = None,
     reader: StructureReader | None = None,
-) -> Parsed:
-    """Read the structure columns of rows; with `formulas`, refuse a structure of another composition.
+) -> ParsedCrystals:
+    """Parse the structure columns of rows.
 
-    reader : one that is open already, where there are many rows to come
+    Parameters
+    ----------
+    formulas : (n,) formulas that the structures must have; any if None
+    reader : an open one, for callers with many rows to come
     """
     if reader is None:
-        with StructureReader() as own:
-            return parse_rows(rows, formulas, own)
+        with StructureReader() as new:
+            return parse_rows(rows, formulas, new)
     cells: list[_Cell] = []
     reasons = np.full(len(rows), "", dtype=object)
     for i, (sites, reason) in enumerate(reader.read(rows)):
@@ -61,31 +68,34 @@ def parse_rows(
     parsed = parse_column([cell.formula for cell in cells])
     reasons[good] = parsed.reasons
     if formulas is not None:
-        said = parse_column([formulas[int(i)] for i in good])
-        reasons[good] = np.where(said.reasons != "", said.reasons, reasons[good])
+        stated = parse_column([formulas[int(i)] for i in good])
+        reasons[good] = np.where(stated.reasons != "", stated.reasons, reasons[good])
         both = np.flatnonzero(reasons[good] == "")
-        pairs = zip(both, *(reduced_keys(p.compositions.take(both)) for p in (parsed, said)), strict=True)
-        for j, own, given in pairs:
-            if own != given:
-                reasons[good[j]] = f"its structure is of {own}, not of {given}"
-    kept = np.flatnonzero(reasons[good] == "")
-    chosen = [cells[j] for j in kept]
+        pairs = zip(both, *(reduced_keys(p.compositions.take(both)) for p in (parsed, stated)), strict=True)
+        for j, actual, expected in pairs:
+            if actual != expected:
+                reasons[good[j]] = f"its structure is of {actual}, not of {expected}"
+    usable = np.flatnonzero(reasons[good] == "")
+    chosen = [cells[j] for j in usable]
     sizes = [len(cell.elements) for cell in chosen]
     crystals = Crystals(
-        parsed.compositions.take(kept),
+        parsed.compositions.take(usable),
         np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
         np.array([cell.lattice for cell in chosen]).reshape(-1, 3, 3),
         np.array([element for cell in chosen for element in cell.elements], np.int16),
         np.concatenate([cell.positions for cell in chosen]) if chosen else np.empty((0, 3)),
     )
-    return Parsed(crystals, reasons)
+    return ParsedCrystals(crystals, reasons)
 
 
 def _cell(sites: Sites) -> tuple[_Cell | None, str]:
-    """One structure, or why it cannot be used."""
-    if any(len(shared) != 1 or shared[0][2] != 1 for shared in sites.species):
+    """Check the sites of a structure.
+
+    Returns its cell and "", or None and the reason for refusal.
+    """
+    if any(len(species) != 1 or species[0][2] != 1 for species in sites.species):
         return None, "sites are partially occupied: a crystal graph needs an ordered structure"
-    symbols = [shared[0][0] for shared in sites.species]
+    symbols = [species[0][0] for species in sites.species]
     for symbol in dict.fromkeys(symbols):
         try:
             parse(symbol)
@@ -112,14 +122,20 @@ def load_crystals(
     units: Units = None,
     max_rejected: float | None = None,
 ) -> PropertyTable:
-    """Load a property of structures, `FILE:COLUMN`: a row each, with the reduced formula as the key they may share.
+    """Load a property of crystal structures, one row each.
 
-    structures : by id, where the file has no structure columns of its own
+    Polymorphs share their reduced formula as key.
+
+    Parameters
+    ----------
+    spec : `FILE:COLUMN`
+    structures : chunks of structures by id, for a file without structure columns
+    minimum : fewest usable rows
     units, max_rejected : as for `catalogs.properties.tables.load_table`
 
     Raises
     ------
-    UserError : a file that cannot be used, no structures for it, or fewer than `minimum` usable rows.
+    UserError : an unusable file, no structures for it, or too few usable rows.
     """
     path, column = split_spec(spec)
     if not path.exists():
@@ -139,10 +155,13 @@ def load_crystals(
 
 
 def _rows(cells: Cells, present: NDArray[np.int64], structures: Pieces | None) -> list[dict[str, Any]]:
-    """Structure columns of the rows with a value, of the file itself or by id; {} where there are none."""
-    if columns := structure_columns(cells.path):
-        own: list[dict[str, Any]] = readers.read(cells.path, columns).take(present).to_pylist()
-        return own
+    """Read the structures of the rows with a value.
+
+    They come from the file itself, or by id.
+    """
+    if columns := structure_columns(cells.table):
+        rows: list[dict[str, Any]] = readers.read(cells.table, columns).take(present).to_pylist()
+        return rows
     if structures is None:
         raise UserError(
             f"{cells.path} holds no structures (lattice, species and frac_coords, or structure, cif or poscar as text):"
@@ -153,11 +172,11 @@ def _rows(cells: Cells, present: NDArray[np.int64], structures: Pieces | None) -
 
 
 def by_ids(pieces: Iterator[Any], ids: set[str]) -> dict[str, dict[str, Any]]:
-    """The first structure of each id that has one."""
-    found: dict[str, dict[str, Any]] = {}
+    """Collect the first structure of each id, by id."""
+    structures: dict[str, dict[str, Any]] = {}
     for row in wanted(pieces, ids):
-        found.setdefault(str(row["id"]), row)
-    return found
+        structures.setdefault(str(row["id"]), row)
+    return structures
 
 
 def _table(

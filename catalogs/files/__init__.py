@@ -1,1 +1,1 @@
-"""Files."""
+"""Files: durable writes, locks, caches, Parquet, paths, workers."""

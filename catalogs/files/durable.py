@@ -1,4 +1,7 @@
-"""Files that are there whole or not at all: temporary name, fsync, rename, fsync of the folder."""
+"""Durable files: written whole or not at all.
+
+Bytes go to a temporary name, fsync, rename, and fsync of the folder.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +13,22 @@ from types import TracebackType
 
 TEMPORARY = ".kakehashi-"
 """Prefix of temporary names; a leading dot keeps them out of pyarrow datasets and file globs."""
-_HELD = 1 << 20  # bytes gathered for one call: Parquet comes in pieces of a few dozen
+_BUFFER = 1 << 20  # bytes of one call: Parquet comes in pieces of a few dozen
 
 
 class DurableFile(io.RawIOBase):
-    """A binary file that takes its name only on `commit`; `sha256` and `size` are those of the bytes given.
+    """Binary file that takes its name only on `commit`.
 
-    Any failure to write leaves the earlier file of that name as it was and removes the temporary.
-    Raises OSError naming the path.
+    A failed write leaves the earlier file of that name as it was, and removes the temporary one. `sha256` and `size`
+    are those of the bytes written so far.
 
-    mode : of the file, less what the umask takes away
+    Parameters
+    ----------
+    mode : permissions, less the umask
+
+    Raises
+    ------
+    OSError : naming the path.
     """
 
     def __init__(self, path: Path, mode: int = 0o666) -> None:
@@ -28,7 +37,7 @@ class DurableFile(io.RawIOBase):
         self.temporary = path.with_name(f"{TEMPORARY}{path.name}.tmp")
         self.size = 0
         self._digest = hashlib.sha256()
-        self._held = bytearray()
+        self._buffer = bytearray()
         self._broken: OSError | None = None
         self._fd = -1
         make_folder(path.parent)
@@ -36,29 +45,32 @@ class DurableFile(io.RawIOBase):
 
     @property
     def sha256(self) -> str:
-        """Return the sha256 of the bytes given so far."""
+        """Return the sha256 of the bytes written so far."""
         return self._digest.hexdigest()
 
     def writable(self) -> bool:
-        """Return True, as pyarrow asks."""
+        """Return True; pyarrow asks."""
         return True
 
     def write(self, data: object) -> int:
-        """Take all of `data`; after a failure, ignore what follows (a Parquet footer, say)."""
+        """Write all of `data`.
+
+        After a failure the rest is ignored (a Parquet footer, say).
+        """
         view = memoryview(data).cast("B")  # type: ignore[arg-type]
         if self._broken is None:
             self._digest.update(view)
             self.size += len(view)
-            self._held += view
-            if len(self._held) >= _HELD:
+            self._buffer += view
+            if len(self._buffer) >= _BUFFER:
                 self._drain()
         return len(view)
 
     def flush(self) -> None:
-        """Nothing reaches the disk for good before `seal`."""
+        """Do nothing: bytes reach the disk on `seal`."""
 
     def seal(self) -> None:
-        """Push the bytes to the disk under the temporary name; the file is closed after it."""
+        """Flush to the temporary name, and close the file."""
         if self._broken is not None:
             raise self._broken
         self._drain()
@@ -67,7 +79,7 @@ class DurableFile(io.RawIOBase):
         self._attempt(os.close, fd)
 
     def publish(self) -> None:
-        """Give the sealed bytes their name."""
+        """Rename the sealed file to its name."""
         self._attempt(os.replace, self.temporary, self.path)
         sync_folder(self.path.parent)
 
@@ -77,7 +89,7 @@ class DurableFile(io.RawIOBase):
         self.publish()
 
     def discard(self) -> None:
-        """Forget what was written; the earlier file stays."""
+        """Remove the temporary file; the earlier file stays."""
         if self._fd >= 0:
             fd, self._fd = self._fd, -1
             os.close(fd)
@@ -85,7 +97,7 @@ class DurableFile(io.RawIOBase):
         self._broken = self._broken or OSError(f"the write of {self.path} was given up")
 
     def close(self) -> None:
-        """Discard what was not committed."""
+        """Close the file; discard it unless it was committed."""
         if self._fd >= 0:
             self.discard()
         super().close()
@@ -96,23 +108,29 @@ class DurableFile(io.RawIOBase):
         self.close()
 
     def _drain(self) -> None:
-        held, self._held = memoryview(self._held), bytearray()
+        waiting, self._buffer = memoryview(self._buffer), bytearray()
         done = 0
-        while done < len(held):
-            done += self._attempt(os.write, self._fd, held[done:])
+        while done < len(waiting):
+            done += self._attempt(os.write, self._fd, waiting[done:])
 
     def _attempt(self, call: object, *arguments: object) -> int:
         try:
             return call(*arguments)  # type: ignore[operator, no-any-return]
         except OSError as error:
-            named = OSError(error.errno, error.strerror or str(error), str(self.path))
+            failure = OSError(error.errno, error.strerror or str(error), str(self.path))
             self.discard()
-            self._broken = named
-            raise named from error
+            self._broken = failure
+            raise failure from error
 
 
 def write_durably(path: Path, data: bytes, mode: int = 0o666) -> str:
-    """Replace the content of `path` at once and return its sha256."""
+    """Replace a file's content at once; return its sha256.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     write_durably(Path(folder) / "a.txt", b"a")[:8]
+    'ca978112'
+    """
     with DurableFile(path, mode) as file:
         file.write(data)
         file.commit()
@@ -120,7 +138,10 @@ def write_durably(path: Path, data: bytes, mode: int = 0o666) -> str:
 
 
 def make_folder(path: Path, mode: int = 0o777) -> None:
-    """Create a folder and its parents so that they survive a crash; mode : of those made, less the umask."""
+    """Create a folder and its parents durably.
+
+    mode : permissions of new folders, less the umask
+    """
     missing = [folder for folder in (path, *path.parents) if not folder.exists()]
     for folder in reversed(missing):
         folder.mkdir(mode=mode, exist_ok=True)
@@ -130,7 +151,10 @@ def make_folder(path: Path, mode: int = 0o777) -> None:
 
 
 def sync_folder(path: Path) -> None:
-    """Flush a folder's entries, without which a rename may be lost in a power cut."""
+    """Flush a folder's entries to the disk.
+
+    A power cut may otherwise lose a rename.
+    """
     try:
         fd = os.open(path, os.O_RDONLY)
         try:

@@ -1,7 +1,9 @@
-"""Texts of unknown origin read in worker processes: one that hangs or crashes a parser costs one row, not the run.
+"""Worker processes that parse texts of unknown origin.
 
-RDKit and pymatgen have no limits of their own and Python cannot interrupt them, so the only safe limit is a process to
-kill. A worker answers row by row; the row after its last answer is the one that killed it.
+A text that hangs or crashes the parser costs its row, not the run.
+
+RDKit and pymatgen have no time limits and Python cannot interrupt them, so a worker is a process that can be killed.
+It answers row by row; the row after its last answer is the one that took it down.
 """
 
 from __future__ import annotations
@@ -17,50 +19,58 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from kakehashi.catalogs.processors import available
 
 SECONDS = 10.0
-"""Time given to one row; a usual one takes half a millisecond as SMILES, some milliseconds as a structure."""
+"""Time limit of one text; a usual one takes half a millisecond as SMILES, some milliseconds as a structure."""
 MEMORY = 4 << 30
 """Bytes of address space of a worker."""
-CHUNK = 256
-STRUCTURES, SHARE = 16, 128
-"""Structures handed to a worker at a time, which take longer than SMILES; and those that are worth another worker."""
-COMMAND = (sys.executable, "-P", "-m", "kakehashi.catalogs.crystals.guarded_worker")
+COMMAND = (sys.executable, "-P", "-m", "kakehashi.catalogs.files.guarded_worker")
 _START_SECONDS = 120.0  # importing RDKit or pymatgen on a busy disk
 
-Task = Literal["smiles", "structure"]
-Answer = tuple[str, str, str]
+
+class ParserTask(NamedTuple):
+    """Parser that workers run, and its chunk sizes.
+
+    texts : plural noun for its texts, for messages
+    prepare : "module:name" of a function that imports what parsing takes and returns `parse(text, argument)`, whose
+        answers go through JSON
+    chunk : texts handed to a worker at a time
+    share : texts that are worth another worker
+    """
+
+    texts: str
+    prepare: str
+    chunk: int
+    share: int
 
 
-def parse_guarded(
-    texts: Sequence[str], attachments: int | tuple[int, ...], *, seconds: float = SECONDS, workers: int | None = None
-) -> list[Answer]:
-    """Return per text what `polymers.attempt` returns, or "", "" and how the text took its worker down."""
-    with Workers("smiles", attachments, seconds=seconds, workers=workers) as pool:
-        return [("", "", answer.reason) if answer.reason else tuple(answer.value) for answer in pool.read(texts)]
+class Answer(NamedTuple):
+    """Parsed value, or why the text took its worker down.
 
-
-class Read(NamedTuple):
-    """What a worker answered to one text, or how the text took it down."""
+    `reason` is "" where it did not.
+    """
 
     value: Any
     reason: str
 
 
 class Workers:
-    """Processes that read texts for one task, started when first needed and ended with the context.
+    """Worker processes of one parser.
+
+    They start when first needed and end with the context.
 
     Parameters
     ----------
-    argument : goes to the worker with every text
-    seconds : given to one text
+    argument : passed to the parser with every text
+    seconds : time limit of one text
+    workers : at most so many; the available processors by default
     """
 
     def __init__(
-        self, task: Task, argument: Any = None, *, seconds: float | None = None, workers: int | None = None
+        self, task: ParserTask, argument: Any = None, *, seconds: float | None = None, workers: int | None = None
     ) -> None:
         self._task, self._argument = task, argument
         self._seconds = SECONDS if seconds is None else seconds
@@ -76,16 +86,15 @@ class Workers:
         for worker in self._workers:
             worker.close()
 
-    def read(self, texts: Sequence[str]) -> list[Read]:
-        """Answers in the order of the texts."""
+    def read(self, texts: Sequence[str]) -> list[Answer]:
+        """Parse texts; answers come in their order."""
         chunks: queue.SimpleQueue[range] = queue.SimpleQueue()
-        size, share = (CHUNK, CHUNK) if self._task == "smiles" else (STRUCTURES, SHARE)
-        for start in range(0, len(texts), size):
-            chunks.put(range(start, min(start + size, len(texts))))
-        count = min(self._most, -(-len(texts) // share))
+        for start in range(0, len(texts), self._task.chunk):
+            chunks.put(range(start, min(start + self._task.chunk, len(texts))))
+        count = min(self._most, -(-len(texts) // self._task.share))
         while len(self._workers) < count:
             self._workers.append(_Worker(self._task, self._argument, self._seconds))
-        answers = [Read(None, "")] * len(texts)
+        answers = [Answer(None, "")] * len(texts)
 
         def drain(worker: _Worker) -> None:
             with contextlib.suppress(queue.Empty):
@@ -107,21 +116,21 @@ class Workers:
 
 
 class _Worker:
-    """A process that reads texts; it is started again after a text that took it down."""
+    """Process that parses texts, restarted after each crash."""
 
-    def __init__(self, task: Task, argument: Any, seconds: float) -> None:
+    def __init__(self, task: ParserTask, argument: Any, seconds: float) -> None:
         self._task, self._argument, self._seconds = task, argument, seconds
         self._process: subprocess.Popen[str] | None = None
 
-    def read(self, texts: list[str]) -> list[Read]:
-        answers: list[Read] = []
+    def read(self, texts: list[str]) -> list[Answer]:
+        answers: list[Answer] = []
         while len(answers) < len(texts):
             if self._process is None:
                 self._process = self._start()
             reason = self._ask(self._process, texts[len(answers) :], answers.append)
             if reason:
                 self.close()
-                answers.append(Read(None, reason))
+                answers.append(Answer(None, reason))
         return answers
 
     def close(self) -> None:
@@ -133,7 +142,7 @@ class _Worker:
     def _start(self) -> subprocess.Popen[str]:
         path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
         process = subprocess.Popen(
-            (*COMMAND, self._task),
+            (*COMMAND, self._task.prepare),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -147,12 +156,16 @@ class _Worker:
         if not ready:
             process.kill()
             process.communicate()
-            what = "SMILES" if self._task == "smiles" else "structures"
-            raise RuntimeError(f"a worker that reads {what} did not start (exit status {process.returncode})")
+            raise RuntimeError(
+                f"a worker that reads {self._task.texts} did not start (exit status {process.returncode})"
+            )
         return process
 
-    def _ask(self, process: subprocess.Popen[str], texts: list[str], keep: Callable[[Read], None]) -> str:
-        """Hand `keep` one answer per text; return "" or why the answers stopped."""
+    def _ask(self, process: subprocess.Popen[str], texts: list[str], take: Callable[[Answer], None]) -> str:
+        """Hand `take` an answer per text.
+
+        Returns "", or why the answers stopped.
+        """
         assert process.stdin is not None
         assert process.stdout is not None
         with _Deadline(process, self._seconds) as deadline:
@@ -163,13 +176,13 @@ class _Worker:
                 line = process.stdout.readline()
                 if not line.endswith("\n"):
                     return f"parsing took longer than {self._seconds:g} s" if deadline.passed else "crashed the parser"
-                keep(Read(json.loads(line), ""))
+                take(Answer(json.loads(line), ""))
                 deadline.postpone()
         return ""
 
 
 class _Deadline:
-    """Kills a process that made no progress for some seconds."""
+    """Kill a process that makes no progress."""
 
     def __init__(self, process: subprocess.Popen[str], seconds: float) -> None:
         self.passed = False

@@ -1,7 +1,9 @@
-"""Where caches live: `KAKEHASHI_HOME`, else the platform's cache folder; and that nobody else writes there.
+"""Cache folder, and the check that nobody else writes there.
 
-What a cache holds is believed: another's networks would be another's ranking. So a folder that is not the user's own,
-or that others may write to, is refused as ssh refuses its keys, unless it is shared knowingly (`--shared-home`,
+It is `KAKEHASHI_HOME` or the platform's.
+
+Caches are trusted: another's networks would be another's ranking. A folder that the user does not own, or that others
+may write to, is refused as ssh refuses its keys, unless it is shared knowingly (`--shared-home`,
 `KAKEHASHI_SHARED_HOME=1`).
 """
 
@@ -18,23 +20,25 @@ from kakehashi.catalogs.records import UserError
 
 SHARED = "KAKEHASHI_SHARED_HOME"
 PRIVATE = 0o700
-"""Mode of the folders made here, whatever the umask."""
+"""Permissions of new cache folders, whatever the umask."""
 PRIVATE_FILE = 0o600
 _WRITABLE = stat.S_IWGRP | stat.S_IWOTH
 _ENTERED = stat.S_IXGRP | stat.S_IXOTH
 
 
 class SharedFolder(UserError):
-    """A folder of caches that somebody else may have written to."""
+    """Cache folder that somebody else may have written to."""
 
 
 def cache_folder(*names: str) -> Path:
-    """Return the folder for caches, created if need be, or a folder within it, which need not exist.
+    """Return the cache folder, or a folder inside it.
+
+    The cache folder is created if need be; one inside it may be absent.
 
     Raises
     ------
-    SharedFolder : it, or one on the way, is not the user's own or may be written to by others.
-    UserError : it cannot be created, or a file stands in its place.
+    SharedFolder : a folder on the path belongs to another user, or others may write to it.
+    UserError : the cache folder cannot be created, or is a file.
     """
     folder = _chosen()
     try:
@@ -53,7 +57,14 @@ def cache_folder(*names: str) -> Path:
 
 
 def cache_folder_or_none(*names: str) -> Path | None:
-    """The same, None where no folder can be had: caches only save time. SharedFolder as there."""
+    """Return `cache_folder`, None where it cannot be created.
+
+    Caches only save time.
+
+    Raises
+    ------
+    SharedFolder : as `cache_folder`.
+    """
     try:
         return cache_folder(*names)
     except SharedFolder:
@@ -63,56 +74,63 @@ def cache_folder_or_none(*names: str) -> Path | None:
 
 
 def check_own(path: Path) -> None:
-    """Refuse a file or folder of caches that somebody else may have written to; one that is not there passes.
+    """Refuse a cached file or folder that others can write.
+
+    An absent one passes.
 
     Raises
     ------
-    SharedFolder : with the command that ends it.
+    SharedFolder : with the command that mends it.
     """
     if why := why_shared(path):
         raise SharedFolder(why)
 
 
 def why_shared(path: Path) -> str:
-    """What lets others write to a file or folder, and the command that ends it; "" if nothing does.
+    """Say why others can write to a path, "" if not.
 
-    The owner may be the user or root, who can write everywhere. A file in a folder that others cannot enter is out of
-    their reach. Systems without owners are not judged.
+    The command that mends it is part of the text.
+
+    The owner may be the user, or root, who can write everywhere. A file passes in a folder that others cannot enter.
+    Systems without owners are not checked.
     """
     if is_shared_knowingly() or not hasattr(os, "geteuid"):
         return ""
     try:
-        found, around = path.stat(), path.parent.stat()
+        status, parent = path.stat(), path.parent.stat()
     except OSError:
         return ""
-    if not stat.S_ISDIR(found.st_mode) and not around.st_mode & _ENTERED:
+    if not stat.S_ISDIR(status.st_mode) and not parent.st_mode & _ENTERED:
         return ""
     quoted = shlex.quote(str(path))
-    what = f"the {'folder' if stat.S_ISDIR(found.st_mode) else 'file'} of caches {path}"
-    either = f"; or share it knowingly with --shared-home ({SHARED}=1)"
-    me = os.geteuid()
-    if found.st_uid not in (me, 0):
-        mend = f"chown -R {me} {quoted}, or set KAKEHASHI_HOME to a folder of your own"
-        return f"{what} belongs to user {found.st_uid}, not to you ({me}): {mend}{either}"
-    if found.st_mode & _WRITABLE:
-        mode = stat.S_IMODE(found.st_mode)
-        return f"{what} may be written to by others (mode {mode:04o}): chmod -R go-w {quoted}{either}"
+    subject = f"the {'folder' if stat.S_ISDIR(status.st_mode) else 'file'} of caches {path}"
+    sharing = f"; or share it knowingly with --shared-home ({SHARED}=1)"
+    user = os.geteuid()
+    if status.st_uid not in (user, 0):
+        remedy = f"chown -R {user} {quoted}, or set KAKEHASHI_HOME to a folder of your own"
+        return f"{subject} belongs to user {status.st_uid}, not to you ({user}): {remedy}{sharing}"
+    if status.st_mode & _WRITABLE:
+        mode = stat.S_IMODE(status.st_mode)
+        return f"{subject} may be written to by others (mode {mode:04o}): chmod -R go-w {quoted}{sharing}"
     return ""
 
 
 def is_shared_knowingly() -> bool:
-    """Whether the user takes the folder as it is."""
+    """Test whether the user accepts a shared cache folder."""
     return os.environ.get(SHARED, "").strip().lower() in ("1", "true", "yes")
 
 
 def share() -> None:
-    """Take the folder as it is from now on, in child processes too."""
+    """Accept a shared cache folder, in child processes too."""
     os.environ[SHARED] = "1"
 
 
 @contextmanager
 def shared_knowingly() -> Iterator[None]:
-    """Take the folder as it is while the block lasts, in child processes too."""
+    """Accept a shared cache folder during the block.
+
+    Child processes accept it too.
+    """
     former = os.environ.get(SHARED)
     share()
     try:

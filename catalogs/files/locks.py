@@ -1,4 +1,4 @@
-"""Locks of folders: one process at a time, and a plain word where a file system has none."""
+"""Folder locks: one process at a time."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from filelock import FileLock, Timeout
 
 from kakehashi.catalogs.records import UserError
 
-# What flock answers where locks are not to be had: no lock service, none implemented, none supported.
+# Errors of flock without locks: no lock service, not implemented, not supported.
 _NONE = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP}
 
 __all__ = ["Lock", "Timeout", "lacks_locks", "take"]
 
 
 def take(path: Path) -> Lock:
-    """Lock a file, created if need be, for this process.
+    """Lock a file for this process; create it if absent.
 
     Raises
     ------
-    Timeout : another process holds it.
-    UserError : the file system has no locks; without one, two runs could write into one folder.
+    Timeout : another process holds the lock.
+    UserError : the file system has no locks, so that two runs could write into one folder.
     """
     # Where there is no flock, a lock that is a file alone would outlive a process that is killed.
     lock = FileLock(path, fallback_to_soft=False)
@@ -44,5 +44,5 @@ def take(path: Path) -> Lock:
 
 
 def lacks_locks(error: Exception) -> bool:
-    """Whether an error of a lock says that the file system has none."""
+    """Test whether an error means a file system without locks."""
     return isinstance(error, NotImplementedError) or (isinstance(error, OSError) and error.errno in _NONE)

@@ -1,4 +1,4 @@
-"""Parquet as every file here is written: zstd, page checksums, a schema version, the same bytes each time."""
+"""Parquet files as written here: zstd, checksums, reproducible bytes."""
 
 from __future__ import annotations
 
@@ -15,24 +15,27 @@ from kakehashi.catalogs.records import UserError
 
 SCHEMA_KEY = "kakehashi.schema"
 SCHEMA = 1
-# Rows of a group, fewer where their texts take so many bytes: a group is in memory until it is full.
+# Most rows of a row group, and most bytes of its texts: a row group is in memory until it is full.
 ROW_GROUP = 131_072
 GROUP_BYTES = 64 << 20
 OPTIONS: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True}
 
 
 def stamped(schema: pa.Schema, metadata: Mapping[str, str] | None = None) -> pa.Schema:
-    """Add the schema version and `metadata` to a schema's own metadata, replacing what has the same name."""
-    given = {**(metadata or {}), SCHEMA_KEY: str(SCHEMA)}
-    # As bytes, like arrow's own: a name given both ways would be written twice, and the first one read.
-    return schema.with_metadata({**(schema.metadata or {}), **{k.encode(): v.encode() for k, v in given.items()}})
+    """Add metadata and the schema version to a schema.
+
+    Entries of the same name are replaced.
+    """
+    added = {**(metadata or {}), SCHEMA_KEY: str(SCHEMA)}
+    # As bytes, like arrow's own: the same name as text and as bytes would be written twice, and the first one read.
+    return schema.with_metadata({**(schema.metadata or {}), **{k.encode(): v.encode() for k, v in added.items()}})
 
 
 def in_memory(data: bytes) -> pa.BufferReader:
-    """Bytes as a file for arrow, copied into memory of its own.
+    """Copy bytes into a file in arrow's own memory.
 
-    Arrow's threads may let go of a file last, when Python is ending: for memory of Python's they would wait for the
-    interpreter then, and the process aborts ("terminate called without an active exception").
+    Arrow's threads may release a file while Python ends. Releasing Python's memory would wait for the interpreter
+    then, and the process would abort ("terminate called without an active exception").
     """
     buffer = pa.allocate_buffer(len(data))
     memoryview(buffer).cast("B")[:] = data
@@ -40,7 +43,14 @@ def in_memory(data: bytes) -> pa.BufferReader:
 
 
 def read(data: bytes, name: str) -> pa.Table:
-    """Read a table from the bytes of a file, checking every page; UserError code 6 naming the file."""
+    """Read a table from a file's bytes; check every page.
+
+    name : of the file, for errors
+
+    Raises
+    ------
+    UserError : damaged bytes or another schema version, code 6.
+    """
     try:
         table = pq.read_table(in_memory(data), page_checksum_verification=True)
     except (pa.ArrowException, OSError, ValueError) as error:
@@ -53,9 +63,9 @@ def read(data: bytes, name: str) -> pa.Table:
 
 
 class TableWriter:
-    """A Parquet file written in pieces to an open binary file; `rows` counts what was given.
+    """Writer of a Parquet file in chunks.
 
-    Equal rows in the same order give equal bytes, in whatever pieces they come.
+    Equal rows in the same order give equal bytes, however they are chunked. `rows` counts the rows written.
     """
 
     def __init__(self, sink: Any, schema: pa.Schema, metadata: Mapping[str, str] | None = None) -> None:
@@ -63,7 +73,7 @@ class TableWriter:
         self._schema = stamped(schema, metadata)
         self._writer = pq.ParquetWriter(sink, self._schema, **OPTIONS)
         self._waiting: list[pa.Table] = []
-        self._held = self._text = 0
+        self._waiting_rows = self._waiting_text = 0
 
     def write(self, table: pa.Table) -> None:
         """Append rows."""
@@ -73,18 +83,21 @@ class TableWriter:
         while (room := self._room(text)) <= table.num_rows:
             self._write([*self._waiting, table.slice(0, room)])
             table, text = table.slice(room), text[room:] - text[room - 1]
-            self._waiting, self._held, self._text = [], 0, 0
+            self._waiting, self._waiting_rows, self._waiting_text = [], 0, 0
         if table.num_rows:
             self._waiting.append(table)
-            self._held += table.num_rows
-            self._text += int(text[-1])
+            self._waiting_rows += table.num_rows
+            self._waiting_text += int(text[-1])
 
     def _room(self, text: NDArray[np.int64]) -> int:
-        """How many rows, of those whose texts so far take `text` bytes, fill the group; more than all if they do not.
+        """Count the rows that fill the row group.
 
-        Rows alone decide where a group ends, not the pieces they come in.
+        It is more than there are if they do not.
+
+        text : (n,) cumulative bytes of the rows' texts. Rows alone decide where a row group ends, not their chunks.
         """
-        return min(ROW_GROUP - self._held, int(np.searchsorted(text, GROUP_BYTES - self._text)) + 1)
+        room = int(np.searchsorted(text, GROUP_BYTES - self._waiting_text)) + 1
+        return min(ROW_GROUP - self._waiting_rows, room)
 
     def close(self) -> None:
         """Write the remaining rows and the footer."""
@@ -98,7 +111,10 @@ class TableWriter:
 
 
 def _text_bytes(table: pa.Table) -> NDArray[np.int64]:
-    """(n,) bytes of the texts of each row; those inside lists and structs are not counted."""
+    """Count the bytes of each row's texts (n,).
+
+    Texts inside lists and structs do not count.
+    """
     total = np.zeros(table.num_rows, np.int64)
     for column in table.columns:
         kind = column.type

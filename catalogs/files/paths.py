@@ -1,6 +1,8 @@
-"""Paths as people write them: `~` is the home folder wherever a path is given, not only where a shell expands it.
+"""Paths as people write them.
 
-On POSIX the name of a file is bytes, not text; those that are no UTF-8 come as texts with surrogates.
+`~` is the home folder, and names may hold bytes that are no UTF-8.
+
+On POSIX a file name is bytes; Python shows those that are no UTF-8 as surrogates.
 """
 
 from __future__ import annotations
@@ -13,32 +15,40 @@ from kakehashi.catalogs.records import UserError
 
 
 def local(text: str | Path) -> str:
-    """A path of this machine as text, with `~` and `~NAME` at its beginning expanded; `./~` is a file of that name.
+    """Expand a leading `~` or `~NAME` in a path.
+
+    `./~` is a file of that name.
 
     Raises
     ------
-    UserError : there is no such user.
+    UserError : no such user.
+
+    >>> local("./~")
+    './~'
     """
-    given = os.fspath(text)
-    found = os.path.expanduser(given)
-    if given.startswith("~") and found == given:
-        name = given.partition("/")[0]
-        raise UserError(f"{given}: there is no user {name[1:]!r} whose home folder {name} would be; write ./{given}")
-    return found
+    path = os.fspath(text)
+    expanded = os.path.expanduser(path)
+    if path.startswith("~") and expanded == path:
+        name = path.partition("/")[0]
+        raise UserError(f"{path}: there is no user {name[1:]!r} whose home folder {name} would be; write ./{path}")
+    return expanded
 
 
 def path_of(text: str | Path) -> Path:
-    """The same as a path."""
+    """Return `local` as a path."""
     return Path(local(text))
 
 
 def as_text(path: str | Path) -> str:
-    """A path as text of UTF-8, for what is written down; other bytes become escapes."""
+    """Return a path as UTF-8; other bytes become escapes."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def for_arrow(path: str | Path) -> Any:
-    """A path as arrow opens it; where its bytes are no UTF-8, an open file of arrow's own."""
+    """Return a path, or an open file, for arrow.
+
+    Arrow opens no path whose bytes are no UTF-8.
+    """
     try:
         os.fspath(path).encode()
     except UnicodeEncodeError:

@@ -1,35 +1,43 @@
-"""Characters with one meaning that people's files write in several ways: outer blanks, subscripts, full width."""
+"""Typographic variants of ASCII text.
+
+These are outer blanks, subscript digits and full-width characters.
+"""
 
 from __future__ import annotations
 
 import re
 
-# White space of every script (what spreadsheets and web pages put in), and characters without width.
-_BLANK = " \t\n\v\f\r\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029"
-_BLANK += "\u202f\u205f\u3000\u00ad\u180e\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
+# White space of every script, as spreadsheets and web pages insert it, and characters without width.
+BLANKS = " \t\n\v\f\r\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029"
+BLANKS += "\u202f\u205f\u3000\u00ad\u180e\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
 _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}  # the printable ASCII characters
 _SUBSCRIPTS = {0x2080 + digit: ord("0") + digit for digit in range(10)}
 _MIXED = re.compile("[\u2080-\u2089][.]?[0-9]|[0-9][.]?[\u2080-\u2089]")
 
 
 def trimmed(text: str) -> str:
-    """Return a text without outer blanks, those without width among them."""
-    return text.strip(_BLANK)
+    """Strip outer blanks, also those without width."""
+    return text.strip(BLANKS)
 
 
 def plain(text: str) -> str:
-    """Return a text without outer blanks, its subscript digits and full-width characters in ASCII."""
+    r"""Strip outer blanks and write typographic variants in ASCII.
+
+    Subscript digits and full-width characters are replaced.
+
+    >>> plain(" H₂O\u3000")
+    'H2O'
+    """
     text = trimmed(text)
     return text if text.isascii() else text.translate(_FULL_WIDTH).translate(_SUBSCRIPTS)
 
 
 def plain_formula(text: str) -> str:
-    """Return `plain` of a formula.
+    """Apply `plain` to a formula.
 
     Raises
     ------
-    ValueError
-        If a number goes on from subscript to other digits: that is two numbers (CuSO\N{SUBSCRIPT FOUR}5H2O).
+    ValueError : subscript and other digits side by side, which are two numbers (CuSO\N{SUBSCRIPT FOUR}5H2O).
     """
     text = trimmed(text)
     if text.isascii():

@@ -1,1 +1,1 @@
-"""Formulas."""
+"""Chemical formulas: grammar, element slots, reduced keys, enumeration."""

@@ -1,17 +1,20 @@
-"""Dots that may add a second compound (`AlF3.3NaF` is cryolite, AlF3·3NaF) where a decimal point could stand."""
+"""Ambiguous dots in formulas.
+
+A dot is a decimal point or adds a compound (`AlF3.3NaF` is cryolite, AlF3·3NaF).
+"""
 
 from __future__ import annotations
 
 import re
 
 ANIONS = frozenset(("H", "N", "O", "F", "S", "Cl", "Se", "Br", "Te", "I"))
-"""Elements that end a compound a second one may be added to."""
+"""Elements that end a compound to which another may be added."""
 ADDED = frozenset(("H", "N", "C", "O"))
-"""Elements that the molecules below begin with."""
+"""First elements of added molecules."""
 
-# Molecules that crystals bind: water, ammonia, acids.
+# Molecules bound in crystals: water, ammonia, acids.
 _MOLECULE = re.compile(r"[(\[{]?(?:H2O|OH2|NH3|N2H4|HF|HCl|HBr|HI|HNO3|H2SO4|H3PO4|CH3CN)(?![a-z])")
-# Alcohols and whatever else of carbon and hydrogen, and salts of ammonium: behind a compound only.
+# Molecules of carbon and hydrogen, and salts of ammonium: behind a compound only.
 _ORGANIC = re.compile(r"[(\[{]?(?:C[0-9]*H|NH4|N2H5)(?![a-z])")
 _OXIDE = re.compile(r"O(?![a-z])")
 _COEFFICIENT = re.compile(r"[1-9][0-9]?")
@@ -19,11 +22,17 @@ _SYMBOL = re.compile(r"[A-Z][a-z]*")
 
 
 def ambiguous_dot(before: str, after: str, digits: str, rest: str) -> bool:
-    """Whether the dot in an amount can as well add a compound.
+    """Test whether an amount's dot may add a compound.
 
-    before : the formula up to what the amount belongs to
-    after : the symbol or closing bracket that the amount belongs to
-    rest : the formula behind the amount
+    Parameters
+    ----------
+    before : formula up to the symbol or bracket of the amount
+    after : symbol or closing bracket of the amount
+    digits : the amount
+    rest : formula behind the amount
+
+    >>> ambiguous_dot("Al", "F", "3.3", "NaF"), ambiguous_dot("", "Ti", "1.5", "O2")
+    (True, False)
     """
     whole, dot, fraction = digits.partition(".")
     if not dot or whole == "0":
@@ -36,21 +45,24 @@ def ambiguous_dot(before: str, after: str, digits: str, rest: str) -> bool:
 
 
 def lost_dot(after: str, digits: str, rest: str) -> bool:
-    """Whether water at the end may have lost its dot: `MgCl26H2O` would be 26 Cl, and is MgCl2 with 6 H2O.
+    """Test whether final water may have lost its dot.
 
-    Nobody writes an amount of 1, so that `O10H2O` and `O12H2O` are what they say.
+    `MgCl26H2O` is MgCl2 with 6 H2O, not 26 Cl.
+
+    Nobody writes an amount of 1, so that `O10H2O` and `O12H2O` are clear.
     """
     if rest != "H2O" or not digits.isdigit() or not (after in ANIONS or not after.isalpha()):
         return False
-    parts = ((digits[:place], digits[place:]) for place in range(1, len(digits)))
-    return any(one not in ("0", "1") and other[0] != "0" and other != "1" for one, other in parts)
+    splits = ((digits[:place], digits[place:]) for place in range(1, len(digits)))
+    return any(amount not in ("0", "1") and count[0] != "0" and count != "1" for amount, count in splits)
 
 
 def _adds_a_salt(first: str, whole: str, fraction: str, rest: str) -> bool:
-    """Whether two compounds of whole numbers meet at a dot: `AlF3` and `NaF`, three each.
+    """Test whether two compounds of whole numbers meet at a dot.
 
-    Other decimals in a formula say that this one is a decimal too (`Bi2Te2.7Sn0.1Se0.3`), and nobody writes an
-    amount of 1.
+    `AlF3.3NaF` is such a formula.
+
+    Other decimals show that this one is a decimal too (`Bi2Te2.7Sn0.1Se0.3`), and nobody writes an amount of 1.
     """
     if whole == "1" or not _COEFFICIENT.fullmatch(fraction) or "." in first + rest:
         return False
@@ -61,7 +73,7 @@ def _adds_a_salt(first: str, whole: str, fraction: str, rest: str) -> bool:
 
 
 def _level(rest: str) -> str:
-    """Return the part of a text before the bracket that closes around it."""
+    """Cut a text at the bracket that closes around it."""
     depth = 0
     for position, character in enumerate(rest):
         depth += (character in "([{") - (character in ")]}")

@@ -1,7 +1,9 @@
-"""Simple formulas of a whole text column at once, on the bytes of an Arrow string array.
+"""Vectorised parser of simple formulas.
 
-Rows this reader is not sure about (brackets, repeated elements, anything unusual) are left to
-`formula_grammar`; a row it does read gets exactly the amounts that `formula_grammar.parse` gives.
+It works on the bytes of an Arrow string array.
+
+Rows with brackets, repeated elements or anything unusual are left to `formulas.grammar`; all others get exactly the
+amounts that `formulas.grammar.parse` gives.
 """
 
 from __future__ import annotations
@@ -42,11 +44,14 @@ _ANION = np.isin(np.array(SYMBOLS), sorted(ANIONS))
 
 _LONGEST_AMOUNT = 9  # characters; longer ones are rare
 _POWERS = 10.0 ** np.arange(_LONGEST_AMOUNT + 1)
-_CHUNK = 32_768  # rows: the working arrays stay in the cache
+_CHUNK = 32_768  # rows: the working arrays stay in the processor's cache
 
 
 class _Tokens(NamedTuple):
-    """One element with its amount per entry, in the order of the text."""
+    """Elements and amounts in the order of the text.
+
+    Doubtful ones are left to the grammar.
+    """
 
     row: Ints
     element: NDArray[np.int16]
@@ -55,12 +60,16 @@ class _Tokens(NamedTuple):
 
 
 def read_simple(data: Bytes, offsets: Ints) -> tuple[Compositions, Flags]:
-    """Slots of n formulas, and which of the rows were read; the other rows are empty.
+    """Parse n formulas into slots.
 
     Parameters
     ----------
     data : bytes of all rows
     offsets : (n + 1,) row i is data[offsets[i]:offsets[i + 1]]
+
+    Returns
+    -------
+    Compositions, empty in rows that are left to the grammar, and (n,) True for the rows that were read
     """
     n = len(offsets) - 1
     elements = np.full((n, SLOTS), -1, np.int16)
@@ -70,8 +79,8 @@ def read_simple(data: Bytes, offsets: Ints) -> tuple[Compositions, Flags]:
         stop = min(start + _CHUNK, n)
         bounds = offsets[start : stop + 1]
         text = data[bounds[0] : bounds[-1]]
-        part = slice(start, stop)
-        _read_chunk(text, bounds - bounds[0], elements[part], amounts[part], read[part])
+        rows = slice(start, stop)
+        _read_chunk(text, bounds - bounds[0], elements[rows], amounts[rows], read[rows])
     return Compositions(elements, amounts), read
 
 
@@ -144,7 +153,10 @@ def _tokens(text: Bytes, kind: Bytes, starts: Ints, bounds: Ints, row: Ints) -> 
 
 
 def _amounts(text: Bytes, kind: Bytes, at: Ints, width: Ints) -> tuple[NDArray[np.float64], Flags, Flags]:
-    """Read amounts of `width` characters at `at`: value, whether a decimal above one, whether odd."""
+    """Read amounts of `width` characters at `at`.
+
+    Returns values, flags of decimals above one, and flags of odd texts.
+    """
     bad = width > _LONGEST_AMOUNT
     mantissa = np.zeros(len(at), np.int64)
     decimals = np.zeros(len(at), np.int64)

@@ -1,7 +1,9 @@
-"""Hypothetical charge-balanced compositions, to fill a candidate list beyond the compounds that are known.
+"""Enumeration of charge-balanced compositions.
+
+They are candidates beyond the known compounds.
 
 Every formula is neutral in one assignment of common oxidation states, with every cation of lower Pauling
-electronegativity than every anion. Nothing says that such a compound is stable, or exists.
+electronegativity than every anion. Such a compound need not be stable, or exist.
 
 Order (fixed, without randomness): every chemical system first gives its smallest composition, then its second
 smallest, and so on. Within such a round the systems, listed by atomic numbers, are visited in golden-ratio
@@ -32,7 +34,7 @@ Table = NDArray[np.int16]
 
 
 class Ion(NamedTuple):
-    """An element in one oxidation state; `charge` is its absolute value."""
+    """Element in one oxidation state; `charge` is absolute."""
 
     element: int
     charge: int
@@ -40,29 +42,41 @@ class Ion(NamedTuple):
 
 
 def charge_balanced(n: int, exclude: Collection[str] = ()) -> list[str]:
-    """List the first n reduced formulas in the order above, without those in `exclude` (in any notation).
+    """List the first n charge-balanced reduced formulas.
 
-    Raises `UserError` when fewer than n exist.
+    Their order is that of the module.
+
+    Parameters
+    ----------
+    n : number of formulas
+    exclude : formulas to leave out, in any notation
+
+    Raises
+    ------
+    UserError : fewer than n exist.
     """
     if n < 0:
         raise UserError(f"expected a number of compositions of at least 0, got {n}")
     cations, anions = _ions()
     known = _known(exclude)
-    found: list[str] = []
+    formulas: list[str] = []
     for family in _families(cations, anions):
         # excluded formulas may all stand at the front
-        enough = n - len(found) + len(known)
-        text = formula_text(Compositions(family.elements[:enough], family.amounts[:enough]))
-        found.extend(formula for formula in text if formula not in known)
-        if len(found) >= n:
+        enough = n - len(formulas) + len(known)
+        texts = formula_text(Compositions(family.elements[:enough], family.amounts[:enough]))
+        formulas.extend(formula for formula in texts if formula not in known)
+        if len(formulas) >= n:
             break
-    if len(found) < n:
-        raise UserError(f"expected at most {len(found)} charge-balanced compositions, got {n}: ask for fewer")
-    return found[:n]
+    if len(formulas) < n:
+        raise UserError(f"expected at most {len(formulas)} charge-balanced compositions, got {n}: ask for fewer")
+    return formulas[:n]
 
 
 def _ions() -> tuple[list[Ion], list[Ion]]:
-    """Cations in every common positive state, anions in their lowest common state, by atomic number."""
+    """List cations and anions by atomic number.
+
+    Cations come in every common positive state, anions in their lowest.
+    """
     from pymatgen.core.periodic_table import Element
 
     cations: list[Ion] = []
@@ -79,7 +93,10 @@ def _ions() -> tuple[list[Ion], list[Ion]]:
 
 
 def _known(exclude: Collection[str]) -> frozenset[str]:
-    """Reduced keys of the excluded texts; a text that is no formula equals none of ours."""
+    """Reduce the excluded formulas to keys.
+
+    Texts that are no formulas are dropped.
+    """
     parsed = parse_column(list(exclude))
     fine = np.flatnonzero(parsed.reasons == "")
     elements, amounts = parsed.compositions
@@ -97,12 +114,16 @@ def _families(cations: list[Ion], anions: list[Ion]) -> Iterator[Compositions]:
 
 
 def _neutral(cations: list[Ion], kinds: int, anions: list[Ion], others: int, most: int) -> Table:
-    """(m, 8) neutral compositions: four elements in slot order, -1 where unused, then their counts.
+    """Enumerate charge-balanced compositions of `kinds` cations and `others` anions.
 
-    `kinds` cations with up to `most` atoms each, balanced by the last of `others` anions.
+    Cations have up to `most` atoms each; the last anion balances the charge.
+
+    Returns
+    -------
+    (m, 8) four elements in slot order, -1 where unused, then their counts
     """
     positive = _choices(cations, kinds)
-    found = []
+    tables = []
     for chosen in combinations(anions, others):
         weakest = min(anion.electronegativity for anion in chosen)
         lower = positive[(positive[:, :, 2] < weakest).all(axis=1)]
@@ -115,12 +136,15 @@ def _neutral(cations: list[Ion], kinds: int, anions: list[Ion], others: int, mos
                 number, remainder = np.divmod(charges @ np.array(count, np.int16) - spent, last.charge)
                 total = number + sum(count) + sum(first)
                 good = (remainder == 0) & (number > 0) & (total <= MAX_ATOMS)
-                found.append(_rows(elements[good], count, [ion.element for ion in chosen], first, number[good]))
-    return np.unique(np.concatenate(found), axis=0)
+                tables.append(_rows(elements[good], count, [ion.element for ion in chosen], first, number[good]))
+    return np.unique(np.concatenate(tables), axis=0)
 
 
 def _choices(ions: list[Ion], kinds: int) -> NDArray[np.float64]:
-    """(m, kinds, 3) every choice of ions of different elements."""
+    """List all choices of ions, (m, kinds, 3).
+
+    The ions of a choice are of different elements.
+    """
     pairs = [pick for pick in combinations(ions, kinds) if len({ion.element for ion in pick}) == kinds]
     return np.array(pairs, np.float64).reshape(-1, kinds, 3)
 
@@ -142,7 +166,7 @@ def _rows(elements: Table, count: tuple[int, ...], anions: list[int], first: tup
 
 
 def _ordered(table: Table) -> Compositions:
-    """Compositions in the order of the module's docstring."""
+    """Sort compositions into the module's order."""
     systems, system = np.unique(np.sort(table[:, :4], axis=1), axis=0, return_inverse=True)
     system = system.reshape(-1)
     atoms = table[:, 4:].sum(axis=1)
@@ -159,6 +183,9 @@ def _ordered(table: Table) -> Compositions:
 
 
 def _strides(n: int) -> NDArray[np.int64]:
-    """Permute range(n) so that neighbours spread: the ranks of the golden-ratio sequence."""
+    """Permute range(n) so that neighbours spread.
+
+    The permutation is that of the golden-ratio sequence.
+    """
     golden = (np.arange(n) * ((np.sqrt(5.0) - 1.0) / 2.0)) % 1.0
     return np.argsort(np.argsort(golden, kind="stable"), kind="stable")

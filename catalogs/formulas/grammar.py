@@ -1,12 +1,12 @@
-"""The grammar of a chemical formula, read strictly one text at a time.
+"""Grammar of chemical formulas, and its strict parser.
 
     formula = group {[" "] group}          amounts follow an element or a closing bracket directly
     group   = (symbol | "(" formula ")" | "[" formula "]" | "{" formula "}") [amount]
     amount  = digits ["." digits]          0 < amount <= 1,000,000, at most nine decimals, no leading zeros
 
-Outer blanks mean nothing, and subscript digits and full-width characters are read as their ASCII ones. Whatever else
-occurs (charges, isotopes, addition dots, dummy species, remarks) is refused with a reason: a guess here would silently
-become another material.
+Outer blanks mean nothing; subscript digits and full-width characters are read as ASCII. Everything else (charges,
+isotopes, addition dots, dummy species, remarks) is refused with a reason: a guess would silently become another
+material.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _TOKEN = re.compile(
 _AMOUNT = re.compile(r"(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
 _OPENING = {close: opening for opening, close in _CLOSING.items()}
-# What stands in brackets as a remark: an oxidation state, a phase (TiO2(B)) or a state of matter (C(S)).
+# Remarks in brackets: an oxidation state, a phase (TiO2(B)) or a state of matter (C(S)).
 _ROMAN = frozenset(("I", "II", "III", "IV", "V", "VI", "VII", "VIII"))
 # Amounts have at most 17 digits and eight brackets multiply them: 200 digits keep every product exact.
 _EXACT = Context(prec=200)
@@ -40,9 +40,16 @@ Amounts = dict[str, Decimal]
 
 
 def parse(text: str) -> dict[str, float]:
-    """Amount of each element of one formula, in the order of slots (rising electronegativity).
+    """Parse one formula into amounts by element.
 
-    Raises `ValueError` with the reason when `text` is not a formula.
+    Elements are in the order of slots (rising electronegativity).
+
+    Raises
+    ------
+    ValueError : not a formula, with the reason.
+
+    >>> parse("Ca(OH)2")
+    {'Ca': 1.0, 'H': 2.0, 'O': 2.0}
     """
     if not isinstance(text, str):
         raise ValueError(f"expected text, got {type(text).__name__}")
@@ -135,7 +142,10 @@ def _amount(digits: str, after: str) -> Decimal:
 
 
 def _final(symbol: str, amount: Decimal) -> float:
-    """Round to the nearest float; brackets multiply, so the size is checked once more."""
+    """Round an amount to a float.
+
+    Brackets multiply, so its size is checked again.
+    """
     if amount > MAX_AMOUNT:
         raise ValueError(f"absurd amount of {symbol}: more than {MAX_AMOUNT} in total")
     exponent = amount.normalize(_EXACT).as_tuple().exponent
@@ -145,7 +155,10 @@ def _final(symbol: str, amount: Decimal) -> float:
 
 
 def _check_dot(text: str, start: int, after: str, digits: str, end: int) -> None:
-    """Refuse a number that may hold an addition dot, or have lost one; a space behind it makes it an amount."""
+    """Refuse numbers with a possible or lost addition dot.
+
+    A space behind a number marks it as an amount.
+    """
     rest = text[end:]
     where = f"in {_quoted(after + digits + rest[:6])} at character {start + 1}"
     if ambiguous_dot(text[:start], after, digits, rest):
@@ -159,7 +172,7 @@ def _check_dot(text: str, start: int, after: str, digits: str, end: int) -> None
 
 
 def _check_remark(inside: str, close: str, times: str, position: int) -> None:
-    """Refuse a bracket that says something about its compound where it could be read as an element."""
+    """Refuse bracketed remarks that could be elements."""
     remark = f"{_OPENING[close]}{inside}{close} at character {position}"
     if inside in _ROMAN:
         raise ValueError(f"{remark} is an oxidation state or a phase and no element: leave it out")

@@ -1,4 +1,7 @@
-"""Formula columns to element slots, and slots to reduced formulas."""
+"""Element slots, parsed from columns of formulas.
+
+Reduced formulas are written from them.
+"""
 
 from __future__ import annotations
 
@@ -14,23 +17,34 @@ from kakehashi.catalogs.formulas.columns import Ints, read_simple
 from kakehashi.catalogs.formulas.grammar import MAX_DECIMALS, SLOTS, parse
 from kakehashi.catalogs.records import Compositions, UserError
 
-__all__ = ["SLOTS", "Parsed", "formula_text", "parse", "parse_column", "reduce", "reduced_keys"]
+__all__ = ["SLOTS", "ParsedFormulas", "formula_text", "parse", "parse_column", "reduce", "reduced_keys"]
 
 NULL = "missing formula (null)"
 _SYMBOLS = np.array([*SYMBOLS, ""], dtype=object)  # -1, an unused slot, reads as ""
 
 
-class Parsed(NamedTuple):
-    """n formulas: slots (empty for refused rows), and per row the reason for refusal or ""."""
+class ParsedFormulas(NamedTuple):
+    """Parsed column of n formulas.
+
+    compositions : slots, empty in refused rows
+    reasons : (n,) reason for refusal, or ""
+    """
 
     compositions: Compositions
     reasons: NDArray[np.object_]
 
 
-def parse_column(texts: pa.Array | pa.ChunkedArray | Sequence[str | None]) -> Parsed:
-    """Read a text column; a null or a text that is no formula becomes an empty row with its reason.
+def parse_column(texts: pa.Array | pa.ChunkedArray | Sequence[str | None]) -> ParsedFormulas:
+    """Parse a column of formulas into slots.
 
-    Raises `UserError` if an Arrow column does not hold text.
+    A null or another text becomes an empty row with its reason.
+
+    Raises
+    ------
+    UserError : an Arrow column of another type than text.
+
+    >>> parse_column(["TiO2", "water"]).reasons.tolist()
+    ['', "lower-case 'w' at character 1: expected an element symbol with a capital, not a variable"]
     """
     if isinstance(texts, pa.ChunkedArray):
         return _concatenate([parse_column(chunk) for chunk in texts.chunks])
@@ -47,10 +61,10 @@ def parse_column(texts: pa.Array | pa.ChunkedArray | Sequence[str | None]) -> Pa
     return _parse_strings(texts)
 
 
-def _parse_strings(texts: pa.Array) -> Parsed:
+def _parse_strings(texts: pa.Array) -> ParsedFormulas:
     reasons = np.full(len(texts), "", dtype=object)
     if not len(texts):
-        return Parsed(_empty(0), reasons)
+        return ParsedFormulas(_empty(0), reasons)
     _, offset_buffer, data_buffer = texts.buffers()
     width = np.int64 if pa.types.is_large_string(texts.type) else np.int32
     offsets = np.frombuffer(offset_buffer, width)[texts.offset : texts.offset + len(texts) + 1]
@@ -63,7 +77,7 @@ def _parse_strings(texts: pa.Array) -> Parsed:
     reasons[null] = NULL
     rest = np.flatnonzero(~read & ~null)
     _read_others(rest, texts.take(pa.array(rest)).to_pylist(), compositions, reasons)
-    return Parsed(compositions, reasons)
+    return ParsedFormulas(compositions, reasons)
 
 
 def _read_others(rows: Ints, texts: list[str], compositions: Compositions, reasons: NDArray[np.object_]) -> None:
@@ -80,11 +94,11 @@ def _read_others(rows: Ints, texts: list[str], compositions: Compositions, reaso
         compositions.amounts[row, : len(values)] = values
 
 
-def _parse_sequence(texts: Sequence[str | None]) -> Parsed:
+def _parse_sequence(texts: Sequence[str | None]) -> ParsedFormulas:
     try:
         return _parse_strings(pa.array(texts, pa.large_string()))
     except (TypeError, pa.ArrowInvalid, pa.ArrowTypeError, UnicodeEncodeError):
-        pass  # something in it is not text: find it and say so
+        pass  # a row is not text: find it and say so
     readable = [text if isinstance(text, str) and _encodable(text) else None for text in texts]
     parsed = _parse_strings(pa.array(readable, pa.large_string()))
     for row, text in enumerate(texts):
@@ -103,20 +117,20 @@ def _encodable(text: str) -> bool:
     return True
 
 
-def _parse_dictionary(texts: pa.DictionaryArray) -> Parsed:
+def _parse_dictionary(texts: pa.DictionaryArray) -> ParsedFormulas:
     values = parse_column(texts.dictionary)
     null = texts.indices.is_null().to_numpy(zero_copy_only=False)
-    parsed = _concatenate([values, Parsed(_empty(1), np.array([NULL], dtype=object))])
+    parsed = _concatenate([values, ParsedFormulas(_empty(1), np.array([NULL], dtype=object))])
     take = texts.indices.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
     take = np.where(null, len(values.reasons), take)
     compositions = Compositions(parsed.compositions.elements[take], parsed.compositions.amounts[take])
-    return Parsed(compositions, parsed.reasons[take])
+    return ParsedFormulas(compositions, parsed.reasons[take])
 
 
-def _concatenate(parts: list[Parsed]) -> Parsed:
+def _concatenate(parts: list[ParsedFormulas]) -> ParsedFormulas:
     if not parts:
-        return Parsed(_empty(0), np.empty(0, dtype=object))
-    return Parsed(
+        return ParsedFormulas(_empty(0), np.empty(0, dtype=object))
+    return ParsedFormulas(
         Compositions(
             np.concatenate([part.compositions.elements for part in parts]),
             np.concatenate([part.compositions.amounts for part in parts]),
@@ -130,23 +144,27 @@ def _empty(n: int) -> Compositions:
 
 
 def reduce(compositions: Compositions) -> Compositions:
-    """Scale amounts to the smallest integers in their ratio, exact for decimals as typed (`Li333O1000`).
+    """Scale amounts to the smallest integers in their ratio.
 
-    Raises `ValueError` for amounts that are no decimals of at most nine places (1/3 is not guessed).
+    Decimals are exact as typed (`Li333O1000`).
+
+    Raises
+    ------
+    ValueError : amounts that are no decimals of at most nine places (1/3 is not guessed).
     """
     amounts = compositions.amounts
     whole = np.rint(amounts)
     scaled = whole.astype(np.int64)
     rest = np.flatnonzero((whole != amounts).any(axis=1))
-    for exact in (True, False):  # first the decimals as typed, then sums that rounding has touched
+    for exact in (True, False):  # first the decimals as typed, then rounded sums
         for decimals in range(MAX_DECIMALS + 1):
             if not rest.size:
                 break
             power = 10.0**decimals
-            part = amounts[rest]
-            integers = np.rint(part * power)
-            error = np.abs(integers / power - part)
-            fits = (error <= (0.0 if exact else 1e-9) * part).all(axis=1)
+            decimal = amounts[rest]
+            integers = np.rint(decimal * power)
+            error = np.abs(integers / power - decimal)
+            fits = (error <= (0.0 if exact else 1e-9) * decimal).all(axis=1)
             scaled[rest[fits]] = integers[fits].astype(np.int64)
             rest = rest[~fits]
     if rest.size:
@@ -169,7 +187,10 @@ def _row_gcd(scaled: Ints) -> Ints:
 
 
 def formula_text(compositions: Compositions) -> list[str]:
-    """Write formulas in slot order: amounts of 1 omitted, decimals as short as they round-trip."""
+    """Write formulas in slot order.
+
+    Amounts of 1 are omitted; decimals are the shortest that round-trip.
+    """
     elements, amounts = compositions
     n = len(elements)
     used = elements >= 0
@@ -190,5 +211,9 @@ def _number(amount: float) -> str:
 
 
 def reduced_keys(compositions: Compositions) -> list[str]:
-    """Write each row's reduced formula: the key under which polymorphs and repeated rows meet."""
+    """Write reduced formulas, shared by polymorphs and repeated rows.
+
+    >>> reduced_keys(parse_column(["O4Ti2"]).compositions)
+    ['TiO2']
+    """
     return formula_text(reduce(compositions))

@@ -1,1 +1,1 @@
-"""Models."""
+"""The library of trained models: entries, index and archives."""

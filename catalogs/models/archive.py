@@ -1,8 +1,8 @@
-"""Libraries of networks as one file that moves between machines: a zip of arrays and cards, nothing executable.
+"""Archives of networks: a zip that holds nothing executable.
 
-`manifest.json` names every other member with its length and sha256. Whoever reads believes nothing before it is
-checked: names, kinds and sizes before a byte is written, lengths and hashes while writing, the entries themselves
-before they get their names. Nothing is imported unless all of it can be.
+`manifest.json` names every other member with its length and sha256. A reader trusts nothing before it is checked:
+names, kinds and sizes before a byte is written, lengths and hashes while writing, the entries themselves before they
+get their names. Either all entries are imported or none.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import Any, NamedTuple, NoReturn
 from kakehashi.catalogs.files.durable import TEMPORARY, DurableFile, make_folder
 from kakehashi.catalogs.files.home import PRIVATE
 from kakehashi.catalogs.models import library
-from kakehashi.catalogs.models.library import ARRAYS, CARD, LARGEST, Found
+from kakehashi.catalogs.models.library import ARRAYS, CARD, LARGEST, StoredEntry
 from kakehashi.catalogs.records import UserError
 
 MANIFEST = "manifest.json"
@@ -35,19 +35,21 @@ LIMITS = {MANIFEST: 2**24, CARD: 2**25, ARRAYS: LARGEST + 2**24}
 MOST_ENTRIES = 10_000
 _NAME = re.compile(rf"([0-9a-f]{{64}})/({re.escape(ARRAYS)}|{re.escape(CARD)})")
 _CHUNK = 2**20
-# Fixed, so that equal libraries give equal files.
+# A fixed date, so that equal libraries give equal files.
 _DATE = (1980, 1, 1, 0, 0, 0)
 
 
 class Imported(NamedTuple):
-    """Keys that were added, and those that were there already and stay as they are."""
+    """Keys that were added, and keys that were there already."""
 
     added: tuple[str, ...]
     present: tuple[str, ...]
 
 
 def write(path: Path, entries: Mapping[str, Path]) -> int:
-    """Write entries (key to folder) into one file, whole or not at all; its length.
+    """Write entries into one file; return its length.
+
+    entries : key to folder
 
     Raises
     ------
@@ -57,12 +59,12 @@ def write(path: Path, entries: Mapping[str, Path]) -> int:
         raise UserError("there are no networks to export: `kakehashi models train` makes some")
     members: dict[str, dict[str, Any]] = {}
     for key, folder in entries.items():
-        found = library.read(folder, key)
-        if found.card is None:
-            raise UserError(f"not exported: {found.warning or f'{folder} is gone'}", code=6)
+        stored = library.read(folder, key)
+        if stored.card is None:
+            raise UserError(f"not exported: {stored.warning or f'{folder} is gone'}", code=6)
         card = (folder / CARD).read_bytes()
         members[f"{key}/{CARD}"] = {"bytes": len(card), "sha256": hashlib.sha256(card).hexdigest()}
-        members[f"{key}/{ARRAYS}"] = {"bytes": found.card["bytes"], "sha256": found.card["sha256"]}
+        members[f"{key}/{ARRAYS}"] = {"bytes": stored.card["bytes"], "sha256": stored.card["sha256"]}
     manifest = json.dumps({"kind": KIND, "schema": SCHEMA, "files": members}, indent=1).encode()
     with DurableFile(path) as file:
         with zipfile.ZipFile(file, "w") as archive:
@@ -75,8 +77,8 @@ def write(path: Path, entries: Mapping[str, Path]) -> int:
         return file.size
 
 
-def read(path: Path, accept: Callable[[Found], object] = lambda found: None) -> Imported:
-    """Add the entries of a file to the library, all of them or, if anything is wrong with one, none.
+def read(path: Path, accept: Callable[[StoredEntry], object] = lambda found: None) -> Imported:
+    """Import all entries of a file, or none.
 
     Parameters
     ----------
@@ -131,10 +133,10 @@ def _refuse(path: Path, why: str) -> NoReturn:
 
 
 def _checked(path: Path, archive: zipfile.ZipFile) -> dict[str, dict[str, Any]]:
-    """What the manifest says of every member, once names, kinds and sizes of all members fit it."""
+    """Return the manifest once names, kinds and sizes fit it."""
     members = archive.infolist()
     for member in members:
-        # The name as written: Python's own cuts it at a NUL and turns backslashes on some systems.
+        # The name as written: `filename` ends at a NUL and has no backslashes on some systems.
         name = member.orig_filename
         if name != MANIFEST and not _NAME.fullmatch(name):
             _refuse(path, f"unexpected member {name[:80]!r}")
@@ -206,24 +208,27 @@ def _bytes(path: Path, archive: zipfile.ZipFile, name: str, most: int) -> bytes:
 
 
 def _extract(path: Path, archive: zipfile.ZipFile, name: str, entry: Mapping[str, Any], to: Path) -> None:
-    """Write one member; not a byte more than the manifest says, and only if its hash is right."""
-    digest, left = hashlib.sha256(), int(entry["bytes"])
+    """Write one member, checked against the manifest."""
+    digest, remaining = hashlib.sha256(), int(entry["bytes"])
     with archive.open(name) as stream, DurableFile(to) as file:
         while chunk := stream.read(_CHUNK):
-            left -= len(chunk)
-            if left < 0:
+            remaining -= len(chunk)
+            if remaining < 0:
                 _refuse(path, f"member {name!r} unpacks to more than the {entry['bytes']:,} bytes it claims")
             digest.update(chunk)
             file.write(chunk)
-        if left:
-            _refuse(path, f"member {name!r} ends {left:,} bytes early")
+        if remaining:
+            _refuse(path, f"member {name!r} ends {remaining:,} bytes early")
         if digest.hexdigest() != entry["sha256"]:
             _refuse(path, f"member {name!r} has not the sha256 of the manifest")
         file.commit()
 
 
 def holds_networks(folder: Path) -> bool:
-    """Whether an entry is no transferred model; of a damaged one `write` says what is wrong."""
+    """Tell networks from a transferred model.
+
+    A damaged entry counts as networks: `write` says what is wrong.
+    """
     try:
         return bool(json.loads((folder / CARD).read_bytes()).get("kind") == "networks")
     except (OSError, ValueError, AttributeError):
@@ -231,10 +236,10 @@ def holds_networks(folder: Path) -> bool:
 
 
 def networks_in(folders: Mapping[str, Path], keys: Sequence[str]) -> dict[str, Path]:
-    """The folders of these entries, each of which must hold networks; UserError for one that does not."""
-    found = {}
+    """Return the folders of entries of networks; UserError for others."""
+    chosen = {}
     for key in keys:
         if not holds_networks(folders[key]):
             raise UserError(f"{key[:16]} is a transferred model, of no use without its target: export its networks")
-        found[key] = folders[key]
-    return found
+        chosen[key] = folders[key]
+    return chosen

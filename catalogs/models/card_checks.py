@@ -1,6 +1,6 @@
-"""What a card of networks or of a model may say: numbers in their ranges, texts that steer no terminal.
+"""Check cards for impossible numbers and harmful texts.
 
-A checksum shows that a card is as it was written, not that whoever wrote it meant well.
+A checksum shows that a card is as it was written, not that its writer meant well.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ MOST = 10**12
 """Largest count of anything: rows, parameters, epochs, bytes."""
 LONGEST = 100_000
 """Characters of a text."""
-# Smallest and largest value of each error; a little more, as sums are rounded.
+# Bounds of each metric, up to rounding.
 _METRICS = {
     "mae": (0, math.inf), "max_ae": (0, math.inf), "mse": (0, math.inf), "rmse": (0, math.inf),
     "r2": (-math.inf, 1), "pearson": (-1, 1), "spearman": (-1, 1), "p_value": (0, 1),
@@ -28,7 +28,7 @@ _STRUCTURE = re.compile(r"\d{1,7}(-\d{1,7}){1,100}")
 
 
 def check(card: Mapping[str, Any]) -> None:
-    """Refuse a card that says what cannot be.
+    """Refuse a card with impossible values.
 
     Raises
     ------
@@ -40,35 +40,35 @@ def check(card: Mapping[str, Any]) -> None:
             raise ValueError(f"{where}: expected at most {LONGEST:,} characters, got {len(text):,}")
         if not all(map(is_harmless, text.replace("\n", ""))):
             raise ValueError(f"{where}: expected printable characters, got {text[:80]!a}")
-    whole("seed", card["seed"], 0, 2**63 - 1)
-    whole("bytes", card["bytes"], 1, MOST)
+    check_whole("seed", card["seed"], 0, 2**63 - 1)
+    check_whole("bytes", card["bytes"], 1, MOST)
     if card["kind"] == "networks":
         _networks(card)
     elif card["kind"] == "model":
-        whole("used", card["used"], 1, MOST)
+        check_whole("used", card["used"], 1, MOST)
         _counts("held_out", card.get("held_out"))
         _metrics("metrics", card.get("metrics", {}))
 
 
-def whole(where: str, value: Any, least: int, most: int) -> None:
-    """Refuse what is not a whole number in a range; ValueError."""
+def check_whole(where: str, value: Any, least: int, most: int) -> None:
+    """Refuse what is no whole number in a range; ValueError."""
     if type(value) is not int or not least <= value <= most:
         raise ValueError(f"{where}: expected a whole number from {least:,} to {most:,}, got {ascii(value)[:80]}")
 
 
 def _networks(card: Mapping[str, Any]) -> None:
-    whole("networks", card["networks"], 1, MOST_NETWORKS)
+    check_whole("networks", card["networks"], 1, MOST_NETWORKS)
     tasks, entries = card["tasks"], card["entries"]
-    whole("number of tasks", len(tasks), 1, MOST_TASKS)
+    check_whole("number of tasks", len(tasks), 1, MOST_TASKS)
     if len(entries) != card["networks"]:
         raise ValueError(f"networks: expected {len(entries):,}, as there are entries, got {card['networks']:,}")
     for i, task in enumerate(tasks):
-        whole(f"rows of task {i}", task["rows"], 1, MOST)
+        check_whole(f"rows of task {i}", task["rows"], 1, MOST)
     for i, entry in enumerate(entries):
         if not _STRUCTURE.fullmatch(entry["structure"]):
             raise ValueError(f"structure of network {i}: expected widths such as 290-100-1, got {entry['structure']!r}")
-        whole(f"parameters of network {i}", entry["parameters"], 1, MOST)
-        whole(f"epochs of network {i}", entry["epochs"], 0, MOST)
+        check_whole(f"parameters of network {i}", entry["parameters"], 1, MOST)
+        check_whole(f"epochs of network {i}", entry["epochs"], 0, MOST)
         for name in ("held_out", "metrics"):
             if entry[name] is not None and len(entry[name]) not in (0, len(tasks)):
                 raise ValueError(f"{name} of network {i}: expected one for each of {len(tasks)} tasks")
@@ -80,7 +80,7 @@ def _networks(card: Mapping[str, Any]) -> None:
 
 def _counts(where: str, value: Any) -> None:
     if value is not None:
-        whole(where, value, 0, MOST)
+        check_whole(where, value, 0, MOST)
 
 
 def _metrics(where: str, metrics: Mapping[str, Any]) -> None:
@@ -93,7 +93,10 @@ def _metrics(where: str, metrics: Mapping[str, Any]) -> None:
 
 
 def _texts(value: Any, where: str) -> Iterator[tuple[str, str]]:
-    """Every text in a JSON value, names of fields too, with where it is."""
+    """Yield every text in a JSON value with its place.
+
+    Names of fields too.
+    """
     if isinstance(value, str):
         yield where or "a name", value
     elif isinstance(value, Mapping):

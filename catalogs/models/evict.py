@@ -1,6 +1,7 @@
-"""The bound on what runs leave in the library of trained models: what was used least recently goes first.
+"""Bound on the library of trained models.
 
-Entries marked with a file `KEPT` were asked for (`models train`, `models import`): they neither count nor go.
+Entries used least recently go first. Those with a file `KEPT` were asked for (`models train`, `models import`): they
+neither count nor go.
 """
 
 from __future__ import annotations
@@ -20,8 +21,11 @@ DEFAULT_GB = 5.0
 KEPT = "kept"
 
 
-def bound() -> float:
-    """Bytes the entries may take together: `KAKEHASHI_CACHE_GB`, else 5 GB; UserError if that is no size."""
+def size_limit() -> float:
+    """Return the bytes entries may take: `KAKEHASHI_CACHE_GB` or 5 GB.
+
+    Raises UserError if the variable is no size.
+    """
     text = os.environ.get(VARIABLE, "").strip()
     try:
         size = float(text) if text else DEFAULT_GB
@@ -32,32 +36,34 @@ def bound() -> float:
     return size * 1e9
 
 
-def used(entry: Path) -> None:
-    """Note that an entry was read just now."""
+def mark_used(entry: Path) -> None:
+    """Note that an entry was read."""
     with suppress(OSError):
         os.utime(entry)
 
 
 def evict(folder: Path, limit: float, *, keep: str) -> None:
-    """Remove the entries used least recently until the rest take no more than `limit` bytes; never the one `keep`.
+    """Remove entries used least recently, down to `limit` bytes.
+
+    keep : the entry that is never removed
 
     An entry loses its name before its files go: who reads it finds it whole or not at all.
     """
-    found = []
+    entries = []
     for entry in folder.iterdir():
         if not entry.name.startswith(TEMPORARY) and not (entry / KEPT).exists():
             with suppress(OSError):  # another process removes it
-                found.append((entry.stat().st_mtime_ns, _size(entry), entry))
-    left = sum(size for _, size, _ in found)
-    for _, size, entry in sorted(found):
-        if left <= limit:
+                entries.append((entry.stat().st_mtime_ns, _size(entry), entry))
+    total = sum(size for _, size, _ in entries)
+    for _, size, entry in sorted(entries):
+        if total <= limit:
             return
         if entry.name != keep:
             aside = folder / f"{TEMPORARY}{entry.name}-{os.getpid()}-{secrets.token_hex(4)}-old"
             with suppress(OSError):
                 os.rename(entry, aside)
                 shutil.rmtree(aside, ignore_errors=True)
-            left -= size
+            total -= size
 
 
 def _size(entry: Path) -> int:

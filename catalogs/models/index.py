@@ -1,8 +1,7 @@
-"""The index of the library of trained models: a row for every network and property, queried by its fields.
+"""Index of trained models, a row per network and property.
 
-The fields are the 27 that XenonPy.MDL (Liu, Yamada & Wu, 2021) lets its users query, then what else a card says. Those
-of classifications are null: all models here are regressions. The index is a Parquet file beside the library, brought
-up to date from the cards whenever one of them has come, gone or changed.
+It is a Parquet file beside the library, brought up to date from the cards whenever one of them has come, gone or
+changed.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,55 +23,27 @@ from kakehashi.catalogs.files.durable import DurableFile
 from kakehashi.catalogs.files.home import PRIVATE_FILE, SharedFolder, cache_folder
 from kakehashi.catalogs.files.parquet import OPTIONS, stamped
 from kakehashi.catalogs.files.paths import for_arrow
-from kakehashi.catalogs.models import card_checks, library
+from kakehashi.catalogs.models import library
+from kakehashi.catalogs.models.index_fields import FIELDS, SHORT, is_text, known, rows_of, table_of
 from kakehashi.catalogs.records import UserError
 
 FILE = "models-index.parquet"
 STAMPS = "kakehashi.cards"
-_WORDS = pa.dictionary(pa.int32(), pa.string())
-_CLASSIFICATION = (
-    *("accuracy", "precision", "recall", "f1", "sensitivity", "prevalence", "specificity", "ppv", "npv"),
-)
-# Names in a card's metrics, by field.
-_METRICS = {
-    "mean_abs_error": "mae", "max_abs_error": "max_ae", "mean_square_error": "mse", "root_mean_square_error": "rmse",
-    "r2": "r2", "p_value": "p_value", "spearman_corr": "spearman", "pearson_corr": "pearson",
-}  # fmt: skip
-MDL = pa.schema(
-    [
-        ("id", pa.string()),
-        *((name, pa.bool_()) for name in ("transferred", "succeed", "is_regression", "deprecated")),
-        *((name, _WORDS) for name in ("modelset", "method", "property", "descriptor", "lang")),
-        *((name, pa.float64()) for name in (*_CLASSIFICATION, *_METRICS)),
-    ]
-)
-OWN = pa.schema(
-    [
-        *((name, _WORDS) for name in ("stack", "kind", "origin", "unit")),
-        ("log", pa.bool_()),
-        ("structure", pa.string()),
-        *((name, pa.int64()) for name in ("layers", "parameters", "epochs", "number", "networks", "seed")),
-        *((name, pa.int64()) for name in ("rows", "held_out")),
-        *((name, _WORDS) for name in ("split", "convention", "licence", "date")),
-        ("bytes", pa.int64()),
-    ]
-)
-FIELDS = pa.schema([*MDL, *OWN])
-# What a card that is damaged, or none of ours, may raise.
+# Errors of reading a damaged or foreign card.
 _NO_CARD = (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError, RecursionError,
             pa.ArrowException)  # fmt: skip
-# What people call some fields for short.
-SHORT = {"mae": "mean_abs_error", "max_ae": "max_abs_error", "mse": "mean_square_error",
-         "rmse": "root_mean_square_error", "pearson": "pearson_corr", "spearman": "spearman_corr"}  # fmt: skip
 _COMPARE = {"==": pc.equal, "!=": pc.not_equal, "<=": pc.less_equal, ">=": pc.greater_equal,
             "<": pc.less, ">": pc.greater}  # fmt: skip
 OPERATORS = (*_COMPARE, "has")
-# Rows of a property stand together, so that a query reads few of the groups.
+# Rows of a group; those of a property stand together, so that a query reads few groups.
 _GROUP = 8_192
 
 
 class Condition(NamedTuple):
-    """`field operator value`; `has` looks for a part of a text, whatever its case."""
+    """A condition on a field.
+
+    operator : one of `OPERATORS`; `has` looks for a part of a text, whatever its case
+    """
 
     field: str
     operator: str
@@ -81,52 +51,57 @@ class Condition(NamedTuple):
 
 
 class Index(NamedTuple):
-    """The rows that were asked for, and why some cards are not among those searched."""
+    """Rows of a query.
+
+    warnings : why some cards were not searched
+    """
 
     table: pa.Table
     warnings: tuple[str, ...] = ()
 
 
 def query(conditions: Iterable[Condition] = ()) -> Index:
-    """Rows that meet every condition; a null meets none.
+    """Return the rows that meet every condition.
+
+    A null meets none.
 
     Raises
     ------
     UserError : an unknown field or operator, or a value that does not fit the field.
     """
-    wanted = [_checked(condition) for condition in conditions]
+    checked = [_checked(condition) for condition in conditions]
     stamps = _stamps()
     path = cache_folder(FILE)
     damage: tuple[str, ...] = ()
     try:
         with pq.ParquetFile(for_arrow(path), page_checksum_verification=True) as file:
             if (file.schema_arrow.metadata or {}).get(STAMPS.encode()) == _text(stamps):
-                return Index(_search(file, wanted))
+                return Index(_search(file, checked))
     except FileNotFoundError:
         pass
     except (pa.ArrowException, OSError) as error:
         damage = (f"{path} was damaged ({str(error).splitlines()[0]}): built again",)
     table, warnings = _build(path, stamps)
-    return Index(table.filter(pa.array(_meeting(table, wanted))), (*damage, *warnings))
+    return Index(table.filter(pa.array(_meeting(table, checked))), (*damage, *warnings))
 
 
-def _search(file: pq.ParquetFile, wanted: Sequence[Condition]) -> pa.Table:
-    """Rows that meet all conditions: their columns are read first, then the row groups that hold a hit."""
-    if not wanted:
+def _search(file: pq.ParquetFile, conditions: Sequence[Condition]) -> pa.Table:
+    """Read the row groups that hold a hit."""
+    if not conditions:
         return file.read().replace_schema_metadata(None)
-    hits = _meeting(file.read(list(dict.fromkeys(condition.field for condition in wanted))), wanted)
+    hits = _meeting(file.read(list(dict.fromkeys(condition.field for condition in conditions))), conditions)
     groups = np.array_split(hits, np.cumsum([file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]))
     holding = [i for i, group in enumerate(groups) if group.any()]
     if not holding:
         return FIELDS.empty_table()
-    found = file.read_row_groups(holding).filter(pa.array(np.concatenate([groups[i] for i in holding])))
-    return found.replace_schema_metadata(None)
+    rows = file.read_row_groups(holding).filter(pa.array(np.concatenate([groups[i] for i in holding])))
+    return rows.replace_schema_metadata(None)
 
 
-def _meeting(table: pa.Table, wanted: Sequence[Condition]) -> NDArray[np.bool_]:
-    """(rows,) which of them meet all conditions; a null meets none."""
+def _meeting(table: pa.Table, conditions: Sequence[Condition]) -> NDArray[np.bool_]:
+    """Tell which rows meet all conditions, (rows,)."""
     hits = np.ones(table.num_rows, bool)
-    for field, operator, value in wanted:
+    for field, operator, value in conditions:
         column = table[field].unify_dictionaries().combine_chunks()
         if pa.types.is_dictionary(column.type):  # few texts, many rows
             places = column.indices.fill_null(len(column.dictionary)).to_numpy(zero_copy_only=False)
@@ -138,20 +113,25 @@ def _meeting(table: pa.Table, wanted: Sequence[Condition]) -> NDArray[np.bool_]:
 
 def _compared(column: pa.Array, operator: str, value: Any) -> NDArray[np.bool_]:
     if operator == "has":
-        found = pc.match_substring(column, value, ignore_case=True)
+        matches = pc.match_substring(column, value, ignore_case=True)
     else:
-        found = _COMPARE[operator](column, pa.scalar(value, column.type))
-    return np.asarray(found.fill_null(False).to_numpy(zero_copy_only=False), bool)
+        matches = _COMPARE[operator](column, pa.scalar(value, column.type))
+    return np.asarray(matches.fill_null(False).to_numpy(zero_copy_only=False), bool)
 
 
 def conditions(wanted: Mapping[str, Any]) -> list[Condition]:
-    """Conditions of keywords: `field=value` (a part of a text), `min_field=` and `max_field=` (numbers).
+    """Turn keywords into conditions.
+
+    `field=value` (a part of a text), `min_field=` and `max_field=` (numbers).
+
+    >>> conditions({"property": "gap", "max_mae": 0.3})[1][:2]
+    ('mean_abs_error', '<=')
 
     Raises
     ------
     UserError : an unknown field, or a bound on a text.
     """
-    found = []
+    checks = []
     for name, value in wanted.items():
         if value is None:
             continue
@@ -162,67 +142,18 @@ def conditions(wanted: Mapping[str, Any]) -> list[Condition]:
         field = known(field)
         if operator == "==" and is_text(field):
             operator = "has"
-        found.append(Condition(field, operator, value))
-    return found
-
-
-def rows_of(card: Mapping[str, Any], path: Path) -> list[dict[str, Any]]:
-    """Rows of the index of one card.
-
-    Raises
-    ------
-    KeyError, TypeError, ValueError : a card that does not say what the index needs, or says what cannot be.
-    """
-    card_checks.check(card)
-    key, kind = str(card["key"]), str(card["kind"])
-    origin = "package" if path.parent == library.SHIPPED else "library"
-    common = {
-        "transferred": kind == "model", "succeed": True, "is_regression": True, "deprecated": False, "lang": "python",
-        "descriptor": card.get("descriptor", ""), "stack": key, "kind": kind, "origin": origin,
-        "seed": card["seed"], "split": card.get("split") or "", "convention": card["convention"],
-        "date": card.get("date", ""), "bytes": card["bytes"],
-    }  # fmt: skip
-    if kind == "model":
-        about = {
-            "modelset": card["source"], "method": "stack of transferred and direct models", "property":
-            card["property"], "unit": card["unit"], "log": card["log"], "rows": card["used"],
-            "licence": card["licence"], "held_out": card.get("held_out"),
-        }  # fmt: skip
-        return [{"id": key[:16], **common, **about, **_errors(card.get("metrics", {}))}]
-    if kind == "crystal networks":
-        raise ValueError(f"of an earlier version, not used any more: delete {path}")
-    if kind != "networks":
-        raise ValueError(f"a card of kind {kind!r}")
-    found = []
-    for number, entry in enumerate(card["entries"]):
-        own = {
-            "id": f"{key[:16]}-{number}", "method": card.get("method", "fully connected network"),
-            "structure": entry["structure"], "layers": entry.get("layers", entry["structure"].count("-") - 1),
-            "parameters": entry["parameters"], "epochs": entry["epochs"], "number": number,
-            "networks": card["networks"],
-        }  # fmt: skip
-        for i, task in enumerate(card["tasks"]):
-            about = {
-                "property": task["property"], "unit": task["unit"], "log": task["log"], "rows": task["rows"],
-                "modelset": task["source"], "licence": task["licence"],
-                "held_out": entry["held_out"][i] if entry["held_out"] else None,
-            }  # fmt: skip
-            found.append({**common, **own, **about, **_errors(entry["metrics"][i] if entry["metrics"] else {})})
-    return found
-
-
-def _errors(metrics: Mapping[str, Any]) -> dict[str, Any]:
-    return {field: metrics.get(name) for field, name in _METRICS.items()}
+        checks.append(Condition(field, operator, value))
+    return checks
 
 
 def _stamps() -> dict[str, list[int]]:
-    """Time and size of every card, by key."""
-    found = {}
+    """Return time and size of every card, by key."""
+    stamps = {}
     for key, path in library.folders().items():
         with suppress(OSError):  # another process removes it
             stat = os.stat(f"{path}/{library.CARD}")
-            found[key] = [stat.st_mtime_ns, stat.st_size]
-    return dict(sorted(found.items()))
+            stamps[key] = [stat.st_mtime_ns, stat.st_size]
+    return dict(sorted(stamps.items()))
 
 
 def _text(stamps: Mapping[str, list[int]]) -> bytes:
@@ -230,7 +161,10 @@ def _text(stamps: Mapping[str, list[int]]) -> bytes:
 
 
 def _build(path: Path, stamps: Mapping[str, list[int]]) -> tuple[pa.Table, tuple[str, ...]]:
-    """Read the cards that are new and write the index; where it cannot be written, it is built again the next time."""
+    """Read new cards and write the index.
+
+    An index that cannot be written is built again the next time.
+    """
     cards: list[list[dict[str, Any]]] = []
     warnings = []
     folders = library.folders()
@@ -248,7 +182,7 @@ def _build(path: Path, stamps: Mapping[str, list[int]]) -> tuple[pa.Table, tuple
             warnings.append(f"{card_path} is not in the index: {type(error).__name__}: {error}")
     try:
         fresh = table_of(cards)
-    except _NO_CARD:  # one of them is not what it should be: which?
+    except _NO_CARD:  # find the card at fault
         fresh = FIELDS.empty_table()
         for rows in cards:
             try:
@@ -258,7 +192,7 @@ def _build(path: Path, stamps: Mapping[str, list[int]]) -> tuple[pa.Table, tuple
     table = pa.concat_tables([former, fresh]).unify_dictionaries()
     order = pa.table({name: table[name].cast(pa.string()) for name in ("property", "id")})
     table = table.take(pc.sort_indices(order, sort_keys=[("property", "ascending"), ("id", "ascending")]))
-    # An index without the cards it could not read would say so once and never again.
+    # A written index would hide the warnings from the next query.
     if not warnings:
         with suppress(OSError), DurableFile(path, PRIVATE_FILE) as file:
             schema = stamped(FIELDS, {STAMPS: _text(stamps).decode()})
@@ -268,23 +202,8 @@ def _build(path: Path, stamps: Mapping[str, list[int]]) -> tuple[pa.Table, tuple
     return table, tuple(warnings)
 
 
-def table_of(cards: Iterable[Sequence[Mapping[str, Any]]]) -> pa.Table:
-    """Rows of cards as a table.
-
-    Raises
-    ------
-    pa.ArrowException, TypeError, ValueError, OverflowError : a value that is not of its field's kind.
-    """
-    rows = [row for card in cards for row in card]
-    columns = {
-        field.name: pa.array([row.get(field.name) for row in rows], _plain(field.type)).cast(field.type)
-        for field in FIELDS
-    }
-    return pa.table(columns, schema=FIELDS)
-
-
 def _unchanged(path: Path, stamps: Mapping[str, list[int]]) -> pa.Table:
-    """Rows of the index there is whose cards are still the same."""
+    """Return the index rows whose cards are still the same."""
     try:
         with pq.ParquetFile(for_arrow(path), page_checksum_verification=True) as file:
             former = json.loads((file.schema_arrow.metadata or {})[STAMPS.encode()])
@@ -295,27 +214,11 @@ def _unchanged(path: Path, stamps: Mapping[str, list[int]]) -> pa.Table:
     return table.filter(pc.is_in(table["stack"].cast(pa.string()), pa.array(same, pa.string())))
 
 
-def _plain(kind: pa.DataType) -> pa.DataType:
-    return pa.string() if pa.types.is_dictionary(kind) else kind
-
-
-def is_text(field: str) -> bool:
-    """Whether a field holds texts."""
-    return bool(pa.types.is_string(_plain(FIELDS.field(field).type)))
-
-
-def known(name: str) -> str:
-    """The field of that name or short name; UserError with the nearest if there is none."""
-    field = SHORT.get(name, name)
-    if field not in FIELDS.names:
-        near = get_close_matches(name, [*FIELDS.names, *SHORT], n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise UserError(f"no field {name!r} in the index of models{hint}; fields: {', '.join(FIELDS.names)}")
-    return field
-
-
 def _checked(condition: Condition) -> Condition:
-    """The condition with its field's full name and a value of its kind; UserError where they do not go together."""
+    """Return a condition of full name and fitting value.
+
+    Raises UserError where field, operator and value do not go together.
+    """
     name, operator, value = known(condition.field), condition.operator, condition.value
     if operator not in OPERATORS:
         raise UserError(f"field {name}: expected one of {', '.join(OPERATORS)}, got {operator!r}")
@@ -334,17 +237,17 @@ def _checked(condition: Condition) -> Condition:
 
 def _truth(name: str, value: Any) -> bool:
     words = {"true": True, "false": False}
-    found = words.get(str(value).lower())
-    if found is None:
+    truth = words.get(str(value).lower())
+    if truth is None:
         raise UserError(f"field {name}: expected true or false, got {value!r}")
-    return found
+    return truth
 
 
 def _number(name: str, value: Any) -> float:
     try:
-        found = float(value)
+        number = float(value)
     except (TypeError, ValueError):
-        found = float("nan")
-    if found != found:
+        number = float("nan")
+    if number != number:
         raise UserError(f"field {name}: expected a number, got {value!r}")
-    return found
+    return number

@@ -1,8 +1,9 @@
-"""The library of trained models: arrays and a card, kept by content hash in the cache folder.
+"""Library of trained models, stored by content hash.
 
-An entry is a folder `models/<hash>` with `stack.safetensors` and `card.json`. It appears whole, by one rename, and
-is never written to again; what cannot be trusted is a miss with the reason, not an error. What runs left stays below
-a bound (`evict`); what was asked for (`keep`) stays. Some entries come with the package, in `SHIPPED`.
+An entry is a folder `models/<hash>` in the cache folder with `stack.safetensors` and `card.json`. It appears whole, by
+one rename, and is never written to again; an entry that cannot be trusted is a miss with the reason, not an error.
+Entries that runs left stay below a bound (`evict`); those marked by `keep` stay for good. Some entries come with the
+package, in `SHIPPED`.
 """
 
 from __future__ import annotations
@@ -26,24 +27,24 @@ from numpy.typing import NDArray
 
 from kakehashi.catalogs.files.durable import TEMPORARY, make_folder, sync_folder, write_durably
 from kakehashi.catalogs.files.home import PRIVATE, PRIVATE_FILE, SharedFolder, cache_folder, check_own
-from kakehashi.catalogs.models.evict import KEPT, VARIABLE, bound, evict, used
+from kakehashi.catalogs.models.evict import KEPT, VARIABLE, evict, mark_used, size_limit
 from kakehashi.catalogs.records import UserError
 
 SCHEMA = 1
 ARRAYS, CARD = "stack.safetensors", "card.json"
 SHIPPED = Path(__file__).parents[1] / "networks"
-# Arrays beyond this are not kept: writing and reading them would cost more than computing them again.
+# Bytes of arrays that are stored, at most: larger ones are faster computed again.
 LARGEST = 512 * 2**20
-# Digits of a key that people must give.
+# Digits of a key that must be given.
 LEAST = 4
-# What a killed process left half-written is swept away once nobody can still be writing it.
+# Age in seconds at which the temporaries of a killed process are removed.
 _STALE = 24 * 3600.0
 
 Arrays = dict[str, NDArray[Any]]
 
 
-class Found(NamedTuple):
-    """What the library holds under a key.
+class StoredEntry(NamedTuple):
+    """An entry of the library, or why there is none.
 
     arrays, card : None where there is no entry that can be trusted
     warning : why an entry that is there is not used, else ""
@@ -57,7 +58,7 @@ class Found(NamedTuple):
 
 
 def models_folder() -> Path:
-    """Folder of the entries; it need not exist.
+    """Return the folder of the entries; it need not exist.
 
     Raises
     ------
@@ -66,8 +67,8 @@ def models_folder() -> Path:
     return cache_folder("models")
 
 
-def find(key: str) -> Found:
-    """Read and verify an entry: its schema, its key, and the sha256 of card and arrays.
+def find(key: str) -> StoredEntry:
+    """Read and verify an entry: schema, key and checksums.
 
     Raises
     ------
@@ -78,22 +79,25 @@ def find(key: str) -> Found:
     except SharedFolder:
         raise
     except UserError:
-        return Found()  # `store` says that nothing can be kept
-    found = read(path, key)
-    if found.arrays is not None:
-        used(path)
-    return found
+        return StoredEntry()  # `store` says that nothing can be kept
+    entry = read(path, key)
+    if entry.arrays is not None:
+        mark_used(path)
+    return entry
 
 
-def shipped(key: str) -> Found:
+def shipped(key: str) -> StoredEntry:
     """Read and verify an entry that comes with the package."""
     return read(SHIPPED / _checked(key), key)
 
 
-def read(path: Path, key: str) -> Found:
-    """Read and verify the entry in a folder, whatever the folder is called; SharedFolder as `find`."""
+def read(path: Path, key: str) -> StoredEntry:
+    """Read and verify the entry in a folder.
+
+    The folder may have any name. Raises SharedFolder as `find`.
+    """
     if not os.path.lexists(path):
-        return Found()
+        return StoredEntry()
     check_entry(path)
     from safetensors import SafetensorError
     from safetensors.numpy import load
@@ -101,30 +105,33 @@ def read(path: Path, key: str) -> Found:
     try:
         card = json.loads((path / CARD).read_bytes())
         if card["schema"] != SCHEMA:
-            said = f"has schema {card['schema']!r}, expected {SCHEMA}"
-            return Found(warning=f"{path} {said}: not used; delete it to have it built again", replaceable=False)
+            state = f"has schema {card['schema']!r}, expected {SCHEMA}"
+            return StoredEntry(warning=f"{path} {state}: not used; delete it to have it built again", replaceable=False)
         check_card(card, key)
         if (path / ARRAYS).stat().st_size != card["bytes"]:
             raise ValueError(f"{ARRAYS} has not the {card['bytes']} bytes written")
         data = (path / ARRAYS).read_bytes()
         if hashlib.sha256(data).hexdigest() != card["sha256"]:
             raise ValueError(f"{ARRAYS} has not the bytes written")
-        return Found(_wide(load(data)), card)
+        return StoredEntry(_wide(load(data)), card)
     except (OSError, ValueError, KeyError, TypeError, RecursionError, SafetensorError) as error:
         if not os.path.lexists(path):  # another process is replacing it
-            return Found()
-        return Found(warning=f"{path} is damaged or unreadable ({_reason(error)}): not used, built again")
+            return StoredEntry()
+        return StoredEntry(warning=f"{path} is damaged or unreadable ({_reason(error)}): not used, built again")
 
 
 def check_entry(path: Path) -> None:
-    """Refuse an entry that others may write to; SharedFolder says what ends it."""
+    """Refuse an entry that others may write to; SharedFolder."""
     if path.parent != SHIPPED:
         for part in (path, path / CARD, path / ARRAYS):
             check_own(part)
 
 
 def check_card(card: Mapping[str, Any], key: str) -> None:
-    """ValueError, KeyError or TypeError unless the card is that of this key and as it was written."""
+    """Refuse a card of another key or a wrong checksum.
+
+    Raises ValueError, KeyError or TypeError.
+    """
     if card["card_sha256"] != _digest({name: card[name] for name in card if name != "card_sha256"}):
         raise ValueError("the card's checksum does not fit its content")
     if card["key"] != key:
@@ -132,21 +139,26 @@ def check_card(card: Mapping[str, Any], key: str) -> None:
 
 
 def _wide(arrays: Arrays) -> Arrays:
-    """Half precision only saves room: everything computes in single."""
+    """Widen half precision, which only saves room, to single."""
     return {name: a.astype(np.float32) if a.dtype == np.float16 else a for name, a in arrays.items()}
 
 
 def folders() -> dict[str, Path]:
-    """The entries by their keys: those kept here, and those that come with the package."""
-    found: dict[str, Path] = {}
+    """Return the folders of all entries by key.
+
+    Those stored here and those that come with the package.
+    """
+    paths: dict[str, Path] = {}
     for root in (SHIPPED, models_folder()):
         if root.is_dir():
-            found |= {path.name: path for path in sorted(root.iterdir()) if re.fullmatch("[0-9a-f]{64}", path.name)}
-    return found
+            paths |= {path.name: path for path in sorted(root.iterdir()) if re.fullmatch("[0-9a-f]{64}", path.name)}
+    return paths
 
 
-def named(id: str) -> tuple[str, int | None, Path]:
-    """Key of an entry, the number of a network in it (`id-number`), and the entry's folder; UserError if not just one.
+def find_by_id(id: str) -> tuple[str, int | None, Path]:
+    """Find an entry by the first digits of its key.
+
+    Returns the key, the number of a network in it (`id-number`), and the folder; UserError unless it is just one.
 
     id : the first digits of the key, `LEAST` at least
     """
@@ -162,7 +174,7 @@ def named(id: str) -> tuple[str, int | None, Path]:
 
 
 def keep(path: Path) -> None:
-    """Keep an entry for good: what runs leave never pushes it out."""
+    """Mark an entry that is never evicted."""
     if path.parent != SHIPPED:
         write_durably(path / KEPT, b"", PRIVATE_FILE)
 
@@ -175,7 +187,7 @@ def store(
     replace: bool = False,
     folder: Path | None = None,
 ) -> str:
-    """Keep arrays and card under a key; "" or why they could not be kept.
+    """Store arrays and card; return "" or why not.
 
     An entry that is already there stays (another process was faster, with the same content), unless `replace` says
     that it was found to be damaged.
@@ -190,16 +202,16 @@ def store(
     if size > LARGEST:
         return f"not kept for the next run: {size / 2**20:,.0f} MB, more than {LARGEST / 2**20:,.0f}"
     try:
-        most = bound() if folder is None else math.inf
+        most = size_limit() if folder is None else math.inf
         if size > most:
             return f"not kept for the next run: {size / 1e9:.3g} GB, more than {VARIABLE} allows ({most / 1e9:.3g})"
-        own = folder is None
+        default_folder = folder is None
         folder = folder or models_folder()
-        make_folder(folder, PRIVATE if own else 0o777)
+        make_folder(folder, PRIVATE if default_folder else 0o777)
         _sweep(folder)
         temporary = folder / f"{TEMPORARY}{key}-{os.getpid()}-{secrets.token_hex(4)}"
         try:
-            temporary.mkdir(mode=PRIVATE if own else 0o777)
+            temporary.mkdir(mode=PRIVATE if default_folder else 0o777)
             _write(temporary, key, arrays, card)
             publish(temporary, folder / key, replace=replace)
             evict(folder, most, keep=key)
@@ -223,7 +235,10 @@ def _write(folder: Path, key: str, arrays: Mapping[str, NDArray[Any]], card: Map
 
 
 def publish(temporary: Path, path: Path, *, replace: bool) -> None:
-    """Give a complete entry its name; a damaged one is moved out of the way first, whole."""
+    """Give a complete entry its name.
+
+    A damaged one of that name is moved out of the way first, whole.
+    """
     aside = temporary.with_name(f"{temporary.name}-old")
     if replace:
         with suppress(FileNotFoundError):
@@ -238,14 +253,14 @@ def publish(temporary: Path, path: Path, *, replace: bool) -> None:
 
 
 def _sweep(folder: Path) -> None:
-    for left in folder.glob(f"{TEMPORARY}*"):
+    for temporary in folder.glob(f"{TEMPORARY}*"):
         with suppress(OSError):
-            if time.time() - left.lstat().st_mtime > _STALE:
-                _remove(left)
+            if time.time() - temporary.lstat().st_mtime > _STALE:
+                _remove(temporary)
 
 
 def _remove(path: Path) -> None:
-    """Remove a file or a folder, as far as it lets itself be removed."""
+    """Remove a file or a folder as far as possible."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:

@@ -1,1 +1,1 @@
-"""Molecules."""
+"""Molecules and polymers: SMILES, keys of repeat units, building blocks."""

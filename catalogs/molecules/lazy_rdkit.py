@@ -1,4 +1,4 @@
-"""RDKit, imported at first use, and what is asked of it many times."""
+"""RDKit, imported at first use."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 
 class RDKit(NamedTuple):
-    """Modules, readers of SMILES and queries.
+    """RDKit's modules, SMILES parsers and queries.
 
-    formula : molecular formula of a molecule
-    reader, raw : parameters of the SMILES reader, with and without perception
-    star, end, radical : an attachment point; one that ends a single bond; an atom with unpaired electrons
+    formula : function that writes the molecular formula
+    reader, raw : parameters of the SMILES parser, with and without perception
+    star, end, radical : queries of an attachment point, one that ends a single bond, an atom with unpaired electrons
     """
 
     Chem: Any

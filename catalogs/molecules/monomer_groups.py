@@ -14,7 +14,7 @@ SP3 = "$([CX4;!$(C(~[!#6;!#1])~[!#6;!#1])])"  # two heteroatoms on one carbon fa
 
 
 class Counted(NamedTuple):
-    """A group that is counted.
+    """Functional group that is counted.
 
     smarts : where a block of the group is cut, an atom mapped 1 (the core carbon of an end, or the head of what is
         opened) and one mapped 2 (what turns into the port, or the tail)
@@ -49,11 +49,17 @@ GROUPS: dict[str, Counted] = {
     "aryl chloride": Counted("[c:1][Cl:2]", "halide"),
     "silyl chloride": Counted("[SiX4]Cl"),
 }
-"""Counted once per set of atoms. A terminal alkene may be acrylic or styrenic as well."""
+"""Functional groups, counted once per set of atoms. A terminal alkene may be acrylic or styrenic as well."""
 
 
 def may_polymerise(counts: Mapping[str, int]) -> bool:
-    """Whether counted groups leave anything to recognise as a block: two ends, one group to open, or two halides."""
+    """Test whether a molecule's groups allow a block.
+
+    It takes two ends, one group to open, or two halides of one kind.
+
+    >>> may_polymerise({"alcohol": 2}), may_polymerise({"alcohol": 1, "aryl chloride": 1})
+    (True, False)
+    """
     ends = sum(count for group, count in counts.items() if GROUPS[group].role != "halide")
     halides = [count for group, count in counts.items() if GROUPS[group].role == "halide"]
     return ends > 1 or any(GROUPS[group].role == "opened" for group in counts) or any(n > 1 for n in halides)

@@ -1,6 +1,8 @@
-"""Building blocks of polymers: the CAS-registered molecules that `chemicals` carries, with their functional groups.
+"""Pool of building blocks from the package `chemicals`.
 
-Read once, which takes about a minute, and kept under the cache folder.
+Its CAS-registered molecules come with their functional groups.
+
+It is built once, which takes about a minute, and cached.
 """
 
 from __future__ import annotations
@@ -23,8 +25,11 @@ from kakehashi.catalogs.records import UserError
 
 MAX_HEAVY_ATOMS = 40
 ELEMENTS = frozenset(("H", "C", "N", "O", "F", "Si", "P", "S", "Cl", "Br"))
-"""Left out: boron, whose esters and acids exchange with the hydroxyl groups of other monomers; iodine, whose bond to
-carbon light breaks; metals."""
+"""Elements of the pool.
+
+Left out are boron, whose esters and acids exchange with the hydroxyl groups of other monomers; iodine, whose bond to
+carbon is broken by light; and metals.
+"""
 _IDENTIFIERS = ("chemical identifiers pubchem small.tsv", "chemical identifiers pubchem large.tsv")
 _MASS_TOLERANCE = 0.002  # revised atomic weights; one hydrogen in 500 g/mol is 0.002
 
@@ -47,12 +52,16 @@ POOLS: dict[str, dict[str, int]] = {
     "carbonyl source": {"carbonyl source": 1},
     "dichlorosilane": {"silyl chloride": 2},
 }
-"""Kinds of monomers: exactly these groups, and none of the others but inert aryl halides."""
+"""Kinds of monomers by their groups; others than inert aryl halides are excluded."""
 _INERT = frozenset(name for name, group in GROUPS.items() if group.role == "halide")
 
 
 class Monomer(NamedTuple):
-    """A molecule of the pool: canonical SMILES without stereochemistry; groups it has at least one of, counted."""
+    """Molecule of the pool.
+
+    smiles : canonical, without stereochemistry
+    groups : counts of its functional groups, without zeros
+    """
 
     smiles: str
     name: str
@@ -61,7 +70,10 @@ class Monomer(NamedTuple):
 
 
 def monomers() -> list[Monomer]:
-    """Return every molecule with at least one of GROUPS, one per canonical SMILES, in the order of `chemicals`."""
+    """List every molecule with a functional group.
+
+    There is one per canonical SMILES, in the order of `chemicals`.
+    """
     data = table().to_pydict()
     groups = {name: data.pop(name) for name in GROUPS}
     return [
@@ -71,27 +83,30 @@ def monomers() -> list[Monomer]:
 
 
 def pool(kind: str) -> list[Monomer]:
-    """Return the monomers of a kind: exactly its groups and none that would react beside them.
+    """List the monomers of a kind.
+
+    Molecules with other reactive groups are left out.
 
     Raises
     ------
-    UserError
-        If there is no such kind.
+    UserError : unknown kind.
     """
     if kind not in POOLS:
         raise UserError(f"unknown kind of monomer '{kind}'; known: {', '.join(POOLS)}")
     return [
-        found
-        for found in monomers()
-        if {group: count for group, count in found.groups.items() if group not in _INERT} == POOLS[kind]
+        monomer
+        for monomer in monomers()
+        if {group: count for group, count in monomer.groups.items() if group not in _INERT} == POOLS[kind]
     ]
 
 
 @cache
 def table() -> pa.Table:
-    """Return the pool as a table: smiles, name, cas and one column of counts per group.
+    """Return the pool as a table.
 
-    The metadata say how many molecules were left out, and why.
+    Columns are smiles, name, cas and one of counts per group.
+
+    The metadata count the molecules that were left out, by reason.
     """
     from kakehashi.catalogs.files import parquet
 
@@ -102,29 +117,29 @@ def table() -> pa.Table:
     check_own(path)
     with suppress(OSError, UserError):  # absent or unreadable: build it again
         return parquet.read(path.read_bytes(), str(path))
-    made = _build()
+    built = _build()
     with suppress(OSError):
         make_folder(folder, PRIVATE)
     with suppress(OSError), DurableFile(path, PRIVATE_FILE) as file:
-        writer = parquet.TableWriter(file, made.schema)
-        writer.write(made)
+        writer = parquet.TableWriter(file, built.schema)
+        writer.write(built)
         writer.close()
         file.commit()
-    return made
+    return built
 
 
 def left_out() -> dict[str, int]:
-    """Return how many molecules of `chemicals` are not in the pool, by reason."""
+    """Count the molecules left out of the pool, by reason."""
     metadata = table().schema.metadata or {}
-    marked = {key.decode(): int(value) for key, value in metadata.items() if key.startswith(b"left out: ")}
-    return {key.removeprefix("left out: "): count for key, count in marked.items()}
+    counts = {key.decode(): int(value) for key, value in metadata.items() if key.startswith(b"left out: ")}
+    return {key.removeprefix("left out: "): count for key, count in counts.items()}
 
 
 def _build() -> pa.Table:
     from rdkit import Chem, rdBase
 
     rows: dict[str, tuple[str, str, list[int]]] = {}
-    left: Counter[str] = Counter()
+    reasons: Counter[str] = Counter()
     patterns = [Chem.MolFromSmarts(group.smarts) for group in GROUPS.values()]
     nitro = Chem.MolFromSmarts("[NX3+](=O)[O-]")
     with rdBase.BlockLogs():
@@ -134,14 +149,14 @@ def _build() -> pa.Table:
                     fields = line.rstrip("\n").split("\t")
                     mol, reason = _molecule(fields[4], float(fields[3]), nitro)
                     if reason:
-                        left[reason] += 1
+                        reasons[reason] += 1
                         continue
                     counts = [len(mol.GetSubstructMatches(pattern, maxMatches=100)) for pattern in patterns]
                     smiles = Chem.MolToSmiles(mol) if any(counts) else ""
                     if not smiles:
-                        left["no functional group"] += 1
+                        reasons["no functional group"] += 1
                     elif smiles in rows:
-                        left["stereoisomer or second entry of a molecule in the pool"] += 1
+                        reasons["stereoisomer or second entry of a molecule in the pool"] += 1
                     else:
                         rows[smiles] = (fields[8] if len(fields) > 8 and fields[8] else fields[7], fields[1], counts)
     columns: dict[str, Any] = {
@@ -151,11 +166,14 @@ def _build() -> pa.Table:
     }
     counted = np.array([row[2] for row in rows.values()], dtype=np.int16).reshape(len(rows), len(GROUPS))
     columns |= {group: pa.array(counted[:, place]) for place, group in enumerate(GROUPS)}
-    return pa.table(columns).replace_schema_metadata({f"left out: {reason}": str(n) for reason, n in left.items()})
+    return pa.table(columns).replace_schema_metadata({f"left out: {reason}": str(n) for reason, n in reasons.items()})
 
 
 def _molecule(smiles: str, mass: float, nitro: Any) -> tuple[Any, str]:
-    """Return the molecule and "", or None and why it is no building block."""
+    """Read a molecule.
+
+    Returns it and "", or None and the reason why it is no building block.
+    """
     from rdkit.Chem.rdMolDescriptors import CalcMolFormula, _CalcMolWt
 
     if "." in smiles:
@@ -179,7 +197,10 @@ def _molecule(smiles: str, mass: float, nitro: Any) -> tuple[Any, str]:
 
 
 def _recipe() -> str:
-    """Name of the cached table: the packages and the code it is made with."""
+    """Hash the packages and code that build the table.
+
+    The hash names its cached file.
+    """
     readers = (
         "molecules.monomer_groups",
         "molecules.polymers",

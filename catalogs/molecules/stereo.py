@@ -1,4 +1,7 @@
-"""Rows of one name that say different things about stereochemistry, which names and descriptors leave out."""
+"""Rows of one key that differ in stereochemistry.
+
+Keys and descriptors leave it out.
+"""
 
 from __future__ import annotations
 
@@ -13,16 +16,18 @@ _MARK = re.compile(r"[@/\\]")
 
 
 def told_apart(rows: Iterable[tuple[Hashable, str]], attachments: tuple[int, ...]) -> int:
-    """Count the groups whose texts, written alike, differ in their stereochemistry.
+    """Count the groups whose texts differ in stereochemistry alone.
 
-    rows : the group of each row, and its SMILES, all of which `polymers.read` takes. Units in different frames are
-    not compared.
+    Parameters
+    ----------
+    rows : group and SMILES of each row, which `polymers.read` must accept; units in different frames are not compared
+    attachments : allowed numbers of `*`
     """
     texts: defaultdict[Hashable, set[str]] = defaultdict(set)
     for group, text in rows:
         texts[group].add(normalised(text, attachments))
     with rdkit().BlockLogs():
-        return sum(_differ(found) for found in texts.values() if len(found) > 1 and any(map(_MARK.search, found)))
+        return sum(_differ(group) for group in texts.values() if len(group) > 1 and any(map(_MARK.search, group)))
 
 
 def _differ(texts: set[str]) -> bool:
@@ -32,4 +37,4 @@ def _differ(texts: set[str]) -> bool:
         mol = Chem.MolFromSmiles(text)
         if mol is not None:
             isomers[Chem.MolToSmiles(mol, isomericSmiles=False)].add(Chem.MolToSmiles(mol))
-    return any(len(found) > 1 for found in isomers.values())
+    return any(len(variants) > 1 for variants in isomers.values())

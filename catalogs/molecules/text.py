@@ -1,7 +1,7 @@
-"""What a SMILES text may hold, put into one notation and checked before RDKit sees it.
+"""SMILES texts, normalised and checked before RDKit sees them.
 
-RDKit stops at a blank or a character it does not know and returns the part before it, lets charges overflow,
-and takes seconds and hundreds of megabytes over texts of a million characters.
+RDKit stops at a blank or an unknown character and returns the molecule before it, lets charges overflow, and takes
+seconds and hundreds of megabytes over texts of a million characters.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import re
 from kakehashi.catalogs.files.plain_text import plain
 
 MAX_LENGTH = 1000
-"""Characters of a SMILES."""
+"""Most characters of a SMILES."""
 MAX_ATOMS = 250
-"""Atoms other than hydrogen; several descriptors take seconds beyond that."""
+"""Most atoms other than hydrogen; several descriptors take seconds beyond that."""
 
 _BRACKET = r"\[(?:\*|(?:[A-Z][a-z]?|as|se|te|si|[bcnops])@{0,2}(?:H\d?)?(?:[+-]\d?|\+\+|--)?)\]"
 _ATOM = rf"{_BRACKET}|Br|Cl|[BCNOPSFIbcnops*]"
@@ -26,9 +26,14 @@ _PAIRS = (("[Ce]", "[Th]"), ("[Cu]", "[Au]"))
 
 
 def normalised(text: str, attachments: tuple[int, ...]) -> str:
-    """Return a text without outer blanks, in ASCII where that has one meaning, its attachment points written `*`.
+    """Normalise a SMILES.
 
-    One [Ce] and one [Th], or one [Cu] and one [Au], are attachment points where two may be and none is written.
+    Outer blanks go, characters become ASCII, attachment points become `*`.
+
+    One [Ce] and one [Th], or one [Cu] and one [Au], are attachment points where two are allowed and no `*` is written.
+
+    >>> normalised("[*:1]CC[R2]", (2,))
+    '*CC*'
     """
     text = plain(text)
     if "[" not in text:
@@ -42,7 +47,14 @@ def normalised(text: str, attachments: tuple[int, ...]) -> str:
 
 
 def check_text(text: str, attachments: tuple[int, ...]) -> None:
-    """Raise ValueError with the reason why a text is not read; `attachments` are the numbers of `*` it may hold."""
+    """Check a normalised SMILES.
+
+    attachments : allowed numbers of `*`
+
+    Raises
+    ------
+    ValueError : refused, with the reason.
+    """
     if not text:
         raise ValueError("empty SMILES")
     if len(text) > MAX_LENGTH:
@@ -55,8 +67,8 @@ def check_text(text: str, attachments: tuple[int, ...]) -> None:
     if atoms > MAX_ATOMS:
         raise ValueError(f"{atoms} atoms, at most {MAX_ATOMS} are read")
     if text.count("*") not in attachments:
-        wanted = " or ".join(str(number) for number in attachments)
-        raise ValueError(f"expected {wanted} attachment points (*), got {text.count('*')}")
+        allowed = " or ".join(str(number) for number in attachments)
+        raise ValueError(f"expected {allowed} attachment points (*), got {text.count('*')}")
 
 
 def _why_not_smiles(text: str, position: int) -> str:
@@ -70,5 +82,5 @@ def _why_not_smiles(text: str, position: int) -> str:
         return f"atom number in [{bracket[1]}]: only attachment points may have numbers"
     if bracket:
         return f"bracket atom [{bracket[1]}] at character {position + 1} is not read"
-    shown = rest[0] if rest[0].isprintable() and rest[0].isascii() and rest[0] != " " else repr(rest[0])
-    return f"character {position + 1}, {shown}, is not SMILES"
+    character = rest[0] if rest[0].isprintable() and rest[0].isascii() and rest[0] != " " else repr(rest[0])
+    return f"character {position + 1}, {character}, is not SMILES"

@@ -1,8 +1,8 @@
-"""One name for one polymer: the smallest repeat unit of its chain, in one chosen frame.
+"""Keys of polymers: the canonical smallest repeat unit.
 
-Where a chain is cut is arbitrary (`*OCC*` and `*COC*` are one polymer), and so is how many units are written
-(`*CCCC*` is `*CC*`). A period of a single carbon is written as two, as the names of its polymers do: polyethylene is
-`*CC*`, not `*C*`. Only shifts along the chain count: head to head (`*CC(C)C(C)C*`) is no multiple of head to tail.
+A chain may be cut anywhere (`*OCC*` and `*COC*` are one polymer) and written over several units (`*CCCC*` is `*CC*`).
+A period of a single carbon is written as two, as in the names of its polymers: polyethylene is `*CC*`, not `*C*`. Only
+shifts along the chain count: head to head (`*CC(C)C(C)C*`) is no multiple of head to tail.
 """
 
 from __future__ import annotations
@@ -19,9 +19,11 @@ _COUNT = re.compile(r"[A-Z][a-z]?(\d*)")
 
 
 class _Chain(NamedTuple):
-    """The chain of a unit: attachment points a and b, the atoms x and y they stand on, and where it can be cut.
+    """Chain of a repeat unit.
 
-    cuts : bonds from x to y, the atom nearer to x first; n cuts part the unit into n + 1 segments
+    a, b : attachment points
+    x, y : atoms that a and b are bonded to
+    cuts : bonds from x to y where the chain can be cut, the atom nearer to x first; n cuts give n + 1 segments
     """
 
     a: int
@@ -32,18 +34,24 @@ class _Chain(NamedTuple):
 
 
 def repeat_unit_key(mol: Mol) -> str:
-    """Return the name of a polymer: canonical SMILES of the unit that `framed` chooses.
+    """Return the key of a polymer.
 
-    A molecule without `*` is named by its canonical SMILES. `mol` must come from `polymers.read`.
+    It is the canonical SMILES of the `framed` unit.
+
+    The key of a molecule without `*` is its canonical SMILES.
+
+    mol : from `polymers.read`
     """
     return str(rdkit().Chem.MolToSmiles(framed(mol)))
 
 
 def framed(mol: Mol) -> Mol:
-    """Return the unit that names a polymer, ready for descriptors: `mol` itself where it is that unit.
+    """Return the canonical unit of a polymer.
 
-    The chain can be cut at any single bond that every path between the two `*` crosses. With the ends joined
-    and these bonds marked, the graph is the same for every frame, so the cut its canonical ranks choose is too.
+    It is `mol` itself if that is canonical.
+
+    The chain can be cut at any single bond that every path between the two `*` crosses. With the ends joined and these
+    bonds marked, the graph is the same for every frame, and so is the cut that its canonical ranks choose.
     """
     Chem = rdkit().Chem
     ends = list(mol.GetAtomsMatchingQuery(rdkit().star))
@@ -79,7 +87,10 @@ def framed(mol: Mol) -> Mol:
 
 
 def backbone_cuts(mol: Mol, x: int, y: int) -> list[tuple[int, int]]:
-    """Return the single bonds between the chain ends x and y that no ring bridges: where a chain can be cut."""
+    """List the bonds where a chain can be cut.
+
+    They are single, between its ends x and y, and bridged by no ring.
+    """
     Chem = rdkit().Chem
     single = Chem.BondType.SINGLE
     cuts = []
@@ -91,9 +102,13 @@ def backbone_cuts(mol: Mol, x: int, y: int) -> list[tuple[int, int]]:
 
 
 def recut(mol: Mol, first: tuple[int, int], last: tuple[int, int], cut: tuple[int, int], order: Any = None) -> Mol:
-    """Join the ends of a unit (each a `*` and its neighbour) and cut its chain at another bond.
+    """Join a unit's ends and cut its chain elsewhere.
 
-    order : of the bond between the joined ends; single by default
+    Parameters
+    ----------
+    first, last : a `*` and its neighbour
+    cut : atoms of the bond to cut
+    order : of the bond between the joined ends, single by default
     """
     (a, x), (b, y), (p, q) = first, last, cut
     Chem = rdkit().Chem
@@ -107,7 +122,7 @@ def recut(mol: Mol, first: tuple[int, int], last: tuple[int, int], cut: tuple[in
 
 
 def _period(mol: Mol, chain: _Chain) -> int:
-    """Return after how many segments the chain repeats itself, the whole unit at the latest."""
+    """Count the segments after which the chain repeats itself."""
     segments = len(chain.cuts) + 1
     size = mol.GetNumAtoms() - 2
     for period in range(1, segments // 2 + 1):
@@ -119,20 +134,26 @@ def _period(mol: Mol, chain: _Chain) -> int:
 
 
 def _may_repeat(mol: Mol, chain: _Chain, period: int, times: int) -> bool:
-    """Whether segments begin alike, and rings and atoms of every element are multiples of a number."""
+    """Test cheaply whether a chain can repeat itself.
+
+    Segments begin alike, and the rings and atoms of every element divide by `times`.
+    """
     if mol.GetRingInfo().NumRings() % times:
         return False
     starts = [chain.x, *(q for _, q in chain.cuts)]
     for i, j in zip(starts, starts[period:], strict=False):
-        one, other = mol.GetAtomWithIdx(i), mol.GetAtomWithIdx(j)
-        if one.GetAtomicNum() != other.GetAtomicNum() or one.GetDegree() != other.GetDegree():
+        atom, next_atom = mol.GetAtomWithIdx(i), mol.GetAtomWithIdx(j)
+        if atom.GetAtomicNum() != next_atom.GetAtomicNum() or atom.GetDegree() != next_atom.GetDegree():
             return False
     counts = _COUNT.findall(rdkit().formula(mol).replace("*2", ""))
     return not any(int(count or 1) % times for count in counts)
 
 
 def _alike(mol: Mol, chain: _Chain, period: int) -> bool:
-    """Whether all pieces of `period` segments are one, each told apart by its two ends."""
+    """Test whether all pieces of `period` segments are alike.
+
+    Their two ends are labelled.
+    """
     Chem = rdkit().Chem
     pieces = Chem.RWMol(mol)
     for atom, label in ((chain.a, 1), (chain.b, 2)):
@@ -149,7 +170,10 @@ def _alike(mol: Mol, chain: _Chain, period: int) -> bool:
 
 
 def _first(mol: Mol, chain: _Chain, segments: int) -> Mol:
-    """Return a unit of the first segments of a chain, of two where one would be a single carbon."""
+    """Cut a unit of a chain's first segments.
+
+    There are two instead of a single carbon.
+    """
     Chem = rdkit().Chem
     if segments == 1 and chain.cuts[0][0] == chain.x and mol.GetAtomWithIdx(chain.x).GetAtomicNum() == _CARBON:
         segments = 2

@@ -1,1 +1,1 @@
-"""Properties."""
+"""Tables of measured and computed properties."""

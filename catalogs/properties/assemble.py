@@ -1,4 +1,7 @@
-"""From rows of formulas or SMILES and values to one value per material, with every row accounted for."""
+"""Merge rows to one value per material.
+
+Rows hold formulas or SMILES and values; every one is accounted for.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,9 @@ def assemble(
     attachments: tuple[int, ...] | None = None,
     guarded: bool = False,
 ) -> PropertyTable:
-    """Parse formulas, set aside rows that cannot be used, and merge each reduced formula to its median.
+    """Merge rows of a property to one value per material.
+
+    Rows that cannot be used are set aside with their reasons; several values of a material become their median.
 
     `values` holds NaN where missing; `folds` a fold number per row; `where` names the file in errors; where
     `attachments` is given, `formulas` are SMILES with one of these numbers of `*`, merged by their keys, and read in
@@ -112,7 +117,10 @@ def assemble(
 def value_reasons(
     reasons: NDArray[np.object_], values: FloatArray, quantity: Quantity, column: str, log: bool
 ) -> NDArray[np.object_]:
-    """Reasons of (n,) rows, "" where there is none, with those of values that cannot be or have no logarithm."""
+    """Add reasons of impossible values to those of rows.
+
+    reasons : (n,) texts, "" for rows that can be used so far
+    """
     reasons = np.where(reasons == "", impossible.refusals(values, quantity, column), reasons)
     if log:
         reasons[(reasons == "") & (values <= 0)] = NO_LOG
@@ -120,19 +128,22 @@ def value_reasons(
 
 
 def placeholder_note(name: str, rows: Integers, materials: Sequence[str | None], values: FloatArray) -> tuple[str, ...]:
-    """Name the rows, of those used, whose values look as if they stood for missing ones."""
-    found = rows[impossible.placeholders(values[rows])].tolist()
-    if not found:
+    """Name the rows whose values look like placeholders."""
+    suspects = rows[impossible.placeholders(values[rows])].tolist()
+    if not suspects:
         return ()
-    count = f"{len(found):,} values look" if len(found) > 1 else "1 value looks"
+    count = f"{len(suspects):,} values look" if len(suspects) > 1 else "1 value looks"
     return (
         f"{name}: {count} like a placeholder for a missing value, far from all others:"
-        f" {impossible.shown_rows(found, materials, values)}; it is learned from unless these cells are emptied",
+        f" {impossible.shown_rows(suspects, materials, values)}; it is learned from unless these cells are emptied",
     )
 
 
 def _mixed(values: FloatArray, keys: NDArray[np.object_], quantity: Quantity, column: str) -> str:
-    """What duplicates say of mixed units."""
+    """Describe duplicates that look like mixed units.
+
+    "" where there are none.
+    """
     first, group = _groups(keys)
     counts = np.bincount(group, minlength=len(first))
     low, high = _ranges(values, group, len(first))
@@ -141,7 +152,10 @@ def _mixed(values: FloatArray, keys: NDArray[np.object_], quantity: Quantity, co
 
 
 class _Read(NamedTuple):
-    """n rows as read; what a row with a reason holds beside it means nothing."""
+    """Parsed rows, n of them.
+
+    Of a row with a reason only the reason holds.
+    """
 
     keys: NDArray[np.object_]
     smiles: NDArray[np.object_]
@@ -161,13 +175,16 @@ def _read(texts: Sequence[str | None], attachments: tuple[int, ...] | None, guar
         return _Read(keys, keys, parsed.compositions, reasons.tolist())
     from kakehashi.catalogs.molecules import polymers
 
-    found = polymers.parse_column(texts, attachments, guarded)
-    smiles, keys = (np.array(part, dtype=object) for part in found.molecules)
-    return _Read(keys, smiles, polymers.atoms(found.molecules), found.reasons.tolist())
+    parsed_molecules = polymers.parse_column(texts, attachments, guarded)
+    smiles, keys = (np.array(part, dtype=object) for part in parsed_molecules.molecules)
+    return _Read(keys, smiles, polymers.atoms(parsed_molecules.molecules), parsed_molecules.reasons.tolist())
 
 
 def _groups(keys: NDArray[np.object_]) -> tuple[Integers, Integers]:
-    """Return the first row of each distinct key, in order of appearance, and each row's group number."""
+    """Number the distinct keys.
+
+    Returns the first row of each key, in order of appearance, and the number of each row.
+    """
     numbers: dict[str, int] = {}
     group = np.fromiter((numbers.setdefault(key, len(numbers)) for key in keys), np.int64, len(keys))
     first = np.unique(group, return_index=True)[1].astype(np.int64)
@@ -175,7 +192,7 @@ def _groups(keys: NDArray[np.object_]) -> tuple[Integers, Integers]:
 
 
 def _medians(values: FloatArray, group: Integers, groups: int) -> tuple[FloatArray, Integers]:
-    """Return the median and the number of values of each group."""
+    """Return the median and the count of each group."""
     ordered = values[np.lexsort((values, group))]
     counts = np.bincount(group, minlength=groups).astype(np.int64)
     start = np.cumsum(counts) - counts
@@ -195,7 +212,10 @@ def _ranges(values: FloatArray, group: Integers, groups: int) -> tuple[FloatArra
 def _merge_note(
     values: FloatArray, group: Integers, counts: Integers, keys: NDArray[np.object_], noun: str, isomers: int
 ) -> tuple[str, ...]:
-    """Say how many materials had several values, how far apart; isomers : those whose rows are stereoisomers."""
+    """Describe how far the values of one material lie apart.
+
+    isomers : number of materials whose rows are stereoisomers
+    """
     several = np.flatnonzero(counts > 1)
     if not len(several):
         return ()
@@ -216,15 +236,15 @@ def _merge_note(
 def _one_fold_each(
     folds: Integers, group: Integers, first: Integers, keys: NDArray[np.object_], where: str
 ) -> Integers:
-    own = folds[first]
-    torn = np.flatnonzero(folds != own[group])
+    expected = folds[first]
+    torn = np.flatnonzero(folds != expected[group])
     if len(torn):
         row = torn[0]
         raise UserError(
-            f"{where}: {keys[row]} is in folds {own[group[row]]} and {folds[row]}; "
+            f"{where}: {keys[row]} is in folds {expected[group[row]]} and {folds[row]}; "
             "all rows of one reduced formula must share a fold"
         )
-    return own
+    return expected
 
 
 def _check_usable(table: PropertyTable, minimum: int, where: str) -> None:

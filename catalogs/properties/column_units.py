@@ -1,4 +1,4 @@
-"""What a column's name says of its values: the quantity, and the unit where it is written there."""
+"""Read quantity and unit of a column from its name."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _NAMES = {
     "formation_energy": "formation_energy",
 }
 
-# Parts of a name that say in which unit a temperature is.
+# Units of a temperature by the parts of a column's name.
 _MARKS = {
     **dict.fromkeys(("k", "degk", "kelvin"), "K"),
     **dict.fromkeys(("c", "degc", "°c", "celsius"), "degC"),
@@ -58,15 +58,22 @@ _BRACKETS = {"(": ")", "[": "]", "{": "}"}
 
 
 def is_logarithm(column: str) -> bool:
-    """Whether a name says that the values are logarithms, to which no unit applies."""
+    """Tell whether a name says logarithm.
+
+    No unit applies to one.
+    """
     text = column.strip().lower()
     return "log" in text or text.startswith("ln")
 
 
 def infer(column: str) -> Quantity:
-    """Read quantity and unit from a column name where that is unambiguous; otherwise unit "" (as given).
+    """Read quantity and unit from a column name.
 
-    `tg_c`, `Tg (°C)`, `Tg [K]`, `Tg/K`, `Tg_degC`, `Band gap (eV)`, `kappa (W/mK)`.
+    The unit is "" (as given) where the name is ambiguous.
+
+    >>> infer("Tg (°C)")[:2], infer("band_gap_ev").unit, infer("gap").unit
+    (('glass_transition_temperature', 'degC'), 'eV', '')
+
     """
     if is_logarithm(column):
         return Quantity(column, "", "as given")
@@ -90,7 +97,12 @@ def infer(column: str) -> Quantity:
 
 
 def split_unit(column: str) -> tuple[str, Unit | None]:
-    """Split a name such as `Tg (°C)`, `Tg/K` or `gap, eV` into what comes before the unit, and the unit if any."""
+    """Split a name into stem and unit, if any.
+
+    >>> split_unit("Tg/K")[0], split_unit("gap, eV")[1].text
+    ('Tg', 'eV')
+
+    """
     text = column.strip()
     if unit_or_none(text) is not None:
         return text, None
@@ -99,20 +111,23 @@ def split_unit(column: str) -> tuple[str, Unit | None]:
             stem, inner = text[:place].strip(), text[place + 1 : -1]
             if unit := _unit_after(stem, re.sub(r"^\s*in\s+", "", inner), bracketed=True):
                 return stem.rstrip("/ _"), unit
-    for found in re.finditer(r"\s*[/,;]\s*|\s+in\s+", text):
-        stem, rest = text[: found.start()], text[found.end() :]
+    for separator in re.finditer(r"\s*[/,;]\s*|\s+in\s+", text):
+        stem, rest = text[: separator.start()], text[separator.end() :]
         if unit := _unit_after(stem, rest.strip("()[]") if rest[:1] in _BRACKETS else rest):
             return stem, unit
     return text, None
 
 
 def bare_name(column: str) -> str:
-    """A column's name without the unit written behind it: Tg for `Tg (°C)`."""
+    """Drop the unit from a name: Tg for `Tg (°C)`."""
     return split_unit(column)[0]
 
 
 def _unit_after(stem: str, text: str, *, bracketed: bool = False) -> Unit | None:
-    """The unit that a text behind a name stands for; letters that mean much else only behind a temperature."""
+    """Read the unit behind a stem.
+
+    Letters with other meanings count only behind a temperature.
+    """
     unit = unit_or_none(text)
     if unit is None or unit.dimension == "number" or not re.search(r"[^\W\d_]", stem):
         return None
@@ -126,7 +141,7 @@ def _plain(stem: str) -> str:
 
 
 def _named(stem: str) -> str | None:
-    """The quantity that a name without its unit stands for."""
+    """Return the quantity that a stem stands for."""
     plain = _plain(stem)
     first = _SPELLED.get(plain, plain.split("_")[0])
     return _TEMPERATURES[first].name if first in _TEMPERATURES else _property(plain)

@@ -1,4 +1,4 @@
-"""Values that a quantity cannot have, values that stand for a missing one, and units that were mixed."""
+"""Find impossible values, placeholders for missing ones, and mixed units."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from kakehashi.catalogs.shown import shortened
 
 Texts = NDArray[np.object_]
 Rows = NDArray[np.int64]
-# Rows named in a message.
+# Rows shown in a message.
 SHOWN = 3
-# The lowest of all scales: below it no temperature lies, whatever its unit.
+# Absolute zero in °F, the lowest number of any scale of temperature.
 _LOWEST = -459.67
 _KELVIN = 273.15
 # Words in a name for a difference, which may be below zero.
 _DIFFERENCE = re.compile(r"(^|_)(d|delta|diff|difference|shift|change|error|err|residual|offset|deviation)(_|$)|[Δδ]")
-# Words for what is never below zero, and its noun; looked for in names of quantities and columns.
+# Patterns in names of quantities and columns that are never negative, and a noun for each.
 _NEVER_NEGATIVE = (
     (r"(^|_)(thermal_conductivity|kappa)(_|$)", "thermal conductivity"),
     (r"(^|_)conductivity(_|$)", "conductivity"),
@@ -43,19 +43,26 @@ _DIMENSIONS = {
     "viscosity": "viscosity",
     "molar mass": "molar mass",
 }
-# Dimensions with units a thousand times as large as others in use.
+# Dimensions with units in use that differ by a factor of 1000.
 _THOUSANDS = ("thermal conductivity", "pressure", "density", "energy per atom", "energy", "viscosity")
 
 
 class Kind(NamedTuple):
-    """What is known of a column's values: `temperature` on an absolute scale, or a noun for what is never negative."""
+    """Bounds of a column's values.
+
+    temperature : on an absolute scale
+    noun : a word for what is never negative, else ""
+    """
 
     temperature: bool = False
     noun: str = ""
 
 
 def kind_of(quantity: Quantity, column: str) -> Kind:
-    """What is known of the values of a quantity, by its name, its unit and the column's name."""
+    """Return the bounds of a quantity's values.
+
+    By its name, its unit and the column's name.
+    """
     names = [re.sub(r"[^a-z0-9Δδ]+", "_", text.lower()).strip("_") for text in (quantity.name, column)]
     if is_logarithm(column) or any(_DIFFERENCE.search(name) for name in names):
         return Kind()
@@ -67,7 +74,10 @@ def kind_of(quantity: Quantity, column: str) -> Kind:
 
 
 def refusals(values: FloatArray, quantity: Quantity, column: str) -> Texts:
-    """Why each of (n,) values cannot be, with a guess at what it is; "" where it can."""
+    """Say why each value cannot be, "" otherwise.
+
+    values : (n,) in the quantity's unit
+    """
     reasons = np.full(len(values), "", dtype=object)
     kind = kind_of(quantity, column)
     if kind.temperature:
@@ -95,7 +105,11 @@ def _guess_of_temperature(value: float, unit: str) -> str:
 
 
 def is_placeholder(value: float) -> bool:
-    """Whether a number is one that programs write for a missing value: -999, -9999, 99999, -999.25, 1e30 ..."""
+    """Tell whether programs write a number for a missing value.
+
+    >>> [value for value in (-999.0, 99999.0, 1e30, 300.0) if is_placeholder(value)]
+    [-999.0, 99999.0, 1e+30]
+    """
     size = abs(value)
     return bool(
         size >= 1e30
@@ -105,7 +119,10 @@ def is_placeholder(value: float) -> bool:
 
 
 def placeholders(values: FloatArray) -> Rows:
-    """Which of (n,) values are placeholders that lie apart from all others, by more than the range of these."""
+    """Return the rows of (n,) values that hold placeholders.
+
+    A placeholder lies apart from all other values by more than their range.
+    """
     suspect = np.array([is_placeholder(value) for value in values.tolist()], dtype=bool)
     others = values[~suspect]
     if not suspect.any() or not len(others):
@@ -116,27 +133,41 @@ def placeholders(values: FloatArray) -> Rows:
 
 
 def shown_rows(rows: Sequence[int], materials: Sequence[str | None], values: FloatArray, most: int = SHOWN) -> str:
-    """The first of some rows, counted from 0, with material and value: row 4 (AlP, -9999) and 2 more."""
+    """Name the first of some rows, counted from 0.
+
+    `row 4 (AlP, -9999) and 2 more`: number from 1, material and value.
+    """
     first = [(row + 1, materials[row] or "empty", float(values[row])) for row in rows[:most]]
     return named_rows(first, len(rows))
 
 
 def named_rows(first: Iterable[tuple[int, str, float]], count: int) -> str:
-    """Rows by number, counted from 1, material and value (NaN where there is none), and how many of `count` follow."""
+    """Name rows in words, the first of `count`.
+
+    first : number counted from 1, material and value (NaN where there is none)
+
+    >>> named_rows([(4, "AlP", -9999.0)], 3)
+    'row 4 (AlP, -9999) and 2 more'
+    """
     texts = [
         f"row {row} ({shortened(material)}{'' if math.isnan(value) else f', {value:.6g}'})"
         for row, material, value in first
     ]
-    named = ", ".join(texts)
-    return f"{named} and {count - len(texts):,} more" if count > len(texts) else named
+    names = ", ".join(texts)
+    return f"{names} and {count - len(texts):,} more" if count > len(texts) else names
 
 
 def ask_unit(
     where: str, column: str, quantity: Quantity, materials: Sequence[str | None], values: FloatArray, mixed: str
 ) -> None:
-    """Ask for the unit of a temperature that has none and goes below zero: it cannot be in K.
+    """Ask for the unit of temperatures below zero.
 
-    materials, values : of all n rows of the table, NaN where there is no value; mixed : what else is known of units
+    materials, values : of all n rows of the table, NaN where there is no value
+    mixed : remarks on units
+
+    Raises
+    ------
+    UserError : they have no unit, and cannot be in K.
     """
     if quantity.unit or not kind_of(quantity, column).temperature:
         return
@@ -152,7 +183,9 @@ def ask_unit(
 
 
 def mixed_units(quantity: Quantity, column: str, low: FloatArray, high: FloatArray, keys: Texts) -> str:
-    """Say which materials have two values that are one value in two units; "" where none has.
+    """Describe materials with one value in two units.
+
+    "" where there are none.
 
     low, high : (n,) the smallest and largest value of each of n materials that have several
     """
@@ -170,11 +203,11 @@ def mixed_units(quantity: Quantity, column: str, low: FloatArray, high: FloatArr
         with np.errstate(divide="ignore", invalid="ignore"):
             pairs.append(("units a factor of 1000 apart", np.abs(high / low / 1000 - 1) < 0.002))
     for names, alike in pairs:
-        found = np.flatnonzero(alike)
-        # By chance some of very many pairs lie so far apart.
-        if len(found) and len(found) > 0.02 * len(keys):
-            first = found[0]
-            count = f"{len(found):,} materials have" if len(found) > 1 else "1 material has"
+        pairs_alike = np.flatnonzero(alike)
+        # Of very many pairs some lie so far apart by chance.
+        if len(pairs_alike) and len(pairs_alike) > 0.02 * len(keys):
+            first = pairs_alike[0]
+            count = f"{len(pairs_alike):,} materials have" if len(pairs_alike) > 1 else "1 material has"
             return (
                 f"{count} one value in {names} (first {keys[first]}: {low[first]:.6g} and {high[first]:.6g}):"
                 " give all values in one unit"

@@ -20,6 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kakehashi.catalogs.files.package_data import digest, package_file
+from kakehashi.catalogs.properties.source_table import Rows, SourceTable
 from kakehashi.catalogs.records import FloatArray
 
 AVOGADRO = 6.02214076e23
@@ -45,18 +46,11 @@ _WILD_DENSITY = {
 }
 
 
-class Rows(NamedTuple):
-    """A property as read: one row per record, and what was left out of it."""
-
-    ids: list[str]
-    formulas: list[str]
-    values: FloatArray
-    notes: tuple[str, ...]
-    sha256: str
-
-
 class Solid(NamedTuple):
-    """An inorganic solid with a confirmed formula. `volume` in m3/mol, `density` in kg/m3, `melting` in K."""
+    """An inorganic solid with a confirmed formula.
+
+    volume : m3/mol; density : kg/m3; melting : K, NaN where unknown
+    """
 
     cas: str
     formula: str
@@ -67,7 +61,10 @@ class Solid(NamedTuple):
 
 
 def formation_energy() -> Rows:
-    """Return measured formation energies per atom, eV, from pymatgen (stored there per formula unit)."""
+    """Return measured formation energies per atom, eV, carried by pymatgen.
+
+    Stored there per formula unit.
+    """
     path = package_file("pymatgen", "exp_compounds.json.gz")
     records = json.loads(gzip.decompress(path.read_bytes()))
     formulas = [str(record["formula"]) for record in records]
@@ -79,27 +76,27 @@ def formation_energy() -> Rows:
 
 
 def volume_per_atom() -> Rows:
-    """Return the volume per atom, A3, from the molar volume of the solid."""
+    """Return volumes per atom of solids, A3."""
     return _from_solids(lambda solid: solid.volume * 1e30 / AVOGADRO / solid.atoms, density=True)
 
 
 def density() -> Rows:
-    """Return the density of the solid, g/cm3."""
+    """Return densities of solids, g/cm3."""
     return _from_solids(lambda solid: solid.density / 1000, density=True)
 
 
 def melting_temperature() -> Rows:
-    """Return the melting temperature, K."""
+    """Return melting temperatures of solids, K."""
     return _from_solids(lambda solid: solid.melting, density=False)
 
 
 def standard_entropy() -> Rows:
-    """Return the standard entropy of the solid per mole of atoms at 298.15 K, J/(mol atoms K)."""
+    """Return standard entropies of solids at 298.15 K, J/(mol atoms K)."""
     return _from_thermo("S0s")
 
 
 def heat_capacity() -> Rows:
-    """Return the heat capacity of the solid per mole of atoms at 298.15 K, J/(mol atoms K)."""
+    """Return heat capacities of solids at 298.15 K, J/(mol atoms K)."""
     return _from_thermo("Cps")
 
 
@@ -131,64 +128,70 @@ def _from_thermo(column: str) -> Rows:
     with_value = [record for record in _records(path) if record[column]]
     used = [record for record in with_value if record["CAS"] in by_cas]
     values = [float(record[column]) / by_cas[record["CAS"]].atoms for record in used]
-    left = f"left out {len(with_value) - len(used)} of {len(with_value)} solids: no confirmed inorganic formula"
+    omissions = f"left out {len(with_value) - len(used)} of {len(with_value)} solids: no confirmed inorganic formula"
     return Rows(
         [record["CAS"] for record in used],
         [by_cas[record["CAS"]].formula for record in used],
         np.array(values, dtype=np.float64),
-        (*notes[:1], left),
+        (*notes[:1], omissions),
         digest([path, *(package_file("chemicals", name) for name in (_CONSTANTS, _SOLIDS))]),
     )
 
 
 @cache
 def _solids() -> tuple[tuple[Solid, ...], tuple[str, ...], str]:
-    """Inorganic solids whose formula is confirmed by the molar mass, with notes on the others."""
+    """Return solids whose formula is confirmed by the molar mass.
+
+    Then notes on the others, and the digest of the files.
+    """
     constants_path, solids_path = (package_file("chemicals", name) for name in (_CONSTANTS, _SOLIDS))
     constants = {record["CAS"]: record for record in _records(constants_path)}
     identifiers = _identifiers()
-    left: Counter[str] = Counter()
+    omitted: Counter[str] = Counter()
     solids = []
     for record in _records(solids_path):
         cas = record["CAS"]
         known = constants.get(cas)
         if known is None or not known["rho"]:
-            left["no density to check the formula with"] += 1
+            omitted["no density to check the formula with"] += 1
             continue
         if cas not in identifiers:
-            left["no formula"] += 1
+            omitted["no formula"] += 1
             continue
         formula, mass = identifiers[cas]
         volume, rho = float(record["Vm"]), float(known["rho"])
         same_form = known["Chemical"] == record["Chemical"]
         tolerance = _MASS_TOLERANCE if same_form else _POLYMORPH_TOLERANCE
         if abs(volume * rho * 1000 / mass - 1) > tolerance:
-            left["formula contradicted by the molar mass"] += 1
+            omitted["formula contradicted by the molar mass"] += 1
         elif "hydrate" in record["Chemical"]:
-            left["hydrate"] += 1
-        elif {"C", "H"} <= (elements := _counts(formula)).keys():
-            left["organic (C and H)"] += 1
+            omitted["hydrate"] += 1
+        elif {"C", "H"} <= (elements := atom_counts(formula)).keys():
+            omitted["organic (C and H)"] += 1
         else:
             melting = float(known["Tm"]) if known["Tm"] else np.nan
             solids.append(Solid(cas, formula, sum(elements.values()), volume, rho, melting))
-    reasons = ", ".join(f"{count} {reason}" for reason, count in left.most_common())
+    reasons = ", ".join(f"{count} {reason}" for reason, count in omitted.most_common())
     notes = (
         "formulas confirmed by density x molar volume = molar mass (0.15 %)",
-        f"left out of {len(solids) + left.total():,} solids: {reasons}",
+        f"left out of {len(solids) + omitted.total():,} solids: {reasons}",
     )
     return tuple(solids), notes, digest([constants_path, solids_path])
 
 
 @cache
 def _identifiers() -> dict[str, tuple[str, float]]:
-    """CAS number -> formula (charge removed) and molar mass in g/mol."""
-    found: dict[str, tuple[str, float]] = {}
+    """Map CAS numbers to formulas and molar masses, g/mol.
+
+    Charges are removed.
+    """
+    formulas: dict[str, tuple[str, float]] = {}
     for name in _IDENTIFIERS:
         with package_file("chemicals", name).open(encoding="utf-8") as stream:
             for line in stream:
                 _, cas, formula, mass, _ = line.split("\t", 4)
-                found.setdefault(cas, (re.sub(r"[+-]\d*$", "", formula), float(mass)))
-    return found
+                formulas.setdefault(cas, (re.sub(r"[+-]\d*$", "", formula), float(mass)))
+    return formulas
 
 
 def _records(path: Path) -> list[dict[str, str]]:
@@ -196,8 +199,12 @@ def _records(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream, delimiter="\t"))
 
 
-def _counts(formula: str) -> dict[str, int]:
-    """Atoms per element of a flat formula in Hill order (these tables hold no brackets)."""
+def atom_counts(formula: str) -> dict[str, int]:
+    """Count the atoms of a flat formula in Hill order.
+
+    >>> atom_counts("C2H6O")
+    {'C': 2, 'H': 6, 'O': 1}
+    """
     counts: dict[str, int] = {}
     for element, amount in re.findall(r"([A-Z][a-z]?)(\d*)", formula):
         counts[element] = counts.get(element, 0) + int(amount or 1)
@@ -208,5 +215,36 @@ def _atoms(formulas: list[str]) -> FloatArray:
     from kakehashi.catalogs.formulas.slots import parse_column
 
     atoms = parse_column(formulas).compositions.amounts.sum(axis=1)
-    # A formula that cannot be parsed is rejected later, with its reason; its value must not become infinite.
+    # A formula that cannot be parsed is refused later, with its reason; until then its value must be finite.
     return np.where(atoms > 0, atoms, 1.0)
+
+
+_WANG = "exp_compounds.json.gz; Wang et al., Scientific Reports 11, 15496 (2021), as cited by pymatgen"
+_CRC = "Haynes, Bruno and Lide (eds), CRC Handbook of Chemistry and Physics, as cited by chemicals"
+_LICENCE = "package MIT, data not stated"
+
+
+def _of_handbook(unit: str, description: str, load: Callable[[], Rows]) -> SourceTable:
+    words = f"{description}, of inorganic solids (no hydrates, no compounds of C and H)"
+    return SourceTable(load.__name__, unit, True, "chemicals (CRC Handbook)", _LICENCE, words, _CRC, load)
+
+
+SOURCES = {
+    "formation_energy": SourceTable(
+        "formation_energy",
+        "eV/atom",
+        False,
+        "pymatgen",
+        _LICENCE,
+        "measured formation energy per atom from the elements",
+        _WANG,
+        formation_energy,
+    ),
+    "volume_per_atom": _of_handbook("A3/atom", "volume per atom, room temperature", volume_per_atom),
+    "density": _of_handbook("g/cm3", "density of the solid, room temperature", density),
+    "melting_temperature": _of_handbook("K", "melting temperature", melting_temperature),
+    "standard_entropy": _of_handbook(
+        "J/(mol atoms K)", "standard entropy per mole of atoms, 298.15 K", standard_entropy
+    ),
+    "heat_capacity": _of_handbook("J/(mol atoms K)", "heat capacity per mole of atoms, 298.15 K", heat_capacity),
+}

@@ -1,7 +1,7 @@
-"""Which column of a table holds the materials, which the ids, and whether materials are SMILES or formulas.
+"""Find the columns of materials and ids; tell SMILES from formulas.
 
-SMILES are told from formulas by their cells: `CO2` and `MgO` are no SMILES, `*CC*` and `c1ccccc1` no formulas, and of
-`CO` or `CN`, which are both, the column's name decides.
+Cells decide: `CO2` and `MgO` are no SMILES, `*CC*` and `c1ccccc1` no formulas. Of `CO` or `CN`, which are both, the
+column's name decides.
 """
 
 from __future__ import annotations
@@ -26,42 +26,48 @@ from kakehashi.catalogs.reading.column_names import (
     fold,
     is_index,
 )
+from kakehashi.catalogs.reading.open_table import OpenTable, Readable
 from kakehashi.catalogs.records import UserError
 
 Material = str | Sequence[str] | None
-"""A column of materials or several, of which the first that a file has is meant; None for a known name."""
+"""Names of the column of materials, the first in a file counts; None for the known names."""
 
-# Cells by which SMILES are told from formulas.
+# Cells that are read to tell SMILES from formulas, and their greatest length.
 _SAMPLE, _LONGEST = 1000, 5000
 _TOKENS = re.compile(r"(?:\[[^\[\]]+\]|Br|Cl|[BCNOPSFIbcnops*]|[-=#$:/\\.()~]|%\d\d|\d)+")
 _RINGS = re.compile(r"\[[^\[\]]*\]|(%\d\d|\d)")
 
 
 def given_columns(material: Material) -> tuple[str, ...]:
-    """Names given for the column of materials, in their order."""
+    """Return the names given for the column of materials."""
     return () if material is None else (material,) if isinstance(material, str) else tuple(material)
 
 
-def material_column(names: Sequence[str], where: Path | str, material: Material = None) -> str:
-    """Return the column that holds formulas or SMILES: the first named one there is, else one with a known name.
+def material_column(names: Sequence[str], where: Readable | str, material: Material = None) -> str:
+    """Return the column that holds formulas or SMILES.
 
-    where : the file, which is opened where a name alone does not tell
+    The first named column that the table has, else one with a known name.
+
+    >>> material_column(["id", "Formula", "kappa"], "t.csv")
+    'Formula'
+
+    where : the table, whose cells are read where a name alone does not tell
     """
-    if given := given_columns(material):
-        found = next((name for name in given if name in names), None) or _nearly(given, names)
-        if found is None:
-            if len(given) == 1:
-                readers.require(given[0], names, where)
-            raise UserError(f"{where}: none of the columns {', '.join(given)} (columns: {', '.join(names)})")
-        return found
+    if choices := given_columns(material):
+        column = next((name for name in choices if name in names), None) or _nearly(choices, names)
+        if column is None:
+            if len(choices) == 1:
+                readers.require(choices[0], names, str(where))
+            raise UserError(f"{where}: none of the columns {', '.join(choices)} (columns: {', '.join(names)})")
+        return column
     by_fold = {fold(name): name for name in reversed(names)}
     exact = next((name for name in MATERIALS if name in names), None)
     alike = (by_fold[key] for key in map(fold, LIKE_MATERIALS) if key in by_fold)
-    if (found := exact or next(alike, None)) is not None:
-        return found
+    if (column := exact or next(alike, None)) is not None:
+        return column
     units = (by_fold[key] for key in map(fold, UNITS) if key in by_fold)
-    if (found := next((name for name in units if _are_smiles(where, name)), None)) is not None:
-        return found
+    if (column := next((name for name in units if _are_smiles(where, name)), None)) is not None:
+        return column
     raise UserError(
         f"{where}: no column 'formula', 'composition' or 'smiles' (columns: {', '.join(names)}); "
         f"name it with --material {_likely(where, names) or 'COL'}"
@@ -69,47 +75,61 @@ def material_column(names: Sequence[str], where: Path | str, material: Material 
 
 
 def smiles_column(names: Sequence[str], where: Path | str, material: Material = None) -> str:
-    """Return the column of SMILES of a file that holds nothing else: one named that it has, else a known name."""
+    """Return the column of a file that holds SMILES only.
+
+    The first named column that the file has, else one with a known name.
+
+    >>> smiles_column(["name", "PSMILES"], "pool.csv")
+    'PSMILES'
+    """
     bare = {name.strip(): name for name in reversed(names)}
     by_fold = {fold(name): name for name in reversed(names)}
-    given = (bare[name.strip()] for name in given_columns(material) if name.strip() in bare)
+    choices = (bare[name.strip()] for name in given_columns(material) if name.strip() in bare)
     known = (by_fold[fold(name)] for name in MOLECULES if fold(name) in by_fold)
-    if (found := next(given, None) or (MOLECULES[0] if MOLECULES[0] in names else next(known, None))) is None:
+    if (column := next(choices, None) or (MOLECULES[0] if MOLECULES[0] in names else next(known, None))) is None:
         raise UserError(
             f"{where}: no column '{MOLECULES[0]}' (columns: {', '.join(names)}); name it with --material COL"
         )
-    return found
+    return column
 
 
 def column_like(name: str, names: Sequence[str]) -> str | None:
-    """The column of that name, or the first that differs from it only in case and blanks."""
-    return name if name in names else next((found for found in names if fold(found) == fold(name)), None)
+    """Return a column by name, whatever case and blanks."""
+    return name if name in names else next((candidate for candidate in names if fold(candidate) == fold(name)), None)
 
 
-def _nearly(given: Iterable[str], names: Sequence[str]) -> str | None:
-    """The first column named but for outer blanks."""
+def _nearly(choices: Iterable[str], names: Sequence[str]) -> str | None:
+    """Return the first column named but for outer blanks."""
     bare = {name.strip(): name for name in reversed(names)}
-    return next((bare[name.strip()] for name in given if name.strip() in bare), None)
+    return next((bare[name.strip()] for name in choices if name.strip() in bare), None)
 
 
 def holds_smiles(column: str, texts: Iterable[str | None]) -> bool:
-    """Whether a material column holds SMILES, by its name or its first cells; all others hold formulas."""
+    """Tell SMILES from formulas, by name or cells.
+
+    >>> holds_smiles("polymer", ["*CC*", "*CC(C)*"]), holds_smiles("formula", ["GaAs", "NaCl"])
+    (True, False)
+
+    """
     if "smiles" in column.lower():
         return True
     smiles, formulas = _count(texts)
     return smiles > formulas or (smiles == formulas and fold(column) in map(fold, UNITS))
 
 
-def file_holds_smiles(path: Path, column: str) -> bool:
-    """The same of a column of a file or folder."""
-    return holds_smiles(column, () if "smiles" in column.lower() else first_cells(path, column))
+def file_holds_smiles(table: Readable, column: str) -> bool:
+    """Tell whether a column of a table holds SMILES."""
+    return holds_smiles(column, () if "smiles" in column.lower() else first_cells(table, column))
 
 
-def first_cells(path: Path, column: str) -> list[str]:
-    """The first filled cells of a column of text; none where it holds anything else."""
+def first_cells(table: Readable, column: str) -> list[str]:
+    """Return the first filled cells of a text column.
+
+    None of a column of another type.
+    """
     cells: list[str] = []
     seen = 0
-    for piece in readers.batches(path, [column]):
+    for piece in readers.batches(table, [column]):
         if not (readers.is_text(piece[column].type) or pa.types.is_null(piece[column].type)):
             return []
         filled = [cell for cell in piece[column].to_pylist() if cell and cell.strip()][: _SAMPLE - seen]
@@ -121,18 +141,18 @@ def first_cells(path: Path, column: str) -> list[str]:
 
 
 def id_column(names: Sequence[str]) -> str | None:
-    """Return the column that holds identifiers, if there is one."""
+    """Return the column of identifiers, None where there is none."""
     exact = next((name for name in IDS if name in names), None)
     return exact or next((name for name in names if fold(name) in KNOWN_IDS), None)
 
 
 def is_no_value(name: str) -> bool:
-    """Whether a column's name says that it holds materials, ids or the numbers of rows, not values."""
+    """Tell whether a name means materials, ids or row numbers."""
     return fold(name) in KNOWN | KNOWN_IDS or is_index(name)
 
 
 def _count(texts: Iterable[str | None]) -> tuple[int, int]:
-    """Numbers of cells that can only be SMILES, and only formulas, among the first filled ones."""
+    """Count cells that are only SMILES, and only formulas."""
     smiles = formulas = 0
     for cell in islice((text.strip() for text in texts if text and text.strip()), _SAMPLE):
         like_smiles, like_formula = _like_smiles(cell), _like_formula(cell)
@@ -142,10 +162,13 @@ def _count(texts: Iterable[str | None]) -> tuple[int, int]:
 
 
 def _like_smiles(text: str) -> bool:
-    """Whether a text is made of the atoms and bonds of SMILES, each ring opened and closed."""
+    """Tell whether a text looks like SMILES.
+
+    Made of atoms and bonds, each ring opened and closed.
+    """
     if not _TOKENS.fullmatch(text) or text.count("(") != text.count(")"):
         return False
-    rings = [found for found in _RINGS.findall(text) if found]
+    rings = [ring_mark for ring_mark in _RINGS.findall(text) if ring_mark]
     return all(rings.count(ring) % 2 == 0 for ring in set(rings))
 
 
@@ -157,13 +180,13 @@ def _like_formula(text: str) -> bool:
     return True
 
 
-def _are_smiles(where: Path | str, column: str) -> bool:
+def _are_smiles(where: Readable | str, column: str) -> bool:
     smiles, formulas = _count(_cells(where, column))
     return smiles > formulas
 
 
-def _likely(where: Path | str, names: Sequence[str]) -> str | None:
-    """The first column with cells that are mostly SMILES or mostly formulas, for advice."""
+def _likely(where: Readable | str, names: Sequence[str]) -> str | None:
+    """Return the first column that looks like materials, for advice."""
     for name in names:
         cells = _cells(where, name)
         if cells and 2 * sum(_like_smiles(cell.strip()) or _like_formula(cell.strip()) for cell in cells) > len(cells):
@@ -171,5 +194,6 @@ def _likely(where: Path | str, names: Sequence[str]) -> str | None:
     return None
 
 
-def _cells(where: Path | str, column: str) -> list[str]:
-    return first_cells(Path(where), column) if Path(where).exists() else []
+def _cells(where: Readable | str, column: str) -> list[str]:
+    table = Path(where) if isinstance(where, str) else where
+    return first_cells(table, column) if isinstance(table, OpenTable) or table.exists() else []

@@ -1,7 +1,7 @@
-"""Measured properties of molecules carried by `chemicals`, as sources for polymers.
+"""Measured properties of molecules, as sources for polymers.
 
-Structures come from the identifiers of the same package, by CAS number. Two tables that hold the same property are
-held against one another; a molecule on which they disagree is left out of both.
+They come with `chemicals`, and so do the structures, by CAS number. Where two tables hold one property, a molecule on
+which they disagree is left out.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from typing import NamedTuple
 import numpy as np
 
 from kakehashi.catalogs.files.package_data import digest, package_file
-from kakehashi.catalogs.properties.inorganic import ROOM_TEMPERATURE, Rows
+from kakehashi.catalogs.properties.inorganic import ROOM_TEMPERATURE, atom_counts
+from kakehashi.catalogs.properties.source_table import Rows, SourceTable
 
 _IDENTIFIERS = ("chemical identifiers pubchem small.tsv", "chemical identifiers pubchem large.tsv")
 _CONSTANTS = "Physical Constants of Organic Compounds.csv"
@@ -28,7 +29,7 @@ _VDI = "VDI PPDS Thermal conductivity of saturated liquids.tsv"
 _THERMO = "CRC Standard Thermodynamic Properties of Chemical Substances.tsv"
 _POLING = "PolingDatabank.tsv"
 
-# Values at odds with every substance of the family; the comment gives what those have.
+# Unit and CAS number of values at odds with their family; the comments give the family's values.
 _WILD = {
     ("1", "4325-82-0"),  # 4-methyl-3-penten-2-ol 1.9377; unsaturated alcohols below 1.53
     ("1", "7152-15-0"),  # ethyl isobutyrylacetate 1.25; nothing of C, H and O is below 1.32
@@ -43,21 +44,13 @@ Values = dict[str, float]
 
 
 class Structure(NamedTuple):
-    """SMILES as the package has it, and the atoms of its formula, hydrogens included."""
+    """SMILES of a molecule, and its number of atoms.
+
+    Hydrogens included.
+    """
 
     smiles: str
     atoms: int
-
-
-class Property(NamedTuple):
-    """How a property is registered: what it is, where it comes from, and its reader."""
-
-    quantity: str
-    unit: str
-    log: bool
-    citation: str
-    description: str
-    load: Callable[[], Rows]
 
 
 def melting_temperature() -> Rows:
@@ -67,26 +60,26 @@ def melting_temperature() -> Rows:
 
 
 def boiling_temperature() -> Rows:
-    """Return boiling temperatures of the CRC Handbook at normal pressure, K."""
+    """Return boiling temperatures at normal pressure, K, from the CRC Handbook."""
     values, notes = _agreed(_column(_CONSTANTS, "Tb"), _column(_BOILING, "Tb"), "Yaws", 30.0)
     return _rows(values, (50.0, 900.0), "K", notes, (_CONSTANTS, _BOILING))
 
 
 def density() -> Rows:
-    """Return densities near room temperature, g/cm3, of what is liquid there."""
+    """Return densities of liquids near room temperature, g/cm3."""
     melting, boiling = _column(_CONSTANTS, "Tm"), _column(_CONSTANTS, "Tb")
-    found = {cas: value / 1000.0 for cas, value in _column(_CONSTANTS, "rho").items()}
+    densities = {cas: value / 1000.0 for cas, value in _column(_CONSTANTS, "rho").items()}
     liquid = {
         cas: value
-        for cas, value in found.items()
+        for cas, value in densities.items()
         if melting.get(cas, np.inf) < ROOM_TEMPERATURE < boiling.get(cas, np.inf)
     }
-    note = f"left out {len(found) - len(liquid)} substances not known to be liquid at 298.15 K"
+    note = f"left out {len(densities) - len(liquid)} substances not known to be liquid at 298.15 K"
     return _rows(liquid, (0.4, 4.0), "g/cm3", (note,), (_CONSTANTS,))
 
 
 def refractive_index() -> Rows:
-    """Return refractive indices at the sodium line, measured between 288 and 303 K."""
+    """Return refractive indices at the sodium line, 288 to 303 K."""
     path = package_file("chemicals", _REFRACTION)
     records = [record for record in _records(path) if record["RI"] and record["RIT"]]
     near = {r["CAS"]: float(r["RI"]) for r in records if 288.0 <= float(r["RIT"]) <= 303.0}
@@ -95,7 +88,7 @@ def refractive_index() -> Rows:
 
 
 def heat_capacity() -> Rows:
-    """Return heat capacities of liquids at 298.15 K per mole of atoms, J/(mol atoms K)."""
+    """Return heat capacities of liquids at 298.15 K, J/(mol atoms K)."""
     values, notes = _agreed(_column(_THERMO, "Cpl"), _column(_POLING, "Cpl"), "Poling", 0.05, relative=True, join=True)
     structures, _ = _structures()
     per_atom = {cas: value / structures[cas].atoms for cas, value in values.items() if cas in structures}
@@ -123,8 +116,17 @@ def thermal_conductivity() -> Rows:
 
 _CRC = "Haynes, Bruno and Lide (eds), CRC Handbook of Chemistry and Physics, as cited by chemicals"
 _PERRY_VDI = "Perry's Chemical Engineers' Handbook, 8th ed., Table 2-315; VDI Heat Atlas, as cited by chemicals"
-PROPERTIES: dict[str, Property] = {
-    "molecule_thermal_conductivity": Property(
+
+
+def _molecular(
+    quantity: str, unit: str, log: bool, citation: str, description: str, load: Callable[[], Rows]
+) -> SourceTable:
+    licence = "package MIT, data not stated"
+    return SourceTable(quantity, unit, log, "chemicals", licence, description, citation, load, attachments=(0,))
+
+
+SOURCES = {
+    "molecule_thermal_conductivity": _molecular(
         "thermal_conductivity",
         "W/(m K)",
         True,
@@ -132,7 +134,7 @@ PROPERTIES: dict[str, Property] = {
         "thermal conductivity of molecular liquids at 298.15 K",
         thermal_conductivity,
     ),
-    "molecule_heat_capacity": Property(
+    "molecule_heat_capacity": _molecular(
         "heat_capacity",
         "J/(mol atoms K)",
         True,
@@ -140,7 +142,7 @@ PROPERTIES: dict[str, Property] = {
         "heat capacity of molecular liquids per mole of atoms, 298.15 K",
         heat_capacity,
     ),
-    "molecule_melting_temperature": Property(
+    "molecule_melting_temperature": _molecular(
         "melting_temperature",
         "K",
         False,
@@ -148,17 +150,16 @@ PROPERTIES: dict[str, Property] = {
         "melting temperature of molecular solids",
         melting_temperature,
     ),
-    "molecule_boiling_temperature": Property(
+    "molecule_boiling_temperature": _molecular(
         "boiling_temperature", "K", False, _CRC, "boiling temperature of molecules, 1 atm", boiling_temperature
     ),
-    "molecule_refractive_index": Property(
+    "molecule_refractive_index": _molecular(
         "refractive_index", "1", True, _CRC, "refractive index of molecular liquids, sodium line", refractive_index
     ),
-    "molecule_density": Property(
+    "molecule_density": _molecular(
         "density", "g/cm3", True, _CRC, "density of molecular liquids near room temperature", density
     ),
 }
-"""To be registered with kind "source" and no `*`; source chemicals, licence "package MIT, data not stated"."""
 
 
 def _rows(
@@ -169,23 +170,23 @@ def _rows(
     files: tuple[str, ...],
 ) -> Rows:
     structures, _ = _structures()
-    left: Counter[str] = Counter()
-    kept: list[tuple[str, str, float]] = []
+    omitted: Counter[str] = Counter()
+    rows: list[tuple[str, str, float]] = []
     low, high = bounds
     for cas, value in values.items():
         structure = structures.get(cas)
         if structure is None:
-            left["without an organic structure"] += 1
+            omitted["without an organic structure"] += 1
         elif "." in structure.smiles:
-            left["of several fragments"] += 1
+            omitted["of several fragments"] += 1
         elif not low <= value <= high:
-            left[f"outside {low:g} to {high:g} {unit}"] += 1
+            omitted[f"outside {low:g} to {high:g} {unit}"] += 1
         elif (unit, cas) in _WILD:
-            left["at odds with their family"] += 1
+            omitted["at odds with their family"] += 1
         else:
-            kept.append((cas, structure.smiles, value))
-    reasons = ", ".join(f"{count} {reason}" for reason, count in left.most_common())
-    ids, smiles, numbers = ([row[place] for row in kept] for place in range(3))
+            rows.append((cas, structure.smiles, value))
+    reasons = ", ".join(f"{count} {reason}" for reason, count in omitted.most_common())
+    ids, smiles, numbers = ([row[place] for row in rows] for place in range(3))
     return Rows(
         [str(cas) for cas in ids],
         [str(text) for text in smiles],
@@ -198,7 +199,10 @@ def _rows(
 def _agreed(
     first: Values, second: Values, name: str, tolerance: float, *, relative: bool = False, join: bool = False
 ) -> tuple[Values, tuple[str, ...]]:
-    """Drop what two tables disagree on; `join` adds what only the second has."""
+    """Drop values on which two tables disagree.
+
+    join : add the values that only the second table has
+    """
     shared = first.keys() & second.keys()
     apart = {cas for cas in shared if abs(first[cas] - second[cas]) > tolerance * (first[cas] if relative else 1.0)}
     values = {cas: value for cas, value in ({**second, **first} if join else first).items() if cas not in apart}
@@ -217,19 +221,20 @@ def _column(file: str, column: str) -> Values:
 
 @cache
 def _structures() -> tuple[dict[str, Structure], tuple[Path, ...]]:
-    """CAS number -> structure, of formulas with carbon."""
-    from kakehashi.catalogs.properties.inorganic import _counts
+    """Map CAS numbers to structures, of formulas with carbon.
 
-    found: dict[str, Structure] = {}
+    Then the files read.
+    """
+    structures: dict[str, Structure] = {}
     paths = tuple(package_file("chemicals", name) for name in _IDENTIFIERS)
     for path in paths:
         with path.open(encoding="utf-8") as stream:
             for line in stream:
                 _, cas, formula, _, smiles, _ = line.split("\t", 5)
-                counts = _counts(formula)
+                counts = atom_counts(formula)
                 if counts.get("C"):
-                    found.setdefault(cas, Structure(smiles, sum(counts.values())))
-    return found, paths
+                    structures.setdefault(cas, Structure(smiles, sum(counts.values())))
+    return structures, paths
 
 
 @cache

@@ -1,4 +1,4 @@
-"""What is said of rows of a table that could not be used: how many, why, and which come first."""
+"""Report refused rows of a table, with reasons."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from kakehashi.catalogs.properties.impossible import SHOWN, named_rows
 from kakehashi.catalogs.records import PropertyTable, Rejected, UserError
 
-# Share of a target's rows with a value that may be refused.
+# Largest share of a target's rows with a value that may be refused.
 MAX_REJECTED = 0.1
 
 
 def refused_lines(table: PropertyTable, most: int = 6) -> list[str]:
-    """A sentence for each of `most` reasons, the commonest first, with its first rows."""
+    """Describe the commonest `most` reasons, each with its first rows."""
     grouped: dict[str, list[Rejected]] = {}
     for row in table.rejected:
         grouped.setdefault(row.reason, []).append(row)
@@ -30,7 +30,10 @@ def refused_lines(table: PropertyTable, most: int = 6) -> list[str]:
 
 
 def check_rejected(table: PropertyTable, limit: float | None, where: str) -> PropertyTable:
-    """Return the table, or raise UserError where more of its rows with a value are refused than `limit` allows."""
+    """Return the table; UserError where too many rows are refused.
+
+    limit : largest share of the rows with a value, None for any
+    """
     measured = table.rows - table.missing
     if limit is None or not table.rejected or len(table.rejected) <= limit * measured:
         return table
@@ -43,12 +46,12 @@ def check_rejected(table: PropertyTable, limit: float | None, where: str) -> Pro
 
 
 def check_share(limit: float) -> float:
-    """Return a share of rows, or raise UserError where it is none."""
+    """Return a share; UserError unless from 0 to 1."""
     if not 0 <= limit <= 1:
         raise UserError(f"--max-rejected: expected a share from 0 to 1, got {limit:g}")
     return limit
 
 
 def _first(rows: Sequence[Rejected]) -> str:
-    """The first rows: row 4 (AlP, -9999) and 2 more."""
+    """Name the first rows: `row 4 (AlP, -9999) and 2 more`."""
     return named_rows([(row.row, row.formula, row.value) for row in rows[:SHOWN]], len(rows))

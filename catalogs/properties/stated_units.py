@@ -1,4 +1,7 @@
-"""Units that are stated beside a column's name: by `--unit COLUMN=UNIT`, or in a row of units under the header."""
+"""Units stated beside a column's name.
+
+Either by `--unit COLUMN=UNIT` or in a row of units under the header.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,15 @@ from kakehashi.catalogs.properties.column_units import is_logarithm
 from kakehashi.catalogs.quantities import Quantity, parse_unit, unit_or_none
 from kakehashi.catalogs.records import UserError
 
-# By column, or by FILE:COLUMN where several files have a column of that name; or one unit for the value column.
+# Units by column, or by FILE:COLUMN; or one unit of the value column.
 Units = Mapping[str, str] | str | None
 
 
 def parse_units(texts: Iterable[str]) -> dict[str, str]:
-    """Read `COLUMN=UNIT` or `FILE:COLUMN=UNIT`; the units are known ones.
+    """Read `COLUMN=UNIT` or `FILE:COLUMN=UNIT`.
+
+    >>> parse_units(["tg=degC"])
+    {'tg': 'degC'}
 
     Raises
     ------
@@ -36,7 +42,7 @@ def parse_units(texts: Iterable[str]) -> dict[str, str]:
 
 
 def stated_unit(units: Units, path: Path, column: str) -> str | None:
-    """The unit that is stated for a column of a file; None where none is."""
+    """Return the unit stated for a column, else None."""
     if units is None or isinstance(units, str):
         return None if units is None else parse_unit(units).text
     unit = next((units[key] for key in (f"{path}:{column}", column) if key in units), None)
@@ -44,11 +50,11 @@ def stated_unit(units: Units, path: Path, column: str) -> str | None:
 
 
 def check_named(units: Units, columns: Iterable[tuple[str, str]]) -> None:
-    """Refuse units of columns that no target or source is read from.
+    """Refuse units of columns that nothing is read from.
 
     columns : file and value column of each
     """
-    if units is None or isinstance(units, str):
+    if not units or isinstance(units, str):
         return
     known = list(dict.fromkeys(name for path, column in columns for name in (column, f"{path}:{column}")))
     for key in units:
@@ -59,7 +65,7 @@ def check_named(units: Units, columns: Iterable[tuple[str, str]]) -> None:
 
 
 def with_unit(quantity: Quantity, column: str, where: Path | str, stated: Iterable[str | None]) -> Quantity:
-    """A quantity in the unit that is stated for its column; units are never mixed.
+    """Set the unit stated for a quantity; units never mix.
 
     Raises
     ------
@@ -82,7 +88,10 @@ def with_unit(quantity: Quantity, column: str, where: Path | str, stated: Iterab
 
 
 def unit_of_cell(material: str | None, cell: object) -> str | None:
-    """The unit in a row of units: a cell that holds a unit where the material is empty; None elsewhere."""
+    """Return the unit in a row of units, else None.
+
+    Such a row has no material.
+    """
     if not isinstance(cell, str) or (material or "").strip() or not cell.strip():
         return None
     unit = unit_or_none(cell.strip().strip("()[]"))

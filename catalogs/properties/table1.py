@@ -1,4 +1,4 @@
-"""The properties of Table 1 of Liu, Yamada & Wu (2021), and the public data each of them can have.
+"""Public data for Table 1 of Liu, Yamada & Wu (2021).
 
 `tables/table1.csv` names the properties as XenonPy.MDL names them, with the file and column that hold values, the unit
 they are given in and the unit models are trained in; where there is no file, it says why.
@@ -20,7 +20,7 @@ from kakehashi.catalogs.reading import number_columns, readers
 from kakehashi.catalogs.records import PropertyTable, UserError
 
 FILE = Path(__file__).parents[1] / "tables" / "table1.csv"
-# Of larger files so many rows are read, drawn at random: networks learn from 10,000 at most.
+# Rows read of a larger file, drawn at random: networks learn from 10,000 at most.
 MOST_ROWS = 20_000
 
 
@@ -42,20 +42,20 @@ class Property(NamedTuple):
 
 
 def properties() -> tuple[Property, ...]:
-    """The rows of Table 1."""
+    """Return the rows of Table 1."""
     with FILE.open(encoding="utf-8", newline="") as stream:
         return tuple(Property(**record) for record in csv.DictReader(stream))
 
 
 def missing(wanted: Property, folder: Path) -> str:
-    """Why a property cannot be had from this folder, "" where it can."""
+    """Say why a property is not in a folder, else ""."""
     if not wanted.file:
         return wanted.note
     return "" if (folder / wanted.file).is_file() else f"no file {folder / wanted.file}"
 
 
 def table(wanted: Property, folder: Path, seed: int = 0) -> PropertyTable:
-    """Values of a property, in its unit.
+    """Return a property of Table 1, in its unit.
 
     Raises
     ------
@@ -64,12 +64,13 @@ def table(wanted: Property, folder: Path, seed: int = 0) -> PropertyTable:
     if why := missing(wanted, folder):
         raise UserError(f"{wanted.property}: {why}")
     path = folder / wanted.file
-    names = readers.column_names(path)
-    material, label = material_column(names, path), id_column(names)
+    opened = readers.open_table(path)
+    names = readers.column_names(opened)
+    material, label = material_column(names, opened), id_column(names)
     columns = list(dict.fromkeys(name for name in (material, label, wanted.column, wanted.per) if name))
     for name in columns:
         readers.require(name, names, path)
-    data = readers.read(path, columns)
+    data = readers.read(opened, columns)
     values = number_columns.as_numbers(data[wanted.column], path, wanted.column)
     if wanted.per:
         values = values / number_columns.as_numbers(data[wanted.per], path, wanted.per)
@@ -94,6 +95,6 @@ def table(wanted: Property, folder: Path, seed: int = 0) -> PropertyTable:
         sha256=readers.sha256(path),
         notes=notes,
         where=str(path),
-        attachments=(0, 2) if file_holds_smiles(path, material) else None,
+        attachments=(0, 2) if file_holds_smiles(opened, material) else None,
         guarded=True,
     )

@@ -1,9 +1,9 @@
-"""Property tables: an embedded name, or a table file, becomes a `PropertyTable`."""
+"""Load property tables from embedded names and table files."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,6 +25,7 @@ from kakehashi.catalogs.properties.refused import check_rejected
 from kakehashi.catalogs.properties.stated_units import Units, stated_unit, unit_of_cell, with_unit
 from kakehashi.catalogs.quantities import Quantity
 from kakehashi.catalogs.reading import number_columns, pulled, readers
+from kakehashi.catalogs.reading.open_table import OpenTable
 from kakehashi.catalogs.records import FloatArray, PropertyTable, UserError
 
 
@@ -40,7 +41,9 @@ def load_table(
     units: Units = None,
     max_rejected: float | None = None,
 ) -> PropertyTable:
-    """Load a property: `spec` is an embedded name, FILE, `FILE:COLUMN` or `FILE:log(COLUMN)`; FILE: or a pulled name.
+    """Load a property table.
+
+    spec : an embedded name, FILE, `FILE:COLUMN` or `FILE:log(COLUMN)`; FILE: a table or the name of a pulled catalogue
 
     attachments : numbers of `*` a SMILES may have: 2 in a repeat unit, 0 in a molecule
     units : of columns whose names do not say them, by column or FILE:COLUMN; or of the value column
@@ -54,13 +57,13 @@ def load_table(
     from kakehashi.catalogs.properties import embedded
 
     if spec in embedded.known():
-        given = [
+        flags = [
             f"--{flag}"
             for flag, text in (("value", value), ("material", given_columns(material) or None), ("folds", folds))
             if text is not None
         ]
-        if given:
-            raise UserError(f"'{spec}' is an embedded data set; {', '.join(given)} is for files")
+        if flags:
+            raise UserError(f"'{spec}' is an embedded data set; {', '.join(flags)} is for files")
         return embedded.table(spec, True) if log else embedded.table(spec)
     path, column = split_spec(spec)
     if not readers.suffix_of(path) and not path.exists():
@@ -72,9 +75,15 @@ def load_table(
 
 
 def split_spec(spec: str) -> tuple[Path, str | None]:
-    """Split `FILE:COLUMN` after the suffix of a table or a folder's name; a file whose whole name is `spec` wins.
+    """Split `FILE:COLUMN` into file and column.
 
-    `NAME:COLUMN` of a pulled catalogue gives the folder of its files, every byte checked.
+    A file whose whole name is `spec` wins. `NAME:COLUMN` of a pulled catalogue gives the folder of its files, with all
+    bytes checked.
+
+    >>> file, column = split_spec("my.csv:kappa")
+    >>> str(file), column
+    ('my.csv', 'kappa')
+
     """
     name, colon, column = spec.partition(":")
     if name in pulled.names():
@@ -96,13 +105,15 @@ def split_spec(spec: str) -> tuple[Path, str | None]:
 
 
 class Cells(NamedTuple):
-    """Rows of a table file as read: materials, ids, values (NaN where missing), and the names they go by.
+    """Rows of a table as read, n of them.
+
+    values : (n,) float64, NaN where missing
 
     smiles : whether the materials are SMILES; else they are formulas
     unit : the one in a row of units under the header, None where there is none
     """
 
-    path: Path
+    table: OpenTable
     name: str
     log: bool
     materials: list[str | None]
@@ -114,26 +125,37 @@ class Cells(NamedTuple):
     unit: str | None = None
     smiles: bool = False
 
+    @property
+    def path(self) -> Path:
+        """Return the file or folder of the rows."""
+        return self.table.path
+
 
 def read_cells(path: Path, value: str | None, log: bool, material: Material, folds: str | None) -> Cells:
-    """Read materials, values, ids and fold numbers of a table file."""
-    names = readers.column_names(path)
-    formula_name, id_name = material_column(names, path, material), id_column(names)
+    """Read materials, values, ids and folds of a table."""
+    table = readers.open_table(path)
+    names = readers.column_names(table)
+    formula_name, id_name = material_column(names, table, material), id_column(names)
     if folds is not None:
         readers.require(folds, names, path)
     notes = []
+    columns = [name for name in (formula_name, id_name, folds) if name is not None]
+    data = None
     if value is None:
-        value = _only_numeric(path, names, {formula_name, id_name, folds})
+        free = [name for name in names if name not in columns and not is_no_value(name)]
+        if not readers.is_typed(table):
+            data = readers.read(table, list(dict.fromkeys([*columns, *free])))
+        value = _only_numeric(table, free, data)
         notes.append(f"value column: {value} (the only numeric column)")
     value, logarithm = _value_column(path, names, value)
-    wanted = [name for name in (formula_name, id_name, value, folds) if name is not None]
-    data = readers.read(path, list(dict.fromkeys(wanted)))
+    if data is None:
+        data = readers.read(table, list(dict.fromkeys([*columns, value])))
     materials = readers.as_text(data[formula_name], path, formula_name).to_pylist()
     column, unit = _without_units_row(data[value], materials)
-    numbers = number_columns.read_numbers(column, path, value, readers.decimal_mark(path))
-    said = () if unit is None else (f"{value}: row 1 holds a unit, {unit}, and no value",)
+    numbers = number_columns.read_numbers(column, path, value, readers.decimal_mark(table))
+    unit_note = () if unit is None else (f"{value}: row 1 holds a unit, {unit}, and no value",)
     return Cells(
-        path,
+        table,
         value,
         log or logarithm,
         materials,
@@ -141,14 +163,17 @@ def read_cells(path: Path, value: str | None, log: bool, material: Material, fol
         labels(None if id_name is None else data[id_name], len(data), path, id_name or ""),
         None if folds is None else _fold_numbers(_without_units_row(data[folds], materials)[0], path, folds),
         tuple(notes),
-        (*said, *numbers.remarks),
+        (*unit_note, *numbers.remarks),
         unit,
         holds_smiles(formula_name, materials),
     )
 
 
 def _without_units_row(column: pa.ChunkedArray, materials: list[str | None]) -> tuple[pa.ChunkedArray, str | None]:
-    """A column without the unit in its first row, and that unit; as it is where there is none."""
+    """Empty the unit in a column's first row.
+
+    Returns the column, and the unit or None.
+    """
     if not readers.is_text(column.type) or not len(column):
         return column, None
     unit = unit_of_cell(materials[0], column[0].as_py())
@@ -170,7 +195,7 @@ def _load_file(
 ) -> PropertyTable:
     cells = read_cells(path, value, log, material, folds)
     quantity = quantity_of(cells, units)
-    source, licence = _source(path)
+    source, licence = _source(cells.table)
     return assemble(
         cells.name,
         cells.materials,
@@ -192,37 +217,48 @@ def _load_file(
     )
 
 
-def read_from(specs: Sequence[str], tables: Sequence[PropertyTable]) -> list[tuple[str, str]]:
-    """File and value column of those of the tables that were read from files."""
+def read_from(specs: Sequence[str], tables: Sequence[PropertyTable]) -> Iterator[tuple[str, str]]:
+    """Yield file and value column of tables from files."""
     from kakehashi.catalogs.properties import embedded
 
     known = embedded.known()
-    pairs = zip(specs, tables, strict=True)
-    return [(str(split_spec(spec)[0]), table.name) for spec, table in pairs if spec not in known]
+    for spec, table in zip(specs, tables, strict=True):
+        if spec not in known:
+            yield str(split_spec(spec)[0]), table.name
 
 
 def quantity_of(cells: Cells, units: Units) -> Quantity:
-    """The quantity of the values of a file: as the file declares it, else by the column's name, in the unit stated."""
-    known = declared(cells.path, cells.name) or infer(cells.name)
+    """Return quantity and unit of a table's values.
+
+    The file's own metadata come first, then the column's name and the unit stated.
+    """
+    known = declared(cells.table, cells.name) or infer(cells.name)
     return with_unit(known, cells.name, cells.path, (cells.unit, stated_unit(units, cells.path, cells.name)))
 
 
-def declared(path: Path, column: str) -> Quantity | None:
-    """The quantity that a Parquet file itself declares for a column, None where it does not."""
-    own = readers.schema_of(path).field(column).metadata or {}
-    if b"quantity" not in own:
+def declared(table: OpenTable, column: str) -> Quantity | None:
+    """Return the quantity in a column's metadata, else None."""
+    metadata = table.schema.field(column).metadata or {}
+    if b"quantity" not in metadata:
         return None
-    return Quantity(own[b"quantity"].decode(), own.get(b"unit", b"").decode())
+    return Quantity(metadata[b"quantity"].decode(), metadata.get(b"unit", b"").decode())
 
 
-def _source(path: Path) -> tuple[str, str]:
-    """Source and licence: those a pulled catalogue carries with it, else the path."""
-    own = readers.schema_of(path).metadata or {}
-    return own.get(b"kakehashi.source", as_text(path).encode()).decode(), own.get(b"kakehashi.licence", b"").decode()
+def _source(table: OpenTable) -> tuple[str, str]:
+    """Return source and licence of a table.
+
+    Those in the metadata of a pulled catalogue, else the path and "".
+    """
+    metadata = table.schema.metadata or {}
+    source = metadata.get(b"kakehashi.source", as_text(table.path).encode())
+    return source.decode(), metadata.get(b"kakehashi.licence", b"").decode()
 
 
 def labels(column: pa.ChunkedArray | None, rows: int, where: Path | str, name: str, start: int = 0) -> list[str]:
-    """Return identifiers as text, the row number (from `start` + 1) where one is missing."""
+    """Return identifiers as text, row numbers where missing.
+
+    start : number of rows before the first
+    """
     if column is None:
         return [str(start + row + 1) for row in range(rows)]
     texts = readers.as_ids(column, where, name).to_pylist()
@@ -240,21 +276,23 @@ def _value_column(path: Path, names: list[str], value: str) -> tuple[str, bool]:
     return value, False
 
 
-def _only_numeric(path: Path, names: list[str], taken: set[str | None]) -> str:
-    free = [name for name in names if name not in taken and not is_no_value(name)]
-    if readers.is_typed(path):
-        schema = readers.schema_of(path)
-        numeric = [name for name in free if number_columns.is_number(schema.field(name).type)]
+def _only_numeric(table: OpenTable, free: list[str], data: pa.Table | None) -> str:
+    """Return the one numeric column among those free.
+
+    data : cells of a table whose columns have no types, else None
+    """
+    if data is None:
+        numeric = [name for name in free if number_columns.is_number(table.schema.field(name).type)]
     else:
-        data = readers.read(path, free) if free else None
-        numeric = [name for name in free if data is not None and number_columns.looks_numeric(data[name])]
+        numeric = [name for name in free if number_columns.looks_numeric(data[name])]
     if len(numeric) == 1:
         return numeric[0]
     if not numeric:
-        raise UserError(f"{path}: no numeric column to take values from (columns: {', '.join(names)})")
+        columns = ", ".join(readers.column_names(table))
+        raise UserError(f"{table}: no numeric column to take values from (columns: {columns})")
     raise UserError(
-        f"{path}: several numeric columns ({', '.join(numeric)}); "
-        f"name one: '{pulled.name_of(path)}:{numeric[0]}' or --value {numeric[0]}"
+        f"{table}: several numeric columns ({', '.join(numeric)}); "
+        f"name one: '{pulled.name_of(table.path)}:{numeric[0]}' or --value {numeric[0]}"
     )
 
 

@@ -1,6 +1,7 @@
-"""Electronic transport of 47,737 Materials Project entries carried by matminer, and candidates made of them.
+"""Electronic transport of 47,737 Materials Project entries, and candidates.
 
-The table is read out of its archive in memory: matminer's own class unpacks it into site-packages.
+The table comes with matminer and is read out of its archive in memory: matminer's own class unpacks it into
+site-packages.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import hashlib
 import os
 import tarfile
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ import pyarrow.csv
 
 from kakehashi.catalogs.files.home import PRIVATE, cache_folder_or_none, check_own
 from kakehashi.catalogs.files.package_data import code_digest, digest, package_file, version
-from kakehashi.catalogs.properties.inorganic import Rows
+from kakehashi.catalogs.properties.source_table import UNIT_UNSTATED, CandidateList, Rows, SourceTable
 from kakehashi.catalogs.records import UserError
 
 _ARCHIVE, _MEMBER = "transport_database.tar.xz", "transport_database.csv"
@@ -26,7 +27,7 @@ DEFAULT_ROWS = 140_000
 
 
 def transport(column: str) -> Rows:
-    """Return one column of the transport table, a row per Materials Project entry."""
+    """Return a column of the table, a row per entry."""
     data = _transport_table()
     values = np.array(data[column].to_numpy(), dtype=np.float64)
     return Rows(data["mp_id"].to_pylist(), data["pretty_formula"].to_pylist(), values, (), _archive_sha256())
@@ -34,7 +35,10 @@ def transport(column: str) -> Rows:
 
 @cache
 def mp_formulas() -> pa.Table:
-    """Return the distinct reduced formulas of the entries: id, formula, mp_ids, n_entries."""
+    """Return the distinct reduced formulas of the entries.
+
+    Columns id, formula, mp_ids and n_entries.
+    """
     from kakehashi.catalogs.formulas.slots import parse_column, reduced_keys
 
     data = _transport_table()
@@ -45,20 +49,22 @@ def mp_formulas() -> pa.Table:
     entries: dict[str, list[str]] = {}
     for key, entry in zip(reduced_keys(parsed.compositions), data["mp_id"].to_pylist(), strict=True):
         entries.setdefault(key, []).append(entry)
-    ordered = [sorted(found, key=_mp_number) for found in entries.values()]
+    ordered = [sorted(ids, key=_mp_number) for ids in entries.values()]
     return pa.table(
         {
-            "id": pa.array([found[0] for found in ordered], pa.string()),
+            "id": pa.array([ids[0] for ids in ordered], pa.string()),
             "formula": pa.array(list(entries), pa.string()),
-            "mp_ids": pa.array([" ".join(found) for found in ordered], pa.string()),
-            "n_entries": pa.array([len(found) for found in ordered], pa.int64()),
+            "mp_ids": pa.array([" ".join(ids) for ids in ordered], pa.string()),
+            "n_entries": pa.array([len(ids) for ids in ordered], pa.int64()),
         }
     )
 
 
 @cache
 def default_candidates() -> pa.Table:
-    """Return the Materials Project formulas followed by charge-balanced enumerated ones, 140,000 rows.
+    """Return 140,000 candidates: Materials Project formulas, then enumerated ones.
+
+    The enumerated ones are charge-balanced.
 
     Built once per set of package versions and kept under `cache_folder()`.
     """
@@ -84,13 +90,13 @@ def _build_default() -> pa.Table:
     from kakehashi.catalogs.formulas.enumerate import charge_balanced
 
     real = mp_formulas()
-    made = charge_balanced(DEFAULT_ROWS - real.num_rows, real["formula"].to_pylist())
+    formulas = charge_balanced(DEFAULT_ROWS - real.num_rows, real["formula"].to_pylist())
     enumerated = pa.table(
         {
-            "id": pa.array([f"enum-{number:06d}" for number in range(1, len(made) + 1)], pa.string()),
-            "formula": pa.array(made, pa.string()),
-            "mp_ids": pa.nulls(len(made), pa.string()),
-            "n_entries": pa.array(np.zeros(len(made), dtype=np.int64)),
+            "id": pa.array([f"enum-{number:06d}" for number in range(1, len(formulas) + 1)], pa.string()),
+            "formula": pa.array(formulas, pa.string()),
+            "mp_ids": pa.nulls(len(formulas), pa.string()),
+            "n_entries": pa.array(np.zeros(len(formulas), dtype=np.int64)),
         }
     )
     origins = [f"materials_project (matminer {version('matminer')})", "enumerated"]
@@ -100,7 +106,7 @@ def _build_default() -> pa.Table:
 
 
 def _keep(table: pa.Table, path: Path) -> None:
-    """Write the cache; a cache that cannot be written only costs time."""
+    """Write the cache; a failure only costs time."""
     from kakehashi.catalogs.files import parquet
 
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -117,7 +123,7 @@ def _keep(table: pa.Table, path: Path) -> None:
 
 
 def _recipe() -> str:
-    """Name of the cached table: the packages and the code it is made with."""
+    """Name the cached table by its packages and code."""
     code = code_digest("kakehashi.catalogs.formulas.enumerate", __name__, "kakehashi.catalogs.elements")
     parts = [version("matminer"), version("pymatgen"), version("kakehashi"), code]
     return hashlib.sha256("|".join(parts).encode()).hexdigest()[:16]
@@ -150,3 +156,46 @@ def _archive_sha256() -> str:
 def _mp_number(entry: str) -> tuple[str, int]:
     prefix, _, number = entry.rpartition("-")
     return prefix, int(number) if number.isdigit() else 0
+
+
+_CARRIER = ("matminer (Materials Project)", "package modified BSD, data not stated")
+_RICCI = "transport_database.tar.xz; Ricci et al., Scientific Data 4(1), 1-13 (2017), 10.1038/sdata.2017.85"
+# Name, quantity, column without its sign, whether ln(value) is fitted, words.
+_COLUMNS = (
+    ("seebeck", "seebeck_coefficient", "S", False, "Seebeck coefficient"),
+    ("power_factor", "power_factor", "PF", True, "power factor"),
+    ("conductivity", "electrical_conductivity", "sigma", True, "electrical conductivity"),
+    (
+        *("electronic_thermal_conductivity", "electronic_thermal_conductivity", "kappa", True),
+        "electronic part of the thermal conductivity",
+    ),
+    ("effective_mass", "effective_mass", "m", True, "conductivity effective mass"),
+)
+
+
+def _of_sign(quantity: str, column: str, log: bool, words: str) -> SourceTable:
+    carrier = "holes" if column.endswith("_p") else "electrons"
+    description = f"computed {words}, {carrier} ({UNIT_UNSTATED}; nor are temperature and doping)"
+    return SourceTable(quantity, "", log, *_CARRIER, description, _RICCI, partial(transport, column))
+
+
+SOURCES = {
+    f"mp_{name}_{sign}": _of_sign(quantity, f"{column}_{sign}", log, words)
+    for sign in "pn"
+    for name, quantity, column, log, words in _COLUMNS
+}
+CANDIDATES = {
+    "default": CandidateList(
+        *_CARRIER,
+        f"the formulas of mp_formulas, filled up with charge-balanced enumerated ones; "
+        f"`origin` tells them apart ({DEFAULT_ROWS:,} rows)",
+        _RICCI,
+        default_candidates,
+    ),
+    "mp_formulas": CandidateList(
+        *_CARRIER,
+        "distinct reduced formulas of 47,737 Materials Project entries; other ids of a formula in `mp_ids`",
+        _RICCI,
+        mp_formulas,
+    ),
+}

@@ -1,1 +1,1 @@
-"""Pull."""
+"""Pulling catalogues from public services."""

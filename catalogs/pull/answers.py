@@ -1,4 +1,7 @@
-"""Values out of a service's answer: of the kind and range of their column, or a `Fault` that names the record."""
+"""Check the values of a service's answer.
+
+A `Fault` names the record whose value is not of its column's kind and range.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,9 @@ _UNFIT = (pa.ArrowException, OverflowError, TypeError, ValueError)
 
 
 def typed(value: Any, kind: pa.DataType, where: str) -> Any:
-    """Return a text, float or whole number that the column can hold, None for a null.
+    """Return a value of a column's kind; None stays None.
+
+    A text, float or whole number.
 
     where : record and field, for the message
 
@@ -34,14 +39,14 @@ def typed(value: Any, kind: pa.DataType, where: str) -> Any:
 
 
 def identifier(value: Any, where: str) -> str:
-    """Return a record's id: a text of printable characters; Fault otherwise."""
+    """Return a record's id, a printable text; Fault otherwise."""
     if not isinstance(value, str) or not value or not value.isprintable():
         raise Fault(f"{where}: expected an id of printable characters, got {str(value)[:50]!r}", tries=UNFIT)
     return value
 
 
 def table_of(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
-    """Return rows as a table; Fault naming the record whose values no column holds."""
+    """Return rows as a table; Fault names a wrong record."""
     try:
         return pa.Table.from_pylist(rows, schema=schema)
     except _UNFIT:
@@ -54,7 +59,7 @@ def table_of(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
 
 
 def null(field: str) -> str:
-    """Say that a record came without a field that was asked for."""
+    """Say that a field is missing in a record."""
     return f"'{field}' is null, though it was asked for"
 
 

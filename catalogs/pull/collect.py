@@ -1,9 +1,9 @@
-"""Pulling a catalogue page by page: every page is checked, kept on disk and never asked for twice.
+"""Collect the pages of a catalogue, each checked and stored.
 
-A page is a table; it is kept under its number and the sha256 of its bytes, so that a pull that was killed, or that a
-service refused to go on with, begins again behind the last good page. What pages may not do: come twice, be empty,
-hold a record twice, or say another total than the first. Those that do are asked for again, with patience. A service
-need not say a total: its pages are then followed to the last one, and that nothing was there to check them by is said.
+A page is a table, stored under its number and the sha256 of its bytes, and never asked for twice: a pull that was
+killed or refused goes on behind the last good page. A page that comes twice, is empty, holds a record twice or
+contradicts the first page's total is asked for again, with patience. Where a service states no total, its pages are
+followed to the last one, and the report says that their number could not be checked.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from kakehashi.catalogs.records import UserError
 
 SERVICE_ERROR = 5
 RESTARTS = 2
-# What a service answers that no longer knows an address it gave for the next page.
+# HTTP status of a service that has forgotten the address of a next page.
 _FORGOTTEN = (400, 404, 410, 422)
 _LOCK = ".kakehashi.lock"
 
@@ -36,7 +36,7 @@ Say = Callable[[str], None]
 
 
 class Service(Protocol):
-    """What pages are asked from.
+    """A service that answers page by page.
 
     first : where the first page begins; query : everything the records depend on but the database's version
     """
@@ -46,23 +46,26 @@ class Service(Protocol):
     query: Mapping[str, Any]
 
     def page(self, cursor: str) -> Page:
-        """Ask once for the page that begins there; Fault if it cannot be used."""
+        """Ask once for a page; Fault if it is unusable."""
 
     def version(self) -> str:
-        """Ask once for the version of the database, "" where there is none; Fault if it cannot be had."""
+        """Ask once for the database's version, "" without one.
+
+        Raises Fault if it cannot be had.
+        """
 
 
 class Changed(Fault):
-    """The database is another than that of the first page."""
+    """The database is no longer that of the first page."""
 
 
 class Short(Fault):
-    """The last page, and fewer records than there should be."""
+    """The last page ends before the total is reached."""
 
 
 @dataclass
 class Patience:
-    """How often and how long to wait for a service.
+    """Bounds on retries and waiting.
 
     tries : requests for one page in all; longest : seconds a service may ask to wait; pause : between good pages
     """
@@ -74,7 +77,7 @@ class Patience:
     draw: random.Random = field(default_factory=lambda: random.Random(0))
 
     def ask(self, call: Callable[[], Any], say: Say) -> Any:
-        """Call until it brings no Fault; the last Fault otherwise."""
+        """Call until no Fault comes; raise the last one."""
         for number in range(1, self.tries + 1):
             try:
                 return call()
@@ -82,7 +85,7 @@ class Patience:
                 last = number >= (self.tries if fault.tries is None else min(fault.tries, self.tries))
                 if last or (fault.wait or 0) > self.longest:
                     raise
-                # Twice as long each time, and not in step with others that were refused together.
+                # Twice as long each time, at random so that many who were refused do not return together.
                 seconds = fault.wait if fault.wait is not None else 0.5 * 2**number * self.draw.uniform(0.5, 1.0)
                 say(f"{fault}: asking again in {seconds:.3g} s")
                 self.wait(seconds)
@@ -91,7 +94,7 @@ class Patience:
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Hold a folder's lock; UserError code 4 if another process does."""
+    """Hold a folder's lock; UserError code 4 where it is taken."""
     make_folder(folder, PRIVATE)
     try:
         lock = take(folder / _LOCK)
@@ -104,10 +107,12 @@ def alone(folder: Path) -> Iterator[None]:
 
 
 class Collected(NamedTuple):
-    """A query's records, complete, and of which version of the database; `asked` pages came just now.
+    """The complete records of a query.
 
+    version : of the database
+    asked : pages asked for in this pull
     total : records there should be, as the service says; None where it never did
-    remarks : records by what is wrong with them
+    remarks : counts of records by what is wrong with them
     """
 
     rows: int
@@ -125,7 +130,9 @@ def collect(
     say: Say,
     advance: Callable[[int, int | None], None],
 ) -> Collected:
-    """Ask for all pages that the store lacks, up to the last; as many records as the service says, where it does.
+    """Ask for all pages that the store lacks.
+
+    As many records as the service says, where it does.
 
     version : of the database, as the service just said; advance : called with the records held and their total
 
@@ -150,69 +157,69 @@ def collect(
                 say(f"{fault}: beginning again")
     except Fault as fault:
         raise given_up(service.name, fault, store) from None
-    said = f"{service.name}: {changed}, {RESTARTS + 1} times in one pull"
-    raise UserError(f"{said}: it is being updated; run the same command again in an hour", SERVICE_ERROR)
+    reason = f"{service.name}: {changed}, {RESTARTS + 1} times in one pull"
+    raise UserError(f"{reason}: it is being updated; run the same command again in an hour", SERVICE_ERROR)
 
 
 def given_up(name: str, fault: Fault, store: Store | None = None) -> UserError:
-    """What to say when a service cannot be pulled from: what happened, what is kept, what to do."""
-    held = 0 if store is None else sum(page.rows.num_rows for page in store.pages())
+    """Explain a failed pull: cause, records stored, advice."""
+    stored = 0 if store is None else sum(page.rows.num_rows for page in store.pages())
     waiting = f", and asks to wait {fault.wait:,.0f} s" if fault.wait else ""
-    kept = f"; {held:,} records are kept, the same command goes on from there" if held else ""
+    remainder = f"; {stored:,} records are kept, the same command goes on from there" if stored else ""
     advice = fault.advice or "run the same command again later"
-    return UserError(f"{name}: {fault}{waiting}: {advice}{kept}", SERVICE_ERROR)
+    return UserError(f"{name}: {fault}{waiting}: {advice}{remainder}", SERVICE_ERROR)
 
 
 def remarks_of(store: Store) -> dict[str, int]:
-    """Records of the pages kept, by what is wrong with them."""
+    """Count the stored records by what is wrong."""
     return dict(sum((Counter(page.remarks) for page in store.pages()), Counter()))
 
 
 def _collect(
     service: Service, store: Store, patience: Patience, say: Say, advance: Callable[[int, int | None], None]
 ) -> tuple[int, int, int | None]:
-    """Records, pages asked for, and the total that the service gave."""
+    """Collect pages; return records, pages asked for, and the total."""
     seen: set[str] = set()
     cursor, total, more, number = service.first, None, None, 0
     for page in store.pages():
         seen.update(page.rows["id"].to_pylist())
         cursor, total, more, number = page.following, _known(page, total), page.more, number + 1
     store.cut(number)
-    asked = 0
+    requests = 0
     while cursor or number == 0:
 
         def once(cursor: str = cursor, total: int | None = total, whole: bool = True) -> Page:
             return _checked(service.page(cursor), seen, total, whole)
 
-        if asked and patience.pause:
+        if requests and patience.pause:
             patience.wait(patience.pause)
         try:
             page = patience.ask(once, say)
         except Short as fault:  # the records it lacks may be those of an earlier page
             say(f"{fault}: asking for the smaller pages again")
-            asked += _mend(service, store, patience, say, seen)
+            requests += _mend(service, store, patience, say, seen)
             page = patience.ask(partial(once, whole=False), say)
         except Fault as fault:
             if total is None and more is False and fault.status in _FORGOTTEN:
-                break  # it gave an address behind what it had called the last page
-            if number and not asked and fault.status in _FORGOTTEN:
+                break  # the address lies behind the last page
+            if number and not requests and fault.status in _FORGOTTEN:
                 raise Changed(f"{fault} where the kept pages end") from None
             raise
         if not page.rows.num_rows:
             page = page._replace(following="")
         store.add(number, cursor, page)
         seen.update(page.rows["id"].to_pylist())
-        cursor, total, more, number, asked = page.following, _known(page, total), page.more, number + 1, asked + 1
+        cursor, total, more, number, requests = page.following, _known(page, total), page.more, number + 1, requests + 1
         advance(len(seen), total)
-    if total is None and asked:
+    if total is None and requests:
         sizes = [page.rows.num_rows for page in store.pages()]
         if any(size < max(sizes) for size in sizes[:-1]):
             say("pages with fewer records than others, and no total to check them by: asking for them again")
-            asked += _mend(service, store, patience, say, seen)
+            requests += _mend(service, store, patience, say, seen)
     if total is not None and len(seen) != total:
         store.clear()  # nobody knows which page is not whole
         raise Fault(f"{len(seen):,} records came of {total:,}", advice="run the same command again, from the start")
-    return len(seen), asked, total
+    return len(seen), requests, total
 
 
 def _known(page: Page, total: int | None) -> int | None:
@@ -220,23 +227,28 @@ def _known(page: Page, total: int | None) -> int | None:
 
 
 def _mend(service: Service, store: Store, patience: Patience, say: Say, seen: set[str]) -> int:
-    """Ask again for kept pages with fewer records than others, and keep what has more; how many were asked for."""
+    """Ask again for small pages and store what has more.
+
+    Returns how many pages were asked for.
+    """
     sizes = [page.rows.num_rows for page in store.pages()]
     small = [number for number, size in enumerate(sizes) if size < max(sizes)]
     begins = [service.first, *(page.following for page in store.pages())]
     for number in small:
         former = next(islice(store.pages(), number, None))
-        own = set(former.rows["id"].to_pylist())
+        former_ids = set(former.rows["id"].to_pylist())
         page = patience.ask(partial(service.page, begins[number]), say)
         ids = set(page.rows["id"].to_pylist())
-        if page.following == former.following and own < ids and not (ids - own) & seen:
+        if page.following == former.following and former_ids < ids and not (ids - former_ids) & seen:
             store.replace(number, begins[number], page)
             seen |= ids
     return len(small)
 
 
 def _checked(page: Page, seen: set[str], total: int | None, whole: bool) -> Page:
-    """The page if it can follow the records seen; Fault, Changed or Short otherwise.
+    """Return a page if it can follow the records seen.
+
+    Raises Fault, Changed or Short otherwise.
 
     total : that was given before, None if none was; whole : whether a last page must complete it
     """
@@ -244,26 +256,26 @@ def _checked(page: Page, seen: set[str], total: int | None, whole: bool) -> Page
         raise Changed(f"the total changed from {total:,} to {page.total:,}", tries=3)
     total = _known(page, total)
     ids = page.rows["id"].to_pylist()
-    held = len(seen) + len(ids)
+    count = len(seen) + len(ids)
     if not ids and total is None and page.following and page.more is not False:
-        raise Fault(f"an empty page after {held:,} records, which is not said to be the last", tries=UNFIT)
-    if not ids and total is not None and held < total:
-        raise Fault(f"an empty page after {held:,} of {total:,} records")
+        raise Fault(f"an empty page after {count:,} records, which is not said to be the last", tries=UNFIT)
+    if not ids and total is not None and count < total:
+        raise Fault(f"an empty page after {count:,} of {total:,} records")
     if twice := len(ids) - len(set(ids) - seen):
         first = next(i for n, i in enumerate(ids) if i in seen or i in ids[:n])
         raise Fault(f"{twice:,} of {len(ids):,} records came before ({first} for one)", tries=3)
-    if total is not None and held > total:
+    if total is not None and count > total:
         raise Fault(
-            f"{held:,} records came of {total:,}",
+            f"{count:,} records came of {total:,}",
             tries=UNFIT,
             advice="its count of records is wrong, so that nothing can be checked by it; report it to the service",
         )
-    if page.more and not page.following and (total is None or held < total):
+    if page.more and not page.following and (total is None or count < total):
         raise Fault(
-            f"it says that more follow its {held:,} records, and not where",
+            f"it says that more follow its {count:,} records, and not where",
             tries=UNFIT,
             advice="the address of the next page is missing (links.next); report it to the service",
         )
-    if whole and total is not None and not page.following and held < total:
-        raise Short(f"the last page ends at {held:,} of {total:,} records", tries=2)
+    if whole and total is not None and not page.following and count < total:
+        raise Short(f"the last page ends at {count:,} of {total:,} records", tries=2)
     return page

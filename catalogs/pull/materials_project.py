@@ -1,4 +1,4 @@
-"""The summary of the Materials Project, through its own client; how it is paged is decided here.
+"""The summary of the Materials Project, through its own client but paged here.
 
 The client's own pager loses records without a word where a page is short, empty or comes twice, and an unfiltered
 search leaves the service for files elsewhere and ignores the fields asked for: so single pages are asked for, by
@@ -58,7 +58,7 @@ STRUCTURE = (
     Column("species", pa.list_(TEXT)),
     Column("frac_coords", pa.list_(REAL)),
 )
-# Where a column is found in a record.
+# Places of columns in a record, where they have another name.
 _PATHS = {
     "id": "material_id",
     "formula": "formula_pretty",
@@ -68,12 +68,12 @@ _PATHS = {
     "k_vrh": "bulk_modulus.vrh",
     "g_vrh": "shear_modulus.vrh",
 }
-# What few materials have may be left out of a record that has it not; anything else is there, be it as null.
+# Fields of few materials, absent from the records of others; all else is there, at least as null.
 _OPTIONAL = frozenset({"bulk_modulus", "shear_modulus", "e_total", "e_electronic", "n"})
 
 
 def key_from(environment: Mapping[str, str]) -> Secret:
-    """The key in MP_API_KEY; UserError code 5 without one, or where it cannot be one."""
+    """Return the key in MP_API_KEY; UserError code 5 without."""
     text = environment.get(KEY, "").strip()
     if not text:
         raise UserError(f"{KEY} is not set: {_GET_ONE}", 5)
@@ -83,7 +83,7 @@ def key_from(environment: Mapping[str, str]) -> Secret:
 
 
 class Summary:
-    """Pages of the summary of all materials that are not deprecated."""
+    """Pages of all materials that are not deprecated."""
 
     first = "0"
     licence = ""
@@ -119,7 +119,7 @@ class Summary:
         return version
 
     def page(self, cursor: str) -> Page:
-        """Ask for the records from that number on."""
+        """Ask for the records from a number on."""
         skip = int(cursor)
         records, total = self._ask(skip)
         expected = min(self._limit, total - skip)
@@ -141,24 +141,29 @@ class Summary:
         return Page(table, str(following) if following < total else "", total, following < total, remarks)
 
     def _ask(self, skip: int) -> tuple[list[dict[str, Any]], int]:
-        # As a criterion: the client checks `fields` against a schema that it makes anew for each, seconds a request.
-        own = {"_fields": ",".join(self._fields), "_limit": self._limit, "_skip": skip, "_sort_fields": "material_id"}
+        # Fields as a criterion: as `fields` the client would build a schema for each request, which takes seconds.
+        criteria = {
+            "_fields": ",".join(self._fields),
+            "_limit": self._limit,
+            "_skip": skip,
+            "_sort_fields": "material_id",
+        }
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 answer = self._client()._query_resource(
-                    {"deprecated": False, **own}, num_chunks=1, chunk_size=self._limit, use_document_model=False
+                    {"deprecated": False, **criteria}, num_chunks=1, chunk_size=self._limit, use_document_model=False
                 )
         except Fault:
             raise
         except (ValueError, RecursionError):
-            # Its reader refuses a whole page for one lone surrogate; ours shows in which record it is.
+            # The client refuses a whole page for one lone surrogate; `parse` shows the record that holds it.
             if self._session.answer is None or self._session.answer.status_code != 200:
                 raise Fault(NO_JSON) from None
             answer = parse(self._session.answer)
-        except Exception as error:  # of the client: a field it does not know, or an answer it did not expect
-            said = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-            raise Fault(self._key.struck_from(said), tries=UNFIT) from None
+        except Exception as error:  # the client does not know a field, or did not expect the answer
+            message = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+            raise Fault(self._key.struck_from(message), tries=UNFIT) from None
         records = answer.get("data") if isinstance(answer, dict) else None
         meta = answer.get("meta") if isinstance(answer, dict) else None
         total = meta.get("total_doc") if isinstance(meta, dict) else None
@@ -169,14 +174,14 @@ class Summary:
         return records, total
 
     def _client(self) -> Any:
-        """The client's part for the summary; its import takes seconds."""
+        """Return the client for the summary; importing takes seconds."""
         if self._rester is None:
             from mp_api.client.routes.materials.summary import SummaryRester
 
             beat = self._beat
 
             class Rester(SummaryRester):  # type: ignore[misc]  # the client has no types to check
-                """One that asks for no heartbeat of its own: that request could hang for ever."""
+                """Client without its own heartbeat, which could hang."""
 
                 @staticmethod
                 def _get_heartbeat_info(endpoint: str) -> tuple[str, list[str]]:
@@ -203,7 +208,7 @@ class Summary:
         return row
 
     def _lacks(self, record: dict[str, Any], row: dict[str, Any]) -> Iterator[str]:
-        """What is missing in a row that every record should have."""
+        """Yield remarks on fields that every record should have."""
         if row["formula"] is None:
             yield null("formula_pretty")
         if len(self.columns) > len(COLUMNS) and row["lattice"] is None:
@@ -232,17 +237,19 @@ def _at(record: dict[str, Any], path: str, where: str) -> Any:
 
 
 def sites_of(structure: Any, id: str) -> dict[str, Any]:
-    """Structure columns of a pymatgen structure as a mapping; empty where there is none, Fault where it is broken.
+    """Return the structure columns of a pymatgen structure's mapping.
+
+    Empty where there is none; Fault where it is broken.
 
     A site that several species share has no column: such a structure is left out.
     """
     if structure is None:
         return {"lattice": None, "species": None, "frac_coords": None}
     try:
-        found = of_mapping(structure)
+        sites = of_mapping(structure)
     except ValueError as error:
         raise Fault(f"the structure of {id} cannot be read: {error}") from None
-    if any(len(shared) != 1 or shared[0][2] != 1 for shared in found.species):
+    if any(len(shared) != 1 or shared[0][2] != 1 for shared in sites.species):
         return {"lattice": None, "species": None, "frac_coords": None}
-    species = [shared[0][0] for shared in found.species]
-    return {"lattice": list(found.lattice), "species": species, "frac_coords": list(found.positions)}
+    species = [shared[0][0] for shared in sites.species]
+    return {"lattice": list(sites.lattice), "species": species, "frac_coords": list(sites.positions)}

@@ -1,4 +1,7 @@
-"""Structures of databases that speak OPTIMADE 1: pages by their links, totals by `data_returned` where it is given."""
+"""Structures of databases that speak OPTIMADE 1.
+
+Pages follow `links.next`; totals are `data_returned` where it is given.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,11 @@ from urllib.parse import parse_qsl, unquote_plus, urlencode, urljoin, urlsplit
 
 import pyarrow as pa
 
+from kakehashi.catalogs.providers import OPTIMADE
 from kakehashi.catalogs.pull.answers import DISORDERED, REAL, TEXT, WHOLE, identifier, null, table_of, typed
 from kakehashi.catalogs.pull.pages import Page
 from kakehashi.catalogs.pull.web import UNFIT, Fault, Session, check_url, parse
-from kakehashi.catalogs.reading.pulled import MATERIALS_PROJECT, PROVIDERS, Column, schema_of
+from kakehashi.catalogs.reading.pulled import MATERIALS_PROJECT, Column, schema_of
 from kakehashi.catalogs.records import UserError
 
 COLUMNS = (
@@ -37,29 +41,37 @@ _ADVICE = {
     501: "the provider cannot answer such a --filter: ask for less, and `kakehashi screen --filter` the rest",
 }
 NO_CELL = "the structure is left out: it has no lattice in all three directions"
-# What a service answers to a page that it finds too large.
+# HTTP status of a service that finds a page too large.
 _TOO_LARGE = (400, 403, 413, 422)
 
 
-class Named(NamedTuple):
-    """A provider: the catalogue's name, what the service is called, its base address."""
+class Database(NamedTuple):
+    """Names and base address of a database.
+
+    name : of the catalogue; service : in words; url : base address
+    """
 
     name: str
     service: str
     url: str
 
 
-def named(provider: str | None, url: str | None, name: str | None) -> Named:
-    """The provider meant; UserError unless it is one of those known, or given by its address."""
+def find_database(provider: str | None, url: str | None, name: str | None) -> Database:
+    """Return a database by provider or address; UserError if unknown.
+
+    >>> find_database("oqmd", None, None).service
+    'OPTIMADE provider oqmd'
+
+    """
     if (provider is None) == (url is None):
-        raise UserError(f"expected --provider ({', '.join(PROVIDERS)}) or --url, one of them")
+        raise UserError(f"expected --provider ({', '.join(OPTIMADE)}) or --url, one of them")
     if url is not None:
         host = urlsplit(url).hostname or ""
-        return Named(name or re.sub(r"[^a-z0-9]+", "-", host.lower()).strip("-"), f"OPTIMADE at {host}", url)
-    if provider not in PROVIDERS:
-        raise UserError(f"--provider: expected one of {', '.join(PROVIDERS)}, got {provider!r}; give --url for others")
-    own = "mp-optimade" if provider == MATERIALS_PROJECT else provider
-    return Named(name or own, f"OPTIMADE provider {provider}", PROVIDERS[provider])
+        return Database(name or re.sub(r"[^a-z0-9]+", "-", host.lower()).strip("-"), f"OPTIMADE at {host}", url)
+    if provider not in OPTIMADE:
+        raise UserError(f"--provider: expected one of {', '.join(OPTIMADE)}, got {provider!r}; give --url for others")
+    default = "mp-optimade" if provider == MATERIALS_PROJECT else provider
+    return Database(name or default, f"OPTIMADE provider {provider}", OPTIMADE[provider])
 
 
 class Structures:
@@ -79,14 +91,14 @@ class Structures:
         self.licence = ""
         self._limit = limit
         self._fields = (*_FIELDS, *(_STRUCTURE_FIELDS if structures else ()))
-        asked = {"filter": filter, "response_fields": ",".join(self._fields), "page_limit": str(limit)}
-        self._asked = {name: value for name, value in asked.items() if value}
+        parameters = {"filter": filter, "response_fields": ",".join(self._fields), "page_limit": str(limit)}
+        self._asked = {name: value for name, value in parameters.items() if value}
         self.first = f"{self._base}structures?{urlencode(self._asked)}"
-        self.query: Mapping[str, Any] = {"service": self._base, **asked, "columns": [c.name for c in self.columns]}
+        self.query: Mapping[str, Any] = {"service": self._base, **parameters, "columns": [c.name for c in self.columns]}
         self._session = Session(seconds=seconds, advice=_ADVICE)
 
     def version(self) -> str:
-        """Ask what the provider is; it has no version of its data."""
+        """Check the protocol, read the licence; "", as there is none."""
         body = parse(self._session.get(f"{self._base}info"))
         attributes = _part(_part(body, "data"), "attributes")
         if not str(attributes.get("api_version", "")).lstrip("v").startswith("1."):
@@ -94,32 +106,32 @@ class Structures:
                 f"it speaks OPTIMADE {attributes.get('api_version')!r}, expected 1.x", tries=1, advice=_ADVICE[404]
             )
         licence = attributes.get("license")
-        given = licence.get("href") if isinstance(licence, dict) else licence
+        stated = licence.get("href") if isinstance(licence, dict) else licence
         available = attributes.get("available_licenses_for_entries") or attributes.get("available_licenses")
-        self.licence = str(given or "") or ", ".join(map(str, available if isinstance(available, list) else ()))
+        self.licence = str(stated or "") or ", ".join(map(str, available if isinstance(available, list) else ()))
         return ""
 
     def since(self, newest: str) -> Structures:
-        """The same query, of what was modified then or later."""
+        """Narrow the query to what was modified then or later."""
         url, filter, structures, limit, seconds = self._given
         dated = f'last_modified>="{newest}"'
         narrowed = f"({filter}) AND {dated}" if filter else dated
         return Structures(url, narrowed, structures=structures, limit=limit, seconds=seconds)
 
     def count(self) -> int:
-        """Ask how many structures there are."""
+        """Ask for the number of structures."""
         total = self.page(re.sub(r"page_limit=\d+", "page_limit=1", self.first)).total
         if total is None:
             raise Fault("it does not say how many structures there are (meta.data_returned)", tries=1)
         return total
 
     def page(self, cursor: str) -> Page:
-        """Ask for the page at that address."""
+        """Ask for the page at an address."""
         body = parse(self._answer(cursor))
         if not isinstance(body, dict) or not isinstance(body.get("data"), list):
-            said = [e.get("detail") or e.get("title") for e in _errors(body)]
+            errors = [e.get("detail") or e.get("title") for e in _errors(body)]
             raise Fault(
-                f"the answer holds no list 'data' of structures{': ' if said else ''}{'; '.join(map(str, said))}",
+                f"the answer holds no list 'data' of structures{': ' if errors else ''}{'; '.join(map(str, errors))}",
                 tries=UNFIT,
             )
         meta = _part(body, "meta")
@@ -149,33 +161,40 @@ class Structures:
             raise
 
     def _following(self, body: dict[str, Any], cursor: str) -> str:
-        """Address of the next page, "" behind the last; only ever of the same host."""
+        """Return the next page's address, "" behind the last.
+
+        Only ever of the same host.
+        """
         link = (body.get("links") or {}).get("next")
         address = link.get("href") if isinstance(link, dict) else link
         if address is None or address == "":
             return ""
         if not isinstance(address, str) or not address.isprintable():
             raise Fault(f"links.next: expected an address, got {str(address)[:50]!r}", tries=UNFIT)
-        found = self._completed(urljoin(cursor, address))
-        own, other = urlsplit(self._base), urlsplit(found)
-        if (other.hostname, other.port) != (own.hostname, own.port):
+        target = self._completed(urljoin(cursor, address))
+        base, other = urlsplit(self._base), urlsplit(target)
+        if (other.hostname, other.port) != (base.hostname, base.port):
             raise Fault(f"links.next leads to {other.hostname}, which is not followed", tries=1)
-        if other.scheme != own.scheme:  # behind a proxy a service may not know that it is asked by https
-            found = other._replace(scheme=own.scheme).geturl()
-        if found == cursor and _part(body, "meta").get("more_data_available") is False:
+        if other.scheme != base.scheme:  # a service behind a proxy may not know its own scheme
+            target = other._replace(scheme=base.scheme).geturl()
+        if target == cursor and _part(body, "meta").get("more_data_available") is False:
             return ""
-        if found == cursor:
+        if target == cursor:
             raise Fault("links.next leads to the page it stands on", tries=UNFIT)
-        return found
+        return target
 
     def _completed(self, address: str) -> str:
-        """The address of a next page with everything that was asked for: some providers forget a part of it."""
+        """Restore parameters that a provider left out."""
         parts = urlsplit(address)
-        given = dict(parse_qsl(parts.query))
+        present = dict(parse_qsl(parts.query))
         same = {"page_limit"}  # a provider may give fewer at a time
-        own = {n: v for n, v in self._asked.items() if n not in given or (n not in same and not _alike(given[n], v))}
-        kept = [piece for piece in parts.query.split("&") if piece and unquote_plus(piece.partition("=")[0]) not in own]
-        return parts._replace(query="&".join([*kept, urlencode(own)])).geturl() if own else address
+        missing = {
+            n: v for n, v in self._asked.items() if n not in present or (n not in same and not _alike(present[n], v))
+        }
+        pieces = [
+            piece for piece in parts.query.split("&") if piece and unquote_plus(piece.partition("=")[0]) not in missing
+        ]
+        return parts._replace(query="&".join([*pieces, urlencode(missing)])).geturl() if missing else address
 
     def _row(self, entry: Any, number: int) -> dict[str, Any]:
         attributes = _part(entry, "attributes")
@@ -193,7 +212,7 @@ class Structures:
         return values | sites_of(attributes, id) if len(self.columns) > len(COLUMNS) else values
 
     def _lacks(self, attributes: Mapping[str, Any], row: Mapping[str, Any]) -> Iterator[str]:
-        """What was asked for and is missing in a structure."""
+        """Yield remarks on fields that a structure lacks."""
         absent = [field for field in self._fields if attributes.get(field) in (None, [])]
         yield from map(null, absent)
         if len(self.columns) > len(COLUMNS) and row["lattice"] is None and not {*absent} & {*_STRUCTURE_FIELDS}:
@@ -201,12 +220,14 @@ class Structures:
 
 
 def _alike(one: str, other: str) -> bool:
-    """Whether two values of a parameter ask for the same, however they are spaced."""
+    """Compare two values of a parameter, whatever their blanks."""
     return "".join(one.split()) == "".join(other.split())
 
 
 def sites_of(attributes: Mapping[str, Any], id: str) -> dict[str, Any]:
-    """Structure columns; empty for a structure without positions or cell, with disorder or sites that are no element.
+    """Return the structure columns of an entry.
+
+    Empty without positions or cell, with disorder, or with sites that are no element.
 
     Raises
     ------
@@ -243,24 +264,24 @@ def sites_of(attributes: Mapping[str, Any], id: str) -> dict[str, Any]:
 
 
 def _is_one_atom(kind: Mapping[str, Any]) -> bool:
-    """Whether every site of a species holds one atom of one element, with nothing attached to it."""
+    """Tell whether a species is one bare atom."""
     symbols, shares = kind["chemical_symbols"], kind.get("concentration") or [1.0]
     whole = len(symbols) == len(shares) == 1 and abs(shares[0] - 1) < 1e-3
     return whole and symbols[0] not in ("X", "vacancy") and not kind.get("attached")
 
 
 def _has_cell(vectors: Any) -> bool:
-    """Whether there are lattice vectors in all three directions."""
+    """Tell whether there are lattice vectors in three directions."""
     return not isinstance(vectors, list) or not any(v is None or (isinstance(v, list) and None in v) for v in vectors)
 
 
 def _part(body: Any, name: str) -> dict[str, Any]:
-    found = body.get(name) if isinstance(body, dict) else None
-    if not isinstance(found, dict):
+    part = body.get(name) if isinstance(body, dict) else None
+    if not isinstance(part, dict):
         raise Fault(f"the answer has no '{name}'", tries=UNFIT)
-    return found
+    return part
 
 
 def _errors(body: Any) -> list[dict[str, Any]]:
-    found = body.get("errors") if isinstance(body, dict) else None
-    return [e for e in found if isinstance(e, dict)] if isinstance(found, list) else []
+    errors = body.get("errors") if isinstance(body, dict) else None
+    return [e for e in errors if isinstance(e, dict)] if isinstance(errors, list) else []

@@ -1,4 +1,4 @@
-"""Pages of records, and those kept on disk: under their number and the sha256 of their bytes."""
+"""Store pages of records on disk, by number and sha256."""
 
 from __future__ import annotations
 
@@ -38,17 +38,23 @@ class Page(NamedTuple):
 
 
 class Store:
-    """Pages on disk, numbered from 0; only an unbroken run of undamaged ones counts."""
+    """Pages on disk, numbered from 0.
+
+    Only an unbroken sequence of undamaged pages counts.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.started = ""
 
     def open(self, identity: Mapping[str, Any]) -> str:
-        """Keep what belongs to the same query of the same database, clear the rest; why, if anything was cleared."""
+        """Clear the pages of any other query or database.
+
+        Returns why, "" if nothing was cleared.
+        """
         make_folder(self.folder / _PAGES, PRIVATE)
-        for left in (self.folder / _PAGES).glob(f"{TEMPORARY}*"):
-            left.unlink()
+        for temporary in (self.folder / _PAGES).glob(f"{TEMPORARY}*"):
+            temporary.unlink()
         try:
             state = json.loads((self.folder / _STATE).read_bytes())
             if state["identity"] == json.loads(json.dumps(identity)):
@@ -68,12 +74,12 @@ class Store:
         return why if had else ""
 
     def clear(self) -> None:
-        """Forget all pages."""
+        """Remove all pages."""
         shutil.rmtree(self.folder / _PAGES, ignore_errors=True)
         make_folder(self.folder / _PAGES, PRIVATE)
 
     def add(self, number: int, cursor: str, page: Page) -> None:
-        """Keep a page."""
+        """Store a page."""
         sink = pa.BufferOutputStream()
         place = {"kakehashi.page": json.dumps([cursor, page.following, page.total, page.more, dict(page.remarks)])}
         writer = parquet.TableWriter(sink, page.rows.schema, place)
@@ -84,17 +90,17 @@ class Store:
         write_durably(self.folder / _PAGES / name, data)
 
     def pages(self) -> Iterator[Page]:
-        """The pages kept, from the first to the last before one that is missing or damaged."""
+        """Yield the stored pages up to a damaged one."""
         cursor: str | None = None
         for number in range(self._count()):
-            found = sorted((self.folder / _PAGES).glob(f"{number:06}-*.parquet"))
-            if len(found) != 1:
+            files = sorted((self.folder / _PAGES).glob(f"{number:06}-*.parquet"))
+            if len(files) != 1:
                 return
-            data = found[0].read_bytes()
-            if hashlib.sha256(data).hexdigest() != found[0].stem.partition("-")[2]:
-                found[0].unlink()
+            data = files[0].read_bytes()
+            if hashlib.sha256(data).hexdigest() != files[0].stem.partition("-")[2]:
+                files[0].unlink()
                 return
-            table = parquet.read(data, str(found[0]))
+            table = parquet.read(data, str(files[0]))
             begins, following, total, *rest = json.loads(table.schema.metadata[b"kakehashi.page"])
             if cursor is not None and begins != cursor:
                 return
@@ -102,13 +108,13 @@ class Store:
             yield Page(table, following, total, *rest)
 
     def replace(self, number: int, cursor: str, page: Page) -> None:
-        """Keep a page in place of the one of that number."""
+        """Store a page in place of another."""
         for path in (self.folder / _PAGES).glob(f"{number:06}-*.parquet"):
             path.unlink()
         self.add(number, cursor, page)
 
     def cut(self, number: int) -> None:
-        """Forget the pages from this number on."""
+        """Remove the pages from a number on."""
         for path in (self.folder / _PAGES).glob("*.parquet"):
             if int(path.name[:6]) >= number:
                 path.unlink()

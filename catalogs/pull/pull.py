@@ -1,4 +1,4 @@
-"""One pull from the first request to the new catalogue, and what it says."""
+"""Pull a catalogue, from the first request to the report."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from kakehashi.catalogs.pull.collect import Patience, Service, alone, collect, given_up
 from kakehashi.catalogs.pull.pages import Store
+from kakehashi.catalogs.pull.publish import VANISHED, Difference, publish
 from kakehashi.catalogs.pull.refresh import Dated, refreshed
 from kakehashi.catalogs.pull.web import Fault
 from kakehashi.catalogs.reading import pulled, readers
@@ -20,12 +21,12 @@ from kakehashi.catalogs.records import UserError
 from kakehashi.catalogs.shown import as_json, say, shown
 
 _EVERY = 1.0
-# What a record is of no use without, to some command or other.
+# Columns that some command needs of every record.
 _ESSENTIAL = ("formula", "n_sites", "lattice")
 
 
 class Facts(NamedTuple):
-    """What the card of a catalogue says besides what was pulled."""
+    """Facts about a catalogue for its card."""
 
     name: str
     service: str
@@ -35,7 +36,10 @@ class Facts(NamedTuple):
 
 
 class Pullable(Service, Protocol):
-    """A service whose pages have one schema; `licence` as it says itself, else ""."""
+    """A service whose pages have one schema.
+
+    licence : as the service states it, else ""
+    """
 
     schema: pa.Schema
     licence: str
@@ -49,14 +53,14 @@ class Terminal:
         self._shown = 0.0
 
     def say(self, text: str) -> None:
-        """Something out of the ordinary, with which the pull can go on."""
+        """Warn of something with which the pull can go on."""
         if self._events:
             self._event({"event": "warning", "text": text})
         elif not self._quiet:
             say(text, error=True)
 
     def advance(self, done: int, total: int | None) -> None:
-        """Records held so far, of how many where that is known."""
+        """Show the records so far, and their total."""
         if time.monotonic() - self._shown < _EVERY and (total is None or done < total):
             return
         self._shown = time.monotonic()
@@ -66,7 +70,7 @@ class Terminal:
             say(f"{done:,} records" if total is None else f"{done:,} of {total:,} records", error=True)
 
     def report(self, text: str, record: dict[str, Any]) -> None:
-        """What came of it."""
+        """Print the report."""
         if self._json:
             print(as_json(record, 1))
         elif not self._quiet:
@@ -76,12 +80,12 @@ class Terminal:
         print(as_json(record), file=sys.stderr, flush=True)
 
 
-def dry(service: Service, facts: Facts, terminal: Terminal) -> int:
-    """Say what would be pulled; nothing is asked for."""
-    held = _held(facts.name)
+def show_plan(service: Service, facts: Facts, terminal: Terminal) -> int:
+    """Say what would be pulled; asks for nothing."""
+    former = _held(facts.name)
     text = f"would pull {facts.service} from {service.query['service']} to {pulled.root(facts.name)}"
-    text += f", in place of {held['rows']:,} records of {held['date']}" if held else ""
-    terminal.report(text, {"name": facts.name, "query": dict(service.query), "held": held})
+    text += f", in place of {former['rows']:,} records of {former['date']}" if former else ""
+    terminal.report(text, {"name": facts.name, "query": dict(service.query), "held": former})
     return 0
 
 
@@ -94,7 +98,7 @@ def pull(
     pause: float = 0.0,
     patience: Patience | None = None,
 ) -> int:
-    """Pull a catalogue, unless the one held is of the same version of the database.
+    """Pull a catalogue unless the database has not changed.
 
     Raises
     ------
@@ -107,17 +111,23 @@ def pull(
             version = patience.ask(service.version, terminal.say)
         except Fault as fault:
             raise given_up(facts.service, fault) from None
-        held = _held(facts.name)
-        if held and version and not again and held["database_version"] == version and held["query"] == service.query:
+        former = _held(facts.name)
+        if (
+            former
+            and version
+            and not again
+            and former["database_version"] == version
+            and former["query"] == service.query
+        ):
             terminal.report(
-                f"{facts.name}: nothing to do, {held['rows']:,} records of {pulled.origin(held)} are the newest",
-                {"name": facts.name, "asked": 0, **_short(held)},
+                f"{facts.name}: nothing to do, {former['rows']:,} records of {pulled.origin(former)} are the newest",
+                {"name": facts.name, "asked": 0, **_short(former)},
             )
             return 0
         base = pulled.root(facts.name)
         store = Store(base / "pulling")
         newer = None
-        if isinstance(service, Dated) and held and held["query"] == service.query and not again:
+        if isinstance(service, Dated) and former and former["query"] == service.query and not again:
             newer = refreshed(service, facts.name, base / "newer", patience, terminal.say)
         body = {
             **facts._asdict(),
@@ -129,23 +139,23 @@ def pull(
             "remarks": {},
         }
         if newer is not None:
-            rows, asked, pieces = newer.table.num_rows, newer.asked, iter([newer.table])
+            rows, requests, pieces = newer.table.num_rows, newer.asked, iter([newer.table])
         else:
-            found = collect(service, version, store, patience, terminal.say, terminal.advance)
-            rows, asked, pieces = found.rows, found.asked, (page.rows for page in store.pages())
-            body |= {"database_version": found.version, "date": store.started}
-            body |= {"counted": found.total is not None, "remarks": dict(found.remarks)}
+            collected = collect(service, version, store, patience, terminal.say, terminal.advance)
+            rows, requests, pieces = collected.rows, collected.asked, (page.rows for page in store.pages())
+            body |= {"database_version": collected.version, "date": store.started}
+            body |= {"counted": collected.total is not None, "remarks": dict(collected.remarks)}
         if not rows:
             raise UserError(f"{facts.service}: no record meets --filter {facts.filter!r}; nothing was changed")
-        difference = pulled.publish(facts.name, service.schema, pieces, rows, body)
-        for left in ("pulling", "newer"):
-            shutil.rmtree(base / left, ignore_errors=True)
-        _report(facts.name, held, difference, asked, terminal)
+        difference = publish(facts.name, service.schema, pieces, rows, body)
+        for folder in ("pulling", "newer"):
+            shutil.rmtree(base / folder, ignore_errors=True)
+        _report(facts.name, former, difference, requests, terminal)
     return 0
 
 
 def check_name(name: str) -> None:
-    """UserError unless a catalogue can be called that."""
+    """Refuse a name that no catalogue can have; UserError."""
     from kakehashi.catalogs.properties import embedded
 
     taken = {*embedded.known(), "none", "enumerate"}
@@ -154,7 +164,7 @@ def check_name(name: str) -> None:
 
 
 def _held(name: str) -> dict[str, Any] | None:
-    """The card of the catalogue of that name, None where there is none that can be used."""
+    """Return the card of a stored catalogue, else None."""
     try:
         if name not in pulled.names():
             return None
@@ -170,27 +180,27 @@ def _short(card: dict[str, Any]) -> dict[str, Any]:
 
 
 def _report(
-    name: str, held: dict[str, Any] | None, difference: pulled.Difference, asked: int, terminal: Terminal
+    name: str, former: dict[str, Any] | None, difference: Difference, requests: int, terminal: Terminal
 ) -> None:
     card = pulled.card(name)
-    lines = [f"{name}: {card['rows']:,} records of {pulled.origin(card)} ({asked:,} pages asked for)"]
+    lines = [f"{name}: {card['rows']:,} records of {pulled.origin(card)} ({requests:,} pages asked for)"]
     gone = difference.vanished
-    if held:
+    if former:
         lines.append(
-            f"since {held['date']}: {difference.new:,} new, {difference.changed:,} changed,"
+            f"since {former['date']}: {difference.new:,} new, {difference.changed:,} changed,"
             f" {difference.unchanged:,} as before, {gone.num_rows:,} no longer there"
         )
     if gone.num_rows:
         some = ", ".join(gone["id"][:5].to_pylist()) + (", ..." if gone.num_rows > 5 else "")
-        lines.append(f"no longer there: {some}; all in {pulled.root(name) / card['folder'] / pulled.VANISHED}")
+        lines.append(f"no longer there: {some}; all in {pulled.root(name) / card['folder'] / VANISHED}")
     if not card["counted"]:
         lines.append(f"{card['service']} never said how many records there are: their number could not be checked")
     for remark, count in card["remarks"].items():
         lines.append(f"{count:,} of {card['rows']:,} records: {remark}")
-    if not card["remarks"]:  # what changed since tells nothing of the others
+    if not card["remarks"]:  # remarks on modified records say nothing of the others
         for column in (c for c in _ESSENTIAL if c in card["nulls"]):
             lines.append(f"{card['nulls'][column]:,} of {card['rows']:,} records have no {column}")
     if card["empty"]:
         lines.append(f"no record has a value of {', '.join(card['empty'])}")
     lines.append(f"use it with --catalog {name} and --source {name}:COLUMN; `kakehashi catalogs show {name}`")
-    terminal.report("\n".join(lines), {"name": name, "asked": asked, **_short(card)})
+    terminal.report("\n".join(lines), {"name": name, "asked": requests, **_short(card)})

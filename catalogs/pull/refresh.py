@@ -1,4 +1,4 @@
-"""A pulled catalogue brought up to date by what was modified since, where the service can say so."""
+"""Update a pulled catalogue with the records modified since."""
 
 from __future__ import annotations
 
@@ -19,59 +19,62 @@ MODIFIED = "last_modified"
 
 @runtime_checkable
 class Dated(Protocol):
-    """A service that can be asked for what was modified from a time on, and how many records there are in all."""
+    """A service that tells which records were modified."""
 
     def since(self, newest: str) -> Service:
-        """The same query, of records modified then or later."""
+        """Narrow the query to records modified then or later."""
 
     def count(self) -> int:
-        """Ask once for the number of records; Fault if it cannot be had."""
+        """Ask once for the number of records; Fault if unknown."""
 
 
 class Refreshed(NamedTuple):
-    """All records, those modified in their places and the new ones last; how many pages were asked for."""
+    """All records, modified ones in place and new ones last.
+
+    asked : pages asked for
+    """
 
     table: pa.Table
     asked: int
 
 
 def refreshed(service: Dated, name: str, store: Path, patience: Patience, say: Say) -> Refreshed | None:
-    """The catalogue held with what was modified since, None where only a whole pull is sure to be right.
+    """Return the catalogue with modified records, None if unsure.
 
-    That is so where a record has no date, where the service refuses the question, and where the records it counts are
-    not as many as there would be: some have gone, and it does not say which.
+    Unsure where a record has no date, where the service refuses the question, and where it counts another number of
+    records than there would be: some have gone, and it does not say which. Then only a whole pull is right.
     """
     folder = pulled.folder(name)
-    held = readers.read(folder)
-    if held[MODIFIED].null_count:
+    former = readers.read(folder)
+    if former[MODIFIED].null_count:
         return None
-    # Of times written in one form the last in the alphabet is the newest; of several forms, none can be trusted.
-    if len({len(text) for text in held[MODIFIED].unique().to_pylist()}) != 1:
+    # Texts of one length sort by time; of several lengths, none can be trusted.
+    if len({len(text) for text in former[MODIFIED].unique().to_pylist()}) != 1:
         return None
-    asked = service.since(pc.max(held[MODIFIED]).as_py())
-    own = Store(store)
+    query = service.since(pc.max(former[MODIFIED]).as_py())
+    pages_on_disk = Store(store)
     try:
         total = patience.ask(service.count, say)
-        found = collect(asked, "", own, patience, say, lambda done, total: None)
+        collected = collect(query, "", pages_on_disk, patience, say, lambda done, total: None)
     except (Fault, UserError) as error:
         say(f"it cannot be asked for what was modified ({error}): asking for everything")
-        own.clear()
+        pages_on_disk.clear()
         return None
-    changed = pa.concat_tables([page.rows for page in own.pages()]).select(held.column_names)
-    table = _merge(held, changed.cast(held.schema))
+    changed = pa.concat_tables([page.rows for page in pages_on_disk.pages()]).select(former.column_names)
+    table = _merge(former, changed.cast(former.schema))
     if table.num_rows != total:
         say(f"{table.num_rows:,} records would be held where the service has {total:,}: asking for everything")
         return None
-    return Refreshed(table, found.asked + 1)
+    return Refreshed(table, collected.asked + 1)
 
 
-def _merge(held: pa.Table, changed: pa.Table) -> pa.Table:
-    places: Any = pc.index_in(held["id"], value_set=changed["id"].combine_chunks())
-    both = pa.concat_tables([held, changed])
+def _merge(former: pa.Table, changed: pa.Table) -> pa.Table:
+    places: Any = pc.index_in(former["id"], value_set=changed["id"].combine_chunks())
+    both = pa.concat_tables([former, changed])
     rows = pc.if_else(
         pc.is_valid(places),
-        pc.add(pc.fill_null(places, 0).cast(pa.int64()), held.num_rows),
-        pa.array(range(held.num_rows), pa.int64()),
+        pc.add(pc.fill_null(places, 0).cast(pa.int64()), former.num_rows),
+        pa.array(range(former.num_rows), pa.int64()),
     )
-    added = changed.filter(pc.invert(pc.is_in(changed["id"], held["id"].combine_chunks())))
+    added = changed.filter(pc.invert(pc.is_in(changed["id"], former["id"].combine_chunks())))
     return pa.concat_tables([both.take(rows), added])

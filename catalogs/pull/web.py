@@ -1,4 +1,4 @@
-"""Requests to public services: answers are whole and of a known size, or a `Fault` says what came instead."""
+"""Requests to public services, answered whole or by a `Fault`."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ LARGEST = 256 * 2**20
 """Bytes of one answer."""
 NO_JSON = "the answer is no JSON (a web page, or cut short)"
 UNFIT = 2
-"""Requests for an answer that came whole and cannot be used: a second one shows whether it stays so."""
+"""Tries for an answer that came whole and is unusable: a second one shows whether it stays so."""
 _LOCAL = ("127.0.0.1", "localhost", "::1")
 _CHUNK = 1 << 16
-# What no patience changes: the service cannot do what it is asked, or not over this protocol.
+# HTTP status of a service that cannot do what it is asked: trying again is useless.
 _CANNOT = (501, 505)
 
 
 class Fault(Exception):
-    """A request that brought nothing to use; its text can be printed, whatever the service put into it.
+    """A request without a usable answer, in printable words.
 
     tries : how often to ask in all, None for as long as patience lasts; wait : seconds the service asks for, or None
     advice : what its user can do about it; status : of HTTP, 0 where none came
     """
 
     def __init__(
-        self, said: str, *, tries: int | None = None, wait: float | None = None, advice: str = "", status: int = 0
+        self, message: str, *, tries: int | None = None, wait: float | None = None, advice: str = "", status: int = 0
     ) -> None:
-        super().__init__(shown(said))
+        super().__init__(shown(message))
         self.tries, self.wait, self.advice, self.status = tries, wait, advice, status
 
 
 class Secret:
-    """A key that prints as stars, cannot be pickled, and can be struck out of a text."""
+    """A key that prints as stars and cannot be pickled."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -53,19 +53,22 @@ class Secret:
         raise TypeError("a secret does not leave its process")
 
     def reveal(self) -> str:
-        """The key itself."""
+        """Return the key."""
         return self._text
 
     def struck_from(self, text: str) -> str:
-        """The text without the key."""
+        """Replace the key in a text by stars."""
         return text.replace(self._text, "***") if self._text else text
 
 
 class Session(requests.Session):
-    """A session whose answers have status 200 and were read whole, within `seconds`; everything else is a `Fault`.
+    """A session of whole answers; all else is a `Fault`.
 
+    An answer has status 200. Redirects are not followed: they would carry the headers, and so a key, to wherever they
+    lead.
+
+    seconds : for a whole answer
     answer : the last one read, of whatever status
-    Redirects are not followed: they would carry the headers, and so a key, to wherever they lead.
     """
 
     def __init__(self, *, seconds: float, advice: Mapping[int, str], secret: Secret | None = None) -> None:
@@ -85,10 +88,10 @@ class Session(requests.Session):
         except requests.exceptions.Timeout:
             raise Fault(f"{host} did not answer within {self._seconds:g} s") from None
         except requests.exceptions.RequestException as error:
-            said = self._secret.struck_from(f"{type(error).__name__}: {error}")
-            lasting = "CERTIFICATE_VERIFY_FAILED" in said or isinstance(error, ValueError)
+            message = self._secret.struck_from(f"{type(error).__name__}: {error}")
+            lasting = "CERTIFICATE_VERIFY_FAILED" in message or isinstance(error, ValueError)
             raise Fault(
-                f"the connection to {host} failed ({' '.join(said.split())[:200]})", tries=1 if lasting else None
+                f"the connection to {host} failed ({' '.join(message.split())[:200]})", tries=1 if lasting else None
             ) from None
         answer._content = content
         self.answer = answer
@@ -97,7 +100,7 @@ class Session(requests.Session):
         return answer
 
     def _content(self, answer: requests.Response) -> bytes:
-        """Read an answer under two bounds that requests has not: of its size, and of the time it takes in all."""
+        """Read an answer of bounded size within a bounded time."""
         pieces, size, end = [], 0, time.monotonic() + self._seconds
         for piece in answer.iter_content(_CHUNK):
             pieces.append(piece)
@@ -110,13 +113,13 @@ class Session(requests.Session):
 
     def _refusal(self, answer: requests.Response) -> Fault:
         status = answer.status_code
-        said = f"HTTP {status}{_detail(self._secret.struck_from(answer.text))}"
+        message = f"HTTP {status}{_detail(self._secret.struck_from(answer.text))}"
         if 300 <= status < 400:
             where = urlsplit(answer.headers.get("location", "")).hostname or "another place"
             return Fault(f"HTTP {status}: redirected to {where}, which is not followed", tries=1)
         again = status in (408, 425, 429) or (status >= 500 and status not in _CANNOT)
         return Fault(
-            said,
+            message,
             tries=None if again else 1,
             wait=retry_after(answer.headers.get("retry-after", "")),
             advice=self._advice.get(status, ""),
@@ -125,7 +128,7 @@ class Session(requests.Session):
 
 
 def check_url(url: str) -> None:
-    """UserError unless the address is https, or of this machine."""
+    """Refuse an address that is neither https nor local; UserError."""
     parts = urlsplit(url)
     if (
         not parts.hostname
@@ -136,7 +139,11 @@ def check_url(url: str) -> None:
 
 
 def retry_after(text: str) -> float | None:
-    """Seconds that a header Retry-After asks for, given as a number or a date; None without a usable one."""
+    """Return the seconds of a header Retry-After, None without any.
+
+    >>> retry_after("120"), retry_after("soon")
+    (120.0, None)
+    """
     text = text.strip()
     if text.isdecimal():
         return float(text)
@@ -148,7 +155,7 @@ def retry_after(text: str) -> float | None:
 
 
 def parse(answer: requests.Response) -> Any:
-    """The JSON of an answer; Fault where it is none (a page for people, or cut short)."""
+    """Return an answer's JSON; Fault where it is none."""
     try:
         return json.loads(answer.content, parse_constant=_no_number)
     except (ValueError, RecursionError):
@@ -160,12 +167,12 @@ def _no_number(text: str) -> NoReturn:
 
 
 def _detail(text: str) -> str:
-    """What an error says of itself, in its usual places, as `: words`."""
+    """Return an error's own words as `: words`."""
     try:
         body = json.loads(text)
-        said = body.get("detail") or body.get("message")
-        said = said or "; ".join(str(e.get("detail") or e.get("title")) for e in body.get("errors", ()))
+        detail = body.get("detail") or body.get("message")
+        detail = detail or "; ".join(str(e.get("detail") or e.get("title")) for e in body.get("errors", ()))
     except (ValueError, AttributeError, TypeError, RecursionError):
-        said = None
-    words = " ".join(str(said).split())[:200] if said else ""
+        detail = None
+    words = " ".join(str(detail).split())[:200] if detail else ""
     return f": {words}" if words else ""

@@ -1,1 +1,1 @@
-"""Reading."""
+"""Table files: formats, column names, number notations, pulled catalogues."""

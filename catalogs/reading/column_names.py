@@ -1,32 +1,39 @@
-"""Names of columns that are known without being told, without regard to case, blanks, underscores and hyphens."""
+"""Recognised column names.
+
+Case, blanks, underscores and hyphens do not count.
+"""
 
 from __future__ import annotations
 
 import re
 
 MATERIALS = ("formula", "composition", "reduced_formula", "smiles")
-"""Columns of formulas or SMILES in the order they are taken, where a file has one of exactly these names."""
+"""Columns of formulas or SMILES in order of preference, compared exactly."""
 LIKE_MATERIALS = (
     *MATERIALS, "pretty_formula", "formula_pretty", "chemical_formula", "psmiles", "polymer_smiles",
 )  # fmt: skip
-"""The same where none has, compared as `fold` does."""
+"""The same for files without an exact match, compared by `fold`."""
 UNITS = ("repeat_unit", "polymer")
-"""Columns of repeat units where their cells are SMILES; elsewhere they may hold the names of polymers."""
+"""Columns of repeat units if their cells are SMILES; they may hold names of polymers instead."""
 MOLECULES = ("smiles", "psmiles", "polymer_smiles", "canonical_smiles", *UNITS, "monomer")
-"""Columns of SMILES in files that hold nothing else: pools of monomers, corpora, fragments."""
+"""Columns of SMILES in files of molecules alone: pools of monomers, corpora, fragments."""
 IDS = ("id", "material_id", "mbid")
 
 
 def fold(name: str) -> str:
-    """A name without what does not tell names apart."""
+    """Fold a name to the letters that distinguish it.
+
+    >>> fold("Reduced-Formula ")
+    'reducedformula'
+    """
     return re.sub(r"[\s_\-\u200b\ufeff]+", "", name).casefold()
 
 
 def is_index(name: str) -> bool:
-    """Whether a name is one that pandas gives to the numbers of rows."""
+    """Test for a name that pandas gives its index."""
     return re.fullmatch(r"Unnamed: \d+|__index_level_\d+__", name) is not None
 
 
 KNOWN = frozenset(map(fold, (*LIKE_MATERIALS, *UNITS)))
-"""Folded names that tell a header from a row."""
+"""Folded names by which a header is recognised."""
 KNOWN_IDS = frozenset(map(fold, IDS))

@@ -1,7 +1,7 @@
-"""One cell of a column of numbers: the notations that are read, the words for a missing value, what to do with others.
+"""Number notations of a cell, and words for missing values.
 
-A notation is read where it can mean one number only; whether a comma is a decimal sign is decided for a whole column
-(`catalogs.reading.number_columns`).
+A notation is read only if it means one number. Whether a comma is a decimal sign is decided for a whole column, in
+`catalogs.reading.number_columns`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from kakehashi.catalogs.shown import shortened
 
 Decimal = Literal[".", ","]
 
-# Words for "no value" in tables of people, statistics packages and spreadsheets; compared in lower case.
+# Words for a missing value in tables of people, statistics packages and spreadsheets, in lower case.
 MISSING = frozenset(
     (
         "",
@@ -54,12 +54,19 @@ _NUMBER = r"[+-]?(?:\d+[.,]?\d*|[.,]\d+)(?:[eE][+-]?\d+)?"
 
 
 def is_missing(cell: str) -> bool:
-    """Whether a cell says that there is no value: empty, NA, #N/A, a dash ..."""
+    """Test for a missing value: empty, NA, #N/A, a dash ...
+
+    >>> is_missing(" n/a "), is_missing("0")
+    (True, False)
+    """
     return trimmed(cell).lower() in MISSING
 
 
 def number_or_none(cell: str) -> float | None:
-    """Return the number a cell holds in plain notation, or None; `1_000` is not a number here."""
+    """Parse a plain number, None if it is none.
+
+    `1_000` is none.
+    """
     if "_" in cell:
         return None
     try:
@@ -69,10 +76,13 @@ def number_or_none(cell: str) -> float | None:
 
 
 def read_number(cell: str, decimal: Decimal = ".") -> float | None:
-    """Return the number of a cell, or None.
+    """Parse a number in any notation, None if it is none.
 
     Besides the plain notation: typographic minus signs, digits in groups of three, Fortran's 1.5D+01, 1.5×10^3, and
     with `decimal` "," a comma before the decimals.
+
+    >>> read_number("1,200.5"), read_number("1.200,5", ","), read_number("<0.5")
+    (1200.5, 1200.5, None)
     """
     text = trimmed(cell).translate(_MINUS)
     if power := _POWER.fullmatch(text):
@@ -92,7 +102,7 @@ def read_number(cell: str, decimal: Decimal = ".") -> float | None:
 
 
 def notation(cell: str, decimal: Decimal = ".") -> str:
-    """Name what makes a cell that `read_number` reads more than a plain number with that decimal sign, or ""."""
+    """Name a number's notation, "" for a plain one."""
     text = trimmed(cell)
     if number_or_none(text.replace(decimal, ".")) is not None:
         return ""
@@ -103,7 +113,7 @@ def notation(cell: str, decimal: Decimal = ".") -> str:
     return "Fortran exponents" if "d" in text.lower() else "typographic signs"
 
 
-# What a cell that is no number looks like, and what to do; the first that fits counts.
+# Patterns of cells that are no numbers, and advice; the first match counts.
 _UNCERTAIN: tuple[tuple[str, str], ...] = (
     (
         rf"(?:[<>≤≥]=?|less than|below|above|more than)\s*{_NUMBER}.*",
@@ -137,7 +147,7 @@ PLAIN_ADVICE = "leave the cell empty where a value is missing"
 
 
 def advice(cell: str) -> str:
-    """Say what to do with a cell that is no number."""
+    """Advise on a cell that is no number."""
     text = trimmed(cell).translate(_MINUS)
     for pattern, sentence in (*_UNCERTAIN, *_OTHERS):
         if re.fullmatch(pattern, text, re.IGNORECASE):
@@ -148,7 +158,10 @@ def advice(cell: str) -> str:
 
 
 def resembles_number(cell: str) -> bool:
-    """Whether a cell is a number, a bound, or a value with its uncertainty: what a column of measurements holds."""
+    """Test for a number, a bound, or a value with uncertainty.
+
+    Columns of measurements hold these.
+    """
     text = trimmed(cell).translate(_MINUS)
     return any(read_number(cell, sign) is not None for sign in _GROUPS) or any(
         re.fullmatch(pattern, text, re.IGNORECASE) for pattern, _ in _UNCERTAIN

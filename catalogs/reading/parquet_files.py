@@ -1,4 +1,4 @@
-"""Parquet files read in pieces that are bounded by what their rows unpack to, not by what they take on disk.
+"""Parquet files in chunks bounded by unpacked bytes.
 
 A value that many rows share is stored once, so a file of some hundred bytes can hold rows of gigabytes. Texts that may
 be long are therefore decoded as dictionaries, measured row by row, and unpacked a few megabytes at a time.
@@ -7,6 +7,7 @@ be long are therefore decoded as dictionaries, measured row by row, and unpacked
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -18,29 +19,40 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from kakehashi.catalogs.files.paths import for_arrow
+from kakehashi.catalogs.reading.open_table import OpenTable, TableFormat
 from kakehashi.catalogs.records import UserError
 
-# Rows of a piece: so many, or what unpacks to so many bytes.
+# Most rows of a chunk, and most bytes that they unpack to.
 PIECE_ROWS, PIECE_BYTES = 65_536, 16 << 20
 _BUFFER = 1 << 20
-# Bytes of a value, once unpacked; texts take an offset each, and are measured when they are read.
+# Bytes of an unpacked value; texts take an offset each, and are measured when they are read.
 _WIDTHS = {"BOOLEAN": 1, "INT32": 4, "INT64": 8, "INT96": 12, "FLOAT": 4, "DOUBLE": 8, "BYTE_ARRAY": 4}
-# Values stored as what differs from the one before cannot be measured before they are unpacked.
+# Values stored as differences from the one before cannot be measured before they are unpacked.
 _CHAINED = "DELTA_BYTE_ARRAY"
 _CHAINED_ROWS, _CHAINED_BYTES = 64, 256 << 20
 
 
 class Texts(NamedTuple):
-    """Columns of text: paths of their leaves that can be measured, names of columns where one cannot."""
+    """Columns of text.
+
+    measured : paths of the leaves whose lengths can be measured before unpacking
+    unmeasured : names of the columns with another leaf
+    """
 
     measured: tuple[str, ...]
     unmeasured: frozenset[str]
 
 
 def in_pieces(path: Path, dictionaries: Sequence[str] = ()) -> pq.ParquetFile:
-    """Open a Parquet file to be read in pieces, with page checksums verified; errors are arrow's.
+    """Open a Parquet file for reading in chunks.
+
+    Page checksums are verified.
 
     dictionaries : paths of the leaves that are read as dictionaries
+
+    Raises
+    ------
+    pyarrow.ArrowException, OSError : a broken file.
     """
     # Both options are needed for a file with one huge row group not to be read into memory at once.
     return pq.ParquetFile(
@@ -53,15 +65,33 @@ def in_pieces(path: Path, dictionaries: Sequence[str] = ()) -> pq.ParquetFile:
 
 
 def open_parquet(path: Path, dictionaries: Sequence[str] = ()) -> pq.ParquetFile:
-    """The same; a broken file is a UserError with exit code 6."""
+    """Open a Parquet file, as `in_pieces`.
+
+    Raises
+    ------
+    UserError : a broken file, code 6.
+    """
     try:
         return in_pieces(path, dictionaries)
     except (pa.ArrowException, OSError) as error:
         raise _unreadable(path, error) from error
 
 
+def open_table(path: Path) -> OpenTable:
+    """Read the schema and row count of a file."""
+    file = open_parquet(path)
+    schema = file.schema_arrow
+    return OpenTable(path, tuple(schema.names), schema, partial(batches, path), rows=int(file.metadata.num_rows))
+
+
+FORMAT = TableFormat((".parquet",), open_table)
+
+
 def batches(path: Path, columns: Sequence[str]) -> Iterator[pa.Table]:
-    """Yield the named columns in pieces of `PIECE_BYTES` or one row, in row order; text is plain strings."""
+    """Yield the named columns in chunks.
+
+    These have `PIECE_BYTES` or one row, in row order; text is plain strings.
+    """
     file = open_parquet(path)
     kinds = file.schema_arrow
     texts = _texts(file, columns)
@@ -81,7 +111,10 @@ def batches(path: Path, columns: Sequence[str]) -> Iterator[pa.Table]:
 
 
 def batch_rows(file: pq.ParquetFile, columns: Sequence[str] | None = None) -> int:
-    """Rows read at a time, for the widest group of rows; texts count as they are stored."""
+    """Choose a chunk's rows for the widest row group.
+
+    Texts count as they are stored.
+    """
     leaves = [i for i, name in enumerate(_columns(file)) if columns is None or name in columns]
     widest = 1.0
     for number in range(file.metadata.num_row_groups):
@@ -94,7 +127,10 @@ def batch_rows(file: pq.ParquetFile, columns: Sequence[str] | None = None) -> in
 
 
 def unpacked_bytes(table: pa.Table) -> NDArray[np.int64]:
-    """Bytes of text that each row unpacks to (rows,), of columns that are dictionaries of text or lists of them."""
+    """Count the bytes that each row's texts unpack to (rows,).
+
+    Texts are dictionaries, or lists of them.
+    """
     total = np.zeros(table.num_rows, np.int64)
     for column in table.columns:
         start = 0
@@ -117,7 +153,10 @@ def _lengths(chunk: pa.Array) -> NDArray[np.int64]:
 
 
 def _cuts(lengths: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
-    """Ranges of rows that unpack to `PIECE_BYTES` or less, or to one row."""
+    """Yield ranges of rows of at most `PIECE_BYTES`.
+
+    A longer row is a range of its own.
+    """
     ends = np.cumsum(lengths)
     start, before = 0, 0
     while start < len(ends):
@@ -134,7 +173,10 @@ def _unpacked(table: pa.Table, kinds: pa.Schema) -> pa.Table:
 
 
 def plain_type(kind: pa.DataType) -> pa.DataType:
-    """Type a column is read as: text of every kind as strings, a dictionary as its values."""
+    """Return the type that a column is read as.
+
+    All text becomes strings, a dictionary its values.
+    """
     if pa.types.is_dictionary(kind):
         return plain_type(kind.value_type)
     if pa.types.is_string_view(kind) or pa.types.is_large_string(kind):
@@ -143,7 +185,10 @@ def plain_type(kind: pa.DataType) -> pa.DataType:
 
 
 def _texts(file: pq.ParquetFile, columns: Sequence[str]) -> Texts:
-    """Leaves of text among columns: of plain columns and lists, unless stored as differences."""
+    """Find the leaves of text among columns.
+
+    Those of nested types, or stored as differences, stay unmeasured.
+    """
     kinds = file.schema_arrow
     measured, unmeasured = [], set()
     for leaf, name in enumerate(_columns(file)):
@@ -160,7 +205,10 @@ def _texts(file: pq.ParquetFile, columns: Sequence[str]) -> Texts:
 
 
 def _long_texts(path: Path, leaves: Sequence[str], rows: int) -> list[str]:
-    """Leaves that have to be measured: lists, and texts so long that `rows` of them would be more than a piece."""
+    """Find the leaves that must be measured.
+
+    These are lists, and texts so long that `rows` of them exceed a chunk.
+    """
     longest: dict[str, int] = {}
     file = open_parquet(path, leaves)
     plain = [leaf for leaf in leaves if leaf in file.schema_arrow.names]
@@ -170,11 +218,11 @@ def _long_texts(path: Path, leaves: Sequence[str], rows: int) -> list[str]:
             for leaf in plain:
                 lengths = pc.max(pc.binary_length(batch.column(leaf).dictionary)).as_py()
                 longest[leaf] = max(longest.get(leaf, 0), lengths or 0)
-    left = PIECE_BYTES // rows
+    budget = PIECE_BYTES // rows
     measured = [leaf for leaf in leaves if leaf not in plain]
     for leaf in sorted(longest, key=longest.__getitem__):
-        left -= longest[leaf]
-        if left < 0:
+        budget -= longest[leaf]
+        if budget < 0:
             measured.append(leaf)
     return measured
 
@@ -185,7 +233,10 @@ def _is_chained(file: pq.ParquetFile, leaf: int) -> bool:
 
 
 def _unmeasured_rows(file: pq.ParquetFile, columns: frozenset[str]) -> int:
-    """Rows at a time where the longest value is known only to be no longer than all that is stored of a column."""
+    """Choose a chunk's rows without measuring its texts.
+
+    All that is stored of a column bounds its longest value.
+    """
     leaves = [i for i, name in enumerate(_columns(file)) if name in columns]
     groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
     longest = max((group.column(i).total_uncompressed_size for group in groups for i in leaves), default=1)
@@ -193,7 +244,7 @@ def _unmeasured_rows(file: pq.ParquetFile, columns: frozenset[str]) -> int:
 
 
 def _columns(file: pq.ParquetFile) -> list[str]:
-    """The column that each leaf belongs to."""
+    """List the column of each leaf."""
     names = set(file.schema_arrow.names)
     paths = [file.schema.column(leaf).path for leaf in range(len(file.schema))]
     return [path if path in names else _parent(path, names) for path in paths]
@@ -217,7 +268,7 @@ def _is_list(kind: pa.DataType) -> bool:
 
 
 def is_bytes(kind: pa.DataType) -> bool:
-    """Whether values of an arrow type are texts or bytes of any length."""
+    """Test for arrow types of texts or bytes."""
     checks = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_large_binary)
     return any(check(kind) for check in checks)
 

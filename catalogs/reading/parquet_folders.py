@@ -1,13 +1,14 @@
-"""Folders of Parquet as Dask, Spark and pandas write them: which files, in which order, and the one schema of all.
+"""Folders of Parquet as Dask, Spark and pandas write them.
 
-A folder `year=2023` holds the rows whose column `year` is 2023. Parts are in the order of their numbers, so that
-part.10 follows part.9. A part without rows, or a column that is empty in a part, takes the type of the others.
+A folder `year=2023` holds the rows whose column `year` is 2023. Files are in the order of their numbers, so that
+part.10 follows part.9. A file without rows, or a column that is empty in a file, takes the type of the others.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -16,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kakehashi.catalogs.reading import parquet_files
+from kakehashi.catalogs.reading.open_table import OpenTable
 from kakehashi.catalogs.records import UserError
 
 _KEY = re.compile(r"([^=]+)=(.*)", re.DOTALL)
@@ -23,8 +25,13 @@ _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 _WHOLE = re.compile(r"-?(0|[1-9]\d{0,17})")
 
 
-class Folder(NamedTuple):
-    """Files that hold rows in the order they are read, the schema of all, and the keys each file's folders name."""
+class ParquetFolder(NamedTuple):
+    """Folder of Parquet as one table.
+
+    files : those with rows, in the order they are read
+    schema : of all files
+    keys : per file, the values of the `key=value` folders around it
+    """
 
     files: tuple[Path, ...]
     schema: pa.Schema
@@ -33,7 +40,14 @@ class Folder(NamedTuple):
 
 
 def parquet_files_of(folder: Path) -> list[Path]:
-    """Return the Parquet files of a folder that are data, those of its `key=value` folders too; UserError if none."""
+    """List the data files of a folder in order.
+
+    Those of its `key=value` folders belong to it; the order is that of their numbers.
+
+    Raises
+    ------
+    UserError : there are none.
+    """
     files = sorted(_data_files(folder), key=lambda file: _natural(file.relative_to(folder)))
     if not files:
         documents = any(path.name.lower().endswith((".json", ".jsonl", ".json.gz")) for path in folder.iterdir())
@@ -43,19 +57,22 @@ def parquet_files_of(folder: Path) -> list[Path]:
 
 
 def unread(folder: Path) -> list[str]:
-    """Names in a folder, and in its `key=value` folders, that are neither data nor hidden."""
+    """List the names that are neither data nor hidden.
+
+    Those of `key=value` folders belong to it.
+    """
     data = set(_data_files(folder))
     folders = {folder} | {above for file in data for above in file.parents if folder in above.parents}
     inside = {path for above in folders for path in above.iterdir() if not path.name.startswith((".", "_"))}
     return sorted(path.relative_to(folder).as_posix() for path in inside - data - folders)
 
 
-def open_folder(folder: Path) -> Folder:
-    """Find the files of a folder and the one schema of their rows.
+def open_folder(folder: Path) -> ParquetFolder:
+    """Find a folder's files and their common schema.
 
     Raises
     ------
-    UserError : no files, columns that some lack, or types that have no type in common.
+    UserError : no files, columns that some lack, or types without a common one.
     """
     files = parquet_files_of(folder)
     opened = [parquet_files.open_parquet(file) for file in files]
@@ -63,34 +80,46 @@ def open_folder(folder: Path) -> Folder:
     rows = sum(file.metadata.num_rows for file in opened)
     if not filled:
         filled = [(files[0], opened[0].schema_arrow)]
-    kept = tuple(file for file, _ in filled)
-    keys = tuple(_keys(file.relative_to(folder)) for file in kept)
+    used = tuple(file for file, _ in filled)
+    keys = tuple(_keys(file.relative_to(folder)) for file in used)
     schema = _one_schema(filled)
     for name in _key_names(folder, keys):
         if name in schema.names:
             raise UserError(f"{folder}: '{name}' is a column of the files and a folder {name}=...; rename one of them")
         schema = schema.append(pa.field(name, _key_type([key[name] for key in keys])))
-    return Folder(kept, schema, keys, rows)
+    return ParquetFolder(used, schema, keys, rows)
 
 
-def batches(folder: Path, columns: Sequence[str]) -> Iterator[pa.Table]:
-    """Yield the named columns of all files in pieces, in the types of the folder's schema."""
-    found = open_folder(folder)
-    for file, keys in zip(found.files, found.keys, strict=True):
+def open_table(path: Path) -> OpenTable:
+    """Open a folder of Parquet as one table."""
+    folder = open_folder(path)
+    return OpenTable(path, tuple(folder.schema.names), folder.schema, partial(batches, folder), rows=folder.rows)
+
+
+def batches(folder: ParquetFolder, columns: Sequence[str]) -> Iterator[pa.Table]:
+    """Yield the named columns of all files in chunks.
+
+    Types are those of the folder's schema.
+    """
+    for file, keys in zip(folder.files, folder.keys, strict=True):
         # A piece needs a column to have rows.
-        stored = [name for name in columns if name not in keys] or [found.schema.names[0]]
+        stored = [name for name in columns if name not in keys] or [folder.schema.names[0]]
         for piece in parquet_files.batches(file, stored):
             arrays = [
-                _key_column(keys[name], piece.num_rows, found.schema.field(name).type)
+                _key_column(keys[name], piece.num_rows, folder.schema.field(name).type)
                 if name in keys
-                else _cast(piece[name], found.schema.field(name).type, file, name)
+                else _cast(piece[name], folder.schema.field(name).type, file, name)
                 for name in columns
             ]
             yield pa.Table.from_arrays(arrays, list(columns))
 
 
 def common_type(kinds: Sequence[pa.DataType]) -> pa.DataType | None:
-    """The one type that values of several types are read as, None where there is none."""
+    """Find the common type of several, None without one.
+
+    >>> common_type([pa.int32(), pa.float32()])
+    DataType(double)
+    """
     known = list(dict.fromkeys(parquet_files.plain_type(kind) for kind in kinds if not pa.types.is_null(kind)))
     if len(known) < 2:
         return known[0] if known else pa.null()
@@ -109,8 +138,8 @@ def _one_schema(parts: Sequence[tuple[Path, pa.Schema]]) -> pa.Schema:
     return pa.schema([_one_field(name, parts) for name in first.names], first.metadata)
 
 
-def _check_columns(file: Path, schema: pa.Schema, other: Path, wanted: pa.Schema) -> None:
-    missing = next((name for name in wanted.names if name not in schema.names), None)
+def _check_columns(file: Path, schema: pa.Schema, other: Path, others: pa.Schema) -> None:
+    missing = next((name for name in others.names if name not in schema.names), None)
     if missing is not None:
         raise UserError(
             f"{file}: no column '{missing}', which {other} has; all files of a folder need the same columns"
@@ -151,14 +180,14 @@ def _data_files(folder: Path) -> Iterator[Path]:
 
 
 def _natural(path: Path) -> list[tuple[int, str]]:
-    """Sort key by which runs of digits compare as numbers."""
+    """Build a sort key with runs of digits as numbers."""
     pieces = re.split(r"(\d+)", str(path))
     return [(int(piece), piece) if i % 2 else (-1, piece) for i, piece in enumerate(pieces)]
 
 
 def _keys(path: Path) -> dict[str, str]:
-    found = [match for part in path.parts[:-1] if (match := _KEY.fullmatch(part))]
-    return {unquote(match[1]): unquote(match[2]) for match in found}
+    matches = [match for part in path.parts[:-1] if (match := _KEY.fullmatch(part))]
+    return {unquote(match[1]): unquote(match[2]) for match in matches}
 
 
 def _key_names(folder: Path, keys: Sequence[dict[str, str]]) -> list[str]:

@@ -1,7 +1,7 @@
-"""Table files in: text stays text, pieces are bounded, and every error names the file.
+"""Readers of table files, and the registry of formats.
 
-Formulas such as `NaN`, `NO`, `InF` and `None` are ordinary text here: CSV and spreadsheet cells are read as text, and
-only a column that is asked for as numbers is turned into numbers (`catalogs.reading.number_columns`).
+CSV and spreadsheet cells are read as text, since `NaN`, `NO`, `InF` and `None` are formulas too. Text becomes numbers
+only in columns that are requested as numbers (`catalogs.reading.number_columns`).
 """
 
 from __future__ import annotations
@@ -14,24 +14,36 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from kakehashi.catalogs.files.durable import sha256_of
 from kakehashi.catalogs.reading import csv_files, parquet_files, parquet_folders, spreadsheets
 from kakehashi.catalogs.reading.number_cells import Decimal
+from kakehashi.catalogs.reading.open_table import OpenTable, Readable, TableFormat
 from kakehashi.catalogs.records import UserError
 
-TEXT_SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
-SUFFIXES = (*TEXT_SUFFIXES, ".xlsx", ".parquet")
-# Bytes that are held of one table at a time.
+FORMATS: tuple[TableFormat, ...] = (csv_files.FORMAT, spreadsheets.FORMAT, parquet_files.FORMAT)
+"""Formats of table files; a new one is a file with a `TableFormat`, and its name here."""
+SUFFIXES = tuple(suffix for form in FORMATS for suffix in form.suffixes)
+# Most bytes of one table in memory.
 MOST_BYTES = 4 << 30
 
 
 def suffix_of(path: Path) -> str:
-    """Return which of SUFFIXES a path ends in, "" where none."""
+    """Return a table file's suffix, "" for other files.
+
+    >>> suffix_of(Path("Table.CSV.gz"))
+    '.csv.gz'
+    """
     name = path.name.lower()
-    return next((suffix for suffix in SUFFIXES if name.endswith(suffix)), "")
+    return next((suffix for form in FORMATS for suffix in form.suffixes if name.endswith(suffix)), "")
 
 
 def check_file(path: Path) -> str:
-    """Return the suffix of a table file, or raise the UserError that says what is wrong."""
+    """Return the suffix of a table file.
+
+    Raises
+    ------
+    UserError : a folder, no such file, or another suffix.
+    """
     if path.is_dir():
         raise UserError(f"{path} is a folder; expected a file ({', '.join(SUFFIXES)})")
     if not path.exists():
@@ -42,7 +54,7 @@ def check_file(path: Path) -> str:
 
 
 def unknown_suffix(path: Path) -> str:
-    """Say that a file's suffix is none of a table's, and what to do where that is known."""
+    """Write that a suffix is none of a table, with advice."""
     hints = {
         ".xls": "save an old .xls workbook as .xlsx or CSV", ".ods": "save it as .xlsx or CSV",
         ".txt": "call a table of text .csv or .tsv", ".dat": "call a table of text .csv or .tsv",
@@ -51,104 +63,112 @@ def unknown_suffix(path: Path) -> str:
     return f"{path}: unknown suffix '{path.suffix}'; expected {', '.join(SUFFIXES)}{hint}"
 
 
-def parquet_files_of(folder: Path) -> list[Path]:
-    """Return the Parquet files of a folder that are data, in the order of their numbers; UserError if none."""
-    return parquet_folders.parquet_files_of(folder)
+def open_table(table: Readable) -> OpenTable:
+    """Read the header of a table.
 
+    An open table is returned as it is.
 
-def unread(folder: Path) -> list[str]:
-    """Return the names of what a folder of Parquet holds beside its data, but for hidden files."""
-    return parquet_folders.unread(folder)
-
-
-def column_names(path: Path) -> list[str]:
-    """Return the names of the columns of a table file or a folder of Parquet; those without a name are left out.
-
-    Duplicates and an empty file are UserErrors.
+    Raises
+    ------
+    UserError : no table, an empty file, or two columns of one name.
     """
-    names = [name for name in _all_names(path) if name]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    if isinstance(table, OpenTable):
+        return table
+    opened = _open(table)
+    twice = sorted({name for name in opened.columns if name and opened.columns.count(name) > 1})
     if twice:
-        raise UserError(f"{path}: column '{twice[0]}' appears more than once; rename one of them")
-    return names
+        raise UserError(f"{table}: column '{twice[0]}' appears more than once; rename one of them")
+    return opened
 
 
-def unnamed_columns(path: Path) -> int:
-    """Number of columns that have no name, such as the index that pandas writes; nothing is read of them."""
-    return sum(not name for name in _all_names(path))
-
-
-def _all_names(path: Path) -> list[str]:
+def _open(path: Path) -> OpenTable:
     if path.is_dir():
-        return list(parquet_folders.open_folder(path).schema.names)
+        return parquet_folders.open_table(path)
     suffix = check_file(path)
-    if suffix == ".parquet":
-        return list(parquet_files.open_parquet(path).schema_arrow.names)
-    return list(spreadsheets.header(path) if suffix == ".xlsx" else csv_files.read_dialect(path).names)
+    return next(form for form in FORMATS if suffix in form.suffixes).open(path)
 
 
-def schema_of(path: Path) -> pa.Schema:
-    """Return the columns and types of a table file or a folder of Parquet (text files have columns of text)."""
-    if path.is_dir():
-        return parquet_folders.open_folder(path).schema
-    names = column_names(path)
-    if suffix_of(path) == ".parquet":
-        return parquet_files.open_parquet(path).schema_arrow
-    return pa.schema([(name, pa.string()) for name in names])
+def column_names(table: Readable) -> list[str]:
+    """List a table's columns; unnamed ones are left out."""
+    return [name for name in open_table(table).columns if name]
 
 
-def is_typed(path: Path) -> bool:
-    """Whether columns have types of their own, as those of Parquet."""
-    return path.is_dir() or suffix_of(path) == ".parquet"
+def unnamed_columns(table: Readable) -> int:
+    """Count the columns without a name.
+
+    The index that pandas writes is one; they are not read.
+    """
+    return sum(not name for name in open_table(table).columns)
 
 
-def decimal_mark(path: Path) -> Decimal:
-    """Return the decimal mark of the numbers in a table file, "." or ","."""
-    if path.is_dir() or suffix_of(path) not in TEXT_SUFFIXES:
-        return "."
-    return csv_files.decimal_mark(path, csv_files.read_dialect(path))
+def schema_of(table: Readable) -> pa.Schema:
+    """Return a table's columns and types.
+
+    Text files have columns of text.
+    """
+    return open_table(table).schema
 
 
-def read(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
-    """Read a whole table file, or the named columns of it; more than `MOST_BYTES` are a UserError."""
-    tables: list[pa.Table] = []
-    held = 0
-    for table in batches(path, columns):
-        tables.append(table)
-        held = check_held(held + table.nbytes, path)
-    if not sum(table.num_rows for table in tables):
-        raise UserError(f"{path} has a header but no rows")
-    return pa.concat_tables(tables)
+def is_typed(table: OpenTable) -> bool:
+    """Test for columns with types, as in Parquet."""
+    return table.rows is not None
 
 
-def check_held(held: int, where: Path | str) -> int:
-    """Return the bytes held of a table; more than `MOST_BYTES` are a UserError."""
-    if held > MOST_BYTES:
+def decimal_mark(table: Readable) -> Decimal:
+    """Return a table's decimal mark, "." or ","."""
+    table = open_table(table)
+    return table.read_decimal_mark()
+
+
+def read(table: Readable, columns: Sequence[str] | None = None) -> pa.Table:
+    """Read a whole table, or some of its columns.
+
+    Raises
+    ------
+    UserError : no rows, or more than `MOST_BYTES`.
+    """
+    table = open_table(table)
+    pieces: list[pa.Table] = []
+    size = 0
+    for piece in batches(table, columns):
+        pieces.append(piece)
+        size = check_held(size + piece.nbytes, table.path)
+    if not sum(piece.num_rows for piece in pieces):
+        raise UserError(f"{table} has a header but no rows")
+    return pa.concat_tables(pieces)
+
+
+def check_held(size: int, where: Path | str) -> int:
+    """Return a table's bytes in memory, if not too many.
+
+    More than `MOST_BYTES` are a UserError.
+    """
+    if size > MOST_BYTES:
         raise UserError(
             f"{where}: its rows unpack to more than {MOST_BYTES / 2**30:.3g} GiB, the most that is held of a table; "
             "leave out columns of long texts, or take fewer rows (--partition-rows, where they are scored)"
         )
-    return held
+    return size
 
 
-def batches(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
-    """Yield a file, or the files of a folder of Parquet, in pieces of a few megabytes, in row order."""
-    names = column_names(path)
+def batches(table: Readable, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+    """Yield a table's columns in chunks.
+
+    All columns by default; chunks have a few megabytes and are in row order.
+    """
+    table = open_table(table)
+    names = column_names(table)
     wanted = list(names if columns is None else columns)
     for name in wanted:
-        require(name, names, path)
-    if path.is_dir():
-        yield from parquet_folders.batches(path, wanted)
-    elif suffix_of(path) == ".parquet":
-        yield from parquet_files.batches(path, wanted)
-    elif suffix_of(path) == ".xlsx":
-        yield from spreadsheets.batches(path, wanted)
-    else:
-        yield from csv_files.batches(path, csv_files.read_dialect(path), wanted)
+        require(name, names, table.path)
+    yield from table.read_batches(wanted)
 
 
 def require(name: str, names: Sequence[str], where: Path | str) -> None:
-    """Raise a UserError that lists the columns if `name` is not among them."""
+    """Require a column.
+
+    The UserError names the nearest one.
+    """
     if name in names:
         return
     close = difflib.get_close_matches(name, names, n=1) or [n for n in names if n.lower() == name.lower()]
@@ -157,14 +177,25 @@ def require(name: str, names: Sequence[str], where: Path | str) -> None:
 
 
 def is_text(kind: pa.DataType) -> bool:
-    """Whether an arrow type holds text (plain, large, or dictionary-encoded)."""
+    """Test for arrow types of text.
+
+    They are plain, large, view, or dictionary-encoded.
+
+    >>> is_text(pa.dictionary(pa.int32(), pa.string()))
+    True
+    """
     if pa.types.is_dictionary(kind):
         return is_text(kind.value_type)
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
 def as_text(column: pa.ChunkedArray, where: Path | str, name: str) -> pa.ChunkedArray:
-    """Return a column as plain strings; integers become their digits, other types are refused."""
+    """Cast text or integers to plain strings.
+
+    Raises
+    ------
+    UserError : a column of another type.
+    """
     if is_text(column.type) or pa.types.is_integer(column.type):
         return column.cast(pa.string())
     if pa.types.is_null(column.type):
@@ -173,7 +204,16 @@ def as_text(column: pa.ChunkedArray, where: Path | str, name: str) -> pa.Chunked
 
 
 def as_ids(column: pa.ChunkedArray, where: Path | str, name: str) -> pa.ChunkedArray:
-    """The same of identifiers: whole numbers that pandas keeps as floats become their digits, NaN is missing."""
+    """Cast identifiers to plain strings.
+
+    Whole numbers that pandas stored as floats are identifiers too.
+
+    NaN is missing.
+
+    Raises
+    ------
+    UserError : a column of another type, or numbers that are not whole.
+    """
     if not pa.types.is_floating(column.type):
         return as_text(column, where, name)
     cells = pc.if_else(pc.is_nan(column), None, column)
@@ -185,18 +225,13 @@ def as_ids(column: pa.ChunkedArray, where: Path | str, name: str) -> pa.ChunkedA
         ) from None
 
 
-def count_rows(path: Path) -> int:
-    """Return the number of rows of a Parquet file or a folder of them, from what the files say of themselves."""
-    if path.is_dir():
-        return parquet_folders.open_folder(path).rows
-    return int(parquet_files.open_parquet(path).metadata.num_rows)
-
-
 def sha256(path: Path) -> str:
-    """Return the sha256 of a file's bytes, or one for the files of a folder of Parquet."""
+    """Return the sha256 of a file or folder.
+
+    That of a folder covers the names and hashes of its Parquet files.
+    """
     if path.is_dir():
-        files = parquet_files_of(path)
+        files = parquet_folders.parquet_files_of(path)
         lines = "".join(f"{file.relative_to(path).as_posix()} {sha256(file)}\n" for file in files)
         return hashlib.sha256(lines.encode(errors="surrogateescape")).hexdigest()
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return sha256_of(path)

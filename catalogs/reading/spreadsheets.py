@@ -1,6 +1,8 @@
-"""Excel workbooks (.xlsx) as tables of text: numbers as their digits, dates as ISO 8601, errors as `#N/A`.
+"""Excel workbooks (.xlsx) as tables of text.
 
-Rows are streamed, so that texts which many cells share are held once. A formula whose result is not in the file is
+Numbers become their digits, dates ISO 8601, errors `#N/A`.
+
+Rows are streamed, so that texts which many cells share are in memory once. A formula without its result in the file is
 an error, since it would look like an empty cell.
 """
 
@@ -12,7 +14,7 @@ import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import repeat
 from pathlib import Path
 from typing import Any
@@ -20,13 +22,14 @@ from typing import Any
 import pyarrow as pa
 
 from kakehashi.catalogs.files.plain_text import trimmed
+from kakehashi.catalogs.reading.open_table import OpenTable, TableFormat, text_schema
 from kakehashi.catalogs.records import UserError
 
-# Rows of a piece: so many, or what holds so many characters.
+# Most rows of a chunk, and most characters of them.
 _ROWS, _CHARACTERS = 10_000, 16 << 20
-# Bytes of text that are held of a workbook from one reading to the next.
-_HELD = 64 << 20
-# Bytes that a workbook may unpack to; Excel's own limit of a million rows stays below.
+# Most bytes of a workbook that stays in memory from one reading to the next.
+_CACHED = 64 << 20
+# Most bytes that a workbook may unpack to; Excel's own limit of a million rows stays below.
 _UNPACKED = 1 << 30
 
 _FORMULA = re.compile(rb"<(?:\w+:)?f[\s/>]")
@@ -35,59 +38,76 @@ Row = tuple[Any, ...]
 
 
 def header(path: Path) -> tuple[str, ...]:
-    """Names of the columns, "" where the first filled row has none.
+    """Read the column names in the first filled row.
+
+    A column without one has "".
 
     Raises
     ------
-    UserError : no workbook that can be read, an empty one, or several filled sheets.
+    UserError : an unreadable workbook, an empty one, or several filled sheets.
     """
-    if (held := _held(path, _stamp(path))) is not None:
-        return held[0]
+    if (cached := _cached(path, _stamp(path))) is not None:
+        return cached[0]
     with _rows(path) as rows:
         return next(rows)[1]
 
 
-def batches(path: Path, columns: Sequence[str]) -> Iterator[pa.Table]:
-    """Yield the named columns as text in pieces, in row order; rows without any cell are none."""
+def open_table(path: Path) -> OpenTable:
+    """Read the header of a workbook."""
     names = header(path)
-    at = [names.index(name) for name in columns]
-    held = _held(path, _stamp(path))
-    for piece in _pieces(path) if held is None else held[1]:
-        yield piece.select(at).rename_columns(list(columns))
+    return OpenTable(path, names, text_schema(names), partial(batches, path))
+
+
+FORMAT = TableFormat((".xlsx",), open_table)
+
+
+def batches(path: Path, columns: Sequence[str]) -> Iterator[pa.Table]:
+    """Yield the named columns as text, in chunks.
+
+    Empty rows are skipped.
+    """
+    names = header(path)
+    places = [names.index(name) for name in columns]
+    cached = _cached(path, _stamp(path))
+    for piece in _pieces(path) if cached is None else cached[1]:
+        yield piece.select(places).rename_columns(list(columns))
 
 
 @lru_cache(maxsize=2)
-def _held(path: Path, stamp: tuple[int, ...]) -> tuple[tuple[str, ...], list[pa.Table]] | None:
-    """Header and pieces of a workbook, which is read several times; None where it is too large to be held."""
+def _cached(path: Path, stamp: tuple[int, ...]) -> tuple[tuple[str, ...], list[pa.Table]] | None:
+    """Return header and chunks of a workbook from memory.
+
+    A workbook is read several times; None if it is too large.
+    """
     with _rows(path) as rows:
         names = next(rows)[1]
     pieces: list[pa.Table] = []
     for piece in _pieces(path):
         pieces.append(piece)
-        if sum(table.nbytes for table in pieces) > _HELD:
+        if sum(table.nbytes for table in pieces) > _CACHED:
             return None
     return names, pieces
 
 
 def _stamp(path: Path) -> tuple[int, ...]:
-    found = path.stat()
-    return found.st_mtime_ns, found.st_size, found.st_ino
+    status = path.stat()
+    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 def _pieces(path: Path) -> Iterator[pa.Table]:
-    """All columns, named by their places."""
+    """Yield all columns in chunks, named by their places."""
     waiting: list[tuple[str, ...]] = []
-    held = 0
+    characters = 0
     with _rows(path) as rows:
         width = len(next(rows)[1])
         for number, cells in rows:
             if len(cells) > width:
                 raise UserError(f"{path}: row {number} has more cells than the header has names ({width})")
             waiting.append(cells + ("",) * (width - len(cells)))
-            held += sum(map(len, cells))
-            if len(waiting) >= _ROWS or held >= _CHARACTERS:
+            characters += sum(map(len, cells))
+            if len(waiting) >= _ROWS or characters >= _CHARACTERS:
                 yield _table(waiting)
-                waiting, held = [], 0
+                waiting, characters = [], 0
     if waiting:
         yield _table(waiting)
 
@@ -99,7 +119,10 @@ def _table(rows: list[tuple[str, ...]]) -> pa.Table:
 
 @contextmanager
 def _rows(path: Path) -> Iterator[Iterator[tuple[int, tuple[str, ...]]]]:
-    """Filled rows of the one filled sheet, the header first, with their numbers from it."""
+    """Open the filled sheet as numbered rows.
+
+    Empty rows are skipped; the header is 0.
+    """
     with _open(path, values=True) as values:
         number = _only_filled(path, values)
         if not _has_formulas(path):
@@ -113,10 +136,11 @@ def _texts(path: Path, values: Any, formulas: Any | None) -> Iterator[tuple[int,
     filled = 0
     sources: Iterator[Row] = repeat(()) if formulas is None else _iterate(path, formulas)
     for row, source in zip(_iterate(path, values), sources, strict=False):
-        for cell, given in zip(row, source, strict=False):
-            if cell.value is None and given.value is not None:
+        for cell, formula in zip(row, source, strict=False):
+            if cell.value is None and formula.value is not None:
+                text = str(formula.value)[:60]
                 raise UserError(
-                    f"{path}: cell {given.coordinate} holds a formula ({str(given.value)[:60]}) and not its result; "
+                    f"{path}: cell {formula.coordinate} holds a formula ({text}) and not its result; "
                     "open and save the file in a spreadsheet, or save it as CSV"
                 )
         cells = tuple(_text(cell.value) for cell in row)
@@ -130,9 +154,9 @@ def _texts(path: Path, values: Any, formulas: Any | None) -> Iterator[tuple[int,
 
 
 def _iterate(path: Path, sheet: Any) -> Iterator[Row]:
-    sheet.reset_dimensions()  # some programs write others than the sheet has, which would hide rows
+    sheet.reset_dimensions()  # some programs write wrong ones, which would hide rows
     with _readable(path), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of styles and extensions, which no cell's value depends on
+        warnings.simplefilter("ignore")  # about styles and extensions, on which no cell's value depends
         yield from sheet.iter_rows()
 
 
@@ -149,7 +173,10 @@ def _text(value: Any) -> str:
 
 
 def _only_filled(path: Path, workbook: Any) -> int:
-    """Number of the one sheet that has cells."""
+    """Return the number of the one sheet with cells.
+
+    None or several are a UserError.
+    """
     filled = [i for i, sheet in enumerate(workbook.worksheets) if _has_cells(path, sheet)]
     if not filled:
         raise UserError(f"{path} is empty; expected a header line and rows")
@@ -165,7 +192,7 @@ def _has_cells(path: Path, sheet: Any) -> bool:
 
 @contextmanager
 def _open(path: Path, *, values: bool) -> Iterator[Any]:
-    """A workbook with the results of its formulas, or with the formulas."""
+    """Open a workbook with its formulas, or their results."""
     import openpyxl
 
     with _readable(path), warnings.catch_warnings():
@@ -186,7 +213,7 @@ def _entries(path: Path) -> list[zipfile.ZipInfo]:
 
 
 def _has_formulas(path: Path) -> bool:
-    """Whether some sheet has an element `f`."""
+    """Test whether some sheet has a formula."""
     sheets = [entry for entry in _entries(path) if "worksheets/" in entry.filename]
     with _readable(path), zipfile.ZipFile(path) as archive:
         for entry in sheets:

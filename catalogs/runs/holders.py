@@ -1,4 +1,4 @@
-"""The process that holds the lock of a URL, as far as another machine can know it."""
+"""The process that holds the lock of a URL."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from kakehashi.catalogs.runs.rundir import this_process
 
 
 def process_of(data: bytes | None) -> Any:
-    """What a lock says, None where there is none, "" where it cannot be read."""
+    """Return the process in a lock.
+
+    None without a lock, "" where it cannot be read.
+    """
     try:
         return None if data is None else json.loads(data)
     except ValueError:
@@ -18,7 +21,7 @@ def process_of(data: bytes | None) -> Any:
 
 
 def process_table() -> str:
-    """In which table of processes a number means something: a container has its own."""
+    """Identify the table of processes; a container has its own."""
     try:
         return os.readlink("/proc/self/ns/pid")
     except OSError:
@@ -26,7 +29,10 @@ def process_table() -> str:
 
 
 def has_ended(process: Any) -> bool:
-    """Whether the process of a lock, None for no lock, has certainly ended."""
+    """Tell whether a lock's process has certainly ended.
+
+    process : as `process_of` returns it
+    """
     if not isinstance(process, dict):
         return process is None
     if process.get("host") != this_process()["host"] or process.get("processes") != process_table():

@@ -1,4 +1,4 @@
-"""The manifest of a run folder: which files are results, and the bytes they must have."""
+"""The manifest of a run folder: names, lengths and hashes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SCHEMA = 1
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One committed file: its length, its sha256 and, for a table, its number of rows."""
+    """Length, sha256 and rows of a committed file."""
 
     bytes: int
     sha256: str
@@ -25,7 +25,7 @@ class Entry:
 
 @dataclass(slots=True)
 class Manifest:
-    """What a run folder holds.
+    """The committed files of a run folder.
 
     files : committed files by name, relative to the folder
     pending : the commit under way, written before the file takes its name: after a crash the file is either
@@ -40,11 +40,11 @@ class Manifest:
     foreign: frozenset[str] = frozenset()
 
     def save(self, folder: Path) -> None:
-        """Write the manifest so that a reader sees the former one or this one."""
+        """Write the manifest, whole."""
         write_durably(folder / FILE, self.encoded())
 
     def encoded(self) -> bytes:
-        """The text of the file; equal manifests give equal bytes."""
+        """Return the file's bytes; equal manifests give equal bytes."""
         body = {
             "schema": SCHEMA,
             "files": {name: asdict(self.files[name]) for name in sorted(self.files)},
@@ -56,7 +56,7 @@ class Manifest:
         return (text + "\n").encode()
 
     def settle(self, folder: Path) -> bool:
-        """Finish or forget the commit or removal that a crash interrupted; whether anything changed.
+        """Finish or drop what a crash interrupted; True if changed.
 
         A file that is neither the old nor the new one is left for the reader to refuse.
         """
@@ -77,7 +77,10 @@ class Manifest:
 
 
 def load(folder: Path) -> Manifest | None:
-    """Read a folder's manifest, None where there is none; UserError code 6 where it is damaged."""
+    """Read a folder's manifest, None where there is none.
+
+    Raises UserError code 6 where it is damaged.
+    """
     try:
         return decode((folder / FILE).read_bytes(), str(folder / FILE))
     except FileNotFoundError:
@@ -85,7 +88,7 @@ def load(folder: Path) -> Manifest | None:
 
 
 def decode(data: bytes, where: str) -> Manifest:
-    """Read the bytes of a manifest, which are at `where`; UserError code 6 if they are damaged."""
+    """Read a manifest's bytes; UserError code 6 if damaged."""
     try:
         body = json.loads(data)
         if body["schema"] != SCHEMA:
@@ -98,9 +101,9 @@ def decode(data: bytes, where: str) -> Manifest:
             raise ValueError("its checksum does not fit its content")
         pending = body["pending"]
         return Manifest(
-            files={checked(name): Entry(**entry) for name, entry in body["files"].items()},
-            pending=None if pending is None else (checked(pending[0]), Entry(**pending[1])),
-            removing=tuple(checked(name) for name in body["removing"]),
+            files={check_name(name): Entry(**entry) for name, entry in body["files"].items()},
+            pending=None if pending is None else (check_name(pending[0]), Entry(**pending[1])),
+            removing=tuple(check_name(name) for name in body["removing"]),
             foreign=frozenset(body["foreign"]),
         )
     except UserError as error:
@@ -111,8 +114,15 @@ def decode(data: bytes, where: str) -> Manifest:
         raise _damaged(where, error) from error
 
 
-def checked(name: str) -> str:
-    """Return a result's name, refusing one that could leave the folder or hide in it."""
+def check_name(name: str) -> str:
+    """Return a result's name; UserError for an unsafe one.
+
+    Unsafe is one that could leave the folder or hide in it.
+
+    >>> check_name("scores/part-0.parquet")
+    'scores/part-0.parquet'
+
+    """
     parts = PurePosixPath(name).parts
     if (
         not parts
@@ -127,7 +137,7 @@ def checked(name: str) -> str:
 
 
 def holds(path: Path, entry: Entry) -> bool:
-    """Whether the file is there with exactly the bytes of `entry`."""
+    """Tell whether a file is that of an entry."""
     try:
         return path.stat().st_size == entry.bytes and sha256_of(path) == entry.sha256
     except (FileNotFoundError, NotADirectoryError):

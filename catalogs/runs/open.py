@@ -1,4 +1,4 @@
-"""Runs wherever they are: in a folder of this machine or at a URL."""
+"""Open runs in a folder or at a URL."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from kakehashi.catalogs.runs.store import folder_of, is_url
 
 
 def open_run(out: str | Path, *, resume: bool = False, overwrite: bool = False) -> RunDir:
-    """The run folder at a path or a URL, to be entered."""
+    """Return the run folder at a path or URL, to be entered."""
     if isinstance(out, Path) and out.parts and out.parts[0].endswith(":"):
         raise UserError(f"expected a URL as text, got Path({str(out)!r}), which has lost a slash")
     if is_url(str(out)):
@@ -27,7 +27,7 @@ def open_run(out: str | Path, *, resume: bool = False, overwrite: bool = False) 
 
 
 def find_run(where: str) -> Results | None:
-    """What a run left at a path or a URL, None where there is none."""
+    """Return the results at a path or URL, else None."""
     if is_url(where):
         return RemoteResults.find(where)
     folder = _folder(where)
@@ -35,49 +35,58 @@ def find_run(where: str) -> Results | None:
 
 
 def results_at(where: str) -> Results:
-    """What a run left at a path or a URL; UserError code 2 where there is none."""
+    """Return the results at a path or URL; UserError without any."""
     if not is_url(where):
         return Results(_folder(where))
-    if (found := find_run(where)) is None:
+    if (results := find_run(where)) is None:
         raise UserError(f"expected a run, but {where} has no {manifests.FILE}: check the URL")
-    return found
+    return results
 
 
 def recorded_at(where: str) -> Results | None:
-    """The same of a run that has left its record, run.json; None where there is none."""
+    """Return the results of a recorded run, else None.
+
+    Its record is run.json.
+    """
     if is_url(where):
-        found = find_run(where)
-        return found if found is not None and "run.json" in found.names() else None
+        results = find_run(where)
+        return results if results is not None and "run.json" in results.names() else None
     folder = _folder(where)
     return Results(folder) if (Path(folder) / "run.json").is_file() else None
 
 
 @contextmanager
 def as_folder(where: str) -> Iterator[Results]:
-    """The same as files of this machine, of a URL while the block lasts."""
-    found = results_at(where)
-    if not isinstance(found, RemoteResults):
-        yield found
+    """Copy a URL's results to this machine for a while.
+
+    Those of a folder stay where they are.
+    """
+    results = results_at(where)
+    if not isinstance(results, RemoteResults):
+        yield results
         return
     with TemporaryDirectory(prefix="remote-", dir=cache_folder()) as folder:
-        for name in found.names():
-            found.store.download(name, Path(folder) / name)
-        found.manifest.save(Path(folder))
+        for name in results.names():
+            results.store.download(name, Path(folder) / name)
+        results.manifest.save(Path(folder))
         copy = Results(folder)
-        copy.where = found.where
+        copy.where = results.where
         yield copy
 
 
 def look(where: str) -> tuple[Results, str]:
-    """A run, and which process was at work in it just before, "" for none."""
+    """Return a run's results and the process at work.
+
+    The process is "" for none.
+    """
     if is_url(where):
-        found = results_at(where)
-        return found, found.at_work if isinstance(found, RemoteResults) else ""
+        results = results_at(where)
+        return results, results.at_work if isinstance(results, RemoteResults) else ""
     folder = Path(_folder(where))
     at_work = holder(folder)
     return Results(folder), at_work
 
 
 def _folder(where: str) -> str:
-    """The folder of this machine that a path or a file:// URL names."""
+    """Return the local folder of a path or file:// URL."""
     return folder_of(where) or local(where)

@@ -1,4 +1,6 @@
-"""Run folders at a URL: a working copy on this machine, every commit of which is published before the next one.
+"""Run folders at a URL, published from a working copy.
+
+Every commit is published before the next one.
 
 The manifest at the URL goes through the states of a local one. Before a file is uploaded it names it as pending, and
 not as a result; afterwards, when all its bytes were read back, as a result. So at every moment it names only files
@@ -26,7 +28,7 @@ from kakehashi.catalogs.runs.store import Store, tries
 
 
 class RemoteResults(Results):
-    """Read a run at a URL as it is there; nothing is kept on this machine, and nothing locked.
+    """Reader of a run at a URL, without copy or lock.
 
     at_work : which process had locked it just before, "" for none; one of another machine may have been killed
     """
@@ -36,28 +38,28 @@ class RemoteResults(Results):
 
     @classmethod
     def find(cls, url: str) -> RemoteResults | None:
-        """The run at a URL, None where there is none."""
+        """Return the run at a URL, None without one."""
         store = Store(url)
         process = process_of(store.read(HOLDER))
-        if (found := _manifest(store)) is None:
+        if (manifest := _manifest(store)) is None:
             return None
         at_work = "" if has_ended(process) else in_words(process)
-        return cls(store, found[1], at_work)
+        return cls(store, manifest[1], at_work)
 
     def check_sizes(self) -> None:
-        """Check that committed files are there with their lengths; UserError code 6 naming the first that is not."""
-        found = self.store.sizes()
+        """Check the lengths of committed files; UserError code 6."""
+        sizes = self.store.sizes()
         for name in self.names():
-            if found.get(name) not in [entry.bytes for entry in self._choices(name)]:
-                what = "damaged" if name in found else "missing"
+            if sizes.get(name) not in [entry.bytes for entry in self._choices(name)]:
+                what = "damaged" if name in sizes else "missing"
                 raise UserError(f"{self.store.at(name)} is {what}: it does not fit {manifests.FILE}", code=6)
 
     def _holds(self, name: str, entry: Entry) -> bool:
-        # A file under way is another until it is there.
+        # Until its upload ends, a pending file has other bytes.
         return self.store.holds(name, entry, patient=(name, entry) != self.manifest.pending)
 
     def _bytes(self, name: str) -> bytes:
-        """The bytes that the manifest names if they are read within some tries, else those of the last."""
+        """Read a file, again while its bytes are wrong."""
         data: bytes | None = b""
         for _ in tries():
             if (data := self.store.read(name)) is None:
@@ -68,7 +70,9 @@ class RemoteResults(Results):
 
 
 class RemoteRunDir(RunDir):
-    """Write a run at a URL, as a context manager that holds its lock there and that of its working copy here.
+    """Write a run at a URL, as a context manager.
+
+    It holds the lock at the URL and that of its working copy on this machine.
 
     What is read is read from the working copy. With `resume` the URL decides: it replaces a working copy unless that
     is whole and was the last to write there, so that it can only be ahead of it. Both locks answer code 4.
@@ -109,10 +113,11 @@ class RemoteRunDir(RunDir):
         self._token = mine["token"]
         self._remember(tokens=[*self._memory().get("tokens", ()), self._token])
         if not self._store.create(HOLDER, data):
-            found = process_of(self._store.read(HOLDER))
-            if not self._is_gone(found):
+            process = process_of(self._store.read(HOLDER))
+            if not self._is_gone(process):
                 raise UserError(
-                    f"{self.where} is in use by {in_words(found)}: wait for it or choose another URL; if it was killed,"
+                    f"{self.where} is in use by {in_words(process)}: wait for it or choose another URL;"
+                    " if it was killed,"
                     f" delete {self._store.at(HOLDER)}",
                     4,
                 )
@@ -121,21 +126,24 @@ class RemoteRunDir(RunDir):
         self._remember(tokens=[self._token])
 
     def _is_gone(self, process: Any) -> bool:
-        """Whether the process that locked the URL has certainly ended: if it had this working copy, it has."""
+        """Tell whether the URL's process has certainly ended.
+
+        It has if it had this working copy.
+        """
         if isinstance(process, dict) and process.get("token") in self._memory().get("tokens", ()):
             return True
         return has_ended(process)
 
     def _check_lock(self) -> None:
         for _ in tries():  # a service may show the former lock for a moment
-            found = process_of(self._store.read(HOLDER))
-            if isinstance(found, dict) and found.get("token") == self._token:
+            process = process_of(self._store.read(HOLDER))
+            if isinstance(process, dict) and process.get("token") == self._token:
                 return
-        raise UserError(f"{self.where}: the lock of this run was taken away by {in_words(found)}", 4)
+        raise UserError(f"{self.where}: the lock of this run was taken away by {in_words(process)}", 4)
 
     def _release(self) -> None:
         if self._token:
-            with suppress(UserError):  # what is wrong there was said already
+            with suppress(UserError):  # reported before
                 self._check_lock()
                 self._store.remove(HOLDER)
             self._token = ""
@@ -160,7 +168,10 @@ class RemoteRunDir(RunDir):
         self._publish()
 
     def _settle_there(self) -> None:
-        """Finish or forget, in mind, the upload that was cut short; what is torn will be removed."""
+        """Finish or drop an upload cut short, in memory.
+
+        A torn file will be removed.
+        """
         there = self._there
         if there.pending is not None:
             (name, entry), there.pending = there.pending, None
@@ -170,30 +181,33 @@ class RemoteRunDir(RunDir):
                 there.removing = (*there.removing, name)
 
     def _is_ahead(self, data: bytes) -> bool:
-        """Take the working copy if it is whole and nobody else has written at the URL since it did."""
+        """Take the working copy if nobody else wrote since.
+
+        It must be whole.
+        """
         if _digest(data) not in self._memory().get("manifests", ()):
             return False
         try:
-            found = manifests.load(self.path)
+            manifest = manifests.load(self.path)
         except UserError:
             return False
-        if found is None:
+        if manifest is None:
             return False
-        self.manifest = found
+        self.manifest = manifest
         self._settle()
         sweep(self.path)
-        if not all(manifests.holds(self.path / name, entry) for name, entry in found.files.items()):
+        if not all(manifests.holds(self.path / name, entry) for name, entry in manifest.files.items()):
             return False
         for name, entry in list(self._there.files.items()):
-            if found.files.get(name) == entry and not self._store.holds(name, entry):
+            if manifest.files.get(name) == entry and not self._store.holds(name, entry):
                 del self._there.files[name]
                 self.notes.append(f"{self._store.at(name)} was damaged or missing: it is written again")
-        if late := sorted(name for name, entry in found.files.items() if self._there.files.get(name) != entry):
+        if late := sorted(name for name, entry in manifest.files.items() if self._there.files.get(name) != entry):
             self.notes.append(f"what had not reached {self.where} when the last run ended follows: {_some(late)}")
         return True
 
     def _pull(self, data: bytes) -> None:
-        """Make the working copy what the URL holds, whole or not."""
+        """Make the working copy equal to the URL."""
         files = self._there.files
         here = sorted(name for name in sweep(self.path) if name != manifests.FILE)
         if other := [n for n in here if n not in files or not manifests.holds(self.path / n, files[n])]:
@@ -221,7 +235,7 @@ class RemoteRunDir(RunDir):
         self._publish(names)
 
     def _publish(self, again: tuple[str, ...] = ()) -> None:
-        """Bring the URL to the state of the working copy.
+        """Make the URL equal to the working copy.
 
         again : names whose bytes there may be wrong whatever the manifest there says
         """
@@ -249,14 +263,14 @@ class RemoteRunDir(RunDir):
     def _put(self) -> None:
         data = self._there.encoded()
         if data != self._written:
-            # Whichever of these is found there later, it was written from here.
+            # Any of these manifests at the URL was written by this run.
             self._perhaps = [*self._perhaps, _digest(data)]
             self._remember(manifests=self._perhaps)
             self._store.write(manifests.FILE, data)
             self._written, self._perhaps = data, [_digest(data)]
 
     def _memory(self) -> dict[str, Any]:
-        """What is known of the URL beside the working copy, {} where that is new."""
+        """Return the notes on the URL, {} if new."""
         try:
             return dict(json.loads((self._home / "state.json").read_bytes()))
         except (FileNotFoundError, ValueError, TypeError):
@@ -268,7 +282,10 @@ class RemoteRunDir(RunDir):
 
 
 def _manifest(store: Store) -> tuple[bytes, Manifest] | None:
-    """The manifest at a URL, None where there is none; UserError code 6 if it stays damaged."""
+    """Return the manifest at a URL, None without one.
+
+    Raises UserError code 6 if it stays damaged.
+    """
     for last in tries():
         if (data := store.read(manifests.FILE)) is None:
             break

@@ -1,4 +1,4 @@
-"""Read what a run left: only committed files, every byte checked."""
+"""Read the committed files of a run, every byte checked."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Results:
-    """Read a run folder: only files its manifest names, and only with the bytes it names.
+    """Reader of a run folder, by its manifest.
 
     Needs no lock: while a run writes, each file is the old one or the new one.
 
@@ -32,20 +32,26 @@ class Results:
         self.manifest: Manifest = loaded
 
     def names(self, prefix: str = "") -> list[str]:
-        """Return the committed files whose names start with `prefix`, sorted."""
+        """Return the committed files that start with a prefix, sorted."""
         return sorted(name for name in self._entries() if name.startswith(prefix))
 
     def rows(self, name: str) -> int | None:
-        """Return the rows of a committed table, None for other files."""
+        """Return a committed table's rows, None for other files."""
         choices = self._choices(name)
         return choices[0].rows if len(choices) == 1 else self._verified(name)[1].rows
 
     def holds(self, name: str) -> bool:
-        """Whether the file is committed and its bytes are still right: what `--resume` need not do again."""
+        """Tell whether a file is committed and undamaged.
+
+        `--resume` need not make such a file again.
+        """
         return any(self._holds(name, entry) for entry in self._entries().get(name, ()))
 
     def read_bytes(self, name: str) -> bytes:
-        """Return a file's bytes; UserError code 6 if it is missing, damaged or not of this run."""
+        """Return a file's bytes; UserError code 6 if damaged.
+
+        Or missing, or not of this run.
+        """
         return self._verified(name)[0]
 
     def read_text(self, name: str) -> str:
@@ -53,7 +59,7 @@ class Results:
         return self.read_bytes(name).decode()
 
     def read_table(self, name: str) -> pa.Table:
-        """Return a table; UserError code 6 if the file is missing, damaged or not of this run."""
+        """Return a table; UserError code 6 if missing or damaged."""
         from kakehashi.catalogs.files import parquet
 
         data, entry = self._verified(name)
@@ -66,13 +72,16 @@ class Results:
         return table
 
     def verify(self, names: Iterable[str] | None = None) -> None:
-        """Check committed files, by default all; UserError code 6 naming the first that is wrong."""
+        """Check committed files, by default all; UserError code 6."""
         for name in self.names() if names is None else names:
             if not self.holds(name):
                 self._verified(name)
 
     def _entries(self) -> dict[str, tuple[Entry, ...]]:
-        """By name, the entries a file may match: two while its commit is under way."""
+        """Return the entries a file may match.
+
+        Two while its commit is under way.
+        """
         entries: dict[str, tuple[Entry, ...]] = {name: (entry,) for name, entry in self.manifest.files.items()}
         if self.manifest.pending is not None:
             name, new = self.manifest.pending

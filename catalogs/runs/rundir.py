@@ -1,4 +1,4 @@
-"""The folder of a run: one writer at a time, every file whole, every byte checked when it is read again."""
+"""Write the folder of a run: one writer, whole files."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ FOREIGN_LIMIT = 1000
 
 
 class RunDir(Results):
-    """Write a run folder, as a context manager that holds its lock.
+    """Writer of a run folder, as a context manager.
+
+    It holds the folder's lock.
 
     A folder that holds a finished or foreign run is refused (UserError code 2) without `resume` or
     `overwrite`; `overwrite` removes the files its manifest names, no others. Another process at work in it:
@@ -78,13 +80,16 @@ class RunDir(Results):
 
     @contextmanager
     def bytes_writer(self, name: str) -> Iterator[DurableFile]:
-        """Commit a file written in pieces when the block ends, nothing if it raises."""
+        """Commit a file in pieces; nothing if the block raises."""
         with DurableFile(self._target(name)) as file:
             yield file
             self._commit(name, file, None)
 
     def write_text(self, name: str, text: str) -> None:
-        """Commit a text file (UTF-8); of a path that is none, bytes are written as escapes, which JSON reads back."""
+        """Commit a text file (UTF-8).
+
+        Bytes of a path that are no UTF-8 become escapes, which JSON reads back.
+        """
         self.write_bytes(name, text.encode("utf-8", "backslashreplace"))
 
     def write_table(self, name: str, table: pa.Table, metadata: Mapping[str, str] | None = None) -> None:
@@ -96,7 +101,7 @@ class RunDir(Results):
     def table_writer(
         self, name: str, schema: pa.Schema, metadata: Mapping[str, str] | None = None
     ) -> Iterator[TableWriter]:
-        """Commit a table written in pieces when the block ends, nothing if it raises."""
+        """Commit a table in pieces; nothing if the block raises."""
         from kakehashi.catalogs.files import parquet
 
         with DurableFile(self._target(name)) as file:
@@ -111,14 +116,14 @@ class RunDir(Results):
             self._commit(name, file, writer.rows)
 
     def remove(self, name: str) -> None:
-        """Remove a committed file and its entry; a name that is not committed is left alone."""
+        """Remove a committed file; other names are left alone."""
         if name in self.manifest.files:
             self._remove([name])
 
     def _target(self, name: str) -> Path:
         if self._lock is None:
             raise RuntimeError(f"{self.path} is not open: use RunDir as a context manager")
-        if manifests.checked(name) in self.manifest.foreign:
+        if manifests.check_name(name) in self.manifest.foreign:
             raise UserError(f"{self.path / name} was there before the run and is not its to replace: move it away")
         return self.path / name
 
@@ -136,7 +141,7 @@ class RunDir(Results):
         self._changed(name)
 
     def _changed(self, *names: str) -> None:
-        """Called when files were committed or removed."""
+        """Note files that were committed or removed."""
 
     def _settle(self) -> None:
         if self.manifest.settle(self.path):
@@ -153,18 +158,18 @@ class RunDir(Results):
 
     def _open(self) -> None:
         self._refuse_used()
-        found = manifests.load(self.path)
+        manifest = manifests.load(self.path)
         files = sweep(self.path)
-        if found is None:
+        if manifest is None:
             self._begin(files)
             return
-        self.manifest = found
+        self.manifest = manifest
         self._settle()
         if self._overwrite:
             self._remove(list(self.manifest.files))
 
     def _begin(self, files: list[str]) -> None:
-        """A first run, beside `files` that are not its own."""
+        """Start a first run beside other files."""
         if files and self._resume:
             raise UserError(f"{self.where} holds other files and no run to resume: choose the folder of a run")
         if len(files) > FOREIGN_LIMIT:
@@ -173,7 +178,7 @@ class RunDir(Results):
         self.manifest.save(self.path)
 
     def _is_locked(self) -> bool:
-        """Whether there is a lock, held or not."""
+        """Tell whether there is a lock, held or not."""
         return (self.path / LOCK).exists()
 
     def _held(self) -> list[str]:
@@ -182,11 +187,11 @@ class RunDir(Results):
     def _refuse_used(self) -> None:
         if self._resume or self._overwrite:
             return
-        held = self._held()
-        used = sorted(name for name in held if name not in (LOCK, HOLDER, manifests.FILE))
+        names = self._held()
+        used = sorted(name for name in names if name not in (LOCK, HOLDER, manifests.FILE))
         used = [name for name in used if not name.startswith(TEMPORARY)]
         if used:
-            what = "a run" if manifests.FILE in held or "run.json" in used else "other files"
+            what = "a run" if manifests.FILE in names or "run.json" in used else "other files"
             some = ", ".join(used[:3]) + (", ..." if len(used) > 3 else "")
             raise UserError(
                 f"{self.where} already holds {what} ({some}): "
@@ -216,7 +221,7 @@ class RunDir(Results):
 
 
 def this_process() -> dict[str, Any]:
-    """What a lock says of the process that holds it."""
+    """Describe this process for a lock."""
     return {
         "pid": os.getpid(),
         "host": socket.gethostname(),
@@ -226,7 +231,7 @@ def this_process() -> dict[str, Any]:
 
 
 def sweep(folder: Path) -> list[str]:
-    """Remove temporaries of a run that was killed; return the other files below `folder`."""
+    """Remove temporaries of a killed run; return the other files."""
     files = []
     for base, _, names in os.walk(folder):
         for name in names:
@@ -243,7 +248,10 @@ def sweep(folder: Path) -> list[str]:
 
 
 def holder(folder: Path) -> str:
-    """Which process is at work in a folder, "" for none; nothing is written."""
+    """Describe the process at work in a folder, else "".
+
+    Nothing is written.
+    """
     if not (folder / LOCK).is_file():
         return ""
     try:
@@ -251,7 +259,7 @@ def holder(folder: Path) -> str:
         return ""
     except Timeout:
         return _holder(folder)
-    except (OSError, UserError):  # of another user, who is not asked, or where there are no locks
+    except (OSError, UserError):  # of another user, or a file system without locks
         return ""
 
 
@@ -263,7 +271,7 @@ def _holder(folder: Path) -> str:
 
 
 def in_words(process: Any) -> str:
-    """Which process holds a lock, of what `this_process` said there."""
+    """Describe a lock's process, as `this_process` gave it."""
     try:
         return f"process {process['pid']} on {process['host']} since {process['started']} ({process['command']})"
     except (KeyError, TypeError):

@@ -1,4 +1,7 @@
-"""Files below a URL of any kind fsspec knows: written whole, read back, every failure one line without a secret."""
+"""Files below a URL, written whole and read back.
+
+Every failure is one line without a secret.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +19,9 @@ from kakehashi.catalogs.records import UserError
 from kakehashi.catalogs.runs.manifest import Entry, holds
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)(::|://)")
-# Object stores take a file whole; they have no folders to make, and making one can make a bucket.
+# Object stores: files are written whole, and making a folder could make a bucket.
 _BUCKETS = ("s3", "s3a", "gs", "gcs", "abfs", "abfss", "az")
-# Where the name before an @ is no key.
+# Protocols whose name before an @ is no key.
 _USERS = ("abfs", "abfss", "sftp", "ssh", "smb", "hdfs", "webhdfs")
 _SECRET = re.compile(r"KEY|SECRET|TOKEN|PASS|CREDENTIAL|SAS")
 _CHUNK = 1 << 22
@@ -27,7 +30,7 @@ PAUSES = (0.5, 2.0)
 
 
 def tries() -> Iterator[bool]:
-    """Try after try, with a pause before each but the first; whether it is the last one."""
+    """Pause before each further try; True on the last."""
     for pause in PAUSES:
         yield False
         time.sleep(pause)
@@ -35,12 +38,20 @@ def tries() -> Iterator[bool]:
 
 
 def is_url(text: str) -> bool:
-    """Whether a text names a place by protocol, and not a folder of this machine."""
+    """Tell a URL from a folder of this machine.
+
+    >>> is_url("s3://bucket/run"), is_url("runs/kappa"), is_url("file:///runs")
+    (True, False, False)
+    """
     return _URL.match(text) is not None and folder_of(text) is None
 
 
 def folder_of(url: str) -> str | None:
-    """The folder of this machine that a URL file:///FOLDER names, None of other texts."""
+    """Return the folder of file:///FOLDER, None of other texts.
+
+    >>> folder_of("file:///runs/kappa")
+    '/runs/kappa'
+    """
     protocol, mark, rest = url.partition("://")
     if not mark or protocol.lower() not in ("file", "local"):
         return None
@@ -50,7 +61,12 @@ def folder_of(url: str) -> str | None:
 
 
 def check_url(url: str) -> str:
-    """The URL without closing slashes, and the same for every way to write it; what may hold a secret is not repeated.
+    """Return the URL in one spelling, without closing slashes.
+
+    A text that may hold a secret is not repeated in errors.
+
+    >>> check_url("S3://bucket/run/")
+    's3://bucket/run'
 
     Raises
     ------
@@ -86,12 +102,12 @@ class Store:
         try:
             import fsspec
 
-            # Listings are not kept: others write there too. Nor is the connection: what it is made of may change.
+            # No cache of listings, as others write there too, nor of connections, whose settings may change.
             options = {"use_listings_cache": False} if self._protocol in _BUCKETS else {}
             self._fs, root = fsspec.url_to_fs(self.url, skip_instance_cache=True, **options)
         except ImportError as error:
-            said = "pip install 'kakehashi[s3]'" if self._protocol in ("s3", "s3a") else _words(error)
-            raise UserError(f"{self.url} needs a package that is not installed: {said}") from None
+            advice = "pip install 'kakehashi[s3]'" if self._protocol in ("s3", "s3a") else _words(error)
+            raise UserError(f"{self.url} needs a package that is not installed: {advice}") from None
         except ValueError as error:
             raise UserError(f"{self.url}: {_words(error)}; fsspec's protocols can be used, such as s3://") from None
         except Exception as error:
@@ -99,22 +115,22 @@ class Store:
         self._root = str(root).rstrip("/")
 
     def at(self, name: str) -> str:
-        """URL of a file."""
+        """Return the URL of a file."""
         return f"{self.url}/{name}"
 
     def names(self) -> list[str]:
-        """All files below the URL, sorted."""
+        """Return all files below the URL, sorted."""
         return sorted(self.sizes())
 
     def sizes(self) -> dict[str, int]:
-        """Bytes of every file below the URL, as the service lists them."""
+        """Return the bytes of every file below the URL."""
         with self._asking("list", self.url):
-            found = self._fs.find(self._root, detail=True)
-        sizes = {path[len(self._root) + 1 :]: int(entry["size"]) for path, entry in found.items()}
+            listing = self._fs.find(self._root, detail=True)
+        sizes = {path[len(self._root) + 1 :]: int(entry["size"]) for path, entry in listing.items()}
         return {name: size for name, size in sizes.items() if name and not _temporary(name)}
 
     def read(self, name: str) -> bytes | None:
-        """Bytes of a small file, None where there is none."""
+        """Return a small file's bytes, None without the file."""
         try:
             with self._asking("read", self.at(name)):
                 return bytes(self._fs.cat_file(self._path(name)))
@@ -122,7 +138,7 @@ class Store:
             return None
 
     def write(self, name: str, data: bytes) -> None:
-        """Replace a small file that lies directly below the URL; who reads it sees the former or this one."""
+        """Replace a small file directly below the URL, whole."""
         with self._asking("write", self.at(name)):
             self._make_parent(name)
             if self._protocol in (*_BUCKETS, "memory"):
@@ -133,7 +149,9 @@ class Store:
         self._check_read_back(name, Entry(len(data), hashlib.sha256(data).hexdigest()))
 
     def create(self, name: str, data: bytes) -> bool:
-        """Write a small file unless it is there; whether it was written, for all who try at once by one of them.
+        """Write a small file unless it exists; True if written.
+
+        Of all who try at once one succeeds.
 
         Where a service cannot tell who was first, the last one wins: read it again.
         """
@@ -146,14 +164,17 @@ class Store:
             except OSError as error:
                 if error.errno not in (errno.EINVAL, errno.ENOSYS):
                     raise
-                # A service that knows no such condition, or says in its own words that it is not met.
+                # The service has no such condition, or reports in its own way that it is not met.
                 if self._fs.exists(self._path(name)):
                     return False
                 self._fs.pipe_file(self._path(name), data)
         return True
 
     def upload(self, name: str, path: Path, entry: Entry) -> None:
-        """Replace a file by one of this machine, which must be that of `entry` and is so when this returns."""
+        """Replace a file by a local one, checked.
+
+        entry : length and sha256 of the file
+        """
         with self._asking("write", self.at(name)):
             self._make_parent(name)
             self._fs.put_file(str(path), self._path(name))
@@ -165,7 +186,10 @@ class Store:
             raise
 
     def download(self, name: str, path: Path) -> None:
-        """Make a file of this machine what the one at the URL is, be it damaged or missing."""
+        """Make a local file equal to the URL's.
+
+        Missing or damaged too, as it is there.
+        """
         pieces = self._pieces(name)
         try:
             with DurableFile(path) as file:
@@ -176,18 +200,20 @@ class Store:
             path.unlink(missing_ok=True)
 
     def holds(self, name: str, entry: Entry, *, patient: bool = True) -> bool:
-        """Whether the file is there with exactly the bytes of `entry`; all of them are read.
+        """Tell whether a file is that of an entry.
+
+        All its bytes are read.
 
         patient : read other bytes again before they count; a file that is not there is not waited for
         """
         for last in tries():
-            found = self._fingerprint(name)
-            if last or not patient or found in (None, (entry.bytes, entry.sha256)):
+            fingerprint = self._fingerprint(name)
+            if last or not patient or fingerprint in (None, (entry.bytes, entry.sha256)):
                 break
-        return found == (entry.bytes, entry.sha256)
+        return fingerprint == (entry.bytes, entry.sha256)
 
     def _fingerprint(self, name: str) -> tuple[int, str] | None:
-        """Length and sha256 of a file, None where there is none."""
+        """Return a file's length and sha256, None without the file."""
         size, digest = 0, hashlib.sha256()
         try:
             for piece in self._pieces(name):
@@ -198,7 +224,7 @@ class Store:
         return size, digest.hexdigest()
 
     def remove(self, name: str) -> None:
-        """Remove a file, if it is there."""
+        """Remove a file if it exists."""
         try:
             with self._asking("remove", self.at(name)):
                 self._fs.rm_file(self._path(name))
@@ -218,14 +244,17 @@ class Store:
                 yield piece
 
     def _check_read_back(self, name: str, entry: Entry) -> None:
-        for _ in tries():  # it may not be there yet, or be read wrongly once
+        for _ in tries():  # a service may be late, or wrong once
             if self.holds(name, entry, patient=False):
                 return
         raise UserError(f"{self.at(name)}: what was written is not what is read back, nor when asked again", 5)
 
     @contextmanager
     def _asking(self, what: str, where: str) -> Iterator[None]:
-        """Turn whatever a service raises into a line; that a file is missing is no failure where one is looked for."""
+        """Turn a service's errors into a line.
+
+        A missing file stays FileNotFoundError while one is read or removed.
+        """
         try:
             self._fs.invalidate_cache()
             yield
@@ -249,9 +278,9 @@ def _failed(what: str, where: str, error: Exception) -> UserError:
 
 
 def _words(error: Exception) -> str:
-    """What an error says, without what the environment keeps secret."""
-    said = " ".join(str(error).split()) or type(error).__name__
+    """Return an error's words without secrets of the environment."""
+    message = " ".join(str(error).split()) or type(error).__name__
     for name, value in os.environ.items():
         if len(value) >= 8 and _SECRET.search(name.upper()):
-            said = said.replace(value, "***")
-    return said[:300]
+            message = message.replace(value, "***")
+    return message[:300]

@@ -1,4 +1,4 @@
-"""The public function of the design side, as `import kakehashi as kh` offers it."""
+"""Inverse design from Python: `kakehashi.design`."""
 
 from __future__ import annotations
 
@@ -37,7 +37,9 @@ def design(
     resume: bool = False,
     overwrite: bool = False,
 ) -> pa.Table:
-    """Propose repeat units that meet a goal, write the run folder, and return its proposals.
+    """Propose repeat units that meet a goal.
+
+    Writes the run folder and returns its proposals.
 
     Parameters
     ----------
@@ -51,9 +53,9 @@ def design(
     UserError : models of compositions, a goal on an unknown property or that no repeat unit can reach, ...
     """
     models = {model.target.name: model} if isinstance(model, Model) else dict(model)
-    conventions = {one.library.convention for one in models.values()}
-    for name, one in models.items():
-        if one.target.molecules is None:
+    conventions = {fitted.library.convention for fitted in models.values()}
+    for name, fitted in models.items():
+        if fitted.target.molecules is None:
             raise UserError(f"expected models of repeat units, got {name}, a model of compositions")
     if len(conventions) != 1:
         raise UserError(f"expected models on the same descriptors, got {', '.join(sorted(conventions))}")
@@ -62,14 +64,14 @@ def design(
         "target": tuple(models), "goal": goals, "particles": particles, "proposal": proposal, "pool": pool,
         "corpus": corpus, "polymer_class": tuple(polymer_class) or None, "prior_draws": prior_draws, "max_sa": max_sa,
         "top": top, "seed": seed, "workers": workers, "out": str(out), "descriptors": next(iter(conventions)),
-        "source": tuple(dict.fromkeys(s.name for one in models.values() for s in one.library.sources)),
+        "source": tuple(dict.fromkeys(s.name for fitted in models.values() for s in fitted.library.sources)),
     }  # fmt: skip
     config = resolve(flags, None)
-    properties = [Property(name, one.target.unit, one.target.log) for name, one in models.items()]
+    properties = [Property(name, fitted.target.unit, fitted.target.log) for name, fitted in models.items()]
     inputs = DesignInputs(
-        tuple(one.target for one in models.values()), (), parse_goals(goals, properties), next(iter(conventions)),
+        tuple(fitted.target for fitted in models.values()), (), parse_goals(goals, properties), next(iter(conventions)),
         pool=read_pool(Path(config.pool)) if config.pool else None,
     )  # fmt: skip
-    made = proposer(config, inputs.pool)
+    prior = proposer(config, inputs.pool)
     with open_run(out, resume=resume, overwrite=overwrite) as rundir:
-        return finish(config, inputs, models, made, rundir, Progress("quiet"), "kakehashi.design(...)").proposals
+        return finish(config, inputs, models, prior, rundir, Progress("quiet"), "kakehashi.design(...)").proposals

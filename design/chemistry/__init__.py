@@ -1,1 +1,1 @@
-"""Chemistry."""
+"""Monomers, building blocks, polymerisations, and checks of repeat units."""

@@ -1,4 +1,4 @@
-"""Building blocks: molecules of a pool, recognised by functional group, with the text of everything made from them."""
+"""Building blocks: molecules recognised by functional group, and the SMILES made of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kakehashi.design.chemistry.stability import unstable
 from kakehashi.design.chemistry.templates import SPAN, Template, fill, template
 
 MAX_HEAVY_ATOMS = 40
-_OTHER = "[!#6;!#1;!#7;!#8;!#9;!#17;!#35;!#16;!#14]"  # elements we do not build with
+_OTHER = "[!#6;!#1;!#7;!#8;!#9;!#17;!#35;!#16;!#14]"  # elements that no block may hold
 _NITRO = "[NX3+](=O)[O-]"
 _CACHED_TEXTS = 200_000
 
@@ -24,7 +24,10 @@ Edits = tuple[tuple[int, int], ...]
 
 
 class Molecule(NamedTuple):
-    """A molecule a block may come from; name and cas are empty where unknown."""
+    """A molecule of a pool.
+
+    name, cas : "" where unknown
+    """
 
     smiles: str
     name: str = ""
@@ -48,8 +51,11 @@ class Block(NamedTuple):
     heavy: int
 
 
-def block_of(molecule: Molecule, group: str) -> Block | None:
-    """The molecule as a block of a group, whatever its size and elements; None where it is none."""
+def read_block(molecule: Molecule, group: str) -> Block | None:
+    """Read a molecule as a block of a group; None if it is none.
+
+    Whatever its size and elements.
+    """
     from rdkit import Chem
 
     mol = Chem.MolFromSmiles(molecule.smiles)
@@ -57,22 +63,32 @@ def block_of(molecule: Molecule, group: str) -> Block | None:
 
 
 def blocks(molecules: Sequence[Molecule]) -> list[Block]:
-    """Every block that the stable ones of the molecules are, by group in the order of `GROUPS`; each once."""
-    found: dict[tuple[str, str], Block] = {}
+    """Building blocks of the stable molecules, each once, sorted by group.
+
+    Examples
+    --------
+    >>> [(block.group, block.molecule.smiles) for block in blocks([Molecule("OCCO"), Molecule("NCC(=O)O")])]
+    [('diol', 'OCCO'), ('amino acid', 'NCC(=O)O')]
+    """
+    distinct: dict[tuple[str, str], Block] = {}
     for molecule in molecules:
-        mol = parsed(molecule.smiles)
+        mol = parse_molecule(molecule.smiles)
         if mol is None:
             continue
-        made = [read for group in GROUPS if (read := _block(molecule, mol, group)) is not None]
-        if made and not unstable(mol):
-            for one in made:
-                found.setdefault((one.group, one.molecule.smiles), one)
+        readings = [reading for group in GROUPS if (reading := _block(molecule, mol, group)) is not None]
+        if readings and not unstable(mol):
+            for block in readings:
+                distinct.setdefault((block.group, block.molecule.smiles), block)
     order = {group: place for place, group in enumerate(GROUPS)}
-    return sorted(found.values(), key=lambda made: order[made.group])
+    return sorted(distinct.values(), key=lambda readings: order[readings.group])
 
 
-def parsed(smiles: str) -> Any:
-    """The molecule without stereochemistry; None where it is no single neutral one of the elements we build with."""
+def parse_molecule(smiles: str) -> Any:
+    """Parse a molecule, without stereochemistry, if blocks may be made of it.
+
+    None where it is not a single neutral molecule (nitro groups apart) of at most `MAX_HEAVY_ATOMS` atoms of C, H, N,
+    O, halogens but iodine, S and Si.
+    """
     from rdkit import Chem
 
     mol = Chem.MolFromSmiles(smiles)
@@ -87,7 +103,7 @@ def parsed(smiles: str) -> Any:
 
 
 class Assembler:
-    """Texts of residues and monomers of a list of blocks."""
+    """Write the SMILES of residues and monomers of blocks."""
 
     def __init__(self, pool: Sequence[Block]) -> None:
         self._pool = pool
@@ -97,17 +113,18 @@ class Assembler:
     def unit(
         self, rule: Polymerisation, places: Sequence[int], turned: bool, links: Sequence[Links], edits: Sequence[Edits]
     ) -> str:
-        """The repeat unit that a polymerisation makes of one or two blocks, given per slot; head of the first first.
+        """Write the repeat unit of one or two blocks.
 
+        places, links, edits : one per slot; the text begins at the head of the first block
         turned : the second block begins at its tail
         """
         slots = range(len(rule.slots))
-        return chained(rule, [
+        return join_residues(rule, [
             self.residue(places[s], s, turned and s == 1, s in rule.bare, links[s], edits[s]) for s in slots
         ])  # fmt: skip
 
     def residue(self, index: int, slot: int, turned: bool, bare: bool, links: Links, edits: Edits) -> tuple[str, str]:
-        """Text of the residue before and after what follows it in the chain.
+        """Write a residue as the text before and after the next residue.
 
         slot : 0 or 1, which ring numbers to use; turned : begin at the tail; bare : leave the ends out
         links : linkers at head and tail, from the core outward; edits : (site, edit)
@@ -117,7 +134,7 @@ class Assembler:
         return self._text(index, slot, turned, caps, links, edits)
 
     def _monomer(self, index: int, links: Links, edits: Edits) -> str:
-        """SMILES of the monomer, not canonical."""
+        """Write the monomer's SMILES, not canonical."""
         ends = GROUPS[self._pool[index].group].ends
         if not ends:
             before, after = fill(self._form(index, 0, -1), *_written(edits))
@@ -139,19 +156,22 @@ class Assembler:
         return caps[first][0] + before + caps[last][1], after
 
     def _make_form(self, index: int, slot: int, port: int) -> Template:
-        made = self._pool[index]
+        block = self._pool[index]
         form = (
-            template(_whole(made), made.sites)
+            template(_whole(block), block.sites)
             if port < 0
-            else template(made.core, made.sites, root=port + 1, first=1 + SPAN * slot)
+            else template(block.core, block.sites, root=port + 1, first=1 + SPAN * slot)
         )
         if form is None:
-            raise ValueError(f"{made.molecule.smiles} cannot be written as a template")
+            raise ValueError(f"{block.molecule.smiles} cannot be written as a template")
         return form
 
 
-def chained(rule: Polymerisation, residues: Sequence[tuple[str, str]]) -> str:
-    """The repeat unit of one or two residues, each the text before and after what follows it in the chain."""
+def join_residues(rule: Polymerisation, residues: Sequence[tuple[str, str]]) -> str:
+    """Join one or two residues to a repeat unit.
+
+    residues : of each, the text before and after what follows it in the chain
+    """
     before, after = residues[0]
     inner, closing = residues[1] if len(residues) == 2 else (rule.middle, "")
     return f"*{before}{inner}*{closing}{after}"
@@ -161,10 +181,10 @@ def _written(edits: Edits) -> tuple[dict[int, str], dict[int, str]]:
     return {s: branch(e) for s, e in edits if e != AZA}, {s: "n" for s, e in edits if e == AZA}
 
 
-def _whole(made: Block) -> Any:
+def _whole(block: Block) -> Any:
     from rdkit import Chem
 
-    mol = Chem.MolFromSmiles(made.molecule.smiles)
+    mol = Chem.MolFromSmiles(block.molecule.smiles)
     for atom in mol.GetAtoms():
         atom.SetIntProp("atom", atom.GetIdx())
     return mol
@@ -173,25 +193,25 @@ def _whole(made: Block) -> Any:
 def _block(molecule: Molecule, mol: Any, group: str) -> Block | None:
     from rdkit import Chem
 
-    found = cut(mol, group)
-    if found is None:
+    cores = cut(mol, group)
+    if cores is None:
         return None
-    kept = {atom.GetIntProp("atom") for atom in found.core.GetAtoms() if atom.HasProp("atom")}
+    atoms = {atom.GetIntProp("atom") for atom in cores.core.GetAtoms() if atom.HasProp("atom")}
     sites, kinds = [], []
     for atom in mol.GetAtoms():
-        kind = _kind(atom, found.port_atoms)
-        if kind >= 0 and atom.GetIdx() in kept:
+        kind = _kind(atom, cores.port_atoms)
+        if kind >= 0 and atom.GetIdx() in atoms:
             sites.append(atom.GetIdx())
             kinds.append(kind)
-    ring = (AROMATIC if i >= 0 and mol.GetAtomWithIdx(i).GetIsAromatic() else ALIPHATIC for i in found.port_atoms)
-    carbons = [-1 if i < 0 else carbon for i, carbon in zip(found.port_atoms, ring, strict=True)]
+    ring = (AROMATIC if i >= 0 and mol.GetAtomWithIdx(i).GetIsAromatic() else ALIPHATIC for i in cores.port_atoms)
+    carbons = [-1 if i < 0 else carbon for i, carbon in zip(cores.port_atoms, ring, strict=True)]
     text = Chem.MolToSmiles(mol)
-    made = Block(
-        Molecule(text, molecule.name, molecule.cas), group, found.core, tuple(sites), tuple(kinds),
+    block = Block(
+        Molecule(text, molecule.name, molecule.cas), group, cores.core, tuple(sites), tuple(kinds),
         (carbons[0], carbons[1]), mol.GetNumHeavyAtoms(),
     )  # fmt: skip
-    forms = [template(found.core, made.sites, root=root) for root in (1, 2)]
-    return made if None not in forms else None
+    forms = [template(cores.core, block.sites, root=root) for root in (1, 2)]
+    return block if None not in forms else None
 
 
 def _kind(atom: Any, ports: tuple[int, int]) -> int:

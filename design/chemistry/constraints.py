@@ -1,4 +1,4 @@
-"""What a proposed polymer must not contain, how hard its monomers are to have, and how new it is."""
+"""Constraints on proposed repeat units, their synthetic accessibility, and their novelty."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from numpy.typing import NDArray
 from kakehashi.catalogs.properties.material_columns import Material, smiles_column
 from kakehashi.catalogs.reading import readers
 from kakehashi.catalogs.records import UserError
-from kakehashi.design.chemistry.stability import capped, reactive, suspect, unstable
+from kakehashi.design.chemistry.stability import cap_unit, reactive, suspect, unstable
 
 _RADIUS, _BITS = 2, 2048
 
 
 class Limits(NamedTuple):
-    """What counts as a violation; None switches a limit off.
+    """Limits of a repeat unit; None switches one off.
 
-    unstable : whether the bonds of `stability.UNSTABLE` are refused
-    reactive : whether groups left over in the unit are refused that would branch the chain, stop it, or burn
+    unstable : True to refuse the bonds of `stability.UNSTABLE`
+    reactive : True to refuse unreacted groups, which would branch or stop the chain, or burn
     heavy_atoms : most heavy atoms of a repeat unit
     sa_score : highest synthetic accessibility score of the capped unit (1 easy, 10 hard)
     """
@@ -35,7 +35,7 @@ class Limits(NamedTuple):
 
 
 class Constraints:
-    """Logarithm of a constraint of at most one per repeat unit, as the sampler asks for it.
+    """Log constraint of repeat units, at most 0.
 
     fragments : SMILES with two `*`, or SMARTS, of liquid-crystal-like cores; a unit with none of them is weighed down
         by exp(-bonus). Empty: no such weight.
@@ -43,6 +43,11 @@ class Constraints:
     Raises
     ------
     UserError : a fragment is none.
+
+    Examples
+    --------
+    >>> Constraints(Limits(heavy_atoms=10)).reasons("*OOCCCCCCCCCC*")
+    ['peroxide', '12 heavy atoms, more than 10']
     """
 
     def __init__(self, limits: Limits = Limits(), fragments: Sequence[str] = (), bonus: float = 2.0) -> None:  # noqa: B008
@@ -50,11 +55,14 @@ class Constraints:
         self._fragments = [_fragment(text) for text in fragments]
 
     def __call__(self, units: Sequence[str]) -> NDArray[np.float64]:
-        """(n,) 0, -bonus, or -inf where a limit is violated or the text is no repeat unit."""
+        """Log constraint (n,) of repeat units.
+
+        0, or -bonus without a wanted fragment, or -inf where a limit is violated or the text is no repeat unit.
+        """
         return np.array([self._one(unit) for unit in units], np.float64)
 
     def reasons(self, unit: str) -> list[str]:
-        """The limits that a repeat unit violates, in words."""
+        """Limits that a repeat unit's SMILES violates, in words."""
         mol = _read(unit)
         return ["not a repeat unit"] if mol is None else self.violations(mol)
 
@@ -63,40 +71,51 @@ class Constraints:
         return -np.inf if mol is None or self.violations(mol) else self.log_weight(mol)
 
     def log_weight(self, mol: Any) -> float:
-        """0 with a wanted fragment, or where none is wanted, else -bonus."""
+        """Log weight of wanted fragments.
+
+        0 with one, or where none is wanted, else -bonus.
+        """
         wanted = not self._fragments or any(mol.HasSubstructMatch(fragment) for fragment in self._fragments)
         return 0.0 if wanted else -self.bonus
 
     def violations(self, mol: Any) -> list[str]:
-        """The limits that a repeat unit violates, in words."""
+        """Limits that a parsed repeat unit violates, in words."""
         limits = self.limits
-        found: list[str] = []
+        reasons: list[str] = []
         if (limits.unstable or limits.reactive) and suspect(mol):
-            found += unstable(mol) if limits.unstable else []
-            found += reactive(mol) if limits.reactive else []
+            reasons += unstable(mol) if limits.unstable else []
+            reasons += reactive(mol) if limits.reactive else []
         size = mol.GetNumHeavyAtoms()
         if limits.heavy_atoms is not None and size > limits.heavy_atoms:
-            found.append(f"{size} heavy atoms, more than {limits.heavy_atoms}")
-        # The dearest comes last, and only where the others leave it to decide.
-        if limits.sa_score is not None and not found:
+            reasons.append(f"{size} heavy atoms, more than {limits.heavy_atoms}")
+        # The costliest check runs last, and only where no other limit is violated.
+        if limits.sa_score is not None and not reasons:
             score = sa_score(mol)
             if score > limits.sa_score:
-                found.append(f"SA score {score:.1f}, above {limits.sa_score:g}")
-        return found
+                reasons.append(f"SA score {score:.1f}, above {limits.sa_score:g}")
+        return reasons
 
 
 def sa_score(unit: Any) -> float:
-    """Synthetic accessibility (Ertl & Schuffenhauer, 2009), 1 easy to 10 hard, of a unit with methyl ends.
+    """Synthetic accessibility of a repeat unit, 1 (easy) to 10 (hard).
 
-    Bare attachment points would count as exotic atoms.
+    The score (Ertl & Schuffenhauer, 2009) is of the unit with methyl ends: bare attachment points would count as
+    exotic atoms.
     """
-    return float(_scorer().calculateScore(capped(unit)))
+    return float(_scorer().calculateScore(cap_unit(unit)))
 
 
 class Known:
-    """Polymers to be new against: their keys, and the nearest by Tanimoto similarity of Morgan fingerprints.
+    """Known polymers, which proposals are compared with.
 
-    keys : as of `catalogs.molecules.polymers`, which are SMILES as well
+    Similarity is Tanimoto's, of Morgan fingerprints.
+
+    keys : canonical repeat units of `catalogs.molecules.polymers`
+
+    Examples
+    --------
+    >>> Known(["*CC*", "*CC(*)C"]).nearest(["*CC*"])
+    (['*CC*'], array([1.]))
     """
 
     def __init__(self, keys: Sequence[str]) -> None:
@@ -104,20 +123,25 @@ class Known:
         self._prints = [_fingerprint(key) for key in self.keys]
 
     def nearest(self, keys: Sequence[str]) -> tuple[list[str], NDArray[np.float64]]:
-        """The most similar known polymer of each key, and the similarity (n,); "" and 0 where none is known."""
+        """Most similar known polymer of each key, and the similarity (n,).
+
+        "" and 0 where no polymer is known.
+        """
         from rdkit import DataStructs
 
         names, similarity = [], np.zeros(len(keys))
         for row, key in enumerate(keys):
-            found = DataStructs.BulkTanimotoSimilarity(_fingerprint(key), self._prints)
-            best = int(np.argmax(found)) if found else -1
-            names.append(self.keys[best] if found else "")
-            similarity[row] = found[best] if found else 0.0
+            similarities = DataStructs.BulkTanimotoSimilarity(_fingerprint(key), self._prints)
+            best = int(np.argmax(similarities)) if similarities else -1
+            names.append(self.keys[best] if similarities else "")
+            similarity[row] = similarities[best] if similarities else 0.0
         return names, similarity
 
 
 def read_fragments(path: Path, material: Material = None) -> tuple[str, ...]:
-    """Fragments in a table file's column of SMILES, the one named where it has it.
+    """Read fragments from a table's column of SMILES.
+
+    material : name of that column, where the table has one of that name
 
     Raises
     ------
@@ -143,7 +167,7 @@ def _read(unit: str) -> Any:
 
 
 def _fragment(text: str) -> Any:
-    """A pattern: `*` is any atom, and the rest as in the SMILES."""
+    """Compile a fragment to a pattern in which `*` is any atom."""
     from rdkit import Chem
 
     mol = Chem.MolFromSmiles(text)
@@ -172,7 +196,7 @@ def _morgan() -> Any:
 
 @cache
 def _scorer() -> Any:
-    """RDKit's contributed scorer, which is not importable as a module of the package."""
+    """Load RDKit's contributed SA scorer, which is no module of the package."""
     from rdkit import RDConfig
 
     spec = importlib.util.spec_from_file_location("sascorer", Path(RDConfig.RDContribDir) / "SA_Score" / "sascorer.py")

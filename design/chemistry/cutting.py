@@ -1,4 +1,4 @@
-"""Cut a molecule at its ports, as a building block of a polymerisation.
+"""Cut a molecule at its reactive groups into a building block of a polymer.
 
 The cut leaves a core with two dummy atoms, the ports, in the order of the polymerisation (head, tail).
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from kakehashi.catalogs.molecules.monomer_groups import GROUPS as COUNTED
-from kakehashi.design.chemistry.groups import ENDS, GROUPS, Group, found_by
+from kakehashi.design.chemistry.groups import ENDS, GROUPS, Group, counted_groups
 from kakehashi.design.chemistry.reactive_groups import REACTIVE
 from kakehashi.design.chemistry.smarts import mapped, pattern
 
@@ -28,7 +28,7 @@ class Cut(NamedTuple):
 
 
 class Site(NamedTuple):
-    """Atoms of a molecule that a group of the table matches.
+    """Atoms of a molecule that a counted group matches.
 
     head, tail : those mapped 1 and 2, tail -1 where the group has none; others : the rest
     """
@@ -57,13 +57,15 @@ def cut(mol: Any, name: str) -> Cut | None:
 
 
 def competing(mol: Any, name: str) -> list[str]:
-    """Reactive groups of a molecule that a block of group `name` must not carry."""
+    """Reactive groups of a molecule that a block must not carry."""
     allowed = GROUPS[name].allowed
     return [other for other in REACTIVE if other not in allowed and mol.HasSubstructMatch(pattern(REACTIVE[other]))]
 
 
 def sites(mol: Any, counted: tuple[str, ...], head: str = "", tail: str = "") -> list[Site]:
-    """Sites of any of the counted groups, one per set of atoms, in rising order of their atoms.
+    """Sites of any of the counted groups, one per set of atoms.
+
+    In rising order of their atoms.
 
     head, tail : SMARTS of an atom that those mapped 1 and 2 must match as well, "" for any
     """
@@ -85,7 +87,7 @@ def sites(mol: Any, counted: tuple[str, ...], head: str = "", tail: str = "") ->
 
 
 def _atoms(mol: Any, smarts: str) -> set[int] | None:
-    """Atoms that match a SMARTS of one atom; None where it is empty."""
+    """Atoms that match a SMARTS of one atom; None for ""."""
     return {atom for (atom,) in mol.GetSubstructMatches(pattern(smarts))} if smarts else None
 
 
@@ -97,10 +99,10 @@ def _between_ends(mol: Any, group: Group) -> Cut | None:
         ends[name] = sites(mol, ENDS[name].counted, ENDS[name].core)
         if len(ends[name]) != group.ends.count(name):
             return None
-    # Substituents activate halogens that were none of the ends.
+    # The substituents may activate a third halogen.
     if _HALOGEN_ENDS & set(group.ends) and len(mol.GetSubstructMatches(pattern("c[F,Cl,Br,I]"))) > 2:
         return None
-    # An alcohol's and a phenol's hydroxyl: the reactive groups as a whole must be the two ends.
+    # A diol with a phenol's hydroxyl as well has three reactive groups, though two ends of its kind.
     if sum(len(mol.GetSubstructMatches(pattern(REACTIVE[name]))) for name in group.allowed) > 2:
         return None
     edit = _numbered(mol)
@@ -117,7 +119,7 @@ def _between_ends(mol: Any, group: Group) -> Cut | None:
     if len(set(drop)) < len(drop) or set(drop) & set(atoms):
         return None
     ports = {site.tail for places in ends.values() for site in places}
-    # Two ends on one another (oxalic acid) leave a core without atoms: nothing to put a linker on.
+    # Two ends bonded to each other (oxalic acid) leave no core to put a linker on.
     head, tail = (-1 if atom in ports else atom for atom in atoms)
     for index in sorted(drop, reverse=True):
         edit.RemoveAtom(index)
@@ -127,7 +129,7 @@ def _between_ends(mol: Any, group: Group) -> Cut | None:
 def _opened(mol: Any, group: Group) -> Cut | None:
     from rdkit import Chem
 
-    places = sites(mol, found_by(group.name), group.head, group.tail)
+    places = sites(mol, counted_groups(group.name), group.head, group.tail)
     paired = bool(places) and places[0].tail < 0
     if len(places) != (2 if paired else 1):
         return None

@@ -1,4 +1,4 @@
-"""What building blocks are decorated and lengthened with, and where.
+"""Substituents and linkers that building blocks are decorated and lengthened with.
 
 Substituents: the one-armed fragments of up to ten atoms that stand on an aromatic carbon in at least 10 of the 4,478
 registered molecules that are blocks, less those that react themselves (`groups.REACTIVE`), hold a hydrogen on a
@@ -17,28 +17,29 @@ from numpy.typing import NDArray
 
 from kakehashi.design.chemistry.cutting import competing
 from kakehashi.design.chemistry.groups import ALIPHATIC, AROMATIC, ENDS, GROUPS
-from kakehashi.design.chemistry.templates import LINKER_RANGE, LINKER_SPAN, SUBSTITUENT_RANGE, shifted
+from kakehashi.design.chemistry.templates import LINKER_RANGE, LINKER_SPAN, SUBSTITUENT_RANGE, renumber_rings
 
-# Molecules that carry each on an aromatic carbon.
+# Substituents, and the number of blocks' molecules that carry each on an aromatic carbon.
 SUBSTITUENTS: dict[str, int] = {
     "C": 317, "Cl": 247, "OC": 140, "[N+](=O)[O-]": 137, "Br": 74, "F": 70, "C(C)(C)C": 48, "-c1ccccc1": 25,
     "N(CC)CC": 24, "C(C)C": 21, "C(F)(F)F": 19, "CC": 17, "OCC": 14, "C#N": 13, "N(C)C": 11,
 }  # fmt: skip
-# An aromatic CH becomes N.
+# The edit that replaces an aromatic CH by N.
 AZA = len(SUBSTITUENTS)
 EDITS = (*SUBSTITUENTS, "aza")
 
-# Carbons with a free hydrogen: aromatic, sp3 among carbons, sp3 beside a heteroatom or an end. The last take arms of
-# carbon only: two heteroatoms on one sp3 carbon would be an acetal, an aminal, ...
+# Kinds of sites, all with a hydrogen: aromatic carbon, sp3 carbon among carbons, sp3 carbon beside a heteroatom or an
+# end. The last takes substituents that begin with carbon: two heteroatoms on one carbon would be an acetal or aminal.
 ARYL, ALKYL, ACTIVATED = 0, 1, 2
 _CARBON_ARMED = tuple(i for i, text in enumerate(SUBSTITUENTS) if text[:2] in ("C", "CC", "C(", "-c"))
 
 
 class Linker(NamedTuple):
-    """A two-armed fragment, `{}` being what follows; written from the core to the end, and from the end to the core.
+    """A fragment with two arms, `{}` being what follows.
 
-    start : ALIPHATIC where its first atom is a carbon, that may stand on any; AROMATIC where on aromatic ones only
-    last : what its last carbon is
+    outward, inward : written from the core to the end, and from the end to the core
+    start : ALIPHATIC where it may stand on any carbon, AROMATIC where on aromatic ones only
+    last : kind of its last carbon (ALIPHATIC, AROMATIC)
     """
 
     outward: str
@@ -69,24 +70,30 @@ _POSITIONS = 4 * LONGEST
 @cache
 def branch(edit: int) -> str:
     """Text of a substituent, in its own range of ring numbers."""
-    return shifted(tuple(SUBSTITUENTS)[edit], SUBSTITUENT_RANGE)
+    return renumber_rings(tuple(SUBSTITUENTS)[edit], SUBSTITUENT_RANGE)
 
 
 @cache
 def linker_text(linker: int, position: int, inward: bool) -> tuple[str, str]:
-    """Text before and after what a linker carries; `position` < 8 gives every linker of a unit its ring numbers."""
+    """Text before and after what a linker carries.
+
+    position : 0 to 7, gives every linker of a unit its own ring numbers
+    """
     if not 0 <= position < _POSITIONS:
         raise ValueError(f"expected a position from 0 to {_POSITIONS - 1}, got {position}")
     text = LINKERS[linker].inward if inward else LINKERS[linker].outward
     before, after = text.split("{}")
     # The marker is an atom token, so that the text can be renumbered as a whole.
-    before, after = shifted(f"{before}[U]{after}", LINKER_RANGE + LINKER_SPAN * position).split("[U]")
+    before, after = renumber_rings(f"{before}[U]{after}", LINKER_RANGE + LINKER_SPAN * position).split("[U]")
     return before, after
 
 
 @cache
 def allowed_edits(group: str) -> tuple[NDArray[np.int16], ...]:
-    """The edits at an ARYL, ALKYL, ACTIVATED site of a block of `group`: those that bring in no competing group."""
+    """Edits that add no competing group, by kind of site.
+
+    At ARYL, ALKYL and ACTIVATED sites of a block of `group`.
+    """
     aryl = [i for i in range(len(SUBSTITUENTS)) if not _clashes(group, i, "c1ccccc1")]
     alkyl = [i for i in range(len(SUBSTITUENTS)) if not _clashes(group, i, "CC(C)")]
     beside = [i for i in alkyl if i in _CARBON_ARMED]
@@ -95,7 +102,10 @@ def allowed_edits(group: str) -> tuple[NDArray[np.int16], ...]:
 
 @cache
 def allowed_linkers(end: str, before: int) -> NDArray[np.int16]:
-    """The linkers that may stand between a carbon (`before`: ALIPHATIC, AROMATIC) and an end."""
+    """Linkers that may stand between a carbon and an end.
+
+    before : what that carbon is (ALIPHATIC, AROMATIC)
+    """
     carbons = ENDS[end].carbon
     starts = (ALIPHATIC, before)
     return np.array([i for i, x in enumerate(LINKERS) if x.last in carbons and x.start in starts], np.int16)

@@ -1,4 +1,4 @@
-"""Kinds of building blocks: a core between two reactive ends, or a molecule opened at a double bond or in a ring.
+"""Kinds of building blocks: their reactive ends, or the bond or ring that is opened.
 
 The SMARTS of ends and of what is opened are those of `catalogs.molecules.monomer_groups`; `cutting` cuts a molecule
 there.
@@ -13,18 +13,18 @@ from kakehashi.catalogs.molecules.monomer_groups import SP3
 from kakehashi.design.chemistry.reactive_groups import REACTIVE
 from kakehashi.design.chemistry.smarts import mapped
 
-ALIPHATIC, AROMATIC = 0, 1  # what a port's or a linker's last carbon is
+ALIPHATIC, AROMATIC = 0, 1  # kinds of carbon at a port, or at the end of a linker
 
 
 class End(NamedTuple):
     """A reactive end on a core carbon.
 
     counted : its groups in `catalogs.molecules.monomer_groups`: any of them is such an end
-    monomer, residue : text of the end on the monomer, and of what is left of it in the chain, read away from the core
+    monomer, residue : text of the end on the monomer and in the chain, read away from the core
     backward : the same two read towards the core
     core : SMARTS that the core carbon must match as well, "" for any
-    carbon : what the core carbon may be (ALIPHATIC, AROMATIC), for linkers put between core and end
-    grows : whether linkers may be put there
+    carbon : kinds of carbon that may carry the end (ALIPHATIC, AROMATIC), for linkers between core and end
+    grows : True where linkers may be put there
     """
 
     counted: tuple[str, ...]
@@ -103,8 +103,8 @@ GROUPS: dict[str, Group] = {
 }
 
 
-def found_by(name: str) -> tuple[str, ...]:
-    """Groups of `catalogs.molecules.monomer_groups` that the molecules of a kind of block are found by.
+def counted_groups(name: str) -> tuple[str, ...]:
+    """Counted groups that find the molecules of a kind of block.
 
     Raises
     ------
@@ -112,7 +112,7 @@ def found_by(name: str) -> tuple[str, ...]:
 
     Examples
     --------
-    >>> found_by("amino acid")
+    >>> counted_groups("amino acid")
     ('aromatic amine', 'aliphatic amine', 'carboxylic acid')
     """
     group = GROUPS[name]
@@ -120,7 +120,7 @@ def found_by(name: str) -> tuple[str, ...]:
     if not counted and group.opened:
         counted = (group.opened,)
     unknown = [c for c in counted if c not in COUNTED]
-    # Opened at a head alone, two of a group make a block; with a tail, one does, and has to be counted so.
+    # A group without a tail is needed twice; one with a tail opens alone, and must be counted as one that does.
     alone = bool(group.opened) and not unknown and 2 in mapped(COUNTED[group.opened].smarts)
     if not counted or unknown or (alone and any(COUNTED[c].role != "opened" for c in counted)):
         what = f"no line for {unknown[0]!r}" if unknown else f"{' and '.join(counted) or 'nothing'} to find it by"

@@ -1,4 +1,4 @@
-"""From a repeat unit back to the monomers and the polymerisation it can come from."""
+"""Retrosynthesis: monomers and polymerisations that give a repeat unit."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from kakehashi.catalogs.molecules.monomer_groups import GROUPS as COUNTED
 from kakehashi.catalogs.molecules.polymers import backbone_cuts, framed, read, repeat_unit_key
 from kakehashi.catalogs.molecules.unit_keys import twice
-from kakehashi.design.chemistry.blocks import Assembler, Block, Molecule, block_of
+from kakehashi.design.chemistry.blocks import Assembler, Block, Molecule, read_block
 from kakehashi.design.chemistry.groups import ENDS, GROUPS
 from kakehashi.design.chemistry.polymerisations import POLYMERISATIONS, Polymerisation
 from kakehashi.design.chemistry.provenance import Provenance
@@ -18,41 +18,50 @@ _NOTHING: Any = ((), ())
 
 
 def classify(smiles: str) -> list[Provenance]:
-    """Every known polymerisation that gives a repeat unit, with its monomers, in the order of `POLYMERISATIONS`.
+    """Routes to a repeat unit: polymerisations and their monomers.
 
-    A route counts only if its monomers carry exactly the functional groups required, and polymerising them gives this
-    polymer again (in one of the regular chains of unsymmetrical monomers). Stereochemistry is left out. Where the unit
-    as written has no route, the smallest unit of its chain is tried, and that written twice.
+    Routes are in the order of `POLYMERISATIONS`. The monomers of a route carry exactly the functional groups required,
+    and polymerise to this polymer again (to one of the regular chains, where monomers are unsymmetrical).
+    Stereochemistry is left out. Where the unit as written has no route, the smallest unit of its chain is tried, then
+    two of these in a row.
 
     Raises
     ------
     ValueError : the text is no repeat unit.
+
+    Examples
+    --------
+    >>> [(route.polymer_class, route.monomers) for route in classify("*OC(C)C(*)=O")]
+    [('polyester', ('CC(O)C(=O)O',))]
     """
     mol = read(smiles)
     unit = framed(mol)
     key = repeat_unit_key(unit)
-    found = _routes(mol, key)
-    if not found and unit.GetNumAtoms() != mol.GetNumAtoms():
-        found = _routes(unit, key)
-    return found or _routes(twice(unit), key)
+    routes = _routes(mol, key)
+    if not routes and unit.GetNumAtoms() != mol.GetNumAtoms():
+        routes = _routes(unit, key)
+    return routes or _routes(twice(unit), key)
 
 
 def _routes(mol: Any, key: str) -> list[Provenance]:
     closed, ends = _closed(mol)
-    found: dict[Provenance, None] = {}
+    routes: dict[Provenance, None] = {}
     for rule in POLYMERISATIONS:
         for pieces in _pieces(mol, closed, ends, rule):
-            made = [_monomer(piece, group, slot in rule.bare) for slot, (piece, group)
+            residues = [_monomer(piece, group, slot in rule.bare) for slot, (piece, group)
                     in enumerate(zip(pieces, rule.slots, strict=True))]  # fmt: skip
-            blocks = [block for block in made if block is not None]
-            if len(blocks) == len(made) and key in _polymers(blocks, rule):
+            blocks = [block for block in residues if block is not None]
+            if len(blocks) == len(residues) and key in _polymers(blocks, rule):
                 names = [block.molecule.smiles for block in blocks] + ([rule.partner] if rule.partner else [])
-                found[Provenance(rule.polymer_class, tuple(names), rule.words)] = None
-    return list(found)
+                routes[Provenance(rule.polymer_class, tuple(names), rule.words)] = None
+    return list(routes)
 
 
 def _closed(mol: Any) -> tuple[Any, list[tuple[int, int]]]:
-    """The unit with its ends joined, and the bonds where it can be cut; None where the ends are too close to join."""
+    """Join the ends of a unit; list the bonds to cut.
+
+    None and no bonds where the ends are too close to join.
+    """
     from rdkit import Chem
 
     stars = [atom for atom in mol.GetAtoms() if atom.GetAtomicNum() == 0]
@@ -64,14 +73,17 @@ def _closed(mol: Any) -> tuple[Any, list[tuple[int, int]]]:
     for star, atom in zip(stars, (x, y), strict=True):
         edit.RemoveBond(star.GetIdx(), atom)
     edit.AddBond(x, y, Chem.BondType.SINGLE)
-    # Not sanitised: the joined chain could pass for an aromatic ring.
+    # Not sanitised: RDKit could take the joined chain for an aromatic ring.
     edit.UpdatePropertyCache(False)
     Chem.FastFindRings(edit)
     return edit, cuts
 
 
 def _pieces(mol: Any, closed: Any, cuts: list[tuple[int, int]], rule: Polymerisation) -> list[list[Any]]:
-    """Residues in the order of the slots, each with two dummies of isotopes 1 or 2 (see `Polymerisation.link`)."""
+    """Residues in the order of the slots.
+
+    Each has dummy atoms of isotopes 1 and 2, the atom maps of `Polymerisation.link`.
+    """
     if not rule.link:
         return _as_written(mol)
     if closed is None:
@@ -79,22 +91,22 @@ def _pieces(mol: Any, closed: Any, cuts: list[tuple[int, int]], rule: Polymerisa
     places = mapped(rule.link)
     crossing = {frozenset(cut) for cut in cuts}
     matches = closed.GetSubstructMatches(pattern(rule.link), uniquify=False)
-    bonds = dict.fromkeys((match[places[1]], match[places[2]]) for match in matches)
-    links = [bond for bond in bonds if frozenset(bond) in crossing]
+    candidates = dict.fromkeys((match[places[1]], match[places[2]]) for match in matches)
+    links = [bond for bond in candidates if frozenset(bond) in crossing]
     both = len(rule.slots) == 2 or bool(rule.middle)
-    found = []
-    for chosen in combinations(links, 2) if both else ((link,) for link in links):
-        pieces = _cut(closed, chosen)
-        if len(pieces) != len(chosen):
+    pieces = []
+    for bonds in combinations(links, 2) if both else ((link,) for link in links):
+        residues = _cut(closed, bonds)
+        if len(residues) != len(bonds):
             continue
         if both:
-            pieces.sort(key=_isotopes)
-            if [_isotopes(piece) for piece in pieces] != [(1, 1), (2, 2)]:
+            residues.sort(key=_isotopes)
+            if [_isotopes(piece) for piece in residues] != [(1, 1), (2, 2)]:
                 continue
-            if rule.middle and pieces.pop().GetNumHeavyAtoms() != 2:  # the carbonyl alone
+            if rule.middle and residues.pop().GetNumHeavyAtoms() != 2:  # the carbonyl alone
                 continue
-        found.append(pieces)
-    return found
+        pieces.append(residues)
+    return pieces
 
 
 def _as_written(mol: Any) -> list[list[Any]]:
@@ -122,7 +134,7 @@ def _cut(closed: Any, links: tuple[tuple[int, int], ...]) -> list[Any]:
             edit.AddBond(atom, edit.AddAtom(dummy), Chem.BondType.SINGLE)
     if Chem.SanitizeMol(edit, catchErrors=True):
         return []
-    # The unit's own dummies are left over as single atoms.
+    # The dummy atoms of the unit as written remain as single atoms.
     return [piece for piece in Chem.GetMolFrags(edit, asMols=True) if piece.GetNumAtoms() > 1]
 
 
@@ -131,7 +143,7 @@ def _isotopes(piece: Any) -> tuple[int, ...]:
 
 
 def _monomer(piece: Any, name: str, bare: bool) -> Block | None:
-    """The block of a group whose residue this is, None where it cannot be one."""
+    """Block that leaves this residue; None where there is none."""
     from rdkit import Chem
 
     edit = Chem.RWMol(piece)
@@ -140,21 +152,21 @@ def _monomer(piece: Any, name: str, bare: bool) -> Block | None:
     dummies = [star.GetIdx() for star in stars]
     tips = [star.GetNeighbors()[0].GetIdx() for star in stars]
     ends = GROUPS[name].ends
-    fine = _reopened(edit, name, tips) if not ends else all(
+    possible = _reopened(edit, name, tips) if not ends else all(
         _capped(edit, end, bare, dummy, tip) for end, dummy, tip in zip(ends, dummies, tips, strict=True)
     )  # fmt: skip
-    if not fine:
+    if not possible:
         return None
     for dummy in sorted(dummies, reverse=True):
         if edit.GetAtomWithIdx(dummy).GetAtomicNum() == 0:
             edit.RemoveAtom(dummy)
     if Chem.SanitizeMol(edit, catchErrors=True):
         return None
-    return block_of(Molecule(Chem.MolToSmiles(edit, isomericSmiles=False)), name)
+    return read_block(Molecule(Chem.MolToSmiles(edit, isomericSmiles=False)), name)
 
 
 def _capped(edit: Any, end: str, bare: bool, dummy: int, tip: int) -> bool:
-    """Turn a cut end into the monomer's; False where its atoms are not those of the end."""
+    """Complete a cut end as the monomer's; False for another end."""
     from rdkit import Chem
 
     atom = edit.GetAtomWithIdx(tip)
@@ -173,7 +185,7 @@ def _capped(edit: Any, end: str, bare: bool, dummy: int, tip: int) -> bool:
 
 
 def _reopened(edit: Any, name: str, tips: list[int]) -> bool:
-    """Close the ring or double bond that polymerisation opened; False where that is impossible."""
+    """Close the ring or double bond that polymerisation opened; False if impossible."""
     from rdkit import Chem
 
     smarts = COUNTED[GROUPS[name].opened].smarts
@@ -197,7 +209,7 @@ def _reopened(edit: Any, name: str, tips: list[int]) -> bool:
 
 
 def _polymers(blocks: list[Block], rule: Polymerisation) -> set[str]:
-    """Keys of the regular chains of these blocks."""
+    """Keys of the regular chains of blocks."""
     assembler = Assembler(blocks)
     places = range(len(blocks))
     none = [_NOTHING] * len(blocks)

@@ -1,7 +1,8 @@
-"""The polymerisations that a repeat unit can come from.
+"""Table of the polymerisations that a repeat unit can come from.
 
-Each takes one or two building blocks (`groups.GROUPS`). In a chain of two unsymmetrical blocks every block may stand
-either way round; a repeat unit of one block each is then one of the two regular chains, not the random one.
+Each takes one or two building blocks (`groups.GROUPS`); a new one is a line of `POLYMERISATIONS`. In a chain of two
+unsymmetrical blocks every block may stand either way round; a repeat unit of one block each is then one of the two
+regular chains, not the random one.
 """
 
 from __future__ import annotations
@@ -10,13 +11,13 @@ from typing import NamedTuple
 
 
 class Polymerisation(NamedTuple):
-    """How blocks become a polymer.
+    """A polymerisation of one or two building blocks.
 
     slots : the group of each block
-    words : the reaction
+    words : the reaction in words
     link : SMARTS of the bond formed, atoms mapped 1 (first slot's residue, or the head) and 2; "" for chain growth
-    bare : slots whose residue leaves its ends behind (their atoms are already in the other residue)
-    middle, partner : text of a constant second residue, and its monomer, where the second monomer is no choice
+    bare : slots whose residue has no ends, their atoms being in the other residue
+    middle, partner : text of a fixed second residue, and SMILES of its monomer
     """
 
     polymer_class: str

@@ -1,4 +1,4 @@
-"""A file of monomers to propose polymers from: those that can be read, and the rows that cannot."""
+"""Pools: tables of monomers to propose polymers from."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ NAME = "pool"
 
 
 class Pool(NamedTuple):
-    """The molecules of a pool, and the rows set aside (salts, what is no SMILES) with their reasons."""
+    """Molecules of a pool.
+
+    rejected : rows set aside (salts, invalid SMILES), with their reasons
+    """
 
     path: str
     molecules: tuple[Molecule, ...]
@@ -23,13 +26,16 @@ class Pool(NamedTuple):
 
     def named(self) -> dict[str, Molecule]:
         """Molecules by their SMILES, the first of each."""
-        found: dict[str, Molecule] = {}
+        molecules: dict[str, Molecule] = {}
         for molecule in self.molecules:
-            found.setdefault(molecule.smiles, molecule)
-        return found
+            molecules.setdefault(molecule.smiles, molecule)
+        return molecules
 
     def rejection(self) -> str:
-        """How many rows were set aside, and why the first was; "" where all were read."""
+        """Summary of the rows set aside; "" where there are none.
+
+        Their number and the first reason.
+        """
         if not self.rejected:
             return ""
         first = self.rejected[0]
@@ -41,7 +47,9 @@ class Pool(NamedTuple):
 
 
 def read_pool(path: Path, material: Material = None) -> Pool:
-    """Read a table with a column of SMILES (`material`, if it has that), and perhaps name and cas.
+    """Read a pool: SMILES, and perhaps names and CAS numbers.
+
+    material : name of the column of SMILES, where the table has one of that name
 
     Raises
     ------
@@ -51,13 +59,13 @@ def read_pool(path: Path, material: Material = None) -> Pool:
 
     readers.check_file(path)
     names = readers.column_names(path)
-    wanted = {name: column for name in ("name", "cas") if (column := column_like(name, names)) is not None}
-    wanted["smiles"] = smiles_column(names, path, material)
-    data = readers.read(path, list(dict.fromkeys(wanted.values())))
-    columns = {name: readers.as_text(data[column], path, column).to_pylist() for name, column in wanted.items()}
+    sources = {name: column for name in ("name", "cas") if (column := column_like(name, names)) is not None}
+    sources["smiles"] = smiles_column(names, path, material)
+    data = readers.read(path, list(dict.fromkeys(sources.values())))
+    columns = {name: readers.as_text(data[column], path, column).to_pylist() for name, column in sources.items()}
     parsed = parse_column(columns["smiles"], attachments=0, guarded=True)
     blank = [None] * len(parsed.reasons)
-    found, rejected = [], []
+    molecules, rejected = [], []
     for row, (text, smiles, reason, name, cas) in enumerate(
         zip(columns["smiles"], parsed.molecules.smiles, parsed.reasons, columns.get("name", blank),
             columns.get("cas", blank), strict=True)
@@ -65,8 +73,8 @@ def read_pool(path: Path, material: Material = None) -> Pool:
         if reason:
             rejected.append(Rejected(NAME, row + 1, name or cas or str(row + 1), text or "", str(reason)))
         else:
-            found.append(Molecule(smiles, (name or "").strip(), (cas or "").strip()))
-    pool = Pool(str(path), tuple(found), tuple(rejected))
-    if not found:
+            molecules.append(Molecule(smiles, (name or "").strip(), (cas or "").strip()))
+    pool = Pool(str(path), tuple(molecules), tuple(rejected))
+    if not molecules:
         raise UserError(f"{pool.rejection()}; no molecule is left")
     return pool

@@ -1,4 +1,4 @@
-"""How a repeat unit would be made."""
+"""Record of the synthesis of a repeat unit."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from typing import NamedTuple
 
 
 class Provenance(NamedTuple):
-    """How a repeat unit would be made: "" and () where none is known."""
+    """Synthesis of a repeat unit; "" and () where none is known.
+
+    polymer_class, reaction : in words; monomers : canonical SMILES
+    """
 
     polymer_class: str = ""
     monomers: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""Bonds and groups that a repeat unit must not hold: what falls apart, and what would go on reacting."""
+"""Unstable bonds and unreacted groups that a repeat unit must not hold."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from kakehashi.design.chemistry.reactive_groups import REACTIVE
 from kakehashi.design.chemistry.smarts import pattern
 
-# Bonds that do not survive a polymerisation or the life of a part.
+# Bonds that do not survive a polymerisation or the use of the material.
 UNSTABLE: dict[str, str] = {
     "peroxide": "[OX2][OX2]",
     "chain of three nitrogens": "[#7]~[#7]~[#7]",
@@ -27,15 +27,15 @@ UNSTABLE: dict[str, str] = {
     "small ring with a double bond": "[r3]=[r3]",
 }
 
-# Alcohols, acids and amides' nitrogen stay in many real polymers (acrylic acid, HEMA); these groups do not.
+# Reactive groups that no polymer retains; many retain hydroxyl, acid and amide groups (acrylic acid, HEMA).
 LEFT_OVER = (
     "amine", "hydrazine or hydroxylamine", "imine", "acyl halide", "anhydride", "isocyanate", "thiol",
     "sulfonyl halide or acid", "phosphorus acid or chloride", "aldehyde", "epoxide or aziridine",
     "silyl halide or hydride", "boronic acid", "azide or diazo",
 )  # fmt: skip
 
-# Whatever holds one of the above holds one of these; no pattern below looks at the ends of a unit, so that it may be
-# asked before the unit is capped. Nine of ten proposals are done with here.
+# One pattern that matches every molecule in which one of the above matches. It does not depend on the ends of a unit,
+# so that it applies before capping. Nine of ten proposals do not match and need no further check.
 _SUSPECT = ",".join((
     "[NX2,NX3H2,OX2H1,SX2H1,Si&!H0,#15,#5,r3",
     "$([#7,OX2,SX2]~[#7,OX2,SX2])",
@@ -48,23 +48,36 @@ _SUSPECT = ",".join((
 
 
 def suspect(mol: Any) -> bool:
-    """Whether a molecule or repeat unit may hold an unstable bond or a group left over; without it, it holds none."""
+    """Screen quickly for unstable bonds and reactive groups.
+
+    False is certain: `unstable` and `reactive` then find nothing.
+    """
     return bool(mol.HasSubstructMatch(pattern(_SUSPECT)))
 
 
 def unstable(mol: Any) -> list[str]:
-    """Names of the unstable bonds in a molecule or repeat unit."""
+    """Names of the unstable bonds in a molecule or repeat unit.
+
+    Examples
+    --------
+    >>> from rdkit import Chem
+    >>> unstable(Chem.MolFromSmiles("*COOC*"))
+    ['peroxide']
+    """
     return [name for name, smarts in UNSTABLE.items() if mol.HasSubstructMatch(pattern(smarts))]
 
 
 def reactive(mol: Any) -> list[str]:
-    """Names of the groups in a repeat unit that should have reacted, or would react further."""
-    whole = capped(mol)
+    """Names of the groups in a repeat unit that would react further."""
+    whole = cap_unit(mol)
     return [name for name in LEFT_OVER if whole.HasSubstructMatch(pattern(REACTIVE[name]))]
 
 
-def capped(unit: Any) -> Any:
-    """The unit with methyl groups at its ends, so that an amide's end is no amine and a carbonyl's no aldehyde."""
+def cap_unit(unit: Any) -> Any:
+    """Cap a unit with methyl groups.
+
+    An amide's end is then no amine, and a carbonyl's no aldehyde.
+    """
     from rdkit import Chem
 
     edit = Chem.RWMol(unit)

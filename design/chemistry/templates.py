@@ -1,4 +1,4 @@
-"""SMILES with holes: text of a molecule into which substituents and neighbours are written without parsing anything.
+"""SMILES templates: substituents and neighbours are inserted as text, without parsing.
 
 Ring-closure numbers of the pieces must differ, since one piece stands inside another's open rings: a template is
 written for one range of numbers, and `SPAN` numbers belong to each range.
@@ -31,7 +31,9 @@ class Template(NamedTuple):
 
 
 def template(mol: Any, sites: Sequence[int], root: int = 0, first: int = 1) -> Template | None:
-    """The template of a molecule; None where a site is not written as a plain atom, or it has too many rings.
+    """Template of a molecule.
+
+    None where a site is not written as a plain atom, or the molecule has too many rings.
 
     sites : the values of the atoms' property "atom" that can be edited
     root : isotope of the dummy atom that the text begins at (left out of it), 0 for a molecule without
@@ -51,7 +53,7 @@ def template(mol: Any, sites: Sequence[int], root: int = 0, first: int = 1) -> T
     written = list(plain.GetPropsAsDict(True, True)["_smilesAtomOutputOrder"])
     origin = [numbers[i] for i in written]
     pieces: list[str] = []
-    found: dict[int, tuple[int, int]] = {}
+    places: dict[int, tuple[int, int]] = {}
     hole = -1
     atoms = 0
     for match in _TOKEN.finditer(text):
@@ -67,17 +69,29 @@ def template(mol: Any, sites: Sequence[int], root: int = 0, first: int = 1) -> T
             if origin[atoms] in sites:
                 if symbol not in ("c", "C"):
                     return None
-                found[origin[atoms]] = (len(pieces), len(pieces) + 2)
+                places[origin[atoms]] = (len(pieces), len(pieces) + 2)
             pieces += [symbol, _renumbered(rings, first), ""]
         atoms += 1
     largest = max((int(a or b) for a, b in _RING.findall(text)), default=0)
-    if largest >= SPAN or len(found) < len(sites):
+    if largest >= SPAN or len(places) < len(sites):
         return None
-    return Template(tuple(pieces), tuple(found[site] for site in sites), hole)
+    return Template(tuple(pieces), tuple(places[site] for site in sites), hole)
 
 
 def fill(form: Template, edits: Mapping[int, str], swaps: Mapping[int, str]) -> tuple[str, str]:
-    """Text before and after the hole, with branches (`edits`) and exchanged atoms (`swaps`) at sites."""
+    """Fill a template: text before and after the hole.
+
+    edits : branches at sites; swaps : exchanged atoms at sites
+
+    Examples
+    --------
+    >>> from rdkit import Chem
+    >>> benzene = Chem.MolFromSmiles("c1ccccc1")
+    >>> for atom in benzene.GetAtoms():
+    ...     atom.SetIntProp("atom", atom.GetIdx())
+    >>> fill(template(benzene, [0]), {0: "C"}, {})
+    ('c1cc(C)ccc1', '')
+    """
     pieces = list(form.pieces)
     for site, branch in edits.items():
         pieces[form.sites[site][1]] = f"({branch})"
@@ -88,8 +102,14 @@ def fill(form: Template, edits: Mapping[int, str], swaps: Mapping[int, str]) -> 
     return "".join(pieces[: form.hole]), "".join(pieces[form.hole + 1 :])
 
 
-def shifted(smiles: str, first: int) -> str:
-    """SMILES with its ring-closure numbers starting at `first`."""
+def renumber_rings(smiles: str, first: int) -> str:
+    """Renumber the ring closures of a SMILES, beginning at `first`.
+
+    Examples
+    --------
+    >>> renumber_rings("c1ccccc1", 41)
+    'c%41ccccc%41'
+    """
     return _TOKEN.sub(lambda m: m[3] or m[1] + _renumbered(m[2], first), smiles)
 
 

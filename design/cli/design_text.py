@@ -40,10 +40,10 @@ def rebuild_report(directory: str, *, json_out: bool = False, quiet: bool = Fals
 
 
 def _page(folder: Path) -> str:
-    """Make the report of a run, of the kind that run.json names."""
-    from kakehashi.screen.report.data import run_json
+    """The report of any kind of run."""
+    from kakehashi.screen.runs.record_file import RECORD, load_record
 
-    kind = run_json(folder / "run.json").get("kind")
+    kind = load_record(folder / RECORD).get("kind")
     if kind == "design":
         from kakehashi.design.report.build import write_report
     elif kind == "study":

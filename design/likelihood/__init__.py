@@ -1,1 +1,1 @@
-"""Likelihood."""
+"""Probability that a repeat unit meets the goals."""

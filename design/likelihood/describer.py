@@ -1,4 +1,7 @@
-"""Repeat units to descriptors in processes of their own: RDKit, not the models, is what takes the time."""
+"""Describe repeat units in worker processes.
+
+RDKit, not the models, is what takes the time.
+"""
 
 from __future__ import annotations
 
@@ -16,16 +19,16 @@ from kakehashi.catalogs.processors import available
 from kakehashi.design.chemistry.constraints import Constraints, Limits
 from kakehashi.screen.descriptors import repeat_unit
 
-# Repeat units a process takes at a time: enough that handing over costs little, few enough to share out evenly.
+# Repeat units per task of a worker: enough that transfer costs little, few enough for an even load.
 CHUNK = 128
 
 
 class DescribedUnits(NamedTuple):
-    """n repeat units as the models see them.
+    """Descriptors and constraints of n repeat units.
 
     x : (n, width) float32 descriptors, 0 in rows with a reason
-    log_weight : (n,) of what is wanted but not required (0: all there)
-    reasons : (n,) why a unit is ruled out ("" where it is not): unreadable, unstable, ...
+    log_weight : (n,) of the wanted fragments, 0 where a unit has one or none is wanted
+    reasons : (n,) why a unit is excluded, "" where it is not: unreadable, unstable, ...
     """
 
     x: NDArray[np.float32]
@@ -34,7 +37,10 @@ class DescribedUnits(NamedTuple):
 
 
 class DescriberTask(NamedTuple):
-    """What is done with each repeat unit; fragments : liquid-crystal-like ones, as `Constraints` takes them."""
+    """Descriptors and constraints to compute.
+
+    fragments : liquid-crystal-like ones, as `Constraints` takes them
+    """
 
     descriptors: str
     limits: Limits = Limits()
@@ -42,7 +48,10 @@ class DescriberTask(NamedTuple):
 
 
 class Describer:
-    """Parses, checks and describes repeat units, each once, on `workers` processes (1: in this one)."""
+    """Parse, check and describe repeat units on worker processes.
+
+    workers : 1 describes in this process; None takes one for each processor
+    """
 
     def __init__(self, task: DescriberTask, workers: int | None = None) -> None:
         self._task = task
@@ -63,7 +72,7 @@ class Describer:
             self._pool.join()
 
     def __call__(self, smiles: Sequence[str]) -> DescribedUnits:
-        """Describe repeat units; the same whatever the number of processes."""
+        """Describe repeat units; equal for any number of workers."""
         chunks = [(list(smiles[i : i + CHUNK]), self._task) for i in range(0, len(smiles), CHUNK)]
         parts = self._pool.starmap(describe, chunks, chunksize=1) if self._pool else [describe(*c) for c in chunks]
         if not parts:
@@ -74,7 +83,10 @@ class Describer:
 
 
 def describe(smiles: list[str], task: DescriberTask) -> DescribedUnits:
-    """Parse each repeat unit once; rule it out, or describe it."""
+    """Describe repeat units, or exclude them with a reason.
+
+    Each is parsed once.
+    """
     constraints = _constraints(task)
     reasons, log_weight = np.full(len(smiles), "", dtype=object), np.zeros(len(smiles))
     mols: list[Any] = [None] * len(smiles)
@@ -97,7 +109,7 @@ def _constraints(task: DescriberTask) -> Constraints:
 
 
 def _prepare() -> None:
-    """Ctrl-C is for the parent, which ends its workers."""
+    """Leave Ctrl-C to the parent, which ends its workers."""
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)

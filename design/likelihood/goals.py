@@ -1,4 +1,4 @@
-"""What is wanted of a material: windows of properties, as people write them and on the scale models are fitted on."""
+"""Goals: windows of properties, as written by users and on the fitted scale."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ _UPWARD = {"<": True, "<=": True, "≤": True, ">": False, ">=": False, "≥": F
 
 
 class Property(NamedTuple):
-    """A property a model predicts, the unit of its values ("" as given), and whether the model fits ln(value)."""
+    """A property that a model predicts.
+
+    unit : of its values, "" as given; log : whether the model fits ln(value)
+    """
 
     name: str
     unit: str = ""
@@ -30,7 +33,10 @@ class Property(NamedTuple):
 
 
 class Goal(NamedTuple):
-    """lower < property < upper, in the property's unit; infinite where an end is open."""
+    """Window of a property, lower < property < upper, in its unit.
+
+    Infinite where an end is open.
+    """
 
     property: str
     lower: float = -math.inf
@@ -45,7 +51,7 @@ class Goal(NamedTuple):
 
 
 def parse_goals(texts: Iterable[str], properties: Sequence[Property]) -> tuple[Goal, ...]:
-    """Read goal expressions; one text may hold several, separated by commas.
+    """Parse goal expressions; one text may hold several, separated by commas.
 
     A unit after the last number holds for the whole expression and is converted to the property's; without one the
     numbers are in the property's unit. Windows of one property are intersected. `<` and `<=` mean the same: the
@@ -55,6 +61,13 @@ def parse_goals(texts: Iterable[str], properties: Sequence[Property]) -> tuple[G
     ------
     UserError
         If an expression cannot be read, names no property at hand, mixes units, or no value can meet it.
+
+    Examples
+    --------
+    >>> goals = parse_goals(["tg >= 200 degC, thermal_conductivity > 0.35"], [
+    ...     Property("thermal_conductivity", "W/(m K)"), Property("tg", "K")])
+    >>> [str(goal) for goal in goals]
+    ['tg>473.15', 'thermal_conductivity>0.35']
     """
     windows: dict[str, Goal] = {}
     for text in texts:
@@ -71,10 +84,15 @@ def parse_goals(texts: Iterable[str], properties: Sequence[Property]) -> tuple[G
 
 
 def on_fitted_scale(goal: Goal, log: bool) -> Goal:
-    """The window on the scale the model is fitted on: of ln(value) if `log`.
+    """Convert a window to the fitted scale: of ln(value) if `log`.
 
     Values whose logarithm is fitted are positive: a lower bound of zero or less is no bound, and an upper one raises
     UserError.
+
+    Examples
+    --------
+    >>> on_fitted_scale(Goal("tg", lower=1.0), log=True)
+    Goal(property='tg', lower=0.0, upper=inf)
     """
     if not log:
         return goal
@@ -120,18 +138,18 @@ def _parse(part: str, text: str, properties: Sequence[Property]) -> Goal:
 def _named(name: str, properties: Sequence[Property], where: str) -> Property:
     # Tg for a column `Tg (°C)`, and the other way round.
     bare = [prop for prop in properties if name in (prop.name, bare_name(prop.name)) or bare_name(name) == prop.name]
-    found = next((prop for prop in properties if prop.name == name), bare[0] if len(bare) == 1 else None)
-    if found is None:
+    match = next((prop for prop in properties if prop.name == name), bare[0] if len(bare) == 1 else None)
+    if match is None:
         names = [prop.name for prop in properties]
         folded = {other.lower(): other for other in names}
         near = [folded[other] for other in get_close_matches(name.lower(), folded, n=1)]
         hint = f"; did you mean {near[0]}?" if near else ""
         raise UserError(f"{where}: no property {name!r} among {', '.join(names)}{hint}")
-    return found
+    return match
 
 
 def _bounds(numbers: list[str], prop: Property, where: str) -> list[float]:
-    """The numbers of an expression in the property's unit."""
+    """Numbers of an expression in the property's unit."""
     values, units = [], []
     for number in numbers:
         match = _NUMBER.fullmatch(number)

@@ -1,8 +1,8 @@
-"""The likelihood of a goal: how probable an ensemble of models holds it that a repeat unit's values lie in a window.
+"""Likelihood of a goal: probability of its windows under an ensemble of models.
 
-The probability is averaged over the members, not its logarithm: members are alternatives, of which one is right.
-Everything is kept as a logarithm, and taken from the tail that is near, so that units far from the goal still differ.
-Values, windows and spreads are on the fitted scale.
+Probabilities, not their logarithms, are averaged over the members: members are alternatives, of which one is right.
+All arithmetic is on logarithms, from the nearer tail, so that units far from the goal still differ. Values, windows
+and spreads are on the fitted scale.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ FloatArray = NDArray[np.float64]
 _NARROW = 1e-4
 # Smallest tail probability taken from scipy's distribution function; beyond it the tail's own series is used.
 _SMALLEST = 1e-290
-# Degrees of freedom tried for the tails of held-out residuals; of fewer residuals than ENOUGH they cannot be told.
+# Candidate degrees of freedom of held-out residuals; fewer residuals than ENOUGH do not determine them.
 DEGREES = (2.5, 3.0, 4.0, 5.0, 7.0, 10.0, 20.0, 50.0)
 ENOUGH = 50
-# A penalty counts distances in units of the model's own, where 1 is as far as its training units are from each other
-# (the 95th percentile) and 2 is very far: free up to the one, two natural logarithms at the other.
+# Penalty of the distance to the training units. In the model's units, 1 is the 95th percentile of the distances
+# among training units: no penalty up to 1, two natural logarithms at 2.
 START, SCALE = 1.0, 0.5
 
 
 class Prediction(NamedTuple):
-    """What an ensemble predicts of one property for n repeat units, on the fitted scale.
+    """Predictions of one property for n repeat units, on the fitted scale.
 
     means, spreads : (members, n); weights : (members,), summing to one
     noise : standard deviation to be added to every spread, from `held_out_noise`
@@ -50,11 +50,19 @@ class Prediction(NamedTuple):
 def log_goal_probability(
     goals: Sequence[Goal], predictions: Sequence[Prediction], *, paired: bool = False
 ) -> FloatArray:
-    """Log probability (n,) that every property lies in its window; goal j is judged by prediction j.
+    """Log probability (n,) that every property lies in its window.
+
+    Goal j is evaluated with prediction j.
 
     paired : the members of all predictions are the same networks, in the same order. A member that errs in one
         property errs in the others, so that windows are multiplied within a member, and only then averaged.
         Otherwise the properties are independent and their averages are multiplied.
+
+    Examples
+    --------
+    >>> prediction = Prediction(np.array([[300.0, 400.0]]), np.array([[10.0, 10.0]]), np.array([1.0]))
+    >>> np.exp(log_goal_probability([Goal("tg", lower=400.0)], [prediction])).round(3)
+    array([0. , 0.5])
     """
     if len(goals) != len(predictions) or not goals:
         raise ValueError(f"expected a prediction for each goal, got {len(goals)} goals and {len(predictions)}")
@@ -71,9 +79,18 @@ def log_goal_probability(
 
 
 def log_window(mean: ArrayLike, spread: ArrayLike, lower: float, upper: float, degrees: float = np.inf) -> FloatArray:
-    """Log P(lower < Y < upper), elementwise, for Y normal, or Student's t of `degrees` with that location and scale.
+    """Log P(lower < Y < upper), elementwise.
 
-    A spread of zero is a certain value. A relative error below 1e-6 of the logarithm is kept down to -1e4 and beyond.
+    Y is normal or Student's t.
+
+    mean, spread : location and scale; degrees : of freedom, inf for a normal distribution
+
+    A spread of zero is a certain value. The relative error of the logarithm is below 1e-6 down to -1e4 and beyond.
+
+    Examples
+    --------
+    >>> float(np.exp(log_window(0.0, 1.0, -1.96, 1.96)).round(3))
+    0.95
     """
     mean, spread = np.broadcast_arrays(np.asarray(mean, np.float64), np.asarray(spread, np.float64))
     if not lower < upper or not degrees > 0:
@@ -97,9 +114,14 @@ def log_window(mean: ArrayLike, spread: ArrayLike, lower: float, upper: float, d
 
 
 def held_out_noise(residuals: ArrayLike, spreads: ArrayLike) -> float:
-    """Standard deviation to add to predicted spreads so that held-out residuals are as large as they should be.
+    """Noise to add to predicted spreads so that they cover held-out residuals.
 
     Solves mean(residual² / (spread² + noise²)) = 1; zero where the spreads alone are wide enough.
+
+    Examples
+    --------
+    >>> round(held_out_noise([3.0, -3.0], [0.0, 0.0]), 6)
+    3.0
     """
     squared, variance = np.asarray(residuals, np.float64) ** 2, np.asarray(spreads, np.float64) ** 2
     if squared.size == 0 or not np.isfinite(squared).all() or not np.isfinite(variance).all():
@@ -121,11 +143,13 @@ def held_out_noise(residuals: ArrayLike, spreads: ArrayLike) -> float:
 
 
 def held_out_tails(residuals: ArrayLike, spreads: ArrayLike) -> tuple[float, float]:
-    """Factor of the spreads and degrees of freedom of the Student's t that held-out residuals come from most likely.
+    """Fit Student's t to held-out residuals by maximum likelihood.
 
-    Errors of property models have heavy tails: many are smaller than a normal distribution of their variance has
-    them, and a few are several times as large, which decides how probable a value far from the prediction is. Fewer
-    than `ENOUGH` residuals tell no tails: then those of a normal distribution of unknown variance, n - 1 degrees.
+    Returns the factor of the spreads and the degrees of freedom.
+
+    Errors of property models have heavy tails: compared with a normal distribution of their variance most are smaller,
+    and a few are several times as large. The tails decide how probable a value far from the prediction is. Fewer than
+    `ENOUGH` residuals do not determine them: n - 1 degrees then, as for a normal distribution of unknown variance.
     """
     ratios = np.asarray(residuals, np.float64) / np.asarray(spreads, np.float64)
     n = len(ratios)
@@ -138,23 +162,28 @@ def held_out_tails(residuals: ArrayLike, spreads: ArrayLike) -> tuple[float, flo
         tails = np.log1p((ratios / np.exp(log_scale)) ** 2 / degrees)
         return float(n * (log_scale - constant) + (degrees + 1) / 2 * tails.sum())
 
-    found = []
+    fits = []
     for degrees in (*DEGREES, float(n - 1)):
         bounds = np.log(typical) + np.array([-5.0, 1.0])
         best = minimize_scalar(surprise, args=(degrees,), bounds=bounds, method="bounded", options={"xatol": 1e-9})
-        found.append((float(best.fun), float(np.exp(best.x)), degrees))
-    _, scale, degrees = min(found)
+        fits.append((float(best.fun), float(np.exp(best.x)), degrees))
+    _, scale, degrees = min(fits)
     return scale, degrees
 
 
 def log_applicability(
     distance: ArrayLike, start: float = START, scale: float = SCALE, limit: float = np.inf
 ) -> FloatArray:
-    """Log weight (n,) of repeat units by their distance from the training units: -max(0, d - start)² / (2 scale²).
+    """Log weight (n,) of repeat units by distance from the training units.
 
-    -inf beyond `limit`. It belongs to the constraints, i.e. to the prior: what the model was not trained on is made
-    rare before the goal is asked for, at every temperature alike, so that no promise of a far extrapolation can buy
-    it back while the goal is still soft, and log Z stays the log probability of the goal among applicable units.
+    The weight is -max(0, d - start)² / (2 scale²), -inf beyond `limit`. It is part of the constraint, i.e. of the
+    prior: extrapolations are rare at every temperature alike, whatever goal probability is predicted for them, and log
+    Z stays the log probability of the goal among applicable units.
+
+    Examples
+    --------
+    >>> log_applicability([0.5, 1.0, 2.0])
+    array([-0., -0., -2.])
     """
     distance = np.asarray(distance, np.float64)
     if not scale > 0 or (distance < 0).any():
@@ -193,7 +222,10 @@ def _log_cdf(x: FloatArray, degrees: float) -> FloatArray:
 
 
 def _log_tail(x: FloatArray, degrees: float) -> FloatArray:
-    """Log P(T > x) for x >= 0, half the incomplete beta function of y = degrees / (degrees + x²)."""
+    """Log P(T > x) of Student's t for x >= 0.
+
+    Half the incomplete beta function of y = degrees / (degrees + x²).
+    """
     p = np.asarray(stdtr(degrees, -x))
     result = np.asarray(np.log(p))
     far = p < _SMALLEST
@@ -212,7 +244,10 @@ def _log_tail(x: FloatArray, degrees: float) -> FloatArray:
 
 
 def _log_narrow(middle: FloatArray, width: FloatArray, degrees: float) -> FloatArray:
-    """Log of the density at `middle` times `width`, the density's slope across the window included."""
+    """Log probability of a narrow window: density times width, slope included.
+
+    middle, width : in spreads
+    """
     if degrees == np.inf:
         density = -0.5 * middle**2 - 0.5 * np.log(2 * np.pi)
         slope = np.abs(middle)

@@ -1,6 +1,6 @@
-"""The transferred models as one judge of repeat units: are they allowed, known, and how likely to meet the goals.
+"""Transferred models as constraint and likelihood of repeat units.
 
-A unit is parsed, described and scored once, when its constraint is asked for; its likelihood waits until then.
+A unit is parsed, described and scored once, for its constraint; its likelihood is cached until the sampler needs it.
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ FloatArray = NDArray[np.float64]
 
 
 class JudgedUnits(NamedTuple):
-    """n repeat units: why each is ruled out ("" where it is not), its log constraint and log probability of the goals.
+    """Constraint and goal probability of n repeat units.
 
-    Both are -inf where a unit is ruled out.
+    reasons : (n,) why a unit is excluded, "" where it is not
+    log_constraint, log_goal : (n,), -inf where a unit is excluded
     """
 
     reasons: NDArray[np.object_]
@@ -39,49 +40,55 @@ class JudgedUnits(NamedTuple):
 
 
 class Surrogate:
-    """Models by property name, with goals on some of them; all look at the same descriptors."""
+    """Models by property name, on one set of descriptors, and the goals."""
 
     def __init__(self, models: Mapping[str, Model], goals: Sequence[Goal], describer: Describer) -> None:
         self.models = dict(models)
         self._describer = describer
         self._scorers: dict[str, PartitionScorer] = {name: make_scorer(model) for name, model in self.models.items()}
-        self._noise = {name: noise(model) for name, model in self.models.items()}
+        self._noise = {name: fit_noise(model) for name, model in self.models.items()}
         self._goals = [on_fitted_scale(goal, self.models[goal.property].target.log) for goal in goals]
         self._waiting: dict[str, float] = {}
         self.judged = 0
 
     def log_constraint(self, smiles: list[str]) -> FloatArray:
-        """Log constraint (n,) of distinct repeat units."""
-        found = self.judge(smiles)
-        kept = np.flatnonzero(found.log_constraint > -np.inf)
-        self._waiting.update((smiles[i], float(found.log_goal[i])) for i in kept)
-        return found.log_constraint
+        """Log constraint (n,) of distinct repeat units; caches their likelihood."""
+        judged = self.judge(smiles)
+        allowed = np.flatnonzero(judged.log_constraint > -np.inf)
+        self._waiting.update((smiles[i], float(judged.log_goal[i])) for i in allowed)
+        return judged.log_constraint
 
     def log_likelihood(self, smiles: list[str]) -> FloatArray:
-        """Log probability (n,) that repeat units meet the goals, constraints asked for before."""
+        """Log probability (n,) that repeat units meet the goals.
+
+        Cached where `log_constraint` was asked before.
+        """
         missing = [text for text in smiles if text not in self._waiting]
         if missing:
             self.log_constraint(missing)
         return np.array([self._waiting.pop(text) for text in smiles], np.float64)
 
     def guarded_likelihood(self, smiles: list[str]) -> FloatArray:
-        """Log probability (n,) that repeat units meet the goals, -inf where they are ruled out; no other constraint."""
+        """Log probability (n,) of the goals, -inf for excluded repeat units.
+
+        No other constraint counts.
+        """
         return self.judge(smiles).log_goal
 
     def judge(self, smiles: Sequence[str]) -> JudgedUnits:
-        """Constraint and goal of any repeat units."""
+        """Compute constraint and goal probability of repeat units."""
         self.judged += len(smiles)
-        seen = self._describer(smiles)
+        described = self._describer(smiles)
         log_constraint, log_goal = np.full((2, len(smiles)), -np.inf)
-        kept = np.flatnonzero(seen.reasons == "")
-        if len(kept):
-            found = self.predict(seen.x[kept])
-            # A unit must be known to every model that judges it.
-            distance = np.max([part.distance for part in found.values()], axis=0)
-            log_constraint[kept] = log_applicability(distance) + seen.log_weight[kept]
-            predictions = [self._prediction(goal.property, found[goal.property]) for goal in self._goals]
-            log_goal[kept] = log_goal_probability(self._goals, predictions)
-        return JudgedUnits(seen.reasons, log_constraint, log_goal)
+        allowed = np.flatnonzero(described.reasons == "")
+        if len(allowed):
+            members = self.predict(described.x[allowed])
+            # The largest distance counts: a unit must be in the domain of every model.
+            distance = np.max([part.distance for part in members.values()], axis=0)
+            log_constraint[allowed] = log_applicability(distance) + described.log_weight[allowed]
+            predictions = [self._prediction(goal.property, members[goal.property]) for goal in self._goals]
+            log_goal[allowed] = log_goal_probability(self._goals, predictions)
+        return JudgedUnits(described.reasons, log_constraint, log_goal)
 
     def predict(self, x: NDArray[np.float32]) -> dict[str, ComponentPredictions]:
         """What every model's members say of described repeat units."""
@@ -100,7 +107,7 @@ class Surrogate:
 
 
 class ResidualNoise(NamedTuple):
-    """How held-out residuals are distributed about the predictions.
+    """Distribution of held-out residuals about the predictions.
 
     extra : standard deviation they ask for beyond the predicted spreads
     scale, degrees : Student's t of `degrees`, its scale that many times the spreads with `extra`
@@ -111,9 +118,9 @@ class ResidualNoise(NamedTuple):
     degrees: float
 
 
-def noise(model: Model) -> ResidualNoise:
-    """The distribution of a model's held-out residuals."""
-    held = model.out_of_fold
-    residuals = model.target.y - held.mean
-    extra = held_out_noise(residuals, held.spread)
-    return ResidualNoise(extra, *held_out_tails(residuals, np.hypot(held.spread, extra)))
+def fit_noise(model: Model) -> ResidualNoise:
+    """Fit the distribution of a model's held-out residuals."""
+    held_out = model.out_of_fold
+    residuals = model.target.y - held_out.mean
+    extra = held_out_noise(residuals, held_out.spread)
+    return ResidualNoise(extra, *held_out_tails(residuals, np.hypot(held_out.spread, extra)))

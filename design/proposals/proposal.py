@@ -1,4 +1,4 @@
-"""What the sampler asks of a prior over repeat units, and operations on the states it passes back and forth."""
+"""Interface of a prior over repeat units, and operations on its states."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TEXT = ".text"
 
 
 class Proposal(Protocol[States]):
-    """A prior over repeat units that can be drawn from exactly, and Metropolis-Hastings moves on it.
+    """Prior over repeat units, drawn from exactly, with Metropolis-Hastings moves.
 
     A state is a derivation (building blocks, tokens); several may be one repeat unit, each with its own share of the
     prior. Equal generators give equal draws and moves.
@@ -28,19 +28,28 @@ class Proposal(Protocol[States]):
         ...
 
     def move(self, rng: np.random.Generator, states: States) -> tuple[States, NDArray[np.float64]]:
-        """Proposed states, and log[p(s') q(s | s') / (p(s) q(s' | s))] (n,): -inf where no move was possible."""
+        """Propose one move per state.
+
+        Returns the proposed states and log[p(s') q(s | s') / (p(s) q(s' | s))] (n,): -inf where no move was possible.
+        """
         ...
 
     def log_prior(self, states: States) -> NDArray[np.float64]:
-        """Log prior probability (n,), normalised over the states unless the implementation says otherwise."""
+        """Log prior probability (n,).
+
+        Normalised over the states unless the implementation says otherwise.
+        """
         ...
 
     def smiles(self, states: States) -> list[str]:
-        """The repeat unit of each state, "" where it is no valid one: its likelihood is zero."""
+        """Repeat unit of each state, "" where it is invalid.
+
+        Its likelihood is then zero.
+        """
         ...
 
     def provenance(self, states: States) -> list[Provenance]:
-        """How each state would be made."""
+        """Synthesis of each state."""
         ...
 
 
@@ -53,23 +62,23 @@ def size(states: tuple[NDArray[Any], ...]) -> int:
 
 
 def take(states: States, index: NDArray[Any]) -> States:
-    """The particles at `index`, integers or a mask (n,)."""
+    """Select particles by index: integers or a mask (n,)."""
     return type(states)(*(field[index] for field in states))
 
 
 def choose(mask: NDArray[np.bool_], yes: States, no: States) -> States:
-    """Particle by particle, that of `yes` where the mask (n,) is set, else that of `no`."""
+    """Select particles from two populations by a mask (n,)."""
     fields = (np.where(mask.reshape(-1, *[1] * (a.ndim - 1)), a, b) for a, b in zip(yes, no, strict=True))
     return type(yes)(*fields)
 
 
 def concatenate(parts: list[States]) -> States:
-    """One population from several."""
+    """Concatenate populations."""
     return type(parts[0])(*(np.concatenate(fields) for fields in zip(*parts, strict=True)))
 
 
 def differs(a: States, b: States) -> NDArray[np.bool_]:
-    """Whether the particles of two populations differ, (n,)."""
+    """Mask (n,) of the particles that differ between two populations."""
     apart = np.zeros(size(a), bool)
     for x, y in zip(a, b, strict=True):
         unequal = np.asarray(x != y, bool)
@@ -78,7 +87,10 @@ def differs(a: States, b: States) -> NDArray[np.bool_]:
 
 
 def pack(states: tuple[NDArray[Any], ...], prefix: str = "states.") -> dict[str, NDArray[Any]]:
-    """Arrays that npz holds without pickling; object arrays must hold text."""
+    """Convert to arrays that npz stores without pickling.
+
+    Object arrays must hold text.
+    """
     packed = {}
     for name, field in zip(_names(states), states, strict=True):
         if field.dtype != object:
@@ -91,7 +103,10 @@ def pack(states: tuple[NDArray[Any], ...], prefix: str = "states.") -> dict[str,
 
 
 def unpack(like: States, arrays: Mapping[str, NDArray[Any]], prefix: str = "states.") -> States:
-    """The population `pack` was given; `like` is any population of its kind."""
+    """Restore the population given to `pack`.
+
+    like : any population of its kind
+    """
     fields = []
     for name in _names(like):
         text = arrays.get(prefix + name + _TEXT)

@@ -1,1 +1,1 @@
-"""The self-contained HTML report of a finished design run."""
+"""Self-contained HTML report of a design run."""

@@ -1,4 +1,4 @@
-"""The report of a design run: one HTML page that opens offline, built from the files of its folder."""
+"""HTML report of a design run, one page that opens offline."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ _SHOWN_CLUSTERS = 8
 
 
 def write_report(directory: Path) -> str:
-    """HTML of the report on the design run in `directory`; the same files always give the same text.
+    """HTML of the report on the design run in `directory`.
+
+    The same files always give the same text.
 
     Raises
     ------
@@ -34,7 +36,7 @@ def write_report(directory: Path) -> str:
 
 
 def render(data: DesignData) -> str:
-    """HTML of the report."""
+    """Render the report as HTML."""
     return assemble("design.html.j2", _content(data), (TEMPLATES,))
 
 
@@ -46,7 +48,7 @@ def _content(data: DesignData) -> dict[str, Any]:
     return {
         "run": run,
         "goals": _goals(data),
-        "properties": [_property(found, k) for k, found in enumerate(data.properties)],
+        "properties": [_property(model, k) for k, model in enumerate(data.properties)],
         "warnings": texts(run, "warnings"),
         "found": _found(data),
         "cards": cards(rows[:CARDS], data.properties, clusters),
@@ -57,9 +59,9 @@ def _content(data: DesignData) -> dict[str, Any]:
         "domain": _shares(mapping(mapping(run, "proposals"), "domain")),
         "diversity": _diversity(data, rows, clusters),
         "paths": [
-            (label, meaning, drawn)
+            (label, meaning, chart)
             for column, label, meaning in charts.PATHS
-            if (drawn := charts.path(data.trace, column, label))
+            if (chart := charts.path(data.trace, column, label))
         ],
         "trace": data.trace,
         "moves": _moves(data.trace),
@@ -77,56 +79,57 @@ def _content(data: DesignData) -> dict[str, Any]:
 
 
 def _whole(value: Any) -> int | None:
-    found = real(value)
-    return None if found is None else int(found)
+    number = real(value)
+    return None if number is None else int(number)
 
 
 def _goals(data: DesignData) -> list[str]:
-    """The goals in words; as they were given where they cannot be read."""
+    """Goals in words; verbatim where they cannot be parsed."""
     written = []
-    for found in data.properties:
-        if (goal := found.goal) is None:
+    for model in data.properties:
+        if (goal := model.goal) is None:
             continue
-        unit = f"\u00a0{found.unit}".replace(" ", "\u00a0") if found.unit else ""
+        unit = f"\u00a0{model.unit}".replace(" ", "\u00a0") if model.unit else ""
         if math.isinf(goal.lower):
             window = f"below {number(goal.upper)}{unit}"
         elif math.isinf(goal.upper):
             window = f"above {number(goal.lower)}{unit}"
         else:
             window = f"between {number(goal.lower)} and {number(goal.upper)}{unit}"
-        written.append(f"{words(found.name)} {window}")
+        written.append(f"{words(model.name)} {window}")
     return written or texts(data.run, "goals")
 
 
-def _property(found: ModelledProperty, k: int) -> dict[str, Any]:
-    """What is to be said of a property's model."""
-    judged = mapping(found.record, "verdict")
-    quantity = words(found.target.get("quantity") or found.name)
+def _property(model: ModelledProperty, k: int) -> dict[str, Any]:
+    """Contents of a property's section: data, verdict, leaderboard, accuracy."""
+    record = mapping(model.record, "verdict")
+    quantity = words(model.target.get("quantity") or model.name)
     return {
-        "name": words(found.name),
-        "target": found.target,
-        "sources": mappings(found.record, "sources"),
-        "verdict": verdict(judged, found.log, found.unit),
-        "board": leaderboard(found.leaderboard, judged, found.log, found.unit),
-        "accuracy": accuracy(found.predictions, quantity, found.unit, found.log, f"parity-area-{k}"),
-        "members": members(mapping(found.record, "model")),
-        "model_text": mapping(found.record, "model").get("text"),
-        "noise": real(found.record.get("noise")),
-        "noise_unit": "ln units" if found.log else found.unit,
+        "name": words(model.name),
+        "target": model.target,
+        "sources": mappings(model.record, "sources"),
+        "verdict": verdict(record, model.log, model.unit),
+        "board": leaderboard(model.leaderboard, record, model.log, model.unit),
+        "accuracy": accuracy(model.predictions, quantity, model.unit, model.log, f"parity-area-{k}"),
+        "members": members(mapping(model.record, "model")),
+        "model_text": mapping(model.record, "model").get("text"),
+        "noise": real(model.record.get("noise")),
+        "noise_unit": "ln units" if model.log else model.unit,
     }
 
 
 def _found(data: DesignData) -> dict[str, Any]:
-    """The run in figures: what was judged and listed, what stands out, how rare it is."""
-    sampler, prior, listed = (mapping(data.run, key) for key in ("sampler", "prior", "proposals"))
+    """Key figures of the run: evaluated, listed, above the prior, probability."""
+    sampler, prior, proposals = (mapping(data.run, key) for key in ("sampler", "prior", "proposals"))
     log_z, draws, allowed = real(sampler["log_z"]), real(prior["draws"]), real(prior["allowed"])
     quantile = real(prior["quantile"])
     return {
         "sampler": sampler,
-        "listed": _whole(listed["listed"]),
-        "above": _whole(listed["above_prior"]),
+        "listed": _whole(proposals["listed"]),
+        "above": _whole(proposals["above_prior"]),
         "bar": real(prior["p_goal"]),
         "quantile": None if quantile is None else f"{100 * quantile:g}%",
+        "beyond": None if quantile is None else f"{100 * (1 - quantile):.3g}%",
         "log_z": log_z,
         "log_z_error": real(sampler["log_z_error"]),
         "share": None if log_z is None else _chance(log_z),
@@ -141,7 +144,7 @@ def _found(data: DesignData) -> dict[str, Any]:
 
 
 def _chance(log_p: float) -> str:
-    """A probability in words, of its logarithm."""
+    """Probability in words, from its logarithm."""
     if log_p > math.log(0.001):
         return percent(math.exp(min(log_p, 0.0)), 1.0)
     return f"1 in {number(math.exp(min(-log_p, 700.0)), 2)}"
@@ -157,25 +160,28 @@ def _histogram(data: DesignData, rows: list[Row]) -> Any:
 
 
 def _scatters(data: DesignData, rows: list[Row]) -> list[tuple[str, Any, int]]:
-    """Properties against the first one, known polymers among them; a single property against the accessibility."""
+    """Scatter plots of the other properties against the first.
+
+    Known polymers are drawn among them. A single property is drawn against the synthetic accessibility.
+    """
     if not data.properties:
         return []
     first, *others = data.properties
-    drawn = []
+    plots = []
     for other in others[:3]:
-        known = _measured(first, other)
-        chart = charts.scatter(rows, charts.Measure.of(first), charts.Measure.of(other), known)
-        drawn.append((f"{words(other.name)} against {words(first.name)}", chart, len(known)))
+        measured = _measured(first, other)
+        chart = charts.scatter(rows, charts.Measure.of(first), charts.Measure.of(other), measured)
+        plots.append((f"{words(other.name)} against {words(first.name)}", chart, len(measured)))
     if not others:
         difficulty = charts.Measure("sa_score", "synthetic accessibility score")
         chart = charts.scatter(rows, charts.Measure.of(first), difficulty)
-        drawn.append((f"synthetic accessibility against {words(first.name)}", chart, 0))
-    return [one for one in drawn if one[1] is not None]
+        plots.append((f"synthetic accessibility against {words(first.name)}", chart, 0))
+    return [entry for entry in plots if entry[1] is not None]
 
 
 def _measured(first: ModelledProperty, other: ModelledProperty) -> list[tuple[str, float, float]]:
     """Known polymers with measured values of both properties."""
-    tables = [found.predictions.records() if found.predictions else [] for found in (first, other)]
+    tables = [model.predictions.records() if model.predictions else [] for model in (first, other)]
     values = [
         {str(row["smiles"]): y for row in rows if row.get("smiles") and (y := real(row.get("y"))) is not None}
         for rows in tables
@@ -184,13 +190,13 @@ def _measured(first: ModelledProperty, other: ModelledProperty) -> list[tuple[st
 
 
 def _shares(counts: Row) -> dict[str, Any] | None:
-    known = {key: count for key in ("in", "edge", "out") if (count := _whole(counts[key]))}
-    if not known:
+    domains = {key: count for key in ("in", "edge", "out") if (count := _whole(counts[key]))}
+    if not domains:
         return None
-    total = sum(known.values())
+    total = sum(domains.values())
     return {
-        "bar": shares(known, "Proposals inside, at the edge of and outside the applicability domain"),
-        "counts": {key: (count, percent(count, total)) for key, count in known.items()},
+        "bar": shares(domains, "Proposals inside, at the edge of and outside the applicability domain"),
+        "counts": {key: (count, percent(count, total)) for key, count in domains.items()},
     }
 
 
@@ -228,7 +234,7 @@ def _diversity(data: DesignData, rows: list[Row], clusters: Clusters) -> dict[st
 
 
 def _moves(trace: list[Row]) -> dict[str, int] | None:
-    """What became of all moves after the prior's draws."""
+    """Numbers of moves after the prior's draws: proposed, impossible, invalid, evaluated."""
     steps = [row for row in trace if row.get("temperature")]
     keys = ("proposed", "impossible", "invalid", "evaluated")
     return {key: sum(_whole(row.get(key)) or 0 for row in steps) for key in keys} if steps else None

@@ -1,4 +1,4 @@
-"""Figures of a design run: goal probabilities, properties against each other, the sampler's path."""
+"""Charts of a design run: goal probabilities, properties, sampler diagnostics."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from markupsafe import Markup
 from kakehashi.design.report.data import ModelledProperty
 from kakehashi.screen.report.charts import overlaid
 from kakehashi.screen.report.data import Row, real
-from kakehashi.screen.report.svg import Axis, drawing, frame, padded, tag
+from kakehashi.screen.report.svg import Axis, drawing, frame, padded, plot, plot_axes, tag
 from kakehashi.screen.report.text import number, percent, with_unit, words
 
 BINS = 24
@@ -20,7 +20,10 @@ SMALLEST = 1e-6  # goal probabilities below are drawn here
 
 
 def goal_histogram(prior: Sequence[float], proposals: Sequence[float], bar: float | None, quantile: float) -> Markup:
-    """Goal probabilities of the allowed prior and of the proposals; logarithmic where the prior's are small."""
+    """Histogram of goal probabilities of the allowed prior and of the proposals.
+
+    The axis is logarithmic where the prior's probabilities are small.
+    """
     floor = min(max(min([*prior, *proposals]), SMALLEST), 0.5)
     log = float(np.median(prior or proposals)) < 0.05
     edges = np.geomspace(floor, 1.0, BINS + 1) if log else np.linspace(0.0, 1.0, BINS + 1)
@@ -36,7 +39,7 @@ def goal_histogram(prior: Sequence[float], proposals: Sequence[float], bar: floa
 
 
 class Measure(NamedTuple):
-    """An axis of a scatter plot: the column of the proposals, what it is, and the window that is wanted."""
+    """Axis of a scatter plot: a column and its wanted window."""
 
     column: str
     label: str
@@ -45,16 +48,19 @@ class Measure(NamedTuple):
     window: tuple[float, float] = (-math.inf, math.inf)
 
     @classmethod
-    def of(cls, found: ModelledProperty) -> Measure:
-        """The predicted values of a property."""
-        window = (found.goal.lower, found.goal.upper) if found.goal else (-math.inf, math.inf)
-        return cls(f"{found.prefix}mean", words(found.name), found.unit, found.log, window)
+    def of(cls, model: ModelledProperty) -> Measure:
+        """Axis of a property's predicted values."""
+        window = (model.goal.lower, model.goal.upper) if model.goal else (-math.inf, math.inf)
+        return cls(f"{model.prefix}mean", words(model.name), model.unit, model.log, window)
 
 
 def scatter(
-    rows: Sequence[Row], x: Measure, y: Measure, known: Sequence[tuple[str, float, float]] = ()
+    rows: Sequence[Row], x: Measure, y: Measure, measured: Sequence[tuple[str, float, float]] = ()
 ) -> Markup | None:
-    """Proposals by two measures, the wanted window shaded; known: polymers with both values measured."""
+    """Scatter plot of proposals by two measures, the wanted window shaded.
+
+    measured : polymers with both values measured
+    """
     spots = []
     for row in rows:
         a, b = real(row.get(x.column)), real(row.get(y.column))
@@ -62,11 +68,12 @@ def scatter(
             spots.append((row, a, b))
     if not spots:
         return None
-    known = [k for k in known if not (x.log and k[1] <= 0) and not (y.log and k[2] <= 0)]
-    across = Axis(*_span(x, [*(a for _, a, _ in spots), *(k[1] for k in known)]), 68.0, 508.0, x.log)
-    up = Axis(*_span(y, [*(b for _, _, b in spots), *(k[2] for k in known)]), 418.0, 12.0, y.log)
+    measured = [k for k in measured if not (x.log and k[1] <= 0) and not (y.log and k[2] <= 0)]
+    span_x = _span(x, [*(a for _, a, _ in spots), *(k[1] for k in measured)])
+    span_y = _span(y, [*(b for _, _, b in spots), *(k[2] for k in measured)])
+    across, up = plot_axes(span_x, span_y, log_x=x.log, log_y=y.log)
     parts = [*_window(x, y, across, up)]
-    for name, a, b in known:
+    for name, a, b in measured:
         text = f"{name}\nmeasured {number(a)} {x.unit}\nmeasured {number(b)} {y.unit}"
         parts.append(tag("circle", tag("title", text), class_="dot known", cx=across(a), cy=up(b), r=3.4))
     for row, a, b in reversed(spots):  # the best on top
@@ -77,8 +84,7 @@ def scatter(
         where = row.get("domain") if row.get("domain") in ("in", "edge", "out") else "unknown"
         parts.append(tag("circle", tag("title", text), class_=f"dot {where}", cx=across(a), cy=up(b), r=3.8))
     title = f"{y.label} against {x.label} of {len(spots)} proposals"
-    plot = frame(across, up, with_unit(x.label, x.unit), with_unit(y.label, y.unit))
-    return drawing(520, 468, title, plot, *parts)
+    return plot(title, across, up, with_unit(x.label, x.unit), with_unit(y.label, y.unit), *parts)
 
 
 def _span(measure: Measure, values: list[float]) -> tuple[float, float]:
@@ -87,7 +93,7 @@ def _span(measure: Measure, values: list[float]) -> tuple[float, float]:
 
 
 def _window(x: Measure, y: Measure, across: Axis, up: Axis) -> list[Markup]:
-    """The part of the plot the goals ask for."""
+    """Rectangle of the values that meet the goals."""
     if not any(math.isfinite(v) for v in (*x.window, *y.window)):
         return []
     left, right = (across(min(max(v, across.low), across.high)) for v in x.window)
@@ -96,17 +102,20 @@ def _window(x: Measure, y: Measure, across: Axis, up: Axis) -> list[Markup]:
 
 
 PATHS = (
-    ("effective_size", "effective particles", "of the weights of each step, in particles"),
-    ("acceptance", "moves accepted", "share of the proposed moves that changed a particle"),
-    ("distinct", "distinct repeat units", "among the particles"),
-    ("log_z", "log Z", "log probability of the goals under the allowed prior, up to this temperature"),
+    ("effective_size", "effective particles", "effective sample size of the weights at each step"),
+    ("acceptance", "moves accepted", "share of the attempted moves that changed a particle"),
+    ("distinct", "distinct repeat units", "number of different repeat units among the particles"),
+    ("log_z", "log Z", "natural logarithm of the goals' probability under the allowed prior, up to this temperature"),
 )
 
 
 def path(trace: Sequence[Row], column: str, label: str) -> Markup | None:
-    """A diagnostic of the sampler over the inverse temperature, on a logarithmic axis if that starts low."""
-    found = [(real(row.get("inverse_temperature")), real(row.get(column)), row) for row in trace]
-    spots = [(t, v, row) for t, v, row in found if t is not None and v is not None and 0 < t <= 1]
+    """Chart of a sampler diagnostic against the inverse temperature.
+
+    The axis is logarithmic where the inverse temperature starts low.
+    """
+    points = [(real(row.get("inverse_temperature")), real(row.get(column)), row) for row in trace]
+    spots = [(t, v, row) for t, v, row in points if t is not None and v is not None and 0 < t <= 1]
     if not spots:
         return None
     low = min(t for t, _, _ in spots)

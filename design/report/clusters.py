@@ -1,4 +1,4 @@
-"""How different the proposals are from one another: clusters by structure."""
+"""Diversity of the proposals: clusters by structural similarity."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ _RADIUS, _BITS = 2, 2048
 
 
 class Clusters(NamedTuple):
-    """n repeat units: the cluster of each, 1 for the largest and 0 for a text that cannot be read.
+    """Clusters of n repeat units.
 
+    numbers : (n,) cluster of each, 1 for the largest, 0 for a text that cannot be read
     mean_distance : mean Tanimoto distance of two different units, None with fewer than two
     """
 
@@ -26,23 +27,31 @@ class Clusters(NamedTuple):
 
 
 def cluster(smiles: Sequence[str], similar: float = SIMILAR) -> Clusters:
-    """Cluster repeat units (Butina 1999): a centre, and all not yet in a cluster at least `similar` to it.
+    """Cluster repeat units by structure (Butina, 1999).
 
-    Similarity is Tanimoto's, of Morgan fingerprints of radius 2 (2048 bits); among units with equally many neighbours
-    the first is the centre.
+    A cluster is a centre and all units at least `similar` to it that are in no cluster yet. Similarity is Tanimoto's,
+    of Morgan fingerprints of radius 2 (2048 bits); among units with equally many neighbours the first is the centre.
+
+    Examples
+    --------
+    >>> cluster(["*CCCCCC*", "*CCCCCCCC*", "*Oc1ccc(*)cc1"]).numbers
+    (1, 1, 2)
     """
     rows, similarity = _similarities(smiles)
     n = len(rows)
     numbers = [0] * len(smiles)
-    found = butina(similarity >= similar)
-    for row, number in zip(rows, found, strict=True):
+    labels = butina(similarity >= similar)
+    for row, number in zip(rows, labels, strict=True):
         numbers[row] = int(number)
     distance = 1.0 - similarity[np.triu_indices(n, 1)]
-    return Clusters(tuple(numbers), int(found.max(initial=0)), float(distance.mean()) if n > 1 else None)
+    return Clusters(tuple(numbers), int(labels.max(initial=0)), float(distance.mean()) if n > 1 else None)
 
 
 def butina(near: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """(n,) cluster numbers, 1 for the largest, of a symmetric matrix of neighbours that holds the diagonal."""
+    """Cluster numbers (n,), 1 for the largest, from a matrix of neighbours.
+
+    near : (n, n), symmetric, the diagonal set
+    """
     numbers = np.zeros(len(near), np.int64)
     order = np.argsort(-near.sum(axis=1), kind="stable")
     count = 0
@@ -59,7 +68,7 @@ def butina(near: NDArray[np.bool_]) -> NDArray[np.int64]:
 
 
 def _similarities(smiles: Sequence[str]) -> tuple[list[int], NDArray[np.float64]]:
-    """Rows of the texts that can be read, and their Tanimoto similarities."""
+    """Rows that can be read, and their Tanimoto similarities."""
     from rdkit import DataStructs
     from rdkit.Chem import rdFingerprintGenerator
 
@@ -71,5 +80,5 @@ def _similarities(smiles: Sequence[str]) -> tuple[list[int], NDArray[np.float64]
         except (ValueError, RuntimeError):
             continue
         rows.append(row)
-    similarity = np.array([DataStructs.BulkTanimotoSimilarity(one, prints) for one in prints], np.float64)
+    similarity = np.array([DataStructs.BulkTanimotoSimilarity(bits, prints) for bits in prints], np.float64)
     return rows, similarity.reshape(len(rows), len(rows))

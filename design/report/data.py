@@ -1,4 +1,4 @@
-"""What the folder of a design run holds, read for the report."""
+"""Read the folder of a design run for its report."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from kakehashi.screen.report.data import (
     mapping,
     mappings,
     real,
-    run_json,
     spaced_rows,
     texts,
 )
+from kakehashi.screen.runs.record_file import RECORD, load_record
 
 FILES = {
     "proposals.parquet": "every proposal with all its columns",
     "proposals.csv": "the same proposals as text",
     "prior.parquet": "goal probabilities of allowed repeat units drawn from the prior",
-    "trace.parquet": "the sampler's path, a row per temperature",
+    "trace.parquet": "diagnostics of the sampler, a row per temperature",
     "leaderboard.parquet": "every model of the first property compared in cross-validation",
     "predictions.parquet": "out-of-fold predictions of the first property's model",
     "quarantine_training.parquet": "target and source rows that could not be used",
@@ -38,7 +38,7 @@ _PRIOR = 20_000
 
 
 class ModelledProperty(NamedTuple):
-    """A property: its record, its goal if it has one, and the tables of its model.
+    """A property with its record, goal and tables.
 
     prefix : of its columns among the proposals and of its tables' names
     """
@@ -52,22 +52,24 @@ class ModelledProperty(NamedTuple):
 
     @property
     def target(self) -> Row:
-        """The record of the target table."""
+        """Record of the target table."""
         return mapping(self.record, "target")
 
     @property
     def unit(self) -> str:
-        """The unit of its values, "" for none."""
+        """Unit of the values, "" for none."""
         return str(self.target.get("unit") or "")
 
     @property
     def log(self) -> bool:
-        """Whether its logarithm was fitted."""
+        """True where the model fits the logarithm."""
         return self.target.get("log") is True
 
 
 class DesignData(NamedTuple):
-    """Everything the report shows; a table is None where the run wrote none.
+    """Contents of a run folder.
+
+    A table is None where the run wrote none.
 
     prior : goal probabilities, rising
     """
@@ -89,7 +91,7 @@ def read_design(directory: Path) -> DesignData:
     UserError
         Code 2 where there is no run.json, 6 where a file is there but cannot be read.
     """
-    run = run_json(directory / "run.json")
+    run = Row(load_record(directory / RECORD))
     trace = first_rows(directory / "trace.parquet", MAX_ROWS)
     prior = spaced_rows(directory / "prior.parquet", _PRIOR)
     drawn = [real(row.get("p_goal")) for row in prior.records()] if prior else []
@@ -108,13 +110,13 @@ def _properties(directory: Path, run: Row) -> list[ModelledProperty]:
     records = mappings(run, "properties")
     names = [str(mapping(record, "target").get("name") or f"property {k + 1}") for k, record in enumerate(records)]
     goals = {goal.property: goal for goal in _goals(run, records)}
-    found = []
+    models = []
     for k, (name, record) in enumerate(zip(names, records, strict=True)):
         prefix = f"{name}_" if k else ""
         # a name with a path in it belongs to no file of a run
         inside = Path(f"{prefix}x").name == f"{prefix}x" and "\\" not in prefix and "\0" not in prefix
         board, points = directory / f"{prefix}leaderboard.parquet", directory / f"{prefix}predictions.parquet"
-        found.append(
+        models.append(
             ModelledProperty(
                 name,
                 prefix,
@@ -124,19 +126,19 @@ def _properties(directory: Path, run: Row) -> list[ModelledProperty]:
                 spaced_rows(points, MAX_POINTS) if inside else None,
             )
         )
-    return found
+    return models
 
 
 def _goals(run: Row, records: list[Row]) -> list[Goal]:
-    """The goals as windows; none where the run's texts cannot be read as such."""
+    """Goals as windows; none where their texts cannot be parsed."""
     targets = [mapping(record, "target") for record in records]
-    known = [Property(str(t.get("name")), str(t.get("unit") or ""), t.get("log") is True) for t in targets]
+    properties = [Property(str(t.get("name")), str(t.get("unit") or ""), t.get("log") is True) for t in targets]
     try:
-        return list(parse_goals(texts(run, "goals"), known))
+        return list(parse_goals(texts(run, "goals"), properties))
     except UserError:
         return []
 
 
 def bounds(goal: Goal | None) -> list[float]:
-    """The finite ends of a goal's window."""
+    """Finite ends of a goal's window."""
     return [value for value in (goal.lower, goal.upper) if math.isfinite(value)] if goal else []

@@ -1,4 +1,4 @@
-"""The proposals as the page shows them: the best as cards with drawn structures, all of them in a table."""
+"""Proposals on the page: cards of the best, and a table of all."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from kakehashi.screen.report.text import words
 
 CARDS = 24
 _MEANINGS = {
-    "rank": "position in the list, 1 is best: by the probability of meeting the goals",
-    "smiles": "the repeat unit, in its canonical form",
+    "rank": "position in the list, 1 is best: by goal probability times applicability",
+    "smiles": "the repeat unit as canonical SMILES",
     "mean": "predicted value of the first property, in its unit",
     "lower": "lower end of its 90% prediction interval",
     "upper": "upper end of its 90% prediction interval",
     "p_goal": "probability that all goals are met",
-    "log_p_goal": "its natural logarithm",
+    "log_p_goal": "natural logarithm of the goal probability",
     "class": "polymer class of the first known route",
     "reaction": "the polymerisation",
-    "monomer_1": "a monomer it can be made from",
-    "monomer_2": "the other monomer",
-    "sa_score": "synthetic accessibility of the capped unit, 1 easy to 10 hard",
+    "monomer_1": "first monomer of the polymerisation",
+    "monomer_2": "second monomer of the polymerisation",
+    "sa_score": "synthetic accessibility of the repeat unit with methyl ends, 1 easy to 10 hard",
     "novelty": "1 minus the Tanimoto similarity to the nearest known polymer",
-    "nearest_training": "the known polymer that is most similar",
+    "nearest_training": "most similar known polymer",
     "domain": "in: like the target's polymers; edge: beyond them in one respect; out: extrapolation",
-    "domain_reason": "why a proposal is at the edge or out",
+    "domain_reason": "reason why a proposal is at the edge or out of the domain",
     "distance": "distance to the nearest polymer of the target in descriptor space, 1 is usual",
-    "particles": "particles of the sampler that ended on it",
-    "first_seen": "the temperature at which the sampler first met it, 0 is the prior",
+    "particles": "number of the sampler's final particles with this repeat unit",
+    "first_seen": "index of the temperature at which the sampler first drew it, 0 is the prior",
     "cluster": "cluster of similar proposals, 1 is the largest",
 }
 _LABELS = {
@@ -49,20 +49,20 @@ _SMILES = ("smiles", "monomer_1", "monomer_2", "nearest_training")
 
 
 def listing(table: Table, properties: list[ModelledProperty], clusters: Clusters) -> Ranking:
-    """All rows that were read, with their clusters, as a table that sorts and filters."""
+    """Table of the proposals, with clusters, that sorts and filters."""
     # tg repeats what the columns of that property hold
-    kept = [k for k, name in enumerate(table.columns) if name != "tg"]
-    columns = (*(table.columns[k] for k in kept), "cluster")
-    rows = tuple((*(row[k] for k in kept), number) for row, number in zip(table.rows, clusters.numbers, strict=True))
+    shown = [k for k, name in enumerate(table.columns) if name != "tg"]
+    columns = (*(table.columns[k] for k in shown), "cluster")
+    rows = tuple((*(row[k] for k in shown), number) for row, number in zip(table.rows, clusters.numbers, strict=True))
     others = properties[1:]
     labels, meanings = dict(_LABELS), dict(_MEANINGS)
     ends = {"mean": "", "lower": " low", "upper": " high"}
-    for found in properties[:1]:
-        labels["mean"] = words(found.name)
-    for found in others:
+    for model in properties[:1]:
+        labels["mean"] = words(model.name)
+    for model in others:
         for end, label in ends.items():
-            labels[f"{found.prefix}{end}"] = words(found.name) + label
-            meanings[f"{found.prefix}{end}"] = f"{words(found.name)}, {_MEANINGS[end]}".replace(
+            labels[f"{model.prefix}{end}"] = words(model.name) + label
+            meanings[f"{model.prefix}{end}"] = f"{words(model.name)}, {_MEANINGS[end]}".replace(
                 "of the first property, ", ""
             )
     layout = TableLayout(
@@ -74,14 +74,14 @@ def listing(table: Table, properties: list[ModelledProperty], clusters: Clusters
 
 
 def cards(rows: list[Row], properties: list[ModelledProperty], clusters: Clusters) -> list[dict[str, Any]]:
-    """The best proposals: drawn, with their predictions, what they are made from and what they are like."""
-    axes = [_axis(rows, found) for found in properties]
-    made = []
+    """Cards of the best proposals: structure, predictions, monomers, domain."""
+    axes = [_axis(rows, model) for model in properties]
+    entries = []
     for row, cluster in zip(rows, clusters.numbers, strict=False):
         monomers = [str(row.get(f"monomer_{k}")) for k in (1, 2) if row.get(f"monomer_{k}")]
         nearest = str(row.get("nearest_training") or "")
         novelty = real(row.get("novelty"))
-        made.append(
+        entries.append(
             {
                 "rank": row.get("rank"),
                 "smiles": row.get("smiles"),
@@ -99,18 +99,18 @@ def cards(rows: list[Row], properties: list[ModelledProperty], clusters: Cluster
                 "cluster": cluster,
             }
         )
-    return made
+    return entries
 
 
-def _predicted(row: Row, found: ModelledProperty, axis: Axis) -> Row:
-    lower, mean, upper = (real(row.get(f"{found.prefix}{end}")) for end in ("lower", "mean", "upper"))
-    ends = bounds(found.goal)
-    drawn = whisker(lower, mean, upper, axis, ends[0] if ends else None)
-    return Row(name=words(found.name), unit=found.unit, lower=lower, mean=mean, upper=upper, drawn=drawn)
+def _predicted(row: Row, model: ModelledProperty, axis: Axis) -> Row:
+    lower, mean, upper = (real(row.get(f"{model.prefix}{end}")) for end in ("lower", "mean", "upper"))
+    ends = bounds(model.goal)
+    chart = whisker(lower, mean, upper, axis, ends[0] if ends else None)
+    return Row(name=words(model.name), unit=model.unit, lower=lower, mean=mean, upper=upper, drawn=chart)
 
 
-def _axis(rows: list[Row], found: ModelledProperty) -> Axis:
-    """A common scale for the cards' intervals of a property, its goal included."""
-    values = [real(row.get(f"{found.prefix}{end}")) for row in rows for end in ("lower", "mean", "upper")]
-    known = [v for v in (*values, *bounds(found.goal)) if v is not None and (v > 0 or not found.log)]
-    return Axis(*padded(known, found.log, 0.02), 5.0, 115.0, found.log)
+def _axis(rows: list[Row], model: ModelledProperty) -> Axis:
+    """Common scale of a property's intervals on all cards, goal included."""
+    values = [real(row.get(f"{model.prefix}{end}")) for row in rows for end in ("lower", "mean", "upper")]
+    finite = [v for v in (*values, *bounds(model.goal)) if v is not None and (v > 0 or not model.log)]
+    return Axis(*padded(finite, model.log, 0.02), 5.0, 115.0, model.log)

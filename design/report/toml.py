@@ -1,4 +1,4 @@
-"""A run's configuration as TOML, to give to `--config`."""
+"""Write a run's configuration as TOML for `--config`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,16 @@ from kakehashi.screen.report.data import Row
 
 
 def as_toml(config: Row) -> str:
-    """Lines `name = value`; what was not set, and where the results went, is left out."""
+    """Lines `name = value` of a configuration.
+
+    Unset values and the output folder are left out.
+
+    Examples
+    --------
+    >>> print(as_toml(Row(goal=["tg>400"], seed=0, pool=None, out="run")))
+    goal = ["tg>400"]
+    seed = 0
+    """
     lines = []
     for name, value in config.items():
         text = _value(value)

@@ -1,1 +1,1 @@
-"""Run."""
+"""Design runs: configuration, inputs, models, sampling, proposals, record."""

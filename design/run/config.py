@@ -25,8 +25,8 @@ from kakehashi.screen.runs.flags import (
 
 PROPOSALS = ("reactions", "ngram", "recurrent")
 SAMPLERS = ("smc", "iqspr")
-# Less exact than the default of a screening by 3 to 13 %, and six times as fast: a sampler describes tens of thousands
-# of units (benchmarks/repeat_unit_descriptors.py).
+# Errors are 3 to 13 % larger than with the default of a screening, at six times the speed: a sampler describes tens of
+# thousands of units (benchmarks/repeat_unit_descriptors.py).
 DESCRIPTORS = "ecfp4@ring/atom"
 
 
@@ -104,7 +104,7 @@ class DesignConfig(
         tuple[str, ...], Here("none: pre-train on nothing.", default="the embedded properties of molecules")
     ] = ()
     networks: int = 10
-    descriptors: Annotated[str, Here(default=DESCRIPTORS)] = DESCRIPTORS
+    descriptors: Annotated[str, Here("A design describes SMILES.", default=DESCRIPTORS)] = DESCRIPTORS
     outer_folds: int = 5
     top: int = 1000
 

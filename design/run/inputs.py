@@ -1,4 +1,4 @@
-"""What a design run reads, checked before anything is computed: targets, sources, goals, and what proposes."""
+"""Inputs of a design run, checked before anything is computed."""
 
 from __future__ import annotations
 
@@ -24,8 +24,9 @@ _NAMED = re.compile(r"([A-Za-z_]\w*)=(.+)", re.DOTALL)
 
 
 class DesignInputs(NamedTuple):
-    """Targets in the order given (the first is the one `mean` in the proposals is of), sources, goals, descriptors.
+    """Targets, sources, goals and descriptors of a design run.
 
+    targets : in the order of the flags; `mean` in the proposals is of the first
     fragments : liquid-crystal-like ones that are wanted in a unit, as SMILES
     pool : monomers to propose from, where a file of them is given
     """
@@ -39,16 +40,19 @@ class DesignInputs(NamedTuple):
 
 
 def read_inputs(config: DesignConfig) -> DesignInputs:
-    """Load targets and sources and check the goals against them; UserError on the first mistake."""
+    """Read targets and sources, and check the goals against them.
+
+    UserError on the first mistake.
+    """
     units = parse_units(config.unit)
-    named = [_NAMED.fullmatch(spec) for spec in config.target]
-    files = [match[2] if match else spec for match, spec in zip(named, config.target, strict=True)]
+    matches = [_NAMED.fullmatch(spec) for spec in config.target]
+    files = [match[2] if match else spec for match, spec in zip(matches, config.target, strict=True)]
     others = [spec for spec in (config.pool, config.corpus, config.fragments) if spec]
     material = named_materials(config.material, [*files, *config.source, *others])
-    read = [_target(spec, config, material[spec], units) for spec in files]
+    tables = [_target(spec, config, material[spec], units) for spec in files]
     targets = tuple(
         replace(table, name=match[1] if match else bare_name(table.name))
-        for match, table in zip(named, read, strict=True)
+        for match, table in zip(matches, tables, strict=True)
     )
     names = [table.name for table in targets]
     for name in names:
@@ -61,7 +65,7 @@ def read_inputs(config: DesignConfig) -> DesignInputs:
     sources = [
         load_table(spec, material=material.get(spec), minimum=1, attachments=(0, 2), units=units) for spec in specs
     ]
-    check_named(units, read_from([*files, *specs], [*read, *sources]))
+    check_named(units, read_from([*files, *specs], [*tables, *sources]))
     sources = tell_apart(sources, specs)
     descriptors = convention_for([*targets, *sources], None, config.descriptors)
     fragments = read_fragments(path_of(config.fragments), config.material) if config.fragments else ()

@@ -1,4 +1,4 @@
-"""What a run found, as tables: the proposals, best first, and the path of the sampler."""
+"""Tables of a design run: proposals, best first, and the sampler's trace."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from kakehashi.design.sampler.smc import SmcResult
 from kakehashi.design.sampler.trace import Step
 from kakehashi.screen.scoring.batches import ComponentPredictions
 from kakehashi.screen.transfer.fit import Model
-from kakehashi.screen.validation.domain import judge
+from kakehashi.screen.validation.domain import judge_domain
 from kakehashi.screen.validation.intervals import difficulty
 
 FloatArray = NDArray[np.float64]
@@ -35,7 +35,7 @@ _TEXT = ("smiles", "class", "reaction", "monomer_1", "monomer_2", "nearest_train
 
 
 class SamplerOutcome(NamedTuple):
-    """Everything a sampler evaluated, where its particles ended, and how it got there.
+    """Evaluated units, final particles and trace of a sampler.
 
     log_z : log probability of the goals under the allowed prior (NaN where the sampler cannot say)
     """
@@ -50,7 +50,7 @@ class SamplerOutcome(NamedTuple):
 
     @classmethod
     def of_result(cls, result: SmcResult[Any]) -> SamplerOutcome:
-        """What tempered SMC found."""
+        """Convert the result of tempered SMC."""
         return cls(
             result.evaluated, result.smiles, result.trace, result.log_z, result.log_z_error, result.log_z_constraint,
             result.warnings,
@@ -58,14 +58,17 @@ class SamplerOutcome(NamedTuple):
 
     @classmethod
     def of_comparison(cls, result: IqsprResult[Any]) -> SamplerOutcome:
-        """What the iQSPR rule found."""
+        """Convert the result of the iQSPR rule."""
         last = tuple(np.array(result.smiles, object)[result.selected])
         text = "the iQSPR rule does not sample the posterior it states: its proposals are for comparison only"
         return cls(result.evaluated, last, (), np.nan, np.nan, np.nan, (text,))
 
 
 class Candidate(NamedTuple):
-    """A proposal before its predictions: the unit by its key, how it is made, and what it is worth."""
+    """A proposal before its predictions.
+
+    key : canonical repeat unit; made : its synthesis; first_seen : index of the temperature
+    """
 
     key: str
     made: Provenance
@@ -76,32 +79,35 @@ class Candidate(NamedTuple):
 
 
 class Selection(NamedTuple):
-    """Proposals, and how many better or equal units were left out and why."""
+    """Selected candidates, and counts of the units left out by reason."""
 
     listed: list[Candidate]
     counts: dict[str, int]
 
 
 def select(config: DesignConfig, inputs: DesignInputs, evaluated: Evaluated) -> Selection:
-    """The best distinct units that are new and can be made, by the goals' probability times the constraint."""
+    """Select the best distinct units that are new and can be made.
+
+    Ranked by goal probability times constraint.
+    """
     known = _known(inputs)
     words = ("known polymer", "no route known", f"synthetic accessibility above {config.max_sa:g}")
     counts = dict.fromkeys(words, 0)
-    listed: list[Candidate] = []
-    seen: set[str] = set()
+    candidates: list[Candidate] = []
+    keys: set[str] = set()
     for i in _best_first(evaluated):
-        if len(listed) == config.top:
+        if len(candidates) == config.top:
             break
         unit = polymers.read(evaluated.smiles[i])
         key = polymers.repeat_unit_key(unit)
-        if key in seen:
+        if key in keys:
             continue
-        seen.add(key)
+        keys.add(key)
         if key in known:
             counts[words[0]] += 1
             continue
         routes = monomers.classify(key)
-        # A language may propose what no known reaction makes: that is listed, and flagged.
+        # A language model may propose units without a known route: they are listed without class and monomers.
         if not routes and config.proposal == "reactions":
             counts[words[1]] += 1
             continue
@@ -109,14 +115,17 @@ def select(config: DesignConfig, inputs: DesignInputs, evaluated: Evaluated) -> 
         if score > config.max_sa:
             counts[words[2]] += 1
             continue
-        made = routes[0] if routes else Provenance()
+        synthesis = routes[0] if routes else Provenance()
         log_goal, log_constraint = float(evaluated.log_likelihood[i]), float(evaluated.log_constraint[i])
-        listed.append(Candidate(key, made, score, log_goal, log_constraint, int(evaluated.temperature[i])))
-    return Selection(listed, counts)
+        candidates.append(Candidate(key, synthesis, score, log_goal, log_constraint, int(evaluated.temperature[i])))
+    return Selection(candidates, counts)
 
 
 def _known(inputs: DesignInputs) -> frozenset[str]:
-    """Keys of the polymers that the targets' tables name, with or without a value."""
+    """Keys of all polymers in the targets' tables.
+
+    With or without a value.
+    """
     keys = {key for table in inputs.targets for key in table.keys}
     if unmeasured := [text for table in inputs.targets for text in table.unmeasured]:
         keys.update(polymers.parse_column(unmeasured, guarded=True).molecules.keys)
@@ -125,7 +134,7 @@ def _known(inputs: DesignInputs) -> frozenset[str]:
 
 def _best_first(evaluated: Evaluated) -> Iterator[int]:
     worth = evaluated.log_likelihood + evaluated.log_constraint
-    # Equal worth: by text, so that the order does not depend on the path.
+    # Ties are ordered by text, so that the order does not depend on the sampler's path.
     order = np.lexsort((np.array(evaluated.smiles, dtype=np.str_), -worth))
     return (int(i) for i in order if worth[i] > -np.inf)
 
@@ -136,57 +145,63 @@ def proposals_table(
     models: Mapping[str, Model],
     surrogate: Surrogate,
     describer: Describer,
-    found: SamplerOutcome,
+    outcome: SamplerOutcome,
 ) -> tuple[pa.Table, dict[str, int]]:
-    """The proposals with predictions, intervals, routes and domain; and what was left out."""
-    chosen = select(config, inputs, found.evaluated)
-    keys = [one.key for one in chosen.listed]
-    parts = surrogate.predict(describer(keys).x)
+    """Table of proposals with predictions, routes and domain.
+
+    Returns the counts of the units left out as well.
+    """
+    selection = select(config, inputs, outcome.evaluated)
+    keys = [candidate.key for candidate in selection.listed]
+    members = surrogate.predict(describer(keys).x)
     first = inputs.targets[0].name
     target = inputs.targets[0]
     nearest, similarity = constraints.Known(target.keys).nearest(keys)
-    verdicts = judge(
-        models[first].domain, reduce(polymers.atoms(Molecules(tuple(keys), tuple(keys)))), parts[first].distance
+    verdicts = judge_domain(
+        models[first].domain, reduce(polymers.atoms(Molecules(tuple(keys), tuple(keys)))), members[first].distance
     )
-    ended = Counter(polymers.parse(text)[1] for text in found.particles)
+    ended = Counter(polymers.parse(text)[1] for text in outcome.particles)
     columns: dict[str, Any] = {"rank": np.arange(1, len(keys) + 1), "smiles": keys}
-    columns |= _interval(models[first], parts[first], "")
-    columns["p_goal"] = np.exp([one.log_goal for one in chosen.listed])
-    columns["log_p_goal"] = [one.log_goal for one in chosen.listed]
-    columns["applicability"] = np.exp([one.log_constraint for one in chosen.listed])
-    columns["tg"] = _interval(models["tg"], parts["tg"], "")["mean"] if "tg" in models else [None] * len(keys)
-    columns["class"] = [one.made.polymer_class for one in chosen.listed]
-    columns["reaction"] = [one.made.reaction for one in chosen.listed]
+    columns |= _interval(models[first], members[first], "")
+    columns["p_goal"] = np.exp([candidate.log_goal for candidate in selection.listed])
+    columns["log_p_goal"] = [candidate.log_goal for candidate in selection.listed]
+    columns["applicability"] = np.exp([candidate.log_constraint for candidate in selection.listed])
+    columns["tg"] = _interval(models["tg"], members["tg"], "")["mean"] if "tg" in models else [None] * len(keys)
+    columns["class"] = [candidate.made.polymer_class for candidate in selection.listed]
+    columns["reaction"] = [candidate.made.reaction for candidate in selection.listed]
     for k in range(MONOMERS):
         columns[f"monomer_{k + 1}"] = [
-            one.made.monomers[k] if len(one.made.monomers) > k else "" for one in chosen.listed
+            candidate.made.monomers[k] if len(candidate.made.monomers) > k else "" for candidate in selection.listed
         ]
     if inputs.pool is not None:
-        columns |= _names(inputs.pool, [one.made.monomers for one in chosen.listed])
+        columns |= _names(inputs.pool, [candidate.made.monomers for candidate in selection.listed])
     columns |= {
-        "sa_score": [one.sa_score for one in chosen.listed],
+        "sa_score": [candidate.sa_score for candidate in selection.listed],
         "novelty": 1.0 - similarity,
         "nearest_training": nearest,
         "domain": verdicts.domain.tolist(),
         "domain_reason": verdicts.reason.tolist(),
-        "distance": parts[first].distance,
+        "distance": members[first].distance,
         "particles": [ended[key] for key in keys],
-        "first_seen": [one.first_seen for one in chosen.listed],
+        "first_seen": [candidate.first_seen for candidate in selection.listed],
     }
     for name in models:
         if name != first:
-            columns |= _interval(models[name], parts[name], f"{name}_")
-    return pa.table({name: pa.array(values, _kind(name)) for name, values in columns.items()}), chosen.counts
+            columns |= _interval(models[name], members[name], f"{name}_")
+    return pa.table({name: pa.array(values, _kind(name)) for name, values in columns.items()}), selection.counts
 
 
 def _names(pool: Pool, monomers: Sequence[Sequence[str]]) -> dict[str, list[str]]:
-    """Names and CAS numbers that a pool gives the monomers of proposals; "" where it has none."""
+    """Names and CAS numbers of monomers in a pool.
+
+    "" where the pool has none.
+    """
     known = pool.named()
     columns: dict[str, list[str]] = {}
     for k in range(MONOMERS):
-        found = [known.get(one[k]) if len(one) > k else None for one in monomers]
-        columns[f"monomer_{k + 1}_name"] = ["" if molecule is None else molecule.name for molecule in found]
-        columns[f"monomer_{k + 1}_cas"] = ["" if molecule is None else molecule.cas for molecule in found]
+        molecules = [known.get(route[k]) if len(route) > k else None for route in monomers]
+        columns[f"monomer_{k + 1}_name"] = ["" if molecule is None else molecule.name for molecule in molecules]
+        columns[f"monomer_{k + 1}_cas"] = ["" if molecule is None else molecule.cas for molecule in molecules]
     return columns
 
 
@@ -206,8 +221,8 @@ def _interval(model: Model, found: ComponentPredictions, prefix: str) -> dict[st
     return {f"{prefix}{name}": back(v) for name, v in (("mean", mean), ("lower", mean - half), ("upper", mean + half))}
 
 
-def trace_table(found: SamplerOutcome) -> pa.Table:
-    """One row per temperature."""
+def trace_table(outcome: SamplerOutcome) -> pa.Table:
+    """Table of the sampler's trace, one row per temperature."""
     whole = ("temperature", "moves", "distinct", "proposed", "impossible", "invalid", "evaluated")
     schema = pa.schema([(name, pa.int64() if name in whole else pa.float64()) for name in Step._fields])
-    return pa.Table.from_pylist([step._asdict() for step in found.trace], schema=schema)
+    return pa.Table.from_pylist([step._asdict() for step in outcome.trace], schema=schema)

@@ -1,4 +1,4 @@
-"""Which prior a run proposes from, by name."""
+"""Make the prior that a run proposes from, by name."""
 
 from __future__ import annotations
 
@@ -15,18 +15,21 @@ from kakehashi.catalogs.records import UserError
 from kakehashi.design.chemistry.polymerisations import POLYMERISATIONS
 from kakehashi.design.chemistry.pool import Pool, read_pool
 from kakehashi.design.proposals.language import ngram, recurrent
-from kakehashi.design.proposals.language.language import Language, read_corpus
+from kakehashi.design.proposals.language.corpus import read_corpus
+from kakehashi.design.proposals.language.language import Language
 from kakehashi.design.proposals.reactions.reactions import Reactions, embedded_pool
 from kakehashi.design.run.config import DesignConfig
 
-# Units of the reactions that a language learns from where no corpus is given.
+# Units drawn from the reactions as the corpus of a language model where none is given.
 DRAWN = 3_000
-# Fewer repeat units teach no grammar.
+# Fewest repeat units of a corpus.
 LEAST = 50
 
 
 def proposer(config: DesignConfig, pool: Pool | None = None) -> Any:
-    """The proposal a configuration asks for; UserError where it cannot be made.
+    """Make the proposal that a configuration names.
+
+    UserError where it cannot be made.
 
     pool : the file of monomers as read, where that was done
     """
@@ -36,16 +39,16 @@ def proposer(config: DesignConfig, pool: Pool | None = None) -> Any:
 
 
 def reactions(config: DesignConfig, pool: Pool | None = None) -> Reactions:
-    """Polymerisations of the embedded pool of monomers, or of a file of SMILES.
+    """Polymerisations of the embedded pool, or of a file of monomers.
 
     Raises
     ------
     UserError : an unknown polymer class, or a pool nothing can be polymerised from.
     """
-    known = list(dict.fromkeys(rule.polymer_class for rule in POLYMERISATIONS))
+    classes = list(dict.fromkeys(rule.polymer_class for rule in POLYMERISATIONS))
     for name in config.polymer_class:
-        if name not in known:
-            raise UserError(f"--polymer-class: expected some of {', '.join(known)}, got {name!r}")
+        if name not in classes:
+            raise UserError(f"--polymer-class: expected some of {', '.join(classes)}, got {name!r}")
     rules = [rule for rule in POLYMERISATIONS if not config.polymer_class or rule.polymer_class in config.polymer_class]
     if pool is None and config.pool:
         pool = read_pool(path_of(config.pool), config.material)
@@ -54,13 +57,15 @@ def reactions(config: DesignConfig, pool: Pool | None = None) -> Reactions:
         return Reactions(molecules, rules)
     except ValueError as error:
         where = config.pool or "the embedded pool"
-        asked = f" for {', '.join(config.polymer_class)}" if config.polymer_class else ""
+        scope = f" for {', '.join(config.polymer_class)}" if config.polymer_class else ""
         left = "" if pool is None or not pool.rejected else f" ({pool.rejection()})"
-        raise UserError(f"{where} ({len(molecules)} molecules){asked}: {error}{left}") from None
+        raise UserError(f"{where} ({len(molecules)} molecules){scope}: {error}{left}") from None
 
 
 def trained(config: DesignConfig) -> Language:
-    """An n-gram or a recurrent network trained on the corpus of a configuration, or on units of the reactions.
+    """Train a language model on the corpus of a configuration.
+
+    Without a corpus, on units drawn from the reactions.
 
     Raises
     ------
@@ -71,16 +76,16 @@ def trained(config: DesignConfig) -> Language:
         reasons = read_corpus(texts).reasons.tolist()
     except ValueError as error:
         raise UserError(f"--corpus {config.corpus}: {error}") from None
-    kept = [text for text, reason in zip(texts, reasons, strict=True) if not reason]
-    if len(kept) < LEAST:
+    units = [text for text, reason in zip(texts, reasons, strict=True) if not reason]
+    if len(units) < LEAST:
         first = next((reason for reason in reasons if reason), "")
         raise UserError(
-            f"--corpus {config.corpus}: expected at least {LEAST} repeat units, got {len(kept)} of {len(texts)} rows"
+            f"--corpus {config.corpus}: expected at least {LEAST} repeat units, got {len(units)} of {len(texts)} rows"
             + (f"; first reason: {first}" if first else "")
         )
     if config.proposal == "ngram":
-        return ngram.fit(kept)
-    return recurrent.train(config.seed, kept)
+        return ngram.fit(units)
+    return recurrent.train(config.seed, units)
 
 
 def _corpus(path: Path, material: Material) -> list[str]:

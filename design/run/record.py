@@ -1,4 +1,4 @@
-"""The record of a design run, run.json: everything needed to understand and repeat it."""
+"""Record of a design run (run.json), to understand and repeat it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from kakehashi.design.likelihood.surrogate import noise
+from kakehashi.design.likelihood.surrogate import fit_noise
 from kakehashi.design.run.config import DesignConfig
 from kakehashi.design.run.inputs import DesignInputs
 from kakehashi.design.run.outcome import SamplerOutcome
@@ -22,7 +22,7 @@ from kakehashi.screen.transfer.fit import Model
 from kakehashi.screen.transfer.verdict import verdict_record
 
 PACKAGES = ("rdkit",)
-# Share of the prior's goal probabilities that proposals are counted above.
+# Quantile of the prior's goal probabilities above which a proposal stands out.
 STANDOUT = 0.999
 
 
@@ -30,17 +30,17 @@ def run_record(
     config: DesignConfig,
     inputs: DesignInputs,
     models: Mapping[str, Model],
-    found: SamplerOutcome,
+    outcome: SamplerOutcome,
     table: pa.Table,
     left_out: Mapping[str, int],
     prior: NDArray[np.float64],
     progress: Progress,
     command: str,
 ) -> dict[str, Any]:
-    """The run as JSON values."""
+    """Collect the record of a run as JSON values."""
     bar = float(np.quantile(prior, STANDOUT))
     goal = table["p_goal"].to_numpy()
-    proposed = sum(step.proposed for step in found.trace)
+    proposed = sum(step.proposed for step in outcome.trace)
     seconds = progress.timings.get("sample", 0.0)
     return {
         **record_head(as_dict(config), progress, command, PACKAGES, "design"),
@@ -52,24 +52,24 @@ def run_record(
                 "sources": [source_record(source) for source in model.library.sources],
                 "verdict": verdict_record(model.verdict),
                 "model": model_record(model),
-                "noise": (held := noise(model)).extra,
-                "spread_factor": held.scale,
-                "degrees": held.degrees,
+                "noise": (residuals := fit_noise(model)).extra,
+                "spread_factor": residuals.scale,
+                "degrees": residuals.degrees,
             }
             for model in models.values()
         ],
         "sampler": {
             "name": config.sampler,
-            "temperatures": len(found.trace),
+            "temperatures": len(outcome.trace),
             "particles": config.particles,
             "proposed": proposed,
-            "evaluated": len(found.evaluated.smiles),
-            # Of them, by the search beyond the posterior: `proposed`, the trace and log Z leave it out.
-            "searched": int((found.evaluated.temperature >= len(found.trace)).sum()) if found.trace else 0,
+            "evaluated": len(outcome.evaluated.smiles),
+            # Evaluated by the search beyond the posterior; `proposed`, the trace and log Z do not include it.
+            "searched": int((outcome.evaluated.temperature >= len(outcome.trace)).sum()) if outcome.trace else 0,
             "per_second": round(proposed / seconds, 1) if seconds and proposed else None,
-            "log_z": _number(found.log_z),
-            "log_z_error": _number(found.log_z_error),
-            "log_z_constraint": _number(found.log_z_constraint),
+            "log_z": _number(outcome.log_z),
+            "log_z_error": _number(outcome.log_z_error),
+            "log_z_constraint": _number(outcome.log_z_constraint),
         },
         "prior": {
             "draws": config.prior_draws,
@@ -90,7 +90,7 @@ def run_record(
         **_pool_record(inputs),
         "warnings": [
             *([inputs.pool.rejection()] if inputs.pool is not None and inputs.pool.rejected else []),
-            *found.warnings,
+            *outcome.warnings,
             *(text for model in models.values() for text in model.warnings),
             *warnings_of(inputs.targets, inputs.sources),
         ],
@@ -98,7 +98,7 @@ def run_record(
 
 
 def _pool_record(inputs: DesignInputs) -> dict[str, Any]:
-    """What became of the rows of a file of monomers; nothing without one."""
+    """Row counts of a file of monomers; empty without one."""
     if inputs.pool is None:
         return {}
     used, rejected = len(inputs.pool.molecules), len(inputs.pool.rejected)

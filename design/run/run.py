@@ -1,4 +1,4 @@
-"""One design run from configuration to a folder of proposals."""
+"""Run a design from its configuration to a folder of proposals."""
 
 from __future__ import annotations
 
@@ -34,24 +34,24 @@ from kakehashi.screen.progress import Progress, warn
 from kakehashi.screen.runs.config import as_dict
 from kakehashi.screen.runs.refused import warnings_of, write_rejected
 from kakehashi.screen.screening.record import leaderboard_table, predictions_table
+from kakehashi.screen.transfer.cache import load_or_transfer
 from kakehashi.screen.transfer.fit import Model
-from kakehashi.screen.transfer.kept import load_or_transfer
 
 SCHEMA_VERSION = "1"
-# Temperature index of the generator of the prior sample that proposals are compared with: no run goes so far.
+# Temperature index of the prior sample's random generator; no run has so many temperatures.
 _PRIOR_SAMPLE = 1_000_000
-# Log probability of the goals below which the prior gives the sampler no direction: it would walk at random.
+# Log probability of the goals below which the sampler would walk at random.
 OUT_OF_REACH = -100.0
-# Inverse temperature up to which candidates for the list are looked for beyond the posterior.
+# Inverse temperature up to which the sampler searches for candidates beyond the posterior.
 SEARCH = 8.0
-# A drawn batch of the prior sample; its bits do not depend on it.
+# Units per batch of the prior sample.
 _BATCH = 2_000
-# Files that follow from the rest: those of an earlier run go before new ones are written.
+# Files that are derived from the others, and removed before new ones are written.
 REMADE = ("report.html", "run.json")
 
 
 class DesignOutcome(NamedTuple):
-    """What a run leaves: its record (run.json) and its proposals."""
+    """Record (run.json) and proposals of a run."""
 
     record: dict[str, Any]
     proposals: pa.Table
@@ -60,14 +60,14 @@ class DesignOutcome(NamedTuple):
 def run_design(
     config: DesignConfig, inputs: DesignInputs, rundir: RunDir, progress: Progress, command: str
 ) -> DesignOutcome:
-    """Pre-train, transfer, sample, judge what was found and write everything into an open run folder."""
+    """Pre-train, transfer, sample, and write everything into an open run folder."""
     proposal = proposer(config, inputs.pool)
     return finish(config, inputs, build_models(config, inputs, progress), proposal, rundir, progress, command)
 
 
 def plan(config: DesignConfig, inputs: DesignInputs) -> dict[str, Any]:
-    """What a run would do, for `--dry-run`."""
-    if config.pool or config.polymer_class:  # what else proposes takes long to make, and nothing is wrong with it
+    """Summarise a run for `--dry-run`."""
+    if config.pool or config.polymer_class:  # nothing can be wrong with other proposals, and they take long to make
         proposer(config, inputs.pool)
     return {
         "targets": [f"{table.name}: {len(table)} repeat units" for table in inputs.targets],
@@ -89,7 +89,10 @@ def _pool_words(pool: Pool) -> list[str]:
 
 
 def build_models(config: DesignConfig, inputs: DesignInputs, progress: Progress) -> dict[str, Model]:
-    """A transferred model per property; the sources are trained without the target's polymers."""
+    """Fit a transferred model per property.
+
+    The sources are trained without the target's polymers.
+    """
     settings = Settings(config.networks, config.seed, inputs.descriptors)
     models = {}
     for target in inputs.targets:
@@ -112,27 +115,27 @@ def finish(
     progress: Progress,
     command: str,
 ) -> DesignOutcome:
-    """Sample and write everything a run leaves, with models that are ready."""
-    for name in REMADE:  # until they are there again the folder is unfinished
+    """Sample with fitted models, and write the run folder."""
+    for name in REMADE:  # a folder without them is unfinished
         rundir.remove(name)
     task = DescriberTask(inputs.descriptors, Limits(heavy_atoms=config.max_atoms), inputs.fragments)
     with Describer(task, config.workers) as describer:
         surrogate = Surrogate(models, inputs.goals, describer)
         prior = _prior_sample(config, inputs, proposal, surrogate, progress)
         identity = _identity(config, inputs, surrogate, proposal)
-        found = _sample(config, proposal, surrogate, rundir, progress, identity)
+        outcome = _sample(config, proposal, surrogate, rundir, progress, identity)
         with progress.stage("judge and write", 1) as advance:
-            table, left_out = proposals_table(config, inputs, models, surrogate, describer, found)
-            _write(rundir, inputs, models, found, table, prior)
+            table, left_out = proposals_table(config, inputs, models, surrogate, describer, outcome)
+            _write(rundir, inputs, models, outcome, table, prior)
             advance(1)
-    record = run_record(config, inputs, models, found, table, left_out, prior, progress, command)
+    record = run_record(config, inputs, models, outcome, table, left_out, prior, progress, command)
     rundir.write_text("run.json", json.dumps(record, indent=1, ensure_ascii=False) + "\n")
     write_report(rundir)
     return DesignOutcome(record, table)
 
 
 def write_report(rundir: RunDir) -> None:
-    """(Re)build report.html from the files of the run."""
+    """Build report.html from the files of the run."""
     from kakehashi.design.report.build import write_report as build
 
     rundir.write_text("report.html", build(Path(rundir.path)))
@@ -151,7 +154,7 @@ def _sample(
             compared = run_iqspr(config.seed, proposal, surrogate.guarded_likelihood, config.particles)
             advance(1)
         return SamplerOutcome.of_comparison(compared)
-    kept = stored.load(rundir, identity)
+    checkpoints = stored.load(rundir, identity)
     with progress.stage("sample", 1000) as advance:
         reached = 0
 
@@ -164,7 +167,8 @@ def _sample(
 
         result: SmcResult[Any] = run(
             config.seed, proposal, surrogate.log_likelihood, config.particles,
-            log_constraint=surrogate.log_constraint, settings=Tempering(search=SEARCH), checkpoint=commit, resume=kept,
+            log_constraint=surrogate.log_constraint, settings=Tempering(search=SEARCH), checkpoint=commit,
+            resume=checkpoints,
             warn=lambda text: warn(progress.mode, text),
         )  # fmt: skip
         advance(1000 - reached)
@@ -174,7 +178,10 @@ def _sample(
 def _prior_sample(
     config: DesignConfig, inputs: DesignInputs, proposal: Proposal[Any], surrogate: Surrogate, progress: Progress
 ) -> NDArray[np.float64]:
-    """Goal probabilities of units drawn from the constrained prior: what proposals must stand out from."""
+    """Goal probabilities of units drawn from the constrained prior, rising.
+
+    Proposals are compared with them.
+    """
     parts, best = [], -np.inf
     with progress.stage("draw from the prior", config.prior_draws) as advance:
         for batch, start in enumerate(range(0, config.prior_draws, _BATCH)):
@@ -182,9 +189,9 @@ def _prior_sample(
             rng = generator(config.seed, _PRIOR_SAMPLE, batch)
             units = [text for text in proposal.smiles(proposal.draw(rng, size)) if text]
             judged = surrogate.judge(units)
-            # Kept with the probability of their constraint, as the sampler's own start is.
-            kept = -rng.standard_exponential(len(units)) < judged.log_constraint
-            parts.append(np.exp(judged.log_goal[kept]))
+            # Accepted with the probability of their constraint, as the sampler's initial particles are.
+            accepted = -rng.standard_exponential(len(units)) < judged.log_constraint
+            parts.append(np.exp(judged.log_goal[accepted]))
             best = max(best, float(judged.log_goal.max(initial=-np.inf)))
             advance(size)
     sample = np.concatenate(parts)
@@ -202,16 +209,19 @@ def _prior_sample(
 
 
 def _known(inputs: DesignInputs) -> str:
-    """The range of the values that are asked for, among known polymers."""
-    asked = [table for table in inputs.targets if any(goal.property == table.name for goal in inputs.goals)]
+    """Range of the known values of the properties with goals, in words."""
+    tables = [table for table in inputs.targets if any(goal.property == table.name for goal in inputs.goals)]
     return "; ".join(
         f"known {table.name} goes from {table.values.min():.4g} to {table.values.max():.4g} {table.unit}".rstrip()
-        for table in asked
+        for table in tables
     )
 
 
 def _identity(config: DesignConfig, inputs: DesignInputs, surrogate: Surrogate, proposal: Proposal[Any]) -> str:
-    """Sha256 of all that decides the particles: checkpoints of anything else are not gone on from."""
+    """Sha256 of all that decides the particles.
+
+    Checkpoints with another are not resumed.
+    """
     first = pack(proposal.draw(generator(config.seed, _PRIOR_SAMPLE, 0), 100))
     return stored.identity_of(
         {
@@ -227,7 +237,7 @@ def _write(
     rundir: RunDir,
     inputs: DesignInputs,
     models: Mapping[str, Model],
-    found: SamplerOutcome,
+    outcome: SamplerOutcome,
     table: pa.Table,
     prior: NDArray[np.float64],
 ) -> None:
@@ -237,7 +247,7 @@ def _write(
     rundir.write_table("proposals.parquet", table, metadata)
     rundir.write_bytes("proposals.csv", csv_bytes(table))
     rundir.write_text("monomers.sdf", monomers_sdf(table))
-    rundir.write_table("trace.parquet", trace_table(found), metadata)
+    rundir.write_table("trace.parquet", trace_table(outcome), metadata)
     rundir.write_table("prior.parquet", pa.table({"p_goal": prior}), metadata)
     pools = [] if inputs.pool is None else [inputs.pool]
     write_rejected(rundir, (*inputs.targets, *inputs.sources, *pools), metadata)

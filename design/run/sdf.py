@@ -1,4 +1,4 @@
-"""The monomers of the proposals as an SD file, flat drawings with what each is for."""
+"""SD file of the proposals' monomers, as flat drawings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from kakehashi.design.run.outcome import MONOMERS
 
 
 def monomers_sdf(proposals: pa.Table) -> str:
-    """SD text of the distinct monomers, in the order of the first proposal each serves.
+    """SD text of the distinct monomers of the proposals.
+
+    In the order of the first proposal of each.
 
     Its fields: SMILES; NAME and CAS where the pool has them; PROPOSALS, the ranks it serves; CLASSES, the polymers it
     makes there.
@@ -23,25 +25,28 @@ def monomers_sdf(proposals: pa.Table) -> str:
         for k in range(MONOMERS):
             if smiles := row[f"monomer_{k + 1}"]:
                 serves.setdefault(smiles, []).append(row)
-    text = io.StringIO()
-    writer = Chem.SDWriter(text)
+    stream = io.StringIO()
+    writer = Chem.SDWriter(stream)
     for number, (smiles, rows) in enumerate(serves.items(), start=1):
         mol = Chem.MolFromSmiles(smiles)
         rdDepictor.Compute2DCoords(mol)
         mol.SetProp("_Name", f"monomer {number}")
         mol.SetProp("SMILES", smiles)
         for field in ("name", "cas"):
-            if known := _said(rows[0], smiles, field):
-                mol.SetProp(field.upper(), known)
+            if text := _field(rows[0], smiles, field):
+                mol.SetProp(field.upper(), text)
         mol.SetProp("PROPOSALS", " ".join(str(row["rank"]) for row in rows))
         mol.SetProp("CLASSES", ", ".join(dict.fromkeys(row["class"] for row in rows)))
         writer.write(mol)
     writer.close()
-    return text.getvalue()
+    return stream.getvalue()
 
 
-def _said(row: dict[str, Any], smiles: str, field: str) -> str:
-    """Name or CAS number of a monomer of a proposal, on one line; "" where there is none."""
+def _field(row: dict[str, Any], smiles: str, field: str) -> str:
+    """Name or CAS number of a proposal's monomer.
+
+    On one line, "" for none.
+    """
     for k in range(1, MONOMERS + 1):
         if row[f"monomer_{k}"] == smiles:
             return " ".join(str(row.get(f"monomer_{k}_{field}") or "").split())

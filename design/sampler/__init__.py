@@ -1,1 +1,1 @@
-"""Sampler."""
+"""Samplers of the posterior over repeat units."""

@@ -1,4 +1,4 @@
-"""A run of the sampler between two temperatures, as arrays and plain values that files hold without pickling."""
+"""Checkpoints of the sampler as arrays and plain values, stored without pickling."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PREFIX = "evaluated."
 
 
 class Checkpoint(NamedTuple):
-    """The run after a temperature.
+    """State of a run after a temperature.
 
     arrays : the particles, and the repeat units first evaluated at this temperature, for npz (allow_pickle=False)
     state : for JSON; floats keep all their digits there
@@ -27,7 +27,10 @@ class Checkpoint(NamedTuple):
 
 
 def pack_evaluated(part: Evaluated) -> dict[str, NDArray[Any]]:
-    """Arrays of evaluations; the texts as one buffer of lines (text arrays take four bytes a character)."""
+    """Convert evaluations to arrays for a checkpoint.
+
+    The texts are one buffer of lines: arrays of text take four bytes a character.
+    """
     if any("\n" in text for text in part.smiles):
         raise ValueError("expected repeat units without line breaks")
     return {
@@ -39,7 +42,7 @@ def pack_evaluated(part: Evaluated) -> dict[str, NDArray[Any]]:
 
 
 def unpack_evaluated(arrays: Mapping[str, NDArray[Any]]) -> Evaluated:
-    """What `pack_evaluated` was given."""
+    """Restore the evaluations of `pack_evaluated`."""
     text = arrays[_PREFIX + "smiles"].tobytes().decode()
     names = ("log_constraint", "log_likelihood", "temperature")
     return Evaluated(tuple(text.split("\n")) if text else (), *(arrays[_PREFIX + name] for name in names))

@@ -1,4 +1,6 @@
-"""The sampling rule of XenonPy's `IQSPR`, for comparison only: it does not sample the posterior it states.
+"""Sampling rule of XenonPy's `IQSPR`, for comparison only.
+
+It does not sample the posterior it states (Ikebata et al., 2017).
 
 At every step the particles are reweighted by the whole L^b, although they were selected by it before, always
 resampled, and all proposals are accepted; an invalid proposal leaves the particle as it is.
@@ -26,7 +28,7 @@ SCHEDULE: tuple[float, ...] = tuple(
 
 
 class IqsprResult(NamedTuple, Generic[States]):
-    """What the rule ends with.
+    """Final proposals and diagnostics of the rule.
 
     states, smiles, log_likelihood : the last proposals, (n,); selected : of them, after a last resampling, the indices
     effective_size, distinct : per step, of the weights and among the resampled
@@ -49,7 +51,10 @@ def run_iqspr(
     *,
     schedule: tuple[float, ...] = SCHEDULE,
 ) -> IqsprResult[States]:
-    """Run the rule from prior draws; where no particle has a positive likelihood, none is selected, as there."""
+    """Run the rule from prior draws.
+
+    Where no particle has a positive likelihood none is selected, as in XenonPy.
+    """
     ledger = Ledger(log_likelihood)
     states = proposal.draw(generator(seed, 0, 0), particles)
     smiles, values = _judged(proposal, ledger, states, 0)
@@ -79,7 +84,7 @@ def _judged(
 
 
 def _selected(rng: np.random.Generator, log_weights: FloatArray) -> NDArray[np.intp]:
-    """Multinomial resampling by the full weights."""
+    """Resample (multinomial) by the full weights."""
     largest = log_weights.max()
     if largest == -np.inf:
         return np.arange(len(log_weights))

@@ -1,4 +1,4 @@
-"""What every distinct repeat unit was found to be worth, each evaluated once."""
+"""Ledger of the constraint and likelihood of every distinct repeat unit, evaluated once."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
-# Log worth (n,) of n distinct, non-empty repeat units; -inf where it is none.
+# Log constraint or log likelihood (n,) of n distinct, non-empty repeat units; -inf for an impossible one.
 Evaluate = Callable[[list[str]], FloatArray]
 
 
 class Evaluated(NamedTuple):
-    """Repeat units in the order they were first seen.
+    """Evaluated repeat units, in the order they were first seen.
 
-    log_constraint, log_likelihood : (n,); the likelihood of a unit that violates a constraint was never asked for and
-        is -inf
+    log_constraint, log_likelihood : (n,); the likelihood of a unit that violates a constraint is not evaluated, and is
+        -inf here
     temperature : (n,) index of the temperature at which it was first evaluated
     """
 
@@ -28,14 +28,20 @@ class Evaluated(NamedTuple):
 
 
 class Ledger:
-    """Evaluates constraints first, and the likelihood only of repeat units that meet them.
+    """Evaluate constraints, then likelihoods of the repeat units that meet them.
 
-    evaluations : likelihoods asked for so far
+    evaluations : number of likelihoods evaluated
+
+    Examples
+    --------
+    >>> ledger = Ledger(lambda units: np.array([float(len(unit)) for unit in units]))
+    >>> ledger.constraints(["*CC*", "*CC*"], 0), ledger.likelihoods(["*CC*", "*CC*"], 0), ledger.evaluations
+    (array([0., 0.]), array([4., 4.]), 1)
     """
 
     def __init__(self, log_likelihood: Evaluate, log_constraint: Evaluate | None = None) -> None:
         self._log_likelihood, self._log_constraint = log_likelihood, log_constraint
-        # Constraints may be known before the likelihood is; a unit is on record once both are.
+        # A constraint may be known before the likelihood; a unit is recorded once both are.
         self._constraint: dict[str, float] = {"": -np.inf}
         self._likelihood: dict[str, float] = {"": -np.inf}
         self._recorded: list[str] = []
@@ -46,7 +52,7 @@ class Ledger:
         return len(self._recorded)
 
     def constraints(self, smiles: Sequence[str], temperature: int) -> FloatArray:
-        """Log constraint (n,) of repeat units, -inf of "": no valid one."""
+        """Log constraint (n,) of repeat units; -inf for "", an invalid one."""
         new = [text for text in dict.fromkeys(smiles) if text not in self._constraint]
         if new:
             ask = self._log_constraint
@@ -57,7 +63,10 @@ class Ledger:
         return np.array([self._constraint[text] for text in smiles], np.float64)
 
     def likelihoods(self, smiles: Sequence[str], temperature: int) -> FloatArray:
-        """Log likelihood (n,) of repeat units whose constraints were asked for; -inf of violators."""
+        """Log likelihood (n,) of repeat units; -inf for violators.
+
+        Their constraints must have been evaluated before.
+        """
         new = [text for text in dict.fromkeys(smiles) if text not in self._likelihood]
         if new:
             self._record(new, _checked(self._log_likelihood(new), new, "log likelihood"), temperature)
@@ -65,7 +74,7 @@ class Ledger:
         return np.array([self._likelihood[text] for text in smiles], np.float64)
 
     def since(self, start: int) -> Evaluated:
-        """What came on record after the first `start` repeat units."""
+        """Evaluations after the first `start` repeat units."""
         texts = self._recorded[start:]
         return Evaluated(
             tuple(texts),
@@ -75,7 +84,7 @@ class Ledger:
         )
 
     def restore(self, part: Evaluated) -> None:
-        """Put on record again what an earlier run evaluated."""
+        """Record the evaluations of an earlier run."""
         self._constraint.update(zip(part.smiles, part.log_constraint.tolist(), strict=True))
         self._record(list(part.smiles), part.log_likelihood, part.temperature)
         self.evaluations += int((part.log_constraint > -np.inf).sum())

@@ -1,4 +1,4 @@
-"""Metropolis-Hastings moves of a population of repeat units, many chains at a time."""
+"""Metropolis-Hastings steps of a population of repeat units."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ FloatArray = NDArray[np.float64]
 
 
 class Moved(NamedTuple):
-    """What a step did.
+    """Counts of a Metropolis-Hastings step.
 
-    changed : which particles it changed, (n,)
-    impossible : particles the proposal had no move for
-    invalid : proposals that were no valid repeat unit or violated a constraint
+    changed : (n,) mask of the particles that changed
+    impossible : number of particles without a possible move
+    invalid : number of proposals that were no valid repeat unit or violated a constraint
     """
 
     changed: NDArray[np.bool_]
@@ -27,7 +27,7 @@ class Moved(NamedTuple):
 
 
 class Population(NamedTuple, Generic[States]):
-    """Particles with what they are worth."""
+    """Particles with their constraint and likelihood."""
 
     states: States
     smiles: NDArray[np.object_]
@@ -43,7 +43,10 @@ def metropolis(
     inverse_temperature: float,
     temperature: int,
 ) -> tuple[Population[States], Moved]:
-    """One Metropolis-Hastings step of every particle, leaving p C L^b invariant for b > 0."""
+    """Move every particle by one step that leaves p C L^b invariant.
+
+    For an inverse temperature b > 0.
+    """
     threshold = -rng.standard_exponential(len(old.smiles))  # the logarithm of a uniform number
     states, log_ratio = proposal.move(rng, old.states)
     if not (log_ratio < np.inf).all():

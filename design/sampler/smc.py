@@ -1,4 +1,4 @@
-"""Sequential Monte Carlo (Del Moral, Doucet & Jasra, 2006) from a prior over repeat units to those that meet a goal.
+"""Tempered sequential Monte Carlo over repeat units (Del Moral, Doucet & Jasra, 2006).
 
 The stated posterior is p(s) C(s) L(s) / Z: prior, constraints (at most one, zero where violated), likelihood of the
 goal. Particles are drawn from p C exactly and carried along p C L^b, the inverse temperature b rising from 0 to 1: at
@@ -28,14 +28,14 @@ from kakehashi.design.sampler.trace import Step, TemperingSettings, check_settin
 
 FloatArray = NDArray[np.float64]
 
-# The constrained prior is drawn by rejection while at least one draw in so many is kept.
+# Most draws per accepted particle when the constrained prior is drawn by rejection.
 _DRAWS_PER_PARTICLE = 500
-# Moves per temperature of the search, which has no distribution to keep to.
+# Moves per temperature of the search, which need not reach a stationary distribution.
 _SEARCH_MOVES = 10
 
 
 class SmcResult(NamedTuple, Generic[States]):
-    """Equally weighted particles from the posterior, and everything seen on the way.
+    """Equally weighted particles of the posterior, evidence, trace and evaluations.
 
     smiles, log_likelihood, log_constraint : of the particles, (n,) each
     evaluated : all units on record, those of the search included
@@ -89,7 +89,7 @@ def run(
     trace: list[Step] = []
     warnings: list[str] = []
 
-    def finish(population: Population[States], step: Step, log_z_constraint: float, known: int) -> None:
+    def finish(population: Population[States], step: Step, log_z_constraint: float, start: int) -> None:
         trace.append(step)
         for text in collapse(step, particles, settings):
             if text.partition(":")[0] not in {old.partition(":")[0] for old in warnings}:
@@ -103,7 +103,7 @@ def run(
                 "warnings": list(warnings),
                 "step": step._asdict(),
             }
-            checkpoint(Checkpoint({**_packed(population), **pack_evaluated(ledger.since(known))}, state))
+            checkpoint(Checkpoint({**_packed(population), **pack_evaluated(ledger.since(start))}, state))
 
     if resume:
         population, log_z_constraint = _restored(proposal, ledger, identity, resume, seed)
@@ -114,7 +114,7 @@ def run(
         finish(population, first, log_z_constraint, 0)
 
     while (before := trace[-1].inverse_temperature) < 1:
-        t, known = len(trace), len(ledger)
+        t, start = len(trace), len(ledger)
         if t > settings.temperatures and not settings.schedule:
             raise UserError(
                 f"the goal is out of reach: after {settings.temperatures} temperatures the inverse temperature is"
@@ -126,7 +126,7 @@ def run(
         else:
             after = next_inverse_temperature(population.log_likelihood, before, settings.effective)
         population, step = _temperature(proposal, ledger, population, trace[-1], after, settings, seed)
-        finish(population, step, log_z_constraint, known)
+        finish(population, step, log_z_constraint, start)
 
     _search(proposal, ledger, population, trace[-1], settings, seed)
     return SmcResult(
@@ -151,10 +151,11 @@ def _search(
     settings: TemperingSettings,
     seed: int,
 ) -> None:
-    """Put on record units likelier than most of the posterior: copies of its particles go on along p C L^b, b > 1.
+    """Evaluate units likelier than most of the posterior.
 
-    Units in the middle of the posterior are many and meet the goal with its usual probability; whoever wants the few
-    likeliest has to look for them (simulated annealing; Kirkpatrick, Gelatt & Vecchi, 1983).
+    Copies of its particles go on along p C L^b to b = `settings.search` > 1. Most units of a posterior meet the goal
+    with a typical probability; the few likeliest need a search (simulated annealing; Kirkpatrick, Gelatt & Vecchi,
+    1983).
     """
     settings = settings._replace(most_moves=max(settings.least_moves, _SEARCH_MOVES))
     while last.inverse_temperature < settings.search and len(set(population.smiles.tolist())) > 1:
@@ -165,20 +166,23 @@ def _search(
 
 
 def generator(seed: int, temperature: int, move: int) -> np.random.Generator:
-    """The generator of a move (0: of the draw or the resampling) at a temperature."""
+    """Random generator of a move at a temperature.
+
+    move : 0 for the draw or the resampling
+    """
     return np.random.default_rng((seed, temperature, move))
 
 
 def _prior(proposal: Proposal[States], ledger: Ledger, n: int, seed: int) -> tuple[Population[States], Step, float]:
-    """Exact draws from the constrained prior by rejection: a draw is kept with probability C."""
-    kept: list[States] = []
+    """Draw from the constrained prior by rejection, with probability C."""
+    accepted: list[States] = []
     numbers: list[NDArray[np.intp]] = []
-    drawn = found = invalid = 0
-    while found < n:
-        # Three standard errors and three draws allow for luck, so that a barren prior is not drawn from for long.
-        if drawn > _DRAWS_PER_PARTICLE * (found + 3 * np.sqrt(found) + 3):
+    drawn = count = invalid = 0
+    while count < n:
+        # Three standard errors and three draws allow for chance; a prior that is nearly all refused stops early.
+        if drawn > _DRAWS_PER_PARTICLE * (count + 3 * np.sqrt(count) + 3):
             raise UserError(
-                f"the constraints leave next to nothing of the prior: {found} of {drawn} drawn repeat units meet them"
+                f"the constraints leave next to nothing of the prior: {count} of {drawn} drawn repeat units meet them"
                 f" and {n} are needed; relax the constraints or change the prior"
             )
         rng = generator(seed, 0, drawn // n)
@@ -186,13 +190,13 @@ def _prior(proposal: Proposal[States], ledger: Ledger, n: int, seed: int) -> tup
         states = proposal.draw(rng, n)
         constraint = ledger.constraints(proposal.smiles(states), 0)
         good = np.flatnonzero(threshold < constraint)
-        kept.append(take(states, good))
+        accepted.append(take(states, good))
         numbers.append(drawn + good)
-        found += len(good)
+        count += len(good)
         drawn += n
         invalid += int((constraint == -np.inf).sum())
-    states = take(concatenate(kept), np.arange(n))
-    tried = int(np.concatenate(numbers)[n - 1]) + 1  # draws until the n-th was kept: gives an unbiased share
+    states = take(concatenate(accepted), np.arange(n))
+    tried = int(np.concatenate(numbers)[n - 1]) + 1  # draws up to the n-th accepted one: unbiased share
     share = (n - 1) / (tried - 1) if n > 1 and tried > 1 else 1 / tried
     smiles = proposal.smiles(states)
     population = Population(
@@ -207,7 +211,7 @@ def _prior(proposal: Proposal[States], ledger: Ledger, n: int, seed: int) -> tup
         temperature=0,
         inverse_temperature=0.0,
         effective_size=float(n),
-        acceptance=found / drawn,
+        acceptance=count / drawn,
         moves=0,
         moved=1.0,
         distinct=len(set(smiles)),
@@ -230,7 +234,7 @@ def _temperature(
     settings: TemperingSettings,
     seed: int,
 ) -> tuple[Population[States], Step]:
-    """Weight, resample and move the particles."""
+    """Reweight, resample and move the particles."""
     t, n, evaluations = last.temperature + 1, len(old.smiles), ledger.evaluations
     log_weights = incremental_weights(old.log_likelihood, last.inverse_temperature, after)
     size = effective_size(log_weights)

@@ -1,4 +1,4 @@
-"""Checkpoints of the sampler as committed files of a run folder, and what they were made from."""
+"""Store checkpoints in the run folder, with the identity of their run."""
 
 from __future__ import annotations
 
@@ -30,24 +30,33 @@ def save(rundir: RunDir, point: Checkpoint, identity: str) -> None:
 
 
 def load(rundir: RunDir, identity: str) -> tuple[Checkpoint, ...]:
-    """All checkpoints of a run, in order; those of another run are removed, and the result is empty."""
+    """Load all checkpoints of a run, in order.
+
+    Those of another run are removed, and the result is empty.
+    """
     names = sorted(rundir.names(FOLDER))
-    found = []
+    checkpoints = []
     for t, name in enumerate(names):
         if name != _name(t):
             raise UserError(f"{rundir.path / name}: expected {_name(t)}, the checkpoints have a gap", code=6)
         with np.load(io.BytesIO(rundir.read_bytes(name)), allow_pickle=False) as arrays:
             state = json.loads(arrays[_STATE].tobytes())
-            found.append(Checkpoint({key: arrays[key] for key in arrays.files if key != _STATE}, state))
-    if any(point.state.pop("identity") != identity for point in found):
+            checkpoints.append(Checkpoint({key: arrays[key] for key in arrays.files if key != _STATE}, state))
+    if any(point.state.pop("identity") != identity for point in checkpoints):
         for name in names:
             rundir.remove(name)
         return ()
-    return tuple(found)
+    return tuple(checkpoints)
 
 
 def identity_of(facts: Mapping[str, Any]) -> str:
-    """Sha256 of plain values."""
+    """Sha256 of plain values, as JSON.
+
+    Examples
+    --------
+    >>> identity_of({"seed": 0})[:8]
+    'de7d7744'
+    """
     return hashlib.sha256(json.dumps(facts, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 

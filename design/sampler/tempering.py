@@ -1,4 +1,4 @@
-"""The next inverse temperature, so small a step that the particles still stand for the distribution after it.
+"""Adaptive tempering: the next inverse temperature by effective sample size.
 
 Adaptive tempering by the effective sample size of the incremental weights (Zhou, Johansen & Aston, 2016), which is the
 effective sample size when particles are resampled at every temperature.
@@ -17,12 +17,20 @@ _HARMLESS = 1e-3
 
 
 def incremental_weights(log_likelihood: FloatArray, before: float, after: float) -> FloatArray:
-    """Log weights (n,) that carry particles from inverse temperature `before` to a higher one."""
+    """Log weights (n,) of particles for a tempering step."""
     return (after - before) * log_likelihood
 
 
 def effective_size(log_weights: FloatArray) -> float:
-    """(sum of w)² / sum of w²: n for equal weights, 1 if one weighs all, 0 if none does."""
+    """Effective sample size (sum of w)² / sum of w².
+
+    n for equal weights, 1 if one weighs all, 0 if none does.
+
+    Examples
+    --------
+    >>> effective_size(np.log([0.5, 0.5])), effective_size(np.array([0.0, -np.inf]))
+    (2.0, 1.0)
+    """
     largest = log_weights.max(initial=-np.inf)
     if largest == -np.inf:
         return 0.0
@@ -31,10 +39,17 @@ def effective_size(log_weights: FloatArray) -> float:
 
 
 def next_inverse_temperature(log_likelihood: FloatArray, before: float, fraction: float, last: float = 1.0) -> float:
-    """The highest inverse temperature up to `last` whose step leaves an effective size of `fraction` of the particles.
+    """Highest inverse temperature that keeps a fraction of the effective size.
+
+    fraction : of the particles; last : the highest value to return
 
     Particles whose likelihood is zero are lost to any step and do not count: the fraction is of the others. ValueError
     if there are none. `last` is returned exactly.
+
+    Examples
+    --------
+    >>> round(next_inverse_temperature(np.array([0.0, -10.0]), 0.0, 0.9), 4)
+    0.0693
     """
     alive = log_likelihood[log_likelihood > -np.inf]
     if not alive.size:

@@ -1,4 +1,4 @@
-"""How the sampler is set, what it reports of each temperature, and what is wrong with that, if anything."""
+"""Settings and trace of tempered sequential Monte Carlo, and its warnings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kakehashi.catalogs.records import UserError
 
 
 class TemperingSettings(NamedTuple):
-    """How the posterior is approached; none of it changes the posterior.
+    """Settings of tempered SMC; the posterior does not depend on them.
 
     effective : share of the particles the incremental weights of a temperature leave; from 0.5 to 0.95 the variance of
         log Z at equal numbers of moves was the same on a space of 12,750 pairs, its bias smaller from 0.9 on
@@ -38,15 +38,15 @@ class TemperingSettings(NamedTuple):
 
 
 class Step(NamedTuple):
-    """What happened at a temperature; temperature 0 is the prior.
+    """Diagnostics of one temperature; temperature 0 is the prior.
 
     effective_size : of the incremental weights, in particles
     acceptance : share of the proposals that were accepted and changed the particle; of the prior's draws at 0
     moves, moved : Metropolis-Hastings steps, and share of the particles they changed
     distinct : distinct repeat units among the particles
     log_z_increment, log_z : of the goal's likelihood under the constrained prior
-    proposed : moves tried (draws at temperature 0); of them `impossible` had nowhere to go, and `invalid` led to no
-        valid repeat unit or to one that violates a constraint
+    proposed : moves attempted (draws at temperature 0); of them `impossible` could not be made, and `invalid` led to
+        no valid repeat unit or to one that violates a constraint
     evaluated : likelihoods evaluated for the first time
     """
 
@@ -66,24 +66,32 @@ class Step(NamedTuple):
 
 
 def collapse(step: Step, particles: int, settings: TemperingSettings) -> list[str]:
-    """Warnings about a temperature; the words before the colon name the kind."""
+    """Warnings about a temperature that show a collapsed sample.
+
+    The words before the colon name the kind.
+    """
     if step.temperature == 0:
         return []
     where = f"at inverse temperature {step.inverse_temperature:.3g}"
-    found = []
+    warnings = []
     if step.distinct < settings.distinct * particles:
-        found.append(f"few distinct repeat units: {step.distinct} among {particles} particles {where}")
+        warnings.append(f"few distinct repeat units: {step.distinct} among {particles} particles {where}")
     if step.acceptance < settings.acceptance:
-        found.append(f"few moves are accepted: {step.acceptance:.2%} {where}")
+        warnings.append(f"few moves are accepted: {step.acceptance:.2%} {where}")
     if step.moves >= settings.most_moves and step.moved < settings.moved:
-        found.append(
+        warnings.append(
             f"particles stay where they were resampled: {step.moved:.1%} of them changed in {step.moves} moves {where}"
         )
-    return found
+    return warnings
 
 
 def check_settings(seed: int, particles: int, settings: TemperingSettings) -> None:
-    """Refuse what cannot be run, before any work; UserError."""
+    """Check the settings before any work; UserError.
+
+    Examples
+    --------
+    >>> check_settings(0, 100, TemperingSettings(effective=0.5))
+    """
     if seed < 0:
         raise UserError(f"expected a seed of 0 or more, got {seed}")
     if particles < 1:

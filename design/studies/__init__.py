@@ -1,1 +1,1 @@
-"""Studies."""
+"""Studies that design, beyond those of screening."""

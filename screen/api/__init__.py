@@ -1,1 +1,1 @@
-"""Api."""
+"""Public functions of screening, as `import kakehashi as kh` offers them."""

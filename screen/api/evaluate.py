@@ -1,4 +1,4 @@
-"""`evaluate`, as `import kakehashi as kh` offers it."""
+"""`kh.evaluate`: measure whether transfer helps for a property."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kakehashi.catalogs.records import PropertyTable
 from kakehashi.screen.descriptors.materials import convention_for
 from kakehashi.screen.device import Device, choose
 from kakehashi.screen.evaluation.config import TOP_FRACTION, Holdout, resolve
-from kakehashi.screen.evaluation.run import Board, Inputs, compare
+from kakehashi.screen.evaluation.run import Board, EvaluationInputs, compare
 from kakehashi.screen.heads.registry import DEFAULT_BASELINES, DEFAULT_HEADS
 from kakehashi.screen.networks.source import Trunk, tell_apart
 from kakehashi.screen.progress import Progress
@@ -38,9 +38,10 @@ def evaluate(
     cache: bool = True,
     device: Device = "auto",
 ) -> Board:
-    """Measure whether transfer helps: a leaderboard by nested cross-validation, a verdict and what to do.
+    """Measure whether transfer helps for a property.
 
-    The target's formulas are removed from every source before pre-training.
+    A leaderboard by nested cross-validation, a verdict and what to do. The target's formulas are removed from every
+    source before pre-training.
 
     Parameters
     ----------
@@ -55,18 +56,27 @@ def evaluate(
     Raises
     ------
     UserError : as `load` and `transfer`, or a target that cannot be held out so.
+
+    Examples
+    --------
+    >>> import kakehashi as kh
+    >>> board = kh.evaluate("ltc", sources=[], heads=("ridge",), baselines=(), outer_folds=2)
+    >>> board.leaderboard["name"][0].as_py()
+    'direct ridge'
+    >>> board.command.split(" --")[0]
+    'kakehashi screen'
     """
     choose(device)
     table = load_target(target, unit, check_share(max_rejected))
-    given = list(sources_of((), table) if sources is None else sources)
-    tables = load_sources(given, unit)
-    check_units(unit, [target, *given], [table, *tables])
-    specs = [s if isinstance(s, str) else f"{s.name} ({i})" for i, s in enumerate(given, start=1)]
-    named = [s if isinstance(s, str) else s.name for s in given]
+    listed = list(sources_of((), table) if sources is None else sources)
+    tables = load_sources(listed, unit)
+    check_units(unit, [target, *listed], [table, *tables])
+    specs = [s if isinstance(s, str) else f"{s.name} ({i})" for i, s in enumerate(listed, start=1)]
+    names = [s if isinstance(s, str) else s.name for s in listed]
     config = resolve(
         {
             "target": target if isinstance(target, str) else target.name, "log": table.log,
-            "source": tuple(dict.fromkeys(named)) or NO_SOURCE, "trunk": trunk, "networks": networks,
+            "source": tuple(dict.fromkeys(names)) or NO_SOURCE, "trunk": trunk, "networks": networks,
             "unit": tuple(f"{column}={text}" for column, text in (unit or {}).items()), "max_rejected": max_rejected,
             "convention": convention, "descriptors": descriptors, "outer_folds": outer_folds, "heads": tuple(heads),
             "baselines": tuple(baselines) or ("none",), "holdout": holdout, "top_fraction": top_fraction,
@@ -75,9 +85,9 @@ def evaluate(
         None,
     )  # fmt: skip
     tables = tell_apart(tables, specs, taken=table.name)
-    inputs = Inputs(table, tuple(tables), convention_for([table, *tables], convention, descriptors))
+    inputs = EvaluationInputs(table, tuple(tables), convention_for([table, *tables], convention, descriptors))
     board = compare(config, inputs, Progress("quiet"))
-    points = [source.checkpoint for source in board.evaluation.library.sources]
-    for said in dict.fromkeys(point.warning for point in points if point and point.warning):
-        warnings.warn(said, stacklevel=2)
+    checkpoints = [source.checkpoint for source in board.evaluation.library.sources]
+    for warning in dict.fromkeys(checkpoint.warning for checkpoint in checkpoints if checkpoint and checkpoint.warning):
+        warnings.warn(warning, stacklevel=2)
     return board

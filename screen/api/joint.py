@@ -1,4 +1,4 @@
-"""Networks that learn a target together with its sources, as `import kakehashi as kh` offers them."""
+"""`kh.learn_together`: networks that learn a target with its sources."""
 
 from __future__ import annotations
 
@@ -7,19 +7,18 @@ from typing import NamedTuple, cast
 
 import numpy as np
 
-from kakehashi.catalogs.records import Compositions, PropertyTable, UserError
+from kakehashi.catalogs.records import Compositions, FloatArray, PropertyTable, UserError
 from kakehashi.screen.api.models import read_materials
 from kakehashi.screen.device import Device, choose
 from kakehashi.screen.networks.joint.model import JointModel, Recipe, learn_sources, learn_target, out_of_fold
-from kakehashi.screen.networks.joint.train import FloatArray
 from kakehashi.screen.networks.source import tell_apart
 from kakehashi.screen.screening.tables import check_units, load_sources, load_target
-from kakehashi.screen.transfer.fit import MIN_COMPOUNDS, outer_folds
+from kakehashi.screen.transfer.problem import MIN_COMPOUNDS, outer_folds
 from kakehashi.screen.validation.folds import Folds
 
 
-class Learned(NamedTuple):
-    """A target learned together with its sources, and how well the same procedure knew compounds held out.
+class JointlyLearned(NamedTuple):
+    """Networks that learned a target with its sources, and their errors.
 
     held_out : (n,) predictions of the target's rows, each from networks that knew nothing of its formula but what
         they make of others; in the target's unit
@@ -34,7 +33,7 @@ class Learned(NamedTuple):
     mae: float
 
     def predict(self, formulas: Sequence[str]) -> FloatArray:
-        """(n,) means over the networks, in the target's unit.
+        """Predict formulas: (n,) means over the networks, in the target's unit.
 
         Raises
         ------
@@ -53,11 +52,12 @@ def learn_together(
     folds: int = 5,
     seed: int = 0,
     device: Device = "auto",
-) -> Learned:
-    """Train networks on a target and its sources at once, and measure them by cross-validation.
+) -> JointlyLearned:
+    """Train networks on a target and its sources at once.
 
-    For targets of some hundred compositions and more, where the heads of `transfer` fall behind; it takes minutes to
-    hours (folds + 1 trainings) and gives no intervals. Where a fold is held out, so are its formulas in every source.
+    Measured by cross-validation. For targets of some hundred compositions and more, where the heads of `transfer` fall
+    behind; it takes minutes to hours (folds + 1 trainings) and gives no intervals. Where a fold is held out, so are its
+    formulas in every source.
 
     Parameters
     ----------
@@ -70,6 +70,12 @@ def learn_together(
     Raises
     ------
     UserError : as `load`; tables of molecules or structures; fewer than 10 compositions, or values that do not vary.
+
+    Examples
+    --------
+    >>> import kakehashi as kh
+    >>> learned = kh.learn_together("band_gap.csv:gap", ["formation_energy"])  # doctest: +SKIP
+    >>> learned.mae, learned.predict(["GaAs"])  # doctest: +SKIP
     """
     choose(device)
     table = load_target(target, unit)
@@ -82,11 +88,11 @@ def learn_together(
     specs = [s if isinstance(s, str) else f"{s.name} ({i})" for i, s in enumerate(sources, start=1)]
     tables = tell_apart(tables, specs, taken=table.name)
     recipe = Recipe(networks, seed)
-    dealt = outer_folds(table, folds, seed)
+    outer = outer_folds(table, folds, seed)
     first = learn_sources(tables, recipe, exclude=table.keys) if tables else None
-    held = _in_unit(table, out_of_fold(table, tables, recipe, dealt, first=first))
+    held_out = _in_unit(table, out_of_fold(table, tables, recipe, outer, first=first))
     model = learn_target(table, tables, recipe, first=first)
-    return Learned(table, model, held, dealt, float(np.mean(np.abs(held - table.values))))
+    return JointlyLearned(table, model, held_out, outer, float(np.mean(np.abs(held_out - table.values))))
 
 
 def _in_unit(target: PropertyTable, fitted: FloatArray) -> FloatArray:

@@ -1,6 +1,6 @@
-"""`kh.models`: query the library of trained models, and load from it what predicts and gives frozen features.
+"""`kh.models`: query the library of trained networks and load from it.
 
-Queries need no networks: what computes is imported by what computes.
+Queries need no networks: jax and the like are imported by the functions that compute.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 
 
 class Loaded(NamedTuple):
-    """Networks of the library, ready to predict; `library` goes into `kh.transfer`.
+    """Networks of the library, ready to predict and to transfer.
 
     id, card : of the stack; with networks picked out of it, `library` holds those alone
+    library : goes into `kh.transfer`
     """
 
     id: str
@@ -34,11 +35,13 @@ class Loaded(NamedTuple):
 
     @property
     def source(self) -> Source:
-        """The networks and what they learned from."""
+        """The networks and their training data."""
         return self.library.sources[0]
 
     def predict(self, materials: Sequence[Any], *, each: bool = False) -> NDArray[np.float64]:
-        """Predictions in the property's unit, the mean over the networks of what they fit.
+        """Predict materials in the property's unit.
+
+        The mean over the networks of what they fit.
 
         materials : formulas or SMILES; of crystal graph networks structures, of pymatgen or as text (CIF, POSCAR, JSON)
 
@@ -64,7 +67,10 @@ class Loaded(NamedTuple):
     def features(
         self, materials: Sequence[Any], *, depth: int = 0, activation: Activation = "pre"
     ) -> tuple[NDArray[np.float32], ...]:
-        """Frozen features (n, widths together) of every network (`screen.networks.features`)."""
+        """Compute frozen features of every network, (n, widths together).
+
+        depth, activation : as in `screen.networks.features`
+        """
         from kakehashi.screen.networks.features import frozen_features
 
         if self.structural:
@@ -81,7 +87,7 @@ class Loaded(NamedTuple):
 
     @property
     def structural(self) -> bool:
-        """Whether the networks see crystal structures."""
+        """The networks take crystal structures."""
         from kakehashi.screen.networks.crystal.network import is_structural
 
         return is_structural(self.source.networks)
@@ -98,23 +104,33 @@ class Loaded(NamedTuple):
 
 
 def query(**fields: Any) -> pa.Table:
-    """Rows of the index, a row for every network and property, best correlation first.
+    """Query the index of networks, best correlation first.
 
-    `field=value` looks for a part of a text, and for equality of anything else; `min_field=` and `max_field=` bound
-    numbers (`min_pearson=0.9`, `max_mae=0.1`). The fields are `catalogs.models.index.FIELDS`.
+    A row for every network and property. `field=value` looks for a part of a text, and for equality of anything else;
+    `min_field=` and `max_field=` bound numbers (`min_pearson=0.9`, `max_mae=0.1`). The fields are
+    `catalogs.models.index_fields.FIELDS`.
 
     Raises
     ------
     UserError : an unknown field, with the nearest known one.
+
+    Examples
+    --------
+    >>> import kakehashi as kh
+    >>> networks = kh.models.query(property="refractive", min_pearson=0.9)
+    >>> "pearson_corr" in networks.column_names
+    True
     """
-    found = model_index.query(model_index.conditions(fields))
-    for said in found.warnings:
-        warnings.warn(said, stacklevel=2)
-    return found.table.sort_by([("pearson_corr", "descending"), ("id", "ascending")])
+    result = model_index.query(model_index.conditions(fields))
+    for warning in result.warnings:
+        warnings.warn(warning, stacklevel=2)
+    return result.table.sort_by([("pearson_corr", "descending"), ("id", "ascending")])
 
 
 def load(id: str) -> Loaded:
-    """Load a stack by its id, or one of its networks by `id-number`, as `query` and `kakehashi models list` show them.
+    """Load a stack by its id, or one network by `id-number`.
+
+    As `query` and `kakehashi models list` show them.
 
     Raises
     ------
@@ -123,17 +139,17 @@ def load(id: str) -> Loaded:
     from kakehashi.screen.cache.keep import UNREADABLE
     from kakehashi.screen.networks.kept import networks_of
 
-    key, number, path = shelf.named(id)
-    found = shelf.read(path, key)
-    if found.arrays is None or found.card is None:
-        raise UserError(found.warning or f"{path} is gone", code=6)
-    if found.card.get("kind") != "networks":
+    key, number, path = shelf.find_by_id(id)
+    entry = shelf.read(path, key)
+    if entry.arrays is None or entry.card is None:
+        raise UserError(entry.warning or f"{path} is gone", code=6)
+    if entry.card.get("kind") != "networks":
         raise UserError(f"{id} is a transferred model, which needs its target: expected the networks of a source")
     try:
-        library = networks_of(found.arrays)
+        library = networks_of(entry.arrays)
     except UNREADABLE as error:
         raise UserError(f"{path} holds no networks that this version can read ({error}): train them again", 6) from None
-    return Loaded(key, found.card, library if number is None else _picked(library, number, id))
+    return Loaded(key, entry.card, library if number is None else _picked(library, number, id))
 
 
 def _picked(library: Library, number: int, id: str) -> Library:
@@ -141,19 +157,24 @@ def _picked(library: Library, number: int, id: str) -> Library:
     if number >= len(source.networks):
         raise UserError(f"{id}: expected the number of a network from 0 to {len(source.networks) - 1}")
     evidence = source.evidence
-    one = slice(number, number + 1)
+    only = slice(number, number + 1)
     if evidence is not None:
         evidence = evidence._replace(
-            rows=evidence.rows[one], scores=evidence.scores[one], predictions=evidence.predictions[:, one]
+            rows=evidence.rows[only], scores=evidence.scores[only], predictions=evidence.predictions[:, only]
         )
     picked = source._replace(
-        networks=source.networks[one], unit_scales=source.unit_scales[one], evidence=evidence, checkpoint=None
+        networks=source.networks[only], unit_scales=source.unit_scales[only], evidence=evidence, checkpoint=None
     )
     return library._replace(sources=(picked,))
 
 
 def read_structures(materials: Sequence[Any]) -> Crystals:
-    """Crystal structures, of pymatgen or as text; UserError naming the first that cannot be read."""
+    """Read crystal structures, of pymatgen or as text.
+
+    Raises
+    ------
+    UserError : the first that cannot be read.
+    """
     from kakehashi.catalogs.crystals.tables import parse_rows
 
     if isinstance(materials, str):
@@ -167,24 +188,25 @@ def read_structures(materials: Sequence[Any]) -> Crystals:
 
 
 def read_materials(materials: Sequence[str], convention: str) -> Inputs:
-    """Formulas or SMILES as what the networks look at; UserError naming the first that cannot be read."""
-    from kakehashi.screen.runs.flags import CONVENTIONS
+    """Read formulas or SMILES as inputs of networks.
+
+    Raises
+    ------
+    UserError : the first that cannot be read.
+
+    Examples
+    --------
+    >>> len(read_materials(["MgO", "GaAs"], "reduced"))
+    2
+    """
+    from kakehashi.screen.descriptors.materials import kind_of_choice
 
     if isinstance(materials, str):
         raise UserError(f"expected a list of materials, got the text {materials!r}: write [{materials!r}]")
     texts = list(materials)
-    if convention in CONVENTIONS:
-        from kakehashi.catalogs.formulas.slots import parse_column
-
-        parsed = parse_column(texts)
-        inputs: Inputs = parsed.compositions
-        reasons = parsed.reasons
-    else:
-        from kakehashi.catalogs.molecules import polymers
-
-        units = polymers.parse_column(texts, (0, 2), guarded=True)
-        inputs, reasons = units.molecules, units.reasons
+    inputs, reasons = kind_of_choice(convention).parse(texts, (0, 2))
     bad = [i for i, reason in enumerate(reasons) if reason]
     if bad:
         raise UserError(f"{len(bad)} of {len(texts)} materials cannot be read: {texts[bad[0]]!r}: {reasons[bad[0]]}")
-    return inputs
+    read: Inputs = inputs
+    return read

@@ -1,4 +1,4 @@
-"""The public functions, as `import kakehashi as kh` offers them."""
+"""`kh.load`, `pretrain`, `transfer`, `rank` and `screen`: from tables to a ranking."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from kakehashi.catalogs.candidates.candidates import RESERVED, STRUCTURE, as_struct, open_catalog, with_structures
+from kakehashi.catalogs.candidates.candidates import open_catalog
+from kakehashi.catalogs.candidates.catalog import RESERVED, STRUCTURE
+from kakehashi.catalogs.candidates.structure_catalog import as_struct, with_structures
 from kakehashi.catalogs.crystals.structures import structure_file, structure_names
 from kakehashi.catalogs.crystals.tables import load_crystals
 from kakehashi.catalogs.files.paths import path_of
@@ -34,8 +36,8 @@ from kakehashi.screen.scoring.partitions import make_scorer
 from kakehashi.screen.scoring.virtual.search import TOP
 from kakehashi.screen.screening.config import DEFAULT_NETWORKS
 from kakehashi.screen.screening.tables import check_units, load_sources, warn_of
+from kakehashi.screen.transfer.cache import load_or_transfer
 from kakehashi.screen.transfer.fit import Model
-from kakehashi.screen.transfer.kept import load_or_transfer
 
 
 def load(
@@ -49,7 +51,9 @@ def load(
     max_rejected: float = MAX_REJECTED,
     structures: bool | str | Path = False,
 ) -> PropertyTable:
-    """Load a property table: a name from `kakehashi catalogs list`, or a table file.
+    """Load a property table by name or from a file.
+
+    Names are those of `kakehashi catalogs list`.
 
     Parameters
     ----------
@@ -65,6 +69,13 @@ def load(
     ------
     UserError : no such file or column, an infinite value, too many refused rows,
         fewer than 10 usable compositions, ...
+
+    Examples
+    --------
+    >>> import kakehashi as kh
+    >>> table = kh.load("ltc", log=True)
+    >>> len(table), table.unit
+    (31, 'W/(m K)')
     """
     check_share(max_rejected)
     if structures is False:
@@ -97,9 +108,9 @@ def pretrain(
     cache: bool = True,
     device: Device = "auto",
 ) -> Library:
-    """Pre-train `networks` random pyramids on every source property, on all of them at once, or both.
+    """Pre-train random networks on every source property.
 
-    Of tables of structures, crystal graph networks.
+    Of tables of formulas or SMILES pyramids, of tables of structures crystal graph networks.
 
     Parameters
     ----------
@@ -111,6 +122,13 @@ def pretrain(
     trunk : "separate", "shared" (one set of networks learns every source) or "both"; a shared one takes two sources.
     cache : reuse networks that were pre-trained on the same rows with the same settings, and keep new ones.
     device : auto (the one chosen last, else a GPU where jax sees one), cpu or gpu; it stays chosen.
+
+    Examples
+    --------
+    >>> import kakehashi as kh
+    >>> target = kh.load("ltc", log=True)
+    >>> library = kh.pretrain(["melting_temperature"], exclude=target, networks=10)  # doctest: +SKIP
+    >>> model = kh.transfer(library, target)  # doctest: +SKIP
     """
     choose(device)
     tables = load_sources(sources, unit)
@@ -119,8 +137,8 @@ def pretrain(
     tables = tell_apart(tables, specs)
     known = [exclude, *tables] if exclude else tables
     structural = any(table.crystals is not None for table in known)
-    many = networks or (DEFAULT_NETWORKS["cgcnn"] if structural else 100)
-    settings = Settings(many, seed, convention_for(known, convention, descriptors) if known else "reduced")
+    count = networks or (DEFAULT_NETWORKS["cgcnn"] if structural else 100)
+    settings = Settings(count, seed, convention_for(known, convention, descriptors) if known else "reduced")
     if structural:
         if trunk != "separate":
             raise UserError(f"trunk: crystal graph networks are separate, got {trunk!r}")
@@ -141,17 +159,26 @@ def transfer(
     cache: bool = True,
     device: Device = "auto",
 ) -> Model:
-    """Measure by nested cross-validation, select, and return the stack of transferred and direct models.
+    """Transfer pre-trained networks to a target and measure it.
 
-    `model.verdict.text` says whether transfer helped, `model.leaderboard` by how much; `model.warnings` says if
-    the library saw the target's formulas, or (where `pretrain` was given the target) learned the target itself under
-    another name.
+    By nested cross-validation; the model is the stack of transferred and direct models. `model.verdict.text` says
+    whether transfer helped, `model.leaderboard` by how much; `model.warnings` says if the library saw the target's
+    formulas, or (where `pretrain` was given the target) learned the target itself under another name.
 
     Parameters
     ----------
     heads : some of ridge, gp, forest, finetune; the last two serve the best five networks of a source.
     cache : reuse the model of an equal library and target, and keep a new one.
     device : as for `pretrain`.
+
+    Examples
+    --------
+    >>> import kakehashi as kh
+    >>> target = kh.load("ltc", log=True)
+    >>> nothing = kh.pretrain([])
+    >>> model = kh.transfer(nothing, target, heads=("ridge",), outer_folds=2, cache=False)
+    >>> model.verdict.text.split(".")[0]
+    'No transfer: no source was given'
     """
     choose(device)
     model = load_or_transfer(library, target, outer=outer_folds, seed=seed, heads=heads, cache=cache)
@@ -159,10 +186,10 @@ def transfer(
     return model
 
 
-def _warn(points: Sequence[Checkpoint | None]) -> None:
-    """Python warnings of what the cache could not read or keep, each once."""
-    for said in dict.fromkeys(point.warning for point in points if point and point.warning):
-        warnings.warn(said, stacklevel=3)
+def _warn(checkpoints: Sequence[Checkpoint | None]) -> None:
+    """Warn of what the cache could not read or store, each once."""
+    for warning in dict.fromkeys(checkpoint.warning for checkpoint in checkpoints if checkpoint and checkpoint.warning):
+        warnings.warn(warning, stacklevel=3)
 
 
 def rank(
@@ -174,7 +201,7 @@ def rank(
     threshold: float | None = None,
     device: Device = "auto",
 ) -> pa.Table:
-    """Score and rank formulas; a table with the columns of ranking.parquet.
+    """Score and rank formulas; the columns of ranking.parquet.
 
     formulas : texts, or a table with a column `formula`, perhaps `id`, and columns of its own; for a model fitted on
         structures with structure columns, as files have them
@@ -183,6 +210,11 @@ def rank(
     Raises
     ------
     UserError : a formula that cannot be read or scored, with the reason; nothing is dropped silently.
+
+    Examples
+    --------
+    >>> import kakehashi as kh
+    >>> kh.rank(model, ["GaAs", "MgO"])["formula"].to_pylist()  # doctest: +SKIP
     """
     choose(device)
     order = Order(by=by, minimise=minimise, threshold=threshold)
@@ -200,23 +232,26 @@ def rank(
 
 
 def _rows(formulas: Sequence[str] | pa.Table) -> pa.Table:
-    """Formulas as a table with text columns `id` (row numbers where none are given) and `formula`."""
+    """Formulas as a table with text columns `id` and `formula`.
+
+    Without ids, row numbers.
+    """
     if isinstance(formulas, str):
         raise UserError(f"expected a list of formulas, got the text {formulas!r}: write [{formulas!r}]")
     if not isinstance(formulas, pa.Table):
         texts = list(formulas)
-        odd = [text for text in texts if not (text is None or isinstance(text, str))]
-        if odd:
-            raise UserError(f"expected formulas as text, got {odd[0]!r}")
+        not_text = [text for text in texts if not (text is None or isinstance(text, str))]
+        if not_text:
+            raise UserError(f"expected formulas as text, got {not_text[0]!r}")
         formulas = pa.table({"formula": pa.array(texts, pa.string())})
     require("formula", formulas.column_names, "rank")
-    own = [name for name in formulas.column_names if name not in ("id", "formula")]
-    clash = sorted(RESERVED.intersection(own))
+    others = [name for name in formulas.column_names if name not in ("id", "formula")]
+    clash = sorted(RESERVED.intersection(others))
     if clash:
         raise UserError(f"rank: column {clash[0]!r} has the name of a result; rename or drop it")
     ids = labels(formulas["id"] if "id" in formulas.column_names else None, formulas.num_rows, "rank", "id")
     texts = as_text(formulas["formula"], "rank", "formula")
-    return pa.table({"id": pa.array(ids, pa.string()), "formula": texts, **{name: formulas[name] for name in own}})
+    return pa.table({"id": pa.array(ids, pa.string()), "formula": texts, **{name: formulas[name] for name in others}})
 
 
 def screen(
@@ -233,7 +268,9 @@ def screen(
     insecure_cluster: bool = False,
     device: Device = "auto",
 ) -> dict[str, Any]:
-    """Score a whole catalogue with a transferred model and write the run folder; returns its record (run.json).
+    """Score a whole catalogue and write the run folder.
+
+    Returns the run's record (run.json).
 
     Parameters
     ----------
@@ -245,25 +282,32 @@ def screen(
     scheduler : score on the workers of the Dask scheduler at this address, or on `workers` jobs of "slurm".
     insecure_cluster : allow a scheduler on another machine without TLS.
     device : as for `pretrain`; the workers compute on the same kind.
+
+    Examples
+    --------
+    >>> import kakehashi as kh
+    >>> kh.screen(model, catalog="default", out="runs/ltc", top=100)["counts"]  # doctest: +SKIP
     """
     from kakehashi.screen.progress import Progress
     from kakehashi.screen.ranking.filters import check_filters, parse_filter
     from kakehashi.screen.runs.checks import check_workers
     from kakehashi.screen.scoring.workers.leftovers import remove_leftovers
     from kakehashi.screen.screening.config import ScreenConfig
-    from kakehashi.screen.screening.inputs import ScreenInputs
-    from kakehashi.screen.screening.run import finish_run, ranking_schema, virtual_search
+    from kakehashi.screen.screening.inputs import ScreenInputs, ranking_schema, virtual_search
+    from kakehashi.screen.screening.run import finish_run
 
     check_workers(workers, scheduler, insecure=insecure_cluster)
     choose(device)
     catalog = default_name() if catalog is None else catalog
-    found = open_catalog(catalog, virtual=True)
+    candidates = open_catalog(catalog, virtual=True)
     if model.target.crystals is not None:
-        found = with_structures(found)
-    order = Order(top=top if found.space is None else top or TOP, filters=tuple(parse_filter(text) for text in filters))
+        candidates = with_structures(candidates)
+    order = Order(
+        top=top if candidates.space is None else top or TOP, filters=tuple(parse_filter(text) for text in filters)
+    )
     check_order(order, log=model.target.log)
-    check_filters(order.filters, ranking_schema(found))
-    virtual_search(found, model.target, order)
+    check_filters(order.filters, ranking_schema(candidates))
+    virtual_search(candidates, model.target, order)
     config = ScreenConfig(
         target=model.target.name, log=model.target.log, catalog=catalog, top=top, filter=tuple(filters),
         source=tuple(dict.fromkeys(task.name for source in model.library.sources for task in source.tasks)),
@@ -274,5 +318,5 @@ def screen(
     with open_run(out, resume=resume, overwrite=overwrite) as rundir:
         for said in remove_leftovers(rundir.path):
             warnings.warn(said, stacklevel=2)
-        inputs = ScreenInputs(model.target, (), found, order)
+        inputs = ScreenInputs(model.target, (), candidates, order)
         return finish_run(config, inputs, model, rundir, Progress("quiet"), "kakehashi.screen(...)").record

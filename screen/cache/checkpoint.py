@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 
 class Checkpoint(NamedTuple):
-    """Where a result of long work is kept: the hash of all that decides it, and whether it was read from there.
+    """Cache entry of a result.
 
+    key : hash of all that decides the result; reused : whether it was read from the cache
     warning : why it could not be read or kept, else ""
     """
 

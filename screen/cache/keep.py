@@ -1,7 +1,7 @@
-"""The cache of trained networks and models: found by content hash, unpacked, or kept for the next run.
+"""Cache of trained networks and models, by content hash.
 
-Whatever is kept passes here: keys end in the same facts about the machine, what cannot be read is said in the same
-words and built again.
+All entries pass here: their keys share the facts about the machine, and an unreadable one is built again,
+with a warning.
 """
 
 from __future__ import annotations
@@ -21,38 +21,46 @@ from kakehashi.screen.cache.packing import unpack
 from kakehashi.screen.descriptors.composition import BATCH
 from kakehashi.screen.device import current
 
-# What arrays that were not packed here, or by another version, may raise when they are unpacked or used.
+# Errors of arrays that another version or program packed.
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, MemoryError)
 
 Records = Mapping[str, type]
 
 
-def find(key: str, kind: type, records: Records) -> tuple[shelf.Found, Any, str]:
-    """What the library holds, the value of that kind in it (None: compute it), and a warning."""
-    found = shelf.find(key)
-    if found.arrays is None:
-        return found, None, found.warning
+def find(key: str, kind: type, records: Records) -> tuple[shelf.StoredEntry, Any, str]:
+    """Look up an entry: what was found, its value, a warning.
+
+    The value is None where it has to be computed.
+    """
+    entry = shelf.find(key)
+    if entry.arrays is None:
+        return entry, None, entry.warning
     try:
-        value = unpacked(found.arrays, kind, records)
+        value = unpacked(entry.arrays, kind, records)
     except UNREADABLE as error:
-        return found, None, f"{shelf.models_folder() / key} cannot be read ({error}): not used, built again"
-    return found, value, ""
+        return entry, None, f"{shelf.models_folder() / key} cannot be read ({error}): not used, built again"
+    return entry, value, ""
 
 
 def unpacked(arrays: shelf.Arrays, kind: type, records: Records) -> Any:
-    """The value of a kind that an entry holds; raises one of `UNREADABLE` where it holds something else."""
+    """Unpack a value of a kind.
+
+    Raises one of `UNREADABLE` where an entry holds something else.
+    """
     value = unpack(arrays, records)
     if not isinstance(value, kind):
         raise ValueError(f"holds a {type(value).__name__}")
     return value
 
 
-def keep(key: str, arrays: shelf.Arrays, card: dict[str, Any], found: shelf.Found, warning: str) -> Checkpoint:
-    """Keep arrays and card under a key, unless an entry of another version is in the way; where they are now.
+def keep(key: str, arrays: shelf.Arrays, card: dict[str, Any], entry: shelf.StoredEntry, warning: str) -> Checkpoint:
+    """Store arrays and card under a key.
 
-    found, warning : what was there, and why it was not used
+    An entry of another version is left alone, with a warning.
+
+    entry, warning : what `find` returned
     """
-    if found.replaceable:
+    if entry.replaceable:
         failed = shelf.store(key, arrays, card, replace=bool(warning))
         warning = "; ".join(
             text for text in (warning, failed and f"{card['property']}: {card['kind']} {failed}") if text
@@ -61,7 +69,7 @@ def keep(key: str, arrays: shelf.Arrays, card: dict[str, Any], found: shelf.Foun
 
 
 def machine_facts() -> dict[str, Any]:
-    """Versions, device and settings on which the last bits of a result depend: part of every key."""
+    """Versions, device and settings that decide last bits; part of every key."""
     return {
         "packages": {name: version(name) for name in PACKAGES},
         "device": (current().platform, current().device_kind, platform.system(), platform.machine()),

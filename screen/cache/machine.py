@@ -1,4 +1,4 @@
-"""What the last bits of a result depend on besides data and settings: versions, device, processor."""
+"""Versions, device and processor, which decide the last bits of results."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy", "scipy", "rdkit")
 
 
 def made_here() -> dict[str, Any]:
-    """When, with which versions and on which kind of machine."""
+    """Time, versions and kind of machine, for cards."""
     return {
         "versions": {"kakehashi": version("kakehashi"), **{name: version(name) for name in PACKAGES}},
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -23,7 +23,7 @@ def made_here() -> dict[str, Any]:
 
 
 def machine_kind() -> dict[str, str]:
-    """What may decide the last bits of a float32 result."""
+    """Versions and hardware that decide last bits of float32."""
     return {
         "system": platform.system(), "machine": platform.machine(), "processor": _processor(),
         "device": current().device_kind, "jaxlib": version("jaxlib"), "numpy": version("numpy"),
@@ -31,7 +31,10 @@ def machine_kind() -> dict[str, str]:
 
 
 def _processor() -> str:
-    """The processor's model name; Python's own is empty on most Linux machines."""
+    """Model name of the processor.
+
+    Python's own is empty on most Linux machines.
+    """
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

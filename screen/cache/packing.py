@@ -1,4 +1,4 @@
-"""Models as named arrays: nested records, tuples, dicts and scalars, packed for the library and hashed for its keys.
+"""Models as named arrays, and hashes of their content.
 
 Everything comes back bit by bit, with its type and its memory order (products of matrices in another order may
 round differently). Rows of zeros, of which the first layer of a network that sees a part of its inputs is full, are
@@ -16,18 +16,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# The array that holds the nesting, as JSON bytes.
+# Name of the array that holds the nesting, as JSON bytes.
 STRUCTURE = "structure"
 # Matrices with fewer rows, or fewer of them zero, are kept whole.
 SPARSE_ROWS, SPARSE_SHARE = 256, 0.25
-# A file that claims more is no file of ours, and would fill the memory.
+# Upper limit of an array: a file that claims more is damaged, and would fill the memory.
 MOST_ROWS = 2**20
 
 Arrays = dict[str, NDArray[Any]]
 
 
 def pack(value: Any) -> Arrays:
-    """Named arrays of a value made of named tuples, tuples, lists, dicts, sets, arrays, numbers, texts and None.
+    """Pack nested records into named arrays.
+
+    value : named tuples, tuples, lists, dicts, sets, arrays, numbers, texts and None
 
     Raises
     ------
@@ -39,7 +41,9 @@ def pack(value: Any) -> Arrays:
 
 
 def unpack(arrays: Mapping[str, NDArray[Any]], records: Mapping[str, type]) -> Any:
-    """The value that was packed; `records` are the named tuples it may hold, by name.
+    """Unpack a packed value.
+
+    records : the named tuples it may hold, by name
 
     Raises
     ------
@@ -49,7 +53,11 @@ def unpack(arrays: Mapping[str, NDArray[Any]], records: Mapping[str, type]) -> A
 
 
 def content_hash(value: Any) -> str:
-    """Sha256 over everything in a value that `pack` takes: types, names, shapes and bytes."""
+    """Sha256 of a value: types, names, shapes and bytes.
+
+    >>> content_hash({"a": 1}) == content_hash({"a": 1.0})
+    False
+    """
     total = hashlib.sha256()
     for name, array in sorted(pack(value).items()):
         whole = np.asarray(array, order="C")
@@ -59,7 +67,7 @@ def content_hash(value: Any) -> str:
 
 
 def _outline(value: Any, path: str, arrays: Arrays) -> Any:
-    """JSON of a value, its arrays put aside under their paths."""
+    """Outline of a value as JSON; arrays go under their paths."""
     if value is None or isinstance(value, bool | int | str):
         return value
     # np.float64 is a float: NumPy's own come first.

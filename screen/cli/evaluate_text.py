@@ -14,7 +14,7 @@ from kakehashi.screen.runs.runner import InputComparison, RunKind, source_hashes
 from kakehashi.screen.transfer.rows import MEAN
 
 if TYPE_CHECKING:
-    from kakehashi.screen.evaluation.run import Board, Inputs, Outcome
+    from kakehashi.screen.evaluation.run import Board, EvaluationInputs, EvaluationOutcome
 
 # Rows printed.
 HEAD = 15
@@ -84,25 +84,27 @@ def _figure(value: float, form: str) -> str:
     return form.format(value) if value == value else "–"
 
 
-def _read(config: EvaluateConfig) -> Inputs:
+def _read(config: EvaluateConfig) -> EvaluationInputs:
     from kakehashi.screen.evaluation.run import read_inputs
 
     return read_inputs(config)
 
 
-def _plan(config: EvaluateConfig, inputs: Inputs) -> dict[str, Any]:
+def _plan(config: EvaluateConfig, inputs: EvaluationInputs) -> dict[str, Any]:
     from kakehashi.screen.evaluation.run import plan
 
     return plan(config, inputs)
 
 
-def _run(config: EvaluateConfig, inputs: Inputs, rundir: RunDir, progress: Progress, command: str) -> Outcome:
+def _run(
+    config: EvaluateConfig, inputs: EvaluationInputs, rundir: RunDir, progress: Progress, command: str
+) -> EvaluationOutcome:
     from kakehashi.screen.evaluation.run import run_evaluation
 
     return run_evaluation(config, inputs, rundir, progress, command)
 
 
-def _compare(config: EvaluateConfig, inputs: Inputs, record: Mapping[str, Any]) -> list[InputComparison]:
+def _compare(config: EvaluateConfig, inputs: EvaluationInputs, record: Mapping[str, Any]) -> list[InputComparison]:
     then = source_hashes(record["sources"])
     found = [InputComparison("target", config.target, inputs.target.sha256, record["target"]["sha256"])]
     return found + [InputComparison("source", t.name, t.sha256, then.get(t.name)) for t in inputs.sources]

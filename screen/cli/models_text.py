@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kakehashi.catalogs.files.paths import path_of
-from kakehashi.catalogs.models import archive
+from kakehashi.catalogs.models import archive, index_fields
 from kakehashi.catalogs.models import index as model_index
 from kakehashi.catalogs.models import library as shelf
 from kakehashi.catalogs.models.index import Condition
@@ -55,8 +55,8 @@ def show_list(*, json_out: bool) -> int:
 
 
 def show_card(id: str, *, json_out: bool) -> int:
-    """Print the card of a stack, a model or one network."""
-    key, number, path = shelf.named(id)
+    """Print a card."""
+    key, number, path = shelf.find_by_id(id)
     shelf.check_entry(path)
     try:
         card = json.loads((path / shelf.CARD).read_bytes())
@@ -114,10 +114,10 @@ def query_and_print(
 
     conditions = model_index.conditions(wanted)
     conditions += [Condition(f.column, f.operator, f.value) for f in map(parse_filter, filters)]
-    field = model_index.known(sort)
+    field = index_fields.known(sort)
     found = model_index.query(conditions)
     _say(found.warnings)
-    order = "ascending" if field.endswith(_ERRORS) or model_index.is_text(field) else "descending"
+    order = "ascending" if field.endswith(_ERRORS) or index_fields.is_text(field) else "descending"
     table = found.table.sort_by([(field, order), ("id", "ascending")])
     total = table.num_rows
     if limit is not None:
@@ -182,14 +182,14 @@ def export_and_print(
 
 
 def import_and_print(file: str, *, json_out: bool, quiet: bool) -> int:
-    """Add the networks of an archive to the cache."""
-    from kakehashi.screen.models.verify import check
+    """Read an archive."""
+    from kakehashi.screen.models.verify import verify_arrays
     from kakehashi.screen.networks.card_checks import check_against
     from kakehashi.screen.networks.kept import networks_of
 
-    def accept(found: shelf.Found) -> None:
-        model_index.table_of([model_index.rows_of(found.card or {}, Path())])
-        one = check("", found)
+    def accept(found: shelf.StoredEntry) -> None:
+        index_fields.table_of([index_fields.rows_of(found.card or {}, Path())])
+        one = verify_arrays("", found)
         if not one.sound:
             raise ValueError(one.text)
         check_against(found.card or {}, networks_of(found.arrays or {}))
@@ -206,7 +206,7 @@ def _folders(ids: Sequence[str]) -> dict[str, Path]:
     """Find the folders of entries by key, of all if none are named."""
     if not ids:
         return shelf.folders()
-    return {key: path for key, _, path in map(shelf.named, ids)}
+    return {key: path for key, _, path in map(shelf.find_by_id, ids)}
 
 
 def _stacks(count: int) -> str:

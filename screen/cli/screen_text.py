@@ -170,7 +170,7 @@ def _cell(text: str) -> Text:
 
 
 def _read(config: ScreenConfig) -> ScreenInputs:
-    from kakehashi.screen.screening.run import read_inputs
+    from kakehashi.screen.screening.inputs import read_inputs
 
     return read_inputs(config)
 

@@ -1,4 +1,4 @@
-"""The 290 composition descriptors of XenonPy (Liu et al. 2021), jitted, in float32.
+"""Composition descriptors of XenonPy (Liu et al. 2021), 290 columns, jitted.
 
 Five weighted statistics of 58 element features: with n the amounts of a formula, w = n / sum(n) and E the
 feature rows of its elements,
@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Literal, NamedTuple, get_args
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -35,8 +35,9 @@ from numpy.typing import NDArray
 from kakehashi.catalogs import elements as known
 from kakehashi.catalogs.formulas import slots as formulas
 from kakehashi.catalogs.records import Compositions, UserError
+from kakehashi.screen.descriptors.descriptor import CompositionDescriptor
+from kakehashi.screen.descriptors.registry import CONVENTIONS, Convention
 
-Convention = Literal["reduced", "cell", "per-atom"]
 Pooling = tuple[str, ...]
 
 CLASSIC: Pooling = ("ave", "sum", "var", "max", "min")
@@ -50,7 +51,11 @@ WIDTHS = (4, 8, 16)
 
 
 def names(pooling: Pooling = CLASSIC) -> tuple[str, ...]:
-    """Column labels as XenonPy writes them, e.g. ``ave:atomic_number``; plain symbols for counts."""
+    """Column labels as XenonPy writes them; plain symbols for counts.
+
+    >>> names()[0], len(names())
+    ('ave:atomic_number', 290)
+    """
     _check(pooling)
     labels: list[str] = []
     for block in pooling:
@@ -59,7 +64,9 @@ def names(pooling: Pooling = CLASSIC) -> tuple[str, ...]:
 
 
 def normalise(compositions: Compositions, convention: Convention = "reduced") -> Compositions:
-    """Amounts as the smallest integers (`reduced`), as given (`cell`) or summing to 1 (`per-atom`).
+    """Amounts by a convention.
+
+    `reduced`: smallest integers; `cell`: as given; `per-atom`: summing to 1.
 
     Only the ``sum:``, ``gmean:`` and count columns depend on it. Raises `ValueError` for `reduced` amounts
     that are no decimals (1/3), which have no smallest integers.
@@ -72,11 +79,11 @@ def normalise(compositions: Compositions, convention: Convention = "reduced") ->
         total = compositions.amounts.sum(axis=1, keepdims=True)
         amounts = np.divide(compositions.amounts, total, out=np.zeros_like(compositions.amounts), where=total > 0)
         return compositions._replace(amounts=amounts)
-    raise UserError(f"expected a convention out of {', '.join(get_args(Convention))}; got {convention!r}")
+    raise UserError(f"expected a convention out of {', '.join(CONVENTIONS)}; got {convention!r}")
 
 
 class Tables(NamedTuple):
-    """The element features as float32; index 94 and its NaN stand for "no element".
+    """Element features in float32; index 94 holds NaN for "no element".
 
     rows : (95, 58) features
     differences : (95 * 95, 58), row 95 i + j holding feature(j) - feature(i), rounded after the subtraction
@@ -88,7 +95,7 @@ class Tables(NamedTuple):
 
 @functools.cache
 def element_tables() -> Tables:
-    """Tables of the 94 known elements, as NumPy arrays (2.1 MB)."""
+    """Tables of the 94 elements, 2.1 MB."""
     rows = np.pad(known.feature_table(), ((0, 1), (0, 0)), constant_values=np.nan)
     differences = (rows[None, :, :] - rows[:, None, :]).reshape(-1, rows.shape[1])
     return Tables(rows.astype(np.float32), differences.astype(np.float32))
@@ -97,7 +104,7 @@ def element_tables() -> Tables:
 def describe(
     elements: jax.Array, amounts: jax.Array, tables: Tables | None = None, pooling: Pooling = CLASSIC
 ) -> jax.Array:
-    """Descriptors of a batch, to be called inside a jitted program: (B, 290) float32.
+    """Descriptors of a batch, (B, 290) float32, inside a jitted program.
 
     elements : (B, S) integers, S <= 16, used slots first, -1 in unused slots
     amounts : (B, S) float32, 0 in unused slots
@@ -120,7 +127,9 @@ def describe(
 def compute(
     compositions: Compositions, convention: Convention = "reduced", pooling: Pooling = CLASSIC
 ) -> NDArray[np.float32]:
-    """Descriptors of any number of compositions, (n, width) float32, in padded batches of `BATCH`.
+    """Descriptors of n compositions, (n, width) float32.
+
+    Computed in padded batches of `BATCH`.
 
     A row depends on its own slots only, bit by bit: not on its position, its neighbours or the fill of its
     batch. A row without elements is NaN.
@@ -133,17 +142,20 @@ def compute(
         batch = np.full((BATCH, width), -1, np.int32), np.zeros((BATCH, width), np.float32)
         batch[0][: len(members)] = elements[members, :width]
         batch[1][: len(members)] = amounts[members, :width]
-        ahead = members, _jitted(*batch, tables, width=width, pooling=pooling)
+        running = members, _jitted(*batch, tables, width=width, pooling=pooling)
         if pending:  # copied while the next batch is already running
             out[pending[0]] = np.asarray(pending[1])[: len(pending[0])]
-        pending = ahead
+        pending = running
     if pending:
         out[pending[0]] = np.asarray(pending[1])[: len(pending[0])]
     return out
 
 
 def _batches(elements: NDArray[np.int16]) -> Iterator[tuple[NDArray[np.intp], int]]:
-    """Row numbers of each batch and its width, which depends on each row's own number of elements only."""
+    """Row numbers and width of each batch.
+
+    The width depends on each row's own number of elements only.
+    """
     used = (elements >= 0).sum(axis=1)
     for width, below in zip(WIDTHS, (-1, *WIDTHS), strict=False):
         members = np.flatnonzero((used > below) & (used <= width))
@@ -152,7 +164,7 @@ def _batches(elements: NDArray[np.int16]) -> Iterator[tuple[NDArray[np.intp], in
 
 
 def _pool(elements: jax.Array, amounts: jax.Array, tables: Tables, *, width: int, pooling: Pooling) -> jax.Array:
-    """Pool the first `width` slots one after the other: (B, S) to (B, columns)."""
+    """Pool the first `width` slots in order, (B, S) to (B, columns)."""
     first = elements[:, :1]
     none = tables.rows.shape[0] - 1
     # An unused slot repeats the first element with amount 0, so that it changes nothing, without a mask.
@@ -198,18 +210,24 @@ _jitted = jax.jit(_pool, static_argnames=("width", "pooling"))
 
 
 def _gather(table: NDArray[np.float32] | jax.Array, index: jax.Array) -> jax.Array:
-    """Rows of `table`, whose indices are known to lie inside it."""
+    """Rows of a table, indices known to lie inside."""
     picked: jax.Array = jnp.asarray(table).at[index].get(mode="promise_in_bounds", wrap_negative_indices=False)
     return picked
 
 
 def _in_order(operation: Callable[[jax.Array, jax.Array], jax.Array], terms: Iterable[jax.Array]) -> jax.Array:
-    """Combine slot by slot in a fixed order, so that further unused slots leave every bit as it was."""
+    """Combine slots in a fixed order.
+
+    Further unused slots then leave every bit as it was.
+    """
     return functools.reduce(operation, terms)
 
 
 def _geometric_mean(E: Sequence[jax.Array], n: Sequence[jax.Array], total: jax.Array) -> jax.Array:
-    """prod(E^n)^(1 / total) by logarithms, with the sign worked out apart (NaN if there is none)."""
+    """Geometric mean by logarithms, prod(E^n)^(1 / total).
+
+    The sign is worked out apart, NaN if there is none.
+    """
     pairs = list(zip(E, n, strict=True))
     size = jnp.exp(_in_order(jnp.add, (jnp.where(k > 0, k / total * jnp.log(jnp.abs(e)), 0.0) for e, k in pairs)))
     negative = _in_order(jnp.add, (jnp.where(e < 0, k, 0.0) for e, k in pairs))
@@ -223,3 +241,8 @@ def _check(pooling: Pooling) -> None:
     unknown = [block for block in pooling if block not in ALL]
     if unknown or not pooling:
         raise UserError(f"expected descriptor blocks out of {', '.join(ALL)}; got {unknown or 'none'}")
+
+
+xenonpy = CompositionDescriptor(
+    names, describe, element_tables, compute=lambda compositions: compute(compositions, convention="cell")
+)

@@ -1,4 +1,4 @@
-"""Which linkage names the class of a polymer: the first of a list, from the most to the least specific."""
+"""Linkages that name polymer classes, most specific first."""
 
 from __future__ import annotations
 
@@ -30,7 +30,11 @@ REST = "aliphatic"
 
 
 def linkage(smiles: str) -> str:
-    """Name of the first linkage found anywhere in the molecule, else "aliphatic"."""
+    """First linkage of a molecule, else "aliphatic".
+
+    >>> linkage("*CCO*")
+    'ether'
+    """
     mol = Chem.MolFromSmiles(smiles)
     return next((name for name, pattern in _patterns() if mol.HasSubstructMatch(pattern)), REST)
 

@@ -20,14 +20,14 @@ from kakehashi.catalogs.records import Crystals, FloatArray, ragged
 NEAREST, RADIUS = 12, 8.0
 # Å. Above the rounding of coordinates with six decimals (1e-5), below the distortions of real structures.
 TIE = 1e-3
-# Å. Atoms closer than this are a mistake: the shortest bond, of H2, has 0.74.
+# Å. Atoms closer than this are an error: the shortest bond, of H2, has 0.74.
 TOO_CLOSE = 0.5
 
 Ints = NDArray[np.int64]
 
 
 class Graphs(NamedTuple):
-    """n crystal graphs, their atoms and edges one after the other.
+    """Atoms and edges of n crystal graphs, one after the other.
 
     atoms, edges : (n + 1,) int64 offsets; elements : (atoms,) int16 into the 94 tabulated elements
     centre, neighbour : (edges,) int32 atoms of an edge, counted from the first of their crystal; sorted by centre
@@ -55,14 +55,20 @@ class Graphs(NamedTuple):
 
 
 class Connected(NamedTuple):
-    """Graphs of those of n structures that have no reason, in their order, and n reasons ("" where there is none)."""
+    """Graphs of the structures that have one, and n reasons.
+
+    A reason is "" where a structure has a graph.
+    """
 
     graphs: Graphs
     reasons: NDArray[np.object_]
 
 
 def connect(crystals: Crystals, nearest: int = NEAREST, radius: float = RADIUS) -> Connected:
-    """Graphs of n structures; a structure whose atoms overlap or have no neighbours has none, and the reason."""
+    """Connect neighbours to graphs of n structures.
+
+    A structure whose atoms overlap or have no neighbours has a reason instead.
+    """
     n = len(crystals.lattices)
     reasons = np.full(n, "", dtype=object)
     centres, neighbours, distances, sizes = [], [], [], []
@@ -93,7 +99,10 @@ def connect(crystals: Crystals, nearest: int = NEAREST, radius: float = RADIUS) 
 
 
 def pairs_within(crystals: Crystals, radius: float, budget: int) -> Iterator[tuple[Ints, FloatArray]]:
-    """Row of the structure and distance of all ordered pairs of different sites, at least `budget` pairs at a time."""
+    """Structure and distance of ordered pairs of sites, in chunks.
+
+    budget : pairs per chunk, at least
+    """
     rows: list[Ints] = []
     distances: list[FloatArray] = []
     held = 0
@@ -110,7 +119,10 @@ def pairs_within(crystals: Crystals, radius: float, budget: int) -> Iterator[tup
 
 
 def _nearest(centre: Ints, distance: FloatArray, sites: int, nearest: int) -> Ints:
-    """Places of each site's nearest neighbours with the whole shell of the last, by site and distance."""
+    """Indices of each site's nearest neighbours, last shell whole.
+
+    Sorted by site and distance.
+    """
     order = np.lexsort((distance, centre))
     counts = np.bincount(centre, minlength=sites)
     starts = np.cumsum(counts) - counts
@@ -122,19 +134,22 @@ def _nearest(centre: Ints, distance: FloatArray, sites: int, nearest: int) -> In
 
 
 def _within(crystals: Crystals, i: int, radius: float) -> tuple[Ints, Ints, FloatArray]:
-    """Centre, neighbour and distance of all pairs of structure i within the radius, without a site and itself."""
+    """Centre, neighbour and distance of pairs within the radius.
+
+    A site is no neighbour of itself.
+    """
     from pymatgen.optimization.neighbors import find_points_in_spheres
 
-    own = slice(crystals.sites[i], crystals.sites[i + 1])
+    cell = slice(crystals.sites[i], crystals.sites[i + 1])
     lattice = np.ascontiguousarray(crystals.lattices[i])
     # Inside the cell: the search loses pairs of sites that are many cells away.
-    places = np.ascontiguousarray((crystals.positions[own] % 1.0) @ lattice)
+    places = np.ascontiguousarray((crystals.positions[cell] % 1.0) @ lattice)
     pbc = np.ones(3, dtype=np.int64)
     centre, neighbour, image, distance = find_points_in_spheres(
         places, places, r=float(radius), pbc=pbc, lattice=lattice, tol=1e-8
     )
-    other = (centre != neighbour) | (image != 0).any(axis=1)
-    return centre[other], neighbour[other], distance[other]
+    different = (centre != neighbour) | (image != 0).any(axis=1)
+    return centre[different], neighbour[different], distance[different]
 
 
 def _offsets(sizes: NDArray[np.integer]) -> Ints:

@@ -1,4 +1,4 @@
-"""Radial distribution functions of crystal structures, as XenonPy's `RadialDistributionFunction` computes them.
+"""Radial distribution functions of crystals, as in XenonPy.
 
 With dr = r_max / n_bins, column k counts the pairs of sites, all ordered pairs of a site of the cell and any other
 site, whose distance lies in the bin from k dr to (k + 1) dr, and divides by the volume of the shell and by the number
@@ -29,7 +29,11 @@ _PAIRS = 4_000_000
 
 
 def names(r_max: float = R_MAX, n_bins: int = N_BINS) -> tuple[str, ...]:
-    """Column labels: the upper edges of the bins, in Å, written as XenonPy does."""
+    """Column labels: upper edges of the bins, in Å.
+
+    >>> names(r_max=0.2, n_bins=2)
+    ('0.1', '0.2')
+    """
     return tuple(str(float(edge)) for edge in _edges(r_max, n_bins)[1:])
 
 
@@ -55,10 +59,10 @@ def rdf(crystals: Crystals, r_max: float = R_MAX, n_bins: int = N_BINS, sites: S
     shells = 4.0 / 3.0 * np.pi * np.diff(edges**3)
     number = np.diff(crystals.sites)
     density = number / np.abs(np.linalg.det(crystals.lattices))
-    found: NDArray[np.float64] = counts / shells[None, :] / density[:, None]
+    distribution: NDArray[np.float64] = counts / shells[None, :] / density[:, None]
     if sites == "mean":
-        found /= number[:, None]
-    return found
+        distribution /= number[:, None]
+    return distribution
 
 
 def _edges(r_max: float, n_bins: int) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""The composition descriptors in float64 NumPy, written as the formulas are, to check `composition`."""
+"""Composition descriptors in float64 NumPy, to check `composition`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ FloatArray = NDArray[np.float64]
 
 
 def describe(compositions: Compositions, pooling: tuple[str, ...] = ("ave", "sum", "var", "max", "min")) -> FloatArray:
-    """(n, columns) float64 for amounts as given; NaN rows where there are no elements.
+    """Descriptors (n, columns) float64 for amounts as given.
+
+    Rows without elements are NaN.
 
     The labels are those of `composition.names`, and so are the conventions of gmean and count.
     """
@@ -51,7 +53,10 @@ def describe(compositions: Compositions, pooling: tuple[str, ...] = ("ave", "sum
 
 
 def _geometric_mean(E: FloatArray, n: FloatArray, w: FloatArray, total: FloatArray) -> FloatArray:
-    """prod(E^n)^(1 / total): size by logarithms (no overflow), sign by the parity of negative atoms."""
+    """Geometric mean by logarithms, without overflow.
+
+    The sign is the parity of negative atoms.
+    """
     n = n[:, :, None]
     present = n > 0
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -1,14 +1,11 @@
-"""Descriptors of repeat units and molecules: counted fingerprints, MACCS keys, RDKit's numbers.
+"""Descriptors of molecules and repeat units: fingerprints, keys, numbers.
 
 A choice is written `PART+PART+...`, a part `NAME`, `NAME@FORM` or `NAME@FORM/atom`: FORM is how a repeat unit is
 shown (`unit_forms`), and what grows with size is counted per unit, with `/atom` per heavy atom. Molecules without
 `*` are shown as they are. The word `frequent` among the parts hides from networks the columns that are 0 in more than
 90 % of the rows they are trained on.
 
-Fingerprints: ECFP4, ECFP6 and FCFP6 (Rogers and Hahn 2010), atom pairs (Carhart et al. 1985), topological torsions
-(Nilakantan et al. 1987), RDKit's paths of up to 7 bonds by bonds and elements (`paths`), also by rings (`ring_paths`),
-by elements and hybridisation (`hybrid_paths`) or by connections alone (`bare_paths`), folded to FOLD counts; counts of
-79 E-state atom types; MACCS keys are 166 bits and bit 0, which is always 0.
+The blocks are those of `molecular_blocks`.
 
 Two words stand for sets (`SETS`), as the families of Liu, Yamada & Wu (2021), Table 1, name them.
 """
@@ -16,34 +13,19 @@ Two words stand for sets (`SETS`), as the families of Liu, Yamada & Wu (2021), T
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from functools import cache, partial
-from importlib import import_module
+from collections.abc import Sequence
 from typing import Any, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from rdkit import Chem, rdBase
-from rdkit.Chem import rdFingerprintGenerator, rdMolDescriptors
 
 from kakehashi.catalogs.records import UserError
-from kakehashi.screen.descriptors.unit_forms import RING_ATOMS, Form, shaped
+from kakehashi.screen.descriptors.molecular_blocks import Block, blocks
+from kakehashi.screen.descriptors.unit_forms import Form, shaped
 
 Mol = Any
 Floats = NDArray[np.float32]
-
-FOLD = 2048
-"""Length that hashed environments are folded to; recorded with results."""
-
-PHYSICAL = (
-    "exactmw", "amw", "lipinskiHBA", "lipinskiHBD", "NumRotatableBonds", "NumHBD", "NumHBA", "NumHeavyAtoms",
-    "NumAtoms", "NumHeteroatoms", "NumAmideBonds", "FractionCSP3", "NumRings", "NumAromaticRings",
-    "NumAliphaticRings", "NumSaturatedRings", "NumHeterocycles", "NumAromaticHeterocycles",
-    "NumSaturatedHeterocycles", "NumAliphaticHeterocycles", "NumSpiroAtoms", "NumBridgeheadAtoms", "labuteASA",
-    "tpsa", "CrippenClogP", "CrippenMR", "chi0v", "chi1v", "chi0n", "chi1n", "hallKierAlpha", "kappa1",
-)  # fmt: skip
-"""RDKit's numbers that are defined for every molecule; those of stereo centres and of charges are left out,
-and those that count paths of two bonds and more, which cost three times as much as all others together."""
 
 DEFAULT = "ecfp4@ring/atom+rdkit@dimer/atom"
 """Chosen by cross-validation (benchmarks/README.md); `ecfp4@ring/atom` alone is several times as fast."""
@@ -63,24 +45,8 @@ _FREQUENT = "frequent"
 _SHARE = 0.1
 
 
-class Block(NamedTuple):
-    """A kind of descriptors.
-
-    grows : whether its values grow with the size of the molecule, together or each
-    counts : whether all of them are counts that grow
-    ring_atoms, perceived : what it asks of a closed chain, as `shaped` takes them
-    """
-
-    columns: tuple[str, ...]
-    values: Callable[[Mol], NDArray[Any]]
-    grows: bool | NDArray[np.bool_] = True
-    counts: bool = False
-    ring_atoms: int = RING_ATOMS
-    perceived: bool = True
-
-
 class Part(NamedTuple):
-    """One block of descriptors; `per_atom`: divided by the heavy atoms."""
+    """A block in a form; per_atom : divided by heavy atoms."""
 
     name: str
     form: Form
@@ -88,42 +54,48 @@ class Part(NamedTuple):
 
 
 class Described(NamedTuple):
-    """(n, p) descriptors, 0 in rows with a reason; per row the reason why it has none, or ""."""
+    """Descriptors (n, p), and (n,) reasons.
+
+    Rows with a reason are 0.
+    """
 
     x: Floats
     reasons: NDArray[np.object_]
 
 
 def parts(descriptors: str) -> tuple[Part, ...]:
-    """Return the blocks of a choice.
+    """Parse a choice into its blocks.
 
     Raises
     ------
     UserError
         If a name or form is unknown, or a block is given twice.
+
+    >>> parts("ecfp4@ring/atom")
+    (Part(name='ecfp4', form='ring', per_atom=True),)
     """
-    found = []
+    chosen = []
     for text in _words(descriptors):
         if text == _FREQUENT:
             continue
         match = re.fullmatch(r"(\w+)(?:@(\w+))?(/atom)?", text)
         name = match[1] if match else text
         form = (match[2] or ("dimer" if name in _WHOLE else "ring")) if match else ""
-        if name not in _blocks() or form not in get_args(Form):
+        if name not in blocks() or form not in get_args(Form):
             raise UserError(
                 f"unknown descriptors '{text}'; expected NAME, NAME@FORM or NAME@FORM/atom, joined by +, "
-                f"with names {', '.join(_blocks())} and forms {', '.join(get_args(Form))}, or {', '.join(SETS)}"
+                f"with names {', '.join(blocks())} and forms {', '.join(get_args(Form))}, or {', '.join(SETS)}"
             )
         if name in _WHOLE and form == "ring":
             raise UserError(f"'{text}': {name} sees whole molecules, and a closed chain is none; use @dimer")
         if name == "maccs" and match and match[3]:
             raise UserError(f"'{text}': maccs holds no counts to divide by the atoms")
-        found.append(Part(name, form, bool(match and match[3])))  # type: ignore[arg-type]  # checked above
-    if len(set(found)) < len(found):
+        chosen.append(Part(name, form, bool(match and match[3])))  # type: ignore[arg-type]  # checked above
+    if len(set(chosen)) < len(chosen):
         raise UserError(f"descriptors '{descriptors}' name a block twice")
-    if not found:
+    if not chosen:
         raise UserError(f"descriptors '{descriptors}' name no block; expected e.g. ecfp6+fcfp6+{_FREQUENT}")
-    return tuple(found)
+    return tuple(chosen)
 
 
 def _words(descriptors: str) -> list[str]:
@@ -131,67 +103,79 @@ def _words(descriptors: str) -> list[str]:
 
 
 def names(descriptors: str = DEFAULT) -> tuple[str, ...]:
-    """Column labels, e.g. `ecfp6@ring/atom:17`."""
+    """Column labels, e.g. `ecfp6@ring/atom:17`.
+
+    >>> names("maccs")[:2]
+    ('maccs@dimer:0', 'maccs@dimer:1')
+    """
     labels: list[str] = []
     for part in parts(descriptors):
         block = f"{part.name}@{part.form}{'/atom' if part.per_atom else ''}"
-        labels += [f"{block}:{column}" for column in _blocks()[part.name].columns]
+        labels += [f"{block}:{column}" for column in blocks()[part.name].columns]
     return tuple(labels)
 
 
 def compute(smiles: Sequence[str], descriptors: str = DEFAULT) -> Floats:
-    """(n, p) float32.
+    """Descriptors of SMILES, (n, p) float32.
 
     Raises
     ------
     ValueError
         For a SMILES that RDKit cannot read, or a descriptor that is not finite; `describe` says which rows instead.
+
+    >>> compute(["*CC*"], "maccs").shape
+    (1, 167)
     """
-    found = describe(smiles, descriptors)
-    for text, reason in zip(smiles, found.reasons, strict=True):
+    described = describe(smiles, descriptors)
+    for text, reason in zip(smiles, described.reasons, strict=True):
         if reason:
             raise ValueError(f"{text!r}: {reason}")
-    return found.x
+    return described.x
 
 
 def describe(smiles: Sequence[str], descriptors: str = DEFAULT) -> Described:
-    """Describe canonical SMILES; a row that cannot be described has its reason."""
+    """Describe canonical SMILES, with reasons for bad rows."""
     with rdBase.BlockLogs():
         return describe_mols([Chem.MolFromSmiles(text) if text else None for text in smiles], descriptors)
 
 
 def compute_mols(mols: Sequence[Mol], descriptors: str = DEFAULT) -> Floats:
-    """Descriptors (n, p) float32 of molecules as read, repeat units in their ring form (`polymers.framed`).
+    """Descriptors (n, p) float32 of RDKit molecules.
+
+    Repeat units come in their ring form (`polymers.framed`).
 
     Raises
     ------
     ValueError
         For a descriptor that is not finite.
     """
-    found = describe_mols(mols, descriptors)
-    for row, reason in enumerate(found.reasons):
+    described = describe_mols(mols, descriptors)
+    for row, reason in enumerate(described.reasons):
         if reason:
             raise ValueError(f"molecule {row}: {reason}")
-    return found.x
+    return described.x
 
 
 def describe_mols(mols: Sequence[Mol | None], descriptors: str = DEFAULT) -> Described:
-    """Describe sanitised molecules; None, and a molecule with a descriptor that is not finite, has its reason."""
+    """Describe sanitised molecules, with reasons for bad rows.
+
+    None has a reason, and so has a descriptor that is not finite.
+    """
     chosen = parts(descriptors)
-    blocks = [_blocks()[part.name] for part in chosen]
-    stops = np.cumsum([len(block.columns) for block in blocks]).tolist()
+    used = [blocks()[part.name] for part in chosen]
+    stops = np.cumsum([len(block.columns) for block in used]).tolist()
     columns = [slice(start, stop) for start, stop in zip([0, *stops], stops, strict=False)]
     x = np.zeros((len(mols), stops[-1]), dtype=np.float32)
     sizes = np.ones((len(mols), len(chosen)), dtype=np.float32)
     reasons = np.full(len(mols), "", dtype=object)
-    needs = {form: _needed([b for b, part in zip(blocks, chosen, strict=True) if part.form == form])
+    needs = {form: _needed([b for b, part in zip(used, chosen, strict=True) if part.form == form])
              for form in dict.fromkeys(part.form for part in chosen)}  # fmt: skip
     for row, mol in enumerate(mols):
         if mol is None:
             reasons[row] = "not SMILES"
             continue
         views = {form: shaped(mol, form, *needed) for form, needed in needs.items()}
-        for k, (part, block) in enumerate(zip(chosen, blocks, strict=True)):
+        for k, (part, block) in enumerate(zip(chosen, used, strict=True)):
             shown, units = views[part.form]
             size = shown.GetNumHeavyAtoms() if part.per_atom else units
             values = block.values(shown)
@@ -200,12 +184,12 @@ def describe_mols(mols: Sequence[Mol | None], descriptors: str = DEFAULT) -> Des
             elif size != 1:
                 values = np.where(block.grows, values / size, values)
             x[row, columns[k]] = values
-    for k, block in enumerate(blocks):
+    for k, block in enumerate(used):
         if block.counts:
             # Quotients of whole numbers below 2^24: as exact here as by way of float64.
             x[:, columns[k]] /= sizes[:, k, None]
     # Counts are finite by their nature.
-    doubtful = [~np.isfinite(x[:, columns[k]]).all(axis=1) for k, block in enumerate(blocks) if not block.counts]
+    doubtful = [~np.isfinite(x[:, columns[k]]).all(axis=1) for k, block in enumerate(used) if not block.counts]
     for row in np.flatnonzero(np.any(doubtful, axis=0)).tolist():
         wrong = int(np.flatnonzero(~np.isfinite(x[row]))[0])
         reasons[row] = f"descriptor {names(descriptors)[wrong]} is {x[row, wrong]}"
@@ -218,7 +202,9 @@ def _needed(blocks: Sequence[Block]) -> tuple[int, bool]:
 
 
 def frequent(descriptors: str, x: Floats) -> NDArray[np.bool_] | None:
-    """(p,) which columns networks may see by this choice: None for all, else those not 0 in a tenth of the rows x.
+    """Columns (p,) that networks may see, None for all.
+
+    With the word `frequent`, those not 0 in a tenth of the rows x.
 
     So Wu et al. (2019) dropped the bits that are rare in over 90 % of the rows, and gave each network a random part of
     the others.
@@ -230,83 +216,9 @@ def frequent(descriptors: str, x: Floats) -> NDArray[np.bool_] | None:
     """
     if _FREQUENT not in _words(descriptors):
         return None
-    kept = np.asarray((x != 0).mean(axis=0) >= _SHARE)
-    if not kept.any():
+    common = np.asarray((x != 0).mean(axis=0) >= _SHARE)
+    if not common.any():
         raise UserError(
             f"descriptors '{descriptors}': none differs from 0 in a tenth of {len(x)} rows; leave out frequent"
         )
-    return kept
-
-
-@cache
-def _blocks() -> dict[str, Block]:
-    generators = {
-        "ecfp4": rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=FOLD),
-        "ecfp6": rdFingerprintGenerator.GetMorganGenerator(radius=3, fpSize=FOLD),
-        "fcfp6": rdFingerprintGenerator.GetMorganGenerator(
-            radius=3, fpSize=FOLD, atomInvariantsGenerator=rdFingerprintGenerator.GetMorganFeatureAtomInvGen()
-        ),
-        "atom_pairs": rdFingerprintGenerator.GetAtomPairGenerator(fpSize=FOLD, countSimulation=False),
-        "torsions": rdFingerprintGenerator.GetTopologicalTorsionGenerator(fpSize=FOLD, countSimulation=False),
-    }
-    folded = tuple(str(column) for column in range(FOLD))
-    blocks = {name: Block(folded, made.GetCountFingerprintAsNumPy, counts=True) for name, made in generators.items()}
-    blocks |= {
-        f"{name}paths": Block(folded, partial(_paths, rdFingerprintGenerator.GetRDKitFPGenerator(**how), invariant),
-                              counts=True)
-        for name, (invariant, how) in _PATHS.items()
-    }  # fmt: skip
-    blocks["estate"] = Block(tuple(str(number) for number in range(1, 80)), _estate, counts=True)
-    # Elements, neighbours, hydrogens, charges and rings are all they hash; radius 2 spans 5 atoms.
-    blocks["ecfp4"] = blocks["ecfp4"]._replace(ring_atoms=6, perceived=False)
-    blocks["ecfp6"] = blocks["ecfp6"]._replace(perceived=False)
-    blocks["maccs"] = Block(tuple(str(bit) for bit in range(167)), _maccs, False)
-    properties = rdMolDescriptors.Properties(PHYSICAL)
-    numbers = (*PHYSICAL, *(f"SlogP_VSA{i}" for i in range(1, 13)), *(f"SMR_VSA{i}" for i in range(1, 11)))
-    numbers = (*numbers, *(f"MQN{i}" for i in range(1, 43)))
-
-    def physical(mol: Mol) -> NDArray[np.float64]:
-        areas = [*rdMolDescriptors.SlogP_VSA_(mol), *rdMolDescriptors.SMR_VSA_(mol)]
-        return np.array([*properties.ComputeProperties(mol), *areas, *rdMolDescriptors.MQNs_(mol)])
-
-    blocks["rdkit"] = Block(numbers, physical, np.array([name != "FractionCSP3" for name in numbers]))
-    return blocks
-
-
-def _maccs(mol: Mol) -> NDArray[np.uint8]:
-    keys = np.zeros(167, dtype=np.uint8)
-    keys[list(rdMolDescriptors.GetMACCSKeysFingerprint(mol).GetOnBits())] = 1
-    return keys
-
-
-# By name, what tells atoms apart in paths, None for what RDKit takes; and the generator's settings.
-_PATHS: dict[str, tuple[Callable[[Any], int] | None, dict[str, Any]]] = {
-    "": (None, {"fpSize": FOLD}),
-    "ring_": (lambda atom: 2 * atom.GetAtomicNum() + atom.IsInRing(), {"fpSize": FOLD}),
-    "bare_": (lambda atom: 1, {"fpSize": FOLD, "useBondOrder": False}),
-    "hybrid_": (
-        lambda atom: 16 * atom.GetAtomicNum() + int(atom.GetHybridization()),
-        {"fpSize": FOLD, "useBondOrder": False},
-    ),
-}
-
-
-def _paths(generator: Any, invariant: Callable[[Any], int] | None, mol: Mol) -> NDArray[np.uint32]:
-    own = [] if invariant is None else [invariant(atom) for atom in mol.GetAtoms()]
-    counts: NDArray[np.uint32] = generator.GetCountFingerprintAsNumPy(mol, customAtomInvariants=own)
-    return counts
-
-
-def _estate(mol: Mol) -> NDArray[np.int64]:
-    """Atoms of every E-state type (Hall and Kier 1995), in the order of RDKit's list."""
-    types: Any = import_module("rdkit.Chem.EState.AtomTypes")
-    order = {name: k for k, name in enumerate(_estate_types())}
-    return np.bincount([order[name] for names in types.TypeAtoms(mol) for name in names], minlength=len(order))
-
-
-@cache
-def _estate_types() -> tuple[str, ...]:
-    types: Any = import_module("rdkit.Chem.EState.AtomTypes")
-    if types.esPatterns is None:
-        types.BuildPatts()
-    return tuple(name for name, _ in types.esPatterns)
+    return common

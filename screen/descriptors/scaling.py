@@ -1,4 +1,7 @@
-"""Standardisation of descriptors and targets, fitted on the source rows and stored with the model."""
+"""Standardisation of descriptors and targets.
+
+Fitted on the source rows and stored with the model.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,9 @@ CLAMP = 6.0
 
 
 class Scaling(NamedTuple):
-    """Column means and scales. A column that never varies has scale inf, so that it standardises to zero.
+    """Means and scales of columns.
+
+    A column that never varies has scale inf, so that it standardises to zero.
 
     mean, scale : (width,) float32
     """
@@ -25,7 +30,11 @@ class Scaling(NamedTuple):
 
 
 def fit_scaling(x: NDArray[np.floating]) -> Scaling:
-    """Means and standard deviations of the columns of x (n, width)."""
+    """Fit means and standard deviations of columns (n, width).
+
+    >>> fit_scaling(np.array([[1.0, 2.0], [3.0, 2.0]])).scale.tolist()
+    [1.0, inf]
+    """
     wide = np.asarray(x, dtype=np.float64)
     mean, scale = wide.mean(axis=0), wide.std(axis=0)
     # Relative, so that rounding noise in a constant column does not count as variation.
@@ -34,6 +43,9 @@ def fit_scaling(x: NDArray[np.floating]) -> Scaling:
 
 
 def standardise(scaling: Scaling, x: Any) -> Any:
-    """(x - mean) / scale, clamped to ±`CLAMP` standard deviations; (n, width), NumPy or JAX as given."""
+    """Standardise x (n, width), clamped to ±`CLAMP`.
+
+    NumPy or JAX as given.
+    """
     z = (x - scaling.mean[None, :]) / scaling.scale[None, :]
     return jnp.clip(z, -CLAMP, CLAMP) if isinstance(z, jax.Array) else np.clip(z, -CLAMP, CLAMP)

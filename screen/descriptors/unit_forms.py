@@ -1,4 +1,4 @@
-"""What a repeat unit looks like to a descriptor: with its `*`, end-capped, as a dimer, or closed to a ring.
+"""Forms of a repeat unit: open, end-capped, dimer, ring.
 
 All forms but the ring depend on where the chain was cut, so units are given in the frame that names them. The
 ring holds enough units that no fingerprint reaches round it: what is counted on it, over the number of units, is
@@ -19,18 +19,20 @@ RING_ATOMS = 8
 
 
 def shaped(mol: Mol, form: Form, ring_atoms: int = RING_ATOMS, perceived: bool = True) -> tuple[Mol, int]:
-    """Return the molecule that stands for a repeat unit, and how many units it holds; others come back as they are.
+    """Molecule that stands for a repeat unit, and its units.
+
+    Molecules without `*` come back as they are.
 
     ring_atoms : least atoms of a closed chain; perceived : whether conjugation and hybridisation are of use in it
     """
-    found = mol.GetSubstructMatches(_END)
-    if len(found) != 2 or form == "star":
+    matches = mol.GetSubstructMatches(_END)
+    if len(matches) != 2 or form == "star":
         return mol, 1
-    ends = [found[0][0], found[1][0]]
+    ends = [matches[0][0], matches[1][0]]
     if form == "methyl":
         return _methyl(mol, ends), 1
     if form == "ring":
-        return _ring(mol, found, ring_atoms, perceived)
+        return _ring(mol, matches, ring_atoms, perceived)
     return (_capped(mol, ends), 1) if form == "hydrogen" else (_dimer(mol, ends), 2)
 
 
@@ -48,7 +50,10 @@ def _capped(mol: Mol, ends: list[int]) -> Mol:
 
 
 def _dimer(mol: Mol, ends: list[int]) -> Mol:
-    """Join two units head to tail; hydrogens at the ends."""
+    """Join two units head to tail.
+
+    Hydrogens go to the ends.
+    """
     size = mol.GetNumAtoms()
     chain = Chem.RWMol(mol)
     chain.InsertMol(mol)
@@ -58,9 +63,12 @@ def _dimer(mol: Mol, ends: list[int]) -> Mol:
     return _finished(chain)
 
 
-def _ring(mol: Mol, found: tuple[tuple[int, int], ...], ring_atoms: int, perceived: bool) -> tuple[Mol, int]:
-    """Close a chain of the fewest units that make a ring of `ring_atoms` or more."""
-    (first, x), (last, y) = found
+def _ring(mol: Mol, ends: tuple[tuple[int, int], ...], ring_atoms: int, perceived: bool) -> tuple[Mol, int]:
+    """Close a chain to a ring of `ring_atoms` or more.
+
+    It has the fewest units that suffice.
+    """
+    (first, x), (last, y) = ends
     units = -(-ring_atoms // (len(Chem.GetShortestPath(mol, x, y)) if x != y else 1))
     size = mol.GetNumAtoms()
     chain = Chem.RWMol(mol)
@@ -91,7 +99,10 @@ def _join(chain: Any, last: int, first: int) -> None:
 
 
 def _cap(chain: Any, ends: list[int], drop: list[int] | None = None) -> None:
-    """Put hydrogens in the place of `ends`, and remove the other `*` too."""
+    """Put hydrogens in the place of `ends`.
+
+    The other `*` are removed.
+    """
     for end in ends:
         atom = chain.GetAtomWithIdx(end).GetNeighbors()[0]
         # Atoms in brackets, and aromatic ones but carbon, do not fill up with hydrogens by themselves.

@@ -1,1 +1,1 @@
-"""Evaluation."""
+"""Evaluation of transfer against models without it."""

@@ -1,4 +1,4 @@
-"""Models without transfer that `evaluate` compares with: heads on the descriptors that are no part of the stack."""
+"""Baselines: heads on the descriptors that are no part of the stack."""
 
 from __future__ import annotations
 
@@ -17,8 +17,13 @@ from kakehashi.screen.validation.folds import inner_folds
 FOLDS = 3
 
 
-class Asked(NamedTuple):
-    """What a head says of the held rows: mean, spread (m,); the setting it chose; its error on its training rows."""
+class BaselinePrediction(NamedTuple):
+    """Predictions of a baseline for held-out rows.
+
+    mean, spread : (m,)
+    setting : chosen inside the training rows
+    inner_mae : inner cross-validated error on the training rows
+    """
 
     mean: FloatArray
     spread: FloatArray
@@ -26,14 +31,16 @@ class Asked(NamedTuple):
     inner_mae: float
 
 
-def ask(
+def predict_baseline(
     head: Head, raw: NDArray[np.float32], y: FloatArray, held: NDArray[np.float32], keys: Sequence[str], seed: int
-) -> Asked:
-    """Fit a head on raw (n, p) descriptors and y (n,), then predict the rows of held (m, p).
+) -> BaselinePrediction:
+    """Fit a head on descriptors and predict the held-out rows.
 
     The same as a row of the leaderboard, fitted once: the scaling comes from the training rows, settings are chosen
     inside them.
 
+    raw : (n, p) descriptors; y : (n,) values
+    held : (m, p) descriptors
     keys : (n,) groups that the inner folds do not split
     """
     folds = inner_folds(keys, FOLDS, seed + 1)
@@ -42,4 +49,4 @@ def ask(
     inner = out_of_fold(head, x, y, folds)
     params, setting = head.tuned(x, y) if head.tuned else (head.fit(x, y), {})
     mean, spread = head.predict(params, new)
-    return Asked(mean, spread, setting, float(np.mean(np.abs(inner - y))))
+    return BaselinePrediction(mean, spread, setting, float(np.mean(np.abs(inner - y))))

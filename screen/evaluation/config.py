@@ -8,10 +8,10 @@ from typing import Annotated, Literal
 
 from kakehashi.catalogs.flag import MODELS, USUAL, Flag
 from kakehashi.catalogs.records import UserError
+from kakehashi.screen.descriptors.registry import CONVENTIONS
 from kakehashi.screen.heads.registry import DEFAULT_BASELINES, baselines_help, direct_heads
 from kakehashi.screen.runs import config as runs
 from kakehashi.screen.runs.flags import (
-    CONVENTIONS,
     DEFAULT_SOURCES,
     CacheFlags,
     DeviceFlags,

@@ -1,6 +1,6 @@
-"""Does transfer help for this property? Sources, networks, depths, heads and models without transfer, side by side.
+"""Evaluate transfer: every model side by side on the same held-out compounds.
 
-Every model of the leaderboard predicts the same held-out compounds, with every choice made inside the training rows of
+Sources, networks, depths, heads and models without transfer, with every choice made inside the training rows of
 each split. The first row of a leaderboard is picked with hindsight; what is recommended is a whole procedure (select,
 stack, fit), judged by the error of that procedure on compounds that had no part in it.
 """
@@ -9,87 +9,90 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from kakehashi.catalogs.records import PropertyTable
-from kakehashi.screen.evaluation.baselines import ask
+from kakehashi.catalogs.records import FloatArray, PropertyTable
+from kakehashi.screen.evaluation.baselines import predict_baseline
 from kakehashi.screen.evaluation.config import TOP_FRACTION, Holdout
-from kakehashi.screen.evaluation.holdouts import Held, hold_out
-from kakehashi.screen.evaluation.learning_curve import Point, learning_curve, sizes_of
+from kakehashi.screen.evaluation.holdouts import HeldOut, hold_out
+from kakehashi.screen.evaluation.learning_curve import CurvePoint, learning_curve, sizes_of
 from kakehashi.screen.heads.drawn import unfinished
 from kakehashi.screen.heads.registry import DEFAULT_BASELINES, DEFAULT_HEADS, HEADS
 from kakehashi.screen.networks.source import Library
 from kakehashi.screen.pools import threads
 from kakehashi.screen.progress import Stage, no_stage
-from kakehashi.screen.transfer.fit import INNER_FOLDS, OUTER_FOLDS, caveats, pose
-from kakehashi.screen.transfer.leaderboard import entries
-from kakehashi.screen.transfer.nested import Measured, Problem, measure
-from kakehashi.screen.transfer.null import Nulls, permuted_rows
+from kakehashi.screen.transfer.fit import caveats
+from kakehashi.screen.transfer.leaderboard import Entry, rank_entries
+from kakehashi.screen.transfer.nested import CrossValidated, cross_validate
+from kakehashi.screen.transfer.permutation import PermutedRowErrors, permute_rows
+from kakehashi.screen.transfer.problem import INNER_FOLDS, OUTER_FOLDS, Problem, pose_problem
 from kakehashi.screen.transfer.rows import CHOSEN, direct_row
 from kakehashi.screen.transfer.selection import GP_ROWS
-from kakehashi.screen.transfer.verdict import Standing, Verdict, judge
-from kakehashi.screen.validation.intervals import by_fold, coverage
+from kakehashi.screen.transfer.verdict import Verdict, judge_transfer
+from kakehashi.screen.validation.intervals import interval_coverage, intervals_by_fold
 from kakehashi.screen.validation.statistics import holm, paired_test
 
-FloatArray = NDArray[np.float64]
 
+class ComparedEntry(NamedTuple):
+    """A leaderboard entry compared with the best direct model.
 
-class Row(NamedTuple):
-    """One model of the leaderboard on held-out compounds; errors, widths and differences on the fitted scale.
+    On the fitted scale.
 
-    mae, mae_std, rmse, r2, spearman, mae_unit, optimism, beats_direct : as in `leaderboard.Entry`
-    coverage_90, width_90 : of its 90 % intervals, whose width comes from the other splits; NaN with one split
-    null_mae, null_p : error of ridge heads on the same inputs on shuffled values, and the share of shuffles (counting
-        the real values as one) with an error as small as this model's
+    width_90 : of its 90 % intervals, which the other splits make; NaN with one split
+    null_mae : error of ridge heads on the same inputs on shuffled values
+    null_p : share of shuffles (counting the real values as one) with an error as small as this model's
     difference, difference_std, p_value : error of the best direct model minus this one's, its corrected standard
-        error, and the two-sided p value (`statistics.paired_test`); p_holm : adjusted for all rows compared
+        error, and the two-sided p value (`statistics.paired_test`)
+    p_holm : adjusted for all rows compared
     """
 
-    name: str
-    source: str
-    networks: int
-    depth: str
-    head: str
-    mae: float
-    mae_std: float
-    mae_unit: float
-    rmse: float
-    r2: float
-    spearman: float
-    coverage_90: float
+    entry: Entry
     width_90: float
-    optimism: float
     null_mae: float
     null_p: float
     difference: float
     difference_std: float
     p_value: float
     p_holm: float
-    beats_direct: bool
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """The row of leaderboard.parquet, by column."""
+        values = self.entry._asdict() | self._asdict()
+        return {name: values[name] for name in COLUMNS}
+
+
+# Columns of leaderboard.parquet: an entry's, with those of the comparison among them.
+COLUMNS = (
+    *Entry._fields[: Entry._fields.index("optimism")],
+    *("width_90", "optimism"),
+    *ComparedEntry._fields[ComparedEntry._fields.index("null_mae") :],
+    "beats_direct",
+)
 
 
 class Evaluation(NamedTuple):
-    """What was compared, on which held-out compounds, and what follows.
+    """Compared models, the held-out compounds and the verdict.
 
-    rows : best first; predictions : (n,) per row, NaN where no split holds a compound
+    rows : best first
+    predictions : (n,) per row, NaN where no split holds a compound
     lower, upper : (n,) 90 % interval of the recommended procedure, NaN where there is none
-    curve : learning curve, empty where none was asked for
+    curve : learning curve, empty if not measured
     settings : per baseline, the settings chosen in the splits
     """
 
     target: PropertyTable
     library: Library
-    held: Held
-    rows: tuple[Row, ...]
+    held: HeldOut
+    rows: tuple[ComparedEntry, ...]
     predictions: dict[str, FloatArray]
     lower: FloatArray
     upper: FloatArray
-    judgement: Verdict
-    curve: tuple[Point, ...]
+    verdict: Verdict
+    curve: tuple[CurvePoint, ...]
     settings: dict[str, list[dict[str, object]]]
     warnings: tuple[str, ...]
     heads: tuple[str, ...]
@@ -110,24 +113,24 @@ def evaluate(
     curve: bool = False,
     stage: Stage = no_stage,
 ) -> Evaluation:
-    """Compare everything a library offers for a target with what does without it.
+    """Compare models on a library's networks with models without.
 
     Parameters
     ----------
+    holdout, top : the held-out compounds, as in `holdouts.hold_out`.
     baselines : heads on the descriptors that are compared with and have no part in the stack.
-    holdout, top : what is held out, as `holdouts.hold_out` has it.
     curve : also measure how the error falls with the number of compounds.
 
     Raises
     ------
     UserError : as `transfer.transfer` and `hold_out`.
     """
-    problem, _ = pose(library, target, inner=inner, seed=seed, heads=heads)
+    problem, _ = pose_problem(library, target, inner=inner, seed=seed, heads=heads)
     held = hold_out(target, holdout, outer, seed, top)
-    points: tuple[Point, ...] = ()
+    points: tuple[CurvePoint, ...] = ()
     with unfinished(), threadpool_limits(1, "blas"), threads("fit") as pool:
         with stage("transfer", len(held.splits)) as advance:
-            measured = measure(problem, held.splits, pool, advance, alone=True)
+            measured = cross_validate(problem, held.splits, pool, advance, alone=True)
         settings = {}
         # A head of the stack has its row already; a Gaussian process costs n³.
         known = {*problem.heads.direct, *(("gp",) if len(target) > GP_ROWS else ())}
@@ -136,99 +139,103 @@ def evaluate(
             with stage("baselines", len(others) * len(held.splits)) as advance:
                 settings = {head: _add(head, problem, held, measured, pool, advance) for head in others}
         with stage("shuffled values", 1) as advance:
-            nulls = permuted_rows(problem.bank, target.y, held.splits, seed, pool)
+            nulls = permute_rows(problem.features, target.y, held.splits, seed, pool)
             advance(1)
         if curve:
             sizes = sizes_of(held.splits)
             with stage("learning curve", len(sizes) * len(held.splits)) as advance:
                 points = learning_curve(problem, held.splits, sizes, pool, advance)
-    return assemble(problem, library, held, measured, nulls, points, settings, tuple(heads))
+    return assemble_evaluation(problem, library, held, measured, nulls, points, settings, tuple(heads))
 
 
 def _add(
     head: str,
     problem: Problem,
-    held: Held,
-    measured: Measured,
+    held: HeldOut,
+    measured: CrossValidated,
     pool: Executor,
     advance: Callable[[int], None],
 ) -> list[dict[str, object]]:
-    """Put a head's held-out predictions from the descriptors among the measured ones; the settings it chose."""
-    target, raw, row = problem.target, problem.bank.raw, direct_row(head)
-    predictions, spreads = np.full((2, len(target)), np.nan)
-    inside = [float("nan")] * len(held.splits)
+    """Add a baseline's held-out predictions to the measured ones.
 
-    def one(k: int) -> dict[str, object]:
+    Returns
+    -------
+    the setting it chose in each split
+    """
+    target, raw, row = problem.target, problem.features.raw, direct_row(head)
+    predictions, spreads = np.full((2, len(target)), np.nan)
+    inner_errors = [float("nan")] * len(held.splits)
+
+    def predict(k: int) -> dict[str, object]:
         rows, out = held.splits[k]
         keys = [target.keys[i] for i in rows]
-        asked = ask(HEADS[head], raw[rows], target.y[rows], raw[out], keys, problem.seed)
-        predictions[out], spreads[out], inside[k] = asked.mean, asked.spread, asked.inner_mae
+        prediction = predict_baseline(HEADS[head], raw[rows], target.y[rows], raw[out], keys, problem.seed)
+        predictions[out], spreads[out], inner_errors[k] = prediction.mean, prediction.spread, prediction.inner_mae
         advance(1)
-        return dict(asked.setting)
+        return dict(prediction.setting)
 
-    chosen = list(pool.map(one, range(len(held.splits))))
-    measured.rows[row.name], measured.inside[row.name] = row, inside
+    chosen = list(pool.map(predict, range(len(held.splits))))
+    measured.rows[row.name], measured.inside[row.name] = row, inner_errors
     measured.predictions[row.name], measured.spreads[row.name] = predictions, spreads
     return chosen
 
 
-def assemble(
+def assemble_evaluation(
     problem: Problem,
     library: Library,
-    held: Held,
-    measured: Measured,
-    nulls: Nulls,
-    curve: tuple[Point, ...],
+    held: HeldOut,
+    measured: CrossValidated,
+    nulls: PermutedRowErrors,
+    curve: tuple[CurvePoint, ...],
     settings: dict[str, list[dict[str, object]]],
     heads: tuple[str, ...],
 ) -> Evaluation:
-    """Statistics of all rows, and the verdict."""
+    """Compute the statistics of all rows, and the verdict."""
     target = problem.target
-    asked = np.sort(np.concatenate([split.held for split in held.splits]))
-    y, n = target.y[asked], len(target)
-    folds, distance = held.folds[asked], measured.distance[asked]
+    held_out = np.sort(np.concatenate([split.held for split in held.splits]))
+    y, n = target.y[held_out], len(target)
+    folds, distance = held.folds[held_out], measured.distance[held_out]
     several = len(held.splits) > 1
-    predictions = {name: mean[asked] for name, mean in measured.predictions.items()}
+    predictions = {name: mean[held_out] for name, mean in measured.predictions.items()}
     intervals = {
-        name: by_fold(y, mean, measured.spreads[name][asked], distance, folds)
+        name: intervals_by_fold(y, mean, measured.spreads[name][held_out], distance, folds)
         for name, mean in predictions.items()
         if several
     }
     fitted = np.array([len(split.rows) for split in held.splits])
-    board = entries(
+    board = rank_entries(
         measured.rows, y, target.log, predictions, measured.inside, fitted,
-        {name: coverage(found.ratios, folds) for name, found in intervals.items()},
+        {name: interval_coverage(interval.ratios, folds) for name, interval in intervals.items()},
     )  # fmt: skip
     best = next(entry.name for entry in board if measured.rows[entry.name].direct)
-    wrong = {name: np.full(n, np.nan) for name in predictions}
+    errors = {name: np.full(n, np.nan) for name in predictions}
     for name, mean in predictions.items():
-        wrong[name][asked] = np.abs(y - mean)
-    tests = {e.name: paired_test(wrong[best] - wrong[e.name], held.splits) for e in board}
+        errors[name][held_out] = np.abs(y - mean)
+    tests = {e.name: paired_test(errors[best] - errors[e.name], held.splits) for e in board}
     adjusted = holm([tests[e.name].p_value if e.name != best else float("nan") for e in board])
     rows = []
     for entry, p_holm in zip(board, adjusted, strict=True):
-        null = nulls.of(measured.rows[entry.name].shuffled)
-        found, test = intervals.get(entry.name), tests[entry.name]
-        own = entry.name == best
+        shuffled = nulls.of(measured.rows[entry.name].shuffled)
+        interval, test = intervals.get(entry.name), tests[entry.name]
+        is_best = entry.name == best
         rows.append(
-            Row(
-                **{k: v for k, v in entry._asdict().items() if k in Row._fields},
-                width_90=float(np.mean(found.upper - found.lower)) if found else float("nan"),
-                null_mae=float(null.mean()),
-                null_p=float((1 + np.sum(null <= entry.mae)) / (1 + len(null))),
+            ComparedEntry(
+                entry=entry,
+                width_90=float(np.mean(interval.upper - interval.lower)) if interval else float("nan"),
+                null_mae=float(shuffled.mean()),
+                null_p=float((1 + np.sum(shuffled <= entry.mae)) / (1 + len(shuffled))),
                 difference=test.difference,
-                difference_std=float("nan") if own else test.standard_error,
-                p_value=float("nan") if own else test.p_value,
+                difference_std=float("nan") if is_best else test.standard_error,
+                p_value=float("nan") if is_best else test.p_value,
                 p_holm=float(p_holm),
             )
         )
-    standing = [Standing(row.name, row.mae, row.optimism) for row in rows]
-    covered = next(row.coverage_90 for row in rows if row.name == CHOSEN)
-    judgement = judge(target, held.splits, held.text, wrong, measured.rows, standing, coverage_90=covered)
+    covered = next(entry.coverage_90 for entry in board if entry.name == CHOSEN)
+    verdict = judge_transfer(target, held.splits, held.text, errors, measured.rows, board, coverage_90=covered)
     lower, upper = np.full(n, np.nan), np.full(n, np.nan)
     if several:
-        lower[asked], upper[asked] = intervals[judgement.recommended].lower, intervals[judgement.recommended].upper
+        lower[held_out], upper[held_out] = intervals[verdict.recommended].lower, intervals[verdict.recommended].upper
     return Evaluation(
-        target, library, held, tuple(rows), measured.predictions, lower, upper, judgement, curve, settings,
+        target, library, held, tuple(rows), measured.predictions, lower, upper, verdict, curve, settings,
         caveats(library, target), heads, problem.seed,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What is held out: compounds at random, whole families, everything with an element, or the largest values.
+"""Holdouts: compounds at random, families, elements or the largest values.
 
 Cross-validation on compounds dealt at random asks how well a model fills gaps. A screening asks for more: families and
 elements nobody has measured, values beyond all known ones.
@@ -13,15 +13,16 @@ import numpy as np
 from kakehashi.catalogs.elements import SYMBOLS
 from kakehashi.catalogs.records import Compositions, PropertyTable, UserError
 from kakehashi.screen.evaluation.config import TOP_FRACTION, Holdout
-from kakehashi.screen.transfer.fit import MIN_TRAINING, folds_text, outer_folds
+from kakehashi.screen.transfer.problem import MIN_TRAINING, folds_text, outer_folds
+from kakehashi.screen.validation.coverage import name_families
 from kakehashi.screen.validation.folds import Folds, Split, grouped_folds, splits_of
-from kakehashi.screen.validation.reach import families
 
 
-class Held(NamedTuple):
-    """How the compounds were held out.
+class HeldOut(NamedTuple):
+    """Held-out compounds.
 
-    splits : every compound is held in one at most; folds : (n,) its split, -1 where it is in none
+    splits : every compound is held out in one at most
+    folds : (n,) its split, -1 where it is in none
     text : in words
     """
 
@@ -30,8 +31,8 @@ class Held(NamedTuple):
     text: str
 
 
-def hold_out(target: PropertyTable, mode: Holdout, outer: int, seed: int, top: float = TOP_FRACTION) -> Held:
-    """The splits of a target.
+def hold_out(target: PropertyTable, mode: Holdout, outer: int, seed: int, top: float = TOP_FRACTION) -> HeldOut:
+    """Split a target into compounds to fit on and held-out ones.
 
     random, formula : `outer` folds; no reduced formula or polymer is on both sides. (A table holds each once, so both
         deal single rows; given fold numbers are taken instead.)
@@ -46,7 +47,7 @@ def hold_out(target: PropertyTable, mode: Holdout, outer: int, seed: int, top: f
     """
     if mode in ("random", "formula"):
         folds = outer_folds(target, outer, seed)
-        return Held(tuple(splits_of(folds)), folds, folds_text(target, folds))
+        return HeldOut(tuple(splits_of(folds)), folds, folds_text(target, folds))
     if target.folds is not None:
         raise UserError(f"--holdout {mode} deals the compounds itself: leave --folds out")
     if mode == "top":
@@ -54,7 +55,9 @@ def hold_out(target: PropertyTable, mode: Holdout, outer: int, seed: int, top: f
     inputs = target.inputs
     if mode == "element" and not isinstance(inputs, Compositions):
         raise UserError("--holdout element is for formulas; repeat units have families: --holdout family")
-    groups = families(inputs) if not isinstance(inputs, Compositions) or mode == "family" else rarest(inputs)
+    groups = (
+        name_families(inputs) if not isinstance(inputs, Compositions) or mode == "family" else rarest_elements(inputs)
+    )
     distinct = len(set(groups))
     if distinct < 2:
         raise UserError(f"--holdout {mode}: expected several of them in {target.name}, got only {groups[0]}")
@@ -69,29 +72,36 @@ def hold_out(target: PropertyTable, mode: Holdout, outer: int, seed: int, top: f
             " raise --outer-folds or hold out at random"
         )
     kind = "elements" if mode == "element" else "families"
-    return Held(tuple(splits), folds, f"{distinct} {kind} left out in {len(splits)} folds")
+    return HeldOut(tuple(splits), folds, f"{distinct} {kind} left out in {len(splits)} folds")
 
 
-def rarest(compositions: Compositions) -> list[str]:
-    """Of each compound the element that fewest of them hold; of equals the more electronegative."""
+def rarest_elements(compositions: Compositions) -> list[str]:
+    """Rarest element of each compound, by how many compounds hold it.
+
+    Of equals the more electronegative.
+
+    >>> from kakehashi.catalogs.formulas.slots import parse_column
+    >>> rarest_elements(parse_column(["MgO", "CaO", "CaS"]).compositions)
+    ['Mg', 'O', 'S']
+    """
     elements = compositions.elements
     counts = np.bincount(elements[elements >= 0], minlength=len(SYMBOLS))
-    found = []
+    rarest = []
     for row in elements:
-        own = row[row >= 0]
+        present = row[row >= 0]
         # Slots rise in electronegativity; the last of the least is the first of the reversed.
-        found.append(SYMBOLS[own[::-1][int(np.argmin(counts[own[::-1]]))]])
-    return found
+        rarest.append(SYMBOLS[present[::-1][int(np.argmin(counts[present[::-1]]))]])
+    return rarest
 
 
 def _without(split: Split, groups: list[str], compositions: Compositions) -> Split:
-    """The split without fitted compounds that hold an element of the held ones' groups."""
-    banned = [SYMBOLS.index(symbol) for symbol in {groups[i] for i in split.held}]
-    holds = np.asarray(np.isin(compositions.elements[split.rows], banned).any(axis=1))
+    """Drop fitted compounds that hold an element of the held-out groups."""
+    excluded = [SYMBOLS.index(symbol) for symbol in {groups[i] for i in split.held}]
+    holds = np.asarray(np.isin(compositions.elements[split.rows], excluded).any(axis=1))
     return Split(split.rows[~holds], split.held)
 
 
-def _largest(target: PropertyTable, top: float) -> Held:
+def _largest(target: PropertyTable, top: float) -> HeldOut:
     if not 0 < top < 1:
         raise UserError(f"--top-fraction: expected a share between 0 and 1, got {top:g}")
     n = len(target)
@@ -106,4 +116,4 @@ def _largest(target: PropertyTable, top: float) -> Held:
     folds = np.full(n, -1, np.int64)
     folds[held] = 0
     text = f"the {count} largest values (from {target.values[held].min():.4g}) predicted from the {len(rows)} others"
-    return Held((Split(rows, held),), folds, text)
+    return HeldOut((Split(rows, held),), folds, text)

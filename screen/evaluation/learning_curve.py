@@ -1,4 +1,4 @@
-"""How the error falls with the number of known values: the same held-out compounds, fewer to learn from."""
+"""Learning curve: error on the same held-out compounds by training size."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kakehashi.screen.transfer.nested import FoldResult, Problem, inner_of, one_fold
+from kakehashi.screen.transfer.nested import FoldResult, predict_fold
+from kakehashi.screen.transfer.problem import Problem, deal_inner
 from kakehashi.screen.transfer.rows import CHOSEN, DIRECT, direct_row
 from kakehashi.screen.transfer.selection import CLOSED_FORM
 from kakehashi.screen.validation.folds import Split
@@ -16,8 +17,14 @@ from kakehashi.screen.validation.folds import Split
 LEAST, STEPS = 10, 5
 
 
-class Point(NamedTuple):
-    """Held-out error of a model fitted on n compounds per split; mae_std over compounds; fitted scale."""
+class CurvePoint(NamedTuple):
+    """Held-out error of a model at one training size.
+
+    On the fitted scale.
+
+    n : compounds fitted on per split
+    mae, mae_std : mean absolute error, and its standard error over compounds
+    """
 
     n: int
     model: str
@@ -26,7 +33,10 @@ class Point(NamedTuple):
 
 
 def sizes_of(splits: Sequence[Split]) -> tuple[int, ...]:
-    """Training sizes from `LEAST` to all compounds of the smallest split, evenly spaced in logarithm."""
+    """Choose training sizes, evenly spaced in logarithm.
+
+    From `LEAST` to all compounds of the smallest split.
+    """
     most = min(len(split.rows) for split in splits)
     return tuple(int(n) for n in np.unique(np.round(np.geomspace(min(LEAST, most), most, STEPS))))
 
@@ -37,8 +47,8 @@ def learning_curve(
     sizes: Sequence[int],
     pool: Executor,
     progress: Callable[[int], None],
-) -> tuple[Point, ...]:
-    """Error of the transferred stack, of the direct stack and of each direct head, by size.
+) -> tuple[CurvePoint, ...]:
+    """Measure the stack and the direct models by training size.
 
     The compounds of a smaller size are among those of a larger one. Heads without a closed form are left out: they are
     fitted hundreds of times.
@@ -46,23 +56,25 @@ def learning_curve(
     heads = problem.heads
     closed = heads._replace(direct=tuple(h for h in heads.direct if h in CLOSED_FORM) or heads.direct, late=())
     y = problem.target.y
-    jobs = [(size, k) for size in sizes for k in range(len(splits))]
+    tasks = [(size, k) for size in sizes for k in range(len(splits))]
 
-    def ask(job: tuple[int, int]) -> FoldResult:
+    def measure(job: tuple[int, int]) -> FoldResult:
         size, k = job
         rows, held = splits[k]
-        few = np.sort(np.random.default_rng([problem.seed, k]).permutation(rows)[:size])
-        found = one_fold(problem.bank, y, few, held, inner_of(problem, few), problem.names, closed)
+        subset = np.sort(np.random.default_rng([problem.seed, k]).permutation(rows)[:size])
+        result = predict_fold(problem.features, y, subset, held, deal_inner(problem, subset), problem.names, closed)
         progress(1)
-        return found
+        return result
 
-    results = dict(zip(jobs, pool.map(ask, jobs), strict=True))
+    results = dict(zip(tasks, pool.map(measure, tasks), strict=True))
     held = np.concatenate([split.held for split in splits])
     points = []
     for size in sizes:
         models = [CHOSEN] * bool(problem.names) + [DIRECT] + [direct_row(head).name for head in closed.direct]
         for model in models:
             means = np.concatenate([results[size, k].means[model][0] for k in range(len(splits))])
-            wrong = np.abs(means - y[held])
-            points.append(Point(size, model, float(wrong.mean()), float(wrong.std(ddof=1) / np.sqrt(len(wrong)))))
+            errors = np.abs(means - y[held])
+            points.append(
+                CurvePoint(size, model, float(errors.mean()), float(errors.std(ddof=1) / np.sqrt(len(errors))))
+            )
     return tuple(points)

@@ -20,7 +20,7 @@ from kakehashi.catalogs.runs.rundir import RunDir
 from kakehashi.screen.descriptors.materials import convention_for
 from kakehashi.screen.evaluation.config import EvaluateConfig
 from kakehashi.screen.evaluation.evaluate import Evaluation, evaluate
-from kakehashi.screen.evaluation.learning_curve import Point
+from kakehashi.screen.evaluation.learning_curve import CurvePoint
 from kakehashi.screen.networks.library import groups, pretrain_library
 from kakehashi.screen.networks.source import Settings, tell_apart
 from kakehashi.screen.progress import Progress
@@ -37,14 +37,14 @@ from kakehashi.screen.screening.record import (
 )
 from kakehashi.screen.screening.run import SCHEMA_VERSION
 from kakehashi.screen.transfer.rows import CHOSEN
-from kakehashi.screen.transfer.verdict import known, verdict_record
+from kakehashi.screen.transfer.verdict import finite_only, verdict_record
 from kakehashi.screen.validation.intervals import LEVEL
 
 KIND = "evaluation"
 
 
-class Inputs(NamedTuple):
-    """What an evaluation reads, checked before anything is computed."""
+class EvaluationInputs(NamedTuple):
+    """Target and sources of an evaluation, checked."""
 
     target: PropertyTable
     sources: tuple[PropertyTable, ...]
@@ -55,8 +55,8 @@ class Board(NamedTuple):
     """An evaluation as its user has it.
 
     leaderboard, predictions : the columns of leaderboard.parquet and predictions.parquet (of the recommended procedure)
-    learning_curve : n, model, mae, mae_std; no rows where none was measured
-    verdict, recommendation, command : what was found, in a sentence what to do, and the command that does it
+    learning_curve : n, model, mae, mae_std; no rows if not measured
+    verdict, recommendation, command : does transfer help, what to do in a sentence, and the command that does it
     evaluation : everything behind them
     """
 
@@ -69,15 +69,20 @@ class Board(NamedTuple):
     evaluation: Evaluation
 
 
-class Outcome(NamedTuple):
-    """What an evaluation leaves beside its files: its record (run.json)."""
+class EvaluationOutcome(NamedTuple):
+    """Record (run.json) and tables of an evaluation."""
 
     record: dict[str, Any]
     board: Board
 
 
-def read_inputs(config: EvaluateConfig) -> Inputs:
-    """Load target and sources and check every setting against them; UserError on the first mistake."""
+def read_inputs(config: EvaluateConfig) -> EvaluationInputs:
+    """Read target and sources and check the settings against them.
+
+    Raises
+    ------
+    UserError : the first mistake.
+    """
     material = named_materials(config.material, (config.target, *config.source))
     units = parse_units(config.unit)
     target = load_table(
@@ -90,11 +95,13 @@ def read_inputs(config: EvaluateConfig) -> Inputs:
     ]
     check_named(units, read_from([config.target, *specs], [target, *sources]))
     sources = tell_apart(sources, specs, taken=target.name)
-    return Inputs(target, tuple(sources), convention_for([target, *sources], config.convention, config.descriptors))
+    return EvaluationInputs(
+        target, tuple(sources), convention_for([target, *sources], config.convention, config.descriptors)
+    )
 
 
-def plan(config: EvaluateConfig, inputs: Inputs) -> dict[str, Any]:
-    """What an evaluation would do, for `--dry-run`."""
+def plan(config: EvaluateConfig, inputs: EvaluationInputs) -> dict[str, Any]:
+    """Describe what an evaluation would do, for `--dry-run`."""
     return {
         "target": f"{inputs.target.name}: {len(inputs.target)} values",
         "sources": [f"{table.name}: {len(table)} values" for table in inputs.sources],
@@ -107,8 +114,8 @@ def plan(config: EvaluateConfig, inputs: Inputs) -> dict[str, Any]:
     }
 
 
-def compare(config: EvaluateConfig, inputs: Inputs, progress: Progress) -> Board:
-    """Pre-train the sources without the target's formulas and measure everything."""
+def compare(config: EvaluateConfig, inputs: EvaluationInputs, progress: Progress) -> Board:
+    """Pre-train without the target's formulas, then evaluate."""
     library = pretrain_library(
         inputs.sources,
         Settings(config.networks, config.seed, inputs.convention),
@@ -117,7 +124,7 @@ def compare(config: EvaluateConfig, inputs: Inputs, progress: Progress) -> Board
         cache=not config.no_cache,
         stage=progress.stage,
     )
-    found = evaluate(
+    evaluation = evaluate(
         library,
         inputs.target,
         holdout=config.holdout,  # type: ignore[arg-type]  # checked by config
@@ -129,58 +136,63 @@ def compare(config: EvaluateConfig, inputs: Inputs, progress: Progress) -> Board
         curve=config.learning_curve,
         stage=progress.stage,
     )
-    return board_of(found, command(config, found))
+    return board_of(evaluation, write_command(config, evaluation))
 
 
-def board_of(found: Evaluation, use: str) -> Board:
-    """The tables and sentences of an evaluation."""
-    mean = found.predictions[found.judgement.recommended]
-    predictions = held_out_table(found.target, found.held.folds, mean, found.lower, found.upper)
+def board_of(evaluation: Evaluation, command: str) -> Board:
+    """Make the tables and sentences of an evaluation."""
+    mean = evaluation.predictions[evaluation.verdict.recommended]
+    predictions = held_out_table(evaluation.target, evaluation.held.folds, mean, evaluation.lower, evaluation.upper)
     schema = pa.schema([("n", pa.int64()), ("model", pa.string()), ("mae", pa.float64()), ("mae_std", pa.float64())])
     return Board(
-        leaderboard=board_table(found.rows),
-        predictions=predictions.filter(pa.array(found.held.folds >= 0)),
-        learning_curve=pa.Table.from_pylist([Point._asdict(point) for point in found.curve], schema=schema),
-        verdict=found.judgement.text,
-        recommendation=found.judgement.recommendation,
-        command=use,
-        evaluation=found,
+        leaderboard=board_table([row.columns for row in evaluation.rows]),
+        predictions=predictions.filter(pa.array(evaluation.held.folds >= 0)),
+        learning_curve=pa.Table.from_pylist([CurvePoint._asdict(point) for point in evaluation.curve], schema=schema),
+        verdict=evaluation.verdict.text,
+        recommendation=evaluation.verdict.recommendation,
+        command=command,
+        evaluation=evaluation,
     )
 
 
-def command(config: EvaluateConfig, found: Evaluation) -> str:
-    """The command line that uses the recommended procedure: with this target, these sources and settings."""
-    target, transferred = found.target, found.judgement.recommended == CHOSEN
-    design, called = target.molecules is not None and transferred, bare_name(target.name)
-    given: list[str] = ["kakehashi", "design" if design else "screen", "--target", config.target]
+def write_command(config: EvaluateConfig, evaluation: Evaluation) -> str:
+    """Write the command line of the recommended procedure.
+
+    With this target, these sources and settings.
+    """
+    target, transferred = evaluation.target, evaluation.verdict.recommended == CHOSEN
+    design, quantity = target.molecules is not None and transferred, bare_name(target.name)
+    words: list[str] = ["kakehashi", "design" if design else "screen", "--target", config.target]
     for name, value in (
         ("--value", config.value),
         ("--descriptors", config.descriptors),
     ):
-        given += [name, value] if value is not None else []
+        words += [name, value] if value is not None else []
     for column in config.material or ():
-        given += ["--material", column]
-    given += ["--log"] if config.log else []
+        words += ["--material", column]
+    words += ["--log"] if config.log else []
     for column, unit in parse_units(config.unit).items():  # those of sources only with sources
-        given += ["--unit", f"{column}={unit}"] if transferred or column.endswith(target.name) else []
-    given += ["--max-rejected", f"{config.max_rejected:g}"] if config.max_rejected != MAX_REJECTED else []
+        words += ["--unit", f"{column}={unit}"] if transferred or column.endswith(target.name) else []
+    words += ["--max-rejected", f"{config.max_rejected:g}"] if config.max_rejected != MAX_REJECTED else []
     for spec in config.source if transferred else ("none",):
-        given += ["--source", spec]
-    given += ["--networks", str(config.networks)] if transferred else []
-    given += ["--heads", ",".join(config.heads), "--outer-folds", str(config.outer_folds), "--seed", str(config.seed)]
+        words += ["--source", spec]
+    words += ["--networks", str(config.networks)] if transferred else []
+    words += ["--heads", ",".join(config.heads), "--outer-folds", str(config.outer_folds), "--seed", str(config.seed)]
     if design:
         # A goal that a tenth of the known values meet, to begin with.
-        given += ["--goal", f"{called}>{np.quantile(target.values, 0.9):.3g}"]
+        words += ["--goal", f"{quantity}>{np.quantile(target.values, 0.9):.3g}"]
     else:
-        given += ["--trunk", config.trunk] if transferred and config.trunk != "separate" else []
-        given += ["--convention", config.convention] if config.convention is not None else []
-        given += ["--folds", config.folds] if config.folds is not None else []
-        given += ["--catalog", "default" if target.molecules is None else "candidates.csv"]
-    return shlex.join([*given, "--out", f"runs/{called.replace('/', '_')}"])
+        words += ["--trunk", config.trunk] if transferred and config.trunk != "separate" else []
+        words += ["--convention", config.convention] if config.convention is not None else []
+        words += ["--folds", config.folds] if config.folds is not None else []
+        words += ["--catalog", "default" if target.molecules is None else "candidates.csv"]
+    return shlex.join([*words, "--out", f"runs/{quantity.replace('/', '_')}"])
 
 
-def run_evaluation(config: EvaluateConfig, inputs: Inputs, rundir: RunDir, progress: Progress, words: str) -> Outcome:
-    """Measure everything and write it into an open run folder."""
+def run_evaluation(
+    config: EvaluateConfig, inputs: EvaluationInputs, rundir: RunDir, progress: Progress, command: str
+) -> EvaluationOutcome:
+    """Evaluate and write everything into an open run folder."""
     for name in ("report.html", "run.json"):  # until they are there again the folder is unfinished
         rundir.remove(name)
     board = compare(config, inputs, progress)
@@ -192,45 +204,45 @@ def run_evaluation(config: EvaluateConfig, inputs: Inputs, rundir: RunDir, progr
         rundir.write_table("learning_curve.parquet", board.learning_curve, metadata)
     else:
         rundir.remove("learning_curve.parquet")
-    record = evaluation_record(config, inputs, board, progress, words)
+    record = evaluation_record(config, inputs, board, progress, command)
     rundir.write_text("run.json", json.dumps(record, indent=1, ensure_ascii=False) + "\n")
     from kakehashi.screen.report.evaluation import write_report
 
     rundir.write_text("report.html", write_report(Path(rundir.path)))
-    return Outcome(record, board)
+    return EvaluationOutcome(record, board)
 
 
 def evaluation_record(
-    config: EvaluateConfig, inputs: Inputs, board: Board, progress: Progress, words: str
+    config: EvaluateConfig, inputs: EvaluationInputs, board: Board, progress: Progress, command: str
 ) -> dict[str, Any]:
-    """Everything needed to understand and repeat an evaluation, as JSON values."""
-    found = board.evaluation
-    judged = found.judgement
-    row = next(row for row in found.rows if row.name == judged.recommended)
-    kept = [source.checkpoint for source in found.library.sources]
+    """Record of an evaluation (run.json), enough to repeat it."""
+    evaluation = board.evaluation
+    verdict = evaluation.verdict
+    row = next(row for row in evaluation.rows if row.entry.name == verdict.recommended)
+    checkpoints = [source.checkpoint for source in evaluation.library.sources]
     return {
-        **record_head(as_dict(config), progress, words, (*PACKAGES, "scikit-learn"), KIND),
-        "convention": found.library.convention,
-        "target": target_record(found.target),
-        "sources": [source_record(source) for source in found.library.sources],
-        "holdout": {"mode": config.holdout, "text": found.held.text, "splits": len(found.held.splits)},
+        **record_head(as_dict(config), progress, command, (*PACKAGES, "scikit-learn"), KIND),
+        "convention": evaluation.library.convention,
+        "target": target_record(evaluation.target),
+        "sources": [source_record(source) for source in evaluation.library.sources],
+        "holdout": {"mode": config.holdout, "text": evaluation.held.text, "splits": len(evaluation.held.splits)},
         # The error and the intervals of what is recommended, be it the stack with sources or without.
-        "verdict": verdict_record(judged)
-        | known(
+        "verdict": verdict_record(verdict)
+        | finite_only(
             {
-                "chosen_mae": row.mae,
-                "coverage_90": row.coverage_90,
-                "optimism": row.optimism,
+                "chosen_mae": row.entry.mae,
+                "coverage_90": row.entry.coverage_90,
+                "optimism": row.entry.optimism,
                 "null_mae": row.null_mae,
             }
         ),
-        "recommendation": {"model": judged.recommended, "text": judged.recommendation, "command": board.command},
-        "baselines": found.settings,
+        "recommendation": {"model": verdict.recommended, "text": verdict.recommendation, "command": board.command},
+        "baselines": evaluation.settings,
         "interval": {"level": LEVEL},
         "timings": dict(progress.timings),
         "warnings": [
-            *found.warnings,
-            *dict.fromkeys(point.warning for point in kept if point and point.warning),
+            *evaluation.warnings,
+            *dict.fromkeys(point.warning for point in checkpoints if point and point.warning),
             *warnings_of([inputs.target], inputs.sources),
         ],
     }

@@ -1,1 +1,1 @@
-"""Heads: small models from frozen features to the target property."""
+"""Heads: small models from features to the target."""

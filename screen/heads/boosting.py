@@ -1,4 +1,7 @@
-"""Gradient boosting (Friedman, 2001) with settings of ours: many small steps on random rows and columns."""
+"""Gradient boosting (Friedman, 2001) in many small steps.
+
+Every tree sees random rows and columns.
+"""
 
 from __future__ import annotations
 

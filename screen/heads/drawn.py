@@ -1,4 +1,4 @@
-"""Heads with settings drawn from ranges; the draw with the least cross-validated error is kept.
+"""Heads whose settings are drawn, and chosen by cross-validation.
 
 The draws are made once, with a seed of their own: no two fits differ by chance, and the same few settings compete in
 every fold.
@@ -18,13 +18,15 @@ from kakehashi.screen.heads.head import FloatArray, Head, Params
 
 Setting = Mapping[str, Any]
 Grow = Callable[[FloatArray, FloatArray, Setting], Params]
-# Folds that choose among the draws where a head is fitted on all rows given.
+# Folds that choose among draws where a head is fitted on all rows.
 FOLDS = 3
 
 
 @contextmanager
 def unfinished() -> Iterator[None]:
-    """Where models are fitted, outside any threads: no warning where one stops at its last iteration.
+    """Silence warnings of fits that stop at their last iteration.
+
+    Used where models are fitted, outside any threads.
 
     Inner errors judge what it reached.
     """
@@ -45,7 +47,7 @@ def drawn(
     left_out: Callable[[FloatArray, FloatArray, Setting], FloatArray] | None = None,
     depth: int = 0,
 ) -> Head:
-    """The head that chooses among `settings`.
+    """Make a head that chooses among settings.
 
     grow : (x (n, p), y (n,), setting) -> params; `noise`, the root mean square of the held-out errors, is added to them
     left_out : (x, y, setting) -> predictions (n,) of rows by models that did not see them, where a model has these

@@ -1,4 +1,4 @@
-"""Elastic net (Zou & Hastie, 2005): a sparse linear model."""
+"""Elastic net (Zou & Hastie, 2005), a sparse linear model."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from kakehashi.screen.networks.pyramid import matmul
 
 
 def grow(x: FloatArray, y: FloatArray, setting: Setting) -> Params:
-    """Fit with `l1_ratio` and a penalty that is `share` of the smallest that leaves no coefficient."""
+    """Fit with an L1 ratio and a relative penalty.
+
+    share : of the smallest penalty that leaves no coefficient
+    """
     from sklearn.linear_model import ElasticNet
 
     offset, scale = y.mean(), y.std() or 1.0
@@ -27,13 +30,13 @@ def grow(x: FloatArray, y: FloatArray, setting: Setting) -> Params:
 
 
 def predict(params: Params, x: Any) -> tuple[Any, Any]:
-    """Mean and the held-out error for a spread, at x (m, p)."""
+    """Mean at x (m, p), held-out error as spread."""
     mean = matmul(x - params["centre"][None, :], params["coefficients"]) + params["intercept"]
     return mean, 0.0 * mean + params["noise"]
 
 
 def ceiling(params: Params) -> float:
-    """A linear model has no ceiling, unless nothing was learned."""
+    """Infinity, unless nothing was learned."""
     return float("inf") if np.any(params["coefficients"]) else float(params["intercept"])
 
 

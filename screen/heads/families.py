@@ -1,4 +1,4 @@
-"""The model families of Table 1 of Liu, Yamada & Wu (2021), by name, with the ranges its note gives.
+"""Model families of Table 1 of Liu, Yamada & Wu (2021).
 
 | name | family | here |
 |---|---|---|
@@ -67,7 +67,7 @@ def _linear() -> list[Setting]:
 
 
 def _pyramids(layers: tuple[int, int], first: int, last: tuple[int, int], number: int) -> list[Setting]:
-    """One setting: the networks are averaged, not chosen among."""
+    """One setting; its networks are averaged."""
     rng = np.random.default_rng([_SEED, number])
     drawn_widths = []
     for _ in range(MEMBERS):
@@ -79,7 +79,7 @@ def _pyramids(layers: tuple[int, int], first: int, last: tuple[int, int], number
 
 
 def _half_to_all(n: int, setting: Setting) -> Setting:
-    """Trees and columns per split, from half to all of n training rows."""
+    """Trees and columns per split, half to all of n rows."""
     return {name: max(1, round(n * (0.5 + 0.5 * setting[name]))) for name in ("trees", "tried")}
 
 

@@ -1,4 +1,4 @@
-"""Fine-tuning: the last layers of a source's network, trained further on the target at a low rate.
+"""Fine-tuning: last layers of a source's network, trained on the target.
 
 As in Liu, Yamada & Wu (2021): the first layers stay, the last hidden layer and the output go on from where
 pre-training left them, and training stops where a validation split no longer improves. The target is first brought
@@ -29,12 +29,15 @@ Weights = dict[str, Any]
 
 
 def starting_from(network: Network) -> Head:
-    """The head that fine-tunes this network; x is what enters its last hidden layer."""
+    """Make the head that fine-tunes a network.
+
+    x is what enters its last hidden layer.
+    """
     return finetune._replace(fit=functools.partial(_fit, network))
 
 
 def predict(params: Params, x: Any) -> tuple[Any, Any]:
-    """Mean over the members and the spread at x (m, p)."""
+    """Mean over members, and spread, at x (m, p)."""
     xp = namespace(x)
     members = xp.stack(
         [
@@ -47,14 +50,17 @@ def predict(params: Params, x: Any) -> tuple[Any, Any]:
 
 
 def forward(weights: Any, frame: Any, x: Any) -> Any:
-    """Outputs (m,) of the retrained layers; `frame` holds the normalisation the last hidden layer may have."""
+    """Outputs (m,) of the retrained layers.
+
+    frame : the normalisation the last hidden layer may have
+    """
     z = matmul(x, weights["kernel"]) + weights["bias"][None, :]
     z = z * frame["scale"][None, :] + frame["shift"][None, :]
     return matmul(leaky(z), weights["out"]) + weights["constant"]
 
 
 def ceiling(params: Params) -> float:
-    """Piecewise linear in its inputs: no ceiling, unless nothing was learned."""
+    """Infinity, unless nothing was learned."""
     return float("inf") if float(params["slope"]) > 0 else float(params["offset"])
 
 
@@ -91,7 +97,7 @@ def _fit(network: Network, x: FloatArray, y: FloatArray) -> Params:
 
 
 def _aligned(start: Weights, guess: NDArray[np.float32], goal: NDArray[np.float32]) -> Weights:
-    """The output layer rescaled so that the network's own predictions fit the goal as a straight line does best."""
+    """Rescale the output layer to the goal by least squares."""
     centred = guess - guess.mean()
     spread = float(centred @ centred)
     slope = np.float32(centred @ goal / spread if spread > 1e-12 else 0.0)
@@ -106,7 +112,7 @@ def _train(
     y: NDArray[np.float32],
     held: NDArray[np.bool_],
 ) -> Weights:
-    """Weights with the least error on the held rows, trained on the others."""
+    """Train, and return the weights of least held-out error."""
     weights, best, best_loss, waited = dict(start), start, np.inf, 0
     first = {name: np.zeros_like(value) for name, value in start.items()}
     second = {name: np.zeros_like(value) for name, value in start.items()}

@@ -1,4 +1,4 @@
-"""Random forest (Breiman, 2001): fitted by scikit-learn, kept and evaluated as arrays.
+"""Random forest (Breiman, 2001), fitted by scikit-learn, evaluated as arrays.
 
 The trees are flattened so that a right child follows its left sibling: one step down is a comparison and an addition,
 the same in NumPy and in JAX. Trees of at most `BITS` leaves are not walked in JAX: every test of a tree that sends a
@@ -34,7 +34,7 @@ SEED = 0
 _STAY = np.iinfo(np.int32).max
 # Most leaves of a tree that is kept as bit vectors, and leaves per word.
 BITS, _WORD = 64, 32
-# Rows at a time: their inputs stay in the cache while one tree after the other reads them.
+# Rows per chunk: their inputs stay in the processor's cache while tree after tree reads them.
 _ROWS = 256
 # scikit-learn swaps the filters of warnings while it grows a forest; they belong to the whole process, and two threads
 # that do so at once leave each other's behind.
@@ -42,12 +42,12 @@ _ALONE = threading.Lock()
 
 
 def fit(x: FloatArray, y: FloatArray) -> Params:
-    """Fit on x (n, p), y (n,), and flatten the trees."""
+    """Fit a forest on x (n, p), y (n,)."""
     return flatten(_grow(x, y))
 
 
 def flatten(forest: Any) -> Params:
-    """Arrays of a fitted scikit-learn forest, all trees in one numbering.
+    """Flatten a scikit-learn forest into arrays.
 
     roots : (trees,); feature, left : (nodes,) int32, a leaf is its own left child; threshold : (nodes,) int32,
     `ordered` float32; value : (nodes,) float64; steps : (depth of the deepest tree, 0), a shape because shapes are
@@ -83,7 +83,10 @@ def flatten(forest: Any) -> Params:
 
 
 def predict(params: Params, x: Any) -> tuple[Any, Any]:
-    """Mean over trees and their standard deviation at x (m, p); NaN where an input is not finite."""
+    """Mean and standard deviation over trees at x (m, p).
+
+    NaN where an input is not finite.
+    """
     xp = namespace(x)
     if xp is jnp and params["masks"].shape[1]:
         values = _first_left(params, x, jnp.asarray(params["value"])[jnp.asarray(params["exits"])])
@@ -96,7 +99,7 @@ def predict(params: Params, x: Any) -> tuple[Any, Any]:
 
 
 def leaves(params: Params, x: Any) -> Any:
-    """(m, trees) the node each row of x (m, p) ends in."""
+    """Leaves (m, trees) that rows of x (m, p) end in."""
     xp = namespace(x)
     if xp is jnp and params["masks"].shape[1]:
         return _first_left(params, x, jnp.asarray(params["exits"]))
@@ -110,7 +113,10 @@ def leaves(params: Params, x: Any) -> Any:
 
 
 def _first_left(params: Params, x: jax.Array, table: jax.Array) -> jax.Array:
-    """(m, trees) the entry of `table` (trees, leaves) for the leaf each row ends in, by bit vectors."""
+    """Entries (m, trees) of the leaves of rows, by bit vectors.
+
+    table : (trees, leaves)
+    """
     inner, masks = jnp.asarray(params["inner"]), jnp.asarray(params["masks"])
     tests = _take(jnp.asarray(params["feature"]), inner), _take(jnp.asarray(params["threshold"]), inner)
 
@@ -120,12 +126,12 @@ def _first_left(params: Params, x: jax.Array, table: jax.Array) -> jax.Array:
     m, p = x.shape
     if m % _ROWS:
         return block(ordered(x).T).T
-    found = lax.map(lambda rows: block(ordered(rows).T), x.reshape(-1, _ROWS, p))
-    return jnp.moveaxis(found, 1, 2).reshape(m, -1)
+    entries = lax.map(lambda rows: block(ordered(rows).T), x.reshape(-1, _ROWS, p))
+    return jnp.moveaxis(entries, 1, 2).reshape(m, -1)
 
 
 def _one_tree(keys: jax.Array, tree: tuple[jax.Array, jax.Array, jax.Array, jax.Array]) -> jax.Array:
-    """(m,) the entries of one tree's leaves for the rows of keys (p, m)."""
+    """Entries (m,) of one tree's leaves, keys (p, m)."""
     feature, threshold, masks, entries = tree
     words = [jnp.full(keys.shape[1], -1, jnp.int32)] * masks.shape[1]
     # Written out, not scanned: so all tests of a tree are one loop over rows, kept in registers.
@@ -146,7 +152,10 @@ def _take(table: Any, index: Any) -> Any:
 
 
 def ordered(x: Any) -> Any:
-    """Integers in the order of x as float32 (denormals included; -0 just below 0)."""
+    """Integers in the order of x as float32.
+
+    Denormals included; -0 just below 0.
+    """
     if isinstance(x, jax.Array):
         bits = jax.lax.bitcast_convert_type(x.astype(jnp.float32), jnp.int32)
         return jnp.where(bits < 0, bits ^ jnp.int32(_STAY), bits)
@@ -155,12 +164,12 @@ def ordered(x: Any) -> Any:
 
 
 def ceiling(params: Params) -> float:
-    """Largest mean over trees: each tree at its largest leaf."""
+    """Mean over trees of their largest leaves."""
     return float(params["value"][params["exits"]].max(axis=1).mean())
 
 
 def cross_validate(x: FloatArray, y: FloatArray, _folds: NDArray[np.int64]) -> FloatArray:
-    """Out-of-bag means (n,): every row by the trees that did not draw it (Breiman, 1996), in one fit.
+    """Out-of-bag means (n,) from one fit (Breiman, 1996).
 
     Rows are one composition each, so bags split no group; the folds are not needed.
     """
@@ -168,7 +177,7 @@ def cross_validate(x: FloatArray, y: FloatArray, _folds: NDArray[np.int64]) -> F
 
 
 def out_of_bag(grown: Any, x: FloatArray, y: FloatArray) -> FloatArray:
-    """Predictions (n,) of the training rows of a fitted scikit-learn forest, each by the trees that did not draw it."""
+    """Out-of-bag predictions (n,) of a fitted scikit-learn forest."""
     values = np.stack([tree.predict(np.asarray(x, np.float32)) for tree in grown.estimators_])
     drawn = np.stack([np.bincount(rows, minlength=len(y)) > 0 for rows in grown.estimators_samples_])
     left_out = (~drawn).sum(axis=0)
@@ -186,7 +195,7 @@ def _grow(x: FloatArray, y: FloatArray) -> Any:
 
 
 class _Shape(NamedTuple):
-    """Where nodes go and what is under them.
+    """Layout of the nodes.
 
     place : (nodes,) number in breadth-first order, siblings side by side
     first, size : (nodes,) first leaf under a node, counted from the left within its tree, and how many

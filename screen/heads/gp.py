@@ -1,4 +1,4 @@
-"""Gaussian process with RBF + linear covariance, hyperparameters by marginal likelihood on a grid.
+"""Gaussian process, RBF + linear covariance, marginal likelihood on a grid.
 
 Rasmussen & Williams (2006), chapters 2 and 5. The signal variance is profiled out in closed form, and one
 eigendecomposition per (length scale, mixture) serves every noise level, so a grid is exhaustive and cheap.
@@ -61,7 +61,9 @@ def _split(params: Params) -> tuple[Any, Any, Params]:
 
 
 def _ready(rest: Params) -> Params:
-    """A triangular root in stripes without the zeros above them: half the products of the explained variance.
+    """Triangular root in stripes, without the zeros above.
+
+    Half the products of the explained variance.
 
     With root.T = Q R, the rows of R.T have the same lengths and inner products as those of the root.
     """
@@ -73,24 +75,27 @@ def _ready(rest: Params) -> Params:
 
 
 def _finish(rest: Params, inner: Any, squares: Any) -> tuple[Any, Any]:
-    """Posterior mean and spread (noise included) from inner products with the training rows."""
+    """Posterior mean and spread (noise included) from inner products."""
     xp, mixture = namespace(inner), rest["mixture"]
-    own = squares / rest["norm"] ** 2
-    squared = xp.maximum(own[:, None] + rest["theirs"][None, :] - 2 * inner, 0.0)
+    scaled = squares / rest["norm"] ** 2
+    squared = xp.maximum(scaled[:, None] + rest["theirs"][None, :] - 2 * inner, 0.0)
     cross = (1 - mixture) * xp.exp(-0.5 * squared / rest["length"] ** 2) + mixture * inner + CONSTANT
-    prior = (1 - mixture) + mixture * own + CONSTANT
+    prior = (1 - mixture) + mixture * scaled + CONSTANT
     explained = sum(xp.sum(matmul(cross[:, -len(part) :], part) ** 2, axis=-1) for part in rest["roots"])
     variance = rest["signal"] * (xp.maximum(prior - explained, 0.0) + rest["noise"])
     return matmul(cross, rest["alpha"]) + rest["offset"], xp.sqrt(variance)
 
 
 def ceiling(params: Params) -> float:
-    """Unbounded through its linear term."""
+    """Infinity, by the linear term."""
     return float("inf") if float(params["mixture"]) > 0 and np.any(params["alpha"]) else float(params["offset"])
 
 
 def cross_validate(x: FloatArray, y: FloatArray, folds: NDArray[np.int64]) -> FloatArray:
-    """Out-of-fold means (n,) in closed form, hyperparameters chosen once on all rows given."""
+    """Out-of-fold means (n,) in closed form.
+
+    Hyperparameters are chosen once, on all rows given.
+    """
     centre, norm, offset = _frame(x, y)
     best = _search((x - centre) / norm, y - offset)
     inverse = (best.vectors / (best.values + best.noise)) @ best.vectors.T
@@ -98,18 +103,24 @@ def cross_validate(x: FloatArray, y: FloatArray, folds: NDArray[np.int64]) -> Fl
 
 
 def _frame(x: FloatArray, y: FloatArray) -> tuple[FloatArray, np.float64, np.float64]:
-    """Centre, one common scale that makes a typical row of norm 1, and the mean of y."""
+    """Centre, common scale, and mean of y.
+
+    The scale makes a typical row of norm 1.
+    """
     centre = x.mean(axis=0)
     norm = np.sqrt(np.mean(np.sum((x - centre) ** 2, axis=1)))
     return centre, np.float64(norm if norm > 0 else 1.0), np.float64(y.mean())
 
 
 def _search(z: FloatArray, y: FloatArray) -> _Fit:
-    """Hyperparameters with the largest marginal likelihood, the signal variance profiled out."""
+    """Hyperparameters of the largest marginal likelihood.
+
+    The signal variance is profiled out.
+    """
     n = len(y)
     inner = z @ z.T
-    own = np.diag(inner)
-    squared = np.maximum(own[:, None] + own[None, :] - 2 * inner, 0.0)
+    variances = np.diag(inner)
+    squared = np.maximum(variances[:, None] + variances[None, :] - 2 * inner, 0.0)
     middle = np.median(np.sqrt(squared[np.triu_indices(n, 1)])) or 1.0
     grid = [(factor * middle, mixture) for factor in LENGTHS for mixture in MIXTURES]
     covariances = np.stack([(1 - w) * np.exp(-0.5 * squared / length**2) + w * inner + CONSTANT for length, w in grid])

@@ -1,4 +1,4 @@
-"""What a head is: a pair of functions from frozen features to the target, with its spread and its ceiling.
+"""The record of a head: features to target, spread and ceiling.
 
 Heads are fitted on the host in float64 and predict in whatever arrays they are given, so that one `predict`
 serves cross-validation (NumPy) and the jitted scorer (JAX).
@@ -21,7 +21,11 @@ FloatArray = NDArray[np.float64]
 
 
 class Affine(NamedTuple):
-    """A head that sees features only through products (x - centre) @ matrix and the squared distance |x - centre|².
+    """Head by products and distances alone.
+
+    It sees features only as (x - centre) @ matrix and
+    x - centre
+    ².
 
     split : params -> centre (p,), matrix (p, k), and what else `finish` needs
     finish : (the rest, products (m, k), squares (m,)) -> mean (m,), spread (m,)
@@ -40,7 +44,7 @@ class Affine(NamedTuple):
 
 
 class Head(NamedTuple):
-    """An interchangeable head.
+    """An interchangeable small model.
 
     fit : (x (n, p), y (n,)) -> params, a dict of arrays
     predict : (params, x (m, p)) -> mean (m,), spread (m,), both on the scale of y
@@ -62,12 +66,15 @@ class Head(NamedTuple):
 
 
 def namespace(x: Any) -> Any:
-    """jax.numpy for JAX arrays (tracers included), numpy for the rest."""
+    """Array module of x: jax.numpy or numpy."""
     return jnp if isinstance(x, jax.Array) else np
 
 
 def out_of_fold(head: Head, x: FloatArray, y: FloatArray, folds: NDArray[np.int64]) -> FloatArray:
-    """Out-of-fold means (n,), in closed form where the head has one, else by refitting per fold."""
+    """Out-of-fold means (n,).
+
+    In closed form where the head has one, else by refitting per fold.
+    """
     if head.cross_validate is not None:
         return head.cross_validate(x, y, folds)
     predicted = np.empty(len(y))
@@ -78,7 +85,7 @@ def out_of_fold(head: Head, x: FloatArray, y: FloatArray, folds: NDArray[np.int6
 
 
 def block_residuals(inverse: FloatArray, y: FloatArray, folds: NDArray[np.int64]) -> FloatArray:
-    """Held-out residuals of a linear smoother from one fit on all rows, fold by fold.
+    """Held-out residuals of a linear smoother, from one fit.
 
     For a Gaussian process with covariance C, and `inverse` = C^-1, the rows B of a fold left out together have
     residuals ((C^-1)_BB)^-1 (C^-1 y)_B (Rasmussen & Williams, 2006, eq. 5.12 for blocks).

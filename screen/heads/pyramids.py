@@ -1,4 +1,4 @@
-"""Pyramid networks fitted to the target itself, without any source: a few of drawn widths, averaged.
+"""Pyramid networks fitted to the target itself, averaged.
 
 Trained by a quasi-Newton method with a penalty, which on tens to thousands of rows reaches in seconds what thousands of
 epochs of stochastic descent do.
@@ -18,8 +18,9 @@ ITERATIONS = 60
 
 
 def grow(x: FloatArray, y: FloatArray, setting: Setting) -> Params:
-    """One network per entry of `widths` (tuples of hidden widths, input side first), with L2 penalty `penalty`.
+    """Fit one network per entry of `widths`.
 
+    widths : tuples of hidden widths, input side first; penalty : L2
     iterations : of the quasi-Newton method, at most
     """
     from sklearn.neural_network import MLPRegressor
@@ -41,7 +42,10 @@ def grow(x: FloatArray, y: FloatArray, setting: Setting) -> Params:
 
 
 def predict(params: Params, x: Any) -> tuple[Any, Any]:
-    """Mean over the networks at x (m, p); spread from their disagreement and the held-out error."""
+    """Mean over networks at x (m, p), and spread.
+
+    The spread joins their disagreement and the held-out error.
+    """
     xp = namespace(x)
     members: list[Any] = []
     while f"kernel_{len(members)}_0" in params:
@@ -59,7 +63,7 @@ def _forward(params: Params, k: int, x: Any, xp: Any) -> Any:
 
 
 def ceiling(params: Params) -> float:
-    """Piecewise linear in its inputs: no ceiling."""
+    """Infinity: piecewise linear in its inputs."""
     return float("inf")
 
 

@@ -1,4 +1,4 @@
-"""The heads there are, a line each: where one is, what it serves, what help says of it. Nothing is imported before use.
+"""Registry of heads, one line each; nothing is imported before use.
 
 A new head is a file beside this one and a line here: `--heads`, `--baselines`, help, leaderboards, rankings and
 proposals know it then.
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 
 class Line(NamedTuple):
-    """One head.
+    """Registry line of a head.
 
     where : "module:name" of the `Head`
-    about : said of it in help, once for all that stand together with the same
-    direct, frozen : whether it serves descriptors, and frozen features of networks
+    about : text for help, shared by neighbours that have the same
+    direct, frozen : serves descriptors, serves frozen features of networks
     """
 
     where: str
@@ -34,7 +34,7 @@ _OURS = "without transfer"
 _TABLE_1 = "without transfer; Table 1 of Liu, Yamada & Wu, 2021"
 _ON_FEATURES = "forests on frozen features; there too"
 
-# In the order in which they are columns of a stack.
+# In the order of their columns in a stack.
 LINES: dict[str, Line] = {
     "ridge": Line("kakehashi.screen.heads.ridge:ridge"),
     "gp": Line("kakehashi.screen.heads.gp:gp"),
@@ -54,12 +54,12 @@ LINES: dict[str, Line] = {
     "tl-2": Line("kakehashi.screen.heads.forest:forest", _ON_FEATURES, direct=False),
 }
 DEFAULT_HEADS = ("ridge", "gp")
-# Compared with by `evaluate`, beside the heads a model is made of.
+# Baselines of `evaluate`, beside the heads of the model.
 DEFAULT_BASELINES = ("elastic-net", "forest", "boosting", "network")
 
 
 class _Heads(dict[str, "Head"]):
-    """Heads by name, loaded when they are first asked for."""
+    """Heads by name, loaded on first use."""
 
     def __missing__(self, name: str) -> Head:
         module, _, attribute = LINES[name].where.partition(":")
@@ -72,19 +72,19 @@ HEADS = _Heads()
 
 
 def direct_heads() -> tuple[str, ...]:
-    """Names of the heads that serve descriptors: models without transfer."""
+    """Heads that serve descriptors, without transfer."""
     return tuple(name for name, line in LINES.items() if line.direct)
 
 
 def heads_help() -> str:
-    """The heads with what is said of them, for help."""
+    """Help text of `--heads`."""
     groups = groupby(LINES.items(), lambda item: item[1].about)
     parts = [", ".join(name for name, _ in group) + (f" ({about})" if about else "") for about, group in groups]
     return f"Heads tried, with commas: {'; '.join(parts)}. Default: {_listed(DEFAULT_HEADS)}."
 
 
 def baselines_help() -> str:
-    """Which heads `evaluate` compares with, for help."""
+    """Help text of `--baselines`."""
     return (
         "Models without transfer beside those of the heads, with commas: any of"
         f" {', '.join(direct_heads())}; or none. Default: {_listed(DEFAULT_BASELINES)}."

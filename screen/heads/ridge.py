@@ -1,4 +1,7 @@
-"""Ridge regression in closed form, penalty by leave-one-out error (Hoerl & Kennard, 1970; Allen, 1974)."""
+"""Ridge regression in closed form (Hoerl & Kennard, 1970).
+
+The penalty is chosen by leave-one-out error (Allen, 1974).
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,10 @@ PENALTIES = np.logspace(-4, 2, 25)
 
 
 def fit(x: FloatArray, y: FloatArray) -> Params:
-    """Ridge with intercept on x (n, p), y (n,); works in the smaller of row and column space."""
+    """Fit ridge with intercept on x (n, p), y (n,).
+
+    Works in the smaller of row and column space.
+    """
     centre, offset = x.mean(axis=0), y.mean()
     u, s, vt = np.linalg.svd(x - centre, full_matrices=False)
     penalty, noise = _choose(u, s, y - offset)
@@ -46,12 +52,15 @@ def _finish(rest: Params, products: Any, squares: Any) -> tuple[Any, Any]:
 
 
 def ceiling(params: Params) -> float:
-    """A linear model has no ceiling, unless nothing was learned and it returns its intercept."""
+    """Infinity; the intercept where nothing was learned."""
     return float("inf") if np.any(params["coefficients"]) else float(params["intercept"])
 
 
 def cross_validate(x: FloatArray, y: FloatArray, folds: NDArray[np.int64]) -> FloatArray:
-    """Out-of-fold means (n,) in closed form, the penalty chosen once by leave-one-out on all rows given."""
+    """Out-of-fold means (n,) in closed form.
+
+    The penalty is chosen once, by leave-one-out on all rows given.
+    """
     offset = y.mean()
     u, s, _ = np.linalg.svd(x - x.mean(axis=0), full_matrices=False)
     penalty, _ = _choose(u, s, y - offset)
@@ -67,7 +76,7 @@ def cross_validate(x: FloatArray, y: FloatArray, folds: NDArray[np.int64]) -> Fl
 
 
 def _choose(u: FloatArray, s: FloatArray, centred: FloatArray) -> tuple[float, float]:
-    """Penalty with the least leave-one-out error, and the noise that goes with it.
+    """Penalty of least leave-one-out error, and its noise.
 
     A row left out is predicted with variance noise² / (1 - leverage); the noise makes these variances as large, on
     average, as the leave-one-out errors are. (The errors' own size would count twice what the posterior already

@@ -1,4 +1,4 @@
-"""Sums of trees from scikit-learn, kept as the arrays of `forest`: random forests of any setting, gradient boosting."""
+"""Sums of trees from scikit-learn as arrays of `forest`."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ from kakehashi.screen.heads.head import FloatArray, Params
 
 
 def grow_forest(x: FloatArray, y: FloatArray, setting: Setting) -> Params:
-    """Random forest (Breiman, 2001); `trees` of them, `tried` columns per split (at most all)."""
+    """Fit a random forest (Breiman, 2001).
+
+    trees : number; tried : columns per split, at most all
+    """
     return forest.flatten(_forest(x, y, setting))
 
 
 def out_of_bag(x: FloatArray, y: FloatArray, setting: Setting) -> FloatArray:
-    """Predictions (n,) of the rows of a forest's own training set by the trees that did not draw them."""
+    """Out-of-bag predictions (n,) of the training rows."""
     return forest.out_of_bag(_forest(x, y, setting), x, y)
 
 
@@ -31,8 +34,9 @@ def _forest(x: FloatArray, y: FloatArray, setting: Setting) -> Any:
 
 
 def grow_boosting(x: FloatArray, y: FloatArray, setting: Setting) -> Params:
-    """Gradient boosting (Friedman, 2001): `rounds` trees of at most `depth`, each added with weight `rate`.
+    """Fit gradient boosting (Friedman, 2001).
 
+    rounds : trees of at most `depth`, each added with weight `rate`
     subsample : share of the rows a tree sees (Friedman, 2002); columns : share of the columns tried per split
     """
     from sklearn.ensemble import GradientBoostingRegressor
@@ -54,7 +58,7 @@ def grow_boosting(x: FloatArray, y: FloatArray, setting: Setting) -> Params:
 
 
 def predict(params: Params, x: Any) -> tuple[Any, Any]:
-    """Mean over trees and the held-out error for a spread, at x (m, p)."""
+    """Mean over trees at x (m, p), held-out error as spread."""
     mean = forest.predict(params, x)[0]
     # Boosted trees correct each other: how they scatter says nothing about the error of their sum.
     return mean, 0.0 * mean + params["noise"]

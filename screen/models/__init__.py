@@ -1,1 +1,1 @@
-"""Models."""
+"""Training and verification of networks in the library of models."""

@@ -8,9 +8,10 @@ from typing import Annotated
 
 from kakehashi.catalogs.flag import NETWORKS, TARGET, Flag, Here
 from kakehashi.catalogs.records import UserError
+from kakehashi.screen.descriptors.registry import CONVENTIONS
 from kakehashi.screen.device import check_device
 from kakehashi.screen.runs import config as runs
-from kakehashi.screen.runs.flags import CONVENTIONS, DeviceFlags, SeedFlags, SourceFlags, TableFlags, TrunkFlags
+from kakehashi.screen.runs.flags import DeviceFlags, SeedFlags, SourceFlags, TableFlags, TrunkFlags
 
 
 @dataclass(frozen=True, kw_only=True)

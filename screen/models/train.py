@@ -27,9 +27,11 @@ from kakehashi.screen.runs.refused import warnings_of
 
 
 def train(config: TrainConfig, mode: Mode, *, dry_run: bool = False) -> dict[str, Any]:
-    """Train the networks of every source, or find them in the cache, and keep them for good.
+    """Train, or find, the networks of every source and keep them.
 
-    Returns records of what was `made`, and what is `missing` with reasons.
+    Returns
+    -------
+    made : a record per stack; missing : properties of Table 1 that cannot be trained, with reasons
 
     Raises
     ------
@@ -51,34 +53,34 @@ def train(config: TrainConfig, mode: Mode, *, dry_run: bool = False) -> dict[str
     tables = tell_apart(tables, config.source)
     trunk: Trunk = config.trunk  # type: ignore[assignment]  # checked by resolve
     for group in groups(tables, trunk) if tables else []:
-        made.append(_one(group, config, exclude, progress, dry_run))
-    for wanted, table in _of_table1(config):
+        made.append(_train_stack(group, config, exclude, progress, dry_run))
+    for row, table in _rows_of_table1(config):
         try:
             if isinstance(table, str):
                 raise UserError(table)
-            made.append(_one((table(),), config, exclude, progress, dry_run))
+            made.append(_train_stack((table(),), config, exclude, progress, dry_run))
         except UserError as error:
-            missing.append({"property": wanted.property, "reason": " ".join(str(error).split())})
-            warn(mode, f"{wanted.property} cannot be had: {missing[-1]['reason']}")
+            missing.append({"property": row.property, "reason": " ".join(str(error).split())})
+            warn(mode, f"{row.property} cannot be had: {missing[-1]['reason']}")
     return {"made": made, "missing": missing}
 
 
-def _of_table1(config: TrainConfig) -> Iterator[tuple[table1.Property, Any]]:
-    """List the rows of Table 1, each with a loader of its table or the reason there is none."""
+def _rows_of_table1(config: TrainConfig) -> Iterator[tuple[table1.Property, Any]]:
+    """Yield the rows of Table 1, each with its loader or a reason."""
     if config.table1 is None:
         return
     folder = path_of(config.table1)
     if not folder.is_dir():
         raise UserError(f"--table1: expected the folder of the data, got {folder}")
-    for wanted in table1.properties():
-        why = table1.missing(wanted, folder)
-        yield wanted, why or (lambda wanted=wanted: table1.table(wanted, folder, config.seed))
+    for row in table1.properties():
+        reason = table1.missing(row, folder)
+        yield row, reason or (lambda row=row: table1.table(row, folder, config.seed))
 
 
-def _one(
+def _train_stack(
     tables: tuple[PropertyTable, ...], config: TrainConfig, exclude: Any, progress: Progress, dry_run: bool
 ) -> dict[str, Any]:
-    """Train one stack, and describe it."""
+    """Train one stack; its record."""
     molecules = tables[0].molecules is not None
     convention = convention_for(
         tables,
@@ -93,29 +95,29 @@ def _one(
                 "networks": config.networks}  # fmt: skip
     start = time.perf_counter()
     source = load_or_pretrain(tables, settings, exclude=exclude, stage=progress.stage)
-    point = source.checkpoint
-    folder = shelf.folders().get(point.key) if point else None
-    if point is None or folder is None:
-        raise UserError(point.warning if point else "nothing was kept", code=1)
+    checkpoint = source.checkpoint
+    folder = shelf.folders().get(checkpoint.key) if checkpoint else None
+    if checkpoint is None or folder is None:
+        raise UserError(checkpoint.warning if checkpoint else "nothing was kept", code=1)
     shelf.keep(folder)
-    if point.warning:
-        warn(progress.mode, point.warning)
-    return record(source, folder, time.perf_counter() - start)
+    if checkpoint.warning:
+        warn(progress.mode, checkpoint.warning)
+    return stack_record(source, folder, time.perf_counter() - start)
 
 
-def record(source: Source, folder: Path, seconds: float) -> dict[str, Any]:
-    """Describe a stack that was trained, as JSON values."""
+def stack_record(source: Source, folder: Path, seconds: float) -> dict[str, Any]:
+    """Record of a trained stack, as JSON values."""
     scores = source.evidence.scores if source.evidence else np.full((len(source.networks), 1, 8), np.nan)
     with np.errstate(all="ignore"):
         best, middle = np.max(scores[..., 5], axis=0), np.median(scores, axis=0)
-    point = source.checkpoint
+    checkpoint = source.checkpoint
     card = json.loads((folder / shelf.CARD).read_bytes())
     return {
         "id": folder.name, "property": card["property"], "unit": card["unit"], "log": card["log"],
         "descriptor": card["descriptor"], "networks": len(source.networks), "rows": len(source.keys),
         "split": card["split"], "mae": _numbers(middle[:, 0]), "pearson": _numbers(middle[:, 5]),
         "best_pearson": _numbers(best), "bytes": card["bytes"], "seconds": round(seconds, 1),
-        "reused": bool(point and point.reused), "folder": str(folder),
+        "reused": bool(checkpoint and checkpoint.reused), "folder": str(folder),
     }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Whether kept networks still compute what they computed when they were kept."""
+"""Verify that stored networks still give their stored predictions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TOLERANCE = 1e-3
 
 
 class Verified(NamedTuple):
-    """What became of a kept prediction.
+    """Outcome of verifying one entry of the library.
 
     outcome : "bitwise", "close" (another kind of machine), "unchecked" (holds no prediction), "differs" or "damaged"
     difference : largest, in standard deviations of the property; NaN where nothing was compared
@@ -31,39 +31,39 @@ class Verified(NamedTuple):
 
     @property
     def sound(self) -> bool:
-        """Whether nothing is wrong with the entry."""
+        """Nothing is wrong with the entry."""
         return self.outcome in ("bitwise", "close", "unchecked")
 
 
 def verify(key: str, path: Path) -> Verified:
-    """Check an entry's checksums, then compute the predictions kept with it again, from the descriptors on."""
-    return check(key, shelf.read(path, key))
+    """Check an entry's checksums and its stored predictions."""
+    return verify_arrays(key, shelf.read(path, key))
 
 
-def check(key: str, found: shelf.Found) -> Verified:
-    """Compute the predictions kept with an entry again."""
-    if found.arrays is None or found.card is None:
-        return Verified(key, "damaged", float("nan"), found.warning or "it is gone")
-    if found.card.get("kind") != "networks":
-        transferred = found.card.get("kind") == "model"
+def verify_arrays(key: str, entry: shelf.StoredEntry) -> Verified:
+    """Recompute an entry's stored predictions, from the descriptors on."""
+    if entry.arrays is None or entry.card is None:
+        return Verified(key, "damaged", float("nan"), entry.warning or "it is gone")
+    if entry.card.get("kind") != "networks":
+        transferred = entry.card.get("kind") == "model"
         what = "a transferred model" if transferred else "networks of an earlier version, which are not used any more"
         return Verified(key, "unchecked", float("nan"), f"{what}: its checksums are right")
     try:
-        library = networks_of(found.arrays)
+        library = networks_of(entry.arrays)
         (source,) = library.sources
         if source.evidence is None:
             return Verified(key, "unchecked", float("nan"), "its checksums are right; it holds no prediction")
-        kept = source.evidence.predictions
-        again = predictions_of(source, source.evidence.probe, library.convention)
-        if again.shape != kept.shape:
-            raise ValueError(f"predictions of shape {kept.shape} for networks that give {again.shape}")
+        predictions = source.evidence.predictions
+        recomputed = predictions_of(source, source.evidence.probe, library.convention)
+        if recomputed.shape != predictions.shape:
+            raise ValueError(f"predictions of shape {predictions.shape} for networks that give {recomputed.shape}")
     except UNREADABLE as error:
         return Verified(key, "damaged", float("nan"), f"holds no networks this version can read: {error}")
-    count = f"{kept.size:,} predictions of {len(source.networks)} networks"
-    if again.tobytes() == kept.tobytes():
+    count = f"{predictions.size:,} predictions of {len(source.networks)} networks"
+    if recomputed.tobytes() == predictions.tobytes():
         return Verified(key, "bitwise", 0.0, f"{count} computed again, bit by bit")
-    difference = float(np.max(np.abs(again.astype(np.float64) - kept)))
-    elsewhere = _other_machine(found.card.get("machine", {}))
+    difference = float(np.max(np.abs(recomputed.astype(np.float64) - predictions)))
+    elsewhere = _other_machine(entry.card.get("machine", {}))
     size = f"largest difference {difference:.1e} standard deviations"
     if elsewhere and difference <= TOLERANCE:
         return Verified(key, "close", difference, f"{count} computed again: {size}, written on {elsewhere}")
@@ -74,6 +74,9 @@ def check(key: str, found: shelf.Found) -> Verified:
 
 
 def _other_machine(written: dict[str, Any]) -> str:
-    """What of the machine that wrote an entry is not the same here, "" where all is."""
+    """List how this machine differs from the one that wrote an entry.
+
+    Empty where nothing differs.
+    """
     here = machine_kind()
     return ", ".join(f"{name} {written.get(name)!s}" for name in here if written.get(name) != here[name])

@@ -1,4 +1,7 @@
-"""Is a source the target under another name? Their values on shared materials say so."""
+"""Sources that are the target under another name.
+
+Their values on shared materials tell.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from numpy.typing import NDArray
 from kakehashi.catalogs.records import PropertyTable
 from kakehashi.screen.networks.source import Source
 
-# Correlation of the labels above which two quantities count as one, and the shared materials that takes.
+# Correlation of values above which two quantities count as one, and shared materials needed.
 SAME = 0.98
 SHARED = 10
 # One extreme material alone can lift a linear correlation above `SAME`; then the ranks do not agree.
@@ -21,7 +24,10 @@ FloatArray = NDArray[np.float64]
 
 
 def alias_note(target: PropertyTable, source: PropertyTable) -> str | None:
-    """A sentence with the correlation if the source's values are the target's, linearly or in logarithms."""
+    """Note with the correlation of a source that is the target.
+
+    None where values agree neither linearly nor in logarithms.
+    """
     from scipy.stats import spearmanr
 
     place = {key: i for i, key in enumerate(source.keys)}
@@ -32,21 +38,24 @@ def alias_note(target: PropertyTable, source: PropertyTable) -> str | None:
     scales = {"linear": (a, b)}
     if (a > 0).all() and (b > 0).all():
         scales["logarithmic"] = (np.log(a), np.log(b))
-    found = {name: _correlation(*pair) for name, pair in scales.items()}
-    name = max(found, key=lambda scale: abs(found[scale]))
+    correlations = {name: _correlation(*pair) for name, pair in scales.items()}
+    name = max(correlations, key=lambda scale: abs(correlations[scale]))
     # A reciprocal (a resistance for a conductivity) is the same knowledge too: signs do not matter.
-    if abs(found[name]) <= SAME or abs(spearmanr(a, b).statistic) < SAME_RANKS:
+    if abs(correlations[name]) <= SAME or abs(spearmanr(a, b).statistic) < SAME_RANKS:
         return None
     return (
-        f"source {source.name} {MARK}: {name} correlation {found[name]:.3f} on {len(shared)} shared materials."
+        f"source {source.name} {MARK}: {name} correlation {correlations[name]:.3f} on {len(shared)} shared materials."
         " Their formulas are left out of pre-training, but what helps here is the quantity itself, not transfer"
     )
 
 
 def marked(source: Source, tables: Sequence[PropertyTable], target: PropertyTable) -> Source:
-    """The source with a note for each table that holds the target under another name; `transfer` warns of it."""
-    found = [note for table in tables if (note := alias_note(target, table))]
-    return source._replace(notes=(*source.notes, *found)) if found else source
+    """Note on a source every table that repeats the target.
+
+    `transfer` warns of it.
+    """
+    notes = [note for table in tables if (note := alias_note(target, table))]
+    return source._replace(notes=(*source.notes, *notes)) if notes else source
 
 
 def _correlation(a: FloatArray, b: FloatArray) -> float:

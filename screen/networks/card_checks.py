@@ -1,4 +1,7 @@
-"""Whether a card is that of the networks beside it: it is what people read, and the networks are what computes."""
+"""Check of a card against its networks.
+
+People read the card; the networks compute.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from kakehashi.screen.networks.source import Library
 
 
 def check_against(card: Mapping[str, Any], library: Library) -> None:
-    """Refuse a card that says something else than its networks.
+    """Refuse a card that contradicts its networks.
 
     Raises
     ------
@@ -18,12 +21,12 @@ def check_against(card: Mapping[str, Any], library: Library) -> None:
     """
     (source,) = library.sources
     tasks = [(t.name, t.quantity, t.unit, t.log, t.used) for t in source.tasks]
-    said = [tuple(task[name] for name in ("name", "property", "unit", "log", "rows")) for task in card["tasks"]]
+    card_tasks = [tuple(task[name] for name in ("name", "property", "unit", "log", "rows")) for task in card["tasks"]]
     pairs: list[tuple[str, Any, Any]] = [
         ("networks", len(source.networks), card["networks"]),
         ("convention", library.convention, card["convention"]),
         ("seed", library.seed, card["seed"]),
-        ("tasks", tasks, said),
+        ("tasks", tasks, card_tasks),
     ]
     for i, (network, entry) in enumerate(zip(source.networks, card["entries"], strict=False)):
         pairs.append((f"structure of network {i}", structure(network), entry["structure"]))

@@ -1,4 +1,4 @@
-"""Cards of kept networks and models: what they are, what they learned from, how far they can be believed.
+"""Cards of kept networks: inputs, training data, held-out errors.
 
 The fields are those of a matbench-discovery model card as far as they apply, and per network the errors that
 XenonPy.MDL lets its users query (`catalogs.models.index`).
@@ -13,6 +13,7 @@ import jax
 import numpy as np
 
 from kakehashi.screen.cache.machine import made_here
+from kakehashi.screen.descriptors.materials import kind_of_choice
 from kakehashi.screen.networks.crystal.network import CrystalNetwork, atom_features, is_structural
 from kakehashi.screen.networks.evidence import METRICS, SPLIT
 from kakehashi.screen.networks.pyramid import Network
@@ -23,7 +24,7 @@ _METHODS = {"NN": "fully connected network", "GNN": "crystal graph network"}
 
 
 def networks_card(library: Library, hyperparameters: dict[str, Any], model_version: int) -> dict[str, Any]:
-    """The card of the networks of one source."""
+    """Make the card of the networks of one source."""
     (source,) = library.sources
     about = summary(source)
     sees, what, kind = _inputs(library)
@@ -59,15 +60,20 @@ def networks_card(library: Library, hyperparameters: dict[str, Any], model_versi
 
 
 def _inputs(library: Library) -> tuple[str, str, str]:
-    """What networks see, what they are in words, and their kind by the names of matbench-discovery."""
+    """Name of the inputs, description, and kind of networks.
+
+    The kind is NN or GNN, as matbench-discovery names it.
+    """
     if is_structural(library.sources[0].networks):
         return "structure", "crystal graph networks", "GNN"
-    words = "fully connected networks of decreasing width"
-    return "composition" if library.convention in ("reduced", "cell", "per-atom") else "smiles", words, "NN"
+    return kind_of_choice(library.convention).name, "fully connected networks of decreasing width", "NN"
 
 
 def parameters(network: Network | CrystalNetwork) -> int:
-    """Weights and biases, without those of inputs the network does not see."""
+    """Number of weights and biases.
+
+    Those of inputs the network does not see are left out.
+    """
     if isinstance(network, CrystalNetwork):
         return sum(int(np.size(leaf)) for leaf in jax.tree.leaves(network.params))
     first = network.hidden[0].kernel
@@ -76,7 +82,10 @@ def parameters(network: Network | CrystalNetwork) -> int:
 
 
 def layer_sizes(network: Network | CrystalNetwork) -> tuple[int, ...]:
-    """Inputs, hidden layers and outputs; of a crystal graph network features per atom, convolutions, hidden layer."""
+    """Inputs, hidden layers and outputs.
+
+    Of crystal graph networks, features per atom, convolutions, hidden layer, output.
+    """
     if isinstance(network, CrystalNetwork):
         width, convolutions, hidden = network.shape
         return (atom_features().shape[1], *[width] * convolutions, hidden, 1)
@@ -84,7 +93,10 @@ def layer_sizes(network: Network | CrystalNetwork) -> tuple[int, ...]:
 
 
 def structure(network: Network | CrystalNetwork) -> str:
-    """Sizes of all layers, as XenonPy.MDL names its models: 290-187-151-110-102-1."""
+    """Sizes of all layers as text, e.g. 290-187-151-1.
+
+    As XenonPy.MDL names its models.
+    """
     return "-".join(str(n) for n in layer_sizes(network))
 
 
@@ -100,5 +112,5 @@ def _entry(source: Source, i: int) -> dict[str, Any]:
 
 
 def metrics_of(values: Sequence[float]) -> dict[str, float | None]:
-    """Errors by name, None where one says nothing."""
+    """Errors by name, None where not finite."""
     return {name: float(v) if np.isfinite(v) else None for name, v in zip(METRICS, values, strict=True)}

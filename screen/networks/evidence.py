@@ -1,4 +1,4 @@
-"""What trained networks can show: their errors on rows they were not fitted to, and a few of their predictions.
+"""Held-out evidence of networks: errors, and predictions to repeat.
 
 The rows are those each network's early stopping watched, a tenth of its own: no weight was fitted to them, but the
 epoch was chosen by them, so the errors flatter a little (`benchmarks/zoo.py` says how much).
@@ -20,17 +20,17 @@ from kakehashi.screen.networks.pyramid import Network, activations, outputs
 
 METRICS = ("mae", "max_ae", "mse", "rmse", "r2", "pearson", "spearman", "p_value")
 SPLIT = "validation: the rows its early stopping watched, never fitted to"
-# Rows whose predictions are kept, so that they can be computed again.
+# Rows whose predictions are stored, so that they can be verified.
 PROBED = 8
 
 
 class Evidence(NamedTuple):
-    """What m networks of k tasks did on rows they were not fitted to.
+    """Errors and predictions of m networks of k tasks.
 
-    rows : (m, k) number of these rows
+    rows : (m, k) number of held-out rows
     scores : (m, k, 8) `METRICS` on the fitted scale (ln of the property's unit where its logarithm is fitted)
     probe : inputs of `PROBED` rows at most
-    predictions : (PROBED, m, k) float32, what the networks say about them, standardised
+    predictions : (PROBED, m, k) float32, standardised
     """
 
     rows: NDArray[np.int64]
@@ -40,17 +40,19 @@ class Evidence(NamedTuple):
 
 
 def predictions(networks: Sequence[Network], x: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(n, m, k) standardised predictions of m networks for standardised inputs (n, width).
+    """Standardised predictions (n, m, k) of m networks.
+
+    x : (n, width) standardised inputs
 
     By NumPy on one thread: the same bits however many cores there are.
     """
     with threadpool_limits(1, "blas"):
-        found = [outputs(network, activations(network.hidden, x)[1][-1]) for network in networks]
-    return np.stack(found, axis=1).astype(np.float32)
+        predicted = [outputs(network, activations(network.hidden, x)[1][-1]) for network in networks]
+    return np.stack(predicted, axis=1).astype(np.float32)
 
 
 def recompute(networks: Sequence[Network], scaling: Scaling, inputs: Inputs, convention: str) -> NDArray[np.float32]:
-    """(n, m, k) standardised predictions, from the descriptors on."""
+    """Standardised predictions (n, m, k), from the descriptors on."""
     return predictions(networks, np.asarray(standardise(scaling, describe(inputs, convention))))
 
 
@@ -62,7 +64,7 @@ def collect(
     scales: Sequence[float],
     inputs: Inputs,
 ) -> Evidence:
-    """Errors of every network on the rows it was not fitted to.
+    """Errors of every network on its held-out rows.
 
     Parameters
     ----------
@@ -74,10 +76,10 @@ def collect(
     known = [[rows[~np.isnan(y[rows, task])] for task in range(y.shape[1])] for rows in held]
     scores = np.full((len(networks), y.shape[1], len(METRICS)), np.nan)
     for i, (network, tasks) in enumerate(zip(networks, known, strict=True)):
-        said = predictions([network], x[held[i]])[:, 0]
+        predicted = predictions([network], x[held[i]])[:, 0]
         place = {row: j for j, row in enumerate(held[i].tolist())}
         for task, rows in enumerate(tasks):
-            guess = said[[place[row] for row in rows.tolist()], task].astype(np.float64)
+            guess = predicted[[place[row] for row in rows.tolist()], task].astype(np.float64)
             scores[i, task] = errors(y[rows, task] * scales[task], guess * scales[task])
     chosen = np.unique(np.linspace(0, len(x) - 1, PROBED).astype(np.int64))
     counts = np.array([[len(rows) for rows in tasks] for tasks in known], np.int64)
@@ -85,7 +87,10 @@ def collect(
 
 
 def errors(truth: NDArray[Any], guess: NDArray[Any]) -> list[float]:
-    """`METRICS` of predictions; NaN where they say nothing (two rows at least, values that vary)."""
+    """Compute `METRICS` of predictions.
+
+    NaN where undefined: two rows at least, values that vary.
+    """
     from scipy.stats import pearsonr, spearmanr
 
     if not len(truth):

@@ -1,4 +1,4 @@
-"""Frozen features: what a pre-trained network computes on the way to its output.
+"""Frozen features: hidden layers of a pre-trained network.
 
 XenonPy's FrozenFeaturizer takes the affine output of a hidden layer, before batch normalisation and activation,
 and concatenates the last `depth` layers, shallow first. Both choices are kept as defaults; "post" takes the
@@ -23,7 +23,9 @@ NEAR_DEAD = 1e-3
 
 
 def frozen_features(hidden: Sequence[Layer], x: Any, depth: int = ALL, activation: Activation = "pre") -> list[Any]:
-    """Features of the last `depth` hidden layers (0: all), one (n, width) array per layer, shallow first.
+    """Features of the last `depth` hidden layers (0: all).
+
+    One (n, width) array per layer, shallow first.
 
     x : (n, n_inputs) standardised inputs, NumPy or JAX.
 
@@ -39,12 +41,17 @@ def frozen_features(hidden: Sequence[Layer], x: Any, depth: int = ALL, activatio
 
 
 def trunk(hidden: Sequence[Layer], x: Any) -> Any:
-    """What enters the last hidden layer, (n, width): the part of a network that fine-tuning leaves as it is."""
+    """Input (n, width) of the last hidden layer.
+
+    The part of a network that fine-tuning leaves as it is.
+    """
     return activations(hidden[:-1], x)[1][-1] if len(hidden) > 1 else x
 
 
 def unit_scales(layers: Sequence[NDArray[Any]]) -> tuple[NDArray[np.float32], ...]:
-    """Standard deviation of every unit on source rows, inf for near-dead units, layer by layer.
+    """Standard deviation of every unit, by layer.
+
+    Measured on source rows; inf for near-dead units.
 
     A unit counts as near-dead below `NEAR_DEAD` times the median of its layer; dividing by inf drops it.
     """

@@ -1,4 +1,4 @@
-"""Cache of pre-trained networks, by the hash of all that decides them.
+"""Cache of pre-trained networks, by content hash.
 
 Networks read back equal those that would be trained on this machine, bit by bit. The hash covers the data as the
 computation sees them, every setting, and the versions and device of what computes. Changes of this code are covered
@@ -19,7 +19,7 @@ from kakehashi.catalogs.records import Compositions, Molecules, PropertyTable
 from kakehashi.screen.cache.checkpoint import Checkpoint
 from kakehashi.screen.cache.keep import find, keep, machine_facts, unpacked
 from kakehashi.screen.cache.packing import content_hash, pack
-from kakehashi.screen.descriptors.materials import decisive
+from kakehashi.screen.descriptors.materials import kind_of
 from kakehashi.screen.descriptors.scaling import Scaling
 from kakehashi.screen.networks import source as libraries
 from kakehashi.screen.networks.cards import networks_card
@@ -37,6 +37,7 @@ from kakehashi.screen.networks.source import (
     source_name,
     training_rows,
 )
+from kakehashi.screen.networks.tables import Joined
 from kakehashi.screen.progress import Stage, no_stage
 
 # Raise when the same inputs would give other networks, scalings or unit scales.
@@ -48,7 +49,7 @@ RECORDS: dict[str, type] = crystals.RECORDS | {
 
 
 def stack_key(tables: Sequence[PropertyTable], settings: Settings, *, exclude: Collection[str] = ()) -> str:
-    """Sha256 of everything that decides the networks `pretrain_source` would train.
+    """Sha256 of all that decides the networks of a source.
 
     The rows count in their order, as compositions in the given convention and values as fitted; the name of the
     property and rows that are excluded do not.
@@ -57,21 +58,23 @@ def stack_key(tables: Sequence[PropertyTable], settings: Settings, *, exclude: C
     ------
     UserError : as `pretrain_source`.
     """
-    return _keys(tables, settings, exclude)[0]
+    return _keys(training_rows(tables, exclude, settings.seed).joined, settings)[0]
 
 
 def shipped_key(tables: Sequence[PropertyTable], settings: Settings, *, exclude: Collection[str] = ()) -> str:
-    """Sha256 of the same, whatever the machine: the key of networks that come with the package."""
-    return _keys(tables, settings, exclude)[1]
+    """Sha256 of the same, whatever the machine.
+
+    The key of networks that come with the package.
+    """
+    return _keys(training_rows(tables, exclude, settings.seed).joined, settings)[1]
 
 
-def _keys(tables: Sequence[PropertyTable], settings: Settings, exclude: Collection[str]) -> tuple[str, str]:
-    """The key on this machine, and the one that is the same on every machine."""
-    joined = training_rows(tables, exclude, settings.seed).joined
+def _keys(joined: Joined, settings: Settings) -> tuple[str, str]:
+    """Keys for this machine and for all machines."""
     decides = {
         "version": PRETRAIN_VERSION,
         "keys": joined.keys,
-        "inputs": decisive(joined.inputs, settings.convention),
+        "inputs": kind_of(joined.inputs).normalise(joined.inputs, settings.convention),
         "y": joined.y,
         **settings._asdict(),
         "hidden_layers": HIDDEN_LAYERS,
@@ -92,7 +95,9 @@ def load_or_pretrain(
     cache: bool = True,
     stage: Stage = no_stage,
 ) -> Source:
-    """`pretrain_source`, or its networks as they were kept: equal bit by bit.
+    """Pre-train a source, or read it from the cache.
+
+    Both are equal bit by bit.
 
     `Source.checkpoint` says which, and warns where a kept stack is damaged or none can be kept.
 
@@ -101,37 +106,39 @@ def load_or_pretrain(
     cache : False neither reads nor keeps anything.
     stage : as `Progress.stage`; its name says "cached" where nothing is trained.
     """
+    rows = training_rows(tables, exclude, settings.seed)
 
     def train(advance: Callable[[int], None]) -> Source:
-        return pretrain_source(tables, settings, exclude=exclude, progress=advance)
+        return pretrain_source(tables, settings, exclude=exclude, rows=rows, progress=advance)
 
     name = f"pre-train {source_name(tables)}"
     if not cache:
         with stage(name, settings.networks) as advance:
             return train(advance)
-    key, anywhere = _keys(tables, settings, exclude)
-    found, kept, warning = find(key, Library, RECORDS)
+    key, anywhere = _keys(rows.joined, settings)
+    entry, cached, warning = find(key, Library, RECORDS)
     origin = "cached"
-    if kept is None and not warning:
+    if cached is None and not warning:
         shipped, origin = shelf.shipped(anywhere), "comes with the package"
         if shipped.arrays is not None:
-            kept, key = unpacked(shipped.arrays, Library, RECORDS), anywhere
-    if kept is not None:
+            cached, key = unpacked(shipped.arrays, Library, RECORDS), anywhere
+    if cached is not None:
         with stage(f"{name} ({origin})", settings.networks) as advance:
             advance(settings.networks)
-            rows = training_rows(tables, exclude, settings.seed)
-            (again,) = kept.sources
-            trained = Trained(again.scaling, again.networks, again.unit_scales, again.evidence)
+            (cached_source,) = cached.sources
+            trained = Trained(
+                cached_source.scaling, cached_source.networks, cached_source.unit_scales, cached_source.evidence
+            )
             return described(source_name(tables), rows, trained, Checkpoint(key, True))
     with stage(name, settings.networks) as advance:
         source = train(advance)
     library = Library((source,), settings.convention, settings.seed)
     card = networks_card(library, {**settings.schedule._asdict(), "seed": settings.seed}, PRETRAIN_VERSION)
-    return source._replace(checkpoint=keep(key, packed(library), card, found, warning))
+    return source._replace(checkpoint=keep(key, packed(library), card, entry, warning))
 
 
 def networks_of(arrays: shelf.Arrays) -> Library:
-    """The networks of one source that an entry of kind `networks` holds.
+    """Unpack the networks of a cache entry.
 
     Raises
     ------
@@ -142,6 +149,6 @@ def networks_of(arrays: shelf.Arrays) -> Library:
 
 
 def packed(library: Library) -> shelf.Arrays:
-    """Networks as an entry holds them: without where they are kept."""
+    """Pack networks, without their cache entries."""
     bare = tuple(source._replace(checkpoint=None) for source in library.sources)
     return pack(library._replace(sources=bare))

@@ -1,4 +1,7 @@
-"""From property tables to a library of pre-trained networks: of one property each, of all at once, or both."""
+"""Property tables to a library of pre-trained networks.
+
+Of one property each, of all at once, or both.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,9 @@ def pretrain_library(
     cache: bool = True,
     stage: Stage = no_stage,
 ) -> Library:
-    """Pre-train every source, or reuse its networks; they depend on its own tables and the settings, nothing else.
+    """Pre-train every source, or reuse its networks.
+
+    They depend on its own tables and the settings, nothing else.
 
     Parameters
     ----------
@@ -42,7 +47,10 @@ def pretrain_library(
 
 
 def groups(tables: Sequence[PropertyTable], trunk: Trunk) -> list[tuple[PropertyTable, ...]]:
-    """The tables behind each set of networks; those of a shared trunk by name, whatever order they are given in."""
+    """Tables behind each set of networks.
+
+    Those of a shared trunk are sorted by name.
+    """
     check_trunk(trunk, len(tables))
     alone = [(table,) for table in tables] if trunk != "shared" else []
     together = [tuple(sorted(tables, key=lambda table: table.name))] if trunk != "separate" else []

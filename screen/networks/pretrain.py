@@ -1,4 +1,4 @@
-"""Pre-training of many small networks on data-rich source properties.
+"""Pre-training of many small networks on source properties.
 
 Networks of one depth share one compiled program (widths padded to the widest of the group; padded weights are
 zero and stay zero) and run a few at a time, one per core, each with its own validation split, mini-batch order
@@ -32,7 +32,7 @@ from kakehashi.screen.pools import threads
 
 
 class Schedule(NamedTuple):
-    """How long and how fast a network trains.
+    """Rate and length of the training of a network.
 
     row_visits : budget per network; epochs = row_visits / training rows, at most `max_epochs`
     patience : epochs without a better validation loss before a network stops
@@ -69,7 +69,9 @@ def pretrain(
     eligible: NDArray[np.bool_] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> list[Network]:
-    """Train `networks` random pyramids; network i depends on (seed, i) and the data alone.
+    """Train random pyramids on standardised rows.
+
+    Network i depends on (seed, i) and the data alone.
 
     (Up to rounding: how far its layers are padded depends on the other networks of its depth.)
 
@@ -123,11 +125,11 @@ def pretrain(
         program = _program(wide, y.shape[1], batch, steps, epochs, schedule)
         fitted_to, held = split(seed, i, n, schedule)
         columns = inputs[i]
-        own = np.zeros((n, n_columns), np.float32)
-        own[:, : len(columns)] = x[:, columns]
+        padded_x = np.zeros((n, n_columns), np.float32)
+        padded_x[:, : len(columns)] = x[:, columns]
         start = initial_params(_generator(seed, i, 2), widths, len(columns), y.shape[1])
         key = jax.random.fold_in(jax.random.key(seed), i)
-        best, used, fitted = program(pad_params(start, widths, wide, n_columns), key, own, *data, fitted_to)
+        best, used, fitted = program(pad_params(start, widths, wide, n_columns), key, padded_x, *data, fitted_to)
         r2 = _r2(targets[held], np.asarray(fitted)[held], known[held])
         hidden, output = trim_params(jax.tree.map(np.asarray, best), widths)
         first = np.zeros((n_inputs, widths[0]), np.float32)
@@ -147,7 +149,7 @@ def pretrain(
 
 
 def split(seed: int, i: int, n: int, schedule: Schedule) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The rows of n that network i is fitted to, and those its early stopping watches."""
+    """Training and validation rows of network i, of n."""
     order = _generator(seed, i, 1).permutation(n)
     held = _held_out(n, schedule)
     return order[: n - held], order[n - held :]
@@ -167,7 +169,10 @@ def _draw_inputs(
     eligible: NDArray[np.bool_],
     between: tuple[int, int] | None,
 ) -> NDArray[np.intp]:
-    """Column numbers of one network's inputs, all of them if there are no more than may be drawn."""
+    """Column numbers of one network's inputs.
+
+    All of them, if there are no more than may be drawn.
+    """
     if between is None:
         return np.flatnonzero(eligible)
     varying = np.flatnonzero(eligible & (np.ptp(x, axis=0) > 0))
@@ -176,7 +181,10 @@ def _draw_inputs(
 
 
 def _weights(known: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Weight of every target in the loss, 0 where unknown: every task counts equally, however many values it has."""
+    """Weight of every target in the loss, 0 where unknown.
+
+    Every task counts equally, however many values it has.
+    """
     return np.asarray(known / known.mean(axis=0), np.float32)
 
 
@@ -193,7 +201,10 @@ def _r2(y: NDArray[Any], predicted: NDArray[Any], known: NDArray[np.bool_]) -> N
 def _program(
     widths: tuple[int, ...], n_tasks: int, batch: int, steps: int, epochs: int, schedule: Schedule
 ) -> Callable[..., tuple[Any, jax.Array, jax.Array]]:
-    """Jitted training of one padded network: (params, key, x, y, weights, train rows) to (best, epochs, fit)."""
+    """Jitted training of one padded network.
+
+    Maps (params, key, x, y, weights, train rows) to (best, epochs, fit).
+    """
     network = Pyramid(widths, n_tasks)
     rate = optax.cosine_decay_schedule(schedule.learning_rate, epochs * steps)
     optimiser = optax.adam(rate)

@@ -1,4 +1,4 @@
-"""Random pyramid networks: how their widths are drawn, how they start, what a trained one is.
+"""Random pyramid networks: widths, parameters, outputs.
 
 The architecture follows XenonPy's random generator (Liu, Yamada & Wu, 2021): a number of hidden layers drawn
 uniformly, widths `ceil(n_inputs * u)` with u uniform and sorted, so that layers never widen towards the output.
@@ -24,7 +24,7 @@ Array = NDArray[np.float32]
 
 
 class Layer(NamedTuple):
-    """One hidden layer: `leaky_relu((x @ kernel + bias) * scale + shift)`.
+    """Hidden layer `leaky_relu((x @ kernel + bias) * scale + shift)`.
 
     kernel : (n_in, n_out); bias : (n_out,)
     scale, shift : (n_out,) a batch normalisation in evaluation mode, or None for none
@@ -37,7 +37,9 @@ class Layer(NamedTuple):
 
 
 class Network(NamedTuple):
-    """A trained network: hidden layers, then a linear output. Inputs and outputs are standardised.
+    """A trained network: hidden layers, then a linear output.
+
+    Inputs and outputs are standardised.
 
     output : Layer with kernel (n_last, n_tasks)
     validation_r2 : (n_tasks,) on the rows its early stopping watched
@@ -55,7 +57,10 @@ class Network(NamedTuple):
 
 
 class Pyramid(nn.Module):
-    """Fully connected network with LeakyReLU between its layers and a linear output of `n_tasks`."""
+    """Fully connected network with LeakyReLU and linear output.
+
+    n_tasks : outputs
+    """
 
     widths: tuple[int, ...]
     n_tasks: int = 1
@@ -74,14 +79,19 @@ def draw_widths(
     hidden_layers: Sequence[int] = HIDDEN_LAYERS,
     ratios: tuple[float, float] = WIDTH_RATIOS,
 ) -> tuple[int, ...]:
-    """Hidden widths of one random pyramid, never increasing (XenonPy's ParameterGenerator draw)."""
+    """Draw hidden widths of one pyramid, never increasing.
+
+    As XenonPy's ParameterGenerator does.
+    """
     depth = int(rng.choice(np.asarray(hidden_layers)))
     shares = np.sort(rng.uniform(*ratios, depth))[::-1]
     return tuple(int(np.ceil(n_inputs * share)) for share in shares)
 
 
 def initial_params(rng: np.random.Generator, widths: tuple[int, ...], n_inputs: int, n_tasks: int) -> Any:
-    """Fresh parameters of one pyramid, in the layout of `Pyramid`: He-normal kernels (He et al., 2015), zero biases.
+    """Draw parameters: He-normal kernels (He et al., 2015).
+
+    In the layout of `Pyramid`; biases are zero.
 
     Drawn with NumPy: flax's own `init` compiles a program for every new shape, seconds per network.
     """
@@ -97,7 +107,9 @@ def initial_params(rng: np.random.Generator, widths: tuple[int, ...], n_inputs: 
 
 
 def pad_params(params: Any, widths: tuple[int, ...], padded: tuple[int, ...], n_inputs: int | None = None) -> Any:
-    """The same network inside wider layers: padded weights are zero, and so are their gradients.
+    """Pad a network to wider layers.
+
+    Padded weights are zero, and so are their gradients.
 
     n_inputs : pads the inputs too, with columns that must be zero
     """
@@ -118,7 +130,7 @@ def pad_params(params: Any, widths: tuple[int, ...], padded: tuple[int, ...], n_
 
 
 def trim_params(params: Any, widths: tuple[int, ...]) -> tuple[tuple[Layer, ...], Layer]:
-    """Undo `pad_params`: hidden layers and output of the exact widths, as NumPy arrays."""
+    """Trim padded parameters to exact widths, in NumPy."""
     hidden, n_in = [], params["hidden_0"]["kernel"].shape[0]
     for i, width in enumerate(widths):
         kernel, bias = params[f"hidden_{i}"]["kernel"], params[f"hidden_{i}"]["bias"]
@@ -129,7 +141,9 @@ def trim_params(params: Any, widths: tuple[int, ...]) -> tuple[tuple[Layer, ...]
 
 
 def activations(hidden: Sequence[Layer], x: Any) -> tuple[list[Any], list[Any]]:
-    """(affine outputs, activations) of every hidden layer for standardised inputs (n, n_inputs).
+    """Affine outputs and activations of every hidden layer.
+
+    x : (n, n_inputs) standardised inputs
 
     The affine output is taken before batch normalisation and activation, as XenonPy's FrozenFeaturizer does.
     NumPy in, NumPy out; JAX arrays (tracers included) stay in JAX with full float32 products.
@@ -151,12 +165,15 @@ def leaky(z: Any) -> Any:
 
 
 def outputs(network: Network, last: Any) -> Any:
-    """Standardised predictions (n, n_tasks) from the activations (n, n_last) of the last hidden layer."""
+    """Standardised predictions (n, n_tasks).
+
+    last : (n, n_last) activations of the last hidden layer
+    """
     return matmul(last, network.output.kernel) + network.output.bias[None, :]
 
 
 def matmul(x: Any, kernel: Any) -> Any:
-    """X @ kernel; in JAX with float32 products even where the device would prefer TF32."""
+    """Multiply x by kernel; in JAX never in TF32."""
     if isinstance(x, jax.Array):
         return jnp.matmul(x, kernel, precision=jax.lax.Precision.HIGHEST)
     return x @ kernel

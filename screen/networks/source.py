@@ -1,4 +1,4 @@
-"""Libraries of pre-trained networks: source properties, many networks, and what they were trained on."""
+"""Sources: networks pre-trained on properties, and their data."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from kakehashi.catalogs.records import Compositions, PropertyTable, UserError
 from kakehashi.screen.cache.checkpoint import Checkpoint
-from kakehashi.screen.descriptors.materials import describe, eligible
+from kakehashi.screen.descriptors.materials import kind_of
 from kakehashi.screen.descriptors.scaling import Scaling, fit_scaling, standardise
 from kakehashi.screen.networks.evidence import Evidence, collect
 from kakehashi.screen.networks.features import unit_scales
@@ -23,7 +23,7 @@ from kakehashi.screen.networks.tables import Joined, draw, join, take
 MAX_ROWS = 10_000
 # Rows on which unit scales are measured.
 SCALE_ROWS = 2_000
-# Of wider descriptors (fingerprints) every network sees a random part; as many bits as in Wu et al. (2019).
+# Number of inputs drawn per network from wider descriptors (fingerprints), as in Wu et al. (2019).
 DRAWN_INPUTS = (400, 600)
 MIN_ROWS = 50
 N_ELEMENTS = 94
@@ -33,7 +33,10 @@ Trunk = Literal["separate", "shared", "both"]
 
 
 class Settings(NamedTuple):
-    """How the networks of a source are pre-trained; `networks` of them, by `seed`."""
+    """Settings of the pre-training of a source.
+
+    networks : number; seed : of all draws
+    """
 
     networks: int = 100
     seed: int = 0
@@ -63,7 +66,9 @@ class Task(NamedTuple):
 
 
 class Source(NamedTuple):
-    """Networks pre-trained on one property, or on several that share all hidden layers.
+    """Networks pre-trained on one property, or on several.
+
+    Several properties share all hidden layers.
 
     tasks : the properties, one output of the networks each
     networks : `Network`s on descriptors, or `graph.network.CrystalNetwork`s
@@ -87,14 +92,17 @@ class Source(NamedTuple):
 
     @property
     def validation_r2(self) -> tuple[float, ...]:
-        """Per task, the median over networks of R² on the rows each one's early stopping watched."""
+        """Median validation R² over networks, per task.
+
+        On the rows each one's early stopping watched.
+        """
         every = np.array([network.validation_r2 for network in self.networks])
         known = [column[np.isfinite(column)] for column in every.T]
         return tuple(float(np.median(r2)) if len(r2) else float("nan") for r2 in known)
 
 
 class Library(NamedTuple):
-    """Pre-trained networks of several sources, and the conventions they share."""
+    """Pre-trained networks of sources, and their descriptors."""
 
     sources: tuple[Source, ...]
     convention: str
@@ -102,13 +110,13 @@ class Library(NamedTuple):
 
     @property
     def trunk(self) -> Trunk:
-        """Whether properties have networks of their own, share them, or both."""
+        """Sharing of hidden layers: separate, shared or both."""
         shared = {len(source.tasks) > 1 for source in self.sources}
         return "both" if len(shared) == 2 else "shared" if True in shared else "separate"
 
 
 class Rows(NamedTuple):
-    """What networks are trained on, the tasks behind its columns, and what to say about it."""
+    """Training rows, the tasks behind its columns, and notes."""
 
     joined: Joined
     tasks: tuple[Task, ...]
@@ -116,7 +124,7 @@ class Rows(NamedTuple):
 
 
 class Prepared(NamedTuple):
-    """What networks are trained on, as they see it.
+    """Training rows, standardised.
 
     x : (n, width) standardised descriptors; y : (n, k) standardised values, NaN where unknown
     eligible : (width,) which descriptors networks may see; None for all
@@ -130,7 +138,7 @@ class Prepared(NamedTuple):
 
 
 class Trained(NamedTuple):
-    """What pre-training computes: the part of a `Source` that is worth keeping."""
+    """Networks with scalings and evidence, the cached part of a `Source`."""
 
     scaling: Scaling
     networks: tuple[Network, ...]
@@ -139,13 +147,16 @@ class Trained(NamedTuple):
 
 
 def exclude_keys(table: PropertyTable, keys: Collection[str]) -> NDArray[np.int64]:
-    """Rows of the table whose reduced formula is not among `keys`."""
+    """Rows whose key is not among `keys`."""
     banned = frozenset(keys)
     return np.flatnonzero([key not in banned for key in table.keys])
 
 
 def tell_apart(tables: Sequence[PropertyTable], labels: Sequence[str], *, taken: str = "") -> list[PropertyTable]:
-    """The tables, those that share a name (or have the one `taken`) renamed to their label."""
+    """Rename tables that share a name to their labels.
+
+    taken : a name that none may have
+    """
     names = [taken, *(table.name for table in tables)]
     return [
         replace(table, name=label) if names.count(table.name) > 1 else table
@@ -161,7 +172,7 @@ def elements_in(compositions: Compositions) -> NDArray[np.bool_]:
 
 
 def source_name(tables: Sequence[PropertyTable]) -> str:
-    """The name of a property, or of several with a shared trunk."""
+    """Name of a property, or of a shared trunk."""
     names = [table.name for table in tables]
     return names[0] if len(names) == 1 else f"shared trunk: {' + '.join(names)}"
 
@@ -171,19 +182,24 @@ def pretrain_source(
     settings: Settings,
     *,
     exclude: Collection[str] = (),
+    rows: Rows | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Source:
-    """Pre-train random pyramids on one property table, or on several at once with one output each.
+    """Pre-train random pyramids on one table, or on several.
+
+    Several share all hidden layers, with one output each.
 
     Parameters
     ----------
     exclude : reduced formulas removed before training, so that the target's own compounds are never seen.
+    rows : `training_rows` of these tables, where they are known already.
 
     Raises
     ------
     UserError : fewer than `MIN_ROWS` rows of a table remain, or their values do not vary.
     """
-    ready = prepare(tables, settings, exclude=exclude)
+    rows = training_rows(tables, exclude, settings.seed) if rows is None else rows
+    ready = prepare_rows(rows, settings)
     fitted = pretrain(
         settings.seed,
         ready.x,
@@ -195,20 +211,25 @@ def pretrain_source(
         eligible=ready.eligible,
         progress=progress,
     )
-    return described(source_name(tables), ready.rows, judged(ready, settings, fitted))
+    return described(source_name(tables), rows, judged(ready, settings, fitted))
 
 
 def prepare(tables: Sequence[PropertyTable], settings: Settings, *, exclude: Collection[str] = ()) -> Prepared:
-    """The rows networks are trained on, standardised; UserError as `pretrain_source`."""
-    rows = training_rows(tables, exclude, settings.seed)
-    raw = describe(rows.joined.inputs, settings.convention)
+    """Training rows of tables, standardised; UserError as `pretrain_source`."""
+    return prepare_rows(training_rows(tables, exclude, settings.seed), settings)
+
+
+def prepare_rows(rows: Rows, settings: Settings) -> Prepared:
+    """Descriptors and values of training rows, standardised."""
+    kind = kind_of(rows.joined.inputs)
+    raw = kind.describe(rows.joined.inputs, settings.convention)
     scaling = fit_scaling(raw)
     y = (rows.joined.y - [task.centre for task in rows.tasks]) / [task.scale for task in rows.tasks]
-    return Prepared(rows, scaling, standardise(scaling, raw), y, eligible(rows.joined.inputs, settings.convention, raw))
+    return Prepared(rows, scaling, standardise(scaling, raw), y, kind.eligible(settings.convention, raw))
 
 
 def judged(ready: Prepared, settings: Settings, networks: Sequence[Network]) -> Trained:
-    """Networks trained on these rows with what is measured on them: unit scales, and errors on held-out rows."""
+    """Measure trained networks: unit scales and held-out errors."""
     x = ready.x
     sample = x[:SCALE_ROWS] if len(x) <= SCALE_ROWS else x[np.linspace(0, len(x) - 1, SCALE_ROWS).astype(int)]
     scales = tuple(unit_scales(activations(network.hidden, sample)[0]) for network in networks)
@@ -219,15 +240,18 @@ def judged(ready: Prepared, settings: Settings, networks: Sequence[Network]) -> 
 
 
 def training_rows(tables: Sequence[PropertyTable], exclude: Collection[str], seed: int) -> Rows:
-    """The rows without excluded formulas, a sub-sample of large tables; UserError if nothing can be learned."""
-    kept = [exclude_keys(table, exclude) for table in tables]
-    for table, rows in zip(tables, kept, strict=True):
+    """Rows without excluded formulas, at most `MAX_ROWS`.
+
+    UserError if nothing can be learned.
+    """
+    chosen = [exclude_keys(table, exclude) for table in tables]
+    for table, rows in zip(tables, chosen, strict=True):
         if len(rows) < MIN_ROWS:
             raise UserError(
                 f"source {table.name}: expected at least {MIN_ROWS} compositions to pre-train on, got {len(rows)}"
                 f" after removing {len(table) - len(rows)} that are in the target"
             )
-    joined = join(tables, kept)
+    joined = join(tables, chosen)
     notes = [note for table in tables for note in table.notes]
     total = len(joined.keys)
     if total > MAX_ROWS:
@@ -237,17 +261,20 @@ def training_rows(tables: Sequence[PropertyTable], exclude: Collection[str], see
         else:
             joined = take(joined, draw(~np.isnan(joined.y), MAX_ROWS, rng))
         notes.append(f"{MAX_ROWS:,} of {total:,} rows drawn at random for pre-training")
-    tasks = tuple(described_task(*each) for each in zip(tables, kept, joined.y.T, strict=True))
+    tasks = tuple(described_task(*each) for each in zip(tables, chosen, joined.y.T, strict=True))
     return Rows(joined, tasks, tuple(notes))
 
 
-def described_task(table: PropertyTable, kept: NDArray[np.int64], column: NDArray[np.float64]) -> Task:
-    """Description of a task by its column (n,) of fitted values; UserError if they do not vary."""
+def described_task(table: PropertyTable, rows: NDArray[np.int64], column: NDArray[np.float64]) -> Task:
+    """Describe a task by its fitted values (n,).
+
+    UserError if they do not vary.
+    """
     known = column[~np.isnan(column)]
     # Not by the scale: fifty times 0.1 has a standard deviation of 1e-17.
     if not np.ptp(known) > 0:
         raise UserError(f"source {table.name}: all {len(known)} values are equal; nothing can be learned from it")
-    excluded = len(table) - len(kept)
+    excluded = len(table) - len(rows)
     return Task(
         table.name, table.quantity, table.unit, table.log, table.source, table.licence, table.sha256,
         table.rows, excluded, len(known), float(known.mean()), float(known.std()),
@@ -255,7 +282,7 @@ def described_task(table: PropertyTable, kept: NDArray[np.int64], column: NDArra
 
 
 def described(name: str, rows: Rows, trained: Trained, checkpoint: Checkpoint | None = None) -> Source:
-    """Trained networks with the description of what they were trained on."""
+    """Describe trained networks as a source."""
     return Source(
         name=name,
         tasks=rows.tasks,
@@ -271,7 +298,10 @@ def described(name: str, rows: Rows, trained: Trained, checkpoint: Checkpoint | 
 
 
 def summary(source: Source) -> dict[str, Any]:
-    """What networks were trained on, as JSON values; several tasks are joined or added up."""
+    """Training data of a source, as JSON values.
+
+    Several tasks are joined or added up.
+    """
     tasks = source.tasks
 
     def joined(texts: Iterable[str], between: str) -> str:

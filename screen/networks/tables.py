@@ -1,4 +1,4 @@
-"""Several property tables as one: every formula once, with a value of each property where it is known."""
+"""Several property tables as one, every material once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kakehashi.catalogs.records import Compositions, Inputs, Molecules, PropertyTable
+from kakehashi.catalogs.records import Compositions, Inputs, PropertyTable
+from kakehashi.screen.descriptors.compositions import COMPOSITION
+from kakehashi.screen.descriptors.materials import kind_of_table
 
 
 class Joined(NamedTuple):
@@ -16,39 +18,37 @@ class Joined(NamedTuple):
 
     keys, compositions : n reduced formulas (or keys of molecules); each as given in the first table that has it
     y : (n, k) fitted values, NaN where a table lacks the formula
-    molecules : of tables of SMILES, else None
+    inputs : what models see of them, one kind of material
     """
 
     keys: tuple[str, ...]
     compositions: Compositions
     y: NDArray[np.float64]
-    molecules: Molecules | None = None
-
-    @property
-    def inputs(self) -> Inputs:
-        """What models look at: the molecules where there are any, else the compositions."""
-        return self.compositions if self.molecules is None else self.molecules
+    inputs: Inputs
 
 
-def join(tables: Sequence[PropertyTable], kept: Sequence[NDArray[np.int64]]) -> Joined:
-    """The kept rows of all tables, formulas in the order of their first appearance."""
+def join(tables: Sequence[PropertyTable], chosen: Sequence[NDArray[np.int64]]) -> Joined:
+    """Join rows of tables, materials by first appearance.
+
+    chosen : row numbers, per table
+    """
     place: dict[str, int] = {}
-    elements, amounts, smiles = [], [], []
-    for table, rows in zip(tables, kept, strict=True):
-        fresh = [i for i in rows if table.keys[i] not in place]
+    compositions, inputs = [], []
+    for table, rows in zip(tables, chosen, strict=True):
+        fresh = np.array([i for i in rows if table.keys[i] not in place], np.int64)
         place |= {table.keys[i]: len(place) + j for j, i in enumerate(fresh)}
-        elements.append(table.compositions.elements[fresh])
-        amounts.append(table.compositions.amounts[fresh])
-        smiles += [table.molecules.smiles[i] for i in fresh] if table.molecules else []
+        compositions.append(table.compositions.take(fresh))
+        inputs.append(table.inputs.take(fresh))
     y = np.full((len(place), len(tables)), np.nan)
-    for task, (table, rows) in enumerate(zip(tables, kept, strict=True)):
+    for task, (table, rows) in enumerate(zip(tables, chosen, strict=True)):
         y[[place[table.keys[i]] for i in rows], task] = table.y[rows]
-    compositions = Compositions(np.concatenate(elements), np.concatenate(amounts))
-    return Joined(tuple(place), compositions, y, Molecules(tuple(smiles), tuple(place)) if smiles else None)
+    return Joined(tuple(place), COMPOSITION.join(compositions), y, kind_of_table(tables[0]).join(inputs))
 
 
 def draw(known: NDArray[np.bool_], budget: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """`budget` of n formulas, in ascending order, such that no large task (n, k) starves a small one.
+    """Draw `budget` of n materials, ascending.
+
+    known : (n, k); no large task starves a small one
 
     The tasks take a formula each in turn until the budget is used up; what one draws serves all that know it. So a
     task loses formulas only while it has more than its equal share.
@@ -66,5 +66,4 @@ def draw(known: NDArray[np.bool_], budget: int, rng: np.random.Generator) -> NDA
 def take(joined: Joined, rows: NDArray[np.int64]) -> Joined:
     """Some of the formulas."""
     keys = tuple(joined.keys[i] for i in rows)
-    molecules = joined.molecules and joined.molecules.take(rows)
-    return Joined(keys, joined.compositions.take(rows), joined.y[rows], molecules)
+    return Joined(keys, joined.compositions.take(rows), joined.y[rows], joined.inputs.take(rows))

@@ -1,4 +1,4 @@
-"""Hidden layers of each source alone, or shared by all of them."""
+"""Hidden layers of each source alone, or shared."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ TRUNKS = ("separate", "shared", "both")
 
 
 def check_trunk(trunk: str, sources: int) -> None:
-    """Refuse an unknown trunk, or one to share with nobody."""
+    """Refuse an unknown trunk, or one for a single source."""
     if trunk not in TRUNKS:
         raise UserError(f"--trunk: expected one of {', '.join(TRUNKS)}, got {trunk!r}")
     if trunk != "separate" and sources < 2:

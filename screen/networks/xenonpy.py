@@ -1,4 +1,4 @@
-"""XenonPy networks from plain arrays: no torch, no pickle.
+"""Networks of XenonPy from plain arrays: no torch, no pickle.
 
 A file holds the state dict of a `SequentialLinear` under the names torch gives it, and two numbers the state dict
 lacks. Where XenonPy runs, it is written by
@@ -42,7 +42,10 @@ FloatArray = NDArray[np.float64]
 
 
 def load_network(path: str | Path) -> Network:
-    """Read a network from an npz file laid out as above; UserError saying what is wrong with it."""
+    """Read a network from an npz file.
+
+    UserError tells what is wrong with it.
+    """
     try:
         arrays = _read(path_of(path))
     except OSError as error:
@@ -60,7 +63,9 @@ def load_network(path: str | Path) -> Network:
 def network_from_arrays(
     arrays: Mapping[str, NDArray[Any]], eps: float, negative_slope: float = NEGATIVE_SLOPE
 ) -> Network:
-    """Build a network from the state dict of a XenonPy `SequentialLinear`; it carries no validation score.
+    """Build a network from a state dict of XenonPy.
+
+    It carries no validation score.
 
     Kernels are transposed; each batch normalisation becomes a scale and a shift, worked out in float64.
 
@@ -72,21 +77,21 @@ def network_from_arrays(
         raise UserError(f"expected LeakyReLU with negative_slope {NEGATIVE_SLOPE}, got {negative_slope}")
     if not (np.isfinite(eps) and eps > 0):
         raise UserError(f"expected a positive eps of the batch normalisation, got {eps}")
-    given = _dotted(arrays)
-    numbers = sorted({int(match[1]) for name in given if (match := _LAYER.fullmatch(name))})
+    state = _dotted(arrays)
+    numbers = sorted({int(match[1]) for name in state if (match := _LAYER.fullmatch(name))})
     if numbers != list(range(len(numbers))) or not numbers:
         raise UserError(f"expected layer_0, layer_1, ... without a gap, got numbers {numbers or 'none'}")
     hidden: list[Layer] = []
     width: int | None = None
     for k in numbers:
-        kernel, bias = _linear(given, f"layer_{k}.linear", width)
+        kernel, bias = _linear(state, f"layer_{k}.linear", width)
         width = len(bias)
         hidden.append(
-            Layer(_single(kernel), _single(bias), *_normalisation(given, f"layer_{k}.normalizer", width, eps))
+            Layer(_single(kernel), _single(bias), *_normalisation(state, f"layer_{k}.normalizer", width, eps))
         )
-    kernel, bias = _linear(given, "output", width)
-    if given:
-        raise UserError(f"unknown arrays: {', '.join(sorted(given))}; expected the state dict of a SequentialLinear")
+    kernel, bias = _linear(state, "output", width)
+    if state:
+        raise UserError(f"unknown arrays: {', '.join(sorted(state))}; expected the state dict of a SequentialLinear")
     return Network(tuple(hidden), Layer(_single(kernel), _single(bias)), np.full(len(bias), np.nan), 0)
 
 
@@ -110,34 +115,43 @@ def _dotted(arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     return dotted
 
 
-def _linear(given: dict[str, NDArray[Any]], name: str, n_in: int | None) -> tuple[FloatArray, FloatArray]:
-    """Kernel (n_in, n_out) and bias of a linear layer, taken out of `given`; any number of inputs for None."""
-    weight = _take(given, f"{name}.weight")
+def _linear(state: dict[str, NDArray[Any]], name: str, n_in: int | None) -> tuple[FloatArray, FloatArray]:
+    """Kernel (n_in, n_out) and bias of a linear layer.
+
+    Taken out of `given`; any number of inputs for None.
+    """
+    weight = _take(state, f"{name}.weight")
     if weight.ndim != 2 or 0 in weight.shape or (n_in is not None and weight.shape[1] != n_in):
         wanted = "(n_out, n_in)" if n_in is None else f"(n_out, {n_in})"
         raise UserError(f"{name}.weight: expected shape {wanted}, got {weight.shape}")
-    return weight.T, _take(given, f"{name}.bias", len(weight))
+    return weight.T, _take(state, f"{name}.bias", len(weight))
 
 
 def _normalisation(
-    given: dict[str, NDArray[Any]], name: str, width: int, eps: float
+    state: dict[str, NDArray[Any]], name: str, width: int, eps: float
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]] | tuple[None, None]:
-    """Scale and shift of a batch normalisation in evaluation mode, None for a layer that has none."""
-    if not any(key.startswith(f"{name}.") for key in given):
+    """Scale and shift of a batch normalisation, or None.
+
+    In evaluation mode.
+    """
+    if not any(key.startswith(f"{name}.") for key in state):
         return None, None
-    weight, bias, mean, variance = (_take(given, f"{name}.{part}", width) for part in _STATISTICS)
-    given.pop(f"{name}.num_batches_tracked", None)
+    weight, bias, mean, variance = (_take(state, f"{name}.{part}", width) for part in _STATISTICS)
+    state.pop(f"{name}.num_batches_tracked", None)
     if variance.min() < 0:
         raise UserError(f"{name}.running_var: expected no negative value, got {variance.min():g}")
     scale = weight / np.sqrt(variance + eps)
     return _single(scale), _single(bias - mean * scale)
 
 
-def _take(given: dict[str, NDArray[Any]], name: str, length: int | None = None) -> FloatArray:
-    """Take an array out of `given`, checked, in float64; a vector of `length` unless None."""
-    if name not in given:
+def _take(state: dict[str, NDArray[Any]], name: str, length: int | None = None) -> FloatArray:
+    """Take an array out of `given`, checked, in float64.
+
+    length : of a vector; None for any shape
+    """
+    if name not in state:
         raise UserError(f"{name} is missing")
-    array = given.pop(name)
+    array = state.pop(name)
     if not np.issubdtype(array.dtype, np.floating):
         raise UserError(f"{name}: expected floating-point numbers, got {array.dtype}")
     if length is not None and array.shape != (length,):

@@ -1,1 +1,1 @@
-"""Next."""
+"""Next experiments: batches by acquisition function, and simulated campaigns."""

@@ -1,4 +1,4 @@
-"""The experiments or calculations to do next, chosen from what a finished run left in its folder."""
+"""Propose the next experiments or calculations from a finished run."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from kakehashi.screen.ranking.acquisition import (
 from kakehashi.screen.ranking.acquisition_names import Acquisition
 from kakehashi.screen.ranking.csv_text import csv_bytes
 from kakehashi.screen.ranking.filters import Filter, apply_filters, check_elements, check_filters, parse_filter
-from kakehashi.screen.runs.runner import check_schema
+from kakehashi.screen.runs.record_file import RECORD, read_record
 
 SCHEMA_VERSION = "1"
 COLUMNS = ("rank", "id", "formula", "mean", "lower", "upper", "acquisition", "reason")
@@ -34,10 +34,10 @@ _NAMES = {"improvement": "expected improvement", "upper": "better bound of the i
 
 
 class BatchRequest(NamedTuple):
-    """What a batch must be.
+    """Settings of a batch.
 
     filters, exclude : in addition to the run's own
-    include_out : whether candidates outside the applicability domain may be proposed
+    include_out : True to allow candidates outside the applicability domain
     apart : share of atoms by which any two of a batch must differ
     """
 
@@ -50,9 +50,9 @@ class BatchRequest(NamedTuple):
 
 
 class FinishedRun(NamedTuple):
-    """A finished run: its folder, its record (run.json), and the target's compounds with their values.
+    """Finished run: its files, record (run.json), and target compounds.
 
-    formulas : n formulas as given; values : (n,) in the target's unit
+    formulas : n formulas as the target has them; values : (n,) in the target's unit
     """
 
     results: Results
@@ -63,7 +63,7 @@ class FinishedRun(NamedTuple):
 
     @property
     def log(self) -> bool:
-        """Whether the fitted scale is ln(value)."""
+        """True if the fitted scale is ln(value)."""
         return bool(self.record["target"]["log"])
 
     @property
@@ -73,24 +73,23 @@ class FinishedRun(NamedTuple):
 
     @property
     def goodness(self) -> NDArray[np.float64]:
-        """(n,) the target's values on the fitted scale, larger is better."""
+        """Target values (n,) on the fitted scale, larger is better."""
         return self.sign * (np.log(self.values) if self.log else self.values)
 
 
 class BatchProposal(NamedTuple):
-    """A batch as a table, and how it came about as JSON values."""
+    """Batch as a table, and its record as JSON values."""
 
     table: pa.Table
     record: dict[str, Any]
 
 
 def read_finished_run(directory: str) -> FinishedRun:
-    """Read a run folder; UserError if it holds no finished run."""
+    """Read a run folder; UserError if its run is not finished."""
     results = results_at(directory)
-    if "run.json" not in results.names():
+    if RECORD not in results.names():
         raise UserError(f"{directory} holds no finished run: finish it with kakehashi screen ... --resume")
-    record: dict[str, Any] = json.loads(results.read_text("run.json"))
-    check_schema(record, f"{results.where}/run.json")
+    record = read_record(results)
     known = results.read_table("predictions.parquet")
     if "smiles" in known.column_names:
         raise UserError(f"{directory}: next experiments are chosen among compositions; this run is on repeat units")
@@ -109,9 +108,11 @@ def check_request(size: int, by: str, apart: float) -> None:
 
 
 def propose_batch(run: FinishedRun, request: BatchRequest) -> BatchProposal:
-    """The next batch, best first; UserError if the filters leave no candidate.
+    """Next batch, best first.
 
-    A composition that stands in the target is not proposed again, whatever its id.
+    UserError if the filters leave no candidate.
+
+    A composition in the target is not proposed again, whatever its id.
     """
     check_request(request.size, request.by, request.apart)
     level = run.record["interval"]["level"]
@@ -121,7 +122,7 @@ def propose_batch(run: FinishedRun, request: BatchRequest) -> BatchProposal:
         removed = ", ".join(f"{count:,} {words}" for words, count in counts.items() if words != "scored")
         hint = "" if request.include_out else "; --include-out proposes outside the domain too"
         raise UserError(f"no candidate is left of {counts['scored']:,}: {removed}{hint}")
-    law = _law(run, candidates)
+    law = _candidate_laws(run, candidates)
     worth = acquisition_values(law, request.by, best=best, level=level)
     keys = pa.table({"worth": -worth, "id": candidates["id"], "formula": candidates["formula"]})
     order = pc.sort_indices(keys, [(name, "ascending") for name in keys.column_names]).to_numpy()
@@ -140,7 +141,7 @@ def propose_batch(run: FinishedRun, request: BatchRequest) -> BatchProposal:
             "rank": pa.array(np.arange(1, len(picked) + 1), pa.int64()),
             **{name: chosen[name] for name in ("id", "formula", "mean", "lower", "upper")},
             "acquisition": worth,
-            "reason": pa.array(_reasons(run, chosen, law, request.by, level), pa.string()),
+            "reason": pa.array(_explain_choice(run, chosen, law, request.by, level), pa.string()),
         }
     )
     record = {
@@ -160,7 +161,10 @@ def propose_batch(run: FinishedRun, request: BatchRequest) -> BatchProposal:
 def propose_and_print(
     directory: str, request: BatchRequest, *, json_out: bool = False, quiet: bool = False, dry_run: bool = False
 ) -> int:
-    """Choose the next batch, write it into the run folder unless `dry_run`, and print it; the exit code."""
+    """Propose, write and print a batch; the exit code.
+
+    Nothing is written with `dry_run`.
+    """
     run = read_finished_run(directory)
     proposal = propose_batch(run, request)
     written: list[str] = []
@@ -178,12 +182,15 @@ def propose_and_print(
 
 
 def parse_filters(texts: list[str] | None) -> tuple[Filter, ...]:
-    """Read filter expressions as the command line gives them."""
+    """Filters of expressions on the command line."""
     return tuple(parse_filter(text) for text in texts or ())
 
 
 def print_batch(record: dict[str, Any], written: list[str]) -> None:
-    """Print a batch: value, interval and reason of each row, then what was left out."""
+    """Print a batch with intervals and reasons.
+
+    Then the counts of other rows.
+    """
     best = record["best_known"]
     say(f"Best known: {best['formula']}, {best['value']:.3g} {best['unit']}. Next, by {record['acquisition']}:")
     for row in record["batch"]:
@@ -201,7 +208,10 @@ def print_batch(record: dict[str, Any], written: list[str]) -> None:
 
 
 def _candidates(run: FinishedRun, request: BatchRequest) -> tuple[pa.Table, dict[str, int], list[str]]:
-    """Rows that may be proposed, how many rows fell out and why, and notes."""
+    """Rows that may be proposed, counts of others, and notes.
+
+    Counts are by reason.
+    """
     config = run.record["config"]
     filters = tuple(dict.fromkeys((*parse_filters(config["filter"]), *request.filters)))
     exclude = tuple(dict.fromkeys((*config["exclude_elements"], *request.exclude)))
@@ -210,13 +220,13 @@ def _candidates(run: FinishedRun, request: BatchRequest) -> tuple[pa.Table, dict
     notes = [] if names else ["the run kept its ranking only: candidates it does not list cannot be proposed"]
     known = pa.array(reduced_keys(run.compositions), pa.string())
     counts = dict.fromkeys(("scored", "filtered out", "outside the domain", "measured already", "without interval"), 0)
-    kept = []
+    pieces = []
     for name in names or ["ranking.parquet"]:
         table = run.results.read_table(name)
         check_filters(filters, table.schema)
         counts["scored"] += table.num_rows
         keep, _ = apply_filters(table, filters, exclude, not config["no_radioactive"])
-        law = _law(run, table)
+        law = _candidate_laws(run, table)
         tests = {
             "filtered out": keep,
             "outside the domain": np.full(table.num_rows, True)
@@ -229,26 +239,26 @@ def _candidates(run: FinishedRun, request: BatchRequest) -> tuple[pa.Table, dict
         for words, passed in tests.items():
             counts[words] += int(np.sum(alive & ~passed))
             alive &= passed
-        kept.append(table.select(_READ).take(pa.array(np.flatnonzero(alive))))
-    return pa.concat_tables(kept), counts, notes
+        pieces.append(table.select(_READ).take(pa.array(np.flatnonzero(alive))))
+    return pa.concat_tables(pieces), counts, notes
 
 
-def _law(run: FinishedRun, table: pa.Table) -> NormalLaws:
-    """Normal laws of candidates on the fitted scale, larger is better."""
+def _candidate_laws(run: FinishedRun, table: pa.Table) -> NormalLaws:
+    """Normal distributions of candidates on the fitted scale, larger is better."""
     columns = [table[name].to_numpy(zero_copy_only=False) for name in ("mean", "lower", "upper")]
     law = normal_through(*columns, level=run.record["interval"]["level"], log=run.log)
     return NormalLaws(run.sign * law.mean, law.sigma)
 
 
-def _reasons(run: FinishedRun, chosen: pa.Table, law: NormalLaws, by: Acquisition, level: float) -> list[str]:
-    """Why each row was chosen, in words."""
+def _explain_choice(run: FinishedRun, chosen: pa.Table, law: NormalLaws, by: Acquisition, level: float) -> list[str]:
+    """Reason for each row of the batch, in words."""
     unit = run.record["target"]["unit"]
     best, known = float(run.goodness.max()), f"{_best_value(run):.3g} {unit}".strip()
     chances = probability_above(law, best)
     far, high = ("lower", "low") if run.sign < 0 else ("upper", "high")
     texts = []
     for row, mean, chance in zip(chosen.to_pylist(), law.mean, chances, strict=True):
-        beats = f"{_percent(chance)} chance to beat the best known, {_best_formula(run)} with {known}"
+        beats = f"{_format_percent(chance)} chance to beat the best known, {_best_formula(run)} with {known}"
         reach = f"may be as {high} as {row[far]:.3g} {unit}".strip() + f" ({level:.0%} interval)"
         if by == "variance":
             width = (
@@ -270,7 +280,7 @@ def _reasons(run: FinishedRun, chosen: pa.Table, law: NormalLaws, by: Acquisitio
     return texts
 
 
-def _percent(chance: float) -> str:
+def _format_percent(chance: float) -> str:
     return "under 1%" if chance < 0.01 else "over 99%" if chance > 0.99 else f"{chance:.0%}"
 
 

@@ -1,7 +1,7 @@
-"""A campaign played through on known values: does choosing by an acquisition find the best sooner than chance.
+"""Simulate a campaign on known values: an acquisition function against chance.
 
 The target's table is the pool. A few rows are known at the start; each round a model is fitted on the known rows, a
-batch is chosen, and its values are looked up. Chance plays on from the same start.
+batch is chosen, and its values are looked up. Random choice goes on from the same start.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Rows = NDArray[np.intp]
 
 
 class Campaign(NamedTuple):
-    """How a campaign is played.
+    """Settings of a simulated campaign.
 
     start : rows known at the beginning; batch : measurements per round; budget : measurements in all, the start
     included, None for half of the rest and at most `ROUNDS` batches; repeats : random starts
@@ -51,7 +51,12 @@ class Campaign(NamedTuple):
 
 
 def simulate_campaign(run: FinishedRun, campaign: Campaign) -> dict[str, Any]:
-    """Play a campaign on the target of a run; how many of the best `TOP` a budget finds, as JSON values."""
+    """Simulate a campaign on a run's target.
+
+    The number of the `TOP` best it finds, as JSON values.
+
+    Returns JSON values.
+    """
     n = len(run.values)
     budget = _checked_budget(campaign, n)
     convention = run.record.get("convention") or run.record["config"]["convention"]
@@ -71,10 +76,12 @@ def simulate_campaign(run: FinishedRun, campaign: Campaign) -> dict[str, Any]:
 def play_campaign(
     x: FloatArray, y: FloatArray, rows: Compositions, shuffled: Rows, campaign: Campaign, budget: int
 ) -> NDArray[np.intp]:
-    """Rows in the order they are measured: the first `start` of `shuffled`, then batch by batch.
+    """Rows in the order of their measurement.
+
+    The first `start` of `shuffled`, then batch by batch.
 
     x : (n, p) standardised descriptors; y : (n,) larger is better, read for measured rows only; shuffled also breaks
-    ties. Where the limits on a batch leave it short, the next best fill it, so that as much is measured as by chance.
+    ties. Where the limits on a batch leave it short, the next best fill it: chance measures as many rows.
     """
     head = _HEADS[campaign.head]
     measured = list(shuffled[: campaign.start])
@@ -91,7 +98,13 @@ def play_campaign(
 
 
 def count_best(order: Rows, y: FloatArray, marks: list[int]) -> NDArray[np.int64]:
-    """How many of the `TOP` best are among the first n of `order`, for each n of `marks`; ties count, up to `TOP`."""
+    """Number of best rows among the first n.
+
+    By n of `marks`; the `TOP` best of `order` count, ties up to `TOP`.
+
+    >>> count_best(np.arange(20), -np.arange(20.0), [5, 20]).tolist()
+    [5, 10]
+    """
     good = y >= np.sort(y)[-TOP]
     return np.asarray(np.minimum(np.cumsum(good[order])[np.array(marks) - 1], TOP), np.int64)
 
@@ -99,7 +112,10 @@ def count_best(order: Rows, y: FloatArray, marks: list[int]) -> NDArray[np.int64
 def simulate_and_print(
     directory: str, campaign: Campaign, *, json_out: bool = False, quiet: bool = False, dry_run: bool = False
 ) -> int:
-    """Play a campaign on a run's target and print the curve; the exit code. Nothing is written."""
+    """Simulate a campaign and print its curve; the exit code.
+
+    Nothing is written.
+    """
     run = read_finished_run(directory)
     if dry_run:
         n = len(run.values)
@@ -118,7 +134,7 @@ def simulate_and_print(
 
 
 def print_campaign(record: dict[str, Any]) -> None:
-    """Print the curve and what it says."""
+    """Print the curve and its summary."""
     say(record["text"])
     say(f"  measured  found by {record['by']:<12}  by chance  difference (1 s.e.)")
     for row in record["curve"]:
@@ -135,7 +151,7 @@ def _record(
     repeats = campaign.repeats
     difference = ours - chance
     error = difference.std(axis=0, ddof=1) / np.sqrt(repeats)
-    # Chance in closed form: the mean of a hypergeometric law, given what the start holds.
+    # Expected result of chance: mean of the hypergeometric distribution after the start.
     share = (np.array(marks) - campaign.start) / (n - campaign.start)
     expected = chance[:, 0].mean() + (TOP - chance[:, 0].mean()) * share
     curve = [
@@ -165,7 +181,10 @@ def _record(
 
 
 def _checked_budget(campaign: Campaign, n: int) -> int:
-    """Measurements in all; UserError for a campaign that cannot be played on n compounds."""
+    """Number of measurements in all.
+
+    UserError if n compounds cannot provide them.
+    """
     check_request(campaign.batch, campaign.by, campaign.apart)
     if campaign.head not in get_args(HeadName):
         raise UserError(f"--head: expected one of {', '.join(get_args(HeadName))}, got {campaign.head!r}")

@@ -1,1 +1,1 @@
-"""Ranking."""
+"""Ranking of scored candidates: order, filters, limits and sorting on disk."""

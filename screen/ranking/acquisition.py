@@ -1,4 +1,4 @@
-"""What an experiment is worth before it is done, and batches of experiments that do not repeat each other.
+"""Acquisition functions for single experiments, and diverse batches of them.
 
 All values are on the fitted scale (ln for a target fitted as ln) and oriented so that larger is better.
 """
@@ -16,32 +16,40 @@ from kakehashi.catalogs.records import Compositions
 from kakehashi.screen.ranking.acquisition_names import Acquisition
 
 FloatArray = NDArray[np.float64]
-# Below this many standard deviations the leading terms of the tail are exact to float64's rounding of the rest.
+# Standard deviations below which the leading terms of the tail are exact in float64.
 _FAR_TAIL = -1e4
 
 
 class NormalLaws(NamedTuple):
-    """A normal law per candidate: mean and standard deviation (n,), not finite where an interval gives none."""
+    """Normal distributions of n candidates: mean and standard deviation (n,).
+
+    Not finite where an interval gives none.
+    """
 
     mean: FloatArray
     sigma: FloatArray
 
 
 def normal_through(mean: Any, lower: Any, upper: Any, *, level: float, log: bool) -> NormalLaws:
-    """The normal laws whose central intervals of probability `level` are the given ones.
+    """Normal distributions with given central intervals of probability `level`.
+
+    >>> float(normal_through([2.0], [1.0], [3.0], level=0.9, log=False).sigma[0].round(3))
+    0.608
 
     log : whether the intervals are symmetric in ln(value); the law is that of ln(value) then
     """
     forward = np.log if log else np.asarray
     with np.errstate(divide="ignore", invalid="ignore"):
         centre, low, high = (forward(np.asarray(values, np.float64)) for values in (mean, lower, upper))
-        # The bound that did not under- or overflow gives the width; both do when neither did.
+        # A bound that under- or overflowed does not count; without one, both bounds give the same width.
         half = np.where(np.isfinite(low), centre - low, high - centre)
     return NormalLaws(centre, half / ndtri(0.5 + level / 2))
 
 
 def log_expected_improvement(law: NormalLaws, best: float) -> FloatArray:
-    """Logarithm of E[max(Y - best, 0)] for Y normal, (n,); -inf where no improvement is possible.
+    """Logarithm (n,) of the expected improvement E[max(Y - best, 0)].
+
+    -inf where no improvement is possible.
 
     The closed form of Jones, Schonlau & Welch (1998), sigma (phi(z) + z Phi(z)) with z = (mean - best) / sigma, taken
     in logarithms (Ament et al., 2023): far below the best its value underflows, and its order with it.
@@ -55,26 +63,41 @@ def log_expected_improvement(law: NormalLaws, best: float) -> FloatArray:
 
 
 def expected_improvement(law: NormalLaws, best: float) -> FloatArray:
-    """E[max(Y - best, 0)] for Y normal (Jones, Schonlau & Welch, 1998), (n,)."""
+    """Expected improvement E[max(Y - best, 0)], (n,).
+
+    Jones, Schonlau & Welch (1998).
+
+    >>> float(expected_improvement(NormalLaws(np.array([0.0]), np.array([1.0])), best=0.0)[0].round(4))
+    0.3989
+    """
     return np.asarray(np.exp(log_expected_improvement(law, best)), np.float64)
 
 
 def probability_above(law: NormalLaws, best: float) -> FloatArray:
-    """P(Y > best) for Y normal, (n,)."""
+    """Probability P(Y > best), (n,).
+
+    >>> float(probability_above(NormalLaws(np.array([1.0]), np.array([2.0])), best=1.0)[0])
+    0.5
+    """
     with np.errstate(divide="ignore", invalid="ignore"):
         z = np.where(law.sigma > 0, (law.mean - best) / law.sigma, np.where(law.mean > best, np.inf, -np.inf))
     return np.asarray(np.exp(log_ndtr(z)), np.float64)
 
 
 def acquisition_values(law: NormalLaws, by: Acquisition, *, best: float, level: float) -> FloatArray:
-    """(n,) what candidates are ordered by, in any monotonic scale: ln EI, the upper bound, or the variance."""
+    """Values (n,) that order candidates: ln EI, upper bound, or variance.
+
+    The upper bound is that of the central interval of probability `level`.
+    """
     if by == "improvement":
         return log_expected_improvement(law, best)
     return law.mean + ndtri(0.5 + level / 2) * law.sigma if by == "upper" else law.sigma**2
 
 
 def pick_diverse(order: Sequence[int] | NDArray[np.intp], rows: Compositions, size: int, apart: float) -> list[int]:
-    """The first `size` of `order`, at most one per chemical system, any two at least `apart` in composition.
+    """First rows of an order that differ in composition.
+
+    At most `size` rows, one per chemical system, any two at least `apart`.
 
     apart : share of the atoms that would have to be exchanged to turn one composition into the other
     """
@@ -93,7 +116,10 @@ def pick_diverse(order: Sequence[int] | NDArray[np.intp], rows: Compositions, si
 
 
 def _exchange(rows: Compositions) -> Callable[[int, int], float]:
-    """Half the absolute difference of two rows' atomic fractions, summed over the elements."""
+    """Distance function: share of atoms two rows would exchange.
+
+    Half the absolute difference of atomic fractions, summed over the elements.
+    """
 
     def shares(i: int) -> dict[int, float]:
         used = rows.elements[i] >= 0
@@ -108,7 +134,7 @@ def _exchange(rows: Compositions) -> Callable[[int, int], float]:
 
 
 def _log_tail(z: FloatArray) -> FloatArray:
-    """ln(phi(z) + z Phi(z)), without cancellation below zero."""
+    """Logarithm of phi(z) + z Phi(z), without cancellation below zero."""
     density = -0.5 * z**2 - 0.5 * np.log(2 * np.pi)
     above = np.log(np.exp(density) + z * np.exp(log_ndtr(z)))
     # phi + z Phi = phi (1 - |z| Phi / phi), the ratio by the scaled complementary error function.

@@ -1,4 +1,4 @@
-"""A ranking as CSV that a spreadsheet opens without running anything in it."""
+"""Write a ranking as CSV that a spreadsheet cannot execute."""
 
 from __future__ import annotations
 
@@ -13,14 +13,21 @@ import pyarrow.csv
 
 from kakehashi.catalogs.reading.readers import is_text
 
-# Cells that begin so are run as formulas by spreadsheets; a leading apostrophe makes them text (OWASP, CSV injection).
+# First characters of cells that spreadsheets run as formulas; a leading apostrophe prevents it (OWASP, CSV injection).
 _ACTIVE = r"^[=+\-@\t\r\n]"
 
 
 def csv_bytes(table: pa.Table, *, heading: bool = True) -> bytes:
-    """UTF-8 CSV of a table; text and headings that a spreadsheet would execute get a leading apostrophe.
+    """Table as UTF-8 CSV that no spreadsheet executes.
 
-    Lists and structures become JSON, bytes hexadecimal digits. heading : False for rows that follow others.
+    Text that one would run gets a leading apostrophe.
+
+    Headings are text too. Lists and structures become JSON, bytes hexadecimal digits.
+
+    heading : False for rows that follow others
+
+    >>> print(csv_bytes(pa.table({"formula": ["=MgO"]}), heading=False).decode().strip())
+    "'=MgO"
     """
     columns = [_harmless(_plain(column)) for column in table.columns]
     names = ["'" + name if re.match(_ACTIVE, name) else name for name in table.column_names]
@@ -31,7 +38,7 @@ def csv_bytes(table: pa.Table, *, heading: bool = True) -> bytes:
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Columns of types that CSV has no notation for, as text."""
+    """Column as text where CSV has no notation for its type."""
     kind = column.type
     if is_text(kind):
         return column.cast(pa.string())

@@ -1,4 +1,4 @@
-"""Filters on a catalogue's own columns and on elements, each counting what it removed."""
+"""Filters on catalogue columns and on elements, each counting the rows it removes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from kakehashi.catalogs.elements import INDEX, RADIOACTIVE
 from kakehashi.catalogs.formulas.slots import parse_column
-from kakehashi.catalogs.reading.number_columns import is_number, number_or_none
+from kakehashi.catalogs.reading.number_cells import number_or_none
+from kakehashi.catalogs.reading.number_columns import is_number
 from kakehashi.catalogs.reading.readers import is_text
 from kakehashi.catalogs.records import UserError
 
@@ -27,7 +28,7 @@ _EXPRESSION = re.compile(r"\s*(\S.*?)\s*(<=|>=|==|!=|<(?!=)|>(?!=))\s*(\S.*?)\s*
 
 
 class Filter(NamedTuple):
-    """`column operator value`, e.g. e_above_hull<=0.05."""
+    """Condition `column operator value`, e.g. e_above_hull<=0.05."""
 
     column: str
     operator: str
@@ -38,7 +39,10 @@ class Filter(NamedTuple):
 
 
 class FilterCount(NamedTuple):
-    """What one filter removed: `failed` rows that do not meet it, of which `null` have no value."""
+    """Rows one filter removed.
+
+    failed : all of them; null : those without a value
+    """
 
     expression: str
     failed: int
@@ -46,7 +50,11 @@ class FilterCount(NamedTuple):
 
 
 def parse_filter(text: str) -> Filter:
-    """Read a filter expression; UserError if it is none."""
+    """Filter of an expression; UserError if it is none.
+
+    >>> parse_filter("e_above_hull <= 0.05")
+    Filter(column='e_above_hull', operator='<=', value='0.05')
+    """
     match = _EXPRESSION.fullmatch(text)
     if not match:
         raise UserError(f"expected a filter like e_above_hull<=0.05, got {text!r}")
@@ -54,7 +62,10 @@ def parse_filter(text: str) -> Filter:
 
 
 def check_filters(filters: Sequence[Filter], schema: pa.Schema) -> None:
-    """Refuse filters on columns the ranking will not have, and numbers compared with text, before any work."""
+    """Refuse filters that do not fit the columns.
+
+    Missing columns, and numbers compared with text.
+    """
     for wanted in filters:
         if wanted.column not in schema.names:
             near = get_close_matches(wanted.column, schema.names, n=1)
@@ -71,14 +82,22 @@ def check_filters(filters: Sequence[Filter], schema: pa.Schema) -> None:
 
 
 def check_elements(symbols: Collection[str]) -> None:
-    """Refuse symbols that are not elements."""
+    """Refuse symbols that are not elements.
+
+    >>> check_elements(["Mg", "O"])
+    """
     for symbol in symbols:
         if symbol not in INDEX:
             raise UserError(f"--exclude-elements: {symbol!r} is not one of the 94 tabulated elements (H to Pu)")
 
 
 def meets_filter(table: pa.Table, wanted: Filter) -> tuple[NDArray[np.bool_], int]:
-    """(n,) which rows meet a filter, and how many have no value; a row without a value fails."""
+    """Mask (n,) of rows that meet a filter.
+
+    And the number of rows without a value.
+
+    A row without a value fails.
+    """
     column = table[wanted.column]
     absent = pc.is_null(column, nan_is_null=True).to_numpy(zero_copy_only=False)
     bound: str | float
@@ -95,7 +114,7 @@ def meets_filter(table: pa.Table, wanted: Filter) -> tuple[NDArray[np.bool_], in
 def apply_filters(
     table: pa.Table, filters: Sequence[Filter], exclude: Collection[str] = (), radioactive: bool = True
 ) -> tuple[NDArray[np.bool_], list[FilterCount]]:
-    """(n,) which rows meet every filter, and what each one removed on its own.
+    """Mask (n,) of rows that meet all filters, and counts.
 
     exclude : element symbols a candidate must not contain; radioactive : False removes those elements too
     """

@@ -1,4 +1,4 @@
-"""Ranking of scored candidates: order, filters, limits per chemical system, top k."""
+"""Rank scored candidates: order, filters, limits per chemical system, top k."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from kakehashi.catalogs.candidates.candidates import RESERVED
+from kakehashi.catalogs.candidates.catalog import RESERVED
 from kakehashi.catalogs.formulas.slots import parse_column
 from kakehashi.catalogs.records import UserError
 from kakehashi.screen.ranking.acquisition import normal_through
@@ -18,16 +18,16 @@ from kakehashi.screen.ranking.sorter import row_order
 from kakehashi.screen.validation.intervals import LEVEL
 
 RankBy = Literal["mean", "lower", "upper", "probability"]
-# Columns a ranking begins with, after the rank.
+# Leading columns of a ranking, after the rank.
 LEADING = ("id", "formula", "reduced_formula", "mean", "lower", "upper", "probability", "spread", "at_ceiling",
            "domain", "domain_reason", "nearest_training", "distance")  # fmt: skip
 
 
 class Order(NamedTuple):
-    """How candidates are ranked.
+    """Order and filters of a ranking.
 
     by : mean, lower or upper bound of the interval, or probability above (below, if `minimise`) `threshold`
-    top : rows kept, None for all; per_system : at most this many of one chemical system, None for all
+    top : number of rows, None for all; per_system : most rows of one chemical system, None for all
     """
 
     by: RankBy = "mean"
@@ -41,14 +41,17 @@ class Order(NamedTuple):
 
 
 class RankedTable(NamedTuple):
-    """The ranking, and what the filters removed."""
+    """Ranking, and the number of rows each filter removed."""
 
     table: pa.Table
     counts: tuple[FilterCount, ...]
 
 
 def check_order(order: Order, *, log: bool) -> None:
-    """Refuse settings that cannot be met, before any work. `log` : whether the target is fitted as ln."""
+    """Refuse settings that cannot be met, before any work.
+
+    log : True for a target fitted as ln
+    """
     if order.by not in get_args(RankBy):
         raise UserError(f"--rank-by: expected one of {', '.join(get_args(RankBy))}, got {order.by!r}")
     if order.by == "probability" and order.threshold is None:
@@ -61,9 +64,16 @@ def check_order(order: Order, *, log: bool) -> None:
 
 
 def rank(scores: pa.Table, order: Order, *, log: bool) -> RankedTable:
-    """Rank scored rows; ties go by id, formula and own columns, so that the order never depends on the rows' order.
+    """Rank scored rows, whatever order they come in.
 
-    log : whether intervals are symmetric in ln(value), which probabilities need to know
+    Ties go by id, formula and the catalogue's columns.
+
+    log : True if intervals are symmetric in ln(value), which probabilities need to know
+
+    >>> scores = pa.table({"id": ["a", "b"], "formula": ["MgO", "NaCl"], "reduced_formula": ["MgO", "NaCl"],
+    ...                    "mean": [1.0, 2.0]})
+    >>> rank(scores, Order(), log=False).table["formula"].to_pylist()
+    ['NaCl', 'MgO']
     """
     table, counts = filter_rows(scores, order, log=log)
     table = table.take(pa.array(row_order(sort_keys(table, order))))
@@ -71,7 +81,10 @@ def rank(scores: pa.Table, order: Order, *, log: bool) -> RankedTable:
 
 
 def filter_rows(scores: pa.Table, order: Order, *, log: bool) -> tuple[pa.Table, list[FilterCount]]:
-    """Rows that meet the filters, with a column `probability` where a threshold is given, and what was removed."""
+    """Rows that meet the filters, and counts of the others.
+
+    With a column `probability` where a threshold is set.
+    """
     keep, counts = apply_filters(scores, order.filters, order.exclude, order.radioactive)
     table = scores if keep.all() else scores.take(pa.array(np.flatnonzero(keep)))
     if order.threshold is not None:
@@ -81,20 +94,21 @@ def filter_rows(scores: pa.Table, order: Order, *, log: bool) -> tuple[pa.Table,
 
 
 def sort_keys(table: pa.Table, order: Order) -> pa.Table:
-    """Columns in whose ascending order candidates are ranked; rows with equal keys are equal.
+    """Columns in whose ascending order candidates are ranked.
 
-    Own columns take part because ids need not be unique; scores do not, they follow from the formula.
+    Rows with equal keys are equal. Other columns take part because ids need not be unique; scores do not, they follow
+    from the formula.
     """
     merit = table[order.by].to_numpy(zero_copy_only=False).astype(np.float64)
     rising = order.minimise and order.by != "probability"
-    own = [name for name in table.column_names if name not in RESERVED and name not in ("id", "formula")]
+    other_columns = [name for name in table.column_names if name not in RESERVED and name not in ("id", "formula")]
     columns = [pa.chunked_array([merit if rising else -merit]), table["id"], table["formula"]]
-    columns += [_sortable(table[name]) for name in own]
+    columns += [_sortable(table[name]) for name in other_columns]
     return pa.Table.from_arrays(columns, names=[str(i) for i in range(len(columns))])
 
 
 class RowLimit:
-    """Keeps the first rows of every chemical system, then the first of all, of ordered rows given in pieces."""
+    """Limits per chemical system and in all, piece by piece."""
 
     def __init__(self, order: Order) -> None:
         self._most, self._left = order.per_system, order.top
@@ -102,11 +116,11 @@ class RowLimit:
 
     @property
     def reached(self) -> bool:
-        """Whether no further row can be kept."""
+        """True if no further row can pass."""
         return self._left == 0
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        """Keep what may be kept of the next rows."""
+        """Rows of the next piece that pass."""
         if self._most is not None and table.num_rows:
             keep = [self._fits(system) for system in chemical_systems(table["reduced_formula"])]
             table = table.filter(pa.array(keep))
@@ -124,7 +138,10 @@ class RowLimit:
 
 
 def add_ranks(table: pa.Table, first: int) -> pa.Table:
-    """Ordered rows with their ranks from `first`, columns in the order of ranking.parquet."""
+    """Ordered rows with ranks from `first`.
+
+    Columns are in the order of ranking.parquet.
+    """
     numbers = pa.array(np.arange(first, first + table.num_rows), pa.int64())
     leading = [name for name in LEADING if name in table.column_names]
     rest = [name for name in table.column_names if name not in leading]
@@ -132,7 +149,7 @@ def add_ranks(table: pa.Table, first: int) -> pa.Table:
 
 
 def _sortable(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """The column, as text where arrow cannot sort its type."""
+    """Column as text where arrow cannot sort its type."""
     kind = column.type
     if pa.types.is_nested(kind) or pa.types.is_float16(kind) or pa.types.is_binary_view(kind):
         return pa.chunked_array([pa.array([None if v is None else repr(v) for v in column.to_pylist()], pa.string())])
@@ -148,7 +165,10 @@ def check_threshold(threshold: float, log: bool) -> None:
 
 
 def probability(table: pa.Table, threshold: float, *, log: bool, below: bool = False) -> NDArray[np.float64]:
-    """(n,) probability that the value is above (below) the threshold, a normal law through the interval."""
+    """Probability (n,) of a value above (below) the threshold.
+
+    By the normal distribution through the interval.
+    """
     from scipy.stats import norm
 
     check_threshold(threshold, log)
@@ -159,6 +179,11 @@ def probability(table: pa.Table, threshold: float, *, log: bool, below: bool = F
 
 
 def chemical_systems(formulas: pa.ChunkedArray | Sequence[str]) -> NDArray[np.object_]:
-    """(n,) the set of elements of each formula as one hashable key."""
+    """Hashable key (n,) of the set of elements of each formula.
+
+    >>> keys = chemical_systems(["MgO", "Mg2O2", "NaCl"])
+    >>> keys[0] == keys[1], keys[0] == keys[2]
+    (True, False)
+    """
     elements = parse_column(formulas).compositions.elements
     return np.array([np.sort(row).tobytes() for row in elements], dtype=object)

@@ -1,4 +1,4 @@
-"""Sorting more rows than fit into memory: sorted runs in temporary files, merged a block at a time."""
+"""Sort more rows than fit into memory: sorted runs on disk, merged block by block."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ import pyarrow.compute as pc
 
 from kakehashi.catalogs.files.durable import TEMPORARY
 
-# Rows sorted at a time, and rows of all runs together held while they are merged: so many, or what takes so many bytes.
+# Limits of rows sorted at a time (RUN) and of rows in memory during a merge (POOL), in rows and in bytes.
 RUN_ROWS = 262_144
 POOL_ROWS = 262_144
 RUN_BYTES = 256 << 20
 POOL_BYTES = 128 << 20
-# Smaller blocks would cost more to read than the rows in them: so many rows, or what takes so many bytes.
+# Smallest block of a run, in rows and in bytes: reading smaller ones would cost more than their rows.
 _LEAST_BLOCK, _LEAST_BYTES = 64, 64 << 10
 
 
 class Sorter:
-    """Rows given in pieces come back in order, as a context manager that removes its temporary files.
+    """External merge sort of rows that arrive in pieces (Knuth, 1973).
 
-    Up to `RUN_ROWS` rows, fewer where they are wide, stay in memory and nothing is written; more go to files in
-    `folder` whose names a run folder sweeps away after a kill.
+    A context manager that removes its temporary files. Up to `RUN_ROWS` rows, fewer where they are wide, stay in memory
+    and nothing is written; more go to files in `folder` whose names a run folder sweeps away after a kill.
 
     Parameters
     ----------
-    rows : how many rows will be given at most, which decides how finely files are read
-    keys : the columns a table is ordered by, ascending, the first one first; equal keys must mean equal rows
-    prune : drop rows of an ordered table that cannot matter, whatever other rows there are
+    rows : most rows to come, which decides how finely files are read
+    keys : columns a table is ordered by, ascending, the first one first; equal keys must mean equal rows
+    prune : drops rows of an ordered table that cannot matter, whatever other rows there are
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Sorter:
             path.unlink(missing_ok=True)
 
     def add(self, table: pa.Table) -> None:
-        """Take rows; every table has the same columns."""
+        """Add rows; every table has the same columns."""
         if table.num_rows:
             self._widest = max(self._widest, table.nbytes / table.num_rows)
         while self._held + table.num_rows > self._run:
@@ -67,7 +67,7 @@ class Sorter:
             self._hold(table.slice(0, room))
             table = table.slice(room)
             ordered = self._ordered()
-            # What pruning left of a full run waits for more, unless it would soon be full again.
+            # Rows left after pruning wait for more, unless they would soon fill a run again.
             if ordered.num_rows <= self._run // 2:
                 # A copy: a slice would keep the whole run.
                 self._waiting, self._held = [ordered.take(pa.array(range(ordered.num_rows)))], ordered.num_rows
@@ -88,7 +88,10 @@ class Sorter:
         return max(least, pool // (self._rows // self._run + 1))
 
     def ordered(self) -> Iterator[pa.Table]:
-        """Yield all rows in order, in tables of any size; rows of different runs are not pruned together."""
+        """All rows in order, in tables of any size.
+
+        Rows of different runs are not pruned together.
+        """
         if not self._waiting:
             return
         last = self._ordered()
@@ -115,11 +118,14 @@ class Sorter:
         try:
             with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_stream(sink, table.schema, options=options) as stream:
                 stream.write_table(table.combine_chunks(), max_chunksize=self._block)
-        except OSError as error:  # arrow's names neither the file nor the plain reason
+        except OSError as error:  # arrow's message has neither file nor plain reason
             raise OSError(error.errno, os.strerror(error.errno) if error.errno else str(error), str(path)) from error
 
     def _merged(self, runs: list[_Run]) -> Iterator[pa.Table]:
-        """Every step emits what comes no later than the earliest of the last rows read from each run."""
+        """Merge runs block by block.
+
+        Each step yields rows up to the earliest of the last rows read from each run.
+        """
         while runs:
             for run in runs:
                 run.fill(self._block)
@@ -146,13 +152,19 @@ class Sorter:
 
 
 def row_order(keys: pa.Table) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
-    """(n,) row numbers in ascending order of all columns, the first one first; equal rows keep their order."""
+    """Row numbers (n,) in ascending order of all columns.
+
+    Ties keep their order.
+
+    >>> row_order(pa.table({"key": [3, 1, 2]})).tolist()
+    [1, 2, 0]
+    """
     by = [(name, "ascending") for name in keys.column_names]
     return np.asarray(pc.sort_indices(keys, by).to_numpy())
 
 
 class _Run:
-    """The part of a sorted file that is in memory."""
+    """Block of a sorted file that is in memory."""
 
     def __init__(self, path: Path, keys: Callable[[pa.Table], pa.Table]) -> None:
         self._keys = keys
@@ -172,7 +184,7 @@ class _Run:
         self._source.close()
 
     def fill(self, size: int) -> None:
-        """Read on until `size` rows are there or all are."""
+        """Read on until `size` rows or all are in memory."""
         while self.rows.num_rows < size and not self.finished:
             try:
                 piece = pa.Table.from_batches([self._stream.read_next_batch()])
@@ -183,12 +195,15 @@ class _Run:
             self.keys = pa.concat_tables([self.keys, self._keys(piece)])
 
     def drop(self, n: int) -> None:
-        """Forget the first rows."""
+        """Drop the first n rows."""
         self.rows, self.keys = self.rows.slice(n), self.keys.slice(n)
 
 
 def _count_up_to(column: pa.ChunkedArray, bound: pa.Scalar) -> int:
-    """How many values of an ascending column, NaN and null last, come no later than `bound`."""
+    """Number of values up to `bound` in an ascending column.
+
+    NaN and null come last.
+    """
     value = bound.as_py()
     if value is None or value != value:
         return len(column)

@@ -1,4 +1,4 @@
-"""What a run record says of all scores together, counted while they pass by."""
+"""Summarise all scores of a catalogue while they pass by."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class ScoreSummary(NamedTuple):
     """Figures of a scored catalogue.
 
     unique : distinct reduced formulas; at_ceiling : rows at the largest value the model can return
-    best : the best prediction, None without rows; sharing : distinct compositions predicted so
-    low, high : the smallest and the largest prediction
+    best : best prediction, None without rows; sharing : distinct compositions with that prediction
+    low, high : smallest and largest prediction
     """
 
     rows: int
@@ -37,7 +37,10 @@ class ScoreSummary(NamedTuple):
 
 
 class ScoreCounter:
-    """Counts scored rows given in pieces, as a context manager; distinct compositions are counted by sorting them."""
+    """Counter of scored rows that arrive in pieces.
+
+    A context manager; distinct compositions are counted by sorting them on disk.
+    """
 
     def __init__(self, folder: Path, rows: int, *, minimise: bool) -> None:
         self._minimise = minimise
@@ -68,7 +71,7 @@ class ScoreCounter:
         self._compositions.add(scores.select(["reduced_formula", "mean"]))
 
     def summary(self) -> ScoreSummary:
-        """The figures of all rows given."""
+        """Figures of all rows."""
         best = self._low if self._minimise else self._high
         unique = sharing = 0
         last: str | None = None
@@ -85,13 +88,19 @@ class ScoreCounter:
         )
 
     def _keys(self, table: pa.Table) -> pa.Table:
-        """By formula, and where one has several predictions (cell convention) the best of them first."""
+        """Sort keys: formula, then the best prediction of one formula first.
+
+        One formula has several predictions under the cell convention.
+        """
         worth = table["mean"] if self._minimise else pc.negate(table["mean"])
         return pa.table({"formula": table["reduced_formula"], "worth": worth})
 
 
 class ReasonCounter:
-    """Reasons of rows in quarantine: how many rows each, and the first formula."""
+    """Counter of quarantined rows by reason.
+
+    Keeps the first formula of each.
+    """
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
@@ -105,26 +114,30 @@ class ReasonCounter:
             self._examples.setdefault(reason, "" if formula is None else formula)
 
     def records(self) -> list[dict[str, Any]]:
-        """As JSON values, commonest first."""
+        """JSON records, commonest first."""
         return [
             {"reason": reason, "count": count, "example": self._examples[reason]}
             for reason, count in self._counts.most_common()
         ]
 
 
-def bin_values(target: PropertyTable, found: ScoreSummary, scores: Iterable[pa.Table]) -> dict[str, Any]:
-    """Training and predicted values in shared bins, logarithmic for a target fitted as ln; {} where none can be drawn.
+def bin_values(target: PropertyTable, summary: ScoreSummary, scores: Iterable[pa.Table]) -> dict[str, Any]:
+    """Histogram of training and predicted values in shared bins.
 
-    scores : the rows `found` is the summary of
+    {} where none can be drawn.
+
+    Bins are logarithmic for a target fitted as ln.
+
+    scores : rows of the summary
     """
-    if found.low is None or found.high is None:
+    if summary.low is None or summary.high is None:
         return {}
-    low, high = min(found.low, float(target.values.min())), max(found.high, float(target.values.max()))
+    low, high = min(summary.low, float(target.values.min())), max(summary.high, float(target.values.max()))
     forward, back = (np.log, np.exp) if target.log else (np.asarray, np.asarray)
     if target.log and not low > 0:
         return {}
     edges = back(np.linspace(forward(low), forward(high), _BINS + 1))
-    # Rounding must not push the extremes out of the outer bins.
+    # Rounding of edges must not exclude the extremes.
     edges[0], edges[-1] = low, high
     if not np.all(np.diff(edges) > 0):
         return {}
@@ -141,7 +154,7 @@ def bin_values(target: PropertyTable, found: ScoreSummary, scores: Iterable[pa.T
 
 
 def _first_of_each(table: pa.Table) -> pa.Table:
-    """The first row of every formula of an ordered table."""
+    """First row of every formula of an ordered table."""
     formulas = table.combine_chunks()["reduced_formula"]
     if len(formulas) < 2:
         return table

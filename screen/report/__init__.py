@@ -1,1 +1,1 @@
-"""The self-contained HTML report of a finished run."""
+"""Reports: pages of HTML that open offline, built from the files of a run."""

@@ -1,4 +1,4 @@
-"""The report of a screening run: one HTML page that opens offline, with nothing loaded from elsewhere."""
+"""Build the report of a screening: one HTML page that opens offline."""
 
 from __future__ import annotations
 
@@ -35,7 +35,9 @@ DRAWN = 24
 
 
 def write_report(directory: Path) -> str:
-    """HTML of the report on the run in `directory`; the same files always give the same text.
+    """HTML report of the screening in a directory.
+
+    The same files always give the same text.
 
     Raises
     ------
@@ -46,7 +48,7 @@ def write_report(directory: Path) -> str:
 
 
 def render(data: RunData) -> str:
-    """HTML of the report."""
+    """HTML report of run data."""
     return assemble("report.html.j2", _content(data))
 
 
@@ -69,7 +71,7 @@ def _content(data: RunData) -> dict[str, Any]:
         "properties": _properties(mappings(run, "sources")),
         "catalog": mapping(run, "catalog"),
         "virtual": mapping(run, "virtual"),
-        # the name of a file catalogue is its path
+        # a file catalogue is named by its path
         "catalog_short": re.split(r"[/\\]", str(mapping(run, "catalog")["name"]))[-1],
         "verdict": verdict(mapping(run, "verdict"), log, unit),
         "warnings": texts(run, "warnings"),
@@ -78,10 +80,10 @@ def _content(data: RunData) -> dict[str, Any]:
         "accuracy": accuracy(data.predictions, quantity, unit, log),
         "histogram": _histogram(mapping(run, "histogram"), quantity, unit, real(ceiling.get("value"))),
         "domain": _domain(mapping(run, "domain"), ranking),
-        "reach": _reach(mapping(run, "interval")),
+        "coverage": _coverage(mapping(run, "interval")),
         "units": units,
         "elements": None if units else _elements(data, ranking),
-        "drawn": _structures(data.ranking) if units and data.ranking else [],
+        "drawn": _draw_structures(data.ranking) if units and data.ranking else [],
         "filters": mappings(run, "filters"),
         "ranking": ranking,
         "page": PAGE,
@@ -99,7 +101,10 @@ def _content(data: RunData) -> dict[str, Any]:
 
 
 def _properties(sources: Sequence[Row]) -> list[Row]:
-    """The properties networks learned from, each once: networks that share a trunk list theirs as tasks."""
+    """Source properties, each once.
+
+    Networks with a joint trunk list theirs as tasks.
+    """
     seen: dict[str, Row] = {}
     for source in sources:
         for task in mappings(source, "tasks") or [source]:
@@ -108,14 +113,14 @@ def _properties(sources: Sequence[Row]) -> list[Row]:
 
 
 def _of_repeat_units(data: RunData) -> bool:
-    """Whether the run ranked repeat units: only these hold `*` once they are read."""
+    """True if the run ranked repeat units: only these contain `*`."""
     if data.predictions and "smiles" in data.predictions.columns:
         return True
     return any("*" in str(row.get("reduced_formula")) for row in data.ranking.records()[:1]) if data.ranking else False
 
 
-def _structures(ranking: Table) -> list[Row]:
-    """The first different repeat units of a ranking that can be drawn."""
+def _draw_structures(ranking: Table) -> list[Row]:
+    """First distinct repeat units of a ranking that can be drawn."""
     drawn: dict[str, Row] = {}
     for row in ranking.records():
         key = str(row.get("reduced_formula") or row.get("formula") or "")
@@ -149,7 +154,7 @@ def _domain(record: Row, ranking: Ranking | None) -> dict[str, Any] | None:
         return None
     total = sum(counts.values())
     listed = [str(text) for text in (ranking.values("domain_reason") if ranking else []) if text]
-    # one candidate may have several reasons, and each distance is its own
+    # a candidate may have several reasons; distances differ and are counted as one
     reasons = Counter(re.sub(r"^distance \S+ to", "far from", part) for text in listed for part in text.split("; "))
     return {
         "bar": charts.shares(counts, "Candidates inside, at the edge of and outside the applicability domain"),
@@ -158,8 +163,8 @@ def _domain(record: Row, ranking: Ranking | None) -> dict[str, Any] | None:
     }
 
 
-def _reach(interval: Row) -> dict[str, Any] | None:
-    """How often the intervals held, by distance and with whole families held out, in words."""
+def _coverage(interval: Row) -> dict[str, Any] | None:
+    """Coverage of intervals by distance and of held-out families."""
     bins = []
     for part in mappings(interval, "by_distance"):
         low, high, share = real(part["low"]), real(part["high"]), real(part["coverage"])

@@ -1,4 +1,4 @@
-"""The report's figures as inline SVG; colours come from the page's style sheet through class names."""
+"""Charts of reports as inline SVG, coloured through class names by the style sheet."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from kakehashi.screen.report.svg import Axis, drawing, frame, padded, tag
+from kakehashi.screen.report.svg import Axis, padded, plot, plot_axes, tag
 from kakehashi.screen.report.text import number, percent, with_unit
 
 
 class Point(NamedTuple):
-    """One out-of-fold prediction, in the original unit."""
+    """Held-out prediction in the original unit."""
 
     name: str
     fold: str
@@ -23,22 +23,24 @@ class Point(NamedTuple):
 
     @property
     def covered(self) -> bool | None:
-        """Whether the interval holds the measured value; None without an interval."""
+        """True if the interval holds the measured value.
+
+        None without an interval.
+        """
         if self.lower is None or self.upper is None:
             return None
         return self.lower <= self.y <= self.upper
 
 
 def parity(points: Sequence[Point], quantity: str, unit: str, log: bool, area: str = "parity-area") -> Markup:
-    """Measured against predicted on equal axes, with intervals; on log axes only positive points are drawn.
+    """Parity plot with intervals; on log axes of positive points alone.
 
-    area : the id of the plot's clipping path, its own in the page
+    area : id of the clipping path, unique in the page
     """
     shown = [p for p in points if not log or (p.y > 0 and p.mean > 0)]
     centres = [value for p in shown for value in (p.y, p.mean)]
     low, high = padded(centres, log, 0.12)
-    x = Axis(low, high, 68.0, 508.0, log)
-    y = Axis(low, high, 418.0, 12.0, log)
+    x, y = plot_axes((low, high), (low, high), log_x=log, log_y=log)
     bars, dots = [], []
     # misses are drawn last, on top
     for p in sorted(shown, key=lambda p: p.covered is False):
@@ -54,11 +56,9 @@ def parity(points: Sequence[Point], quantity: str, unit: str, log: bool, area: s
     diagonal = tag("line", class_="identity", x1=x(low), y1=y(low), x2=x(high), y2=y(high))
     missed = sum(p.covered is False for p in shown)
     title = f"Parity plot: predicted against measured {quantity} of {len(shown)} materials"
-    return drawing(
-        520, 468, f"{title}, {missed} outside their 90% interval",
-        clip, frame(x, y, with_unit("measured", unit), with_unit("predicted, out of fold", unit)),
-        tag("g", diagonal, *bars, *dots, clip_path=f"url(#{area})"),
-    )  # fmt: skip
+    marks = tag("g", diagonal, *bars, *dots, clip_path=f"url(#{area})")
+    labels = with_unit("measured", unit), with_unit("predicted, out of fold", unit)
+    return plot(f"{title}, {missed} outside their 90% interval", x, y, *labels, clip, marks)
 
 
 def histogram(
@@ -70,7 +70,10 @@ def histogram(
     log: bool,
     ceiling: float | None = None,
 ) -> Markup:
-    """Shares of the training values and of the predictions in each bin, overlaid; ceiling: a marked value."""
+    """Overlaid histograms of training values and predictions.
+
+    ceiling : value to mark
+    """
     sets = [("predicted", "predicted", predicted), ("training", "training", training)]
     title = f"Histogram: {quantity} of the training materials and predicted for the catalogue"
     return overlaid(edges, sets, title, quantity, unit, log, None if ceiling is None else (ceiling, "ceiling"))
@@ -85,10 +88,13 @@ def overlaid(
     log: bool,
     mark: tuple[float, str] | None = None,
 ) -> Markup:
-    """Shares of each set (its class, name and counts) per bin, overlaid; mark: a value and what it is."""
-    x = Axis(edges[0], edges[-1], 68.0, 508.0, log)
+    """Overlaid histograms of several sets, as shares per bin.
+
+    sets : class, name and counts of each; mark : a value and its label
+    """
     shares = [[100 * count / (sum(counts) or 1) for count in counts] for _, _, counts in sets]
-    y = Axis(0.0, 1.08 * max((max(s, default=0.0) for s in shares), default=0.0) or 1.0, 418.0, 12.0)
+    highest = max((max(s, default=0.0) for s in shares), default=0.0)
+    x, y = plot_axes((edges[0], edges[-1]), (0.0, 1.08 * highest or 1.0), log_x=log)
     parts: list[str] = []
     for (kind, name, counts), heights in zip(sets, shares, strict=True):
         for k, (count, share) in enumerate(zip(counts, heights, strict=True)):
@@ -116,14 +122,11 @@ def overlaid(
         parts.append(tag("line", class_="ceiling", x1=at, x2=at, y1=12, y2=418))
         where = at - 6 if anchor == "end" else at + 6
         parts.append(tag("text", mark[1], class_="note", x=where, y=24, text_anchor=anchor))
-    return drawing(
-        520, 468, title,
-        frame(x, y, with_unit(quantity, unit), "share of each set", y_suffix="%"), *parts,
-    )  # fmt: skip
+    return plot(title, x, y, with_unit(quantity, unit), "share of each set", *parts, y_suffix="%")
 
 
 def shares(counts: Mapping[str, int], title: str) -> Markup:
-    """One bar divided in proportion to the counts; classes `part-KEY` colour the pieces."""
+    """Bar divided in proportion to the counts, coloured by classes `part-KEY`."""
     total = sum(counts.values()) or 1
     at = 0.0
     parts = []
@@ -149,7 +152,7 @@ def whisker(
     title: str = "",
     kind: str = "",
 ) -> Markup:
-    """A table-sized interval: a line from lower to upper, a dot at the mean, a faint upright line at `mark`."""
+    """Interval in a table cell: line, mean, and `mark`."""
     parts: list[str] = [tag("title", title)] if title else []
 
     def within(value: float) -> float:
@@ -166,7 +169,7 @@ def whisker(
 
 
 def meter(share: float) -> Markup:
-    """A bar filled to `share` of its length."""
+    """Bar filled to `share` of its length."""
     filled = 100 * min(max(share, 0.0), 1.0)
     return tag(
         "svg",

@@ -1,4 +1,4 @@
-"""What a run directory holds, read for the report: run.json and the first rows of its tables."""
+"""Read the tables of a run for its report: the record and leading rows."""
 
 from __future__ import annotations
 
@@ -14,20 +14,23 @@ import pyarrow.compute as pc
 
 from kakehashi.catalogs.reading.parquet_files import batch_rows, in_pieces
 from kakehashi.catalogs.records import UserError
-from kakehashi.screen.runs.runner import check_schema
+from kakehashi.screen.runs.record_file import RECORD, load_record
 
 
 class Row(dict[str, Any]):
-    """A record in which an absent entry reads as None: the report shows a dash or leaves the line out."""
+    """Record that returns None for an absent entry.
+
+    The report shows a dash or leaves the line out.
+    """
 
     def __missing__(self, key: str) -> None:
         return None
 
 
 MAX_ROWS = 1000
-# Of these, kept for the best candidates inside or at the edge of the domain, wherever they rank: far from the
-# target's own compounds the top of a ranking is all extrapolation.
-KEPT_NEAR = 400
+# Rows of these reserved for the best candidates inside or at the edge of the domain, wherever they rank: far from the
+# target's compounds the top of a ranking is all extrapolation.
+ROWS_IN_DOMAIN = 400
 MAX_POINTS = 1000
 MAX_EXTRA_COLUMNS = 16
 MAX_TEXT = 240
@@ -37,20 +40,23 @@ EMBEDDED_BYTES = 600_000
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The first rows of a Parquet table; `total` counts all of them."""
+    """Leading rows of a Parquet table; `total` counts all of them."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]
     total: int
 
     def records(self) -> list[Row]:
-        """Each row as a mapping; of columns with the same name the first counts."""
+        """Rows as mappings.
+
+        Of columns with the same name the first counts.
+        """
         return [Row(zip(reversed(self.columns), reversed(row), strict=True)) for row in self.rows]
 
 
 @dataclass(frozen=True, slots=True)
 class RunData:
-    """Everything the report shows; a table is None where the run wrote none."""
+    """Data of a report; None for an absent table."""
 
     run: Row
     ranking: Table | None
@@ -76,14 +82,14 @@ FILES = {
 
 
 def read_run(directory: Path) -> RunData:
-    """Read a run directory.
+    """Data of the run in a directory.
 
     Raises
     ------
     UserError
         Code 2 where there is no run.json, 6 where a file is there but cannot be read.
     """
-    run = run_json(directory / "run.json")
+    run = Row(load_record(directory / RECORD))
     counted = mappings(run, "quarantine_reasons")
     return RunData(
         run=run,
@@ -97,13 +103,13 @@ def read_run(directory: Path) -> RunData:
 
 
 def mapping(record: Mapping[str, Any], key: str) -> Row:
-    """`record[key]` where it is a mapping, else an empty one."""
+    """Mapping at `record[key]`, empty where there is none."""
     value = record.get(key)
     return Row(value) if isinstance(value, Mapping) else Row()
 
 
 def mappings(record: Mapping[str, Any], key: str) -> list[Row]:
-    """The mappings listed in `record[key]`; empty where it is no list."""
+    """Mappings in the list at `record[key]`, empty where there is none."""
     value = record.get(key)
     if not isinstance(value, Sequence) or isinstance(value, str):
         return []
@@ -111,20 +117,33 @@ def mappings(record: Mapping[str, Any], key: str) -> list[Row]:
 
 
 def texts(record: Row, key: str) -> list[str]:
-    """The texts listed in an entry; one text counts as a list of one."""
+    """Texts in the list at `record[key]`.
+
+    A single text is a list of one.
+    """
     value = record.get(key)
     return [str(item) for item in value] if isinstance(value, list) else [str(value)] if value else []
 
 
 def real(value: Any) -> float | None:
-    """`value` as a finite float, or None."""
+    """Finite float, or None.
+
+    >>> real(2), real(float("nan")), real("2")
+    (2.0, None, None)
+    """
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return float(value) if math.isfinite(value) else None
 
 
 def script_json(value: Any) -> str:
-    """JSON that is safe between script tags: no <, >, & or line separators, no NaN."""
+    """JSON that is safe inside a script element.
+
+    Without <, >, & and line separators.
+
+    >>> "<" in script_json({"formula": "</script>"})
+    False
+    """
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
@@ -132,34 +151,17 @@ def script_json(value: Any) -> str:
 
 
 def plain(value: Any) -> Any:
-    """A table cell as JSON holds it: six significant digits, long texts cut, NaN and infinities as text."""
+    """Table cell as JSON.
+
+    Six significant digits, long texts cut, NaN and infinities as text.
+    """
     if value is None or isinstance(value, bool | int):
-        # integers beyond 2**53 would change when a browser reads them
+        # browsers round integers beyond 2**53
         return str(value) if isinstance(value, int) and abs(value) > 2**53 else value
     if isinstance(value, float):
         return float(f"{value:.6g}") if math.isfinite(value) else str(value)
     text = value if isinstance(value, str) else str(value)
     return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"
-
-
-def run_json(path: Path) -> Row:
-    """The record of a run.
-
-    Raises
-    ------
-    UserError
-        Code 2 where there is none, 6 where it cannot be read.
-    """
-    try:
-        run = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"no run.json in {path.parent}: expected the folder of a finished run") from None
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read ({error}): restore the file or repeat the run", 6) from None
-    if not isinstance(run, dict):
-        raise UserError(f"{path} holds {type(run).__name__}, expected an object: repeat the run", 6)
-    check_schema(run, path)
-    return Row(run)
 
 
 def _corrupt(path: Path, error: Exception) -> UserError:
@@ -173,7 +175,7 @@ def _rows(table: pa.Table | pa.RecordBatch) -> tuple[tuple[Any, ...], ...]:
 
 
 def first_rows(path: Path, limit: int) -> Table | None:
-    """The first `limit` rows."""
+    """First `limit` rows of a Parquet file; None without a file."""
     if not path.exists():
         return None
     try:
@@ -186,7 +188,10 @@ def first_rows(path: Path, limit: int) -> Table | None:
 
 
 def _best(path: Path) -> Table | None:
-    """The first rows of a ranking, and the next best that are not out of the domain, `MAX_ROWS` in all at most."""
+    """First rows of a ranking, then the best in domain.
+
+    At most `MAX_ROWS` in all.
+    """
     if not path.exists():
         return None
     try:
@@ -194,7 +199,7 @@ def _best(path: Path) -> Table | None:
             names, total = tuple(file.schema_arrow.names), file.metadata.num_rows
             if names.count("domain") != 1 or total <= MAX_ROWS:
                 return first_rows(path, MAX_ROWS)
-            first = MAX_ROWS - KEPT_NEAR
+            first = MAX_ROWS - ROWS_IN_DOMAIN
             near: list[int] = []
             start = 0
             for batch in file.iter_batches(columns=["domain"], use_threads=False):
@@ -202,7 +207,7 @@ def _best(path: Path) -> Table | None:
                 start += batch.num_rows
                 if len(near) >= MAX_ROWS:
                     break
-            wanted = [*range(first), *[i for i in near if i >= first][:KEPT_NEAR]]
+            wanted = [*range(first), *[i for i in near if i >= first][:ROWS_IN_DOMAIN]]
             start, pieces = 0, list[tuple[Any, ...]]()
             for batch in file.iter_batches(batch_size=batch_rows(file), use_threads=False):
                 inside = [i - start for i in wanted if start <= i < start + batch.num_rows]
@@ -216,7 +221,7 @@ def _best(path: Path) -> Table | None:
 
 
 def spaced_rows(path: Path, limit: int) -> Table | None:
-    """At most `limit` rows, evenly spaced through the table."""
+    """At most `limit` rows, evenly spaced through a Parquet file."""
     if not path.exists():
         return None
     try:
@@ -231,7 +236,10 @@ def spaced_rows(path: Path, limit: int) -> Table | None:
 
 
 def count_reasons(path: Path, keys: tuple[str, ...]) -> list[Row]:
-    """Rows per distinct `keys`, most frequent first, each with its count and its first formula."""
+    """Rows per distinct `keys`, most frequent first.
+
+    Each with its first formula.
+    """
     if not path.exists():
         return []
     counts: dict[tuple[str, ...], int] = {}

@@ -1,4 +1,7 @@
-"""Structures as inline SVG without styles of its own: a page may forbid them, and colours follow the page's theme."""
+"""Draw structures as inline SVG, coloured by the style sheet of the page.
+
+A page may forbid styles inside a drawing, and colours follow its theme.
+"""
 
 from __future__ import annotations
 
@@ -18,14 +21,14 @@ from kakehashi.screen.report.svg import tag
 
 BOND = 23.0  # pixels
 PADDING = 4.0
-LAYOUTS = 8  # tried at most for a repeat unit with rings in its chain
+LAYOUTS = 8  # most layouts tried for a repeat unit with rings in its chain
 _SVG = "{http://www.w3.org/2000/svg}"
 # Heteroatoms with a colour of their own in the style sheet.
 _COLOURED = {"N", "O", "F", "Cl", "Br", "I", "S", "P", "Si"}
 
 
 class _Drawn(NamedTuple):
-    """Strokes and labels in pixels, the chain's open bonds (star, neighbour), and all that must fit."""
+    """Drawing in pixels: strokes, labels, open bonds (star, neighbour), and extent."""
 
     strokes: list[str]
     labels: list[Markup]
@@ -35,7 +38,10 @@ class _Drawn(NamedTuple):
 
 @lru_cache(512)
 def draw_structure(smiles: str) -> Markup | None:
-    """A molecule, or a repeat unit between brackets with a subscript n; None for what cannot be read or drawn."""
+    """Drawing of a molecule, or of a repeat unit in brackets.
+
+    None for a SMILES that cannot be read or drawn.
+    """
     try:
         mol = read(smiles, (0, 2))
         drawn = _drawn(mol)
@@ -69,7 +75,7 @@ def _drawn(mol: Any) -> _Drawn:
         ends = [atom.GetIdx() for atom in mol.GetAtoms() if not atom.GetAtomicNum()]
         neighbours = [mol.GetAtomWithIdx(end).GetNeighbors()[0].GetIdx() for end in ends]
         for end in ends:
-            shown.GetAtomWithIdx(end).SetAtomicNum(6)  # the end of a line, without a label
+            shown.GetAtomWithIdx(end).SetAtomicNum(6)  # carbon: the end of a line, without a label
         _lay_out(shown, ends)
         drawer = rdMolDraw2D.MolDraw2DSVG(-1, -1, -1, -1, True)
         options: Any = drawer.drawOptions()
@@ -78,19 +84,22 @@ def _drawn(mol: Any) -> _Drawn:
         options.minFontSize, options.bondLineWidth = 11, 1.4
         drawer.DrawMolecule(shown.GetMol())
         drawer.FinishDrawing()
-        # the drawer's own copy may hold more atoms (hydrogens that tell a configuration); those asked for come first
+        # the drawer may add atoms (hydrogens that show a configuration) after those of the molecule
         at = [drawer.GetDrawCoords(i) for i in range(mol.GetNumAtoms())]
     points = [complex(p.x, p.y) for p in at]
     strokes, labels = _read(drawer.GetDrawingText(), [atom.GetSymbol() for atom in mol.GetAtoms()])
-    found = [corner for _, corners in labels for corner in corners]
+    label_corners = [corner for _, corners in labels for corner in corners]
     return _Drawn(
         strokes, [label[0] for label in labels],
-        [(points[e], points[n]) for e, n in zip(ends, neighbours, strict=True)], points + found,
+        [(points[e], points[n]) for e, n in zip(ends, neighbours, strict=True)], points + label_corners,
     )  # fmt: skip
 
 
 def _lay_out(mol: Any, ends: list[int]) -> None:
-    """Coordinates; of a repeat unit, those with the longest straight chain, from left to right."""
+    """Set coordinates, with a straight chain for repeat units.
+
+    From left to right.
+    """
     from rdkit import Chem
     from rdkit.Chem import rdDepictor
     from rdkit.Geometry import Point2D
@@ -116,9 +125,11 @@ def _lay_out(mol: Any, ends: list[int]) -> None:
 
 
 def _turned(at: NDArray[np.float64], chain: list[int]) -> tuple[NDArray[np.float64], float, bool]:
-    """Positions (n, 3) turned until the chain's ends are level, how well they show it, and whether that will do.
+    """Positions (n, 3) with a level chain, and their merit.
 
-    Wanted are a long chain with open bonds that are not upright, nothing beyond them, and no atom on another.
+    Also True if the merit is good enough.
+
+    Good is a long chain whose open bonds are not upright, with nothing beyond them and no atom on another.
     """
     first, last = chain[0], chain[-1]
     dx, dy = at[last, :2] - at[first, :2]
@@ -129,12 +140,15 @@ def _turned(at: NDArray[np.float64], chain: list[int]) -> tuple[NDArray[np.float
     apart = ((at[:, None] - at) ** 2).sum(axis=2) + np.eye(len(at))
     clashes = int((apart < 0.3).sum()) // 2
     level = min(at[chain[1], 0], length - at[chain[-2], 0], 1.2)
-    fine = not clashes and beyond < 0.3 and level > 0.7 and length > len(chain) - 1  # of bonds, each 1.5 long
+    fine = not clashes and beyond < 0.3 and level > 0.7 and length > len(chain) - 1  # bonds are 1.5 long
     return at, length - 2.0 * beyond + 2.0 * level - 10.0 * clashes, fine
 
 
 def _read(svg: str, symbols: list[str]) -> tuple[list[str], list[tuple[Markup, list[complex]]]]:
-    """Line paths and labels of RDKit's drawing; a label comes with two of its corners."""
+    """Line paths and labels in RDKit's drawing.
+
+    A label comes with two of its corners.
+    """
     strokes, labels = [], []
     for item in ElementTree.fromstring(svg):
         style = item.get("style", "")
@@ -152,13 +166,15 @@ def _read(svg: str, symbols: list[str]) -> tuple[list[str], list[tuple[Markup, l
 
 
 def _points(stroke: str) -> list[complex]:
-    """The corners of a path."""
+    """Corners of a path."""
     numbers = [float(text) for text in re.findall(r"-?\d+\.?\d*", stroke)]
     return [complex(x, y) for x, y in zip(numbers[::2], numbers[1::2], strict=True)]
 
 
 def _brackets(ends: list[tuple[complex, complex]], lines: list[list[complex]]) -> tuple[list[str], list[complex]]:
-    """Paths of two square brackets across the chain's last bonds, and their corners.
+    """Square brackets across the chain's last bonds.
+
+    Their paths, and their corners.
 
     lines : all bonds; brackets are only as high as other bonds leave room for
     """
@@ -186,7 +202,7 @@ def _brackets(ends: list[tuple[complex, complex]], lines: list[list[complex]]) -
 
 
 def _crosses(line: list[complex], x: float, top: float, bottom: float) -> bool:
-    """Whether a bond meets an upright line."""
+    """True if a bond meets an upright line."""
     (a, b) = sorted((line[0], line[-1]), key=lambda p: p.real)
     if not a.real < x < b.real:
         return False

@@ -1,4 +1,4 @@
-"""The report of an evaluation: one HTML page that opens offline, built from the files of its folder."""
+"""Build the report of an evaluation: one HTML page that opens offline."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from kakehashi.screen.report.data import (
     mapping,
     mappings,
     real,
-    run_json,
     texts,
 )
 from kakehashi.screen.report.data import spaced_rows as read_spread
 from kakehashi.screen.report.page import assemble
 from kakehashi.screen.report.sections import accuracy, leaderboard, pretty, timings, verdict
-from kakehashi.screen.report.svg import Axis, drawing, frame, padded, tag
+from kakehashi.screen.report.svg import padded, plot, plot_axes, tag
 from kakehashi.screen.report.text import number, with_unit, words
+from kakehashi.screen.runs.record_file import RECORD, load_record
 from kakehashi.screen.transfer.rows import CHOSEN, DIRECT
 
 FILES = {
@@ -35,19 +35,21 @@ FILES = {
     "run.json": "configuration, versions, hashes and timings of the run",
 }
 _ROWS = 1000
-# Lines of a learning curve: what is drawn strongest comes last.
+# Lines of a learning curve, the most prominent last.
 _KINDS = {CHOSEN: "transferred", DIRECT: "direct"}
 
 
 def write_report(directory: Path) -> str:
-    """HTML of the report on the evaluation in `directory`; the same files always give the same text.
+    """HTML report of the evaluation in a directory.
+
+    The same files always give the same text.
 
     Raises
     ------
     UserError
         Code 2 where there is no run.json, 6 where a file is there but cannot be read.
     """
-    run = run_json(directory / "run.json")
+    run = Row(load_record(directory / RECORD))
     target, judged = mapping(run, "target"), mapping(run, "verdict")
     log, unit = target.get("log") is True, str(target.get("unit") or "")
     quantity = words(target.get("quantity") or target.get("name") or "the target")
@@ -63,7 +65,7 @@ def write_report(directory: Path) -> str:
         "log": log,
         "sources": mappings(run, "sources"),
         "holdout": mapping(run, "holdout"),
-        # What to do stands beside the command that does it.
+        # The page shows the advice beside its command instead.
         "verdict": {**box, "advice": None} if box else None,
         "p_value": real(judged.get("p_value")),
         "recommendation": mapping(run, "recommendation"),
@@ -83,19 +85,24 @@ def write_report(directory: Path) -> str:
 
 
 def draw_curve(table: Table, label: str, unit: str) -> Markup | None:
-    """Error by number of known values, a line per model with one standard error at its points."""
-    found: dict[str, list[tuple[float, float, float]]] = {}
+    """Learning curve: error by number of known values.
+
+    A line per model, with bars of one standard error.
+
+    Bars are one standard error.
+    """
+    lines: dict[str, list[tuple[float, float, float]]] = {}
     for row in table.records():
         n, mae, std = real(row.get("n")), real(row.get("mae")), real(row.get("mae_std"))
         if n is not None and n > 0 and mae is not None:
-            found.setdefault(str(row.get("model")), []).append((n, mae, std or 0.0))
-    if not found:
+            lines.setdefault(str(row.get("model")), []).append((n, mae, std or 0.0))
+    if not lines:
         return None
-    every = [point for points in found.values() for point in points]
-    x = Axis(*padded([n for n, _, _ in every], True, 0.05), 68.0, 508.0, True)
-    y = Axis(0.0, 1.06 * max(mae + std for _, mae, std in every) or 1.0, 418.0, 12.0)
+    every = [point for points in lines.values() for point in points]
+    sizes, highest = padded([n for n, _, _ in every], True, 0.05), max(mae + std for _, mae, std in every)
+    x, y = plot_axes(sizes, (0.0, 1.06 * highest or 1.0), log_x=True)
     parts: list[str] = []
-    for name, points in sorted(found.items(), key=lambda item: (item[0] in _KINDS, item[0])):
+    for name, points in sorted(lines.items(), key=lambda item: (item[0] in _KINDS, item[0])):
         kind = _KINDS.get(name, "other")
         points.sort()
         way = "M " + " L ".join(f"{x(n):.1f},{y(mae):.1f}" for n, mae, _ in points)
@@ -103,19 +110,19 @@ def draw_curve(table: Table, label: str, unit: str) -> Markup | None:
         for n, mae, std in points:
             text = f"{name}\n{number(int(n))} known values\n{label} {number(mae, 3)} ± {number(std, 2)} {unit}"
             ends = {"y1": y(mae - std), "y2": y(mae + std)}
-            parts.append(tag("line", class_=f"reach {kind}", x1=x(n), x2=x(n), **ends))
+            parts.append(tag("line", class_=f"error-bar {kind}", x1=x(n), x2=x(n), **ends))
             parts.append(tag("circle", tag("title", text), class_=f"dot {kind}", cx=x(n), cy=y(mae), r=3.6))
-    axes = frame(x, y, "known values to learn from", with_unit(label, unit))
-    return drawing(520, 468, "Learning curve: held-out error by number of known values", axes, *parts)
+    title = "Learning curve: held-out error by number of known values"
+    return plot(title, x, y, "known values to learn from", with_unit(label, unit), *parts)
 
 
 def _settings(baselines: Row) -> list[tuple[str, list[tuple[str, int]]]]:
-    """Per baseline, the settings chosen in the splits and how often."""
-    found = []
+    """Settings each baseline chose in the splits, with their counts."""
+    settings = []
     for name, chosen in baselines.items():
         counts: dict[str, int] = {}
         for setting in chosen if isinstance(chosen, list) else []:
             text = ", ".join(f"{words(k)} {number(v, 3)}" for k, v in mapping({"s": setting}, "s").items())
             counts[text] = counts.get(text, 0) + 1
-        found.append((str(name), sorted(counts.items(), key=lambda item: (-item[1], item[0]))))
-    return found
+        settings.append((str(name), sorted(counts.items(), key=lambda item: (-item[1], item[0]))))
+    return settings

@@ -1,4 +1,4 @@
-"""From a template to one page that opens offline: everything inline, and a policy that lets nothing else run."""
+"""Assemble a page from a template, with everything inline and nothing else allowed to run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 
 def assemble(template: str, content: Mapping[str, Any], more: Sequence[Path] = ()) -> str:
-    """HTML of a template with the report's style sheet and script.
+    """HTML of a template with style sheet and script.
 
     more : folders whose templates come before those here; a file report.css there is added to the style sheet
     """
@@ -37,7 +37,7 @@ def assemble(template: str, content: Mapping[str, Any], more: Sequence[Path] = (
             **content,
         )
     )
-    # a lone surrogate, which JSON can carry, cannot be written as UTF-8
+    # JSON may carry a lone surrogate, which UTF-8 cannot encode
     return page.encode("utf-8", "replace").decode("utf-8")
 
 

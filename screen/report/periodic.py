@@ -1,4 +1,4 @@
-"""Which elements the best candidates hold, and which of them the training materials never showed."""
+"""Draw a periodic table of the best candidates' elements against those in training."""
 
 from __future__ import annotations
 
@@ -25,12 +25,21 @@ CELL = 54
 
 
 def count_elements(formulas: Iterable[str]) -> Counter[str]:
-    """How many of the formulas hold each element; a text that is no formula counts for nothing."""
+    """Number of formulas that hold each element.
+
+    Other texts count for nothing.
+
+    >>> count_elements(["MgO", "CaO"])["O"]
+    2
+    """
     return Counter(symbol for formula in formulas for symbol in elements(formula))
 
 
 def periodic_table(candidates: Counter[str], total: int, training: Counter[str]) -> Markup:
-    """Shade grows with the share of candidates holding an element; a ring marks one absent from training."""
+    """Periodic table shaded by share of candidates.
+
+    Elements new to training are ringed.
+    """
     most = max(candidates.values(), default=0) or 1
     parts: list[str] = []
     for r, line in enumerate(_LAYOUT):

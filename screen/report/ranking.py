@@ -1,4 +1,4 @@
-"""The ranking as the page shows it: which columns in which order, and the rows that travel inside the page."""
+"""Arrange the ranking for a page: columns, their order, and embedded rows."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ DOMAIN_MARKS = {"in": "●", "edge": "◐", "out": "○"}
 
 
 class TableLayout(NamedTuple):
-    """What a table's columns mean and are called, which come first and last, and which the text filter looks in.
+    """Layout of a table: meanings, labels, column order, and searched columns.
 
     formulas, smiles : columns of formulas, whose amounts are set as subscripts, and of SMILES
     """
@@ -73,7 +73,10 @@ UNITS = COMPOSITIONS._replace(
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A shown column; `index` is its place in an embedded row, -1 for the drawn interval."""
+    """Column of a page.
+
+    index : place in an embedded row, -1 for a drawn interval
+    """
 
     key: str
     label: str
@@ -84,14 +87,14 @@ class Column:
 
     @property
     def style(self) -> str:
-        """Its classes: the kind, whether it stays in sight, whether paper has no room for it."""
+        """CSS classes: kind, pinned columns, and columns left out on paper."""
         pinned = {"rank": " pin-rank", "formula": " pin-formula", "smiles": " pin-formula"}.get(self.key, "")
         return self.kind + pinned + ("" if self.main else " extra")
 
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """Columns and rows of the ranking inside the page."""
+    """Columns and embedded rows of the ranking of a page."""
 
     columns: tuple[Column, ...]
     rows: tuple[tuple[Any, ...], ...]
@@ -103,16 +106,16 @@ class Ranking:
     search: tuple[str, ...]
 
     def has(self, key: str) -> bool:
-        """Whether the ranking holds the known column `key`."""
+        """True if the ranking has the known column `key`."""
         return any(column.key == key for column in self.columns)
 
     def values(self, key: str) -> list[Any]:
-        """One known column; empty where there is none."""
-        found = [column.index for column in self.columns if column.key == key]
-        return [row[found[0]] for row in self.rows] if found else []
+        """Values of a known column; empty where there is none."""
+        places = [column.index for column in self.columns if column.key == key]
+        return [row[places[0]] for row in self.rows] if places else []
 
     def json(self) -> str:
-        """The data of the interactive table, safe inside a script element."""
+        """Data of the interactive table, safe inside a script element."""
         return script_json(
             {
                 "columns": [[c.key, c.label, c.kind, c.style, c.index] for c in self.columns],
@@ -127,7 +130,10 @@ class Ranking:
         )
 
     def cells(self) -> list[list[tuple[str, Markup]]]:
-        """The first page drawn here, for readers without scripts: style class and content of each cell."""
+        """Cells of the first page, as class and content.
+
+        For readers without scripts.
+        """
         return [[(column.style, self._cell(column, row)) for column in self.columns] for row in self.rows[:PAGE]]
 
     def _cell(self, column: Column, row: tuple[Any, ...]) -> Markup:
@@ -144,12 +150,15 @@ class Ranking:
             return Markup('<span class="{}">{} {}</span>').format(kind, DOMAIN_MARKS.get(value, "?"), number(value))
         if column.kind == "figure":
             return escape(number(value, 4, keep=True))
-        # identifiers and ranks keep their digits without separators
+        # no separators in identifiers and ranks
         return escape(str(value) if column.kind in ("rank", "integer") and value is not None else number(value))
 
 
 def arrange_columns(table: Table, log: bool, layout: TableLayout = COMPOSITIONS) -> Ranking:
-    """Choose and order the columns; as many rows as fit in the space set aside for them."""
+    """Choose and order columns and rows for a page.
+
+    As many rows as fit.
+    """
     where: dict[str, int] = {}
     for index, name in enumerate(table.columns):
         if name in layout.meanings:
@@ -178,22 +187,22 @@ def arrange_columns(table: Table, log: bool, layout: TableLayout = COMPOSITIONS)
         for key, index in chosen
     )
     rows = tuple(tuple(plain(row[index]) for index in sources) for row in table.rows)
-    sizes, kept = 0, 0
+    sizes, fitting = 0, 0
     for k, row in enumerate(rows):
         sizes += len(script_json(row).encode("utf-8", "replace")) + 1
-        if k < PAGE:  # drawn in the page as well
+        if k < PAGE:  # also drawn as cells of the page
             sizes += sum(len(escape(str(value)).encode("utf-8", "replace")) for value in row)
         if sizes > EMBEDDED_BYTES:
             break
-        kept += 1
-    rows = rows[:kept]
-    seen = dict.fromkeys(str(row[where["domain"]]) for row in table.rows[:kept]) if "domain" in where else {}
+        fitting += 1
+    rows = rows[:fitting]
+    seen = dict.fromkeys(str(row[where["domain"]]) for row in table.rows[:fitting]) if "domain" in where else {}
     return Ranking(
         columns=columns,
         rows=rows,
         total=table.total,
         hidden=tuple(table.columns[index] for index in extras[MAX_EXTRA_COLUMNS:]),
-        axis=_axis(table, where, log, kept),
+        axis=_axis(table, where, log, fitting),
         log=log,
         domains=tuple(sorted(seen, key=lambda d: (list(DOMAIN_MARKS).index(d) if d in DOMAIN_MARKS else 9, d))),
         search=layout.search,
@@ -216,18 +225,21 @@ def _kind(layout: TableLayout, key: str, values: list[Any]) -> str:
     return "integer" if whole else "number"
 
 
-def _axis(table: Table, where: dict[str, int], log: bool, kept: int) -> Axis | None:
-    """A common scale for the drawn intervals, from the predictions and the bulk of their intervals."""
+def _axis(table: Table, where: dict[str, int], log: bool, fitting: int) -> Axis | None:
+    """Common axis of the drawn intervals.
+
+    From the predictions and the bulk of their intervals.
+    """
     if "interval" not in where:
         return None
     columns = [
-        sorted(v for row in table.rows[:kept] if (v := real(row[where[key]])) is not None and (v > 0 or not log))
+        sorted(v for row in table.rows[:fitting] if (v := real(row[where[key]])) is not None and (v > 0 or not log))
         for key in ("lower", "mean", "upper")
     ]
     if not all(columns):
         return None
     lower, mean, upper = columns
-    # a few very wide intervals would flatten all others
+    # without the widest intervals, which would flatten all others
     ends = [lower[len(lower) // 50], mean[0], mean[-1], upper[-1 - len(upper) // 50]]
     low, high = padded(ends, log, 0.02)
     return Axis(low, high, 5.0, 115.0, log)

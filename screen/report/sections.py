@@ -1,4 +1,4 @@
-"""What reports of either direction say: the verdict on a model, its leaderboard, its accuracy, where time went."""
+"""Sections shared by all reports: verdict, leaderboard, accuracy and timings."""
 
 from __future__ import annotations
 
@@ -18,12 +18,15 @@ BOARD_ROWS = 12
 
 
 def pretty(config: Any) -> str:
-    """A configuration as readable JSON."""
+    """Configuration as indented JSON."""
     return json.dumps(config, indent=2, ensure_ascii=False, sort_keys=True) if config else ""
 
 
 def verdict(verdict: Row, log: bool, unit: str) -> dict[str, Any] | None:
-    """The headline and its figures; the difference is put in words so that its sign cannot be misread."""
+    """Headline of a verdict and its figures.
+
+    The sign of the difference is put in words.
+    """
     if not verdict:
         return None
     helps = verdict.get("helps")
@@ -51,7 +54,7 @@ def verdict(verdict: Row, log: bool, unit: str) -> dict[str, Any] | None:
 
 
 def leaderboard(table: Table | None, verdict: Row, log: bool, unit: str) -> dict[str, Any] | None:
-    """Rows by error, each with its error drawn beside the direct model's."""
+    """Leaderboard rows by error, each drawn beside the direct model's."""
     if table is None or not table.rows:
         return None
     rows = table.records()
@@ -88,7 +91,7 @@ def leaderboard(table: Table | None, verdict: Row, log: bool, unit: str) -> dict
 def accuracy(
     predictions: Table | None, quantity: str, unit: str, log: bool, area: str = "parity-area"
 ) -> dict[str, Any]:
-    """The parity plot, None without a drawable prediction, and how many points it shows and intervals hold."""
+    """Parity plot, with the number of points drawn and covered."""
     points, undrawn = _points(predictions, log)
     return {
         "parity": charts.parity(points, quantity, unit, log, area) if points else None,
@@ -102,7 +105,7 @@ def accuracy(
 
 
 def _points(predictions: Table | None, log: bool) -> tuple[list[charts.Point], int]:
-    """Predictions that can be drawn, and how many of the rows read cannot."""
+    """Points that can be drawn, and the number of others."""
     rows = predictions.records() if predictions else []
     points = []
     for row in rows:
@@ -116,19 +119,19 @@ def _points(predictions: Table | None, log: bool) -> tuple[list[charts.Point], i
 
 
 def members(model: Row) -> list[Row]:
-    """Members by weight, each with its weight drawn against the largest."""
-    found = mappings(model, "members")
-    found.sort(key=lambda row: -(real(row.get("weight")) or 0.0))
-    most = max((real(row.get("weight")) or 0.0 for row in found), default=0.0) or 1.0
+    """Members of a stack by weight, with bars."""
+    rows = mappings(model, "members")
+    rows.sort(key=lambda row: -(real(row.get("weight")) or 0.0))
+    most = max((real(row.get("weight")) or 0.0 for row in rows), default=0.0) or 1.0
     shown = ("name", "weight")
-    for row in found:
+    for row in rows:
         row["rest"] = ", ".join(f"{words(k)} {number(v)}" for k, v in row.items() if k not in shown and v is not None)
         row["drawn"] = charts.meter((real(row.get("weight")) or 0.0) / most)
-    return found
+    return rows
 
 
 def timings(timings: Row) -> list[tuple[str, str, Markup]]:
-    """Stages with the time they took, in words and drawn against the longest."""
+    """Stages of a run with durations and bars."""
     known = [(str(stage), seconds) for stage, value in timings.items() if (seconds := real(value)) is not None]
     most = max((seconds for _, seconds in known), default=0.0) or 1.0
     return [(words(stage), duration(seconds), charts.meter(seconds / most)) for stage, seconds in known]

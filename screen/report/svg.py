@@ -1,4 +1,4 @@
-"""Building blocks of the charts: escaped elements, axes with sensible ticks, the plotting frame."""
+"""Building blocks of charts: escaped SVG elements, axes, ticks and plot frames."""
 
 from __future__ import annotations
 
@@ -11,9 +11,19 @@ from markupsafe import Markup, escape
 
 from kakehashi.screen.report.text import number
 
+# Pixels of a full-sized plot, and the edges of its frame.
+WIDTH, HEIGHT = 520, 468
+LEFT, RIGHT, BOTTOM, TOP = 68.0, 508.0, 418.0, 12.0
+
 
 def tag(name: str, *children: str, **attributes: str | float | int) -> Markup:
-    """One SVG element; attributes and text are escaped, `class_` and `stroke_width` lose their underscores."""
+    """SVG element with escaped attributes and text.
+
+    Underscores of `class_` and `stroke_width` become nothing and hyphens.
+
+    >>> tag("text", "a < b", class_="note", stroke_width=1)
+    Markup('<text class="note" stroke-width="1">a &lt; b</text>')
+    """
     written = Markup("").join(
         Markup(' {}="{}"').format(
             key.rstrip("_").replace("_", "-"), f"{value:.2f}" if isinstance(value, float) else value
@@ -24,7 +34,7 @@ def tag(name: str, *children: str, **attributes: str | float | int) -> Markup:
 
 
 def drawing(width: int, height: int, title: str, *children: str, class_: str = "chart") -> Markup:
-    """A scalable figure whose title a screen reader speaks."""
+    """Scalable figure with a title for screen readers."""
     return tag(
         "svg", tag("title", title), *children,
         class_=class_, viewBox=f"0 0 {width} {height}", role="img", aria_label=title,
@@ -32,7 +42,7 @@ def drawing(width: int, height: int, title: str, *children: str, class_: str = "
 
 
 class Ticks(NamedTuple):
-    """Where an axis is marked: `major` positions carry `labels`, `minor` ones only a short line."""
+    """Marks of an axis: labelled `major` ones and short `minor` ones."""
 
     major: list[float]
     labels: list[str]
@@ -40,7 +50,13 @@ class Ticks(NamedTuple):
 
 
 def linear_ticks(low: float, high: float, count: int = 5) -> Ticks:
-    """About `count` round values (1, 2 or 5 times a power of ten) inside [low, high]."""
+    """About `count` round values in [low, high].
+
+    Multiples of 1, 2 or 5 times a power of ten.
+
+    >>> linear_ticks(0.0, 1.0).labels
+    ['0', '0.2', '0.4', '0.6', '0.8', '1']
+    """
     if not high > low:
         return Ticks([low], [number(low)], [])
     raw = (high - low) / count
@@ -52,7 +68,10 @@ def linear_ticks(low: float, high: float, count: int = 5) -> Ticks:
 
 
 def log_ticks(low: float, high: float) -> Ticks:
-    """Decades, joined by 2 and 5 where few fit; linear ticks inside less than a third of a decade."""
+    """Decades in [low, high], with 2 and 5 where few fit.
+
+    Linear ticks within less than a third of a decade.
+    """
     decades = math.log10(high / low) if high > low > 0 else 0.0
     if decades < 1 / 3:
         return linear_ticks(low, high)
@@ -77,7 +96,7 @@ def log_ticks(low: float, high: float) -> Ticks:
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """Maps [low, high] onto pixels [start, stop], on a linear or logarithmic scale."""
+    """Linear or logarithmic map of [low, high] onto pixels [start, stop]."""
 
     low: float
     high: float
@@ -86,13 +105,16 @@ class Axis:
     log: bool = False
 
     def __call__(self, value: float) -> float:
-        """Pixel of `value`; on a log axis values at or below zero fall on the lower end."""
+        """Pixel of a value.
+
+        On a log axis zero and below fall on the lower end.
+        """
         if self.log:
             value = max(value, self.low * 1e-9)
             share = math.log(value / self.low) / math.log(self.high / self.low)
         else:
             share = (value - self.low) / (self.high - self.low)
-        # far outside stays outside, but finite
+        # far values stay outside, at a finite pixel
         return self.start + (self.stop - self.start) * min(max(share, -2.0), 3.0)
 
     def ticks(self, count: int = 5) -> Ticks:
@@ -101,16 +123,37 @@ class Axis:
 
 
 def padded(values: Iterable[float], log: bool, pad: float = 0.06) -> tuple[float, float]:
-    """A range around all values, wider by `pad` of itself on either side; never empty."""
-    kept = [math.log(v) if log else v for v in values if not log or v > 0]
-    low, high = (min(kept), max(kept)) if kept else (0.0, 1.0)
+    """Range of all values, widened at both ends.
+
+    By `pad` of itself; never empty.
+
+    >>> padded([0.0, 10.0], log=False, pad=0.1)
+    (-1.0, 11.0)
+    """
+    usable = [math.log(v) if log else v for v in values if not log or v > 0]
+    low, high = (min(usable), max(usable)) if usable else (0.0, 1.0)
     spare = pad * (high - low) or (0.1 if log else 0.1 * abs(high) or 1.0)
     low, high = low - spare, high + spare
     return (math.exp(low), math.exp(high)) if log else (low, high)
 
 
+def plot_axes(
+    across: tuple[float, float], upwards: tuple[float, float], *, log_x: bool = False, log_y: bool = False
+) -> tuple[Axis, Axis]:
+    """Axes of a full-sized plot over two ranges of values."""
+    return Axis(*across, LEFT, RIGHT, log_x), Axis(*upwards, BOTTOM, TOP, log_y)
+
+
+def plot(title: str, x: Axis, y: Axis, x_label: str, y_label: str, *marks: str, y_suffix: str = "") -> Markup:
+    """Full-sized plot: frame, axis titles, and marks on top."""
+    return drawing(WIDTH, HEIGHT, title, frame(x, y, x_label, y_label, y_suffix=y_suffix), *marks)
+
+
 def frame(x: Axis, y: Axis, x_label: str, y_label: str, y_count: int = 5, y_suffix: str = "") -> Markup:
-    """Grid, ticks and axis titles of a plot; pixel y runs downwards, so y.start is the bottom."""
+    """Grid, ticks and axis titles of a plot.
+
+    Pixels run downwards: y.start is the bottom.
+    """
     parts: list[str] = []
     left, right, bottom, top = x.start, x.stop, y.start, y.stop
     marks = x.ticks()

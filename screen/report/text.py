@@ -1,4 +1,4 @@
-"""Numbers, times and formulas as a reader wants to see them; everything returned is safe to place in HTML."""
+"""Format numbers, times and formulas for reading, safe to place in HTML."""
 
 from __future__ import annotations
 
@@ -20,9 +20,14 @@ _AMOUNT = re.compile(r"(\d+(?:\.\d+)?)")
 
 
 def number(value: Any, digits: int = 4, keep: bool = False) -> str:
-    """`value` to `digits` significant digits: 0.01234, 48.1, 34,630, 1.2×10⁻⁵; a dash for nothing.
+    """Number with `digits` significant digits.
+
+    A dash for None.
 
     keep : leave final zeros (48.10), so that the decimal points of a column meet
+
+    >>> number(0.0123456), number(34630), number(1.2e-5)
+    ('0.01235', '34,630', '1.2×10⁻⁵')
     """
     if value is None or value != value:
         return MISSING
@@ -49,7 +54,11 @@ def number(value: Any, digits: int = 4, keep: bool = False) -> str:
 
 
 def percent(part: float, whole: float) -> str:
-    """A share in words: 42%, 0.3%, <0.1%."""
+    """Share in percent.
+
+    >>> percent(21, 50), percent(1, 2000)
+    ('42%', '<0.1%')
+    """
     if whole <= 0:
         return MISSING
     share = 100 * part / whole
@@ -59,12 +68,16 @@ def percent(part: float, whole: float) -> str:
 
 
 def figure(value: Any, digits: int = 3) -> str:
-    """`number` with its final zeros, for columns of figures."""
+    """Number with final zeros, for columns of figures."""
     return number(value, digits, keep=True)
 
 
 def with_unit(label: str, unit: str) -> str:
-    """`predicted (K)`, `predicted [W/(m K)]`, or the label alone for a quantity without a unit."""
+    """Label with its unit in brackets, if it has one.
+
+    >>> with_unit("predicted", "K")
+    'predicted (K)'
+    """
     if not unit:
         return label
     unit = unit.replace(" ", "\u00a0")
@@ -72,23 +85,31 @@ def with_unit(label: str, unit: str) -> str:
 
 
 def elements(formula: str) -> list[str]:
-    """Element symbols in order of appearance, each once; empty unless the whole text reads as a formula."""
+    """Element symbols in order of appearance, each once.
+
+    [] for a text that is no formula.
+
+    >>> elements("Ca(OH)2")
+    ['Ca', 'O', 'H']
+    """
     if not _FORMULA.fullmatch(formula):
         return []
-    found = _SYMBOL.findall(formula)
-    return list(dict.fromkeys(found)) if all(symbol in KNOWN for symbol in found) else []
+    symbols = _SYMBOL.findall(formula)
+    return list(dict.fromkeys(symbols)) if all(symbol in KNOWN for symbol in symbols) else []
 
 
 def formula(text: Any) -> Markup:
-    """A formula with its amounts as subscripts; anything that does not read as one (a SMILES) as plain text.
+    """Formula with subscripts.
+
+    Other texts (a SMILES) are unchanged.
 
     An element listed twice (`CC1CC1`) marks a text as something other than a formula.
     """
     if text is None:
         return Markup(MISSING)
     plain = str(text)
-    found = _SYMBOL.findall(plain)
-    if not elements(plain) or len(found) != len(set(found)):
+    symbols = _SYMBOL.findall(plain)
+    if not elements(plain) or len(symbols) != len(set(symbols)):
         return escape(plain)
     return Markup("").join(
         Markup("<sub>{}</sub>").format(part) if k % 2 else escape(part) for k, part in enumerate(_AMOUNT.split(plain))
@@ -96,12 +117,19 @@ def formula(text: Any) -> Markup:
 
 
 def words(name: Any) -> str:
-    """`thermal_conductivity` as words."""
+    """Words of a name with underscores.
+
+    >>> words("thermal_conductivity")
+    'thermal conductivity'
+    """
     return "" if name is None else str(name).replace("_", " ").strip()
 
 
 def moment(value: Any) -> str:
-    """An ISO time as `2026-01-31 14:05 UTC`; as it stands when it is not one."""
+    """Time in ISO format as `2026-01-31 14:05 UTC`.
+
+    Other texts are unchanged.
+    """
     try:
         parsed = datetime.fromisoformat(str(value))
     except ValueError:
@@ -110,7 +138,11 @@ def moment(value: Any) -> str:
 
 
 def duration(seconds: Any) -> str:
-    """`0.42 s`, `12 s`, `3 min 5 s`, `1 h 2 min`."""
+    """Duration in words.
+
+    >>> duration(0.42), duration(185)
+    ('0.42 s', '3 min 5 s')
+    """
     if not isinstance(seconds, int | float) or not math.isfinite(seconds):
         return MISSING
     if seconds < 10:

@@ -11,11 +11,11 @@ from typing import Annotated
 from kakehashi.catalogs.cli.flags import OverwriteFlags, ProgressFlags
 from kakehashi.catalogs.flag import CANDIDATES, COMPUTING, MODELS, NETWORKS, OUTPUT, TARGET, USUAL, Flag, Here
 from kakehashi.catalogs.properties.refused import MAX_REJECTED
+from kakehashi.screen.descriptors.registry import CONVENTIONS, DEFAULT, DEFAULT_CONVENTION, descriptors_help
 from kakehashi.screen.device import Device
 from kakehashi.screen.heads.registry import DEFAULT_HEADS, heads_help
 
 DEFAULT_SOURCES = ("formation_energy", "volume_per_atom", "melting_temperature")
-CONVENTIONS = ("reduced", "cell", "per-atom")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +89,7 @@ class NetworkFlags:
 
 @dataclass(frozen=True, kw_only=True)
 class SourceFlags(NetworkFlags):
-    """Sources, and descriptors of SMILES."""
+    """Sources, and descriptors of materials."""
 
     source: Annotated[
         tuple[str, ...],
@@ -101,18 +101,13 @@ class SourceFlags(NetworkFlags):
     ] = ()
     descriptors: Annotated[
         str | None,
-        Flag(
-            "Descriptors of SMILES, joined with +. The word frequent among them hides from networks what is 0 in over"
-            " 90 % of their training rows.",
-            NETWORKS,
-            default="ecfp4@ring/atom+rdkit@dimer/atom",
-        ),
+        Flag(descriptors_help(), NETWORKS, default=f"{DEFAULT}; of SMILES ecfp4@ring/atom+rdkit@dimer/atom"),
     ] = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrunkFlags:
-    """Shared layers, and descriptors of formulas."""
+    """Shared layers, and amounts of formulas."""
 
     trunk: Annotated[
         str,
@@ -124,7 +119,11 @@ class TrunkFlags:
     ] = "separate"
     convention: Annotated[
         str | None,
-        Flag(f"Amounts behind the descriptors of formulas: {', '.join(CONVENTIONS)}.", NETWORKS, default="reduced"),
+        Flag(
+            f"Amounts behind the descriptors of formulas: {', '.join(CONVENTIONS)}.",
+            NETWORKS,
+            default=DEFAULT_CONVENTION,
+        ),
     ] = None
 
 

@@ -1,4 +1,4 @@
-"""What runs say and write of rows of targets and sources that could not be used."""
+"""Report rows of targets and sources that cannot be used: warnings and tables."""
 
 from __future__ import annotations
 
@@ -17,46 +17,46 @@ _SCHEMA = pa.schema(
     [("table", pa.string()), ("row", pa.int64()), ("id", pa.string()), ("formula", pa.string()),
      ("reason", pa.string())]
 )  # fmt: skip
-# Reasons named of a source: what comes with the package has some that nobody can mend.
+# Most reasons listed for a source: some of the package's own rows cannot be mended by the user.
 _OF_SOURCES = 2
 
 
 class RejectingTable(Protocol):
-    """Whatever sets rows aside: a property table, a pool of monomers."""
+    """Table with rejected rows, or a pool of monomers."""
 
     @property
     def name(self) -> str:
-        """What the rows are called by."""
+        """Name of the table."""
         ...
 
     @property
     def rejected(self) -> tuple[Rejected, ...]:
-        """The rows, with their reasons."""
+        """Rejected rows with reasons."""
         ...
 
 
 def warnings_of(
     targets: Sequence[PropertyTable], sources: Sequence[PropertyTable] = (), *, written: bool = True
 ) -> list[str]:
-    """Sentences on rows of targets and sources that are refused, and on values that look wrong, targets first.
+    """Warnings on rejected rows and doubtful values, targets before sources.
 
-    written : whether there will be a file of the refused rows to point at
+    written : True if a file of the rejected rows will be written
     """
-    said = [text for table in targets for text in (*refused_lines(table), *table.warnings)]
-    said += [text for table in sources for text in (*refused_lines(table, _OF_SOURCES), *table.warnings)]
+    sentences = [text for table in targets for text in (*refused_lines(table), *table.warnings)]
+    sentences += [text for table in sources for text in (*refused_lines(table, _OF_SOURCES), *table.warnings)]
     if written and any(table.rejected for table in (*targets, *sources)):
-        said.append(f"all refused rows of targets and sources, with their reasons: {TRAINING}.csv")
-    return said
+        sentences.append(f"all refused rows of targets and sources, with their reasons: {TRAINING}.csv")
+    return sentences
 
 
 def rejected_table(*tables: RejectingTable) -> pa.Table:
-    """Rows of targets, sources and pools that could not be used."""
+    """Rejected rows of targets, sources and pools, as one table."""
     rows = [{**rejected._asdict(), "table": table.name} for table in tables for rejected in table.rejected]
     return pa.Table.from_pylist(rows, schema=_SCHEMA)
 
 
 def write_rejected(rundir: RunDir, tables: Sequence[RejectingTable], metadata: Mapping[str, str]) -> None:
-    """Write these rows as Parquet, and as CSV for people."""
+    """Write rejected rows as Parquet, and as CSV for people."""
     table = rejected_table(*tables)
     rundir.write_table(f"{TRAINING}.parquet", table, metadata)
     rundir.write_bytes(f"{TRAINING}.csv", csv_bytes(table))

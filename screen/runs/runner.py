@@ -1,4 +1,4 @@
-"""One run of a command that fills a folder, from its configuration to an exit code, for any kind of run.
+"""Run one command from its configuration to an exit code, whatever kind of run it is.
 
 Nothing that computes is imported here: `--help`, mistakes in flags and a folder that needs nothing done are answered
 first. So the steps of a kind import what they need when they are called.
@@ -10,7 +10,6 @@ import json
 import shlex
 import sys
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from kakehashi.catalogs.records import UserError
@@ -20,17 +19,16 @@ from kakehashi.catalogs.runs.store import check_url, is_url
 from kakehashi.catalogs.shown import as_json, say, shown
 from kakehashi.screen.interrupt import last_words, stopped
 from kakehashi.screen.progress import Mode, Progress, warn
+from kakehashi.screen.runs.record_file import read_record
 from kakehashi.screen.runs.status import PLAN
 from kakehashi.screen.scoring.workers.leftovers import remove_leftovers
 
 # Exit code where a service does not answer or refuses.
 SERVICE = 5
-SCHEMA = 1
-"""Of the records of runs, `run.json`."""
 
 
 class RunConfig(Protocol):
-    """What the runner asks of a configuration."""
+    """Settings every configuration has."""
 
     @property
     def out(self) -> str:
@@ -38,11 +36,14 @@ class RunConfig(Protocol):
 
     @property
     def device(self) -> str:
-        """What computes, for `screen.device.choose`."""
+        """Device for `screen.device.choose`."""
 
 
 class InputComparison(NamedTuple):
-    """An input of a finished run: what it is, as it was named, its sha256 now and in the record."""
+    """Input of a finished run, with its sha256 then and now.
+
+    role, spec : its role, and its name as the user wrote it
+    """
 
     role: str
     spec: str
@@ -63,16 +64,18 @@ def _met(record: Mapping[str, Any]) -> tuple[int, str]:
 
 
 class RunKind(NamedTuple):
-    """What sets one kind of run apart, each a function of its configuration.
+    """Steps of one kind of run, as functions.
 
-    read : the inputs, checked; plan : of these, what is to be done; forecast : what it takes, for `--dry-run`
+    Each takes a configuration first.
+
+    read : inputs, checked; plan : work to do with them; forecast : cost of it, for `--dry-run`
     run : from configuration, inputs, open folder, progress and command to an outcome that has a `record`
     show : print the outcome, of a folder that is complete
-    deciding : what decides the results, of a configuration as in a record
-    as_dict : the configuration as in a record
-    compare : the inputs beside those of the record of a finished run
-    whole : whether a finished run left all that is asked for now
-    judge : the exit code of a finished run, and if not 0, why
+    deciding : settings that decide the results, of a configuration as in a record
+    as_dict : configuration as in a record
+    compare : inputs beside those of the record of a finished run
+    whole : True if a finished run left every file of the configuration
+    judge : exit code of a finished run, and if not 0, the reason
     """
 
     read: Callable[[Any], Any]
@@ -101,13 +104,13 @@ def run_and_print(
 ) -> int:
     """Run once and print the outcome; the exit code.
 
-    resumable : whether the command has --resume; else what goes on is the command itself
+    resumable : True if the command has --resume; else the command itself goes on
     """
     if resume and overwrite:
         raise UserError("expected --resume or --overwrite, got both: choose one")
     if is_url(config.out):
         check_url(config.out)
-    # The folder is judged before the data are read and jax is imported: both take seconds.
+    # The folder is checked before reading data and importing jax, which take seconds.
     if not dry_run and not config.out:
         raise UserError("--out is missing: the folder or URL the results go to")
     if not dry_run and resume and (record := _finished(kind, config)) is not None:
@@ -121,20 +124,20 @@ def run_and_print(
     choose(config.device)
     if dry_run:
         inputs = kind.read(config)
-        found = {**kind.plan(config, inputs), **kind.forecast(config, inputs)}
+        work = {**kind.plan(config, inputs), **kind.forecast(config, inputs)}
         if json_out:
-            print(json.dumps(found))
+            print(json.dumps(work))
         elif not quiet:
-            say(as_json(found, 1))
+            say(as_json(work, 1))
         return 0
     words = ["kakehashi", *sys.argv[1:]]
-    kept = [word for word in words if word not in ("--resume", "--overwrite")]
-    again = shlex.join([*kept, *(["--resume"] if resumable else [])])
+    command_words = [word for word in words if word not in ("--resume", "--overwrite")]
+    again = shlex.join([*command_words, *(["--resume"] if resumable else [])])
 
     def stop_with(word: str) -> None:
         warn("auto" if mode == "quiet" else mode, f"{word}; go on with: {again}")
 
-    # What is overwritten goes when the folder is opened: not before the inputs are known to be good.
+    # Opening the folder removes files to overwrite, so inputs are checked first.
     inputs = kind.read(config) if overwrite else None
     try:
         with last_words(stop_with), open_run(config.out, resume=resume, overwrite=overwrite) as rundir:
@@ -162,23 +165,27 @@ def run_and_print(
 
 
 def _finished(kind: RunKind, config: RunConfig) -> dict[str, Any] | None:
-    """The record of a run of this very configuration that the folder already holds, finished; else None."""
+    """Record of the finished run in the folder, or None.
+
+    Only of this very configuration and data.
+    """
     results = recorded_at(config.out)
     if results is None:
         return None
     out = results.where
-    record: dict[str, Any] = json.loads(results.read_text("run.json"))
-    check_schema(record, f"{out}/run.json")
+    record = read_record(results)
     mine, theirs = kind.deciding(kind.as_dict(config)), kind.deciding(record.get("config", {}))
     if other := sorted(name for name in mine.keys() | theirs.keys() if mine.get(name) != theirs.get(name)):
         raise UserError(
             f"{out} holds a finished run with another configuration ({', '.join(other)}): use --overwrite or another"
             " --out"
         )
-    if changed := [found for found in kind.compare(config, kind.read(config), record) if found.now != found.then]:
+    comparisons = kind.compare(config, kind.read(config), record)
+    if changed := [compared for compared in comparisons if compared.now != compared.then]:
         texts = [
-            f"{found.role} {shown(found.spec)} has sha256 {found.now[:12]}, then {(found.then or 'none')[:12]}"
-            for found in changed
+            f"{compared.role} {shown(compared.spec)} has sha256 {compared.now[:12]}, then"
+            f" {(compared.then or 'none')[:12]}"
+            for compared in changed
         ]
         raise UserError(
             f"{out} holds a finished run of other data: {'; '.join(texts)}; use --overwrite or another --out"
@@ -189,17 +196,14 @@ def _finished(kind: RunKind, config: RunConfig) -> dict[str, Any] | None:
     return record if "report.html" in results.names() else None
 
 
-def check_schema(record: Mapping[str, Any], path: str | Path) -> None:
-    """Refuse a record whose entries may mean something else."""
-    if (found := record.get("schema", SCHEMA)) != SCHEMA:
-        raise UserError(
-            f"{path} has schema {found!r}, expected {SCHEMA}: it was written by another version, read it with that one",
-            code=6,
-        )
-
-
 def source_hashes(sources: list[dict[str, Any]]) -> dict[str, str]:
-    """Sha256 of the tables of the sources of a record, by name; several may share one entry."""
+    """Sha256 of each source table in a record, by name.
+
+    Several tables may share one entry.
+
+    >>> source_hashes([{"name": "density", "sha256": "ab", "tasks": []}])
+    {'density': 'ab'}
+    """
     return {
         task["name"]: task["sha256"]
         for source in sources

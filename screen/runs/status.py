@@ -1,8 +1,7 @@
-"""What a run folder holds: finished, at work, or left off, with what is done and the command that goes on."""
+"""Status of a run folder: state, progress, and the command that continues it."""
 
 from __future__ import annotations
 
-import json
 from typing import Any, Literal, NamedTuple
 
 from kakehashi.catalogs.records import UserError
@@ -10,6 +9,7 @@ from kakehashi.catalogs.runs.open import look, open_run
 from kakehashi.catalogs.runs.remote import RemoteResults
 from kakehashi.catalogs.runs.results import Results
 from kakehashi.catalogs.runs.store import is_url
+from kakehashi.screen.runs.record_file import RECORD, parse_object
 from kakehashi.screen.scoring.workers.leftovers import remove_idle_leftovers
 
 PLAN = "plan.json"
@@ -19,17 +19,16 @@ State = Literal["finished", "running", "unfinished"]
 
 
 class RunStatus(NamedTuple):
-    """State of a run.
+    """State and progress of a run.
 
-    files, bytes : committed, all of them checked; at a URL whether they are there, with their sizes
-    rows, partitions : of the catalogue, None where the run is not a screening or has not got so far
-    scored, quarantined, done : rows and partitions that are committed; of an unfinished virtual catalogue the best
-        so far
-    virtual : whether the rows are indices of a virtual catalogue, most of which are filtered out
+    files, bytes : committed, all of them checked; at a URL for presence and size
+    rows, partitions : of the catalogue, None where the run is no screening or has not come so far
+    scored, quarantined, done : committed rows and partitions; of an unfinished virtual catalogue the best so far
+    virtual : True if rows are indices of a virtual catalogue, most of which are filtered out
     checkpoints : of a design
-    at_work : the process that holds the folder, "" for none
-    command : what goes on with it, "" where it is finished or its beginning is not recorded
-    left_behind : what was found of a run that was killed on a batch system
+    at_work : process that holds the folder, "" for none
+    command : continues the run, "" where it is finished or its beginning is not recorded
+    left_behind : notes on a killed run on a batch system
     """
 
     folder: str
@@ -49,7 +48,9 @@ class RunStatus(NamedTuple):
 
 
 def read_status(where: str) -> RunStatus:
-    """Look at a run folder, or a run at a URL; nothing is removed but the certificates of a run that was killed.
+    """Status of a run in a folder or at a URL.
+
+    Removes nothing but the certificates of a killed run.
 
     Raises
     ------
@@ -57,17 +58,17 @@ def read_status(where: str) -> RunStatus:
     """
     results, at_work = look(where)
     names = results.names()
-    # A run at work replaces files; what it does not hold still is not damaged.
+    # A run in progress replaces files, so a mismatch is no damage.
     if not at_work and isinstance(results, RemoteResults):
         results.check_sizes()
     elif not at_work:
         results.verify()
     plan = _read(results, PLAN)
-    finished = "run.json" in names and "report.html" in names and PLAN not in names
+    finished = RECORD in names and "report.html" in names and PLAN not in names
     aside = [name for name in names if name.startswith("quarantine/")]
-    record = _read(results, "run.json") if finished else {}
+    record = _read(results, RECORD) if finished else {}
     known = {**record.get("catalog", {}), **plan}
-    # Of a virtual catalogue the best alone are kept, and what became of the others is known at the end.
+    # Partitions of a virtual catalogue hold the best rows alone; other counts are known at the end.
     virtual = record.get("virtual") is not None or any(name.startswith("kept/") for name in names)
     parts = [name for name in names if name.startswith("kept/" if virtual else "scores/")]
     scored = sum(results.rows(name) or 0 for name in parts)
@@ -91,35 +92,34 @@ def read_status(where: str) -> RunStatus:
     )
 
 
-def describe_status(found: RunStatus) -> str:
-    """The lines a person reads."""
-    lines = [f"{found.folder}: {found.state}" + (f", {found.at_work}" if found.at_work else "")]
-    if found.rows is not None:
-        left = max(found.rows - found.scored - found.quarantined, 0)
-        counts = f"{found.rows:,} rows: {found.scored:,} scored, {found.quarantined:,} in quarantine, {left:,} left"
-        if found.virtual:
-            counts = f"{found.rows:,} indices"
-            if found.state == "finished":
+def describe_status(status: RunStatus) -> str:
+    """Status as lines of text."""
+    lines = [f"{status.folder}: {status.state}" + (f", {status.at_work}" if status.at_work else "")]
+    if status.rows is not None:
+        left = max(status.rows - status.scored - status.quarantined, 0)
+        counts = f"{status.rows:,} rows: {status.scored:,} scored, {status.quarantined:,} in quarantine, {left:,} left"
+        if status.virtual:
+            counts = f"{status.rows:,} indices"
+            if status.state == "finished":
                 counts += (
-                    f" visited: {found.scored:,} scored, {found.quarantined:,} in quarantine, the others filtered out"
+                    f" visited: {status.scored:,} scored, {status.quarantined:,} in quarantine, the others filtered out"
                 )
-        parts = f"; partitions {found.done} of {found.partitions}" if found.partitions else ""
-        lines.append(counts + ("" if found.virtual and found.state == "finished" else parts))
-    if found.checkpoints:
-        lines.append(f"{found.checkpoints} checkpoints")
-    checked = "" if found.at_work else ", all there" if is_url(found.folder) else ", all whole"
-    lines.append(f"{found.files} files, {found.bytes / 1e6:,.1f} MB{checked}")
-    lines += found.left_behind
-    if found.command and found.state == "unfinished":
-        lines.append(f"go on with: {found.command}")
+        parts = f"; partitions {status.done} of {status.partitions}" if status.partitions else ""
+        lines.append(counts + ("" if status.virtual and status.state == "finished" else parts))
+    if status.checkpoints:
+        lines.append(f"{status.checkpoints} checkpoints")
+    checked = "" if status.at_work else ", all there" if is_url(status.folder) else ", all whole"
+    lines.append(f"{status.files} files, {status.bytes / 1e6:,.1f} MB{checked}")
+    lines += status.left_behind
+    if status.command and status.state == "unfinished":
+        lines.append(f"go on with: {status.command}")
     return "\n".join(lines)
 
 
 def _read(results: Results, name: str) -> dict[str, Any]:
     try:
-        found = json.loads(results.read_text(name)) if name in results.names() else {}
+        return parse_object(results.read_text(name), f"{results.where}/{name}") if name in results.names() else {}
     except UserError:
-        if name == PLAN:  # removed by the run that has just ended
+        if name == PLAN:  # the run has just ended and removed it
             return {}
         raise
-    return dict(found)

@@ -1,1 +1,1 @@
-"""Scoring."""
+"""Scoring of candidates with a transferred model, partition by partition."""

@@ -1,4 +1,4 @@
-"""The columns of scored and of quarantined candidates, whatever kind of material they are."""
+"""Columns of scored and of quarantined candidates, for every kind of material."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from kakehashi.screen.device import current
 from kakehashi.screen.scoring.batches import Predictions
 from kakehashi.screen.scoring.virtual.search import IndexCounts
 from kakehashi.screen.transfer.fit import Model
-from kakehashi.screen.validation.domain import judge
+from kakehashi.screen.validation.domain import judge_domain
 from kakehashi.screen.validation.intervals import difficulty
 
-# Types are fixed here, so that a partition without a single score fits the others.
+# Fixed types let a partition without scores be joined with others.
 SCORES = pa.schema(
     [("reduced_formula", pa.string()), ("mean", pa.float64()), ("lower", pa.float64()), ("upper", pa.float64()),
      ("spread", pa.float64()), ("at_ceiling", pa.bool_()), ("domain", pa.string()), ("domain_reason", pa.string()),
@@ -32,7 +32,7 @@ QUARANTINE = pa.schema([("id", pa.string()), ("formula", pa.string()), ("reason"
 class ScoredPartition(NamedTuple):
     """One scored partition: rows in = `scores` rows + `quarantine` rows.
 
-    counts : of a virtual catalogue, whose `scores` are the best alone, what became of all indices
+    counts : outcome of all indices, for a virtual catalogue, whose `scores` are the best alone
     """
 
     scores: pa.Table
@@ -48,33 +48,36 @@ def set_aside(rows: pa.Table, reasons: NDArray[np.object_]) -> pa.Table:
 
 
 def scoring_environment() -> str:
-    """What the bits of a score depend on besides model and composition."""
+    """Versions and device that the bits of a score depend on."""
     return f"kakehashi {version('kakehashi')}, jax {jax.__version__}, {current().platform}, batches of {BATCH}"
 
 
 def score_columns(
-    model: Model, reduced: Compositions, texts: Sequence[str], found: Predictions
+    model: Model, reduced: Compositions, texts: Sequence[str], predictions: Predictions
 ) -> tuple[dict[str, Any], Any]:
-    """Columns of `SCORES` of materials by their reduced compositions and names, and which rows are finite."""
-    verdicts = judge(model.domain, reduced, found.distance)
-    half = model.interval * difficulty(found.spread, found.distance, model.usual_spread)
+    """Score columns of n materials, and mask of finite rows.
+
+    reduced, texts : their reduced compositions and names
+    """
+    verdicts = judge_domain(model.domain, reduced, predictions.distance)
+    half = model.interval * difficulty(predictions.spread, predictions.distance, model.usual_spread)
     back = np.exp if model.target.log else np.asarray
     with np.errstate(over="ignore"):
-        mean, lower, upper = (back(v) for v in (found.mean, found.mean - half, found.mean + half))
+        mean, lower, upper = (back(v) for v in (predictions.mean, predictions.mean - half, predictions.mean + half))
     names = np.asarray(model.target.keys, dtype=object)
     columns = {
         "reduced_formula": np.asarray(texts, dtype=object),
         "mean": mean,
         "lower": lower,
         "upper": upper,
-        "spread": found.spread,
+        "spread": predictions.spread,
         # Single precision: a mean of leaves may fall short of the ceiling by rounding.
-        "at_ceiling": found.mean >= model.ceiling - 1e-6 * max(abs(model.ceiling), float(np.ptp(model.target.y)))
+        "at_ceiling": predictions.mean >= model.ceiling - 1e-6 * max(abs(model.ceiling), float(np.ptp(model.target.y)))
         if np.isfinite(model.ceiling)
         else np.zeros(len(mean), bool),
         "domain": verdicts.domain,
         "domain_reason": verdicts.reason,
-        "nearest_training": names[found.nearest],
-        "distance": found.distance,
+        "nearest_training": names[predictions.nearest],
+        "distance": predictions.distance,
     }
-    return columns, np.isfinite(mean) & np.isfinite(found.spread)
+    return columns, np.isfinite(mean) & np.isfinite(predictions.spread)

@@ -1,4 +1,4 @@
-"""A transferred model made ready for its device: which programs score with it, and the arrays they are given."""
+"""Prepare a transferred model for its device: programs to compile and their arrays."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from kakehashi.screen.descriptors.composition import element_tables
+from kakehashi.screen.descriptors.registry import DEFAULT, DESCRIPTORS, read_choice
 from kakehashi.screen.descriptors.scaling import Scaling
 from kakehashi.screen.heads.head import Affine, Params
 from kakehashi.screen.heads.registry import HEADS
@@ -20,18 +20,19 @@ from kakehashi.screen.scoring.padded import STEP, make_views, pad_layers, select
 from kakehashi.screen.transfer.fit import Model
 from kakehashi.screen.transfer.plan import Fitted, Plan
 
-# Networks per program. In one program for all of them the compiler runs first layers first and last layers last, and
-# every layer has left the processor's cache before the next one reads it.
+# Networks per program. In a single program the compiler runs all first layers before all last layers, so that each
+# layer's output has left the processor's cache before the next layer reads it.
 GROUP = 10
-# Two matrices are one, but for a factor, up to this share of their largest number.
+# Relative tolerance for two matrices that are equal up to a factor.
 SAME = 1e-9
 
 
 class NetworkGroup(NamedTuple):
     """Networks of one source that run in one program.
 
-    networks : their numbers; by network, heads : members of the stack that have a head on it; shown : depths at which
-    its features go into heads on several sources
+    networks : their numbers
+    heads : by network, members of the stack that have a head on it
+    shown : by network, depths whose features enter heads on several sources
     """
 
     source: int
@@ -41,10 +42,11 @@ class NetworkGroup(NamedTuple):
 
 
 class DeviceModel(NamedTuple):
-    """A model made ready for its device: what is compiled (all but `arrays`, hashable), and what is passed in.
+    """Model ready for its device: static parts (hashable) and `arrays`.
 
-    blocks : by member, the products with descriptors its head takes (several heads may share them); -1 for none
-    sparse : whether products with descriptors are sums over what is not zero
+    blocks : by member, the number of the descriptor products its head takes (heads may share them); -1 for none
+    sparse : whether descriptor products are sums over entries that are not zero
+    descriptor : of compositions, by name; molecules come described
     """
 
     plans: tuple[Plan, ...]
@@ -52,56 +54,70 @@ class DeviceModel(NamedTuple):
     blocks: tuple[int, ...]
     sparse: bool
     arrays: dict[str, Any]
+    descriptor: str = DEFAULT
 
 
 def prepare_model(model: Model) -> DeviceModel:
-    """Collect the parameters the stack needs, single precision, on the default device; unused networks stay behind."""
+    """Prepare a model for the default device, in single precision.
+
+    Networks that no member uses are left out.
+    """
     plans = tuple(member.plan for member in model.stack.members)
-    groups = _groups(model, plans)
-    few = sparse.worthwhile(model.reference, model.training) and _by_products(model, groups)
+    groups = _group_networks(model, plans)
+    few = sparse.is_worthwhile(model.reference, model.training) and _needs_products_only(model, groups)
     # One BLAS thread: the last bits must not depend on the number of cores.
-    # Weights that are no numbers give scores that are none, and those rows go to quarantine.
+    # NaN weights give NaN scores, and their rows go to quarantine.
     with threadpool_limits(1, "blas"), np.errstate(all="ignore"):
-        parts = [_group(model, group, plans, few) for group in groups]
-        blocks, numbers, members = _on_descriptors(model.stack.members)
+        parts = [_group_arrays(model, group, plans, few) for group in groups]
+        blocks, numbers, members = _descriptor_blocks(model.stack.members)
         if few:
-            blocks = [sparse.fold(block) for block in blocks]
+            blocks = [sparse.fold_block(block) for block in blocks]
+    choice = read_choice(model.library.convention)
+    descriptor = DEFAULT if choice is None else choice.name
     arrays = {
         "groups": parts,
-        "tables": element_tables(),
+        "tables": DESCRIPTORS[descriptor].tables(),
         "blocks": blocks,
         "members": members,
         "weights": model.stack.weights,
         "reference": model.reference,
-        "training": sparse.neighbours(model.reference, model.training) if few else model.training,
+        "training": sparse.prepare_neighbours(model.reference, model.training) if few else model.training,
         "unit": np.float32(model.unit),
     }
-    return DeviceModel(plans, groups, numbers, few, jax.tree.map(_on_device, arrays))
+    return DeviceModel(plans, groups, numbers, few, jax.tree.map(_put_on_device, arrays), descriptor)
 
 
-def _groups(model: Model, plans: tuple[Plan, ...]) -> tuple[NetworkGroup, ...]:
-    """The networks the stack needs, `GROUP` at a time."""
+def _group_networks(model: Model, plans: tuple[Plan, ...]) -> tuple[NetworkGroup, ...]:
+    """Groups of at most `GROUP` networks that the stack needs."""
     predicting = any(plan.kind == "predictions" for plan in plans)
     groups = []
     for s, source in enumerate(model.library.sources):
         numbers = range(len(source.networks))
         heads = [tuple(m for m, plan in enumerate(plans) if plan.source == s and i in plan.networks) for i in numbers]
-        # Depths of the features that heads on several sources look at.
+        # Depths whose features enter heads on several sources.
         shown = [
             tuple(sorted({plan.depth for plan in plans if plan.kind == "stacked" and i in plan.networks}))
             for i in numbers
         ]
-        asked = [i for i in numbers if heads[i] or shown[i] or predicting]
-        for start in range(0, len(asked), GROUP):
-            chosen = asked[start : start + GROUP]
+        needed = [i for i in numbers if heads[i] or shown[i] or predicting]
+        for start in range(0, len(needed), GROUP):
+            group = needed[start : start + GROUP]
             groups.append(
-                NetworkGroup(s, tuple(chosen), tuple(heads[i] for i in chosen), tuple(shown[i] for i in chosen))
+                NetworkGroup(
+                    s,
+                    tuple(group),
+                    tuple(heads[i] for i in group),
+                    tuple(shown[i] for i in group),
+                )
             )
     return tuple(groups)
 
 
-def _by_products(model: Model, groups: Sequence[NetworkGroup]) -> bool:
-    """Whether nothing looks at descriptors but through products: no other head, no head on what enters a network."""
+def _needs_products_only(model: Model, groups: Sequence[NetworkGroup]) -> bool:
+    """True if descriptors enter through products alone.
+
+    No head but affine ones, and no head on the inputs of a network.
+    """
     networks = [model.library.sources[group.source].networks[i] for group in groups for i in group.networks]
     return all(len(network.hidden) > 1 for network in networks) and all(
         HEADS[member.plan.head].affine is not None
@@ -110,8 +126,11 @@ def _by_products(model: Model, groups: Sequence[NetworkGroup]) -> bool:
     )
 
 
-def _group(model: Model, group: NetworkGroup, plans: tuple[Plan, ...], few: bool) -> dict[str, Any]:
-    """A group's networks, padded, with their heads and, for predictions, their outputs."""
+def _group_arrays(model: Model, group: NetworkGroup, plans: tuple[Plan, ...], few: bool) -> dict[str, Any]:
+    """Padded networks of a group, with heads and outputs.
+
+    Outputs are there where predictions are needed.
+    """
     source = model.library.sources[group.source]
     predicting = any(plan.kind == "predictions" for plan in plans)
     parts = []
@@ -123,10 +142,12 @@ def _group(model: Model, group: NetworkGroup, plans: tuple[Plan, ...], few: bool
         parts.append(
             {
                 "inputs": inputs,
-                "constant": None if inputs is None or not few else sparse.constant(source.scaling, inputs, padded[0]),
+                "constant": None
+                if inputs is None or not few
+                else sparse.zero_products(source.scaling, inputs, padded[0]),
                 "hidden": padded,
                 "unit_scales": scales,
-                "heads": [_head(network, scales, model.stack.members[m], i) for m in members],
+                "heads": [_head_parameters(network, scales, model.stack.members[m], i) for m in members],
                 "output": (np.pad(kernel, ((0, -len(kernel) % STEP), (0, 0))), network.output.bias)
                 if predicting
                 else None,
@@ -135,25 +156,29 @@ def _group(model: Model, group: NetworkGroup, plans: tuple[Plan, ...], few: bool
     return {"scaling": source.scaling, "networks": parts}
 
 
-def _head(network: Network, scales: Sequence[Any], member: Fitted, i: int) -> Any:
-    """Parameters of a member's head on network i; an affine one on frozen features takes in scales and biases."""
+def _head_parameters(network: Network, scales: Sequence[Any], member: Fitted, i: int) -> Any:
+    """Parameters of a member's head on network i.
+
+    An affine head on frozen features takes in scales and biases.
+    """
     plan = member.plan
     params, affine = member.params[plan.networks.index(i)], HEADS[plan.head].affine
     if plan.kind != "frozen" or affine is None:
         return params
     centre, matrix, rest = affine.split(params)
-    return make_views(network.hidden, scales, plan.depth, centre, matrix), _ready(affine, rest)
+    return make_views(network.hidden, scales, plan.depth, centre, matrix), _ready_rest(affine, rest)
 
 
-def _ready(affine: Affine, rest: Params) -> Params:
+def _ready_rest(affine: Affine, rest: Params) -> Params:
     return rest if affine.ready is None else affine.ready(rest)
 
 
-def _on_descriptors(members: Sequence[Fitted]) -> tuple[list[dict[str, Any]], tuple[int, ...], list[Any]]:
-    """Blocks of products with descriptors, by member the number of its block (or -1), and what else its head needs.
+def _descriptor_blocks(members: Sequence[Fitted]) -> tuple[list[dict[str, Any]], tuple[int, ...], list[Any]]:
+    """Blocks of descriptor products, and the heads on them.
 
-    Gaussian processes on the same rows look at the same products, the one that sees predictions too at a few more.
-    Heads on single networks are with their networks: None here.
+    Returns the blocks, by member the number of its block (or -1), and by member the rest of its head. Gaussian
+    processes on the same rows share products; one that sees predictions takes a few more. None for heads on single
+    networks, which are with their networks.
     """
     blocks: list[dict[str, Any]] = []
     numbers: list[int] = []
@@ -166,36 +191,45 @@ def _on_descriptors(members: Sequence[Fitted]) -> tuple[list[dict[str, Any]], tu
             rest = {"params": list(params), "scaling": scaling}
         elif plan.kind in ("direct", "predictions") and affine is not None and scaling is not None:
             (single,) = params
-            centre, matrix, own = affine.split(single)
+            centre, matrix, rest_params = affine.split(single)
             width = len(scaling.mean)
             block = {"scaling": scaling, "centre": centre[:width], "matrix": np.ascontiguousarray(matrix[:width])}
-            number, factor = _place(blocks, block)
+            number, factor = _place_block(blocks, block)
             rest = {
-                "factor": factor, "rest": _ready(affine, own), "centre": centre[width:], "matrix": matrix[width:]
-            }  # fmt: skip
+                "factor": factor,
+                "rest": _ready_rest(affine, rest_params),
+                "centre": centre[width:],
+                "matrix": matrix[width:],
+            }
         numbers.append(number)
         rests.append(rest)
     return blocks, tuple(numbers), rests
 
 
-def _place(blocks: list[dict[str, Any]], block: dict[str, Any]) -> tuple[int, float]:
-    """Number of the block that has the same products but for a factor, and the factor; the block itself if new."""
-    for number, known in enumerate(blocks):
-        if known["matrix"].shape != block["matrix"].shape or not _equal(known["scaling"], block["scaling"]):
+def _place_block(blocks: list[dict[str, Any]], block: dict[str, Any]) -> tuple[int, float]:
+    """Find or add a block; its number and a factor.
+
+    Blocks with the same products up to a factor are one.
+    """
+    for number, present in enumerate(blocks):
+        if present["matrix"].shape != block["matrix"].shape or not _is_equal(present["scaling"], block["scaling"]):
             continue
-        size = float(np.sum(known["matrix"] ** 2))
-        factor = float(np.sum(known["matrix"] * block["matrix"])) / size if size else 1.0
-        pairs = (known["centre"], block["centre"]), (factor * known["matrix"], block["matrix"])
-        if all(np.abs(one - other).max() <= SAME * np.abs(other).max() for one, other in pairs):
+        size = float(np.sum(present["matrix"] ** 2))
+        factor = float(np.sum(present["matrix"] * block["matrix"])) / size if size else 1.0
+        pairs = (present["centre"], block["centre"]), (factor * present["matrix"], block["matrix"])
+        if all(np.abs(first - second).max() <= SAME * np.abs(second).max() for first, second in pairs):
             return number, factor
     blocks.append(block)
     return len(blocks) - 1, 1.0
 
 
-def _equal(one: Scaling, other: Scaling) -> bool:
-    return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+def _is_equal(first: Scaling, second: Scaling) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
 
 
-def _on_device(array: Any) -> jax.Array:
-    """Integers (node numbers, feature numbers) stay integers; everything else is single precision."""
+def _put_on_device(array: Any) -> jax.Array:
+    """Array on the device.
+
+    Integers become int32, everything else single precision.
+    """
     return jnp.asarray(array, jnp.int32 if np.issubdtype(np.asarray(array).dtype, np.integer) else jnp.float32)

@@ -26,7 +26,7 @@ STEP = 16
 
 
 class ForwardPass(NamedTuple):
-    """What a network computes for a batch of B rows, layer by layer.
+    """Products and inputs of a network's layers, B rows.
 
     products : (B, padded width) input times kernel, before the bias; shallow first
     inputs : (B, padded width) what enters each hidden layer, then the output layer
@@ -37,7 +37,7 @@ class ForwardPass(NamedTuple):
 
 
 class View(NamedTuple):
-    """What an affine head sees of one hidden layer.
+    """Terms by which one hidden layer enters an affine head.
 
     inverse, shift : (padded width,) centred features are u * inverse + shift; zero for dropped and padded units
     matrix : (padded width, k) the layer's rows of the head's matrix, divided by the unit scales
@@ -49,14 +49,19 @@ class View(NamedTuple):
 
 
 class Views(NamedTuple):
-    """What an affine head sees of a network: its layers, shallow first, and the products' constant part (k,)."""
+    """Terms by which a network enters an affine head.
+
+    layers : shallow first; constant : (k,) constant part of the products
+    """
 
     layers: tuple[View, ...]
     constant: NDArray[np.float64]
 
 
 def select_inputs(hidden: Sequence[Layer], always: bool = False) -> tuple[NDArray[np.int64] | None, Sequence[Layer]]:
-    """Numbers of the inputs a network looks at, and the network on these alone; None where it looks at most of them.
+    """Inputs a network uses, and the network on these alone.
+
+    None where it uses most of its inputs.
 
     The numbers are filled up to a multiple of 64 with an input of weight zero, so that networks share kernels; with
     `always` there are never other numbers than those, and never None.
@@ -73,7 +78,10 @@ def select_inputs(hidden: Sequence[Layer], always: bool = False) -> tuple[NDArra
 
 
 def pad_layers(hidden: Sequence[Layer]) -> tuple[Layer, ...]:
-    """The same hidden layers with widths that are multiples of `STEP`; the inputs of the first stay."""
+    """Hidden layers padded to widths that are multiples of `STEP`.
+
+    The inputs of the first layer stay.
+    """
     out, n_in = [], hidden[0].kernel.shape[0]
     for kernel, *rest in hidden:
         more = -kernel.shape[1] % STEP
@@ -90,7 +98,10 @@ def make_views(
     centre: NDArray[np.float64],
     matrix: NDArray[np.float64],
 ) -> Views:
-    """Views of the last `depth` hidden layers (0: all), not padded yet, for a head with this centre and matrix."""
+    """Views of the last `depth` hidden layers (0: all).
+
+    centre, matrix : the head's, over the features side by side, not padded yet
+    """
     chosen = list(zip(hidden, scales, strict=True))[-depth:]
     edges = np.cumsum([len(s) for _, s in chosen])[:-1]
     views, constant = [], np.zeros(matrix.shape[1])
@@ -105,9 +116,11 @@ def make_views(
 
 
 def run_layers(hidden: Sequence[Layer], x: Any, first: Any = None) -> ForwardPass:
-    """Products and inputs of padded hidden layers for standardised descriptors x (B, n_inputs).
+    """Forward pass of padded hidden layers.
 
-    first : the first layer's products, where they are known; x is then not looked at
+    x : (B, n_inputs) standardised descriptors
+
+    first : products of the first layer, where they are known; x is not used then
     """
     products: list[Any] = []
     inputs = [x]
@@ -122,7 +135,10 @@ def run_layers(hidden: Sequence[Layer], x: Any, first: Any = None) -> ForwardPas
 
 
 def affine_products(done: ForwardPass, views: Views) -> tuple[Any, Any]:
-    """Products (B, k) with an affine head's matrix, and squared distances (B,) from its centre."""
+    """Products (B, k) with an affine head, and squared distances (B,).
+
+    Distances are from the head's centre.
+    """
     products: Any = views.constant[None, :]
     squares: Any = 0.0
     for u, (inverse, shift, matrix) in zip(done.products[-len(views.layers) :], views.layers, strict=True):
@@ -134,6 +150,9 @@ def affine_products(done: ForwardPass, views: Views) -> tuple[Any, Any]:
 
 
 def hidden_features(done: ForwardPass, hidden: Sequence[Layer], scales: Sequence[Any], depth: int) -> Any:
-    """Scaled features (B, p) of the last `depth` hidden layers (0: all) side by side, for heads that are not affine."""
+    """Scaled features (B, p) of the last `depth` layers (0: all).
+
+    Side by side, for heads that are not affine.
+    """
     layers = list(zip(done.products, hidden, scales, strict=True))[-depth:]
     return jnp.concatenate([(u + layer.bias[None, :])[:, : len(s)] / s[None, :] for u, layer, s in layers], axis=1)

@@ -1,6 +1,6 @@
-"""The compiled programs that score a batch: one for every group of networks, and one for what the heads make of them.
+"""Compiled programs that predict a batch: one per group of networks, one for the heads.
 
-Descriptors come as they are (`raw`), or, where they are mostly zero, as products that are `Known` already.
+Descriptors come as they are (`raw`) or, where they are mostly zero, as products computed before (`SparseProducts`).
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from kakehashi.screen.transfer.plan import Plan, mixture
 
 MeanAndSpread = tuple[Any, Any]
 Columns = tuple[jax.Array, jax.Array, jax.Array, jax.Array]
-# By network and head, mean and spread; the networks' predictions; by network and depth, features.
+# Outputs of a group: mean and spread by network and head, predictions by network, features by network and depth.
 GroupOutputs = tuple[list[list[MeanAndSpread]], list[jax.Array], list[list[jax.Array]]]
 
 
 class SparseProducts(NamedTuple):
-    """What is computed of sparse descriptors before any program runs.
+    """Products of sparse descriptors, computed before any program runs.
 
     blocks : products (B, k) and squares (B,) of every block; neighbours : distance to and number of the nearest row
     """
@@ -43,7 +43,9 @@ def run_group(
     raw: jax.Array | None,
     firsts: Any = None,
 ) -> GroupOutputs:
-    """Mean and spread (B,) of every head on every network; the networks' predictions and features where asked for.
+    """Mean and spread (B,) of every head in a group.
+
+    Also the predictions and features of the networks, where a head needs them.
 
     firsts : by network, products of the first layer less its constant, where descriptors are sparse; no `raw` then
     """
@@ -54,7 +56,9 @@ def run_group(
             done = run_layers(network["hidden"], None, firsts[k] + network["constant"][None, :])
         else:
             done = run_layers(network["hidden"], x if network["inputs"] is None else x[:, network["inputs"]])
-        pairs.append([_ask(plans[m], network, p, done) for m, p in zip(members, network["heads"], strict=True)])
+        pairs.append(
+            [_predict_head(plans[m], network, p, done) for m, p in zip(members, network["heads"], strict=True)]
+        )
         if network["output"] is not None:
             kernel, bias = network["output"]
             guesses.append(matmul(done.inputs[-1], kernel) + bias[None, :])
@@ -62,8 +66,8 @@ def run_group(
     return pairs, guesses, layers
 
 
-def _ask(plan: Plan, network: dict[str, Any], params: Any, done: ForwardPass) -> MeanAndSpread:
-    """Mean and spread of one head on one network."""
+def _predict_head(plan: Plan, network: dict[str, Any], params: Any, done: ForwardPass) -> MeanAndSpread:
+    """Mean and spread (B,) of one head on one network."""
     head, scales = HEADS[plan.head], network["unit_scales"]
     if plan.kind == "frozen" and head.affine is not None:
         views, rest = params
@@ -82,15 +86,18 @@ def combine_members(
     arrays: dict[str, Any],
     raw: jax.Array | None,
     known: SparseProducts | None,
-    found: list[GroupOutputs],
+    outputs: list[GroupOutputs],
 ) -> Columns:
-    """Mean and spread (B,) of the mixture of all members; distance to and number of the nearest target row."""
-    pairs = _members(plans, groups, blocks, arrays, raw, known, found)
+    """Mean and spread (B,) of the weighted mixture of all members.
+
+    Then distance to and number of the nearest target row.
+    """
+    pairs = _predict_members(plans, groups, blocks, arrays, raw, known, outputs)
     each = [mixture(means, spreads, jnp.ones(len(means))) for means, spreads in pairs]
     mean, spread = mixture(
         jnp.stack([mean for mean, _ in each]), jnp.stack([spread for _, spread in each]), arrays["weights"]
     )
-    return mean, spread, *_neighbours(arrays, raw, known)
+    return mean, spread, *_find_neighbours(arrays, raw, known)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2))
@@ -101,30 +108,33 @@ def stack_components(
     arrays: dict[str, Any],
     raw: jax.Array | None,
     known: SparseProducts | None,
-    found: list[GroupOutputs],
+    outputs: list[GroupOutputs],
 ) -> Columns:
-    """Means and spreads (B, components) of the components; distance to and number of the nearest target row."""
-    pairs = _members(plans, groups, blocks, arrays, raw, known, found)
+    """Means and spreads (B, components) of all components.
+
+    Then distance to and number of the nearest target row.
+    """
+    pairs = _predict_members(plans, groups, blocks, arrays, raw, known, outputs)
     means, spreads = (jnp.concatenate([pair[k] for pair in pairs]).T for k in range(2))
-    return means, spreads, *_neighbours(arrays, raw, known)
+    return means, spreads, *_find_neighbours(arrays, raw, known)
 
 
-def _members(
+def _predict_members(
     plans: tuple[Plan, ...],
     groups: tuple[NetworkGroup, ...],
     blocks: tuple[int, ...],
     arrays: dict[str, Any],
     raw: jax.Array | None,
     known: SparseProducts | None,
-    found: list[GroupOutputs],
+    outputs: list[GroupOutputs],
 ) -> list[MeanAndSpread]:
-    """Means and spreads (components, B) of every member: heads on networks as found, heads on descriptors."""
+    """Means and spreads (components, B) of every member."""
     pairs: list[list[MeanAndSpread]] = [[] for _ in plans]
     guesses: dict[int, list[jax.Array]] = {}
-    # By number of the network and depth, the features of the sources in turn.
+    # Features of the sources in turn, by number of the network and depth.
     side: dict[tuple[int, int], list[jax.Array]] = {}
-    for group, (answers, own, layers) in zip(groups, found, strict=True):
-        guesses.setdefault(group.source, []).extend(own)
+    for group, (answers, values, layers) in zip(groups, outputs, strict=True):
+        guesses.setdefault(group.source, []).extend(values)
         for i, members, depths, answer, seen_at in zip(
             group.networks, group.heads, group.shown, answers, layers, strict=True
         ):
@@ -132,7 +142,7 @@ def _members(
                 pairs[m].append(pair)
             for depth, x in zip(depths, seen_at, strict=True):
                 side.setdefault((i, depth), []).append(x)
-    predictions = [jnp.mean(jnp.stack(own), axis=0) for _, own in sorted(guesses.items()) if own]
+    predictions = [jnp.mean(jnp.stack(values), axis=0) for _, values in sorted(guesses.items()) if values]
     if known is None:
         products = [_centred_products(block, raw) for block in arrays["blocks"]]
     else:
@@ -140,26 +150,26 @@ def _members(
     for m, (plan, member) in enumerate(zip(plans, arrays["members"], strict=True)):
         if member is None:
             continue
-        head, extra = HEADS[plan.head], [plan.gain * own for own in predictions if plan.kind == "predictions"]
+        head, extra = HEADS[plan.head], [plan.gain * values for values in predictions if plan.kind == "predictions"]
         if head.affine is not None and plan.kind != "stacked":
-            pairs[m].append(head.affine.finish(member["rest"], *_enlarged(member, products[blocks[m]], extra)))
+            pairs[m].append(head.affine.finish(member["rest"], *_add_columns(member, products[blocks[m]], extra)))
             continue
         if plan.kind == "stacked":
             designs = [jnp.hstack(side[i, plan.depth]) for i in plan.networks]
         else:
             designs = [jnp.hstack([standardise(member["scaling"], raw), *extra])]
         pairs[m] += [head.predict(p, x) for p, x in zip(member["params"], designs, strict=True)]
-    return [(jnp.stack([mean for mean, _ in own]), jnp.stack([spread for _, spread in own])) for own in pairs]
+    return [(jnp.stack([mean for mean, _ in values]), jnp.stack([spread for _, spread in values])) for values in pairs]
 
 
 def _centred_products(block: dict[str, Any], raw: jax.Array | None) -> MeanAndSpread:
-    """Products (B, k) of centred descriptors with a block's matrix, and their squared lengths (B,)."""
+    """Products (B, k) of centred descriptors with a block, and squares (B,)."""
     x = standardise(block["scaling"], raw) - block["centre"][None, :]
     return matmul(x, block["matrix"]), jnp.sum(x**2, axis=1)
 
 
-def _enlarged(member: dict[str, Any], products: MeanAndSpread, extra: list[jax.Array]) -> MeanAndSpread:
-    """A block's products and squares for one head on it, which may see `extra` columns (B, tasks) too."""
+def _add_columns(member: dict[str, Any], products: MeanAndSpread, extra: list[jax.Array]) -> MeanAndSpread:
+    """Products and squares of a block, with `extra` columns (B, tasks)."""
     inner, squares = member["factor"] * products[0], products[1]
     if not extra:
         return inner, squares
@@ -167,17 +177,20 @@ def _enlarged(member: dict[str, Any], products: MeanAndSpread, extra: list[jax.A
     return inner + matmul(more, member["matrix"]), squares + jnp.sum(more**2, axis=1)
 
 
-def _neighbours(arrays: dict[str, Any], raw: jax.Array | None, known: SparseProducts | None) -> MeanAndSpread:
-    """Distance (B,) to, in units of the target's own, and number of the nearest target row."""
+def _find_neighbours(arrays: dict[str, Any], raw: jax.Array | None, known: SparseProducts | None) -> MeanAndSpread:
+    """Distance (B,) to the nearest target row, and its number.
+
+    In units of `Model.unit`.
+    """
     if known is None:
-        distance, nearest = _nearest(standardise(arrays["reference"], raw), arrays["training"])
+        distance, nearest = _find_nearest(standardise(arrays["reference"], raw), arrays["training"])
     else:
         distance, nearest = known.neighbours
     return distance / arrays["unit"], nearest
 
 
-def _nearest(x: jax.Array, training: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Distance (B,) to and index (B,) of the nearest training row."""
+def _find_nearest(x: jax.Array, training: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Distance (B,) to the nearest training row, and its index."""
     squared = jnp.sum(x**2, axis=1)[:, None] + jnp.sum(training**2, axis=1)[None, :]
     index = jnp.argmin(squared - 2 * matmul(x, training.T), axis=1)
     # Recomputed from the difference: the expanded form loses the small distances to rounding.

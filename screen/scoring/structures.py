@@ -1,4 +1,4 @@
-"""Scores of a catalogue of structures: every structure is scored on its own, polymorphs apart."""
+"""Score a catalogue of structures, each on its own, polymorphs apart."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from kakehashi.catalogs.candidates.candidates import REFUSED, STRUCTURE
+from kakehashi.catalogs.candidates.catalog import REFUSED, STRUCTURE
 from kakehashi.catalogs.crystals.structures import StructureReader
 from kakehashi.catalogs.crystals.tables import parse_rows
 from kakehashi.catalogs.formulas.slots import formula_text, reduce
@@ -16,10 +16,16 @@ from kakehashi.catalogs.records import Crystals, UserError
 from kakehashi.screen.cache.packing import content_hash
 from kakehashi.screen.descriptors.neighbours import connect
 from kakehashi.screen.scoring.batches import Predictions
-from kakehashi.screen.scoring.columns import SCORES, ScoredPartition, score_columns, scoring_environment, set_aside
-from kakehashi.screen.transfer.features import fill, places
+from kakehashi.screen.scoring.columns import (
+    SCORES,
+    ScoredPartition,
+    score_columns,
+    scoring_environment,
+    set_aside,
+)
+from kakehashi.screen.transfer.features import compute_features, distance_space
 from kakehashi.screen.transfer.fit import Model
-from kakehashi.screen.transfer.selection import predict_stack
+from kakehashi.screen.transfer.stack import predict_stack
 from kakehashi.screen.validation.domain import nearest
 
 # Structures at a time: their features take up to 100 MB.
@@ -27,14 +33,14 @@ CHUNK = 2_048
 
 
 def score_structures(model: Model, rows: pa.Table) -> ScoredPartition:
-    """Score one table with text columns `id` and `formula` and the structures in `STRUCTURE`, which stay behind.
+    """Score a table of structures with text columns `id` and `formula`.
 
-    A structure that cannot be read, whose composition is not that of its formula, that has no crystal graph, or whose
-    score is not finite goes to quarantine with the reason.
+    Structures are in the column `STRUCTURE`, which the scores leave out. A structure goes to quarantine, with the
+    reason, if it cannot be read, has another composition than its formula, no crystal graph, or no finite score.
     """
     if STRUCTURE not in rows.column_names:
         raise UserError("this model was fitted on structures: the candidates need structures too")
-    if REFUSED in rows.column_names:  # the structures say it themselves
+    if REFUSED in rows.column_names:  # reasons come from the structures instead
         rows = rows.drop_columns([REFUSED])
     with StructureReader() as reader:
         starts = range(0, max(rows.num_rows, 1), CHUNK)
@@ -45,15 +51,15 @@ def score_structures(model: Model, rows: pa.Table) -> ScoredPartition:
 
 
 def predict_crystals(model: Model, crystals: Crystals) -> Predictions:
-    """Scores of n structures that have crystal graphs, on the fitted scale."""
-    bank = fill(model.library, crystals)
-    mean, spread = predict_stack(model.stack, bank, np.arange(len(bank.raw)))
-    index, distance = nearest(places(bank, model.reference), model.training)
+    """Predictions for n structures that have crystal graphs."""
+    features = compute_features(model.library, crystals)
+    mean, spread = predict_stack(model.stack, features, np.arange(len(features.raw)))
+    index, distance = nearest(distance_space(features, model.reference), model.training)
     return Predictions(mean, spread, distance / model.unit, index)
 
 
 def hash_model(model: Model) -> str:
-    """Sha256 of all that the scores of a model of structures depend on."""
+    """Sha256 of everything that scores of a structure model depend on."""
     bare = model._replace(target=None, leaderboard=(), verdict=None, checkpoint=None)  # type: ignore[arg-type]
     sources = tuple(source._replace(checkpoint=None) for source in model.library.sources)
     bare = bare._replace(library=model.library._replace(sources=sources))
@@ -63,9 +69,9 @@ def hash_model(model: Model) -> str:
 
 
 def _chunk(model: Model, rows: pa.Table, reader: StructureReader) -> ScoredPartition:
-    held = [row or {"structure": ""} for row in rows[STRUCTURE].to_pylist()]
+    structures = [row or {"structure": ""} for row in rows[STRUCTURE].to_pylist()]
     rows = rows.drop_columns([STRUCTURE])
-    parsed = parse_rows(held, rows["formula"].to_pylist(), reader)
+    parsed = parse_rows(structures, rows["formula"].to_pylist(), reader)
     reasons, crystals = parsed.reasons, parsed.crystals
     good = np.flatnonzero(reasons == "")
     reasons[good] = connect(crystals).reasons

@@ -1,1 +1,1 @@
-"""Screening."""
+"""Screening runs: configuration, inputs, record, ranking and export."""

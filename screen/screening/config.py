@@ -9,10 +9,10 @@ from typing import Annotated, Any
 
 from kakehashi.catalogs.flag import CANDIDATES, COMPUTING, NETWORKS, OUTPUT, USUAL, Flag, Here
 from kakehashi.catalogs.records import PropertyTable, UserError
+from kakehashi.screen.descriptors.registry import CONVENTIONS
 from kakehashi.screen.heads.registry import LINES
 from kakehashi.screen.runs import config as runs
 from kakehashi.screen.runs.flags import (
-    CONVENTIONS,
     DEFAULT_SOURCES,
     CacheFlags,
     DeviceFlags,
@@ -40,7 +40,7 @@ DEFAULT_MOLECULAR_SOURCES = (
 )
 # `--source none`: no source at all.
 NO_SOURCE = ("none",)
-# Exit code of a run that finished with more of the catalogue in quarantine than allowed.
+# Exit code of a finished run with too much of the catalogue in quarantine.
 QUARANTINE_EXCEEDED = 3
 ARCHITECTURES = ("pyramid", "cgcnn")
 DEFAULT_NETWORKS = {"pyramid": 50, "cgcnn": 5}

@@ -1,7 +1,7 @@
-"""How long a screening would take and what room it needs, from one product of matrices timed on this machine.
+"""Estimate time, memory and disk of a screening from one timed matrix product.
 
-Rough, within a factor of two or so: what a network costs is the mean of the random pyramids on 290 descriptors, and the
-products of scoring and training reach a part of the speed of the one that is timed.
+Rough, within a factor of two or so: the cost of a network is the mean over random pyramids on 290 descriptors, and
+scoring and training reach a share of the speed of the product that is timed.
 """
 
 from __future__ import annotations
@@ -9,30 +9,30 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from kakehashi.catalogs.candidates.candidates import Catalog
+from kakehashi.catalogs.candidates.catalog import Catalog
 from kakehashi.catalogs.runs.open import find_run
 
-# Arithmetic of one network on one row, and the share of the speed of large products it runs at (benchmarks/score_today,
+# Operations of one network on one row, and their speed as a share of large products' (benchmarks/score_today,
 # benchmarks/pretrain: 4,237 rows a second with 100 networks, 1.1 s for a network of 150,000 visits, two cores).
 OPERATIONS, SHARE = 0.22e6, 0.6
-# Visits of rows by one network; forward, backward and the gradient of the kernels.
+# Row visits of one network in training; forward, backward and gradient passes.
 VISITS, PASSES = 150_000, 3
-# Descriptors, distances and writing, rows a second beside the networks (benchmarks/ten_million).
+# Rows a second of descriptors, distances and writing (benchmarks/ten_million).
 OTHER_ROWS = 50_000
-# The same of repeat units, which RDKit reads and describes in each process (benchmarks/stream_repeat_units).
+# The same for repeat units, per process, by RDKit (benchmarks/stream_repeat_units).
 UNIT_ROWS = 450
-# Bytes a row takes in scores/, and more where it is ranked (Parquet and CSV; benchmarks/screen_mp).
+# Bytes of a row in scores/, and in the ranking (Parquet and CSV; benchmarks/screen_mp).
 SCORED_BYTES, RANKED_BYTES = 75, 380
 # Megabytes of a process that scores, whatever the catalogue (benchmarks/ten_million).
 MEMORY_MB = 1_500
 
 
 def estimate_cost(catalog: Catalog, networks: int, top: int | None, workers: int | None) -> dict[str, Any]:
-    """Seconds by stage, megabytes of memory (all processes) and disk, and what they come from."""
+    """Seconds by stage, megabytes of memory (all processes) and disk."""
     speed = SHARE * _operations_per_second()
     others = UNIT_ROWS * (workers or 1) if catalog.smiles else OTHER_ROWS
     ranked = catalog.rows if top is None else min(top, catalog.rows)
-    scored = catalog.rows if catalog.space is None else ranked  # of a virtual catalogue the best alone are written
+    scored = catalog.rows if catalog.space is None else ranked  # a virtual catalogue leaves its best rows alone
     return {
         "seconds": {
             "pre-train": round(networks * PASSES * OPERATIONS * VISITS / speed, 1),
@@ -45,13 +45,13 @@ def estimate_cost(catalog: Catalog, networks: int, top: int | None, workers: int
 
 
 def count_committed(out: str) -> int:
-    """Partitions in a folder that `--resume` keeps if model and catalogue are still the same."""
-    found = find_run(out) if out else None
-    return 0 if found is None else sum(name.startswith(("scores/", "kept/")) for name in found.manifest.files)
+    """Number of partitions in a folder that `--resume` may reuse."""
+    results = find_run(out) if out else None
+    return 0 if results is None else sum(name.startswith(("scores/", "kept/")) for name in results.manifest.files)
 
 
 def _operations_per_second(size: int = 1024, seconds: float = 0.2) -> float:
-    """Of float32 products of square matrices on the device."""
+    """Speed of float32 products of square matrices on the device."""
     import jax
     import jax.numpy as jnp
 

@@ -1,4 +1,4 @@
-"""Crystal structures of the best candidates as CIF files, where they are at hand."""
+"""Export crystal structures of the best candidates as CIF files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ _AT_ONCE = 256
 
 
 class ExportCounts(NamedTuple):
-    """What became of the best candidates: files written, ids without a structure, ids with one of no use and why."""
+    """Outcome of an export of structures.
+
+    written : files; missing : ids without a structure; refused : ids with an unusable one, and why
+    """
 
     written: int
     missing: tuple[str, ...]
@@ -30,7 +33,7 @@ class ExportCounts(NamedTuple):
 
 
 def check_export(kind: str | None, top: int, structures: str | None, pieces: Pieces | None) -> None:
-    """Refuse what cannot be exported, before any work."""
+    """Refuse an export that cannot be made, before any work."""
     if kind is None:
         if structures is not None:
             raise UserError("--structures has a meaning only with --export cif")
@@ -47,7 +50,7 @@ def check_export(kind: str | None, top: int, structures: str | None, pieces: Pie
 
 
 def export_cif(rundir: RunDir, pieces: Pieces, top: int) -> ExportCounts:
-    """Write `cif/<rank>_<id>.cif` for the first `top` rows of the run's ranking.
+    """Write `cif/<rank>_<id>.cif` for the first `top` rows of a ranking.
 
     A structure belongs to a row of its id and its composition; of several the first counts.
     """
@@ -74,12 +77,16 @@ def export_cif(rundir: RunDir, pieces: Pieces, top: int) -> ExportCounts:
     return ExportCounts(len(written), tuple(missing), tuple(useless))
 
 
-def describe_export(found: ExportCounts, out: str) -> str:
-    """One line for a reader."""
-    words = [f"{found.written:,} CIF files in {out}/cif"]
-    for ids, said in ((found.missing, "without a structure"), (found.refused, "with one that is of no use")):
+def describe_export(counts: ExportCounts, out: str) -> str:
+    """Export counts as one line of text.
+
+    >>> describe_export(ExportCounts(2, ("mp-1",), ()), "run")
+    '2 CIF files in run/cif; 1 without a structure (mp-1)'
+    """
+    words = [f"{counts.written:,} CIF files in {out}/cif"]
+    for ids, outcome in ((counts.missing, "without a structure"), (counts.refused, "with one that is of no use")):
         if ids:
-            words.append(f"{len(ids):,} {said} ({', '.join(ids[:3])}{', ...' if len(ids) > 3 else ''})")
+            words.append(f"{len(ids):,} {outcome} ({', '.join(ids[:3])}{', ...' if len(ids) > 3 else ''})")
     return "; ".join(words)
 
 
@@ -94,7 +101,7 @@ def _hits(rundir: RunDir, top: int) -> list[dict[str, Any]]:
 
 
 def _cifs(rows: Iterator[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], str, str, str]]:
-    """Rows, each with CIF text and formula of its structure, or with the reason why there is none."""
+    """Rows with CIF text and formula, or the reason for none."""
     with StructureReader() as reader:
         while some := list(islice(rows, _AT_ONCE)):
             for row, (sites, reason) in zip(some, reader.read(some), strict=True):
@@ -102,12 +109,12 @@ def _cifs(rows: Iterator[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], str,
 
 
 def _cif(sites: Sites) -> tuple[str, str, str]:
-    """CIF text and formula of a structure, or the reason why there is none."""
+    """CIF text and formula of a structure, or a reason."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of what CIF cannot hold
+            warnings.simplefilter("ignore")  # about properties CIF cannot hold
             return to_structure(sites).to(fmt="cif"), formula_of(sites), ""
-    except Exception as error:  # whatever a foreign structure makes the writer raise
+    except Exception as error:  # the writer may raise anything on a foreign structure
         return "", "", reason_of(error)
 
 
@@ -117,5 +124,5 @@ def _key(formula: str) -> str:
 
 
 def _safe(name: str) -> str:
-    """An id as part of a file name on any system."""
+    """Id made safe for a file name on any system."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name)[:_LONGEST].strip(".-") or "candidate"

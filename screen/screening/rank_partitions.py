@@ -1,4 +1,4 @@
-"""From committed partitions to ranking and quarantine, a piece at a time: memory does not grow with the catalogue.
+"""Rank committed partitions into files, in memory that does not grow with the catalogue.
 
 It grows, by about 100 bytes each, with the number of chemical systems where their candidates are limited.
 """
@@ -23,7 +23,10 @@ from kakehashi.screen.scoring.virtual.search import IndexCounts, Search, count_f
 
 
 class RankingResult(NamedTuple):
-    """What ranking and quarantine hold: rows ranked, what filters removed, figures of all scores, reasons."""
+    """Outcome of a ranking.
+
+    ranked : rows; filters : rows each filter removed; summary : of all scores; reasons : of quarantine
+    """
 
     ranked: int
     filters: tuple[FilterCount, ...]
@@ -34,7 +37,10 @@ class RankingResult(NamedTuple):
 def write_ranking(
     rundir: RunDir, scored: CommittedScores, order: Order, *, log: bool, metadata: Mapping[str, str]
 ) -> RankingResult:
-    """Write ranking and quarantine, as Parquet and CSV; the bytes are those of `rank` on all rows at once."""
+    """Write ranking and quarantine as Parquet and CSV.
+
+    The bytes are those of `rank` on all rows at once.
+    """
     keys = lambda table: sort_keys(table, order)
     prune = lambda table: RowLimit(order)(table)
     rows = scored.rows
@@ -47,7 +53,7 @@ def write_ranking(
         for scores in scored.scores():
             tally.add(scores)
             table, counts = filter_rows(scores, order, log=log)
-            filters = _added(filters, counts)
+            filters = _add_counts(filters, counts)
             schema = add_ranks(table.slice(0, 0), 1).schema
             sorter.add(table)
         if schema is None:
@@ -70,7 +76,10 @@ def write_ranking(
 def count_all_indices(
     counted: RankingResult, search: Search, counts: IndexCounts, order: Order, *, log: bool
 ) -> RankingResult:
-    """What a ranking of the best of a virtual catalogue says of all its indices."""
+    """Ranking result with the figures of all indices.
+
+    Of a virtual catalogue, whose ranking holds the best alone.
+    """
     back = math.exp if log else float
     ends = (None if end is None else back(end) for end in (counts.low, counts.high))
     summary = counted.summary._replace(
@@ -101,8 +110,8 @@ def _write_ranking(rundir: RunDir, sorter: Sorter, order: Order, schema: pa.Sche
     return rows
 
 
-def _added(filters: tuple[FilterCount, ...], counts: list[FilterCount]) -> tuple[FilterCount, ...]:
-    """Counts of all partitions so far."""
+def _add_counts(filters: tuple[FilterCount, ...], counts: list[FilterCount]) -> tuple[FilterCount, ...]:
+    """Sums of counts over partitions."""
     if not filters:
         return tuple(counts)
     pairs = zip(filters, counts, strict=True)

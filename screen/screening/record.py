@@ -1,4 +1,4 @@
-"""The record of a run: run.json and the small tables beside the ranking."""
+"""Record of a screening: run.json and the small tables beside the ranking."""
 
 from __future__ import annotations
 
@@ -7,37 +7,35 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from kakehashi.catalogs.records import PropertyTable
+from kakehashi.catalogs.records import FloatArray, PropertyTable
 from kakehashi.screen.cache.checkpoint import Checkpoint
 from kakehashi.screen.descriptors.composition import BATCH
+from kakehashi.screen.descriptors.materials import kind_of_table
+from kakehashi.screen.descriptors.registry import amounts_convention
 from kakehashi.screen.device import current
 from kakehashi.screen.networks.source import Source, summary
 from kakehashi.screen.progress import Progress
 from kakehashi.screen.ranking.summary import ScoreSummary
 from kakehashi.screen.runs.config import as_dict
+from kakehashi.screen.runs.record_file import SCHEMA
 from kakehashi.screen.runs.refused import warnings_of
-from kakehashi.screen.runs.runner import SCHEMA
 from kakehashi.screen.scoring.committed import CommittedScores
 from kakehashi.screen.scoring.virtual.search import IndexCounts
 from kakehashi.screen.screening.config import ScreenConfig
 from kakehashi.screen.screening.inputs import ScreenInputs
 from kakehashi.screen.screening.rank_partitions import RankingResult
-from kakehashi.screen.transfer.features import FloatArray
 from kakehashi.screen.transfer.fit import Model
 from kakehashi.screen.transfer.plan import Fitted
 from kakehashi.screen.transfer.verdict import verdict_record
 from kakehashi.screen.validation.folds import Folds
 from kakehashi.screen.validation.intervals import LEVEL
 
-if TYPE_CHECKING:
-    pass
-
-# What every run computes with, and what is read and described beside it in a screening.
+# Packages of every run, and those that read and describe the materials of a screening.
 _COMMON = ("jax", "jaxlib", "flax", "optax", "numpy", "scipy", "pyarrow", "chemicals")
 PACKAGES = ("pymatgen", "matminer")
 
@@ -45,11 +43,11 @@ PACKAGES = ("pymatgen", "matminer")
 def record_head(
     config: Mapping[str, Any], progress: Progress, command: str, packages: Iterable[str] = (), kind: str = ""
 ) -> dict[str, Any]:
-    """What the record of every run begins with: what was asked, when, and what it was computed with and on.
+    """Leading entries of every record: request, time, versions and device.
 
-    config : plain JSON values, the seed among them
-    packages : whose versions matter beside those of every run
-    kind : of run; none of a screening
+    config : JSON values, the seed among them
+    packages : packages whose versions matter beside those of every run
+    kind : kind of run, "" for a screening
     """
     return {
         "schema": SCHEMA,
@@ -76,11 +74,11 @@ def run_record(
     progress: Progress,
     command: str,
 ) -> dict[str, Any]:
-    """Everything needed to understand and repeat the run, as JSON values.
+    """Record of a screening as JSON values.
 
-    drawn : the histogram of training and predicted values
+    drawn : histogram of training and predicted values
     """
-    found = counted.summary
+    figures = counted.summary
     return {
         **record_head(as_dict(config), progress, command, PACKAGES),
         "batch": BATCH,
@@ -90,9 +88,9 @@ def run_record(
         "catalog": {
             "name": inputs.catalog.name,
             "rows": inputs.catalog.rows,
-            "scored": found.rows,
+            "scored": figures.rows,
             "quarantined": sum(reason["count"] for reason in counted.reasons),
-            "unique": found.unique,
+            "unique": figures.unique,
             "sha256": inputs.catalog.sha256,
             "notes": list(inputs.catalog.notes),
         },
@@ -106,21 +104,21 @@ def run_record(
             "by_distance": [part._asdict() for part in model.reach.by_distance],
             "by_family": model.reach.by_family._asdict() if model.reach.by_family else None,
         },
-        "ceiling": _ceiling(model, found),
-        "domain": {name: found.domains.get(name, 0) for name in ("in", "edge", "out")},
+        "ceiling": _ceiling(model, figures),
+        "domain": {name: figures.domains.get(name, 0) for name in ("in", "edge", "out")},
         "filters": [count._asdict() for count in counted.filters],
         "ranked": counted.ranked,
         "timings": dict(progress.timings),
-        "warnings": _warnings(inputs, model, found),
+        "warnings": _warnings(inputs, model, figures),
         "quarantine_reasons": counted.reasons,
         "histogram": drawn,
     }
 
 
 def virtual_record(scored: CommittedScores, seconds: float) -> dict[str, Any]:
-    """What became of the indices of a virtual catalogue, and how fast those looked at now were looked at.
+    """Counts and speed of a search of a virtual catalogue.
 
-    seconds : that took
+    seconds : time spent on the indices visited by this run
     """
     counts, fresh = scored.counts or IndexCounts(), scored.fresh or IndexCounts()
     rate = fresh.scored / max(seconds, 1e-9)
@@ -134,32 +132,35 @@ def virtual_record(scored: CommittedScores, seconds: float) -> dict[str, Any]:
 
 
 def leaderboard_table(model: Model) -> pa.Table:
-    """The leaderboard, best first."""
-    return board_table(model.leaderboard)
+    """Leaderboard of a model, best first."""
+    return board_table([entry._asdict() for entry in model.leaderboard])
 
 
-def board_table(rows: Sequence[Any]) -> pa.Table:
-    """Rows of a leaderboard, named tuples of one kind, as a table."""
+def board_table(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """Rows of a leaderboard, by column, as a table."""
     text, whole = ("name", "source", "depth", "head"), ("networks",)
     kinds = {
         **dict.fromkeys(text, pa.string()),
         **dict.fromkeys(whole, pa.int64()),
         "beats_direct": pa.bool_(),
     }
-    schema = pa.schema([(name, kinds.get(name, pa.float64())) for name in rows[0]._fields])
-    return pa.Table.from_pylist([row._asdict() for row in rows], schema=schema)
+    schema = pa.schema([(name, kinds.get(name, pa.float64())) for name in rows[0]])
+    return pa.Table.from_pylist(list(rows), schema=schema)
 
 
 def predictions_table(model: Model) -> pa.Table:
-    """Out-of-fold predictions of the deployed model, in the target's unit."""
-    found = model.out_of_fold
-    return held_out_table(model.target, found.folds, found.mean, found.lower, found.upper)
+    """Held-out predictions of the deployed model, in the target's unit."""
+    held_out = model.out_of_fold
+    return held_out_table(model.target, held_out.folds, held_out.mean, held_out.lower, held_out.upper)
 
 
 def held_out_table(
     target: PropertyTable, folds: Folds, mean: FloatArray, lower: FloatArray, upper: FloatArray
 ) -> pa.Table:
-    """Out-of-fold predictions (n,), given on the fitted scale, in the target's unit."""
+    """Held-out predictions (n,) in the target's unit.
+
+    mean, lower, upper : on the fitted scale
+    """
     back = np.exp if target.log else np.asarray
     return pa.table(
         {
@@ -176,7 +177,7 @@ def held_out_table(
 
 
 def target_record(table: PropertyTable) -> dict[str, Any]:
-    """A target table and what was made of its rows."""
+    """Record of a target table and the use of its rows."""
     return {
         "name": table.name, "quantity": table.quantity, "unit": table.unit, "log": table.log, "rows": table.rows,
         "used": len(table), "missing": table.missing, "rejected": len(table.rejected), "sha256": table.sha256,
@@ -185,7 +186,7 @@ def target_record(table: PropertyTable) -> dict[str, Any]:
 
 
 def source_record(source: Source) -> dict[str, Any]:
-    """A source, its networks and where they are kept."""
+    """Record of a source, its networks and their cache entry."""
     tasks = [
         {
             "name": task.name, "quantity": task.quantity, "unit": task.unit, "log": task.log, "rows": task.rows,
@@ -203,7 +204,7 @@ def source_record(source: Source) -> dict[str, Any]:
 
 
 def model_record(model: Model) -> dict[str, Any]:
-    """The members of a model's stack with their weights, and where it is kept."""
+    """Record of a stack's members and weights."""
     members = zip(model.stack.names, model.stack.members, model.stack.weights, strict=True)
     return {
         "text": f"stack of {len(model.stack.members)} members, weighted inside the training folds",
@@ -215,9 +216,9 @@ def model_record(model: Model) -> dict[str, Any]:
     }
 
 
-def _checkpoint(kept: Checkpoint | None) -> dict[str, Any] | None:
-    """Hash under which a result is kept in the cache folder, and whether it was read from there."""
-    return None if kept is None else {"hash": kept.key, "reused": kept.reused}
+def _checkpoint(checkpoint: Checkpoint | None) -> dict[str, Any] | None:
+    """Key of a cache entry, and whether it was reused."""
+    return None if checkpoint is None else {"hash": checkpoint.key, "reused": checkpoint.reused}
 
 
 def _member_name(model: Model, name: str, member: Fitted) -> str:
@@ -225,7 +226,7 @@ def _member_name(model: Model, name: str, member: Fitted) -> str:
 
 
 def _distinct(unique: int, *, smiles: bool) -> str:
-    """How many materials candidates are, and why some of them share one score."""
+    """Say how many materials the candidates are, and why some share a score."""
     several = "s" * (unique > 1)
     if smiles:
         return (
@@ -238,37 +239,43 @@ def _distinct(unique: int, *, smiles: bool) -> str:
     )
 
 
-def _ceiling(model: Model, found: ScoreSummary) -> dict[str, Any]:
+def _ceiling(model: Model, figures: ScoreSummary) -> dict[str, Any]:
     if not np.isfinite(model.ceiling):
         text = "unbounded: every member can extrapolate beyond the training values"
         return {"value": None, "tied": 0, "text": text}
     value = float(np.exp(model.ceiling)) if model.target.log else model.ceiling
-    tied = found.at_ceiling
+    tied = figures.at_ceiling
     text = f"{tied:,} candidates reach the largest value the model can return; their order means nothing"
     return {"value": value, "tied": tied, "text": text if tied else "no candidate reaches it"}
 
 
-def _warnings(inputs: ScreenInputs, model: Model, found: ScoreSummary) -> list[str]:
+def _warnings(inputs: ScreenInputs, model: Model, figures: ScoreSummary) -> list[str]:
     texts = list(model.warnings)
-    kept = [source.checkpoint for source in model.library.sources] + [model.checkpoint]
-    texts.extend(dict.fromkeys(point.warning for point in kept if point and point.warning))
-    n, unique, out = found.rows, found.unique, found.domains.get("out", 0)
+    checkpoints = [source.checkpoint for source in model.library.sources] + [model.checkpoint]
+    texts.extend(dict.fromkeys(point.warning for point in checkpoints if point and point.warning))
+    n, unique, out = figures.rows, figures.unique, figures.domains.get("out", 0)
     if n and out > n / 2:
         texts.append(
             f"{out:,} of {n:,} candidates are outside the applicability domain: their order is"
             " extrapolation; filter with domain!=out"
         )
-    # Be2O2 and BeO differ by the cell convention, polymorphs by their structures.
-    if n > unique and model.library.convention != "cell" and model.target.crystals is None:
-        texts.append(f"{n:,} candidates are {_distinct(unique, smiles=model.target.molecules is not None)}")
-    texts.extend(_ties(found))
+    # Be2O2 and BeO differ by the cell convention, polymorphs by structure: neither share scores.
+    kind = kind_of_table(model.target)
+    if n > unique and amounts_convention(model.library.convention) != "cell" and not kind.structural:
+        texts.append(f"{n:,} candidates are {_distinct(unique, smiles=not kind.stoichiometric)}")
+    texts.extend(_ties(figures))
     texts.extend((*inputs.catalog.unread, *inputs.unread))
     texts.extend(warnings_of([inputs.target], inputs.sources))
     return texts
 
 
-def _ties(found: ScoreSummary) -> list[str]:
-    """What to say when different compositions share the best prediction, as they do at the ceiling of a forest."""
-    if found.sharing < 2:
+def _ties(figures: ScoreSummary) -> list[str]:
+    """Warning where several compositions share the best prediction.
+
+    They do at the ceiling of a forest.
+    """
+    if figures.sharing < 2:
         return []
-    return [f"{found.sharing:,} compositions share the best prediction, {found.best:.4g}: their order means nothing"]
+    return [
+        f"{figures.sharing:,} compositions share the best prediction, {figures.best:.4g}: their order means nothing"
+    ]

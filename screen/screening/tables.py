@@ -1,4 +1,4 @@
-"""Targets and sources as Python callers give them: tables, names or FILE:COLUMN."""
+"""Load targets and sources for Python callers: tables, names or FILE:COLUMN."""
 
 from __future__ import annotations
 
@@ -13,43 +13,54 @@ from kakehashi.screen.runs.refused import warnings_of
 
 
 def load_target(
-    given: str | PropertyTable, unit: Units = None, max_rejected: float = MAX_REJECTED, *, stacklevel: int = 3
+    target: str | PropertyTable, unit: Units = None, max_rejected: float = MAX_REJECTED, *, stacklevel: int = 3
 ) -> PropertyTable:
-    """Return a target, loaded where it is given by name, with a Python warning of rows that are refused."""
-    if not isinstance(given, str):
-        return given
-    table = load_table(given, units=unit, max_rejected=max_rejected)
-    warn_of([given], [table], stacklevel=stacklevel + 1)
+    """Target, loaded if given by name.
+
+    Warns of rejected rows.
+    """
+    if not isinstance(target, str):
+        return target
+    table = load_table(target, units=unit, max_rejected=max_rejected)
+    warn_of([target], [table], stacklevel=stacklevel + 1)
     return table
 
 
 def load_sources(
-    given: Sequence[str | PropertyTable],
+    sources: Sequence[str | PropertyTable],
     unit: Units = None,
     *,
     attachments: tuple[int, ...] = (0, 2),
     stacklevel: int = 3,
 ) -> list[PropertyTable]:
-    """Return sources, loaded where they are given by name, with a Python warning of rows that are refused."""
+    """Sources, loaded if given by name.
+
+    Warns of rejected rows.
+    """
     tables = [
-        load_table(one, minimum=1, attachments=attachments, units=unit) if isinstance(one, str) else one
-        for one in given
+        load_table(source, minimum=1, attachments=attachments, units=unit) if isinstance(source, str) else source
+        for source in sources
     ]
-    warn_of(given, tables, stacklevel=stacklevel + 1)
+    warn_of(sources, tables, stacklevel=stacklevel + 1)
     return tables
 
 
-def check_units(unit: Units, given: Sequence[str | PropertyTable], tables: Sequence[PropertyTable]) -> None:
-    """Refuse units of columns that none of the tables loaded by name is read from."""
-    check_named(unit, [column for one, table in zip(given, tables, strict=True) for column in _columns(one, table)])
+def check_units(unit: Units, inputs: Sequence[str | PropertyTable], tables: Sequence[PropertyTable]) -> None:
+    """Refuse units of columns that no loaded table is read from."""
+    check_named(
+        unit, [column for entry, table in zip(inputs, tables, strict=True) for column in _columns(entry, table)]
+    )
 
 
-def warn_of(given: Sequence[str | PropertyTable], tables: Sequence[PropertyTable], *, stacklevel: int) -> None:
-    """Warn of refused rows and doubtful values of tables that were just read from files."""
-    read = [table for one, table in zip(given, tables, strict=True) if _columns(one, table)]
+def warn_of(inputs: Sequence[str | PropertyTable], tables: Sequence[PropertyTable], *, stacklevel: int) -> None:
+    """Warn of rejected rows and doubtful values.
+
+    Only of tables just read from files.
+    """
+    read = [table for entry, table in zip(inputs, tables, strict=True) if _columns(entry, table)]
     for text in warnings_of(read, written=False):
         warnings.warn(text, stacklevel=stacklevel)
 
 
-def _columns(given: str | PropertyTable, table: PropertyTable) -> list[tuple[str, str]]:
-    return read_from([given], [table]) if isinstance(given, str) else []
+def _columns(entry: str | PropertyTable, table: PropertyTable) -> list[tuple[str, str]]:
+    return list(read_from([entry], [table])) if isinstance(entry, str) else []

@@ -1,1 +1,4 @@
-"""The paper's studies, one command each: what it reported, what comes out here, and what holds on unseen data."""
+"""The paper's studies, one command each.
+
+What it reported, what comes out here, and what holds on unseen data.
+"""

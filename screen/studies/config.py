@@ -78,6 +78,11 @@ def resolve(name: str, flags: Mapping[str, Any], file: str | None) -> StudyConfi
     ------
     UserError : an unknown study (with the nearest one), no such folder of data, a value out of range, a setting of
         another study, ...
+
+    Examples
+    --------
+    >>> resolve("ltc", {"seed": 1}, None).networks
+    100
     """
     if name not in STUDIES:
         near = get_close_matches(name, STUDIES, n=1)

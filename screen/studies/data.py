@@ -1,4 +1,4 @@
-"""Where the tables of a study come from: the shared files, or what comes with the package."""
+"""Tables of a study, from the shared files or the package."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from kakehashi.catalogs.records import PropertyTable, UserError
 
 
 class Column(NamedTuple):
-    """Where values are, and how a figure calls them.
+    """A column of values and its name in the figures.
 
     spec : FILE:COLUMN of the shared data, or the name of an embedded table
-    name, quantity, unit : where the table's own say too little; a unit that the table knows is kept
+    name, quantity, unit : where the table's own say too little; a unit that the table knows stays
     """
 
     spec: str
@@ -31,13 +31,22 @@ class Column(NamedTuple):
 
     @property
     def place(self) -> str:
-        """File and column without folder and ending, as in `jarvis_wide:max_mode`."""
+        """File and column without folder and ending.
+
+        >>> Column("inorganic/jarvis_wide.parquet:max_mode").place
+        'jarvis_wide:max_mode'
+        """
         file, colon, column = self.spec.partition(":")
         return f"{Path(file).stem}{colon}{column}"
 
 
 def spec_in(data: str, spec: str) -> str:
-    """`FILE:COLUMN` inside the folder of shared data; UserError where the file is not there."""
+    """`FILE:COLUMN` inside the folder of shared data.
+
+    Raises
+    ------
+    UserError : no such file.
+    """
     path, _ = split_spec(f"{data}/{spec}")
     if not path.is_file():
         raise UserError(f"--data {data}: expected {spec.split(':')[0]} in it, found no such file")
@@ -45,13 +54,16 @@ def spec_in(data: str, spec: str) -> str:
 
 
 def load(data: str | None, spec: str, log: bool = False, minimum: int = 1) -> PropertyTable:
-    """A table of the shared data by FILE:COLUMN, or without a folder an embedded one by its name."""
+    """Load a table by FILE:COLUMN, or an embedded one by name.
+
+    data : the folder of shared data; None for embedded tables
+    """
     where = spec if data is None else spec_in(data, spec)
     return load_table(where, log=log, minimum=minimum, attachments=(0, 2))
 
 
 def load_column(data: str | None, column: Column, log: bool = False, minimum: int = 1) -> PropertyTable:
-    """A table under the name it has in the figures."""
+    """Load a table under the name it has in the figures."""
     table = load(data, column.spec, log, minimum)
     return replace(
         table, name=column.name or table.name, quantity=column.quantity or table.quantity,
@@ -60,35 +72,41 @@ def load_column(data: str | None, column: Column, log: bool = False, minimum: in
 
 
 def load_all(data: str | None, columns: Sequence[Column]) -> list[PropertyTable]:
-    """Several tables."""
+    """Load several tables."""
     return [load_column(data, column) for column in columns]
 
 
 def load_between(data: str, column: Column, by: str, low: float, high: float, log: bool) -> PropertyTable:
-    """Rows of a table of formulas whose value of another column, `by`, is from `low` to `high`."""
+    """Load rows whose other column is within bounds.
+
+    by : that column, from `low` to `high`
+    """
     path, name = split_spec(spec_in(data, column.spec))
-    read = readers.read(path, ["formula", name or "", by])
-    other = number_columns.as_numbers(read[by], path, by)
-    kept = np.flatnonzero((other >= low) & (other <= high))
-    values = number_columns.as_numbers(read[name], path, name or "")[kept]
-    texts = readers.as_text(read["formula"].take(pa.array(kept)), path, "formula").to_pylist()
+    table = readers.read(path, ["formula", name or "", by])
+    other = number_columns.as_numbers(table[by], path, by)
+    chosen = np.flatnonzero((other >= low) & (other <= high))
+    values = number_columns.as_numbers(table[name], path, name or "")[chosen]
+    texts = readers.as_text(table["formula"].take(pa.array(chosen)), path, "formula").to_pylist()
     return assemble(
         column.name, texts, values, log=log, minimum=1, quantity=column.quantity, unit=column.unit, source=str(path),
-        sha256=readers.sha256(path), notes=(f"{len(kept):,} of {len(read):,} rows with {by} from {low:g} to {high:g}",),
-        where=str(path),
+        sha256=readers.sha256(path), where=str(path),
+        notes=(f"{len(chosen):,} of {len(table):,} rows with {by} from {low:g} to {high:g}",),
     )  # fmt: skip
 
 
 def load_drawn(data: str, spec: str, rows: int, seed: int) -> PropertyTable:
-    """So many random rows of a large file of SMILES, FILE:COLUMN: reading all of them would take minutes."""
+    """Load random rows of a large table of SMILES, FILE:COLUMN.
+
+    Reading all of them would take minutes.
+    """
     path, column = split_spec(spec_in(data, spec))
-    read = readers.read(path, ["smiles", column or ""])
-    chosen = np.sort(np.random.default_rng(seed).permutation(len(read))[:rows])
-    values = number_columns.as_numbers(read[column], path, column or "")
+    table = readers.read(path, ["smiles", column or ""])
+    chosen = np.sort(np.random.default_rng(seed).permutation(len(table))[:rows])
+    values = number_columns.as_numbers(table[column], path, column or "")
     quantity = infer(column or "")
-    texts = readers.as_text(read["smiles"].take(pa.array(chosen)), path, "smiles").to_pylist()
+    texts = readers.as_text(table["smiles"].take(pa.array(chosen)), path, "smiles").to_pylist()
     return assemble(
         column or "", texts, values[chosen], minimum=1, quantity=quantity.name, unit=quantity.unit, source=str(path),
-        sha256=readers.sha256(path), notes=(f"{len(chosen):,} of {len(read):,} rows drawn at random",),
+        sha256=readers.sha256(path), notes=(f"{len(chosen):,} of {len(table):,} rows drawn at random",),
         where=str(path), attachments=(0, 2), guarded=True,
     )  # fmt: skip

@@ -1,4 +1,7 @@
-"""How figures are drawn: matplotlib on a bare canvas, the same bytes each time, in colours a dark page can replace."""
+"""SVG figures with matplotlib, the same bytes each time.
+
+On a bare canvas, in colours a dark page can replace.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +33,12 @@ _STYLE: Any = {
 }  # fmt: skip
 
 
-def drawn(width: float, height: float, paint: Callable[[Figure], None]) -> str:
-    """SVG text of a figure of that size in inches, as `paint` fills it; the same calls give the same text."""
+def draw_svg(width: float, height: float, paint: Callable[[Figure], None]) -> str:
+    """Draw a figure as SVG text; the same calls give the same text.
+
+    width, height : inches
+    paint : fills the figure
+    """
     import matplotlib
     from matplotlib.figure import Figure
 
@@ -44,8 +51,8 @@ def drawn(width: float, height: float, paint: Callable[[Figure], None]) -> str:
     return text[text.index("<svg") :]
 
 
-def themed(svg: str) -> str:
-    """The same drawing in colours that follow the page, light or dark."""
+def theme_svg(svg: str) -> str:
+    """Make a drawing follow the colours of its page, light or dark."""
     for name, (light, _) in COLOURS.items():
         svg = svg.replace(f": {light}", f": var(--{name})")
     rules = [":root{" + "".join(f"--{name}:{pair[page]};" for name, pair in COLOURS.items()) + "}" for page in (0, 1)]

@@ -1,4 +1,4 @@
-"""What a study leaves: figures, each with the paper's number, ours and a verdict, and the tables behind them."""
+"""Findings of a study: figures with verdicts, and the tables behind them."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ from typing import Any, Literal, NamedTuple
 
 import pyarrow as pa
 
-# Whether a claim of the paper held when it was asked of data no choice had seen.
-Held = Literal["held", "partly", "failed", "not tested"]
+# Verdict on a claim of the paper, by data that no choice had seen.
+ClaimStatus = Literal["held", "partly", "failed", "not tested"]
 
 
-class Shown(NamedTuple):
-    """One figure.
+class StudyFigure(NamedTuple):
+    """A figure with the paper's claim and what became of it.
 
-    number : of the paper's figure, as in "2a"; svg : drawn for a light page
-    paper, ours : what either reports, in words and numbers; verdict : why the claim held or did not
+    number : of the paper's figure, as in "2a"
+    svg : drawn for a light page
+    paper, ours : what either reports, in words and numbers
+    verdict : why the claim held or did not
     table : the name of the table that is listed below it
     """
 
@@ -25,27 +27,29 @@ class Shown(NamedTuple):
     caption: str
     paper: str
     ours: str
-    held: Held
+    held: ClaimStatus
     verdict: str
     table: str = ""
 
     @property
     def file(self) -> str:
-        """Its name in the folder of the study."""
+        """Its path in the folder of the study."""
         return f"figures/fig{self.number}.svg"
 
 
 class Findings(NamedTuple):
-    """The outcome of a study.
+    """Findings of a study.
 
-    lede : what was done, in a sentence or two; stand_ins : what was not public and what stands for it
-    tables : by name, written to tables/NAME.parquet; numbers : every figure of the text, as JSON values
+    lede : what was done, in a sentence or two
+    stand_ins : data that were not public and their stand-ins
+    tables : by name, written to tables/NAME.parquet
+    numbers : every figure of the text, as JSON values
     """
 
     title: str
     lede: str
     stand_ins: tuple[str, ...]
-    figures: tuple[Shown, ...]
+    figures: tuple[StudyFigure, ...]
     tables: Mapping[str, pa.Table]
     numbers: Mapping[str, Any]
     warnings: tuple[str, ...] = ()

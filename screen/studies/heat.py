@@ -1,26 +1,30 @@
-"""Heat maps of descriptors or hidden units: rows in the order of a property, columns by likeness."""
+"""Heat maps of descriptors or hidden units beside a property."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+from kakehashi.catalogs.records import FloatArray
 
 
-class Ordered(NamedTuple):
-    """x : (n, p) ranks of each column in [0, 1], rows by falling value, columns clustered; y : (n,) these values."""
+class OrderedMap(NamedTuple):
+    """A matrix ordered for drawing.
+
+    x : (n, p) ranks of each column in [0, 1], rows by falling value, columns clustered
+    y : (n,) these values
+    """
 
     x: FloatArray
     y: FloatArray
 
 
-def ordered_map(x: FloatArray, y: FloatArray) -> Ordered:
-    """Order a matrix (n, p) for drawing; columns that never vary are left out.
+def order_map(x: FloatArray, y: FloatArray) -> OrderedMap:
+    """Order a matrix (n, p) for drawing.
 
-    Columns by average linkage of their Euclidean distances, as XenonPy's DescriptorHeatmap orders them.
+    Columns that never vary are left out, the others ordered by average linkage of their Euclidean distances, as in
+    XenonPy's DescriptorHeatmap.
     """
     from scipy.cluster.hierarchy import leaves_list, linkage
     from scipy.stats import rankdata
@@ -30,4 +34,4 @@ def ordered_map(x: FloatArray, y: FloatArray) -> Ordered:
     ranked = (rankdata(x[order], axis=0) - 1) / max(1, len(x) - 1)
     if ranked.shape[1] > 2:
         ranked = ranked[:, leaves_list(linkage(ranked.T, "average"))]
-    return Ordered(np.asarray(ranked, np.float64), y[order])
+    return OrderedMap(np.asarray(ranked, np.float64), y[order])

@@ -1,4 +1,7 @@
-"""The report of a study: one HTML page that opens offline, its figures inline and at home on dark pages too."""
+"""Report of a study: one HTML page that opens offline.
+
+Its figures are inline and follow light and dark pages.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from kakehashi.catalogs.records import UserError
-from kakehashi.screen.report.data import Row, first_rows, mapping, mappings, run_json, texts
+from kakehashi.screen.report.data import Row, first_rows, mapping, mappings, texts
 from kakehashi.screen.report.page import assemble
 from kakehashi.screen.report.sections import pretty, timings
-from kakehashi.screen.studies.figures import themed
+from kakehashi.screen.runs.record_file import RECORD, load_record
+from kakehashi.screen.studies.figures import theme_svg
 
 TEMPLATES = Path(__file__).parent / "templates"
 # Rows of a table shown on the page.
@@ -20,7 +24,7 @@ STYLES = {"held": "in", "partly": "edge", "failed": "out", "not tested": "plain"
 
 
 def write_report(directory: Path) -> str:
-    """HTML of the report on the study in `directory`; the same files always give the same text.
+    """Write the HTML report of a study; the same files give the same text.
 
     Raises
     ------
@@ -28,7 +32,7 @@ def write_report(directory: Path) -> str:
         Code 2 where there is no study, 6 where a file of it cannot be read.
     """
     directory = Path(directory)
-    run, study = run_json(directory / "run.json"), run_json(directory / "study.json")
+    run, study = (Row(load_record(directory / name)) for name in (RECORD, "study.json"))
     return assemble("study.html.j2", _content(directory, run, study), (TEMPLATES,))
 
 
@@ -53,14 +57,17 @@ def _content(directory: Path, run: Row, study: Row) -> dict[str, Any]:
 
 
 def _figure(directory: Path, figure: Row) -> Row:
-    """A figure with its drawing as a data address: an image's own style sheet is not the page's."""
+    """A figure with its drawing as a data address.
+
+    An image's own style sheet is not the page's.
+    """
     path = directory / str(figure["file"])
     try:
         drawing = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path} cannot be read ({error}): do the study again", code=6) from None
     held = str(figure["held"])
-    image = "data:image/svg+xml;base64," + base64.b64encode(themed(drawing).encode()).decode()
+    image = "data:image/svg+xml;base64," + base64.b64encode(theme_svg(drawing).encode()).decode()
     listed = first_rows(directory / f"tables/{figure['table']}.parquet", LISTED) if figure["table"] else None
     return Row(
         {**figure, "listed": listed, "image": image, "word": WORDS.get(held, held), "style": STYLES.get(held, "plain")}

@@ -1,4 +1,4 @@
-"""The kinds of figures the studies share, drawn into axes that are given."""
+"""Plots the studies share, drawn into given axes."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from kakehashi.catalogs.records import PropertyTable
+from kakehashi.catalogs.records import FloatArray, PropertyTable
 from kakehashi.screen.studies.figures import ACCENT, INK, SOFT, WARM
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-FloatArray = NDArray[np.float64]
 # Inches from the axes to the legend below them.
 BELOW = 0.46
 
@@ -31,7 +29,10 @@ class Series(NamedTuple):
 def scatter(
     ax: Axes, series: Sequence[Series], x_label: str, y_label: str, title: str = "", beside: bool = False
 ) -> None:
-    """Points of several kinds, the later ones on top; their legend below or `beside` the axes."""
+    """Plot points of several kinds, the later ones on top.
+
+    beside : legend beside the axes, not below
+    """
     for one in series:
         size = 22 if len(one.x) < 100 else 10 if len(one.x) < 500 else 5
         ax.scatter(one.x, one.y, s=size, color=one.colour, alpha=0.7, linewidths=0, label=one.label,
@@ -43,7 +44,7 @@ def scatter(
 
 
 def legend(ax: Axes, beside: bool = False) -> None:
-    """A legend below or beside the axes, where it hides nothing."""
+    """Put a legend below or beside the axes."""
     from matplotlib.transforms import ScaledTranslation
 
     if beside:
@@ -56,7 +57,7 @@ def legend(ax: Axes, beside: bool = False) -> None:
 
 
 def parity(ax: Axes, series: Sequence[Series], what: str, title: str = "") -> None:
-    """Predicted against known values, the same range and ticks on both axes."""
+    """Plot predicted against known values on equal axes."""
     from matplotlib.ticker import MaxNLocator
 
     scatter(ax, series, f"known {what}", f"predicted {what}", title)
@@ -72,7 +73,7 @@ def parity(ax: Axes, series: Sequence[Series], what: str, title: str = "") -> No
 
 
 def histograms(ax: Axes, series: Sequence[tuple[str, FloatArray, str]], x_label: str, bins: int = 40) -> None:
-    """Shares of several sets of values in common bins."""
+    """Plot shares of several sets of values in common bins."""
     every = np.concatenate([values for _, values, _ in series])
     edges = np.linspace(every.min(), every.max(), bins + 1)
     for label, values, colour in series:
@@ -84,7 +85,7 @@ def histograms(ax: Axes, series: Sequence[tuple[str, FloatArray, str]], x_label:
 
 
 def heat_map(ax: Axes, x: FloatArray, title: str, x_label: str, y_label: str) -> None:
-    """A matrix (rows, columns) as it is, scaled to [0, 1]."""
+    """Plot a matrix (rows, columns) scaled to [0, 1]."""
     ax.imshow(x, aspect="auto", vmin=0, vmax=1)
     ax.grid(visible=False)
     ax.set(xlabel=x_label, ylabel=y_label, xticks=[], yticks=[])
@@ -92,14 +93,18 @@ def heat_map(ax: Axes, x: FloatArray, title: str, x_label: str, y_label: str) ->
 
 
 def curve_beside(ax: Axes, values: FloatArray, x_label: str) -> None:
-    """The property of each row of a heat map, from the top down."""
+    """Plot the property beside a heat map's rows."""
     ax.plot(values, np.arange(len(values)), color=WARM, linewidth=1.2)
     ax.set(ylim=(len(values) - 0.5, -0.5), yticks=[], xlabel=x_label)
 
 
 def dots(ax: Axes, names: Sequence[str], series: Sequence[tuple[str, FloatArray, FloatArray | None, str]], x_label: str,
          reference: tuple[str, float] | None = None) -> None:  # fmt: skip
-    """A row per name with a dot and a whisker (half-width, or None) of each kind; NaN is left out."""
+    """Plot a row per name with a dot and whisker of each kind.
+
+    series : label, values, half-widths or None, colour; NaN is left out
+    reference : label and place of a dashed line
+    """
     places = np.arange(len(names), dtype=float)
     for k, (label, values, spread, colour) in enumerate(series):
         shift = 0.16 * (k - (len(series) - 1) / 2)
@@ -113,12 +118,15 @@ def dots(ax: Axes, names: Sequence[str], series: Sequence[tuple[str, FloatArray,
 
 
 def identity(ax: Axes, low: float, high: float) -> None:
-    """The line of equal values."""
+    """Plot the line of equal values."""
     ax.plot([low, high], [low, high], color=SOFT, linewidth=0.9, linestyle=(0, (5, 4)))
 
 
 def axis_label(table: PropertyTable) -> str:
-    """What a table holds, on the scale it is fitted on, with its unit."""
+    """Label an axis with a table's quantity and unit.
+
+    On the scale it is fitted on.
+    """
     unit = table.unit.replace("cm-1", "cm⁻¹").replace("cm3", "cm³").replace("degC", "°C")
     # A logarithm that was in the file already says so itself.
     what = f"{'ln ' if table.log else ''}{short(table.quantity, 34)}"
@@ -126,6 +134,10 @@ def axis_label(table: PropertyTable) -> str:
 
 
 def short(text: str, size: int = 26) -> str:
-    """A name for an axis: without underscores, cut where it is too long."""
+    """Shorten a name for an axis.
+
+    >>> short("heat_capacity")
+    'heat capacity'
+    """
     text = text.replace("_", " ")
     return text if len(text) <= size else text[: size - 1] + "…"

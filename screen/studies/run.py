@@ -1,4 +1,4 @@
-"""A study from configuration to a folder: tables, figures, numbers, record and report."""
+"""A study from configuration to a folder of results."""
 
 from __future__ import annotations
 
@@ -29,9 +29,11 @@ Roles = Sequence[tuple[str, PropertyTable]]
 
 
 class Study(NamedTuple):
-    """What sets one study apart.
+    """The functions of one study.
 
-    read : its inputs, checked; tables : of these, each with what it serves as; run : from both to findings
+    read : its inputs, checked
+    tables : of these, each with its role
+    run : from both to findings
     """
 
     read: Callable[[StudyConfig], Any]
@@ -39,62 +41,66 @@ class Study(NamedTuple):
     run: Callable[[StudyConfig, Any, Progress], Findings]
 
 
-class Outcome(NamedTuple):
-    """What a study leaves beside its files: its record (run.json)."""
+class StudyOutcome(NamedTuple):
+    """Record of a study (run.json)."""
 
     record: dict[str, Any]
 
 
 def study_of(name: str) -> Study:
-    """A study by its name."""
+    """Import a study by its name."""
     module = import_module(MODULES[name])
     return Study(module.read, module.tables, module.run)
 
 
 def run_study(
     study: Study, config: StudyConfig, inputs: Any, rundir: RunDir, progress: Progress, command: str
-) -> Outcome:
-    """Do the study and write everything into an open folder."""
+) -> StudyOutcome:
+    """Run a study and write everything into an open folder."""
     for name in (*REMADE, *rundir.names("figures/"), *rundir.names("tables/")):
         rundir.remove(name)
-    found = study.run(config, inputs, progress)
-    for shown in found.figures:
-        rundir.write_text(shown.file, shown.svg)
-    for name, table in found.tables.items():
+    findings = study.run(config, inputs, progress)
+    for figure in findings.figures:
+        rundir.write_text(figure.file, figure.svg)
+    for name, table in findings.tables.items():
         rundir.write_table(f"tables/{name}.parquet", table)
-    rundir.write_text("study.json", as_json(outcome(config, found)))
+    rundir.write_text("study.json", as_json(study_record(config, findings)))
     record = {
         **record_head(as_dict(config), progress, command, (*PACKAGES, "matplotlib", "scikit-learn"), "study"),
         "data": [{"role": role, **target_record(table)} for role, table in study.tables(inputs)],
         "timings": dict(progress.timings),
-        "warnings": list(found.warnings),
+        "warnings": list(findings.warnings),
     }
     rundir.write_text("run.json", as_json(record))
     write_report(rundir)
-    return Outcome(record)
+    return StudyOutcome(record)
 
 
-def outcome(config: StudyConfig, found: Findings) -> dict[str, Any]:
-    """What study.json holds: the findings without drawings and tables."""
+def study_record(config: StudyConfig, findings: Findings) -> dict[str, Any]:
+    """Content of study.json: the findings without drawings and tables."""
     return {
         "schema": 1,
         "study": config.name,
-        "title": found.title,
-        "lede": found.lede,
-        "stand_ins": list(found.stand_ins),
+        "title": findings.title,
+        "lede": findings.lede,
+        "stand_ins": list(findings.stand_ins),
         "figures": [
-            {name: value for name, value in shown._asdict().items() if name != "svg"} | {"file": shown.file}
-            for shown in found.figures
+            {name: value for name, value in figure._asdict().items() if name != "svg"} | {"file": figure.file}
+            for figure in findings.figures
         ],
         "tables": {
-            name: {"rows": table.num_rows, "columns": table.column_names} for name, table in found.tables.items()
+            name: {"rows": table.num_rows, "columns": table.column_names} for name, table in findings.tables.items()
         },
-        "numbers": dict(found.numbers),
+        "numbers": dict(findings.numbers),
     }
 
 
 def as_json(value: Mapping[str, Any]) -> str:
-    """JSON text; numbers that are not finite become null."""
+    """Write JSON text, null for numbers that are not finite.
+
+    >>> print(as_json({"r": float("nan")}).split())
+    ['{', '"r":', 'null', '}']
+    """
     return json.dumps(_plain(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
@@ -107,7 +113,7 @@ def _plain(value: Any) -> Any:
 
 
 def write_report(rundir: RunDir) -> None:
-    """(Re)build report.html from the files of the folder."""
+    """Write report.html from the files of the folder."""
     from kakehashi.screen.studies.page import write_report as build
 
     rundir.write_text("report.html", build(Path(rundir.path)))

@@ -1,4 +1,4 @@
-"""What a study prints: its claims with their verdicts, where the files are."""
+"""Terminal output of a study: its claims, their verdicts, the files."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from kakehashi.screen.runs.runner import InputComparison, RunKind
 from kakehashi.screen.studies.config import StudyConfig, deciding
 
 if TYPE_CHECKING:
-    from kakehashi.screen.studies.run import Outcome, Study
+    from kakehashi.screen.studies.run import Study, StudyOutcome
 
 
 def kind(study: Callable[[], Study]) -> RunKind:
     """A study; `study` brings it when it is needed."""
 
-    def run(config: StudyConfig, inputs: Any, rundir: RunDir, progress: Progress, command: str) -> Outcome:
+    def run(config: StudyConfig, inputs: Any, rundir: RunDir, progress: Progress, command: str) -> StudyOutcome:
         from kakehashi.screen.studies.run import run_study
 
         return run_study(study(), config, inputs, rundir, progress, command)
@@ -44,7 +44,7 @@ def kind(study: Callable[[], Study]) -> RunKind:
 
 
 def show(rundir: Results) -> None:
-    """Print every figure's claim, ours and the paper's, from the files of the study."""
+    """Print every figure's claim, ours and the paper's."""
     from rich.console import Console
 
     from kakehashi.screen.studies.page import WORDS

@@ -1,4 +1,4 @@
-"""Everything the heads may look at for the target's compounds, computed once."""
+"""Features of the target's compounds for the heads, computed once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kakehashi.catalogs.records import Crystals, Inputs
+from kakehashi.catalogs.records import Crystals, FloatArray, Inputs
 from kakehashi.screen.descriptors.materials import describe
 from kakehashi.screen.descriptors.scaling import Scaling, standardise
 from kakehashi.screen.networks.crystal.network import is_structural
@@ -16,16 +16,14 @@ from kakehashi.screen.networks.features import frozen_features, trunk
 from kakehashi.screen.networks.pyramid import outputs
 from kakehashi.screen.networks.source import Library
 
-FloatArray = NDArray[np.float64]
 
-
-class Bank(NamedTuple):
+class Features(NamedTuple):
     """Inputs of the heads for n compounds.
 
     raw : (n, width) float32 descriptors, not standardised
     layers : per source and network, the scaled frozen features of every hidden layer, (n, width) each
     predictions : (n, tasks of all sources) standardised predictions, averaged over the source's networks
-    trunks : per source and network, what enters the last hidden layer, (n, width) float32; none of crystal graphs
+    trunks : per source and network, the input of the last hidden layer, (n, width) float32; empty of crystal graphs
     networks : per source, the networks themselves, `Network`s or `CrystalNetwork`s
     """
 
@@ -36,8 +34,15 @@ class Bank(NamedTuple):
     networks: tuple[tuple[Any, ...], ...]
 
 
-def fill(library: Library, inputs: Inputs) -> Bank:
-    """Descriptors, frozen features and source predictions of n compositions, molecules or structures."""
+def compute_features(library: Library, inputs: Inputs) -> Features:
+    """Compute descriptors, frozen features and source predictions.
+
+    inputs : n compositions, molecules or structures
+
+    Raises
+    ------
+    ValueError : networks on structures that are given something else.
+    """
     raw = describe(inputs, library.convention)
     layers, predictions, trunks = [], [], []
     graphs = None
@@ -66,17 +71,17 @@ def fill(library: Library, inputs: Inputs) -> Bank:
         predictions.append(np.mean(guesses, axis=0, dtype=np.float64))
     table = np.hstack(predictions) if predictions else np.empty((len(raw), 0))
     networks = tuple(source.networks for source in library.sources)
-    return Bank(raw, tuple(tuple(own) for own in layers), table, tuple(trunks), networks)
+    return Features(raw, tuple(tuple(own) for own in layers), table, tuple(trunks), networks)
 
 
-def places(bank: Bank, reference: Scaling) -> NDArray[np.float32]:
-    """Where n materials are in the space of distances, (n, width).
+def distance_space(features: Features, reference: Scaling) -> NDArray[np.float32]:
+    """Place n materials in the space of distances, (n, width).
 
     The standardised descriptors; of structures, whose descriptors are those of their composition, beside them the
     pooled crystals of all networks, which weigh as much in a distance as the descriptors do.
     """
-    x = np.asarray(standardise(reference, bank.raw))
-    pairs = zip(bank.networks, bank.layers, strict=True)
+    x = np.asarray(standardise(reference, features.raw))
+    pairs = zip(features.networks, features.layers, strict=True)
     pooled = [own[0] for networks, layers in pairs if is_structural(networks) for own in layers]
     if not pooled:
         return x

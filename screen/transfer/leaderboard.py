@@ -1,4 +1,4 @@
-"""The leaderboard of nested cross-validation."""
+"""The leaderboard of nested cross-validation, best model first."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from kakehashi.catalogs.records import FloatArray
 from kakehashi.screen.transfer.rows import Row
-
-FloatArray = NDArray[np.float64]
 
 
 class Entry(NamedTuple):
-    """One model, measured on held-out compounds with every choice made inside the training rows.
+    """A leaderboard row with its held-out errors.
+
+    Every choice was made inside the training rows.
 
     mae, mae_std, rmse : on the fitted scale; mae_std is the standard error of mae over compounds
     mae_unit : mean absolute error in the target's unit
     optimism : nested error minus the error seen during selection
     coverage_90 : of its 90 % intervals; NaN where none were made
-    beats_direct : whether its mae is below that of the best model without transfer
+    beats_direct : its mae is below that of the best model without transfer
     """
 
     name: str
@@ -39,7 +40,7 @@ class Entry(NamedTuple):
     beats_direct: bool
 
 
-def entries(
+def rank_entries(
     rows: Mapping[str, Row],
     y: FloatArray,
     log: bool,
@@ -48,9 +49,10 @@ def entries(
     fitted: NDArray[np.int64],
     covered: dict[str, float],
 ) -> tuple[Entry, ...]:
-    """Leaderboard entries, best first.
+    """Measure and rank the rows, best first.
 
-    rows : by name; y : (n,) held-out values, `predictions` (n,) of them
+    rows : by name
+    y : (n,) held-out values; predictions : (n,) of them, by row
     inside, fitted : error seen during selection, and rows it was seen on, per split
     covered : coverage of the intervals of the models that have them
     """

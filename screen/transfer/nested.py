@@ -1,4 +1,4 @@
-"""Nested cross-validation: the deployed stack and every model of the leaderboard on compounds they have not seen."""
+"""Nested cross-validation of the deployed stack and every leaderboard row."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kakehashi.catalogs.records import PropertyTable
-from kakehashi.screen.transfer.features import Bank, FloatArray
+from kakehashi.catalogs.records import FloatArray
+from kakehashi.screen.transfer.features import Features
 from kakehashi.screen.transfer.plan import fit_plan
+from kakehashi.screen.transfer.problem import Problem, deal_inner
 from kakehashi.screen.transfer.rows import (
     MEAN,
     Row,
@@ -27,43 +28,99 @@ from kakehashi.screen.transfer.rows import (
     single_row,
     stacked_row,
 )
-from kakehashi.screen.transfer.selection import (
-    BEST,
-    Candidate,
-    Column,
-    Heads,
-    Stack,
-    best,
-    candidates,
-    columns,
-    fit_stack,
-    origins_of,
-    predict_stack,
-)
+from kakehashi.screen.transfer.selection import BEST, Candidate, Heads, judge_candidates, list_origins, pick_best
+from kakehashi.screen.transfer.stack import Stack, StackColumn, choose_columns, fit_stack, predict_stack
+from kakehashi.screen.validation.coverage import family_folds, name_families
 from kakehashi.screen.validation.domain import nearest, unit_distance
-from kakehashi.screen.validation.folds import Folds, Split, inner_folds
-from kakehashi.screen.validation.reach import families, family_folds
+from kakehashi.screen.validation.folds import Folds, Split
 
 
-class Problem(NamedTuple):
-    """What every fit of one transfer looks at.
+class FoldResult(NamedTuple):
+    """Leaderboard rows on one outer fold, by name.
 
-    space : (n, 290) the target in the space of distances; names : of the sources; inner : number of inner folds
+    means : held-out means, error inside the training rows, held-out spreads
     """
 
-    target: PropertyTable
-    bank: Bank
-    space: NDArray[np.float32]
-    names: list[str]
-    heads: Heads
-    inner: int
-    seed: int
+    rows: dict[str, Row]
+    means: dict[str, tuple[FloatArray, float, FloatArray]]
 
 
-class Measured(NamedTuple):
-    """Held-out predictions of the n compounds on the fitted scale; NaN where no split holds a compound.
+def predict_fold(
+    features: Features,
+    y: FloatArray,
+    rows: NDArray[np.int64],
+    held: NDArray[np.int64],
+    folds: Folds,
+    names: list[str],
+    heads: Heads,
+    *,
+    alone: bool = False,
+) -> FoldResult:
+    """Select and fit on some rows, predict the held-out ones.
 
-    rows : of the leaderboard, by name; predictions, spreads : (n,) per row
+    With the deployed stack and with every model of the leaderboard.
+
+    rows, held : row numbers of the target
+    folds : (len(rows),) inner folds
+    alone : also the stack each of several sources would give by itself, without predictions of the sources as inputs
+    """
+    candidates = judge_candidates(features, y, rows, folds, names, heads)
+    columns = choose_columns(candidates, len(names))
+    origins = list_origins(features, names)
+    # A plan serves several rows of the leaderboard; it is fitted once.
+    fit = functools.cache(lambda plan: fit_plan(plan, features, y, rows))
+    typical = np.full(len(held), y[rows].mean()), _mean_error(y[rows], folds), np.full(len(held), y[rows].std())
+    result = FoldResult({MEAN.name: MEAN}, {MEAN.name: typical})
+
+    def add(row: Row, members: Sequence[Candidate]) -> None:
+        stack = fit_stack(members, y[rows], fit)
+        mean, spread = predict_stack(stack, features, held)
+        result.rows[row.name], result.means[row.name] = row, (mean, stack.inner_mae, spread)
+
+    direct = [columns[StackColumn("direct", head)] for head in heads.direct]
+    for head, candidate in zip(heads.direct, direct, strict=True):
+        add(direct_row(head), [candidate])
+    for origin in origins:
+        s = origin.place
+        for head in heads.late:
+            late = columns[StackColumn("late", head, s)]
+            add(late_row(origin, head, late.plan.depth, BEST), [late])
+        frozen = [
+            c for c in candidates if c.plan.head in heads.frozen and c.plan.kind == "frozen" and c.plan.source == s
+        ]
+        if not frozen:
+            continue
+        add(single_row(origin), [pick_best([c for c in frozen if len(c.plan.networks) == 1])])
+        for candidate in frozen:
+            if len(candidate.plan.networks) == origin.networks > 1:
+                add(averaged_row(origin, candidate.plan.head, candidate.plan.depth), [candidate])
+        add(selected_row(origin), [columns[StackColumn("average", source=s)]])
+    for candidate in [c for c in candidates if c.plan.kind == "stacked"]:
+        add(stacked_row(origins, candidate.plan.head, candidate.plan.depth), [candidate])
+    if names:
+        for head in heads.predictions:
+            add(predictions_row(origins, head), [columns[StackColumn("predictions", head)]])
+    tried = (*heads.direct, *heads.frozen, *(heads.late if names else ()))
+    if alone and len(names) > 1:
+        for origin in origins:
+            add(alone_row(origin, tried), [*direct, *(c for k, c in columns.items() if k.source == origin.place)])
+    add(direct_stack_row(heads.direct), direct)
+    add(chosen_row(origins, tried), list(columns.values()))
+    return result
+
+
+def _mean_error(y: FloatArray, folds: Folds) -> float:
+    """Inner cross-validated error of predicting the mean."""
+    return float(np.mean([np.mean(np.abs(y[folds == f] - y[folds != f].mean())) for f in np.unique(folds)]))
+
+
+class CrossValidated(NamedTuple):
+    """Held-out predictions of n compounds, on the fitted scale.
+
+    NaN where no split holds a compound.
+
+    rows : of the leaderboard, by name
+    predictions, spreads : (n,) per row
     inside : per row, the error its selection saw in each split
     distance : (n,) of each compound from its training rows
     """
@@ -75,32 +132,25 @@ class Measured(NamedTuple):
     distance: FloatArray
 
 
-class Apart(NamedTuple):
-    """Held-out families: groups and fold numbers (n,); mean, spread and distance (3, n)."""
-
-    groups: list[str]
-    folds: Folds
-    found: FloatArray
-
-
-def measure(
+def cross_validate(
     problem: Problem,
     splits: Sequence[Split],
     pool: Executor,
     progress: Callable[[int], None] | None = None,
     *,
     alone: bool = False,
-) -> Measured:
-    """Select, fit and predict in every split, the splits side by side; each compound is held in one at most.
+) -> CrossValidated:
+    """Select, fit and predict in every split, side by side.
 
-    alone : as in `one_fold`
+    splits : a compound is held out in one at most
+    alone : as in `predict_fold`
     """
     n, y = len(problem.target), problem.target.y
 
-    def ask(split: Split) -> FoldResult:
+    def measure(split: Split) -> FoldResult:
         rows, held = split
-        inner = inner_of(problem, rows)
-        result = one_fold(problem.bank, y, rows, held, inner, problem.names, problem.heads, alone=alone)
+        inner = deal_inner(problem, rows)
+        result = predict_fold(problem.features, y, rows, held, inner, problem.names, problem.heads, alone=alone)
         if progress:
             progress(1)
         return result
@@ -110,27 +160,47 @@ def measure(
     spreads: dict[str, FloatArray] = {}
     inside: dict[str, list[float]] = {}
     distance = np.full(n, np.nan)
-    for (rows, held), result in zip(splits, list(pool.map(ask, splits)), strict=True):
+    for (rows, held), result in zip(splits, list(pool.map(measure, splits)), strict=True):
         rows_of |= result.rows
         for name, (mean, inner_mae, spread) in result.means.items():
             predictions.setdefault(name, np.full(n, np.nan))[held] = mean
             spreads.setdefault(name, np.full(n, np.nan))[held] = spread
             inside.setdefault(name, []).append(inner_mae)
         distance[held] = _far(problem.space, held, rows)
-    return Measured(rows_of, predictions, spreads, inside, distance)
+    return CrossValidated(rows_of, predictions, spreads, inside, distance)
 
 
-def deployed(problem: Problem, rows: NDArray[np.int64]) -> Stack:
-    """The stack that is deployed, selected, fitted and weighted on some rows of the target."""
+def _far(space: NDArray[np.float32], held: NDArray[np.int64], rows: NDArray[np.int64]) -> FloatArray:
+    """Distance of held-out rows from the others, in their unit."""
+    return np.asarray(nearest(space[held], space[rows])[1] / unit_distance(space[rows]))
+
+
+def fit_deployed(problem: Problem, rows: NDArray[np.int64]) -> Stack:
+    """Select, fit and weight the deployed stack on some rows."""
     y = problem.target.y
-    found = candidates(problem.bank, y, rows, inner_of(problem, rows), problem.names, problem.heads)
-    chosen = columns(found, len(problem.names))
-    return fit_stack(list(chosen.values()), y[rows], lambda plan: fit_plan(plan, problem.bank, y, rows))
+    candidates = judge_candidates(problem.features, y, rows, deal_inner(problem, rows), problem.names, problem.heads)
+    chosen = choose_columns(candidates, len(problem.names))
+    return fit_stack(list(chosen.values()), y[rows], lambda plan: fit_plan(plan, problem.features, y, rows))
 
 
-def measure_families(problem: Problem, least: int, pool: Executor) -> Apart | None:
-    """Every compound predicted with its chemical family held out; None where too few would be left (`least`)."""
-    groups = families(problem.target.inputs)
+class FamilyPredictions(NamedTuple):
+    """Predictions with whole chemical families held out.
+
+    groups, folds : (n,) family and fold number of each compound
+    predictions : (3, n) mean, spread and distance
+    """
+
+    groups: list[str]
+    folds: Folds
+    predictions: FloatArray
+
+
+def cross_validate_families(problem: Problem, least: int, pool: Executor) -> FamilyPredictions | None:
+    """Predict each compound with its chemical family held out.
+
+    Returns None where fewer than `least` compounds would be left to fit on.
+    """
+    groups = name_families(problem.target.inputs)
     kin = family_folds(groups, problem.seed, least)
     if kin is None:
         return None
@@ -138,87 +208,10 @@ def measure_families(problem: Problem, least: int, pool: Executor) -> Apart | No
 
     def blind(fold: int) -> None:
         held, rows = np.flatnonzero(kin == fold), np.flatnonzero(kin != fold)
-        apart[:, held] = *predict_stack(deployed(problem, rows), problem.bank, held), _far(problem.space, held, rows)
+        apart[:, held] = (
+            *predict_stack(fit_deployed(problem, rows), problem.features, held),
+            _far(problem.space, held, rows),
+        )
 
     list(pool.map(blind, np.unique(kin)))
-    return Apart(groups, kin, apart)
-
-
-def _far(space: NDArray[np.float32], held: NDArray[np.int64], rows: NDArray[np.int64]) -> FloatArray:
-    """Distance of the held-out rows from the others, in the unit of the others."""
-    return np.asarray(nearest(space[held], space[rows])[1] / unit_distance(space[rows]))
-
-
-def inner_of(problem: Problem, rows: NDArray[np.int64]) -> Folds:
-    """(len(rows),) inner folds of some rows."""
-    return inner_folds([problem.target.keys[i] for i in rows], problem.inner, problem.seed + 1)
-
-
-class FoldResult(NamedTuple):
-    """One outer fold by name of a row: the rows, and held-out means, inner error and held-out spreads of each."""
-
-    rows: dict[str, Row]
-    means: dict[str, tuple[FloatArray, float, FloatArray]]
-
-
-def one_fold(
-    bank: Bank,
-    y: FloatArray,
-    rows: NDArray[np.int64],
-    held: NDArray[np.int64],
-    folds: Folds,
-    names: list[str],
-    heads: Heads,
-    *,
-    alone: bool = False,
-) -> FoldResult:
-    """Select and fit on `rows`; predict `held` with the deployed stack and with every model of the leaderboard.
-
-    alone : also the stack each of several sources would give by itself, without predictions of the sources as inputs
-    """
-    found = candidates(bank, y, rows, folds, names, heads)
-    deployed = columns(found, len(names))
-    origins = origins_of(bank, names)
-    # A plan serves several rows of the leaderboard; it is fitted once.
-    fit = functools.cache(lambda plan: fit_plan(plan, bank, y, rows))
-    typical = np.full(len(held), y[rows].mean()), _mean_error(y[rows], folds), np.full(len(held), y[rows].std())
-    result = FoldResult({MEAN.name: MEAN}, {MEAN.name: typical})
-
-    def ask(row: Row, members: Sequence[Candidate]) -> None:
-        stack = fit_stack(members, y[rows], fit)
-        mean, spread = predict_stack(stack, bank, held)
-        result.rows[row.name], result.means[row.name] = row, (mean, stack.inner_mae, spread)
-
-    direct = [deployed[Column("direct", head)] for head in heads.direct]
-    for head, candidate in zip(heads.direct, direct, strict=True):
-        ask(direct_row(head), [candidate])
-    for origin in origins:
-        s = origin.place
-        for head in heads.late:
-            late = deployed[Column("late", head, s)]
-            ask(late_row(origin, head, late.plan.depth, BEST), [late])
-        own = [c for c in found if c.plan.head in heads.frozen and c.plan.kind == "frozen" and c.plan.source == s]
-        if not own:
-            continue
-        ask(single_row(origin), [best([c for c in own if len(c.plan.networks) == 1])])
-        for candidate in own:
-            if len(candidate.plan.networks) == origin.networks > 1:
-                ask(averaged_row(origin, candidate.plan.head, candidate.plan.depth), [candidate])
-        ask(selected_row(origin), [deployed[Column("average", source=s)]])
-    for candidate in [c for c in found if c.plan.kind == "stacked"]:
-        ask(stacked_row(origins, candidate.plan.head, candidate.plan.depth), [candidate])
-    if names:
-        for head in heads.predictions:
-            ask(predictions_row(origins, head), [deployed[Column("predictions", head)]])
-    tried = (*heads.direct, *heads.frozen, *(heads.late if names else ()))
-    if alone and len(names) > 1:
-        for origin in origins:
-            ask(alone_row(origin, tried), [*direct, *(c for k, c in deployed.items() if k.source == origin.place)])
-    ask(direct_stack_row(heads.direct), direct)
-    ask(chosen_row(origins, tried), list(deployed.values()))
-    return result
-
-
-def _mean_error(y: FloatArray, folds: Folds) -> float:
-    """Inner cross-validated error of predicting the mean."""
-    return float(np.mean([np.mean(np.abs(y[folds == f] - y[folds != f].mean())) for f in np.unique(folds)]))
+    return FamilyPredictions(groups, kin, apart)

@@ -1,4 +1,4 @@
-"""Candidate models: which inputs and which head, fitted on some rows and asked about others.
+"""A model before and after fitting: its inputs and its head.
 
 - direct: the 290 descriptors, standardised on the training rows; no transfer.
 - frozen: frozen features of one source's networks, a head per network, their means averaged.
@@ -16,11 +16,12 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from kakehashi.catalogs.records import FloatArray
 from kakehashi.screen.descriptors.scaling import Scaling, fit_scaling, standardise
 from kakehashi.screen.heads.finetune import starting_from
 from kakehashi.screen.heads.head import Head, Params, out_of_fold
 from kakehashi.screen.heads.registry import HEADS
-from kakehashi.screen.transfer.features import Bank, FloatArray
+from kakehashi.screen.transfer.features import Features
 from kakehashi.screen.validation.folds import Folds
 
 # The last hidden layer (the paper's first setup), the last two, all of them (its second).
@@ -32,7 +33,12 @@ Rows = NDArray[np.int64]
 
 
 class Plan(NamedTuple):
-    """A model before it is fitted. `networks` are indices into the networks of its source, or of every source."""
+    """A model before it is fitted.
+
+    source, networks : indices of the source and of its networks (of every source's where stacked)
+    depth : last hidden layers used, 0 for all
+    gain : factor of the source predictions
+    """
 
     kind: Kind
     head: str
@@ -43,8 +49,9 @@ class Plan(NamedTuple):
 
 
 class Fitted(NamedTuple):
-    """A plan with its parameters: one set per network of a source, else one.
+    """A plan with fitted parameters.
 
+    params : one set per network of a source, else one
     scaling : of the descriptors, fitted on the training rows; None where networks make the features
     """
 
@@ -54,63 +61,81 @@ class Fitted(NamedTuple):
 
 
 def layer_slice(layers: Sequence[Any], depth: int) -> Any:
-    """The last `depth` layers (0, or more than there are: all) side by side."""
+    """Join the last `depth` layers; all for 0, or where there are fewer.
+
+    >>> layer_slice([np.zeros((2, 3)), np.ones((2, 1))], 1).tolist()
+    [[1.0], [1.0]]
+    """
     chosen = layers[-depth:] if depth else layers
     return np.concatenate(chosen, axis=1)
 
 
-def inputs(plan: Plan, bank: Bank, rows: Rows, scaling: Scaling | None) -> list[FloatArray]:
-    """Design matrices (len(rows), p) of a plan: one per network of a source, else one."""
+def design_matrices(plan: Plan, features: Features, rows: Rows, scaling: Scaling | None) -> list[FloatArray]:
+    """Design matrices of a plan, (len(rows), p) each.
+
+    One per network of a source, else one.
+    """
     if plan.kind == "frozen":
-        layers = bank.layers[plan.source]
+        layers = features.layers[plan.source]
         return [layer_slice([f[rows] for f in layers[i]], plan.depth) for i in plan.networks]
     if plan.kind == "stacked":
-        parts = [[layer_slice([f[rows] for f in own[i]], plan.depth) for own in bank.layers] for i in plan.networks]
+        parts = [[layer_slice([f[rows] for f in own[i]], plan.depth) for own in features.layers] for i in plan.networks]
         return [np.hstack(part) for part in parts]
     if plan.kind == "finetuned":
-        return [np.asarray(bank.trunks[plan.source][i][rows], np.float64) for i in plan.networks]
+        return [np.asarray(features.trunks[plan.source][i][rows], np.float64) for i in plan.networks]
     if scaling is None:
         raise ValueError("descriptors need a scaling")
-    x = np.asarray(standardise(scaling, bank.raw[rows]), np.float64)
-    return [x if plan.kind == "direct" else np.hstack([x, plan.gain * bank.predictions[rows]])]
+    x = np.asarray(standardise(scaling, features.raw[rows]), np.float64)
+    return [x if plan.kind == "direct" else np.hstack([x, plan.gain * features.predictions[rows]])]
 
 
-def heads_of(plan: Plan, bank: Bank) -> list[Head]:
-    """The head of each design matrix: fine-tuning starts from a network of its own."""
+def heads_of(plan: Plan, features: Features) -> list[Head]:
+    """Heads of a plan, one per design matrix.
+
+    Fine-tuning starts from a network of its own.
+    """
     if plan.kind == "finetuned":
-        return [starting_from(bank.networks[plan.source][i]) for i in plan.networks]
+        return [starting_from(features.networks[plan.source][i]) for i in plan.networks]
     return [HEADS[plan.head]] * max(1, len(plan.networks))
 
 
-def fit_plan(plan: Plan, bank: Bank, y: FloatArray, rows: Rows) -> Fitted:
-    """Fit the plan's head on the given rows of the bank."""
-    scaling = _scaling(plan, bank, rows)
-    pairs = zip(heads_of(plan, bank), inputs(plan, bank, rows, scaling), strict=True)
+def fit_plan(plan: Plan, features: Features, y: FloatArray, rows: Rows) -> Fitted:
+    """Fit a plan's head on some rows."""
+    scaling = _scaling(plan, features, rows)
+    pairs = zip(heads_of(plan, features), design_matrices(plan, features, rows, scaling), strict=True)
     return Fitted(plan, tuple(head.fit(x, y[rows]) for head, x in pairs), scaling)
 
 
-def predict_plan(fitted: Fitted, bank: Bank, rows: Rows) -> tuple[FloatArray, FloatArray]:
-    """Means and spreads, (networks, len(rows)) each."""
+def predict_plan(fitted: Fitted, features: Features, rows: Rows) -> tuple[FloatArray, FloatArray]:
+    """Predict some rows; means and spreads, (networks, len(rows)) each."""
     head = HEADS[fitted.plan.head]
     pairs = [
         head.predict(params, x)
-        for params, x in zip(fitted.params, inputs(fitted.plan, bank, rows, fitted.scaling), strict=True)
+        for params, x in zip(fitted.params, design_matrices(fitted.plan, features, rows, fitted.scaling), strict=True)
     ]
     return np.stack([m for m, _ in pairs]), np.stack([s for _, s in pairs])
 
 
-def inner_predictions(plan: Plan, bank: Bank, y: FloatArray, rows: Rows, folds: Folds) -> FloatArray:
-    """Out-of-fold means on the training rows themselves, (networks, len(rows))."""
-    pairs = zip(heads_of(plan, bank), inputs(plan, bank, rows, _scaling(plan, bank, rows)), strict=True)
+def inner_predictions(plan: Plan, features: Features, y: FloatArray, rows: Rows, folds: Folds) -> FloatArray:
+    """Out-of-fold means on the training rows, (networks, len(rows))."""
+    pairs = zip(
+        heads_of(plan, features), design_matrices(plan, features, rows, _scaling(plan, features, rows)), strict=True
+    )
     return np.stack([out_of_fold(head, x, y[rows], folds) for head, x in pairs])
 
 
-def _scaling(plan: Plan, bank: Bank, rows: Rows) -> Scaling | None:
-    return fit_scaling(bank.raw[rows]) if plan.kind in ("direct", "predictions") else None
+def _scaling(plan: Plan, features: Features, rows: Rows) -> Scaling | None:
+    return fit_scaling(features.raw[rows]) if plan.kind in ("direct", "predictions") else None
 
 
 def mixture(means: Any, spreads: Any, weights: Any) -> tuple[Any, Any]:
-    """Mean and standard deviation (m,) of a mixture of normals, `weights` (k,) over the first axis."""
+    """Mean and standard deviation of a mixture of normals, (m,) each.
+
+    means, spreads : (k, m); weights : (k,)
+
+    >>> mixture(np.array([[0.0], [2.0]]), np.zeros((2, 1)), np.ones(2))
+    (array([1.]), array([1.]))
+    """
     total = weights.sum()
     mean = (weights[:, None] * means).sum(axis=0) / total
     second = (weights[:, None] * (spreads**2 + (means - mean[None, :]) ** 2)).sum(axis=0) / total

@@ -1,4 +1,4 @@
-"""What pre-trained networks of any kind predict for materials, from the descriptors or graphs on."""
+"""Predictions of pre-trained networks of any kind."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from kakehashi.screen.networks.source import Source
 
 
 def predictions_of(source: Source, inputs: Inputs, convention: str) -> NDArray[np.float32]:
-    """(n, m, k) standardised predictions of m networks of k tasks for n materials.
+    """Predict with a source's networks, (n, m, k) standardised.
+
+    For n materials, m networks and k tasks, from the descriptors or graphs on.
 
     Raises
     ------
-    ValueError : networks on structures that are asked about something else.
+    ValueError : networks on structures that are given something else.
     """
     if not is_structural(source.networks):
         return recompute(source.networks, source.scaling, inputs, convention)

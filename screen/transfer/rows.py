@@ -1,4 +1,4 @@
-"""Rows of a leaderboard: what each model is, as columns and in words, written once where the model is made."""
+"""Rows of the leaderboard: each model's name and columns."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ FINETUNE = "finetune"
 
 
 class Shuffled(NamedTuple):
-    """Ridge heads on shuffled values that a row is compared with.
+    """Inputs of the ridge heads a row's permutation test uses.
 
     inputs : nothing (the mean), descriptors, one depth of all networks of a source, or the best network and depth
-    source : its index, -1 for all; depth : last layers, 0 for all
+    source : its index, -1 for all
+    depth : last layers, 0 for all
     """
 
     inputs: Literal["nothing", "descriptors", "networks", "best network"]
@@ -25,7 +26,7 @@ class Shuffled(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A model of the leaderboard.
+    """A model of the leaderboard, without its numbers.
 
     name : in words, unlike all others
     source, networks, depth, head : columns of the leaderboard
@@ -42,7 +43,10 @@ class Row(NamedTuple):
 
 
 class Origin(NamedTuple):
-    """One of several sources: its place among them, its name, the number of its networks."""
+    """A source of a row.
+
+    place : its index among the sources
+    """
 
     place: int
     name: str
@@ -55,17 +59,21 @@ CHOSEN, DIRECT = "stack of transferred and direct", "stack of direct models"
 
 
 def direct_row(head: str) -> Row:
-    """A head on the descriptors."""
+    """A head on the descriptors.
+
+    >>> direct_row("ridge").name
+    'direct ridge'
+    """
     return Row(f"direct {head}", NO_SOURCE, 0, "descriptors", head, True, Shuffled("descriptors"))
 
 
 def direct_stack_row(heads: Sequence[str]) -> Row:
-    """The stack of all heads on the descriptors."""
+    """Stack of all heads on the descriptors."""
     return direct_row(_joined(heads))._replace(name=DIRECT)
 
 
 def late_row(origin: Origin, head: str, depth: int, best: int) -> Row:
-    """A head on the best few networks of a source, or fine-tuning of these."""
+    """A head on the best networks, or their fine-tuning."""
     what = "fine-tuned" if head == FINETUNE else f"{head} on the"
     networks = min(best, origin.networks)
     depth = 2 if head == FINETUNE else depth
@@ -84,22 +92,28 @@ def averaged_row(origin: Origin, head: str, depth: int) -> Row:
 
 
 def single_row(origin: Origin) -> Row:
-    """The one network, depth and head with the least inner error."""
+    """Network, depth and head with the least inner error."""
     return _selected(origin, "best single network")._replace(networks=1)
 
 
 def selected_row(origin: Origin) -> Row:
-    """The depth and head with the least inner error, averaged over all networks."""
+    """Depth and head with the least inner error.
+
+    Averaged over all networks.
+    """
     return _selected(origin, SELECTED)
 
 
 def alone_row(origin: Origin, heads: Sequence[str]) -> Row:
-    """The stack one of several sources would give by itself."""
+    """Stack that one of several sources gives by itself."""
     return _selected(origin, "stack with direct models")._replace(head=_joined(heads))
 
 
 def stacked_row(origins: Sequence[Origin], head: str, depth: int) -> Row:
-    """A head on the features of several sources side by side; no source has such a name, theirs go on with a colon."""
+    """A head on the features of several sources together.
+
+    No other row has such a name: those of a source begin with its name and a colon.
+    """
     name = f"stacked features of {len(origins)} sources, {layers_text(depth)}, {head}"
     return _together(origins, name, layers_text(depth), head)
 
@@ -116,13 +130,17 @@ def chosen_row(origins: Sequence[Origin], heads: Sequence[str]) -> Row:
 
 
 def networks_text(source: str, networks: int, head: str, depth: int) -> str:
-    """Source, networks, depth and head in words."""
+    """Describe source, networks, depth and head.
+
+    >>> networks_text("density", 5, "ridge", 1)
+    'density: 5 networks, last 1, ridge'
+    """
     count = f"{networks} networks" if networks > 1 else "best network"
     return f"{source}: {count}, {layers_text(depth)}, {head}"
 
 
 def layers_text(depth: int) -> str:
-    """So many last layers in words; 0 for all."""
+    """Describe a number of last layers; 0 for all."""
     return f"last {depth}" if depth else "all layers"
 
 

@@ -1,4 +1,4 @@
-"""Selection inside one training set: every candidate is judged by inner cross-validation, the best are stacked.
+"""Candidates inside one training set, judged by inner cross-validation.
 
 The same function serves an outer fold (where the held-out rows are predicted for the leaderboard) and the final
 model (all rows), so that what is measured is what is deployed.
@@ -6,27 +6,23 @@ model (all rows), so that what is measured is what is deployed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Literal, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
-from kakehashi.catalogs.records import UserError
+from kakehashi.catalogs.records import FloatArray, UserError
 from kakehashi.screen.heads.registry import DEFAULT_HEADS, HEADS, LINES
-from kakehashi.screen.transfer.features import Bank, FloatArray
+from kakehashi.screen.transfer.features import Features
 from kakehashi.screen.transfer.plan import (
     DEPTHS,
     GAINS,
-    Fitted,
     Kind,
     Plan,
     Rows,
     inner_predictions,
-    mixture,
-    predict_plan,
 )
 from kakehashi.screen.transfer.rows import Origin, direct_row, late_row, networks_text, predictions_row, stacked_row
-from kakehashi.screen.transfer.weights import stack_weights
 from kakehashi.screen.validation.folds import Folds
 
 # A Gaussian process costs n³ per grid point: above FROZEN_GP_ROWS compounds only ridge heads serve frozen features (one
@@ -41,9 +37,12 @@ BEST = 5
 
 
 class Heads(NamedTuple):
-    """Heads tried on descriptors, on descriptors with source predictions, on all networks, on the best few.
+    """Heads tried on each kind of inputs.
 
-    depths : how many of a network's last layers are tried; stacked : whether all sources' features are tried together
+    direct, predictions : on descriptors, and on descriptors with source predictions
+    frozen, late : on frozen features of all networks, and of the best few
+    depths : numbers of a network's last layers that are tried
+    stacked : also try the features of all sources together
     """
 
     direct: tuple[str, ...]
@@ -54,43 +53,48 @@ class Heads(NamedTuple):
     stacked: bool = True
 
 
-def affordable_heads(n: int, wanted: Sequence[str] = DEFAULT_HEADS) -> Heads:
-    """Those of the heads wanted that a target of n compounds can pay for: the same in every fold and the final model.
+def affordable_heads(n: int, names: Sequence[str] = DEFAULT_HEADS) -> Heads:
+    """Choose the requested heads that n compounds can pay for.
+
+    The same in every fold and the final model.
 
     Raises
     ------
     UserError : an unknown head, or none that serves the models without transfer.
+
+    Examples
+    --------
+    >>> affordable_heads(45, ("ridge", "gp")).frozen
+    ('ridge', 'gp')
+    >>> affordable_heads(1_000, ("ridge", "gp")).frozen
+    ('ridge',)
     """
-    odd = [head for head in wanted if head not in LINES]
-    if odd:
-        raise UserError(f"--heads: expected some of {', '.join(LINES)}, got {odd[0]!r}")
+    unknown = [head for head in names if head not in LINES]
+    if unknown:
+        raise UserError(f"--heads: expected some of {', '.join(LINES)}, got {unknown[0]!r}")
 
     def up_to(limit: int) -> tuple[str, ...]:
-        return tuple(head for head in CLOSED_FORM if head in wanted and (head != "gp" or n <= limit))
+        return tuple(head for head in CLOSED_FORM if head in names and (head != "gp" or n <= limit))
 
-    late = tuple(head for head in LINES if head in wanted and head not in CLOSED_FORM)
+    late = tuple(head for head in LINES if head in names and head not in CLOSED_FORM)
     direct = (*up_to(GP_ROWS), *(head for head in late if LINES[head].direct))
     late = tuple(head for head in late if LINES[head].frozen)
     if not direct:
         raise UserError(
             "--heads: expected ridge, forest or another that serves descriptors among them for the models without"
-            f" transfer (gp only up to {GP_ROWS:,} compounds; the target has {n:,}), got {', '.join(wanted) or 'none'}"
+            f" transfer (gp only up to {GP_ROWS:,} compounds; the target has {n:,}), got {', '.join(names) or 'none'}"
         )
     if n > FROZEN_GP_ROWS:  # a head per network and depth costs n³ too
         return Heads(direct, up_to(GP_ROWS), up_to(FROZEN_GP_ROWS), late, (1, 0), stacked=False)
     return Heads(direct, up_to(GP_ROWS), up_to(FROZEN_GP_ROWS), late)
 
 
-class Column(NamedTuple):
-    """Which column of the stack: direct or predictions per head, the best average or a late head per source."""
-
-    kind: Literal["direct", "average", "late", "predictions"]
-    head: str = ""
-    source: int = -1
-
-
 class Candidate(NamedTuple):
-    """A plan with its inner out-of-fold predictions on the training rows, averaged over its networks."""
+    """A plan with its inner out-of-fold predictions.
+
+    inner : (n,) on the training rows, averaged over the plan's networks
+    mae : their mean absolute error
+    """
 
     name: str
     plan: Plan
@@ -98,24 +102,15 @@ class Candidate(NamedTuple):
     mae: float
 
 
-class Stack(NamedTuple):
-    """Fitted members and their weights. `inner_mae` is the stack's own error inside its training rows."""
-
-    names: tuple[str, ...]
-    members: tuple[Fitted, ...]
-    weights: FloatArray
-    inner_mae: float
-
-
-def candidates(
-    bank: Bank,
+def judge_candidates(
+    features: Features,
     y: FloatArray,
     rows: Rows,
     folds: Folds,
     sources: Sequence[str],
     heads: Heads,
 ) -> list[Candidate]:
-    """All candidates on one training set.
+    """Judge all candidates on one training set.
 
     Direct; per source, frozen features of all networks averaged and of the best single one, late heads on the best
     few; frozen features of all sources side by side; descriptors with source predictions.
@@ -123,109 +118,68 @@ def candidates(
     folds : (len(rows),) inner folds
     """
     truth = y[rows]
-    origins = origins_of(bank, sources)
+    origins = list_origins(features, sources)
+    candidates: list[Candidate] = []
 
-    def judged(name: str, plan: Plan, inner: FloatArray) -> Candidate:
-        return Candidate(name, plan, inner, float(np.mean(np.abs(inner - truth))))
+    def add(name: str, plan: Plan, inner: FloatArray) -> None:
+        candidates.append(Candidate(name, plan, inner, float(np.mean(np.abs(inner - truth)))))
 
-    found = []
     for head in heads.direct:
         plan = Plan("direct", head)
-        found.append(judged(direct_row(head).name, plan, inner_predictions(plan, bank, y, rows, folds)[0]))
+        add(direct_row(head).name, plan, inner_predictions(plan, features, y, rows, folds)[0])
     for s, origin in enumerate(origins):
-        everyone = tuple(range(len(bank.layers[s])))
-        few = _ranked(s, bank, y, rows, folds)[:BEST] if heads.late else ()
+        networks = tuple(range(len(features.layers[s])))
+        best = _ranked(s, features, y, rows, folds)[:BEST] if heads.late else ()
         for head in heads.late:
             kind: Kind = "finetuned" if head == "finetune" else "frozen"
-            plan = Plan(kind, head, s, HEADS[head].depth, few)
-            inner = inner_predictions(plan, bank, y, rows, folds)
-            found.append(judged(late_row(origin, head, plan.depth, BEST).name, plan, inner.mean(axis=0)))
+            plan = Plan(kind, head, s, HEADS[head].depth, best)
+            inner = inner_predictions(plan, features, y, rows, folds)
+            add(late_row(origin, head, plan.depth, BEST).name, plan, inner.mean(axis=0))
         for depth in heads.depths:
             for head in heads.frozen:
-                plan = Plan("frozen", head, s, depth, everyone)
-                inner = inner_predictions(plan, bank, y, rows, folds)
-                found.append(judged(networks_text(origin.name, len(everyone), head, depth), plan, inner.mean(axis=0)))
+                plan = Plan("frozen", head, s, depth, networks)
+                inner = inner_predictions(plan, features, y, rows, folds)
+                add(networks_text(origin.name, len(networks), head, depth), plan, inner.mean(axis=0))
                 single = int(np.argmin(np.mean(np.abs(inner - truth), axis=1)))
                 alone = plan._replace(networks=(single,))
-                found.append(judged(networks_text(origin.name, 1, head, depth), alone, inner[single]))
+                add(networks_text(origin.name, 1, head, depth), alone, inner[single])
     if len(sources) > 1 and heads.stacked:
-        for plan in stacked_plans(bank, heads):
-            inner = inner_predictions(plan, bank, y, rows, folds).mean(axis=0)
-            found.append(judged(stacked_row(origins, plan.head, plan.depth).name, plan, inner))
+        for plan in list_stacked_plans(features, heads):
+            inner = inner_predictions(plan, features, y, rows, folds).mean(axis=0)
+            add(stacked_row(origins, plan.head, plan.depth).name, plan, inner)
     if sources:
         for head in heads.predictions:
             for gain in GAINS:
                 plan = Plan("predictions", head, gain=gain)
-                inner = inner_predictions(plan, bank, y, rows, folds)[0]
-                found.append(judged(predictions_row(origins, head).name, plan, inner))
-    return found
+                inner = inner_predictions(plan, features, y, rows, folds)[0]
+                add(predictions_row(origins, head).name, plan, inner)
+    return candidates
 
 
-def origins_of(bank: Bank, sources: Sequence[str]) -> list[Origin]:
-    """The sources of a bank by their names."""
-    return [Origin(s, name, len(bank.layers[s])) for s, name in enumerate(sources)]
+def list_origins(features: Features, sources: Sequence[str]) -> list[Origin]:
+    """List the sources by name, with their numbers of networks."""
+    return [Origin(s, name, len(features.layers[s])) for s, name in enumerate(sources)]
 
 
-def stacked_plans(bank: Bank, heads: Heads) -> list[Plan]:
-    """Last layer and all layers of every source in one input, as many networks as every source has."""
-    together = tuple(range(min(len(own) for own in bank.layers)))
-    return [Plan("stacked", head, depth=depth, networks=together) for depth in (1, 0) for head in heads.frozen]
+def list_stacked_plans(features: Features, heads: Heads) -> list[Plan]:
+    """Plans on the features of all sources side by side.
+
+    The last layer or all layers, with as many networks as every source has.
+    """
+    shared = tuple(range(min(len(layers) for layers in features.layers)))
+    return [Plan("stacked", head, depth=depth, networks=shared) for depth in (1, 0) for head in heads.frozen]
 
 
-def _ranked(source: int, bank: Bank, y: FloatArray, rows: Rows, folds: Folds) -> tuple[int, ...]:
-    """The source's networks by inner error of a ridge head on all their layers, best first."""
-    plan = Plan("frozen", "ridge", source, 0, tuple(range(len(bank.layers[source]))))
-    errors = np.mean(np.abs(inner_predictions(plan, bank, y, rows, folds) - y[rows]), axis=1)
+def _ranked(source: int, features: Features, y: FloatArray, rows: Rows, folds: Folds) -> tuple[int, ...]:
+    """Rank a source's networks by inner error, best first.
+
+    Of a ridge head on all their layers.
+    """
+    plan = Plan("frozen", "ridge", source, 0, tuple(range(len(features.layers[source]))))
+    errors = np.mean(np.abs(inner_predictions(plan, features, y, rows, folds) - y[rows]), axis=1)
     return tuple(int(i) for i in np.argsort(errors, kind="stable"))
 
 
-def best(found: Sequence[Candidate]) -> Candidate:
-    """The candidate with the least inner error; the first of equals."""
-    return min(found, key=lambda candidate: candidate.mae)
-
-
-def columns(found: Sequence[Candidate], n_sources: int) -> dict[Column, Candidate]:
-    """The columns of the stack: direct heads; per source the best average and the late heads; predictions per head."""
-    chosen = {Column("direct", c.plan.head): c for c in found if c.plan.kind == "direct"}
-    for s in range(n_sources):
-        # Averages only: picking one network of many by 45 rows mostly picks luck, and its flattering inner error
-        # would then earn it the largest weight. (A source with one network is its own average.)
-        own = [c for c in found if c.plan.head in CLOSED_FORM and c.plan.kind == "frozen" and c.plan.source == s]
-        size = max((len(c.plan.networks) for c in own), default=0)
-        if own:
-            chosen[Column("average", source=s)] = best([c for c in own if len(c.plan.networks) == size])
-        late = [c for c in found if c.plan.source == s and c.plan.head not in CLOSED_FORM]
-        chosen |= {Column("late", c.plan.head, s): c for c in late}
-    for head in LINES:
-        options = [c for c in found if c.plan.kind == "predictions" and c.plan.head == head]
-        if options:
-            chosen[Column("predictions", head)] = best(options)
-    return chosen
-
-
-def fit_stack(chosen: Sequence[Candidate], truth: FloatArray, fit: Callable[[Plan], Fitted]) -> Stack:
-    """Fit the chosen candidates on the training rows and weight them by their inner predictions.
-
-    truth : (n,) values of the training rows; fit : fits a plan on them
-    """
-    table = np.stack([c.inner for c in chosen], axis=1)
-    weights = stack_weights(table, truth)
-    kept = [i for i in range(len(chosen)) if weights[i] > 1e-6]
-    return Stack(
-        tuple(chosen[i].name for i in kept),
-        tuple(fit(chosen[i].plan) for i in kept),
-        weights[kept],
-        float(np.mean(np.abs(table @ weights - truth))),
-    )
-
-
-def predict_stack(stack: Stack, bank: Bank, rows: Rows) -> tuple[FloatArray, FloatArray]:
-    """Mean and spread (len(rows),) of the weighted mixture of members, each a mixture over its networks."""
-    means, spreads = [], []
-    for member in stack.members:
-        mean, spread = predict_plan(member, bank, rows)
-        pooled = mixture(mean, spread, np.ones(len(mean)))
-        means.append(pooled[0])
-        spreads.append(pooled[1])
-    mean, spread = mixture(np.stack(means), np.stack(spreads), stack.weights)
-    return mean, spread
+def pick_best(candidates: Sequence[Candidate]) -> Candidate:
+    """Candidate with the least inner error; the first of equals."""
+    return min(candidates, key=lambda candidate: candidate.mae)

@@ -1,8 +1,8 @@
-"""Does transfer help? One rule and one table of sentences, for `screen`, `evaluate`, their reports and `next`.
+"""The verdict on transfer, for `screen`, `evaluate`, their reports and `next`.
 
 The rule is the corrected paired test by folds (Nadeau & Bengio, 2003), one-sided at 5 %: the absolute errors of the
 whole transferred procedure against those of the best model without transfer. That model is picked with hindsight, which
-favours it: "helps" is said against the odds.
+favours it: "helps" is said against the odds. One table of sentences words it.
 """
 
 from __future__ import annotations
@@ -11,21 +11,20 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from kakehashi.catalogs.records import PropertyTable
+from kakehashi.catalogs.records import FloatArray, PropertyTable
+from kakehashi.screen.transfer.leaderboard import Entry
 from kakehashi.screen.transfer.rows import CHOSEN, DIRECT, Row
 from kakehashi.screen.validation.statistics import Paired, paired_test
 
 if TYPE_CHECKING:
-    from kakehashi.screen.transfer.null import Null
+    from kakehashi.screen.transfer.permutation import PermutedErrors
     from kakehashi.screen.validation.folds import Split
 
-FloatArray = NDArray[np.float64]
 # A difference counts when one as large in its direction has at most this probability without any.
 SIGNIFICANCE = 0.05
 
-# What is said first: of a difference that is there and positive, there and negative, or that could be chance.
+# First words: of a positive difference, a negative one, or one that could be chance.
 HEADLINES = {
     True: "Transfer helps here",
     False: "Transfer does not help here",
@@ -60,14 +59,16 @@ OTHER = "; {name} erred {best}, but was picked with hindsight"
 
 
 class Verdict(NamedTuple):
-    """The verdict on transfer, and the procedure to use; errors on the fitted scale.
+    """The verdict on transfer, and the procedure to use.
+
+    Errors on the fitted scale.
 
     helps : None where the difference could be chance, or no source was given
     chosen_mae, direct_mae : of the transferred procedure, and of the best model without transfer
     difference, standard_error, p_value, units, by : error of that model minus the procedure's (`statistics.Paired`)
     coverage_90, optimism : of the procedure: of its intervals, and its error minus what its selection saw
     null_mae, null_mae_p5, null_looks : on shuffled target values, the held-out error of the best of all networks
-        (mean and 5th percentile over permutations), and the mean error with which it is chosen; None where not asked
+        (mean and 5th percentile over permutations), and the mean error with which it is chosen; None without that test
     without_sources : error of the same procedure without sources minus the procedure's
     recommended : a row of the leaderboard that is a whole procedure
     """
@@ -92,54 +93,48 @@ class Verdict(NamedTuple):
     recommendation: str
 
 
-class Standing(NamedTuple):
-    """A row of the leaderboard as the verdict needs it: its name, its error, and that minus what its selection saw."""
-
-    name: str
-    mae: float
-    optimism: float
-
-
-def judge(
+def judge_transfer(
     target: PropertyTable,
     splits: Sequence[Split],
     where: str,
     wrong: Mapping[str, FloatArray],
     rows: Mapping[str, Row],
-    board: Sequence[Standing],
+    board: Sequence[Entry],
     *,
     coverage_90: float,
-    null: Null | None = None,
+    null: PermutedErrors | None = None,
 ) -> Verdict:
-    """Judge the whole procedure by absolute errors on held-out compounds.
+    """Judge the whole procedure by its errors on held-out compounds.
 
     Parameters
     ----------
-    splits, where : what was held out, and the same in words.
+    splits, where : the held-out compounds, and the same in words.
     wrong : by name of a row, (n,) absolute errors, NaN where no split holds a compound.
+    rows : by name.
     board : all rows, best first.
     coverage_90 : of the procedure's intervals.
+    null : errors on shuffled values, if measured.
     """
     standing = {row.name: row for row in board}
     best = next(row for row in board if rows[row.name].direct)
-    chosen, own = standing[CHOSEN], standing[DIRECT]
+    chosen, direct = standing[CHOSEN], standing[DIRECT]
     transferred = rows[CHOSEN].networks > 0
     against_best = paired_test(wrong[best.name] - wrong[CHOSEN], splits)
     against_own = paired_test(wrong[DIRECT] - wrong[CHOSEN], splits)
     helps = decide(against_best) if transferred else None
-    use = transferred and chosen.mae <= own.mae
-    recommended = chosen if use else own
+    better = transferred and chosen.mae <= direct.mae
+    recommended = chosen if better else direct
     other = OTHER if best.mae < recommended.mae and best.name != recommended.name else ""
-    said = {
+    words = {
         "headline": HEADLINES[helps],
         "scale": f"ln({target.quantity})" if target.log else (target.unit or "the target's unit"),
-        "chosen": f"{chosen.mae:.3g}", "own": f"{own.mae:.3g}", "best": f"{best.mae:.3g}", "name": best.name,
-        "against_best": in_words(against_best), "against_own": in_words(against_own),
+        "chosen": f"{chosen.mae:.3g}", "own": f"{direct.mae:.3g}", "best": f"{best.mae:.3g}", "name": best.name,
+        "against_best": describe_difference(against_best), "against_own": describe_difference(against_own),
         "n": f"{sum(len(split.held) for split in splits):,}", "where": where,
     }  # fmt: skip
-    said["other"] = other.format(**said)
-    text = (WITH_SOURCES if transferred else WITHOUT_SOURCES).format(**said)
-    advice = ADVICE[use, decide(against_own) is None] if transferred else NO_ADVICE
+    words["other"] = other.format(**words)
+    text = (WITH_SOURCES if transferred else WITHOUT_SOURCES).format(**words)
+    advice = ADVICE[better, decide(against_own) is None] if transferred else NO_ADVICE
     return Verdict(
         helps=helps,
         chosen_mae=chosen.mae,
@@ -150,23 +145,33 @@ def judge(
         optimism=chosen.optimism,
         null_mae=float(null.mae.mean()) if null else None,
         null_mae_p5=float(np.quantile(null.mae, 0.05)) if null else None,
-        null_looks=float(null.looks.mean()) if null else None,
+        null_looks=float(null.selected_mae.mean()) if null else None,
         without_sources=against_own,
         recommended=recommended.name,
         text=text + (_shuffled(null) if null else ""),
-        recommendation=advice.format(**said),
+        recommendation=advice.format(**words),
     )
 
 
 def decide(test: Paired) -> bool | None:
-    """Whether the difference is there and positive; None where it could be chance."""
+    """Decide whether a difference is positive; None for chance.
+
+    >>> decide(Paired(0.2, 0.05, 0.003, 10, "folds"))
+    True
+    >>> decide(Paired(0.2, 0.2, 0.34, 10, "folds")) is None
+    True
+    """
     if np.isnan(test.p_value) or test.p_value / 2 > SIGNIFICANCE or test.difference == 0:
         return None
     return test.difference > 0
 
 
-def in_words(test: Paired) -> str:
-    """A difference with one standard error, and how likely one as large is by chance."""
+def describe_difference(test: Paired) -> str:
+    """Describe a difference, its standard error and p value.
+
+    >>> describe_difference(Paired(0.2, 0.05, 0.003, 10, "folds"))
+    '0.2 ± 0.05 lower (1 s.e.; p = 0.003 by 10 folds)'
+    """
     more = "lower" if test.difference >= 0 else "higher"
     if np.isnan(test.p_value):
         return f"{abs(test.difference):.2g} {more}"
@@ -176,17 +181,21 @@ def in_words(test: Paired) -> str:
 
 def verdict_record(verdict: Verdict) -> dict[str, Any]:
     """A verdict as JSON values."""
-    plain = {**verdict._asdict(), "without_sources": known(verdict.without_sources._asdict())}
-    return known(plain)
+    plain = {**verdict._asdict(), "without_sources": finite_only(verdict.without_sources._asdict())}
+    return finite_only(plain)
 
 
-def known(values: Mapping[str, Any]) -> dict[str, Any]:
-    """JSON values, None for what is not finite."""
+def finite_only(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Replace numbers that are not finite by None.
+
+    >>> finite_only({"mae": 0.2, "p_value": float("nan")})
+    {'mae': 0.2, 'p_value': None}
+    """
     return {k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in values.items()}
 
 
-def _shuffled(null: Null) -> str:
+def _shuffled(null: PermutedErrors) -> str:
     return SHUFFLED.format(
         networks=null.networks, mae=f"{null.mae.mean():.3g}", low=f"{np.quantile(null.mae, 0.05):.3g}",
-        looks=f"{null.looks.mean():.3g}",
+        looks=f"{null.selected_mae.mean():.3g}",
     )  # fmt: skip

@@ -1,24 +1,32 @@
-"""Weights of a stack: non-negative (Breiman, 1996), summing to one, and drawn towards equal shares."""
+"""Weights of a stack, non-negative and drawn towards equal shares (Breiman, 1996)."""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import nnls
-
-FloatArray = NDArray[np.float64]
 
 # Strength of the pull towards equal weights: it weighs as much as this many rows with the columns' mean squared
 # error. With 45 rows the least-squares weights of similar columns are mostly noise; equal ones are hard to beat.
+from kakehashi.catalogs.records import FloatArray
+
 PULL = 20.0
 # Enforces the sum of one in the least-squares problem.
 _SUM = 1e3
 
 
 def stack_weights(columns: FloatArray, y: FloatArray, pull: float = PULL) -> FloatArray:
-    """Weights (k,) that minimise |y - columns @ w|² + pull e |w - 1/k|², e the columns' mean squared error.
+    """Weights of the columns that predict y best, (k,).
+
+    They minimise |y - columns @ w|² + pull e |w - 1/k|², e the columns' mean squared error; none is negative, their sum
+    is one.
 
     columns : (n, k) out-of-fold predictions; y : (n,)
+
+    Examples
+    --------
+    >>> y = np.linspace(0.0, 1.0, 50)
+    >>> stack_weights(np.stack([y, -y], axis=1), y, pull=1.0).round(2).tolist()
+    [0.99, 0.01]
     """
     n, k = columns.shape
     if k == 1:

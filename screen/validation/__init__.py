@@ -1,1 +1,1 @@
-"""Validation."""
+"""Folds, prediction intervals, their coverage, paired tests and the applicability domain."""

@@ -1,7 +1,7 @@
-"""Applicability domain: how far a candidate is from the target's compounds, in words and as a distance.
+"""Applicability domain: how far a candidate is from the target's compounds.
 
-A composition model trained on 45 rocksalts knows nothing about quaternary oxides. Three kinds of evidence are
-kept apart, each with a reason a reader can check: elements, stoichiometry, distance in descriptor space.
+A composition model trained on 45 rocksalts knows nothing about quaternary oxides. Three kinds of evidence stay
+separate, each with a reason a reader can check: elements, stoichiometry, distance in descriptor space.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ FAR, VERY_FAR = 1.0, 2.0
 
 
 class Domain(NamedTuple):
-    """What the target and the sources cover.
+    """Elements and stoichiometries of the target and its sources.
 
     target_elements, source_elements : (94,) bool
     counts : numbers of elements per compound in the target
@@ -34,25 +34,37 @@ class Domain(NamedTuple):
     classes: frozenset[tuple[float, ...]]
 
 
-class Verdicts(NamedTuple):
-    """Per candidate: "in", "edge" or "out", and the reasons ("" when in)."""
+class DomainVerdicts(NamedTuple):
+    """Domain verdicts on candidates, with reasons.
+
+    domain : (n,) "in", "edge" or "out"
+    reason : (n,) text, "" when in
+    """
 
     domain: NDArray[np.object_]
     reason: NDArray[np.object_]
 
 
 def stoichiometry(reduced: Compositions) -> NDArray[np.float64]:
-    """(n, 16) amounts in increasing order, zeros last: equal rows are one stoichiometry class."""
+    """Sort the amounts of each composition, (n, 16).
+
+    In increasing order, empty slots (infinity) last: equal rows are one stoichiometry class.
+    """
     return np.sort(np.where(reduced.elements >= 0, reduced.amounts, np.inf), axis=1)
 
 
-def cover(
+def describe_domain(
     reduced: Compositions,
     target_elements: NDArray[np.bool_],
     source_elements: NDArray[np.bool_],
     molecules: bool = False,
 ) -> Domain:
-    """The domain of a target given as reduced compositions (of its molecules, where they are known)."""
+    """Describe the domain of a target.
+
+    reduced : its reduced compositions
+    target_elements, source_elements : (94,) bool
+    molecules : leave the stoichiometry out
+    """
     if molecules:
         return Domain(target_elements, source_elements, frozenset(), frozenset())
     rows = stoichiometry(reduced)
@@ -64,10 +76,12 @@ def cover(
     )
 
 
-def judge(domain: Domain, reduced: Compositions, distance: NDArray[np.float64]) -> Verdicts:
-    """Verdicts on candidates given as reduced compositions with their distances.
+def judge_domain(domain: Domain, reduced: Compositions, distance: NDArray[np.float64]) -> DomainVerdicts:
+    """Judge candidates by their reduced compositions and distances.
 
     out: an element no data have, twice the usual distance, or two kinds of evidence against it; edge: one kind.
+
+    distance : (n,) to the nearest training compound, in units of `unit_distance`
     """
     present = reduced.elements >= 0
     safe = np.where(present, reduced.elements, 0)
@@ -96,13 +110,20 @@ def judge(domain: Domain, reduced: Compositions, distance: NDArray[np.float64]) 
                 *([f"distance {distance[i]:.1f} to the nearest training compound"] if far[i] else []),
             ]
         )
-    return Verdicts(verdict, reason)
+    return DomainVerdicts(verdict, reason)
 
 
 def new_stoichiometry(
     domain: Domain, reduced: Compositions, counts: NDArray[np.integer]
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Candidates with a number of elements, or a stoichiometry, that the target has not."""
+    """Flag candidates whose stoichiometry the target lacks.
+
+    counts : (n,) elements per candidate
+
+    Returns
+    -------
+    (n,) bool, a number of elements the target has not; (n,) bool, a stoichiometry class it has not
+    """
     if not domain.counts:
         none = np.zeros(len(counts), bool)
         return none, none
@@ -116,7 +137,13 @@ def _elements(indices: NDArray[np.int16], where: str) -> list[str]:
 
 
 def unit_distance(x: NDArray[np.floating]) -> float:
-    """95th percentile of leave-one-out nearest-neighbour distances among rows x (n, p); 1 if all coincide."""
+    """Usual distance between training compounds: the unit of the domain.
+
+    The 95th percentile of leave-one-out nearest-neighbour distances among rows x (n, p); 1 if all coincide.
+
+    >>> unit_distance(np.array([[0.0], [1.0], [2.0]]))
+    1.0
+    """
     wide = np.asarray(x, np.float64)
     squared = np.sum(wide**2, axis=1)[:, None] + np.sum(wide**2, axis=1) - 2 * wide @ wide.T
     np.fill_diagonal(squared, np.inf)
@@ -125,7 +152,14 @@ def unit_distance(x: NDArray[np.floating]) -> float:
 
 
 def nearest(x: NDArray[np.floating], training: NDArray[np.floating]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Index of and Euclidean distance to the nearest training row, (m,) each."""
+    """Find the nearest training row of each candidate.
+
+    x : (m, p); training : (n, p)
+
+    Returns
+    -------
+    (m,) its index; (m,) the Euclidean distance to it
+    """
     a, b = np.asarray(x, np.float64), np.asarray(training, np.float64)
     squared = np.sum(a**2, axis=1)[:, None] + np.sum(b**2, axis=1) - 2 * a @ b.T
     index = np.argmin(squared, axis=1)

@@ -1,4 +1,7 @@
-"""Cross-validation folds that never split a group (a reduced formula, a polymer) between training and test."""
+"""Cross-validation folds that never split a group.
+
+A group is a reduced formula or a polymer: with one half fitted on, the other is no test.
+"""
 
 from __future__ import annotations
 
@@ -12,23 +15,35 @@ Folds = NDArray[np.int64]
 
 
 class Split(NamedTuple):
-    """Row numbers that are fitted on, and row numbers that are predicted."""
+    """Rows to fit on and rows held out."""
 
     rows: NDArray[np.int64]
     held: NDArray[np.int64]
 
 
 def splits_of(folds: Folds) -> list[Split]:
-    """Each fold held out in turn, all others fitted on."""
+    """Hold out each fold in turn.
+
+    >>> [split.held.tolist() for split in splits_of(np.array([0, 1, 0]))]
+    [[0, 2], [1]]
+    """
     return [Split(np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)) for fold in np.unique(folds)]
 
 
 def grouped_folds(groups: Sequence[str], n_folds: int, seed: int) -> Folds:
-    """(n,) fold numbers 0 .. n_folds-1; groups are shuffled, then dealt to the smallest fold so far.
+    """Deal groups to folds of even size; (n,) fold numbers from 0.
+
+    Groups are shuffled, then dealt to the smallest fold so far, the largest groups first.
 
     Raises
     ------
     ValueError : fewer than 2 folds, or fewer groups than folds.
+
+    Examples
+    --------
+    >>> folds = grouped_folds(["MgO", "MgO", "NaCl"], n_folds=2, seed=0)
+    >>> bool(folds[0] == folds[1] != folds[2])
+    True
     """
     names, member = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
     if n_folds < 2 or len(names) < n_folds:
@@ -46,5 +61,8 @@ def grouped_folds(groups: Sequence[str], n_folds: int, seed: int) -> Folds:
 
 
 def inner_folds(groups: Sequence[str], n_folds: int, seed: int) -> Folds:
-    """As `grouped_folds`, with as many folds as there are groups when they are fewer."""
+    """Deal groups to folds, at most one fold per group.
+
+    As `grouped_folds`, but never more folds than groups.
+    """
     return grouped_folds(groups, max(2, min(n_folds, len(set(groups)))), seed)

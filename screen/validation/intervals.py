@@ -1,4 +1,4 @@
-"""Prediction intervals from outer-fold residuals, scaled by what is known about each prediction.
+"""Prediction intervals from the errors of held-out compounds.
 
 Normalised (locally weighted) conformal prediction (Papadopoulos et al., 2008; Lei et al., 2018): the residual of a
 held-out compound is divided by its own difficulty, a quantile of these ratios is carried over to candidates.
@@ -14,15 +14,18 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+from kakehashi.catalogs.records import FloatArray
+
 LEVEL = 0.9
 USUAL = 0.9
 
 
-class ByFold(NamedTuple):
-    """Intervals of held-out compounds, each as wide as the other folds' residuals make it.
+class FoldIntervals(NamedTuple):
+    """Intervals of held-out compounds, from the other folds' residuals.
 
-    ratios, lower, upper : (n,); usual : spread up to which the width is constant
+    ratios : (n,) absolute residuals over difficulty
+    lower, upper : (n,)
+    usual : spread up to which the width is constant
     """
 
     ratios: FloatArray
@@ -31,29 +34,49 @@ class ByFold(NamedTuple):
     usual: float
 
 
-def by_fold(
+def intervals_by_fold(
     y: FloatArray, mean: FloatArray, spread: FloatArray, distance: FloatArray, folds: NDArray[np.int64]
-) -> ByFold:
-    """Intervals of n held-out predictions; residuals over difficulty serve all folds but their own."""
+) -> FoldIntervals:
+    """Make intervals of n held-out predictions.
+
+    The width of each comes from the residuals of all folds but its own.
+
+    y, mean, spread, distance, folds : (n,) values, predictions, their spread, distances and fold numbers
+    """
     usual = usual_spread(spread)
     scale = difficulty(spread, distance, usual)
     ratios = np.abs(y - mean) / scale
-    half = np.array([quantile(ratios[folds != fold]) for fold in folds]) * scale
-    return ByFold(ratios, mean - half, mean + half, usual)
+    half = np.array([conformal_quantile(ratios[folds != fold]) for fold in folds]) * scale
+    return FoldIntervals(ratios, mean - half, mean + half, usual)
 
 
 def usual_spread(spread: FloatArray) -> float:
-    """Spread up to which a held-out compound counts as an ordinary one: the 90th percentile."""
+    """90th percentile of the spreads of held-out compounds.
+
+    Below it a compound counts as an ordinary one.
+    """
     return max(float(np.quantile(spread, USUAL)), 1e-12)
 
 
 def difficulty(spread: FloatArray, distance: FloatArray, usual: float) -> FloatArray:
-    """Scale of the interval at each point: max(usual, spread) x max(1, distance)."""
+    """Scale of the interval at each point, (n,).
+
+    max(usual, spread) x max(1, distance)
+
+    >>> difficulty(np.array([0.1, 0.4]), np.array([0.5, 2.0]), usual=0.2).tolist()
+    [0.2, 0.8]
+    """
     return np.maximum(spread, usual) * np.maximum(1.0, distance)
 
 
-def quantile(ratios: FloatArray, level: float = LEVEL) -> float:
-    """The ceil((n + 1) level)-th smallest of n ratios; the largest when n is too small for the level."""
+def conformal_quantile(ratios: FloatArray, level: float = LEVEL) -> float:
+    """Conformal quantile of n residuals over difficulty.
+
+    The ceil((n + 1) level)-th smallest; the largest when n is too small for the level.
+
+    >>> conformal_quantile(np.arange(1.0, 20.0))
+    18.0
+    """
     n = len(ratios)
     if n == 0:
         raise ValueError("expected at least one held-out residual, got none")
@@ -61,10 +84,13 @@ def quantile(ratios: FloatArray, level: float = LEVEL) -> float:
     return float(np.sort(ratios)[rank - 1])
 
 
-def coverage(ratios: FloatArray, folds: NDArray[np.int64], level: float = LEVEL) -> float:
-    """Share of compounds inside an interval whose width comes from the other folds' residuals alone."""
+def interval_coverage(ratios: FloatArray, folds: NDArray[np.int64], level: float = LEVEL) -> float:
+    """Share of compounds inside their intervals.
+
+    ratios : (n,) residuals over difficulty; the width in each fold comes from the others
+    """
     inside = np.empty(len(ratios), bool)
     for fold in np.unique(folds):
         held = folds == fold
-        inside[held] = ratios[held] <= quantile(ratios[~held], level)
+        inside[held] = ratios[held] <= conformal_quantile(ratios[~held], level)
     return float(inside.mean())

@@ -1,4 +1,4 @@
-"""Is one model better than another on held-out compounds? Paired tests that know the folds.
+"""Paired tests of two models on the same held-out compounds.
 
 Errors of compounds that were predicted by the same fitted model are not independent, and training sets of different
 folds overlap. So the differences are averaged fold by fold, and their variance is corrected for the overlap: the
@@ -12,11 +12,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from kakehashi.catalogs.records import FloatArray
 from kakehashi.screen.validation.folds import Split
 
-FloatArray = NDArray[np.float64]
 # Fewer differences have no variance worth the name; then nothing is tested.
 LEAST = 3
 
@@ -39,10 +38,20 @@ class Paired(NamedTuple):
 
 
 def paired_test(differences: FloatArray, splits: Sequence[Split]) -> Paired:
-    """Test whether differences (n,) of errors have mean zero; NaN where no split holds a compound.
+    """Test whether paired differences of errors have mean zero.
 
     Fold means are weighted by the fold's compounds. With fewer than `LEAST` folds the compounds are compared one by
-    one (an ordinary paired t test, for the one pair of fitted models that was asked).
+    one (an ordinary paired t test of the two fitted models).
+
+    differences : (n,), NaN where no split holds a compound
+
+    Examples
+    --------
+    >>> from kakehashi.screen.validation.folds import splits_of
+    >>> folds = np.arange(12) % 4
+    >>> test = paired_test(np.array([0.1, 0.2, 0.3, 0.2] * 3), splits_of(folds))
+    >>> round(test.difference, 3), test.units, test.by
+    (0.2, 4, 'folds')
     """
     from scipy.stats import t as student
 
@@ -68,7 +77,13 @@ def paired_test(differences: FloatArray, splits: Sequence[Split]) -> Paired:
 
 
 def holm(p_values: Sequence[float]) -> FloatArray:
-    """(k,) p values adjusted for having made k comparisons (Holm, 1979); NaN stays NaN and does not count."""
+    """Adjust p values for several comparisons (Holm, 1979).
+
+    p_values : (k,); NaN stays NaN and does not count
+
+    >>> holm([0.01, 0.04, float("nan")]).tolist()
+    [0.02, 0.04, nan]
+    """
     p = np.asarray(p_values, float)
     known = np.flatnonzero(np.isfinite(p))
     order = known[np.argsort(p[known], kind="stable")]

@@ -4,8 +4,8 @@ import os
 import signal
 import time
 
-from kakehashi.catalogs.crystals import guarded_worker, structure_text
-from kakehashi.catalogs.files import guarded
+from kakehashi.catalogs.crystals import structure_text
+from kakehashi.catalogs.files import guarded, guarded_worker
 
 _read = structure_text.read_cif
 
@@ -26,4 +26,4 @@ def read_cif(text):
 
 if __name__ == "__main__":
     structure_text.read_cif = read_cif
-    guarded_worker.serve("structure")
+    guarded_worker.serve(structure_text.TASK.prepare)

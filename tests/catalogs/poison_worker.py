@@ -4,8 +4,7 @@ import os
 import signal
 import time
 
-from kakehashi.catalogs.crystals import guarded_worker
-from kakehashi.catalogs.files import guarded
+from kakehashi.catalogs.files import guarded, guarded_worker
 from kakehashi.catalogs.molecules import polymers
 
 _attempt = polymers.attempt
@@ -26,4 +25,4 @@ def attempt(text, attachments):
 
 if __name__ == "__main__":
     polymers.attempt = attempt
-    guarded_worker.serve()
+    guarded_worker.serve(polymers.TASK.prepare)

@@ -138,6 +138,7 @@ def test_a_catalogue_whose_service_writes_escapes(
     import pyarrow as pa
 
     import kakehashi
+    from kakehashi.catalogs.pull.publish import publish
     from kakehashi.catalogs.reading import pulled
 
     monkeypatch.setenv("KAKEHASHI_HOME", str(tmp_path / "home"))
@@ -146,7 +147,7 @@ def test_a_catalogue_whose_service_writes_escapes(
                                pulled.Column(f"e[red]{bad}", pa.string(), bad)))  # fmt: skip
     rows = pa.table({"id": [bad], "formula": ["MgO"], f"e[red]{bad}": [bad]}, schema=schema)
     body = {"service": bad, "database_version": bad, "filter": bad, "date": bad, "licence": bad, "citation": bad}
-    pulled.publish("mine", schema, iter([rows]), 1, body)
+    publish("mine", schema, iter([rows]), 1, body)
     for width in ("80", "200"):
         monkeypatch.setenv("COLUMNS", width)
         for words in (["list"], ["list", "--json"], ["show", "mine"], ["show", "mine", "--json"]):

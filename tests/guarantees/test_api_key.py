@@ -13,7 +13,8 @@ import pytest
 import kakehashi
 from kakehashi.catalogs.candidates.candidates import open_catalog
 from kakehashi.screen.scoring.partitions import make_scorer
-from kakehashi.screen.scoring.workers.cluster import _CONFIG, ModelDeployment, _score
+from kakehashi.screen.scoring.workers.deployment import ModelDeployment, score_on_worker
+from kakehashi.screen.scoring.workers.pool import CONFIG
 
 if TYPE_CHECKING:
     from conftest import Tiny
@@ -62,7 +63,9 @@ def test_neither_a_traceback_nor_the_doctor_shows_it(
 @pytest.mark.fault
 def test_what_travels_to_workers_has_no_key(tiny: Tiny, tiny_model: Model, key: str) -> None:
     rows = next(open_catalog(str(tiny.folder / "catalog.csv")).batches(5))
-    graph = cloudpickle.dumps((ModelDeployment("name", make_scorer(tiny_model), local=True), _score, "name", rows))
+    graph = cloudpickle.dumps(
+        (ModelDeployment("name", make_scorer(tiny_model), local=True), score_on_worker, "name", rows)
+    )
     assert rows["formula"][0].as_py().encode() in graph  # nothing is compressed: the key would be seen
     assert key.encode() not in graph
-    assert key not in repr(_CONFIG) + repr(dask.config.config)
+    assert key not in repr(CONFIG) + repr(dask.config.config)

@@ -112,11 +112,12 @@ class Screening:
         from kakehashi.screen.report import build
         from kakehashi.screen.scoring.partitions import make_scorer, score_serially
         from kakehashi.screen.screening.config import resolve
+        from kakehashi.screen.screening.inputs import read_inputs
 
         flags = {"target": tiny.flags[1], "log": True, "source": [tiny.flags[4]], "networks": 2, "outer_folds": 3}
         catalog = {"catalog": str(tiny.folder / "catalog.csv"), "partition_rows": 21}
         self.config, self.model = resolve({**flags, **catalog}, None), model
-        self.inputs = run.read_inputs(self.config)
+        self.inputs = read_inputs(self.config)
         scorer = make_scorer(model)
         parts: dict[str, Any] = {}
 
@@ -133,7 +134,7 @@ class Screening:
         patch.setattr(external, "POOL_ROWS", 16)
         patch.setattr(external, "pa", SimpleNamespace(**{**vars(pa), "OSFile": Spilled}))
         for module, name in ((run, "leaderboard_table"), (run, "predictions_table"), (refused, "rejected_table"),
-                             (run, "histogram"), (run, "run_record"), (build, "write_report")):  # fmt: skip
+                             (run, "bin_values"), (run, "run_record"), (build, "write_report")):  # fmt: skip
             patch.setattr(module, name, once(getattr(module, name)))
 
     def __call__(self, out: Path, *, resume: bool = False) -> tuple[int, str]:

@@ -114,10 +114,10 @@ def test_a_screening_imports_nothing(world: Path, screen: Run, catalog: str, str
 @pytest.mark.parametrize(("catalog", "structures"), [("rows.csv", None), ("rows.parquet", None), ("mp.json", None),
                                                      ("names.csv", "mp.json")])  # fmt: skip
 def test_crystal_graphs_import_nothing(world: Path, catalog: str, structures: str | None) -> None:
-    from kakehashi.catalogs.candidates.candidates import STRUCTURE
+    from kakehashi.catalogs.candidates.catalog import STRUCTURE
     from kakehashi.catalogs.crystals.tables import parse_rows
     from kakehashi.screen.screening.config import resolve
-    from kakehashi.screen.screening.run import read_inputs
+    from kakehashi.screen.screening.inputs import read_inputs
 
     target = "rows.parquet" if catalog == "mp.json" else catalog
     flags: dict[str, Any] = {

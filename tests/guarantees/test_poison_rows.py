@@ -18,7 +18,7 @@ from kakehashi.catalogs.runs.rundir import RunDir
 from kakehashi.screen.scoring.columns import QUARANTINE, ScoredPartition
 from kakehashi.screen.scoring.committed import score_catalog
 from kakehashi.screen.scoring.partitions import PartitionScorer, make_scorer
-from kakehashi.screen.scoring.workers import cluster
+from kakehashi.screen.scoring.workers import cluster, pool
 from kakehashi.screen.scoring.workers.cluster import dask_executor
 from kakehashi.screen.scoring.workers.isolate import MOST, REASON, WorkerCrashed, isolate_crashes
 
@@ -110,7 +110,7 @@ def test_workers_that_nothing_starts_again_end_the_run(
     tiny: Tiny, tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Dask's own patience with a worker that is away, made short, loses the only one; the run must not wait for it."""
-    monkeypatch.setitem(cluster._CONFIG, "distributed.deploy.lost-worker-timeout", "100 ms")
+    monkeypatch.setitem(pool.CONFIG, "distributed.deploy.lost-worker-timeout", "100 ms")
     monkeypatch.setattr(cluster, "WATCH_SECONDS", 0.5)
     catalog, scorer = open_catalog(str(tiny.folder / "catalog.csv"), limit=4), make_scorer(tiny_model)
     monkeypatch.setattr("kakehashi.screen.scoring.committed.make_scorer", lambda model, search: deadly(scorer, "m02"))

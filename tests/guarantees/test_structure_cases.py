@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from kakehashi.catalogs.candidates.candidates import REFUSED, open_catalog
+from kakehashi.catalogs.candidates.candidates import open_catalog
+from kakehashi.catalogs.candidates.catalog import REFUSED
 
 CASES = Path(__file__).parents[2] / "../shared/cases/structures"
 

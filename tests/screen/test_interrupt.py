@@ -139,7 +139,7 @@ def test_every_long_command_says_how_to_go_on(
 STUCK = """
 import sys, time
 from concurrent.futures import ThreadPoolExecutor
-import kakehashi, screen.doctor
+import kakehashi, kakehashi.screen.cli.doctor
 from kakehashi.screen import interrupt
 
 interrupt.GRACE_SECONDS = 0.5
@@ -152,7 +152,7 @@ def doctor():
     with interrupt.last_words(lambda word: print(f"{word}; go on", file=sys.stderr)), ThreadPoolExecutor(1) as pool:
         list(pool.map(work, [60]))
 
-screen.doctor.doctor = doctor
+kakehashi.screen.cli.doctor.doctor = doctor
 sys.argv = ["kakehashi", "doctor"]
 sys.exit(kakehashi.main())
 """

@@ -1,1 +1,1 @@
-"""Language."""
+"""Language models of repeat units."""

@@ -1,8 +1,10 @@
-"""Which token may follow: a repeat unit under construction, its open rings and branches, valences and tokens left.
+"""Automaton of the tokens that may follow in a valid repeat unit.
 
-Every function takes `xp`, NumPy or jax.numpy, and a batch of strings. What is allowed can always be finished within
-the tokens left, as a repeat unit with exactly two `*`: a token that would leave too few for closing what is open
-(by the completion that `_finish` counts) is refused, so there are no dead ends.
+Its state is a repeat unit under construction: open rings and branches, valences, tokens left.
+
+Every function takes `xp`, NumPy or jax.numpy, and a batch of strings. Every string of allowed tokens can be completed
+within the tokens left, as a repeat unit with exactly two `*`: a token after which the completion that `_finish` counts
+would be too long is not allowed. There are no dead ends.
 
 Beyond validity three rules make the string of a molecule less arbitrary, and no known polymer needs more: ring tokens
 come right after their atom, closings before openings; a chain goes on after a branch; a ring is closed by the later
@@ -36,12 +38,12 @@ from kakehashi.design.proposals.language.tokens import (
 # Kinds of tokens, and of the last token of a string.
 _NEVER, _PAD, _END, _ATOM, _BRANCH, _RETURN, _OPEN, _CLOSE = range(8)
 _IMPOSSIBLE = 1 << 20
-# How an atom token leaves its atom: second `*`, no room, room for one more bond, for more.
+# Cases of an atom token by the bonds its atom has left: second `*`, none, one, more.
 _CASE_STAR, _CASE_FULL, _CASE_ONE, _CASE_MORE = range(4)
 
 
 class Tables(NamedTuple):
-    """What each token of a vocabulary does, arrays (V,) int32.
+    """Properties of each token of a vocabulary, arrays (V,) int32.
 
     kind : one of the kinds above; order : of an atom's bond to the atom before
     room : bonds an atom has left after that one; index : k of `^k`; case : one of the cases above
@@ -61,7 +63,7 @@ class State(NamedTuple):
     ring : (n, RINGS) number of the atom that opened each ring, most recent first, -1 where none
     blocked : (n, RINGS) rings that the current atom may not close: it, or its neighbour, opened them
     last : kind of the last token; depth : branches open; rings : rings open; atoms : written, the first `*` apart
-    star : whether the second `*` is written; left : tokens left, END included
+    star : True where the second `*` is written; left : tokens left, END included
     """
 
     room: Any
@@ -77,7 +79,7 @@ class State(NamedTuple):
 
 
 def tables(vocabulary: Vocabulary) -> Tables:
-    """Tables of a vocabulary."""
+    """Tabulate a vocabulary."""
     n = len(vocabulary.tokens)
     kind, order, room, index, case = (np.zeros(n, np.int32) for _ in range(5))
     signs = {BRANCH: _BRANCH, RETURN: _RETURN, OPEN: _OPEN, **dict.fromkeys(CLOSE, _CLOSE)}
@@ -95,7 +97,7 @@ def tables(vocabulary: Vocabulary) -> Tables:
 
 
 def start(n: int, max_length: int, xp: Any = np) -> State:
-    """N strings of which only the first `*` is written."""
+    """Strings (n) of which only the first `*` is written."""
     flat = xp.zeros(n, xp.int32)
     levels = xp.arange(DEPTH + 1, dtype=xp.int32)
     room = xp.zeros((n, DEPTH + 1), xp.int32) + (levels == 0)[None, :].astype(xp.int32)
@@ -104,7 +106,10 @@ def start(n: int, max_length: int, xp: Any = np) -> State:
 
 
 def allowed(tables: Tables, state: State, xp: Any = np) -> Any:
-    """(n, V) which tokens may follow. Never empty for a string built of allowed tokens; PAD alone after END."""
+    """Mask (n, V) of the tokens that may follow.
+
+    Never empty for a string built of allowed tokens; PAD alone after END.
+    """
     depth, rings, last, star = state.depth, state.rings, state.last, state.star
     begin = state.atoms == 0
     here = _at(state.room, depth - (last == _BRANCH), xp)
@@ -122,7 +127,7 @@ def allowed(tables: Tables, state: State, xp: Any = np) -> Any:
     def fits(need: Any, room: Any, depth: Any, star: Any, rings: Any, adjacent: Any, ready: Any) -> Any:
         return _finish(need, room, depth, star, rings, adjacent, ready, xp) <= state.left - 1
 
-    # Atoms, by what they leave.
+    # Atoms, by the bonds they have left.
     other = (rings > 0) & (from_current < rings)
     zero = depth * 0
     cases = xp.stack(
@@ -166,7 +171,10 @@ def allowed(tables: Tables, state: State, xp: Any = np) -> Any:
 
 
 def advance(tables: Tables, state: State, token: Any, xp: Any = np) -> State:
-    """Strings with one more token each, allowed ones; anything for others."""
+    """Append an allowed token to each string.
+
+    After a token that was not allowed the state has no meaning.
+    """
     kind, order = tables.kind[token], tables.order[token]
     is_atom, opening, closing = kind == _ATOM, kind == _OPEN, kind == _CLOSE
     levels = xp.arange(DEPTH + 1, dtype=xp.int32)[None, :]
@@ -214,24 +222,30 @@ def advance(tables: Tables, state: State, token: Any, xp: Any = np) -> State:
 
 
 def finished(state: State) -> Any:
-    """(n,) which strings have ended."""
+    """Mask (n,) of the strings that have ended."""
     return state.last == _END
 
 
 def in_new_branch(state: State) -> Any:
-    """(n,) whether `(` was the last token."""
+    """Mask (n,) of the strings whose last token is `(`."""
     return state.last == _BRANCH
 
 
 def chunks(tokens: NDArray[np.int16]) -> Iterator[NDArray[np.int16]]:
-    """Rows of a corpus (m, max_length) in pieces that fit the caches, the columns cut that are PAD alone."""
+    """Chunks of a corpus that fit the processor's caches.
+
+    tokens : (m, max_length); columns of PAD alone are cut off
+    """
     for begin in range(0, len(tokens), 1024):
         part = tokens[begin : begin + 1024]
         yield part[:, : (part != PAD).sum(axis=1).max()]
 
 
 def masks(tables: Tables, tokens: NDArray[np.int16]) -> NDArray[np.uint8]:
-    """Which tokens were allowed at every place of a corpus (m, max_length): (m, max_length, V / 8) packed bits."""
+    """Masks of the tokens allowed at every place of a corpus.
+
+    tokens : (m, max_length); returns (m, max_length, V / 8) packed bits
+    """
     m, max_length = tokens.shape
     out = np.zeros((m, max_length, -(-len(tables.kind) // 8)), np.uint8)
     begin = 0
@@ -245,16 +259,21 @@ def masks(tables: Tables, tokens: NDArray[np.int16]) -> NDArray[np.uint8]:
 
 
 def accepts(masks: NDArray[np.uint8], tokens: NDArray[np.int16]) -> NDArray[np.bool_]:
-    """Which rows of token ids (m, max_length) are strings of the automaton, END within the row included."""
+    """Mask (m,) of the rows that are strings of the automaton.
+
+    masks : as of the function of that name; tokens : (m, max_length) ids, END within the row
+    """
     index = tokens.astype(np.int64)
     byte = np.take_along_axis(masks, index[:, :, None] // 8, axis=2)[:, :, 0]
     good = (byte >> (7 - index % 8).astype(np.uint8)) & 1 == 1
-    found: NDArray[np.bool_] = (good | (tokens == PAD)).all(axis=1) & (tokens == END).any(axis=1)
-    return found
+    accepted: NDArray[np.bool_] = (good | (tokens == PAD)).all(axis=1) & (tokens == END).any(axis=1)
+    return accepted
 
 
 def _finish(need: Any, room: Any, depth: Any, star: Any, rings: Any, adjacent: Any, ready: Any, xp: Any) -> Any:
-    """Tokens, END included, of one completion that is always possible; `_IMPOSSIBLE` where there is none.
+    """Count the tokens, END included, of one completion that is always possible.
+
+    `_IMPOSSIBLE` where there is none.
 
     It closes each open ring by a carbon of its own in the innermost chain that can grow, writes the missing `*`, and
     gives each branch's chain the atom it needs. Following it lowers the count by one a token.

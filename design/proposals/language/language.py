@@ -1,4 +1,4 @@
-"""A prior over repeat units that writes them token by token, and Metropolis-Hastings moves on its strings.
+"""Language models as a prior over repeat units, with Metropolis-Hastings moves on strings.
 
 The prior is the masked model: next-token weights of a `Rule`, zeroed where the automaton forbids, renormalised.
 Every string drawn ends, within `max_length` tokens, as a repeat unit with two `*` (few with a net charge, where the
@@ -16,9 +16,9 @@ Moves, each exact for that prior:
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import astuple, dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -27,29 +27,15 @@ from numpy.typing import NDArray
 
 from kakehashi.design.chemistry.provenance import Provenance
 from kakehashi.design.proposals.language import automaton
+from kakehashi.design.proposals.language.corpus import MAX_LENGTH
 from kakehashi.design.proposals.language.reroot import reroot
-from kakehashi.design.proposals.language.tokens import END, Vocabulary, decode, encode
+from kakehashi.design.proposals.language.rule import Rule, complete, score
+from kakehashi.design.proposals.language.tokens import END, Vocabulary, decode
 
-MAX_LENGTH = 128
-# Strings that one compiled program completes or scores at a time.
+# Strings in a batch of the compiled programs.
 BATCH = 1024
 MOVES = {"suffix": 0.5, "segment": 0.4, "reroot": 0.1}
 SEGMENT = 6
-
-
-class Corpus(NamedTuple):
-    """What a model learns from.
-
-    tokens : (m, max_length) int16 ids; rows : (m,) the entry each string was read from, one or two strings each
-    masks : (m, max_length, V / 8) packed bits, which tokens the automaton allowed at each place
-    reasons : (n,) object, why an entry of the corpus was left out, "" where it was not
-    """
-
-    vocabulary: Vocabulary
-    tokens: NDArray[np.int16]
-    rows: NDArray[np.int64]
-    masks: NDArray[np.uint8]
-    reasons: NDArray[np.object_]
 
 
 class States(NamedTuple):
@@ -62,22 +48,9 @@ class States(NamedTuple):
     length: NDArray[np.int32]
 
 
-class Rule(Protocol):
-    """How a model weighs the next token; hashable, its arrays are given to it as `params`."""
-
-    def start(self, params: Any, n: int) -> Any:
-        """Memory of n strings of which nothing but the first `*` is written."""
-
-    def logits(self, params: Any, memory: Any, state: automaton.State) -> jax.Array:
-        """(n, V) log weights of the next token, finite."""
-
-    def feed(self, params: Any, memory: Any, state: automaton.State, token: jax.Array) -> Any:
-        """Memory after one more token; `state` is before it."""
-
-
 @dataclass(frozen=True)
 class Language:
-    """A language of repeat units: implements `Proposal`.
+    """Language model of repeat units, a `Proposal`.
 
     params : arrays of the rule by name
     """
@@ -93,30 +66,39 @@ class Language:
         return {name: jnp.asarray(array) for name, array in self.params.items()}
 
     def draw(self, rng: np.random.Generator, n: int) -> States:
-        """Exact draws from the prior."""
+        """Draw n independent strings from the prior."""
         nothing = np.zeros((n, self.max_length), np.int16)
         return self._complete(rng, nothing, np.zeros(n, np.int32))
 
     def log_prior(self, states: States) -> NDArray[np.float64]:
-        """Log probability of each string, normalised over strings; -inf for one the automaton refuses."""
-        found: NDArray[np.float64] = self.token_log_probs(states.tokens).sum(axis=1)
-        return found
+        """Log probability (n,) of strings, normalised over strings.
+
+        -inf for one the automaton refuses.
+        """
+        total: NDArray[np.float64] = self.token_log_probs(states.tokens).sum(axis=1)
+        return total
 
     def token_log_probs(self, tokens: NDArray[np.int16]) -> NDArray[np.float64]:
-        """(n, max_length) log probability of each token given those before it; 0 after END.
+        """Log probability (n, max_length) of each token given its predecessors.
+
+        0 after END.
 
         The weights are the float32 ones that are drawn from, normalised in float64.
         """
         tables = automaton.tables(self.vocabulary)
         out = np.zeros(tokens.shape)
         with jax.enable_x64(True):
-            for rows, (part,) in self._batches(tokens):
-                found = _score(self.rule, self._device_params, tables, part.astype(np.int32))
-                out[rows] = np.asarray(found)[: rows.stop - rows.start]
+            for rows, (batch,) in self._batches(tokens):
+                scores = score(self.rule, self._device_params, tables, batch.astype(np.int32))
+                out[rows] = np.asarray(scores)[: rows.stop - rows.start]
         return out
 
     def move(self, rng: np.random.Generator, states: States) -> tuple[States, NDArray[np.float64]]:
-        """Proposed strings, and log p(s')q(s|s') / (p(s)q(s'|s)); -inf and the old string where none was possible."""
+        """Propose one move per string.
+
+        Returns the proposed strings and log p(s')q(s|s') / (p(s)q(s'|s)), (n,): -inf with the old string where no
+        move was possible.
+        """
         n = len(states.length)
         kind = rng.choice(len(MOVES), size=n, p=list(MOVES.values()))
         cut = rng.integers(0, states.length, dtype=np.int32)
@@ -137,52 +119,58 @@ class Language:
         ratio = np.where(possible, 0.0, -np.inf)
         cuts = possible & ~turned
         ratio[cuts] = np.log(states.length[cuts]) - np.log(length[cuts])
-        # The probability of what a move did not draw: all of a re-rooted string, what follows a segment.
+        # Tokens that a move did not draw: all of a re-rooted string, those after a segment.
         both = np.flatnonzero(possible & ~suffix)
         if len(both):
             pairs = np.concatenate([states.tokens[both], tokens[both]])
             drawn_until = np.concatenate([cut + old, cut + new]).reshape(2, n)[:, both].ravel()
-            kept = np.arange(self.max_length)[None, :] >= np.where(np.tile(turned[both], 2), 0, drawn_until)[:, None]
-            before, after = np.where(kept, self.token_log_probs(pairs), 0.0).sum(axis=1).reshape(2, -1)
+            counted = np.arange(self.max_length)[None, :] >= np.where(np.tile(turned[both], 2), 0, drawn_until)[:, None]
+            before, after = np.where(counted, self.token_log_probs(pairs), 0.0).sum(axis=1).reshape(2, -1)
             ratio[both] += after - before
-        # Also where what a segment or turn led to is no string of the automaton.
+        # This includes segments and turns whose result the automaton refuses.
         nowhere = ratio == -np.inf
         tokens[nowhere], length[nowhere] = states.tokens[nowhere], states.length[nowhere]
         return States(tokens, length), ratio
 
     def smiles(self, states: States) -> list[str]:
-        """Repeat unit of each string, kekulised; "" for one with a net charge, whose counter-ion is missing."""
+        """Repeat unit of each string, kekulised.
+
+        "" for one with a net charge, whose counter-ion is missing.
+        """
         signs = [token.endswith("+") - token.endswith("-") for token in self.vocabulary.tokens]
         charge = np.array(signs)[states.tokens].sum(axis=1)
         return [text if q == 0 else "" for text, q in zip(decode(states.tokens, self.vocabulary), charge, strict=True)]
 
     def provenance(self, states: States) -> list[Provenance]:
-        """Nothing: strings know no monomers."""
+        """Empty records: strings know no monomers."""
         return [Provenance() for _ in states.length]
 
     def _reroot(self, tokens: NDArray[np.int16]) -> NDArray[np.int16] | None:
-        """The string read from its other `*`; None where that would not lead back, or lacks a token."""
+        """Read a string from its other `*`.
+
+        None where that would not lead back, or a token is not in the vocabulary.
+        """
         ids = self.vocabulary.ids
-        given = [self.vocabulary.tokens[i] for i in tokens]
-        turned = reroot(given)
-        if any(token not in ids for token in turned) or reroot(turned) != given:
+        texts = [self.vocabulary.tokens[i] for i in tokens]
+        reverse = reroot(texts)
+        if any(token not in ids for token in reverse) or reroot(reverse) != texts:
             return None
-        return np.array([ids[token] for token in turned], np.int16)
+        return np.array([ids[token] for token in reverse], np.int16)
 
     def _complete(self, rng: np.random.Generator, tokens: NDArray[np.int16], keep: NDArray[np.int32]) -> States:
-        """Keep the first `keep` tokens of each row and draw the rest from the prior."""
+        """Draw each row anew from the prior after its first `keep` tokens."""
         key = jax.random.key(int(rng.integers(2**32)))
         tables = automaton.tables(self.vocabulary)
         out = np.zeros_like(tokens)
-        for i, (rows, (part, kept)) in enumerate(self._batches(tokens, keep)):
-            found = _complete(
-                self.rule, self._device_params, tables, part.astype(np.int32), kept, jax.random.fold_in(key, i)
+        for i, (rows, (batch, prefix)) in enumerate(self._batches(tokens, keep)):
+            strings = complete(
+                self.rule, self._device_params, tables, batch.astype(np.int32), prefix, jax.random.fold_in(key, i)
             )
-            out[rows] = np.asarray(found)[: rows.stop - rows.start]
+            out[rows] = np.asarray(strings)[: rows.stop - rows.start]
         return States(out, lengths(out))
 
     def _batches(self, *arrays: NDArray[Any]) -> Iterator[tuple[slice, list[NDArray[Any]]]]:
-        """Rows in batches of one size, the last filled up with its first row."""
+        """Rows in batches of one size, padded with the first row."""
         for start in range(0, len(arrays[0]), self.batch):
             rows = slice(start, min(start + self.batch, len(arrays[0])))
             index = np.arange(start, start + self.batch)
@@ -191,7 +179,7 @@ class Language:
 
 
 def to_arrays(language: Language) -> dict[str, NDArray[Any]]:
-    """Plain arrays of a language, to be written with its card."""
+    """Arrays of a language, to be stored with its card."""
     return {
         "vocabulary": np.array(language.vocabulary.tokens),
         "max_length": np.array(language.max_length),
@@ -201,7 +189,10 @@ def to_arrays(language: Language) -> dict[str, NDArray[Any]]:
 
 
 def from_arrays(rule: Callable[..., Rule], arrays: Mapping[str, NDArray[Any]]) -> Language:
-    """The language that `to_arrays` wrote; `rule` is the class of its rule."""
+    """Restore a language from the arrays of `to_arrays`.
+
+    rule : the class of its rule
+    """
     return Language(
         Vocabulary(tuple(arrays["vocabulary"].tolist())),
         rule(*arrays["rule"].tolist()),
@@ -211,91 +202,17 @@ def from_arrays(rule: Callable[..., Rule], arrays: Mapping[str, NDArray[Any]]) -
 
 
 def lengths(tokens: NDArray[np.int16]) -> NDArray[np.int32]:
-    """Tokens of each row, END included."""
+    """Number of tokens (n,) of each row, END included."""
     return np.asarray((tokens == END).argmax(axis=1) + 1, np.int32)
-
-
-def read_corpus(smiles: Sequence[str], max_length: int = MAX_LENGTH, vocabulary: Vocabulary | None = None) -> Corpus:
-    """`encode`, leaving out with a reason the strings so near `max_length` that the automaton refuses them too.
-
-    Raises
-    ------
-    ValueError : no entry is representable.
-    """
-    vocabulary, encoded = encode(smiles, max_length, vocabulary)
-    masks = automaton.masks(automaton.tables(vocabulary), encoded.tokens)
-    good = automaton.accepts(masks, encoded.tokens)
-    reasons = encoded.reasons.copy()
-    reasons[encoded.rows[~good]] = f"too near the limit of {max_length} tokens"
-    kept = reasons[encoded.rows] == ""
-    if not kept.any():
-        raise ValueError(f"expected repeat units to learn from, none of {len(smiles)} can be written in tokens")
-    return Corpus(vocabulary, encoded.tokens[kept], encoded.rows[kept], masks[kept], reasons)
-
-
-@functools.partial(jax.jit, static_argnums=0)
-def _complete(rule: Rule, params: Any, tables: Any, tokens: jax.Array, keep: jax.Array, key: jax.Array) -> jax.Array:
-    n, max_length = tokens.shape
-    tables = jax.tree.map(jnp.asarray, tables)
-
-    def unfinished(carry: tuple[Any, ...]) -> jax.Array:
-        t, state, _, _ = carry
-        return jnp.asarray((t < max_length) & ~automaton.finished(state).all())
-
-    def step(carry: tuple[Any, ...]) -> tuple[Any, ...]:
-        t, state, memory, out = carry
-        may = automaton.allowed(tables, state, jnp)
-        logits = jnp.where(may, rule.logits(params, memory, state), -jnp.inf)
-        summed = jnp.cumsum(jnp.exp(logits - logits.max(axis=1, keepdims=True)), axis=1)
-        # In (0, total], so that the first sum to reach it belongs to a token that may follow.
-        point = (1 - jax.random.uniform(jax.random.fold_in(key, t), (n,))) * summed[:, -1]
-        drawn = (summed >= point[:, None]).argmax(axis=1).astype(jnp.int32)
-        token = jnp.where(t < keep, out[:, t], drawn)
-        memory = rule.feed(params, memory, state, token)
-        return t + 1, automaton.advance(tables, state, token, jnp), memory, out.at[:, t].set(token)
-
-    first = automaton.start(n, max_length, jnp)
-    cleared = jnp.where(jnp.arange(max_length)[None, :] < keep[:, None], tokens, 0)
-    carry = (jnp.int32(0), first, rule.start(params, n), cleared)
-    return jnp.asarray(jax.lax.while_loop(unfinished, step, carry)[3], jnp.int16)
-
-
-@functools.partial(jax.jit, static_argnums=0)
-def _score(rule: Rule, params: Any, tables: Any, tokens: jax.Array) -> jax.Array:
-    n, max_length = tokens.shape
-    tables = jax.tree.map(jnp.asarray, tables)
-
-    def step(t: Any, carry: tuple[Any, ...]) -> tuple[Any, ...]:
-        state, memory, out = carry
-        token = tokens[:, t]
-        may = automaton.allowed(tables, state, jnp)
-        found = log_probability(rule.logits(params, memory, state), may, token)
-        memory = rule.feed(params, memory, state, token)
-        return automaton.advance(tables, state, token, jnp), memory, out.at[:, t].set(found)
-
-    start = (automaton.start(n, max_length, jnp), rule.start(params, n), jnp.zeros((n, max_length)))
-    longest = (tokens != 0).sum(axis=1).max()
-    return jnp.asarray(jax.lax.fori_loop(0, longest, step, start)[2])
-
-
-def log_probability(logits: jax.Array, may: jax.Array, token: jax.Array) -> jax.Array:
-    """Log probability (n,) of each string's token under the masked, renormalised weights; -inf where forbidden.
-
-    Where float64 is enabled the weights are normalised in it, so that probabilities sum to 1 that closely.
-    """
-    logits = logits.astype(jnp.result_type(float))
-    some = may.any(axis=1)[:, None]
-    total = jax.nn.logsumexp(jnp.where(may | ~some, logits, -jnp.inf), axis=1)
-    chosen = jnp.take_along_axis(jnp.where(may, logits, -jnp.inf), token[:, None], axis=1)[:, 0]
-    return chosen - total
 
 
 def _splice(
     states: States, regrown: States, cut: NDArray[np.int32], old: NDArray[np.int32], new: NDArray[np.int32]
 ) -> tuple[States, NDArray[np.bool_]]:
-    """Strings whose `old` tokens from `cut` are replaced by the `new` first ones of the regrown, and where possible.
+    """Replace tokens of strings by regrown ones.
 
-    Neither may hold END, and the result has to fit.
+    The `old` tokens from `cut` give way to the first `new` regrown ones. Returns the strings and a mask (n,) of those
+    where that is possible: neither part holds END, and the result is not too long.
     """
     max_length = states.tokens.shape[1]
     length = states.length - old + new

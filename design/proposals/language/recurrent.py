@@ -1,4 +1,4 @@
-"""Next tokens from a gated recurrent network, trained under the automaton's masks."""
+"""Gated recurrent network of next tokens, trained under the automaton's masks."""
 
 from __future__ import annotations
 
@@ -16,17 +16,19 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 from numpy.typing import NDArray
 
 from kakehashi.design.proposals.language import automaton
-from kakehashi.design.proposals.language.language import MAX_LENGTH, Corpus, Language, log_probability, read_corpus
+from kakehashi.design.proposals.language.corpus import MAX_LENGTH, Corpus, read_corpus
+from kakehashi.design.proposals.language.language import Language
+from kakehashi.design.proposals.language.rule import log_probability
 from kakehashi.design.proposals.language.tokens import BEGIN, PAD, Vocabulary
 
 WIDTH = 256
 EMBEDDING = 64
-# Strings are trained in batches of one padded length, the least of these that holds them.
+# Padded lengths of training batches; each string is in the shortest that holds it.
 BUCKETS = (40, 72, MAX_LENGTH)
 
 
 class Training(NamedTuple):
-    """How a network is trained.
+    """Training settings of the network.
 
     held_out : share of the corpus entries whose loss decides when to stop
     patience : epochs without a better one before it stops; epochs : at most
@@ -42,21 +44,27 @@ class Training(NamedTuple):
 
 
 class Cell(nn.Module):
-    """One step: hidden state and weights of the next token, from the hidden state before and a token."""
+    """One step of the network, from a token to the next one's weights."""
 
     size: int
     width: int
 
     @nn.compact
     def __call__(self, hidden: jax.Array, token: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """(n, width) and (n,) to (n, width) and (n, size)."""
+        """Next hidden state (n, width) and weights (n, size).
+
+        hidden : (n, width); token : (n,)
+        """
         embedded = nn.Embed(self.size, EMBEDDING, name="embedding")(token)
         hidden, _ = nn.GRUCell(self.width, name="cell")(hidden, embedded)
         return hidden, nn.Dense(self.size, name="output")(hidden)
 
 
 class _Batch(NamedTuple):
-    """Tokens (n, bucket), which were allowed (n, bucket, V), weight of each string (n,)."""
+    """A batch of strings.
+
+    tokens : (n, bucket); may : (n, bucket, V) tokens that were allowed; weight : (n,) of each string
+    """
 
     tokens: NDArray[np.int32]
     may: NDArray[np.bool_]
@@ -64,7 +72,10 @@ class _Batch(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """Hidden state (n, width), and the next token's log weights (n, V)."""
+    """Hidden state and log weights of the next token.
+
+    (n, width) and (n, V).
+    """
 
     hidden: jax.Array
     logits: jax.Array
@@ -72,23 +83,23 @@ class Memory(NamedTuple):
 
 @dataclass(frozen=True)
 class Recurrent:
-    """The rule. Its params: the cell's by `/`-joined names."""
+    """Recurrent rule; its params are the cell's, by `/`-joined names."""
 
     size: int
     width: int = WIDTH
 
     def start(self, params: Any, n: int) -> Memory:
-        """After BEGIN, from a hidden state of zeros."""
+        """Memory after BEGIN, from a hidden state of zeros."""
         dtype = params["output/kernel"].dtype
         hidden = jnp.zeros((n, self.width), dtype)
         return self._step(params, hidden, jnp.full(n, BEGIN, jnp.int32))
 
     def logits(self, params: Any, memory: Memory, state: automaton.State) -> jax.Array:
-        """Those that the last step left."""
+        """Log weights (n, V) of the next token, from the last step."""
         return memory.logits
 
     def feed(self, params: Any, memory: Memory, state: automaton.State, token: jax.Array) -> Memory:
-        """One step."""
+        """Run one step of the cell."""
         return self._step(params, memory.hidden, token)
 
     def _step(self, params: Any, hidden: jax.Array, token: jax.Array) -> Memory:
@@ -107,7 +118,9 @@ def train(
     training: Training | None = None,
     progress: Callable[[int, float], None] | None = None,
 ) -> Language:
-    """Language of a network trained on a corpus of repeat units, each read from both its `*`.
+    """Train a network on a corpus of repeat units.
+
+    Each unit is read from both its `*`.
 
     Parameters
     ----------
@@ -123,17 +136,17 @@ def train(
     if len(entries) < 10:
         raise ValueError(f"expected at least 10 repeat units to train on, {len(entries)} can be written in tokens")
     rng = np.random.default_rng(seed)
-    held = rng.permutation(entries)[: max(1, round(training.held_out * len(entries)))]
-    is_held = np.isin(corpus.rows, held)
+    held_out = rng.permutation(entries)[: max(1, round(training.held_out * len(entries)))]
+    is_held_out = np.isin(corpus.rows, held_out)
     rule = Recurrent(len(corpus.vocabulary.tokens), width)
     params = initial_params(rule, jax.random.key(int(rng.integers(2**32))))
 
     lengths = sorted({min(bucket, max_length) for bucket in (*BUCKETS, max_length)})
-    learned = np.flatnonzero(~is_held)
+    learned = np.flatnonzero(~is_held_out)
     batches = _batches(corpus, learned, lengths, training.batch)
     rate = optax.cosine_decay_schedule(training.learning_rate, training.epochs * len(batches), 0.05)
     optimiser = optax.chain(optax.clip_by_global_norm(training.clip), optax.adam(rate))
-    held_batches = _batches(corpus, np.flatnonzero(is_held), lengths, training.batch)
+    held_out_batches = _batches(corpus, np.flatnonzero(is_held_out), lengths, training.batch)
 
     @jax.jit
     def step(params: Any, state: Any, batch: _Batch) -> tuple[Any, Any]:
@@ -148,8 +161,8 @@ def train(
         batches = _batches(corpus, rng.permutation(learned), lengths, training.batch)
         for i in rng.permutation(len(batches)):
             params, state = step(params, state, batches[i])
-        sums = [float(measure(params, batch)) * float(batch.weight.sum()) for batch in held_batches]
-        now = sum(sums) / int(is_held.sum())
+        sums = [float(measure(params, batch)) * float(batch.weight.sum()) for batch in held_out_batches]
+        now = sum(sums) / int(is_held_out.sum())
         best, best_loss, waited = (params, now, 0) if now < best_loss else (best, best_loss, waited + 1)
         if progress:
             progress(epoch, now)
@@ -159,25 +172,28 @@ def train(
 
 
 def initial_params(rule: Recurrent, key: jax.Array) -> dict[str, jax.Array]:
-    """Fresh parameters by flax's defaults."""
+    """Initialise parameters by flax's defaults."""
     tree: Any = Cell(rule.size, rule.width).init(key, jnp.zeros((1, rule.width)), jnp.zeros(1, jnp.int32))
     return dict(flatten_dict(tree["params"], sep="/"))  # type: ignore[no-untyped-call]
 
 
 def _loss(rule: Recurrent, params: Any, batch: _Batch) -> jax.Array:
-    """Mean negative log probability of the strings, by their weights."""
+    """Weighted mean of the strings' negative log probability."""
 
     def step(memory: Memory, now: tuple[jax.Array, jax.Array]) -> tuple[Memory, jax.Array]:
         token, may = now
         return rule._step(params, memory.hidden, token), log_probability(memory.logits, may, token)
 
     columns = (jnp.asarray(batch.tokens).T, jnp.swapaxes(jnp.asarray(batch.may), 0, 1))
-    _, found = jax.lax.scan(step, rule.start(params, len(batch.tokens)), columns)
-    return -jnp.sum(found.sum(axis=0) * batch.weight) / jnp.sum(batch.weight)
+    _, scores = jax.lax.scan(step, rule.start(params, len(batch.tokens)), columns)
+    return -jnp.sum(scores.sum(axis=0) * batch.weight) / jnp.sum(batch.weight)
 
 
 def _batches(corpus: Corpus, rows: NDArray[np.int64], lengths: Sequence[int], size: int) -> list[_Batch]:
-    """Rows in batches of `size` cut to their bucket's length, filled up by rows of weight 0."""
+    """Rows in batches of `size`, padded with weight 0.
+
+    Cut to the length of their bucket.
+    """
     longest = (corpus.tokens[rows] != PAD).sum(axis=1)
     out = []
     for below, length in zip((0, *lengths), lengths, strict=False):
@@ -186,7 +202,7 @@ def _batches(corpus: Corpus, rows: NDArray[np.int64], lengths: Sequence[int], si
             part = inside[start : start + size]
             filled = np.append(part, np.repeat(part[:1], size - len(part)))
             may = np.unpackbits(corpus.masks[filled, :length], axis=2, count=len(corpus.vocabulary.tokens)) == 1
-            # After END nothing is left to say: PAD alone.
+            # After END, PAD alone.
             may[:, :, PAD] |= ~may.any(axis=2)
             weight = (np.arange(size) < len(part)).astype(np.float32)
             out.append(_Batch(corpus.tokens[filled, :length].astype(np.int32), may, weight))

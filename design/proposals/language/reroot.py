@@ -1,4 +1,4 @@
-"""The same repeat unit read from its other `*`."""
+"""Re-root a repeat unit: read its tokens from the other `*`."""
 
 from __future__ import annotations
 
@@ -25,11 +25,16 @@ class _Tree(NamedTuple):
 
 
 def reroot(tokens: Sequence[str]) -> list[str]:
-    """Token texts (without END) of the string read from the second `*`.
+    """Re-root a token string (without END) at its second `*`.
 
-    On the chain between the two `*`, where a string comes from and where it goes on change places; everything else
-    keeps its order among its neighbours. Its own inverse but for the order of rings opened or closed on one atom,
-    which is made unique.
+    On the chain between the two `*`, each atom's predecessor and successor change places; all other neighbours keep
+    their order. The map is its own inverse but for the order of rings opened or closed on one atom, which is made
+    unique.
+
+    Examples
+    --------
+    >>> reroot(["C", "O", "*"])
+    ['O', 'C', '*']
     """
     tree = _read(tokens)
     path = [tree.symbols.index(STAR, 1)]
@@ -75,7 +80,10 @@ def _read(tokens: Sequence[str]) -> _Tree:
 
 
 def _write(tree: _Tree, root: int) -> list[str]:
-    """Token texts after the root; an atom closes recent rings first, and opens first the ring to be closed last."""
+    """Write the tokens after the root.
+
+    An atom closes recent rings first, and opens first the ring to be closed last.
+    """
     place: dict[int, int] = {}
     stack = [root]
     while stack:

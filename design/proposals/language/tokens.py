@@ -1,4 +1,6 @@
-"""Repeat units as tokens: kekulised SMILES read from one `*`, bonds merged with atoms, rings by relative index.
+"""Tokens of repeat units: bonds merged with atoms, rings by relative index.
+
+The tokens are those of the kekulised SMILES read from one `*`.
 
 The leading `*` is implied, so a repeat unit of L tokens begins after it and holds one further `*`. A ring opens
 with `&` and closes with `^k`, the k-th most recently opened ring that is still open (iQSPR's tokens; Ikebata et al.,
@@ -24,7 +26,7 @@ STAR, BRANCH, RETURN, OPEN = "*", "(", ")", "&"
 RINGS = 10
 DEPTH = 12
 CLOSE = tuple(f"^{k}" for k in range(RINGS))
-# What a vocabulary holds whatever it was learned from: enough to finish any string.
+# Tokens of every vocabulary: enough to complete any string.
 ALWAYS = (STAR, "C", BRANCH, RETURN, OPEN, *CLOSE)
 ORDERS = {"": 1, "-": 1, "=": 2, "#": 3}
 
@@ -43,13 +45,16 @@ _TOKEN = re.compile(r"([=#]?)([A-Z*][a-z]?[+-]?)")
 
 
 class Vocabulary(NamedTuple):
-    """Token texts; a token's id is its position. The first three are padding, end and the implied first `*`."""
+    """Texts of tokens; a token's id is its position.
+
+    The first three are padding, end and the implied first `*`.
+    """
 
     tokens: tuple[str, ...]
 
     @property
     def ids(self) -> dict[str, int]:
-        """Text to id."""
+        """Ids of the tokens by text."""
         return {token: i for i, token in enumerate(self.tokens)}
 
 
@@ -67,11 +72,18 @@ class Encoded(NamedTuple):
 
 
 def read(smiles: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Token texts of a repeat unit, read from its first and from its second `*`. Stereo marks are left out.
+    """Tokenise a repeat unit from its first and its second `*`.
+
+    Stereo marks are left out.
 
     Raises
     ------
     ValueError : not a repeat unit with two single-bonded `*`, or not writable in tokens; says which.
+
+    Examples
+    --------
+    >>> read("*CC(*)C")
+    (('C', 'C', '(', '*', ')', 'C'), ('C', '(', 'C', ')', 'C', '*'))
     """
     with rdBase.BlockLogs():
         mol = Chem.MolFromSmiles(smiles)
@@ -97,7 +109,7 @@ def read(smiles: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def split(smiles: str) -> tuple[str, ...]:
-    """Token texts of a kekulised SMILES that begins with `*`.
+    """Tokenise a kekulised SMILES that begins with `*`.
 
     Raises
     ------
@@ -145,7 +157,13 @@ def split(smiles: str) -> tuple[str, ...]:
 
 
 def write(tokens: Iterable[str]) -> str:
-    """SMILES of one token string (without END), kekulised, its first `*` included."""
+    """Write a token string (without END) as kekulised SMILES.
+
+    Examples
+    --------
+    >>> write(["C", "&", "C", "C", "^0", "*"])
+    '*C1CC1*'
+    """
     parts, bonds, symbols, places = ["*"], [0], ["*"], [0]
     anchors: list[int] = []
     rings: list[tuple[str, int]] = []
@@ -185,7 +203,7 @@ def write(tokens: Iterable[str]) -> str:
 
 
 def atom(token: str) -> tuple[int, str]:
-    """Bond order to the atom before, and the atom's kind, of an atom token."""
+    """Bond order and kind of atom of an atom token."""
     match = _TOKEN.fullmatch(token)
     if match is None:
         raise ValueError(f"expected an atom token, got {token!r}")
@@ -193,14 +211,19 @@ def atom(token: str) -> tuple[int, str]:
 
 
 def learn(corpus: Iterable[Sequence[str]]) -> Vocabulary:
-    """Vocabulary of every token in a corpus of token strings, most frequent first, and those always needed."""
+    """Learn a vocabulary: all tokens of a corpus, most frequent first.
+
+    Those of `ALWAYS` are included.
+    """
     counts = Counter(token for string in corpus for token in string)
     rest = sorted(set(counts) | set(ALWAYS), key=lambda token: (-counts[token], token))
     return Vocabulary((*SPECIAL, *rest))
 
 
 def encode(smiles: Sequence[str], max_length: int, vocabulary: Vocabulary | None = None) -> tuple[Vocabulary, Encoded]:
-    """Token ids of a corpus of repeat units, both ways to read each; a vocabulary is learned unless given.
+    """Encode repeat units as token ids, read both ways.
+
+    vocabulary : learned from the corpus where it is None
 
     Rows longer than `max_length` tokens (END included) are left out with a reason, as is what `read` refuses.
     """
@@ -230,7 +253,10 @@ def encode(smiles: Sequence[str], max_length: int, vocabulary: Vocabulary | None
 
 
 def decode(tokens: NDArray[np.int16], vocabulary: Vocabulary) -> list[str]:
-    """SMILES of each row of token ids, "" where a row has no END."""
+    """Decode rows of token ids to SMILES.
+
+    "" for a row without END.
+    """
     out = []
     for row in tokens.tolist():
         stop = row.index(END) if END in row else -1
@@ -239,7 +265,10 @@ def decode(tokens: NDArray[np.int16], vocabulary: Vocabulary) -> list[str]:
 
 
 def _settle_rings(out: list[str], rings: list[str], closes: list[str], opens: list[str]) -> None:
-    """Write the ring tokens of the atom before: closings first, the most recent ring first, so that they are unique."""
+    """Write the ring tokens of the atom before.
+
+    Closings first, the most recent ring first, so that they are unique.
+    """
     for label in sorted(closes, key=rings.index):
         out.append(f"^{rings.index(label)}")
         rings.remove(label)
@@ -251,7 +280,7 @@ def _settle_rings(out: list[str], rings: list[str], closes: list[str], opens: li
 
 
 def _atom(piece: str) -> tuple[str, int | None]:
-    """Kind of a SMILES atom and its hydrogens, None where SMILES leaves them implied."""
+    """Kind and hydrogens of a SMILES atom, None where hydrogens are implied."""
     if piece in ORGANIC:
         return piece, None
     match = _BRACKET.fullmatch(piece)
@@ -262,5 +291,5 @@ def _atom(piece: str) -> tuple[str, int | None]:
 
 
 def _fill(symbol: str, bonded: int) -> int:
-    """Hydrogens that bring an atom with `bonded` bonds to its next valence."""
+    """Number of hydrogens that fill an atom with `bonded` bonds."""
     return next(valence for valence in VALENCES[symbol] if valence >= bonded) - bonded

@@ -1,1 +1,1 @@
-"""Reactions."""
+"""Polymerisations of building blocks as a prior over repeat units."""

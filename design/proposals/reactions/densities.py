@@ -1,4 +1,7 @@
-"""The densities of the steps, stated independently of the code that draws them: what proofs by enumeration need."""
+"""Transition densities of the steps, independent of the code that draws them.
+
+Tests enumerate small spaces with them.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +15,16 @@ from kakehashi.design.proposals.reactions.space import Space
 
 
 class Densities:
-    """Of the steps of `steps.Steps`, by the same names."""
+    """Transition densities of the steps of `steps.Steps`, by the same names."""
 
     def __init__(self, space: Space, neighbours: Neighbours) -> None:
         self.space, self.neighbours = space, neighbours
 
     def log_q(self, name: str, states: Derivations, proposed: Derivations) -> FloatArray:
-        """Log q(s' | s) (n,) of a step, -inf where it cannot lead from one to the other."""
+        """Log q(s' | s) (n,) of a step.
+
+        -inf where it cannot lead from one to the other.
+        """
         if name == "all":
             return self.space.log_prior(proposed)
         slots = self.space.slots[states.reaction]
@@ -39,8 +45,10 @@ class Densities:
             return np.log(total)
 
     def _q_neighbour(self, old: Residue, new: Residue) -> FloatArray:
-        kept = (old.links == new.links).all((1, 2)) & (old.sites == new.sites).all(1) & (old.edits == new.edits).all(1)
-        legal = kept & self.neighbours.linked(old.block, new.block) & np.isfinite(self.space.log_residue(new))
+        unchanged = (
+            (old.links == new.links).all((1, 2)) & (old.sites == new.sites).all(1) & (old.edits == new.edits).all(1)
+        )
+        legal = unchanged & self.neighbours.linked(old.block, new.block) & np.isfinite(self.space.log_residue(new))
         return np.where(legal, 1.0 / np.maximum(self.neighbours.degree[old.block], 1), 0.0)
 
     def _q_decorate(self, old: Residue, new: Residue) -> FloatArray:
@@ -106,32 +114,38 @@ class Densities:
         return np.asarray(self.space.edit_count[self.space.group[residue.block][:, None], kinds])
 
     def _edits_of_odd(self, residue: Residue, other: Residue) -> IntArray:
-        """Number of edits allowed at the (first) decorated site of `residue` that `other` does not share."""
+        """Number of edits allowed at the decorated site that differs.
+
+        That is the first of `residue` that `other` does not share.
+        """
         odd = (residue.sites >= 0) & ~(_codes(residue)[:, :, None] == _codes(other)[:, None, :]).any(axis=2)
         place = np.argmax(odd, axis=1)
         return np.asarray(self._edit_counts(residue)[np.arange(len(place)), place])
 
 
 def _same(a: Derivations, b: Derivations, slot: int) -> NDArray[np.bool_]:
-    """Whether one slot holds the same in both, (n,)."""
+    """Mask (n,) of the states that agree in one slot."""
     at = np.full(len(a.reaction), slot)
     return ~differs(residue_of(a, at), residue_of(b, at))
 
 
 def _codes(residue: Residue) -> IntArray:
-    """One number per decoration, -1 where there is none."""
+    """Code (m, DECORATIONS) of each decoration, -1 where there is none."""
     return np.where(residue.sites >= 0, residue.sites.astype(np.int64) * 1000 + residue.edits, -1)
 
 
 def _compare(old: Residue, new: Residue) -> tuple[IntArray, IntArray, IntArray]:
-    """Decorations before and after, and how many are in both."""
+    """Number of decorations before, after, and in both."""
     a, b = _codes(old), _codes(new)
     shared = ((a[:, :, None] == b[:, None, :]).any(axis=2) & (a >= 0)).sum(axis=1)
     return (a >= 0).sum(axis=1), (b >= 0).sum(axis=1), shared
 
 
 def _linkers(old: Residue, new: Residue, port: int) -> tuple[IntArray, IntArray, IntArray]:
-    """Linkers at a port before and after, and how many they share from the core outward."""
+    """Number of linkers before, after, and shared.
+
+    Shared from the core outward.
+    """
     a, b = old.links[:, port], new.links[:, port]
     shared = np.logical_and.accumulate((a == b) & (a >= 0), axis=1).sum(axis=1)
     return (a >= 0).sum(axis=1), (b >= 0).sum(axis=1), shared

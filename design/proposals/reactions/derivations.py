@@ -1,4 +1,4 @@
-"""Derivations of repeat units: the polymerisation, its blocks, and how each block is lengthened and decorated."""
+"""Derivations of repeat units: polymerisation, blocks, linkers and decorations."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from kakehashi.design.proposals.proposal import take
 DECORATIONS = 4  # at most, per block
 
 FloatArray = NDArray[np.float64]
-IntArray = NDArray[Any]  # int64 unless said
+IntArray = NDArray[Any]  # int64 unless stated
 
 
 class Derivations(NamedTuple):
-    """n states; -1 where nothing is; int16, `turned` int8 and `block` int32.
+    """States (n) of the sampler, -1 where a place is empty.
+
+    Arrays are int16, `turned` int8 and `block` int32.
 
     reaction : (n,) index of the polymerisation; turned : (n,) 1 where the second block stands the other way round
     block : (n, 2) index of each slot's block
@@ -34,7 +36,10 @@ class Derivations(NamedTuple):
 
 
 class Residue(NamedTuple):
-    """The m blocks of one slot each, as in `Derivations`: (m,), (m, 2, LONGEST), (m, DECORATIONS) twice."""
+    """Blocks (m) in one slot each, with linkers and decorations.
+
+    Shapes as in `Derivations`: (m,), (m, 2, LONGEST), (m, DECORATIONS) twice.
+    """
 
     block: IntArray
     links: IntArray
@@ -43,30 +48,30 @@ class Residue(NamedTuple):
 
 
 def residue_of(states: Derivations, slot: IntArray) -> Residue:
-    """The block in one slot (n,) of each state."""
+    """Residue in one slot (n,) of each state."""
     row = np.arange(len(slot))
     return Residue(states.block[row, slot], states.links[row, slot], states.sites[row, slot], states.edits[row, slot])
 
 
 def put_residue(states: Derivations, row: IntArray, slot: IntArray, residue: Residue) -> None:
-    """Write the block of one slot into the given rows, in place."""
+    """Write the residue of one slot into rows of states, in place."""
     for name in Residue._fields:
         getattr(states, name)[row, slot] = getattr(residue, name)
 
 
-def copied(states: Derivations) -> Derivations:
-    """States that can be written into."""
+def copy_states(states: Derivations) -> Derivations:
+    """Copy states, to write into them."""
     return take(states, np.arange(len(states.reaction)))
 
 
-def in_order(sites: IntArray, edits: IntArray) -> tuple[IntArray, IntArray]:
-    """Decorations sorted by site, empty places last."""
+def sort_decorations(sites: IntArray, edits: IntArray) -> tuple[IntArray, IntArray]:
+    """Sort decorations by site, empty places last."""
     order = np.argsort(np.where(sites < 0, np.iinfo(np.int16).max, sites), axis=1, kind="stable")
     return np.take_along_axis(sites, order, 1), np.take_along_axis(edits, order, 1)
 
 
 def empty(reaction: IntArray, turned: IntArray) -> Derivations:
-    """States without blocks yet."""
+    """States without blocks."""
     n = len(reaction)
     return Derivations(
         reaction,

@@ -1,4 +1,4 @@
-"""Which building blocks are alike."""
+"""Neighbours of building blocks by structural similarity."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ NEIGHBOURS = 10
 
 
 class Neighbours:
-    """For each block the most similar ones of its group, in both directions: j is i's neighbour where i is j's.
+    """Most similar blocks of the same group, in both directions.
+
+    j is i's neighbour where i is j's.
 
     near : (pairs,) blocks; start : (blocks + 1,) where each block's neighbours begin; sorted within a block
     """
@@ -32,12 +34,15 @@ class Neighbours:
         self._pairs = pairs
 
     def linked(self, a: IntArray, b: IntArray) -> NDArray[np.bool_]:
-        """Whether blocks are neighbours, (n,)."""
+        """Mask (n,) of the pairs of blocks that are neighbours."""
         return np.array([(int(i), int(j)) in self._pairs for i, j in zip(a, b, strict=True)], bool)
 
 
 def _closest(smiles: list[str], number: int) -> IntArray:
-    """(n, at most `number`) nearest others by Tanimoto similarity of Morgan fingerprints of radius 2."""
+    """Indices (n, at most `number`) of the nearest others.
+
+    By Tanimoto similarity of Morgan fingerprints of radius 2.
+    """
     from rdkit import Chem
     from rdkit.Chem import rdFingerprintGenerator
 

@@ -1,4 +1,4 @@
-"""The default proposal: repeat units made by polymerising real or slightly changed monomers.
+"""Default proposal: polymerise real or slightly changed monomers.
 
 A state is a derivation, drawn as follows, so that its probability is a product of known numbers:
 
@@ -10,9 +10,8 @@ A state is a derivation, drawn as follows, so that its probability is a product 
   carbons that have a hydrogen, each uniform among the substituents allowed there, or N for an aromatic CH;
 - for two blocks, which way round the second stands, uniformly.
 
-Several derivations may be one repeat unit. Ends, rings that open and valences are respected by construction: texts
-are put together without parsing. Cores are those of the pool, so what linkers and decorations cannot make of one of
-them is not in the space.
+Several derivations may give one repeat unit. Valences, ends and opened rings are right by construction: texts are put
+together without parsing. Cores are those of the pool; the space holds what linkers and decorations make of them.
 """
 
 from __future__ import annotations
@@ -25,13 +24,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakehashi.catalogs.molecules.monomer_groups import may_polymerise
-from kakehashi.design.chemistry.blocks import Assembler, Block, Edits, Links, Molecule, blocks, chained
+from kakehashi.design.chemistry.blocks import Assembler, Block, Edits, Links, Molecule, blocks, join_residues
 from kakehashi.design.chemistry.fragments import LONGEST
-from kakehashi.design.chemistry.groups import GROUPS, found_by
+from kakehashi.design.chemistry.groups import GROUPS, counted_groups
 from kakehashi.design.chemistry.polymerisations import POLYMERISATIONS, Polymerisation
 from kakehashi.design.chemistry.provenance import Provenance
 from kakehashi.design.proposals.proposal import take
-from kakehashi.design.proposals.reactions.derivations import DECORATIONS, Derivations, copied
+from kakehashi.design.proposals.reactions.derivations import DECORATIONS, Derivations, copy_states
 from kakehashi.design.proposals.reactions.neighbours import Neighbours
 from kakehashi.design.proposals.reactions.space import Space
 from kakehashi.design.proposals.reactions.steps import Steps
@@ -46,16 +45,25 @@ _KEY = struct.Struct(f"=i{2 * LONGEST + 2 * DECORATIONS}h")
 
 
 class Reactions:
-    """Polymerisations of a pool of molecules as a `Proposal`.
+    """Polymerisations of a pool of molecules, a `Proposal`.
 
     polymerisations : those to choose from; one whose groups the pool lacks is left out, and listed in `unavailable`
     weights : relative weight of each polymer class, 1 where not given
     steps : relative weight of each step of `steps.Steps`
-    growth : whether blocks are lengthened and decorated, or stay as they are in the pool
+    growth : True to lengthen and decorate blocks, False to use them as they are in the pool
 
     Raises
     ------
     ValueError : no polymerisation is possible with the pool, or a weight names no class or step.
+
+    Examples
+    --------
+    >>> proposal = Reactions([Molecule("OCCO"), Molecule("O=C(O)CC(=O)O")], growth=False)
+    >>> [rule.polymer_class for rule in proposal.polymerisations]
+    ['polyester', 'polycarbonate']
+    >>> states = proposal.draw(np.random.default_rng(0), 1)
+    >>> proposal.smiles(states)
+    ['*OCCOC(=O)*']
     """
 
     def __init__(
@@ -67,16 +75,16 @@ class Reactions:
         *,
         growth: bool = True,
     ) -> None:
-        found = blocks(molecules)
+        building_blocks = blocks(molecules)
         if not growth:
-            found = [made._replace(sites=(), kinds=(), ports=(-1, -1)) for made in found]
-        groups = {made.group for made in found}
+            building_blocks = [block._replace(sites=(), kinds=(), ports=(-1, -1)) for block in building_blocks]
+        groups = {block.group for block in building_blocks}
         possible = [p for p in polymerisations if groups.issuperset(p.slots)]
         self.unavailable = tuple(p for p in polymerisations if p not in possible)
         if not possible:
             raise ValueError("no polymerisation is possible: the pool has no molecule with the functional groups")
         needed = {slot for p in possible for slot in p.slots}
-        self.blocks: tuple[Block, ...] = tuple(made for made in found if made.group in needed)
+        self.blocks: tuple[Block, ...] = tuple(block for block in building_blocks if block.group in needed)
         self.polymerisations = tuple(possible)
         self.space = Space(self.blocks, self.polymerisations, _reaction_weights(possible, weights or {}))
         self.steps = Steps(self.space, Neighbours(self.space))
@@ -86,7 +94,10 @@ class Reactions:
 
     @classmethod
     def embedded(cls, weights: Mapping[str, float] | None = None) -> Reactions:
-        """Reactions of the registered molecules (`catalogs.molecules.monomers`); made in about a minute, once."""
+        """Polymerisations of the registered molecules.
+
+        Those of `catalogs.molecules.monomers`; made in about a minute, once.
+        """
         return cls(embedded_pool(), weights=weights)
 
     def draw(self, rng: np.random.Generator, n: int) -> Derivations:
@@ -94,8 +105,11 @@ class Reactions:
         return self.space.draw(rng, n)
 
     def move(self, rng: np.random.Generator, states: Derivations) -> tuple[Derivations, NDArray[np.float64]]:
-        """Take one step per particle, chosen by the steps' weights; states, and log ratios (n,)."""
-        new = copied(states)
+        """Take one step per particle, chosen by the steps' weights.
+
+        Returns the states and log ratios (n,).
+        """
+        new = copy_states(states)
         ratio = np.full(len(states.reaction), -np.inf)
         kind = rng.choice(len(self._step_names), len(ratio), p=self._step_shares)
         for k, name in enumerate(self._step_names):
@@ -106,39 +120,48 @@ class Reactions:
         return new, ratio
 
     def log_prior(self, states: Derivations) -> NDArray[np.float64]:
-        """Log prior probability (n,), normalised over derivations; -inf for what is none."""
+        """Log prior probability (n,), normalised over derivations.
+
+        -inf for a state that is no derivation.
+        """
         return self.space.log_prior(states)
 
     def smiles(self, states: Derivations) -> list[str]:
-        """The repeat unit of each state, not canonical; head of the first block first."""
+        """Repeat unit of each state, not canonical.
+
+        It begins at the head of the first block.
+        """
         rules, residue = self.polymerisations, self._residue
-        found = []
+        units = []
         for reaction, turned, (first, second) in _rows(states):
             rule = rules[reaction]
             residues = [residue(first, 0, False, 0 in rule.bare)]
             if len(rule.slots) == 2:
                 residues.append(residue(second, 1, turned, 1 in rule.bare))
-            found.append(chained(rule, residues))
-        return found
+            units.append(join_residues(rule, residues))
+        return units
 
     def _read_residue(self, part: bytes, slot: int, turned: bool, bare: bool) -> tuple[str, str]:
         place, links, edits = _unpacked(part)
         return self.assembler.residue(place, slot, turned, bare, links, edits)
 
     def provenance(self, states: Derivations) -> list[Provenance]:
-        """Polymer class, canonical SMILES of the (decorated) monomers, and the reaction in words."""
-        found = []
+        """Synthesis of each state, with canonical SMILES of the (decorated) monomers."""
+        records = []
         for reaction, _, parts in _rows(states):
             rule = self.polymerisations[reaction]
             texts = [self.assembler.monomer(*_unpacked(part)) for part in parts[: len(rule.slots)]]
             if rule.partner:
                 texts.append(rule.partner)
-            found.append(Provenance(rule.polymer_class, tuple(map(_canonical, texts)), rule.words))
-        return found
+            records.append(Provenance(rule.polymer_class, tuple(map(_canonical, texts)), rule.words))
+        return records
 
 
 def _rows(states: Derivations) -> Iterator[tuple[int, int, list[bytes]]]:
-    """Reaction, which way round, and each slot's block with its linkers and decorations as the key of a cache."""
+    """Reaction, turn, and one cache key per slot, of each state.
+
+    A key holds a block with its linkers and decorations.
+    """
     n = len(states.reaction)
     block = np.ascontiguousarray(states.block, np.int32)[..., None].view(np.int16)
     numbers = [block, states.links.reshape(n, 2, -1), states.sites, states.edits]
@@ -148,7 +171,7 @@ def _rows(states: Derivations) -> Iterator[tuple[int, int, list[bytes]]]:
 
 
 def _unpacked(key: bytes) -> tuple[int, Links, Edits]:
-    """Block, linkers at head and tail, and decorations."""
+    """Unpack a key: block, linkers at head and tail, decorations."""
     place, *numbers = _KEY.unpack(key)
     head, tail = numbers[:LONGEST], numbers[LONGEST : 2 * LONGEST]
     sites, edits = numbers[2 * LONGEST : -DECORATIONS], numbers[-DECORATIONS:]
@@ -157,7 +180,9 @@ def _unpacked(key: bytes) -> tuple[int, Links, Edits]:
 
 
 def embedded_pool() -> list[Molecule]:
-    """The registered molecules of `catalogs.molecules.monomers` that any block can come from.
+    """Registered molecules that a block may come from.
+
+    Of `catalogs.molecules.monomers`.
 
     Raises
     ------
@@ -166,9 +191,9 @@ def embedded_pool() -> list[Molecule]:
     from kakehashi.catalogs.molecules.monomers import monomers
 
     for name in GROUPS:
-        found_by(name)
-    likely = (found for found in monomers() if may_polymerise(found.groups))
-    return [Molecule(found.smiles, found.name, found.cas) for found in likely]
+        counted_groups(name)
+    likely = (molecule for molecule in monomers() if may_polymerise(molecule.groups))
+    return [Molecule(molecule.smiles, molecule.name, molecule.cas) for molecule in likely]
 
 
 def _reaction_weights(rules: Sequence[Polymerisation], weights: Mapping[str, float]) -> list[float]:

@@ -1,4 +1,4 @@
-"""The prior over derivations: every one that a list of blocks gives, its probability, and exact draws."""
+"""Prior over derivations: probabilities, exact draws, and size."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from kakehashi.design.proposals.reactions.derivations import (
     IntArray,
     Residue,
     empty,
-    in_order,
     put_residue,
     residue_of,
+    sort_decorations,
 )
 
 DECORATION_RATIO, LINKER_RATIO = 0.5, 0.25
@@ -29,7 +29,7 @@ BLOCK_SCALE = 15.0  # heavy atoms by which a block grows a factor e rarer
 
 
 class Space:
-    """Every derivation over a list of blocks, its prior probability, and exact draws.
+    """Derivations over a list of blocks, with prior probabilities and exact draws.
 
     Attributes
     ----------
@@ -69,8 +69,8 @@ class Space:
     def _tabulate_edits(self, names: list[str]) -> None:
         self.n_sites = np.array([len(b.sites) for b in self.blocks], np.int64)
         self.kind = np.zeros((len(self.blocks), max(1, int(self.n_sites.max()))), np.int64)
-        for row, made in zip(self.kind, self.blocks, strict=True):
-            row[: len(made.kinds)] = made.kinds
+        for row, block in zip(self.kind, self.blocks, strict=True):
+            row[: len(block.kinds)] = block.kinds
         self.edit_table = np.zeros((len(names), 3, len(EDITS)), np.int64)
         self.edit_count = np.ones((len(names), 3), np.int64)
         self.edit_allowed = np.zeros((len(names), 3, len(EDITS)), bool)
@@ -91,10 +91,10 @@ class Space:
         self.link_allowed = np.zeros((len(ends), 2, len(LINKERS)), bool)
         for e, end in enumerate(ends):
             for carbon in (0, 1):
-                fine = allowed_linkers(end, carbon)
-                self.link_table[e, carbon, : len(fine)] = fine
-                self.link_count[e, carbon] = len(fine)
-                self.link_allowed[e, carbon, fine] = True
+                linkers = allowed_linkers(end, carbon)
+                self.link_table[e, carbon, : len(linkers)] = linkers
+                self.link_count[e, carbon] = len(linkers)
+                self.link_allowed[e, carbon, linkers] = True
         self.port = np.array([b.ports for b in self.blocks], np.int64)
         self.end = np.array([[ends.index(e) for e in GROUPS[b.group].ends] or [0, 0] for b in self.blocks], np.int64)
         self.log_length = _log_truncated_geometric(LINKER_RATIO, LONGEST)[LONGEST]
@@ -102,7 +102,7 @@ class Space:
     # ---- prior
 
     def log_prior(self, states: Derivations) -> FloatArray:
-        """Log prior probability (n,), -inf for a state that is no derivation."""
+        """Log prior probability (n,); -inf for a state that is no derivation."""
         total = self.log_reaction[states.reaction].copy()
         double = self.slots[states.reaction] == 2
         total -= np.where(double, np.log(2.0), 0.0)
@@ -115,11 +115,11 @@ class Space:
         return total
 
     def log_residue(self, residue: Residue) -> FloatArray:
-        """Log probability (m,) of a block with its linkers and decorations, given its group."""
+        """Log probability (m,) of residues, given their group."""
         return self.log_block[residue.block] + self.log_links(residue) + self.log_decorations(residue)
 
     def log_links(self, residue: Residue) -> FloatArray:
-        """Log probability (m,) of the linkers, given the block."""
+        """Log probability (m,) of linkers, given the block."""
         total = np.zeros(len(residue.block))
         for port in (0, 1):
             carbon, end = self.port[residue.block, port], self.end[residue.block, port]
@@ -130,13 +130,13 @@ class Space:
                 linker = residue.links[:, port, place]
                 here = (linker >= 0) & grows
                 e, c = end[here], carbon[here]
-                fine = self.link_allowed[e, c, linker[here]]
-                total[here] += np.where(fine, -np.log(self.link_count[e, c]), -np.inf)
+                allowed = self.link_allowed[e, c, linker[here]]
+                total[here] += np.where(allowed, -np.log(self.link_count[e, c]), -np.inf)
                 carbon = np.where(here, self.last[linker], carbon)
         return total
 
     def log_decorations(self, residue: Residue) -> FloatArray:
-        """Log probability (m,) of the decorations, given the block."""
+        """Log probability (m,) of decorations, given the block."""
         sites = self.n_sites[residue.block]
         used = residue.sites >= 0
         number = used.sum(axis=1)
@@ -146,14 +146,14 @@ class Space:
         exists = residue.sites < sites[:, None]
         kinds = self.kind[residue.block[:, None], np.where(used & exists, residue.sites, 0)]
         group = self.group[residue.block][:, None]
-        fine = exists & self.edit_allowed[group, kinds, np.where(used, residue.edits, 0)]
-        each = np.where(fine, -np.log(self.edit_count[group, kinds]), -np.inf)
+        allowed = exists & self.edit_allowed[group, kinds, np.where(used, residue.edits, 0)]
+        each = np.where(allowed, -np.log(self.edit_count[group, kinds]), -np.inf)
         return np.asarray(np.where(inside, total, -np.inf) + np.where(used, each, 0.0).sum(axis=1), np.float64)
 
     # ---- exact draws
 
     def draw(self, rng: np.random.Generator, n: int) -> Derivations:
-        """N independent states from the prior."""
+        """Draw n independent states from the prior."""
         reaction = rng.choice(len(self.slots), n, p=np.exp(self.log_reaction)).astype(np.int16)
         turned = (rng.integers(2, size=n) * (self.slots[reaction] == 2)).astype(np.int8)
         states = empty(reaction, turned)
@@ -165,11 +165,11 @@ class Space:
         return states
 
     def draw_residue(self, rng: np.random.Generator, group: IntArray) -> Residue:
-        """A block of each group (m,), with linkers and decorations, from the prior."""
+        """Draw a residue of each group (m,) from the prior."""
         base = np.where(self.first[group] > 0, self.cumulative[self.first[group] - 1], 0.0)
         last = self.first[group] + self.count[group] - 1
-        wanted = base + rng.random(len(group)) * (self.cumulative[last] - base)
-        block = np.clip(np.searchsorted(self.cumulative, wanted, "right"), self.first[group], last).astype(np.int32)
+        point = base + rng.random(len(group)) * (self.cumulative[last] - base)
+        block = np.clip(np.searchsorted(self.cumulative, point, "right"), self.first[group], last).astype(np.int32)
         sites, edits = self._draw_decorations(rng, block)
         return Residue(block, self._draw_links(rng, block), sites, edits)
 
@@ -185,18 +185,24 @@ class Space:
         return links
 
     def draw_linker(self, rng: np.random.Generator, end: IntArray, carbon: IntArray) -> IntArray:
-        """A linker (m,) between a carbon and an end, uniformly among those allowed."""
+        """Draw linkers (m,) uniformly among those allowed.
+
+        carbon : before the linker; end : after it
+        """
         pick = np.floor(rng.random(len(end)) * self.link_count[end, carbon]).astype(np.int64)
         return self.link_table[end, carbon, pick]
 
     def carbon_after(self, residue: Residue, port: IntArray, length: IntArray) -> IntArray:
-        """What the carbon after `length` linkers is; meaningless where there are fewer."""
+        """Kind of the carbon after `length` linkers.
+
+        Meaningless where there are fewer.
+        """
         before = residue.links[np.arange(len(port)), port, np.maximum(length - 1, 0)]
         core = self.port[residue.block, port]
         return np.asarray(np.where(length > 0, self.last[before], core))
 
     def draw_edit(self, rng: np.random.Generator, block: IntArray, site: IntArray) -> IntArray:
-        """An edit (m,) at a site, uniformly among those allowed."""
+        """Draw edits (m,) at a site, uniform among those allowed."""
         group, kind = self.group[block], self.kind[block, site]
         pick = np.floor(rng.random(len(block)) * self.edit_count[group, kind]).astype(np.int64)
         return self.edit_table[group, kind, pick]
@@ -208,19 +214,19 @@ class Space:
         number = np.minimum(number, most)
         order = rng.random((len(block), self.kind.shape[1]))
         order[np.arange(self.kind.shape[1]) >= self.n_sites[block][:, None]] = 2.0
-        chosen = np.argsort(order, axis=1)[:, :DECORATIONS]
-        chosen = np.pad(chosen, ((0, 0), (0, DECORATIONS - chosen.shape[1])))
-        sites = np.where(np.arange(DECORATIONS) < number[:, None], chosen, -1).astype(np.int16)
+        sample = np.argsort(order, axis=1)[:, :DECORATIONS]
+        sample = np.pad(sample, ((0, 0), (0, DECORATIONS - sample.shape[1])))
+        sites = np.where(np.arange(DECORATIONS) < number[:, None], sample, -1).astype(np.int16)
         edits = np.full(sites.shape, -1, np.int16)
         for place in range(DECORATIONS):
             here = np.flatnonzero(sites[:, place] >= 0)
             edits[here, place] = self.draw_edit(rng, block[here], sites[here, place])
-        return in_order(sites, edits)
+        return sort_decorations(sites, edits)
 
     # ---- size
 
     def size(self) -> int:
-        """Number of derivations (several may be one repeat unit)."""
+        """Number of derivations; several may be one repeat unit."""
         per_block = [self._variants(b) for b in range(len(self.blocks))]
         per_group = [sum(per_block[f : f + c]) for f, c in zip(self.first, self.count, strict=True)]
         return sum(
@@ -229,12 +235,12 @@ class Space:
         )
 
     def _variants(self, block: int) -> int:
-        chosen = [1] + [0] * DECORATIONS
+        counts = [1] + [0] * DECORATIONS
         for site in range(self.n_sites[block]):
             edits = int(self.edit_count[self.group[block], self.kind[block, site]])
             for k in range(DECORATIONS, 0, -1):
-                chosen[k] += edits * chosen[k - 1]
-        total = sum(chosen)
+                counts[k] += edits * counts[k - 1]
+        total = sum(counts)
         for port in (0, 1):
             total *= self._chains(int(self.end[block, port]), int(self.port[block, port]), LONGEST)
         return total
@@ -247,7 +253,10 @@ class Space:
 
 
 def _log_truncated_geometric(ratio: float, most: int) -> FloatArray:
-    """(most + 1, most + 1) log P(number | at most), proportional to ratio**number; -inf beyond."""
+    """Log P(number | limit) of truncated geometric distributions.
+
+    (most + 1 limits, most + 1 numbers), proportional to ratio**number; -inf beyond the limit.
+    """
     table = np.full((most + 1, most + 1), -np.inf)
     for limit in range(most + 1):
         weights = ratio ** np.arange(limit + 1)

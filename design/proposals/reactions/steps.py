@@ -1,4 +1,4 @@
-"""Metropolis-Hastings steps on derivations, each reversible with respect to the prior by itself.
+"""Metropolis-Hastings steps on derivations, each reversible with respect to the prior.
 
 A step returns the proposed states and log[p(s') q(s | s') / (p(s) q(s' | s))] of its own q, -inf where it found
 nothing to change. `densities` states the same q(s' | s) independently of the sampling code.
@@ -19,10 +19,10 @@ from kakehashi.design.proposals.reactions.derivations import (
     FloatArray,
     IntArray,
     Residue,
-    copied,
-    in_order,
+    copy_states,
     put_residue,
     residue_of,
+    sort_decorations,
 )
 from kakehashi.design.proposals.reactions.neighbours import Neighbours
 from kakehashi.design.proposals.reactions.space import Space
@@ -31,7 +31,7 @@ Stepped = tuple[Derivations, FloatArray]
 
 
 class Steps:
-    """The steps by name; every one takes a generator and states."""
+    """Steps by name; each takes a generator and states."""
 
     def __init__(self, space: Space, neighbours: Neighbours) -> None:
         self.space, self.neighbours = space, neighbours
@@ -46,21 +46,27 @@ class Steps:
         }
 
     def redraw_all(self, rng: np.random.Generator, states: Derivations) -> Stepped:
-        """Everything anew from the prior."""
+        """Redraw everything from the prior."""
         return self.space.draw(rng, len(states.reaction)), np.zeros(len(states.reaction))
 
     def redraw_block(self, rng: np.random.Generator, states: Derivations) -> Stepped:
-        """One block with its linkers and decorations from the prior, and which way round the second stands."""
+        """Redraw one residue from the prior.
+
+        And which way round the second block stands.
+        """
         slot, _ = self._pick(rng, states)
         n = len(slot)
         residue = self.space.draw_residue(rng, self.space.groups[states.reaction, slot])
         turned = (rng.integers(2, size=n) * (self.space.slots[states.reaction] == 2)).astype(np.int8)
-        new = copied(states)._replace(turned=turned)
+        new = copy_states(states)._replace(turned=turned)
         put_residue(new, np.arange(n), slot, residue)
         return new, np.zeros(n)
 
     def neighbour(self, rng: np.random.Generator, states: Derivations) -> Stepped:
-        """Exchange a block for a similar one; linkers and decorated site numbers stay, where they may."""
+        """Exchange a block for a similar one.
+
+        Linkers and decorated site numbers stay, where the new block allows them.
+        """
         slot, residue = self._pick(rng, states)
         near = self.neighbours
         degree = near.degree[residue.block]
@@ -74,7 +80,7 @@ class Steps:
         return self._put(states, slot, other, np.where(has, ratio, -np.inf))
 
     def decorate(self, rng: np.random.Generator, states: Derivations) -> Stepped:
-        """Add a decoration, or take one away.
+        """Add or remove a decoration.
 
         C(S, k) prior choices of sites against (S - k) proposed ones, and k + 1 to remove from: all cancels but the
         probabilities of the numbers.
@@ -98,7 +104,10 @@ class Steps:
         return self._put(states, slot, _sorted(new), ratio)
 
     def alter(self, rng: np.random.Generator, states: Derivations) -> Stepped:
-        """Redraw one decoration, at its site or at a free one; E(site) edits cancel between prior and proposal."""
+        """Redraw one decoration, at its site or at a free one.
+
+        The number of edits at a site cancels between prior and proposal.
+        """
         slot, residue = self._pick(rng, states)
         number, sites = (residue.sites >= 0).sum(axis=1), self.space.n_sites[residue.block]
         travel = rng.random(len(slot)) < 0.5
@@ -112,7 +121,10 @@ class Steps:
         return self._put(states, slot, _sorted(new), np.where(possible, 0.0, -np.inf))
 
     def lengthen(self, rng: np.random.Generator, states: Derivations) -> Stepped:
-        """Put a linker between a block and its end, or take the outermost away; the choice of linker cancels."""
+        """Add a linker at a port, or remove the outermost.
+
+        The choice of the linker cancels.
+        """
         slot, residue = self._pick(rng, states)
         port, length, grows = self._port(rng, residue)
         row = np.arange(len(slot))
@@ -145,14 +157,14 @@ class Steps:
         return slot, residue_of(states, slot)
 
     def _put(self, states: Derivations, slot: IntArray, residue: Residue, ratio: FloatArray) -> Stepped:
-        """Exchange the residue where the step is possible."""
-        new = copied(states)
+        """Exchange residues where the step is possible."""
+        new = copy_states(states)
         rows = np.flatnonzero(ratio > -np.inf)
         put_residue(new, rows, slot[rows], take(residue, rows))
         return new, ratio
 
     def _free_site(self, rng: np.random.Generator, residue: Residue, rows: IntArray) -> IntArray:
-        """A site without decoration, uniformly, for each of the rows."""
+        """Draw a site without decoration (m,), uniformly, for each row."""
         keys = rng.random((len(rows), self.space.kind.shape[1]))
         keys[np.arange(keys.shape[1]) >= self.space.n_sites[residue.block[rows]][:, None]] = 2.0
         for place in range(DECORATIONS):
@@ -168,5 +180,5 @@ class Steps:
 
 
 def _sorted(residue: Residue) -> Residue:
-    sites, edits = in_order(residue.sites, residue.edits)
+    sites, edits = sort_decorations(residue.sites, residue.edits)
     return Residue(residue.block, residue.links, sites, edits)

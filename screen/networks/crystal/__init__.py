@@ -1,1 +1,1 @@
-"""Crystal."""
+"""Crystal graph networks."""

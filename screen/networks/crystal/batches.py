@@ -1,6 +1,8 @@
-"""Crystal graphs packed into arrays of fixed sizes, so that one compiled program serves them all.
+"""Crystal graphs packed into arrays of fixed sizes.
 
-Crystals are packed in the order given until the next one does not fit. What a crystal is told does not depend on its
+One compiled program then serves them all.
+
+Crystals are packed in the order given until the next one does not fit. A crystal's features do not depend on its
 neighbours in a batch: padding atoms and edges are masked, and sums go over a crystal's own, in their own order.
 """
 
@@ -17,14 +19,14 @@ from kakehashi.screen.networks.crystal.network import Batch
 
 
 class Room(NamedTuple):
-    """What a batch can hold, one of each being kept free for padding."""
+    """Capacity of a batch, one of each free for padding."""
 
     crystals: int
     atoms: int
     edges: int
 
 
-# Of a program that predicts.
+# Room of the program that predicts.
 USUAL = Room(65, 1025, 16_385)
 
 
@@ -58,7 +60,10 @@ def pack(graphs: Graphs, rows: NDArray[np.int64], room: Room) -> Iterator[Packed
 
 
 def by_size(graphs: Graphs, usual: Room = USUAL) -> Iterator[tuple[Room, NDArray[np.int64]]]:
-    """Rows by the room they need: what a crystal is computed with depends on its own size alone."""
+    """Rows by the room they need.
+
+    A crystal's room depends on its own size alone.
+    """
     sizes = np.maximum(np.diff(graphs.atoms) / (usual.atoms - 1), np.diff(graphs.edges) / (usual.edges - 1))
     doublings = np.ceil(np.log2(np.maximum(sizes, 1.0))).astype(np.int64)
     for power in np.unique(doublings):
@@ -67,15 +72,17 @@ def by_size(graphs: Graphs, usual: Room = USUAL) -> Iterator[tuple[Room, NDArray
 
 
 def _packed(graphs: Graphs, rows: NDArray[np.int64], room: Room) -> Packed:
-    own = graphs.take(rows)
-    atoms, edges = len(own.elements), len(own.distance)
-    first = np.repeat(own.atoms[:-1], np.diff(own.edges))
+    chosen = graphs.take(rows)
+    atoms, edges = len(chosen.elements), len(chosen.distance)
+    first = np.repeat(chosen.atoms[:-1], np.diff(chosen.edges))
     batch = Batch(
-        elements=_filled(own.elements, room.atoms, 0, np.int32),
-        crystal=_filled(np.repeat(np.arange(len(rows)), np.diff(own.atoms)), room.atoms, room.crystals - 1, np.int32),
-        centre=_filled(own.centre + first, room.edges, room.atoms - 1, np.int32),
-        neighbour=_filled(own.neighbour + first, room.edges, room.atoms - 1, np.int32),
-        distance=_filled(own.distance, room.edges, 1.0, np.float32),
+        elements=_filled(chosen.elements, room.atoms, 0, np.int32),
+        crystal=_filled(
+            np.repeat(np.arange(len(rows)), np.diff(chosen.atoms)), room.atoms, room.crystals - 1, np.int32
+        ),
+        centre=_filled(chosen.centre + first, room.edges, room.atoms - 1, np.int32),
+        neighbour=_filled(chosen.neighbour + first, room.edges, room.atoms - 1, np.int32),
+        distance=_filled(chosen.distance, room.edges, 1.0, np.float32),
         real_atom=_filled(np.ones(atoms), room.atoms, 0.0, np.float32),
         real_edge=_filled(np.ones(edges), room.edges, 0.0, np.float32),
     )

@@ -1,4 +1,4 @@
-"""What crystal graph networks did on crystals they were not fitted to, and a few predictions to compute again."""
+"""Held-out evidence of crystal graph networks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def collect(
     scale: float,
     crystals: Crystals,
 ) -> Evidence:
-    """Errors of every network on the crystals its early stopping watched.
+    """Errors of every network on its held-out crystals.
 
     Parameters
     ----------
@@ -39,5 +39,5 @@ def collect(
 
 
 def predictions(networks: Sequence[CrystalNetwork], crystals: Crystals) -> NDArray[np.float32]:
-    """(n, m, 1) standardised predictions of m networks for n structures, from their graphs on."""
+    """Standardised predictions (n, m, 1) of m networks for structures."""
     return np.ascontiguousarray(look(networks, graphs_of(crystals)).predictions.transpose(1, 0, 2))

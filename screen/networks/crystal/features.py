@@ -1,4 +1,7 @@
-"""What crystal graph networks see in structures: pooled crystals, the hidden layer, and predictions."""
+"""Frozen features of crystal graph networks.
+
+The pooled crystal and the hidden layer.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from kakehashi.screen.networks.crystal.train import predict
 
 
 class Seen(NamedTuple):
-    """What networks say of n crystals.
+    """Features and predictions of n crystals.
 
     layers : per network, pooled crystals and hidden layer, (n, width) each; predictions : (networks, n, 1)
     """
@@ -26,8 +29,8 @@ class Seen(NamedTuple):
 
 def look(networks: Sequence[CrystalNetwork], graphs: Graphs) -> Seen:
     """Features and standardised predictions of n graphs."""
-    found = predict(networks, graphs)
-    return Seen(tuple((out.pooled, out.hidden) for out in found), np.stack([out.prediction for out in found]))
+    outputs = predict(networks, graphs)
+    return Seen(tuple((out.pooled, out.hidden) for out in outputs), np.stack([out.prediction for out in outputs]))
 
 
 def graphs_of(crystals: Crystals) -> Graphs:
@@ -37,8 +40,8 @@ def graphs_of(crystals: Crystals) -> Graphs:
     ------
     UserError : a structure that has none, with the reason.
     """
-    found = connect(crystals)
-    if any(found.reasons):
-        row = int(np.flatnonzero(found.reasons != "")[0])
-        raise UserError(f"structure {row + 1} has no crystal graph: {found.reasons[row]}")
-    return found.graphs
+    connected = connect(crystals)
+    if any(connected.reasons):
+        row = int(np.flatnonzero(connected.reasons != "")[0])
+        raise UserError(f"structure {row + 1} has no crystal graph: {connected.reasons[row]}")
+    return connected.graphs

@@ -1,4 +1,4 @@
-"""Crystal graph networks kept in the library of models, as the networks on descriptors are."""
+"""Cache of crystal graph networks."""
 
 from __future__ import annotations
 
@@ -35,23 +35,25 @@ def load_or_train(
     cache: bool,
     stage: Stage = no_stage,
 ) -> Source:
-    """A source that `fit` trains, or one that was kept: equal bit by bit on this machine.
+    """Train a source, or read it from the cache.
 
-    facts : everything that decides its networks; name : of the stage of work
+    Both are equal bit by bit on this machine.
+
+    facts : all that decides the networks; name : of the stage of work
     """
     if not cache:
         with stage(name, settings.networks) as advance:
             return fit(advance)
     key = content_hash({"graphs": GRAPH_VERSION, **facts, **machine_facts()})
-    found, kept, warning = find(key, Library, RECORDS)
-    if kept is not None:
+    entry, cached_library, warning = find(key, Library, RECORDS)
+    if cached_library is not None:
         with stage(f"{name} (cached)", settings.networks) as advance:
             advance(settings.networks)
-        (source,) = kept.sources
-        again: Source = source._replace(checkpoint=Checkpoint(key, True))
-        return again
+        (source,) = cached_library.sources
+        cached: Source = source._replace(checkpoint=Checkpoint(key, True))
+        return cached
     with stage(name, settings.networks) as advance:
         source = fit(advance)
     library = Library((source,), settings.convention, settings.seed)
     card = networks_card(library, {**schedule._asdict(), "seed": settings.seed}, GRAPH_VERSION)
-    return source._replace(checkpoint=keep(key, pack(library), card, found, warning))
+    return source._replace(checkpoint=keep(key, pack(library), card, entry, warning))

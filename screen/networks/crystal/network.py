@@ -1,4 +1,6 @@
-"""The crystal graph convolutional network of Xie & Grossman (2018), eq. 5, in the form of their published code.
+"""Crystal graph convolutional network (Xie & Grossman, 2018), eq. 5.
+
+In the form of their published code.
 
 With z = (v_i, v_j, u_ij) the features of an atom, of a neighbour and of their distance,
 
@@ -38,7 +40,10 @@ _HIGHEST = jax.lax.Precision.HIGHEST
 
 
 class Shape(NamedTuple):
-    """Sizes of a network: features per atom, convolutions, units after pooling (published: 64, 3, 128)."""
+    """Sizes of a network (published: 64, 3, 128).
+
+    width : features per atom; convolutions; hidden : units after pooling
+    """
 
     width: int = 64
     convolutions: int = 3
@@ -60,17 +65,19 @@ class CrystalNetwork(NamedTuple):
 
     @property
     def epochs(self) -> int:
-        """How long it was trained."""
+        """Number of training epochs."""
         return len(self.losses)
 
     @property
     def widths(self) -> tuple[int, ...]:
-        """Sizes of what heads see: the pooled crystal, and the hidden layer."""
+        """Sizes of pooled crystal and hidden layer, for heads."""
         return self.shape.width, self.shape.hidden
 
 
 class Batch(NamedTuple):
-    """Crystals in arrays of fixed sizes: C crystals, A atoms, E edges; the last of each is never a real one.
+    """Crystals in arrays of fixed sizes, the last for padding.
+
+    C crystals, A atoms, E edges.
 
     elements, crystal : (A,) element of each atom, its crystal; centre, neighbour : (E,) atoms of each edge, sorted
     distance : (E,); real_atom : (A,), real_edge : (E,) float32, 1 where real, 0 in the rest
@@ -86,7 +93,10 @@ class Batch(NamedTuple):
 
 
 class Outputs(NamedTuple):
-    """Of C crystals: pooled features (C, width), hidden layer before its softplus (C, hidden), prediction (C, 1)."""
+    """Outputs for C crystals.
+
+    pooled : (C, width); hidden : (C, hidden), before its softplus; prediction : (C, 1)
+    """
 
     pooled: Any
     hidden: Any
@@ -94,7 +104,7 @@ class Outputs(NamedTuple):
 
 
 def is_structural(networks: Sequence[Any]) -> bool:
-    """Whether networks see crystal structures."""
+    """Tell whether networks see crystal structures."""
     return any(isinstance(network, CrystalNetwork) for network in networks)
 
 
@@ -117,7 +127,7 @@ class Convolution(nn.Module):
 
     @nn.compact
     def __call__(self, v: jax.Array, u: jax.Array, batch: Batch, training: bool) -> jax.Array:
-        """Atoms (A, width) after the convolution, of atoms v (A, width) and expanded distances u (E, 41)."""
+        """Convolve atoms v (A, width) with expanded distances u (E, 41)."""
         dense = functools.partial(nn.Dense, 2 * self.width, precision=_HIGHEST)
         own, other = dense(name="own")(v), dense(name="other", use_bias=False)(v)
         z = own[batch.centre] + other[batch.neighbour] + dense(name="distance", use_bias=False)(u)

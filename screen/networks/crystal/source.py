@@ -1,4 +1,4 @@
-"""Crystal graph networks as a source of transfer: trained on a property of structures, kept, and asked for features.
+"""Crystal graph networks as a source of transfer.
 
 They take the place of the pyramids on descriptors: heads see the pooled crystal and the hidden layer before its
 activation, so that cross-validation, stack and verdict are those of any other source.
@@ -41,7 +41,10 @@ FloatArray = NDArray[np.float64]
 
 
 def connected(table: PropertyTable) -> PropertyTable:
-    """The table without structures that have no crystal graph; they are among its rejected rows, with the reason."""
+    """Reject structures that have no crystal graph.
+
+    They join the table's rejected rows, with the reason.
+    """
     if table.crystals is None:
         raise ValueError(f"{table.name} has no structures")
     reasons = connect(table.crystals).reasons
@@ -78,63 +81,64 @@ def pretrain_crystals(
     cache: bool = True,
     stage: Stage = no_stage,
 ) -> Source:
-    """Train crystal graph networks on one property of structures, or reuse those that were kept.
+    """Train crystal graph networks on one property, or reuse cached ones.
 
     Parameters
     ----------
     exclude : reduced formulas removed before training, with all their structures.
-    cache, stage : as in `zoo.load_or_pretrain`.
+    cache, stage : as in `networks.kept.load_or_pretrain`.
 
     Raises
     ------
     UserError : fewer than `MIN_ROWS` structures remain, or their values do not vary.
     """
-    own = connected(table)
-    kept = exclude_keys(own, exclude)
-    if len(kept) < MIN_ROWS:
+    usable = connected(table)
+    rows = exclude_keys(usable, exclude)
+    if len(rows) < MIN_ROWS:
         raise UserError(
-            f"source {table.name}: expected at least {MIN_ROWS} structures to train on, got {len(kept)} after removing"
-            f" {len(own) - len(kept)} of formulas that are in the target"
+            f"source {table.name}: expected at least {MIN_ROWS} structures to train on, got {len(rows)} after removing"
+            f" {len(usable) - len(rows)} of formulas that are in the target"
         )
-    task = described_task(own, kept, own.y[kept])
-    notes = own.notes
-    if len(kept) > MAX_ROWS:
-        kept = np.sort(np.random.default_rng([settings.seed, len(kept)]).choice(kept, MAX_ROWS, replace=False))
+    task = described_task(usable, rows, usable.y[rows])
+    notes = usable.notes
+    if len(rows) > MAX_ROWS:
+        rows = np.sort(np.random.default_rng([settings.seed, len(rows)]).choice(rows, MAX_ROWS, replace=False))
         notes = (*notes, f"{MAX_ROWS:,} of {task.used:,} rows drawn at random for training")
-    own = rows_of(own, kept)
-    y = (own.y - task.centre) / task.scale
-    crystals: Crystals = own.inputs  # type: ignore[assignment]  # rows_of has checked that they are structures
+    usable = rows_of(usable, rows)
+    y = (usable.y - task.centre) / task.scale
+    crystals: Crystals = usable.inputs  # type: ignore[assignment]  # rows_of has checked that they are structures
     graphs = graphs_of(crystals)
 
-    named: dict[str, Any] = {
-        "name": table.name, "tasks": (task,), "keys": frozenset(own.keys), "elements": elements_in(own.compositions),
-        "notes": notes,
+    description: dict[str, Any] = {
+        "name": table.name, "tasks": (task,), "keys": frozenset(usable.keys),
+        "elements": elements_in(usable.compositions), "notes": notes,
     }  # fmt: skip
 
     def fit(advance: Callable[[int], None]) -> Source:
         networks = train(
-            settings.seed, graphs, y, own.keys,
+            settings.seed, graphs, y, usable.keys,
             networks=settings.networks, shape=shape, schedule=schedule, progress=advance,
         )  # fmt: skip
-        seen = look(networks, graphs)
-        watched = [watched_rows(settings.seed, i, own.keys, schedule) for i in range(settings.networks)]
+        features = look(networks, graphs)
+        watched = [watched_rows(settings.seed, i, usable.keys, schedule) for i in range(settings.networks)]
         return Source(
-            **named,
-            scaling=fit_scaling(describe(own.inputs, settings.convention)),
+            **description,
+            scaling=fit_scaling(describe(usable.inputs, settings.convention)),
             networks=tuple(networks),
-            unit_scales=tuple(unit_scales(layers) for layers in seen.layers),
-            evidence=collect(networks, watched, seen.predictions, y, task.scale, crystals),
+            unit_scales=tuple(unit_scales(layers) for layers in features.layers),
+            evidence=collect(networks, watched, features.predictions, y, task.scale, crystals),
         )
 
     facts = {
-        "graphs": graphs, "y": y, "keys": own.keys, "settings": (settings.networks, settings.seed, settings.convention),
-        "shape": shape, "schedule": schedule, "scale": task.scale, "features": feature_table(),
+        "graphs": graphs, "y": y, "keys": usable.keys,
+        "settings": (settings.networks, settings.seed, settings.convention), "shape": shape, "schedule": schedule,
+        "scale": task.scale, "features": feature_table(),
     }  # fmt: skip
     source = load_or_train(
         fit, facts, settings, schedule, name=f"train crystal graphs on {table.name}", cache=cache, stage=stage
     )
-    # What it is called and where its values come from decides nothing in its networks.
-    return source._replace(**named)
+    # Name and origin of the values decide nothing in the networks.
+    return source._replace(**description)
 
 
 def crystal_library(
@@ -147,7 +151,10 @@ def crystal_library(
     cache: bool = True,
     stage: Stage = no_stage,
 ) -> Library:
-    """Train crystal graph networks on every table, all structures of the target's formulas left out."""
+    """Train crystal graph networks on every table.
+
+    All structures of the target's formulas are left out.
+    """
     exclude = target.keys if target is not None else ()
     sources = []
     for table in tables:

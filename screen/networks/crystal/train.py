@@ -1,4 +1,7 @@
-"""Training of crystal graph networks: Adam, cosine rate, early stopping on crystals of held-out formulas."""
+"""Training of crystal graph networks: Adam, cosine rate, early stopping.
+
+Stopping watches crystals of held-out formulas.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ _ADAM = optax.scale_by_adam()
 
 
 class Schedule(NamedTuple):
-    """How long and how fast a network trains.
+    """Rate and length of the training of a network.
 
     crystals : per batch, fewer where they are large; visits : crystals seen at most, which sets the number of epochs
     patience : epochs without a better validation loss before it stops; validation : share of the formulas held out
@@ -42,7 +45,7 @@ SHAPE, SCHEDULE = Shape(), Schedule()
 
 
 class State(NamedTuple):
-    """What a step of training changes: parameters, means and variances of the normalisations, Adam's moments."""
+    """Parameters, statistics and optimiser moments during training."""
 
     params: Any
     stats: Any
@@ -60,7 +63,9 @@ def train(
     schedule: Schedule = SCHEDULE,
     progress: Callable[[int], None] | None = None,
 ) -> list[CrystalNetwork]:
-    """Train networks one after the other; network i depends on (seed, i) and the data alone.
+    """Train networks one after the other.
+
+    Network i depends on (seed, i) and the data alone.
 
     Parameters
     ----------
@@ -77,32 +82,32 @@ def train(
         raise ValueError(f"expected at least {MIN_CRYSTALS} crystals of 2 formulas to train on, got {n}")
     if not np.isfinite(y).all():
         raise ValueError("expected finite targets")
-    found = []
+    trained = []
     for i in range(networks):
-        found.append(_one(np.random.default_rng([seed, i]), graphs, y, groups, shape, schedule))
+        trained.append(_one(np.random.default_rng([seed, i]), graphs, y, groups, shape, schedule))
         if progress:
             progress(1)
-    return found
+    return trained
 
 
 def watched_rows(seed: int, i: int, groups: Sequence[str], schedule: Schedule = SCHEDULE) -> NDArray[np.int64]:
-    """Rows that early stopping of network i watches: it is not fitted to them."""
+    """Rows held out for early stopping of network i."""
     return np.flatnonzero(_held(np.random.default_rng([seed, i]), groups, schedule))
 
 
 def predict(networks: Sequence[CrystalNetwork], graphs: Graphs) -> list[Outputs]:
-    """Outputs of each network for n graphs, as NumPy arrays."""
+    """Outputs of each network for n graphs, in NumPy."""
     n = len(graphs.atoms) - 1
-    found = [Outputs(*(np.empty((n, width), np.float32) for width in (*network.widths, 1))) for network in networks]
+    outputs = [Outputs(*(np.empty((n, width), np.float32) for width in (*network.widths, 1))) for network in networks]
     for room, rows in by_size(graphs):
         for packed in pack(graphs, rows, room):
             batch = jax.tree.map(jnp.asarray, packed.batch)
-            for network, out in zip(networks, found, strict=True):
+            for network, out in zip(networks, outputs, strict=True):
                 variables = {"params": network.params, "batch_stats": network.stats}
-                answer = _asked(network.shape, room.crystals)(variables, batch)
-                for whole, part in zip(out, answer, strict=True):
+                computed = _asked(network.shape, room.crystals)(variables, batch)
+                for whole, part in zip(out, computed, strict=True):
                     whole[packed.rows] = np.asarray(part)[: len(packed.rows)]
-    return found
+    return outputs
 
 
 def _one(
@@ -123,7 +128,7 @@ def _one(
     for _ in range(epochs):
         for packed in pack(graphs, rng.permutation(rows), room):
             state = step(state, np.float32(rate(next(done))), *_with(packed, y, room))
-        losses.append(sum(float(judge(state, *given)) for given in validation) / len(watched))
+        losses.append(sum(float(judge(state, *arguments)) for arguments in validation) / len(watched))
         if losses[-1] < least:
             least, waited = losses[-1], 0
             best = jax.tree.map(np.asarray, state)
@@ -137,20 +142,26 @@ def _one(
 
 
 def _held(rng: np.random.Generator, groups: Sequence[str], schedule: Schedule) -> NDArray[np.bool_]:
-    """(n,) which crystals are held out, all of a formula or none; the first that a network's numbers are drawn for."""
+    """Mask (n,) of held-out crystals, whole formulas.
+
+    The first numbers that a network draws.
+    """
     parts = max(2, min(round(1 / schedule.validation), len(set(groups))))
     return np.asarray(grouped_folds(groups, parts, int(rng.integers(2**31))) == 0)
 
 
 def _room(graphs: Graphs, crystals: int) -> Room:
-    """Room for so many crystals of average size and a half more, or for the largest."""
+    """Room for crystals of average size, or for the largest.
+
+    Half as much again is added.
+    """
     sizes = [np.diff(offsets) for offsets in (graphs.atoms, graphs.edges)]
     atoms, edges = (int(max(1.1 * crystals * size.mean(), size.max())) for size in sizes)
     return Room(crystals + 1, -(-atoms // 64) * 64 + 1, -(-edges // 512) * 512 + 1)
 
 
 def _with(packed: Any, y: FloatArray, room: Room) -> tuple[Any, NDArray[np.float32], NDArray[np.float32]]:
-    """Arguments of a step: the batch, targets (C,) and which of them count."""
+    """Arguments of a step: batch, targets (C,), their weights."""
     target, counts = np.zeros(room.crystals, np.float32), np.zeros(room.crystals, np.float32)
     target[: len(packed.rows)] = y[packed.rows]
     counts[: len(packed.rows)] = 1.0
@@ -164,7 +175,10 @@ def _asked(shape: Shape, crystals: int) -> Callable[[Any, Any], Outputs]:
 
 
 def fresh(rng: np.random.Generator, shape: Shape, batch: Any, crystals: int) -> State:
-    """Fresh parameters: LeCun-normal kernels, zero biases. Drawn with NumPy: flax's own `init` compiles for seconds."""
+    """Draw parameters: LeCun-normal kernels, zero biases.
+
+    With NumPy, as flax's own `init` compiles for seconds.
+    """
     network = CrystalGraphNetwork(shape)
     shapes = jax.eval_shape(lambda key: network.init(key, batch, crystals), jax.random.key(0))
 
@@ -180,7 +194,10 @@ def fresh(rng: np.random.Generator, shape: Shape, batch: Any, crystals: int) -> 
 
 @functools.lru_cache(maxsize=8)
 def _programs(shape: Shape, crystals: int) -> tuple[Any, Any]:
-    """Jitted step (state, rate, batch, targets, counts) and summed squared error (state, batch, targets, counts)."""
+    """Jitted training step, and jitted summed squared error.
+
+    Both take (state, ..., batch, targets, counts).
+    """
     network = CrystalGraphNetwork(shape)
 
     def error(prediction: jax.Array, y: jax.Array, counts: jax.Array) -> jax.Array:

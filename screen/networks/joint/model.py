@@ -1,4 +1,4 @@
-"""Predicting a target of hundreds of rows and more by networks that learn it together with its sources.
+"""Networks that learn a target together with its sources.
 
 Where a target has tens of rows, networks that never saw it and linear heads are the safer choice
 (`screen.transfer.fit`).
@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakehashi.catalogs.records import Compositions, PropertyTable, UserError
-from kakehashi.screen.descriptors.materials import describe
+from kakehashi.screen.descriptors.compositions import COMPOSITION
+from kakehashi.screen.descriptors.materials import describe, kind_of_table
 from kakehashi.screen.networks.joint.train import Array, Course, FloatArray, Joint, predict, train
 from kakehashi.screen.networks.source import N_ELEMENTS, exclude_keys
 from kakehashi.screen.networks.tables import Joined, join
@@ -29,7 +30,7 @@ ALONE = Course(epochs=60, batch=256)
 
 
 class Recipe(NamedTuple):
-    """How joint networks are trained: how many, by which seed, and on what course."""
+    """Number, seed and courses of joint networks."""
 
     networks: int = 2
     seed: int = 0
@@ -39,14 +40,14 @@ class Recipe(NamedTuple):
 
 
 class JointModel(NamedTuple):
-    """Networks that have learned a target, and the least that they predict."""
+    """Networks that learned a target, and their lower bound."""
 
     target: str
     joint: Joint
     bottom: float
 
     def predict(self, compositions: Compositions) -> FloatArray:
-        """(n,) means over the networks for n compositions, on the fitted scale."""
+        """Means (n,) over the networks, fitted scale."""
         return np.asarray(self.each(compositions).mean(axis=0))
 
     def each(self, compositions: Compositions) -> FloatArray:
@@ -55,7 +56,9 @@ class JointModel(NamedTuple):
 
 
 def inputs(compositions: Compositions, convention: str = "reduced") -> Array:
-    """(n, 290 + 94) descriptors as signed logarithms, then the root of every element's share.
+    """Inputs (n, 290 + 94) of joint networks.
+
+    Descriptors as signed logarithms, then the root of every element's share.
 
     Roots, because the first twentieth of an element (a dopant) matters more than the last one.
     """
@@ -75,10 +78,13 @@ def learn_sources(
     exclude: Collection[str],
     progress: Callable[[int], None] | None = None,
 ) -> Joint:
-    """Networks that learn all sources at once, without the formulas to exclude: the start for any target of theirs.
+    """Train on all sources, the start for any target.
+
+    The formulas to exclude are left out.
 
     progress : called with 1 after each network.
     """
+    _check_kind(sources)
     rows = sources_without(sources, exclude)
     return _train(recipe.seed, sources, rows, recipe.networks, recipe.first, None, None, progress)
 
@@ -92,7 +98,7 @@ def learn_target(
     exclude: Collection[str] = (),
     rows: NDArray[np.int64] | None = None,
 ) -> JointModel:
-    """Train networks on a target with its sources beside it, or (given none) on the target alone.
+    """Train networks on a target, with sources or alone.
 
     Parameters
     ----------
@@ -102,6 +108,7 @@ def learn_target(
     rows : of the target, by default all.
     """
     tables = [target, *sources]
+    _check_kind(tables)
     used = np.arange(len(target)) if rows is None else rows
     joined = with_target(target, sources, exclude, used)
     course = recipe.together if sources else recipe.alone
@@ -119,32 +126,46 @@ def out_of_fold(
     first: Joint | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> FloatArray:
-    """(n,) predictions for the rows of each fold, of networks that learned neither them nor, elsewhere, their formulas.
+    """Out-of-fold predictions (n,) of a target.
+
+    Networks learned neither the rows of a fold nor, in any source, their formulas.
 
     first : networks of the sources without any of the target's formulas.
     progress : called with 1 after each fold.
     """
-    found = np.full(len(target), np.nan)
+    predicted = np.full(len(target), np.nan)
     for rows, held in splits_of(folds):
         formulas = [target.keys[i] for i in held]
         model = learn_target(target, sources, recipe, first=first, exclude=formulas, rows=rows)
-        found[held] = model.predict(target.compositions.take(held))
+        predicted[held] = model.predict(target.compositions.take(held))
         if progress:
             progress(1)
-    return found
+    return predicted
 
 
 def sources_without(sources: Sequence[PropertyTable], exclude: Collection[str]) -> Joined:
-    """The sources as one table, without the formulas to exclude."""
+    """Join sources, without the formulas to exclude."""
     return join(sources, [exclude_keys(table, exclude) for table in sources])
 
 
 def with_target(
     target: PropertyTable, sources: Sequence[PropertyTable], exclude: Collection[str], rows: NDArray[np.int64]
 ) -> Joined:
-    """These rows of the target, and the sources without the formulas to exclude, as one table."""
-    kept: list[NDArray[np.int64]] = [exclude_keys(table, exclude) for table in sources]
-    return join([target, *sources], [rows, *kept])
+    """Join rows of the target with its sources.
+
+    The formulas to exclude are left out of the sources.
+    """
+    source_rows: list[NDArray[np.int64]] = [exclude_keys(table, exclude) for table in sources]
+    return join([target, *sources], [rows, *source_rows])
+
+
+def _check_kind(tables: Sequence[PropertyTable]) -> None:
+    """Refuse tables of anything but compositions."""
+    other = [table.name for table in tables if kind_of_table(table) is not COMPOSITION]
+    if other:
+        raise UserError(
+            f"networks that learn a target with its sources see compositions: {other[0]} has more than those"
+        )
 
 
 def _train(
@@ -157,9 +178,6 @@ def _train(
     start: Joint | None,
     progress: Callable[[int], None] | None,
 ) -> Joint:
-    odd = [table.name for table in tables if table.molecules is not None or table.crystals is not None]
-    if odd:
-        raise UserError(f"networks that learn a target with its sources see compositions: {odd[0]} has more than those")
     names = [table.name for table in tables]
     if len(set(names)) < len(names):
         raise ValueError(f"expected tables of different names, got {names}")

@@ -1,4 +1,4 @@
-"""Joint training: networks that learn a target and its sources at once, as tasks with a head each on one trunk.
+"""Joint training of target and sources, one head per task.
 
 The trunk is first trained on the sources alone, then goes on with the target as one more task among them, so that
 one long pre-training serves many targets and folds while the target still shapes every layer. A value that is not
@@ -30,8 +30,9 @@ SMOOTH = 0.05
 
 
 class Course(NamedTuple):
-    """How networks are trained: AdamW (Loshchilov & Hutter, 2019), `rate` at its highest after `warm` of all steps.
+    """Length and rates of training by AdamW (Loshchilov & Hutter, 2019).
 
+    rate : at its highest after `warm` of all steps
     rest : rows without a value of the target per epoch, drawn anew for each; None takes all
     widths : of the hidden layers; head : of the one hidden layer that a task has to itself
     """
@@ -48,7 +49,7 @@ class Course(NamedTuple):
 
 
 class Heads(NamedTuple):
-    """What k tasks have to themselves: a hidden layer on the trunk's last one, and its linear output.
+    """Heads of k tasks: a hidden layer and an output each.
 
     kernel : (n_last, k, width); bias, output : (k, width); constant : (k,)
     """
@@ -94,16 +95,17 @@ def train(
     plain: int = 0,
     progress: Callable[[int], None] | None = None,
 ) -> Joint:
-    """Train `networks` networks on k tasks; network i depends on (seed, i), the data and the one it goes on from.
+    """Train networks on k tasks at once.
+
+    Network i depends on (seed, i), the data and the network it continues.
 
     Parameters
     ----------
-    x : (n, n_inputs) inputs as they come; they are scaled here, or as they were for `start`.
+    x : (n, n_inputs) raw inputs; scaled here, or with the scaling of `start`.
     y : (n, k) values, NaN where unknown.
     target : the task whose rows are visited in every epoch, however few of the others are.
-    start : networks to go on from: their trunk, and the heads of the tasks that they know; in turn, where there are
-        fewer of them than `networks`.
-    plain : how many inputs, the last ones, are taken as they come.
+    start : networks to continue: hidden layers, and heads of shared tasks; in turn, where fewer than `networks`.
+    plain : number of inputs, the last ones, that are not scaled.
     progress : called with 1 after each network.
 
     Raises
@@ -143,12 +145,12 @@ def train(
 
 
 def predict(joint: Joint, x: Array, task: str, rows: int = 8192) -> FloatArray:
-    """(networks, n) predictions of a task at inputs x (n, n_inputs)."""
+    """Predictions (networks, n) of a task at x (n, n_inputs)."""
     k = joint.tasks.index(task)
     z = np.asarray(standardise(joint.scaling, x), np.float32)
     pieces = [z[i : i + rows] for i in range(0, len(z), rows)]
-    found = [[np.asarray(_forward_jit(member, piece))[:, k] for piece in pieces] for member in joint.members]
-    standard: FloatArray = np.stack([np.concatenate(parts) for parts in found]).astype(np.float64)
+    predicted = [[np.asarray(_forward_jit(member, piece))[:, k] for piece in pieces] for member in joint.members]
+    standard: FloatArray = np.stack([np.concatenate(parts) for parts in predicted]).astype(np.float64)
     return standard * float(joint.scale[k]) + float(joint.centre[k])
 
 
@@ -161,7 +163,10 @@ def _scaling(x: Array, plain: int) -> Scaling:
 
 
 def _spread(tasks: Sequence[str], y: FloatArray, start: Joint | None) -> tuple[FloatArray, FloatArray]:
-    """Centre and scale (k,) of every task; those of the networks that go on, where they have one."""
+    """Centre and scale (k,) of every task.
+
+    Those of the networks that are continued, where they have one.
+    """
     centre = np.nanmedian(y, axis=0)
     # The mean absolute deviation, as a normal distribution's standard deviation: one value of 60 among values of 2
     # does not shrink all the others.
@@ -173,13 +178,19 @@ def _spread(tasks: Sequence[str], y: FloatArray, start: Joint | None) -> tuple[F
 
 
 def _weights(known: NDArray[np.bool_]) -> Array:
-    """(n, k) weight of every value: a task with a sixteenth of the values counts each of its own twice."""
+    """Weight (n, k) of every value.
+
+    A task with a sixteenth of the values counts each of its own twice.
+    """
     shares = known.mean(axis=0)
     return np.asarray(known * (shares.max() / shares) ** 0.25, np.float32)
 
 
 def _drawn(rng: np.random.Generator, n_inputs: int, n_tasks: int, course: Course) -> Member:
-    """A fresh network: He-normal kernels (He et al., 2015), zero biases."""
+    """Draw a network: He-normal kernels (He et al., 2015).
+
+    Biases are zero.
+    """
 
     def normal(*shape: int, fan: int) -> Array:
         return np.asarray(rng.standard_normal(shape) * np.sqrt(2.0 / fan), np.float32)
@@ -196,7 +207,10 @@ def _drawn(rng: np.random.Generator, n_inputs: int, n_tasks: int, course: Course
 
 
 def _continued(fresh: Member, tasks: Sequence[str], start: Joint, i: int) -> Member:
-    """Network i of `start`, counted round, with heads for these tasks, new ones as drawn."""
+    """Network i of `start` with heads for these tasks.
+
+    Counted round; new heads as drawn.
+    """
     before, heads = start.members[i % len(start.members)], Heads(*(np.array(each) for each in fresh.heads))
     for k, task in enumerate(tasks):
         if task in start.tasks:
@@ -231,7 +245,10 @@ def _run(
 
 
 def loss(member: Member, x: jax.Array, y: jax.Array, w: jax.Array, keep: Any = None) -> jax.Array:
-    """Weighted absolute error, quadratic below `SMOOTH`, per row; `keep` as in `forward`."""
+    """Weighted absolute error per row, quadratic below `SMOOTH`.
+
+    keep : as in `forward`
+    """
     error = jnp.abs(forward(member, x, keep) - y)
     smooth = jnp.where(error < SMOOTH, error**2 / (2 * SMOOTH) + SMOOTH / 2, error)
     return jnp.sum(w * smooth) / len(x)
@@ -247,9 +264,9 @@ def forward(member: Member, x: jax.Array, keep: Any = None) -> jax.Array:
         if keep is not None and i:
             x = keep(i, x)
     heads = member.heads
-    own = matmul(x, heads.kernel.reshape(x.shape[1], -1)).reshape(len(x), *heads.bias.shape)
-    own = jax.nn.silu(own + heads.bias[None]) * heads.output[None]
-    return jnp.asarray(own.sum(axis=-1) + heads.constant[None, :])
+    head_layer = matmul(x, heads.kernel.reshape(x.shape[1], -1)).reshape(len(x), *heads.bias.shape)
+    head_layer = jax.nn.silu(head_layer + heads.bias[None]) * heads.output[None]
+    return jnp.asarray(head_layer.sum(axis=-1) + heads.constant[None, :])
 
 
 _forward_jit = jax.jit(forward)
@@ -257,7 +274,10 @@ _forward_jit = jax.jit(forward)
 
 @functools.lru_cache(maxsize=32)
 def _program(course: Course, steps: int) -> tuple[Any, Callable[..., tuple[Any, Any]]]:
-    """The optimiser, and one jitted epoch: (member, state, x, y, weights, rows (steps, batch), key) to both, moved."""
+    """Make the optimiser and one jitted epoch.
+
+    An epoch maps (member, state, x, y, weights, rows (steps, batch), key) to member and state.
+    """
     cycle = optax.cosine_onecycle_schedule(max(2, course.epochs * steps), course.rate, course.warm)
     optimiser = optax.adamw(cycle, weight_decay=course.decay)
     # Of 256 values of a random byte.
@@ -273,8 +293,8 @@ def _program(course: Course, steps: int) -> tuple[Any, Callable[..., tuple[Any, 
             def keep(i: int, a: jax.Array) -> jax.Array:
                 if share == 256:
                     return a
-                own = jax.random.fold_in(jax.random.fold_in(key, number), i)
-                return jnp.where(jax.random.bits(own, a.shape, "uint8") < share, a * (256 / share), 0.0)
+                mask_key = jax.random.fold_in(jax.random.fold_in(key, number), i)
+                return jnp.where(jax.random.bits(mask_key, a.shape, "uint8") < share, a * (256 / share), 0.0)
 
             gradient = jax.grad(loss)(member, x[chosen], y[chosen], w[chosen], keep)
             updates, state = optimiser.update(gradient, state, member)

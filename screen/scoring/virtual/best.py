@@ -1,8 +1,9 @@
-"""The best of a range of indices of a virtual catalogue: decoded, filtered, scored and ranked on the device.
+"""The best of a range of indices of a virtual catalogue, found on the device.
 
-A tile of indices at a time is looked at (`neutral`); those that pass go through the ordinary scorer in full batches, so
-their scores are bit for bit those of the same formulas in a file; the best so far stay on the device. Nothing but
-counts comes back to the host before the end, when the kept few get formulas and all columns of a ranking.
+Indices are decoded and filtered a tile at a time (`tiles`); those that pass are predicted in full batches by the
+ordinary programs, so that their scores are bit for bit those of the same formulas in a file; the best so far stay on
+the device. Nothing but counts comes back to the host before the end, when the best few get formulas and all columns of
+a ranking.
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ import numpy as np
 import pyarrow as pa
 from scipy.special import ndtri
 
-from kakehashi.catalogs.candidates.candidates import VIRTUAL
+from kakehashi.catalogs.candidates.catalog import VIRTUAL
 from kakehashi.catalogs.candidates.space import Family, Space, decode, families
 from kakehashi.catalogs.formulas.slots import formula_text
 from kakehashi.catalogs.records import Compositions, UserError
 from kakehashi.screen.descriptors.composition import BATCH
+from kakehashi.screen.descriptors.registry import amounts_convention
 from kakehashi.screen.scoring.batches import Predictions, predict_batches
 from kakehashi.screen.scoring.columns import QUARANTINE, SCORES, ScoredPartition, score_columns
 from kakehashi.screen.scoring.device_model import DeviceModel
@@ -40,14 +42,17 @@ from kakehashi.screen.transfer.fit import Model
 from kakehashi.screen.validation.domain import FAR, VERY_FAR, Domain, new_stoichiometry
 from kakehashi.screen.validation.intervals import LEVEL
 
-# Rows kept beyond those asked for: bounds of intervals are rounded otherwise on the host, where the ranking is made,
-# and the last few could change places with the next few.
+# Rows selected beyond `top`: the host, which makes the ranking, rounds interval bounds differently, so that rows near
+# the end could swap.
 SLACK = 32
 UNSCORABLE = "the prediction is not a finite number"
 
 
 class BestRows(NamedTuple):
-    """The best so far, best first, ties by place: merit and columns (k,); counts and extremes of all."""
+    """Best rows so far, best first, ties by place.
+
+    merit, place, columns : (k,) or tuples of (k,); counts, ends : counts and extremes of all rows
+    """
 
     merit: jax.Array
     place: jax.Array
@@ -57,7 +62,10 @@ class BestRows(NamedTuple):
 
 
 class ScoredBatch(NamedTuple):
-    """A batch on the device: its columns, its places from the start of the partition, its verdicts, its rows in use."""
+    """Batch on the device: columns, places, verdicts, and rows in use.
+
+    place : index within the partition
+    """
 
     columns: Columns
     place: jax.Array
@@ -66,19 +74,22 @@ class ScoredBatch(NamedTuple):
 
 
 def score_best(model: Model, device_model: DeviceModel, search: Search, rows: pa.Table) -> ScoredPartition:
-    """The best of a partition, given as one row with `start` and `stop`, and the counts of all its indices."""
+    """Best rows of a range of indices, and counts of all.
+
+    rows : one row with `start` and `stop`
+    """
     start, stop = int(rows["start"][0].as_py()), int(rows["stop"][0].as_py())
     limits = _limits(model, search)
-    asked = search.by, search.minimise, tuple(name in search.domains for name in DOMAINS)
-    top = _empty(search.top + SLACK)
+    criteria = search.by, search.minimise, tuple(name in search.domains for name in DOMAINS)
+    top = _no_rows(search.top + SLACK)
     counts = IndexCounts(visited=stop - start)
-    for batch, seen in _batches(model, device_model, search, start, stop):
+    for batch, seen in _score_batches(model, device_model, search, start, stop):
         counts += seen
-        if batch is None:  # the work ahead of the device must not pile up
+        if batch is None:  # bounds the work queued on the device
             top.merit.block_until_ready()
         else:
-            top = _merged(asked, limits, top, batch)
-    merit, place, found, numbers, ends = jax.device_get(top)
+            top = _merge_best(criteria, limits, top, batch)
+    merit, place, best_columns, numbers, ends = jax.device_get(top)
     unscorable, *others = (int(number) for number in numbers)
     counts = counts._replace(unscorable=unscorable)
     names = ("scored", "inside", "edge", "out", "at_ceiling", "refused")
@@ -86,115 +97,120 @@ def score_best(model: Model, device_model: DeviceModel, search: Search, rows: pa
     if counts.scored:
         counts = counts._replace(low=float(ends[0]), high=float(ends[1]))
     n = int(np.sum(merit > -np.inf))
-    mean, spread, distance, nearest = (column[:n] for column in found)
+    mean, spread, distance, nearest = (column[:n] for column in best_columns)
     columns = Predictions(
         mean.astype(np.float64), spread.astype(np.float64), distance.astype(np.float64), nearest.astype(np.int64)
     )
-    kept, texts, table = _named(search.space, start + place[:n].astype(np.int64))
-    scores, _ = score_columns(model, kept, texts, columns)
+    compositions, texts, table = _name_indices(search.space, start + place[:n].astype(np.int64))
+    scores, _ = score_columns(model, compositions, texts, columns)
     for field in SCORES:
         table = table.append_column(field, pa.array(scores[field.name], field.type))
     aside = QUARANTINE.empty_table()
     if unscorable:
-        bad = _unscorable(model, device_model, search, limits, start, stop)
-        _, _, named = _named(search.space, bad)
-        aside = named.select(["id", "formula"]).append_column(
+        bad = _find_unscorable(model, device_model, search, limits, start, stop)
+        _, _, unscored = _name_indices(search.space, bad)
+        aside = unscored.select(["id", "formula"]).append_column(
             QUARANTINE.field("reason"), pa.array([UNSCORABLE] * len(bad), pa.string())
         )
     return ScoredPartition(table, aside.cast(QUARANTINE), counts)
 
 
-def _named(space: Space, indices: Any) -> tuple[Compositions, list[str], pa.Table]:
-    """Compositions, formulas and the first columns of some indices."""
-    kept = decode(space, indices)
-    texts = formula_text(kept)
-    # As wide as the largest, so that the order of texts is that of indices.
+def _name_indices(space: Space, indices: Any) -> tuple[Compositions, list[str], pa.Table]:
+    """Compositions, formulas and leading columns of some indices."""
+    compositions = decode(space, indices)
+    texts = formula_text(compositions)
+    # Padded to the width of the largest index, so that texts sort like indices.
     width = len(str(space.size - 1))
     labels = [f"{index:0{width}d}" for index in indices.tolist()]
     columns = (pa.array(values, pa.string()) for values in (labels, texts, ["enumerated"] * len(texts)))
-    return kept, texts, pa.Table.from_arrays(list(columns), schema=VIRTUAL)
+    return compositions, texts, pa.Table.from_arrays(list(columns), schema=VIRTUAL)
 
 
-def _batches(
+def _score_batches(
     model: Model, device_model: DeviceModel, search: Search, start: int, stop: int
 ) -> Iterator[tuple[ScoredBatch | None, IndexCounts]]:
-    """Scored batches of a range of indices, each with what was counted since the one before."""
+    """Scored batches of a range of indices, with counts."""
     if stop - start > MOST_INDICES:
         raise UserError(
             f"--partition-rows: expected partitions of at most {MOST_INDICES:,} indices, got {stop - start:,}"
         )
-    known = jnp.asarray(element_codes(search.space, search.banned))
+    space_codes = jnp.asarray(element_codes(search.space, search.banned))
     for family, layout in zip(families(search.space), tile_layouts(search.space), strict=True):
-        cut = list(cut_tiles(family, layout, start, stop))
-        if not cut:
+        family_tiles = list(cut_tiles(family, layout, start, stop))
+        if not family_tiles:
             continue
-        held = {**padded_tables(family, layout), **_stoichiometries(model.domain, family, layout)}
-        held["known"] = np.array(search.space.elements, np.int32)
-        held = {**jax.tree.map(jnp.asarray, held), "codes": known}
-        for tile in cut:
-            seen = filter_tile(layout, held, tile, start, stop)
-            yield None, IndexCounts(unbalanced=seen.unbalanced, banned=seen.banned)
-            yield from _scored(model, device_model, layout, held, tile, seen.places, seen.passing, start)
+        arrays = {**padded_tables(family, layout), **_domain_tables(model.domain, family, layout)}
+        arrays["known"] = np.array(search.space.elements, np.int32)
+        arrays = {**jax.tree.map(jnp.asarray, arrays), "codes": space_codes}
+        for tile in family_tiles:
+            candidates = filter_tile(layout, arrays, tile, start, stop)
+            yield None, IndexCounts(unbalanced=candidates.unbalanced, banned=candidates.banned)
+            yield from _score_tile(
+                model, device_model, layout, arrays, tile, candidates.places, candidates.passing, start
+            )
 
 
-def _scored(
+def _score_tile(
     model: Model,
     device_model: DeviceModel,
     layout: TileLayout,
-    held: dict[str, Any],
+    arrays: dict[str, Any],
     tile: Tile,
     places: jax.Array,
     passing: int,
     start: int,
 ) -> Iterator[tuple[ScoredBatch, IndexCounts]]:
-    per_atom = model.library.convention == "per-atom"
+    """Predict the candidates of a tile, a batch at a time."""
+    per_atom = amounts_convention(model.library.convention) == "per-atom"
     ahead = tile.start - start
     slots = [
-        _slots(layout, per_atom, held, places, first, tile.row, tile.system, ahead)
+        _decode_slots(layout, per_atom, arrays, places, first, tile.row, tile.system, ahead)
         for first in range(0, passing, BATCH)
     ]
-    found = predict_batches(device_model, ((elements, amounts) for elements, amounts, _, _ in slots))
-    for i, (columns, (elements, _, strange, place)) in enumerate(zip(found, slots, strict=True)):
-        verdict = _verdict(held, elements, strange, columns[2])
+    predictions = predict_batches(device_model, ((elements, amounts) for elements, amounts, _, _ in slots))
+    for i, (columns, (elements, _, strange, place)) in enumerate(zip(predictions, slots, strict=True)):
+        verdict = _judge_batch(arrays, elements, strange, columns[2])
         yield ScoredBatch(columns, place, verdict, min(passing - i * BATCH, BATCH)), IndexCounts()
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
-def _slots(
+def _decode_slots(
     layout: TileLayout,
     per_atom: bool,
-    held: dict[str, Any],
+    arrays: dict[str, Any],
     places: jax.Array,
     first: Any,
     row: Any,
     system: Any,
     ahead: Any,
 ) -> tuple[jax.Array, ...]:
-    """Elements and amounts (BATCH, kinds) of a batch, whether the target has not their kind, places in the partition.
+    """Slots, stoichiometry and places of a batch of candidates.
 
-    ahead : indices from the start of the partition to the tile
+    Elements and amounts (BATCH, kinds); True where the stoichiometry is new to the target; places (BATCH,).
+
+    places : of the candidates within the tile; ahead : indices from the start of the partition to the tile
     """
     place = jax.lax.dynamic_slice_in_dim(places, first, BATCH)
     r, s = row + place // layout.systems, system + place % layout.systems
-    elements = held["known"][held["systems"][:, s].T.astype(jnp.int32)]
-    amounts = held["amounts"][:, r].T.astype(jnp.float32)
+    elements = arrays["known"][arrays["systems"][:, s].T.astype(jnp.int32)]
+    amounts = arrays["amounts"][:, r].T.astype(jnp.float32)
     if per_atom:
         amounts = amounts / jnp.sum(amounts, axis=1, keepdims=True)
-    return elements, amounts, held["strange"][r], ahead + (r - row) * layout.system_count + s - system
+    return elements, amounts, arrays["strange"][r], ahead + (r - row) * layout.system_count + s - system
 
 
 @jax.jit
-def _verdict(held: dict[str, Any], elements: jax.Array, strange: jax.Array, distance: jax.Array) -> jax.Array:
-    """Number in `DOMAINS`, by the rules of `domain.judge`."""
-    unseen = ~held["target"][elements]
-    unknown = unseen & ~held["source"][elements]
+def _judge_batch(arrays: dict[str, Any], elements: jax.Array, strange: jax.Array, distance: jax.Array) -> jax.Array:
+    """Position in `DOMAINS` of each row, by the rules of `domain.judge`."""
+    unseen = ~arrays["target"][elements]
+    unknown = unseen & ~arrays["source"][elements]
     against = jnp.any(unseen, axis=1).astype(jnp.int32) + strange + (distance > FAR)
     out = jnp.any(unknown, axis=1) | (distance > VERY_FAR) | (against >= 2)
     return jnp.where(out, 2, against)
 
 
-def _stoichiometries(domain: Domain, family: Family, layout: TileLayout) -> dict[str, Any]:
-    """What `_verdict` looks up: elements the data have, and rows of amounts the target has not."""
+def _domain_tables(domain: Domain, family: Family, layout: TileLayout) -> dict[str, Any]:
+    """Tables for `_judge_batch`: known elements, and amounts new to the target."""
     n, kinds = family.amounts.shape
     elements = np.broadcast_to(np.arange(kinds, dtype=np.int16), (n, kinds))
     counts = np.full(n, kinds)
@@ -204,7 +220,10 @@ def _stoichiometries(domain: Domain, family: Family, layout: TileLayout) -> dict
 
 
 def _limits(model: Model, search: Search) -> dict[str, Any]:
-    """Numbers that merits and counts depend on; comparisons come out as in double precision."""
+    """Constants of merits and counts.
+
+    Rounded so that comparisons match double precision.
+    """
     ceiling = model.ceiling - 1e-6 * max(abs(model.ceiling), float(np.ptp(model.target.y)))
     lowest = np.float32(ceiling)
     largest = np.float32(np.log(np.finfo(np.float64).max)) if model.target.log else np.float32(np.inf)
@@ -218,7 +237,7 @@ def _limits(model: Model, search: Search) -> dict[str, Any]:
     }
 
 
-def _empty(k: int) -> BestRows:
+def _no_rows(k: int) -> BestRows:
     zero = jnp.zeros(k, jnp.float32)
     return BestRows(
         jnp.full(k, -jnp.inf), jnp.zeros(k, jnp.int32), (zero, zero, zero, jnp.zeros(k, jnp.int32)),
@@ -226,8 +245,8 @@ def _empty(k: int) -> BestRows:
     )  # fmt: skip
 
 
-def _finite(limits: dict[str, Any], batch: ScoredBatch) -> tuple[jax.Array, jax.Array]:
-    """Rows in use that have a score, and that have none."""
+def _split_finite(limits: dict[str, Any], batch: ScoredBatch) -> tuple[jax.Array, jax.Array]:
+    """Masks of rows in use with a finite score, and without."""
     mean, spread = batch.columns[:2]
     used = jnp.arange(BATCH, dtype=jnp.int32) < batch.used
     fine = jnp.isfinite(mean) & jnp.isfinite(spread) & (mean <= limits["largest"])
@@ -235,13 +254,13 @@ def _finite(limits: dict[str, Any], batch: ScoredBatch) -> tuple[jax.Array, jax.
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _merged(
-    asked: tuple[str, bool, tuple[bool, ...]], limits: dict[str, Any], top: BestRows, batch: ScoredBatch
+def _merge_best(
+    criteria: tuple[str, bool, tuple[bool, ...]], limits: dict[str, Any], top: BestRows, batch: ScoredBatch
 ) -> BestRows:
-    """The best of a batch and of those before."""
-    by, minimise, domains = asked
+    """Merge a batch into the best rows so far."""
+    by, minimise, domains = criteria
     mean, spread, distance, _ = batch.columns
-    fine, bad = _finite(limits, batch)
+    fine, bad = _split_finite(limits, batch)
     allowed = jnp.asarray(domains)[batch.verdict]
     half = limits["interval"] * jnp.maximum(spread, limits["usual"]) * jnp.maximum(1.0, distance)
     match by:
@@ -261,7 +280,7 @@ def _merged(
         (batch.place, batch.columns),
     )
     each = [bad, fine, *(fine & (batch.verdict == i) for i in range(3)), fine & (mean >= limits["ceiling"])]
-    counts = jnp.stack([jnp.sum(one, dtype=jnp.int32) for one in [*each, fine & ~allowed]])
+    counts = jnp.stack([jnp.sum(mask, dtype=jnp.int32) for mask in [*each, fine & ~allowed]])
     ends = jnp.stack([
         jnp.minimum(top.ends[0], jnp.min(jnp.where(fine, mean, jnp.inf))),
         jnp.maximum(top.ends[1], jnp.max(jnp.where(fine, mean, -jnp.inf))),
@@ -269,13 +288,16 @@ def _merged(
     return BestRows(best, place, columns, top.counts + counts, ends)
 
 
-def _unscorable(
+def _find_unscorable(
     model: Model, device_model: DeviceModel, search: Search, limits: dict[str, Any], start: int, stop: int
 ) -> Any:
-    """(n,) indices without a finite score, looked for once more, as there are hardly ever any."""
-    found = []
-    for batch, _ in _batches(model, device_model, search, start, stop):
+    """Indices (n,) without a finite score.
+
+    By a second pass, as there are hardly ever any.
+    """
+    indices = []
+    for batch, _ in _score_batches(model, device_model, search, start, stop):
         if batch is not None:
-            bad = np.asarray(_finite(limits, batch)[1])
-            found.append(np.asarray(batch.place)[bad].astype(np.int64) + start)
-    return np.concatenate(found)
+            bad = np.asarray(_split_finite(limits, batch)[1])
+            indices.append(np.asarray(batch.place)[bad].astype(np.int64) + start)
+    return np.concatenate(indices)

@@ -1,4 +1,4 @@
-"""What is looked for in a virtual catalogue, and the counts that are left of what is not kept."""
+"""Search of a virtual catalogue: its order and filters, and counts of all its indices."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from kakehashi.catalogs.records import UserError
 from kakehashi.screen.ranking.filters import FilterCount
 from kakehashi.screen.ranking.rank import Order, RankBy
 
-# Rows kept of a virtual catalogue where nothing else is asked for.
+# Default number of rows in the ranking of a virtual catalogue.
 TOP = 1000
-# Indices per row of an ordinary partition: most of them are no candidates, and the others leave no rows.
+# Indices of a virtual partition per row of an ordinary one: most are filtered out, and few leave rows.
 PER_ROW = 64
-# Places within a partition are 32-bit integers.
+# Most indices of a partition: positions in it are 32-bit integers.
 MOST_INDICES = 1 << 30
 DOMAINS = ("in", "edge", "out")
 NEUTRAL = "charge-balanced, cations less electronegative than anions"
 
 
 class Search(NamedTuple):
-    """What a virtual catalogue is searched for.
+    """Order and filters of a search of a virtual catalogue.
 
-    by, minimise : as in `Order`; threshold : on the fitted scale, None without one; top : rows kept
-    domains : verdicts that may be kept; banned : elements no candidate may contain; words : how they are described
+    by, minimise : as in `Order`; threshold : on the fitted scale, None without one; top : rows to return
+    domains : verdicts allowed; banned : elements no candidate may contain; words : description of the banned ones
     """
 
     space: Space
@@ -41,11 +41,13 @@ class Search(NamedTuple):
 
 
 class IndexCounts(NamedTuple):
-    """What became of a range of indices: visited = scored + unscorable + those that a filter of the space removed.
+    """Outcome of a range of indices.
+
+    visited = scored + unscorable + filtered out
 
     unbalanced, banned : indices without charge balance, with excluded elements (they overlap)
-    inside, edge, out : scored ones by verdict; refused : scored ones whose verdict is not asked for
-    low, high : the smallest and the largest mean on the fitted scale; None where nothing is scored
+    inside, edge, out : scored candidates by verdict; refused : those whose verdict is not allowed
+    low, high : smallest and largest mean on the fitted scale; None where nothing is scored
     """
 
     visited: int = 0
@@ -63,7 +65,7 @@ class IndexCounts(NamedTuple):
 
     @property
     def filtered(self) -> int:
-        """Indices that are no candidates."""
+        """Indices that the filters of the space removed."""
         return self.visited - self.scored - self.unscorable
 
     def __add__(self, other: object) -> IndexCounts:
@@ -75,17 +77,17 @@ class IndexCounts(NamedTuple):
         return IndexCounts(**numbers, low=min(lows, default=None), high=max(highs, default=None))
 
     def text(self) -> str:
-        """As text, which `read` reads."""
+        """JSON text, as `read` takes it."""
         return json.dumps(self._asdict())
 
     @staticmethod
     def read(text: str) -> IndexCounts:
-        """The counts of a text."""
+        """Counts in a JSON text."""
         return IndexCounts(**json.loads(text))
 
 
 def make_search(space: Space, order: Order, *, log: bool) -> Search:
-    """What an order asks of a virtual catalogue.
+    """Search of a virtual catalogue that an order asks for.
 
     log : whether the target is fitted as ln
 
@@ -117,10 +119,10 @@ def make_search(space: Space, order: Order, *, log: bool) -> Search:
 
 
 def count_filters(search: Search, counts: IndexCounts, order: Order) -> tuple[FilterCount, ...]:
-    """What the filters of a search removed, each on its own."""
-    found = [FilterCount(NEUTRAL, counts.unbalanced, 0)]
+    """Indices each filter of a search removed on its own."""
+    removed = [FilterCount(NEUTRAL, counts.unbalanced, 0)]
     if search.words:
-        found.append(FilterCount(search.words, counts.banned, 0))
+        removed.append(FilterCount(search.words, counts.banned, 0))
     if order.filters:
-        found.append(FilterCount(", ".join(map(str, order.filters)), counts.refused, 0))
-    return tuple(found)
+        removed.append(FilterCount(", ".join(map(str, order.filters)), counts.refused, 0))
+    return tuple(removed)

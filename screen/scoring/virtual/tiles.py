@@ -1,12 +1,12 @@
-"""Which compositions of a virtual catalogue are charge-balanced, and which rows of slots they are, on the device.
+"""Charge balance of the compositions of a virtual catalogue, tile by tile on the device.
 
 A composition passes if each of its elements can take one of its oxidation states so that the charges sum to zero and
 every cation has a lower Pauling electronegativity than every anion. Elements stand by rising electronegativity, so the
 cations are the first few: for every such split the charges that the cations can have together, as bits of a word, are
 compared with those of the anions.
 
-A tile is a rectangle of the table (amounts x systems) of a family (`catalogs.candidates.space`), seen by one call of a
-program.
+A tile is a rectangle of the table (amounts x systems) of a family (`catalogs.candidates.space`), filtered by one call
+of a program.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from kakehashi.catalogs.elements import INDEX
 from kakehashi.screen.descriptors.composition import BATCH
 from kakehashi.screen.device import platform
 
-# Compositions looked at by one call.
+# Compositions filtered by one call.
 TILE = 1 << 19
 VECTOR = 128
 _WORD = 32
-# A code holds everything about an element: bit q for each positive state q, then for each negative one, then the rank
-# of its electronegativity, then whether it is banned.
+# Bits of an element's code: bit q for each positive state q, then for each negative one, then the rank of its
+# electronegativity, then one bit for excluded elements.
 _STATES = 10
 _RANK, _BANNED = 2 * _STATES, 2 * _STATES + 8
 
 
 class Tile(NamedTuple):
-    """Rows `row` on and systems `system` on of a family, and the index of its first composition in the space."""
+    """First row and system of a tile, and its first index."""
 
     row: int
     system: int
@@ -44,7 +44,9 @@ class Tile(NamedTuple):
 
 
 class TileLayout(NamedTuple):
-    """How a family is cut into tiles of `rows` x `systems` compositions; static in every program.
+    """Size of a family's tiles, static in programs.
+
+    Every tile has `rows` x `systems` compositions.
 
     words : words of the sets of charges; cation, anion : the largest charge of an ion
     """
@@ -60,12 +62,12 @@ class TileLayout(NamedTuple):
 
     @property
     def places(self) -> int:
-        """Compositions of a tile, rounded up to whole batches of the scorer."""
+        """Compositions of a tile, rounded up to whole batches."""
         return -(-self.rows * self.systems // BATCH) * BATCH
 
 
 class TileCandidates(NamedTuple):
-    """What a tile holds: how many pass, are not balanced and hold banned elements, and the places of those that pass.
+    """Candidates of a tile and counts of the compositions filtered out.
 
     places : (Layout.places,) int32, row x systems + system within the tile, ascending; zeros after the last one
     """
@@ -77,23 +79,23 @@ class TileCandidates(NamedTuple):
 
 
 def tile_layouts(space: Space) -> tuple[TileLayout, ...]:
-    """The layout of every family of a space."""
+    """Tile layout of every family of a space."""
     cation, anion = (max(max(sign * q for q in states) for states in space.states) for sign in (1, -1))
     words = (space.max_atoms - 1) * anion // _WORD + 1
-    found = []
+    all_layouts = []
     for family in families(space):
         many = max(len(family.systems), 1)
-        # Tiles side by side are equally wide, and of whole vectors: a few left over make a program ten times slower.
+        # Tiles of equal width in whole vectors: a few columns left over make a program ten times slower.
         systems = -(-many // -(-many // TILE) // VECTOR) * VECTOR
         rows = max(1, min(TILE // systems, len(family.amounts)))
-        found.append(
+        all_layouts.append(
             TileLayout(family.kinds, rows, systems, len(family.amounts), len(family.systems), words, cation, anion)
         )
-    return tuple(found)
+    return tuple(all_layouts)
 
 
 def element_codes(space: Space, banned: Collection[str]) -> NDArray[np.uint32]:
-    """(elements,) everything about each element of a space."""
+    """Codes (elements,) holding oxidation states, rank and exclusion of each element."""
     values = electronegativities(space.elements)
     ranks = np.unique(values, return_inverse=True)[1]
     out = (ranks << _RANK).astype(np.uint32)
@@ -106,14 +108,14 @@ def element_codes(space: Space, banned: Collection[str]) -> NDArray[np.uint32]:
 
 
 def padded_tables(family: Family, layout: TileLayout) -> dict[str, Any]:
-    """Systems (kinds, n) and amounts (kinds, m) of a family as arrays padded to whole tiles."""
+    """Systems (kinds, n) and amounts (kinds, m), padded to whole tiles."""
     systems = np.pad(family.systems.T, ((0, 0), (0, -layout.system_count % layout.systems)))
     amounts = np.pad(family.amounts.T, ((0, 0), (0, -layout.row_count % layout.rows)), constant_values=1)
     return {"systems": systems, "amounts": amounts}
 
 
 def cut_tiles(family: Family, layout: TileLayout, start: int, stop: int) -> Iterator[Tile]:
-    """The tiles of a family with an index from `start` up to `stop` of the space."""
+    """Tiles of a family with an index in [start, stop)."""
     first, last = max(start - family.start, 0), min(stop - family.start, family.size)
     if first >= last:
         return
@@ -126,75 +128,88 @@ def cut_tiles(family: Family, layout: TileLayout, start: int, stop: int) -> Iter
                 yield Tile(row, system, family.start + head)
 
 
-def filter_tile(layout: TileLayout, known: dict[str, Any], tile: Tile, start: int, stop: int) -> TileCandidates:
-    """Look at the compositions of a tile with an index from `start` up to `stop` of the space."""
-    # Relative to the tile, within what 32 bits hold.
+def filter_tile(layout: TileLayout, arrays: dict[str, Any], tile: Tile, start: int, stop: int) -> TileCandidates:
+    """Candidates of a tile with an index in [start, stop)."""
+    # Relative to the tile, to fit into 32 bits.
     span = layout.rows * layout.system_count + layout.systems
     low, high = max(start - tile.start, 0), min(stop - tile.start, span)
-    mask, counts = _look(layout, known, tile.row, tile.system, low, high)
+    mask, counts = _filter_mask(layout, arrays, tile.row, tile.system, low, high)
     unbalanced, banned = (int(count) for count in counts)
     if platform() != "cpu":
-        places, passing = _places(mask, layout.places)
+        places, passing = _list_places(mask, layout.places)
         return TileCandidates(int(passing), unbalanced, banned, places)
-    # The host has the mask already, and counts thirty times as fast as the compiled program.
-    found = np.flatnonzero(np.asarray(mask))
+    # On a CPU the host shares the mask and lists places thirty times as fast as the compiled program.
+    passing_places = np.flatnonzero(np.asarray(mask))
     places = np.zeros(layout.places, np.int32)
-    places[: len(found)] = found
-    return TileCandidates(len(found), unbalanced, banned, jnp.asarray(places))
+    places[: len(passing_places)] = passing_places
+    return TileCandidates(len(passing_places), unbalanced, banned, jnp.asarray(places))
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _look(
-    layout: TileLayout, known: dict[str, Any], row: Any, system: Any, low: Any, high: Any
+def _filter_mask(
+    layout: TileLayout, arrays: dict[str, Any], row: Any, system: Any, low: Any, high: Any
 ) -> tuple[jax.Array, jax.Array]:
-    """(rows x systems,) which compositions pass; numbers of unbalanced ones and of ones with banned elements."""
+    """Mask (rows x systems,) of candidates, and counts of the others.
+
+    Counts are of unbalanced and of banned compositions.
+    """
     rows = row + jnp.arange(layout.rows, dtype=jnp.int32)[:, None]
     systems = system + jnp.arange(layout.systems, dtype=jnp.int32)[None, :]
     offset = (rows - row) * layout.system_count + (systems - system)
-    asked = (offset >= low) & (offset < high) & (rows < layout.row_count) & (systems < layout.system_count)
-    elements = jax.lax.dynamic_slice_in_dim(known["systems"], system, layout.systems, axis=1)
-    amounts = jax.lax.dynamic_slice_in_dim(known["amounts"], row, layout.rows, axis=1).astype(jnp.uint32)
-    ions = [known["codes"][elements[i].astype(jnp.int32)][None, :] for i in range(layout.kinds)]
-    neutral = _neutral(ions, [amounts[i][:, None] for i in range(layout.kinds)], layout)
+    in_range = (offset >= low) & (offset < high) & (rows < layout.row_count) & (systems < layout.system_count)
+    elements = jax.lax.dynamic_slice_in_dim(arrays["systems"], system, layout.systems, axis=1)
+    amounts = jax.lax.dynamic_slice_in_dim(arrays["amounts"], row, layout.rows, axis=1).astype(jnp.uint32)
+    ions = [arrays["codes"][elements[i].astype(jnp.int32)][None, :] for i in range(layout.kinds)]
+    balanced = _is_balanced(ions, [amounts[i][:, None] for i in range(layout.kinds)], layout)
     banned = functools.reduce(jnp.bitwise_or, ions) >> _BANNED != 0
-    counts = jnp.stack([jnp.sum(asked & ~neutral, dtype=jnp.int32), jnp.sum(asked & banned, dtype=jnp.int32)])
-    return (asked & neutral & ~banned).reshape(-1), counts
+    counts = jnp.stack([jnp.sum(in_range & ~balanced, dtype=jnp.int32), jnp.sum(in_range & banned, dtype=jnp.int32)])
+    return (in_range & balanced & ~banned).reshape(-1), counts
 
 
-def _neutral(ions: list[jax.Array], amounts: list[jax.Array], layout: TileLayout) -> jax.Array:
-    """Which compositions balance in some split into cations, the first elements, and anions."""
+def _is_balanced(ions: list[jax.Array], amounts: list[jax.Array], layout: TileLayout) -> jax.Array:
+    """True where some split into cations and anions balances.
+
+    The cations are the first elements.
+    """
     kinds = len(ions)
-    # Starting from a charge of zero alone.
+    # Before any ion the only possible charge is zero.
     zero = [jnp.uint32(1 if word == 0 else 0) for word in range(layout.words)]
     cations, anions = [zero], [zero]
     for i in range(kinds - 1):
-        cations.append(_charged(cations[-1], ions[i], amounts[i], layout.cation))
+        cations.append(_add_ions(cations[-1], ions[i], amounts[i], layout.cation))
         j = kinds - 1 - i
-        anions.append(_charged(anions[-1], ions[j] >> _STATES, amounts[j], layout.anion))
+        anions.append(_add_ions(anions[-1], ions[j] >> _STATES, amounts[j], layout.anion))
     ranks = [(ion >> _RANK) & 0xFF for ion in ions]
-    found: jax.Array = jnp.bool_(False)
+    balanced: jax.Array = jnp.bool_(False)
     for split in range(1, kinds):
         shared = [a & b for a, b in zip(cations[split], anions[kinds - split], strict=True)]
-        found |= (functools.reduce(jnp.bitwise_or, shared) != 0) & (ranks[split - 1] < ranks[split])
-    return found
+        balanced |= (functools.reduce(jnp.bitwise_or, shared) != 0) & (ranks[split - 1] < ranks[split])
+    return balanced
 
 
-def _charged(before: list[jax.Array], states: jax.Array, amount: jax.Array, largest: int) -> list[jax.Array]:
-    """Sums of charges, bit by bit, with `amount` more ions in one of some states; too large ones fall off."""
+def _add_ions(before: list[jax.Array], states: jax.Array, amount: jax.Array, largest: int) -> list[jax.Array]:
+    """Possible charges, one per bit, after `amount` more ions.
+
+    Charges beyond the last bit are dropped.
+    """
     moved, after = before, [jnp.uint32(0)] * len(before)
     for q in range(1, largest + 1):
-        moved = _shifted(moved, amount)
-        may = jnp.uint32(0) - ((states >> q) & 1)
-        after = [word | (own & may) for word, own in zip(after, moved, strict=True)]
+        moved = _shift_bits(moved, amount)
+        allowed = jnp.uint32(0) - ((states >> q) & 1)
+        after = [word | (charge_bits & allowed) for word, charge_bits in zip(after, moved, strict=True)]
     return after
 
 
-def _shifted(words: list[jax.Array], by: jax.Array) -> list[jax.Array]:
-    """The bits of several words, the lowest word first, moved up by less than a word; `by` may not be zero."""
+def _shift_bits(words: list[jax.Array], by: jax.Array) -> list[jax.Array]:
+    """Bits of several words moved up by 1 to 31.
+
+    The lowest word comes first.
+    """
     low = [jnp.uint32(0), *(word >> (_WORD - by) for word in words[:-1])]
     return [(word << by) | carry for word, carry in zip(words, low, strict=True)]
 
 
 @functools.partial(jax.jit, static_argnums=1)
-def _places(mask: jax.Array, size: int) -> tuple[jax.Array, jax.Array]:
+def _list_places(mask: jax.Array, size: int) -> tuple[jax.Array, jax.Array]:
+    """Indices of the candidates, padded to `size`, and their number."""
     return jnp.nonzero(mask, size=size, fill_value=0)[0].astype(jnp.int32), jnp.sum(mask, dtype=jnp.int32)

@@ -1,1 +1,1 @@
-"""Workers."""
+"""Worker processes that score partitions: Dask, SLURM, and crashed workers."""

@@ -1,4 +1,4 @@
-"""Rows that kill the process that scores them, found by halving their partition and set aside."""
+"""Find rows that kill their worker by halving the partition, and quarantine them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kakehashi.catalogs.records import UserError
 from kakehashi.screen.scoring.columns import QUARANTINE, ScoredPartition
 
 REASON = "crashed_worker"
-# More in one partition is no fault of single rows, and finding each takes about log2(rows) new processes.
+# Most fatal rows of a partition. More point to another cause, and each takes about log2(rows) new processes to find.
 MOST = 16
 
 
@@ -19,22 +19,22 @@ class WorkerCrashed(Exception):
 
 
 def isolate_crashes(rows: pa.Table, score: Callable[[pa.Table], ScoredPartition]) -> ScoredPartition:
-    """Score a partition that killed its process: what is left is as if the rows in quarantine had not been there.
+    """Score a partition that killed its worker.
 
-    A row is set aside, as `crashed_worker`, that killed two processes in a row with nothing else in them, so that
-    one killed by chance costs no row.
+    Other rows have the scores they would have without those. A row goes to quarantine, as `crashed_worker`, if it
+    killed two processes in a row with nothing else in them, so that one killed by chance costs no row.
 
-    score : of some of the rows; raises Crashed where their process died, and runs nothing beside them
+    score : function of some of the rows; raises WorkerCrashed where their process died, and runs nothing beside them
 
     Raises
     ------
     UserError : code 1, more than `MOST` rows kill their process
     """
-    waiting, found, fatal = [rows], list[ScoredPartition](), list[pa.Table]()
+    waiting, parts, fatal = [rows], list[ScoredPartition](), list[pa.Table]()
     while waiting:
         piece = waiting.pop()
         try:
-            found.append(_twice(piece, score) if piece.num_rows == 1 else score(piece))
+            parts.append(_score_twice(piece, score) if piece.num_rows == 1 else score(piece))
         except WorkerCrashed:
             half = piece.num_rows // 2
             if half:
@@ -43,16 +43,16 @@ def isolate_crashes(rows: pa.Table, score: Callable[[pa.Table], ScoredPartition]
             fatal.append(piece)
             if len(fatal) > MOST:
                 raise UserError(
-                    f"more than {MOST} rows of one partition killed their worker, the last one {_named(piece)}:"
+                    f"more than {MOST} rows of one partition killed their worker, the last one {_describe_row(piece)}:"
                     " go on with --resume, fewer --workers and more memory for each",
                     1,
                 ) from None
-            found.append(ScoredPartition(None, _set_aside(piece)))
-    scores = [part.scores for part in found if part.scores is not None] or [score(rows.slice(0, 0)).scores]
-    return ScoredPartition(pa.concat_tables(scores), pa.concat_tables([part.quarantine for part in found]))
+            parts.append(ScoredPartition(None, _set_aside(piece)))
+    scores = [part.scores for part in parts if part.scores is not None] or [score(rows.slice(0, 0)).scores]
+    return ScoredPartition(pa.concat_tables(scores), pa.concat_tables([part.quarantine for part in parts]))
 
 
-def _twice(row: pa.Table, score: Callable[[pa.Table], ScoredPartition]) -> ScoredPartition:
+def _score_twice(row: pa.Table, score: Callable[[pa.Table], ScoredPartition]) -> ScoredPartition:
     try:
         return score(row)
     except WorkerCrashed:
@@ -60,9 +60,9 @@ def _twice(row: pa.Table, score: Callable[[pa.Table], ScoredPartition]) -> Score
 
 
 def _set_aside(row: pa.Table) -> pa.Table:
-    named = row.select(["id", "formula"]).cast(QUARANTINE.remove(2))
-    return named.append_column("reason", pa.array([REASON], pa.string()))
+    quarantined = row.select(["id", "formula"]).cast(QUARANTINE.remove(2))
+    return quarantined.append_column("reason", pa.array([REASON], pa.string()))
 
 
-def _named(row: pa.Table) -> str:
+def _describe_row(row: pa.Table) -> str:
     return f"{row['formula'][0].as_py()!r} ({row['id'][0].as_py()})"

@@ -1,4 +1,4 @@
-"""What a run that was killed on a batch system left behind: its certificates, and jobs that still wait or run."""
+"""Remove what a killed run left on a batch system: certificates and jobs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ASK_SECONDS = 20
 
 
 def queued_jobs(name: str) -> list[str] | None:
-    """Jobs of this name that wait or run, as "12 (PENDING)"; None where SLURM does not answer."""
+    """Jobs of this name as "12 (PENDING)"; None if unknown."""
     words = ["squeue", "--noheader", f"--name={name}", "--format=%i (%T)"]
     try:
         done = subprocess.run(words, capture_output=True, text=True, timeout=_ASK_SECONDS, check=True)
@@ -31,12 +31,15 @@ def queued_jobs(name: str) -> list[str] | None:
 
 
 def remove_leftovers(folder: Path) -> list[str]:
-    """Remove the certificates of killed runs from a run folder whose lock is held; what there is to say of each."""
-    return [said for path in sorted(folder.glob(f"{PREFIX}*")) for said in _swept(path)]
+    """Remove certificates of killed runs from a locked folder.
+
+    Returns notes for the user.
+    """
+    return [note for path in sorted(folder.glob(f"{PREFIX}*")) for note in _remove_certificates(path)]
 
 
 def remove_idle_leftovers(folder: Path) -> list[str]:
-    """The same of a folder of which nobody is known to hold the lock; nothing is done where somebody does."""
+    """Remove leftovers unless a process holds the folder's lock."""
     if not any(folder.glob(f"{PREFIX}*")):
         return []
     with suppress(Timeout, OSError), FileLock(folder / LOCK, blocking=False):
@@ -44,7 +47,7 @@ def remove_idle_leftovers(folder: Path) -> list[str]:
     return []
 
 
-def _swept(path: Path) -> list[str]:
+def _remove_certificates(path: Path) -> list[str]:
     if path.is_symlink() or not path.is_dir():
         return [f"{path} is no folder of certificates: it is left as it is"]
     name = ""
@@ -56,11 +59,13 @@ def _swept(path: Path) -> list[str]:
         path.rmdir()
     except OSError as error:
         return [f"{path} is left of a run that was killed and cannot be removed: {error.strerror}"]
-    said = [f"the certificates of a run that was killed were removed: {path.name}"]
+    notes = [f"the certificates of a run that was killed were removed: {path.name}"]
     if _NAME.fullmatch(name):
         jobs = queued_jobs(name)
         if jobs is None:
-            said.append(f"SLURM does not answer here; jobs of that run that still wait end with: scancel --name={name}")
+            notes.append(
+                f"SLURM does not answer here; jobs of that run that still wait end with: scancel --name={name}"
+            )
         elif jobs:
-            said.append(f"jobs of that run are still there: {', '.join(jobs)}; end them with: scancel --name={name}")
-    return said
+            notes.append(f"jobs of that run are still there: {', '.join(jobs)}; end them with: scancel --name={name}")
+    return notes

@@ -1,7 +1,8 @@
-"""Which schedulers a run may talk to, this machine's, others by TLS, and a batch system's; and the certificates.
+"""Rules for schedulers a run may connect to, and the certificates it needs.
 
-A Dask scheduler runs whatever code it is sent, so one on another machine must show a certificate
-(`tls://HOST:PORT`, with the files that dask's own settings name) or be asked for by `--insecure-cluster`.
+This machine's schedulers need none. A Dask scheduler runs whatever code it is sent, so one on another machine must
+show a certificate (`tls://HOST:PORT`, with the files that dask's own settings name) or be allowed by
+`--insecure-cluster`. `slurm` names the batch system.
 """
 
 from __future__ import annotations
@@ -24,7 +25,11 @@ _TLS = "distributed.comm.tls"
 
 
 def check_scheduler(address: str, *, insecure: bool) -> None:
-    """Refuse an address that is none, or a machine elsewhere without TLS."""
+    """Refuse a malformed address, or another machine without TLS.
+
+    >>> check_scheduler("tls://cluster:8786", insecure=False)
+    >>> check_scheduler("slurm", insecure=False)
+    """
     if address == SLURM:
         return
     scheme, mark, rest = address.rpartition("://")
@@ -41,7 +46,7 @@ def check_scheduler(address: str, *, insecure: bool) -> None:
 
 
 def check_usable(address: str) -> None:
-    """Refuse, before anything is computed, a scheduler that this process could not speak to.
+    """Refuse a scheduler this process could not connect to.
 
     Raises
     ------
@@ -54,7 +59,7 @@ def check_usable(address: str) -> None:
 
 
 def security(address: str) -> Any:
-    """What a connection to this address needs: certificates for tls://, nothing otherwise.
+    """Security settings for an address: certificates for tls://, None otherwise.
 
     Raises
     ------
@@ -64,13 +69,13 @@ def security(address: str) -> Any:
         return None
     from dask.distributed import Security
 
-    found: Any = Security(require_encryption=True)
+    settings: Any = Security(require_encryption=True)
     missing = [
         name
         for name, value in (
-            ("ca-file", found.tls_ca_file),
-            ("client.cert", found.tls_client_cert),
-            ("client.key", found.tls_client_key),
+            ("ca-file", settings.tls_ca_file),
+            ("client.cert", settings.tls_client_cert),
+            ("client.key", settings.tls_client_key),
         )
         if not value
     ]
@@ -81,26 +86,32 @@ def security(address: str) -> Any:
             f" file in ~/.config/dask/distributed.yaml or {variable}"
         )
     try:
-        found.get_connection_args("client")
+        settings.get_connection_args("client")
     except OSError as error:
         raise UserError(f"--scheduler {address}: certificates cannot be read: {error}") from None
-    return found
+    return settings
 
 
 @contextmanager
 def credentials(shared: str) -> Iterator[tuple[Any, str]]:
-    """Certificates for one run on SLURM, in files that this user alone can read, and what its jobs are called.
+    """Certificates for one run on SLURM, and its jobs' name.
 
-    The folder is removed when the block ends; of a run that is killed it stays, and says what the jobs are called.
+    The files can be read by this user alone. Their folder is removed when the block ends; of a run that is killed it
+    stays, with the name of the jobs in it.
 
     shared : a folder that the nodes see too
     """
     from dask.distributed import Security
 
-    made: Any = Security.temporary()
+    temporary: Any = Security.temporary()
     with TemporaryDirectory(prefix=PREFIX, dir=Path(shared).resolve()) as folder:
         name = job_name(Path(folder).name.removeprefix(PREFIX))
-        files = {JOBS: name, "ca_file": made.tls_ca_file, "cert": made.tls_client_cert, "key": made.tls_client_key}
+        files = {
+            JOBS: name,
+            "ca_file": temporary.tls_ca_file,
+            "cert": temporary.tls_client_cert,
+            "key": temporary.tls_client_key,
+        }
         for file, text in files.items():
             (Path(folder) / file).write_text(text)
         of_roles = {

@@ -1,4 +1,4 @@
-"""Semaphores between processes: what the workers of a run are coordinated with."""
+"""Check for semaphores between processes, which coordinate the workers of a run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ SHM = "/dev/shm"
 
 
 class MissingSemaphores(NamedTuple):
-    """Why there are no semaphores, and the command that ends it."""
+    """Reason for missing semaphores, and the command that mends it."""
 
     why: str
     fix: str

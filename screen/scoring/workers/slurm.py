@@ -1,6 +1,6 @@
-"""Workers as SLURM jobs by dask-jobqueue, one worker a job: submitted, watched, cancelled.
+"""Workers as SLURM jobs by dask-jobqueue, one worker a job.
 
-All jobs of a run have a name of their own, so that SLURM can be asked for them even when their ids were lost.
+All jobs of a run share a unique name, so that SLURM finds them even when their ids were lost.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from kakehashi.screen.scoring.workers.leftovers import queued_jobs
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# Between two questions to SLURM whether a job is left.
+# Interval of queries to SLURM for jobs left.
 ASK_SECONDS = 30.0
 _NEEDED = {"dask_jobqueue": "dask-jobqueue", "cryptography": "cryptography"}
 
 
 class SlurmJobs:
-    """The jobs of one run.
+    """Jobs of one run.
 
-    name : what all of them are called; wanted : how many were asked for
-    accepted, refused : ids of those SLURM took, and what it said of the others
+    name : common name of the jobs; wanted : how many were requested
+    accepted, refused : ids of accepted jobs, and SLURM's messages for the others
     """
 
     def __init__(self, name: str, wanted: int) -> None:
@@ -38,7 +38,7 @@ class SlurmJobs:
         self._asked = -ASK_SECONDS
 
     def check(self) -> None:
-        """Make sure that a worker may still come.
+        """Check that a worker may still come.
 
         Raises
         ------
@@ -61,18 +61,18 @@ class SlurmJobs:
 
 
 def check_slurm() -> None:
-    """Refuse to begin what will need SLURM where it cannot be used.
+    """Refuse a run on SLURM where it cannot be used.
 
     Raises
     ------
     UserError : dask-jobqueue or what makes certificates is not installed, or a setting is missing
     """
-    if missing := [named for module, named in _NEEDED.items() if find_spec(module) is None]:
+    if missing := [package for module, package in _NEEDED.items() if find_spec(module) is None]:
         raise UserError(
             f"--scheduler slurm: {' and '.join(missing)} not installed; install it with: pip install"
             " 'kakehashi[cluster]'"
         )
-    settings = _settings()
+    settings = _read_settings()
     for name in ("cores", "memory"):
         if settings.get(name) is None:
             raise UserError(
@@ -83,9 +83,9 @@ def check_slurm() -> None:
 
 @contextmanager
 def slurm_cluster(jobs: SlurmJobs, credentials: Any) -> Iterator[Any]:
-    """A Dask cluster whose workers are SLURM jobs, cancelled when the block ends.
+    """Dask cluster of SLURM jobs, cancelled when the block ends.
 
-    What a job asks for (queue, account, memory, walltime, one GPU ...) is in dask's settings, `jobqueue.slurm`.
+    The resources of a job (queue, account, memory, walltime, one GPU ...) are in dask's settings, `jobqueue.slurm`.
     """
     from dask.distributed import Status
 
@@ -96,13 +96,13 @@ def slurm_cluster(jobs: SlurmJobs, credentials: Any) -> Iterator[Any]:
             try:
                 await super().start()
                 jobs.accepted.append(self.job_id)
-            except (OSError, RuntimeError, ValueError) as error:  # told by check(), not by a traceback of the loop
-                jobs.refused.append(_reason(error))
+            except (OSError, RuntimeError, ValueError) as error:  # reported by check(), not by a traceback of the loop
+                jobs.refused.append(_slurm_message(error))
                 self.status = Status.running
 
     cluster = kind(
         n_workers=0, job_cls=Job, job_name=jobs.name, processes=1, protocol="tls://", security=credentials,
-        scheduler_options={"dashboard_address": "127.0.0.1:0", **_settings().get("scheduler-options", {})},
+        scheduler_options={"dashboard_address": "127.0.0.1:0", **_read_settings().get("scheduler-options", {})},
     )  # fmt: skip
     with cluster:
         cluster.scale(jobs=jobs.wanted)
@@ -110,19 +110,19 @@ def slurm_cluster(jobs: SlurmJobs, credentials: Any) -> Iterator[Any]:
 
 
 def job_name(run: str) -> str:
-    """What the jobs of a run are called: the name in dask's settings, and the run's."""
-    return f"{_settings().get('name') or 'kakehashi'}-{run}"
+    """Name of the jobs of a run, with dask's prefix."""
+    return f"{_read_settings().get('name') or 'kakehashi'}-{run}"
 
 
-def _settings() -> dict[str, Any]:
+def _read_settings() -> dict[str, Any]:
     from dask import config
 
-    import_jobqueue()  # brings its own settings
+    import_jobqueue()  # registers its default settings
     return dict(config.get("jobqueue.slurm", {}))
 
 
 def import_jobqueue() -> Any:
-    """dask-jobqueue, which answers Ctrl-C itself from its import on: that is undone."""
+    """Import dask-jobqueue, undoing its own handling of Ctrl-C."""
     with answered_as_before():
         try:
             return import_module("dask_jobqueue")
@@ -134,7 +134,7 @@ def import_jobqueue() -> Any:
             ) from None
 
 
-def _reason(error: Exception) -> str:
-    """What SLURM said, of an error that quotes it between lines of its own."""
+def _slurm_message(error: Exception) -> str:
+    """SLURM's message in an error that quotes it."""
     text = str(error).rpartition("stderr:\n")[2] or str(error)
     return " ".join(text.split())

@@ -1,1 +1,1 @@
-"""Ltc."""
+"""Study of lattice thermal conductivity (after Ju et al., 2021)."""

@@ -1,4 +1,7 @@
-"""Figures of the conductivity study: sources beside the target, accuracy, extrapolation, leading descriptors."""
+"""Figures of the conductivity study.
+
+Sources beside the target, accuracy, extrapolation, leading descriptors.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,12 @@ import numpy as np
 import pyarrow.compute as pc
 
 from kakehashi.screen.descriptors.materials import describe
-from kakehashi.screen.studies.figures import ACCENT, AMBER, INK, SOFT, VIOLET, WARM, drawn
-from kakehashi.screen.studies.findings import Held, Shown
-from kakehashi.screen.studies.heat import ordered_map
-from kakehashi.screen.studies.ltc.measured import inside, score
+from kakehashi.screen.studies.figures import ACCENT, AMBER, INK, SOFT, VIOLET, WARM, draw_svg
+from kakehashi.screen.studies.findings import ClaimStatus, StudyFigure
+from kakehashi.screen.studies.fits import fifths, fit_of, shared_values
+from kakehashi.screen.studies.heat import order_map
+from kakehashi.screen.studies.ltc.measured import count_inside, fit_measured
 from kakehashi.screen.studies.ltc.screening_figures import judged_figure, screening_figure
-from kakehashi.screen.studies.parts import fifths, fit_of, shared_values
 from kakehashi.screen.studies.plots import (
     Series,
     axis_label,
@@ -32,7 +35,7 @@ from kakehashi.screen.transfer.verdict import verdict_record
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from kakehashi.screen.studies.ltc.result import Result, StandIn
+    from kakehashi.screen.studies.ltc.result import LtcResult, StandIn
 
 # Largest conductivity among the paper's target, and the largest it verified, W/(m K) (Ju et al., 2021, abstract; the
 # authors' exercise prints the first).
@@ -42,8 +45,8 @@ LN_KAPPA = "ln κ (κ in W/(m K))"
 NAMED = ("dipole_polarizability", "vdw_radius")
 
 
-def numbers(result: Result) -> dict[str, Any]:
-    """Every number of the text."""
+def numbers(result: LtcResult) -> dict[str, Any]:
+    """Compute every number of the text."""
     y, model, choice = result.target.y, result.model, result.choice
     groups = fifths(y)
     hot = groups == groups.max()
@@ -86,24 +89,27 @@ def numbers(result: Result) -> dict[str, Any]:
         if result.measured is None
         else {
             "metals_left_out": result.measured.metals,
-            "inside_90": inside(result.measured.table),
-            **{name: score(result.measured.table, name)._asdict() for name in ("mean", "mean_direct", "mean_setup_2")},
+            "inside_90": count_inside(result.measured.table),
+            **{
+                name: fit_measured(result.measured.table, name)._asdict()
+                for name in ("mean", "mean_direct", "mean_setup_2")
+            },
         },
         "named_descriptors": named,
         "leading_descriptors": result.leading.slice(0, 8).to_pylist(),
     }
 
 
-def figures(result: Result, found: dict[str, Any]) -> tuple[Shown, ...]:
-    """In the paper's order."""
-    judged = () if result.measured is None else (judged_figure(result, found),)
+def figures(result: LtcResult, values: dict[str, Any]) -> tuple[StudyFigure, ...]:
+    """Draw all figures, in the paper's order."""
+    judged = () if result.measured is None else (judged_figure(result, values),)
     return (
-        _joint(result), _accuracy(result, found), _stand_ins(result), screening_figure(result, found), *judged,
-        _extrapolation(result, found), _heat(result, found),
+        _joint(result), _accuracy(result, values), _stand_ins(result), screening_figure(result, values), *judged,
+        _extrapolation(result, values), _heat(result, values),
     )  # fmt: skip
 
 
-def _joint(result: Result) -> Shown:
+def _joint(result: LtcResult) -> StudyFigure:
     def paint(figure: Figure) -> None:
         axes = figure.subplots(1, len(result.sources), sharey=True)
         for ax, table, one in zip(np.atleast_1d(axes), result.sources, result.stand_ins, strict=True):
@@ -115,8 +121,8 @@ def _joint(result: Result) -> Shown:
     listed = "; ".join(f"{one.name} r = {one.r:.2f} (ρ {one.spearman:.2f}, n {one.shared})" for one in result.stand_ins)
     known = [abs(one.r) for one in result.stand_ins if np.isfinite(one.r)]
     strongest = max(known, default=float("nan"))
-    return Shown(
-        "2a", "Sources beside the target", drawn(10, 2.9, paint),
+    return StudyFigure(
+        "2a", "Sources beside the target", draw_svg(10, 2.9, paint),
         "Each source property against the target (both on the scale they are fitted on) on the compounds they share.",
         "ln of scattering phase space and of conductivity: a weak negative correlation over 45 compounds.",
         f"{listed}.",
@@ -126,7 +132,7 @@ def _joint(result: Result) -> Shown:
     )  # fmt: skip
 
 
-def _stand_ins(result: Result) -> Shown:
+def _stand_ins(result: LtcResult) -> StudyFigure:
     rows = result.stand_ins
     best = float(np.mean(np.abs(result.choice.hindsight - result.target.y)))
 
@@ -147,9 +153,9 @@ def _stand_ins(result: Result) -> Shown:
 
     gap = float(np.mean([one.best_unseen - one.best for one in rows]))
     beats = sum(one.best_unseen < result.model.verdict.direct_mae for one in rows)
-    held: Held = "held" if beats == len(rows) else "partly" if beats else "failed"
-    return Shown(
-        "2s", "Transfer setup 2 and better heads, source by source", drawn(8.4, 4.2, paint),
+    held: ClaimStatus = "held" if beats == len(rows) else "partly" if beats else "failed"
+    return StudyFigure(
+        "2s", "Transfer setup 2 and better heads, source by source", draw_svg(8.4, 4.2, paint),
         "Setup 2: random forest (200 trees) on all hidden layers of each network; the best of each source's"
         f" {len(result.model.library.sources[0].networks)} networks, chosen in two ways from the same predictions. The"
         " other heads: one on all hidden layers of each network, their mean, by nested cross-validation.",
@@ -165,7 +171,10 @@ def _stand_ins(result: Result) -> Shown:
 
 
 def _other_heads(rows: Sequence[StandIn]) -> str:
-    """Ridge and Gaussian process heads, averaged over networks, beside the forest of setup 2."""
+    """Describe ridge and Gaussian process heads beside the forest of setup 2.
+
+    Averaged over networks.
+    """
     measured = [one for one in rows if np.isfinite(one.ridge) and np.isfinite(one.gp)]
     if not measured:
         return "With one network of each source there is nothing to average."
@@ -178,7 +187,7 @@ def _other_heads(rows: Sequence[StandIn]) -> str:
     )
 
 
-def _accuracy(result: Result, found: dict[str, Any]) -> Shown:
+def _accuracy(result: LtcResult, values: dict[str, Any]) -> StudyFigure:
     y, model = result.target.y, result.model
 
     def paint(figure: Figure) -> None:
@@ -188,10 +197,10 @@ def _accuracy(result: Result, found: dict[str, Any]) -> Shown:
         parity(middle, [Series("", y, result.choice.hindsight, WARM)], LN_KAPPA, "setup 2, best network by CV")
         parity(right, [Series("", y, model.out_of_fold.mean)], LN_KAPPA, "deployed stack, nested CV")
 
-    with_luck, unseen, stack = found["setup_2_hindsight"], found["setup_2_unseen"], found["stack"]
+    with_luck, unseen, stack = values["setup_2_hindsight"], values["setup_2_unseen"], values["stack"]
     source = result.stand_ins[0].source
-    return Shown(
-        "2b", "Parity of source and transferred model", drawn(10, 3.7, paint),
+    return StudyFigure(
+        "2b", "Parity of source and transferred model", draw_svg(10, 3.7, paint),
         f"Left: {source.n:,} compounds that no network of {result.sources[0].name} saw, mean of all networks."
         " Middle: cross-validated predictions of the network that fits the target best, as the paper chooses it. Right:"
         " predictions of the deployed stack, every"
@@ -199,7 +208,7 @@ def _accuracy(result: Result, found: dict[str, Any]) -> Shown:
         f"Transferred model: r = {PAPER_R} (best of many, on the compounds it was chosen by); the authors' own exercise"
         " R² 0.728 on 9 test compounds.",
         f"Source {result.sources[0].name}: r = {source.r:.3f}."
-        f" Setup 2, best of {found['networks']}: r = {with_luck['r']:.3f}, MAE"
+        f" Setup 2, best of {values['networks']}: r = {with_luck['r']:.3f}, MAE"
         f" {with_luck['mae']:.3f} by the paper's choice; r = {unseen['r']:.3f}, MAE {unseen['mae']:.3f} when chosen"
         f" unseen. Deployed stack r = {stack['r']:.3f}, R² {stack['r2']:.3f}, MAE {stack['mae']:.3f}.",
         "failed" if stack["r"] < 0.99 else "held",
@@ -208,7 +217,7 @@ def _accuracy(result: Result, found: dict[str, Any]) -> Shown:
     )  # fmt: skip
 
 
-def _extrapolation(result: Result, found: dict[str, Any]) -> Shown:
+def _extrapolation(result: LtcResult, values: dict[str, Any]) -> StudyFigure:
     y, groups = result.target.y, fifths(result.target.y)
 
     def paint(figure: Figure) -> None:
@@ -232,10 +241,10 @@ def _extrapolation(result: Result, found: dict[str, Any]) -> Shown:
                       label="largest value of the target")  # fmt: skip
         legend(right)
 
-    top, screening = found["top_fifth"], found["screening"]
+    top, screening = values["top_fifth"], values["screening"]
     share = top["above_training"] / max(1, top["compounds"])
-    return Shown(
-        "3x", "Can it predict above what it has seen?", drawn(10, 4.1, paint),
+    return StudyFigure(
+        "3x", "Can it predict above what it has seen?", draw_svg(10, 4.1, paint),
         "Left: values predicted by models that saw none of their fifth of the range. Right: predictions for all"
         " compositions of the catalogue.",
         f"From values up to about {PAPER_TRAINING_MAX} W/(m K) to compounds above {PAPER_HIT} W/(m K).",
@@ -249,12 +258,12 @@ def _extrapolation(result: Result, found: dict[str, Any]) -> Shown:
     )  # fmt: skip
 
 
-def _heat(result: Result, found: dict[str, Any]) -> Shown:
+def _heat(result: LtcResult, values: dict[str, Any]) -> StudyFigure:
     source, target = result.sources[0], result.target
     drawn_rows = np.linspace(0, len(source) - 1, min(len(source), 400)).astype(int)
     maps = [
-        ordered_map(np.asarray(describe(source.inputs.take(drawn_rows), "reduced"), np.float64), source.y[drawn_rows]),
-        ordered_map(np.asarray(describe(target.inputs, "reduced"), np.float64), target.y),
+        order_map(np.asarray(describe(source.inputs.take(drawn_rows), "reduced"), np.float64), source.y[drawn_rows]),
+        order_map(np.asarray(describe(target.inputs, "reduced"), np.float64), target.y),
     ]
 
     def paint(figure: Figure) -> None:
@@ -265,22 +274,22 @@ def _heat(result: Result, found: dict[str, Any]) -> Shown:
                      f"{len(found_map.x)} compounds by value")  # fmt: skip
             curve_beside(axes[2 * k + 1], found_map.y, "value")
 
-    strongest = ", ".join(f"{row['descriptor']} {row['spearman']:+.2f}" for row in found["leading_descriptors"][:5])
-    named: list[dict[str, Any]] = found["named_descriptors"]
-    said = "; ".join(
+    strongest = ", ".join(f"{row['descriptor']} {row['spearman']:+.2f}" for row in values["leading_descriptors"][:5])
+    named: list[dict[str, Any]] = values["named_descriptors"]
+    places = "; ".join(
         f"{row['descriptor']} place {row['place']} (ρ {row['spearman']:+.2f}, {row['place_low']:.0f} to"
         f" {row['place_high']:.0f})"
         for row in named
     )
     in_front = sum(row["place_high"] <= 58 for row in named)
-    held: Held = "held" if named and in_front == len(named) else "partly" if in_front else "failed"
-    return Shown(
-        "4", "Descriptors in the order of the property", drawn(10, 4.2, paint),
+    held: ClaimStatus = "held" if named and in_front == len(named) else "partly" if in_front else "failed"
+    return StudyFigure(
+        "4", "Descriptors in the order of the property", draw_svg(10, 4.2, paint),
         "Rows: compounds in the order of the source property (left) and of the conductivity (right), whose values are"
         " drawn beside them; columns: descriptors by rank within the map (dark low, yellow high), ordered by"
         " clustering; those that never vary are left out.",
         "Leading descriptors of the conductivity: average and maximum dipole polarizability and van der Waals radius.",
-        f"Strongest rank correlations: {strongest}. The paper's: {said}.",
+        f"Strongest rank correlations: {strongest}. The paper's: {places}.",
         held,
         f"{in_front} of the {len(named)} named descriptors stay in the first fifth (58 of 290) in nineteen of twenty"
         " bootstrap samples of the compounds; places with their 5th and 95th percentiles.",

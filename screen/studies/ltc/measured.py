@@ -1,4 +1,4 @@
-"""Conductivities that were measured and that no model has seen, beside what the screening said of them."""
+"""Measured conductivities no model has seen, beside the screening."""
 
 from __future__ import annotations
 
@@ -10,27 +10,30 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from scipy.stats import spearmanr
 
-from kakehashi.catalogs.records import PropertyTable
+from kakehashi.catalogs.records import FloatArray, PropertyTable
 from kakehashi.screen.studies.ltc.shortlist import ASKED
-from kakehashi.screen.transfer.features import FloatArray
 
 # A metal conducts heat by its electrons: what the catalogue must say for a measured value to be that of a lattice.
 GAP = "band_gap"
 LEAST = 5
 
 
-class Judged(NamedTuple):
-    """Screened compositions with a measured value; metals : how many were left out as having no band gap.
+class MeasuredCandidates(NamedTuple):
+    """Screened compositions with a measured value.
 
     table : formula, domain, measured value, mean, lower and upper, and the means of other models by name
+    metals : how many were left out for lack of a band gap
     """
 
     table: pa.Table
     metals: int
 
 
-class Score(NamedTuple):
-    """How well one model foretold measured values, in logarithms; NaN below `LEAST` values."""
+class MeasuredFit(NamedTuple):
+    """Errors and correlation of predictions of ln values.
+
+    NaN below `LEAST` values.
+    """
 
     n: int
     mae: float
@@ -38,16 +41,20 @@ class Score(NamedTuple):
     spearman: float
 
 
-def judged(
+def join_measured(
     measured: PropertyTable,
     target: PropertyTable,
     scores: pa.Table,
     compositions: pa.Table,
     others: Mapping[str, FloatArray],
-) -> Judged:
-    """Join measured values to the screening, without the target's own compounds and without metals.
+) -> MeasuredCandidates:
+    """Join measured values to the screening.
 
-    scores : every candidate; compositions : one row of each, beside which `others` holds the means of other models
+    Without the target's own compounds and without metals.
+
+    scores : every candidate
+    compositions : one row of each
+    others : means of other models beside them, by name
     """
     known = set(target.keys)
     values = {key: float(value) for key, value in zip(measured.keys, measured.values, strict=True) if key not in known}
@@ -64,36 +71,44 @@ def judged(
             **{name: mean[lattice] for name, mean in others.items()},
         }
     )  # fmt: skip
-    return Judged(table.sort_by([("measured", "descending")]), len(rows) - len(lattice))
+    return MeasuredCandidates(table.sort_by([("measured", "descending")]), len(rows) - len(lattice))
 
 
 def _gapped(scores: pa.Table) -> set[str] | None:
-    """Formulas with a band gap in any of their structures; None where the catalogue knows no gaps."""
+    """Formulas with a band gap in any of their structures.
+
+    None where the catalogue knows no gaps.
+    """
     if GAP not in scores.column_names:
         return None
     least = float(ASKED[GAP][0].split(">")[1])
     return set(scores.filter(pc.greater(scores[GAP], least))["reduced_formula"].to_pylist())
 
 
-def score(table: pa.Table, column: str) -> Score:
-    """Errors of the predictions in a column."""
+def fit_measured(table: pa.Table, column: str) -> MeasuredFit:
+    """Compute errors of the predictions in a column."""
     known, guess = np.log(table["measured"].to_numpy()), np.log(table[column].to_numpy())
     if len(known) < LEAST:
-        return Score(len(known), *[float("nan")] * 3)
+        return MeasuredFit(len(known), *[float("nan")] * 3)
     errors = guess - known
-    return Score(
+    return MeasuredFit(
         len(known), float(np.mean(np.abs(errors))), float(errors.mean()), float(spearmanr(known, guess).statistic)
     )
 
 
-def inside(table: pa.Table) -> int:
-    """How many measured values lie in the 90% interval of the deployed stack."""
+def count_inside(table: pa.Table) -> int:
+    """Count measured values inside the 90 % interval of the stack."""
     y = table["measured"].to_numpy()
     return int(np.sum((y >= table["lower"].to_numpy()) & (y <= table["upper"].to_numpy())))
 
 
 def paired(table: pa.Table, column: str, against: str) -> tuple[float, float]:
-    """By how much the absolute error of ln values is larger in `against` than in `column`; its standard error."""
+    """Compare two columns of predictions by their absolute errors of ln values.
+
+    Returns
+    -------
+    by how much `against` errs more than `column`, and its standard error
+    """
     known = np.log(table["measured"].to_numpy())
     errors = [np.abs(np.log(table[name].to_numpy()) - known) for name in (column, against)]
     gain = errors[1] - errors[0]

@@ -1,4 +1,4 @@
-"""What the conductivity study found, before it is drawn."""
+"""Results of the conductivity study, before drawing."""
 
 from __future__ import annotations
 
@@ -6,19 +6,18 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from kakehashi.catalogs.records import PropertyTable
-from kakehashi.screen.studies.ltc.measured import Judged
+from kakehashi.catalogs.records import FloatArray, PropertyTable
+from kakehashi.screen.studies.fits import Fit, NetworkChoice
+from kakehashi.screen.studies.ltc.measured import MeasuredCandidates
 from kakehashi.screen.studies.ltc.shortlist import Screened, Shortlist
-from kakehashi.screen.studies.parts import Choice, Fit
-from kakehashi.screen.transfer.features import FloatArray
 from kakehashi.screen.transfer.fit import Model
 
 
 class StandIn(NamedTuple):
-    """One source beside the target: what they share, how well its networks know it, what they give the target.
+    """One source beside the target.
 
     r, spearman : correlation with the target (fitted scales) on `shared` compounds
-    source : fit of its networks on compounds kept from them
+    source : fit of its networks on compounds held out of them
     best, best_unseen : error of its best network by setup 2, with hindsight and without
     ridge, gp : nested error of the mean of ridge and of Gaussian process heads on all layers of all its networks
     """
@@ -35,10 +34,10 @@ class StandIn(NamedTuple):
     gp: float
 
 
-class Result(NamedTuple):
-    """Everything the figures draw.
+class LtcResult(NamedTuple):
+    """Data of all figures.
 
-    first_source : values of the first source's kept compounds and what its networks say
+    first_source : values of the first source's held-out compounds and its networks' predictions
     by_size : (n,) each fifth of the target's values predicted from the others
     compositions, without, forest : one row each, its mean by the direct model and by the paper's forest
     """
@@ -47,7 +46,7 @@ class Result(NamedTuple):
     sources: list[PropertyTable]
     model: Model
     direct: Model
-    choice: Choice
+    choice: NetworkChoice
     stand_ins: list[StandIn]
     first_source: tuple[FloatArray, FloatArray]
     by_size: FloatArray
@@ -58,4 +57,4 @@ class Result(NamedTuple):
     forest_ceiling: float
     chosen: Shortlist
     leading: pa.Table
-    measured: Judged | None
+    measured: MeasuredCandidates | None

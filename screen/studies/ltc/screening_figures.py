@@ -1,4 +1,4 @@
-"""Figures of the screening: predictions of all candidates, the shortlist, and values that were measured."""
+"""Figures of the screening: all candidates, the shortlist, measured values."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kakehashi.screen.studies.figures import ACCENT, SOFT, VIOLET, WARM, drawn
-from kakehashi.screen.studies.findings import Held, Shown
+from kakehashi.screen.studies.figures import ACCENT, SOFT, VIOLET, WARM, draw_svg
+from kakehashi.screen.studies.findings import ClaimStatus, StudyFigure
 from kakehashi.screen.studies.ltc.measured import paired
 from kakehashi.screen.studies.plots import Series, identity, legend, parity
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from kakehashi.screen.studies.ltc.result import Result
+    from kakehashi.screen.studies.ltc.result import LtcResult
 
 PAPER = (
     '"Over 60,000 compounds" (abstract; about 140,000 in the review) screened; 14 verified, the largest above'
@@ -25,8 +25,11 @@ AXIS = "ln κ (κ in W/(m K))"
 PRINTED = ("BeSe", 95.0)
 
 
-def screening_figure(result: Result, found: dict[str, Any]) -> Shown:
-    """Known values, all candidates and the shortlist; with transfer and without."""
+def screening_figure(result: LtcResult, found: dict[str, Any]) -> StudyFigure:
+    """Draw known values, all candidates and the shortlist.
+
+    With transfer and without.
+    """
     means, direct = (np.log(values) for values in (result.compositions["mean"].to_numpy(), result.without))
     listed = result.chosen.table
     place = {key: i for i, key in enumerate(result.compositions["reduced_formula"].to_pylist())}
@@ -55,8 +58,8 @@ def screening_figure(result: Result, found: dict[str, Any]) -> Shown:
         legend(right)
 
     s = found["screening"]
-    return Shown(
-        "3", "The screening", drawn(10, 4.3, paint),
+    return StudyFigure(
+        "3", "The screening", draw_svg(10, 4.3, paint),
         "Left: the target's values, predictions of all candidates and those of the shortlist, each as a share of its"
         " own set. Right: the same compositions with and without transfer (brighter: more of them, logarithmic);"
         " dashed: no difference.",
@@ -73,8 +76,8 @@ def screening_figure(result: Result, found: dict[str, Any]) -> Shown:
     )  # fmt: skip
 
 
-def judged_figure(result: Result, found: dict[str, Any]) -> Shown:
-    """Measured values that no model has seen."""
+def judged_figure(result: LtcResult, found: dict[str, Any]) -> StudyFigure:
+    """Draw measured values that no model has seen."""
     if result.measured is None:
         raise ValueError("expected measured values")
     table, numbers = result.measured.table, found["measured"]
@@ -93,7 +96,7 @@ def judged_figure(result: Result, found: dict[str, Any]) -> Shown:
             )  # fmt: skip
 
     gain, error = paired(table, "mean", "mean_direct")
-    held: Held = "partly" if abs(gain) <= 1.645 * error else "held" if gain > 0 else "failed"
+    held: ClaimStatus = "partly" if abs(gain) <= 1.645 * error else "held" if gain > 0 else "failed"
     mine, direct, forest = (numbers[name] for name in ("mean", "mean_direct", "mean_setup_2"))
     candidates = result.compositions["reduced_formula"].to_pylist()
     printed = ""
@@ -104,8 +107,8 @@ def judged_figure(result: Result, found: dict[str, Any]) -> Shown:
             f" {PRINTED[0]}, for which the authors' exercise prints {PRINTED[1]:g}: {row['mean']:.3g}"
             f" ({row['lower']:.3g} to {row['upper']:.3g})."
         )
-    return Shown(
-        "3m", "The screening beside measured values", drawn(9, 4.7, paint),
+    return StudyFigure(
+        "3m", "The screening beside measured values", draw_svg(9, 4.7, paint),
         f"{len(table)} compounds of the catalogue that were measured near 300 K and are not in the target; metals"
         f" ({numbers['metals_left_out']}, by the catalogue's band gaps) left out.",
         PAPER,

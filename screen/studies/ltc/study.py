@@ -1,4 +1,4 @@
-"""From phonons to heat: lattice thermal conductivity by transfer from data-rich stand-ins (after Ju et al., 2021)."""
+"""Lattice thermal conductivity from data-rich stand-ins (after Ju et al., 2021)."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from kakehashi.catalogs.candidates.candidates import Catalog, open_catalog
-from kakehashi.catalogs.records import PropertyTable
+from kakehashi.catalogs.candidates.candidates import open_catalog
+from kakehashi.catalogs.candidates.catalog import Catalog
+from kakehashi.catalogs.records import FloatArray, PropertyTable
 from kakehashi.screen.descriptors.composition import names
 from kakehashi.screen.descriptors.materials import describe
 from kakehashi.screen.networks.source import Library, Settings
@@ -18,24 +19,20 @@ from kakehashi.screen.screening.record import leaderboard_table
 from kakehashi.screen.studies.config import StudyConfig
 from kakehashi.screen.studies.data import Column, load_all, load_between, load_column, spec_in
 from kakehashi.screen.studies.findings import Findings
+from kakehashi.screen.studies.fits import choose_network, correlations, fifths, fit_of, shared_values
 from kakehashi.screen.studies.ltc import figures
-from kakehashi.screen.studies.ltc.measured import judged
-from kakehashi.screen.studies.ltc.result import Result, StandIn
+from kakehashi.screen.studies.ltc.measured import join_measured
+from kakehashi.screen.studies.ltc.result import LtcResult, StandIn
 from kakehashi.screen.studies.ltc.shortlist import beside, distinct, network_predictions, screen_all, shortlist
-from kakehashi.screen.studies.parts import (
-    apart,
-    choose,
-    correlations,
-    fifths,
-    fit_of,
-    pretrained,
-    setup_predictions,
-    shared_values,
-    source_predictions,
+from kakehashi.screen.studies.steps import (
+    keep_apart,
+    predict_by_source,
+    predict_setup,
+    pretrain_sources,
     subset,
-    transferred,
+    transfer_to,
 )
-from kakehashi.screen.transfer.features import FloatArray, fill
+from kakehashi.screen.transfer.features import compute_features
 from kakehashi.screen.transfer.fit import Model
 from kakehashi.screen.transfer.plan import Plan, fit_plan
 
@@ -78,8 +75,11 @@ BOOTSTRAPS = 200
 DIRECT, SETUP_2 = "mean_direct", "mean_setup_2"
 
 
-class Inputs(NamedTuple):
-    """What the study reads; measured : conductivities that serve only to judge the screening, if there are any."""
+class LtcInputs(NamedTuple):
+    """Target, sources and candidates of the study.
+
+    measured : conductivities that serve only to judge the screening, None without shared data
+    """
 
     target: PropertyTable
     sources: list[PropertyTable]
@@ -87,28 +87,33 @@ class Inputs(NamedTuple):
     measured: PropertyTable | None
 
 
-def run(config: StudyConfig, inputs: Inputs, progress: Progress) -> Findings:
-    """Do the study."""
+def run(config: StudyConfig, inputs: LtcInputs, progress: Progress) -> Findings:
+    """Run the study."""
     target, sources, catalog, measured = inputs
     per_source = max(1, config.networks // len(sources))
-    library = pretrained(sources, Settings(per_source, config.seed), target, config, progress)
-    model = transferred(library, target, config, progress)
-    direct = transferred(library._replace(sources=()), target, config, progress, "without sources")
+    library = pretrain_sources(sources, Settings(per_source, config.seed), target, config, progress)
+    model = transfer_to(library, target, config, progress)
+    direct = transfer_to(library._replace(sources=()), target, config, progress, "without sources")
     result = measure(config, progress, target, sources, library, model, direct, catalog, measured)
     return findings(config, result, catalog)
 
 
-def tables(inputs: Inputs) -> list[tuple[str, PropertyTable]]:
-    """Each table and what it serves as."""
-    found = [("target", inputs.target), *(("source", table) for table in inputs.sources)]
-    return found if inputs.measured is None else [*found, ("measured", inputs.measured)]
+def tables(inputs: LtcInputs) -> list[tuple[str, PropertyTable]]:
+    """List each table with its role."""
+    roles = [("target", inputs.target), *(("source", table) for table in inputs.sources)]
+    return roles if inputs.measured is None else [*roles, ("measured", inputs.measured)]
 
 
-def read(config: StudyConfig) -> Inputs:
-    """Target, sources and candidates; UserError where the data do not serve."""
+def read(config: StudyConfig) -> LtcInputs:
+    """Read target, sources and candidates.
+
+    Raises
+    ------
+    UserError : data that do not serve.
+    """
     target, sources, catalog = EMBEDDED if config.data is None else SHARED
     where = catalog if config.data is None else spec_in(config.data, catalog)
-    return Inputs(
+    return LtcInputs(
         load_column(config.data, target, log=True, minimum=10),
         load_all(config.data, sources),
         open_catalog(where, limit=config.limit),
@@ -126,18 +131,18 @@ def measure(
     direct: Model,
     catalog: Catalog,
     measured: PropertyTable | None,
-) -> Result:
-    """Everything beyond the two models."""
-    bank, folds, y = fill(library, target.inputs), model.out_of_fold.folds, target.y
-    setup = setup_predictions(bank, y, folds, 0, progress)
-    choice = choose(setup, y, folds)
-    kept = [subset(table, np.flatnonzero(apart(table.keys, config.seed))) for table in sources]
-    kept = [subset(table, np.flatnonzero([key not in target.keys for key in table.keys])) for table in kept]
-    guesses = [source_predictions(library, s, table) for s, table in enumerate(kept)]
+) -> LtcResult:
+    """Measure everything the figures draw."""
+    features, folds, y = compute_features(library, target.inputs), model.out_of_fold.folds, target.y
+    setup = predict_setup(features, y, folds, 0, progress)
+    choice = choose_network(setup, y, folds)
+    held_out = [subset(table, np.flatnonzero(keep_apart(table.keys, config.seed))) for table in sources]
+    held_out = [subset(table, np.flatnonzero([key not in target.keys for key in table.keys])) for table in held_out]
+    guesses = [predict_by_source(library, s, table) for s, table in enumerate(held_out)]
     size = len(library.sources[0].networks)
     stand_ins = []
-    for s, (table, guess, test) in enumerate(zip(sources, guesses, kept, strict=True)):
-        own = choose(setup[s * size : (s + 1) * size], y, folds)
+    for s, (table, guess, test) in enumerate(zip(sources, guesses, held_out, strict=True)):
+        best_of_source = choose_network(setup[s * size : (s + 1) * size], y, folds)
         a, b = shared_values(table, target)
         heads = {
             row.head: row.mae for row in model.leaderboard if (row.source, row.depth) == (table.name, "all layers")
@@ -145,7 +150,7 @@ def measure(
         stand_ins.append(
             StandIn(
                 table.name, len(table), len(a), *correlations(a, b), fit_of(test.y, guess),
-                float(own.mae[own.network]), float(np.mean(np.abs(own.unseen - y))),
+                float(best_of_source.mae[best_of_source.network]), float(np.mean(np.abs(best_of_source.unseen - y))),
                 *(heads.get(head, float("nan")) for head in ("ridge", "gp")),
             )
         )  # fmt: skip
@@ -153,18 +158,18 @@ def measure(
     compositions, without = distinct(screened)
     best = Plan("frozen", "forest", choice.network // size, 0, (choice.network % size,))
     forest = network_predictions(
-        library, fit_plan(best, bank, y, np.arange(len(y))), compositions["reduced_formula"], progress
+        library, fit_plan(best, features, y, np.arange(len(y))), compositions["reduced_formula"], progress
     )
     by_size = replace(target, folds=fifths(y))
-    return Result(
+    return LtcResult(
         target=target, sources=sources, model=model, direct=direct, choice=choice, stand_ins=stand_ins,
-        first_source=(kept[0].y, guesses[0]),
-        by_size=transferred(library, by_size, config, progress, "by size").out_of_fold.mean,
+        first_source=(held_out[0].y, guesses[0]),
+        by_size=transfer_to(library, by_size, config, progress, "by size").out_of_fold.mean,
         screened=screened, compositions=compositions, without=without, forest=np.exp(forest),
         forest_ceiling=float(target.values.max()),
         chosen=shortlist(screened.scores, target.keys, log=target.log),
         leading=leading(target, config.seed),
-        measured=None if measured is None else judged(
+        measured=None if measured is None else join_measured(
             measured, target, screened.scores, compositions, {DIRECT: without, SETUP_2: np.exp(forest)}
         ),
     )  # fmt: skip
@@ -175,31 +180,36 @@ def _counted(n: int, noun: str) -> str:
 
 
 def leading(target: PropertyTable, seed: int) -> pa.Table:
-    """Descriptors by their rank correlation with the target, strongest first, and how sure each place is.
+    """Rank descriptors by their rank correlation with the target.
+
+    Strongest first.
 
     place_low, place_high : 5th and 95th percentile over bootstrap samples of the target's compounds
     """
     raw = np.asarray(describe(target.inputs, "reduced"), np.float64)
     labels = np.array(names())
     varies = np.ptp(raw, axis=0) > 0
-    found = _rank_correlations(raw[:, varies], target.y)
+    strength = _rank_correlations(raw[:, varies], target.y)
     rng = np.random.default_rng(seed)
     places = []
     for _ in range(BOOTSTRAPS):
         rows = rng.integers(0, len(raw), len(raw))
         places.append(np.argsort(np.argsort(-np.abs(_rank_correlations(raw[rows][:, varies], target.y[rows])))) + 1)
     low, high = np.quantile(places, (0.05, 0.95), axis=0)
-    order = np.argsort(-np.abs(found), kind="stable")
+    order = np.argsort(-np.abs(strength), kind="stable")
     return pa.table(
         {
             "place": np.arange(1, len(order) + 1), "descriptor": labels[varies][order].tolist(),
-            "spearman": found[order], "place_low": low[order], "place_high": high[order],
+            "spearman": strength[order], "place_low": low[order], "place_high": high[order],
         }
     )  # fmt: skip
 
 
 def _rank_correlations(x: FloatArray, y: FloatArray) -> FloatArray:
-    """(p,) Spearman correlations of the columns of x (n, p) with y (n,); 0 for a constant column."""
+    """Spearman correlations of columns x (n, p) with y (n,), (p,).
+
+    0 for a constant column.
+    """
     from scipy.stats import rankdata
 
     a, b = rankdata(x, axis=0), rankdata(y)
@@ -208,12 +218,12 @@ def _rank_correlations(x: FloatArray, y: FloatArray) -> FloatArray:
     return np.asarray(np.divide(a.T @ b, norm, out=np.zeros(a.shape[1]), where=norm > 0))
 
 
-def findings(config: StudyConfig, result: Result, catalog: Catalog) -> Findings:
-    """Figures, tables and numbers."""
+def findings(config: StudyConfig, result: LtcResult, catalog: Catalog) -> Findings:
+    """Collect figures, tables and numbers."""
     target, model = result.target, result.model
     numbers = figures.numbers(result)
-    named = SHARED if config.data else EMBEDDED
-    places = {table.name: column.place for table, column in zip(result.sources, named[1], strict=True)}
+    columns = SHARED if config.data else EMBEDDED
+    places = {table.name: column.place for table, column in zip(result.sources, columns[1], strict=True)}
     sources = ", ".join(f"{name} ({place})" if name != place else name for name, place in places.items())
     screened = result.screened
     others = {DIRECT: result.without, SETUP_2: result.forest}
@@ -224,8 +234,11 @@ def findings(config: StudyConfig, result: Result, catalog: Catalog) -> Findings:
         }
     )  # fmt: skip
     stand_ins = [
-        {**one._asdict(), "source": None, **{f"source_{k}": v for k, v in one.source._asdict().items()}}
-        for one in result.stand_ins
+        {
+            **{name: value for name, value in stand_in._asdict().items() if name != "source"},
+            **{f"source_{name}": value for name, value in stand_in.source._asdict().items()},
+        }
+        for stand_in in result.stand_ins
     ]
     return Findings(
         title="Lattice thermal conductivity from stand-ins of the phonon scattering phase space",
@@ -237,12 +250,12 @@ def findings(config: StudyConfig, result: Result, catalog: Catalog) -> Findings:
             f" {result.chosen.table.num_rows} were shortlisted."
         ),
         stand_ins=(
-            STAND_IN.format(sources=sources, target=named[0].place) + (ROUGH if config.data else ""),
+            STAND_IN.format(sources=sources, target=columns[0].place) + (ROUGH if config.data else ""),
             f"Shortlist: {result.chosen.rule}.",
         ),
         figures=figures.figures(result, numbers),
         tables={
-            "stand_ins": pa.Table.from_pylist([{k: v for k, v in one.items() if k != "source"} for one in stand_ins]),
+            "stand_ins": pa.Table.from_pylist(stand_ins),
             "leaderboard": leaderboard_table(model),
             "predictions": pa.table(
                 {

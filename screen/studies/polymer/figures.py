@@ -1,4 +1,7 @@
-"""Figures of the study of polymers: every source against none, one draw in full, choosing among ever more networks."""
+"""Figures of the polymer study.
+
+Every source against none, one draw in full, choosing among ever more networks.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kakehashi.screen.studies.figures import ACCENT, SOFT, VIOLET, WARM, drawn
-from kakehashi.screen.studies.findings import Held, Shown
+from kakehashi.catalogs.records import FloatArray
+from kakehashi.screen.studies.figures import ACCENT, SOFT, VIOLET, WARM, draw_svg
+from kakehashi.screen.studies.findings import ClaimStatus, StudyFigure
 from kakehashi.screen.studies.plots import Series, axis_label, dots, legend, parity, short
-from kakehashi.screen.transfer.features import FloatArray
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from kakehashi.screen.studies.polymer.result import Draws, Result
+    from kakehashi.screen.studies.polymer.result import Draws, PolymerResult
 
 PAPER = "Transfer setup 1: correlation 1.000 of the best of 25,000 models, chosen on the 19 polymers it is quoted for."
 # Random orders in which networks are tried.
@@ -23,11 +26,11 @@ ORDERS = 50
 
 
 def _chosen(one: Draws, values: FloatArray) -> FloatArray:
-    """(draws,) entries of the network that the paper's rule chooses."""
+    """Entries of the network the paper's rule chooses, (draws,)."""
     return values[np.arange(len(values)), one.best]
 
 
-def rows(result: Result) -> list[dict[str, Any]]:
+def rows(result: PolymerResult) -> list[dict[str, Any]]:
     """One flat row per source, and one for none."""
     table = []
     for what, spec, source, one in [
@@ -49,7 +52,7 @@ def rows(result: Result) -> list[dict[str, Any]]:
     return table
 
 
-def _error_label(result: Result) -> str:
+def _error_label(result: PolymerResult) -> str:
     unit = result.target.unit
     return f"mean absolute error, {unit}" if unit else "mean absolute error"
 
@@ -64,8 +67,8 @@ def _mean(values: FloatArray) -> float:
     return float(known.mean()) if len(known) else float("nan")
 
 
-def numbers(result: Result) -> dict[str, Any]:
-    """Every number of the text."""
+def numbers(result: PolymerResult) -> dict[str, Any]:
+    """Compute every number of the text."""
     every = np.concatenate([one.cv for _, one in result.genuine], axis=1)
     tests = np.concatenate([one.test for _, one in result.genuine], axis=1)
     looks, holds = choosing(every, tests)
@@ -82,9 +85,13 @@ def numbers(result: Result) -> dict[str, Any]:
 
 
 def choosing(cv: FloatArray, test: FloatArray, orders: int = ORDERS, seed: int = 0) -> tuple[FloatArray, FloatArray]:
-    """(models,) mean error the best of the first k models looks like, and has on held-out materials.
+    """Errors of the best of the first k models, seen and held out.
 
     cv, test : (draws, models); models come in random orders
+
+    Returns
+    -------
+    (models,) mean cross-validated error of the chosen one; (models,) its mean held-out error
     """
     rng = np.random.default_rng(seed)
     looks, holds = np.zeros((2, cv.shape[1]))
@@ -100,12 +107,12 @@ def choosing(cv: FloatArray, test: FloatArray, orders: int = ORDERS, seed: int =
     return looks / orders, holds / orders
 
 
-def figures(result: Result, found: dict[str, Any]) -> tuple[Shown, ...]:
-    """In the paper's order."""
+def figures(result: PolymerResult, found: dict[str, Any]) -> tuple[StudyFigure, ...]:
+    """Draw all figures, in the paper's order."""
     return _sources(result, found), _parity(result), _choosing(result, found)
 
 
-def _sources(result: Result, found: dict[str, Any]) -> Shown:
+def _sources(result: PolymerResult, found: dict[str, Any]) -> StudyFigure:
     every = [*result.found, result.direct]
     names = [*(role.what for role in result.roles), "none (descriptors)"]
     cv, test = ([_chosen(one, getattr(one, name)) for one in every] for name in ("cv", "test"))
@@ -126,9 +133,9 @@ def _sources(result: Result, found: dict[str, Any]) -> Shown:
     wins = [row["source"] for row in named if row["draws_better_than_none"] > 0.8 * found["draws"]]
     looks = sum(row["cv_mae"] < row["held_out_mae"] for row in named)
     best = min(named, key=lambda row: row["held_out_mae"])
-    held: Held = "held" if len(wins) == len(named) else "partly" if wins else "failed"
-    return Shown(
-        "7", "Every source against none", drawn(9, 0.42 * len(names) + 1.8, paint),
+    held: ClaimStatus = "held" if len(wins) == len(named) else "partly" if wins else "failed"
+    return StudyFigure(
+        "7", "Every source against none", draw_svg(9, 0.42 * len(names) + 1.8, paint),
         "Means over draws with standard deviations. The paper's forest on the last hidden layer of the network that"
         " cross-validation inside the 19 prefers; dashed: the same forest on descriptors.",
         f"{PAPER} Errors of three polymers made afterwards: 0.015, 0.001 and 0.017 W/(m K).",
@@ -145,7 +152,7 @@ def _sources(result: Result, found: dict[str, Any]) -> Shown:
     )  # fmt: skip
 
 
-def _parity(result: Result) -> Shown:
+def _parity(result: PolymerResult) -> StudyFigure:
     role, one = min(result.genuine, key=lambda pair: float(_chosen(pair[1], pair[1].test).mean()))
     split, y = result.splits[0], result.target.y
     inner, outer = one.first
@@ -160,8 +167,8 @@ def _parity(result: Result) -> Shown:
             axis_label(result.target), f"transferred from {role.what}",
         )  # fmt: skip
 
-    return Shown(
-        "7b", "Source and transferred model, one draw", drawn(9, 4.6, paint),
+    return StudyFigure(
+        "7b", "Source and transferred model, one draw", draw_svg(9, 4.6, paint),
         f"Left: materials no network of {result.roles[0].what} saw. Right: the first draw with the source that is best"
         " on held-out materials, by hindsight.",
         PAPER,
@@ -174,7 +181,7 @@ def _parity(result: Result) -> Shown:
     )  # fmt: skip
 
 
-def _choosing(result: Result, found: dict[str, Any]) -> Shown:
+def _choosing(result: PolymerResult, found: dict[str, Any]) -> StudyFigure:
     cv, test = (np.concatenate([getattr(one, name) for _, one in result.genuine], axis=1) for name in ("cv", "test"))
     looks, holds = choosing(cv, test)
     direct = found["sources"]["none"]["held_out_mae"]
@@ -191,8 +198,8 @@ def _choosing(result: Result, found: dict[str, Any]) -> Shown:
 
     first, last = found["one_at_random"], found["best_of_all"]
     better = last["held_out_mae"] < first["held_out_mae"]
-    return Shown(
-        "7c", "Choosing among ever more networks", drawn(7.6, 4.4, paint),
+    return StudyFigure(
+        "7c", "Choosing among ever more networks", draw_svg(7.6, 4.4, paint),
         "Networks of all sources (not of the ceiling) in random orders; at each number the one that"
         " cross-validation inside the 19 prefers,"
         " averaged over draws and orders.",

@@ -1,4 +1,4 @@
-"""Thermal conductivity of polymers from 19 values (after Wu et al., 2019): every source against none."""
+"""Thermal conductivity of polymers from 19 values (after Wu et al., 2019)."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from kakehashi.catalogs.records import PropertyTable, UserError
+from kakehashi.catalogs.records import FloatArray, PropertyTable, UserError
 from kakehashi.screen.networks.source import MIN_ROWS, Settings
 from kakehashi.screen.pools import threads
 from kakehashi.screen.progress import Progress
 from kakehashi.screen.studies.config import StudyConfig
 from kakehashi.screen.studies.data import Column, load, load_column, load_drawn
 from kakehashi.screen.studies.findings import Findings
-from kakehashi.screen.studies.parts import KEPT_APART, apart, fit_of, pretrained, source_predictions, subset
+from kakehashi.screen.studies.fits import fit_of
 from kakehashi.screen.studies.polymer import figures
-from kakehashi.screen.studies.polymer.result import CEILING, Draws, Result, Role, Split
-from kakehashi.screen.transfer.features import Bank, FloatArray, fill
+from kakehashi.screen.studies.polymer.result import CEILING, DrawnSplit, Draws, PolymerResult, Role
+from kakehashi.screen.studies.steps import KEPT_APART, keep_apart, predict_by_source, pretrain_sources, subset
+from kakehashi.screen.transfer.features import Features, compute_features
 from kakehashi.screen.transfer.plan import Plan, fit_plan, predict_plan
 from kakehashi.screen.validation.folds import grouped_folds
 
@@ -34,8 +35,11 @@ SIMULATED = "radonpy"
 LARGE = 12_000
 
 
-class Inputs(NamedTuple):
-    """What the study reads; whole : all materials with a value of the target property."""
+class PolymerInputs(NamedTuple):
+    """Roles and tables of the study.
+
+    whole : all materials with a value of the target property
+    """
 
     roles: tuple[Role, ...]
     target: PropertyTable
@@ -72,66 +76,78 @@ LIQUIDS = (
 )
 
 
-def run(config: StudyConfig, inputs: Inputs, progress: Progress) -> Findings:
-    """Do the study without its inverse part."""
+def run(config: StudyConfig, inputs: PolymerInputs, progress: Progress) -> Findings:
+    """Run the study without its inverse part."""
     return findings(config, measure(config, inputs, progress))
 
 
-def measure(config: StudyConfig, inputs: Inputs, progress: Progress) -> Result:
-    """Pre-train each source without the target, then draw 19 again and again."""
+def measure(config: StudyConfig, inputs: PolymerInputs, progress: Progress) -> PolymerResult:
+    """Pre-train without the target, then draw 19 again and again."""
     roles, target, sources, _ = inputs
-    library = pretrained(sources, Settings(config.networks, config.seed, DESCRIPTORS), target, config, progress)
+    library = pretrain_sources(sources, Settings(config.networks, config.seed, DESCRIPTORS), target, config, progress)
     y, splits = target.y, draw(target, config.draws, config.seed)
-    found = []
+    by_source = []
     for s, role in enumerate(roles):
-        bank = fill(library._replace(sources=(library.sources[s],)), target.inputs)
-        layers = [own[-1] for own in bank.layers[0]]
-        found.append(over_draws(layers, y, splits, config.seed, progress, role.what, bank))
-    described = fill(library._replace(sources=()), target.inputs)
+        features = compute_features(library._replace(sources=(library.sources[s],)), target.inputs)
+        layers = [own[-1] for own in features.layers[0]]
+        by_source.append(over_draws(layers, y, splits, config.seed, progress, role.what, features))
+    described = compute_features(library._replace(sources=()), target.inputs)
     direct = over_draws([np.asarray(described.raw, np.float64)], y, splits, config.seed, progress, "none", described)
-    kept = subset(sources[0], np.flatnonzero(apart(sources[0].keys, config.seed)))
-    kept = subset(kept, np.flatnonzero([key not in set(target.keys) for key in kept.keys]))
-    parity = kept.y, source_predictions(library, 0, kept)
-    return Result(target, roles, sources, library, splits, found, direct, parity)
+    held_out = subset(sources[0], np.flatnonzero(keep_apart(sources[0].keys, config.seed)))
+    held_out = subset(held_out, np.flatnonzero([key not in set(target.keys) for key in held_out.keys]))
+    parity = held_out.y, predict_by_source(library, 0, held_out)
+    return PolymerResult(target, roles, sources, library, splits, by_source, direct, parity)
 
 
-def tables(inputs: Inputs) -> list[tuple[str, PropertyTable]]:
-    """Each table and what it serves as."""
-    named = zip(inputs.roles, inputs.sources, strict=True)
-    return [("target", inputs.target), *(("ceiling" if r.what == CEILING else "source", table) for r, table in named)]
+def tables(inputs: PolymerInputs) -> list[tuple[str, PropertyTable]]:
+    """List each table with its role."""
+    pairs = zip(inputs.roles, inputs.sources, strict=True)
+    return [("target", inputs.target), *(("ceiling" if r.what == CEILING else "source", table) for r, table in pairs)]
 
 
-def read(config: StudyConfig) -> Inputs:
-    """Roles, the target and the sources; UserError where the data do not serve.
+def read(config: StudyConfig) -> PolymerInputs:
+    """Read the target and the sources.
 
     Half of the simulated polymers are the target, the others serve the ceiling alone. Of a source too small to do
     without the target's polymers, these polymers leave the target instead.
+
+    Raises
+    ------
+    UserError : data that do not serve.
     """
     roles = EMBEDDED if config.data is None else SHARED
     refuse_same_physics(roles)
     if config.data is None:
         target = load(None, EMBEDDED_TARGET, minimum=2 * DRAWN)
-        return Inputs(roles, target, [_source(None, role, config.seed) for role in roles], target)
+        return PolymerInputs(roles, target, [_source(None, role, config.seed) for role in roles], target)
     whole = load_column(config.data, TARGET, minimum=2 * DRAWN)
-    ours = subset(whole, np.flatnonzero(apart(whole.keys, config.seed, 2)))
+    ours = subset(whole, np.flatnonzero(keep_apart(whole.keys, config.seed, 2)))
     sources = [_source(config.data, role, config.seed) for role in roles]
-    return Inputs(roles, without_small(ours, sources), sources, whole)
+    return PolymerInputs(roles, without_small(ours, sources), sources, whole)
 
 
 def _source(data: str | None, role: Role, seed: int) -> PropertyTable:
-    """The table of a role under its name; what grows with the size of a molecule per atom of it."""
-    found = load_drawn(data, role.spec, LARGE, seed) if role.large and data else load(data, role.spec)
-    found = replace(found, name=role.what, quantity=role.what, unit=found.unit or role.unit)
+    """Load the table of a role under its name.
+
+    Values that grow with the size of a molecule are divided by its atoms.
+    """
+    table = load_drawn(data, role.spec, LARGE, seed) if role.large and data else load(data, role.spec)
+    table = replace(table, name=role.what, quantity=role.what, unit=table.unit or role.unit)
     if not role.extensive:
-        return found
-    atoms = found.compositions.amounts.sum(axis=1)
+        return table
+    atoms = table.compositions.amounts.sum(axis=1)
     note = "divided by the number of atoms, as the descriptors are"
-    return replace(found, values=found.values / atoms, unit=f"{found.unit} per atom".strip(),
-                   notes=(*found.notes, note))  # fmt: skip
+    return replace(table, values=table.values / atoms, unit=f"{table.unit} per atom".strip(),
+                   notes=(*table.notes, note))  # fmt: skip
 
 
 def refuse_same_physics(roles: Sequence[Role]) -> None:
-    """UserError if simulated properties of the target's own polymers would pass for a source."""
+    """Refuse simulations of the target's own polymers as a source.
+
+    Raises
+    ------
+    UserError : such a role.
+    """
     for role in roles:
         if SIMULATED in role.spec.lower() and role.what != CEILING:
             raise UserError(
@@ -141,18 +157,26 @@ def refuse_same_physics(roles: Sequence[Role]) -> None:
 
 
 def without_small(target: PropertyTable, sources: Sequence[PropertyTable]) -> PropertyTable:
-    """The target without the polymers of sources that could not be pre-trained on without them."""
-    own = set(target.keys)
-    taken: set[str] = set()
+    """Drop the polymers of small sources from the target.
+
+    Of sources that could not be pre-trained on without them.
+    """
+    polymers = set(target.keys)
+    dropped: set[str] = set()
     for source in sources:
-        left = [key for key in source.keys if key not in own]
+        left = [key for key in source.keys if key not in polymers]
         if len(left) * (1 - 1 / KEPT_APART) < MIN_ROWS + 5:
-            taken |= set(source.keys)
-    return subset(target, np.flatnonzero([key not in taken for key in target.keys]))
+            dropped |= set(source.keys)
+    return subset(target, np.flatnonzero([key not in dropped for key in target.keys]))
 
 
-def draw(target: PropertyTable, draws: int, seed: int) -> list[Split]:
-    """Draw 19 materials; all others are held out."""
+def draw(target: PropertyTable, draws: int, seed: int) -> list[DrawnSplit]:
+    """Draw 19 materials, again and again; all others are held out.
+
+    Raises
+    ------
+    UserError : fewer than 38 materials.
+    """
     if len(target) < 2 * DRAWN:
         raise UserError(f"{target.name}: expected at least {2 * DRAWN} materials to draw {DRAWN}, got {len(target)}")
     splits = []
@@ -160,21 +184,24 @@ def draw(target: PropertyTable, draws: int, seed: int) -> list[Split]:
         order = np.random.default_rng([seed, number]).permutation(len(target))
         rows = np.sort(order[:DRAWN])
         folds = grouped_folds([target.keys[i] for i in rows], FOLDS, seed)
-        splits.append(Split(rows, np.sort(order[DRAWN:]), folds))
+        splits.append(DrawnSplit(rows, np.sort(order[DRAWN:]), folds))
     return splits
 
 
 def over_draws(
     layers: Sequence[FloatArray],
     y: FloatArray,
-    splits: Sequence[Split],
+    splits: Sequence[DrawnSplit],
     seed: int,
     progress: Progress,
     what: str,
-    bank: Bank,
+    features: Features,
 ) -> Draws:
-    """The paper's forest on each set of features, and ridge heads, for every draw."""
-    plan = Plan("frozen", "ridge", 0, 1, tuple(range(len(layers)))) if bank.layers else Plan("direct", "ridge")
+    """Fit the paper's forest and ridge heads in every draw.
+
+    layers : (n, p) features of each network
+    """
+    plan = Plan("frozen", "ridge", 0, 1, tuple(range(len(layers)))) if features.layers else Plan("direct", "ridge")
     cv, test, cv_r, test_r, averaged, linear, first = [], [], [], [], [], [], None
     with (
         progress.stage(f"draws of {DRAWN}, source: {what}", len(splits)) as advance,
@@ -182,9 +209,9 @@ def over_draws(
         threads("forest") as pool,
     ):
         for number, split in enumerate(splits):
-            asked = [(x, y, split, [seed, number, i]) for i, x in enumerate(layers)]
-            answers = list(pool.map(lambda one: setup_1(*one), asked))
-            inner, outer = (np.stack([answer[k] for answer in answers]) for k in (0, 1))
+            tasks = [(x, y, split, [seed, number, i]) for i, x in enumerate(layers)]
+            results = list(pool.map(lambda task: setup_1(*task), tasks))
+            inner, outer = (np.stack([result[k] for result in results]) for k in (0, 1))
             a, b = y[split.rows], y[split.held]
             cv.append(np.mean(np.abs(inner - a[None, :]), axis=1))
             test.append(np.mean(np.abs(outer - b[None, :]), axis=1))
@@ -192,7 +219,7 @@ def over_draws(
             cv_r.append(fit_of(a, inner[best]).r)
             test_r.append(fit_of(b, outer[best]).r)
             averaged.append(float(np.mean(np.abs(outer.mean(axis=0) - b))))
-            means = predict_plan(fit_plan(plan, bank, y, split.rows), bank, split.held)[0].mean(axis=0)
+            means = predict_plan(fit_plan(plan, features, y, split.rows), features, split.held)[0].mean(axis=0)
             linear.append(float(np.mean(np.abs(means - b))))
             first = first or (inner[best], outer[best])
             advance(1)
@@ -203,11 +230,15 @@ def over_draws(
     )  # fmt: skip
 
 
-def setup_1(x: FloatArray, y: FloatArray, split: Split, seed: Sequence[int]) -> tuple[FloatArray, FloatArray]:
-    """Cross-validated (19,) and held-out predictions of a random forest as the paper sets it up.
+def setup_1(x: FloatArray, y: FloatArray, split: DrawnSplit, seed: Sequence[int]) -> tuple[FloatArray, FloatArray]:
+    """Fit the paper's random forest in one draw.
 
     Trees and features tried per split are drawn between half the number of training values and all of them (Liu,
     Yamada & Wu, 2021, transfer setup 1).
+
+    Returns
+    -------
+    cross-validated predictions (19,), held-out predictions
     """
     rng = np.random.default_rng(seed)
     n = len(split.rows)
@@ -215,35 +246,36 @@ def setup_1(x: FloatArray, y: FloatArray, split: Split, seed: Sequence[int]) -> 
     seeds = rng.integers(2**31, size=trees).tolist()
     single = np.ascontiguousarray(x, np.float32)
 
-    def predicted(rows: NDArray[np.int64], asked: NDArray[np.int64]) -> FloatArray:
-        return bagged(single[rows], y[rows], single[asked], tried, seeds)
+    def predict(rows: NDArray[np.int64], new: NDArray[np.int64]) -> FloatArray:
+        return bagged(single[rows], y[rows], single[new], tried, seeds)
 
     inner = np.empty(n)
     for fold in np.unique(split.folds):
         out = split.folds == fold
-        inner[out] = predicted(split.rows[~out], split.rows[out])
-    return inner, predicted(split.rows, split.held)
+        inner[out] = predict(split.rows[~out], split.rows[out])
+    return inner, predict(split.rows, split.held)
 
 
 def bagged(
-    x: NDArray[np.float32], y: FloatArray, asked: NDArray[np.float32], tried: int, seeds: Sequence[int]
+    x: NDArray[np.float32], y: FloatArray, new: NDArray[np.float32], tried: int, seeds: Sequence[int]
 ) -> FloatArray:
-    """(m,) mean of trees, each grown on its own draw of as many rows with replacement (Breiman, 2001).
+    """Predict with bagged trees (Breiman, 2001), (m,).
 
-    Tree by tree, because scikit-learn's forests swap the process's warning filters and must not run in threads.
+    Each is grown on its own draw of as many rows with replacement. Tree by tree, because scikit-learn's forests swap
+    the process's warning filters and must not run in threads.
     """
     from sklearn.tree import DecisionTreeRegressor
 
-    total = np.zeros(len(asked))
+    total = np.zeros(len(new))
     for seed in seeds:
         rows = np.random.default_rng(seed).integers(0, len(x), len(x))
         tree = DecisionTreeRegressor(max_features=min(tried, x.shape[1]), random_state=seed)
-        total += tree.fit(x[rows], y[rows], check_input=False).predict(asked, check_input=False)
+        total += tree.fit(x[rows], y[rows], check_input=False).predict(new, check_input=False)
     return total / len(seeds)
 
 
-def findings(config: StudyConfig, result: Result) -> Findings:
-    """Figures, tables and numbers."""
+def findings(config: StudyConfig, result: PolymerResult) -> Findings:
+    """Collect figures, tables and numbers."""
     numbers = figures.numbers(result)
     target = result.target
     draws = [

@@ -1,4 +1,7 @@
-"""Does a source know the elements of a target? Where it does not, transfer has nothing to carry over."""
+"""Elements of a source and of its target.
+
+Without shared elements, transfer has nothing to carry over.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +12,14 @@ from numpy.typing import NDArray
 
 from kakehashi.catalogs.elements import SYMBOLS
 from kakehashi.catalogs.formulas.slots import reduce
-from kakehashi.catalogs.records import PropertyTable
+from kakehashi.catalogs.records import FloatArray, PropertyTable
 from kakehashi.screen.networks.source import elements_in
-from kakehashi.screen.transfer.features import FloatArray
 
 BOOTSTRAPS = 500
 
 
-class Coverage(NamedTuple):
-    """The elements of a source and of a target.
+class ElementCoverage(NamedTuple):
+    """Elements of a source and of a target.
 
     missing : target elements the source has not, commonest in the target first
     covered : (n,) target materials all of whose elements the source has
@@ -29,17 +31,22 @@ class Coverage(NamedTuple):
     covered: NDArray[np.bool_]
 
 
-class Split(NamedTuple):
-    """Mean absolute error of materials inside and outside the source's elements; NaN where there are none."""
+class SplitError(NamedTuple):
+    """Mean absolute errors inside and outside the source's elements.
+
+    NaN where there are no such materials.
+    """
 
     inside: float
     outside: float
 
 
 class Excess(NamedTuple):
-    """How many times the error of informed predictions a source's networks make, inside and outside its elements.
+    """Error of a source's networks over that of informed predictions.
 
-    low, high : 90% interval of outside / inside over bootstrap samples of the materials; NaN where a side is empty
+    Inside and outside the source's elements.
+
+    low, high : 90 % interval of outside / inside over bootstrap samples of the materials; NaN where a side is empty
     """
 
     inside: float
@@ -49,11 +56,11 @@ class Excess(NamedTuple):
 
     @property
     def explains(self) -> bool | None:
-        """Whether missing elements make it worse; None where either may be chance."""
+        """Missing elements make it worse; None for chance."""
         return True if self.low > 1 else False if self.high < 1 else None
 
 
-def element_coverage(source: PropertyTable, target: PropertyTable) -> Coverage:
+def compare_elements(source: PropertyTable, target: PropertyTable) -> ElementCoverage:
     """Compare the elements of two tables."""
     known = elements_in(reduce(source.compositions))
     slots = target.compositions.elements
@@ -61,7 +68,7 @@ def element_coverage(source: PropertyTable, target: PropertyTable) -> Coverage:
     foreign = present & ~known[np.where(present, slots, 0)]
     counts = np.bincount(slots[foreign], minlength=len(SYMBOLS))
     missing = [i for i in np.argsort(-counts, kind="stable") if counts[i]]
-    return Coverage(
+    return ElementCoverage(
         int(known.sum()),
         int(elements_in(target.compositions).sum()),
         tuple(SYMBOLS[i] for i in missing),
@@ -69,18 +76,23 @@ def element_coverage(source: PropertyTable, target: PropertyTable) -> Coverage:
     )
 
 
-def split_error(coverage: Coverage, y: FloatArray, predicted: FloatArray) -> Split:
-    """Errors on either side."""
+def split_error(coverage: ElementCoverage, y: FloatArray, predicted: FloatArray) -> SplitError:
+    """Compute errors inside and outside the source's elements."""
     errors = np.abs(y - predicted)
     sides = [errors[side] for side in (coverage.covered, ~coverage.covered)]
     inside, outside = (float(side.mean()) if len(side) else float("nan") for side in sides)
-    return Split(inside, outside)
+    return SplitError(inside, outside)
 
 
-def excess_error(coverage: Coverage, y: FloatArray, alone: FloatArray, informed: FloatArray, seed: int = 0) -> Excess:
-    """Compare a source's networks `alone` with held-out predictions `informed` by values of the target.
+def excess_error(
+    coverage: ElementCoverage, y: FloatArray, alone: FloatArray, informed: FloatArray, seed: int = 0
+) -> Excess:
+    """Compare a source's networks with informed predictions.
 
     Some materials are easier than others whatever the model; what missing elements cost is what is left beyond that.
+
+    alone : (n,) predictions of the networks
+    informed : (n,) held-out predictions of models that know other values of the target
     """
     errors = np.abs(np.stack([y - alone, y - informed]))
     sides = [errors[:, coverage.covered], errors[:, ~coverage.covered]]
@@ -99,8 +111,8 @@ def _ratio(errors: FloatArray) -> float:
     return float(errors[0].sum() / errors[1].sum()) if errors.size else float("nan")
 
 
-def diagnosis(coverage: Coverage, split: Split, excess: Excess) -> str:
-    """Why a source's own predictions fail or not, in a sentence or two."""
+def diagnosis(coverage: ElementCoverage, split: SplitError, excess: Excess) -> str:
+    """Explain why a source's own predictions fail or not."""
     n, inside = len(coverage.covered), int(coverage.covered.sum())
     names = ", ".join(coverage.missing[:6]) + (", ..." if len(coverage.missing) > 6 else "")
     if inside == n:

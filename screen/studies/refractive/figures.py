@@ -1,4 +1,7 @@
-"""Figures of the refractive index study: both directions, the map of descriptors, hidden layers, element coverage."""
+"""Figures of the refractive index study.
+
+Both directions, the map of descriptors, hidden layers, element coverage.
+"""
 
 from __future__ import annotations
 
@@ -8,19 +11,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kakehashi.catalogs.records import PropertyTable
-from kakehashi.screen.studies.figures import ACCENT, AMBER, VIOLET, WARM, drawn
-from kakehashi.screen.studies.findings import Held, Shown
-from kakehashi.screen.studies.heat import Ordered, ordered_map
-from kakehashi.screen.studies.parts import Fit, fit_of
+from kakehashi.screen.studies.figures import ACCENT, AMBER, VIOLET, WARM, draw_svg
+from kakehashi.screen.studies.findings import ClaimStatus, StudyFigure
+from kakehashi.screen.studies.fits import Fit, fit_of
+from kakehashi.screen.studies.heat import OrderedMap, order_map
 from kakehashi.screen.studies.plots import Series, axis_label, curve_beside, heat_map, legend, parity, scatter, short
 from kakehashi.screen.studies.refractive.coverage import diagnosis
-from kakehashi.screen.transfer.features import fill
+from kakehashi.screen.transfer.features import compute_features
 from kakehashi.screen.transfer.verdict import verdict_record
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from kakehashi.screen.studies.refractive.result import Direction, Result
+    from kakehashi.screen.studies.refractive.result import Direction, RefractiveResult
 
 PAPER_ALONE = "Source network alone on polymers: MAE 0.367, RMSE 0.417, r 0.249, R² -2.61."
 PAPER_TRANSFER = (
@@ -34,7 +37,7 @@ def _mean(fits: Sequence[Fit], name: str) -> float:
 
 
 def numbers(every: Sequence[Direction]) -> dict[str, Any]:
-    """Every number of the text, by direction."""
+    """Compute every number of the text, by direction."""
     return {
         f"{one.source.name} to {one.target.name}": {
             "source_own": one.own._asdict(),
@@ -74,8 +77,8 @@ def rows(every: Sequence[Direction]) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def figures(result: Result) -> tuple[Shown, ...]:
-    """In the paper's order."""
+def figures(result: RefractiveResult) -> tuple[StudyFigure, ...]:
+    """Draw all figures, in the paper's order."""
     return (
         _there(result.there), _map(result), _hidden(result.there[0], "5c"),
         _back(result.back, result.there), _covered(result.back, result.there), _hidden(result.back[0], "6c"),
@@ -83,7 +86,7 @@ def figures(result: Result) -> tuple[Shown, ...]:
 
 
 def _kind(table: PropertyTable) -> str:
-    """What a table is of, without which one it is."""
+    """Name the kind of materials of a table."""
     return table.name.partition(" (")[0]
 
 
@@ -97,7 +100,7 @@ def _pairs(directions: Sequence[Direction]) -> str:
             parity(axes[1], [Series("", one.target.y, one.model.out_of_fold.mean)], what,
                    f"{one.target.name},\ntransferred from {one.source.name}, held out")  # fmt: skip
 
-    return drawn(8.4, 4.2 * len(directions), paint)
+    return draw_svg(8.4, 4.2 * len(directions), paint)
 
 
 def _sentences(directions: Sequence[Direction]) -> str:
@@ -116,12 +119,12 @@ def _sentences(directions: Sequence[Direction]) -> str:
     return ". ".join(texts) + "."
 
 
-def _there(directions: Sequence[Direction]) -> Shown:
+def _there(directions: Sequence[Direction]) -> StudyFigure:
     helps = [one.model.verdict.helps for one in directions]
     better = [_mean(one.forests, "mae") < _mean(one.direct_forests, "mae") for one in directions]
-    held: Held = "held" if all(helps) else "failed" if not any(helps) and not any(better) else "partly"
+    held: ClaimStatus = "held" if all(helps) else "failed" if not any(helps) and not any(better) else "partly"
     verdicts = " ".join(f"{one.target.name}: {one.model.verdict.text}" for one in directions)
-    return Shown(
+    return StudyFigure(
         "5a", f"From inorganic compounds to {_kind(directions[0].target)}", _pairs(directions),
         "Left: what the source's networks say of materials of the other kind. Right: the deployed stack by nested"
         " cross-validation grouped by composition.",
@@ -134,15 +137,15 @@ def _there(directions: Sequence[Direction]) -> Shown:
     )  # fmt: skip
 
 
-def _back(directions: Sequence[Direction], there: Sequence[Direction]) -> Shown:
+def _back(directions: Sequence[Direction], there: Sequence[Direction]) -> StudyFigure:
     helps, works = ([one.model.verdict.helps for one in some] for some in (directions, there))
-    held: Held = "failed" if any(helps) else "held" if any(works) else "partly"
+    held: ClaimStatus = "failed" if any(helps) else "held" if any(works) else "partly"
     verdicts = " ".join(f"{one.source.name}: {one.model.verdict.text}" for one in directions)
     losses = [
         [_mean(one.forests, "mae") / _mean(one.direct_forests, "mae") for one in some] for some in (directions, there)
     ]
     back, forth = (" and ".join(f"{loss:.2f}" for loss in some) for some in losses)
-    return Shown(
+    return StudyFigure(
         "6a", f"From {_kind(directions[0].source)} to inorganic compounds", _pairs(directions),
         "Left: what the organic networks say of inorganic compounds. Right: the deployed stack by nested"
         " cross-validation grouped by composition.",
@@ -155,7 +158,7 @@ def _back(directions: Sequence[Direction], there: Sequence[Direction]) -> Shown:
     )  # fmt: skip
 
 
-def _map(result: Result) -> Shown:
+def _map(result: RefractiveResult) -> StudyFigure:
     colours = (VIOLET, ACCENT, WARM, AMBER)
     tables = [result.inorganic, *result.organic]
 
@@ -174,8 +177,8 @@ def _map(result: Result) -> Shown:
         ax.set(xticks=[], yticks=[], xlabel="t-SNE, first axis", ylabel="t-SNE, second axis")
 
     mixed = neighbours_of_own_kind(result)
-    return Shown(
-        "5b", "Where both kinds lie", drawn(8.6, 5, paint),
+    return StudyFigure(
+        "5b", "Where both kinds lie", draw_svg(8.6, 5, paint),
         "t-SNE of the 290 standardised descriptors, at most 300 materials of each table (in brackets: how many there"
         " are); axes and distances between clusters mean little.",
         "A map without a number.",
@@ -186,8 +189,11 @@ def _map(result: Result) -> Shown:
     )  # fmt: skip
 
 
-def neighbours_of_own_kind(result: Result) -> tuple[float, float]:
-    """Share of inorganic and of organic points whose nearest neighbour in the map is of their kind."""
+def neighbours_of_own_kind(result: RefractiveResult) -> tuple[float, float]:
+    """Share of points whose nearest neighbour is of their kind.
+
+    In the map of descriptors: of inorganic points, of organic points.
+    """
     from scipy.spatial import cKDTree
 
     organic = result.kind > 0
@@ -196,19 +202,21 @@ def neighbours_of_own_kind(result: Result) -> tuple[float, float]:
     return float(same[~organic].mean()), float(same[organic].mean())
 
 
-def _hidden(one: Direction, number: str) -> Shown:
-    layer = fill(one.library, one.target.inputs).layers[0][0]
-    maps: list[Ordered] = [ordered_map(layer[k], one.target.y) for k in (0, -1)]
+def _hidden(one: Direction, number: str) -> StudyFigure:
+    layer = compute_features(one.library, one.target.inputs).layers[0][0]
+    maps: list[OrderedMap] = [order_map(layer[k], one.target.y) for k in (0, -1)]
 
     def paint(figure: Figure) -> None:
         axes = figure.subplots(1, 3, width_ratios=[5, 5, 1.2])
-        for ax, found, title in zip(axes, maps, ("first hidden layer", "last hidden layer"), strict=False):
-            heat_map(ax, found.x, title, f"{found.x.shape[1]} hidden units, clustered", f"{one.target.name} by value")
+        for ax, ordered, title in zip(axes, maps, ("first hidden layer", "last hidden layer"), strict=False):
+            heat_map(
+                ax, ordered.x, title, f"{ordered.x.shape[1]} hidden units, clustered", f"{one.target.name} by value"
+            )
         curve_beside(axes[2], maps[0].y, short(one.target.quantity))
 
-    strength = [float(np.max(np.abs(_columns(found)))) for found in maps]
-    return Shown(
-        number, f"Hidden layers of a network of {one.source.name}, on {one.target.name}", drawn(8.4, 4.0, paint),
+    strength = [float(np.max(np.abs(_columns(ordered)))) for ordered in maps]
+    return StudyFigure(
+        number, f"Hidden layers of a network of {one.source.name}, on {one.target.name}", draw_svg(8.4, 4.0, paint),
         f"Rows: {one.target.name} in the order of their values, which are drawn beside them. Columns: units of the"
         " first network before their activation, by rank within a unit (dark low, yellow high).",
         "A picture without a number.",
@@ -219,13 +227,16 @@ def _hidden(one: Direction, number: str) -> Shown:
     )  # fmt: skip
 
 
-def _columns(found: Ordered) -> Any:
-    """(p,) rank correlation of each column with the property, whose ranks fall from the first row on."""
-    rank = np.arange(len(found.x))[::-1]
-    return [np.corrcoef(column, rank)[0, 1] for column in found.x.T]
+def _columns(ordered: OrderedMap) -> Any:
+    """Rank correlation of each column with the property, (p,).
+
+    Its ranks fall from the first row on.
+    """
+    rank = np.arange(len(ordered.x))[::-1]
+    return [np.corrcoef(column, rank)[0, 1] for column in ordered.x.T]
 
 
-def _covered(directions: Sequence[Direction], there: Sequence[Direction]) -> Shown:
+def _covered(directions: Sequence[Direction], there: Sequence[Direction]) -> StudyFigure:
     def paint(figure: Figure) -> None:
         ax = figure.subplots()
         labels, heights, counts = [], [], []
@@ -248,19 +259,21 @@ def _covered(directions: Sequence[Direction], there: Sequence[Direction]) -> Sho
         legend(ax)
 
     verdicts = [one.excess.explains for one in directions]
-    held: Held = "held" if all(verdicts) else "partly" if any(verdicts) else "failed"
+    held: ClaimStatus = "held" if all(verdicts) else "partly" if any(verdicts) else "failed"
     if all(found is None for found in verdicts):
         held = "not tested"
     lacking = sum(int((~one.coverage.covered).sum()) for one in there)
-    everyone = sum(len(one.target) for one in there)
-    missed = f"{lacking:,} of {everyone:,} materials hold an element that the source has not"
-    said = " ".join(f"{one.source.name}: {diagnosis(one.coverage, one.by_networks, one.excess)}" for one in directions)
-    return Shown(
-        "6b", "Why one direction fails: elements", drawn(7.6, 4.4, paint),
+    materials = sum(len(one.target) for one in there)
+    missed = f"{lacking:,} of {materials:,} materials hold an element that the source has not"
+    reasons = " ".join(
+        f"{one.source.name}: {diagnosis(one.coverage, one.by_networks, one.excess)}" for one in directions
+    )
+    return StudyFigure(
+        "6b", "Why one direction fails: elements", draw_svg(7.6, 4.4, paint),
         "Errors on inorganic compounds whose elements all occur in the organic table, and on the others: of the organic"
         " networks, which know no inorganic compound, and held out of the stack, which learned from other compounds.",
         PAPER_BACK,
-        said,
+        reasons,
         held,
         "If missing elements were the reason, compounds without them would fare better with the organic networks, by"
         f" more than they do with a model that knows inorganic compounds. In the other direction {missed}.",

@@ -1,4 +1,4 @@
-"""What the study of refractive index and density found, before it is drawn."""
+"""Results of the refractive index study, before drawing."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kakehashi.catalogs.records import PropertyTable
+from kakehashi.catalogs.records import FloatArray, PropertyTable
 from kakehashi.screen.networks.source import Library
-from kakehashi.screen.studies.parts import Fit
-from kakehashi.screen.studies.refractive.coverage import Coverage, Excess, Split
-from kakehashi.screen.transfer.features import FloatArray
+from kakehashi.screen.studies.fits import Fit
+from kakehashi.screen.studies.refractive.coverage import ElementCoverage, Excess, SplitError
 from kakehashi.screen.transfer.fit import Model
 
 
 class Direction(NamedTuple):
-    """One source and one target table, never a mixture.
+    """Transfer from one source to one target table.
 
-    alone : (n,) what the source's networks say of the target without having seen any of it
+    own : fit of the source's networks on its own held-out materials
+    alone : (n,) their predictions of the target, none of which they saw
     forests, direct_forests : fits of the paper's random forest per drawn test set, on the last hidden layer of one
         network and on the descriptors
     by_networks, by_stack : errors inside and outside the source's elements, of the networks alone and of the stack
@@ -33,17 +33,17 @@ class Direction(NamedTuple):
     forests: tuple[Fit, ...]
     direct_forests: tuple[Fit, ...]
     model: Model
-    coverage: Coverage
-    by_networks: Split
-    by_stack: Split
+    coverage: ElementCoverage
+    by_networks: SplitError
+    by_stack: SplitError
     excess: Excess
 
 
-class Result(NamedTuple):
-    """Everything the figures draw.
+class RefractiveResult(NamedTuple):
+    """Data of all figures.
 
     there, back : from inorganic to each organic table, and from each to inorganic
-    place : (m, 2) map of descriptors; kind : (m,) whose
+    place : (m, 2) map of descriptors; kind : (m,) index of each point's table
     """
 
     inorganic: PropertyTable

@@ -1,4 +1,4 @@
-"""Refractive index between inorganic compounds and polymers, both ways (after Yamada et al., 2019)."""
+"""Refractive index between inorganic compounds and polymers (after Yamada et al., 2019)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from kakehashi.catalogs.formulas.slots import formula_text, reduce
 from kakehashi.catalogs.properties.assemble import assemble
-from kakehashi.catalogs.records import PropertyTable
+from kakehashi.catalogs.records import FloatArray, PropertyTable
 from kakehashi.screen.descriptors.materials import describe
 from kakehashi.screen.descriptors.scaling import fit_scaling, standardise
 from kakehashi.screen.networks.source import Settings
@@ -20,11 +20,12 @@ from kakehashi.screen.screening.record import leaderboard_table
 from kakehashi.screen.studies.config import StudyConfig
 from kakehashi.screen.studies.data import Column, load_all, load_column
 from kakehashi.screen.studies.findings import Findings
-from kakehashi.screen.studies.parts import Fit, apart, fit_of, pretrained, source_predictions, subset, transferred
+from kakehashi.screen.studies.fits import Fit, fit_of
 from kakehashi.screen.studies.refractive import figures
-from kakehashi.screen.studies.refractive.coverage import element_coverage, excess_error, split_error
-from kakehashi.screen.studies.refractive.result import Direction, Result
-from kakehashi.screen.transfer.features import Bank, FloatArray, fill
+from kakehashi.screen.studies.refractive.coverage import compare_elements, excess_error, split_error
+from kakehashi.screen.studies.refractive.result import Direction, RefractiveResult
+from kakehashi.screen.studies.steps import keep_apart, predict_by_source, pretrain_sources, subset, transfer_to
+from kakehashi.screen.transfer.features import Features, compute_features
 from kakehashi.screen.transfer.plan import Plan, fit_plan, predict_plan
 from kakehashi.screen.validation.folds import grouped_folds
 
@@ -53,39 +54,51 @@ SPLITS = 5
 MAPPED = 300
 
 
-class Inputs(NamedTuple):
-    """What the study reads."""
+class RefractiveInputs(NamedTuple):
+    """Tables of the study."""
 
     inorganic: PropertyTable
     organic: list[PropertyTable]
 
 
-def run(config: StudyConfig, inputs: Inputs, progress: Progress) -> Findings:
-    """Do the study."""
+def run(config: StudyConfig, inputs: RefractiveInputs, progress: Progress) -> Findings:
+    """Run the study."""
     inorganic, organic = inputs
     settings = Settings(config.networks, config.seed)
-    there = [direction(config, progress, settings, inorganic, table) for table in organic]
-    back = [direction(config, progress, settings, table, inorganic) for table in organic]
+    there = [measure_direction(config, progress, settings, inorganic, table) for table in organic]
+    back = [measure_direction(config, progress, settings, table, inorganic) for table in organic]
     with progress.stage("map of descriptors", 1) as advance:
         place, kind = descriptor_map([inorganic, *organic], config.seed)
         advance(1)
-    return findings(config, Result(inorganic, organic, there, back, place, kind))
+    return findings(config, RefractiveResult(inorganic, organic, there, back, place, kind))
 
 
-def tables(inputs: Inputs) -> list[tuple[str, PropertyTable]]:
-    """Each table and what it serves as."""
+def tables(inputs: RefractiveInputs) -> list[tuple[str, PropertyTable]]:
+    """List each table with its role."""
     return [("inorganic", inputs.inorganic), *(("organic", table) for table in inputs.organic)]
 
 
-def read(config: StudyConfig) -> Inputs:
-    """The inorganic table, and each organic one as compositions of its own; UserError where the data do not serve."""
+def read(config: StudyConfig) -> RefractiveInputs:
+    """Read the inorganic table and the organic ones.
+
+    Each organic table as compositions of its own.
+
+    Raises
+    ------
+    UserError : data that do not serve.
+    """
     inorganic, organic = EMBEDDED if config.data is None else SHARED
-    found = load_all(config.data, organic)
-    return Inputs(load_column(config.data, inorganic, minimum=10), [by_composition(table) for table in found])
+    organic_tables = load_all(config.data, organic)
+    return RefractiveInputs(
+        load_column(config.data, inorganic, minimum=10), [by_composition(table) for table in organic_tables]
+    )
 
 
 def by_composition(table: PropertyTable) -> PropertyTable:
-    """A table of SMILES as one of compositions, whose values are medians over materials of one composition."""
+    """Turn a table of SMILES into one of compositions.
+
+    Values are medians over the materials of one composition.
+    """
     return assemble(
         table.name, formula_text(reduce(table.compositions)), table.values, ids=table.ids, log=table.log, minimum=1,
         quantity=table.quantity, unit=table.unit, source=table.source, licence=table.licence, sha256=table.sha256,
@@ -93,20 +106,23 @@ def by_composition(table: PropertyTable) -> PropertyTable:
     )  # fmt: skip
 
 
-def direction(
+def measure_direction(
     config: StudyConfig, progress: Progress, settings: Settings, source: PropertyTable, target: PropertyTable
 ) -> Direction:
-    """Measure one direction: the source's networks alone, the paper's transfer, and the nested stack."""
-    library = pretrained([source], settings, target, config, progress)
-    kept = subset(source, np.flatnonzero(apart(source.keys, config.seed)))
-    kept = subset(kept, np.flatnonzero([key not in set(target.keys) for key in kept.keys]))
-    alone = source_predictions(library, 0, target)
+    """Measure transfer in one direction.
+
+    The source's networks alone, the paper's transfer, and the nested stack.
+    """
+    library = pretrain_sources([source], settings, target, config, progress)
+    held_out = subset(source, np.flatnonzero(keep_apart(source.keys, config.seed)))
+    held_out = subset(held_out, np.flatnonzero([key not in set(target.keys) for key in held_out.keys]))
+    alone = predict_by_source(library, 0, target)
     what = f"{source.name} to {target.name}"
-    model = transferred(library, target, config, progress, what, outer=SPLITS)
-    forests, direct = test_sets(config, progress, fill(library, target.inputs), target, what)
-    coverage = element_coverage(source, target)
+    model = transfer_to(library, target, config, progress, what, outer=SPLITS)
+    forests, direct = test_sets(config, progress, compute_features(library, target.inputs), target, what)
+    coverage = compare_elements(source, target)
     return Direction(
-        source=source, target=target, library=library, own=fit_of(kept.y, source_predictions(library, 0, kept)),
+        source=source, target=target, library=library, own=fit_of(held_out.y, predict_by_source(library, 0, held_out)),
         alone=alone, forests=forests, direct_forests=direct, model=model, coverage=coverage,
         by_networks=split_error(coverage, target.y, alone),
         by_stack=split_error(coverage, target.y, model.out_of_fold.mean),
@@ -115,25 +131,35 @@ def direction(
 
 
 def test_sets(
-    config: StudyConfig, progress: Progress, bank: Bank, target: PropertyTable, what: str
+    config: StudyConfig, progress: Progress, features: Features, target: PropertyTable, what: str
 ) -> tuple[tuple[Fit, ...], tuple[Fit, ...]]:
-    """Random forests on drawn training sets, judged on the rest: transferred (a network each in turn) and direct."""
-    y, networks = target.y, len(bank.layers[0])
-    found: tuple[list[Fit], list[Fit]] = ([], [])
+    """Fit random forests on drawn training sets, judged on the rest.
+
+    Returns
+    -------
+    fits on frozen features (a network each in turn); fits on descriptors
+    """
+    y, networks = target.y, len(features.layers[0])
+    both: tuple[list[Fit], list[Fit]] = ([], [])
     with progress.stage(f"test sets, {what}", config.draws) as advance:
         for draw in range(config.draws):
             folds = grouped_folds(target.keys, SPLITS, config.seed + draw)
-            held, rows = np.flatnonzero(folds == 0), np.flatnonzero(folds != 0)
+            held_out, rows = np.flatnonzero(folds == 0), np.flatnonzero(folds != 0)
             plans = Plan("frozen", "forest", 0, 1, (draw % networks,)), Plan("direct", "forest")
-            for plan, fits in zip(plans, found, strict=True):
-                means = predict_plan(fit_plan(plan, bank, y, rows), bank, held)[0][0]
-                fits.append(fit_of(y[held], means))
+            for plan, fits in zip(plans, both, strict=True):
+                means = predict_plan(fit_plan(plan, features, y, rows), features, held_out)[0][0]
+                fits.append(fit_of(y[held_out], means))
             advance(1)
-    return tuple(found[0]), tuple(found[1])
+    return tuple(both[0]), tuple(both[1])
 
 
 def descriptor_map(tables: Sequence[PropertyTable], seed: int) -> tuple[FloatArray, NDArray[np.int64]]:
-    """t-SNE (van der Maaten & Hinton, 2008) of the descriptors of some rows of each table, and whose each point is."""
+    """Map descriptors of several tables by t-SNE (van der Maaten & Hinton, 2008).
+
+    Returns
+    -------
+    (m, 2) places of some rows of each table; (m,) index of each point's table
+    """
     from sklearn.manifold import TSNE
 
     rng = np.random.default_rng(seed)
@@ -146,8 +172,8 @@ def descriptor_map(tables: Sequence[PropertyTable], seed: int) -> tuple[FloatArr
     return np.asarray(place, np.float64), np.repeat(np.arange(len(tables)), [len(part) for part in raw])
 
 
-def findings(config: StudyConfig, result: Result) -> Findings:
-    """Figures, tables and numbers."""
+def findings(config: StudyConfig, result: RefractiveResult) -> Findings:
+    """Collect figures, tables and numbers."""
     every = [*result.there, *result.back]
     numbers = figures.numbers(every)
     counted = [f"{table.rows:,} {table.name} ({len(table):,} compositions)" for table in

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from pymatgen.core import Lattice, Structure
 
-from kakehashi.catalogs.candidates.candidates import REFUSED, open_catalog, structures_sha256
+from kakehashi.catalogs.candidates.candidates import open_catalog
+from kakehashi.catalogs.candidates.catalog import REFUSED
+from kakehashi.catalogs.candidates.structure_catalog import structures_sha256
 from kakehashi.catalogs.crystals import structure_folders
 from kakehashi.catalogs.crystals.structure_folders import UNREAD, holds_structures, list_folder, notes_of, read_folder
 from kakehashi.catalogs.records import UserError

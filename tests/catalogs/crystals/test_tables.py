@@ -13,7 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 from pymatgen.core import Lattice, Structure
 
-from kakehashi.catalogs.candidates.candidates import STRUCTURE, open_catalog, with_structures
+from kakehashi.catalogs.candidates.candidates import open_catalog
+from kakehashi.catalogs.candidates.catalog import STRUCTURE
+from kakehashi.catalogs.candidates.structure_catalog import with_structures
 from kakehashi.catalogs.crystals.structures import structure_file
 from kakehashi.catalogs.crystals.tables import load_crystals, parse_rows
 from kakehashi.catalogs.formulas.slots import formula_text, reduced_keys

@@ -9,8 +9,6 @@ import pytest
 
 from kakehashi.catalogs.files import parquet
 
-ROOMS = [Path(parquet.__file__).parents[1] / room for room in ("catalogs", "screen", "design")]
-
 
 @pytest.mark.parametrize("data", [b"", b"x", bytes(range(256)) * 5000])
 def test_what_arrow_reads_is_its_own_memory(data: bytes) -> None:
@@ -33,12 +31,12 @@ def test_a_table_keeps_nothing_of_the_bytes_it_was_read_from(tmp_path: Path) -> 
     assert table["x"].to_pylist() == list(range(1000))
 
 
-def test_no_reader_is_given_memory_of_pythons() -> None:
+def test_no_reader_is_given_memory_of_pythons(root: Path) -> None:
     given = re.compile(r"BufferReader\(|py_buffer\(|PythonFile\(|foreign_buffer\(")
     found = {
         path.name
-        for room in ROOMS
-        for path in room.rglob("*.py")
+        for room in ("catalogs", "screen", "design")
+        for path in (root / room).rglob("*.py")
         for line in path.read_text(encoding="utf-8").splitlines()
         if given.search(line)
     }

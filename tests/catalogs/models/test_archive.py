@@ -303,7 +303,7 @@ def test_a_hostile_file_is_refused_and_leaves_nothing(packed: Path, tmp_path: Pa
 
 
 def test_what_the_caller_does_not_accept_is_refused_whole(packed: Path) -> None:
-    def accept(found: library.Found) -> None:
+    def accept(found: library.StoredEntry) -> None:
         if found.card is not None and found.card["who"] == OTHER:
             raise ValueError("holds a Scaling")
 

@@ -12,7 +12,8 @@ import pytest
 
 from kakehashi.catalogs.models import index as model_index
 from kakehashi.catalogs.models import library
-from kakehashi.catalogs.models.index import FIELDS, MDL, Condition, conditions, query
+from kakehashi.catalogs.models.index import Condition, conditions, query
+from kakehashi.catalogs.models.index_fields import FIELDS, MDL
 from kakehashi.catalogs.records import UserError
 
 ONE, TWO, THREE = ("0" * 63 + c for c in "abc")

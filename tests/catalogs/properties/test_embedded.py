@@ -8,7 +8,7 @@ import pytest
 
 from kakehashi.catalogs.files import package_data
 from kakehashi.catalogs.files.home import cache_folder
-from kakehashi.catalogs.properties import embedded
+from kakehashi.catalogs.properties import embedded, typed_tables
 from kakehashi.catalogs.properties import transport as embedded_transport
 from kakehashi.catalogs.properties.tables import load_table
 from kakehashi.catalogs.records import UserError
@@ -176,8 +176,8 @@ def test_typed_target_is_read_from_its_table(tmp_path: Path, monkeypatch: pytest
         f"{formula},{i + 1},W/(m K),300,{'total' if i else 'lattice'},Author {i} (2000)\n"
         for i, formula in enumerate(formulas)
     )
-    monkeypatch.setattr(embedded, "TABLES", tmp_path)
-    for cached in (embedded._typed_entry, embedded.table):
+    monkeypatch.setattr(typed_tables, "TABLES", tmp_path)
+    for cached in (typed_tables.target, embedded.table):
         assert isinstance(cached, functools._lru_cache_wrapper)
         cached.cache_clear()
     assert "ltc" not in embedded.known()
@@ -190,5 +190,5 @@ def test_typed_target_is_read_from_its_table(tmp_path: Path, monkeypatch: pytest
     np.testing.assert_array_equal(table.values, np.arange(1.0, 11.0))
     assert embedded.info("ltc").kind == "target"
     assert {"conductivity: total (9), lattice (1)", "temperature_k: 300 (10)"} <= set(table.notes)
-    embedded._typed_entry.cache_clear()
+    typed_tables.target.cache_clear()
     embedded.table.cache_clear()

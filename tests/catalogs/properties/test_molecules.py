@@ -13,7 +13,7 @@ DATA = Path(__file__).parents[3].parent / "shared/data/organic"
 
 @pytest.fixture(scope="module")
 def rows():
-    return {name: entry.load() for name, entry in molecules.PROPERTIES.items()}
+    return {name: entry.load() for name, entry in molecules.SOURCES.items()}
 
 
 def value(rows, name, cas):
@@ -50,7 +50,7 @@ def test_every_row_is_a_molecule_with_a_value(rows, name, least):
     assert (found.values > 0).all()
     assert len(found.sha256) == 64
     assert any(note.startswith("left out of") for note in found.notes)
-    parse_unit(molecules.PROPERTIES[name].unit)
+    parse_unit(molecules.SOURCES[name].unit)
     sample = parse_column(found.formulas[:: max(1, least // 200)], attachments=0)
     assert sum(not reason for reason in sample.reasons) > 0.97 * len(sample.reasons)
 

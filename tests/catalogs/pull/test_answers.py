@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from kakehashi.catalogs.pull.answers import REAL, TEXT, WHOLE, identifier, table_of, typed
-from kakehashi.catalogs.pull.web import Fault, printable
+from kakehashi.catalogs.pull.web import Fault
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_ids_are_printable() -> None:
 
 
 def test_what_a_terminal_is_given() -> None:
-    assert printable("κ: 1 W\x1b[31m\ud800\n") == r"κ: 1 W\x1b[31m\ud800\n"
+    assert str(Fault("κ: 1 W\x1b[31m\ud800\n")) == "κ: 1 W\ufffd[31m\ufffd\ufffd"
 
 
 def test_a_table_that_cannot_be_made_names_the_record() -> None:

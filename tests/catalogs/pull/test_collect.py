@@ -24,6 +24,7 @@ from kakehashi.catalogs.pull.collect import Patience, alone
 from kakehashi.catalogs.pull.materials_project import Summary, key_from
 from kakehashi.catalogs.pull.optimade import Structures
 from kakehashi.catalogs.pull.pages import Store
+from kakehashi.catalogs.pull.publish import VANISHED
 from kakehashi.catalogs.pull.pull import check_name
 from kakehashi.catalogs.pull.web import Fault, check_url, retry_after
 from kakehashi.catalogs.reading import pulled, readers
@@ -95,7 +96,7 @@ def test_the_same_database_is_asked_once_and_a_new_one_compared(server: Material
     assert code == 0
     assert "1 new, 1 changed, 21 as before, 1 no longer there" in out
     assert "no longer there: mp-1; all in" in out
-    gone = readers.read(pulled.folder("mp") / pulled.VANISHED)
+    gone = readers.read(pulled.folder("mp") / VANISHED)
     assert gone.to_pylist() == [{"id": "mp-1", "formula": "LiO1"}]
     assert ids()[-1] == "mp-900"
     assert open_catalog("mp").rows == 23  # the file of what is gone is no part of it

@@ -22,6 +22,8 @@ def column(tmp_path: Path, cells: list[str], delimiter: str = ",") -> pa.Chunked
         (["NA", "n/a", "-"], pa.string(), ["NA", "n/a", "-"]),  # no number among them: words
         (["NaN", "NO"], pa.string(), ["NaN", "NO"]),
         (["007", "1"], pa.string(), ["007", "1"]),
+        (["1", "\u200bNA", "2\ufeff"], pa.int64(), [1, None, 2]),  # without width: as columns of numbers are read
+        (["\u200b007", "1"], pa.string(), ["\u200b007", "1"]),
     ],
 )
 def test_words_for_missing_values(tmp_path: Path, cells: list[str], kind: pa.DataType, values: list[object]) -> None:

@@ -3,8 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from kakehashi.catalogs.reading import csv_files, readers
-from kakehashi.catalogs.reading.csv_files import read_dialect
+from kakehashi.catalogs.reading import readers
 from kakehashi.catalogs.records import UserError
 
 ROWS = [("PbTe", "0.01"), ("MgO", "0.0"), ("NaCl", "")]
@@ -45,40 +44,12 @@ def test_lines_above_the_header(tmp_path: Path, above: str) -> None:
     assert cells(write(tmp_path / "a.csv", above + written(";"))) == ROWS
 
 
-def test_a_header_behind_the_mark_of_a_comment(tmp_path: Path) -> None:
-    for header, names in (
-        ("# formula,gap", ["formula", "gap"]),
-        ("# from a,b\n#formula,gap", ["formula", "gap"]),
-        ("#,formula", ["#", "formula"]),
-    ):
-        file = write(tmp_path / "a.csv", f"{header}\nPbTe,MgO\n")
-        assert readers.column_names(file) == names
-        assert cells(file) == [("PbTe", "MgO")]
-
-
-def test_commas_are_preferred_where_they_fit(tmp_path: Path) -> None:
-    for text, header in (
-        ("a,b;c\n1,2;3\n4,5;6\n", ["a", "b;c"]),
-        ("formula;gap, eV\nPbTe;0,1\nMgO;7,2\n", ["formula", "gap, eV"]),  # by the known name
-        ('x;formula\n"a;b";PbTe\n', ["x", "formula"]),
-        ("formula;gap\nPbTe;1\nMgO;2;3\n", ["formula", "gap"]),  # named in the error, not another separator's table
-    ):
-        assert readers.column_names(write(tmp_path / "a.csv", text)) == header
-    with pytest.raises(UserError, match="row 2: expected 2 columns, got 3"):
-        readers.read(tmp_path / "a.csv")
-
-
 def test_rows_are_counted_from_the_header(tmp_path: Path) -> None:
     file = write(tmp_path / "a.csv", "# x\nsep\n# y\n")
     assert readers.column_names(file) == ["sep"]
     file = write(tmp_path / "a.csv", "# x\n# y\nformula,gap\nPbTe,1\nMgO,2,3\n")
     with pytest.raises(UserError, match="row 2: expected 2 columns, got 3"):
         readers.read(file)
-
-
-def test_tabs_by_the_files_name(tmp_path: Path) -> None:
-    file = write(tmp_path / "a.tsv", "formula\tnote\nPbTe\ta, b\nMgO\tc, d\n")
-    assert cells(file) == [("PbTe", "a, b"), ("MgO", "c, d")]
 
 
 def test_gzip(tmp_path: Path) -> None:
@@ -138,15 +109,6 @@ def test_decimal_mark_far_below_the_first_rows(tmp_path: Path) -> None:
     rows = "".join(f"Fe{i + 1};{i}\n" for i in range(20_000))
     file = write(tmp_path / "a.csv", f"formula;x\n{rows}Ni;0,5\n")
     assert readers.decimal_mark(file) == ","
-
-
-def test_a_header_longer_than_the_sample(tmp_path: Path) -> None:
-    names = ["formula", *(f"a rather long name of column {i}" for i in range(5000))]
-    assert sum(map(len, names)) > csv_files._SAMPLE
-    file = write(tmp_path / "a.csv", ";".join(names) + "\n" + ";".join(["Fe", *["1"] * 5000]) + "\n")
-    assert readers.column_names(file) == names
-    assert read_dialect(file).delimiter == ";"
-    assert readers.read(file, [names[-1]])[names[-1]].to_pylist() == ["1"]
 
 
 def test_columns_without_a_name_are_left_out(tmp_path: Path) -> None:

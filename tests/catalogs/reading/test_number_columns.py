@@ -5,8 +5,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from kakehashi.catalogs.files.plain_text import BLANKS, trimmed
 from kakehashi.catalogs.reading import readers
-from kakehashi.catalogs.reading.number_columns import as_numbers, looks_numeric, read_numbers
+from kakehashi.catalogs.reading.number_cells import MISSING, is_missing
+from kakehashi.catalogs.reading.number_columns import are_missing, as_numbers, looks_numeric, read_numbers, strip_cells
 from kakehashi.catalogs.records import UserError
 
 CASES = Path(__file__).parents[3] / "../shared/cases/targets"
@@ -28,6 +30,16 @@ def test_numbers_of_text_cells() -> None:
     expected = [1.5, 2, np.nan, np.nan, np.nan, -1e-3, 4]
     np.testing.assert_array_equal(as_numbers(cells, "f", "x"), expected)
     assert read_numbers(cells, "f", "x").remarks == ()
+
+
+def test_columns_and_cells_agree_on_missing_values() -> None:
+    words = [*MISSING, *(word.upper() for word in MISSING), "1.5", "NO", "\u200b"]
+    cells = [
+        before + word + after for word in words for before in ("", " \u00a0", *BLANKS) for after in ("", "\t\ufeff ")
+    ]
+    text = strip_cells(column(*cells))
+    assert text.to_pylist() == [trimmed(cell) for cell in cells]
+    assert are_missing(text).to_pylist() == [is_missing(cell) for cell in cells]
 
 
 def test_numbers_of_typed_cells() -> None:

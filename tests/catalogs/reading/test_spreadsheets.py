@@ -64,7 +64,7 @@ def test_target_and_catalogue(tmp_path: Path) -> None:
 def test_pieces_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spreadsheets, "_CHARACTERS", 1000)
     for held in (64 << 20, 2000):  # read once and held, or read again
-        monkeypatch.setattr(spreadsheets, "_HELD", held)
+        monkeypatch.setattr(spreadsheets, "_CACHED", held)
         file = workbook(
             tmp_path / f"{held}.xlsx", [["formula", "note"], *([f"Fe{i + 1}", "x" * 400] for i in range(10))]
         )

@@ -8,7 +8,7 @@ from rdkit import Chem
 
 from kakehashi.catalogs.molecules.monomers import monomers
 from kakehashi.catalogs.molecules.polymers import attempt
-from kakehashi.design.chemistry.blocks import Molecule, block_of
+from kakehashi.design.chemistry.blocks import Molecule, read_block
 from kakehashi.design.chemistry.fragments import SUBSTITUENTS
 from kakehashi.design.chemistry.groups import GROUPS
 from kakehashi.design.chemistry.reactive_groups import REACTIVE
@@ -41,7 +41,7 @@ def test_draws_and_moves_are_repeat_units_of_sound_monomers(embedded: Reactions)
     for reaction, made in zip(states.reaction[:1000], embedded.provenance(states)[:1000], strict=True):
         slots = embedded.polymerisations[reaction].slots
         for smiles, group in zip(made.monomers, slots, strict=False):
-            assert block_of(Molecule(smiles), group) is not None
+            assert read_block(Molecule(smiles), group) is not None
 
 
 def test_substituents_are_those_of_the_blocks(embedded: Reactions) -> None:

@@ -14,7 +14,7 @@ from kakehashi.catalogs.molecules.monomer_groups import GROUPS as COUNTED
 from kakehashi.catalogs.molecules.monomer_groups import may_polymerise
 from kakehashi.design.chemistry import monomers as routes
 from kakehashi.design.chemistry.blocks import Molecule
-from kakehashi.design.chemistry.groups import GROUPS, Group, found_by
+from kakehashi.design.chemistry.groups import GROUPS, Group, counted_groups
 from kakehashi.design.chemistry.polymerisations import POLYMERISATIONS, Polymerisation
 from kakehashi.design.chemistry.provenance import Provenance
 from kakehashi.design.chemistry.smarts import mapped
@@ -34,7 +34,7 @@ def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
 
 
 def test_every_kind_of_block_is_found_by_groups_of_the_table() -> None:
-    found = {name: found_by(name) for name in GROUPS}
+    found = {name: counted_groups(name) for name in GROUPS}
     assert found["amino acid"] == ("aromatic amine", "aliphatic amine", "carboxylic acid")
     assert found["vinyl"] == ("terminal alkene",)
     assert {counted for names in found.values() for counted in names} <= COUNTED.keys()
@@ -54,7 +54,7 @@ def test_what_may_be_a_block(counts: dict[str, int], possible: bool) -> None:
 
 def test_ends_are_cut_at_the_groups_that_find_them() -> None:
     """One table of SMARTS: an atom mapped 1 and one mapped 2, a head alone where two of a group make a block."""
-    for name in {counted for group in GROUPS for counted in found_by(group)}:
+    for name in {counted for group in GROUPS for counted in counted_groups(group)}:
         numbers = mapped(COUNTED[name].smarts).keys()
         assert numbers == ({1} if name == "cyclic anhydride" else {1, 2}), name
 

@@ -6,7 +6,7 @@ import pytest
 from kakehashi.catalogs.properties.assemble import assemble
 from kakehashi.catalogs.records import PropertyTable
 from kakehashi.design.studies.inverse import BEST, Judge, Strategy, best_new, figure, independent
-from kakehashi.screen.studies.parts import Fit
+from kakehashi.screen.studies.fits import Fit
 
 
 def table(n: int) -> PropertyTable:

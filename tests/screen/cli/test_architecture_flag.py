@@ -9,7 +9,7 @@ import pytest
 
 from kakehashi.catalogs.records import UserError
 from kakehashi.screen.screening.config import resolve
-from kakehashi.screen.screening.run import read_inputs
+from kakehashi.screen.screening.inputs import read_inputs
 
 GRAPHS: dict[str, Any] = {"architecture": "cgcnn", "target": "t.csv:k", "source": ["s.csv:e"]}
 

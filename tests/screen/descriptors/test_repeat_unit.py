@@ -9,10 +9,9 @@ from rdkit.Chem import rdFingerprintGenerator
 from kakehashi.catalogs.molecules.polymers import framed, parse, parse_column, read
 from kakehashi.catalogs.records import UserError
 from kakehashi.screen.descriptors import repeat_unit
+from kakehashi.screen.descriptors.molecular_blocks import FOLD, Block, blocks, estate_types
 from kakehashi.screen.descriptors.repeat_unit import (
-    FOLD,
     SETS,
-    _estate_types,
     compute,
     compute_mols,
     describe,
@@ -89,7 +88,7 @@ def test_ring_sees_an_endless_chain(choice):
 @pytest.mark.parametrize("text", [*UNITS, "*C*", "*CCCO*", "*c1ccc(*)cc1", "*CCCCC(=O)N*", "*CC(C#N)CCCO*"])
 def test_a_larger_ring_counts_the_same(text, choice):
     """No environment reaches round the ring, whatever the backbone."""
-    block = repeat_unit._blocks()[choice]
+    block = blocks()[choice]
     assert not block.perceived
     closed, units = shaped(read(text), "ring", 24)
     x = compute([text], f"{choice}@ring/atom")[0]
@@ -102,7 +101,7 @@ def test_a_larger_ring_counts_the_same(text, choice):
 
 def test_a_ring_too_small_would_count_otherwise():
     """Closed alone, every atom of the chain is a neighbour of every other."""
-    block = repeat_unit._blocks()["ecfp4"]
+    block = blocks()["ecfp4"]
     small, large = (shaped(read("*CCO*"), "ring", atoms)[0] for atoms in (3, 24))
     assert not np.array_equal(block.values(small) * (large.GetNumAtoms() // small.GetNumAtoms()), block.values(large))
 
@@ -168,8 +167,8 @@ def test_unknown_choices_are_user_errors(choice):
 
 
 def test_rows_that_cannot_be_described_have_a_reason(monkeypatch):
-    block = repeat_unit.Block(("a", "b"), lambda mol: np.array([1.0, np.inf if mol.GetNumAtoms() == 2 else 2.0]))
-    monkeypatch.setattr(repeat_unit, "_blocks", lambda: {"planted": block})
+    block = Block(("a", "b"), lambda mol: np.array([1.0, np.inf if mol.GetNumAtoms() == 2 else 2.0]))
+    monkeypatch.setattr(repeat_unit, "blocks", lambda: {"planted": block})
     found = describe(["CCC", "CC", "", "C("], "planted@star")
     assert found.reasons.tolist() == ["", "descriptor planted@star:b is inf", "not SMILES", "not SMILES"]
     np.testing.assert_array_equal(found.x, [[1, 2], [0, 0], [0, 0], [0, 0]])
@@ -206,7 +205,7 @@ def test_paths_by_what_tells_atoms_apart():
 
 def test_types_of_atoms():
     """Acetic acid: one CH3, one >C=, one =O, one OH, by the numbers of RDKit's list."""
-    types = dict(zip(_estate_types(), compute(["CC(=O)O"], "estate")[0].tolist(), strict=True))
+    types = dict(zip(estate_types(), compute(["CC(=O)O"], "estate")[0].tolist(), strict=True))
     assert {name: count for name, count in types.items() if count} == {"sCH3": 1, "dssC": 1, "dO": 1, "sOH": 1}
 
 

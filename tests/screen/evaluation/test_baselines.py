@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from kakehashi.screen.evaluation.baselines import ask
+from kakehashi.screen.evaluation.baselines import predict_baseline
 from kakehashi.screen.heads import elastic_net
 from kakehashi.screen.heads.drawn import drawn, unfinished
 from kakehashi.screen.heads.head import Head
@@ -19,7 +19,10 @@ KEYS = [f"k{i}" for i in range(50)]
 @pytest.fixture(scope="module")
 def found():
     with unfinished(), threadpool_limits(1, "blas"):
-        return {name: ask(HEADS[name], RAW[:50], Y[:50], RAW[50:], KEYS, 0) for name in ("elastic-net", "network")}
+        return {
+            name: predict_baseline(HEADS[name], RAW[:50], Y[:50], RAW[50:], KEYS, 0)
+            for name in ("elastic-net", "network")
+        }
 
 
 @pytest.mark.parametrize("name", ["elastic-net", "network"])
@@ -32,7 +35,7 @@ def test_each_learns_a_plain_dependence(found, name):
 
 def test_equal_seeds_give_equal_means(found):
     with unfinished(), threadpool_limits(1, "blas"):
-        again = ask(HEADS["elastic-net"], RAW[:50], Y[:50], RAW[50:], KEYS, 0)
+        again = predict_baseline(HEADS["elastic-net"], RAW[:50], Y[:50], RAW[50:], KEYS, 0)
     np.testing.assert_array_equal(again.mean, found["elastic-net"].mean)
     assert (again.inner_mae, again.setting) == (found["elastic-net"].inner_mae, found["elastic-net"].setting)
 
@@ -63,7 +66,9 @@ def test_the_setting_is_chosen_inside_and_its_error_is_the_inner_one():
         return mean, 0 * mean + params["noise"]
 
     grid = [{"by": 3.0}, {"by": 0.0}, {"by": -2.0}]
-    asked = ask(drawn("shifted", grid, shifted, predict, elastic_net.ceiling), RAW[:50], Y[:50], RAW[50:], KEYS, 0)
+    asked = predict_baseline(
+        drawn("shifted", grid, shifted, predict, elastic_net.ceiling), RAW[:50], Y[:50], RAW[50:], KEYS, 0
+    )
     assert asked.setting == {"by": 0.0}
     assert asked.inner_mae == pytest.approx(np.mean(np.abs(Y[:50] - Y[:50].mean())), rel=0.1)
     np.testing.assert_allclose(asked.mean, Y[:50].mean())
@@ -78,6 +83,6 @@ def test_inner_folds_never_split_a_group():
 
     y = np.repeat(np.arange(10.0), 5)
     spy = Head("spy", fit, lambda params, x: (np.zeros(len(x)), np.ones(len(x))), lambda params: 0.0)
-    ask(spy, RAW[:50], y, RAW[50:], [str(v) for v in y], 0)
+    predict_baseline(spy, RAW[:50], y, RAW[50:], [str(v) for v in y], 0)
     assert sorted(len(groups) for groups in seen[:-1]) == [6, 7, 7]
     assert len(seen[-1]) == 10

@@ -8,8 +8,8 @@ from scipy import stats
 
 from kakehashi.screen.evaluation.evaluate import evaluate
 from kakehashi.screen.networks.source import Library
-from kakehashi.screen.transfer.fit import pose
-from kakehashi.screen.transfer.null import permuted_null, permuted_rows
+from kakehashi.screen.transfer.permutation import permute_rows, permute_selection
+from kakehashi.screen.transfer.problem import pose_problem
 from kakehashi.screen.transfer.rows import CHOSEN, DIRECT
 from kakehashi.screen.validation.folds import splits_of
 from kakehashi.screen.validation.statistics import paired_test
@@ -19,7 +19,7 @@ ELASTIC = ("elastic-net",)
 
 
 def row(found, name):
-    return next(r for r in found.rows if r.name == name)
+    return next(r for r in found.rows if r.entry.name == name)
 
 
 @pytest.fixture(scope="module")
@@ -28,17 +28,17 @@ def found(planted, planted_library):
 
 
 def test_a_good_source_is_recommended(found):
-    assert found.judgement.helps is True
-    assert found.judgement.recommended == CHOSEN
-    assert found.judgement.text.startswith("Transfer helps here: held-out MAE ")
-    assert found.judgement.recommendation.startswith("Use these sources: the whole procedure")
-    assert row(found, CHOSEN).beats_direct
+    assert found.verdict.helps is True
+    assert found.verdict.recommended == CHOSEN
+    assert found.verdict.text.startswith("Transfer helps here: held-out MAE ")
+    assert found.verdict.recommendation.startswith("Use these sources: the whole procedure")
+    assert row(found, CHOSEN).entry.beats_direct
 
 
 def test_a_shuffled_source_is_not(planted, shuffled_library):
     found = evaluate(shuffled_library, planted.target, outer=5, inner=5, heads=RIDGE, baselines=())
-    assert found.judgement.helps is not True
-    assert not found.judgement.text.startswith("Transfer helps")
+    assert found.verdict.helps is not True
+    assert not found.verdict.text.startswith("Transfer helps")
 
 
 def test_rows_are_those_of_the_model_that_screen_deploys(planted, planted_library):
@@ -47,32 +47,34 @@ def test_rows_are_those_of_the_model_that_screen_deploys(planted, planted_librar
     one = evaluate(planted_library, planted.target, outer=5, inner=5, heads=RIDGE, baselines=())
     other = transfer(planted_library, planted.target, outer=5, inner=5, heads=RIDGE)
     for entry in other.leaderboard:
-        mine = row(one, entry.name)
+        mine = row(one, entry.name).entry
         assert (mine.mae, mine.rmse, mine.r2, mine.optimism) == (entry.mae, entry.rmse, entry.r2, entry.optimism)
     own = row(one, CHOSEN)
-    assert own.coverage_90 == other.verdict.coverage_90
+    assert own.entry.coverage_90 == other.verdict.coverage_90
     np.testing.assert_array_equal(one.lower, other.out_of_fold.lower)
     assert own.width_90 == pytest.approx(np.mean(other.out_of_fold.upper - other.out_of_fold.lower))
 
 
 def test_every_figure_follows_from_the_predictions(planted, found):
     y = planted.target.y
-    best = min((r for r in found.rows if r.name.startswith(("direct", "stack of direct"))), key=lambda r: r.mae)
+    best = min(
+        (r for r in found.rows if r.entry.name.startswith(("direct", "stack of direct"))), key=lambda r: r.entry.mae
+    )
     wrong = {name: np.abs(y - p) for name, p in found.predictions.items()}
-    assert [r.mae for r in found.rows] == sorted(r.mae for r in found.rows)
+    assert [r.entry.mae for r in found.rows] == sorted(r.entry.mae for r in found.rows)
     for r in found.rows:
-        p = found.predictions[r.name]
-        assert r.mae == pytest.approx(wrong[r.name].mean())
-        assert r.mae_std == pytest.approx(wrong[r.name].std(ddof=1) / np.sqrt(40))
-        if r.name != "mean of the training values":
-            assert r.spearman == pytest.approx(stats.spearmanr(y, p).statistic)
-        test = paired_test(wrong[best.name] - wrong[r.name], found.held.splits)
-        assert r.difference == pytest.approx(best.mae - r.mae)
+        p = found.predictions[r.entry.name]
+        assert r.entry.mae == pytest.approx(wrong[r.entry.name].mean())
+        assert r.entry.mae_std == pytest.approx(wrong[r.entry.name].std(ddof=1) / np.sqrt(40))
+        if r.entry.name != "mean of the training values":
+            assert r.entry.spearman == pytest.approx(stats.spearmanr(y, p).statistic)
+        test = paired_test(wrong[best.entry.name] - wrong[r.entry.name], found.held.splits)
+        assert r.difference == pytest.approx(best.entry.mae - r.entry.mae)
         if r is not best:
             assert (r.p_value, r.difference_std) == (test.p_value, test.standard_error)
             assert r.p_holm >= r.p_value
     assert np.isnan(best.p_value)
-    assert row(found, "direct elastic-net").head == "elastic-net"
+    assert row(found, "direct elastic-net").entry.head == "elastic-net"
 
 
 def test_baselines_are_blind_to_what_is_held_out(planted, planted_library, found):
@@ -88,10 +90,10 @@ def test_baselines_are_blind_to_what_is_held_out(planted, planted_library, found
 
 
 def test_nulls_agree_with_the_null_of_the_verdict(planted, planted_library):
-    problem, _ = pose(planted_library, planted.target, inner=5, seed=0, heads=RIDGE)
+    problem, _ = pose_problem(planted_library, planted.target, inner=5, seed=0, heads=RIDGE)
     folds = np.arange(40) % 5
-    nulls = permuted_rows(problem.bank, planted.target.y, splits_of(folds), 0)
-    old = permuted_null(problem.bank, planted.target.y, folds, 0)
+    nulls = permute_rows(problem.features, planted.target.y, splits_of(folds), 0)
+    old = permute_selection(problem.features, planted.target.y, folds, 0)
     np.testing.assert_allclose(nulls.best[-1], old.mae, rtol=1e-12)
     np.testing.assert_array_equal(nulls.best[0], nulls.best[-1])  # one source is all sources
     assert sorted(nulls.averaged) == [(0, 0), (0, 1), (0, 2)]
@@ -101,7 +103,7 @@ def test_nulls_agree_with_the_null_of_the_verdict(planted, planted_library):
 
 def test_a_good_model_is_far_from_its_null(found):
     assert row(found, CHOSEN).null_p == pytest.approx(1 / 21)
-    assert row(found, CHOSEN).null_mae > 1.5 * row(found, CHOSEN).mae
+    assert row(found, CHOSEN).null_mae > 1.5 * row(found, CHOSEN).entry.mae
     assert row(found, "mean of the training values").null_p > 0.1
 
 
@@ -112,13 +114,14 @@ def test_the_learning_curve_falls_and_ends_at_all_compounds(found):
     error = {(p.n, p.model): p.mae for p in found.curve}
     assert error[32, DIRECT] < error[10, DIRECT]
     # With all compounds of every split the curve is the leaderboard.
-    assert error[32, CHOSEN] == pytest.approx(row(found, CHOSEN).mae, rel=1e-9)
+    assert error[32, CHOSEN] == pytest.approx(row(found, CHOSEN).entry.mae, rel=1e-9)
 
 
 def test_each_source_alone(planted, planted_library, shuffled_library):
     both = Library((*planted_library.sources, *shuffled_library.sources), "reduced", 0)
     found = evaluate(both, planted.target, outer=5, inner=5, heads=RIDGE, baselines=())
     one, other = (row(found, f"{name}: stack with direct models") for name in ("planted_source", "shuffled_source"))
+    one, other = one.entry, other.entry
     assert (one.source, one.networks) == ("planted_source", 4)
     assert one.mae < other.mae
     # Without predictions of the sources among its inputs, a source is the only one its stack has seen.
@@ -131,15 +134,15 @@ def test_each_source_alone(planted, planted_library, shuffled_library):
 def test_extrapolation_has_one_split_and_no_intervals(planted, planted_library):
     found = evaluate(planted_library, planted.target, holdout="top", top=0.25, inner=5, heads=RIDGE, baselines=())
     own = row(found, CHOSEN)
-    assert np.isnan(own.coverage_90)
+    assert np.isnan(own.entry.coverage_90)
     assert np.isfinite(own.p_value)
-    assert "by 10 compounds" in found.judgement.text
+    assert "by 10 compounds" in found.verdict.text
     assert np.isfinite(found.predictions[CHOSEN]).sum() == 10
 
 
 def test_a_head_of_the_stack_is_no_baseline_beside_itself(planted, planted_library):
     found = evaluate(planted_library, planted.target, outer=2, inner=2, heads=RIDGE, baselines=("ridge", "ridge"))
-    assert sum(row.name == "direct ridge" for row in found.rows) == 1
+    assert sum(row.entry.name == "direct ridge" for row in found.rows) == 1
     assert found.settings == {}
 
 

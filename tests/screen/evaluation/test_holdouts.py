@@ -8,8 +8,8 @@ import pytest
 from kakehashi.catalogs.elements import SYMBOLS
 from kakehashi.catalogs.records import UserError
 from kakehashi.screen.evaluation.config import HOLDOUTS
-from kakehashi.screen.evaluation.holdouts import hold_out, rarest
-from kakehashi.screen.validation.reach import families
+from kakehashi.screen.evaluation.holdouts import hold_out, rarest_elements
+from kakehashi.screen.validation.coverage import name_families
 
 
 @pytest.fixture(scope="module")
@@ -31,13 +31,13 @@ def test_every_compound_is_held_once_and_never_fitted_on_then(target, mode):
 
 
 def test_families_stay_together(target):
-    groups = np.array(families(target.compositions))
+    groups = np.array(name_families(target.compositions))
     for split in hold_out(target, "family", 5, 0).splits:
         assert not set(groups[split.rows]) & set(groups[split.held])
 
 
 def test_the_rarest_element_was_never_seen(target):
-    own = np.array(rarest(target.compositions))
+    own = np.array(rarest_elements(target.compositions))
     everyone = [holding(target, [i]) for i in range(len(target))]
     counts = {symbol: sum(symbol in one for one in everyone) for symbol in own}
     assert all(counts[own[i]] == min(counts.get(s, 99) for s in everyone[i]) for i in range(len(target)))
@@ -73,7 +73,7 @@ def test_shares_that_leave_nothing(target, top, words):
 
 
 def test_one_family_is_too_few(target):
-    oxides = [i for i, family in enumerate(families(target.compositions)) if family == "O"]
+    oxides = [i for i, family in enumerate(name_families(target.compositions)) if family == "O"]
     few = replace(
         target,
         keys=tuple(target.keys[i] for i in oxides),

@@ -137,7 +137,7 @@ def test_screen_takes_no_source(tables, home):
     config = resolve_screen(
         {"target": f"{tables}/target.parquet:target", "source": ["none"], "catalog": "default"}, None
     )
-    from kakehashi.screen.screening.run import read_inputs
+    from kakehashi.screen.screening.inputs import read_inputs
 
     assert read_inputs(config).sources == ()
 

@@ -16,12 +16,13 @@ from kakehashi.screen.scoring.device_model import prepare_model
 from kakehashi.screen.scoring.partitions import score_partition
 from kakehashi.screen.screening.record import _ceiling, _ties
 from kakehashi.screen.transfer import fit as module
-from kakehashi.screen.transfer.features import fill
+from kakehashi.screen.transfer.features import compute_features
 from kakehashi.screen.transfer.fit import transfer
-from kakehashi.screen.transfer.nested import one_fold
+from kakehashi.screen.transfer.nested import predict_fold
 from kakehashi.screen.transfer.plan import inner_predictions
 from kakehashi.screen.transfer.rows import CHOSEN
-from kakehashi.screen.transfer.selection import BEST, Heads, affordable_heads, candidates, columns, predict_stack
+from kakehashi.screen.transfer.selection import BEST, Heads, affordable_heads, judge_candidates
+from kakehashi.screen.transfer.stack import choose_columns, predict_stack
 from kakehashi.screen.validation.folds import inner_folds
 
 LATE = Heads(("ridge", "gp", "forest"), ("ridge", "gp"), ("ridge", "gp"), ("forest", "finetune"))
@@ -34,8 +35,8 @@ def small_and_quick(monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def bank(planted, planted_library):
-    return fill(planted_library, planted.target.compositions)
+def features(planted, planted_library):
+    return compute_features(planted_library, planted.target.compositions)
 
 
 @pytest.fixture(scope="module")
@@ -55,29 +56,29 @@ def test_which_heads_serve_what():
         affordable_heads(3_000, ("gp",))
 
 
-def test_late_heads_serve_the_best_networks_by_inner_ridge_error(planted, bank, monkeypatch):
+def test_late_heads_serve_the_best_networks_by_inner_ridge_error(planted, features, monkeypatch):
     monkeypatch.setattr("kakehashi.screen.transfer.selection.BEST", 2)
     y, rows = planted.target.y, np.arange(5, 40)
     folds = inner_folds([planted.target.keys[i] for i in rows], 4, 1)
-    found = candidates(bank, y, rows, folds, ["planted_source"], LATE)
+    found = judge_candidates(features, y, rows, folds, ["planted_source"], LATE)
     late = {c.plan.head: c for c in found if c.plan.head in LATE.late and c.plan.kind != "direct"}
     assert {name: c.plan.kind for name, c in late.items()} == {"forest": "frozen", "finetune": "finetuned"}
     everyone = next(c.plan for c in found if c.plan.head == "ridge" and len(c.plan.networks) == 4 and not c.plan.depth)
-    errors = np.abs(inner_predictions(everyone, bank, y, rows, folds) - y[rows]).mean(axis=1)
+    errors = np.abs(inner_predictions(everyone, features, y, rows, folds) - y[rows]).mean(axis=1)
     assert {tuple(c.plan.networks) for c in late.values()} == {tuple(np.argsort(errors)[:2].tolist())}
-    assert [key for key in columns(found, 1) if key.source == 0] == [
+    assert [key for key in choose_columns(found, 1) if key.source == 0] == [
         ("average", "", 0),
         ("late", "forest", 0),
         ("late", "finetune", 0),
     ]
 
 
-def test_late_heads_are_blind_to_the_held_out_values(planted, bank):
+def test_late_heads_are_blind_to_the_held_out_values(planted, features):
     y, folds = planted.target.y, inner_folds(planted.target.keys[8:], 4, 0)
     held, rows = np.arange(8), np.arange(8, 40)
     wild = y.copy()
     wild[held] = 1e3
-    one, other = (one_fold(bank, v, rows, held, folds, ["planted_source"], LATE).means for v in (y, wild))
+    one, other = (predict_fold(features, v, rows, held, folds, ["planted_source"], LATE).means for v in (y, wild))
     assert {f"planted_source: forest on the best {BEST}", f"planted_source: fine-tuned best {BEST}"} <= set(one)
     for name in one:
         np.testing.assert_array_equal(one[name][0], other[name][0])
@@ -93,7 +94,7 @@ def test_every_head_is_scored_as_on_the_host(planted, planted_library):
     assert board[CHOSEN].head == "ridge + forest + finetune"
     pool = reduce(planted.source.compositions)
     scores = predict_compositions(prepare_model(model), pool)
-    mean, spread = predict_stack(model.stack, fill(planted_library, pool), np.arange(len(pool.elements)))
+    mean, spread = predict_stack(model.stack, compute_features(planted_library, pool), np.arange(len(pool.elements)))
     # A feature that differs in its last bit may fall on the other side of a threshold: rarely, and by little.
     close = np.abs(scores.mean - mean) < 1e-4 * planted.target.y.std()
     assert close.mean() > 0.98

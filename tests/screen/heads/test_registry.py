@@ -116,7 +116,7 @@ def test_a_new_head_is_measured_compared_deployed_and_ranks(added: str, planted:
     nothing = Library((), "reduced", 0)
     compared = evaluate(nothing, planted.target, outer=3, inner=3, heads=("ridge",), baselines=("nearest",))
     deployed = transfer(nothing, planted.target, outer=3, inner=3, heads=("ridge", "nearest"))
-    one = next(row for row in compared.rows if row.name == "direct nearest")
+    one = next(row.entry for row in compared.rows if row.entry.name == "direct nearest")
     other = next(row for row in deployed.leaderboard if row.name == "direct nearest")
     # A head that is compared with is the head of that name: the same error either way.
     assert (one.mae, one.rmse, one.head) == (other.mae, other.rmse, "nearest")

@@ -20,11 +20,12 @@ from kakehashi.screen.networks.source import Library, Settings, pretrain_source,
 from kakehashi.screen.networks.tables import draw, join
 from kakehashi.screen.scoring.batches import predict_compositions
 from kakehashi.screen.scoring.device_model import prepare_model
-from kakehashi.screen.transfer.features import fill
+from kakehashi.screen.transfer.features import compute_features
 from kakehashi.screen.transfer.fit import caveats
-from kakehashi.screen.transfer.nested import one_fold
-from kakehashi.screen.transfer.plan import Plan, fit_plan, inputs, layer_slice
-from kakehashi.screen.transfer.selection import Heads, Stack, affordable_heads, candidates, predict_stack
+from kakehashi.screen.transfer.nested import predict_fold
+from kakehashi.screen.transfer.plan import Plan, design_matrices, fit_plan, layer_slice
+from kakehashi.screen.transfer.selection import Heads, affordable_heads, judge_candidates
+from kakehashi.screen.transfer.stack import Stack, predict_stack
 from kakehashi.screen.validation.folds import inner_folds
 
 # With this seed both networks have three hidden layers: one program to compile.
@@ -191,29 +192,29 @@ def test_every_task_is_compared_with_the_target(planted, tables, library):
 
 
 def test_the_bank_holds_a_prediction_of_every_task(library, pool):
-    bank = fill(library, pool)
-    assert bank.predictions.shape == (700, 4)
-    alone = [fill(library._replace(sources=(source,)), pool).predictions for source in library.sources]
-    np.testing.assert_array_equal(bank.predictions, np.hstack(alone))
-    assert np.ptp(bank.predictions, axis=0).min() > 0
+    features = compute_features(library, pool)
+    assert features.predictions.shape == (700, 4)
+    alone = [compute_features(library._replace(sources=(source,)), pool).predictions for source in library.sources]
+    np.testing.assert_array_equal(features.predictions, np.hstack(alone))
+    assert np.ptp(features.predictions, axis=0).min() > 0
 
 
 def test_stacked_features_stand_side_by_side(library, pool):
-    bank = fill(library, pool)
+    features = compute_features(library, pool)
     rows = np.arange(5, 30)
     for depth in (0, 1):
-        designs = inputs(Plan("stacked", "ridge", depth=depth, networks=(0, 1)), bank, rows, None)
+        designs = design_matrices(Plan("stacked", "ridge", depth=depth, networks=(0, 1)), features, rows, None)
         for i, x in enumerate(designs):
-            parts = [layer_slice(own[i], depth)[rows] for own in bank.layers]
+            parts = [layer_slice(own[i], depth)[rows] for own in features.layers]
             np.testing.assert_array_equal(x, np.concatenate(parts, axis=1))
 
 
 def test_models_on_stacked_features_are_in_the_leaderboard(planted, library, target):
-    bank, y = fill(library, target.compositions), target.y
+    features, y = compute_features(library, target.compositions), target.y
     names = [source.name for source in library.sources]
     rows, held = np.arange(24), np.arange(24, 30)
     folds = inner_folds(target.keys[:24], 4, 0)
-    result = one_fold(bank, y, rows, held, folds, names, RIDGE)
+    result = predict_fold(features, y, rows, held, folds, names, RIDGE)
     means = result.means
     stacked = [name for name in means if name.startswith("stacked")]
     assert stacked == [f"stacked features of 3 sources, {depth}, ridge" for depth in ("last 1", "all layers")]
@@ -222,22 +223,22 @@ def test_models_on_stacked_features_are_in_the_leaderboard(planted, library, tar
     assert (row.source, row.networks, row.depth, row.head) == (everything, 6, "all layers", "ridge")
     assert result.rows["shared trunk: a + b: selected"].source == "shared trunk: a + b"
     wild = np.where(np.arange(30) < 24, y, 1e6)
-    other = one_fold(bank, wild, rows, held, folds, names, RIDGE).means
+    other = predict_fold(features, wild, rows, held, folds, names, RIDGE).means
     for name in means:
         np.testing.assert_array_equal(means[name][0], other[name][0])
-    alone = fill(Library(library.sources[:1], "reduced", 0), target.compositions)
-    assert not any(c.plan.kind == "stacked" for c in candidates(alone, y, rows, folds, ["b"], RIDGE))
+    alone = compute_features(Library(library.sources[:1], "reduced", 0), target.compositions)
+    assert not any(c.plan.kind == "stacked" for c in judge_candidates(alone, y, rows, folds, ["b"], RIDGE))
 
 
 def test_stacked_features_are_scored_as_on_the_host(planted_model, library, target, pool):
-    bank, rows = fill(library, target.compositions), np.arange(30)
+    features, rows = compute_features(library, target.compositions), np.arange(30)
     plans = [Plan("stacked", head, depth=depth, networks=(0, 1)) for head, depth in (("ridge", 0), ("gp", 1))]
     plans.append(Plan("predictions", "ridge", gain=3.0))
-    members = tuple(fit_plan(plan, bank, target.y, rows) for plan in plans)
+    members = tuple(fit_plan(plan, features, target.y, rows) for plan in plans)
     stack = Stack(("all", "last", "predictions"), members, np.array([0.5, 0.3, 0.2]), 0.0)
     device_model = prepare_model(planted_model._replace(library=library, stack=stack))
     found = predict_compositions(device_model, pool)
-    mean, spread = predict_stack(stack, fill(library, pool), np.arange(700))
+    mean, spread = predict_stack(stack, compute_features(library, pool), np.arange(700))
     np.testing.assert_allclose(found.mean, mean, rtol=1e-4, atol=1e-4 * target.y.std())
     np.testing.assert_allclose(found.spread, spread, rtol=1e-3)
     part = np.r_[650, 3, 3, 77]

@@ -474,5 +474,6 @@ def test_coverage_by_distance_and_of_families_left_out(report_run: Path) -> None
     for said in ("up to 0.5 times the usual distance", "92%", "more than 2 times the usual distance", "33%",
                  "7 families", "62%", "inside their 90% interval"):  # fmt: skip
         assert said in text, said
+    assert "Coverage of the intervals by distance" in text
     bare = Page(write_report(change(report_run, interval={"level": 0.9, "by_distance": [], "by_family": None}))).text
-    assert "farther out" not in bare
+    assert "Coverage of the intervals by distance" not in bare

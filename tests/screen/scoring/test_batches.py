@@ -9,8 +9,8 @@ from kakehashi.screen.descriptors.composition import BATCH
 from kakehashi.screen.descriptors.scaling import standardise
 from kakehashi.screen.scoring.batches import predict_compositions
 from kakehashi.screen.scoring.device_model import prepare_model
-from kakehashi.screen.transfer.features import fill
-from kakehashi.screen.transfer.selection import predict_stack
+from kakehashi.screen.transfer.features import compute_features
+from kakehashi.screen.transfer.stack import predict_stack
 from kakehashi.screen.validation.domain import nearest
 
 
@@ -43,11 +43,11 @@ def equal(one, other, rows=slice(None)):
 
 def test_host_and_device_agree(planted_model, pool, scores):
     assert len(pool.elements) > BATCH
-    bank = fill(planted_model.library, pool)
-    mean, spread = predict_stack(planted_model.stack, bank, np.arange(len(pool.elements)))
+    features = compute_features(planted_model.library, pool)
+    mean, spread = predict_stack(planted_model.stack, features, np.arange(len(pool.elements)))
     np.testing.assert_allclose(scores.mean, mean, rtol=1e-4, atol=1e-4 * planted_model.target.y.std())
     np.testing.assert_allclose(scores.spread, spread, rtol=1e-4)
-    space = np.asarray(standardise(planted_model.reference, bank.raw))
+    space = np.asarray(standardise(planted_model.reference, features.raw))
     _, distance = nearest(space, planted_model.training)
     np.testing.assert_allclose(scores.distance, distance / planted_model.unit, rtol=1e-4, atol=1e-5)
 
@@ -99,8 +99,8 @@ def test_sources_no_member_asks_stay_behind(planted_model):
     light = prepare_model(planted_model._replace(stack=alone))
     assert light.groups == ()
     found = predict_compositions(light, reduce(planted_model.target.compositions))
-    bank = fill(planted_model.library, planted_model.target.compositions)
-    np.testing.assert_allclose(found.mean, predict_stack(alone, bank, np.arange(40))[0], rtol=1e-4)
+    features = compute_features(planted_model.library, planted_model.target.compositions)
+    np.testing.assert_allclose(found.mean, predict_stack(alone, features, np.arange(40))[0], rtol=1e-4)
 
 
 def test_nothing_is_computed_twice_or_for_nobody(planted_model):

@@ -193,14 +193,14 @@ def test_score_serially_reads_a_partition_when_it_is_needed(tiny_model: Model) -
 KILLER = """
 import os, signal, sys
 import kakehashi
-import kakehashi.screen.screening.run
+from kakehashi.screen.screening import run
 from kakehashi.screen.networks.source import Library
 from kakehashi.screen.transfer.fit import transfer
 
 def direct(config, inputs, progress):
     return transfer(Library((), "reduced", 0), inputs.target, outer=2, inner=2)
 
-screen.run.build_model = direct
+run.build_model = direct
 name, when = sys.argv[1:3]
 real = os.replace
 def replace(source, target):

@@ -25,7 +25,7 @@ from kakehashi.screen.scoring.partitions import make_scorer, score_partition
 if TYPE_CHECKING:
     from kakehashi.screen.transfer.fit import Model
 
-FORMULAS = ["MgO", "O Mg", "Mg2O2", "PbTe", "Fe2O3", "Ca(OH)2", "Li2O", "Mg0.5Zn0.5O", "CsPbI3", "UO2"]
+FORMULAS = ["MgO", "O Mg", "Mg2O2", "PbTe", "Fe2O3", "Ca(OH)2", "Li2O", "Mg0.5Zn0.5O", "CsPbI3", "UO2", "MgO\n"]
 JUNK = [
     None,
     "",
@@ -40,7 +40,6 @@ JUNK = [
     "Mg(O",
     "Og",
     "1",
-    "MgO\n",
     "É",
     "Mg1e400O",
 ]

@@ -12,10 +12,10 @@ from kakehashi.screen.networks.source import Library, Source
 from kakehashi.screen.scoring import batches, device_model, sparse
 from kakehashi.screen.scoring.device_model import prepare_model
 from kakehashi.screen.scoring.padded import pad_layers, select_inputs
-from kakehashi.screen.transfer.features import Bank
+from kakehashi.screen.transfer.features import Features
 from kakehashi.screen.transfer.fit import Model
 from kakehashi.screen.transfer.plan import Plan, fit_plan, predict_plan
-from kakehashi.screen.transfer.selection import Stack
+from kakehashi.screen.transfer.stack import Stack
 from kakehashi.screen.validation import domain
 
 WIDTH, KNOWN = 130, 70
@@ -54,7 +54,7 @@ def network(rng):
 
 
 @pytest.fixture(scope="module")
-def bank_of(known):
+def features_of(known):
     """Two sources of three networks each, their scalings fitted on different rows."""
     from kakehashi.screen.networks.features import frozen_features
     from kakehashi.screen.networks.pyramid import outputs
@@ -63,23 +63,23 @@ def bank_of(known):
     scalings = [fit_scaling(known[:50]), fit_scaling(np.vstack([known, counts(200, 9)]))]
     networks = [tuple(network(rng) for _ in range(3)) for _ in scalings]
 
-    def bank(raw):
+    def features(raw):
         layers, guesses = [], []
         for scaling, own in zip(scalings, networks, strict=True):
             x = standardise(scaling, raw)
             layers.append(tuple(tuple(map(np.float64, frozen_features(n.hidden, x))) for n in own))
             last = [frozen_features(n.hidden, x, depth=1, activation="post")[0] for n in own]
             guesses.append(np.mean([outputs(n, z) for n, z in zip(own, last, strict=True)], axis=0, dtype=np.float64))
-        return Bank(raw, tuple(layers), np.hstack(guesses), (), tuple(networks))
+        return Features(raw, tuple(layers), np.hstack(guesses), (), tuple(networks))
 
-    return bank, scalings, networks
+    return features, scalings, networks
 
 
 @pytest.fixture(scope="module")
-def planted(known, bank_of):
+def planted(known, features_of):
     """A model of every affine kind of member; what prepare never looks at stays empty."""
-    bank, scalings, networks = bank_of
-    seen = bank(known)
+    features, scalings, networks = features_of
+    seen = features(known)
     y = seen.predictions[:, 0] + np.sin(known[:, 0])
     plans = [
         Plan("direct", "gp"), Plan("predictions", "gp", gain=10.0), Plan("direct", "ridge"),
@@ -94,7 +94,7 @@ def planted(known, bank_of):
     space = np.asarray(standardise(scalings[1], known))
     library = Library(**{**dict.fromkeys(Library._fields), "sources": sources})
     parts = {"library": library, "stack": stack, "reference": scalings[1], "training": space, "unit": 2.0}
-    return Model(**{**dict.fromkeys(Model._fields), **parts}), bank
+    return Model(**{**dict.fromkeys(Model._fields), **parts}), features
 
 
 def ones(networks):
@@ -113,28 +113,30 @@ def found(ready, new):
 
 def test_a_standardised_row_is_that_of_zeros_and_the_rest(known, new):
     scaling = fit_scaling(known)
-    given = sparse.rows(new)
+    given = sparse.drop_zeros(new)
     np.testing.assert_array_equal(given.toarray(), new)
     z = np.asarray(standardise(scaling, new))
     assert np.abs(z).max() == 6.0  # the clamp is met
-    np.testing.assert_allclose(sparse.shifted(scaling, given).toarray() + sparse.zeros(scaling), z, atol=1e-6)
+    np.testing.assert_allclose(
+        sparse.shift_rows(scaling, given).toarray() + sparse.standardised_zeros(scaling), z, atol=1e-6
+    )
 
 
-def test_first_products_are_those_of_all_inputs(bank_of, new):
-    _, (scaling, _), ((one, *_), _) = bank_of
+def test_first_products_are_those_of_all_inputs(features_of, new):
+    _, (scaling, _), ((one, *_), _) = features_of
     inputs, hidden = select_inputs(one.hidden, always=True)
     assert len(inputs) == WIDTH - 90
     padded = pad_layers(hidden)
     part = {"scaling": scaling, "networks": [{"inputs": inputs, "hidden": padded}]}
-    (u,) = sparse.first_products(part, sparse.rows(new))
+    (u,) = sparse.first_products(part, sparse.drop_zeros(new))
     expected = np.asarray(standardise(scaling, new), np.float64) @ one.hidden[0].kernel
-    np.testing.assert_allclose((u + sparse.constant(scaling, inputs, padded[0]))[:, :24], expected, atol=2e-5)
+    np.testing.assert_allclose((u + sparse.zero_products(scaling, inputs, padded[0]))[:, :24], expected, atol=2e-5)
 
 
 def test_neighbours_are_those_of_the_full_rows(known, new):
     scaling = fit_scaling(known)
     training = np.asarray(standardise(scaling, known))
-    distance, index = sparse.nearest(scaling, sparse.neighbours(scaling, training), sparse.rows(new))
+    distance, index = sparse.find_nearest(scaling, sparse.prepare_neighbours(scaling, training), sparse.drop_zeros(new))
     expected, apart = domain.nearest(np.asarray(standardise(scaling, new)), training)
     np.testing.assert_array_equal(index, expected)
     np.testing.assert_allclose(distance, apart, rtol=1e-5, atol=1e-6)
@@ -142,9 +144,9 @@ def test_neighbours_are_those_of_the_full_rows(known, new):
 
 
 def test_every_member_says_the_same_as_on_the_host(planted, ready, found, new):
-    model, bank = planted
+    model, features = planted
     assert ready.sparse
-    pairs = [predict_plan(member, bank(new), np.arange(len(new))) for member in model.stack.members]
+    pairs = [predict_plan(member, features(new), np.arange(len(new))) for member in model.stack.members]
     means, spreads = (np.concatenate([pair[k] for pair in pairs]) for k in range(2))
     scale = means.std()
     np.testing.assert_allclose(found.means, means, atol=2e-4 * scale)
@@ -186,8 +188,8 @@ def test_gaussian_processes_on_the_same_rows_share_their_products(planted, ready
 
 def test_rows_that_are_not_mostly_zero_are_left_full(known):
     scaling = fit_scaling(known)
-    assert sparse.worthwhile(scaling, standardise(scaling, known))
-    assert not sparse.worthwhile(scaling, standardise(scaling, known + 1))
+    assert sparse.is_worthwhile(scaling, standardise(scaling, known))
+    assert not sparse.is_worthwhile(scaling, standardise(scaling, known + 1))
 
 
 def test_a_head_that_sees_more_than_products_gets_full_rows(planted):
@@ -196,10 +198,12 @@ def test_a_head_that_sees_more_than_products_gets_full_rows(planted):
         s._replace(networks=tuple(n._replace(hidden=n.hidden[:1]) for n in s.networks)) for s in model.library.sources
     ]
     library = model.library._replace(sources=tuple(shallow))
-    assert not device_model._by_products(model._replace(library=library), prepare_model(model).groups)
+    assert not device_model._needs_products_only(model._replace(library=library), prepare_model(model).groups)
     first, *rest = model.stack.members
     forest = first._replace(plan=first.plan._replace(head="forest"))
-    assert not device_model._by_products(model._replace(stack=model.stack._replace(members=(forest, *rest))), ())
+    assert not device_model._needs_products_only(
+        model._replace(stack=model.stack._replace(members=(forest, *rest))), ()
+    )
 
 
 def test_a_triangular_root_explains_the_same_variance(monkeypatch):

@@ -417,7 +417,7 @@ def test_columns_may_have_other_names(tiny: Tiny, screen: Run, tmp_path: Path) -
 
 def test_sources_may_be_logarithms_and_share_a_name(tiny: Tiny, tmp_path: Path) -> None:
     from kakehashi.screen.screening.config import resolve
-    from kakehashi.screen.screening.run import read_inputs
+    from kakehashi.screen.screening.inputs import read_inputs
 
     text = (tiny.folder / "target.csv").read_text()
     first, second = write(tmp_path / "a.csv", text), write(tmp_path / "b.csv", text)

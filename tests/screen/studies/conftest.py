@@ -38,9 +38,9 @@ def refractive_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from kakehashi.catalogs.runs.rundir import RunDir
     from kakehashi.screen.progress import Progress
     from kakehashi.screen.studies.config import resolve
-    from kakehashi.screen.studies.parts import apart, subset
     from kakehashi.screen.studies.refractive import study as refractive
     from kakehashi.screen.studies.run import run_study, study_of
+    from kakehashi.screen.studies.steps import keep_apart, subset
 
     out = tmp_path_factory.mktemp("studies") / "refractive"
     config = resolve("refractive-index", {"networks": 1, "draws": 2, "out": str(out)}, None)
@@ -48,9 +48,9 @@ def refractive_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     few = []
     for table in (inorganic, organic):
         # As many rows to train on in either table: one compiled program serves both.
-        out_of = apart(table.keys, config.seed)
+        out_of = keep_apart(table.keys, config.seed)
         few.append(subset(table, np.sort([*np.flatnonzero(out_of)[:9], *np.flatnonzero(~out_of)[:66]])))
-    inputs = refractive.Inputs(few[0], few[1:])
+    inputs = refractive.RefractiveInputs(few[0], few[1:])
     with RunDir(out) as rundir:
         run_study(study_of("refractive-index"), config, inputs, rundir, Progress("quiet"), "kakehashi study ...")
     return out

@@ -5,26 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from kakehashi.catalogs.records import UserError
 from kakehashi.screen.networks.source import Library
 from kakehashi.screen.transfer import fit as module
-from kakehashi.screen.transfer import selection
-from kakehashi.screen.transfer.features import fill
 from kakehashi.screen.transfer.fit import transfer
-from kakehashi.screen.transfer.nested import one_fold
-from kakehashi.screen.transfer.plan import Plan, fit_plan, inner_predictions, layer_slice, mixture, predict_plan
 from kakehashi.screen.transfer.rows import CHOSEN
-from kakehashi.screen.transfer.selection import (
-    Column,
-    Heads,
-    affordable_heads,
-    best,
-    candidates,
-    columns,
-    fit_stack,
-    predict_stack,
-)
-from kakehashi.screen.validation.folds import inner_folds
+from kakehashi.screen.transfer.selection import Heads
 
 NOTHING = Library((), "reduced", 0)
 
@@ -38,11 +23,6 @@ def entry(model, name):
 @pytest.fixture(scope="session")
 def shuffled_model(planted, shuffled_library):
     return transfer(shuffled_library, planted.target, outer=5, inner=5)
-
-
-@pytest.fixture(scope="module")
-def bank(planted, planted_library):
-    return fill(planted_library, planted.target.compositions)
 
 
 def test_a_good_source_helps(planted_model):
@@ -79,108 +59,6 @@ def test_held_out_values_never_influence_their_own_prediction(planted, planted_l
     np.testing.assert_array_equal(again.spread[held], found.spread[held])
     # The others are fitted on the wild values, so they must move: the test can tell.
     assert (np.abs(again.mean[~held] - found.mean[~held]) > 0.01).all()
-
-
-def test_every_leaderboard_row_is_blind_to_the_held_out_values(planted, bank):
-    y, folds = planted.target.y, inner_folds(planted.target.keys[8:], 5, 0)
-    held, rows = np.arange(8), np.arange(8, 40)
-    wild = y.copy()
-    wild[held] = 1e3
-    one, other = (one_fold(bank, v, rows, held, folds, ["planted_source"], BOTH).means for v in (y, wild))
-    assert len(one) == 15
-    for name in one:
-        np.testing.assert_array_equal(one[name][0], other[name][0])
-        assert one[name][1] == other[name][1]
-
-
-def test_a_leak_through_selection_would_be_seen(planted, bank, monkeypatch):
-    # Select on the outer held-out rows (as XenonPy's examples do): the result must differ from ours.
-    y = planted.target.y
-    held, rows = np.arange(8), np.arange(8, 40)
-    folds = inner_folds(planted.target.keys[8:], 5, 0)
-    found = [c for c in candidates(bank, y, rows, folds, ["planted_source"], BOTH) if c.plan.kind == "frozen"]
-    truth = {id(c): np.mean(np.abs(predict_plan(fit_plan(c.plan, bank, y, rows), bank, held)[0].mean(axis=0) - y[held]))
-             for c in found}  # fmt: skip
-    assert best(found).mae == min(c.mae for c in found)
-    assert min(truth.values()) <= truth[id(best(found))]
-    leaky = min(found, key=lambda c: truth[id(c)])
-    assert leaky is not best(found), "choose other rows: here the leak changes nothing"
-
-
-@pytest.mark.parametrize("plan", [Plan("direct", "gp"), Plan("predictions", "ridge", gain=3.0)])
-def test_descriptors_are_standardised_on_the_training_rows(planted, bank, plan):
-    rows = np.arange(5, 40)
-    odd = bank.raw.copy()
-    odd[:5] *= 10
-    one, other = (fit_plan(plan, b, planted.target.y, rows) for b in (bank, bank._replace(raw=odd)))
-    for key, value in one.params[0].items():
-        np.testing.assert_array_equal(value, other.params[0][key])
-
-
-def test_depth_counts_from_the_output():
-    layers = [np.full((2, 3), 0.0), np.full((2, 2), 1.0), np.full((2, 1), 2.0)]
-    assert layer_slice(layers, 1).tolist() == [[2], [2]]
-    assert layer_slice(layers, 2).tolist() == [[1, 1, 2]] * 2
-    assert layer_slice(layers, 0).shape == layer_slice(layers, 9).shape == (2, 6)
-
-
-def test_inner_errors_are_those_of_explicit_refits(planted, bank):
-    # The averaged frozen candidate, ridge: refit per inner fold and network with the penalty chosen on all rows.
-    y, rows = planted.target.y, np.arange(5, 40)
-    folds = inner_folds([planted.target.keys[i] for i in rows], 5, 1)
-    plan = Plan("frozen", "ridge", 0, 1, (0, 2))
-    inner = inner_predictions(plan, bank, y, rows, folds)
-    from sklearn.linear_model import Ridge
-
-    for k, network in enumerate(plan.networks):
-        x = layer_slice([f[rows] for f in bank.layers[0][network]], 1)
-        penalty = 1 / float(fit_plan(plan, bank, y, rows).params[k]["prior"])
-        for fold in range(5):
-            out = folds == fold
-            model = Ridge(alpha=penalty).fit(x[~out], y[rows][~out])
-            np.testing.assert_allclose(inner[k, out], model.predict(x[out]), rtol=1e-6)
-
-
-def test_the_bank_holds_standardised_source_predictions(planted, planted_library, bank):
-    (source,) = planted_library.sources
-    truth = dict(zip(planted.source.keys, planted.source.values, strict=True))
-    (task,) = source.tasks
-    expected = [(truth[key] - task.centre) / task.scale for key in planted.target.keys]
-    assert np.corrcoef(bank.predictions[:, 0], expected)[0, 1] > 0.7
-    assert [len(layers) for layers in bank.layers[0]] == [3, 3, 3, 3]
-    assert all(f.shape == (40, w) for f, w in zip(bank.layers[0][1], source.networks[1].widths, strict=True))
-
-
-def test_columns_of_the_stack_are_transferred_and_direct(planted, bank):
-    rows = np.arange(40)
-    folds = inner_folds(planted.target.keys, 5, 1)
-    found = candidates(bank, planted.target.y, rows, folds, ["planted_source"], BOTH)
-    # 2 direct, 3 depths x 2 heads x (average, best single), 2 heads x 3 gains
-    assert len(found) == 2 + 12 + 6
-    chosen = columns(found, 1)
-    assert sorted(chosen) == [
-        ("average", "", 0),
-        ("direct", "gp", -1),
-        ("direct", "ridge", -1),
-        ("predictions", "gp", -1),
-        ("predictions", "ridge", -1),
-    ]
-    assert len(chosen[Column("average", source=0)].plan.networks) == 4
-    stack = fit_stack(
-        list(chosen.values()), planted.target.y, lambda plan: fit_plan(plan, bank, planted.target.y, rows)
-    )
-    assert stack.weights.sum() == pytest.approx(1)
-    means = np.stack([predict_plan(m, bank, rows)[0].mean(axis=0) for m in stack.members])
-    np.testing.assert_allclose(predict_stack(stack, bank, rows)[0], stack.weights @ means, rtol=1e-9)
-
-
-def test_mixture_moments():
-    rng = np.random.default_rng(0)
-    means, spreads, weights = np.array([[0.0], [3.0]]), np.array([[1.0], [0.5]]), np.array([1.0, 3.0])
-    draws = np.where(rng.random(400_000) < 0.25, rng.normal(0, 1, 400_000), rng.normal(3, 0.5, 400_000))
-    mean, spread = mixture(means, spreads, weights)
-    assert mean[0] == pytest.approx(2.25)
-    assert spread[0] == pytest.approx(draws.std(), rel=0.01)
 
 
 def test_out_of_fold_intervals_come_from_the_other_folds(planted, planted_model):
@@ -252,12 +130,6 @@ def test_without_sources_there_are_direct_models_only(planted):
     assert model.ceiling == np.inf
 
 
-def test_given_folds_are_used(planted):
-    given = np.repeat([7, 3, 11, 20], 10)
-    model = transfer(NOTHING, replace(planted.target, folds=given), inner=5)
-    np.testing.assert_array_equal(model.out_of_fold.folds, np.repeat([1, 0, 2, 3], 10))
-
-
 def test_logarithmic_targets_are_measured_in_both_units(planted):
     table = replace(planted.target, values=np.exp(planted.target.values), log=True)
     model = transfer(NOTHING, table, outer=5, inner=5)
@@ -265,36 +137,6 @@ def test_logarithmic_targets_are_measured_in_both_units(planted):
     y, mean = table.y, model.out_of_fold.mean
     assert own.mae == pytest.approx(np.mean(np.abs(y - mean)))
     assert own.mae_unit == pytest.approx(np.mean(np.abs(np.exp(y) - np.exp(mean))))
-
-
-def test_a_source_called_direct_is_no_baseline(planted, planted_library):
-    (source,) = planted_library.sources
-    for name in ("direct band gap", "mean of the training values", "stack of direct models"):
-        library = planted_library._replace(sources=(source._replace(name=name),))
-        problem, _ = module.pose(library, planted.target, inner=3, seed=0, heads=("ridge",))
-        rows, held = np.arange(8, 40), np.arange(8)
-        folds = inner_folds([planted.target.keys[i] for i in rows], 3, 1)
-        found = one_fold(problem.bank, planted.target.y, rows, held, folds, [name], problem.heads).rows
-        assert {row.name for row in found.values() if row.direct} == {
-            "mean of the training values", "direct ridge", "stack of direct models"
-        }  # fmt: skip
-        assert all(row.source == name for row in found.values() if not row.direct)
-
-
-def test_refusals(planted):
-    table = planted.target
-    few = replace(table, values=table.values[:9], keys=table.keys[:9])
-    with pytest.raises(UserError, match="at least 10 distinct compositions, got 9"):
-        transfer(NOTHING, few)
-    with pytest.raises(UserError, match="all 40 values are equal"):
-        transfer(NOTHING, replace(table, values=np.full(40, 0.1)))
-    with pytest.raises(UserError, match="at least 2 different fold numbers"):
-        transfer(NOTHING, replace(table, folds=np.zeros(40, int)))
-    with pytest.raises(UserError, match="at least 5 compositions outside every fold, got 4"):
-        transfer(NOTHING, replace(table, folds=np.repeat([0, 1, 2], [36, 2, 2])))
-    for unit in (1e16, 1e-17):
-        with pytest.raises(UserError, match="another unit or fit their logarithm"):
-            transfer(NOTHING, replace(table, values=unit * table.values))
 
 
 def test_small_units_lose_nothing(planted, planted_library, planted_model):
@@ -305,18 +147,3 @@ def test_small_units_lose_nothing(planted, planted_library, planted_model):
     assert model.verdict.helps is True
     assert " 0 " not in model.verdict.text
     assert "0.000" not in model.verdict.text
-
-
-def test_costly_heads_are_left_out_by_the_size_of_the_target_not_of_a_fold(planted, planted_library, monkeypatch):
-    # 40 compounds, folds of 4: a limit between 36 and 40 must not let a training set slip under it.
-    monkeypatch.setattr(selection, "FROZEN_GP_ROWS", 38)
-    monkeypatch.setattr("kakehashi.screen.transfer.fit.FROZEN_GP_ROWS", 38)
-    cheaper = {"depths": (1, 0), "stacked": False}
-    assert affordable_heads(38) == Heads(("ridge", "gp"), ("ridge", "gp"), ("ridge", "gp"))
-    assert affordable_heads(40) == Heads(("ridge", "gp"), ("ridge", "gp"), ("ridge",), **cheaper)
-    assert affordable_heads(2_001) == Heads(("ridge",), ("ridge",), ("ridge",), **cheaper)
-    model = transfer(planted_library, planted.target)
-    names = [entry.name for entry in model.leaderboard]
-    assert not [name for name in names if "layers, gp" in name or "last 2" in name or "stacked" in name]
-    assert "direct gp" in names
-    assert any("no Gaussian process on frozen features" in text for text in model.warnings)

@@ -6,19 +6,20 @@ import numpy as np
 import pytest
 
 from kakehashi.catalogs.properties.tables import load_table
-from kakehashi.screen.evaluation.evaluate import assemble
+from kakehashi.screen.evaluation.evaluate import assemble_evaluation
 from kakehashi.screen.evaluation.holdouts import hold_out
 from kakehashi.screen.networks.source import Library
 from kakehashi.screen.report.sections import verdict as shown_in_report
 from kakehashi.screen.transfer import rows as makers
-from kakehashi.screen.transfer.fit import folds_text, judged, outer_folds
-from kakehashi.screen.transfer.nested import Measured, Problem
-from kakehashi.screen.transfer.null import Null, Nulls
+from kakehashi.screen.transfer.fit import judge_rows
+from kakehashi.screen.transfer.nested import CrossValidated
+from kakehashi.screen.transfer.permutation import PermutedErrors, PermutedRowErrors
+from kakehashi.screen.transfer.problem import Problem, folds_text, outer_folds
 from kakehashi.screen.transfer.rows import CHOSEN, DIRECT
 from kakehashi.screen.transfer.selection import Heads
 from kakehashi.screen.transfer.verdict import ADVICE, HEADLINES, decide, verdict_record
 from kakehashi.screen.validation.folds import splits_of
-from kakehashi.screen.validation.intervals import by_fold, coverage
+from kakehashi.screen.validation.intervals import interval_coverage, intervals_by_fold
 from kakehashi.screen.validation.statistics import paired_test
 
 SOURCE = makers.Origin(0, "a source", 4)
@@ -47,20 +48,20 @@ def problem_of(seed):
     }
     flat = {row.name: np.ones(n) for row in ROWS}
     inside = {row.name: [0.1] * (folds.max() + 1) for row in ROWS}
-    return target, folds, Measured({row.name: row for row in ROWS}, predictions, flat, inside, np.ones(n))
+    return target, folds, CrossValidated({row.name: row for row in ROWS}, predictions, flat, inside, np.ones(n))
 
 
 def both_doors(target, folds, measured, seed):
     """The verdicts of `screen` and of `evaluate`."""
     spread, distance = measured.spreads[CHOSEN], measured.distance
-    found = by_fold(target.y, measured.predictions[CHOSEN], spread, distance, folds)
-    _, screened = judged(target, folds, measured, coverage(found.ratios, folds), None)
+    found = intervals_by_fold(target.y, measured.predictions[CHOSEN], spread, distance, folds)
+    _, screened = judge_rows(target, folds, measured, interval_coverage(found.ratios, folds), None)
     held = hold_out(target, "formula", folds.max() + 1, seed)
     np.testing.assert_array_equal(held.folds, folds)
     problem = Problem(target, None, None, ["a source"], Heads(("ridge", "gp"), (), ("ridge", "gp")), 5, seed)
-    nulls = Nulls(np.ones(20), np.ones(20), {}, {-1: np.ones(20), 0: np.ones(20)})
-    evaluated = assemble(problem, Library((), "reduced", 0), held, measured, nulls, (), {}, ("ridge", "gp"))
-    return screened, evaluated.judgement
+    nulls = PermutedRowErrors(np.ones(20), np.ones(20), {}, {-1: np.ones(20), 0: np.ones(20)})
+    evaluated = assemble_evaluation(problem, Library((), "reduced", 0), held, measured, nulls, (), {}, ("ridge", "gp"))
+    return screened, evaluated.verdict
 
 
 @pytest.mark.parametrize("decade", range(5))
@@ -75,7 +76,7 @@ def test_both_doors_say_the_same_of_fifty_random_problems(decade):
 
 
 def test_all_three_verdicts_and_all_advice_are_met():
-    found = [judged(*problem_of(seed), 0.9, None)[1] for seed in range(50)]
+    found = [judge_rows(*problem_of(seed), 0.9, None)[1] for seed in range(50)]
     assert {one.helps for one in found} == {True, False, None}
     openings = {text.partition(":")[0] for text in ADVICE.values()}
     assert {one.recommendation.partition(":")[0] for one in found} == openings
@@ -84,7 +85,7 @@ def test_all_three_verdicts_and_all_advice_are_met():
 def test_the_rule_is_the_corrected_test_and_the_words_hold_its_figures():
     for seed in range(20):
         target, folds, measured = problem_of(seed)
-        found = judged(target, folds, measured, 0.9, None)[1]
+        found = judge_rows(target, folds, measured, 0.9, None)[1]
         wrong = {name: np.abs(target.y - mean) for name, mean in measured.predictions.items()}
         test = paired_test(wrong[found.direct_name] - wrong[CHOSEN], splits_of(folds))
         assert (found.difference, found.standard_error, found.p_value) == test[:3]
@@ -108,7 +109,7 @@ def test_a_lucky_fold_does_not_make_a_verdict():
     measured = measured._replace(
         predictions={**steady, CHOSEN: target.y + 1.0 - gain}, inside={row.name: [0.1] * 5 for row in ROWS}
     )
-    found = judged(target, folds, measured, 0.9, None)[1]
+    found = judge_rows(target, folds, measured, 0.9, None)[1]
     assert gain.mean() > 2 * gain.std(ddof=1) / np.sqrt(n)
     assert found.helps is None
     assert found.text.startswith("No measurable difference: ")
@@ -116,8 +117,8 @@ def test_a_lucky_fold_does_not_make_a_verdict():
 
 def test_shuffled_values_are_said_and_nothing_else_changes():
     target, folds, measured = problem_of(5)
-    plain = judged(target, folds, measured, 0.9, None)[1]
-    told = judged(target, folds, measured, 0.9, Null(np.full(20, 0.8), np.full(20, 0.5), 7))[1]
+    plain = judge_rows(target, folds, measured, 0.9, None)[1]
+    told = judge_rows(target, folds, measured, 0.9, PermutedErrors(np.full(20, 0.8), np.full(20, 0.5), 7))[1]
     assert told.text == plain.text + (
         " With shuffled target values the best of 7 networks errs 0.8 (5th percentile 0.8), though it looks like 0.5"
         " when it is chosen."
@@ -130,7 +131,7 @@ def test_without_sources_nothing_is_judged():
     bare = makers.chosen_row([], ("ridge", "gp"))
     rows = {name: row for name, row in measured.rows.items() if row.direct} | {CHOSEN: bare}
     predictions = {name: measured.predictions[name] for name in rows} | {CHOSEN: measured.predictions[DIRECT]}
-    found = judged(target, folds, measured._replace(rows=rows, predictions=predictions), 0.9, None)[1]
+    found = judge_rows(target, folds, measured._replace(rows=rows, predictions=predictions), 0.9, None)[1]
     assert found.helps is None
     assert found.text.startswith("No transfer: no source was given. Held-out MAE ")
     assert found.recommended == DIRECT

@@ -5,7 +5,7 @@ import pytest
 
 from kakehashi.catalogs.elements import INDEX
 from kakehashi.catalogs.formulas.slots import parse_column, reduce
-from kakehashi.screen.validation.domain import cover, judge, nearest, stoichiometry, unit_distance
+from kakehashi.screen.validation.domain import describe_domain, judge_domain, nearest, stoichiometry, unit_distance
 
 
 def compositions(*texts):
@@ -24,7 +24,7 @@ def flags(*symbols):
 def rocksalts():
     """Binary 1:1 and 2:3 targets; the sources also know Ti and Sr."""
     target = compositions("MgO", "NaCl", "Al2O3")
-    return cover(target, flags("Mg", "O", "Na", "Cl", "Al"), flags("Mg", "O", "Na", "Cl", "Al", "Ti", "Sr"))
+    return describe_domain(target, flags("Mg", "O", "Na", "Cl", "Al"), flags("Mg", "O", "Na", "Cl", "Al", "Ti", "Sr"))
 
 
 CASES = [
@@ -48,27 +48,27 @@ CASES = [
 
 @pytest.mark.parametrize(("formula", "distance", "verdict", "reason"), CASES)
 def test_verdicts(rocksalts, formula, distance, verdict, reason):
-    found = judge(rocksalts, compositions(formula), np.array([distance]))
+    found = judge_domain(rocksalts, compositions(formula), np.array([distance]))
     assert found.domain[0] == verdict
     assert sorted(found.reason[0].replace(", ", ",").split("; ")) == sorted(reason.replace(", ", ",").split("; "))
 
 
 def test_many_at_once_equal_one_by_one(rocksalts):
     distance = np.array([case[1] for case in CASES])
-    together = judge(rocksalts, compositions(*[case[0] for case in CASES]), distance)
+    together = judge_domain(rocksalts, compositions(*[case[0] for case in CASES]), distance)
     assert list(together.domain) == [case[2] for case in CASES]
 
 
 def test_a_target_element_absent_from_the_sources_is_known():
     target = compositions("MgO")
-    domain = cover(target, flags("Mg", "O"), flags("O"))
-    assert judge(domain, target, np.zeros(1)).domain[0] == "in"
+    domain = describe_domain(target, flags("Mg", "O"), flags("O"))
+    assert judge_domain(domain, target, np.zeros(1)).domain[0] == "in"
 
 
 def test_no_candidates(rocksalts):
     some = compositions("MgO")
     none = type(some)(some.elements[:0], some.amounts[:0])
-    assert len(judge(rocksalts, none, np.empty(0)).domain) == 0
+    assert len(judge_domain(rocksalts, none, np.empty(0)).domain) == 0
 
 
 def test_classes_ignore_which_element_has_which_amount():

@@ -12,6 +12,7 @@ from scipy import stats
 
 from kakehashi.design.chemistry.provenance import Provenance
 from kakehashi.design.proposals.language import automaton, language, ngram, recurrent
+from kakehashi.design.proposals.language.corpus import read_corpus
 from kakehashi.design.proposals.language.language import Language, States
 from kakehashi.design.proposals.language.reroot import reroot
 from kakehashi.design.proposals.language.tokens import ALWAYS, END, SPECIAL, Vocabulary
@@ -250,18 +251,18 @@ def test_rerooting_is_its_own_inverse_and_keeps_the_molecule(strings: States) ->
 def test_a_string_with_a_net_charge_is_no_repeat_unit() -> None:
     salts = ["*CC(*)[N+](C)(C)C", "*CC(*)C[N+](=O)[O-]", "*CC*"]
     fitted = ngram.fit(salts, max_length=32)
-    corpus = language.read_corpus(salts, 32, fitted.vocabulary)
+    corpus = read_corpus(salts, 32, fitted.vocabulary)
     texts = fitted.smiles(States(corpus.tokens, language.lengths(corpus.tokens)))
     assert [text == "" for text in texts] == [row == 0 for row in corpus.rows]
 
 
 def test_a_corpus_without_repeat_units_is_refused() -> None:
     with pytest.raises(ValueError, match="none of 2 can be written"):
-        language.read_corpus(["CC", "*C"])
+        read_corpus(["CC", "*C"])
 
 
 def test_what_is_left_out_of_a_corpus_says_why() -> None:
-    corpus = language.read_corpus(["*CC*", "*CCCCCC*", "*C1CC1*"], 7)
+    corpus = read_corpus(["*CC*", "*CCCCCC*", "*C1CC1*"], 7)
     assert corpus.reasons[0] == corpus.reasons[2] == ""
     assert "longer than 7" in corpus.reasons[1]
     assert set(corpus.rows.tolist()) == {0, 2}

@@ -10,6 +10,7 @@ from pyarrow import parquet
 from rdkit import Chem
 
 from kakehashi.design.proposals.language import automaton, language, ngram
+from kakehashi.design.proposals.language.corpus import read_corpus
 from kakehashi.design.proposals.language.tokens import BEGIN, END
 
 UNITS = [
@@ -45,7 +46,7 @@ def histories(names: list[str], string: list[str]) -> list[tuple[int, bool, tupl
 def test_probabilities_are_those_of_slow_counting(fitted: language.Language) -> None:
     """Witten-Bell by dictionaries, contexts as text: the hashed tables give the same for every token anywhere."""
     names = list(fitted.vocabulary.tokens)
-    corpus = language.read_corpus(UNITS, 64, fitted.vocabulary)
+    corpus = read_corpus(UNITS, 64, fitted.vocabulary)
     counts: dict[tuple[object, ...], Counter[str]] = defaultdict(Counter)
     strings = [[names[i] for i in row if i] for row in corpus.tokens]
     for string in strings:
@@ -110,7 +111,7 @@ def test_contexts_see_past_closed_branches(fitted: language.Language) -> None:
 def test_every_allowed_token_can_be_drawn(fitted: language.Language) -> None:
     """Strings nothing like the corpus have a prior all the same."""
     odd = ["*N=NN=NN=NN=NC*", "*C1(*)NC(=O)C1(Cl)Cl", "*FC*"]
-    corpus = language.read_corpus(odd[:2], 64, fitted.vocabulary)
+    corpus = read_corpus(odd[:2], 64, fitted.vocabulary)
     states = language.States(corpus.tokens, language.lengths(corpus.tokens))
     found = fitted.log_prior(states)
     assert np.isfinite(found).all()
@@ -139,7 +140,7 @@ def test_held_out_polymers_are_likelier_the_longer_the_contexts(shared_data: Pat
     losses = []
     for order in (3, 6):
         fitted = ngram.fit(rest, order=order)
-        corpus = language.read_corpus(held, fitted.max_length, fitted.vocabulary)
+        corpus = read_corpus(held, fitted.max_length, fitted.vocabulary)
         states = language.States(corpus.tokens, language.lengths(corpus.tokens))
         losses.append(-fitted.log_prior(states).mean())
     assert losses[0] > losses[1] + 2

@@ -7,6 +7,7 @@ import pytest
 from rdkit import Chem
 
 from kakehashi.design.proposals.language import language, recurrent
+from kakehashi.design.proposals.language.corpus import read_corpus
 from kakehashi.design.proposals.language.language import Language, States
 from kakehashi.design.proposals.language.recurrent import Training
 
@@ -32,7 +33,7 @@ def network() -> tuple[Language, list[float]]:
 def test_training_lowers_the_held_out_loss(network: tuple[Language, list[float]]) -> None:
     model, losses = network
     fresh = Language(model.vocabulary, model.rule, _fresh(model), model.max_length)
-    corpus = language.read_corpus(UNITS, 40, model.vocabulary)
+    corpus = read_corpus(UNITS, 40, model.vocabulary)
     states = States(corpus.tokens, language.lengths(corpus.tokens))
     before, after = -fresh.log_prior(states).mean(), -model.log_prior(states).mean()
     assert min(losses) < 0.6 * before
@@ -42,7 +43,7 @@ def test_training_lowers_the_held_out_loss(network: tuple[Language, list[float]]
 def test_the_loss_is_that_of_the_prior(network: tuple[Language, list[float]]) -> None:
     """Training and `log_prior` walk separate ways to the same probabilities."""
     model, _ = network
-    corpus = language.read_corpus(UNITS, 40, model.vocabulary)
+    corpus = read_corpus(UNITS, 40, model.vocabulary)
     rule = model.rule
     assert isinstance(rule, recurrent.Recurrent)
     batches = recurrent._batches(corpus, np.arange(len(corpus.tokens)), [16, 40], 64)
@@ -63,7 +64,7 @@ def test_the_best_epoch_is_kept_and_a_seed_repeats_itself(network: tuple[Languag
         np.testing.assert_array_equal(array, other.params[name])
     # The held-out loss of what was kept is the lowest seen.
     rng = np.random.default_rng(4)
-    corpus = language.read_corpus(UNITS, 40, model.vocabulary)
+    corpus = read_corpus(UNITS, 40, model.vocabulary)
     entries = np.unique(corpus.rows)
     held = np.isin(corpus.rows, rng.permutation(entries)[: round(0.1 * len(entries))])
     states = States(corpus.tokens[held], language.lengths(corpus.tokens[held]))

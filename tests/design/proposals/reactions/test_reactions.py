@@ -10,7 +10,7 @@ from rdkit.Chem import rdChemReactions
 from scipy.stats import chi2
 
 from kakehashi.catalogs.molecules.polymers import attempt
-from kakehashi.design.chemistry.blocks import Molecule, block_of
+from kakehashi.design.chemistry.blocks import Molecule, read_block
 from kakehashi.design.chemistry.cutting import cut
 from kakehashi.design.chemistry.fragments import ACTIVATED, ALKYL, ARYL, AZA, LONGEST
 from kakehashi.design.chemistry.groups import ENDS
@@ -390,7 +390,7 @@ def test_a_symmetrical_partner_gives_one_chain() -> None:
     ],
 )
 def test_molecules_that_would_branch_or_stop_are_no_blocks(smiles: str, group: str) -> None:
-    assert block_of(Molecule(smiles), group) is None
+    assert read_block(Molecule(smiles), group) is None
 
 
 def test_refusals() -> None:

@@ -95,7 +95,7 @@ def test_the_key_covers_what_decides_the_last_bits(
 ) -> None:
     asked: list[str] = []
     monkeypatch.setattr(
-        "kakehashi.screen.cache.keep.shelf.find", lambda key: asked.append(key) or shelf.Found(replaceable=False)
+        "kakehashi.screen.cache.keep.shelf.find", lambda key: asked.append(key) or shelf.StoredEntry(replaceable=False)
     )
     monkeypatch.setattr(module, "train", lambda *_, **__: list(kept.networks))
 

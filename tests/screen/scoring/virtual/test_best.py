@@ -126,7 +126,7 @@ def test_large_charges_do_not_wrap_around() -> None:
 
 def test_places_on_another_device_are_the_same() -> None:
     mask = np.random.default_rng(0).random(5000) < 0.1
-    places, count = neutral._places(jnp.asarray(mask), 5120)
+    places, count = neutral._list_places(jnp.asarray(mask), 5120)
     assert int(count) == mask.sum()
     assert np.asarray(places)[: int(count)].tolist() == np.flatnonzero(mask).tolist()
     assert not np.asarray(places)[int(count) :].any()

@@ -118,7 +118,7 @@ def test_a_scheduler_elsewhere(tiny: Tiny, tiny_model: Model) -> None:
             next(iter(executor(scorer, catalog.batches(1))))  # and something goes wrong here
         assert own() == []
         with pytest.MonkeyPatch.context() as patched, dask_executor(scheduler=cluster.scheduler_address) as executor:
-            patched.setattr("kakehashi.screen.scoring.workers.cluster.scoring_environment", lambda: "kakehashi 99")
+            patched.setattr("kakehashi.screen.scoring.workers.deployment.scoring_environment", lambda: "kakehashi 99")
             with pytest.raises(UserError, match=r"a worker runs kakehashi .*this process kakehashi 99") as caught:
                 list(executor(scorer, catalog.batches(5)))
         assert caught.value.code == 5
@@ -129,7 +129,7 @@ def test_a_scheduler_elsewhere(tiny: Tiny, tiny_model: Model) -> None:
 
 
 def test_a_run_with_nothing_to_score_starts_no_cluster(tiny_model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kakehashi.screen.scoring.workers.cluster.LocalCluster", lambda **_: pytest.fail("started"))
+    monkeypatch.setattr("kakehashi.screen.scoring.workers.pool.LocalCluster", lambda **_: pytest.fail("started"))
     with dask_executor(2) as executor:
         assert list(executor(make_scorer(tiny_model), iter([]))) == []
 
@@ -137,7 +137,8 @@ def test_a_run_with_nothing_to_score_starts_no_cluster(tiny_model: Model, monkey
 def test_few_partitions_are_read_ahead(tiny_model: Model) -> None:
     from concurrent.futures import Future
 
-    from kakehashi.screen.scoring.workers.cluster import AHEAD, WorkerPool, _in_order
+    from kakehashi.screen.scoring.workers.cluster import AHEAD, _score_in_order
+    from kakehashi.screen.scoring.workers.pool import WorkerPool
 
     class Slow:
         def nthreads(self) -> dict[str, int]:
@@ -150,7 +151,7 @@ def test_few_partitions_are_read_ahead(tiny_model: Model) -> None:
 
     read: list[int] = []
     tables = (read.append(i) or i for i in range(100))  # type: ignore[func-returns-value]
-    out = _in_order(WorkerPool(Slow(), lambda: None), "", tables)  # type: ignore[arg-type]
+    out = _score_in_order(WorkerPool(Slow(), lambda: None), "", tables)  # type: ignore[arg-type]
     assert [next(out), len(read)] == [0, 2 * AHEAD]
     assert [*out] == list(range(1, 100))
 
@@ -158,7 +159,8 @@ def test_few_partitions_are_read_ahead(tiny_model: Model) -> None:
 def test_a_partition_that_is_done_just_after_its_time_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     from concurrent.futures import Future
 
-    from kakehashi.screen.scoring.workers.cluster import WorkerPool, _result
+    from kakehashi.screen.scoring.workers.cluster import _wait_for_result
+    from kakehashi.screen.scoring.workers.pool import WorkerPool
 
     class Late(Future[int]):
         def result(self, timeout: float | None = None) -> int:
@@ -168,18 +170,18 @@ def test_a_partition_that_is_done_just_after_its_time_counts(monkeypatch: pytest
             return super().result(timeout)
 
     asked = lambda: pytest.fail("nothing is amiss")
-    assert _result(WorkerPool(None, asked), Late()) == 7  # type: ignore[arg-type, comparison-overlap]
+    assert _wait_for_result(WorkerPool(None, asked), Late()) == 7  # type: ignore[arg-type, comparison-overlap]
     failed: Future[int] = Future()
     failed.set_exception(TimeoutError("of the scoring"))
     with pytest.raises(TimeoutError, match="of the scoring"):
-        _result(WorkerPool(None, asked), failed)  # type: ignore[arg-type]
+        _wait_for_result(WorkerPool(None, asked), failed)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "127.0.0.1:1"])
 def test_no_scheduler_is_said_in_one_line(
     screen: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str
 ) -> None:
-    monkeypatch.setattr("kakehashi.screen.scoring.workers.cluster.CONNECT_SECONDS", 0.3)
+    monkeypatch.setattr("kakehashi.screen.scoring.workers.pool.CONNECT_SECONDS", 0.3)
     code, said, err = screen("--out", tmp_path / "run", "--scheduler", address)
     assert (code, said) == (5, "")
     assert err.count("\n") == 1

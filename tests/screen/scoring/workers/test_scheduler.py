@@ -331,24 +331,24 @@ ON_TWO_DEVICES = """
 import os, sys
 import kakehashi
 from kakehashi.screen.scoring import committed as partitions
-from kakehashi.screen.scoring.partitions import Scoring
+from kakehashi.screen.scoring.partitions import PartitionScorer
 
 folder, *words = sys.argv[1:]
-plain = partitions.deploy
+plain = partitions.make_scorer
 
 
 def noting(model, search):
-    class Noting(Scoring):
+    class Noting(PartitionScorer):
         def __call__(self, rows):
             from kakehashi.screen.device import current
             from pathlib import Path
             Path(folder, str(os.getpid())).write_text(str(current().id))
-            return Scoring.__call__(self, rows)
+            return PartitionScorer.__call__(self, rows)
 
     return Noting(*plain(model, search))
 
 
-partitions.deploy = noting
+partitions.make_scorer = noting
 sys.exit(kakehashi.main(words))
 """
 

@@ -9,10 +9,8 @@ import pytest
 from kakehashi.catalogs.properties.assemble import assemble
 from kakehashi.catalogs.records import PropertyTable, UserError
 from kakehashi.catalogs.runs.results import Results
-from kakehashi.screen.studies.parts import choose
 from kakehashi.screen.studies.polymer import result as polymer_result
 from kakehashi.screen.studies.polymer import study as polymer
-from kakehashi.screen.studies.polymer.figures import choosing
 
 
 def table(name: str, lengths: range) -> PropertyTable:
@@ -82,34 +80,12 @@ def test_forest_of_setup_1_never_sees_what_it_predicts() -> None:
     assert inner[split.folds != 0].max() > 0
 
 
-def test_choosing_among_noise_only_looks_better() -> None:
-    rng = np.random.default_rng(1)
-    cv, test = rng.normal(1.0, 0.1, (40, 64)), rng.normal(1.0, 0.1, (40, 64))
-    looks, holds = choosing(cv, test)
-    assert looks[0] == pytest.approx(cv.mean(), abs=0.02)
-    assert np.all(np.diff(looks) <= 1e-12)
-    assert looks[-1] == pytest.approx(cv.min(axis=1).mean())
-    assert holds[-1] == pytest.approx(test[np.arange(40), cv.argmin(axis=1)].mean())
-    assert abs(holds[-1] - holds[0]) < 0.05
-
-
-def test_the_best_network_is_chosen_without_the_fold_it_predicts() -> None:
-    y, folds = np.zeros(6), np.array([0, 0, 1, 1, 2, 2])
-    # the first is perfect on fold 0 alone, the second good everywhere else
-    predictions = np.array([[0, 0, 9, 9, 9, 9], [30, 30, 1, 1, 1, 1], [4, 4, 4, 4, 4, 4.0]])
-    found = choose(predictions, y, folds)
-    assert found.network == 2
-    assert found.mae.tolist() == [6.0, pytest.approx(64 / 6), 4.0]
-    assert found.hindsight.tolist() == [4.0] * 6
-    assert found.unseen.tolist() == [30, 30, 4, 4, 4, 4]
-
-
 def test_the_ceiling_is_never_chosen() -> None:
     best, other = (polymer_result.Draws(*[np.full((2, 3), error)] * 2, *[np.zeros(2)] * 4, (np.zeros(19), np.zeros(9)))
                    for error in (0.1, 0.2))  # fmt: skip
     roles = (polymer_result.Role("density", ""), polymer_result.Role(polymer_result.CEILING, ""))
     target = table("kappa", range(1, 61))
-    result = polymer_result.Result(target, roles, [], None, [], [other, best], other, (target.y, target.y))  # type: ignore[arg-type]
+    result = polymer_result.PolymerResult(target, roles, [], None, [], [other, best], other, (target.y, target.y))  # type: ignore[arg-type]
     assert [(role.what, one) for role, one in result.genuine] == [("density", other)]
     found = np.concatenate([one.cv for _, one in result.genuine])
     assert found.min() == 0.2

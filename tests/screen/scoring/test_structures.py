@@ -20,8 +20,8 @@ from kakehashi.screen.progress import Progress
 from kakehashi.screen.scoring.columns import SCORES
 from kakehashi.screen.scoring.partitions import make_scorer
 from kakehashi.screen.screening.config import ScreenConfig, resolve
-from kakehashi.screen.screening.inputs import ScreenInputs
-from kakehashi.screen.screening.run import build_model, finish_run, read_inputs
+from kakehashi.screen.screening.inputs import ScreenInputs, read_inputs
+from kakehashi.screen.screening.run import build_model, finish_run
 from kakehashi.screen.transfer.fit import Model
 
 METALS = ["Be", "Mg", "Ca", "Sr", "Ba", "Zn", "Cd", "Mn", "Fe", "Co", "Ni", "Cu"]
@@ -71,7 +71,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
         pq.write_table(pa.table({**own, column: [scale * values(*row) for row in rows], **columns(cells)}), path)
         return path
 
-    source, small = write("source.parquet", every, "energy", 1.0), write("target.parquet", target, "kappa", 3.0)
+    source, small = write("source.parquet", every, "energy", 1.0), write("target.parquet", target, "affinity", 3.0)
     salt = cell("Mg", "S", "salt")
     catalog = [
         ("salt", "MgS", salt), ("blende", "MgS", cell("Mg", "S", "blende")), ("large", "Mg8S8", salt * (2, 2, 2)),
@@ -82,7 +82,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     pq.write_table(pa.table({**rows, **columns([row[2] for row in catalog])}), folder / "catalog.parquet")
     out = folder / "run"
     flags: dict[str, Any] = {
-        "architecture": "cgcnn", "target": f"{small}:kappa", "source": [f"{source}:energy"], "networks": 1,
+        "architecture": "cgcnn", "target": f"{small}:affinity", "source": [f"{source}:energy"], "networks": 1,
         "outer_folds": 3, "heads": ["ridge"], "catalog": str(folder / "catalog.parquet"), "out": str(out),
         "max_quarantine": 0.5,
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""What choosing the best of many networks reaches when there is nothing to learn: shuffled target values.
+"""Permutation test: errors of the best of many networks on shuffled values.
 
 Every permutation goes through the folds of the leaderboard: the network and depth whose ridge head has the least
 leave-one-out error on the training rows predict the held-out rows. All permutations share one decomposition per
@@ -14,9 +14,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from kakehashi.catalogs.records import FloatArray
 from kakehashi.screen.descriptors.scaling import fit_scaling, standardise
 from kakehashi.screen.heads.ridge import PENALTIES
-from kakehashi.screen.transfer.features import Bank, FloatArray
+from kakehashi.screen.transfer.features import Features
 from kakehashi.screen.transfer.plan import DEPTHS, layer_slice
 from kakehashi.screen.transfer.rows import Shuffled
 from kakehashi.screen.validation.folds import Folds, Split
@@ -27,21 +28,73 @@ ALL_DEPTHS_ROWS = 300
 Rows = NDArray[np.int64]
 
 
-class Null(NamedTuple):
-    """Errors on shuffled values, on the fitted scale.
+class PermutedErrors(NamedTuple):
+    """Errors of the selected network on shuffled values, fitted scale.
 
     mae : (permutations,) held-out error of the network chosen inside the training rows
-    looks : (permutations,) leave-one-out error with which the best network is chosen on all rows
+    selected_mae : (permutations,) leave-one-out error with which the best network is chosen on all rows
     networks : how many there were to choose from
     """
 
     mae: FloatArray
-    looks: FloatArray
+    selected_mae: FloatArray
     networks: int
 
 
-class Nulls(NamedTuple):
-    """Held-out errors (permutations,) of ridge heads on shuffled values, on the fitted scale.
+def permute_selection(
+    features: Features, y: FloatArray, folds: Folds, seed: int, pool: Executor | None = None
+) -> PermutedErrors | None:
+    """Measure the selection of a network on shuffled values.
+
+    y : (n,)
+    pool : runs the folds side by side
+
+    Returns
+    -------
+    None without networks
+    """
+    networks = sum(len(source) for source in features.layers)
+    if not networks:
+        return None
+    n = len(y)
+    rng = np.random.default_rng([seed, n])
+    shuffled = np.stack([rng.permutation(y) for _ in range(PERMUTATIONS)], axis=1)
+    rows = np.arange(n)
+    selected_mae, _ = _winner(features, shuffled, rows, rows[:0])
+    predicted = np.empty_like(shuffled)
+    helds = [np.flatnonzero(folds == fold) for fold in np.unique(folds)]
+    predict = lambda held: _winner(features, shuffled, np.delete(rows, held), held)[1]
+    for held, means in zip(helds, (pool.map if pool else map)(predict, helds), strict=True):
+        predicted[held] = means
+    return PermutedErrors(np.mean(np.abs(predicted - shuffled), axis=0), selected_mae, networks)
+
+
+def _winner(features: Features, y: FloatArray, rows: Rows, held: Rows) -> tuple[FloatArray, FloatArray]:
+    """Best network for each column of y (n, k).
+
+    Returns
+    -------
+    its leave-one-out error (k,), its predictions (held, k)
+    """
+    least = np.full(y.shape[1], np.inf)
+    predicted = np.empty((len(held), y.shape[1]))
+    for x in _features(features, len(y)):
+        error, means = ridge_columns(x[rows], y[rows], x[held])
+        better = error < least
+        least[better] = error[better]
+        predicted[:, better] = means[:, better]
+    return least, predicted
+
+
+def _features(features: Features, n: int) -> Iterator[FloatArray]:
+    for _, layers, depth in _places(features, n):
+        yield layer_slice(layers, depth)
+
+
+class PermutedRowErrors(NamedTuple):
+    """Held-out errors (permutations,) on shuffled values, by kind of row.
+
+    Of ridge heads, on the fitted scale.
 
     typical : of the mean of the training values
     descriptors : without transfer
@@ -55,7 +108,7 @@ class Nulls(NamedTuple):
     best: dict[int, FloatArray]
 
     def of(self, shuffled: Shuffled) -> FloatArray:
-        """(permutations,) errors a row of the leaderboard is compared with."""
+        """Errors a leaderboard row is compared with, (permutations,)."""
         if shuffled.inputs == "nothing":
             return self.typical
         if shuffled.inputs == "descriptors":
@@ -66,19 +119,24 @@ class Nulls(NamedTuple):
         return self.best.get(shuffled.source, self.descriptors)
 
 
-def permuted_rows(bank: Bank, y: FloatArray, splits: Sequence[Split], seed: int, pool: Executor | None = None) -> Nulls:
-    """The null of every kind of model of a leaderboard. `pool` : runs the splits side by side."""
+def permute_rows(
+    features: Features, y: FloatArray, splits: Sequence[Split], seed: int, pool: Executor | None = None
+) -> PermutedRowErrors:
+    """Measure every kind of leaderboard row on shuffled values.
+
+    pool : runs the splits side by side
+    """
     held = np.concatenate([split.held for split in splits])
     rng = np.random.default_rng([seed, len(y)])
     shuffled = np.stack([rng.permutation(y) for _ in range(PERMUTATIONS)], axis=1)
-    found = list((pool.map if pool else map)(lambda split: _all_means(bank, shuffled, split), splits))
+    results = list((pool.map if pool else map)(lambda split: _all_means(features, shuffled, split), splits))
 
     def error(key: tuple[int, ...]) -> FloatArray:
-        return np.asarray(np.mean(np.abs(np.concatenate([means[key] for means in found]) - shuffled[held]), axis=0))
+        return np.asarray(np.mean(np.abs(np.concatenate([means[key] for means in results]) - shuffled[held]), axis=0))
 
-    keys = found[0].keys()
+    keys = results[0].keys()
     typical = np.concatenate([np.abs(shuffled[s.held] - shuffled[s.rows].mean(axis=0)) for s in splits])
-    return Nulls(
+    return PermutedRowErrors(
         typical.mean(axis=0),
         error(()),
         {(key[0], key[1]): error(key) for key in keys if len(key) == 2},
@@ -86,17 +144,20 @@ def permuted_rows(bank: Bank, y: FloatArray, splits: Sequence[Split], seed: int,
     )
 
 
-def _all_means(bank: Bank, y: FloatArray, split: Split) -> dict[tuple[int, ...], FloatArray]:
-    """Means (held, k) at the held rows: by () of descriptors, (source, depth) averaged, (source,) and (-1,) chosen."""
+def _all_means(features: Features, y: FloatArray, split: Split) -> dict[tuple[int, ...], FloatArray]:
+    """Means at the held-out rows, (held, k), by what predicts them.
+
+    () descriptors; (source, depth) all networks averaged; (source,) and (-1,) the chosen network.
+    """
     rows, held = split
-    scaling = fit_scaling(bank.raw[rows])
-    x = np.asarray(standardise(scaling, bank.raw), np.float64)
+    scaling = fit_scaling(features.raw[rows])
+    x = np.asarray(standardise(scaling, features.raw), np.float64)
     means: dict[tuple[int, ...], FloatArray] = {(): ridge_columns(x[rows], y[rows], x[held])[1]}
     least: dict[int, FloatArray] = {}
-    for source, layers, depth in _places(bank, len(y)):
-        features = layer_slice(layers, depth)
-        error, new = ridge_columns(features[rows], y[rows], features[held])
-        share = new / len(bank.layers[source])
+    for source, layers, depth in _places(features, len(y)):
+        chosen = layer_slice(layers, depth)
+        error, new = ridge_columns(chosen[rows], y[rows], chosen[held])
+        share = new / len(features.layers[source])
         means[source, depth] = means[source, depth] + share if (source, depth) in means else share
         for place in (source, -1):
             if place not in least:
@@ -108,53 +169,22 @@ def _all_means(bank: Bank, y: FloatArray, split: Split) -> dict[tuple[int, ...],
     return means
 
 
-def permuted_null(bank: Bank, y: FloatArray, folds: Folds, seed: int, pool: Executor | None = None) -> Null | None:
-    """The null of y (n,); None without networks. `pool` : runs the folds side by side."""
-    networks = sum(len(source) for source in bank.layers)
-    if not networks:
-        return None
-    n = len(y)
-    rng = np.random.default_rng([seed, n])
-    shuffled = np.stack([rng.permutation(y) for _ in range(PERMUTATIONS)], axis=1)
-    everyone = np.arange(n)
-    looks, _ = _winner(bank, shuffled, everyone, everyone[:0])
-    predicted = np.empty_like(shuffled)
-    helds = [np.flatnonzero(folds == fold) for fold in np.unique(folds)]
-    ask = lambda held: _winner(bank, shuffled, np.delete(everyone, held), held)[1]
-    for held, means in zip(helds, (pool.map if pool else map)(ask, helds), strict=True):
-        predicted[held] = means
-    return Null(np.mean(np.abs(predicted - shuffled), axis=0), looks, networks)
-
-
-def _winner(bank: Bank, y: FloatArray, rows: Rows, held: Rows) -> tuple[FloatArray, FloatArray]:
-    """Leave-one-out error (k,) of the best network for each column of y (n, k), and its predictions (held, k)."""
-    least = np.full(y.shape[1], np.inf)
-    predicted = np.empty((len(held), y.shape[1]))
-    for x in _features(bank, len(y)):
-        error, means = ridge_columns(x[rows], y[rows], x[held])
-        better = error < least
-        least[better] = error[better]
-        predicted[:, better] = means[:, better]
-    return least, predicted
-
-
-def _features(bank: Bank, n: int) -> Iterator[FloatArray]:
-    for _, layers, depth in _places(bank, n):
-        yield layer_slice(layers, depth)
-
-
-def _places(bank: Bank, n: int) -> Iterator[tuple[int, tuple[FloatArray, ...], int]]:
-    """Source, layers of a network, depth: all that is tried with n compounds."""
-    for source, networks in enumerate(bank.layers):
+def _places(features: Features, n: int) -> Iterator[tuple[int, tuple[FloatArray, ...], int]]:
+    """List every source, network (its layers) and depth tried with n compounds."""
+    for source, networks in enumerate(features.layers):
         for layers in networks:
             for depth in DEPTHS if n <= ALL_DEPTHS_ROWS else (1,):
                 yield source, layers, depth
 
 
 def ridge_columns(x: FloatArray, y: FloatArray, new: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Ridge for many columns y (n, k) at once, each with its own penalty by leave-one-out squared error.
+    """Ridge regression of many columns y (n, k) at once.
 
-    Returns the leave-one-out mean absolute error (k,) and the means at `new`, (m, k).
+    Each column has its own penalty, by leave-one-out squared error.
+
+    Returns
+    -------
+    the leave-one-out mean absolute error (k,), and the means at `new`, (m, k)
     """
     n = len(x)
     centre, offset = x.mean(axis=0), y.mean(axis=0)

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 
 from kakehashi.screen.heads.ridge import ridge
-from kakehashi.screen.transfer.features import Bank
-from kakehashi.screen.transfer.null import permuted_null, ridge_columns
+from kakehashi.screen.transfer.features import Features
+from kakehashi.screen.transfer.permutation import permute_selection, ridge_columns
 from kakehashi.screen.validation.folds import grouped_folds
 
 
-def bank_of(networks, n=45, width=12, seed=0):
+def features_of(networks, n=45, width=12, seed=0):
     rng = np.random.default_rng(seed)
     layers = tuple(tuple(rng.normal(size=(n, width)) for _ in range(3)) for _ in range(networks))
-    return Bank(np.empty((n, 0), np.float32), (layers,), np.empty((n, 1)), ((),), ((),))
+    return Features(np.empty((n, 0), np.float32), (layers,), np.empty((n, 1)), ((),), ((),))
 
 
 @pytest.mark.parametrize("width", [7, 80])
@@ -36,7 +36,7 @@ def test_columns_are_the_ridge_head_one_by_one(width):
 
 def test_one_network_on_shuffled_values_is_near_the_mean():
     y = np.random.default_rng(1).normal(size=45)
-    null = permuted_null(bank_of(1), y, grouped_folds([str(i) for i in range(45)], 10, 0), 0)
+    null = permute_selection(features_of(1), y, grouped_folds([str(i) for i in range(45)], 10, 0), 0)
     assert null.mae.shape == (20,)
     assert null.mae.mean() == pytest.approx(np.mean(np.abs(y - y.mean())), rel=0.25)
 
@@ -44,9 +44,9 @@ def test_one_network_on_shuffled_values_is_near_the_mean():
 def test_the_best_of_many_looks_better_than_it_is():
     y = np.random.default_rng(1).normal(size=45)
     folds = grouped_folds([str(i) for i in range(45)], 10, 0)
-    few, many = (permuted_null(bank_of(k), y, folds, 0) for k in (1, 40))
+    few, many = (permute_selection(features_of(k), y, folds, 0) for k in (1, 40))
     level = np.mean(np.abs(y - y.mean()))
-    assert many.looks.mean() < min(few.looks.mean(), level)
+    assert many.selected_mae.mean() < min(few.selected_mae.mean(), level)
     assert many.mae.mean() > level
     assert many.networks == 40
 
@@ -59,5 +59,5 @@ def test_a_real_source_beats_the_null(planted_model):
 
 
 def test_without_networks_there_is_no_null():
-    bank = Bank(np.empty((12, 290), np.float32), (), np.empty((12, 0)), (), ())
-    assert permuted_null(bank, np.arange(12.0), np.arange(12) % 3, 0) is None
+    features = Features(np.empty((12, 290), np.float32), (), np.empty((12, 0)), (), ())
+    assert permute_selection(features, np.arange(12.0), np.arange(12) % 3, 0) is None

@@ -25,9 +25,9 @@ from kakehashi.screen.networks.pretrain import Schedule, pretrain
 from kakehashi.screen.networks.source import Library, Settings, Source, pretrain_source
 from kakehashi.screen.scoring.device_model import prepare_model
 from kakehashi.screen.scoring.partitions import score_partition
-from kakehashi.screen.transfer import kept as zoo
+from kakehashi.screen.transfer import cache as model_cache
+from kakehashi.screen.transfer.cache import load_or_transfer, model_key
 from kakehashi.screen.transfer.fit import Model, transfer
-from kakehashi.screen.transfer.kept import load_or_transfer, model_key
 
 if TYPE_CHECKING:
     from conftest import Tiny
@@ -120,7 +120,7 @@ def test_a_kept_model_scores_as_a_fresh_one_bit_by_bit(
     keep(Path(), fresh, table, monkeypatch)
     library = Library((load_or_pretrain([table], SETTINGS, exclude=target.keys),), "reduced", 0)
     first = load_or_transfer(library, target, outer=2, inner=2)
-    monkeypatch.setattr(zoo, "transfer", lambda *_, **__: pytest.fail("transferred again"))
+    monkeypatch.setattr(model_cache, "transfer", lambda *_, **__: pytest.fail("transferred again"))
     again = load_or_transfer(library, target, outer=2, inner=2)
     assert first.checkpoint is not None
     assert first.checkpoint.warning == ""
@@ -236,7 +236,7 @@ def test_an_entry_of_something_else_is_trained_again(
     home: Path, table: PropertyTable, fresh: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key = stack_key([table], SETTINGS, exclude=table.keys[:20])
-    shelf.store(key, zoo.pack(fresh.scaling), {})
+    shelf.store(key, model_cache.pack(fresh.scaling), {})
     rebuilt = keep(home, fresh, table, monkeypatch)
     assert rebuilt.checkpoint is not None
     assert "cannot be read (holds a Scaling)" in rebuilt.checkpoint.warning

@@ -1,4 +1,4 @@
-"""How far the intervals can be trusted: coverage by distance, and of chemical families never trained on."""
+"""Coverage of the prediction intervals by distance and by chemical family."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakehashi.catalogs.elements import SYMBOLS
-from kakehashi.catalogs.records import Crystals, Inputs, Molecules
+from kakehashi.catalogs.records import Crystals, FloatArray, Inputs, Molecules
 from kakehashi.screen.validation.folds import Folds, grouped_folds
-from kakehashi.screen.validation.intervals import difficulty, quantile
+from kakehashi.screen.validation.intervals import conformal_quantile, difficulty
 
-FloatArray = NDArray[np.float64]
 # Distances in units of the target's own (see `domain`): close, usual, far, very far.
 EDGES = (0.0, 0.5, 1.0, 2.0, np.inf)
 # Families are dealt to this many folds, fewer for large targets: each costs a nested selection.
@@ -23,7 +22,12 @@ LARGE, LARGE_FAMILY_FOLDS = 300, 2
 
 
 class Bin(NamedTuple):
-    """Held-out compounds at a distance above `low` up to `high` (None: unbounded), and the share covered."""
+    """Coverage of held-out compounds in one bin of distance.
+
+    low, high : the bin, low excluded; high is None where unbounded
+    compounds : how many are in it
+    coverage : share of them inside their intervals
+    """
 
     low: float
     high: float | None
@@ -32,7 +36,12 @@ class Bin(NamedTuple):
 
 
 class Families(NamedTuple):
-    """Whole chemical families held out: how many, the share of compounds covered by their 90 % intervals, the error."""
+    """Coverage and error with whole chemical families held out.
+
+    families, folds : how many
+    coverage : share of compounds inside their 90 % intervals
+    mae : mean absolute error, fitted scale
+    """
 
     families: int
     folds: int
@@ -41,14 +50,24 @@ class Families(NamedTuple):
 
 
 class Reach(NamedTuple):
-    """Coverage of the 90 % intervals by distance bin; with families left out, None if that leaves too few compounds."""
+    """Coverage of the 90 % intervals by distance and by family.
+
+    by_family : None where too few compounds would be left to fit on
+    """
 
     by_distance: tuple[Bin, ...]
     by_family: Families | None
 
 
-def by_distance(inside: NDArray[np.bool_], distance: FloatArray) -> tuple[Bin, ...]:
-    """Coverage in bins of distance; empty bins are left out."""
+def coverage_by_distance(inside: NDArray[np.bool_], distance: FloatArray) -> tuple[Bin, ...]:
+    """Coverage in bins of distance, empty bins left out.
+
+    inside : (n,) bool, in its interval; distance : (n,)
+
+    >>> [share] = coverage_by_distance(np.array([True, False]), np.array([0.6, 0.9]))
+    >>> share.low, share.high, share.coverage
+    (0.5, 1.0, 0.5)
+    """
     bins = []
     for low, high in itertools.pairwise(EDGES):
         within = (distance > low) & (distance <= high)
@@ -60,11 +79,12 @@ def by_distance(inside: NDArray[np.bool_], distance: FloatArray) -> tuple[Bin, .
     return tuple(bins)
 
 
-def families(inputs: Inputs) -> list[str]:
-    """Chemical family of each compound: its most electronegative element (oxides, sulphides, arsenides, ...).
+def name_families(inputs: Inputs) -> list[str]:
+    """Name the chemical family of each compound.
 
-    Slots list elements by rising electronegativity, so it is the last one. Of a molecule or repeat unit, the linkage
-    that names its class (imides, amides, esters, ...).
+    Of a composition its most electronegative element (oxides, sulphides, arsenides, ...): slots list elements by rising
+    electronegativity, so it is the last one. Of a molecule or repeat unit the linkage that names its class (imides,
+    amides, esters, ...).
     """
     if isinstance(inputs, Molecules):
         from kakehashi.screen.descriptors.linkages import linkage
@@ -76,7 +96,12 @@ def families(inputs: Inputs) -> list[str]:
 
 
 def family_folds(groups: Sequence[str], seed: int, least: int) -> Folds | None:
-    """(n,) folds that never split a family; None with one family, or where one would leave under `least` compounds."""
+    """Deal compounds to folds that never split a family.
+
+    Returns
+    -------
+    (n,) fold numbers; None with one family, or where a fold would leave under `least` compounds to fit on
+    """
     distinct = len(set(groups))
     if distinct < 2:
         return None
@@ -91,16 +116,16 @@ def family_coverage(
     folds: Folds,
     ratios: FloatArray,
     usual: float,
-    found: FloatArray,
+    predictions: FloatArray,
 ) -> Families:
-    """Coverage and error where every family is predicted by a model that never saw it.
+    """Coverage and error on families the model never saw.
 
     ratios : (n,) residuals over difficulty of the ordinary folds; an interval takes its width from the compounds of
         the other family folds, as for a candidate of a new family
-    found : (3, n) mean, spread and distance of every compound while its family was held out
+    predictions : (3, n) mean, spread and distance of every compound while its family was held out
     """
-    mean, spread, distance = found
-    factor = np.array([quantile(ratios[folds != fold]) for fold in folds])
+    mean, spread, distance = predictions
+    factor = np.array([conformal_quantile(ratios[folds != fold]) for fold in folds])
     error = np.abs(y - mean)
     inside = error <= factor * difficulty(spread, distance, usual)
     return Families(len(set(groups)), len(np.unique(folds)), float(inside.mean()), float(error.mean()))

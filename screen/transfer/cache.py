@@ -1,7 +1,7 @@
-"""Cache of transferred models, by the hash of all that decides them.
+"""Cache of transferred models, by a hash of everything that decides them.
 
 A model read back equals the one that would be computed on this machine, bit by bit. The hash covers the data as the
-computation sees them, every setting, and the versions and device of what computes. Changes of this code are covered
+computation sees them, every setting, and the versions and device of the computation. Changes of this code are covered
 by `TRANSFER_VERSION`, to be raised whenever results would change.
 """
 
@@ -23,13 +23,14 @@ from kakehashi.screen.networks.source import (
 )
 from kakehashi.screen.progress import Stage, no_stage
 from kakehashi.screen.transfer.cards import model_card
-from kakehashi.screen.transfer.fit import INNER_FOLDS, OUTER_FOLDS, Model, OutOfFold, transfer
+from kakehashi.screen.transfer.fit import Model, OutOfFold, transfer
 from kakehashi.screen.transfer.leaderboard import Entry
 from kakehashi.screen.transfer.plan import Fitted, Plan
-from kakehashi.screen.transfer.selection import Stack
+from kakehashi.screen.transfer.problem import INNER_FOLDS, OUTER_FOLDS
+from kakehashi.screen.transfer.stack import Stack
 from kakehashi.screen.transfer.verdict import Verdict
+from kakehashi.screen.validation.coverage import Bin, Families, Reach
 from kakehashi.screen.validation.domain import Domain
-from kakehashi.screen.validation.reach import Bin, Families, Reach
 from kakehashi.screen.validation.statistics import Paired
 
 # Raise when the same library and target would give another model: heads, grids, folds, selection, statistics.
@@ -47,7 +48,7 @@ RECORDS: dict[str, type] = NETWORKS | {
 def model_key(
     library: Library, target: PropertyTable, *, outer: int, inner: int, seed: int, heads: Sequence[str] = DEFAULT_HEADS
 ) -> str:
-    """Sha256 of everything that decides the model `transfer` would return.
+    """Hash everything that decides a transferred model (sha256).
 
     Raises
     ------
@@ -83,7 +84,9 @@ def load_or_transfer(
     cache: bool = True,
     stage: Stage = no_stage,
 ) -> Model:
-    """`transfer`, or its model as it was kept: equal bit by bit. `Model.checkpoint` says which.
+    """Load a cached model, or transfer and cache it.
+
+    Equal bit by bit; `Model.checkpoint` says which.
 
     Parameters
     ----------
@@ -98,13 +101,13 @@ def load_or_transfer(
     if not cache:
         return measure()
     key = model_key(library, target, outer=outer, inner=inner, seed=seed, heads=heads)
-    found, kept, warning = find(key, Model, RECORDS)
-    if kept is not None:
+    entry, cached, warning = find(key, Model, RECORDS)
+    if cached is not None:
         with stage("transfer (cached)", folds) as advance:
             advance(folds)
-            again: Model = kept._replace(target=target, library=library, checkpoint=Checkpoint(key, True))
-            return again
+            restored: Model = cached._replace(target=target, library=library, checkpoint=Checkpoint(key, True))
+            return restored
     model = measure()
-    # Target and library are given again whenever the model is asked for.
+    # The caller has target and library: the entry leaves them out.
     bare = model._replace(target=None, library=None)  # type: ignore[arg-type]
-    return model._replace(checkpoint=keep(key, pack(bare), model_card(model), found, warning))
+    return model._replace(checkpoint=keep(key, pack(bare), model_card(model), entry, warning))

@@ -4,12 +4,18 @@ import numpy as np
 import pytest
 
 from kakehashi.catalogs.formulas.slots import parse_column
-from kakehashi.screen.validation.reach import FAMILY_FOLDS, by_distance, families, family_coverage, family_folds
+from kakehashi.screen.validation.coverage import (
+    FAMILY_FOLDS,
+    coverage_by_distance,
+    family_coverage,
+    family_folds,
+    name_families,
+)
 
 
 def test_families_are_anions():
     texts = ["MgO", "Fe2O3", "BaTiO3", "GaAs", "NaCl", "NH4Cl", "SiC", "Bi2Te3", "C", "Cu3Au"]
-    assert families(parse_column(texts).compositions) == ["O", "O", "O", "As", "Cl", "Cl", "C", "Te", "C", "Au"]
+    assert name_families(parse_column(texts).compositions) == ["O", "O", "O", "As", "Cl", "Cl", "C", "Te", "C", "Au"]
 
 
 def test_families_are_never_split():
@@ -28,7 +34,7 @@ def test_too_few_families_or_compounds_to_train_on():
 def test_coverage_by_distance_counts_every_compound_once():
     distance = np.array([0.0, 0.5, 0.51, 1.0, 2.5, 9.0])
     inside = np.array([True, False, True, True, True, False])
-    bins = by_distance(inside, distance)
+    bins = coverage_by_distance(inside, distance)
     assert [tuple(b) for b in bins] == [(0.0, 0.5, 2, 0.5), (0.5, 1.0, 2, 1.0), (2.0, None, 2, 0.5)]
 
 
@@ -48,5 +54,5 @@ def test_a_model_records_both(planted_model):
     found = planted_model.out_of_fold
     covered = np.mean((found.lower <= planted_model.target.y) & (planted_model.target.y <= found.upper))
     assert sum(b.compounds * b.coverage for b in reach.by_distance) / 40 == pytest.approx(covered)
-    assert reach.by_family.families == len(set(families(planted_model.target.compositions)))
+    assert reach.by_family.families == len(set(name_families(planted_model.target.compositions)))
     assert 0.5 < reach.by_family.coverage <= 1
