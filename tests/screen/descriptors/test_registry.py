@@ -38,8 +38,8 @@ from kakehashi.screen.networks.library import pretrain_library
 from kakehashi.screen.networks.pretrain import Schedule
 from kakehashi.screen.networks.source import Settings
 from kakehashi.screen.ranking.rank import Order
-from kakehashi.screen.scoring.scoring import deploy
-from kakehashi.screen.scoring.virtual.search import search_of
+from kakehashi.screen.scoring.partitions import make_scorer
+from kakehashi.screen.scoring.virtual.search import make_search
 from kakehashi.screen.transfer.fit import Model, transfer
 
 # The share of every element in a formula: a descriptor that is in no other file of ours.
@@ -165,8 +165,8 @@ def test_networks_on_a_new_descriptor_are_kept_by_its_name(model: Model, planted
 
 
 def test_a_new_descriptor_ranks_as_its_model_predicts(model: Model) -> None:
-    scoring = deploy(model)
-    assert scoring.scorer.descriptor == "shares"
+    scorer = make_scorer(model)
+    assert scorer.device_model.descriptor == "shares"
     ranked = kh.rank(model, [*FORMULAS, "Mg2O2"])
     means = dict(zip(ranked["formula"].to_pylist(), ranked["mean"].to_pylist(), strict=True))
     assert len({round(value, 9) for value in means.values()}) > 3
@@ -185,7 +185,8 @@ def test_a_new_descriptor_screens_a_catalogue(model: Model, tmp_path: Path) -> N
 
 def test_a_virtual_catalogue_scores_as_rows_do(model: Model) -> None:
     space = make_space(elements=("Mg", "Ca", "Zn", "O", "S"), max_elements=2, max_atoms=4)
-    part = deploy(model, search_of(space, Order(top=10), log=False))(pa.table({"start": [0], "stop": [space.size]}))
+    scorer = make_scorer(model, make_search(space, Order(top=10), log=False))
+    part = scorer(pa.table({"start": [0], "stop": [space.size]}))
     formulas = part.scores["formula"].to_pylist()
     assert formulas
     rows = kh.rank(model, formulas)
