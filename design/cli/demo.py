@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from kakehashi.catalogs.cli.flags import ProgressFlags
 from kakehashi.catalogs.cli.flatten import flatten_flags
-from kakehashi.screen.device import Device
+from kakehashi.screen.device_names import Device
 from kakehashi.screen.runs.flags import DeviceFlags, NetworkFlags, OutFlags, SeedFlags
 
 if TYPE_CHECKING:

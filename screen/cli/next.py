@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from kakehashi.catalogs.cli.flags import DryRunFlags
 from kakehashi.catalogs.cli.flatten import Switch, Whole, flatten_flags
 from kakehashi.catalogs.flag import Here
-from kakehashi.screen.device import Device
+from kakehashi.screen.device_names import Device
 from kakehashi.screen.ranking.acquisition_names import ACQUISITIONS, Acquisition
 from kakehashi.screen.runs.flags import DeviceFlags, ElementFlags, FilterFlags, SeedFlags
 

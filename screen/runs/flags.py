@@ -10,11 +10,12 @@ from typing import Annotated
 
 from kakehashi.catalogs.cli.flags import OverwriteFlags, ProgressFlags
 from kakehashi.catalogs.flag import CANDIDATES, COMPUTING, MODELS, NETWORKS, OUTPUT, TARGET, USUAL, Flag, Here
-from kakehashi.catalogs.properties.refused import MAX_REJECTED
 from kakehashi.screen.descriptors.registry import CONVENTIONS, DEFAULT, DEFAULT_CONVENTION, descriptors_help
-from kakehashi.screen.device import Device
+from kakehashi.screen.device_names import Device
 from kakehashi.screen.heads.registry import DEFAULT_HEADS, heads_help
 
+# Largest share of a target's rows with a value that may be refused.
+MAX_REJECTED = 0.1
 DEFAULT_SOURCES = ("formation_energy", "volume_per_atom", "melting_temperature")
 
 

@@ -215,7 +215,7 @@ def _check_crystal_networks(config: ScreenConfig) -> None:
     if config.trunk != "separate":
         raise UserError(f"--architecture cgcnn: expected --trunk separate, got {config.trunk}")
     if config.descriptors is not None:
-        raise UserError("--architecture cgcnn: --descriptors is for SMILES")
+        raise UserError("--architecture cgcnn: --descriptors is for formulas and SMILES")
     if "finetune" in config.heads:
         raise UserError("--architecture cgcnn: expected heads ridge, gp or forest, got finetune")
 
