@@ -1,4 +1,4 @@
-"""Screening and inverse design of materials on transferred models: the command line and the public API.
+"""Command line and public API of screening and inverse design.
 
 Nothing is computed here: commands and functions are named by import path and loaded on first use.
 """
@@ -29,16 +29,16 @@ FIRST_SCREEN = """\
 Kakehashi carries what a model learned from plentiful data over to a property you have few values of,
 ranks a catalogue of materials by it, and designs polymers that should have it.
 
-  kakehashi demo                                                    the whole way round, offline
+  kakehashi demo                                                    a screening and a design, offline
   kakehashi evaluate --target my.csv:kappa --log --out runs/helps   does transfer help for it?
   kakehashi screen --target my.csv:kappa --log --catalog mp_formulas --out runs/kappa
   kakehashi design --target tc.csv:tc --goal 'tc>0.35' --out runs/tc
   kakehashi next runs/kappa                                         which experiments to do next, and why
-  kakehashi study ltc --out runs/ltc                                the paper's studies, with what holds
+  kakehashi study ltc --out runs/ltc                                the paper's studies, and which claims hold
   kakehashi report runs/kappa                                       (re)build the report of a run
   kakehashi status runs/kappa                                       what is done, what is left
   kakehashi catalogs list                                           the data that come with it
-  kakehashi models list                                             networks already trained
+  kakehashi models list                                             networks that are trained already
   kakehashi doctor                                                  is this installation sound?
 
 try: kakehashi demo          more: kakehashi --help, kakehashi screen --help
@@ -51,7 +51,7 @@ _API = {
 }
 
 
-# Both packages are called like functions: `make_callable` in their own `__init__`.
+# Packages that are called like functions (`make_callable` in their `__init__`), and the module of `kakehashi.models`.
 _MODULES = {
     "design": "kakehashi.design",
     "models": "kakehashi.screen.api.models",
@@ -78,9 +78,9 @@ def __dir__() -> list[str]:
 
 
 def app(words: Sequence[str] = ()) -> App:
-    """Assemble the commands; none is imported before it is called or asked for help.
+    """Assemble the commands; each is imported when it is called or asked for help.
 
-    words : the command line; a command it names explains itself at length, the others have their line of the list
+    words : the command line; a command it names shows its long help, the others a line of the list
     """
     from cyclopts import App
 
@@ -100,14 +100,14 @@ def app(words: Sequence[str] = ()) -> App:
 
     catalogs = App(name="catalogs", help="The data that come with Kakehashi.")
     models = App(name="models", help="Libraries of pre-trained networks.")
-    add(top, "demo", "kakehashi.design.cli.demo:demo", "Show the whole way round, offline.")
+    add(top, "demo", "kakehashi.design.cli.demo:demo", "Run a screening and a design, offline.")
     add(top, "evaluate", "kakehashi.screen.cli.evaluate:evaluate", "Measure whether transfer helps for a property.")
     add(top, "screen", "kakehashi.screen.cli.screen:screen", "Rank a catalogue by a target property.")
     add(top, "design", "kakehashi.design.cli.design:design", "Propose polymers that meet a goal.")
     add(top, "next", "kakehashi.screen.cli.next:next_experiments", "Choose the experiments to do next.")
     add(top, "study", "kakehashi.design.cli.study:study", "Repeat one of the paper's studies.")
     add(top, "report", "kakehashi.design.cli.design:report", "(Re)build the HTML report of a run.")
-    add(top, "status", "kakehashi.screen.cli.status:status", "What a run has done and what is left.")
+    add(top, "status", "kakehashi.screen.cli.status:status", "Print what a run has done and what is left.")
     add(top, "doctor", "kakehashi.screen.cli.doctor:doctor", "Check this installation.")
     add(catalogs, "list", "kakehashi.catalogs.cli.catalogs:list_datasets", "List the data sets.")
     add(catalogs, "show", "kakehashi.catalogs.cli.catalogs:show_dataset", "Show one data set.")
@@ -117,11 +117,11 @@ def app(words: Sequence[str] = ()) -> App:
         add(pull, provider.name, provider.command, provider.help)
     catalogs.command(pull)
     top.command(catalogs)
-    add(models, "list", "kakehashi.screen.cli.models:list_models", "List the kept networks and models.")
+    add(models, "list", "kakehashi.screen.cli.models:list_models", "List cached networks and models.")
     add(models, "show", "kakehashi.screen.cli.models:show_model", "Print a card.")
-    add(models, "train", "kakehashi.screen.cli.models:train_models", "Train networks and keep them.")
+    add(models, "train", "kakehashi.screen.cli.models:train_models", "Train networks for later runs.")
     add(models, "query", "kakehashi.screen.cli.models:query_models", "Find networks by property, descriptor and error.")
-    add(models, "verify", "kakehashi.screen.cli.models:verify_models", "Check files and recompute kept predictions.")
+    add(models, "verify", "kakehashi.screen.cli.models:verify_models", "Check files and recompute stored predictions.")
     add(models, "export", "kakehashi.screen.cli.models:export_models", "Write networks into one file.")
     add(models, "import", "kakehashi.screen.cli.models:import_models", "Add the networks of such a file.")
     top.command(models)
@@ -129,29 +129,29 @@ def app(words: Sequence[str] = ()) -> App:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code; an error is one line on stderr."""
+    """Run a command and return its exit code; an error is one line on stderr."""
     from kakehashi.catalogs.files.home import shared_knowingly
     from kakehashi.screen.acknowledge import acknowledged, stop_if_busy
     from kakehashi.screen.interrupt import stopped, terminable
 
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    options = given[: given.index("--")] if "--" in given else given
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    options = words[: words.index("--")] if "--" in words else words
     debug = os.environ.get("KAKEHASHI_DEBUG") == "1" or "--debug" in options
     shared = "--shared-home" in options
-    given = [word for word in options if word not in ("--debug", "--shared-home")] + given[len(options) :]
-    how: Mode = "events" if "--events" in options else "auto"
-    alone = arguments is None  # this process is the command, and may be ended as one
+    words = [word for word in options if word not in ("--debug", "--shared-home")] + words[len(options) :]
+    mode: Mode = "events" if "--events" in options else "auto"
+    standalone = arguments is None  # this process is the command, and may be ended as one
     try:
         with (
-            terminable(process=alone),
-            acknowledged(how, lambda: stopped(KeyboardInterrupt())) if alone else nullcontext(),
+            terminable(process=standalone),
+            acknowledged(mode, lambda: stopped(KeyboardInterrupt())) if standalone else nullcontext(),
             shared_knowingly() if shared else nullcontext(),
         ):
-            code = _run(given)
+            code = _run(words)
             sys.stdout.flush()
     except KeyboardInterrupt as stop:
         code = stopped(stop)
-        if alone:
+        if standalone:
             stop_if_busy(code)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader left; flush nothing at exit
@@ -175,7 +175,7 @@ def _run(words: list[str]) -> int:
 
 
 def _explain(error: Exception) -> tuple[str, int]:
-    """One line and the exit code for an error."""
+    """Describe an error in one line, with its exit code."""
     from cyclopts import CycloptsError, UnknownCommandError
 
     from kakehashi.catalogs.records import UserError
@@ -198,7 +198,7 @@ def _explain(error: Exception) -> tuple[str, int]:
 
 
 def _unknown_command(error: UnknownCommandError) -> str:
-    """Name the nearest command; cyclopts' own message would import every command to do so."""
+    """Name the nearest command, without importing the others as cyclopts would."""
     from difflib import get_close_matches
 
     word = (error.unused_tokens or [""])[0]

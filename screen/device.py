@@ -9,14 +9,13 @@ part of what decides a run, but another device computes again.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from kakehashi.catalogs.records import UserError
+from kakehashi.screen.device_names import Device
 
 if TYPE_CHECKING:
     import jax
-
-Device = Literal["auto", "cpu", "gpu"]
 
 
 def check_device(device: str) -> None:

@@ -1,1 +1,1 @@
-"""Cli."""
+"""The `kakehashi catalogs` commands, and the machinery of flags."""

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass
 from typing import Any
 
-from kakehashi.catalogs.cli.flags import Many, Switch, Whole
+from kakehashi.catalogs.cli.flags import DryRunFlags, FileFlags, OverwriteFlags
+from kakehashi.catalogs.cli.flatten import Many, Whole, flatten_flags
 from kakehashi.catalogs.files.paths import path_of
+from kakehashi.catalogs.flag import split_words
 from kakehashi.catalogs.shown import say
 
 
+@dataclass(frozen=True, kw_only=True)
+class BuildCall(OverwriteFlags, DryRunFlags, FileFlags):
+    """Flags of a call that writes a description."""
+
+    out: str = "enumerate.toml"
+
+
+@flatten_flags
 def build(
     name: str,
     *,
@@ -19,13 +31,9 @@ def build(
     max_atoms: Whole | None = None,
     max_amount: Whole | None = None,
     states: Many = None,
-    out: str = "enumerate.toml",
-    overwrite: Switch = False,
-    dry_run: Switch = False,
-    json: Switch = False,
-    quiet: Switch = False,
+    call: BuildCall,
 ) -> None:
-    """Describe a virtual catalogue: charge-balanced compositions as a range of indices, never a list.
+    """Describe a virtual catalogue: charge-balanced compositions, addressed by index and never listed.
 
     Writes a small file that `kakehashi screen --catalog FILE` searches; edit its oxidation states as you like.
     `--catalog enumerate` alone takes the defaults.
@@ -35,7 +43,7 @@ def build(
     Parameters
     ----------
     name
-        enumerate.
+        enumerate, the only kind so far.
     elements
         Elements to combine, with commas. Default: all with an electronegativity but short-lived ones.
     exclude
@@ -47,19 +55,9 @@ def build(
     max_atoms
         Largest number of atoms of a reduced formula, up to 32. Default: 12.
     max_amount
-        Largest amount of one element. Default: no limit of its own.
+        Largest amount of one element. Default: no limit besides --max-atoms.
     states
         Oxidation states of an element, e.g. Fe=2,3; repeat for several. Default: pymatgen's common ones.
-    out
-        The file. Default: enumerate.toml.
-    overwrite
-        Replace the file.
-    dry_run
-        Print the counts; write nothing.
-    json
-        Print JSON instead of text.
-    quiet
-        Print nothing but errors.
     """
     from kakehashi.catalogs.candidates.space import NAME, families, make_space, text_of
     from kakehashi.catalogs.files.durable import write_durably
@@ -67,41 +65,35 @@ def build(
 
     if name != NAME:
         raise UserError(f"expected {NAME}, got {name!r}: it is the only catalogue to build")
-    path = path_of(out)
+    path = path_of(call.out)
     if path.suffix.lower() != ".toml":
-        raise UserError(f"--out: expected a file name that ends in .toml, got {out}")
-    if path.exists() and not (overwrite or dry_run):
-        raise UserError(f"{out} exists: use --overwrite or another --out")
+        raise UserError(f"--out: expected a file name that ends in .toml, got {call.out}")
+    if path.exists() and not (call.overwrite or call.dry_run):
+        raise UserError(f"{call.out} exists: use --overwrite or another --out")
     given: dict[str, Any] = {
         "min_elements": min_elements, "max_elements": max_elements, "max_atoms": max_atoms, "max_amount": max_amount,
     }  # fmt: skip
     space = make_space(
-        elements=_words(elements),
-        exclude=_words(exclude),
+        elements=split_words([elements or ""]),
+        exclude=split_words([exclude or ""]),
         states=dict(_state(text) for text in states or []),
         **{key: value for key, value in given.items() if value is not None},
     )
-    if not dry_run:
+    if not call.dry_run:
         write_durably(path, text_of(space).encode())
     sizes = {family.kinds: family.size for family in families(space)}
-    if json:
-        import json as text
-
-        written = None if dry_run else out
-        print(text.dumps({"file": written, "indices": space.size, "by_elements": sizes, "sha256": space.sha256}))
-    elif not quiet:
+    if call.json:
+        written = None if call.dry_run else call.out
+        print(json.dumps({"file": written, "indices": space.size, "by_elements": sizes, "sha256": space.sha256}))
+    elif not call.quiet:
         parts = ", ".join(f"{size:,} of {kinds} elements" for kinds, size in sizes.items())
         say(f"{space.size:,} indices: {parts}; filters decide when they are looked at which are charge-balanced")
-        if not dry_run:
-            say(f"written: {out}; search it with kakehashi screen --catalog {out}")
-
-
-def _words(text: str | None) -> tuple[str, ...]:
-    return tuple(word.strip() for word in (text or "").split(",") if word.strip())
+        if not call.dry_run:
+            say(f"written: {call.out}; search it with kakehashi screen --catalog {call.out}")
 
 
 def _state(text: str) -> tuple[str, tuple[int, ...]]:
-    """Element and oxidation states of `Fe=2,3`."""
+    """Parse an element and its oxidation states, such as `Fe=2,3`."""
     from kakehashi.catalogs.records import UserError
 
     symbol, equals, numbers = text.partition("=")

@@ -1,9 +1,11 @@
-"""The `kakehashi catalogs` commands."""
+"""The `kakehashi catalogs list` and `show` commands."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from kakehashi.catalogs.cli.flags import JsonFlags
+from kakehashi.catalogs.cli.flatten import flatten_flags
 from kakehashi.catalogs.shown import as_json, shown
 
 if TYPE_CHECKING:
@@ -11,28 +13,23 @@ if TYPE_CHECKING:
 
     from kakehashi.catalogs.properties.embedded import DatasetInfo
 
-# Width of a terminal on which sources and licences fit without breaking words.
+# Width of a terminal that shows sources and licences without breaking words.
 _WIDE = 140
-# Not among the names: it has no rows of its own, and thus nothing to show.
+# Printed below the names: a virtual catalogue has no rows to show.
 _VIRTUAL = "virtual: --catalog enumerate (kakehashi catalogs build enumerate --help)"
 
 
-def list_datasets(*, json: bool = False) -> None:
-    """List the embedded data sets, sources, targets and candidates, and the catalogues that were pulled.
-
-    Parameters
-    ----------
-    json
-        Print JSON instead of a table.
-    """
+@flatten_flags
+def list_datasets(*, call: JsonFlags) -> None:
+    """List the embedded data sets (sources, targets and candidates) and the catalogues that were pulled."""
     from dataclasses import asdict
 
     from kakehashi.catalogs.properties import embedded
     from kakehashi.catalogs.reading import pulled
 
-    found = [*embedded.names(), *(_pulled(name) for name in pulled.names())]
-    if json:
-        _print_json([asdict(info) for info in found])
+    datasets = [*embedded.names(), *(_pulled(name) for name in pulled.names())]
+    if call.json:
+        _print_json([asdict(info) for info in datasets])
         return
     from rich import box
     from rich.console import Console
@@ -40,8 +37,8 @@ def list_datasets(*, json: bool = False) -> None:
 
     console = Console(highlight=False, soft_wrap=True)
     if console.width < _WIDE:  # narrow columns would break every word
-        width = max(len(info.name) for info in found)
-        for info in found:
+        width = max(len(info.name) for info in datasets)
+        for info in datasets:
             line = f"{info.name:<{width}}  {info.kind:<10}  {info.rows:>7,}  {_unit(info)}"
             console.print(shown(line.rstrip()), markup=False)
         console.print("sources and licences: kakehashi catalogs show NAME")
@@ -55,22 +52,21 @@ def list_datasets(*, json: bool = False) -> None:
             overflow="fold",
             no_wrap=heading in ("name", "kind", "rows", "unit"),
         )
-    for info in found:
+    for info in datasets:
         cells = (info.name, info.kind, f"{info.rows:,}", _unit(info), info.source, info.licence)
         view.add_row(*map(_text, cells))
     console.print(view)
     console.print(_VIRTUAL)
 
 
-def show_dataset(name: str, *, json: bool = False) -> None:
-    """Show one data set, embedded or pulled: what it is, where it comes from, its first rows.
+@flatten_flags
+def show_dataset(name: str, *, call: JsonFlags) -> None:
+    """Show one data set, embedded or pulled: description, source, licence, first rows.
 
     Parameters
     ----------
     name
         A name from `kakehashi catalogs list`.
-    json
-        Print JSON instead of text.
     """
     from dataclasses import asdict
 
@@ -79,7 +75,7 @@ def show_dataset(name: str, *, json: bool = False) -> None:
 
     info = _pulled(name) if name in pulled.names() else embedded.info(name)
     first, notes = _first_rows(info)
-    if json:
+    if call.json:
         _print_json({**asdict(info), "notes": list(notes), "first_rows": first})
         return
     from rich import box
@@ -131,7 +127,7 @@ def _first_rows(info: DatasetInfo, count: int = 5) -> tuple[list[dict[str, Any]]
 
 
 def _pulled(name: str) -> DatasetInfo:
-    """What is known about a catalogue that was pulled, as of an embedded one."""
+    """Describe a pulled catalogue like an embedded one."""
     from kakehashi.catalogs.properties.embedded import DatasetInfo
     from kakehashi.catalogs.reading import pulled
 
@@ -158,7 +154,7 @@ def _cell(value: object) -> str:
 
 
 def _text(text: str) -> Text:
-    """A cell or heading as it stands: brackets in it are no markup."""
+    """Show a cell or heading literally: brackets in it are no markup."""
     from rich.text import Text
 
     return Text(shown(text))

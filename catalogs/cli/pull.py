@@ -1,128 +1,103 @@
-"""The `kakehashi catalogs pull` commands: flags, nothing else. Heavy imports wait for the call."""
+"""The `kakehashi catalogs pull` commands."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from kakehashi.catalogs.cli.flags import Switch, Whole
+from kakehashi.catalogs.cli.flags import ProgressFlags
+from kakehashi.catalogs.cli.flatten import Whole, flatten_flags
+from kakehashi.catalogs.flag import CANDIDATES, COMPUTING, USUAL, Flag
 
-Seconds = Annotated[float, Parameter(validator=lambda kind, value: _check(value))]
+
+def _check(kind: type, value: float | None) -> None:
+    if value is not None and not 0 < value < float("inf"):
+        raise ValueError(f"expected seconds above 0, got {value:g}")
 
 
-def pull_mp(
-    *,
-    structures: Switch = False,
-    again: Switch = False,
-    timeout: Seconds = 60.0,
-    json: Switch = False,
-    quiet: Switch = False,
-    events: Switch = False,
-    dry_run: Switch = False,
-) -> int:
-    """Pull the summary of all materials of the Materials Project: properties, and on request structures.
+Seconds = Annotated[float, Parameter(validator=_check)]
 
-    They become the catalogue `mp`, which `kakehashi screen` ranks from then on unless it is told another, and sources
-    such as `--source mp:k_vrh`. Your key is read from the environment, MP_API_KEY, and kept nowhere. A pull that was
-    cut off goes on behind its last page; one of a database that has not changed asks for nothing.
+
+@dataclass(frozen=True, kw_only=True)
+class PullFlags:
+    """Flags of a pull from any service."""
+
+    structures: Annotated[
+        bool,
+        Flag("Pull crystal structures, too (much more data), for --architecture cgcnn and --export cif.", USUAL),
+    ] = False
+    again: Annotated[bool, Flag("Pull everything anew, even if the database has not changed.", CANDIDATES)] = False
+    timeout: Annotated[
+        float, Flag("Seconds the service has for each answer.", COMPUTING), Parameter(validator=_check)
+    ] = 60.0
+
+
+@flatten_flags
+def pull_mp(*, flags: PullFlags, call: ProgressFlags) -> int:
+    """Pull all materials of the Materials Project: properties, and on request structures.
+
+    They become the catalogue `mp`, the default of `kakehashi screen` from then on, and sources such as
+    `--source mp:k_vrh`. Your key is read from the environment variable MP_API_KEY and stored nowhere. An interrupted
+    pull continues after its last page; a database that has not changed is not pulled again.
 
     Example: MP_API_KEY=... kakehashi catalogs pull mp
-
-    Parameters
-    ----------
-    structures
-        Pull crystal structures too (much more data), for --architecture cgcnn and --export cif.
-    again
-        Pull everything anew, even if the database has not changed.
-    timeout
-        Seconds the service has for each answer.
-    json
-        Print what was pulled as JSON.
-    quiet
-        Print nothing but errors.
-    events
-        Progress as JSON lines on stderr.
-    dry_run
-        Say what would be pulled, and ask for nothing.
     """
     import os
 
     from kakehashi.catalogs.pull.materials_project import CITATION, LICENCE, Summary, key_from
     from kakehashi.catalogs.pull.pull import Facts, Terminal, pull, show_plan
 
-    service = Summary(key_from(os.environ), structures=structures, seconds=timeout)
+    service = Summary(key_from(os.environ), structures=flags.structures, seconds=flags.timeout)
     facts = Facts("mp", "Materials Project", LICENCE, CITATION)
-    terminal = Terminal(json=json, quiet=quiet, events=events)
-    if dry_run:
+    terminal = Terminal(json=call.json, quiet=call.quiet, events=call.events)
+    if call.dry_run:
         return show_plan(service, facts, terminal)
-    return pull(service, facts, terminal, again=again)
+    return pull(service, facts, terminal, again=flags.again)
 
 
+@flatten_flags
 def pull_optimade(
     *,
     provider: str | None = None,
     url: str | None = None,
     filter: str = "",
     name: str | None = None,
-    structures: Switch = False,
     page: Whole = 100,
     pause: Seconds = 0.5,
-    again: Switch = False,
-    timeout: Seconds = 60.0,
-    json: Switch = False,
-    quiet: Switch = False,
-    events: Switch = False,
-    dry_run: Switch = False,
+    flags: PullFlags,
+    call: ProgressFlags,
 ) -> int:
     """Pull materials from a database that speaks OPTIMADE.
 
-    They become a catalogue of their own, named after the provider. A pull that was cut off goes on behind its last
-    page; the next one asks only for what was modified since, where the provider says when.
+    They become a catalogue of their own, named after the provider. An interrupted pull continues after its last page;
+    the next pull fetches only what was modified since, if the provider states dates.
 
     Example: kakehashi catalogs pull optimade --provider oqmd --filter 'elements HAS ALL "Si","O" AND nelements=2'
 
     Parameters
     ----------
     provider
-        aflow, alexandria, cod, mp or oqmd.
+        A known database: aflow, alexandria, cod, mp or oqmd.
     url
-        The base address of another one, https://..., instead.
+        Base address of any other database, https://..., instead.
     filter
-        Which materials, in OPTIMADE's language. Default: all.
+        Materials wanted, in OPTIMADE's filter language. Default: all.
     name
-        What to call the catalogue. Default: the provider's name; of mp, mp-optimade; of --url, its host.
-    structures
-        Pull crystal structures too (much more data), for --architecture cgcnn and --export cif.
+        Name of the catalogue. Default: the provider's name; of mp, mp-optimade; of --url, its host.
     page
-        Materials asked for at a time; a provider may give fewer.
+        Materials per request; a provider may send fewer.
     pause
         Seconds between two requests.
-    again
-        Pull everything anew.
-    timeout
-        Seconds the service has for each answer.
-    json
-        Print what was pulled as JSON.
-    quiet
-        Print nothing but errors.
-    events
-        Progress as JSON lines on stderr.
-    dry_run
-        Say what would be pulled, and ask for nothing.
     """
     from kakehashi.catalogs.pull.optimade import Structures, find_database
     from kakehashi.catalogs.pull.pull import Facts, Terminal, pull, show_plan
 
     found = find_database(provider, url, name)
-    service = Structures(found.url, filter, structures=structures, limit=page, seconds=timeout)
+    service = Structures(found.url, filter, structures=flags.structures, limit=page, seconds=flags.timeout)
     facts = Facts(found.name, found.service, "", "", filter)
-    terminal = Terminal(json=json, quiet=quiet, events=events)
-    if dry_run:
+    terminal = Terminal(json=call.json, quiet=call.quiet, events=call.events)
+    if call.dry_run:
         return show_plan(service, facts, terminal)
-    return pull(service, facts, terminal, again=again, pause=pause)
-
-
-def _check(value: float) -> None:
-    if not 0 < value < float("inf"):
-        raise ValueError(f"expected seconds above 0, got {value:g}")
+    return pull(service, facts, terminal, again=flags.again, pause=pause)

@@ -8,9 +8,6 @@ from collections.abc import Sequence
 from kakehashi.catalogs.properties.impossible import SHOWN, named_rows
 from kakehashi.catalogs.records import PropertyTable, Rejected, UserError
 
-# Largest share of a target's rows with a value that may be refused.
-MAX_REJECTED = 0.1
-
 
 def refused_lines(table: PropertyTable, most: int = 6) -> list[str]:
     """Describe the commonest `most` reasons, each with its first rows."""

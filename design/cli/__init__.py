@@ -1,1 +1,1 @@
-"""Cli."""
+"""Commands of design: design, report, study, demo; what they print."""

@@ -1,10 +1,8 @@
-"""What a design run prints: the verdicts, what the sampler did, the head of the proposals."""
+"""Terminal output of `kakehashi design`: verdicts, sampler, best proposals."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +10,7 @@ from kakehashi.catalogs.runs.rundir import RunDir
 from kakehashi.catalogs.shown import shown
 from kakehashi.design.run.config import DesignConfig, deciding
 from kakehashi.screen.progress import Progress
+from kakehashi.screen.runs.config import as_dict
 from kakehashi.screen.runs.runner import InputComparison, RunKind, source_hashes
 
 if TYPE_CHECKING:
@@ -20,20 +19,21 @@ if TYPE_CHECKING:
     from kakehashi.design.run.inputs import DesignInputs
     from kakehashi.design.run.run import DesignOutcome
 
+# Proposals printed.
 HEAD = 10
 
 
 def kind() -> RunKind:
-    """A design."""
+    """Steps of a design run, for the runner."""
     return RunKind(
         read=_read, plan=_plan, run=_run,
         show=lambda outcome, rundir: show(outcome.record, outcome.proposals, rundir.where),
-        as_dict=lambda config: json.loads(json.dumps(asdict(config))), deciding=deciding, compare=_compare,
+        as_dict=as_dict, deciding=deciding, compare=_compare,
     )  # fmt: skip
 
 
 def rebuild_report(directory: str, *, json_out: bool = False, quiet: bool = False, dry_run: bool = False) -> int:
-    """Write report.html again from the files of a run, by the kind of run that run.json names."""
+    """Write report.html again from the files of a run of any kind."""
     from kakehashi.screen.cli.screen_text import rebuild_report as rebuild
 
     return rebuild(directory, _page, json_out=json_out, quiet=quiet, dry_run=dry_run)

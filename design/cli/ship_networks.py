@@ -1,9 +1,10 @@
-"""Train the networks that come with the package (catalogs/networks): those of the two halves of `kakehashi demo`.
+"""Train the networks that come with the package (catalogs/networks) for `kakehashi demo`.
 
-They never see a compound of an embedded target. Weights are rounded to half precision, which halves the files; the
-errors in their cards and the predictions kept with them are those of the rounded networks. Run it again (`python -m
-design.ship_networks`) whenever the embedded sources, the settings of the demo or `PRETRAIN_VERSION` change
-(tests/design/test_shipped.py says so); another kind of machine gives other last bits, and so other files.
+They never see a compound of an embedded target. Weights are rounded to half precision, which halves the files; errors
+in their cards and predictions stored with them are those of the rounded networks. Run it again
+(`python -m kakehashi.design.cli.ship_networks`) when the embedded sources, the settings of the demo or
+`PRETRAIN_VERSION` change (tests/design/cli/test_ship_networks.py fails then); another kind of machine gives other last
+bits, and so other files.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from numpy.typing import NDArray
 
 from kakehashi.catalogs.models import library as shelf
 from kakehashi.catalogs.properties import embedded
-from kakehashi.design.cli.demo import backward
-from kakehashi.screen.cli.demo import configured
+from kakehashi.design.cli.demo import configure_design
+from kakehashi.screen.cli.demo import configure_screening
 from kakehashi.screen.networks.cards import networks_card
 from kakehashi.screen.networks.kept import PRETRAIN_VERSION, packed, shipped_key
 from kakehashi.screen.networks.pyramid import Layer, Network
@@ -34,17 +35,17 @@ class Shipped(NamedTuple):
     settings: Settings
 
 
-def wanted() -> list[Shipped]:
-    """What the demo trains, in both directions."""
-    forward, design = configured("nowhere", 16, 0, "auto"), backward("nowhere", 16, 0, "auto")
+def list_shipped() -> list[Shipped]:
+    """List the sources of the demo, of its screening and its design."""
+    forward, design = configure_screening("nowhere", 16, 0, "auto"), configure_design("nowhere", 16, 0, "auto")
     return [
         *(Shipped(name, Settings(forward.networks, forward.seed, "reduced")) for name in forward.source),
         *(Shipped(name, Settings(design.networks, design.seed, design.descriptors)) for name in design.source),
     ]
 
 
-def rounded(network: Network) -> Network:
-    """The network with half-precision weights."""
+def round_weights(network: Network) -> Network:
+    """Round weights to half precision."""
 
     def half(array: NDArray[Any]) -> NDArray[Any]:
         return array.astype(np.float16).astype(np.float32)
@@ -53,29 +54,29 @@ def rounded(network: Network) -> Network:
     return network._replace(hidden=tuple(layers[:-1]), output=layers[-1])
 
 
-def slim(array: NDArray[Any]) -> NDArray[Any]:
-    """Half precision where nothing is lost by it."""
+def halve(array: NDArray[Any]) -> NDArray[Any]:
+    """Store an array in half precision if no digit is lost."""
     with np.errstate(over="ignore"):
         half = array.astype(np.float16) if array.dtype == np.float32 and array.ndim else array
     return half if half.dtype != array.dtype and half.astype(np.float32).tobytes() == array.tobytes() else array
 
 
 def main() -> None:
-    """Train, round and write all of them; prints what rounding costs."""
+    """Train, round and write all networks; print what rounding costs."""
     unseen = [key for name in ("ltc", "polymer_thermal_conductivity", "tg") for key in embedded.table(name).keys]
     shutil.rmtree(shelf.SHIPPED, ignore_errors=True)
     total = 0
-    for one in wanted():
+    for one in list_shipped():
         start = time.perf_counter()
         table = embedded.table(one.source)
         source = pretrain_source([table], one.settings, exclude=unseen)
         ready = prepare([table], one.settings, exclude=unseen)
-        trained = judged(ready, one.settings, [rounded(network) for network in source.networks])
+        trained = judged(ready, one.settings, [round_weights(network) for network in source.networks])
         again = described(source.name, ready.rows, trained)
         library = Library((again._replace(notes=(*again.notes, ROUNDED)),), one.settings.convention, one.settings.seed)
         card = networks_card(library, {**one.settings.schedule._asdict(), "seed": one.settings.seed}, PRETRAIN_VERSION)
         key = shipped_key([table], one.settings, exclude=unseen)
-        failed = shelf.store(key, {n: slim(a) for n, a in packed(library).items()}, card, folder=shelf.SHIPPED)
+        failed = shelf.store(key, {n: halve(a) for n, a in packed(library).items()}, card, folder=shelf.SHIPPED)
         if failed:
             raise SystemExit(failed)
         size = sum(path.stat().st_size for path in (shelf.SHIPPED / key).iterdir())

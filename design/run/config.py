@@ -1,93 +1,118 @@
-"""Configuration of a design run: defaults, then run.toml, then flags."""
+"""Configuration of a design run: its flags, and which of them go together."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from functools import partial
+from typing import Annotated
 
-from kakehashi.catalogs.properties.refused import MAX_REJECTED
+from kakehashi.catalogs.flag import CANDIDATES, DESIGN, USUAL, Flag, Here
 from kakehashi.catalogs.records import UserError
-from kakehashi.screen.heads.registry import DEFAULT_HEADS
-from kakehashi.screen.screening.config import check_shared, check_workers, decisive, from_toml, words
+from kakehashi.screen.runs import config as runs
+from kakehashi.screen.runs.flags import (
+    CacheFlags,
+    DeviceFlags,
+    HeadFlags,
+    OutFlags,
+    ParticleFlags,
+    SeedFlags,
+    SourceFlags,
+    TableFlags,
+    TopFlags,
+    ValueFlags,
+    WorkerFlags,
+)
 
 PROPOSALS = ("reactions", "ngram", "recurrent")
 SAMPLERS = ("smc", "iqspr")
 # Errors are 3 to 13 % larger than with the default of a screening, at six times the speed: a sampler describes tens of
 # thousands of units (benchmarks/repeat_unit_descriptors.py).
 DESCRIPTORS = "ecfp4@ring/atom"
-# Settings that do not change the results.
-INCIDENTAL = ("out", "no_cache", "workers", "device", "max_rejected")
 
 
-@dataclass(frozen=True, slots=True)
-class DesignConfig:
-    """Settings of a design run, named as the flags."""
+@dataclass(frozen=True, kw_only=True)
+class GoalFlags:
+    """Targets and the windows they are to lie in."""
 
-    target: tuple[str, ...] = ()
-    goal: tuple[str, ...] = ()
-    value: str | None = None
-    log: bool = False
-    material: tuple[str, ...] | None = None
-    unit: tuple[str, ...] = ()
-    max_rejected: float = MAX_REJECTED
-    source: tuple[str, ...] = ()
+    target: Annotated[
+        tuple[str, ...],
+        Flag(
+            "Property of repeat units to predict: FILE:COLUMN of a table with a column of SMILES, NAME=FILE:COLUMN to"
+            " name it, or a name from `kakehashi catalogs list`; repeat for several.",
+            USUAL,
+        ),
+    ] = ()
+    goal: Annotated[
+        tuple[str, ...],
+        Flag(
+            "Window of a target, with or without a unit, such as 'thermal_conductivity>0.35' or '400<tg<600 K'; repeat"
+            " for several.",
+            USUAL,
+        ),
+    ] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProposalFlags:
+    """Where repeat units come from, and which are listed."""
+
+    proposal: Annotated[
+        str,
+        Flag(
+            "Prior of repeat units: reactions (monomers and polymerisations), ngram or recurrent (language models"
+            " learned from --corpus).",
+            DESIGN,
+        ),
+    ] = "reactions"
+    corpus: Annotated[
+        str | None,
+        Flag("Table of repeat units (SMILES) that a language model learns from.", DESIGN,
+             default="units drawn from the reactions"),
+    ] = None  # fmt: skip
+    pool: Annotated[
+        str | None,
+        Flag("Table of monomers: SMILES, optionally columns name and cas.", DESIGN, default="the embedded pool"),
+    ] = None
+    polymer_class: Annotated[
+        tuple[str, ...],
+        Flag("Polymer classes to propose, such as polyamide,polyimide.", DESIGN, default="all", commas=True),
+    ] = ()
+    sampler: Annotated[
+        str,
+        Flag("smc (sequential Monte Carlo), or iqspr: the rule of XenonPy's iQSPR, for comparison only.", DESIGN),
+    ] = "smc"
+    prior_draws: Annotated[int, Flag("Repeat units drawn from the prior to compare with.", DESIGN)] = 10_000
+    max_sa: Annotated[
+        float,
+        Flag("Largest synthetic accessibility score (1 easy, 10 hard) of the capped unit of a proposal.", CANDIDATES),
+    ] = 6.0
+    max_atoms: Annotated[int, Flag("Largest number of heavy atoms of a repeat unit.", CANDIDATES)] = 80
+    fragments: Annotated[
+        str | None,
+        Flag("Table of fragments (SMILES) that make a unit more likely, such as liquid-crystal-like ones.", DESIGN),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DesignConfig(
+    OutFlags, DeviceFlags, WorkerFlags, CacheFlags, SeedFlags, TopFlags, ParticleFlags, ProposalFlags, HeadFlags,
+    SourceFlags, TableFlags, ValueFlags, GoalFlags,
+):  # fmt: skip
+    """Flags of a design run, keys of its TOML file, and `config` in its run.json."""
+
+    source: Annotated[
+        tuple[str, ...], Here("none: pre-train on nothing.", default="the embedded properties of molecules")
+    ] = ()
     networks: int = 10
-    descriptors: str = DESCRIPTORS
+    descriptors: Annotated[str, Here("A design describes SMILES.", default=DESCRIPTORS)] = DESCRIPTORS
     outer_folds: int = 5
-    heads: tuple[str, ...] = DEFAULT_HEADS
-    proposal: str = "reactions"
-    corpus: str | None = None
-    pool: str | None = None
-    polymer_class: tuple[str, ...] = ()
-    sampler: str = "smc"
-    particles: int = 1000
-    prior_draws: int = 10_000
-    max_sa: float = 6.0
-    max_atoms: int = 80
-    fragments: str | None = None
     top: int = 1000
-    seed: int = 0
-    no_cache: bool = False
-    workers: int | None = None
-    device: str = "auto"
-    out: str = ""
-
-
-def resolve(flags: Mapping[str, Any], file: str | None) -> DesignConfig:
-    """Merge defaults, TOML file and flags, and check the result.
-
-    Flags that are None are not set.
-
-    Raises
-    ------
-    UserError : unreadable TOML, unknown key (with the nearest known one), wrong type, or a value out of range.
-
-    Examples
-    --------
-    >>> resolve({"target": ["tg.csv:tg"], "goal": ["tg>400"], "seed": 1}, None).seed
-    1
-    """
-    merged: dict[str, Any] = from_toml(Path(file), DesignConfig) if file else {}
-    merged.update({name: value for name, value in flags.items() if value is not None})
-    for name in ("target", "goal", "material", "source", "heads", "polymer_class", "unit"):
-        if name in merged:
-            merged[name] = tuple(merged[name])
-    for name in ("heads", "polymer_class"):
-        if name in merged:
-            merged[name] = words(merged[name])
-    config = DesignConfig(**merged)
-    _check(config)
-    return config
-
-
-def deciding(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings that decide the results, of a configuration as plain values."""
-    return decisive(config, INCIDENTAL)
 
 
 def _check(config: DesignConfig) -> None:
+    # Imported here: help reads this file, and must be quick.
+    from kakehashi.screen.runs.checks import check_known, check_shared, check_workers
+
     if not config.target:
         raise UserError("--target is missing: FILE:COLUMN or NAME=FILE:COLUMN with repeat units, or an embedded name")
     if not config.goal:
@@ -95,10 +120,13 @@ def _check(config: DesignConfig) -> None:
     least = {"networks": 1, "outer_folds": 2, "particles": 10, "prior_draws": 1000, "seed": 0, "top": 1, "max_atoms": 1}
     check_shared(config, least, ("target", "source", "goal"))
     check_workers(config.workers, None)
-    for name, choices in (("proposal", PROPOSALS), ("sampler", SAMPLERS)):
-        if getattr(config, name) not in choices:
-            raise UserError(f"--{name}: expected one of {', '.join(choices)}, got {getattr(config, name)!r}")
+    check_known("proposal", config.proposal, PROPOSALS)
+    check_known("sampler", config.sampler, SAMPLERS)
     if config.proposal == "reactions" and config.corpus is not None:
         raise UserError("--corpus is what --proposal ngram or recurrent learn from; reactions start from --pool")
     if config.proposal != "reactions" and config.pool is not None:
         raise UserError("--pool holds monomers for --proposal reactions; ngram and recurrent learn from --corpus")
+
+
+resolve = partial(runs.resolve, DesignConfig, check=_check)
+deciding = partial(runs.deciding, DesignConfig)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from kakehashi.design.run.config import DesignConfig
 from kakehashi.design.run.inputs import DesignInputs
 from kakehashi.design.run.outcome import SamplerOutcome
 from kakehashi.screen.progress import Progress
+from kakehashi.screen.runs.config import as_dict
 from kakehashi.screen.runs.refused import warnings_of
 from kakehashi.screen.screening.record import model_record, record_head, source_record, target_record
 from kakehashi.screen.transfer.fit import Model
@@ -43,7 +43,7 @@ def run_record(
     proposed = sum(step.proposed for step in outcome.trace)
     seconds = progress.timings.get("sample", 0.0)
     return {
-        **record_head(asdict(config), progress, command, PACKAGES, "design"),
+        **record_head(as_dict(config), progress, command, PACKAGES, "design"),
         "descriptors": inputs.descriptors,
         "goals": [str(goal) for goal in inputs.goals],
         "properties": [

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,6 +31,7 @@ from kakehashi.design.sampler.trace import TemperingSettings as Tempering
 from kakehashi.screen.networks.library import pretrain_library
 from kakehashi.screen.networks.source import Settings
 from kakehashi.screen.progress import Progress, warn
+from kakehashi.screen.runs.config import as_dict
 from kakehashi.screen.runs.refused import warnings_of, write_rejected
 from kakehashi.screen.screening.record import leaderboard_table, predictions_table
 from kakehashi.screen.transfer.cache import load_or_transfer
@@ -80,7 +80,7 @@ def plan(config: DesignConfig, inputs: DesignInputs) -> dict[str, Any]:
         **({} if inputs.pool is None else {"pool": _pool_words(inputs.pool)}),
         "particles": config.particles,
         "out": config.out,
-        "config": asdict(config),
+        "config": as_dict(config),
     }
 
 
@@ -225,7 +225,7 @@ def _identity(config: DesignConfig, inputs: DesignInputs, surrogate: Surrogate, 
     first = pack(proposal.draw(generator(config.seed, _PRIOR_SAMPLE, 0), 100))
     return stored.identity_of(
         {
-            "config": deciding(asdict(config)),
+            "config": deciding(as_dict(config)),
             "models": surrogate.identities(),
             "goals": [str(goal) for goal in inputs.goals],
             "proposal": {name: array.tolist() for name, array in first.items()},

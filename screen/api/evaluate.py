@@ -5,15 +5,17 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 
-from kakehashi.catalogs.properties.refused import MAX_REJECTED, check_share
+from kakehashi.catalogs.properties.refused import check_share
 from kakehashi.catalogs.records import PropertyTable
 from kakehashi.screen.descriptors.materials import convention_for
-from kakehashi.screen.device import Device, choose
+from kakehashi.screen.device import choose
+from kakehashi.screen.device_names import Device
 from kakehashi.screen.evaluation.config import TOP_FRACTION, Holdout, resolve
 from kakehashi.screen.evaluation.run import Board, EvaluationInputs, compare
 from kakehashi.screen.heads.registry import DEFAULT_BASELINES, DEFAULT_HEADS
 from kakehashi.screen.networks.source import Trunk, tell_apart
 from kakehashi.screen.progress import Progress
+from kakehashi.screen.runs.flags import MAX_REJECTED
 from kakehashi.screen.screening.config import NO_SOURCE, sources_of
 from kakehashi.screen.screening.tables import check_units, load_sources, load_target
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from kakehashi.catalogs.records import Compositions, FloatArray, PropertyTable, UserError
 from kakehashi.screen.api.models import read_materials
-from kakehashi.screen.device import Device, choose
+from kakehashi.screen.device import choose
+from kakehashi.screen.device_names import Device
 from kakehashi.screen.networks.joint.model import JointModel, Recipe, learn_sources, learn_target, out_of_fold
 from kakehashi.screen.networks.source import tell_apart
 from kakehashi.screen.screening.tables import check_units, load_sources, load_target

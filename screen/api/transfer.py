@@ -16,7 +16,7 @@ from kakehashi.catalogs.candidates.structure_catalog import as_struct, with_stru
 from kakehashi.catalogs.crystals.structures import structure_file, structure_names
 from kakehashi.catalogs.crystals.tables import load_crystals
 from kakehashi.catalogs.files.paths import path_of
-from kakehashi.catalogs.properties.refused import MAX_REJECTED, check_share
+from kakehashi.catalogs.properties.refused import check_share
 from kakehashi.catalogs.properties.stated_units import Units
 from kakehashi.catalogs.properties.tables import labels, load_table
 from kakehashi.catalogs.reading.pulled import default_name
@@ -25,13 +25,15 @@ from kakehashi.catalogs.records import PropertyTable, UserError
 from kakehashi.catalogs.runs.open import open_run
 from kakehashi.screen.cache.checkpoint import Checkpoint
 from kakehashi.screen.descriptors.materials import convention_for
-from kakehashi.screen.device import Device, choose
+from kakehashi.screen.device import choose
+from kakehashi.screen.device_names import Device
 from kakehashi.screen.heads.registry import DEFAULT_HEADS
 from kakehashi.screen.networks.crystal.source import connected, crystal_library
 from kakehashi.screen.networks.library import pretrain_library
 from kakehashi.screen.networks.source import Library, Settings, Trunk, tell_apart
 from kakehashi.screen.ranking.rank import Order, RankBy, check_order
 from kakehashi.screen.ranking.rank import rank as _rank
+from kakehashi.screen.runs.flags import MAX_REJECTED
 from kakehashi.screen.scoring.partitions import make_scorer
 from kakehashi.screen.scoring.virtual.search import TOP
 from kakehashi.screen.screening.config import DEFAULT_NETWORKS
@@ -290,8 +292,9 @@ def screen(
     """
     from kakehashi.screen.progress import Progress
     from kakehashi.screen.ranking.filters import check_filters, parse_filter
+    from kakehashi.screen.runs.checks import check_workers
     from kakehashi.screen.scoring.workers.leftovers import remove_leftovers
-    from kakehashi.screen.screening.config import ScreenConfig, check_workers
+    from kakehashi.screen.screening.config import ScreenConfig
     from kakehashi.screen.screening.inputs import ScreenInputs, ranking_schema, virtual_search
     from kakehashi.screen.screening.run import finish_run
 

@@ -1,1 +1,1 @@
-"""Cli."""
+"""Commands of screening: screen, evaluate, next, status, models, doctor; what they print."""

@@ -1,4 +1,4 @@
-"""The forward half of `kakehashi demo`: a screening on what is installed, offline."""
+"""The screening half of `kakehashi demo`."""
 
 from __future__ import annotations
 
@@ -7,35 +7,39 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from kakehashi.catalogs.cli.flags import ProgressFlags
 from kakehashi.catalogs.files.paths import local
 from kakehashi.catalogs.records import UserError
 from kakehashi.catalogs.runs.open import recorded_at
 from kakehashi.catalogs.runs.store import folder_of, is_url
-from kakehashi.screen.progress import Mode
 from kakehashi.screen.screening.config import ScreenConfig, resolve
 
 FIXED = {"target": "ltc", "log": True, "catalog": "default", "source": ["volume_per_atom", "melting_temperature"]}
 
 
-def configured(out: str, networks: int, seed: int, device: str) -> ScreenConfig:
-    """The screening's configuration; UserError where the folder holds another run."""
+def configure_screening(out: str, networks: int, seed: int, device: str) -> ScreenConfig:
+    """Configure the screening.
+
+    Raises
+    ------
+    UserError : the folder holds another run.
+    """
     config = resolve({**FIXED, "networks": networks, "seed": seed, "out": out, "device": device}, None)
     refuse_other_runs(out, {"target": config.target, "catalog": config.catalog})
     return config
 
 
-def screening(config: ScreenConfig, *, mode: Mode, dry_run: bool, json_out: bool, quiet: bool) -> int:
-    """Run and print it; the exit code."""
+def run_screening(config: ScreenConfig, call: ProgressFlags) -> int:
+    """Run and print the screening; the exit code."""
+    from kakehashi.screen.cli.flags import printing_options
     from kakehashi.screen.cli.screen_text import kind
     from kakehashi.screen.runs.runner import run_and_print
 
-    return run_and_print(
-        kind(), config, mode=mode, overwrite=True, dry_run=dry_run, json_out=json_out, quiet=quiet, resumable=False
-    )
+    return run_and_print(kind(), config, overwrite=True, resumable=False, **printing_options(call))
 
 
 def refuse_other_runs(out: str, expected: Mapping[str, Any]) -> None:
-    """UserError if the folder, which is overwritten, holds a finished run configured otherwise."""
+    """Refuse to overwrite a finished run whose settings differ from the expected ones (UserError)."""
     try:
         if is_url(out):
             if (results := recorded_at(out)) is None:
@@ -44,10 +48,10 @@ def refuse_other_runs(out: str, expected: Mapping[str, Any]) -> None:
         else:
             text = (Path(folder_of(out) or local(out)) / "run.json").read_text(encoding="utf-8")
         config = json.loads(text)["config"]
-        found = {name: config[name] for name in expected}
+        settings = {name: config[name] for name in expected}
     except (FileNotFoundError, NotADirectoryError):
         return
     except (ValueError, KeyError, TypeError):
-        found = {}
-    if found != expected:
+        settings = {}
+    if settings != expected:
         raise UserError(f"{out} holds a run that is not the demo's: choose another --out")

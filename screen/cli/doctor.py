@@ -1,24 +1,31 @@
-"""`kakehashi doctor`: is this installation sound, and if not, which command mends it."""
+"""The `kakehashi doctor` command: checks of the installation."""
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from kakehashi.catalogs.cli.flags import DryRunFlags
+from kakehashi.catalogs.cli.flatten import flatten_flags
 from kakehashi.catalogs.shown import say
 
 SECONDS = 120
-"""A check that takes longer has failed."""
+"""Time limit of a check (s)."""
 
 FREE_BYTES = 500 * 2**20
+"""Least free space of the cache."""
 
 PIP = f"{sys.executable} -m pip install"
 
 
 class Check(NamedTuple):
-    """One line: what was checked, whether it is well, what was found, the command that mends it."""
+    """Outcome of a check.
+
+    ok : whether it passed; fix : the command that mends it
+    """
 
     name: str
     ok: bool
@@ -26,43 +33,31 @@ class Check(NamedTuple):
     fix: str = ""
 
 
-def doctor(*, json: bool = False, quiet: bool = False, dry_run: bool = False) -> int:
+@flatten_flags
+def doctor(*, call: DryRunFlags) -> int:
     """Check Python, packages, arithmetic, cache and workers.
 
-    Parameters
-    ----------
-    json
-        Print one JSON document.
-    quiet
-        Print failed lines only.
-    dry_run
-        Name the checks without making them.
-
-    Returns
-    -------
-    int
-        0 if all is well, else 1.
+    Prints a line per check, with the command that mends it; --quiet those that failed only, --dry-run their names. The
+    exit code is 0 if all is well, else 1.
     """
-    if dry_run:
+    if call.dry_run:
         say("\n".join(CHECKS))
         return 0
     checks = []
     for run in CHECKS.values():
         check = run()
         checks.append(check)
-        if not json and not (quiet and check.ok):
+        if not call.json and not (call.quiet and check.ok):
             say(line(check, sys.stdout.encoding))
             sys.stdout.flush()
     sound = all(check.ok for check in checks)
-    if json:
-        from json import dumps
-
-        print(dumps({"ok": sound, "checks": [check._asdict() for check in checks]}, indent=1))
+    if call.json:
+        print(json.dumps({"ok": sound, "checks": [check._asdict() for check in checks]}, indent=1))
     return 0 if sound else 1
 
 
 def line(check: Check, encoding: str | None) -> str:
-    """Lay out one check, with ticks where the terminal can show them."""
+    """Format a check as a line, with ticks if the terminal can show them."""
     marks = "✓✗" if (encoding or "").lower().replace("-", "").startswith("utf") else "+x"
     text = f"{marks[0] if check.ok else marks[1]} {check.name:<10} {check.detail}"
     return f"{text}\n  {'':<10} {'try' if not check.ok else 'to set it'}: {check.fix}" if check.fix else text
@@ -76,49 +71,49 @@ def check_python() -> Check:
 
 
 def check_packages() -> Check:
-    """Check that every required package is there in a version that is known to work."""
+    """Check that required packages are installed in supported versions."""
     from importlib.metadata import PackageNotFoundError, requires, version
 
     from packaging.requirements import Requirement
 
     try:
-        wanted = [Requirement(text) for text in requires("kakehashi") or ()]
+        requirements = [Requirement(text) for text in requires("kakehashi") or ()]
     except PackageNotFoundError:
         return Check("packages", False, "kakehashi itself is not installed", f"{sys.executable} -m pip install -e .")
-    found, wrong = [], []
-    for want in wanted:
+    versions, problems = [], []
+    for want in requirements:
         if want.marker is not None and not want.marker.evaluate({"extra": ""}):
             continue
         try:
             have = version(want.name)
         except PackageNotFoundError:
             have = "missing"
-        found.append(f"{want.name} {have}")
+        versions.append(f"{want.name} {have}")
         if have == "missing" or not want.specifier.contains(have, prereleases=True):
-            wrong.append((f"{want.name} {have}, needs {want.specifier}", str(want)))
-    if wrong:
-        wishes = " ".join(f"'{wish}'" for _, wish in wrong)
+            problems.append((f"{want.name} {have}, needs {want.specifier}", str(want)))
+    if problems:
+        wishes = " ".join(f"'{wish}'" for _, wish in problems)
         return Check(
             "packages",
             False,
-            "; ".join(what for what, _ in wrong),
+            "; ".join(what for what, _ in problems),
             f"{sys.executable} -m pip install {wishes}",
         )
-    return Check("packages", True, ", ".join(found))
+    return Check("packages", True, ", ".join(versions))
 
 
 def check_jax() -> Check:
     """Check that jax computes the same eagerly, compiled and in numpy."""
-    found = _probe("jax")
+    report = _probe("jax")
     fix = f"{PIP} 'jax==0.10.1' 'jaxlib==0.10.1'"
-    if found.get("problem"):
-        return Check("jax", False, f"{found.get('version', '')} {found['problem']}".strip(), fix)
-    device = f"{', '.join(found['devices'])} (--device auto computes on {found['platform']})"
-    return Check("jax", True, f"{found['version']} on {device}; eager = compiled = numpy")
+    if report.get("problem"):
+        return Check("jax", False, f"{report.get('version', '')} {report['problem']}".strip(), fix)
+    device = f"{', '.join(report['devices'])} (--device auto computes on {report['platform']})"
+    return Check("jax", True, f"{report['version']} on {device}; eager = compiled = numpy")
 
 
 def check_key() -> Check:
-    """Say whether the Materials Project key is set, never what it is; without it everything offline works."""
+    """Check whether the Materials Project key is set, without showing it; only pulls need it."""
     if os.environ.get("MP_API_KEY", "").strip():
         return Check("mp key", True, "set in MP_API_KEY (not tried)")
     return Check("mp key", True, "not set; needed only to pull from the Materials Project", "export MP_API_KEY=...")
@@ -157,20 +152,20 @@ def check_cache() -> Check:
 
 
 def check_cluster() -> Check:
-    """Check that worker processes can be coordinated, and that one of Dask starts on the loopback."""
+    """Check that a worker process of Dask starts."""
     from kakehashi.screen.scoring.workers.semaphores import find_missing
 
     if lack := find_missing():
         return Check("dask", False, f"--workers cannot be used: {lack.why}", lack.fix)
-    found = _probe("cluster")
-    if found.get("problem"):
+    report = _probe("cluster")
+    if report.get("problem"):
         return Check(
             "dask",
             False,
-            found["problem"],
+            report["problem"],
             f"{sys.executable} -m pip install --force-reinstall 'distributed'",
         )
-    return Check("dask", True, f"a worker process started at {found['address']} and closed")
+    return Check("dask", True, f"a worker process started at {report['address']} and closed")
 
 
 CHECKS: dict[str, Callable[[], Check]] = {
@@ -184,8 +179,7 @@ CHECKS: dict[str, Callable[[], Check]] = {
 
 
 def _probe(what: str) -> dict[str, Any]:
-    """Run one self-check in a process of its own, so that a crash or a hang is a finding, not an end."""
-    import json
+    """Run a self-check in a process that may crash or hang."""
     import signal
     import subprocess
     from pathlib import Path
@@ -207,8 +201,8 @@ def _probe(what: str) -> dict[str, Any]:
         process.communicate()
         return {"problem": f"no answer after {SECONDS} s"}
     try:
-        found = json.loads(out.splitlines()[-1])
+        report = json.loads(out.splitlines()[-1])
     except (IndexError, ValueError):
         last = err.strip().splitlines()[-1:] or [f"ended with status {process.returncode}"]
         return {"problem": last[0]}
-    return found if isinstance(found, dict) else {"problem": out}
+    return report if isinstance(report, dict) else {"problem": out}

@@ -1,4 +1,4 @@
-"""What an evaluation prints: the leaderboard, the verdict, what to do with it."""
+"""Terminal output of `kakehashi evaluate`: leaderboard, verdict, recommendation."""
 
 from __future__ import annotations
 
@@ -7,21 +7,23 @@ from typing import TYPE_CHECKING, Any
 
 from kakehashi.catalogs.runs.rundir import RunDir
 from kakehashi.catalogs.shown import shown
-from kakehashi.screen.evaluation.config import EvaluateConfig, as_dict, deciding
+from kakehashi.screen.evaluation.config import EvaluateConfig, deciding
 from kakehashi.screen.progress import Progress
+from kakehashi.screen.runs.config import as_dict
 from kakehashi.screen.runs.runner import InputComparison, RunKind, source_hashes
 from kakehashi.screen.transfer.rows import MEAN
 
 if TYPE_CHECKING:
     from kakehashi.screen.evaluation.run import Board, EvaluationInputs, EvaluationOutcome
 
+# Rows printed.
 HEAD = 15
-# Columns of a terminal that show all figures.
+# Width of a terminal that shows all columns.
 WIDE = 120
 
 
 def kind() -> RunKind:
-    """An evaluation."""
+    """Steps of an evaluation, for the runner."""
     return RunKind(
         read=_read, plan=_plan, run=_run,
         show=lambda outcome, rundir: show(outcome.record, outcome.board, rundir.where),
@@ -30,18 +32,18 @@ def kind() -> RunKind:
 
 
 def show(record: dict[str, Any], board: Board, where: str) -> None:
-    """Print the best rows and the recommended one, the verdict, and the command that uses it."""
+    """Print the best rows, the verdict, and the recommendation with its command."""
     from rich.console import Console
 
     console = Console(highlight=False, soft_wrap=True)
     rows = board.leaderboard.to_pylist()
     recommended = record["recommendation"]["model"]
-    kept = [row for k, row in enumerate(rows) if k < HEAD or row["name"] in (recommended, MEAN.name)]
+    shown_rows = [row for k, row in enumerate(rows) if k < HEAD or row["name"] in (recommended, MEAN.name)]
     target = record["target"]
     scale = f"ln({target['quantity']})" if target["log"] else f"{target['quantity']} {target['unit']}".strip()
-    _table(console, f"Held-out errors of {scale}, best first", kept, recommended)
-    if len(rows) > len(kept):
-        console.print(shown(f"{len(rows) - len(kept)} more rows in {where}/leaderboard.parquet"), markup=False)
+    _table(console, f"Held-out errors of {scale}, best first", shown_rows, recommended)
+    if len(rows) > len(shown_rows):
+        console.print(shown(f"{len(rows) - len(shown_rows)} more rows in {where}/leaderboard.parquet"), markup=False)
     console.print(shown(record["verdict"]["text"]), style="bold", markup=False)
     console.print(shown(record["recommendation"]["text"]), markup=False)
     for text in record["warnings"]:

@@ -1,25 +1,25 @@
-"""Types of flags that several commands share, and what they say of a run. Imports nothing heavy."""
+"""From flags of a call to what the runner takes."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Any
 
-from cyclopts import Parameter
-
-from kakehashi.catalogs.cli.flags import Many, Switch, Whole
-from kakehashi.screen.descriptors.registry import descriptors_help
-from kakehashi.screen.heads.registry import baselines_help, heads_help
+from kakehashi.catalogs.cli.flags import ProgressFlags
 from kakehashi.screen.progress import Mode
-
-__all__ = ["Baselines", "Descriptors", "Heads", "Many", "Setting", "Switch", "Whole", "mode_of"]
-
-# A switch where a file may set it, too: None is not given.
-Setting = Annotated[bool | None, Parameter(negative="")]
-Descriptors = Annotated[str | None, Parameter(help=descriptors_help())]
-Heads = Annotated[str | None, Parameter(help=heads_help())]
-Baselines = Annotated[str | None, Parameter(help=baselines_help())]
+from kakehashi.screen.runs.flags import RunFlags
+from kakehashi.screen.runs.runner import RunConfig, RunKind, run_and_print
 
 
-def mode_of(*, json: bool | None, quiet: bool | None, events: bool | None) -> Mode:
-    """How progress is shown."""
-    return "events" if events else "quiet" if quiet or json else "auto"
+def run_call(kind: RunKind, config: RunConfig, call: RunFlags) -> int:
+    """Do one run as its call says; the exit code."""
+    return run_and_print(kind, config, resume=call.resume, overwrite=call.overwrite, **printing_options(call))
+
+
+def printing_options(call: ProgressFlags) -> dict[str, Any]:
+    """Select the runner's arguments on what is printed and whether anything is written."""
+    return {"mode": choose_mode(call), "dry_run": call.dry_run, "json_out": call.json, "quiet": call.quiet}
+
+
+def choose_mode(call: ProgressFlags) -> Mode:
+    """Choose how progress is shown."""
+    return "events" if call.events else "quiet" if call.quiet or call.json else "auto"

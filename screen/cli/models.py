@@ -1,116 +1,64 @@
-"""The `kakehashi models` commands: flags, nothing else. Heavy imports wait for the call."""
+"""The `kakehashi models` commands."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any
 
-from kakehashi.screen.cli.flags import Descriptors, Many, Switch, Whole, mode_of
-from kakehashi.screen.device import Device
+from kakehashi.catalogs.cli.flags import DryRunFlags, FileFlags, JsonFlags, OverwriteFlags, ProgressFlags, QuietFlags
+from kakehashi.catalogs.cli.flatten import FlagValues, Many, Whole, flatten_flags
+from kakehashi.screen.models.config import TrainConfig
+from kakehashi.screen.runs.flags import ConfigFlags, DeviceFlags
 
 
-def list_models(*, json: Switch = False) -> int:
-    """List the kept networks and models, and those that come with the package.
-
-    Parameters
-    ----------
-    json
-        Print JSON instead of a table.
-    """
+@flatten_flags
+def list_models(*, call: JsonFlags) -> int:
+    """List cached networks and models, and those that come with the package."""
     from kakehashi.screen.cli.models_text import show_list
 
-    return show_list(json_out=json)
+    return show_list(json_out=call.json)
 
 
-def show_model(id: str, *, json: Switch = False) -> int:
-    """Print the card of a stack of networks or of a model; of one network its line of the index.
+@flatten_flags
+def show_model(id: str, *, call: JsonFlags) -> int:
+    """Print the card of a stack of networks, of a model, or of one network.
 
     Parameters
     ----------
     id
-        An id from `kakehashi models list` or `query`; the first digits will do.
-    json
-        Print the whole card as JSON.
+        An id from `kakehashi models list` or `query`, or its first digits.
     """
     from kakehashi.screen.cli.models_text import show_card
 
-    return show_card(id, json_out=json)
+    return show_card(id, json_out=call.json)
 
 
-def train_models(
-    *,
-    source: Many = None,
-    table1: str | None = None,
-    material: Many = None,
-    unit: Many = None,
-    networks: Whole | None = None,
-    trunk: str | None = None,
-    convention: str | None = None,
-    descriptors: Descriptors = None,
-    exclude: str | None = None,
-    seed: Whole | None = None,
-    device: Device | None = None,
-    config: str | None = None,
-    dry_run: Switch = False,
-    json: Switch = False,
-    quiet: Switch = False,
-    events: Switch = False,
-) -> int:
+@dataclass(frozen=True, kw_only=True)
+class TrainCall(ConfigFlags, ProgressFlags):
+    """Flags of a call that trains; no keys of the file."""
+
+
+@flatten_flags
+def train_models(*, flags: Annotated[FlagValues, TrainConfig], call: TrainCall) -> int:
     """Train networks on source properties and keep them for good.
 
-    Runs with the same settings use them instead of training, unless the target's compounds are among their rows: such
-    runs train their own without these, so that their cross-validation stays honest. --exclude trains them that way
-    from the start. Networks are kept with their errors on the rows their early stopping watched.
+    Runs with the same settings use them instead of training, unless materials of the target are among their rows: such
+    runs train their own without these, so that nothing they are tested on was seen. --exclude trains without them from
+    the start. Cards state errors on the rows that stopped the training early.
 
     Example: kakehashi models train --source volume_per_atom --source mine.csv:gap --networks 100
 
     Example: kakehashi models train --table1 data --networks 100
-
-    Parameters
-    ----------
-    source
-        A source property: a name, FILE:COLUMN or FILE:log(COLUMN); repeat for several.
-    table1
-        Train every property of Table 1 of Liu, Yamada and Wu (2021) for which this folder has data, and say of the
-        others why they cannot be had.
-    material
-        The column of formulas or SMILES, where its name does not tell (formula, composition, smiles, pretty_formula,
-        repeat_unit ...); repeat it for files that call it differently: the first of them that a file has.
-    unit
-        COLUMN=UNIT, or FILE:COLUMN=UNIT: the unit of a value column whose name does not say it, such as tg=degC; repeat
-        for several.
-    networks
-        Networks per source, and for the shared trunk. Default: 100.
-    trunk
-        separate: networks for each source; shared: networks that learn all sources at once; both. Default: separate.
-    convention
-        Amounts behind the descriptors of formulas: reduced, cell or per-atom. Default: reduced.
-    exclude
-        A target whose compounds no network is to see.
-    seed
-        One seed for everything random. Default: 0.
-    device
-        Compute on auto (a GPU where jax sees one), cpu or gpu. Default: auto.
-    config
-        A TOML file with the same names as these flags; flags win.
-    dry_run
-        Check everything and say what would be trained; write nothing.
-    json
-        Print what was trained as JSON.
-    quiet
-        Print nothing but errors.
-    events
-        Progress as JSON lines on stderr.
     """
+    from kakehashi.screen.cli.flags import choose_mode
     from kakehashi.screen.cli.models_text import train_and_print
 
-    flags: dict[str, Any] = {
-        "source": source, "table1": table1, "material": material, "unit": unit, "networks": networks, "trunk": trunk,
-        "convention": convention, "descriptors": descriptors, "exclude": exclude, "seed": seed, "device": device,
-    }  # fmt: skip
-    mode = mode_of(json=json, quiet=quiet, events=events)
-    return train_and_print(flags, config, mode, dry_run=dry_run, json_out=json, quiet=quiet)
+    return train_and_print(
+        flags, call.config, choose_mode(call), dry_run=call.dry_run, json_out=call.json, quiet=call.quiet
+    )
 
 
+@flatten_flags
 def query_models(
     *,
     property: str | None = None,
@@ -127,12 +75,12 @@ def query_models(
     filter: Many = None,
     sort: str = "pearson",
     limit: Whole | None = None,
-    json: Switch = False,
+    call: JsonFlags,
 ) -> int:
     """Find networks by what they predict, from what, and how well.
 
-    Every network is a line of its own. Texts are looked for as parts (`--property volume` finds volume_per_atom),
-    numbers are of the rows a network's early stopping watched, on the fitted scale.
+    Every network is a line of its own. A text matches any part of its field (`--property volume` finds
+    volume_per_atom). Errors are of the rows that stopped the training early, on the fitted scale.
 
     Example: kakehashi models query --property volume --min-pearson 0.9 --descriptor composition
 
@@ -166,8 +114,6 @@ def query_models(
         The field to sort by: correlations from the largest, errors from the smallest.
     limit
         Print only the first lines.
-    json
-        Print JSON, with every field.
     """
     from kakehashi.screen.cli.models_text import query_and_print
 
@@ -176,11 +122,12 @@ def query_models(
         "transferred": transferred, "min_pearson": min_pearson, "min_spearman": min_spearman, "min_r2": min_r2,
         "max_mae": max_mae, "max_rmse": max_rmse,
     }  # fmt: skip
-    return query_and_print(wanted, filter or [], sort, limit, json_out=json)
+    return query_and_print(wanted, filter or [], sort, limit, json_out=call.json)
 
 
-def verify_models(*ids: str, device: Device = "auto", json: Switch = False, quiet: Switch = False) -> int:
-    """Check kept networks: their checksums, and that they still compute the predictions kept with them.
+@flatten_flags
+def verify_models(*ids: str, flags: DeviceFlags, call: QuietFlags) -> int:
+    """Check cached networks: their checksums, and that they still compute the predictions stored with them.
 
     Bit by bit on the kind of machine that wrote them; elsewhere within 0.001 standard deviations of the property. The
     exit code is 6 if one is damaged or computes something else.
@@ -189,60 +136,49 @@ def verify_models(*ids: str, device: Device = "auto", json: Switch = False, quie
     ----------
     ids
         Ids from `kakehashi models list`; all if none are given.
-    device
-        Compute on auto (a GPU where jax sees one), cpu or gpu.
-    json
-        Print JSON instead of lines.
-    quiet
-        Print nothing but errors.
     """
     from kakehashi.screen.cli.models_text import verify_and_print
 
-    return verify_and_print(ids, device, json_out=json, quiet=quiet)
+    return verify_and_print(ids, flags.device, json_out=call.json, quiet=call.quiet)
 
 
-def export_models(
-    *ids: str, out: str, overwrite: Switch = False, dry_run: Switch = False, json: Switch = False,
-    quiet: Switch = False,
-) -> int:  # fmt: skip
-    """Write networks into one file for another machine: a zip of arrays and cards, nothing executable.
+@dataclass(frozen=True, kw_only=True)
+class ExportCall(OverwriteFlags, DryRunFlags, FileFlags):
+    """Flags of a call that writes an archive."""
+
+
+@flatten_flags
+def export_models(*ids: str, call: ExportCall) -> int:
+    """Write networks into one file for another machine.
+
+    The file is a zip of arrays and cards; nothing in it is executable.
 
     Example: kakehashi models export --out library.zip
 
     Parameters
     ----------
     ids
-        Ids from `kakehashi models list`; all networks kept here if none are given.
-    out
-        The file.
-    overwrite
-        Replace the file.
-    dry_run
-        Say what would be written; write nothing.
-    json
-        Print JSON.
-    quiet
-        Print nothing but errors.
+        Ids from `kakehashi models list`; all networks of the cache if none are given.
     """
     from kakehashi.screen.cli.models_text import export_and_print
 
-    return export_and_print(ids, out, overwrite=overwrite, dry_run=dry_run, json_out=json, quiet=quiet)
+    return export_and_print(
+        ids, call.out, overwrite=call.overwrite, dry_run=call.dry_run, json_out=call.json, quiet=call.quiet
+    )
 
 
-def import_models(file: str, *, json: Switch = False, quiet: Switch = False) -> int:
-    """Add the networks of a file that `kakehashi models export` wrote; all of them, or none if anything is wrong.
+@flatten_flags
+def import_models(file: str, *, call: QuietFlags) -> int:
+    """Add the networks of a file that `kakehashi models export` wrote.
 
-    Runs with the same settings on the same kind of machine take them for their own: import what you trust.
+    Adds all of them, or none if anything is wrong. Later runs with the same settings on the same kind of machine use
+    them: import only what you trust.
 
     Parameters
     ----------
     file
         The file.
-    json
-        Print JSON.
-    quiet
-        Print nothing but errors.
     """
     from kakehashi.screen.cli.models_text import import_and_print
 
-    return import_and_print(file, json_out=json, quiet=quiet)
+    return import_and_print(file, json_out=call.json, quiet=call.quiet)

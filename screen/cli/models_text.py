@@ -1,9 +1,9 @@
-"""What the `kakehashi models` commands do and print."""
+"""Work and terminal output of the `kakehashi models` commands."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +16,16 @@ from kakehashi.catalogs.records import UserError
 from kakehashi.catalogs.shown import as_json, say, shown
 from kakehashi.screen.progress import Mode, warn
 
-# Digits of an id that are shown; fields of a line of `query`.
+# Digits of an id printed; fields of a line of `query`.
 SHOWN = 16
 LINE = ("id", "property", "unit", "log", "structure", "rows", "mean_abs_error", "root_mean_square_error", "r2",
         "pearson_corr", "spearman_corr")  # fmt: skip
-# Fields that are best when small.
+# Ends of fields that are best when small.
 _ERRORS = ("error", "p_value")
 
 
 def show_list(*, json_out: bool) -> int:
-    """Print a line for every entry."""
+    """Print a line for every stack of networks and every model."""
     import pyarrow.compute as pc
 
     found = model_index.query()
@@ -79,10 +79,11 @@ def show_card(id: str, *, json_out: bool) -> int:
 
 
 def train_and_print(
-    flags: dict[str, Any], file: str | None, mode: Mode, *, dry_run: bool, json_out: bool, quiet: bool
+    flags: Mapping[str, Any], file: str | None, mode: Mode, *, dry_run: bool, json_out: bool, quiet: bool
 ) -> int:
-    """Train and say what was made."""
-    from kakehashi.screen.models.train import resolve, train
+    """Train networks and print a line for each source."""
+    from kakehashi.screen.models.config import resolve
+    from kakehashi.screen.models.train import train
 
     config = resolve(flags, file)
     from kakehashi.screen.device import choose
@@ -108,7 +109,7 @@ def train_and_print(
 def query_and_print(
     wanted: dict[str, Any], filters: Sequence[str], sort: str, limit: int | None, *, json_out: bool
 ) -> int:
-    """Print the networks that were asked for."""
+    """Print the networks that meet conditions."""
     from kakehashi.screen.ranking.filters import parse_filter
 
     conditions = model_index.conditions(wanted)
@@ -132,7 +133,12 @@ def query_and_print(
 
 
 def verify_and_print(ids: Sequence[str], device: str, *, json_out: bool, quiet: bool) -> int:
-    """Verify entries and print what became of each; 6 if one is not sound."""
+    """Verify entries and print the outcome of each.
+
+    Raises
+    ------
+    UserError : an entry is not sound (code 6).
+    """
     from kakehashi.screen.device import choose
 
     choose(device)
@@ -156,7 +162,7 @@ def verify_and_print(ids: Sequence[str], device: str, *, json_out: bool, quiet: 
 def export_and_print(
     ids: Sequence[str], out: str, *, overwrite: bool, dry_run: bool, json_out: bool, quiet: bool
 ) -> int:
-    """Write an archive."""
+    """Write networks into an archive."""
     path = path_of(out)
     if path.exists() and not overwrite:
         raise UserError(f"--out {path} is there already: choose another name or give --overwrite")
@@ -197,7 +203,7 @@ def import_and_print(file: str, *, json_out: bool, quiet: bool) -> int:
 
 
 def _folders(ids: Sequence[str]) -> dict[str, Path]:
-    """Folders of these entries by key, of all if none are named."""
+    """Find the folders of entries by key, of all if none are named."""
     if not ids:
         return shelf.folders()
     return {key: path for key, _, path in map(shelf.find_by_id, ids)}
@@ -221,7 +227,7 @@ def _cell(value: Any) -> str:
 
 
 def _print(rows: Sequence[dict[str, Any]]) -> None:
-    """Rows as columns that line up, however wide."""
+    """Print rows as aligned columns of any width."""
     if not rows:
         return
     names = list(rows[0])

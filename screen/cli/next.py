@@ -1,20 +1,43 @@
-"""The `kakehashi next` command: flags, nothing else. Heavy imports wait for the call."""
+"""The `kakehashi next` command."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
-from kakehashi.screen.cli.flags import Many, Switch, Whole
-from kakehashi.screen.device import Device
+from cyclopts import Parameter
+
+from kakehashi.catalogs.cli.flags import DryRunFlags
+from kakehashi.catalogs.cli.flatten import Switch, Whole, flatten_flags
+from kakehashi.catalogs.flag import Here
+from kakehashi.screen.device_names import Device
+from kakehashi.screen.ranking.acquisition_names import ACQUISITIONS, Acquisition
+from kakehashi.screen.runs.flags import DeviceFlags, ElementFlags, FilterFlags, SeedFlags
+
+By = Annotated[
+    Acquisition,
+    Parameter(
+        help="Value of a measurement: " + "; ".join(f"{name} ({about})" for name, about in ACQUISITIONS.items()) + ".",
+        show_choices=False,
+    ),
+]
 
 
+@dataclass(frozen=True, kw_only=True)
+class NextFlags(DeviceFlags, SeedFlags, ElementFlags, FilterFlags):
+    """Flags of a batch that other commands have, too."""
+
+    filter: Annotated[tuple[str, ...], Here("The run's own filters hold as well.")] = ()
+    seed: Annotated[int, Here("Only --simulate draws any.")] = 0
+    device: Annotated[Device, Here("Only --simulate computes.")] = "auto"
+
+
+@flatten_flags
 def next_experiments(
     directory: str,
     *,
     batch: Whole = 8,
-    by: Literal["improvement", "upper", "variance"] = "improvement",
-    filter: Many = None,
-    exclude_elements: str | None = None,
+    by: By = "improvement",
     include_out: Switch = False,
     apart: float = 0.1,
     simulate: Switch = False,
@@ -22,17 +45,15 @@ def next_experiments(
     budget: Whole | None = None,
     repeats: Whole | None = None,
     head: Literal["gp", "ridge"] | None = None,
-    seed: Whole = 0,
-    device: Device = "auto",
-    json: Switch = False,
-    quiet: Switch = False,
-    dry_run: Switch = False,
+    flags: NextFlags,
+    call: DryRunFlags,
 ) -> int:
     """Choose the experiments or calculations to do next, from a finished run, and say why.
 
-    Scored candidates the target does not hold yet are ordered by what measuring them is worth, at most one per
+    Ranked candidates that the target does not hold yet are ordered by the value of measuring them, at most one per
     chemical system, and written to next.parquet and next.csv in the folder of the run. The run's own filters and its
-    --minimise hold. --simulate plays such a campaign on the target's known values against chance, writing nothing.
+    --minimise hold. --simulate plays such a campaign on the target's known values against random choice, writing
+    nothing.
 
     Example: kakehashi next runs/kappa --batch 8
 
@@ -42,19 +63,12 @@ def next_experiments(
         The folder or URL of a finished run.
     batch
         Experiments in the batch, or per round of the simulation.
-    by
-        Expected improvement on the best known value, upper bound of the interval (the lower one where small values
-        are wanted), or variance.
-    filter
-        Keep rows that meet COLUMN OPERATOR VALUE, in addition to the run's filters; repeat for several.
-    exclude_elements
-        Elements no candidate may contain, e.g. Pb,Cd,Hg.
     include_out
-        Propose candidates outside the applicability domain too.
+        Propose candidates outside the applicability domain, too.
     apart
-        Share of the atoms by which any two compositions of a batch must differ.
+        Smallest share of atoms by which any two compositions of a batch differ.
     simulate
-        Play a campaign on the target's known values instead.
+        Simulate a campaign on the target's known values instead.
     start
         Compounds known at the start of the simulation. Default: 10.
     budget
@@ -63,35 +77,24 @@ def next_experiments(
         Random starts of the simulation. Default: 10.
     head
         Model of the simulation. Default: gp.
-    seed
-        One seed for everything random (the simulation; nothing in a batch is).
-    device
-        Compute the simulation on auto (a GPU where jax sees one), cpu or gpu.
-    json
-        Print the batch, or the curve of the simulation, as JSON.
-    quiet
-        Print nothing but errors.
-    dry_run
-        Choose and print, or say what would be simulated; write nothing.
     """
     from kakehashi.catalogs.records import UserError
     from kakehashi.screen.device import choose
 
-    choose(device)
+    choose(flags.device)
     chosen: dict[str, Any] = {"start": start, "budget": budget, "repeats": repeats, "head": head}
     played = {name: value for name, value in chosen.items() if value is not None}
     if simulate:
-        if filter or exclude_elements or include_out:
+        if flags.filter or flags.exclude_elements or include_out:
             raise UserError("--filter, --exclude-elements and --include-out have no meaning with --simulate")
         from kakehashi.screen.next.campaign import Campaign, simulate_and_print
 
-        campaign = Campaign(batch=batch, by=by, apart=apart, seed=seed)._replace(**played)
-        return simulate_and_print(directory, campaign, json_out=json, quiet=quiet, dry_run=dry_run)
+        campaign = Campaign(batch=batch, by=by, apart=apart, seed=flags.seed)._replace(**played)
+        return simulate_and_print(directory, campaign, json_out=call.json, quiet=call.quiet, dry_run=call.dry_run)
     if played:
         raise UserError(f"{', '.join(f'--{name}' for name in played)}: only with --simulate")
     from kakehashi.screen.next.batch import BatchRequest, parse_filters, propose_and_print
-    from kakehashi.screen.screening.config import words
 
-    exclude = words([exclude_elements] if exclude_elements else [])
-    request = BatchRequest(batch, by, parse_filters(filter), exclude, include_out, apart)
-    return propose_and_print(directory, request, json_out=json, quiet=quiet, dry_run=dry_run)
+    filters = parse_filters(list(flags.filter))
+    request = BatchRequest(batch, by, filters, flags.exclude_elements, include_out, apart)
+    return propose_and_print(directory, request, json_out=call.json, quiet=call.quiet, dry_run=call.dry_run)

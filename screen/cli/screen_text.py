@@ -1,4 +1,4 @@
-"""What a run prints: the verdict, the head of the ranking, where the files are."""
+"""Terminal output of `kakehashi screen`: verdict, best candidates, place of the report."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from kakehashi.catalogs.runs.open import as_folder, open_run
 from kakehashi.catalogs.runs.rundir import Results, RunDir
 from kakehashi.catalogs.shown import say, shortened, shown
 from kakehashi.screen.progress import Progress
+from kakehashi.screen.runs.config import as_dict
 from kakehashi.screen.runs.runner import InputComparison, RunKind, source_hashes
-from kakehashi.screen.screening.config import ScreenConfig, as_dict, deciding, exit_code, exporting
+from kakehashi.screen.screening.config import ScreenConfig, deciding, exit_code, exporting
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -21,11 +22,12 @@ if TYPE_CHECKING:
     from kakehashi.screen.screening.inputs import ScreenInputs
     from kakehashi.screen.screening.run import ScreenOutcome
 
+# Compositions printed.
 HEAD = 10
 
 
 def kind() -> RunKind:
-    """A screening."""
+    """Steps of a screening, for the runner."""
     return RunKind(
         read=_read, plan=_plan, forecast=_forecast, run=_run, as_dict=as_dict,
         show=lambda outcome, rundir: show(outcome.record, rundir),
@@ -41,9 +43,13 @@ def rebuild_report(
     quiet: bool = False,
     dry_run: bool = False,
 ) -> int:
-    """Write report.html again from a run's files; UserError code 6 where one of them is damaged.
+    """Write report.html again from a run's files.
 
-    build : makes the page, from the folder of the run
+    build : makes the page from the folder of the run
+
+    Raises
+    ------
+    UserError : a file is damaged (code 6).
     """
     with as_folder(directory) as results:  # the page reads the files as they are
         results.verify(name for name in results.names() if name != "report.html")
@@ -58,7 +64,7 @@ def rebuild_report(
 
 
 def show(record: dict[str, Any], rundir: Results) -> None:
-    """Print verdict, counts, the best distinct compositions inside or at the edge of the domain, and overall."""
+    """Print verdict, counts, and the best compositions, in or near the domain and overall."""
     from rich.console import Console
 
     console = Console(highlight=False, soft_wrap=True)
@@ -102,7 +108,7 @@ def show(record: dict[str, Any], rundir: Results) -> None:
 
 
 def in_words(virtual: Mapping[str, Any], scored: int) -> str:
-    """What became of a virtual catalogue, how fast, and how long ten times as many would take."""
+    """Describe the search of a virtual catalogue: counts, speed, time for a billion candidates."""
     text = f"{virtual['visited']:,} indices: {virtual['filtered']:,} removed by the filters, {scored:,} scored"
     seconds = virtual["seconds_for_1e9_candidates"]
     if seconds is None:
@@ -115,7 +121,7 @@ def in_words(virtual: Mapping[str, Any], scored: int) -> str:
 
 
 def _best(path: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """First rows of the `HEAD` best compositions, and of those inside or at the edge of the domain."""
+    """Read the best `HEAD` compositions, overall and in or near the domain."""
     from pyarrow import compute
 
     from kakehashi.catalogs.reading.parquet_files import in_pieces
@@ -201,7 +207,7 @@ def _compare(config: ScreenConfig, inputs: ScreenInputs, record: Mapping[str, An
 
 
 def _aside(record: Mapping[str, Any], most: int = 3) -> list[str]:
-    """The commonest reasons of the catalogue's rows in quarantine, with the number of rows and the first of them."""
+    """List the commonest reasons of quarantine, each with its count and first row."""
     reasons = record.get("quarantine_reasons", [])  # runs of earlier versions have none
     lines = []
     for found in reasons[:most]:
@@ -216,7 +222,7 @@ def _aside(record: Mapping[str, Any], most: int = 3) -> list[str]:
 
 
 def _exported(config: ScreenConfig, record: Mapping[str, Any]) -> bool:
-    """False where scores are kept, but files are asked for that were not asked for then."""
+    """Check that a finished run wrote the files that are exported now."""
     return not config.export or exporting(record["config"]) == exporting(as_dict(config))
 
 

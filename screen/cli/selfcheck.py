@@ -1,4 +1,4 @@
-"""Does this installation compute rightly, and does a local cluster start? A script, so that a crash is seen.
+"""Self-checks of jax and Dask, a script that may crash.
 
 Some jax releases miscompile a vmapped matrix-vector product followed by a reduction on CPUs: the last row is
 wrong when compiled and right when not (jax#39103). Run as `python selfcheck.py jax` or `python selfcheck.py
@@ -12,11 +12,11 @@ import sys
 from typing import Any
 
 ROWS = tuple(2**power + 1 for power in range(12, 18))
-"""One more row than the compiler's blocks hold: 32,769 float32 rows showed the fault."""
+"""Numbers of rows, one more than the compiler's blocks hold: 32,769 float32 rows showed the fault."""
 
 
 def jax_problem() -> str:
-    """Return what is wrong with jax's arithmetic on its devices, "" if nothing."""
+    """Describe the first fault of jax's arithmetic on its devices, "" if there is none."""
     import jax
 
     devices = [jax.devices()[0], *jax.local_devices(backend="cpu")[:1]]
@@ -29,7 +29,10 @@ def jax_problem() -> str:
 
 
 def _disagreement(rows: int) -> str:
-    """Compare eager, compiled and numpy values of |I x|^2, exact in float32 up to the last rounding."""
+    """Compare eager, compiled and numpy values of |I x|^2.
+
+    One term is not 0, so that all three round once and agree bit by bit.
+    """
     import jax
     import jax.numpy as jnp
     import numpy as np

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from kakehashi.screen.cli.flags import Setting
+from kakehashi.catalogs.cli.flags import JsonFlags
+from kakehashi.catalogs.cli.flatten import flatten_flags
 
 
-def status(directory: str, *, json: Setting = None) -> int:
-    """Say what a run has done, what is left, and how to go on.
+@flatten_flags
+def status(directory: str, *, call: JsonFlags) -> int:
+    """Print what a run has done, what is left, and the command that continues it.
 
-    Every committed file is checked against its sha256, at a URL its size, unless the run is at work. Exit code 6 if
-    one is missing or damaged. Certificates that a run left that was killed on a batch system are removed, and its jobs
-    that still wait are named.
+    Checks every committed file against its sha256, at a URL against its size, unless the run is at work; the exit code
+    is 6 if one is missing or damaged. After a run that was killed on a batch system, removes its certificates and
+    names its jobs that still wait.
 
     Example: kakehashi status runs/kappa
 
@@ -20,8 +22,6 @@ def status(directory: str, *, json: Setting = None) -> int:
     ----------
     directory
         The folder or URL of the run.
-    json
-        Print one JSON document.
     """
     from json import dumps
 
@@ -29,5 +29,5 @@ def status(directory: str, *, json: Setting = None) -> int:
     from kakehashi.screen.runs.status import describe_status, read_status
 
     found = read_status(directory)
-    say(dumps(found._asdict()) if json else describe_status(found))
+    say(dumps(found._asdict()) if call.json else describe_status(found))
     return 0

@@ -96,5 +96,4 @@ def descriptors_help() -> str:
     return (
         f"Descriptors. Of formulas: {lines}. Of SMILES: fingerprints and numbers joined with +; the word frequent among"
         " them hides from networks what is 0 in over 90 % of their training rows."
-        f" Default: {DEFAULT}; of SMILES ecfp4@ring/atom+rdkit@dimer/atom."
     )

@@ -12,18 +12,19 @@ import pyarrow as pa
 
 from kakehashi.catalogs.candidates.candidates import named_materials
 from kakehashi.catalogs.properties.column_units import bare_name
-from kakehashi.catalogs.properties.refused import MAX_REJECTED
 from kakehashi.catalogs.properties.stated_units import check_named, parse_units
 from kakehashi.catalogs.properties.tables import load_table, read_from
 from kakehashi.catalogs.records import PropertyTable
 from kakehashi.catalogs.runs.rundir import RunDir
 from kakehashi.screen.descriptors.materials import convention_for
-from kakehashi.screen.evaluation.config import EvaluateConfig, as_dict
+from kakehashi.screen.evaluation.config import EvaluateConfig
 from kakehashi.screen.evaluation.evaluate import Evaluation, evaluate
 from kakehashi.screen.evaluation.learning_curve import CurvePoint
 from kakehashi.screen.networks.library import groups, pretrain_library
 from kakehashi.screen.networks.source import Settings, tell_apart
 from kakehashi.screen.progress import Progress
+from kakehashi.screen.runs.config import as_dict
+from kakehashi.screen.runs.flags import MAX_REJECTED
 from kakehashi.screen.runs.refused import warnings_of, write_rejected
 from kakehashi.screen.screening.config import sources_of
 from kakehashi.screen.screening.record import (

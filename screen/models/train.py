@@ -1,11 +1,10 @@
-"""`kakehashi models train`: pre-train networks and store them for good."""
+"""Training of networks for later runs, `kakehashi models train`."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,65 +18,12 @@ from kakehashi.catalogs.properties.stated_units import check_named, parse_units
 from kakehashi.catalogs.properties.tables import load_table, read_from
 from kakehashi.catalogs.records import PropertyTable, UserError
 from kakehashi.screen.descriptors.materials import convention_for
-from kakehashi.screen.device import check_device
+from kakehashi.screen.models.config import TrainConfig
 from kakehashi.screen.networks.kept import load_or_pretrain
 from kakehashi.screen.networks.library import groups
 from kakehashi.screen.networks.source import Settings, Source, Trunk, source_name, tell_apart, training_rows
-from kakehashi.screen.networks.trunk import check_trunk
 from kakehashi.screen.progress import Mode, Progress, warn
 from kakehashi.screen.runs.refused import warnings_of
-from kakehashi.screen.screening.config import CONVENTIONS, LARGEST_SEED, from_toml
-
-
-@dataclass(frozen=True, slots=True)
-class TrainConfig:
-    """Settings of a training, named like the flags."""
-
-    source: tuple[str, ...] = ()
-    table1: str | None = None
-    material: tuple[str, ...] | None = None
-    unit: tuple[str, ...] = ()
-    networks: int = 100
-    trunk: str = "separate"
-    convention: str | None = None
-    descriptors: str | None = None
-    exclude: str | None = None
-    seed: int = 0
-    device: str = "auto"
-
-
-def resolve(flags: Mapping[str, Any], file: str | None) -> TrainConfig:
-    """Merge defaults, the TOML file and given flags, and check them.
-
-    A flag of None is not given.
-
-    Raises
-    ------
-    UserError : unreadable TOML, unknown key, wrong type, a value out of range, or nothing to train.
-    """
-    merged: dict[str, Any] = from_toml(Path(file), TrainConfig) if file else {}
-    merged.update({name: value for name, value in flags.items() if value is not None})
-    for name in ("source", "material", "unit"):
-        if name in merged:
-            merged[name] = tuple(merged[name])
-    config = TrainConfig(**merged)
-    if not config.source and config.table1 is None:
-        raise UserError("expected --source (a name from `kakehashi catalogs list`, or FILE:COLUMN) or --table1 FOLDER")
-    if len(set(config.source)) != len(config.source):
-        raise UserError(f"--source: given twice: {', '.join(config.source)}")
-    if config.networks < 1:
-        raise UserError(f"--networks: expected at least 1, got {config.networks}")
-    if not 0 <= config.seed <= LARGEST_SEED:
-        raise UserError(f"--seed: expected 0 to {LARGEST_SEED}, got {config.seed}")
-    if config.convention not in (None, *CONVENTIONS):
-        raise UserError(f"--convention: expected one of {', '.join(CONVENTIONS)}, got {config.convention!r}")
-    check_device(config.device)
-    parse_units(config.unit)
-    if config.trunk != "separate" and config.table1 is not None:
-        raise UserError(f"--trunk {config.trunk} is for --source: the properties of Table 1 have networks of their own")
-    if config.source:
-        check_trunk(config.trunk, len(config.source))
-    return config
 
 
 def train(config: TrainConfig, mode: Mode, *, dry_run: bool = False) -> dict[str, Any]:
@@ -92,7 +38,7 @@ def train(config: TrainConfig, mode: Mode, *, dry_run: bool = False) -> dict[str
     UserError : a source that cannot be read or learned from; of Table 1 such rows are among the `missing`.
     """
     progress = Progress(mode)
-    # Of a target's formulas all networks stay ignorant.
+    # No network sees a material of this target.
     exclude = load_table(config.exclude).keys if config.exclude else ()
     made: list[dict[str, Any]] = []
     missing: list[dict[str, str]] = []

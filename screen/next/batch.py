@@ -16,13 +16,13 @@ from kakehashi.catalogs.runs.open import open_run, results_at
 from kakehashi.catalogs.runs.results import Results
 from kakehashi.catalogs.shown import say
 from kakehashi.screen.ranking.acquisition import (
-    Acquisition,
     NormalLaws,
     acquisition_values,
     normal_through,
     pick_diverse,
     probability_above,
 )
+from kakehashi.screen.ranking.acquisition_names import Acquisition
 from kakehashi.screen.ranking.csv_text import csv_bytes
 from kakehashi.screen.ranking.filters import Filter, apply_filters, check_elements, check_filters, parse_filter
 from kakehashi.screen.runs.record_file import RECORD, read_record

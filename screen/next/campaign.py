@@ -20,7 +20,8 @@ from kakehashi.screen.heads.gp import gp
 from kakehashi.screen.heads.head import Head
 from kakehashi.screen.heads.ridge import ridge
 from kakehashi.screen.next.batch import FinishedRun, check_request, read_finished_run
-from kakehashi.screen.ranking.acquisition import Acquisition, NormalLaws, acquisition_values, pick_diverse
+from kakehashi.screen.ranking.acquisition import NormalLaws, acquisition_values, pick_diverse
+from kakehashi.screen.ranking.acquisition_names import Acquisition
 from kakehashi.screen.validation.intervals import LEVEL
 
 TOP = 10

@@ -6,15 +6,15 @@ All values are on the fitted scale (ln for a target fitted as ln) and oriented s
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import erfcx, log_ndtr, ndtri
 
 from kakehashi.catalogs.records import Compositions
+from kakehashi.screen.ranking.acquisition_names import Acquisition
 
-Acquisition = Literal["improvement", "upper", "variance"]
 FloatArray = NDArray[np.float64]
 # Standard deviations below which the leading terms of the tail are exact in float64.
 _FAR_TAIL = -1e4

@@ -21,11 +21,12 @@ from kakehashi.screen.device import current
 from kakehashi.screen.networks.source import Source, summary
 from kakehashi.screen.progress import Progress
 from kakehashi.screen.ranking.summary import ScoreSummary
+from kakehashi.screen.runs.config import as_dict
 from kakehashi.screen.runs.record_file import SCHEMA
 from kakehashi.screen.runs.refused import warnings_of
 from kakehashi.screen.scoring.committed import CommittedScores
 from kakehashi.screen.scoring.virtual.search import IndexCounts
-from kakehashi.screen.screening.config import ScreenConfig, as_dict
+from kakehashi.screen.screening.config import ScreenConfig
 from kakehashi.screen.screening.inputs import ScreenInputs
 from kakehashi.screen.screening.rank_partitions import RankingResult
 from kakehashi.screen.transfer.fit import Model

@@ -17,15 +17,12 @@ from kakehashi.screen.networks.library import groups, pretrain_library
 from kakehashi.screen.networks.source import Settings
 from kakehashi.screen.progress import Progress, warn
 from kakehashi.screen.ranking.summary import bin_values
+from kakehashi.screen.runs.config import as_dict
 from kakehashi.screen.runs.refused import warnings_of, write_rejected
 from kakehashi.screen.scoring.committed import BEST_FOLDER, score_catalog
 from kakehashi.screen.scoring.partitions import Executor, score_serially
 from kakehashi.screen.scoring.virtual.search import MOST_INDICES, PER_ROW
-from kakehashi.screen.screening.config import (
-    ScreenConfig,
-    as_dict,
-    exit_code,
-)
+from kakehashi.screen.screening.config import ScreenConfig, exit_code
 from kakehashi.screen.screening.estimate import count_committed, estimate_cost
 from kakehashi.screen.screening.export import describe_export, export_cif
 from kakehashi.screen.screening.inputs import ScreenInputs, virtual_search

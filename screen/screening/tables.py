@@ -5,10 +5,10 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 
-from kakehashi.catalogs.properties.refused import MAX_REJECTED
 from kakehashi.catalogs.properties.stated_units import Units, check_named
 from kakehashi.catalogs.properties.tables import load_table, read_from
 from kakehashi.catalogs.records import PropertyTable
+from kakehashi.screen.runs.flags import MAX_REJECTED
 from kakehashi.screen.runs.refused import warnings_of
 
 

@@ -1,21 +1,30 @@
-"""Configuration of a study: defaults, then run.toml, then flags."""
+"""Configuration of a study: its flags, and which of them each study takes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from difflib import get_close_matches
-from pathlib import Path
-from typing import Any
+from functools import partial
+from typing import Annotated, Any
 
 from kakehashi.catalogs.files.paths import path_of
+from kakehashi.catalogs.flag import MODELS, USUAL, Flag, Here
 from kakehashi.catalogs.records import UserError
 from kakehashi.screen.device import check_device
-from kakehashi.screen.screening.config import LARGEST_SEED, from_toml
+from kakehashi.screen.runs import config as runs
+from kakehashi.screen.runs.flags import (
+    CacheFlags,
+    DeviceFlags,
+    LimitFlags,
+    NetworkFlags,
+    OutFlags,
+    ParticleFlags,
+    SeedFlags,
+    WorkerFlags,
+)
 
 STUDIES = ("ltc", "refractive-index", "polymer-tc")
-# Settings of how and where a study is done, which change nothing in it.
-INCIDENTAL = ("out", "no_cache", "workers", "device")
 # Networks: of all sources together in `ltc` (the paper's 100), of each source elsewhere. Draws: of 19 polymers, of test
 # sets of a fifth.
 DEFAULTS: dict[str, dict[str, int]] = {
@@ -23,37 +32,47 @@ DEFAULTS: dict[str, dict[str, int]] = {
     "refractive-index": {"networks": 20, "draws": 10},
     "polymer-tc": {"networks": 20, "draws": 10},
 }
-# Settings that change nothing in the other studies: there they are refused.
+# Studies that a flag changes something in; the others refuse it.
 SERVES = {
     "draws": ("refractive-index", "polymer-tc"), "limit": ("ltc",), "particles": ("polymer-tc",),
     "workers": ("polymer-tc",),
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class StudyConfig:
-    """Settings of a study, named like the flags.
+def _only(flag: str) -> str:
+    return f"Study {' and '.join(SERVES[flag])} only."
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyFlags(OutFlags, DeviceFlags, WorkerFlags, CacheFlags, SeedFlags, ParticleFlags, LimitFlags, NetworkFlags):
+    """Flags of a study.
 
     networks, draws : 0 stands for the study's own number until `resolve` puts it there
     """
 
-    name: str = ""
-    data: str | None = None
-    networks: int = 0
-    draws: int = 0
-    limit: int | None = None
-    particles: int = 500
-    seed: int = 0
-    no_cache: bool = False
-    workers: int | None = None
-    device: str = "auto"
-    out: str = ""
+    data: Annotated[
+        str | None,
+        Flag("Folder of the shared data.", USUAL,
+             default="the data that come with Kakehashi, with stand-ins that are named"),
+    ] = None  # fmt: skip
+    networks: Annotated[int, Here(default="100 for ltc (of all sources together), else 20")] = 0
+    draws: Annotated[
+        int, Flag(f"Test sets, or sets of 19 training polymers, drawn. {_only('draws')}", MODELS, default="10")
+    ] = 0
+    limit: Annotated[int | None, Here(_only("limit"))] = None
+    particles: Annotated[int, Here(_only("particles"))] = 500
+    workers: Annotated[int | None, Here(_only("workers"))] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyConfig(StudyFlags):
+    """A study and its flags: keys of its TOML file, and `config` in its run.json."""
+
+    name: Annotated[str, Flag("Name of the study.")] = ""
 
 
 def resolve(name: str, flags: Mapping[str, Any], file: str | None) -> StudyConfig:
-    """Merge defaults, the TOML file and given flags, and check them.
-
-    A flag of None is not given.
+    """Merge defaults, the TOML file and the flags into a configuration.
 
     Raises
     ------
@@ -69,30 +88,30 @@ def resolve(name: str, flags: Mapping[str, Any], file: str | None) -> StudyConfi
         near = get_close_matches(name, STUDIES, n=1)
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(STUDIES)}"
         raise UserError(f"unknown study {name!r}; {hint}")
-    given: dict[str, Any] = from_toml(Path(file), StudyConfig) if file else {}
-    if given.get("name", name) != name:
-        raise UserError(f"--config {file} is for the study {given['name']}, not {name}")
-    given |= {key: value for key, value in flags.items() if value is not None}
+    return runs.resolve(StudyConfig, flags, file, defaults=partial(_defaults, name, file), check=_check)
+
+
+def _defaults(name: str, file: str | None, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Check the values, and return the numbers of this study."""
+    if values.get("name", name) != name:
+        raise UserError(f"--config {file} is for the study {values['name']}, not {name}")
     for key, least in (("networks", 1), ("draws", 1), ("limit", 1), ("particles", 10), ("seed", 0), ("workers", 1)):
-        if given.get(key) is not None and given[key] < least:
-            raise UserError(f"--{key}: expected at least {least}, got {given[key]}")
+        if values.get(key) is not None and values[key] < least:
+            raise UserError(f"--{key}: expected at least {least}, got {values[key]}")
     for key, studies in SERVES.items():
-        if given.get(key) is not None and name not in studies:
+        if values.get(key) is not None and name not in studies:
             raise UserError(f"--{key} serves the study {' and '.join(studies)}, not {name}; leave it out")
-    if given.get("seed", 0) > LARGEST_SEED:
-        raise UserError(f"--seed: expected at most {LARGEST_SEED}, got {given['seed']}")
-    check_device(given.get("device", "auto"))
-    if given.get("data") is not None and not path_of(given["data"]).is_dir():
-        raise UserError(f"--data: expected the folder of the shared data, but {given['data']} is no folder")
-    merged: dict[str, Any] = {**DEFAULTS[name], **given, "name": name}
-    return StudyConfig(**merged)
+    return {**DEFAULTS[name], "name": name}
 
 
-def as_dict(config: StudyConfig) -> dict[str, Any]:
-    """The resolved configuration as plain JSON values."""
-    return asdict(config)
+def _check(config: StudyConfig) -> None:
+    # Imported here: help reads this file, and must be quick.
+    from kakehashi.screen.runs.checks import check_seed
+
+    check_seed(config.seed)
+    check_device(config.device)
+    if config.data is not None and not path_of(config.data).is_dir():
+        raise UserError(f"--data: expected the folder of the shared data, but {config.data} is no folder")
 
 
-def deciding(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings that decide the results, as plain values."""
-    return {field.name: config.get(field.name) for field in fields(StudyConfig) if field.name not in INCIDENTAL}
+deciding = partial(runs.deciding, StudyConfig)

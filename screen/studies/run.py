@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 from kakehashi.catalogs.records import PropertyTable
 from kakehashi.catalogs.runs.rundir import RunDir
 from kakehashi.screen.progress import Progress
+from kakehashi.screen.runs.config import as_dict
 from kakehashi.screen.screening.record import PACKAGES, record_head, target_record
-from kakehashi.screen.studies.config import StudyConfig, as_dict
+from kakehashi.screen.studies.config import StudyConfig
 from kakehashi.screen.studies.findings import Findings
 
 # Files that follow from the rest: those of an earlier run go before new ones are written.

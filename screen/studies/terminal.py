@@ -10,8 +10,9 @@ from kakehashi.catalogs.runs.results import Results
 from kakehashi.catalogs.runs.rundir import RunDir
 from kakehashi.catalogs.shown import shown
 from kakehashi.screen.progress import Progress
+from kakehashi.screen.runs.config import as_dict
 from kakehashi.screen.runs.runner import InputComparison, RunKind
-from kakehashi.screen.studies.config import StudyConfig, as_dict, deciding
+from kakehashi.screen.studies.config import StudyConfig, deciding
 
 if TYPE_CHECKING:
     from kakehashi.screen.studies.run import Study, StudyOutcome

@@ -13,7 +13,8 @@ import pytest
 
 from kakehashi.catalogs.records import UserError
 from kakehashi.screen.device import choose, current, platform
-from kakehashi.screen.screening.config import ScreenConfig, as_dict, deciding
+from kakehashi.screen.runs.config import as_dict
+from kakehashi.screen.screening.config import ScreenConfig, deciding
 
 Run = Callable[..., tuple[int, str, str]]
 

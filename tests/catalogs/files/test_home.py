@@ -127,7 +127,8 @@ def test_shared_knowingly_by_the_flag_of_any_command(own: Path, capsys: pytest.C
 
 
 def test_shared_knowingly_by_a_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from kakehashi.screen.screening.config import ScreenConfig, from_toml
+    from kakehashi.screen.runs.config import from_toml
+    from kakehashi.screen.screening.config import ScreenConfig
 
     monkeypatch.setenv(home.SHARED, "")
     (tmp_path / "run.toml").write_text("shared-home = true\nseed = 3\n")

@@ -52,7 +52,8 @@ def test_a_run_folder_in_the_home_folder(home: Path, out: str | Path) -> None:
 
 
 def test_tables_catalogues_and_configs_in_the_home_folder(home: Path) -> None:
-    from kakehashi.screen.screening.config import ScreenConfig, from_toml
+    from kakehashi.screen.runs.config import from_toml
+    from kakehashi.screen.screening.config import ScreenConfig
 
     (home / "t.csv").write_text("formula,x\nMgO,1\n")
     (home / "run.toml").write_text("out = '~/x'\n")

@@ -11,7 +11,7 @@ import kakehashi as kh
 from kakehashi.catalogs.models import library as shelf
 from kakehashi.catalogs.properties import embedded
 from kakehashi.catalogs.properties.tables import load_table
-from kakehashi.design.cli.ship_networks import wanted
+from kakehashi.design.cli.ship_networks import list_shipped
 from kakehashi.screen.models.verify import verify
 from kakehashi.screen.networks import kept as networks
 from kakehashi.screen.networks.kept import load_or_pretrain, networks_of, shipped_key
@@ -31,7 +31,7 @@ def test_the_demo_trains_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """If this fails: run python -m design.ship_networks, or everybody waits for the demo."""
     monkeypatch.setattr(networks, "pretrain_source", lambda *_, **__: pytest.fail("trained"))
     keys = set()
-    for one in wanted():
+    for one in list_shipped():
         target = target_of(one.source)
         source = load_or_pretrain([load_table(one.source, minimum=1, attachments=(0, 2))], one.settings,
                                   exclude=target.keys)  # fmt: skip
@@ -54,7 +54,7 @@ def test_none_saw_an_embedded_target_and_all_compute_what_they_did() -> None:
 
 
 def test_they_are_not_taken_for_other_rows_or_settings() -> None:
-    one, target = wanted()[0], embedded.table("ltc")
+    one, target = list_shipped()[0], embedded.table("ltc")
     table = embedded.table(one.source)
     known = {path.name for path in shelf.SHIPPED.iterdir()}
     assert shipped_key([table], one.settings, exclude=target.keys) in known
@@ -68,7 +68,7 @@ def test_they_are_not_taken_for_other_rows_or_settings() -> None:
 def test_a_damaged_one_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import shutil
 
-    one, target = wanted()[0], embedded.table("ltc")
+    one, target = list_shipped()[0], embedded.table("ltc")
     table = embedded.table(one.source)
     key = shipped_key([table], one.settings, exclude=target.keys)
     shutil.copytree(shelf.SHIPPED / key, tmp_path / "networks" / key)

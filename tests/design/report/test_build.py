@@ -28,6 +28,7 @@ from kakehashi.design.report.toml import as_toml
 from kakehashi.design.run.config import DesignConfig, resolve
 from kakehashi.screen.report.data import Row
 from kakehashi.screen.report.draw import BOND, draw_structure
+from kakehashi.screen.runs.config import as_dict
 
 
 def loaded(name: str) -> ModuleType:
@@ -322,10 +323,7 @@ def test_the_configuration_can_be_given_again(tmp_path: Path) -> None:
         target=('a "b"\\c.csv:tc', "tg=x.csv:tg"), goal=("tc>0.35", "400<tg<470 K"), polymer_class=("polyamide",),
         max_sa=4.5, log=True, networks=7, seed=5, workers=2, out="runs/x",
     )  # fmt: skip
-    written = {
-        name: list(v) if isinstance(v, tuple) else v for name in config.__slots__ for v in [getattr(config, name)]
-    }
-    text = as_toml(Row(written))
+    text = as_toml(Row(as_dict(config)))
     assert "out" not in tomllib.loads(text)
     path = tmp_path / "run.toml"
     path.write_text(text, encoding="utf-8")

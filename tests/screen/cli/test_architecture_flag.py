@@ -20,7 +20,7 @@ GRAPHS: dict[str, Any] = {"architecture": "cgcnn", "target": "t.csv:k", "source"
         ({"architecture": "transformer"}, "expected one of pyramid, cgcnn"),
         ({"source": []}, "expected a --source"),
         ({"trunk": "shared", "source": ["s.csv:e", "s.csv:f"]}, "--trunk separate"),
-        ({"descriptors": "rdkit@unit"}, "--descriptors is for SMILES"),
+        ({"descriptors": "rdkit@unit"}, "--descriptors is for formulas and SMILES"),
         ({"heads": ["ridge,finetune"]}, "got finetune"),
     ],
 )

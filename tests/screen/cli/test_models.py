@@ -22,6 +22,7 @@ from kakehashi.catalogs.records import UserError
 from kakehashi.screen.api import transfer as api
 from kakehashi.screen.models import train as training
 from kakehashi.screen.models import verify as verifying
+from kakehashi.screen.models.config import resolve
 from kakehashi.screen.networks import kept as networks
 from kakehashi.screen.networks.pretrain import Schedule
 from kakehashi.screen.networks.source import Settings
@@ -332,11 +333,11 @@ def test_exclude_trains_what_a_run_of_that_target_uses(
 def test_settings_come_from_a_file_and_flags_win(tmp_path: Path) -> None:
     file = tmp_path / "zoo.toml"
     file.write_text('source = ["a", "b"]\nnetworks = 7\ntrunk = "both"\n')
-    config = training.resolve({"networks": 3, "seed": None}, str(file))
+    config = resolve({"networks": 3, "seed": None}, str(file))
     assert (config.source, config.networks, config.trunk, config.seed) == (("a", "b"), 3, "both", 0)
     file.write_text("network = 7\n")
     with pytest.raises(UserError, match="did you mean networks"):
-        training.resolve({}, str(file))
+        resolve({}, str(file))
 
 
 # --- Table 1 ---

@@ -105,7 +105,7 @@ def test_the_default_is_written_as_its_convention_alone() -> None:
 
 def test_names_and_help_cost_no_imports() -> None:
     probe = (
-        "import sys; from kakehashi.screen.descriptors.registry import *; from kakehashi.screen.cli import flags;"
+        "import sys; from kakehashi.screen.descriptors.registry import *; from kakehashi.screen.runs import flags;"
         "print([m for m in ('jax', 'numpy', 'rdkit') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)

@@ -79,7 +79,7 @@ def test_every_line_leads_to_a_head_of_its_name() -> None:
 
 def test_names_and_help_cost_no_imports() -> None:
     probe = (
-        "import sys; from kakehashi.screen.heads.registry import *; from kakehashi.screen.cli import flags;"
+        "import sys; from kakehashi.screen.heads.registry import *; from kakehashi.screen.runs import flags;"
         "print([m for m in ('jax', 'numpy', 'sklearn') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)

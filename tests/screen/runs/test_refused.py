@@ -10,7 +10,9 @@ from kakehashi.catalogs.properties.tables import load_table
 from kakehashi.catalogs.records import UserError
 from kakehashi.design.run import config as design_config
 from kakehashi.screen.evaluation import config as evaluate_config
+from kakehashi.screen.models import config as train_config
 from kakehashi.screen.models import train
+from kakehashi.screen.runs.config import as_dict
 from kakehashi.screen.runs.refused import rejected_table, warnings_of
 from kakehashi.screen.screening import config as screen_config
 from kakehashi.screen.screening.tables import check_units, load_sources, load_target
@@ -59,10 +61,10 @@ def test_units_and_the_limit_in_files_and_flags(resolve, more, tmp_path: Path) -
 
 @pytest.mark.parametrize("kind", [screen_config, evaluate_config])
 def test_runs_from_before_units_could_be_stated_can_be_gone_on_with(kind) -> None:
-    now = kind.as_dict(kind.resolve({"target": "t.csv:tg"}, None))
+    now = as_dict(kind.resolve({"target": "t.csv:tg"}, None))
     before = {name: value for name, value in now.items() if name not in ("unit", "max_rejected")}
     assert kind.deciding(now) == kind.deciding(before)
-    stated = kind.as_dict(kind.resolve({"target": "t.csv:tg", "unit": ["tg=K"]}, None))
+    stated = as_dict(kind.resolve({"target": "t.csv:tg", "unit": ["tg=K"]}, None))
     assert kind.deciding(stated) != kind.deciding(before)
 
 
@@ -88,7 +90,9 @@ def test_a_unit_is_of_a_column_that_is_read(tmp_path: Path, capsys: pytest.Captu
     )
     assert kakehashi.main([*words, "--unit", "tg=K"]) == 0
     with pytest.raises(UserError, match="--unit tgg=K: no target or source"):
-        train.train(train.resolve({"source": [f"{tmp_path}/t.csv:tg"], "unit": ["tgg=K"]}, None), "quiet", dry_run=True)
+        train.train(
+            train_config.resolve({"source": [f"{tmp_path}/t.csv:tg"], "unit": ["tgg=K"]}, None), "quiet", dry_run=True
+        )
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,11 @@ import pytest
 
 from kakehashi.catalogs.properties.tables import load_table
 from kakehashi.catalogs.records import UserError
+from kakehashi.screen.runs.config import as_dict
+from kakehashi.screen.runs.flags import DEFAULT_SOURCES
 from kakehashi.screen.screening.config import (
     DEFAULT_MOLECULAR_SOURCES,
-    DEFAULT_SOURCES,
     ScreenConfig,
-    as_dict,
     exit_code,
     resolve,
     sources_of,

@@ -9,8 +9,8 @@ import pytest
 
 from kakehashi.catalogs.records import UserError
 from kakehashi.screen.cli.doctor import check_cluster
+from kakehashi.screen.runs.checks import check_workers
 from kakehashi.screen.scoring.workers import semaphores
-from kakehashi.screen.screening.config import check_workers
 
 
 def test_here_there_are(monkeypatch: pytest.MonkeyPatch) -> None:

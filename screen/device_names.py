@@ -1,0 +1,7 @@
+"""Devices by name; imports nothing heavy."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Device = Literal["auto", "cpu", "gpu"]

@@ -1,0 +1,262 @@
+"""Flags that commands share, each declared here and nowhere else, in groups that configurations inherit.
+
+A dataclass collects its fields from its last base to its first: bases are listed in reverse order of `--help`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from kakehashi.catalogs.cli.flags import OverwriteFlags, ProgressFlags
+from kakehashi.catalogs.flag import CANDIDATES, COMPUTING, MODELS, NETWORKS, OUTPUT, TARGET, USUAL, Flag, Here
+from kakehashi.screen.descriptors.registry import CONVENTIONS, DEFAULT, DEFAULT_CONVENTION, descriptors_help
+from kakehashi.screen.device_names import Device
+from kakehashi.screen.heads.registry import DEFAULT_HEADS, heads_help
+
+# Largest share of a target's rows with a value that may be refused.
+MAX_REJECTED = 0.1
+DEFAULT_SOURCES = ("formation_energy", "volume_per_atom", "melting_temperature")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableFlags:
+    """Reading of tables."""
+
+    material: Annotated[
+        tuple[str, ...] | None,
+        Flag(
+            "Column of formulas or SMILES, if its name does not tell (formula, composition, pretty_formula, smiles,"
+            " psmiles, repeat_unit ...). Repeat it for files with other names; the first column a file has counts.",
+            TARGET,
+        ),
+    ] = None
+    unit: Annotated[
+        tuple[str, ...],
+        Flag(
+            "COLUMN=UNIT or FILE:COLUMN=UNIT: unit of a value column whose name does not state it, such as tg=degC;"
+            " repeat for several.",
+            TARGET,
+            optional=True,
+        ),
+    ] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ValueFlags:
+    """Reading of target values."""
+
+    value: Annotated[str | None, Flag("Column of target values, if not given as FILE:COLUMN.", TARGET)] = None
+    log: Annotated[bool, Flag("Fit ln(value): for positive properties that span orders of magnitude.", USUAL)] = False
+    max_rejected: Annotated[
+        float,
+        Flag(
+            "Largest share of target rows with a value that may be unusable before the command fails.",
+            TARGET,
+            decides=False,
+        ),
+    ] = MAX_REJECTED
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetFlags:
+    """One target."""
+
+    target: Annotated[
+        str,
+        Flag(
+            "Property to predict: a name from `kakehashi catalogs list`, or FILE:COLUMN of a table (.csv, .tsv, also"
+            " .gz, .xlsx, .parquet, or a folder of Parquet).",
+            USUAL,
+        ),
+    ] = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoldFlags:
+    """Given folds."""
+
+    folds: Annotated[
+        str | None, Flag("Column of the target with fold numbers for the outer cross-validation.", MODELS)
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkFlags:
+    """Number of networks; each command sets its default."""
+
+    networks: Annotated[int, Flag("Networks pre-trained per source, or per group that shares its layers.", NETWORKS)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceFlags(NetworkFlags):
+    """Sources, and descriptors of materials."""
+
+    source: Annotated[
+        tuple[str, ...],
+        Flag(
+            "Plentiful property to pre-train on: a name, FILE:COLUMN or FILE:log(COLUMN), where FILE may be a pulled"
+            " catalogue, such as mp:k_vrh; repeat for several.",
+            USUAL,
+        ),
+    ] = ()
+    descriptors: Annotated[
+        str | None,
+        Flag(descriptors_help(), NETWORKS, default=f"{DEFAULT}; of SMILES ecfp4@ring/atom+rdkit@dimer/atom"),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrunkFlags:
+    """Shared layers, and amounts of formulas."""
+
+    trunk: Annotated[
+        str,
+        Flag(
+            "separate: networks for each source; shared: networks that learn all sources at once (multi-task);"
+            " both: compare the two.",
+            NETWORKS,
+        ),
+    ] = "separate"
+    convention: Annotated[
+        str | None,
+        Flag(
+            f"Amounts behind the descriptors of formulas: {', '.join(CONVENTIONS)}.",
+            NETWORKS,
+            default=DEFAULT_CONVENTION,
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class UsualSourceFlags(SourceFlags):
+    """Sources of a command with usual ones."""
+
+    source: Annotated[
+        tuple[str, ...],
+        Here(
+            "none: pre-train on nothing.",
+            default=f"{','.join(DEFAULT_SOURCES)}; of a target of SMILES, properties of molecules",
+        ),
+    ] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeadFlags:
+    """Heads, and their cross-validation."""
+
+    outer_folds: Annotated[int, Flag("Folds of the outer cross-validation.", MODELS)] = 10
+    heads: Annotated[tuple[str, ...], Flag(heads_help(), MODELS, default="", commas=True)] = DEFAULT_HEADS
+
+
+@dataclass(frozen=True, kw_only=True)
+class LimitFlags:
+    """Rows read of a catalogue."""
+
+    limit: Annotated[
+        int | None,
+        Flag("Read only the first rows of the catalogue, or the first indices of a virtual one.", CANDIDATES),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ElementFlags:
+    """Elements of candidates."""
+
+    exclude_elements: Annotated[
+        tuple[str, ...], Flag("Elements no candidate may contain, such as Pb,Cd,Hg.", CANDIDATES, commas=True)
+    ] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilterFlags:
+    """Conditions on candidates."""
+
+    filter: Annotated[
+        tuple[str, ...],
+        Flag(
+            "Rank only candidates that meet COLUMN OPERATOR VALUE, such as 'e_above_hull<=0.05' or 'domain!=out';"
+            " repeat for several.",
+            USUAL,
+        ),
+    ] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class TopFlags:
+    """Length of the ranking."""
+
+    top: Annotated[int | None, Flag("Largest number of candidates listed, best first.", USUAL)] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeedFlags:
+    """Seed of random numbers."""
+
+    seed: Annotated[int, Flag("One seed for everything random.", COMPUTING)] = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceFlags:
+    """Device that computes."""
+
+    device: Annotated[
+        Device, Flag("What computes: cpu, gpu, or auto (a GPU if jax sees one).", COMPUTING, decides=False)
+    ] = "auto"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParticleFlags:
+    """Size of a sampler."""
+
+    particles: Annotated[int, Flag("Repeat units the sampler carries along.", USUAL)] = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerFlags:
+    """Processes that share the work."""
+
+    workers: Annotated[
+        int | None,
+        Flag(
+            "Local processes that share the work; results do not depend on it.",
+            COMPUTING,
+            default="one per core",
+            decides=False,
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutFlags:
+    """Place of the results."""
+
+    out: Annotated[str, Flag("Folder or URL for the results, such as s3://bucket/run.", USUAL, decides=False)] = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CacheFlags:
+    """Use of the cache."""
+
+    no_cache: Annotated[
+        bool,
+        Flag("Train again, even if the cache holds networks and models of the same settings.", COMPUTING,
+             decides=False),
+    ] = False  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfigFlags:
+    """A file of flags."""
+
+    config: Annotated[
+        str | None, Flag("TOML file with these flags as keys; flags on the command line win.", OUTPUT)
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunFlags(OverwriteFlags, ConfigFlags, ProgressFlags):
+    """Flags of a call that fills a folder; no keys of the file."""
+
+    json: Annotated[bool, Here("It is the record of the run, run.json.")] = False
+    resume: Annotated[bool, Flag("Continue in a folder that holds an unfinished run.", USUAL)] = False
