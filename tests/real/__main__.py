@@ -6,6 +6,7 @@ here, and the lines it returns sum up what was seen.
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 import traceback
@@ -44,6 +45,7 @@ def main(names: list[str]) -> int:
     if unknown := [name for name in names if name not in known]:
         print(f"no part {', '.join(unknown)}: there are {', '.join(known)}", file=sys.stderr)
         return 2
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background of a shell it is ignored, and inherited
     failed = []
     for name in names or known:
         line, lines, bad = outcome(name, known[name])
