@@ -45,7 +45,7 @@ def main(names: list[str]) -> int:
     if unknown := [name for name in names if name not in known]:
         print(f"no part {', '.join(unknown)}: there are {', '.join(known)}", file=sys.stderr)
         return 2
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background of a shell it is ignored, and inherited
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background of a shell
     failed = []
     for name in names or known:
         line, lines, bad = outcome(name, known[name])

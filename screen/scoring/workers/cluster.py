@@ -125,13 +125,12 @@ def _wait_for_result(pool: WorkerPool, future: Any) -> ScoredPartition:
     from distributed.scheduler import KilledWorker
 
     while True:
-        over = future.done()
         try:
             part: ScoredPartition = future.result(timeout=WATCH_SECONDS)
         except TimeoutError:
-            if over:  # a TimeoutError of the task itself
+            if future.status == "error":  # a TimeoutError of the task itself
                 raise
-            if not future.done():
+            if not future.done():  # not computed yet, or its worker went away with the result
                 pool.check()
         except KilledWorker:
             raise WorkerCrashed from None

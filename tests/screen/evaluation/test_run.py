@@ -89,7 +89,7 @@ def test_hostile_names_are_text(finished, tmp_path):
     (tmp_path / "run.json").write_text(json.dumps(record))
     page = write_report(tmp_path)
     assert "<script>alert" not in page
-    assert "<b>" not in page.split("Settings the models")[1].split("</details>")[0]
+    assert "<b>" not in page.split("Settings selected for the models")[1].split("</details>")[0]
 
 
 def test_a_finished_evaluation_is_not_done_again(finished, words, capsys):

@@ -92,7 +92,7 @@ def planted(known, features_of):
         for s, n in zip(scalings, networks, strict=True)
     )
     space = np.asarray(standardise(scalings[1], known))
-    library = Library(**{**dict.fromkeys(Library._fields), "sources": sources})
+    library = Library(**{**dict.fromkeys(Library._fields), "sources": sources, "convention": "ecfp4"})
     parts = {"library": library, "stack": stack, "reference": scalings[1], "training": space, "unit": 2.0}
     return Model(**{**dict.fromkeys(Model._fields), **parts}), features
 

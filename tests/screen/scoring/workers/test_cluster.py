@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import psutil
@@ -162,7 +163,10 @@ def test_a_partition_that_is_done_just_after_its_time_counts(monkeypatch: pytest
     from kakehashi.screen.scoring.workers.cluster import _wait_for_result
     from kakehashi.screen.scoring.workers.pool import WorkerPool
 
-    class Late(Future[int]):
+    class Scored(Future[int]):
+        status = "pending"
+
+    class Late(Scored):
         def result(self, timeout: float | None = None) -> int:
             if not self.done():
                 self.set_result(7)
@@ -171,10 +175,33 @@ def test_a_partition_that_is_done_just_after_its_time_counts(monkeypatch: pytest
 
     asked = lambda: pytest.fail("nothing is amiss")
     assert _wait_for_result(WorkerPool(None, asked), Late()) == 7  # type: ignore[arg-type, comparison-overlap]
-    failed: Future[int] = Future()
+    failed = Scored()
+    failed.status = "error"
     failed.set_exception(TimeoutError("of the scoring"))
     with pytest.raises(TimeoutError, match="of the scoring"):
         _wait_for_result(WorkerPool(None, asked), failed)  # type: ignore[arg-type]
+
+
+def test_a_result_that_goes_away_with_its_worker_is_asked_after() -> None:
+    """The scheduler queues its partition again, and whoever waits for it learns that nobody will compute it."""
+    from concurrent.futures import Future
+
+    from kakehashi.screen.scoring.workers.cluster import _wait_for_result
+    from kakehashi.screen.scoring.workers.pool import WorkerPool
+
+    class Gone(Future[int]):
+        status = "finished"
+
+        def result(self, timeout: float | None = None) -> int:
+            self.status = "lost"
+            raise TimeoutError("timed out after 10 s.")
+
+    def check() -> None:
+        raise UserError("no job is left", 5)
+
+    nobody = SimpleNamespace(status="running", nthreads=dict)
+    with pytest.raises(UserError, match="no job is left"):
+        _wait_for_result(WorkerPool(nobody, check), Gone())  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "127.0.0.1:1"])
