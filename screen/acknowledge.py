@@ -73,8 +73,6 @@ def acknowledged(mode: Mode, last: Callable[[], int]) -> Iterator[None]:
     A second one ends the process within seconds. Outside the main thread, and where SIGINT is ignored, nothing
     changes.
 
-    Outside the main thread, and where SIGINT is ignored, nothing changes.
-
     Parameters
     ----------
     last : says the last words where the process must be ended, and returns its exit code.

@@ -234,7 +234,7 @@ def _interrupted(found: Machine) -> str:
     command = _command(found, out)
     command.midway()
     os.killpg(command.process.pid, signal.SIGINT)  # as a terminal does
-    err = command.ends(130, "interrupted: finishing", "interrupted; go on with: kakehashi screen", "--resume")
+    err = command.ends(130, "interrupted; go on with: kakehashi screen", "--resume")  # quick ends need no other answer
     _clean(found, out)
     return f"Ctrl-C: exit 130, {_short(err)}; resumed after {_goes_on(found, out)}"
 
