@@ -1,6 +1,7 @@
 """Imports go one way: between rooms, between the folders of a room, and never in a circle."""
 
 import ast
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -174,6 +175,12 @@ def test_every_folder_has_its_place(root: Path) -> None:
             path.relative_to(root / room).parts[0] for path in (root / room).rglob("*.py") if path.parent != root / room
         }
         assert there == {*folders} - {""}, room
+
+
+def test_the_picture_shows_every_folder(root: Path) -> None:
+    picture = (root / "docs/architecture.svg").read_text(encoding="utf-8")
+    shown = re.findall(r'class="n"[^>]*>([a-z]+)<', picture)
+    assert sorted(shown) == sorted(folder for folders in FOLDERS.values() for folder in folders if folder)
 
 
 def test_heavy_imports_wait_for_their_use(root: Path) -> None:
