@@ -13,7 +13,7 @@ import pyarrow as pa
 from kakehashi.catalogs.candidates.candidates import named_materials
 from kakehashi.catalogs.properties.column_units import bare_name
 from kakehashi.catalogs.properties.stated_units import check_named, parse_units
-from kakehashi.catalogs.properties.tables import load_table, read_from
+from kakehashi.catalogs.properties.tables import read_from
 from kakehashi.catalogs.records import PropertyTable
 from kakehashi.catalogs.runs.rundir import RunDir
 from kakehashi.screen.descriptors.materials import convention_for
@@ -26,7 +26,7 @@ from kakehashi.screen.progress import Progress
 from kakehashi.screen.runs.config import as_dict
 from kakehashi.screen.runs.flags import MAX_REJECTED
 from kakehashi.screen.runs.refused import warnings_of, write_rejected
-from kakehashi.screen.screening.config import sources_of
+from kakehashi.screen.screening.inputs import load_described
 from kakehashi.screen.screening.record import (
     PACKAGES,
     board_table,
@@ -85,14 +85,7 @@ def read_inputs(config: EvaluateConfig) -> EvaluationInputs:
     """
     material = named_materials(config.material, (config.target, *config.source))
     units = parse_units(config.unit)
-    target = load_table(
-        config.target, value=config.value, log=config.log, material=material[config.target], folds=config.folds,
-        units=units, max_rejected=config.max_rejected,
-    )  # fmt: skip
-    specs = sources_of(config.source, target)
-    sources = [
-        load_table(spec, material=material.get(spec), minimum=1, attachments=(0, 2), units=units) for spec in specs
-    ]
+    target, specs, sources = load_described(config, material, units)
     check_named(units, read_from([config.target, *specs], [target, *sources]))
     sources = tell_apart(sources, specs, taken=target.name)
     return EvaluationInputs(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -12,7 +13,7 @@ from kakehashi.catalogs.candidates.structure_catalog import structures_sha256, w
 from kakehashi.catalogs.crystals.structures import Pieces, structure_file, structure_notes
 from kakehashi.catalogs.crystals.tables import load_crystals
 from kakehashi.catalogs.files.paths import path_of
-from kakehashi.catalogs.properties.stated_units import check_named, parse_units
+from kakehashi.catalogs.properties.stated_units import Units, check_named, parse_units
 from kakehashi.catalogs.properties.tables import load_table, read_from
 from kakehashi.catalogs.records import PropertyTable, UserError
 from kakehashi.screen.descriptors.materials import convention_for
@@ -54,14 +55,7 @@ def read_inputs(config: ScreenConfig) -> ScreenInputs:
     if graphs:
         target, specs, sources = _read_crystals(config, material, by_id)
     else:
-        target = load_table(
-            config.target, value=config.value, log=config.log, material=material[config.target], folds=config.folds,
-            units=units, max_rejected=config.max_rejected,
-        )  # fmt: skip
-        specs = sources_of(config.source, target)
-        sources = [
-            load_table(spec, material=material.get(spec), minimum=1, attachments=(0, 2), units=units) for spec in specs
-        ]
+        target, specs, sources = load_described(config, material, units)
     check_named(units, read_from([config.target, *specs], [target, *sources]))
     sources = tell_apart(sources, specs, taken=target.name)
     convention_for([target, *sources], config.convention, config.descriptors)
@@ -93,6 +87,24 @@ def read_inputs(config: ScreenConfig) -> ScreenInputs:
         catalog = with_structures(catalog, by_id, catalogue_has)
     unread = structure_notes(path_of(config.structures)) if config.structures else ()
     return ScreenInputs(target, tuple(sources), catalog, order, structures, unread)
+
+
+def load_described(
+    config: Any, material: Mapping[str, str | None], units: Units
+) -> tuple[PropertyTable, tuple[str, ...], list[PropertyTable]]:
+    """Load a target, names and tables of its sources, all of formulas or SMILES.
+
+    config : of a run with a target and sources
+    """
+    target = load_table(
+        config.target, value=config.value, log=config.log, material=material[config.target], folds=config.folds,
+        units=units, max_rejected=config.max_rejected,
+    )  # fmt: skip
+    specs = sources_of(config.source, target)
+    sources = [
+        load_table(spec, material=material.get(spec), minimum=1, attachments=(0, 2), units=units) for spec in specs
+    ]
+    return target, specs, sources
 
 
 def _read_crystals(
