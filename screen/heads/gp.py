@@ -16,7 +16,7 @@ from kakehashi.screen.networks.pyramid import matmul
 
 # Length scales in units of the median distance between rows; share of the linear term; noise over signal variance.
 LENGTHS = (0.5, 1.0, 2.0)
-MIXTURES = (0.1, 0.5)
+MIXTURES = (0.1, 0.5, 0.8, 0.95)
 NOISES = np.logspace(-3, 0.5, 12)
 # Prior variance of the constant mean, in units of the signal variance.
 CONSTANT = 1.0

@@ -39,6 +39,7 @@ LINES: dict[str, Line] = {
     "ridge": Line("kakehashi.screen.heads.ridge:ridge"),
     "gp": Line("kakehashi.screen.heads.gp:gp"),
     "forest": Line("kakehashi.screen.heads.forest:forest", _FEW),
+    "extra-trees": Line("kakehashi.screen.heads.extra_trees:extra_trees", _OURS, frozen=False),
     "finetune": Line("kakehashi.screen.heads.finetune:finetune", _FEW, direct=False),
     "boosting": Line("kakehashi.screen.heads.boosting:boosting", _OURS, frozen=False),
     "network": Line("kakehashi.screen.heads.pyramids:network", _OURS, frozen=False),

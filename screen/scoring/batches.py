@@ -21,6 +21,7 @@ from kakehashi.screen.descriptors.descriptor import compiled
 from kakehashi.screen.descriptors.registry import DESCRIPTORS
 from kakehashi.screen.scoring import sparse
 from kakehashi.screen.scoring.device_model import DeviceModel, NetworkGroup
+from kakehashi.screen.scoring.foundation import foundation_columns
 from kakehashi.screen.scoring.programs import (
     Columns,
     GroupOutputs,
@@ -59,13 +60,16 @@ class Predictions(NamedTuple):
     nearest: NDArray[np.int64]
 
 
-def predict_compositions(device_model: DeviceModel, compositions: Compositions) -> Predictions:
+def predict_compositions(
+    device_model: DeviceModel, compositions: Compositions, known: NDArray[np.float32] | None = None
+) -> Predictions:
     """Predictions for n compositions.
 
     compositions : already in the model's convention (reduced, cell or per-atom)
+    known : (n, k) known values of the properties of foundation networks, NaN where unknown
     """
     slots = compositions.elements.astype(np.int32), compositions.amounts.astype(np.float32)
-    return _join_columns(_run_batches(combine_members, device_model, *slots))
+    return _join_columns(_run_batches(combine_members, device_model, *slots, *([] if known is None else [known])))
 
 
 def predict_descriptors(device_model: DeviceModel, raw: NDArray[np.float32]) -> Predictions:
@@ -149,9 +153,15 @@ def _run_batch(
     """
     arrays = device_model.arrays
     raw = inputs[0]
+    columns = None
     if len(inputs) > 1:
-        elements, amounts = inputs
+        elements, amounts = (jnp.asarray(slots) for slots in inputs[:2])
         raw = compiled(DESCRIPTORS[device_model.descriptor].describe)(elements, amounts, arrays["tables"])
+    if arrays["foundation"] is not None:
+        if len(inputs) < 2:
+            raise ValueError("foundation networks need slots of elements and amounts")
+        known = jnp.asarray(inputs[2]) if len(inputs) > 2 else None
+        columns = foundation_columns(arrays["foundation"], jnp.asarray(raw), elements, amounts, known)
     rows = sparse.drop_zeros(np.asarray(raw)) if device_model.sparse else None
     x = jnp.asarray(raw) if rows is None else None
 
@@ -167,5 +177,6 @@ def _run_batch(
             [sparse.centred_products(block, rows) for block in arrays["blocks"]],
             sparse.find_nearest(arrays["reference"], arrays["training"], rows),
         )
-    shared = {name: value for name, value in arrays.items() if name not in ("groups", "tables")}
+    shared = {name: value for name, value in arrays.items() if name not in ("groups", "tables", "foundation")}
+    shared["columns"] = columns
     return finish(device_model.plans, device_model.groups, device_model.blocks, shared, x, products, list(outputs))

@@ -16,9 +16,10 @@ from kakehashi.screen.heads.head import Affine, Params
 from kakehashi.screen.heads.registry import HEADS
 from kakehashi.screen.networks.pyramid import Network
 from kakehashi.screen.scoring import sparse
+from kakehashi.screen.scoring.foundation import foundation_arrays, split_scaling
 from kakehashi.screen.scoring.padded import STEP, make_views, pad_layers, select_inputs
 from kakehashi.screen.transfer.fit import Model
-from kakehashi.screen.transfer.plan import Fitted, Plan
+from kakehashi.screen.transfer.plan import SCALED, Fitted, Plan
 
 # Networks per program. In a single program the compiler runs all first layers before all last layers, so that each
 # layer's output has left the processor's cache before the next layer reads it.
@@ -69,7 +70,7 @@ def prepare_model(model: Model) -> DeviceModel:
     # NaN weights give NaN scores, and their rows go to quarantine.
     with threadpool_limits(1, "blas"), np.errstate(all="ignore"):
         parts = [_group_arrays(model, group, plans, few) for group in groups]
-        blocks, numbers, members = _descriptor_blocks(model.stack.members)
+        blocks, numbers, members = _descriptor_blocks(model.stack.members, len(model.reference.mean))
         if few:
             blocks = [sparse.fold_block(block) for block in blocks]
     choice = read_choice(model.library.convention)
@@ -83,8 +84,16 @@ def prepare_model(model: Model) -> DeviceModel:
         "reference": model.reference,
         "training": sparse.prepare_neighbours(model.reference, model.training) if few else model.training,
         "unit": np.float32(model.unit),
+        "foundation": _foundation(model, plans),
     }
     return DeviceModel(plans, groups, numbers, few, jax.tree.map(_put_on_device, arrays), descriptor)
+
+
+def _foundation(model: Model, plans: tuple[Plan, ...]) -> dict[str, Any] | None:
+    """Arrays of foundation networks; None where no member needs them."""
+    if model.foundation is None or not any(plan.kind == "foundation" for plan in plans):
+        return None
+    return foundation_arrays(model.foundation)
 
 
 def _group_networks(model: Model, plans: tuple[Plan, ...]) -> tuple[NetworkGroup, ...]:
@@ -119,6 +128,8 @@ def _needs_products_only(model: Model, groups: Sequence[NetworkGroup]) -> bool:
     No head but affine ones, and no head on the inputs of a network.
     """
     networks = [model.library.sources[group.source].networks[i] for group in groups for i in group.networks]
+    if any(member.plan.kind == "foundation" for member in model.stack.members):
+        return False
     return all(len(network.hidden) > 1 for network in networks) and all(
         HEADS[member.plan.head].affine is not None
         for member in model.stack.members
@@ -173,8 +184,12 @@ def _ready_rest(affine: Affine, rest: Params) -> Params:
     return rest if affine.ready is None else affine.ready(rest)
 
 
-def _descriptor_blocks(members: Sequence[Fitted]) -> tuple[list[dict[str, Any]], tuple[int, ...], list[Any]]:
+def _descriptor_blocks(
+    members: Sequence[Fitted], described: int
+) -> tuple[list[dict[str, Any]], tuple[int, ...], list[Any]]:
     """Blocks of descriptor products, and the heads on them.
+
+    described : width of the descriptors
 
     Returns the blocks, by member the number of its block (or -1), and by member the rest of its head. Gaussian
     processes on the same rows share products; one that sees predictions takes a few more. None for heads on single
@@ -187,11 +202,18 @@ def _descriptor_blocks(members: Sequence[Fitted]) -> tuple[list[dict[str, Any]],
         affine = HEADS[plan.head].affine
         number = -1
         rest: dict[str, Any] | None = None
-        if plan.kind == "stacked" or (plan.kind in ("direct", "predictions") and affine is None):
+        if plan.kind == "stacked" or (plan.kind in SCALED and affine is None):
             rest = {"params": list(params), "scaling": scaling}
-        elif plan.kind in ("direct", "predictions") and affine is not None and scaling is not None:
+        elif plan.kind in SCALED and affine is not None and scaling is not None:
             (single,) = params
             centre, matrix, rest_params = affine.split(single)
+            if plan.kind == "foundation":
+                rest = _foundation_head(
+                    plan, described, scaling, centre, matrix, _ready_rest(affine, rest_params), blocks
+                )
+                numbers.append(rest.pop("number"))
+                rests.append(rest)
+                continue
             width = len(scaling.mean)
             block = {"scaling": scaling, "centre": centre[:width], "matrix": np.ascontiguousarray(matrix[:width])}
             number, factor = _place_block(blocks, block)
@@ -204,6 +226,22 @@ def _descriptor_blocks(members: Sequence[Fitted]) -> tuple[list[dict[str, Any]],
         numbers.append(number)
         rests.append(rest)
     return blocks, tuple(numbers), rests
+
+
+def _foundation_head(
+    plan: Plan, described: int, scaling: Scaling, centre: Any, matrix: Any, ready: Params, blocks: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """Parts of an affine head on blocks; `number` is that of its descriptor products, -1 without descriptors."""
+    width = described if "descriptors" in plan.blocks else 0
+    first, columns = split_scaling(scaling, width)
+    number, factor = -1, 1.0
+    if width:
+        block = {"scaling": first, "centre": centre[:width], "matrix": np.ascontiguousarray(matrix[:width])}
+        number, factor = _place_block(blocks, block)
+    return {
+        "number": number, "factor": factor, "rest": ready, "centre": centre[width:], "matrix": matrix[width:],
+        "columns": columns,
+    }  # fmt: skip
 
 
 def _place_block(blocks: list[dict[str, Any]], block: dict[str, Any]) -> tuple[int, float]:

@@ -86,9 +86,11 @@ def make_scorer(model: Model, search: Search | None = None) -> PartitionScorer:
 
         return PartitionScorer(model, DeviceModel((), (), (), False, {}), hash_model(model))
     device_model = prepare_model(model)
+    foundation = None if model.foundation is None else model.foundation._replace(full=(), folds=(), scales=())
     light = model._replace(
-        library=model.library._replace(sources=()), stack=model.stack._replace(members=()), leaderboard=()
-    )
+        library=model.library._replace(sources=()), stack=model.stack._replace(members=()), leaderboard=(),
+        foundation=foundation,
+    )  # fmt: skip
     return PartitionScorer(light, device_model, _sha256(light, device_model, search), search)
 
 
@@ -143,7 +145,9 @@ def _score_distinct(model: Model, device_model: DeviceModel, materials: Inputs) 
     kind = kind_of(materials)
     reduced, texts = kind.label(materials)
     if kind.slots:
-        predictions = predict_compositions(device_model, kind.normalise(materials, model.library.convention))
+        known = None if model.known is None else model.known.of(texts)
+        normalised = kind.normalise(materials, model.library.convention)
+        predictions = predict_compositions(device_model, normalised, known)
     else:
         predictions = _predict_described(model, device_model, materials, len(texts))
     return score_columns(model, reduced, texts, predictions)

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from kakehashi.screen.descriptors.scaling import standardise
 from kakehashi.screen.heads.registry import HEADS
 from kakehashi.screen.networks.pyramid import matmul
+from kakehashi.screen.scoring import foundation
 from kakehashi.screen.scoring.device_model import NetworkGroup
 from kakehashi.screen.scoring.padded import ForwardPass, affine_products, hidden_features, run_layers
 from kakehashi.screen.transfer.plan import Plan, mixture
@@ -151,6 +152,9 @@ def _predict_members(
         if member is None:
             continue
         head, extra = HEADS[plan.head], [plan.gain * values for values in predictions if plan.kind == "predictions"]
+        if plan.kind == "foundation":
+            pairs[m].append(_predict_on_foundation(plan, member, blocks[m], products, raw, arrays["columns"]))
+            continue
         if head.affine is not None and plan.kind != "stacked":
             pairs[m].append(head.affine.finish(member["rest"], *_add_columns(member, products[blocks[m]], extra)))
             continue
@@ -160,6 +164,27 @@ def _predict_members(
             designs = [jnp.hstack([standardise(member["scaling"], raw), *extra])]
         pairs[m] += [head.predict(p, x) for p, x in zip(member["params"], designs, strict=True)]
     return [(jnp.stack([mean for mean, _ in values]), jnp.stack([spread for _, spread in values])) for values in pairs]
+
+
+def _predict_on_foundation(
+    plan: Plan,
+    member: dict[str, Any],
+    number: int,
+    products: list[MeanAndSpread],
+    raw: jax.Array | None,
+    columns: foundation.Columns,
+) -> MeanAndSpread:
+    """Mean and spread (B,) of a head on blocks of foundation networks."""
+    head = HEADS[plan.head]
+    if head.affine is None:
+        named = {"descriptors": raw, **columns}
+        (params,) = member["params"]
+        return head.predict(
+            params, standardise(member["scaling"], jnp.hstack([jnp.asarray(named[name]) for name in plan.blocks]))
+        )
+    extra = [foundation.scaled_columns(plan, member["columns"], columns)]
+    own = products[number] if number >= 0 else foundation.no_products(columns, member["matrix"].shape[1])
+    return head.affine.finish(member["rest"], *_add_columns(member, own, extra))
 
 
 def _centred_products(block: dict[str, Any], raw: jax.Array | None) -> MeanAndSpread:

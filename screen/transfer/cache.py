@@ -12,10 +12,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from kakehashi.catalogs.elements import feature_table
-from kakehashi.catalogs.records import PropertyTable
+from kakehashi.catalogs.records import FloatArray, PropertyTable
 from kakehashi.screen.cache.checkpoint import Checkpoint
 from kakehashi.screen.cache.keep import find, keep, machine_facts
 from kakehashi.screen.cache.packing import content_hash, pack
+from kakehashi.screen.foundation.known import KnownValues
+from kakehashi.screen.foundation.record import Foundation
 from kakehashi.screen.heads.registry import DEFAULT_HEADS
 from kakehashi.screen.networks.kept import RECORDS as NETWORKS
 from kakehashi.screen.networks.source import (
@@ -28,25 +30,35 @@ from kakehashi.screen.transfer.leaderboard import Entry
 from kakehashi.screen.transfer.plan import Fitted, Plan
 from kakehashi.screen.transfer.problem import INNER_FOLDS, OUTER_FOLDS
 from kakehashi.screen.transfer.stack import Stack
+from kakehashi.screen.transfer.unseen import Unseen
 from kakehashi.screen.transfer.verdict import Verdict
 from kakehashi.screen.validation.coverage import Bin, Families, Reach
 from kakehashi.screen.validation.domain import Domain
 from kakehashi.screen.validation.statistics import Paired
 
 # Raise when the same library and target would give another model: heads, grids, folds, selection, statistics.
-TRANSFER_VERSION = 4
+TRANSFER_VERSION = 5
 
 RECORDS: dict[str, type] = NETWORKS | {
     kind.__name__: kind
     for kind in (
         *(Model, Stack, Fitted, Plan, Domain),
-        *(OutOfFold, Entry, Verdict, Paired, Reach, Bin, Families),
+        *(OutOfFold, Entry, Verdict, Paired, Reach, Bin, Families, Unseen),
     )
 }
 
 
 def model_key(
-    library: Library, target: PropertyTable, *, outer: int, inner: int, seed: int, heads: Sequence[str] = DEFAULT_HEADS
+    library: Library,
+    target: PropertyTable,
+    *,
+    outer: int,
+    inner: int,
+    seed: int,
+    heads: Sequence[str] = DEFAULT_HEADS,
+    foundation: Foundation | None = None,
+    known: KnownValues | None = None,
+    known_shares: FloatArray | None = None,
 ) -> str:
     """Hash everything that decides a transferred model (sha256).
 
@@ -67,6 +79,8 @@ def model_key(
             "words": (target.name, target.quantity, target.unit),
             "settings": (outer, inner, seed),
             "heads": tuple(heads),
+            "foundation": foundation,
+            "known": (known, known_shares),
             "features": feature_table(),
             **machine_facts(),
         }
@@ -81,6 +95,9 @@ def load_or_transfer(
     inner: int = INNER_FOLDS,
     seed: int = 0,
     heads: Sequence[str] = DEFAULT_HEADS,
+    foundation: Foundation | None = None,
+    known: KnownValues | None = None,
+    known_shares: FloatArray | None = None,
     cache: bool = True,
     stage: Stage = no_stage,
 ) -> Model:
@@ -90,24 +107,33 @@ def load_or_transfer(
 
     Parameters
     ----------
+    foundation, known, known_shares : as in `transfer`.
     cache, stage : as in `load_or_pretrain`.
     """
     folds = min(outer, len(target)) if target.folds is None else len(np.unique(target.folds))
 
     def measure() -> Model:
         with stage("transfer", folds) as advance:
-            return transfer(library, target, outer=outer, inner=inner, seed=seed, heads=heads, progress=advance)
+            return transfer(
+                library, target, outer=outer, inner=inner, seed=seed, heads=heads, foundation=foundation, known=known,
+                known_shares=known_shares, progress=advance,
+            )  # fmt: skip
 
     if not cache:
         return measure()
-    key = model_key(library, target, outer=outer, inner=inner, seed=seed, heads=heads)
+    key = model_key(
+        library, target, outer=outer, inner=inner, seed=seed, heads=heads, foundation=foundation, known=known,
+        known_shares=known_shares,
+    )  # fmt: skip
     entry, cached, warning = find(key, Model, RECORDS)
     if cached is not None:
         with stage("transfer (cached)", folds) as advance:
             advance(folds)
-            restored: Model = cached._replace(target=target, library=library, checkpoint=Checkpoint(key, True))
+            restored: Model = cached._replace(
+                target=target, library=library, checkpoint=Checkpoint(key, True), foundation=foundation, known=known
+            )
             return restored
     model = measure()
-    # The caller has target and library: the entry leaves them out.
-    bare = model._replace(target=None, library=None)  # type: ignore[arg-type]
+    # The caller has target, library and foundation: the entry leaves them out.
+    bare = model._replace(target=None, library=None, foundation=None, known=None)  # type: ignore[arg-type]
     return model._replace(checkpoint=keep(key, pack(bare), model_card(model), entry, warning))

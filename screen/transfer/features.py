@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from kakehashi.catalogs.records import Crystals, FloatArray, Inputs
 from kakehashi.screen.descriptors.materials import describe
 from kakehashi.screen.descriptors.scaling import Scaling, standardise
+from kakehashi.screen.foundation.view import FoundationView
 from kakehashi.screen.networks.crystal.network import is_structural
 from kakehashi.screen.networks.features import frozen_features, trunk
 from kakehashi.screen.networks.pyramid import outputs
@@ -25,6 +26,7 @@ class Features(NamedTuple):
     predictions : (n, tasks of all sources) standardised predictions, averaged over the source's networks
     trunks : per source and network, the input of the last hidden layer, (n, width) float32; empty of crystal graphs
     networks : per source, the networks themselves, `Network`s or `CrystalNetwork`s
+    foundation : columns of one set of foundation networks, if any
     """
 
     raw: NDArray[np.float32]
@@ -32,6 +34,7 @@ class Features(NamedTuple):
     predictions: FloatArray
     trunks: tuple[tuple[NDArray[np.float32], ...], ...]
     networks: tuple[tuple[Any, ...], ...]
+    foundation: FoundationView | None = None
 
 
 def compute_features(library: Library, inputs: Inputs) -> Features:

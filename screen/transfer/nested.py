@@ -15,6 +15,8 @@ from kakehashi.screen.transfer.features import Features
 from kakehashi.screen.transfer.plan import fit_plan
 from kakehashi.screen.transfer.problem import Problem, deal_inner
 from kakehashi.screen.transfer.rows import (
+    CHOSEN,
+    DIRECT,
     MEAN,
     Row,
     alone_row,
@@ -22,13 +24,22 @@ from kakehashi.screen.transfer.rows import (
     chosen_row,
     direct_row,
     direct_stack_row,
+    foundation_row,
     late_row,
     predictions_row,
     selected_row,
     single_row,
     stacked_row,
 )
-from kakehashi.screen.transfer.selection import BEST, Candidate, Heads, judge_candidates, list_origins, pick_best
+from kakehashi.screen.transfer.selection import (
+    BEST,
+    Candidate,
+    Heads,
+    foundation_origins,
+    judge_candidates,
+    list_origins,
+    pick_best,
+)
 from kakehashi.screen.transfer.stack import Stack, StackColumn, choose_columns, fit_stack, predict_stack
 from kakehashi.screen.validation.coverage import family_folds, name_families
 from kakehashi.screen.validation.domain import nearest, unit_distance
@@ -62,7 +73,7 @@ def predict_fold(
 
     rows, held : row numbers of the target
     folds : (len(rows),) inner folds
-    alone : also the stack each of several sources would give by itself, without predictions of the sources as inputs
+    alone : also the stack that each source, or foundation, would give by itself
     """
     candidates = judge_candidates(features, y, rows, folds, names, heads)
     columns = choose_columns(candidates, len(names))
@@ -100,12 +111,17 @@ def predict_fold(
     if names:
         for head in heads.predictions:
             add(predictions_row(origins, head), [columns[StackColumn("predictions", head)]])
-    tried = (*heads.direct, *heads.frozen, *(heads.late if names else ()))
-    if alone and len(names) > 1:
-        for origin in origins:
+    known = foundation_origins(features)
+    for origin in known:
+        for member in heads.foundation:
+            column = StackColumn("foundation", member.head, origin.place, member.blocks)
+            add(foundation_row(origin, member), [columns[column]])
+    tried = (*heads.direct, *heads.frozen, *(heads.late if names else ()), *(m.head for m in heads.foundation))
+    if alone and len(origins) + len(known) > 1:
+        for origin in (*known, *origins):
             add(alone_row(origin, tried), [*direct, *(c for k, c in columns.items() if k.source == origin.place)])
     add(direct_stack_row(heads.direct), direct)
-    add(chosen_row(origins, tried), list(columns.values()))
+    add(chosen_row([*known, *origins], tried), list(columns.values()))
     return result
 
 
@@ -150,7 +166,8 @@ def cross_validate(
     def measure(split: Split) -> FoldResult:
         rows, held = split
         inner = deal_inner(problem, rows)
-        result = predict_fold(problem.features, y, rows, held, inner, problem.names, problem.heads, alone=alone)
+        features = problem.features_for(held)
+        result = predict_fold(features, y, rows, held, inner, problem.names, problem.heads, alone=alone)
         if progress:
             progress(1)
         return result
@@ -170,17 +187,64 @@ def cross_validate(
     return CrossValidated(rows_of, predictions, spreads, inside, distance)
 
 
+class UnseenPredictions(NamedTuple):
+    """Predictions of compounds by foundation networks that never saw them.
+
+    folds : (n,) number of the split that held a compound out
+    predictions : (3, n) mean, spread and distance; direct : (n,) means of the stack of direct models
+    """
+
+    folds: Folds
+    predictions: FloatArray
+    direct: FloatArray
+
+
+def unseen_splits(problem: Problem, given: Sequence[Split] | None, least: int) -> list[tuple[Split, int]] | None:
+    """Split compounds by hash folds, each with the number of the networks that never saw it.
+
+    given : splits that hold instead, each taken apart by hash folds
+
+    Returns None without foundation networks, or where a split would leave fewer than `least` compounds.
+    """
+    if problem.views is None:
+        return None
+    folds = problem.views.folds
+    everything = np.arange(len(folds))
+    parts = [
+        (Split(everything[folds != k] if given is None else outer.rows, outer.held[folds[outer.held] == k]), int(k) + 1)
+        for outer in ([Split(everything, everything)] if given is None else given)
+        for k in np.unique(folds[outer.held])
+    ]
+    return parts if all(len(split.rows) >= least for split, _ in parts) else None
+
+
+def cross_validate_unseen(problem: Problem, parts: Sequence[tuple[Split, int]], pool: Executor) -> UnseenPredictions:
+    """Predict every compound by networks that never saw it, heads fitted on the others."""
+    y = problem.target.y
+    folds, measured = np.empty(len(y), np.int64), np.empty((4, len(y)))
+
+    def blind(number: int) -> None:
+        (rows, held), networks = parts[number]
+        features, inner = problem.features_for(held, networks), deal_inner(problem, rows)
+        means = predict_fold(features, y, rows, held, inner, problem.names, problem.heads).means
+        folds[held] = number
+        measured[:, held] = means[CHOSEN][0], means[CHOSEN][2], _far(problem.space, held, rows), means[DIRECT][0]
+
+    list(pool.map(blind, range(len(parts))))
+    return UnseenPredictions(folds, measured[:3], measured[3])
+
+
 def _far(space: NDArray[np.float32], held: NDArray[np.int64], rows: NDArray[np.int64]) -> FloatArray:
     """Distance of held-out rows from the others, in their unit."""
     return np.asarray(nearest(space[held], space[rows])[1] / unit_distance(space[rows]))
 
 
-def fit_deployed(problem: Problem, rows: NDArray[np.int64]) -> Stack:
+def fit_deployed(problem: Problem, features: Features, rows: NDArray[np.int64]) -> Stack:
     """Select, fit and weight the deployed stack on some rows."""
     y = problem.target.y
-    candidates = judge_candidates(problem.features, y, rows, deal_inner(problem, rows), problem.names, problem.heads)
+    candidates = judge_candidates(features, y, rows, deal_inner(problem, rows), problem.names, problem.heads)
     chosen = choose_columns(candidates, len(problem.names))
-    return fit_stack(list(chosen.values()), y[rows], lambda plan: fit_plan(plan, problem.features, y, rows))
+    return fit_stack(list(chosen.values()), y[rows], lambda plan: fit_plan(plan, features, y, rows))
 
 
 class FamilyPredictions(NamedTuple):
@@ -208,8 +272,9 @@ def cross_validate_families(problem: Problem, least: int, pool: Executor) -> Fam
 
     def blind(fold: int) -> None:
         held, rows = np.flatnonzero(kin == fold), np.flatnonzero(kin != fold)
+        features = problem.features_for(held)
         apart[:, held] = (
-            *predict_stack(fit_deployed(problem, rows), problem.features, held),
+            *predict_stack(fit_deployed(problem, features, rows), features, held),
             _far(problem.space, held, rows),
         )
 

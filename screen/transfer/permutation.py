@@ -19,7 +19,7 @@ from kakehashi.screen.descriptors.scaling import fit_scaling, standardise
 from kakehashi.screen.heads.ridge import PENALTIES
 from kakehashi.screen.transfer.features import Features
 from kakehashi.screen.transfer.plan import DEPTHS, layer_slice
-from kakehashi.screen.transfer.rows import Shuffled
+from kakehashi.screen.transfer.rows import FOUNDATION, Shuffled
 from kakehashi.screen.validation.folds import Folds, Split
 
 PERMUTATIONS = 20
@@ -53,7 +53,7 @@ def permute_selection(
     -------
     None without networks
     """
-    networks = sum(len(source) for source in features.layers)
+    networks = sum(len(source) for source in features.layers) + (features.foundation is not None)
     if not networks:
         return None
     n = len(y)
@@ -98,7 +98,7 @@ class PermutedRowErrors(NamedTuple):
 
     typical : of the mean of the training values
     descriptors : without transfer
-    averaged : by source and depth, the mean of one head per network
+    averaged : by source and depth, the mean of one head per network; foundation networks are one
     best : by source, and by -1 of all sources, the network and depth chosen inside the training rows
     """
 
@@ -157,7 +157,7 @@ def _all_means(features: Features, y: FloatArray, split: Split) -> dict[tuple[in
     for source, layers, depth in _places(features, len(y)):
         chosen = layer_slice(layers, depth)
         error, new = ridge_columns(chosen[rows], y[rows], chosen[held])
-        share = new / len(features.layers[source])
+        share = new if source == FOUNDATION else new / len(features.layers[source])
         means[source, depth] = means[source, depth] + share if (source, depth) in means else share
         for place in (source, -1):
             if place not in least:
@@ -170,7 +170,13 @@ def _all_means(features: Features, y: FloatArray, split: Split) -> dict[tuple[in
 
 
 def _places(features: Features, n: int) -> Iterator[tuple[int, tuple[FloatArray, ...], int]]:
-    """List every source, network (its layers) and depth tried with n compounds."""
+    """List every source, network (its layers) and depth tried with n compounds.
+
+    Foundation networks count as one, all their columns as its layers.
+    """
+    view = features.foundation
+    if view is not None:
+        yield FOUNDATION, (view.layer, view.predictions), 0
     for source, networks in enumerate(features.layers):
         for layers in networks:
             for depth in DEPTHS if n <= ALL_DEPTHS_ROWS else (1,):

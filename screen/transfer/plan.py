@@ -4,6 +4,7 @@
 - frozen: frozen features of one source's networks, a head per network, their means averaged.
 - finetuned: the last layers of one source's networks, trained further on the target, their means averaged.
 - stacked: frozen features of several sources side by side, network i of each, a head per i, their means averaged.
+- foundation: blocks of columns of foundation networks, perhaps beside the descriptors, all standardised.
 - predictions: the descriptors with every source's averaged predictions as more columns, enlarged by `gain`
   so that the penalty of the head spares it (stacked generalisation; Wolpert, 1992).
 """
@@ -22,13 +23,16 @@ from kakehashi.screen.heads.finetune import starting_from
 from kakehashi.screen.heads.head import Head, Params, out_of_fold
 from kakehashi.screen.heads.registry import HEADS
 from kakehashi.screen.transfer.features import Features
+from kakehashi.screen.transfer.members import Block
 from kakehashi.screen.validation.folds import Folds
 
 # The last hidden layer (the paper's first setup), the last two, all of them (its second).
 DEPTHS = (1, 2, 0)
 GAINS = (1.0, 3.0, 10.0)
 
-Kind = Literal["direct", "frozen", "stacked", "finetuned", "predictions"]
+Kind = Literal["direct", "frozen", "stacked", "finetuned", "predictions", "foundation"]
+# Kinds whose columns are scaled on the training rows.
+SCALED = ("direct", "predictions", "foundation")
 Rows = NDArray[np.int64]
 
 
@@ -38,6 +42,7 @@ class Plan(NamedTuple):
     source, networks : indices of the source and of its networks (of every source's where stacked)
     depth : last hidden layers used, 0 for all
     gain : factor of the source predictions
+    blocks : columns beside foundation networks
     """
 
     kind: Kind
@@ -46,13 +51,14 @@ class Plan(NamedTuple):
     depth: int = 0
     networks: tuple[int, ...] = ()
     gain: float = 0.0
+    blocks: tuple[Block, ...] = ()
 
 
 class Fitted(NamedTuple):
     """A plan with fitted parameters.
 
     params : one set per network of a source, else one
-    scaling : of the descriptors, fitted on the training rows; None where networks make the features
+    scaling : of the descriptors or blocks, fitted on the training rows; None where networks make the features
     """
 
     plan: Plan
@@ -85,8 +91,18 @@ def design_matrices(plan: Plan, features: Features, rows: Rows, scaling: Scaling
         return [np.asarray(features.trunks[plan.source][i][rows], np.float64) for i in plan.networks]
     if scaling is None:
         raise ValueError("descriptors need a scaling")
+    if plan.kind == "foundation":
+        return [np.asarray(standardise(scaling, foundation_columns(plan, features)[rows]), np.float64)]
     x = np.asarray(standardise(scaling, features.raw[rows]), np.float64)
     return [x if plan.kind == "direct" else np.hstack([x, plan.gain * features.predictions[rows]])]
+
+
+def foundation_columns(plan: Plan, features: Features) -> FloatArray:
+    """Join the blocks of a plan for all compounds, (n, width), not standardised."""
+    if features.foundation is None:
+        raise ValueError("foundation columns need a view")
+    blocks = {"descriptors": features.raw, **features.foundation._asdict()}
+    return np.hstack([np.asarray(blocks[name], np.float64) for name in plan.blocks])
 
 
 def heads_of(plan: Plan, features: Features) -> list[Head]:
@@ -125,7 +141,9 @@ def inner_predictions(plan: Plan, features: Features, y: FloatArray, rows: Rows,
 
 
 def _scaling(plan: Plan, features: Features, rows: Rows) -> Scaling | None:
-    return fit_scaling(features.raw[rows]) if plan.kind in ("direct", "predictions") else None
+    if plan.kind not in SCALED:
+        return None
+    return fit_scaling((foundation_columns(plan, features) if plan.kind == "foundation" else features.raw)[rows])
 
 
 def mixture(means: Any, spreads: Any, weights: Any) -> tuple[Any, Any]:

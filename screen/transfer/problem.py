@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from kakehashi.catalogs.records import PropertyTable, UserError
 from kakehashi.screen.descriptors.materials import kind_of_table
 from kakehashi.screen.descriptors.scaling import Scaling, fit_scaling
+from kakehashi.screen.foundation.known import KnownTarget, fill_in
+from kakehashi.screen.foundation.record import Foundation
+from kakehashi.screen.foundation.view import FULL, FoundationViews, view_compounds
 from kakehashi.screen.networks.source import Library
 from kakehashi.screen.transfer.features import Features, compute_features, distance_space
 from kakehashi.screen.transfer.selection import Heads, affordable_heads
@@ -31,6 +34,8 @@ class Problem(NamedTuple):
     space : (n, 290) the target in the space of distances
     names : of the sources
     inner : number of inner folds
+    views : by every set of foundation networks, if any
+    known : known values of the compounds, if any
     """
 
     target: PropertyTable
@@ -40,12 +45,42 @@ class Problem(NamedTuple):
     heads: Heads
     inner: int
     seed: int
+    views: FoundationViews | None = None
+    known: KnownTarget | None = None
+
+    @property
+    def sees_target(self) -> bool:
+        """True if foundation networks saw compounds of the target."""
+        return self.views is not None and bool(self.views.seen.any())
+
+    def features_for(self, held: NDArray[np.int64], networks: int = FULL) -> Features:
+        """Features with some compounds held out, whose values are hidden as a candidate's are.
+
+        networks : number of a set of foundation networks
+        """
+        if self.views is None:
+            return self.features
+        view = self.views.views[networks]
+        if self.known is not None:
+            values = self.known.values.copy()
+            values[held] = np.where(self.known.hidden[held], np.nan, values[held])
+            view = view._replace(predictions=fill_in(view.predictions, values))
+        return self.features._replace(foundation=view)
 
 
 def pose_problem(
-    library: Library, target: PropertyTable, *, inner: int, seed: int, heads: Sequence[str]
+    library: Library,
+    target: PropertyTable,
+    *,
+    inner: int,
+    seed: int,
+    heads: Sequence[str],
+    foundation: Foundation | None = None,
+    known: KnownTarget | None = None,
 ) -> tuple[Problem, Scaling]:
     """Check a target and compute its features.
+
+    foundation : of formulas; known : values of its properties, of the target's compounds
 
     Returns
     -------
@@ -62,7 +97,9 @@ def pose_problem(
     reference = _reference(library, features)
     space = distance_space(features, reference)
     names = [source.name for source in library.sources]
-    return Problem(target, features, space, names, affordable_heads(len(target), heads), inner, seed), reference
+    views = None if foundation is None else view_compounds(foundation, target.compositions)
+    tried = affordable_heads(len(target), heads, foundation=foundation is not None)
+    return Problem(target, features, space, names, tried, inner, seed, views, known), reference
 
 
 def _check(target: PropertyTable) -> None:

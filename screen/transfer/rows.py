@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
+from kakehashi.screen.transfer.members import Member
+
 # Source of a model without any.
 NO_SOURCE = "none"
 SELECTED = "selected"
 # The head that goes on with a network's own last layers: the hidden one and the output.
 FINETUNE = "finetune"
+# Place of foundation networks among the sources.
+FOUNDATION = -2
 
 
 class Shuffled(NamedTuple):
     """Inputs of the ridge heads a row's permutation test uses.
 
     inputs : nothing (the mean), descriptors, one depth of all networks of a source, or the best network and depth
-    source : its index, -1 for all
+    source : its index, -1 for all, `FOUNDATION` for foundation networks
     depth : last layers, 0 for all
     """
 
@@ -121,6 +125,18 @@ def stacked_row(origins: Sequence[Origin], head: str, depth: int) -> Row:
 def predictions_row(origins: Sequence[Origin], head: str) -> Row:
     """A head on the descriptors with the sources' predictions."""
     return _together(origins, f"descriptors + source predictions {head}", "output", head)
+
+
+def foundation_row(origin: Origin, member: Member) -> Row:
+    """A head on columns of foundation networks.
+
+    >>> foundation_row(Origin(FOUNDATION, "inorganic", 3), Member("gp", ("layer",))).name
+    'inorganic: gp on layer'
+    """
+    return Row(
+        f"{origin.name}: {member.text}", origin.name, origin.networks, " + ".join(member.blocks), member.head, False,
+        Shuffled("networks", FOUNDATION),
+    )  # fmt: skip
 
 
 def chosen_row(origins: Sequence[Origin], heads: Sequence[str]) -> Row:

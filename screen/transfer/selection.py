@@ -14,6 +14,7 @@ import numpy as np
 from kakehashi.catalogs.records import FloatArray, UserError
 from kakehashi.screen.heads.registry import DEFAULT_HEADS, HEADS, LINES
 from kakehashi.screen.transfer.features import Features
+from kakehashi.screen.transfer.members import LARGE, MEMBERS, Member
 from kakehashi.screen.transfer.plan import (
     DEPTHS,
     GAINS,
@@ -22,7 +23,16 @@ from kakehashi.screen.transfer.plan import (
     Rows,
     inner_predictions,
 )
-from kakehashi.screen.transfer.rows import Origin, direct_row, late_row, networks_text, predictions_row, stacked_row
+from kakehashi.screen.transfer.rows import (
+    FOUNDATION,
+    Origin,
+    direct_row,
+    foundation_row,
+    late_row,
+    networks_text,
+    predictions_row,
+    stacked_row,
+)
 from kakehashi.screen.validation.folds import Folds
 
 # A Gaussian process costs n³ per grid point: above FROZEN_GP_ROWS compounds only ridge heads serve frozen features (one
@@ -43,6 +53,7 @@ class Heads(NamedTuple):
     frozen, late : on frozen features of all networks, and of the best few
     depths : numbers of a network's last layers that are tried
     stacked : also try the features of all sources together
+    foundation : members on columns of foundation networks
     """
 
     direct: tuple[str, ...]
@@ -51,12 +62,15 @@ class Heads(NamedTuple):
     late: tuple[str, ...] = ()
     depths: tuple[int, ...] = DEPTHS
     stacked: bool = True
+    foundation: tuple[Member, ...] = ()
 
 
-def affordable_heads(n: int, names: Sequence[str] = DEFAULT_HEADS) -> Heads:
+def affordable_heads(n: int, names: Sequence[str] = DEFAULT_HEADS, *, foundation: bool = False) -> Heads:
     """Choose the requested heads that n compounds can pay for.
 
     The same in every fold and the final model.
+
+    foundation : also choose members on foundation networks; where the heads are the default ones, with extra trees
 
     Raises
     ------
@@ -84,9 +98,21 @@ def affordable_heads(n: int, names: Sequence[str] = DEFAULT_HEADS) -> Heads:
             "--heads: expected ridge, forest or another that serves descriptors among them for the models without"
             f" transfer (gp only up to {GP_ROWS:,} compounds; the target has {n:,}), got {', '.join(names) or 'none'}"
         )
+    members = affordable_members(n, names) if foundation else ()
     if n > FROZEN_GP_ROWS:  # a head per network and depth costs n³ too
-        return Heads(direct, up_to(GP_ROWS), up_to(FROZEN_GP_ROWS), late, (1, 0), stacked=False)
-    return Heads(direct, up_to(GP_ROWS), up_to(FROZEN_GP_ROWS), late)
+        return Heads(direct, up_to(GP_ROWS), up_to(FROZEN_GP_ROWS), late, (1, 0), stacked=False, foundation=members)
+    return Heads(direct, up_to(GP_ROWS), up_to(FROZEN_GP_ROWS), late, foundation=members)
+
+
+def affordable_members(n: int, names: Sequence[str] = DEFAULT_HEADS) -> tuple[Member, ...]:
+    """Choose members on foundation networks that n compounds can pay for.
+
+    >>> [member.head for member in affordable_members(5_000)]
+    ['extra-trees', 'extra-trees', 'ridge']
+    """
+    allowed = (*names, "extra-trees") if tuple(names) == DEFAULT_HEADS else tuple(names)
+    members = MEMBERS if n <= GP_ROWS else (*(m for m in MEMBERS if m.head != "gp"), *LARGE)
+    return tuple(member for member in members if member.head in allowed)
 
 
 class Candidate(NamedTuple):
@@ -147,6 +173,10 @@ def judge_candidates(
         for plan in list_stacked_plans(features, heads):
             inner = inner_predictions(plan, features, y, rows, folds).mean(axis=0)
             add(stacked_row(origins, plan.head, plan.depth).name, plan, inner)
+    for origin in foundation_origins(features):
+        for member in heads.foundation:
+            plan = Plan("foundation", member.head, FOUNDATION, blocks=member.blocks)
+            add(foundation_row(origin, member).name, plan, inner_predictions(plan, features, y, rows, folds)[0])
     if sources:
         for head in heads.predictions:
             for gain in GAINS:
@@ -159,6 +189,12 @@ def judge_candidates(
 def list_origins(features: Features, sources: Sequence[str]) -> list[Origin]:
     """List the sources by name, with their numbers of networks."""
     return [Origin(s, name, len(features.layers[s])) for s, name in enumerate(sources)]
+
+
+def foundation_origins(features: Features) -> list[Origin]:
+    """Foundation networks as an origin, none without a view."""
+    view = features.foundation
+    return [] if view is None else [Origin(FOUNDATION, view.name, view.networks)]
 
 
 def list_stacked_plans(features: Features, heads: Heads) -> list[Plan]:

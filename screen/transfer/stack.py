@@ -18,12 +18,13 @@ from kakehashi.screen.transfer.weights import stack_weights
 class StackColumn(NamedTuple):
     """A column of the stack.
 
-    Direct or predictions per head, the best average or a late head per source.
+    Direct or predictions per head, the best average or a late head per source, blocks of foundation networks per head.
     """
 
-    kind: Literal["direct", "average", "late", "predictions"]
+    kind: Literal["direct", "average", "late", "predictions", "foundation"]
     head: str = ""
     source: int = -1
+    blocks: tuple[str, ...] = ()
 
 
 class Stack(NamedTuple):
@@ -31,12 +32,14 @@ class Stack(NamedTuple):
 
     weights : (members,)
     inner_mae : the stack's own error inside its training rows
+    left_out : names of candidates that did not earn a place
     """
 
     names: tuple[str, ...]
     members: tuple[Fitted, ...]
     weights: FloatArray
     inner_mae: float
+    left_out: tuple[str, ...] = ()
 
 
 def choose_columns(candidates: Sequence[Candidate], n_sources: int) -> dict[StackColumn, Candidate]:
@@ -56,6 +59,10 @@ def choose_columns(candidates: Sequence[Candidate], n_sources: int) -> dict[Stac
             chosen[StackColumn("average", source=s)] = pick_best([c for c in frozen if len(c.plan.networks) == size])
         late = [c for c in candidates if c.plan.source == s and c.plan.head not in CLOSED_FORM]
         chosen |= {StackColumn("late", c.plan.head, s): c for c in late}
+    for candidate in candidates:
+        plan = candidate.plan
+        if plan.kind == "foundation":
+            chosen[StackColumn("foundation", plan.head, plan.source, plan.blocks)] = candidate
     for head in LINES:
         options = [c for c in candidates if c.plan.kind == "predictions" and c.plan.head == head]
         if options:
@@ -71,12 +78,13 @@ def fit_stack(chosen: Sequence[Candidate], truth: FloatArray, fit: Callable[[Pla
     """
     table = np.stack([c.inner for c in chosen], axis=1)
     weights = stack_weights(table, truth)
-    used = [i for i in range(len(chosen)) if weights[i] > 1e-6]
+    used = [i for i in range(len(chosen)) if weights[i] > 0]
     return Stack(
         tuple(chosen[i].name for i in used),
         tuple(fit(chosen[i].plan) for i in used),
         weights[used],
         float(np.mean(np.abs(table @ weights - truth))),
+        tuple(candidate.name for candidate, weight in zip(chosen, weights, strict=True) if weight == 0),
     )
 
 

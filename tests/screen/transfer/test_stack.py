@@ -19,11 +19,11 @@ def test_columns_of_the_stack_are_transferred_and_direct(planted, features):
     assert len(found) == 2 + 12 + 6
     chosen = choose_columns(found, 1)
     assert sorted(chosen) == [
-        ("average", "", 0),
-        ("direct", "gp", -1),
-        ("direct", "ridge", -1),
-        ("predictions", "gp", -1),
-        ("predictions", "ridge", -1),
+        ("average", "", 0, ()),
+        ("direct", "gp", -1, ()),
+        ("direct", "ridge", -1, ()),
+        ("predictions", "gp", -1, ()),
+        ("predictions", "ridge", -1, ()),
     ]
     assert len(chosen[StackColumn("average", source=0)].plan.networks) == 4
     stack = fit_stack(

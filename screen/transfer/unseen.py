@@ -1,0 +1,52 @@
+"""Error on formulas that no foundation network has seen."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from kakehashi.catalogs.records import FloatArray
+from kakehashi.screen.transfer.nested import UnseenPredictions
+from kakehashi.screen.validation.folds import Folds, splits_of
+from kakehashi.screen.validation.intervals import conformal_quantile, interval_coverage, intervals_by_fold
+from kakehashi.screen.validation.statistics import Paired, paired_test
+
+
+class Unseen(NamedTuple):
+    """Held-out error and intervals of compounds by networks that never saw them.
+
+    What a candidate may expect whose formula is in none of the tables the networks learned from.
+
+    mae, direct_mae : of the whole procedure, and of the same without foundation networks, fitted scale
+    gain : error of the latter minus the former's
+    coverage_90 : of the intervals
+    interval, usual_spread : as of the `Model`
+    mean : (n,) held-out means; folds : (n,)
+    """
+
+    mae: float
+    direct_mae: float
+    gain: Paired
+    coverage_90: float
+    interval: float
+    usual_spread: float
+    mean: FloatArray
+    folds: Folds
+
+
+def measure_unseen(y: FloatArray, measured: UnseenPredictions) -> Unseen:
+    """Measure error, gain and intervals of predictions for unseen formulas."""
+    mean, spread, distance = measured.predictions
+    ratios, _, _, usual = intervals_by_fold(y, mean, spread, distance, measured.folds)
+    wrong, direct = np.abs(y - mean), np.abs(y - measured.direct)
+    return Unseen(
+        mae=float(wrong.mean()),
+        direct_mae=float(direct.mean()),
+        gain=paired_test(direct - wrong, splits_of(measured.folds)),
+        coverage_90=interval_coverage(ratios, measured.folds),
+        interval=conformal_quantile(ratios),
+        usual_spread=usual,
+        mean=mean,
+        folds=measured.folds,
+    )
