@@ -26,7 +26,6 @@ from kakehashi.screen.transfer.nested import (
     CrossValidated,
     cross_validate,
     cross_validate_families,
-    cross_validate_unseen,
     fit_deployed,
     unseen_splits,
 )
@@ -144,7 +143,7 @@ def transfer(
         measured = cross_validate(problem, splits_of(folds), pool, progress)
         stack = fit_deployed(problem, features, np.arange(n))
         apart = cross_validate_families(problem, MIN_TRAINING, pool)
-        hidden = cross_validate_unseen(problem, blind, pool) if blind and problem.sees_target else None
+        hidden = cross_validate(problem, blind.splits, pool, networks=blind.networks) if blind else None
         null = permute_selection(features, y, folds, seed, pool)
 
     mean, spread, distance = measured.predictions[CHOSEN], measured.spreads[CHOSEN], measured.distance
@@ -171,7 +170,7 @@ def transfer(
         heads=tuple(heads),
         foundation=foundation,
         known=known,
-        unseen=measure_unseen(y, hidden) if hidden else None,
+        unseen=measure_unseen(y, hidden, blind.folds(n)) if hidden and blind else None,
     )
 
 

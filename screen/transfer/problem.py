@@ -48,11 +48,6 @@ class Problem(NamedTuple):
     views: FoundationViews | None = None
     known: KnownTarget | None = None
 
-    @property
-    def sees_target(self) -> bool:
-        """True if foundation networks saw compounds of the target."""
-        return self.views is not None and bool(self.views.seen.any())
-
     def features_for(self, held: NDArray[np.int64], networks: int = FULL) -> Features:
         """Features with some compounds held out, whose values are hidden as a candidate's are.
 

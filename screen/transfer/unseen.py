@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from kakehashi.catalogs.records import FloatArray
-from kakehashi.screen.transfer.nested import UnseenPredictions
+from kakehashi.screen.transfer.nested import CrossValidated
+from kakehashi.screen.transfer.rows import CHOSEN, DIRECT
 from kakehashi.screen.validation.folds import Folds, splits_of
 from kakehashi.screen.validation.intervals import conformal_quantile, interval_coverage, intervals_by_fold
 from kakehashi.screen.validation.statistics import Paired, paired_test
@@ -35,18 +36,21 @@ class Unseen(NamedTuple):
     folds: Folds
 
 
-def measure_unseen(y: FloatArray, measured: UnseenPredictions) -> Unseen:
-    """Measure error, gain and intervals of predictions for unseen formulas."""
-    mean, spread, distance = measured.predictions
-    ratios, _, _, usual = intervals_by_fold(y, mean, spread, distance, measured.folds)
-    wrong, direct = np.abs(y - mean), np.abs(y - measured.direct)
+def measure_unseen(y: FloatArray, measured: CrossValidated, folds: Folds) -> Unseen:
+    """Measure error, gain and intervals of predictions for unseen formulas.
+
+    folds : (n,) number of the split that held a compound out
+    """
+    mean, spread, distance = measured.predictions[CHOSEN], measured.spreads[CHOSEN], measured.distance
+    ratios, _, _, usual = intervals_by_fold(y, mean, spread, distance, folds)
+    wrong, direct = np.abs(y - mean), np.abs(y - measured.predictions[DIRECT])
     return Unseen(
         mae=float(wrong.mean()),
         direct_mae=float(direct.mean()),
-        gain=paired_test(direct - wrong, splits_of(measured.folds)),
-        coverage_90=interval_coverage(ratios, measured.folds),
+        gain=paired_test(direct - wrong, splits_of(folds)),
+        coverage_90=interval_coverage(ratios, folds),
         interval=conformal_quantile(ratios),
         usual_spread=usual,
         mean=mean,
-        folds=measured.folds,
+        folds=folds,
     )
