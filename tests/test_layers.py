@@ -18,7 +18,8 @@ FOLDERS = {
         *("runs", "pull", "candidates", "models", "cli"),
     ),
     "screen": (
-        *("", "descriptors", "cache", "validation", "ranking", "networks", "heads", "transfer", "scoring"),
+        *("", "descriptors", "cache", "validation", "ranking", "networks", "foundation", "heads"),
+        *("transfer", "scoring"),
         *("runs", "report", "next", "screening", "models", "evaluation", "studies", "api", "cli"),
     ),
     "design": ("", "chemistry", "likelihood", "proposals", "sampler", "report", "run", "studies", "api", "cli"),

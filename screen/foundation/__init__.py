@@ -1,0 +1,1 @@
+"""Networks that learned every property of a folder of tables at once."""

@@ -1,0 +1,86 @@
+"""Hidden layers and predictions of a set of networks.
+
+NumPy inputs pass through one compiled program in padded batches, so that the bits of a row depend on nothing but the
+row; JAX arrays, tracers included, are computed as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from kakehashi.screen.descriptors.composition import BATCH
+from kakehashi.screen.foundation.record import FoundationNetwork, NormLayer
+from kakehashi.screen.networks.pyramid import matmul
+
+# Keeps the normalisation of a layer that is constant finite.
+EPSILON = 1e-5
+
+
+class Outputs(NamedTuple):
+    """What m networks of k tasks give for n rows.
+
+    layer : (n, m * n_last) last hidden layers, side by side
+    predictions : (n, k) mean over the networks, standardised
+    """
+
+    layer: Any
+    predictions: Any
+
+
+def outputs(networks: Sequence[FoundationNetwork], x: Any) -> Outputs:
+    """Hidden layers and predictions at inputs x (n, 384), in one pass."""
+    if isinstance(x, jax.Array):
+        return _forward(tuple(networks), x)
+    held = jax.tree.map(jnp.asarray, tuple(networks))
+    layer = np.empty((len(x), sum(len(network.kernel) for network in networks)), np.float32)
+    predicted = np.empty((len(x), len(networks[0].bias)), np.float32)
+    for start in range(0, len(x), BATCH):
+        rows = x[start : start + BATCH]
+        batch = np.zeros((BATCH, x.shape[1]), np.float32)
+        batch[: len(rows)] = rows
+        got = _forward_jit(held, batch)
+        layer[start : start + len(rows)] = np.asarray(got.layer)[: len(rows)]
+        predicted[start : start + len(rows)] = np.asarray(got.predictions)[: len(rows)]
+    return Outputs(layer, predicted)
+
+
+def hidden_layer(networks: Sequence[FoundationNetwork], x: Any) -> Any:
+    """Last hidden layers (n, m * n_last) of m networks, side by side."""
+    return outputs(networks, x).layer
+
+
+def predictions(networks: Sequence[FoundationNetwork], x: Any) -> Any:
+    """Standardised predictions (n, k), mean over the networks."""
+    return outputs(networks, x).predictions
+
+
+def normalised(layer: NormLayer, x: jax.Array) -> jax.Array:
+    """One hidden layer (Ba, Kiros and Hinton, 2016)."""
+    z = matmul(x, layer.kernel)
+    z = z - z.mean(axis=1, keepdims=True)
+    z = z * jax.lax.rsqrt(jnp.square(z).mean(axis=1, keepdims=True) + EPSILON)
+    return jax.nn.silu(z * layer.gain[None, :] + layer.shift[None, :])
+
+
+def linear(network: FoundationNetwork, last: jax.Array) -> jax.Array:
+    """Standardised predictions (n, k) from the last hidden layer."""
+    return jnp.asarray(matmul(last, network.kernel) + network.bias[None, :])
+
+
+def _forward(networks: tuple[FoundationNetwork, ...], x: jax.Array) -> Outputs:
+    layers, predicted = [], []
+    for network in networks:
+        last = x
+        for layer in network.hidden:
+            last = normalised(layer, last)
+        layers.append(last)
+        predicted.append(linear(network, last))
+    return Outputs(jnp.concatenate(layers, axis=1), sum(predicted[1:], predicted[0]) / len(networks))
+
+
+_forward_jit = jax.jit(_forward)
