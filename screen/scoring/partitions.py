@@ -86,10 +86,12 @@ def make_scorer(model: Model, search: Search | None = None) -> PartitionScorer:
 
         return PartitionScorer(model, DeviceModel((), (), (), False, {}), hash_model(model))
     device_model = prepare_model(model)
-    foundation = None if model.foundation is None else model.foundation._replace(full=(), folds=(), scales=())
+    knowledge = model.knowledge
+    if knowledge is not None:
+        knowledge = knowledge._replace(foundation=knowledge.foundation._replace(full=(), folds=(), scales=()))
     light = model._replace(
         library=model.library._replace(sources=()), stack=model.stack._replace(members=()), leaderboard=(),
-        foundation=foundation,
+        knowledge=knowledge,
     )  # fmt: skip
     return PartitionScorer(light, device_model, _sha256(light, device_model, search), search)
 
@@ -145,7 +147,7 @@ def _score_distinct(model: Model, device_model: DeviceModel, materials: Inputs) 
     kind = kind_of(materials)
     reduced, texts = kind.label(materials)
     if kind.slots:
-        known = None if model.known is None else model.known.of(texts)
+        known = model.knowledge.known.of(texts) if model.knowledge and model.knowledge.known else None
         normalised = kind.normalise(materials, model.library.convention)
         predictions = predict_compositions(device_model, normalised, known)
     else:

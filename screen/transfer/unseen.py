@@ -9,6 +9,7 @@ import numpy as np
 from kakehashi.catalogs.records import FloatArray
 from kakehashi.screen.transfer.nested import CrossValidated
 from kakehashi.screen.transfer.rows import CHOSEN, DIRECT
+from kakehashi.screen.transfer.verdict import describe_difference
 from kakehashi.screen.validation.folds import Folds, splits_of
 from kakehashi.screen.validation.intervals import conformal_quantile, interval_coverage, intervals_by_fold
 from kakehashi.screen.validation.statistics import Paired, paired_test
@@ -53,4 +54,12 @@ def measure_unseen(y: FloatArray, measured: CrossValidated, folds: Folds) -> Uns
         usual_spread=usual,
         mean=mean,
         folds=folds,
+    )
+
+
+def unseen_text(unseen: Unseen) -> str:
+    """Sentence on formulas that are in none of the tables the networks learned from."""
+    return (
+        f" For formulas that no foundation network has seen it errs {unseen.mae:.3g}, without foundation networks"
+        f" {unseen.direct_mae:.3g} ({describe_difference(unseen.gain)})."
     )
