@@ -80,21 +80,22 @@ def _is_target(
     if not np.isfinite(error):
         return False
     learned = np.sqrt(max(0.0, 1 - (error / USUAL_DEVIATION) ** 2))
-    return any(_correlation(v[seen], predicted, least=max(learned - SLACK, SAME_RANKS)) for v in (values, y))
+    return any(_agree(v[seen], predicted, least=max(learned - SLACK, SAME_RANKS)) for v in (values, y))
 
 
 def _equal(a: FloatArray, b: FloatArray) -> bool:
     """True if a few values lie on a line, as copies in another unit do."""
-    return np.ptp(a) > 0 and np.ptp(b) > 0 and abs(float(np.corrcoef(a, b)[0, 1])) > 1 - 1e-6
+    return bool(np.ptp(a) > 0 and np.ptp(b) > 0) and abs(float(np.corrcoef(a, b)[0, 1])) > 1 - 1e-6
 
 
-def _correlation(a: FloatArray, b: FloatArray, *, least: float) -> bool:
+def _agree(a: FloatArray, b: FloatArray, *, least: float) -> bool:
     """True if values and ranks correlate at least so much."""
     from scipy.stats import spearmanr
 
     if not (np.ptp(a) > 0 and np.ptp(b) > 0):
         return False
-    return abs(float(np.corrcoef(a, b)[0, 1])) >= least and abs(float(spearmanr(a, b).statistic)) >= SAME_RANKS
+    linear, ranks = float(np.corrcoef(a, b)[0, 1]), float(spearmanr(a, b).statistic)
+    return abs(linear) >= least and abs(ranks) >= SAME_RANKS
 
 
 def _note(names: Sequence[str]) -> str:

@@ -99,6 +99,11 @@ class Model(NamedTuple):
     knowledge: Knowledge | None = None
     unseen: Unseen | None = None
 
+    @property
+    def unseen_interval(self) -> float:
+        """Factor of the intervals for formulas that foundation networks never saw."""
+        return self.interval if self.unseen is None else max(self.interval, self.unseen.interval)
+
 
 def transfer(
     library: Library,
@@ -151,8 +156,9 @@ def transfer(
     mean, spread, distance = measured.predictions[CHOSEN], measured.spreads[CHOSEN], measured.distance
     ratios, lower, upper, usual = intervals_by_fold(y, mean, spread, distance, folds)
     board, verdict = judge_rows(target, folds, measured, interval_coverage(ratios, folds), null)
-    unseen = measure_unseen(y, hidden, blind.folds(n)) if hidden is not None and blind is not None else None
-    if unseen is not None:
+    unseen = None
+    if hidden is not None and blind is not None:
+        unseen = measure_unseen(y, hidden, blind.folds(n), usual)
         verdict = verdict._replace(text=verdict.text + unseen_text(unseen))
     by_family = family_coverage(y, apart.groups, apart.folds, ratios, usual, apart.predictions) if apart else None
     return Model(

@@ -102,10 +102,8 @@ def pose_problem(
 def _with_knowledge(problem: Problem, knowledge: Knowledge) -> Problem:
     """Problem with foundation networks, without properties that are the target."""
     target, foundation = problem.target, knowledge.foundation
-    views, known = (
-        view_compounds(foundation, target.compositions),
-        knowledge.of_target(target.compositions, problem.seed),
-    )
+    views = view_compounds(foundation, target.compositions)
+    known = knowledge.of_target(target.compositions, problem.seed)
     found = find_aliases(
         foundation, target.values, target.y, views.views[FULL].predictions, views.seen, known and known.values
     )

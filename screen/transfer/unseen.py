@@ -11,7 +11,7 @@ from kakehashi.screen.transfer.nested import CrossValidated
 from kakehashi.screen.transfer.rows import CHOSEN, DIRECT
 from kakehashi.screen.transfer.verdict import describe_difference
 from kakehashi.screen.validation.folds import Folds, splits_of
-from kakehashi.screen.validation.intervals import conformal_quantile, interval_coverage, intervals_by_fold
+from kakehashi.screen.validation.intervals import conformal_quantile, difficulty, interval_coverage
 from kakehashi.screen.validation.statistics import Paired, paired_test
 
 
@@ -23,7 +23,7 @@ class Unseen(NamedTuple):
     mae, direct_mae : of the whole procedure, and of the same without foundation networks, fitted scale
     gain : error of the latter minus the former's
     coverage_90 : of the intervals
-    interval, usual_spread : as of the `Model`
+    interval : multiplies `intervals.difficulty`, with the usual spread of the model, to give the half-width
     mean : (n,) held-out means; folds : (n,)
     """
 
@@ -32,18 +32,17 @@ class Unseen(NamedTuple):
     gain: Paired
     coverage_90: float
     interval: float
-    usual_spread: float
     mean: FloatArray
     folds: Folds
 
 
-def measure_unseen(y: FloatArray, measured: CrossValidated, folds: Folds) -> Unseen:
+def measure_unseen(y: FloatArray, measured: CrossValidated, folds: Folds, usual: float) -> Unseen:
     """Measure error, gain and intervals of predictions for unseen formulas.
 
-    folds : (n,) number of the split that held a compound out
+    folds : (n,) number of the split that held a compound out; usual : usual spread of the model
     """
-    mean, spread, distance = measured.predictions[CHOSEN], measured.spreads[CHOSEN], measured.distance
-    ratios, _, _, usual = intervals_by_fold(y, mean, spread, distance, folds)
+    mean = measured.predictions[CHOSEN]
+    ratios = np.abs(y - mean) / difficulty(measured.spreads[CHOSEN], measured.distance, usual)
     wrong, direct = np.abs(y - mean), np.abs(y - measured.predictions[DIRECT])
     return Unseen(
         mae=float(wrong.mean()),
@@ -51,7 +50,6 @@ def measure_unseen(y: FloatArray, measured: CrossValidated, folds: Folds) -> Uns
         gain=paired_test(direct - wrong, splits_of(folds)),
         coverage_90=interval_coverage(ratios, folds),
         interval=conformal_quantile(ratios),
-        usual_spread=usual,
         mean=mean,
         folds=folds,
     )
