@@ -199,8 +199,8 @@ class UnseenSplits(NamedTuple):
     networks: tuple[int, ...]
 
     def folds(self, n: int) -> Folds:
-        """Number of the split that holds each of n compounds."""
-        folds = np.empty(n, np.int64)
+        """Number of the split that holds each of n compounds, -1 where none does."""
+        folds = np.full(n, -1, np.int64)
         for number, split in enumerate(self.splits):
             folds[split.held] = number
         return folds

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kakehashi.catalogs.records import FloatArray
 from kakehashi.screen.transfer.nested import CrossValidated
@@ -36,19 +37,25 @@ class Unseen(NamedTuple):
     folds: Folds
 
 
-def measure_unseen(y: FloatArray, measured: CrossValidated, folds: Folds, usual: float) -> Unseen:
+def measure_unseen(
+    y: FloatArray, measured: CrossValidated, folds: Folds, usual: float, held: NDArray[np.int64] | None = None
+) -> Unseen:
     """Measure error, gain and intervals of predictions for unseen formulas.
 
     folds : (n,) number of the split that held a compound out; usual : usual spread of the model
+    held : compounds that some split holds out, all by default
     """
-    mean = measured.predictions[CHOSEN]
-    ratios = np.abs(y - mean) / difficulty(measured.spreads[CHOSEN], measured.distance, usual)
+    out = np.arange(len(y)) if held is None else np.sort(held)
+    mean, folds_out = measured.predictions[CHOSEN], folds[out]
     wrong, direct = np.abs(y - mean), np.abs(y - measured.predictions[DIRECT])
+    ratios = wrong[out] / difficulty(measured.spreads[CHOSEN][out], measured.distance[out], usual)
+    several = len(np.unique(folds_out)) > 1
+    splits = [split for split in splits_of(folds) if folds[split.held[0]] >= 0]
     return Unseen(
-        mae=float(wrong.mean()),
-        direct_mae=float(direct.mean()),
-        gain=paired_test(direct - wrong, splits_of(folds)),
-        coverage_90=interval_coverage(ratios, folds),
+        mae=float(wrong[out].mean()),
+        direct_mae=float(direct[out].mean()),
+        gain=paired_test(direct - wrong, splits),
+        coverage_90=interval_coverage(ratios, folds_out) if several else float("nan"),
         interval=conformal_quantile(ratios),
         mean=mean,
         folds=folds,
