@@ -151,8 +151,8 @@ class ClusterFlags:
 @dataclass(frozen=True, kw_only=True)
 class ScreenConfig(
     OutFlags, DeviceFlags, ClusterFlags, WorkerFlags, CacheFlags, SeedFlags, ExportFlags, LimitFlags, ElementFlags,
-    TopFlags, FilterFlags, RankingFlags, HeadFlags, FoldFlags, TrunkFlags, ArchitectureFlags, FoundationFlags, UsualSourceFlags,
-    CatalogFlags, TableFlags, ValueFlags, TargetFlags,
+    TopFlags, FilterFlags, RankingFlags, HeadFlags, FoldFlags, TrunkFlags, ArchitectureFlags, FoundationFlags,
+    UsualSourceFlags, CatalogFlags, TableFlags, ValueFlags, TargetFlags,
 ):  # fmt: skip
     """Flags of a screening run, keys of its TOML file, and `config` in its run.json."""
 
