@@ -84,6 +84,7 @@ class Evaluation(NamedTuple):
     lower, upper : (n,) 90 % interval of the recommended procedure, NaN where there is none
     curve : learning curve, empty if not measured
     settings : per baseline, the settings chosen in the splits
+    knowledge : foundation networks, if any
     unseen : error on formulas that no foundation network has seen, None where all errors are such
     """
 
@@ -100,6 +101,7 @@ class Evaluation(NamedTuple):
     warnings: tuple[str, ...]
     heads: tuple[str, ...]
     seed: int
+    knowledge: Knowledge | None = None
     unseen: Unseen | None = None
 
 
@@ -161,6 +163,7 @@ def evaluate(
             with stage("learning curve", len(sizes) * len(held.splits)) as advance:
                 points = learning_curve(problem, held.splits, sizes, pool, advance)
     found = assemble_evaluation(problem, library, held, measured, nulls, points, settings, tuple(heads))
+    found = found._replace(knowledge=knowledge)
     if hidden is None or blind is None:
         return found
     out = np.concatenate([split.held for split in blind.splits])

@@ -27,6 +27,7 @@ from kakehashi.screen.progress import Progress
 from kakehashi.screen.runs.config import as_dict
 from kakehashi.screen.runs.flags import MAX_REJECTED
 from kakehashi.screen.runs.refused import warnings_of, write_rejected
+from kakehashi.screen.screening.foundation_record import foundation_record
 from kakehashi.screen.screening.inputs import load_described
 from kakehashi.screen.screening.knowledge import gather_knowledge
 from kakehashi.screen.screening.record import (
@@ -223,6 +224,7 @@ def evaluation_record(
         "convention": evaluation.library.convention,
         "target": target_record(evaluation.target),
         "sources": [source_record(source) for source in evaluation.library.sources],
+        "foundation": foundation_record(evaluation.knowledge, evaluation.unseen),
         "holdout": {"mode": config.holdout, "text": evaluation.held.text, "splits": len(evaluation.held.splits)},
         # The error and the intervals of what is recommended, be it the stack with sources or without.
         "verdict": verdict_record(verdict)
