@@ -26,8 +26,8 @@ class DemoFlags(DeviceFlags, SeedFlags, NetworkFlags, OutFlags):
 def demo(*, flags: DemoFlags, call: ProgressFlags) -> int:
     """Screen 140,000 compositions and design polymers for thermal conductivity, offline, with a report of each.
 
-    Screening: pre-trains networks on volume per atom and melting temperature, transfers them to the embedded table of
-    lattice thermal conductivities, and ranks real Materials Project formulas and charge-balanced enumerated ones.
+    Screening: transfers the foundation networks of the package to the embedded table of lattice thermal conductivities,
+    and ranks real Materials Project formulas and charge-balanced enumerated ones.
 
     Design: transfers networks of liquids' thermal conductivity and refractive index, a quarter of --networks, to the
     embedded table of polymers' thermal conductivities (15 rough values: a demonstration, no finding), and proposes

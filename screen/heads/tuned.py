@@ -1,7 +1,7 @@
 """Fine-tuning of foundation networks: all layers go on training on the target.
 
-For targets of hundreds to thousands of values. The rate is low, weights are drawn back to where they started, and of all
-epochs the one counts that errs least on a tenth of the rows, whose errors also give the spread.
+For targets of hundreds to thousands of values. The rate is low, and weights are drawn back to where they started. Of
+all epochs the one counts that errs least on a tenth of the rows, whose errors also give the spread.
 """
 
 from __future__ import annotations
