@@ -230,7 +230,7 @@ def holds_networks(folder: Path) -> bool:
     A damaged entry counts as networks: `write` says what is wrong.
     """
     try:
-        return bool(json.loads((folder / CARD).read_bytes()).get("kind") == "networks")
+        return bool(json.loads((folder / CARD).read_bytes()).get("kind") in ("networks", "foundation"))
     except (OSError, ValueError, AttributeError):
         return True
 

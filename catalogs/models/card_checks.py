@@ -44,6 +44,8 @@ def check(card: Mapping[str, Any]) -> None:
     check_whole("bytes", card["bytes"], 1, MOST)
     if card["kind"] == "networks":
         _networks(card)
+    elif card["kind"] == "foundation":
+        _foundation(card)
     elif card["kind"] == "model":
         check_whole("used", card["used"], 1, MOST)
         _counts("held_out", card.get("held_out"))
@@ -76,6 +78,20 @@ def _networks(card: Mapping[str, Any]) -> None:
             _counts(f"held_out of network {i}", count)
         for metrics in entry["metrics"] or ():
             _metrics(f"metrics of network {i}", metrics)
+
+
+def _foundation(card: Mapping[str, Any]) -> None:
+    check_whole("networks", card["networks"], 1, MOST_NETWORKS)
+    for name in ("formulas", "parameters", "epochs"):
+        check_whole(name, card[name], 1, MOST)
+    if not _STRUCTURE.fullmatch(card["structure"]):
+        raise ValueError(f"structure: expected widths such as 384-512-51, got {card['structure']!r}")
+    check_whole("number of tasks", len(card["tasks"]), 1, MOST_TASKS)
+    for i, task in enumerate(card["tasks"]):
+        check_whole(f"rows of task {i}", task["rows"], 1, MOST)
+        check_whole(f"alias of task {i}", task["alias"], 0, MOST_TASKS)
+        _counts(f"held_out of task {i}", task["held_out"])
+        _metrics(f"metrics of task {i}", task["metrics"])
 
 
 def _counts(where: str, value: Any) -> None:

@@ -73,6 +73,16 @@ def rows_of(card: Mapping[str, Any], path: Path) -> list[dict[str, Any]]:
             "licence": card["licence"], "held_out": card.get("held_out"),
         }  # fmt: skip
         return [{"id": key[:16], **common, **about, **_errors(card.get("metrics", {}))}]
+    if kind == "foundation":
+        own = {
+            "method": card["method"], "structure": card["structure"], "layers": card["structure"].count("-") - 1,
+            "parameters": card["parameters"], "epochs": card["epochs"], "networks": card["networks"],
+        }  # fmt: skip
+        return [
+            {"id": f"{key[:16]}-{number}", **common, **own, **_about(task), "log": task["transform"] == "ln",
+             "number": number, "held_out": task["held_out"], **_errors(task["metrics"])}
+            for number, task in enumerate(card["tasks"])
+        ]  # fmt: skip
     if kind == "crystal networks":
         raise ValueError(f"of an earlier version, not used any more: delete {path}")
     if kind != "networks":
@@ -86,13 +96,17 @@ def rows_of(card: Mapping[str, Any], path: Path) -> list[dict[str, Any]]:
             "networks": card["networks"],
         }  # fmt: skip
         for i, task in enumerate(card["tasks"]):
-            about = {
-                "property": task["property"], "unit": task["unit"], "log": task["log"], "rows": task["rows"],
-                "modelset": task["source"], "licence": task["licence"],
-                "held_out": entry["held_out"][i] if entry["held_out"] else None,
+            about = _about(task) | {
+                "log": task["log"], "held_out": entry["held_out"][i] if entry["held_out"] else None
             }  # fmt: skip
             rows.append({**common, **own, **about, **_errors(entry["metrics"][i] if entry["metrics"] else {})})
     return rows
+
+
+def _about(task: Mapping[str, Any]) -> dict[str, Any]:
+    """Facts about a property that networks learned."""
+    return {"property": task["property"], "unit": task["unit"], "rows": task["rows"], "modelset": task["source"],
+            "licence": task["licence"]}  # fmt: skip
 
 
 def _errors(metrics: Mapping[str, Any]) -> dict[str, Any]:

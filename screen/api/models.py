@@ -143,6 +143,8 @@ def load(id: str) -> Loaded:
     entry = shelf.read(path, key)
     if entry.arrays is None or entry.card is None:
         raise UserError(entry.warning or f"{path} is gone", code=6)
+    if entry.card.get("kind") == "foundation":
+        raise UserError(f"{id} is a foundation of many properties: expected the networks of a source")
     if entry.card.get("kind") != "networks":
         raise UserError(f"{id} is a transferred model, which needs its target: expected the networks of a source")
     try:

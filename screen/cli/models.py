@@ -49,6 +49,8 @@ def train_models(*, flags: Annotated[FlagValues, TrainConfig], call: TrainCall) 
     Example: kakehashi models train --source volume_per_atom --source mine.csv:gap --networks 100
 
     Example: kakehashi models train --table1 data --networks 100
+
+    Example: kakehashi models train --foundation data/inorganic --recipe inorganic
     """
     from kakehashi.screen.cli.flags import choose_mode
     from kakehashi.screen.cli.models_text import train_and_print

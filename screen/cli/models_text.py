@@ -34,6 +34,10 @@ def show_list(*, json_out: bool) -> int:
         [("pearson_corr", "approximate_median"), ("pearson_corr", "max"), ("id", "count")]
     )
     by_stack = {(row["stack"], row["property"]): row for row in keyed.to_pylist()}
+    of_stack = found.table.group_by("stack", use_threads=False).aggregate(
+        [("pearson_corr", "approximate_median"), ("pearson_corr", "max"), ("id", "count")]
+    )
+    whole = {row["stack"]: row for row in of_stack.to_pylist()}
     # The first row of every stack and property says what is the same for all its networks.
     first = {(row["stack"], row["property"]): row for row in found.table.filter(
         pc.fill_null(pc.equal(found.table["number"], 0), True)).to_pylist()}  # fmt: skip
@@ -44,6 +48,12 @@ def show_list(*, json_out: bool) -> int:
          "pearson_best": by_stack[stack, name]["pearson_corr_max"], "bytes": row["bytes"], "date": row["date"]}
         for (stack, name), row in first.items()
     ]  # fmt: skip
+    for row in rows:
+        if row["kind"] == "foundation":  # many properties in one line
+            all_of_it = whole[row["id"]]
+            row |= {"property": f"{all_of_it['id_count']} properties", "unit": "", "log": None,
+                    "pearson_median": all_of_it["pearson_corr_approximate_median"],
+                    "pearson_best": all_of_it["pearson_corr_max"]}  # fmt: skip
     rows.sort(key=lambda row: (row["kind"], row["property"], row["id"]))
     if json_out:
         print(as_json(rows))
@@ -63,18 +73,21 @@ def show_card(id: str, *, json_out: bool) -> int:
         shelf.check_card(card, key)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path / shelf.CARD} is damaged or unreadable ({error})", code=6) from None
-    entries = card.get("entries", [])
+    # The numbers of a foundation are those of its properties.
+    listed = "tasks" if card["kind"] == "foundation" else "entries"
+    entries = card.get(listed, [])
     if number is not None:
         if number >= len(entries):
-            raise UserError(f"{id}: expected the number of a network from 0 to {len(entries) - 1}")
-        card |= {"entries": [entries[number]]}
+            raise UserError(f"{id}: expected a number from 0 to {len(entries) - 1}")
+        card |= {listed: [entries[number]]}
     if json_out:
         print(as_json(card))
         return 0
-    hidden = () if number is not None else ("entries",)
+    hidden = () if number is not None else (listed,)
     print(as_json({name: v for name, v in card.items() if name not in hidden}, 1))
     if hidden and entries:
-        say(f"{len(entries)} networks: kakehashi models query --filter stack=={key}; files: {path}")
+        what = "networks" if listed == "entries" else "properties"
+        say(f"{len(entries)} {what}: kakehashi models query --filter stack=={key}; files: {path}")
     return 0
 
 
@@ -89,6 +102,11 @@ def train_and_print(
     from kakehashi.screen.device import choose
 
     choose(config.device)
+    if config.foundation is not None:
+        from kakehashi.screen.models.foundation import train_on_folder
+
+        _print_foundation(train_on_folder(config, mode, dry_run=dry_run), json_out=json_out, quiet=quiet)
+        return 0
     done = train(config, mode, dry_run=dry_run)
     if json_out:
         print(as_json(done))
@@ -104,6 +122,20 @@ def train_and_print(
         if not dry_run and done["made"]:
             say(f"errors: {done['made'][0]['split']}; on the fitted scale")
     return 0
+
+
+def _print_foundation(done: dict[str, Any], *, json_out: bool, quiet: bool) -> None:
+    """Print the properties of a foundation, a line each, and where it is."""
+    if json_out:
+        print(as_json(done))
+    elif not quiet:
+        _print([{name: value for name, value in task.items() if name not in ("source", "licence")}
+                for task in done["tasks"]])  # fmt: skip
+        say(f"{done['name']}: {done['formulas']:,} formulas, {len(done['tasks'])} properties")
+        if "folder" in done:
+            size = f"{done['bytes'] / 1e6:.1f} MB"
+            say(f"{done['networks']} networks, {size}, {done['seconds']:,.0f} s: {done['folder']}")
+            say(f"errors: {done['split']}; on the learned scale")
 
 
 def query_and_print(
@@ -183,6 +215,8 @@ def export_and_print(
 
 def import_and_print(file: str, *, json_out: bool, quiet: bool) -> int:
     """Read an archive."""
+    from kakehashi.screen.foundation.cards import check_foundation
+    from kakehashi.screen.foundation.kept import KIND, stored_of
     from kakehashi.screen.models.verify import verify_arrays
     from kakehashi.screen.networks.card_checks import check_against
     from kakehashi.screen.networks.kept import networks_of
@@ -192,7 +226,11 @@ def import_and_print(file: str, *, json_out: bool, quiet: bool) -> int:
         one = verify_arrays("", found)
         if not one.sound:
             raise ValueError(one.text)
-        check_against(found.card or {}, networks_of(found.arrays or {}))
+        card, arrays = found.card or {}, found.arrays or {}
+        if card.get("kind") == KIND:
+            check_foundation(card, stored_of(arrays).foundation)
+        else:
+            check_against(card, networks_of(arrays))
 
     done = archive.read(path_of(file), accept)
     if json_out:

@@ -10,6 +10,8 @@ import numpy as np
 from kakehashi.catalogs.models import library as shelf
 from kakehashi.screen.cache.keep import UNREADABLE
 from kakehashi.screen.cache.machine import machine_kind
+from kakehashi.screen.foundation.kept import KIND as FOUNDATION
+from kakehashi.screen.foundation.kept import recompute, stored_of
 from kakehashi.screen.networks.kept import networks_of
 from kakehashi.screen.transfer.predictions import predictions_of
 
@@ -44,22 +46,29 @@ def verify_arrays(key: str, entry: shelf.StoredEntry) -> Verified:
     """Recompute an entry's stored predictions, from the descriptors on."""
     if entry.arrays is None or entry.card is None:
         return Verified(key, "damaged", float("nan"), entry.warning or "it is gone")
-    if entry.card.get("kind") != "networks":
+    foundation = entry.card.get("kind") == FOUNDATION
+    if not foundation and entry.card.get("kind") != "networks":
         transferred = entry.card.get("kind") == "model"
         what = "a transferred model" if transferred else "networks of an earlier version, which are not used any more"
         return Verified(key, "unchecked", float("nan"), f"{what}: its checksums are right")
     try:
-        library = networks_of(entry.arrays)
-        (source,) = library.sources
-        if source.evidence is None:
-            return Verified(key, "unchecked", float("nan"), "its checksums are right; it holds no prediction")
-        predictions = source.evidence.predictions
-        recomputed = predictions_of(source, source.evidence.probe, library.convention)
+        if foundation:
+            stored = stored_of(entry.arrays)
+            predictions, recomputed = stored.predictions, recompute(stored.foundation, stored.probe)
+            networks = sum(map(len, stored.foundation.sets))
+        else:
+            library = networks_of(entry.arrays)
+            (source,) = library.sources
+            if source.evidence is None:
+                return Verified(key, "unchecked", float("nan"), "its checksums are right; it holds no prediction")
+            predictions = source.evidence.predictions
+            recomputed = predictions_of(source, source.evidence.probe, library.convention)
+            networks = len(source.networks)
         if recomputed.shape != predictions.shape:
             raise ValueError(f"predictions of shape {predictions.shape} for networks that give {recomputed.shape}")
     except UNREADABLE as error:
         return Verified(key, "damaged", float("nan"), f"holds no networks this version can read: {error}")
-    count = f"{predictions.size:,} predictions of {len(source.networks)} networks"
+    count = f"{predictions.size:,} predictions of {networks} networks"
     if recomputed.tobytes() == predictions.tobytes():
         return Verified(key, "bitwise", 0.0, f"{count} computed again, bit by bit")
     difference = float(np.max(np.abs(recomputed.astype(np.float64) - predictions)))

@@ -6,6 +6,7 @@ Their values on shared materials tell.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,28 +24,53 @@ MARK = "may be the target under another name"
 FloatArray = NDArray[np.float64]
 
 
+class Alias(NamedTuple):
+    """Correlation of two quantities that count as one.
+
+    scale : "linear", "logarithmic" or, where one is the logarithm of the other, "semi-logarithmic"
+    """
+
+    scale: str
+    correlation: float
+
+
+def alias(a: FloatArray, b: FloatArray) -> Alias | None:
+    """Correlation of values (n,) of one quantity under two names.
+
+    None where they agree neither linearly nor in logarithms, or are fewer than `SHARED`.
+    """
+    from scipy.stats import spearmanr
+
+    if len(a) < SHARED:
+        return None
+    one, other = (np.log(v) if (v > 0).all() else None for v in (a, b))
+    pairs = (
+        ("linear", a, b),
+        ("logarithmic", one, other),
+        ("semi-logarithmic", one, b),
+        ("semi-logarithmic", a, other),
+    )
+    found = [Alias(name, _correlation(x, y)) for name, x, y in pairs if x is not None and y is not None]
+    best = max(found, key=lambda each: abs(each.correlation))
+    # A reciprocal (a resistance for a conductivity) is the same knowledge too: signs do not matter.
+    if abs(best.correlation) <= SAME or abs(spearmanr(a, b).statistic) < SAME_RANKS:
+        return None
+    return best
+
+
 def alias_note(target: PropertyTable, source: PropertyTable) -> str | None:
     """Note with the correlation of a source that is the target.
 
     None where values agree neither linearly nor in logarithms.
     """
-    from scipy.stats import spearmanr
-
     place = {key: i for i, key in enumerate(source.keys)}
     shared = [(i, place[key]) for i, key in enumerate(target.keys) if key in place]
-    if len(shared) < SHARED:
-        return None
-    a, b = target.values[[i for i, _ in shared]], source.values[[j for _, j in shared]]
-    scales = {"linear": (a, b)}
-    if (a > 0).all() and (b > 0).all():
-        scales["logarithmic"] = (np.log(a), np.log(b))
-    correlations = {name: _correlation(*pair) for name, pair in scales.items()}
-    name = max(correlations, key=lambda scale: abs(correlations[scale]))
-    # A reciprocal (a resistance for a conductivity) is the same knowledge too: signs do not matter.
-    if abs(correlations[name]) <= SAME or abs(spearmanr(a, b).statistic) < SAME_RANKS:
+    found = alias(target.values[[i for i, _ in shared]], source.values[[j for _, j in shared]])
+    if found is None:
         return None
     return (
-        f"source {source.name} {MARK}: {name} correlation {correlations[name]:.3f} on {len(shared)} shared materials."
+        f"source {source.name} {MARK}: {found.scale} correlation {found.correlation:.3f} on {len(shared)} shared"
+        " materials."
         " Their formulas are left out of pre-training, but what helps here is the quantity itself, not transfer"
     )
 

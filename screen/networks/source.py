@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from kakehashi.catalogs.records import Compositions, PropertyTable, UserError
 from kakehashi.screen.cache.checkpoint import Checkpoint
+from kakehashi.screen.descriptors.element_roots import N_ELEMENTS
 from kakehashi.screen.descriptors.materials import kind_of
 from kakehashi.screen.descriptors.scaling import Scaling, fit_scaling, standardise
 from kakehashi.screen.networks.evidence import Evidence, collect
@@ -26,7 +27,6 @@ SCALE_ROWS = 2_000
 # Number of inputs drawn per network from wider descriptors (fingerprints), as in Wu et al. (2019).
 DRAWN_INPUTS = (400, 600)
 MIN_ROWS = 50
-N_ELEMENTS = 94
 
 
 Trunk = Literal["separate", "shared", "both"]

@@ -15,14 +15,13 @@ from numpy.typing import NDArray
 
 from kakehashi.catalogs.records import Compositions, PropertyTable, UserError
 from kakehashi.screen.descriptors.compositions import COMPOSITION
+from kakehashi.screen.descriptors.element_roots import N_ELEMENTS, ROOT_SCALE, element_roots
 from kakehashi.screen.descriptors.materials import describe, kind_of_table
 from kakehashi.screen.networks.joint.train import Array, Course, FloatArray, Joint, predict, train
-from kakehashi.screen.networks.source import N_ELEMENTS, exclude_keys
+from kakehashi.screen.networks.source import exclude_keys
 from kakehashi.screen.networks.tables import Joined, join
 from kakehashi.screen.validation.folds import Folds, splits_of
 
-# Brings roots of element shares to about the size of standardised inputs.
-ROOT_SCALE = 3.0
 # On the sources; then with the target among them; and on a target without sources, whose rows are few.
 FIRST = Course(epochs=12)
 TOGETHER = Course(epochs=32, rest=8_000)
@@ -59,15 +58,9 @@ def inputs(compositions: Compositions, convention: str = "reduced") -> Array:
     """Inputs (n, 290 + 94) of joint networks.
 
     Descriptors as signed logarithms, then the root of every element's share.
-
-    Roots, because the first twentieth of an element (a dopant) matters more than the last one.
     """
     described = describe(compositions, convention)
-    slots = compositions.elements
-    shares = compositions.amounts / compositions.amounts.sum(axis=1, keepdims=True)
-    roots = np.zeros((len(slots), N_ELEMENTS), np.float32)
-    row, slot = np.nonzero(slots >= 0)
-    roots[row, slots[row, slot]] = ROOT_SCALE * np.sqrt(shares[row, slot])
+    roots = ROOT_SCALE * element_roots(compositions)
     return np.hstack([np.sign(described) * np.log1p(np.abs(described)), roots]).astype(np.float32)
 
 

@@ -249,9 +249,13 @@ def loss(member: Member, x: jax.Array, y: jax.Array, w: jax.Array, keep: Any = N
 
     keep : as in `forward`
     """
-    error = jnp.abs(forward(member, x, keep) - y)
-    smooth = jnp.where(error < SMOOTH, error**2 / (2 * SMOOTH) + SMOOTH / 2, error)
-    return jnp.sum(w * smooth) / len(x)
+    return jnp.sum(w * smooth_error(forward(member, x, keep) - y)) / len(x)
+
+
+def smooth_error(difference: jax.Array) -> jax.Array:
+    """Absolute error, quadratic below `SMOOTH`."""
+    error = jnp.abs(difference)
+    return jnp.where(error < SMOOTH, error**2 / (2 * SMOOTH) + SMOOTH / 2, error)
 
 
 def forward(member: Member, x: jax.Array, keep: Any = None) -> jax.Array:

@@ -11,9 +11,9 @@ import pytest
 import kakehashi
 from kakehashi.catalogs.properties.assemble import assemble
 from kakehashi.catalogs.records import Molecules, UserError
+from kakehashi.screen.descriptors.element_roots import N_ELEMENTS, ROOT_SCALE
 from kakehashi.screen.networks.joint import train as joint_training
 from kakehashi.screen.networks.joint.model import (
-    ROOT_SCALE,
     Recipe,
     inputs,
     learn_sources,
@@ -23,7 +23,6 @@ from kakehashi.screen.networks.joint.model import (
     with_target,
 )
 from kakehashi.screen.networks.joint.train import Course, predict, train
-from kakehashi.screen.networks.source import N_ELEMENTS
 
 SMALL = Course(epochs=60, rate=6e-3, batch=64, widths=(32, 32, 16), head=8, rest=400)
 
