@@ -15,8 +15,9 @@ from kakehashi.screen.evaluation.run import Board, EvaluationInputs, compare
 from kakehashi.screen.heads.registry import DEFAULT_BASELINES, DEFAULT_HEADS
 from kakehashi.screen.networks.source import Trunk, tell_apart
 from kakehashi.screen.progress import Progress
-from kakehashi.screen.runs.flags import MAX_REJECTED
-from kakehashi.screen.screening.config import NO_SOURCE, sources_of
+from kakehashi.screen.runs.flags import MAX_REJECTED, NO_SOURCE
+from kakehashi.screen.screening.config import sources_of
+from kakehashi.screen.screening.knowledge import choose_foundation
 from kakehashi.screen.screening.tables import check_units, load_sources, load_target
 
 
@@ -25,6 +26,7 @@ def evaluate(
     *,
     sources: Sequence[str | PropertyTable] | None = None,
     networks: int = 50,
+    foundation: str = "",
     trunk: Trunk = "separate",
     unit: Mapping[str, str] | None = None,
     max_rejected: float = MAX_REJECTED,
@@ -48,7 +50,8 @@ def evaluate(
     Parameters
     ----------
     target : a table (`load` reads one with `log=True`, given folds, ...), a name or FILE:COLUMN.
-    sources : None for the usual ones of the target's kind of material, empty for none.
+    sources : None for the usual ones of the target's kind of material, empty for none and no foundation networks.
+    foundation : as for `transfer`.
     unit : of value columns whose names do not say it, by column or FILE:COLUMN.
     max_rejected : share of the target's rows with a value that may be refused before that is an error.
     heads, trunk, convention, descriptors, cache, device : as for `pretrain` and `transfer`.
@@ -70,7 +73,11 @@ def evaluate(
     """
     choose(device)
     table = load_target(target, unit, check_share(max_rejected))
-    listed = list(sources_of((), table) if sources is None else sources)
+    networks_of_package = choose_foundation(
+        foundation, NO_SOURCE if sources is not None and not sources else (), table, convention, descriptors
+    )
+    usual = sources_of((), table, foundation=networks_of_package is not None)
+    listed = list(usual if sources is None else sources)
     tables = load_sources(listed, unit)
     check_units(unit, [target, *listed], [table, *tables])
     specs = [s if isinstance(s, str) else f"{s.name} ({i})" for i, s in enumerate(listed, start=1)]
@@ -78,7 +85,8 @@ def evaluate(
     config = resolve(
         {
             "target": target if isinstance(target, str) else target.name, "log": table.log,
-            "source": tuple(dict.fromkeys(names)) or NO_SOURCE, "trunk": trunk, "networks": networks,
+            "source": tuple(dict.fromkeys(names)) or (NO_SOURCE if networks_of_package is None else ()),
+            "foundation": foundation, "trunk": trunk, "networks": networks,
             "unit": tuple(f"{column}={text}" for column, text in (unit or {}).items()), "max_rejected": max_rejected,
             "convention": convention, "descriptors": descriptors, "outer_folds": outer_folds, "heads": tuple(heads),
             "baselines": tuple(baselines) or ("none",), "holdout": holdout, "top_fraction": top_fraction,
@@ -87,7 +95,9 @@ def evaluate(
         None,
     )  # fmt: skip
     tables = tell_apart(tables, specs, taken=table.name)
-    inputs = EvaluationInputs(table, tuple(tables), convention_for([table, *tables], convention, descriptors))
+    inputs = EvaluationInputs(
+        table, tuple(tables), convention_for([table, *tables], convention, descriptors), networks_of_package
+    )
     board = compare(config, inputs, Progress("quiet"))
     checkpoints = [source.checkpoint for source in board.evaluation.library.sources]
     for warning in dict.fromkeys(checkpoint.warning for checkpoint in checkpoints if checkpoint and checkpoint.warning):

@@ -37,6 +37,7 @@ from kakehashi.screen.runs.flags import MAX_REJECTED
 from kakehashi.screen.scoring.partitions import make_scorer
 from kakehashi.screen.scoring.virtual.search import TOP
 from kakehashi.screen.screening.config import DEFAULT_NETWORKS
+from kakehashi.screen.screening.knowledge import choose_foundation, gather_knowledge
 from kakehashi.screen.screening.tables import check_units, load_sources, warn_of
 from kakehashi.screen.transfer.cache import load_or_transfer
 from kakehashi.screen.transfer.fit import Model
@@ -158,6 +159,7 @@ def transfer(
     outer_folds: int = 10,
     seed: int = 0,
     heads: Sequence[str] = DEFAULT_HEADS,
+    foundation: str = "",
     cache: bool = True,
     device: Device = "auto",
 ) -> Model:
@@ -170,6 +172,7 @@ def transfer(
     Parameters
     ----------
     heads : some of ridge, gp, forest, finetune; the last two serve the best five networks of a source.
+    foundation : name of foundation networks, "none", or "" for those of the package where the target has formulas.
     cache : reuse the model of an equal library and target, and keep a new one.
     device : as for `pretrain`.
 
@@ -178,12 +181,15 @@ def transfer(
     >>> import kakehashi as kh
     >>> target = kh.load("ltc", log=True)
     >>> nothing = kh.pretrain([])
-    >>> model = kh.transfer(nothing, target, heads=("ridge",), outer_folds=2, cache=False)
+    >>> model = kh.transfer(nothing, target, heads=("ridge",), foundation="none", outer_folds=2, cache=False)
     >>> model.verdict.text.split(".")[0]
     'No transfer: no source was given'
     """
     choose(device)
-    model = load_or_transfer(library, target, outer=outer_folds, seed=seed, heads=heads, cache=cache)
+    networks = choose_foundation(foundation, (), target, library.convention)
+    model = load_or_transfer(
+        library, target, outer=outer_folds, seed=seed, heads=heads, knowledge=gather_knowledge(networks), cache=cache
+    )
     _warn([model.checkpoint])
     return model
 

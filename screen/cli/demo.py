@@ -14,7 +14,7 @@ from kakehashi.catalogs.runs.open import recorded_at
 from kakehashi.catalogs.runs.store import folder_of, is_url
 from kakehashi.screen.screening.config import ScreenConfig, resolve
 
-FIXED = {"target": "ltc", "log": True, "catalog": "default", "source": ["volume_per_atom", "melting_temperature"]}
+FIXED = {"target": "ltc", "log": True, "catalog": "default"}
 
 
 def configure_screening(out: str, networks: int, seed: int, device: str) -> ScreenConfig:

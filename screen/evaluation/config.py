@@ -13,9 +13,11 @@ from kakehashi.screen.heads.registry import DEFAULT_BASELINES, baselines_help, d
 from kakehashi.screen.runs import config as runs
 from kakehashi.screen.runs.flags import (
     DEFAULT_SOURCES,
+    NO_SOURCE,
     CacheFlags,
     DeviceFlags,
     FoldFlags,
+    FoundationFlags,
     HeadFlags,
     OutFlags,
     SeedFlags,
@@ -25,7 +27,6 @@ from kakehashi.screen.runs.flags import (
     UsualSourceFlags,
     ValueFlags,
 )
-from kakehashi.screen.screening.config import NO_SOURCE
 
 Holdout = Literal["random", "formula", "family", "element", "top"]
 # What each holdout holds out, for help.
@@ -55,7 +56,8 @@ class HoldoutFlags:
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateConfig(
-    OutFlags, DeviceFlags, CacheFlags, SeedFlags, HoldoutFlags, HeadFlags, FoldFlags, TrunkFlags, UsualSourceFlags,
+    OutFlags, DeviceFlags, CacheFlags, SeedFlags, HoldoutFlags, HeadFlags, FoldFlags, TrunkFlags, FoundationFlags,
+    UsualSourceFlags,
     TableFlags, ValueFlags, TargetFlags,
 ):  # fmt: skip
     """Flags of an evaluation, keys of its TOML file, and `config` in its run.json."""

@@ -19,6 +19,7 @@ from kakehashi.screen.evaluation.baselines import predict_baseline
 from kakehashi.screen.evaluation.config import TOP_FRACTION, Holdout
 from kakehashi.screen.evaluation.holdouts import HeldOut, hold_out
 from kakehashi.screen.evaluation.learning_curve import CurvePoint, learning_curve, sizes_of
+from kakehashi.screen.foundation.knowledge import Knowledge
 from kakehashi.screen.heads.drawn import unfinished
 from kakehashi.screen.heads.registry import DEFAULT_BASELINES, DEFAULT_HEADS, HEADS
 from kakehashi.screen.networks.source import Library
@@ -26,13 +27,14 @@ from kakehashi.screen.pools import threads
 from kakehashi.screen.progress import Stage, no_stage
 from kakehashi.screen.transfer.fit import caveats
 from kakehashi.screen.transfer.leaderboard import Entry, rank_entries
-from kakehashi.screen.transfer.nested import CrossValidated, cross_validate
+from kakehashi.screen.transfer.nested import CrossValidated, cross_validate, unseen_splits
 from kakehashi.screen.transfer.permutation import PermutedRowErrors, permute_rows
-from kakehashi.screen.transfer.problem import INNER_FOLDS, OUTER_FOLDS, Problem, pose_problem
+from kakehashi.screen.transfer.problem import INNER_FOLDS, MIN_TRAINING, OUTER_FOLDS, Problem, pose_problem
 from kakehashi.screen.transfer.rows import CHOSEN, direct_row
 from kakehashi.screen.transfer.selection import GP_ROWS
+from kakehashi.screen.transfer.unseen import Unseen, measure_unseen, unseen_text
 from kakehashi.screen.transfer.verdict import Verdict, judge_transfer
-from kakehashi.screen.validation.intervals import interval_coverage, intervals_by_fold
+from kakehashi.screen.validation.intervals import interval_coverage, intervals_by_fold, usual_spread
 from kakehashi.screen.validation.statistics import holm, paired_test
 
 
@@ -82,6 +84,8 @@ class Evaluation(NamedTuple):
     lower, upper : (n,) 90 % interval of the recommended procedure, NaN where there is none
     curve : learning curve, empty if not measured
     settings : per baseline, the settings chosen in the splits
+    knowledge : foundation networks, if any
+    unseen : error on formulas that no foundation network has seen, None where all errors are such
     """
 
     target: PropertyTable
@@ -97,6 +101,8 @@ class Evaluation(NamedTuple):
     warnings: tuple[str, ...]
     heads: tuple[str, ...]
     seed: int
+    knowledge: Knowledge | None = None
+    unseen: Unseen | None = None
 
 
 def evaluate(
@@ -111,6 +117,7 @@ def evaluate(
     heads: Sequence[str] = DEFAULT_HEADS,
     baselines: Sequence[str] = DEFAULT_BASELINES,
     curve: bool = False,
+    knowledge: Knowledge | None = None,
     stage: Stage = no_stage,
 ) -> Evaluation:
     """Compare models on a library's networks with models without.
@@ -120,17 +127,27 @@ def evaluate(
     holdout, top : the held-out compounds, as in `holdouts.hold_out`.
     baselines : heads on the descriptors that are compared with and have no part in the stack.
     curve : also measure how the error falls with the number of compounds.
+    knowledge : foundation networks, for targets of formulas.
 
     Raises
     ------
     UserError : as `transfer.transfer` and `hold_out`.
     """
-    problem, _ = pose_problem(library, target, inner=inner, seed=seed, heads=heads)
+    problem, _ = pose_problem(library, target, inner=inner, seed=seed, heads=heads, knowledge=knowledge)
     held = hold_out(target, holdout, outer, seed, top)
+    blind = unseen_splits(problem, None if _may_be_dealt_anew(target, holdout) else held.splits, MIN_TRAINING)
+    networks = None
+    if blind is not None and problem.alias_note:
+        held, networks = held._replace(splits=blind.splits, folds=blind.folds(len(target))), blind.networks
+        blind = None
     points: tuple[CurvePoint, ...] = ()
     with unfinished(), threadpool_limits(1, "blas"), threads("fit") as pool:
         with stage("transfer", len(held.splits)) as advance:
-            measured = cross_validate(problem, held.splits, pool, advance, alone=True)
+            measured = cross_validate(problem, held.splits, pool, advance, networks=networks, alone=True)
+        hidden = None
+        if blind is not None:
+            with stage("formulas never seen", len(blind.splits)) as advance:
+                hidden = cross_validate(problem, blind.splits, pool, advance, networks=blind.networks)
         settings = {}
         # A head of the stack has its row already; a Gaussian process costs n³.
         known = {*problem.heads.direct, *(("gp",) if len(target) > GP_ROWS else ())}
@@ -139,13 +156,25 @@ def evaluate(
             with stage("baselines", len(others) * len(held.splits)) as advance:
                 settings = {head: _add(head, problem, held, measured, pool, advance) for head in others}
         with stage("shuffled values", 1) as advance:
-            nulls = permute_rows(problem.features, target.y, held.splits, seed, pool)
+            nulls = permute_rows(problem.features_for(np.arange(0)), target.y, held.splits, seed, pool)
             advance(1)
         if curve:
             sizes = sizes_of(held.splits)
             with stage("learning curve", len(sizes) * len(held.splits)) as advance:
                 points = learning_curve(problem, held.splits, sizes, pool, advance)
-    return assemble_evaluation(problem, library, held, measured, nulls, points, settings, tuple(heads))
+    found = assemble_evaluation(problem, library, held, measured, nulls, points, settings, tuple(heads))
+    found = found._replace(knowledge=knowledge)
+    if hidden is None or blind is None:
+        return found
+    out = np.concatenate([split.held for split in blind.splits])
+    usual = usual_spread(hidden.spreads[CHOSEN][out])
+    unseen = measure_unseen(target.y, hidden, blind.folds(len(target)), usual, out)
+    return found._replace(unseen=unseen, verdict=found.verdict._replace(text=found.verdict.text + unseen_text(unseen)))
+
+
+def _may_be_dealt_anew(target: PropertyTable, holdout: Holdout) -> bool:
+    """True where hash folds serve as well as those that hold compounds out."""
+    return target.folds is None and holdout in ("random", "formula")
 
 
 def _add(
@@ -237,5 +266,5 @@ def assemble_evaluation(
         lower[held_out], upper[held_out] = intervals[verdict.recommended].lower, intervals[verdict.recommended].upper
     return Evaluation(
         target, library, held, tuple(rows), measured.predictions, lower, upper, verdict, curve, settings,
-        caveats(library, target), heads, problem.seed,
+        (*([problem.alias_note] if problem.alias_note else []), *caveats(library, target)), heads, problem.seed,
     )  # fmt: skip

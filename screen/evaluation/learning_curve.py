@@ -62,7 +62,9 @@ def learning_curve(
         size, k = job
         rows, held = splits[k]
         subset = np.sort(np.random.default_rng([problem.seed, k]).permutation(rows)[:size])
-        result = predict_fold(problem.features, y, subset, held, deal_inner(problem, subset), problem.names, closed)
+        result = predict_fold(
+            problem.features_for(held), y, subset, held, deal_inner(problem, subset), problem.names, closed
+        )
         progress(1)
         return result
 
@@ -70,7 +72,11 @@ def learning_curve(
     held = np.concatenate([split.held for split in splits])
     points = []
     for size in sizes:
-        models = [CHOSEN] * bool(problem.names) + [DIRECT] + [direct_row(head).name for head in closed.direct]
+        models = (
+            [CHOSEN] * bool(problem.names or problem.views)
+            + [DIRECT]
+            + [direct_row(head).name for head in closed.direct]
+        )
         for model in models:
             means = np.concatenate([results[size, k].means[model][0] for k in range(len(splits))])
             errors = np.abs(means - y[held])

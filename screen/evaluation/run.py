@@ -20,13 +20,16 @@ from kakehashi.screen.descriptors.materials import convention_for
 from kakehashi.screen.evaluation.config import EvaluateConfig
 from kakehashi.screen.evaluation.evaluate import Evaluation, evaluate
 from kakehashi.screen.evaluation.learning_curve import CurvePoint
+from kakehashi.screen.foundation.record import Foundation
 from kakehashi.screen.networks.library import groups, pretrain_library
 from kakehashi.screen.networks.source import Settings, tell_apart
 from kakehashi.screen.progress import Progress
 from kakehashi.screen.runs.config import as_dict
 from kakehashi.screen.runs.flags import MAX_REJECTED
 from kakehashi.screen.runs.refused import warnings_of, write_rejected
+from kakehashi.screen.screening.foundation_record import foundation_record
 from kakehashi.screen.screening.inputs import load_described
+from kakehashi.screen.screening.knowledge import gather_knowledge
 from kakehashi.screen.screening.record import (
     PACKAGES,
     board_table,
@@ -49,6 +52,7 @@ class EvaluationInputs(NamedTuple):
     target: PropertyTable
     sources: tuple[PropertyTable, ...]
     convention: str
+    foundation: Foundation | None = None
 
 
 class Board(NamedTuple):
@@ -85,11 +89,11 @@ def read_inputs(config: EvaluateConfig) -> EvaluationInputs:
     """
     material = named_materials(config.material, (config.target, *config.source))
     units = parse_units(config.unit)
-    target, specs, sources = load_described(config, material, units)
+    target, specs, sources, foundation = load_described(config, material, units)
     check_named(units, read_from([config.target, *specs], [target, *sources]))
     sources = tell_apart(sources, specs, taken=target.name)
     return EvaluationInputs(
-        target, tuple(sources), convention_for([target, *sources], config.convention, config.descriptors)
+        target, tuple(sources), convention_for([target, *sources], config.convention, config.descriptors), foundation
     )
 
 
@@ -127,6 +131,7 @@ def compare(config: EvaluateConfig, inputs: EvaluationInputs, progress: Progress
         heads=config.heads,
         baselines=() if config.baselines == ("none",) else config.baselines,
         curve=config.learning_curve,
+        knowledge=gather_knowledge(inputs.foundation),
         stage=progress.stage,
     )
     return board_of(evaluation, write_command(config, evaluation))
@@ -169,6 +174,7 @@ def write_command(config: EvaluateConfig, evaluation: Evaluation) -> str:
     words += ["--max-rejected", f"{config.max_rejected:g}"] if config.max_rejected != MAX_REJECTED else []
     for spec in config.source if transferred else ("none",):
         words += ["--source", spec]
+    words += ["--foundation", config.foundation] if transferred and config.foundation else []
     words += ["--networks", str(config.networks)] if transferred else []
     words += ["--heads", ",".join(config.heads), "--outer-folds", str(config.outer_folds), "--seed", str(config.seed)]
     if design:
@@ -218,6 +224,7 @@ def evaluation_record(
         "convention": evaluation.library.convention,
         "target": target_record(evaluation.target),
         "sources": [source_record(source) for source in evaluation.library.sources],
+        "foundation": foundation_record(evaluation.knowledge, evaluation.unseen),
         "holdout": {"mode": config.holdout, "text": evaluation.held.text, "splits": len(evaluation.held.splits)},
         # The error and the intervals of what is recommended, be it the stack with sources or without.
         "verdict": verdict_record(verdict)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from kakehashi.catalogs.formulas.slots import parse_column, reduced_keys
@@ -34,10 +35,12 @@ MINIMUM = 300
 class FoundationColumn(NamedTuple):
     """Values of one property, the median of each reduced formula.
 
-    table : file name, or name of an embedded table; share : whether values are shares of a crystal system
+    table, column : file name and column, or name of an embedded table and ""
+    share : whether values are shares of a crystal system
     """
 
     table: str
+    column: str
     values: PropertyTable
     share: bool = False
 
@@ -83,7 +86,7 @@ def read_columns(
                 raise
             yield LeftOut(table.file, str(error))
     for name in recipe.embedded:
-        yield FoundationColumn(name, replace(embedded.table(name), log=False))
+        yield FoundationColumn(name, "", replace(embedded.table(name), log=False))
 
 
 def _columns_of_file(
@@ -96,10 +99,11 @@ def _columns_of_file(
         raise UserError(f"{path}: column {material!r} holds SMILES; foundation networks learn from formulas")
     for name in (*recipe.exclude, *([recipe.crystal_system] if recipe.crystal_system else [])):
         readers.require(name, names, path)
-    found = recipe.columns
+    found, integers = recipe.columns, set[str]()
     if found is None:
         free = [name for name in names if name not in (material, id_column(names), *recipe.exclude)]
         numeric = _numeric(table, [name for name in free if not is_no_value(name)])
+        integers = {name for name, kind in numeric.items() if pa.types.is_integer(kind)}
         found = tuple(RecipeColumn(name) for name in numeric if not is_space_group(name))
         groups = recipe.crystal_system or next((name for name in numeric if is_space_group(name)), "")
     else:
@@ -114,17 +118,20 @@ def _columns_of_file(
                 raise
             yield LeftOut(recipe.file, f"column {column.name!r}: {error}")
             continue
-        if recipe.columns is None and not values.unit and not infer(column.name).unit and _whole(values):
+        # Medians of whole numbers may be halves.
+        whole = column.name in integers or _whole(values)
+        if recipe.columns is None and whole and not values.unit and not infer(column.name).unit:
             yield LeftOut(recipe.file, f"column {column.name!r}: whole numbers without a unit in its name")
         else:
-            yield FoundationColumn(recipe.file, values)
+            yield FoundationColumn(recipe.file, column.name, values)
     if groups:
         yield from _crystal_systems(path, groups, recipe, material, minimum)
 
 
-def _numeric(table: OpenTable, names: list[str]) -> list[str]:
+def _numeric(table: OpenTable, names: list[str]) -> dict[str, pa.DataType]:
+    """Columns of numbers and their types."""
     kinds = column_types.profile(table, names, readers.decimal_mark(table))[1]
-    return [name for name in names if number_columns.is_number(kinds[name])]
+    return {name: kinds[name] for name in names if number_columns.is_number(kinds[name])}
 
 
 def _whole(table: PropertyTable) -> bool:
@@ -177,7 +184,7 @@ def _crystal_systems(
             continue
         name = f"{_stem(recipe.file)}:{system}"
         table = replace(whole, name=name, quantity=f"{system}_share", values=shares[:, number].copy())
-        yield FoundationColumn(recipe.file, table, share=True)
+        yield FoundationColumn(recipe.file, groups, table, share=True)
 
 
 def _share_table(

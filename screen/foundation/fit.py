@@ -23,6 +23,7 @@ from kakehashi.screen.foundation.parts import trained_or_kept
 from kakehashi.screen.foundation.record import FOLDS, Foundation, FoundationNetwork
 from kakehashi.screen.foundation.tables import FoundationData
 from kakehashi.screen.foundation.train import CHUNK, FoundationCourse, chunks, rounded, train_network
+from kakehashi.screen.networks.features import unit_scales
 from kakehashi.screen.progress import Stage, no_stage
 
 # Raise when the same data and settings would give other networks.
@@ -134,7 +135,7 @@ def _measured(
         rows = np.flatnonzero(folds != held)
         shown = rows[np.unique(np.linspace(0, len(rows) - 1, SCALE_ROWS).astype(np.int64))]
         layer = outputs(sets[held + 1], x[shown]).layer
-        scales.append(layer.std(axis=0, dtype=np.float64).astype(np.float32))
+        scales.append(unit_scales([layer])[0])
         if held < 0:
             continue
         guess = predictions(sets[held + 1], x)

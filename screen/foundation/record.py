@@ -16,7 +16,7 @@ FOLDS = 5
 class FoundationTask(NamedTuple):
     """A property that the networks learned.
 
-    table : file or embedded table of its values; source : citation
+    table, column : file or embedded table of its values, and the column in it; source : citation
     transform : "identity", "ln", "signed log" or "share"
     width : divisor inside the signed logarithm, else 1
     centre, scale : of the transformed values
@@ -26,6 +26,7 @@ class FoundationTask(NamedTuple):
 
     name: str
     table: str
+    column: str
     quantity: str
     unit: str
     transform: str

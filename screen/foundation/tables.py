@@ -123,8 +123,8 @@ def _task(column: FoundationColumn) -> FoundationTask:
     transform, width = ("share", 1.0) if column.share else choose(table.values)
     centre, scale = spread(transformed(table.values, transform, width), transform)
     return FoundationTask(
-        table.name, column.table, table.quantity, table.unit, transform, centre, scale, width, len(table),
-        table.source, table.licence, 0,
+        table.name, column.table, column.column, table.quantity, table.unit, transform, centre, scale, width,
+        len(table), table.source, table.licence, 0,
     )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from kakehashi.screen.descriptors.materials import describe
 from kakehashi.screen.foundation.folds import hash_folds, was_seen
 from kakehashi.screen.foundation.forward import outputs
 from kakehashi.screen.foundation.inputs import foundation_inputs
-from kakehashi.screen.foundation.record import Foundation
+from kakehashi.screen.foundation.record import Foundation, FoundationNetwork
 
 # The set of networks that saw every formula; fold k is set k + 1.
 FULL = 0
@@ -23,14 +23,16 @@ FULL = 0
 class FoundationView(NamedTuple):
     """Columns that one set of networks gives for n compounds.
 
-    name, networks : of the foundation, and how many in the set
+    name, networks : of the foundation, and the set
+    inputs : (n, 384) what the networks see
     shares : (n, 94) roots of the shares of elements
     layer : (n, width) last hidden layers, scaled
     predictions : (n, k) standardised predictions of the properties
     """
 
     name: str
-    networks: int
+    networks: tuple[FoundationNetwork, ...]
+    inputs: FloatArray
     shares: FloatArray
     layer: FloatArray
     predictions: FloatArray
@@ -57,8 +59,8 @@ def view_compounds(foundation: Foundation, compositions: Compositions) -> Founda
     views = []
     for networks, scales in zip(foundation.sets, foundation.scales, strict=True):
         seen = outputs(networks, x)
-        columns = (roots, seen.layer / scales, seen.predictions)
+        columns = (x, roots, seen.layer / scales, seen.predictions)
         wide = (np.asarray(column, np.float64) for column in columns)
-        views.append(FoundationView(foundation.name, len(networks), *wide))
+        views.append(FoundationView(foundation.name, networks, *wide))
     keys = formula_text(reduced)
     return FoundationViews(tuple(views), hash_folds(keys), was_seen(foundation, keys))

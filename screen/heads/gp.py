@@ -6,6 +6,7 @@ eigendecomposition per (length scale, mixture) serves every noise level, so a gr
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +19,8 @@ from kakehashi.screen.networks.pyramid import matmul
 LENGTHS = (0.5, 1.0, 2.0)
 MIXTURES = (0.1, 0.5, 0.8, 0.95)
 NOISES = np.logspace(-3, 0.5, 12)
+# Rows that choose length scale and mixture, at most: each pair costs an eigendecomposition.
+GRID_ROWS = 400
 # Prior variance of the constant mean, in units of the signal variance.
 CONSTANT = 1.0
 # Columns of a triangular root that are multiplied at a time.
@@ -115,23 +118,36 @@ def _frame(x: FloatArray, y: FloatArray) -> tuple[FloatArray, np.float64, np.flo
 def _search(z: FloatArray, y: FloatArray) -> _Fit:
     """Hyperparameters of the largest marginal likelihood.
 
-    The signal variance is profiled out.
+    The signal variance is profiled out. Of more than `GRID_ROWS` rows as many, evenly spaced, choose length scale and
+    mixture; noise and signal come from all.
     """
+    grid = [(factor, mixture) for factor in LENGTHS for mixture in MIXTURES]
+    if len(y) > GRID_ROWS:
+        rows = np.linspace(0, len(y) - 1, GRID_ROWS).astype(np.int64)
+        grid = [grid[_best_of(z[rows], y[rows] - y[rows].mean(), grid)[0]]]
+    return _best_of(z, y, grid)[1]
+
+
+def _best_of(z: FloatArray, y: FloatArray, grid: Sequence[tuple[float, float]]) -> tuple[int, _Fit]:
+    """Best of some factors of the median distance and mixtures: its number, and the fit."""
     n = len(y)
     inner = z @ z.T
     variances = np.diag(inner)
     squared = np.maximum(variances[:, None] + variances[None, :] - 2 * inner, 0.0)
     middle = np.median(np.sqrt(squared[np.triu_indices(n, 1)])) or 1.0
-    grid = [(factor * middle, mixture) for factor in LENGTHS for mixture in MIXTURES]
-    covariances = np.stack([(1 - w) * np.exp(-0.5 * squared / length**2) + w * inner + CONSTANT for length, w in grid])
+    scaled = [(factor * middle, mixture) for factor, mixture in grid]
+    covariances = np.stack(
+        [(1 - w) * np.exp(-0.5 * squared / length**2) + w * inner + CONSTANT for length, w in scaled]
+    )
     values, vectors = np.linalg.eigh(covariances)
     values = np.maximum(values, 0.0)
     projected = np.einsum("gij,i->gj", vectors, y) ** 2
     damped = values[:, None, :] + NOISES[None, :, None]
     signal = np.maximum(np.mean(projected[:, None, :] / damped, axis=-1), 1e-300)
     likelihood = -0.5 * (n * np.log(signal) + np.sum(np.log(damped), axis=-1))
-    which, noise = np.unravel_index(int(np.argmax(likelihood)), likelihood.shape)
-    return _Fit(*grid[which], float(NOISES[noise]), float(signal[which, noise]), values[which], vectors[which])
+    which, noise = (int(i) for i in np.unravel_index(int(np.argmax(likelihood)), likelihood.shape))
+    fit = _Fit(*scaled[which], float(NOISES[noise]), float(signal[which, noise]), values[which], vectors[which])
+    return which, fit
 
 
 affine = Affine(_split, _finish, _ready)

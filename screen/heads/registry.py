@@ -40,6 +40,12 @@ LINES: dict[str, Line] = {
     "gp": Line("kakehashi.screen.heads.gp:gp"),
     "forest": Line("kakehashi.screen.heads.forest:forest", _FEW),
     "extra-trees": Line("kakehashi.screen.heads.extra_trees:extra_trees", _OURS, frozen=False),
+    "tuned": Line(
+        "kakehashi.screen.heads.tuned:tuned",
+        "fine-tunes a foundation network; from 2,000 values on",
+        direct=False,
+        frozen=False,
+    ),
     "finetune": Line("kakehashi.screen.heads.finetune:finetune", _FEW, direct=False),
     "boosting": Line("kakehashi.screen.heads.boosting:boosting", _OURS, frozen=False),
     "network": Line("kakehashi.screen.heads.pyramids:network", _OURS, frozen=False),

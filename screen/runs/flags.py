@@ -16,6 +16,10 @@ from kakehashi.screen.heads.registry import DEFAULT_HEADS, heads_help
 
 # Largest share of a target's rows with a value that may be refused.
 MAX_REJECTED = 0.1
+# `--source none`: no source at all; `--foundation none`: no foundation networks.
+NO_SOURCE = ("none",)
+NO_FOUNDATION = "none"
+# Sources of targets of formulas without foundation networks.
 DEFAULT_SOURCES = ("formation_energy", "volume_per_atom", "melting_temperature")
 
 
@@ -135,10 +139,26 @@ class UsualSourceFlags(SourceFlags):
     source: Annotated[
         tuple[str, ...],
         Here(
-            "none: pre-train on nothing.",
-            default=f"{','.join(DEFAULT_SOURCES)}; of a target of SMILES, properties of molecules",
+            "none: the direct model, without foundation networks too.",
+            default=f"none beside the foundation networks; with --foundation none {','.join(DEFAULT_SOURCES)}; of a"
+            " target of SMILES, properties of molecules",
         ),
     ] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundationFlags:
+    """Networks that know many properties."""
+
+    foundation: Annotated[
+        str,
+        Flag(
+            "Foundation networks, which learned many properties of formulas at once: a name from `kakehashi models"
+            " list`, or none: pre-train networks on the sources of this run instead.",
+            NETWORKS,
+            default="those of the package, for targets of formulas",
+        ),
+    ] = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from kakehashi.catalogs.records import Compositions
 from kakehashi.screen.descriptors.composition import BATCH
 from kakehashi.screen.device import current
+from kakehashi.screen.foundation.folds import was_seen
 from kakehashi.screen.scoring.batches import Predictions
 from kakehashi.screen.scoring.virtual.search import IndexCounts
 from kakehashi.screen.transfer.fit import Model
@@ -24,7 +25,8 @@ from kakehashi.screen.validation.intervals import difficulty
 SCORES = pa.schema(
     [("reduced_formula", pa.string()), ("mean", pa.float64()), ("lower", pa.float64()), ("upper", pa.float64()),
      ("spread", pa.float64()), ("at_ceiling", pa.bool_()), ("domain", pa.string()), ("domain_reason", pa.string()),
-     ("nearest_training", pa.string()), ("distance", pa.float64())]
+     ("nearest_training", pa.string()), ("distance", pa.float64()), ("formula_seen", pa.bool_()),
+     ("known_values", pa.int64())]
 )  # fmt: skip
 QUARANTINE = pa.schema([("id", pa.string()), ("formula", pa.string()), ("reason", pa.string())])
 
@@ -53,14 +55,29 @@ def scoring_environment() -> str:
 
 
 def score_columns(
-    model: Model, reduced: Compositions, texts: Sequence[str], predictions: Predictions
+    model: Model,
+    reduced: Compositions,
+    texts: Sequence[str],
+    predictions: Predictions,
+    known: NDArray[np.float32] | None = None,
+    *,
+    virtual: bool = False,
 ) -> tuple[dict[str, Any], Any]:
     """Score columns of n materials, and mask of finite rows.
 
+    `formula_seen` says whether the foundation networks learned from the formula, which error and interval follow;
+    null without such networks.
+
     reduced, texts : their reduced compositions and names
+    known : (n, k) known values that took part, NaN where unknown
+    virtual : of a virtual catalogue, whose rows all have the intervals of formulas never seen
     """
     verdicts = judge_domain(model.domain, reduced, predictions.distance)
-    half = model.interval * difficulty(predictions.spread, predictions.distance, model.usual_spread)
+    seen = was_seen(model.knowledge.foundation, texts) if model.knowledge else None
+    factor = np.where(seen, model.interval, model.unseen_interval) if seen is not None else model.interval
+    half = (model.unseen_interval if virtual else factor) * difficulty(
+        predictions.spread, predictions.distance, model.usual_spread
+    )
     back = np.exp if model.target.log else np.asarray
     with np.errstate(over="ignore"):
         mean, lower, upper = (back(v) for v in (predictions.mean, predictions.mean - half, predictions.mean + half))
@@ -79,5 +96,7 @@ def score_columns(
         "domain_reason": verdicts.reason,
         "nearest_training": names[predictions.nearest],
         "distance": predictions.distance,
+        "formula_seen": np.full(len(mean), None, object) if seen is None else seen,
+        "known_values": np.zeros(len(mean), np.int64) if known is None else np.isfinite(known).sum(axis=1),
     }
     return columns, np.isfinite(mean) & np.isfinite(predictions.spread)

@@ -91,9 +91,9 @@ def prepare_model(model: Model) -> DeviceModel:
 
 def _foundation(model: Model, plans: tuple[Plan, ...]) -> dict[str, Any] | None:
     """Arrays of foundation networks; None where no member needs them."""
-    if model.foundation is None or not any(plan.kind == "foundation" for plan in plans):
+    if model.knowledge is None or not any(plan.kind == "foundation" for plan in plans):
         return None
-    return foundation_arrays(model.foundation)
+    return foundation_arrays(model.knowledge.foundation)
 
 
 def _group_networks(model: Model, plans: tuple[Plan, ...]) -> tuple[NetworkGroup, ...]:

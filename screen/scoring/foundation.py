@@ -32,10 +32,11 @@ def foundation_columns(
     known : (B, k) known values that stand in for predictions, NaN where there is none
     """
     roots = element_roots_on_device(elements, amounts)
-    layer, predictions = outputs(part["networks"], foundation_inputs(part["scaling"], raw, roots))
+    inputs = foundation_inputs(part["scaling"], raw, roots)
+    layer, predictions = outputs(part["networks"], inputs)
     if known is not None:
         predictions = jnp.where(jnp.isfinite(known), known, predictions)
-    return {"shares": roots, "layer": layer / part["scales"][None, :], "predictions": predictions}
+    return {"inputs": inputs, "shares": roots, "layer": layer / part["scales"][None, :], "predictions": predictions}
 
 
 def element_roots_on_device(elements: jax.Array, amounts: jax.Array) -> jax.Array:

@@ -86,10 +86,12 @@ def make_scorer(model: Model, search: Search | None = None) -> PartitionScorer:
 
         return PartitionScorer(model, DeviceModel((), (), (), False, {}), hash_model(model))
     device_model = prepare_model(model)
-    foundation = None if model.foundation is None else model.foundation._replace(full=(), folds=(), scales=())
+    knowledge = model.knowledge
+    if knowledge is not None:
+        knowledge = knowledge._replace(foundation=knowledge.foundation._replace(full=(), folds=(), scales=()))
     light = model._replace(
         library=model.library._replace(sources=()), stack=model.stack._replace(members=()), leaderboard=(),
-        foundation=foundation,
+        knowledge=knowledge,
     )  # fmt: skip
     return PartitionScorer(light, device_model, _sha256(light, device_model, search), search)
 
@@ -99,7 +101,7 @@ def _sha256(model: Model, device_model: DeviceModel, search: Search | None) -> s
     facts = [
         scoring_environment(), device_model.plans, device_model.sparse and sparse.ROWS,
         model.library.convention, model.target.log, list(model.target.keys),
-        [float(v) for v in (model.interval, model.usual_spread, model.ceiling)],
+        [float(v) for v in (model.interval, model.unseen_interval, model.usual_spread, model.ceiling)],
         sorted(domain.counts), sorted(domain.classes), jax.tree.structure(device_model.arrays),
         *([] if search is None else [search]),
     ]  # fmt: skip
@@ -144,13 +146,14 @@ def _score_distinct(model: Model, device_model: DeviceModel, materials: Inputs) 
     """Score columns of distinct materials, and the mask of finite rows."""
     kind = kind_of(materials)
     reduced, texts = kind.label(materials)
+    known = None
     if kind.slots:
-        known = None if model.known is None else model.known.of(texts)
+        known = model.knowledge.known.of(texts) if model.knowledge and model.knowledge.known else None
         normalised = kind.normalise(materials, model.library.convention)
         predictions = predict_compositions(device_model, normalised, known)
     else:
         predictions = _predict_described(model, device_model, materials, len(texts))
-    return score_columns(model, reduced, texts, predictions)
+    return score_columns(model, reduced, texts, predictions, known)
 
 
 def _predict_described(model: Model, device_model: DeviceModel, materials: Inputs, n: int) -> Predictions:

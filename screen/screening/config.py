@@ -14,11 +14,14 @@ from kakehashi.screen.heads.registry import LINES
 from kakehashi.screen.runs import config as runs
 from kakehashi.screen.runs.flags import (
     DEFAULT_SOURCES,
+    NO_FOUNDATION,
+    NO_SOURCE,
     CacheFlags,
     DeviceFlags,
     ElementFlags,
     FilterFlags,
     FoldFlags,
+    FoundationFlags,
     HeadFlags,
     LimitFlags,
     OutFlags,
@@ -38,8 +41,6 @@ DEFAULT_MOLECULAR_SOURCES = (
     "molecule_melting_temperature",
     "molecule_refractive_index",
 )
-# `--source none`: no source at all.
-NO_SOURCE = ("none",)
 # Exit code of a finished run with too much of the catalogue in quarantine.
 QUARANTINE_EXCEEDED = 3
 ARCHITECTURES = ("pyramid", "cgcnn")
@@ -150,8 +151,8 @@ class ClusterFlags:
 @dataclass(frozen=True, kw_only=True)
 class ScreenConfig(
     OutFlags, DeviceFlags, ClusterFlags, WorkerFlags, CacheFlags, SeedFlags, ExportFlags, LimitFlags, ElementFlags,
-    TopFlags, FilterFlags, RankingFlags, HeadFlags, FoldFlags, TrunkFlags, ArchitectureFlags, UsualSourceFlags,
-    CatalogFlags, TableFlags, ValueFlags, TargetFlags,
+    TopFlags, FilterFlags, RankingFlags, HeadFlags, FoldFlags, TrunkFlags, ArchitectureFlags, FoundationFlags,
+    UsualSourceFlags, CatalogFlags, TableFlags, ValueFlags, TargetFlags,
 ):  # fmt: skip
     """Flags of a screening run, keys of its TOML file, and `config` in its run.json."""
 
@@ -196,6 +197,8 @@ def _check(config: ScreenConfig) -> None:
     check_workers(config.workers, config.scheduler, insecure=config.insecure_cluster)
     check_trunk(config.trunk, 0 if config.source == NO_SOURCE else len(config.source) or len(DEFAULT_SOURCES))
     check_known("architecture", config.architecture, ARCHITECTURES)
+    if config.architecture == "cgcnn" and config.foundation not in ("", NO_FOUNDATION):
+        raise UserError(f"--architecture cgcnn: foundation networks are for formulas, got {config.foundation!r}")
     if config.architecture == "cgcnn":
         _check_crystal_networks(config)
     check_known("convention", config.convention, CONVENTIONS)
@@ -220,9 +223,12 @@ def _check_crystal_networks(config: ScreenConfig) -> None:
         raise UserError("--architecture cgcnn: expected heads ridge, gp or forest, got finetune")
 
 
-def sources_of(named: tuple[str, ...], target: PropertyTable) -> tuple[str, ...]:
-    """Choose the sources named, none for `none`, or the usual ones of the target."""
-    if named == NO_SOURCE:
+def sources_of(named: tuple[str, ...], target: PropertyTable, *, foundation: bool = False) -> tuple[str, ...]:
+    """Choose the sources named, none for `none`, or the usual ones of the target.
+
+    foundation : whether foundation networks serve, which need no others
+    """
+    if named == NO_SOURCE or (foundation and not named):
         return ()
     return named or (DEFAULT_SOURCES if target.molecules is None else DEFAULT_MOLECULAR_SOURCES)
 

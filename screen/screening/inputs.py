@@ -17,6 +17,7 @@ from kakehashi.catalogs.properties.stated_units import Units, check_named, parse
 from kakehashi.catalogs.properties.tables import load_table, read_from
 from kakehashi.catalogs.records import PropertyTable, UserError
 from kakehashi.screen.descriptors.materials import convention_for
+from kakehashi.screen.foundation.record import Foundation
 from kakehashi.screen.networks.source import tell_apart
 from kakehashi.screen.ranking.filters import check_elements, check_filters, parse_filter
 from kakehashi.screen.ranking.rank import Order, check_order
@@ -27,12 +28,14 @@ from kakehashi.screen.screening.config import (
     sources_of,
 )
 from kakehashi.screen.screening.export import check_export
+from kakehashi.screen.screening.knowledge import choose_foundation
 
 
 class ScreenInputs(NamedTuple):
     """Inputs of a screening, checked before anything is computed.
 
     unread : notes on files in the folder of `--structures` that are not read
+    foundation : networks that know other properties, if any
     """
 
     target: PropertyTable
@@ -41,6 +44,16 @@ class ScreenInputs(NamedTuple):
     order: Order
     structures: Pieces | None = None
     unread: tuple[str, ...] = ()
+    foundation: Foundation | None = None
+
+
+class DescribedInputs(NamedTuple):
+    """Target, names and tables of its sources, and foundation networks, of formulas or SMILES."""
+
+    target: PropertyTable
+    specs: tuple[str, ...]
+    sources: list[PropertyTable]
+    foundation: Foundation | None = None
 
 
 def read_inputs(config: ScreenConfig) -> ScreenInputs:
@@ -53,9 +66,9 @@ def read_inputs(config: ScreenConfig) -> ScreenInputs:
     by_id = structure_file(path_of(config.structures)) if config.structures else None
     units = parse_units(config.unit)
     if graphs:
-        target, specs, sources = _read_crystals(config, material, by_id)
+        target, specs, sources, foundation = _read_crystals(config, material, by_id)
     else:
-        target, specs, sources = load_described(config, material, units)
+        target, specs, sources, foundation = load_described(config, material, units)
     check_named(units, read_from([config.target, *specs], [target, *sources]))
     sources = tell_apart(sources, specs, taken=target.name)
     convention_for([target, *sources], config.convention, config.descriptors)
@@ -86,13 +99,11 @@ def read_inputs(config: ScreenConfig) -> ScreenInputs:
         catalogue_has = structures_sha256(path_of(config.structures)) if config.structures else ""
         catalog = with_structures(catalog, by_id, catalogue_has)
     unread = structure_notes(path_of(config.structures)) if config.structures else ()
-    return ScreenInputs(target, tuple(sources), catalog, order, structures, unread)
+    return ScreenInputs(target, tuple(sources), catalog, order, structures, unread, foundation)
 
 
-def load_described(
-    config: Any, material: Mapping[str, str | None], units: Units
-) -> tuple[PropertyTable, tuple[str, ...], list[PropertyTable]]:
-    """Load a target, names and tables of its sources, all of formulas or SMILES.
+def load_described(config: Any, material: Mapping[str, str | None], units: Units) -> DescribedInputs:
+    """Load a target and its sources, all of formulas or SMILES.
 
     config : of a run with a target and sources
     """
@@ -100,16 +111,15 @@ def load_described(
         config.target, value=config.value, log=config.log, material=material[config.target], folds=config.folds,
         units=units, max_rejected=config.max_rejected,
     )  # fmt: skip
-    specs = sources_of(config.source, target)
+    foundation = choose_foundation(config.foundation, config.source, target, config.convention, config.descriptors)
+    specs = sources_of(config.source, target, foundation=foundation is not None)
     sources = [
         load_table(spec, material=material.get(spec), minimum=1, attachments=(0, 2), units=units) for spec in specs
     ]
-    return target, specs, sources
+    return DescribedInputs(target, specs, sources, foundation)
 
 
-def _read_crystals(
-    config: ScreenConfig, material: dict[str, str | None], by_id: Pieces | None
-) -> tuple[PropertyTable, tuple[str, ...], list[PropertyTable]]:
+def _read_crystals(config: ScreenConfig, material: dict[str, str | None], by_id: Pieces | None) -> DescribedInputs:
     """Target, names and tables of sources with structures.
 
     Rows without a crystal graph are rejected.
@@ -124,7 +134,7 @@ def _read_crystals(
     sources = [
         load_crystals(s, material=material.get(s), structures=by_id, minimum=1, units=units) for s in config.source
     ]
-    return connected(target), config.source, [connected(source) for source in sources]
+    return DescribedInputs(connected(target), config.source, [connected(source) for source in sources])
 
 
 def virtual_search(catalog: Catalog, target: PropertyTable, order: Order) -> Search | None:

@@ -27,6 +27,7 @@ from kakehashi.screen.runs.refused import warnings_of
 from kakehashi.screen.scoring.committed import CommittedScores
 from kakehashi.screen.scoring.virtual.search import IndexCounts
 from kakehashi.screen.screening.config import ScreenConfig
+from kakehashi.screen.screening.foundation_record import foundation_record
 from kakehashi.screen.screening.inputs import ScreenInputs
 from kakehashi.screen.screening.rank_partitions import RankingResult
 from kakehashi.screen.transfer.fit import Model
@@ -85,6 +86,7 @@ def run_record(
         "convention": model.library.convention,
         "target": target_record(model.target),
         "sources": [source_record(source) for source in model.library.sources],
+        "foundation": foundation_record(model.knowledge, model.unseen),
         "catalog": {
             "name": inputs.catalog.name,
             "rows": inputs.catalog.rows,
@@ -212,6 +214,7 @@ def model_record(model: Model) -> dict[str, Any]:
             {"name": _member_name(model, name, member), "weight": round(float(weight), 4)}
             for name, member, weight in members
         ],
+        "left_out": list(model.stack.left_out),
         "checkpoint": _checkpoint(model.checkpoint),
     }
 

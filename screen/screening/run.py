@@ -26,6 +26,7 @@ from kakehashi.screen.screening.config import ScreenConfig, exit_code
 from kakehashi.screen.screening.estimate import count_committed, estimate_cost
 from kakehashi.screen.screening.export import describe_export, export_cif
 from kakehashi.screen.screening.inputs import ScreenInputs, virtual_search
+from kakehashi.screen.screening.knowledge import gather_knowledge
 from kakehashi.screen.screening.rank_partitions import count_all_indices, write_ranking
 from kakehashi.screen.screening.record import leaderboard_table, predictions_table, run_record, virtual_record
 from kakehashi.screen.transfer.cache import load_or_transfer
@@ -137,6 +138,7 @@ def build_model(config: ScreenConfig, inputs: ScreenInputs, progress: Progress) 
         outer=config.outer_folds,
         seed=config.seed,
         heads=config.heads,
+        knowledge=gather_knowledge(inputs.foundation, inputs.sources, inputs.catalog),
         cache=cache,
         stage=progress.stage,
     )
@@ -167,6 +169,7 @@ def plan_run(config: ScreenConfig, inputs: ScreenInputs) -> dict[str, Any]:
     return {
         "target": f"{inputs.target.name}: {_counted(inputs.target)}",
         "sources": [f"{table.name}: {_counted(table)}" for table in inputs.sources],
+        "foundation": inputs.foundation.name if inputs.foundation else None,
         "trunk": config.trunk,
         "networks": config.networks * len(groups(inputs.sources, config.trunk)),  # type: ignore[arg-type]
         "warnings": warnings_of([inputs.target], inputs.sources, written=False),

@@ -12,12 +12,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from kakehashi.catalogs.elements import feature_table
-from kakehashi.catalogs.records import FloatArray, PropertyTable
+from kakehashi.catalogs.records import PropertyTable
 from kakehashi.screen.cache.checkpoint import Checkpoint
 from kakehashi.screen.cache.keep import find, keep, machine_facts
 from kakehashi.screen.cache.packing import content_hash, pack
-from kakehashi.screen.foundation.known import KnownValues
-from kakehashi.screen.foundation.record import Foundation
+from kakehashi.screen.foundation.knowledge import Knowledge
 from kakehashi.screen.heads.registry import DEFAULT_HEADS
 from kakehashi.screen.networks.kept import RECORDS as NETWORKS
 from kakehashi.screen.networks.source import (
@@ -56,9 +55,7 @@ def model_key(
     inner: int,
     seed: int,
     heads: Sequence[str] = DEFAULT_HEADS,
-    foundation: Foundation | None = None,
-    known: KnownValues | None = None,
-    known_shares: FloatArray | None = None,
+    knowledge: Knowledge | None = None,
 ) -> str:
     """Hash everything that decides a transferred model (sha256).
 
@@ -79,8 +76,7 @@ def model_key(
             "words": (target.name, target.quantity, target.unit),
             "settings": (outer, inner, seed),
             "heads": tuple(heads),
-            "foundation": foundation,
-            "known": (known, known_shares),
+            "knowledge": knowledge,
             "features": feature_table(),
             **machine_facts(),
         }
@@ -95,9 +91,7 @@ def load_or_transfer(
     inner: int = INNER_FOLDS,
     seed: int = 0,
     heads: Sequence[str] = DEFAULT_HEADS,
-    foundation: Foundation | None = None,
-    known: KnownValues | None = None,
-    known_shares: FloatArray | None = None,
+    knowledge: Knowledge | None = None,
     cache: bool = True,
     stage: Stage = no_stage,
 ) -> Model:
@@ -107,7 +101,7 @@ def load_or_transfer(
 
     Parameters
     ----------
-    foundation, known, known_shares : as in `transfer`.
+    knowledge : as in `transfer`.
     cache, stage : as in `load_or_pretrain`.
     """
     folds = min(outer, len(target)) if target.folds is None else len(np.unique(target.folds))
@@ -115,25 +109,24 @@ def load_or_transfer(
     def measure() -> Model:
         with stage("transfer", folds) as advance:
             return transfer(
-                library, target, outer=outer, inner=inner, seed=seed, heads=heads, foundation=foundation, known=known,
-                known_shares=known_shares, progress=advance,
+                library, target, outer=outer, inner=inner, seed=seed, heads=heads, knowledge=knowledge,
+                progress=advance,
             )  # fmt: skip
 
     if not cache:
         return measure()
     key = model_key(
-        library, target, outer=outer, inner=inner, seed=seed, heads=heads, foundation=foundation, known=known,
-        known_shares=known_shares,
+        library, target, outer=outer, inner=inner, seed=seed, heads=heads, knowledge=knowledge
     )  # fmt: skip
     entry, cached, warning = find(key, Model, RECORDS)
     if cached is not None:
         with stage("transfer (cached)", folds) as advance:
             advance(folds)
             restored: Model = cached._replace(
-                target=target, library=library, checkpoint=Checkpoint(key, True), foundation=foundation, known=known
+                target=target, library=library, checkpoint=Checkpoint(key, True), knowledge=knowledge
             )
             return restored
     model = measure()
     # The caller has target, library and foundation: the entry leaves them out.
-    bare = model._replace(target=None, library=None, foundation=None, known=None)  # type: ignore[arg-type]
+    bare = model._replace(target=None, library=None, knowledge=None)  # type: ignore[arg-type]
     return model._replace(checkpoint=keep(key, pack(bare), model_card(model), entry, warning))

@@ -9,13 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from kakehashi.catalogs.formulas.slots import formula_text, reduce
+from kakehashi.catalogs.formulas.slots import reduce
 from kakehashi.catalogs.records import FloatArray, PropertyTable
 from kakehashi.screen.cache.checkpoint import Checkpoint
 from kakehashi.screen.descriptors.materials import kind_of_table
 from kakehashi.screen.descriptors.scaling import Scaling
-from kakehashi.screen.foundation.known import KnownTarget, KnownValues, hide_like
-from kakehashi.screen.foundation.record import Foundation
+from kakehashi.screen.foundation.knowledge import Knowledge
 from kakehashi.screen.heads.drawn import unfinished
 from kakehashi.screen.heads.registry import DEFAULT_HEADS, HEADS
 from kakehashi.screen.networks.aliases import MARK
@@ -26,7 +25,6 @@ from kakehashi.screen.transfer.nested import (
     CrossValidated,
     cross_validate,
     cross_validate_families,
-    cross_validate_unseen,
     fit_deployed,
     unseen_splits,
 )
@@ -42,7 +40,7 @@ from kakehashi.screen.transfer.problem import (
 from kakehashi.screen.transfer.rows import CHOSEN
 from kakehashi.screen.transfer.selection import FROZEN_GP_ROWS, GP_ROWS
 from kakehashi.screen.transfer.stack import Stack
-from kakehashi.screen.transfer.unseen import Unseen, measure_unseen
+from kakehashi.screen.transfer.unseen import Unseen, measure_unseen, unseen_text
 from kakehashi.screen.transfer.verdict import Verdict, judge_transfer
 from kakehashi.screen.validation.coverage import Reach, coverage_by_distance, family_coverage
 from kakehashi.screen.validation.domain import Domain, describe_domain, unit_distance
@@ -76,7 +74,7 @@ class Model(NamedTuple):
     reach : coverage of the intervals by distance and for families never seen
     ceiling : largest mean any mixture of the members can return on the fitted scale, inf if unbounded
     checkpoint : None without the cache
-    foundation, known : networks that know other properties, and known values of these, if any
+    knowledge : networks that know other properties, and known values of these, if any
     unseen : error and intervals for formulas that the foundation networks never saw; None where all errors are such
     """
 
@@ -98,9 +96,13 @@ class Model(NamedTuple):
     seed: int
     heads: tuple[str, ...]
     checkpoint: Checkpoint | None = None
-    foundation: Foundation | None = None
-    known: KnownValues | None = None
+    knowledge: Knowledge | None = None
     unseen: Unseen | None = None
+
+    @property
+    def unseen_interval(self) -> float:
+        """Factor of the intervals for formulas that foundation networks never saw."""
+        return self.interval if self.unseen is None else max(self.interval, self.unseen.interval)
 
 
 def transfer(
@@ -111,15 +113,15 @@ def transfer(
     inner: int = INNER_FOLDS,
     seed: int = 0,
     heads: Sequence[str] = DEFAULT_HEADS,
-    foundation: Foundation | None = None,
-    known: KnownValues | None = None,
-    known_shares: FloatArray | None = None,
+    knowledge: Knowledge | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Model:
     """Measure by nested cross-validation, then fit the deployed stack.
 
-    foundation : networks that know other properties of formulas
-    known : known values of these properties; known_shares : (k,) of the candidates that have one
+    Where a property of the foundation networks is the target under another name, or they are asked for formulas they
+    never saw, every compound is predicted by those of its hash fold.
+
+    knowledge : foundation networks, for targets of formulas
 
     Every choice (network, depth, head, gain, weights) is repeated inside each outer fold, so that the leaderboard
     and the intervals include the cost of choosing. Baselines without transfer run on the same folds.
@@ -129,27 +131,35 @@ def transfer(
     UserError : fewer than `MIN_COMPOUNDS` distinct compositions, given folds that leave fewer than `MIN_TRAINING`
         to train on, or values that do not vary or do not fit single precision.
     """
-    own = _known_target(target, known, known_shares, seed)
-    problem, reference = pose_problem(
-        library, target, inner=inner, seed=seed, heads=heads, foundation=foundation, known=own
-    )
+    problem, reference = pose_problem(library, target, inner=inner, seed=seed, heads=heads, knowledge=knowledge)
     space, y = problem.space, target.y
     n = len(y)
     features = problem.features_for(np.arange(0))
     folds = outer_folds(target, outer, seed)
     blind = unseen_splits(problem, None if target.folds is None else splits_of(folds), MIN_TRAINING)
+    unseen_only = blind is not None and bool(problem.alias_note)
+    if blind is not None and unseen_only:
+        folds = blind.folds(n)
+    splits = splits_of(folds)
     # One BLAS thread each: on matrices this small several spend their time waiting for each other (10 times slower
     # on a busy machine), and the results would depend on the number of cores.
     with unfinished(), threadpool_limits(1, "blas"), threads("fit") as pool:
-        measured = cross_validate(problem, splits_of(folds), pool, progress)
+        networks = blind.networks if blind is not None and unseen_only else None
+        measured = cross_validate(problem, splits, pool, progress, networks=networks)
         stack = fit_deployed(problem, features, np.arange(n))
         apart = cross_validate_families(problem, MIN_TRAINING, pool)
-        hidden = cross_validate_unseen(problem, blind, pool) if blind and problem.sees_target else None
+        hidden = measured if unseen_only else None
+        if blind is not None and not unseen_only:
+            hidden = cross_validate(problem, blind.splits, pool, networks=blind.networks)
         null = permute_selection(features, y, folds, seed, pool)
 
     mean, spread, distance = measured.predictions[CHOSEN], measured.spreads[CHOSEN], measured.distance
     ratios, lower, upper, usual = intervals_by_fold(y, mean, spread, distance, folds)
     board, verdict = judge_rows(target, folds, measured, interval_coverage(ratios, folds), null)
+    unseen = None
+    if hidden is not None and blind is not None:
+        unseen = measure_unseen(y, hidden, blind.folds(n), usual)
+        verdict = verdict._replace(text=verdict.text + unseen_text(unseen))
     by_family = family_coverage(y, apart.groups, apart.folds, ratios, usual, apart.predictions) if apart else None
     return Model(
         target=target,
@@ -166,23 +176,12 @@ def transfer(
         leaderboard=board,
         verdict=verdict,
         reach=Reach(coverage_by_distance((lower <= y) & (y <= upper), distance), by_family),
-        warnings=caveats(library, target),
+        warnings=(*([problem.alias_note] if problem.alias_note else []), *caveats(library, target)),
         seed=seed,
         heads=tuple(heads),
-        foundation=foundation,
-        known=known,
-        unseen=measure_unseen(y, hidden) if hidden else None,
+        knowledge=knowledge,
+        unseen=unseen,
     )
-
-
-def _known_target(
-    target: PropertyTable, known: KnownValues | None, shares: FloatArray | None, seed: int
-) -> KnownTarget | None:
-    """Known values of the target's compounds, hidden as often as candidates lack them."""
-    if known is None:
-        return None
-    values = known.of(formula_text(reduce(target.compositions)))
-    return hide_like(values, np.ones(values.shape[1]) if shares is None else shares, seed)
 
 
 def judge_rows(

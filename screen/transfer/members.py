@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-Block = Literal["descriptors", "shares", "layer", "predictions"]
+Block = Literal["descriptors", "shares", "layer", "predictions", "inputs"]
 
 
 class Member(NamedTuple):
@@ -30,5 +30,7 @@ MEMBERS = (
     Member("extra-trees", ("descriptors", "shares", "predictions")),
     Member("extra-trees", ("shares", "predictions")),
 )
+# The head that goes on training a network itself, on the network's own inputs.
+TUNED = Member("tuned", ("inputs",))
 # Where a Gaussian process costs too much.
-LARGE = (Member("ridge", ("descriptors", "layer", "predictions")),)
+LARGE = (Member("ridge", ("descriptors", "layer", "predictions")), TUNED)

@@ -11,12 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakehashi.catalogs.records import FloatArray
+from kakehashi.screen.foundation.view import FULL
 from kakehashi.screen.transfer.features import Features
 from kakehashi.screen.transfer.plan import fit_plan
 from kakehashi.screen.transfer.problem import Problem, deal_inner
 from kakehashi.screen.transfer.rows import (
-    CHOSEN,
-    DIRECT,
     MEAN,
     Row,
     alone_row,
@@ -154,30 +153,33 @@ def cross_validate(
     pool: Executor,
     progress: Callable[[int], None] | None = None,
     *,
+    networks: Sequence[int] | None = None,
     alone: bool = False,
 ) -> CrossValidated:
     """Select, fit and predict in every split, side by side.
 
     splits : a compound is held out in one at most
+    networks : set of foundation networks, per split; by default those that saw every formula
     alone : as in `predict_fold`
     """
     n, y = len(problem.target), problem.target.y
 
-    def measure(split: Split) -> FoldResult:
+    def measure(split: Split, networks: int) -> FoldResult:
         rows, held = split
         inner = deal_inner(problem, rows)
-        features = problem.features_for(held)
+        features = problem.features_for(held, networks)
         result = predict_fold(features, y, rows, held, inner, problem.names, problem.heads, alone=alone)
         if progress:
             progress(1)
         return result
 
+    sets = [FULL] * len(splits) if networks is None else networks
     rows_of: dict[str, Row] = {}
     predictions: dict[str, FloatArray] = {}
     spreads: dict[str, FloatArray] = {}
     inside: dict[str, list[float]] = {}
     distance = np.full(n, np.nan)
-    for (rows, held), result in zip(splits, list(pool.map(measure, splits)), strict=True):
+    for (rows, held), result in zip(splits, list(pool.map(measure, splits, sets)), strict=True):
         rows_of |= result.rows
         for name, (mean, inner_mae, spread) in result.means.items():
             predictions.setdefault(name, np.full(n, np.nan))[held] = mean
@@ -187,26 +189,31 @@ def cross_validate(
     return CrossValidated(rows_of, predictions, spreads, inside, distance)
 
 
-class UnseenPredictions(NamedTuple):
-    """Predictions of compounds by foundation networks that never saw them.
+class UnseenSplits(NamedTuple):
+    """Splits of compounds whose held-out ones were never seen by a set of networks.
 
-    folds : (n,) number of the split that held a compound out
-    predictions : (3, n) mean, spread and distance; direct : (n,) means of the stack of direct models
+    networks : number of the set, per split
     """
 
-    folds: Folds
-    predictions: FloatArray
-    direct: FloatArray
+    splits: tuple[Split, ...]
+    networks: tuple[int, ...]
+
+    def folds(self, n: int) -> Folds:
+        """Number of the split that holds each of n compounds, -1 where none does."""
+        folds = np.full(n, -1, np.int64)
+        for number, split in enumerate(self.splits):
+            folds[split.held] = number
+        return folds
 
 
-def unseen_splits(problem: Problem, given: Sequence[Split] | None, least: int) -> list[tuple[Split, int]] | None:
-    """Split compounds by hash folds, each with the number of the networks that never saw it.
+def unseen_splits(problem: Problem, given: Sequence[Split] | None, least: int) -> UnseenSplits | None:
+    """Split compounds by hash folds, for the networks that never saw them.
 
     given : splits that hold instead, each taken apart by hash folds
 
-    Returns None without foundation networks, or where a split would leave fewer than `least` compounds.
+    Returns None where the networks saw no compound, or where a split would leave fewer than `least`.
     """
-    if problem.views is None:
+    if problem.views is None or not problem.views.seen.any():
         return None
     folds = problem.views.folds
     everything = np.arange(len(folds))
@@ -215,23 +222,9 @@ def unseen_splits(problem: Problem, given: Sequence[Split] | None, least: int) -
         for outer in ([Split(everything, everything)] if given is None else given)
         for k in np.unique(folds[outer.held])
     ]
-    return parts if all(len(split.rows) >= least for split, _ in parts) else None
-
-
-def cross_validate_unseen(problem: Problem, parts: Sequence[tuple[Split, int]], pool: Executor) -> UnseenPredictions:
-    """Predict every compound by networks that never saw it, heads fitted on the others."""
-    y = problem.target.y
-    folds, measured = np.empty(len(y), np.int64), np.empty((4, len(y)))
-
-    def blind(number: int) -> None:
-        (rows, held), networks = parts[number]
-        features, inner = problem.features_for(held, networks), deal_inner(problem, rows)
-        means = predict_fold(features, y, rows, held, inner, problem.names, problem.heads).means
-        folds[held] = number
-        measured[:, held] = means[CHOSEN][0], means[CHOSEN][2], _far(problem.space, held, rows), means[DIRECT][0]
-
-    list(pool.map(blind, range(len(parts))))
-    return UnseenPredictions(folds, measured[:3], measured[3])
+    if any(len(split.rows) < least for split, _ in parts):
+        return None
+    return UnseenSplits(*zip(*parts, strict=True))
 
 
 def _far(space: NDArray[np.float32], held: NDArray[np.int64], rows: NDArray[np.int64]) -> FloatArray:

@@ -22,6 +22,7 @@ from kakehashi.screen.descriptors.scaling import Scaling, fit_scaling, standardi
 from kakehashi.screen.heads.finetune import starting_from
 from kakehashi.screen.heads.head import Head, Params, out_of_fold
 from kakehashi.screen.heads.registry import HEADS
+from kakehashi.screen.heads.tuned import tuned_from
 from kakehashi.screen.transfer.features import Features
 from kakehashi.screen.transfer.members import Block
 from kakehashi.screen.validation.folds import Folds
@@ -110,6 +111,8 @@ def heads_of(plan: Plan, features: Features) -> list[Head]:
 
     Fine-tuning starts from a network of its own.
     """
+    if plan.head == "tuned" and features.foundation is not None:
+        return [tuned_from(features.foundation.networks[0])]
     if plan.kind == "finetuned":
         return [starting_from(features.networks[plan.source][i]) for i in plan.networks]
     return [HEADS[plan.head]] * max(1, len(plan.networks))
@@ -143,6 +146,9 @@ def inner_predictions(plan: Plan, features: Features, y: FloatArray, rows: Rows,
 def _scaling(plan: Plan, features: Features, rows: Rows) -> Scaling | None:
     if plan.kind not in SCALED:
         return None
+    if plan.head == "tuned":  # the network's own inputs stay as they are
+        width = foundation_columns(plan, features).shape[1]
+        return Scaling(np.zeros(width, np.float32), np.ones(width, np.float32))
     return fit_scaling((foundation_columns(plan, features) if plan.kind == "foundation" else features.raw)[rows])
 
 

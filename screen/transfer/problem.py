@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from kakehashi.catalogs.records import PropertyTable, UserError
 from kakehashi.screen.descriptors.materials import kind_of_table
 from kakehashi.screen.descriptors.scaling import Scaling, fit_scaling
+from kakehashi.screen.foundation.aliased import find_aliases
+from kakehashi.screen.foundation.knowledge import Knowledge
 from kakehashi.screen.foundation.known import KnownTarget, fill_in
-from kakehashi.screen.foundation.record import Foundation
 from kakehashi.screen.foundation.view import FULL, FoundationViews, view_compounds
 from kakehashi.screen.networks.source import Library
 from kakehashi.screen.transfer.features import Features, compute_features, distance_space
@@ -36,6 +37,7 @@ class Problem(NamedTuple):
     inner : number of inner folds
     views : by every set of foundation networks, if any
     known : known values of the compounds, if any
+    alias_note : on properties of the foundation that are the target, "" if there are none
     """
 
     target: PropertyTable
@@ -47,11 +49,7 @@ class Problem(NamedTuple):
     seed: int
     views: FoundationViews | None = None
     known: KnownTarget | None = None
-
-    @property
-    def sees_target(self) -> bool:
-        """True if foundation networks saw compounds of the target."""
-        return self.views is not None and bool(self.views.seen.any())
+    alias_note: str = ""
 
     def features_for(self, held: NDArray[np.int64], networks: int = FULL) -> Features:
         """Features with some compounds held out, whose values are hidden as a candidate's are.
@@ -75,12 +73,11 @@ def pose_problem(
     inner: int,
     seed: int,
     heads: Sequence[str],
-    foundation: Foundation | None = None,
-    known: KnownTarget | None = None,
+    knowledge: Knowledge | None = None,
 ) -> tuple[Problem, Scaling]:
     """Check a target and compute its features.
 
-    foundation : of formulas; known : values of its properties, of the target's compounds
+    knowledge : of formulas alone
 
     Returns
     -------
@@ -97,9 +94,25 @@ def pose_problem(
     reference = _reference(library, features)
     space = distance_space(features, reference)
     names = [source.name for source in library.sources]
-    views = None if foundation is None else view_compounds(foundation, target.compositions)
-    tried = affordable_heads(len(target), heads, foundation=foundation is not None)
-    return Problem(target, features, space, names, tried, inner, seed, views, known), reference
+    tried = affordable_heads(len(target), heads, foundation=knowledge is not None)
+    problem = Problem(target, features, space, names, tried, inner, seed)
+    return problem if knowledge is None else _with_knowledge(problem, knowledge), reference
+
+
+def _with_knowledge(problem: Problem, knowledge: Knowledge) -> Problem:
+    """Problem with foundation networks, without properties that are the target."""
+    target, foundation = problem.target, knowledge.foundation
+    views = view_compounds(foundation, target.compositions)
+    known = knowledge.of_target(target.compositions, problem.seed)
+    found = find_aliases(
+        foundation, target.values, target.y, views.views[FULL].predictions, views.seen, known and known.values
+    )
+    if found.note:
+        # A column that does not vary on the training rows is nothing to a head, whatever a candidate has there.
+        blank = [view._replace(predictions=np.where(found.tasks, 0.0, view.predictions)) for view in views.views]
+        views = views._replace(views=tuple(blank))
+        known = known and known._replace(values=np.where(found.tasks, np.nan, known.values))
+    return problem._replace(views=views, known=known, alias_note=found.note)
 
 
 def _check(target: PropertyTable) -> None:

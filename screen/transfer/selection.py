@@ -14,7 +14,7 @@ import numpy as np
 from kakehashi.catalogs.records import FloatArray, UserError
 from kakehashi.screen.heads.registry import DEFAULT_HEADS, HEADS, LINES
 from kakehashi.screen.transfer.features import Features
-from kakehashi.screen.transfer.members import LARGE, MEMBERS, Member
+from kakehashi.screen.transfer.members import LARGE, MEMBERS, TUNED, Member
 from kakehashi.screen.transfer.plan import (
     DEPTHS,
     GAINS,
@@ -108,10 +108,12 @@ def affordable_members(n: int, names: Sequence[str] = DEFAULT_HEADS) -> tuple[Me
     """Choose members on foundation networks that n compounds can pay for.
 
     >>> [member.head for member in affordable_members(5_000)]
-    ['extra-trees', 'extra-trees', 'ridge']
+    ['extra-trees', 'extra-trees', 'ridge', 'tuned']
     """
-    allowed = (*names, "extra-trees") if tuple(names) == DEFAULT_HEADS else tuple(names)
+    allowed = (*names, "extra-trees", "tuned") if tuple(names) == DEFAULT_HEADS else tuple(names)
     members = MEMBERS if n <= GP_ROWS else (*(m for m in MEMBERS if m.head != "gp"), *LARGE)
+    if "tuned" in names and TUNED not in members:
+        members = (*members, TUNED)
     return tuple(member for member in members if member.head in allowed)
 
 
@@ -194,7 +196,7 @@ def list_origins(features: Features, sources: Sequence[str]) -> list[Origin]:
 def foundation_origins(features: Features) -> list[Origin]:
     """Foundation networks as an origin, none without a view."""
     view = features.foundation
-    return [] if view is None else [Origin(FOUNDATION, view.name, view.networks)]
+    return [] if view is None else [Origin(FOUNDATION, view.name, len(view.networks))]
 
 
 def list_stacked_plans(features: Features, heads: Heads) -> list[Plan]:

@@ -102,7 +102,7 @@ def score_best(model: Model, device_model: DeviceModel, search: Search, rows: pa
         mean.astype(np.float64), spread.astype(np.float64), distance.astype(np.float64), nearest.astype(np.int64)
     )
     compositions, texts, table = _name_indices(search.space, start + place[:n].astype(np.int64))
-    scores, _ = score_columns(model, compositions, texts, columns)
+    scores, _ = score_columns(model, compositions, texts, columns, virtual=True)
     for field in SCORES:
         table = table.append_column(field, pa.array(scores[field.name], field.type))
     aside = QUARANTINE.empty_table()
@@ -228,7 +228,7 @@ def _limits(model: Model, search: Search) -> dict[str, Any]:
     lowest = np.float32(ceiling)
     largest = np.float32(np.log(np.finfo(np.float64).max)) if model.target.log else np.float32(np.inf)
     return {
-        "interval": np.float32(model.interval),
+        "interval": np.float32(model.unseen_interval),
         "usual": np.float32(model.usual_spread),
         "threshold": np.float32(search.threshold or 0.0),
         "quantile": np.float32(ndtri(0.5 + LEVEL / 2)),

@@ -32,6 +32,14 @@ def test_what_is_not_learned_is_said(planted_data):
     assert any(text.startswith("b.csv: 1 of 321 rows refused") and "Xx2" in text for text in planted_data.warnings)
 
 
+def test_counts_stay_out_where_their_medians_are_halves(tmp_path):
+    counts = [*range(len(NAMES)), 7]
+    folder = written(tmp_path, formula=[*NAMES, NAMES[0]], v=np.arange(len(NAMES) + 1) / 7, n_sites=counts)
+    data = gather(folder, minimum=10)
+    assert [task.name for task in data.tasks] == ["t:v"]
+    assert data.left_out[0].reason == "column 'n_sites': whole numbers without a unit in its name"
+
+
 def written(folder, **columns):
     pq.write_table(pa.table(columns), folder / "t.parquet")
     return folder
