@@ -26,6 +26,7 @@ from small_targets import DATA, Case
 from kakehashi.catalogs.records import Compositions, PropertyTable
 from kakehashi.screen.foundation.folds import hash_folds
 from kakehashi.screen.foundation.kept import find_foundation, shipped_foundation
+from kakehashi.screen.foundation.knowledge import Knowledge
 from kakehashi.screen.foundation.record import Foundation
 
 # Tasks whose quantity the networks learned of other formulas.
@@ -65,7 +66,7 @@ def measure_fold(name: str, task: Task, fold: int, foundation: Foundation) -> fl
     asked, first, place = np.unique(task.keys[test], return_index=True, return_inverse=True)
     own = joined(target, asked, task.compositions.take(test[first]))
     case = Case(np.arange(len(target)), None, np.arange(len(target), len(own)), hash_folds(asked))
-    means = predict_side(own, case.train, case, fold, foundation=foundation).means[DEFAULT]
+    means = predict_side(own, case.train, case, fold, knowledge=Knowledge(foundation)).means[DEFAULT]
     wrong, new = np.abs(means[place] - task.y[test]), ~np.isin(task.keys[test], list(target.keys))
     print(
         f"{name} fold {fold}: MAE {wrong.mean():.4f}; {wrong[new].mean():.4f} of the {new.sum()} new formulas among"

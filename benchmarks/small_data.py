@@ -98,17 +98,18 @@ def main() -> None:
     if first:
         classic = classic_library([tables[key[0]] for key in first], [cases[key] for key in first], options.networks)
     print(f"foundation {foundation.name}: {len(foundation.full)} networks per set, {len(foundation.tasks)} properties")
-    found: dict[tuple[str, int], list[Measured]] = {}
-    for (name, n, d), case in cases.items():
-        print(f"{time.perf_counter() - start:7,.0f} s: {name}, n = {n}, draw {d}", file=sys.stderr)
-        found.setdefault((name, n), []).append(
-            measure_draw(
+    for n in options.n:
+        found: dict[str, list[Measured]] = {}
+        for (name, size, d), case in cases.items():
+            if size != n:
+                continue
+            print(f"{time.perf_counter() - start:7,.0f} s: {name}, n = {n}, draw {d}", file=sys.stderr)
+            measured = measure_draw(
                 tables[name], case, foundation, seed=d, learned=learned,
                 classic=classic if d < options.classic else None, verdict=d < options.verdicts,
-            )
-        )  # fmt: skip
-    for n in options.n:
-        _report(n, {name: draws for (name, size), draws in found.items() if size == n}, members=options.members)
+            )  # fmt: skip
+            found.setdefault(name, []).append(measured)
+        _report(n, found, members=options.members)
     print(f"{time.perf_counter() - start:,.0f} s")
 
 

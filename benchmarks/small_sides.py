@@ -16,13 +16,14 @@ from threadpoolctl import threadpool_limits
 from kakehashi.catalogs.properties.tables import load_table
 from kakehashi.catalogs.records import FloatArray, PropertyTable
 from kakehashi.screen.foundation.folds import formula_hash
-from kakehashi.screen.foundation.known import KnownTarget, KnownValues
+from kakehashi.screen.foundation.knowledge import Knowledge
+from kakehashi.screen.foundation.known import KnownValues
 from kakehashi.screen.foundation.recipe import load_recipe
 from kakehashi.screen.foundation.record import Foundation
 from kakehashi.screen.foundation.tables import gather
 from kakehashi.screen.foundation.transforms import standardised
 from kakehashi.screen.heads.registry import DEFAULT_HEADS
-from kakehashi.screen.networks.aliases import alias, alias_note
+from kakehashi.screen.networks.aliases import alias_note
 from kakehashi.screen.networks.kept import load_or_pretrain
 from kakehashi.screen.networks.source import Library, Settings
 from kakehashi.screen.transfer.features import Features, compute_features, distance_space
@@ -46,18 +47,6 @@ DIRECTS = (RIDGE, GP, DIRECT)
 DEFAULT, KNOWN, CLASSIC = CHOSEN, "known values", "hundred pyramids"
 # Predicted best ones that are looked at.
 BEST = 50
-
-
-class Learned(NamedTuple):
-    """Known values of the properties that networks learned.
-
-    values : (m, k) in their units, NaN where unknown; standard : by formula, as networks learn them
-    place : row of each formula
-    """
-
-    values: FloatArray
-    standard: KnownValues
-    place: dict[str, int]
 
 
 class Interval(NamedTuple):
@@ -101,32 +90,19 @@ class Side(NamedTuple):
     spread: FloatArray
 
 
-def learned_values(foundation: Foundation) -> Learned:
+def learned_values(foundation: Foundation) -> KnownValues:
     """Read the tables that a foundation of a packaged recipe learned from."""
     data = gather(DATA, load_recipe(foundation.name))
     column = {task.name: k for k, task in enumerate(data.tasks)}
-    values = np.full((len(data.keys), len(foundation.tasks)), np.nan)
-    standard = values.astype(np.float32)
+    found = np.full((len(data.keys), len(foundation.tasks)), np.nan, np.float32)
     for k, task in enumerate(foundation.tasks):
-        if task.name not in column:
-            continue
-        values[:, k] = data.values[:, column[task.name]]
-        rows = np.flatnonzero(np.isfinite(values[:, k]))
-        standard[rows, k] = standardised(task, values[rows, k])
+        if task.name in column:
+            values = data.values[:, column[task.name]]
+            rows = np.flatnonzero(np.isfinite(values))
+            found[rows, k] = standardised(task, values[rows])
     hashes = formula_hash(data.keys)
     order = np.argsort(hashes)
-    return Learned(values, KnownValues(hashes[order], standard[order]), {key: i for i, key in enumerate(data.keys)})
-
-
-def known_of(learned: Learned, table: PropertyTable) -> KnownTarget:
-    """Known values of a target's compounds, but for properties that are the target under another name."""
-    own = np.array([learned.place.get(key, -1) for key in table.keys])
-    values = learned.standard.of(table.keys).astype(np.float64)
-    for k in range(values.shape[1]):
-        shared = np.flatnonzero((own >= 0) & np.isfinite(learned.values[own, k]))
-        if alias(table.values[shared], learned.values[own[shared], k]) is not None:
-            values[:, k] = np.nan
-    return KnownTarget(values, np.zeros(values.shape, bool))
+    return KnownValues(hashes[order], found[order])
 
 
 def classic_library(tables: Sequence[PropertyTable], cases: Sequence[Case], networks: int) -> Library:
@@ -147,7 +123,7 @@ def measure_draw(
     foundation: Foundation,
     *,
     seed: int,
-    learned: Learned | None = None,
+    learned: KnownValues | None = None,
     classic: Library | None = None,
     verdict: bool = True,
 ) -> Measured:
@@ -157,10 +133,11 @@ def measure_draw(
     verdict : also `transfer` on the training compounds, with its intervals at the test compounds
     """
     truth = table.y[case.test]
-    side = predict_side(table, case.train, case, seed, foundation=foundation, every=True)
+    plain = Knowledge(foundation)
+    side = predict_side(table, case.train, case, seed, knowledge=plain, every=True)
     means = dict(side.means)
     if learned is not None:
-        informed = predict_side(table, case.train, case, seed, foundation=foundation, learned=learned)
+        informed = predict_side(table, case.train, case, seed, knowledge=Knowledge(foundation, learned))
         means[KNOWN] = informed.means[CHOSEN]
     if classic is not None:
         sources = tuple(s for s in classic.sources if alias_note(table, load_table(s.name)) is None)
@@ -169,9 +146,9 @@ def measure_draw(
     errors = {name: float(np.mean(np.abs(mean - truth))) for name, mean in means.items()}
     top = {}
     if case.low is not None:
-        low = predict_side(table, case.low, case, seed, foundation=foundation, every=True).means
+        low = predict_side(table, case.low, case, seed, knowledge=plain, every=True).means
         top = {name: _truly_top(low[name], truth, top_value(table)) for name in (*DIRECTS, TREES, DEFAULT)}
-    interval = _interval(table, case, foundation, seed, side, errors[DEFAULT]) if verdict else None
+    interval = _interval(table, case, plain, seed, side, errors[DEFAULT]) if verdict else None
     without = _without_each(side, truth, foundation, len(case.train))
     return Measured(len(case.train), errors, without, top, interval)
 
@@ -182,9 +159,8 @@ def predict_side(
     case: Case,
     seed: int,
     *,
-    foundation: Foundation | None = None,
+    knowledge: Knowledge | None = None,
     library: Library = NO_SOURCES,
-    learned: Learned | None = None,
     every: bool = False,
 ) -> Side:
     """Fit on some rows and predict the test compounds, those of each hash fold by networks that never saw them.
@@ -193,13 +169,10 @@ def predict_side(
     """
     n, m = len(train), len(case.test)
     own = part_of(table, np.concatenate([train, case.test]))
-    known = None if learned is None else known_of(learned, own)
-    problem, _ = pose_problem(
-        library, own, inner=INNER_FOLDS, seed=seed, heads=DEFAULT_HEADS, foundation=foundation, known=known
-    )
+    problem, _ = pose_problem(library, own, inner=INNER_FOLDS, seed=seed, heads=DEFAULT_HEADS, knowledge=knowledge)
     # What a target of n compounds can pay for: the test compounds do not count.
-    problem = problem._replace(heads=affordable_heads(n, DEFAULT_HEADS, foundation=foundation is not None))
-    rows, folds = np.arange(n), case.folds if foundation is not None else np.zeros(m, np.int64)
+    problem = problem._replace(heads=affordable_heads(n, DEFAULT_HEADS, foundation=knowledge is not None))
+    rows, folds = np.arange(n), case.folds if knowledge is not None else np.zeros(m, np.int64)
     means: dict[str, FloatArray] = {}
     inside: dict[str, float] = {}
     spread = np.full(m, np.nan)
@@ -249,19 +222,14 @@ def _truly_top(mean: FloatArray, truth: FloatArray, least: float) -> float:
     return float(np.mean(truth[best] >= least))
 
 
-def _interval(
-    table: PropertyTable, case: Case, foundation: Foundation, seed: int, side: Side, error: float
-) -> Interval:
+def _interval(table: PropertyTable, case: Case, knowledge: Knowledge, seed: int, side: Side, error: float) -> Interval:
     """Verdict and intervals of `transfer` on the training compounds."""
     start = time.perf_counter()
-    model = transfer(NO_SOURCES, part_of(table, case.train), foundation=foundation, seed=seed)
+    model = transfer(NO_SOURCES, part_of(table, case.train), knowledge=knowledge, seed=seed)
     seconds = time.perf_counter() - start
-    factor, usual = model.interval, model.usual_spread
-    if model.unseen is not None:
-        factor, usual = model.unseen.interval, model.unseen.usual_spread
     features = compute_features(NO_SOURCES, table.compositions.take(case.test))
     distance = nearest(distance_space(features, model.reference), model.training)[1] / model.unit
-    half = factor * difficulty(side.spread, distance, usual)
+    half = model.unseen_interval * difficulty(side.spread, distance, model.usual_spread)
     inside = np.abs(side.means[DEFAULT] - table.y[case.test]) <= half
     families = model.reach.by_family.coverage if model.reach.by_family else float("nan")
     return Interval(model.verdict.helps, float(inside.mean()), 2 * float(half.mean()) / error, families, seconds)
