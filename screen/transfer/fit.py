@@ -69,7 +69,7 @@ class Model(NamedTuple):
 
     stack : fitted on all target rows
     interval : multiplies `intervals.difficulty` to give the half-width of the 90 % interval
-    usual_spread : spread up to which that width is constant
+    usual_spread : typical spread, of `intervals.difficulty`
     reference, training, unit : scaling of the space distances live in, the target's rows there, its unit
     reach : coverage of the intervals by distance and for families never seen
     ceiling : largest mean any mixture of the members can return on the fitted scale, inf if unbounded

@@ -40,7 +40,7 @@ from kakehashi.screen.scoring.virtual.tiles import (
 )
 from kakehashi.screen.transfer.fit import Model
 from kakehashi.screen.validation.domain import FAR, VERY_FAR, Domain, new_stoichiometry
-from kakehashi.screen.validation.intervals import LEVEL
+from kakehashi.screen.validation.intervals import LEVEL, difficulty
 
 # Rows selected beyond `top`: the host, which makes the ranking, rounds interval bounds differently, so that rows near
 # the end could swap.
@@ -262,7 +262,7 @@ def _merge_best(
     mean, spread, distance, _ = batch.columns
     fine, bad = _split_finite(limits, batch)
     allowed = jnp.asarray(domains)[batch.verdict]
-    half = limits["interval"] * jnp.maximum(spread, limits["usual"]) * jnp.maximum(1.0, distance)
+    half = limits["interval"] * difficulty(spread, distance, limits["usual"])
     match by:
         case "lower":
             value = mean - half

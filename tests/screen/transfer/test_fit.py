@@ -63,7 +63,7 @@ def test_held_out_values_never_influence_their_own_prediction(planted, planted_l
 
 def test_out_of_fold_intervals_come_from_the_other_folds(planted, planted_model):
     found, y = planted_model.out_of_fold, planted.target.y
-    scale = np.maximum(found.spread, planted_model.usual_spread) * np.maximum(1, found.distance)
+    scale = (found.spread + planted_model.usual_spread) * (1 + found.distance)
     ratios = np.abs(y - found.mean) / scale
     for fold in np.unique(found.folds):
         held = found.folds == fold
