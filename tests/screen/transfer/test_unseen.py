@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from kakehashi.screen.foundation.folds import formula_hash, hash_folds
 from kakehashi.screen.foundation.knowledge import Knowledge
@@ -125,9 +126,8 @@ def test_members_on_foundation_networks_are_blind_to_held_out_values(planted, sm
 @pytest.mark.parametrize("shared", [3, 40])
 def test_the_target_under_another_name_gives_nothing_away(planted, small_foundation, shared):
     """Its column is blank everywhere, and networks of each hash fold predict what they never saw."""
-    foundation = small_foundation._replace(
-        tasks=(small_foundation.tasks[0], small_foundation.tasks[1]._replace(centre=3.0, scale=1.0), *small_foundation.tasks[2:])
-    )  # fmt: skip
+    first, second, third = small_foundation.tasks
+    foundation = small_foundation._replace(tasks=(first, second._replace(centre=3.0, scale=1.0), third))
     keys, y = planted.target.keys, planted.target.values
     order = np.argsort(formula_hash(keys[:shared]))
     values = np.full((shared, 3), np.nan, np.float32)
@@ -214,7 +214,7 @@ def test_shuffled_networks_never_help(planted, small_foundation, monkeypatch):
     )
     folds = np.arange(40) % 5
     helps = []
-    with ThreadPoolExecutor(1) as pool:
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(1) as pool:
         for draw in range(60):
             order = np.random.default_rng(draw).permutation(40)
             view = problem.views.views[FULL]
