@@ -87,10 +87,11 @@ class Tiny:
 
     @property
     def flags(self) -> list[str]:
-        """Everything `kakehashi screen` needs but --out."""
+        """Everything `kakehashi screen` needs but --out: networks of its own source, no others."""
         target, source = f"{self.folder / 'target.csv'}:kappa", f"{self.folder / 'source.csv'}:gap"
+        inputs = ["--target", target, "--log", "--source", source, "--foundation", "none"]
         few = ["--networks", "2", "--outer-folds", "3"]
-        return ["--target", target, "--log", "--source", source, "--catalog", str(self.folder / "catalog.csv"), *few]
+        return [*inputs, "--catalog", str(self.folder / "catalog.csv"), *few]
 
 
 @pytest.fixture(scope="session")
@@ -148,7 +149,7 @@ def tiny_model(tiny: Tiny) -> "Model":
 
     target, source = tiny.flags[1], tiny.flags[4]
     flags = {"target": target, "log": True, "source": [source], "catalog": str(tiny.folder / "catalog.csv")}
-    config = resolve({**flags, "networks": 2, "outer_folds": 3}, None)
+    config = resolve({**flags, "foundation": "none", "networks": 2, "outer_folds": 3}, None)
     return build_model(config, read_inputs(config), Progress("quiet"))
 
 

@@ -13,11 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakehashi.catalogs.records import FloatArray
-from kakehashi.screen.foundation.record import Foundation
+from kakehashi.screen.foundation.record import Foundation, FoundationTask
+from kakehashi.screen.foundation.transforms import CLIP, in_unit
 from kakehashi.screen.networks.aliases import MARK, SAME_RANKS, SHARED, alias
 
 # Mean absolute deviation of a standardised property: that of a normal distribution.
 USUAL_DEVIATION = float(np.sqrt(2 / np.pi))
+# Fewest shared values that can give a copy away.
+FEWEST = 3
 # What a correlation on tens of compounds may fall short of the one on all.
 SLACK = 0.02
 
@@ -69,10 +72,11 @@ def _is_target(
     seen: NDArray[np.bool_],
     known: FloatArray | None,
 ) -> bool:
-    if known is not None and (there := np.isfinite(known)).any():
-        if alias(values[there], known[there]) is not None or alias(y[there], known[there]) is not None:
-            return True
-        if 2 < there.sum() < SHARED and _equal(y[there], known[there]):
+    if known is not None:
+        # Clipped values have lost their size.
+        there = np.abs(known) < CLIP
+        pairs = [(v[there], other) for v in (values, y) for other in _scales(foundation.tasks[k], known[there])]
+        if any(alias(a, b) is not None or _lie_on_a_line(a, b) for a, b in pairs):
             return True
     if seen.sum() < SHARED:
         return False
@@ -80,12 +84,27 @@ def _is_target(
     if not np.isfinite(error):
         return False
     learned = np.sqrt(max(0.0, 1 - (error / USUAL_DEVIATION) ** 2))
-    return any(_agree(v[seen], predicted, least=max(learned - SLACK, SAME_RANKS)) for v in (values, y))
+    least = max(learned - SLACK, SAME_RANKS)
+    return any(
+        _agree(v[seen], other, least=least) for v in (values, y) for other in _scales(foundation.tasks[k], predicted)
+    )
 
 
-def _equal(a: FloatArray, b: FloatArray) -> bool:
-    """True if a few values lie on a line, as copies in another unit do."""
-    return bool(np.ptp(a) > 0 and np.ptp(b) > 0) and abs(float(np.corrcoef(a, b)[0, 1])) > 1 - 1e-6
+def _scales(task: FoundationTask, z: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Standardised values as they are, and in the unit of their quantity."""
+    return z, in_unit(task, z)
+
+
+def _lie_on_a_line(a: FloatArray, b: FloatArray) -> bool:
+    """True if a few values lie on a line, as copies in another unit do.
+
+    Three points come as close to one by chance in one of 100,000 draws. Equal values are no evidence: three points
+    with two of them equal always lie on one.
+    """
+    n = len(a)
+    if not FEWEST <= n < SHARED or min(len(np.unique(a)), len(np.unique(b))) < n:
+        return False
+    return abs(float(np.corrcoef(a, b)[0, 1])) > 1 - (1e-10 if n == FEWEST else 1e-6)
 
 
 def _agree(a: FloatArray, b: FloatArray, *, least: float) -> bool:

@@ -38,7 +38,7 @@ def fit(x: FloatArray, y: FloatArray) -> Params:
 
 def cross_validate(x: FloatArray, y: FloatArray, folds: NDArray[np.int64]) -> FloatArray:
     """Out-of-fold means (n,), folds merged to at most `FOLDS`."""
-    merged = folds % (FOLDS if len(y) <= FEW else LARGE_FOLDS)
+    merged = np.unique(folds, return_inverse=True)[1] % (FOLDS if len(y) <= FEW else LARGE_FOLDS)
     predicted = np.empty(len(y))
     for fold in np.unique(merged):
         held = merged == fold

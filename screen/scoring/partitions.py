@@ -106,7 +106,9 @@ def _sha256(model: Model, device_model: DeviceModel, search: Search | None) -> s
         *([] if search is None else [search]),
     ]  # fmt: skip
     digest = hashlib.sha256(repr(facts).encode())
-    for leaf in [*jax.tree.leaves(device_model.arrays), domain.target_elements, domain.source_elements]:
+    # Which formulas the networks saw decides intervals, known values stand in for predictions.
+    known = [] if model.knowledge is None else [model.knowledge.foundation.formulas, *(model.knowledge.known or ())]
+    for leaf in [*jax.tree.leaves(device_model.arrays), domain.target_elements, domain.source_elements, *known]:
         values = np.ascontiguousarray(leaf)
         digest.update(f"{values.dtype.str} {values.shape} ".encode())
         digest.update(values.tobytes())

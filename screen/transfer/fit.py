@@ -44,7 +44,7 @@ from kakehashi.screen.transfer.unseen import Unseen, measure_unseen, unseen_text
 from kakehashi.screen.transfer.verdict import Verdict, judge_transfer
 from kakehashi.screen.validation.coverage import Reach, coverage_by_distance, family_coverage
 from kakehashi.screen.validation.domain import Domain, describe_domain, unit_distance
-from kakehashi.screen.validation.folds import Folds, splits_of
+from kakehashi.screen.validation.folds import Folds, Split, splits_of
 from kakehashi.screen.validation.intervals import conformal_quantile, interval_coverage, intervals_by_fold
 
 
@@ -138,9 +138,9 @@ def transfer(
     folds = outer_folds(target, outer, seed)
     blind = unseen_splits(problem, None if target.folds is None else splits_of(folds), MIN_TRAINING)
     unseen_only = blind is not None and bool(problem.alias_note)
+    splits: Sequence[Split] = splits_of(folds)
     if blind is not None and unseen_only:
-        folds = blind.folds(n)
-    splits = splits_of(folds)
+        folds, splits = blind.folds(n), blind.splits
     # One BLAS thread each: on matrices this small several spend their time waiting for each other (10 times slower
     # on a busy machine), and the results would depend on the number of cores.
     with unfinished(), threadpool_limits(1, "blas"), threads("fit") as pool:

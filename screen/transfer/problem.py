@@ -52,16 +52,18 @@ class Problem(NamedTuple):
     alias_note: str = ""
 
     def features_for(self, held: NDArray[np.int64], networks: int = FULL) -> Features:
-        """Features with some compounds held out, whose values are hidden as a candidate's are.
+        """Features with some compounds held out, whose known values are hidden as a candidate's are.
 
-        networks : number of a set of foundation networks
+        networks : number of a set of foundation networks; to those of a fold the held-out compounds are formulas of no
+            table, so that all their known values are hidden
         """
         if self.views is None:
             return self.features
         view = self.views.views[networks]
         if self.known is not None:
             values = self.known.values.copy()
-            values[held] = np.where(self.known.hidden[held], np.nan, values[held])
+            hidden = self.known.hidden[held] | (networks != FULL)
+            values[held] = np.where(hidden, np.nan, values[held])
             view = view._replace(predictions=fill_in(view.predictions, values))
         return self.features._replace(foundation=view)
 

@@ -114,7 +114,14 @@ class Screening:
         from kakehashi.screen.screening.config import resolve
         from kakehashi.screen.screening.inputs import read_inputs
 
-        flags = {"target": tiny.flags[1], "log": True, "source": [tiny.flags[4]], "networks": 2, "outer_folds": 3}
+        flags = {
+            "target": tiny.flags[1],
+            "log": True,
+            "source": [tiny.flags[4]],
+            "foundation": "none",
+            "networks": 2,
+            "outer_folds": 3,
+        }
         catalog = {"catalog": str(tiny.folder / "catalog.csv"), "partition_rows": 21}
         self.config, self.model = resolve({**flags, **catalog}, None), model
         self.inputs = read_inputs(self.config)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import signal
 from collections.abc import Iterator
@@ -17,6 +18,8 @@ import pytest
 from kakehashi.catalogs.records import Compositions, PropertyTable
 
 if TYPE_CHECKING:
+    from kakehashi.screen.foundation.known import KnownValues
+    from kakehashi.screen.foundation.record import Foundation
     from kakehashi.screen.networks.pyramid import Network
     from kakehashi.screen.networks.source import Library
     from kakehashi.screen.transfer.fit import Model
@@ -387,3 +390,66 @@ def _library(table: PropertyTable, target: PropertyTable) -> Library:
     schedule = Schedule(row_visits=100_000)
     source = pretrain_source([table], Settings(4, PLANTED_SEED, schedule=schedule), exclude=target.keys)
     return Library((source,), "reduced", PLANTED_SEED)
+
+
+@pytest.fixture(scope="session")
+def small_foundation(planted: Planted) -> Foundation:
+    """Random networks of three properties that saw every second formula of the planted source."""
+    from kakehashi.catalogs.formulas.slots import reduce
+    from kakehashi.screen.descriptors.composition import compute
+    from kakehashi.screen.foundation.folds import formula_hash
+    from kakehashi.screen.foundation.inputs import foundation_scaling
+    from kakehashi.screen.foundation.record import (
+        FOLDS,
+        Foundation,
+        FoundationNetwork,
+        FoundationTask,
+        NormLayer,
+    )
+
+    rng = np.random.default_rng(PLANTED_SEED)
+
+    def network() -> FoundationNetwork:
+        sizes = (384, 12, 8)
+        hidden = tuple(
+            NormLayer(
+                (rng.normal(size=(a, b)) / np.sqrt(a)).astype(np.float32), np.ones(b, np.float32),
+                rng.normal(size=b).astype(np.float32),
+            )
+            for a, b in itertools.pairwise(sizes)
+        )  # fmt: skip
+        return FoundationNetwork(
+            hidden, rng.normal(size=(8, 3)).astype(np.float32), rng.normal(size=3).astype(np.float32)
+        )
+
+    tasks = tuple(
+        FoundationTask(name, "table", name, name, unit, transform, centre, scale, 1.0, 100, "made up", "CC0-1.0", alias)
+        for alias, (name, unit, transform, centre, scale) in enumerate(
+            [("stiffness", "GPa", "ln", 4.0, 0.5), ("gap", "eV", "identity", 1.0, 2.0), ("cubic", "", "share", 0, 1.0)]
+        )
+    )
+    return Foundation(
+        "small",
+        tasks,
+        foundation_scaling(compute(reduce(planted.source.compositions))),
+        (network(), network()),
+        tuple((network(), network()) for _ in range(FOLDS)),
+        tuple(rng.uniform(0.5, 2.0, 16).astype(np.float32) for _ in range(FOLDS + 1)),
+        np.sort(formula_hash(planted.source.keys[::2])),
+        np.full((3, FOLDS), 0.5),
+        np.full((3, FOLDS), 0.5),
+        "reduced",
+    )
+
+
+@pytest.fixture(scope="session")
+def known_values(planted: Planted) -> KnownValues:
+    """Values of the three properties for two thirds of the source's formulas, one property each."""
+    from kakehashi.screen.foundation.folds import formula_hash
+    from kakehashi.screen.foundation.known import KnownValues
+
+    hashes = np.sort(formula_hash([key for i, key in enumerate(planted.source.keys) if i % 3]))
+    values = np.full((len(hashes), 3), np.nan, np.float32)
+    rows = np.arange(len(hashes))
+    values[rows, rows % 3] = np.random.default_rng(1).normal(size=len(hashes))
+    return KnownValues(hashes, values)

@@ -25,7 +25,7 @@ def other_seed(tiny: Tiny) -> Model:
     target = kh.load(str(tiny.folder / "target.csv"), value="kappa", log=True)
     library = kh.pretrain([f"{tiny.folder / 'source.csv'}:gap"], exclude=target, networks=2, seed=1)
     assert not set(target.keys) & library.sources[0].keys
-    return kh.transfer(library, target, outer_folds=3, seed=1)
+    return kh.transfer(library, target, outer_folds=3, seed=1, foundation="none")
 
 
 def test_the_documented_steps_give_a_ranking(other_seed: Model) -> None:

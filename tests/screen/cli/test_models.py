@@ -277,7 +277,7 @@ def test_loaded_networks_predict_give_features_and_enter_a_transfer(home: Path, 
     assert [f.shape for f in loaded.features(["MgO", "PbTe"])] == [(2, width) for width in widths]
     assert loaded.features(["MgO"], depth=1, activation="post")[0].shape == (1, loaded.source.networks[0].widths[-1])
     target = load_table(f"{tiny.folder / 'target.csv'}:kappa", log=True)
-    model = kh.transfer(loaded.library, target, outer_folds=3, cache=False)
+    model = kh.transfer(loaded.library, target, outer_folds=3, foundation="none", cache=False)
     assert any("saw 30 of the target's 30 formulas" in text for text in model.warnings)
     with pytest.raises(UserError, match=r"1 of 2 materials cannot be read: 'Xx'"):
         loaded.predict(["MgO", "Xx"])

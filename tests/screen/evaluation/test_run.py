@@ -40,7 +40,7 @@ def words(tables):
     return [
         "evaluate", "--target", f"{tables}/target.parquet:target", "--log", "--source",
         f"{tables}/source.parquet:log(source)", "--networks", "1", "--heads", "ridge", "--baselines", "elastic-net",
-        "--outer-folds", "3", "--learning-curve", "--out", str(tables / "run"),
+        "--foundation", "none", "--outer-folds", "3", "--learning-curve", "--out", str(tables / "run"),
     ]  # fmt: skip
 
 

@@ -332,7 +332,10 @@ def test_the_api_reuses_and_warns(
     assert reused == [False, True]
     assert kh.pretrain([table], networks=2, cache=False).sources[0].checkpoint is None
     library = Library((fresh,), "reduced", 0)
-    models = [kh.transfer(library, target, outer_folds=2, cache=cache).checkpoint for cache in (True, True, False)]
+    models = [
+        kh.transfer(library, target, outer_folds=2, foundation="none", cache=cache).checkpoint
+        for cache in (True, True, False)
+    ]
     assert [point and point.reused for point in models] == [False, True, None]
     monkeypatch.setattr(shelf, "LARGEST", 10)
     with pytest.warns(UserWarning, match="planted_source: networks not kept for the next run"):

@@ -1,0 +1,70 @@
+"""Extra trees: leaves of a step, equality with scikit-learn, folds merged."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from sklearn.tree import ExtraTreeRegressor
+
+from kakehashi.screen.heads import extra_trees, forest
+
+
+@pytest.fixture(autouse=True)
+def _few_trees(monkeypatch):
+    monkeypatch.setattr(extra_trees, "TREES", 12)
+    monkeypatch.setattr(extra_trees, "LARGE_TREES", 6)
+
+
+def columns(n=60, p=9, seed=0):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(n, p))
+    return x, x[:, 0] * x[:, 1] + np.sin(3 * x[:, 2])
+
+
+def test_a_step_is_learned_exactly():
+    x = np.linspace(-1, 1, 40)[:, None]
+    y = np.where(x[:, 0] > 0.1, 7.0, -2.0)
+    params = extra_trees.fit(x, y)
+    mean, spread = forest.predict(params, x)
+    np.testing.assert_array_equal(mean, y)
+    np.testing.assert_array_equal(spread, 0.0)
+    assert extra_trees.extra_trees.ceiling(params) == 7.0
+    assert set(forest.predict(params, np.array([[-50.0], [50.0]]))[0]) == {-2.0, 7.0}
+
+
+@pytest.mark.parametrize(("n", "trees"), [(60, 12), (301, 6)])
+def test_arrays_give_what_scikit_learn_gives(n, trees):
+    x, y = columns(n)
+    new = columns(200, seed=1)[0].astype(np.float32)
+    params = extra_trees.fit(x, y)
+    grown = [
+        ExtraTreeRegressor(max_features=extra_trees.SHARE, random_state=seed).fit(x.astype(np.float32), y)
+        for seed in range(trees)
+    ]
+    expected = np.mean([tree.predict(new) for tree in grown], axis=0)
+    np.testing.assert_allclose(forest.predict(params, new)[0], expected, rtol=0, atol=1e-12)
+    device = forest.predict({k: jnp.asarray(v) for k, v in params.items()}, jnp.asarray(new))[0]
+    np.testing.assert_allclose(device, expected, rtol=0, atol=2e-6)
+
+
+@pytest.mark.parametrize("numbers", [np.arange(10), np.array([0, 5]), np.array([3, 8, 13])])
+def test_folds_are_merged_and_blind_to_what_they_hold(numbers):
+    """Numbers of folds do not matter: five or fewer groups remain, none of which sees its own values."""
+    x, y = columns()
+    folds = numbers[np.arange(len(y)) % len(numbers)]
+    before = extra_trees.cross_validate(x, y, folds)
+    assert np.isfinite(before).all()
+    held = folds == numbers[0]
+    wild = np.where(held, 1e3, y)
+    after = extra_trees.cross_validate(x, wild, folds)
+    np.testing.assert_array_equal(after[held], before[held])
+    assert (after[~held] != before[~held]).any()
+
+
+def test_out_of_fold_means_are_those_of_fits_on_the_other_folds():
+    x, y = columns(30)
+    folds = np.arange(30) % 5
+    means = extra_trees.cross_validate(x, y, folds)
+    for fold in range(5):
+        held = folds == fold
+        expected = forest.predict(extra_trees.fit(x[~held], y[~held]), x[held])[0]
+        np.testing.assert_array_equal(means[held], expected)
