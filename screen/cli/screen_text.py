@@ -13,7 +13,7 @@ from kakehashi.catalogs.shown import say, shortened, shown
 from kakehashi.screen.progress import Progress
 from kakehashi.screen.runs.config import as_dict
 from kakehashi.screen.runs.runner import InputComparison, RunKind, source_hashes
-from kakehashi.screen.screening.config import ScreenConfig, deciding, exit_code, exporting
+from kakehashi.screen.screening.config import ScreenConfig, choosing, deciding, exit_code, exporting
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -222,8 +222,11 @@ def _aside(record: Mapping[str, Any], most: int = 3) -> list[str]:
 
 
 def _exported(config: ScreenConfig, record: Mapping[str, Any]) -> bool:
-    """Check that a finished run wrote the files that are exported now."""
-    return not config.export or exporting(record["config"]) == exporting(as_dict(config))
+    """Check that a finished run wrote the files that are exported, and the batch that is asked for, now."""
+    mine, theirs = as_dict(config), record["config"]
+    if config.export and exporting(theirs) != exporting(mine):
+        return False
+    return "batch" not in theirs or choosing(theirs) == choosing(mine)  # runs of earlier versions chose none
 
 
 def _judge(record: Mapping[str, Any]) -> tuple[int, str]:

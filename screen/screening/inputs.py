@@ -18,6 +18,7 @@ from kakehashi.catalogs.properties.tables import load_table, read_from
 from kakehashi.catalogs.records import PropertyTable, UserError
 from kakehashi.screen.descriptors.materials import convention_for
 from kakehashi.screen.networks.source import tell_apart
+from kakehashi.screen.ranking.bounds import Bounds, check_bounds, parse_bounds
 from kakehashi.screen.ranking.filters import check_elements, check_filters, parse_filter
 from kakehashi.screen.ranking.rank import Order, check_order
 from kakehashi.screen.scoring.columns import SCORES
@@ -33,6 +34,7 @@ class ScreenInputs(NamedTuple):
     """Inputs of a screening, checked before anything is computed.
 
     unread : notes on files in the folder of `--structures` that are not read
+    bounds : that predictions are cut at, or None
     """
 
     target: PropertyTable
@@ -41,6 +43,7 @@ class ScreenInputs(NamedTuple):
     order: Order
     structures: Pieces | None = None
     unread: tuple[str, ...] = ()
+    bounds: Bounds | None = None
 
 
 def read_inputs(config: ScreenConfig) -> ScreenInputs:
@@ -77,6 +80,8 @@ def read_inputs(config: ScreenConfig) -> ScreenInputs:
         radioactive=not config.no_radioactive,
     )
     check_order(order, log=target.log)
+    bounds = parse_bounds(config.bounds)
+    check_bounds(bounds, target.values, target.unit)
     check_elements(order.exclude)
     check_filters(order.filters, ranking_schema(catalog))
     virtual_search(catalog, target, order)
@@ -86,7 +91,7 @@ def read_inputs(config: ScreenConfig) -> ScreenInputs:
         catalogue_has = structures_sha256(path_of(config.structures)) if config.structures else ""
         catalog = with_structures(catalog, by_id, catalogue_has)
     unread = structure_notes(path_of(config.structures)) if config.structures else ()
-    return ScreenInputs(target, tuple(sources), catalog, order, structures, unread)
+    return ScreenInputs(target, tuple(sources), catalog, order, structures, unread, bounds)
 
 
 def load_described(

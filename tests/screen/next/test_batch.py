@@ -18,7 +18,8 @@ from scipy.stats import norm
 from kakehashi.catalogs.records import UserError
 from kakehashi.catalogs.runs.results import Results
 from kakehashi.catalogs.runs.rundir import RunDir
-from kakehashi.screen.next.batch import COLUMNS, BatchRequest, propose_and_print, propose_batch, read_finished_run
+from kakehashi.screen.next.batch import COLUMNS, BatchRequest, propose_and_print, propose_batch
+from kakehashi.screen.next.finished import read_finished_run
 from kakehashi.screen.ranking.filters import parse_filter
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -101,11 +102,23 @@ def test_what_is_known_out_or_a_second_of_its_system_is_left_out_and_counted(run
     proposal = propose_batch(read_finished_run(str(run_path)), BatchRequest())
     assert not {"b", "c", "e"} & set(proposal.table["id"].to_pylist())
     assert proposal.record["counts"] == {
-        "scored": 9, "filtered out": 0, "outside the domain": 2, "measured already": 1, "without interval": 0,
+        "scored": 9, "filtered out": 0, "outside the domain": 2, "measured already": 1,
+        "elements, noble gases and gases at room temperature": 0, "without interval": 0,
     }  # fmt: skip
     assert "only 5 of 8" in proposal.record["notes"][0]
-    assert ids(run_path, include_out=True)[0] == "e"
-    assert ids(run_path, include_out=True, exclude=("He",))[0] != "e"
+    assert ids(run_path, include_out=True, elements=True)[0] == "e"
+    assert ids(run_path, include_out=True, elements=True, exclude=("He",))[0] != "e"
+
+
+def test_elements_and_gases_are_proposed_only_when_asked_for(tmp_path: Path) -> None:
+    rows = [*ROWS, ("k", "CO2", "CO2", 400.0, 2.0, "in", 0.0), ("s", "Si8", "Si", 300.0, 2.0, "edge", 0.0)]
+    path = make_run(tmp_path / "run", rows, names=PARTS)
+    proposal = propose_batch(read_finished_run(str(path)), BatchRequest(include_out=True))
+    assert not {"e", "k", "s"} & set(proposal.table["id"].to_pylist())
+    assert proposal.record["counts"]["elements, noble gases and gases at room temperature"] == 3
+    assert ids(path, elements=True)[:2] == ["k", "s"]
+    allowing = make_run(tmp_path / "allowing", rows, names=PARTS, elements=True)
+    assert ids(allowing)[:2] == ["k", "s"]
 
 
 def test_the_other_orders(run_path: Path) -> None:
