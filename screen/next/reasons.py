@@ -94,14 +94,13 @@ def _clause(run: FinishedRun, row: dict[str, Any], better: bool, bar: float, goa
     reaches = float(run.scaled(np.array([end]))[0]) > bar if end > 0 or not run.log else False
     if by == "variance":
         return f"least certain: its interval spans {_width(run, row)}"
+    than = "the best known" if goal.formula else "the threshold"
     if better:
-        return (
-            f"predicted {'below' if run.minimise else 'above'} {'the best known' if goal.formula else 'the threshold'}"
-        )
+        return f"predicted {'below' if run.minimise else 'above'} {than}"
     side = "above" if run.minimise else "below"
     if reaches:
-        return f"predicted {side} it, but may reach {end:.3g}"
-    return f"predicted {side} it, as every candidate left" if by == "improvement" else f"may reach {end:.3g}"
+        return f"predicted {side} {than}, but may reach {end:.3g}"
+    return f"predicted {side} {than}, and unlikely to reach it"
 
 
 def _width(run: FinishedRun, row: dict[str, Any]) -> str:
