@@ -27,7 +27,7 @@ def next_experiments(
     directory: str,
     *,
     include_out: Switch = False,
-    apart: float = 0.1,
+    apart: float | None = None,
     simulate: Switch = False,
     start: Whole | None = None,
     budget: Whole | None = None,
@@ -52,7 +52,8 @@ def next_experiments(
     include_out
         Propose candidates outside the applicability domain, too.
     apart
-        Smallest share of atoms by which any two compositions of a batch differ.
+        Smallest share of atoms by which any two compositions of a batch differ (default 0.1), or of fingerprints by
+        which repeat units do (default 0.4).
     simulate
         Simulate a campaign on the target's known values instead.
     start
@@ -77,7 +78,9 @@ def next_experiments(
             )
         from kakehashi.screen.next.campaign import Campaign, simulate_and_print
 
-        campaign = Campaign(batch=flags.batch, by=flags.by, apart=apart, seed=flags.seed)._replace(**played)
+        campaign = Campaign(
+            batch=flags.batch, by=flags.by, apart=0.1 if apart is None else apart, seed=flags.seed
+        )._replace(**played)
         return simulate_and_print(directory, campaign, json_out=call.json, quiet=call.quiet, dry_run=call.dry_run)
     if played:
         raise UserError(f"{', '.join(f'--{name}' for name in played)}: only with --simulate")

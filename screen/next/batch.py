@@ -9,15 +9,15 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from kakehashi.catalogs.formulas.slots import parse_column
 from kakehashi.catalogs.records import UserError
 from kakehashi.catalogs.runs.open import open_run
 from kakehashi.catalogs.runs.rundir import RunDir
 from kakehashi.catalogs.shown import say
 from kakehashi.screen.next.candidates import Candidates, Conditions, find_candidates
+from kakehashi.screen.next.diverse import pick_compositions, pick_units, words_of_limits
 from kakehashi.screen.next.finished import FinishedRun, read_finished_run
 from kakehashi.screen.next.reasons import explain_choice, goal_of, lead_rows
-from kakehashi.screen.ranking.acquisition import NormalLaws, pick_diverse
+from kakehashi.screen.ranking.acquisition import NormalLaws
 from kakehashi.screen.ranking.acquisition_names import Acquisition
 from kakehashi.screen.ranking.bounds import clip
 from kakehashi.screen.ranking.csv_text import csv_bytes
@@ -34,7 +34,7 @@ class BatchRequest(NamedTuple):
 
     filters, exclude : in addition to the run's own
     include_out : True to allow candidates outside the applicability domain
-    apart : share of atoms by which any two of a batch must differ
+    apart : share of atoms, or of fingerprints of repeat units, by which any two of a batch must differ; None: as usual
     elements : True to allow elements, noble gases and gases, too
     """
 
@@ -43,7 +43,7 @@ class BatchRequest(NamedTuple):
     filters: tuple[Filter, ...] = ()
     exclude: tuple[str, ...] = ()
     include_out: bool = False
-    apart: float = 0.1
+    apart: float | None = None
     elements: bool = False
 
 
@@ -66,13 +66,13 @@ class NothingLeft(UserError):
         self.counts = counts
 
 
-def check_request(size: int, by: str, apart: float) -> None:
+def check_request(size: int, by: str, apart: float | None) -> None:
     """Refuse settings that cannot be met, before any work."""
     if size < 1:
         raise UserError(f"--batch: expected a whole number of at least 1, got {size}")
     if by not in get_args(Acquisition):
         raise UserError(f"--by: expected one of {', '.join(get_args(Acquisition))}, got {by!r}")
-    if not 0 <= apart <= 1:
+    if apart is not None and not 0 <= apart <= 1:
         raise UserError(f"--apart: expected a share of the atoms from 0 to 1, got {apart}")
 
 
@@ -97,9 +97,8 @@ def propose_batch(run: FinishedRun, request: BatchRequest) -> BatchProposal:
     picked = _pick(run, found, request)
     notes = list(found.notes)
     if len(picked) < request.size:
-        notes.append(
-            f"only {len(picked)} of {request.size}: {_limits(run, request)}, and no more candidates meet the filters"
-        )
+        limits = words_of_limits(request.apart, units=run.compositions is None)
+        notes.append(f"only {len(picked)} of {request.size}: {limits}, and no more candidates meet the filters")
     chosen = clip(found.table.take(pa.array(picked)), run.bounds)
     law = NormalLaws(found.law.mean[picked], found.law.sigma[picked])
     worth = np.exp(found.worth[picked]) if request.by == "improvement" else found.worth[picked]
@@ -178,7 +177,7 @@ def print_batch(record: dict[str, Any], written: list[str]) -> None:
         interval = f"{row['mean']:.3g} ({row['lower']:.3g} to {row['upper']:.3g})"
         say(f"{row['rank']:>3}  {row['formula']}  [{row['id']}]  {interval}  {row['acquisition']:.3g}")
         say(f"     {row['reason']}")
-    say("; ".join(f"{count:,} {words}" for words, count in record["counts"].items()))
+    say("; ".join(f"{count:,} {words}" for words, count in record["counts"].items() if count))
     for sentence in (record["verdict"]["text"], record["verdict"]["recommendation"]):
         if sentence:
             say(sentence)
@@ -189,24 +188,10 @@ def print_batch(record: dict[str, Any], written: list[str]) -> None:
 
 
 def _pick(run: FinishedRun, found: Candidates, request: BatchRequest) -> NDArray[np.intp]:
-    """Rows of a batch: compositions that differ, or different repeat units."""
+    """Rows of a batch, which differ."""
     names = found.table["reduced_formula"]
-    if run.compositions is None:
-        first: dict[str, int] = {}
-        for place, name in enumerate(names.to_pylist()):
-            first.setdefault(name, place)
-            if len(first) == request.size:
-                break
-        return np.array(list(first.values()), np.intp)
-    compositions = parse_column(names).compositions
-    order = np.arange(len(names))
-    return np.array(pick_diverse(order, compositions, request.size, request.apart), np.intp)
-
-
-def _limits(run: FinishedRun, request: BatchRequest) -> str:
-    if run.compositions is None:
-        return "the same repeat unit once"
-    return f"one per chemical system, any two at least {request.apart:.0%} of the atoms apart"
+    pick = pick_units if run.compositions is None else pick_compositions
+    return pick(names.to_pylist(), request.size, request.apart)
 
 
 def _scale(run: FinishedRun) -> str:

@@ -10,6 +10,7 @@ from kakehashi.screen.report.text import number
 
 # The report and the terminal show the first of the batch.
 SHOWN = 5
+_SHORT = 12
 _PLACES = {"in": "in the domain", "edge": "at the edge of the domain", "out": "outside the domain"}
 
 
@@ -133,8 +134,9 @@ def _goal(goal: Row, minimise: bool, unit: str) -> str:
 
 
 def _bar(goal: Row, minimise: bool) -> str:
-    if goal.get("formula"):
-        return f"chance to beat {goal['formula']}"
+    name = str(goal.get("formula") or "")
+    if name:
+        return f"chance to beat {name}" if len(name) <= _SHORT else "chance to beat the best known"
     return f"chance {'below' if minimise else 'above'} {number(real(goal.get('value')), 3)}"
 
 

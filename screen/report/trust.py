@@ -58,12 +58,11 @@ def trust_sentence(trust: Trust, unit: str, *, noun: str = "compounds", level: f
     'On compounds it never saw the model is typically off by a factor of 1.9 (R² 0.77, n = 31); 29 of 31 lay in their 90% intervals.'
     """  # noqa: E501
     off = f"by a factor of {number(trust.factor, 2)}" if trust.factor is not None else f"by {_error(trust, unit)}"
-    explained = "" if trust.r2 is None else f"R² {number(round(trust.r2, 2), 2)}, "
+    useless = ", no better than guessing the average" if trust.r2 is not None and trust.r2 <= 0 else ""
+    explained = "" if trust.r2 is None else f"R² {number(round(trust.r2, 2), 2)}{useless}, "
     text = f"On {noun} it never saw the model is typically off {off} ({explained}n = {trust.n:,})"
     if trust.with_interval:
         text += f"; {trust.covered:,} of {trust.with_interval:,} lay in their {level:.0%} intervals"
-    if trust.r2 is not None and trust.r2 <= 0:
-        text += ": no better than guessing the average"
     return f"{text}."
 
 
