@@ -18,6 +18,7 @@ for (const mark of document.querySelectorAll("svg circle, svg rect, svg g.cell")
   const title = mark.querySelector(":scope > title");
   if (!title) continue;
   const text = title.textContent;
+  mark.setAttribute("role", "img");
   mark.setAttribute("aria-label", text);
   title.remove();
   mark.addEventListener("pointerenter", (event) => {
@@ -114,6 +115,13 @@ for (const table of document.querySelectorAll("table:not(#table)")) {
     const lines = [...table.rows].map((row) => [...row.cells].map((cell) => cell.textContent.trim()));
     save(csv(lines), "text/csv", name_of(table, "csv"));
   }]]);
+}
+
+// what scrolls can be reached by keys
+for (const wide of document.querySelectorAll(".scroll:not([tabindex])")) {
+  wide.tabIndex = 0;
+  wide.setAttribute("role", "region");
+  wide.setAttribute("aria-label", wide.closest("figure, section").querySelector("h3, h2").textContent);
 }
 
 const holder = find("ranking-data");

@@ -33,8 +33,8 @@ def test_figures_are_those_of_scikit_learn() -> None:
 
 def test_the_sentence_says_factor_or_unit() -> None:
     assert trust_sentence(Trust(31, 1.9, None, 0.77, 29, 31), "W/(m K)") == (
-        "On compounds it never saw the model is typically off by a factor of 1.9 (R² 0.77, n = 31); 29 of 31 lay in their"
-        " 90% intervals."
+        "On compounds it never saw the model is typically off by a factor of 1.9 (R² 0.77, n = 31); 29 of 31 lay in"
+        " their 90% intervals."
     )
     assert trust_sentence(Trust(1200, None, 0.4567, 0.9, 0, 0), "eV", noun="polymers") == (
         "On polymers it never saw the model is typically off by 0.46 eV (R² 0.9, n = 1,200)."
