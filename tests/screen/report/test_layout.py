@@ -157,3 +157,17 @@ def test_the_sections_are_in_the_order_of_a_readers_questions(answered: Path, dr
     assert driver.execute_script("return [...document.querySelectorAll('section')].map((s) => s.id)") == ORDER
     contents = driver.execute_script("return [...document.querySelectorAll('.contents a')].map((a) => a.hash)")
     assert contents == [f"#{name}" for name in ORDER]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_serious_fault(answered: Path, screen_of: Any, driver: Any, root: Path, scheme: str) -> None:
+    script = root / "build/axe/node_modules/axe-core/axe.min.js"
+    if not script.exists():
+        pytest.skip("no axe-core: npm install --prefix build/axe axe-core")
+    screen_of(answered, DESK, scheme)
+    driver.execute_script(script.read_text(encoding="utf-8"))
+    found = driver.execute_async_script(
+        """const done = arguments[0];
+        axe.run().then((result) => done(result.violations.map((v) => [v.id, v.impact, v.nodes[0].html])));"""
+    )
+    assert [fault for fault in found if fault[1] in ("serious", "critical")] == []
