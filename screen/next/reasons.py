@@ -58,7 +58,8 @@ def explain_choice(run: FinishedRun, chosen: pa.Table, law: NormalLaws, by: Acqu
 def lead_rows(run: FinishedRun, chosen: pa.Table, law: NormalLaws, by: Acquisition) -> list[dict[str, Any]]:
     """Rows of a batch for the first screen: value, interval, chance, clause, nearest compound.
 
-    chance : to beat the goal; clipped : ends cut at the bounds; nearest_value : measured value of the nearest compound, None where it is not known
+    chance : to beat the goal; clipped : ends cut at the bounds
+    nearest_value : measured value of the nearest compound, None where it is not known
     """
     goal = goal_of(run)
     bar = float(run.scaled(np.array([goal.value]))[0])
