@@ -138,6 +138,7 @@ class PropertyTable:
     crystals : of a table of structures, else None; its rows may share a key
     unmeasured : SMILES without a value
     warnings : sentences for the terminal too: words for a missing value, placeholders, units that seem mixed
+    row_numbers : (n,) numbers of the data rows, from 1, of the first row where several were merged; None if unknown
     """
 
     name: str
@@ -161,6 +162,7 @@ class PropertyTable:
     crystals: Crystals | None = None
     unmeasured: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    row_numbers: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.keys)

@@ -16,6 +16,7 @@ from kakehashi.catalogs.records import UserError
 _OUTPUT = (
     "rank mean lower upper probability spread at_ceiling domain domain_reason nearest_training distance reduced_formula"
     " formula_seen known_values"
+    " measured measured_row clipped mean_unclipped lower_unclipped upper_unclipped"
 )
 RESERVED = frozenset(_OUTPUT.split())
 """Columns of a ranking; a catalogue's own column of such a name travels as `catalog_NAME`."""

@@ -225,6 +225,7 @@ def _table(
         rows=len(cells.values),
         missing=len(cells.values) - len(present),
         rejected=rejected,
+        row_numbers=np.asarray(rows + 1, np.int64),
         warnings=(*cells.warnings, *placeholder_note(cells.name, rows, cells.materials, cells.values)),
         notes=(*cells.notes, f"{len(rows):,} structures; {several:,} formulas have several"),
         crystals=crystals,

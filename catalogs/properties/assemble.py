@@ -107,6 +107,7 @@ def assemble(
         if attachments is None
         else tuple(formulas[i] or "" for i in np.flatnonzero(np.isnan(values)).tolist()),
         rejected=rejected,
+        row_numbers=np.asarray(rows[first] + 1, np.int64),
         warnings=(*warnings, *([f"{name}: {mixed}"] if mixed else ()), *placeholder_note(name, rows, formulas, values)),
         notes=(*notes, *_merge_note(values[rows], group, counts, keys[first], noun, isomers)),
     )

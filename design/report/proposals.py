@@ -9,7 +9,8 @@ from kakehashi.design.report.data import ModelledProperty, bounds
 from kakehashi.screen.report.charts import whisker
 from kakehashi.screen.report.data import Row, Table, real
 from kakehashi.screen.report.draw import draw_structure
-from kakehashi.screen.report.ranking import Ranking, TableLayout, arrange_columns
+from kakehashi.screen.report.layouts import TableLayout
+from kakehashi.screen.report.ranking import Ranking, arrange_columns
 from kakehashi.screen.report.svg import Axis, padded
 from kakehashi.screen.report.text import words
 

@@ -5,28 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from cyclopts import Parameter
-
 from kakehashi.catalogs.cli.flags import DryRunFlags
 from kakehashi.catalogs.cli.flatten import Switch, Whole, flatten_flags
 from kakehashi.catalogs.flag import Here
 from kakehashi.screen.device_names import Device
-from kakehashi.screen.ranking.acquisition_names import ACQUISITIONS, Acquisition
-from kakehashi.screen.runs.flags import DeviceFlags, ElementFlags, FilterFlags, SeedFlags
-
-By = Annotated[
-    Acquisition,
-    Parameter(
-        help="Value of a measurement: " + "; ".join(f"{name} ({about})" for name, about in ACQUISITIONS.items()) + ".",
-        show_choices=False,
-    ),
-]
+from kakehashi.screen.runs.flags import BatchFlags, DeviceFlags, ElementFlags, FilterFlags, SeedFlags
 
 
 @dataclass(frozen=True, kw_only=True)
-class NextFlags(DeviceFlags, SeedFlags, ElementFlags, FilterFlags):
+class NextFlags(DeviceFlags, SeedFlags, ElementFlags, FilterFlags, BatchFlags):
     """Flags of a batch that other commands have, too."""
 
+    batch: Annotated[int, Here("With --simulate: per round.")] = 8
     filter: Annotated[tuple[str, ...], Here("The run's own filters hold as well.")] = ()
     seed: Annotated[int, Here("Only --simulate draws any.")] = 0
     device: Annotated[Device, Here("Only --simulate computes.")] = "auto"
@@ -36,10 +26,8 @@ class NextFlags(DeviceFlags, SeedFlags, ElementFlags, FilterFlags):
 def next_experiments(
     directory: str,
     *,
-    batch: Whole = 8,
-    by: By = "improvement",
     include_out: Switch = False,
-    apart: float = 0.1,
+    apart: float | None = None,
     simulate: Switch = False,
     start: Whole | None = None,
     budget: Whole | None = None,
@@ -61,12 +49,11 @@ def next_experiments(
     ----------
     directory
         The folder or URL of a finished run.
-    batch
-        Experiments in the batch, or per round of the simulation.
     include_out
         Propose candidates outside the applicability domain, too.
     apart
-        Smallest share of atoms by which any two compositions of a batch differ.
+        Smallest share of atoms by which any two compositions of a batch differ (default 0.1), or of fingerprints by
+        which repeat units do (default 0.4).
     simulate
         Simulate a campaign on the target's known values instead.
     start
@@ -85,16 +72,23 @@ def next_experiments(
     chosen: dict[str, Any] = {"start": start, "budget": budget, "repeats": repeats, "head": head}
     played = {name: value for name, value in chosen.items() if value is not None}
     if simulate:
-        if flags.filter or flags.exclude_elements or include_out:
-            raise UserError("--filter, --exclude-elements and --include-out have no meaning with --simulate")
+        if flags.filter or flags.exclude_elements or flags.elements or include_out:
+            raise UserError(
+                "--filter, --exclude-elements, --elements and --include-out have no meaning with --simulate"
+            )
         from kakehashi.screen.next.campaign import Campaign, simulate_and_print
 
-        campaign = Campaign(batch=batch, by=by, apart=apart, seed=flags.seed)._replace(**played)
+        campaign = Campaign(
+            batch=flags.batch, by=flags.by, apart=0.1 if apart is None else apart, seed=flags.seed
+        )._replace(**played)
         return simulate_and_print(directory, campaign, json_out=call.json, quiet=call.quiet, dry_run=call.dry_run)
     if played:
         raise UserError(f"{', '.join(f'--{name}' for name in played)}: only with --simulate")
-    from kakehashi.screen.next.batch import BatchRequest, parse_filters, propose_and_print
+    from kakehashi.screen.next.batch import BatchRequest, propose_and_print
+    from kakehashi.screen.next.candidates import parse_filters
 
     filters = parse_filters(list(flags.filter))
-    request = BatchRequest(batch, by, filters, flags.exclude_elements, include_out, apart)
+    request = BatchRequest(
+        flags.batch, flags.by, filters, flags.exclude_elements, include_out, apart, elements=flags.elements
+    )
     return propose_and_print(directory, request, json_out=call.json, quiet=call.quiet, dry_run=call.dry_run)

@@ -13,10 +13,9 @@ from kakehashi.catalogs.shown import say, shortened, shown
 from kakehashi.screen.progress import Progress
 from kakehashi.screen.runs.config import as_dict
 from kakehashi.screen.runs.runner import InputComparison, RunKind, source_hashes
-from kakehashi.screen.screening.config import ScreenConfig, deciding, exit_code, exporting
+from kakehashi.screen.screening.config import ScreenConfig, choosing, deciding, exit_code, exporting
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     from rich.text import Text
 
     from kakehashi.screen.screening.inputs import ScreenInputs
@@ -64,8 +63,10 @@ def rebuild_report(
 
 
 def show(record: dict[str, Any], rundir: Results) -> None:
-    """Print verdict, counts, and the best compositions, in or near the domain and overall."""
+    """Print verdict, counts, the best compositions, and at the end what to make next."""
     from rich.console import Console
+
+    from kakehashi.screen.report.lead import lead_lines
 
     console = Console(highlight=False, soft_wrap=True)
     target, catalog, domain = record["target"], record["catalog"], record["domain"]
@@ -97,14 +98,17 @@ def show(record: dict[str, Any], rundir: Results) -> None:
         console.print(shown(f"in quarantine: {line}"), markup=False)
     if "export" in record:
         console.print(shown(record["export"]["text"]), markup=False)
-    rows, near = _best(rundir.path / "ranking.parquet")
     name = f"{target['quantity']} {target['unit']}".strip()
-    if near:
-        _table(console, f"Best in or at the edge of the domain: {name}", near)
-    if rows != near:
-        _table(console, f"Best of all, extrapolations included: {name}", rows)
+    _table(
+        console,
+        f"The ranking, extrapolations included (* measured already): {name}",
+        _best(rundir.path / "ranking.parquet"),
+    )
     seconds = sum(record["timings"].values())
     console.print(shown(f"{seconds:.0f} s; report: {rundir.where}/report.html"), markup=False)
+    lines = lead_lines(record)
+    for k, line in enumerate(lines):
+        console.print(shown(line), style="bold" if k in (0, len(lines) - 1) else None, markup=False)
 
 
 def in_words(virtual: Mapping[str, Any], scored: int) -> str:
@@ -120,31 +124,19 @@ def in_words(virtual: Mapping[str, Any], scored: int) -> str:
     )
 
 
-def _best(path: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Read the best `HEAD` compositions, overall and in or near the domain."""
-    from pyarrow import compute
-
+def _best(path: Path) -> list[dict[str, Any]]:
+    """Read the best `HEAD` compositions of a ranking."""
     from kakehashi.catalogs.reading.parquet_files import in_pieces
 
-    overall: dict[str, dict[str, Any]] = {}
-    near: dict[str, dict[str, Any]] = {}
+    best: dict[str, dict[str, Any]] = {}
     names = ["rank", "id", "formula", "reduced_formula", "mean", "lower", "upper", "domain", "nearest_training"]
     with in_pieces(path) as file:
-        for batch in file.iter_batches(batch_size=4096, columns=names, use_threads=False):
-            _collect(overall, batch)
-            _collect(near, batch.filter(compute.not_equal(batch["domain"], "out")))
-            if len(overall) == len(near) == HEAD:
-                break
-    return list(overall.values()), list(near.values())
-
-
-def _collect(seen: dict[str, dict[str, Any]], batch: pa.RecordBatch) -> None:
-    """Add the first row of every new composition until `HEAD` are there."""
-    if len(seen) < HEAD:
-        for row in batch.to_pylist():
-            seen.setdefault(row["reduced_formula"], row)
-            if len(seen) == HEAD:
-                return
+        for batch in file.iter_batches(batch_size=4096, columns=[*names, "measured"], use_threads=False):
+            for row in batch.to_pylist():
+                best.setdefault(row["reduced_formula"], row)
+                if len(best) == HEAD:
+                    return list(best.values())
+    return list(best.values())
 
 
 def _table(console: Any, title: str, rows: list[dict[str, Any]]) -> None:
@@ -156,8 +148,9 @@ def _table(console: Any, title: str, rows: list[dict[str, Any]]) -> None:
     for name in ("rank", "formula", "id", "mean", "90% interval", "domain", "nearest"):
         view.add_column(name, justify="right" if name in ("rank", "mean", "90% interval") else "left")
     for row in rows:
+        known = "" if row["measured"] is None else "* "
         view.add_row(
-            str(row["rank"]), _cell(row["formula"]), _cell(row["id"]), f"{row['mean']:.3g}",
+            f"{known}{row['rank']}", _cell(row["formula"]), _cell(row["id"]), f"{row['mean']:.3g}",
             f"{row['lower']:.3g} to {row['upper']:.3g}", _cell(row["domain"]), _cell(row["nearest_training"]),
         )  # fmt: skip
     console.print(view)
@@ -222,8 +215,11 @@ def _aside(record: Mapping[str, Any], most: int = 3) -> list[str]:
 
 
 def _exported(config: ScreenConfig, record: Mapping[str, Any]) -> bool:
-    """Check that a finished run wrote the files that are exported now."""
-    return not config.export or exporting(record["config"]) == exporting(as_dict(config))
+    """Check that a finished run wrote the files that are exported, and the batch that is asked for, now."""
+    mine, theirs = as_dict(config), record["config"]
+    if config.export and exporting(theirs) != exporting(mine):
+        return False
+    return "batch" not in theirs or choosing(theirs) == choosing(mine)  # runs of earlier versions chose none
 
 
 def _judge(record: Mapping[str, Any]) -> tuple[int, str]:

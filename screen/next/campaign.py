@@ -19,7 +19,8 @@ from kakehashi.screen.descriptors.scaling import fit_scaling, standardise
 from kakehashi.screen.heads.gp import gp
 from kakehashi.screen.heads.head import Head
 from kakehashi.screen.heads.ridge import ridge
-from kakehashi.screen.next.batch import FinishedRun, check_request, read_finished_run
+from kakehashi.screen.next.batch import check_request
+from kakehashi.screen.next.finished import FinishedRun, read_finished_run
 from kakehashi.screen.ranking.acquisition import NormalLaws, acquisition_values, pick_diverse
 from kakehashi.screen.ranking.acquisition_names import Acquisition
 from kakehashi.screen.validation.intervals import LEVEL
@@ -59,6 +60,8 @@ def simulate_campaign(run: FinishedRun, campaign: Campaign) -> dict[str, Any]:
     """
     n = len(run.values)
     budget = _checked_budget(campaign, n)
+    if run.compositions is None:
+        raise UserError("--simulate describes compositions; this run is on repeat units")
     convention = run.record.get("convention") or run.record["config"]["convention"]
     raw = compute(run.compositions, convention)
     x = np.asarray(standardise(fit_scaling(raw), raw), np.float64)

@@ -20,7 +20,8 @@ from kakehashi.screen.validation.intervals import LEVEL
 RankBy = Literal["mean", "lower", "upper", "probability"]
 # Leading columns of a ranking, after the rank.
 LEADING = ("id", "formula", "reduced_formula", "mean", "lower", "upper", "probability", "spread", "at_ceiling",
-           "domain", "domain_reason", "nearest_training", "distance")  # fmt: skip
+           "domain", "domain_reason", "nearest_training", "distance", "measured", "measured_row", "clipped",
+           "mean_unclipped", "lower_unclipped", "upper_unclipped")  # fmt: skip
 
 
 class Order(NamedTuple):

@@ -24,6 +24,7 @@ class ScoreSummary(NamedTuple):
     unique : distinct reduced formulas; at_ceiling : rows at the largest value the model can return
     best : best prediction, None without rows; sharing : distinct compositions with that prediction
     low, high : smallest and largest prediction
+    not_positive : rows predicted at zero or below
     """
 
     rows: int
@@ -34,6 +35,7 @@ class ScoreSummary(NamedTuple):
     sharing: int
     low: float | None
     high: float | None
+    not_positive: int = 0
 
 
 class ScoreCounter:
@@ -44,7 +46,7 @@ class ScoreCounter:
 
     def __init__(self, folder: Path, rows: int, *, minimise: bool) -> None:
         self._minimise = minimise
-        self._rows = self._at_ceiling = 0
+        self._rows = self._at_ceiling = self._not_positive = 0
         self._domains: Counter[str] = Counter()
         self._low = self._high = None
         self._compositions = Sorter(folder, rows, self._keys, _first_of_each)
@@ -63,6 +65,7 @@ class ScoreCounter:
             return
         self._rows += scores.num_rows
         self._at_ceiling += pc.sum(scores["at_ceiling"]).as_py()
+        self._not_positive += pc.sum(pc.less_equal(scores["mean"], 0.0)).as_py() or 0
         for entry in pc.value_counts(scores["domain"]).to_pylist():
             self._domains[entry["values"]] += entry["counts"]
         ends = pc.min_max(scores["mean"]).as_py()
@@ -84,8 +87,9 @@ class ScoreCounter:
                 unique += table.num_rows
                 sharing += pc.sum(pc.equal(table["mean"], best)).as_py()
         return ScoreSummary(
-            self._rows, unique, dict(self._domains), self._at_ceiling, best, sharing, self._low, self._high
-        )
+            self._rows, unique, dict(self._domains), self._at_ceiling, best, sharing, self._low, self._high,
+            self._not_positive,
+        )  # fmt: skip
 
     def _keys(self, table: pa.Table) -> pa.Table:
         """Sort keys: formula, then the best prediction of one formula first.

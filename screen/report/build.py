@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import bisect
 import itertools
+import math
 import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from markupsafe import Markup
 
 from kakehashi.screen.report import charts, periodic
@@ -25,10 +28,15 @@ from kakehashi.screen.report.data import (
     texts,
 )
 from kakehashi.screen.report.draw import draw_structure
+from kakehashi.screen.report.glossary import TERMS
+from kakehashi.screen.report.layouts import COMPOSITIONS, UNITS
+from kakehashi.screen.report.lead import read_lead
 from kakehashi.screen.report.page import assemble
-from kakehashi.screen.report.ranking import COMPOSITIONS, PAGE, UNITS, Ranking, arrange_columns
+from kakehashi.screen.report.places import draw_places
+from kakehashi.screen.report.ranking import PAGE, Ranking, arrange_columns
 from kakehashi.screen.report.sections import accuracy, leaderboard, members, pretty, timings, verdict
 from kakehashi.screen.report.text import number, percent, words
+from kakehashi.screen.report.trust import measure_trust, trust_record
 
 BEST = 100
 DRAWN = 24
@@ -59,7 +67,9 @@ def _content(data: RunData) -> dict[str, Any]:
     unit = str(target.get("unit") or "")
     quantity = words(target.get("quantity") or target.get("name") or "the target")
     units = _of_repeat_units(data)
-    ranking = arrange_columns(data.ranking, log, UNITS if units else COMPOSITIONS) if data.ranking else None
+    config = mapping(run, "config")
+    layout, elements = UNITS if units else COMPOSITIONS, config.get("elements") is True
+    ranking = arrange_columns(data.ranking, log, layout, elements=elements) if data.ranking else None
     ceiling = mapping(run, "ceiling")
     return {
         "run": run,
@@ -73,12 +83,20 @@ def _content(data: RunData) -> dict[str, Any]:
         "virtual": mapping(run, "virtual"),
         # a file catalogue is named by its path
         "catalog_short": re.split(r"[/\\]", str(mapping(run, "catalog")["name"]))[-1],
+        "lead": read_lead(run),
+        "trust": _trust(data, unit, log, units),
+        "opening_elements": elements,
+        "bounds": config.get("bounds"),
+        "shuffled": _shuffled(mapping(run, "verdict"), log, unit),
         "verdict": verdict(mapping(run, "verdict"), log, unit),
         "warnings": texts(run, "warnings"),
         "ceiling": ceiling,
         "board": leaderboard(data.leaderboard, mapping(run, "verdict"), log, unit),
         "accuracy": accuracy(data.predictions, quantity, unit, log),
-        "histogram": _histogram(mapping(run, "histogram"), quantity, unit, real(ceiling.get("value"))),
+        "histogram": _histogram(mapping(run, "histogram"), data.predictions, quantity, unit, ceiling),
+        "places": draw_places(
+            mapping(run, "places"), data.predictions, quantity, unit, log=log, minimise=config.get("minimise") is True
+        ),
         "domain": _domain(mapping(run, "domain"), ranking),
         "coverage": _coverage(mapping(run, "interval")),
         "units": units,
@@ -87,6 +105,7 @@ def _content(data: RunData) -> dict[str, Any]:
         "filters": mappings(run, "filters"),
         "ranking": ranking,
         "page": PAGE,
+        "terms": TERMS,
         "quarantined": data.quarantined[:MAX_REASONS],
         "quarantined_more": max(len(data.quarantined) - MAX_REASONS, 0),
         "rejected": data.rejected[:MAX_REASONS],
@@ -131,7 +150,31 @@ def _draw_structures(ranking: Table) -> list[Row]:
     return list(drawn.values())
 
 
-def _histogram(record: Row, quantity: str, unit: str, ceiling: float | None) -> Markup | None:
+def _trust(data: RunData, unit: str, log: bool, units: bool) -> Row:
+    """Errors on held-out values, as recorded, or else from all held-out predictions."""
+    if recorded := mapping(data.run, "trust"):
+        return recorded
+    table = data.predictions
+    if table is None or table.total > len(table.rows):
+        return Row()
+    columns = [
+        np.array([math.nan if (v := real(row.get(name))) is None else v for row in table.records()], np.float64)
+        for name in ("y", "mean", "lower", "upper")
+    ]
+    level = real(mapping(data.run, "interval").get("level")) or 0.9
+    return Row(trust_record(measure_trust(*columns, log=log), unit, "polymers" if units else "compounds", level))
+
+
+def _shuffled(judged: Row, log: bool, unit: str) -> Row | None:
+    """Errors of networks on shuffled values; None where these were not measured."""
+    mae, looks = real(judged.get("null_mae")), real(judged.get("null_looks"))
+    if mae is None:
+        return None
+    low, real_mae = real(judged.get("null_mae_p5")), real(judged.get("chosen_mae"))
+    return Row({"mae": mae, "low": low, "looks": looks, "real": real_mae, "unit": "ln units" if log else unit})
+
+
+def _histogram(record: Row, held_out: Table | None, quantity: str, unit: str, ceiling: Row) -> Markup | None:
     edges, training, predicted = (
         [real(value) for value in record[key]] if isinstance(record.get(key), list) else []
         for key in ("edges", "training", "predicted")
@@ -145,7 +188,20 @@ def _histogram(record: Row, quantity: str, unit: str, ceiling: float | None) -> 
     if bins < 1 or any(b <= a for a, b in itertools.pairwise(marks)) or (log and marks[0] <= 0):
         return None
     first, second = whole[bins + 1 : 2 * bins + 1], whole[2 * bins + 1 :]
-    return charts.histogram(marks, first, second, quantity, str(record.get("unit") or unit), log, ceiling)
+    names = _binned_names(marks, held_out)
+    value = real(ceiling.get("value"))
+    return charts.histogram(marks, first, second, quantity, str(record.get("unit") or unit), log, value, names)
+
+
+def _binned_names(edges: Sequence[float], held_out: Table | None) -> list[list[str]]:
+    """Names of the training materials in each bin."""
+    names: list[list[str]] = [[] for _ in edges[1:]]
+    for row in held_out.records() if held_out else []:
+        y = real(row.get("y"))
+        if y is not None and edges[0] <= y <= edges[-1]:
+            place = min(bisect.bisect_right(edges, y), len(names)) - 1
+            names[place].append(str(row.get("formula") or row.get("id") or ""))
+    return names
 
 
 def _domain(record: Row, ranking: Ranking | None) -> dict[str, Any] | None:

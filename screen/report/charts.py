@@ -69,14 +69,16 @@ def histogram(
     unit: str,
     log: bool,
     ceiling: float | None = None,
+    names: Sequence[Sequence[str]] = (),
 ) -> Markup:
     """Overlaid histograms of training values and predictions.
 
-    ceiling : value to mark
+    ceiling : value to mark; names : training materials in each bin
     """
     sets = [("predicted", "predicted", predicted), ("training", "training", training)]
     title = f"Histogram: {quantity} of the training materials and predicted for the catalogue"
-    return overlaid(edges, sets, title, quantity, unit, log, None if ceiling is None else (ceiling, "ceiling"))
+    mark = None if ceiling is None else (ceiling, "ceiling: largest the model can give")
+    return overlaid(edges, sets, title, quantity, unit, log, mark, {"training": names})
 
 
 def overlaid(
@@ -87,10 +89,12 @@ def overlaid(
     unit: str,
     log: bool,
     mark: tuple[float, str] | None = None,
+    names: Mapping[str, Sequence[Sequence[str]]] | None = None,
 ) -> Markup:
     """Overlaid histograms of several sets, as shares per bin.
 
     sets : class, name and counts of each; mark : a value and its label
+    names : materials in each bin of a class, shown on hovering
     """
     shares = [[100 * count / (sum(counts) or 1) for count in counts] for _, _, counts in sets]
     highest = max((max(s, default=0.0) for s in shares), default=0.0)
@@ -105,6 +109,9 @@ def overlaid(
                 f"{number(edges[k])} to {number(edges[k + 1])} {unit}\n"
                 f"{name}: {number(int(count))} ({percent(count, sum(counts))})"
             )
+            listed = (names or {}).get(kind) or ()
+            if k < len(listed) and listed[k]:
+                text += "\n" + list_names(listed[k])
             parts.append(
                 tag(
                     "rect",
@@ -123,6 +130,16 @@ def overlaid(
         where = at - 6 if anchor == "end" else at + 6
         parts.append(tag("text", mark[1], class_="note", x=where, y=24, text_anchor=anchor))
     return plot(title, x, y, with_unit(quantity, unit), "share of each set", *parts, y_suffix="%")
+
+
+def list_names(names: Sequence[str], most: int = 8) -> str:
+    """First names of a list, and how many more there are.
+
+    >>> list_names(["MgO", "CaO", "SrO"], most=2)
+    'MgO, CaO and 1 more'
+    """
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def shares(counts: Mapping[str, int], title: str) -> Markup:

@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from kakehashi.screen.report.data import mappings, texts
+from kakehashi.screen.report.ranking import link_id
 from kakehashi.screen.report.text import MISSING, duration, figure, formula, moment, number, words
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -54,6 +55,7 @@ def _environment(folders: tuple[Path, ...]) -> Environment:
     environment.filters |= {
         "number": number, "words": words, "moment": moment, "duration": duration, "formula": formula,
         "figure": figure,
+        "link_id": link_id,
         "texts": texts,
         "records": mappings,
     }  # fmt: skip

@@ -2,73 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
+import pyarrow as pa
 from markupsafe import Markup, escape
 
 from kakehashi.catalogs.elements import SYMBOLS
+from kakehashi.catalogs.formulas.gases import are_everyday
 from kakehashi.screen.report.charts import whisker
 from kakehashi.screen.report.data import EMBEDDED_BYTES, MAX_EXTRA_COLUMNS, Table, plain, real, script_json
+from kakehashi.screen.report.layouts import COMPOSITIONS, DOMAIN_MARKS, TableLayout
 from kakehashi.screen.report.svg import Axis, padded
 from kakehashi.screen.report.text import formula, number
 
 PAGE = 50
-
-_MEANINGS = {
-    "rank": "position in the ranking, 1 is best",
-    "formula": "formula exactly as the catalogue gives it",
-    "id": "the catalogue's identifier, or the row number where it has none",
-    "mean": "predicted value, in the unit of the target",
-    "lower": "lower end of the 90% prediction interval",
-    "upper": "upper end of the 90% prediction interval",
-    "spread": "disagreement between the members of the model",
-    "domain": "in: like the training materials; edge: beyond them in some respect; out: extrapolation",
-    "domain_reason": "why a candidate is at the edge or out",
-    "nearest_training": "the training material closest in descriptor space",
-    "distance": "distance to the nearest training material",
-    "at_ceiling": "the prediction sits at the largest value the model can give: its order there means little",
-    "origin": "where the catalogue has the row from",
-    "reduced_formula": "the formula that was scored; entries that share it share the prediction",
-}
-_LABELS = {
-    "mean": "predicted", "lower": "low", "upper": "high", "nearest_training": "nearest training",
-    "domain_reason": "reason", "at_ceiling": "at ceiling", "reduced_formula": "reduced",
-}  # fmt: skip
-_FIRST = ("rank", "formula", "mean", "interval", "lower", "upper", "domain", "id")
-_LAST = ("spread", "nearest_training", "distance", "domain_reason", "at_ceiling", "reduced_formula", "origin")
-DOMAIN_MARKS = {"in": "●", "edge": "◐", "out": "○"}
-
-
-class TableLayout(NamedTuple):
-    """Layout of a table: meanings, labels, column order, and searched columns.
-
-    formulas, smiles : columns of formulas, whose amounts are set as subscripts, and of SMILES
-    """
-
-    meanings: Mapping[str, str]
-    labels: Mapping[str, str]
-    first: tuple[str, ...]
-    last: tuple[str, ...]
-    search: tuple[str, ...]
-    formulas: tuple[str, ...] = ()
-    smiles: tuple[str, ...] = ()
-
-
-_MATERIALS = ("formula", "nearest_training", "reduced_formula")
-COMPOSITIONS = TableLayout(_MEANINGS, _LABELS, _FIRST, _LAST, ("formula", "reduced_formula", "id"), formulas=_MATERIALS)
-UNITS = COMPOSITIONS._replace(
-    meanings=_MEANINGS
-    | {
-        "formula": "SMILES of the repeat unit exactly as the catalogue gives it",
-        "reduced_formula": "the repeat unit that was scored, in its canonical form; entries that share it share the"
-        " prediction",
-    },
-    labels=_LABELS | {"formula": "repeat unit", "reduced_formula": "canonical"},
-    formulas=(),
-    smiles=_MATERIALS,
-)
+_LINK = Markup('<a href="{}" rel="noopener noreferrer">{}</a>')
+_MP = re.compile(r"mp-[0-9]{1,12}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +45,11 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """Columns and embedded rows of the ranking of a page."""
+    """Columns and embedded rows of the ranking of a page.
+
+    everyday : rows of elements, noble gases and gases; opening : rows on view at first; near : True if these are those
+    in the domain or at its edge
+    """
 
     columns: tuple[Column, ...]
     rows: tuple[tuple[Any, ...], ...]
@@ -104,6 +59,14 @@ class Ranking:
     log: bool
     domains: tuple[str, ...]
     search: tuple[str, ...]
+    everyday: tuple[int, ...] = ()
+    opening: tuple[int, ...] = ()
+    near: bool = False
+
+    @property
+    def measured(self) -> int:
+        """Number of rows of measured compounds."""
+        return sum(value is not None for value in self.values("measured"))
 
     def has(self, key: str) -> bool:
         """True if the ranking has the known column `key`."""
@@ -126,15 +89,17 @@ class Ranking:
                 "marks": DOMAIN_MARKS,
                 "symbols": SYMBOLS,
                 "search": [c.index for c in self.columns if c.key in self.search],
+                "everyday": self.everyday,
             }
         )
 
     def cells(self) -> list[list[tuple[str, Markup]]]:
-        """Cells of the first page, as class and content.
+        """Cells of the first page of the opening view, as class and content.
 
         For readers without scripts.
         """
-        return [[(column.style, self._cell(column, row)) for column in self.columns] for row in self.rows[:PAGE]]
+        rows = [self.rows[k] for k in self.opening[:PAGE]]
+        return [[(column.style, self._cell(column, row)) for column in self.columns] for row in rows]
 
     def _cell(self, column: Column, row: tuple[Any, ...]) -> Markup:
         if column.kind == "interval":
@@ -145,6 +110,8 @@ class Ranking:
         value = row[column.index]
         if column.kind == "formula":
             return formula(value)
+        if column.kind == "id":
+            return link_id(value)
         if column.kind == "domain":
             kind = f"badge {value}" if value in DOMAIN_MARKS else "badge"
             return Markup('<span class="{}">{} {}</span>').format(kind, DOMAIN_MARKS.get(value, "?"), number(value))
@@ -154,10 +121,26 @@ class Ranking:
         return escape(str(value) if column.kind in ("rank", "integer") and value is not None else number(value))
 
 
-def arrange_columns(table: Table, log: bool, layout: TableLayout = COMPOSITIONS) -> Ranking:
+def link_id(value: Any) -> Markup:
+    """Identifiers, each as a link to its page where it is one of the Materials Project.
+
+    >>> link_id("mp-149")
+    Markup('<a href="https://materialsproject.org/materials/mp-149" rel="noopener noreferrer">mp-149</a>')
+    """
+    if not isinstance(value, str):
+        return escape(number(value))
+    return Markup(" ").join(
+        _LINK.format(f"https://materialsproject.org/materials/{word}", word) if _MP.fullmatch(word) else escape(word)
+        for word in value.split(" ")
+    )
+
+
+def arrange_columns(table: Table, log: bool, layout: TableLayout = COMPOSITIONS, *, elements: bool = False) -> Ranking:
     """Choose and order columns and rows for a page.
 
     As many rows as fit.
+
+    elements : True to have elements and gases on view at first
     """
     where: dict[str, int] = {}
     for index, name in enumerate(table.columns):
@@ -179,7 +162,11 @@ def arrange_columns(table: Table, log: bool, layout: TableLayout = COMPOSITIONS)
         Column(
             key=key,
             label=layout.labels.get(key, key) if key else str(plain(table.columns[index])),
-            kind=_kind(layout, key, [] if index < 0 else [row[index] for row in table.rows]),
+            kind=_kind(
+                layout,
+                key or ("id" if table.columns[index] == "mp_ids" else ""),
+                [] if index < 0 else [row[index] for row in table.rows],
+            ),
             meaning=layout.meanings.get(key, "90% interval on a common scale" if key else "from the catalogue"),
             index=sources.index(index) if index >= 0 else -1,
             main=key in layout.first,
@@ -197,6 +184,8 @@ def arrange_columns(table: Table, log: bool, layout: TableLayout = COMPOSITIONS)
         fitting += 1
     rows = rows[:fitting]
     seen = dict.fromkeys(str(row[where["domain"]]) for row in table.rows[:fitting]) if "domain" in where else {}
+    everyday = _find_everyday(rows, columns) if layout.formulas and layout.candidates else ()
+    opening, near = _open_view(rows, columns, () if elements else everyday) if layout.candidates else (None, False)
     return Ranking(
         columns=columns,
         rows=rows,
@@ -206,7 +195,34 @@ def arrange_columns(table: Table, log: bool, layout: TableLayout = COMPOSITIONS)
         log=log,
         domains=tuple(sorted(seen, key=lambda d: (list(DOMAIN_MARKS).index(d) if d in DOMAIN_MARKS else 9, d))),
         search=layout.search,
+        everyday=everyday,
+        opening=tuple(range(fitting)) if opening is None else opening,
+        near=near,
     )
+
+
+def _find_everyday(rows: tuple[tuple[Any, ...], ...], columns: tuple[Column, ...]) -> tuple[int, ...]:
+    """Rows of elements, noble gases and gases."""
+    places = {column.key: column.index for column in columns}
+    where = places.get("reduced_formula", places.get("formula"))
+    if where is None:
+        return ()
+    texts = pa.array([None if row[where] is None else str(row[where]) for row in rows], pa.string())
+    return tuple(are_everyday(texts).nonzero()[0].tolist())
+
+
+def _open_view(
+    rows: tuple[tuple[Any, ...], ...], columns: tuple[Column, ...], hidden: tuple[int, ...]
+) -> tuple[tuple[int, ...], bool]:
+    """Rows on view at first, and True if they are limited to the domain and its edge.
+
+    Unmeasured ones; all of them where none is in the domain or at its edge.
+    """
+    places = {column.key: column.index for column in columns}
+    domain, measured, left_out = places.get("domain"), places.get("measured"), set(hidden)
+    free = [k for k, row in enumerate(rows) if k not in left_out and (measured is None or row[measured] is None)]
+    near = [] if domain is None else [k for k in free if rows[k][domain] in ("in", "edge")]
+    return (tuple(near), True) if near else (tuple(free), False)
 
 
 def _kind(layout: TableLayout, key: str, values: list[Any]) -> str:
@@ -214,6 +230,8 @@ def _kind(layout: TableLayout, key: str, values: list[Any]) -> str:
         return key
     if key in layout.formulas or key in layout.smiles:
         return "formula" if key in layout.formulas else "smiles"
+    if key == "id":
+        return "id"
     known = [value for value in values if value is not None]
     if key in ("domain_reason", "reaction"):
         return "long"

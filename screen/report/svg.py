@@ -110,7 +110,7 @@ class Axis:
         On a log axis zero and below fall on the lower end.
         """
         if self.log:
-            value = max(value, self.low * 1e-9)
+            value = max(value, min(self.low, self.high) * 1e-9)
             share = math.log(value / self.low) / math.log(self.high / self.low)
         else:
             share = (value - self.low) / (self.high - self.low)
@@ -119,7 +119,8 @@ class Axis:
 
     def ticks(self, count: int = 5) -> Ticks:
         """Marks along this axis."""
-        return log_ticks(self.low, self.high) if self.log else linear_ticks(self.low, self.high, count)
+        low, high = min(self.low, self.high), max(self.low, self.high)  # an axis may fall
+        return log_ticks(low, high) if self.log else linear_ticks(low, high, count)
 
 
 def padded(values: Iterable[float], log: bool, pad: float = 0.06) -> tuple[float, float]:

@@ -8,11 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
+from cyclopts import Parameter
+
 from kakehashi.catalogs.cli.flags import OverwriteFlags, ProgressFlags
 from kakehashi.catalogs.flag import CANDIDATES, COMPUTING, MODELS, NETWORKS, OUTPUT, TARGET, USUAL, Flag, Here
 from kakehashi.screen.descriptors.registry import CONVENTIONS, DEFAULT, DEFAULT_CONVENTION, descriptors_help
 from kakehashi.screen.device_names import Device
 from kakehashi.screen.heads.registry import DEFAULT_HEADS, heads_help
+from kakehashi.screen.ranking.acquisition_names import ACQUISITIONS, Acquisition
 
 # Largest share of a target's rows with a value that may be refused.
 MAX_REJECTED = 0.1
@@ -200,6 +203,31 @@ class FilterFlags:
             USUAL,
         ),
     ] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchFlags:
+    """Experiments proposed next."""
+
+    batch: Annotated[int, Flag("Experiments proposed next, in next.parquet and next.csv.", CANDIDATES, decides=False)]
+    by: Annotated[
+        Acquisition,
+        Flag(
+            "Value of a measurement: " + "; ".join(f"{name} ({about})" for name, about in ACQUISITIONS.items()) + ".",
+            CANDIDATES,
+            decides=False,
+        ),
+        Parameter(show_choices=False),
+    ] = "improvement"
+    elements: Annotated[
+        bool,
+        Flag(
+            "Propose elements, compounds of noble gases and gases at room temperature, too; they are ranked in any"
+            " case.",
+            CANDIDATES,
+            decides=False,
+        ),
+    ] = False
 
 
 @dataclass(frozen=True, kw_only=True)

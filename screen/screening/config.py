@@ -11,11 +11,13 @@ from kakehashi.catalogs.flag import CANDIDATES, COMPUTING, NETWORKS, OUTPUT, USU
 from kakehashi.catalogs.records import PropertyTable, UserError
 from kakehashi.screen.descriptors.registry import CONVENTIONS
 from kakehashi.screen.heads.registry import LINES
+from kakehashi.screen.ranking.acquisition_names import ACQUISITIONS
 from kakehashi.screen.runs import config as runs
 from kakehashi.screen.runs.flags import (
     DEFAULT_SOURCES,
     NO_FOUNDATION,
     NO_SOURCE,
+    BatchFlags,
     CacheFlags,
     DeviceFlags,
     ElementFlags,
@@ -115,6 +117,15 @@ class RankingFlags:
         float | None,
         Flag("Value in the target's unit; the probability of exceeding it becomes a column.", CANDIDATES),
     ] = None
+    bounds: Annotated[
+        str | None,
+        Flag(
+            "LOW,HIGH that the property cannot leave, in the target's unit, either of which may be empty, such as 0,"
+            " for a positive one: predictions and intervals of the ranking are cut there, and marked.",
+            CANDIDATES,
+            optional=True,
+        ),
+    ] = None
     per_system: Annotated[int | None, Flag("Largest number of candidates per chemical system.", CANDIDATES)] = None
     no_radioactive: Annotated[bool, Flag("Leave out candidates with radioactive elements.", CANDIDATES)] = False
     max_quarantine: Annotated[
@@ -151,7 +162,8 @@ class ClusterFlags:
 @dataclass(frozen=True, kw_only=True)
 class ScreenConfig(
     OutFlags, DeviceFlags, ClusterFlags, WorkerFlags, CacheFlags, SeedFlags, ExportFlags, LimitFlags, ElementFlags,
-    TopFlags, FilterFlags, RankingFlags, HeadFlags, FoldFlags, TrunkFlags, ArchitectureFlags, FoundationFlags,
+    TopFlags, FilterFlags, BatchFlags, RankingFlags, HeadFlags, FoldFlags, TrunkFlags, ArchitectureFlags,
+    FoundationFlags,
     UsualSourceFlags, CatalogFlags, TableFlags, ValueFlags, TargetFlags,
 ):  # fmt: skip
     """Flags of a screening run, keys of its TOML file, and `config` in its run.json."""
@@ -160,15 +172,22 @@ class ScreenConfig(
         DEFAULT_NETWORKS["pyramid"]
     )
     top: Annotated[int | None, Here(default="all, of a virtual catalogue 1000")] = None
+    batch: Annotated[int, Here("Chosen at the end; `kakehashi next` chooses again.")] = 5
     workers: Annotated[int | None, Here(default="none; this process uses all its cores")] = None
 
 
 EXPORTING = tuple(field.name for field in fields(ExportFlags))
+CHOOSING = tuple(field.name for field in fields(BatchFlags))
 
 
 def exporting(config: Mapping[str, Any]) -> tuple[Any, ...]:
     """Select the settings of exported files from a configuration as plain values."""
     return tuple(config.get(name) for name in EXPORTING)
+
+
+def choosing(config: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Select the settings of the proposed batch from a configuration as plain values."""
+    return tuple(config.get(name) for name in CHOOSING)
 
 
 def exit_code(record: Mapping[str, Any]) -> int:
@@ -193,9 +212,10 @@ def _check(config: ScreenConfig) -> None:
 
     if not config.target:
         raise UserError("--target is missing: a name from `kakehashi catalogs list`, or FILE:COLUMN")
-    check_shared(config, {"networks": 1, "outer_folds": 2, "partition_rows": 1, "seed": 0}, ("source",))
+    check_shared(config, {"networks": 1, "outer_folds": 2, "partition_rows": 1, "batch": 1, "seed": 0}, ("source",))
     check_workers(config.workers, config.scheduler, insecure=config.insecure_cluster)
     check_trunk(config.trunk, 0 if config.source == NO_SOURCE else len(config.source) or len(DEFAULT_SOURCES))
+    check_known("by", config.by, ACQUISITIONS)
     check_known("architecture", config.architecture, ARCHITECTURES)
     if config.architecture == "cgcnn" and config.foundation not in ("", NO_FOUNDATION):
         raise UserError(f"--architecture cgcnn: foundation networks are for formulas, got {config.foundation!r}")

@@ -19,6 +19,7 @@ from kakehashi.catalogs.records import PropertyTable, UserError
 from kakehashi.screen.descriptors.materials import convention_for
 from kakehashi.screen.foundation.record import Foundation
 from kakehashi.screen.networks.source import tell_apart
+from kakehashi.screen.ranking.bounds import Bounds, check_bounds, parse_bounds
 from kakehashi.screen.ranking.filters import check_elements, check_filters, parse_filter
 from kakehashi.screen.ranking.rank import Order, check_order
 from kakehashi.screen.scoring.columns import SCORES
@@ -36,6 +37,7 @@ class ScreenInputs(NamedTuple):
 
     unread : notes on files in the folder of `--structures` that are not read
     foundation : networks that know other properties, if any
+    bounds : that predictions are cut at, or None
     """
 
     target: PropertyTable
@@ -45,6 +47,7 @@ class ScreenInputs(NamedTuple):
     structures: Pieces | None = None
     unread: tuple[str, ...] = ()
     foundation: Foundation | None = None
+    bounds: Bounds | None = None
 
 
 class DescribedInputs(NamedTuple):
@@ -90,6 +93,8 @@ def read_inputs(config: ScreenConfig) -> ScreenInputs:
         radioactive=not config.no_radioactive,
     )
     check_order(order, log=target.log)
+    bounds = parse_bounds(config.bounds)
+    check_bounds(bounds, target.values, target.unit)
     check_elements(order.exclude)
     check_filters(order.filters, ranking_schema(catalog))
     virtual_search(catalog, target, order)
@@ -99,7 +104,7 @@ def read_inputs(config: ScreenConfig) -> ScreenInputs:
         catalogue_has = structures_sha256(path_of(config.structures)) if config.structures else ""
         catalog = with_structures(catalog, by_id, catalogue_has)
     unread = structure_notes(path_of(config.structures)) if config.structures else ()
-    return ScreenInputs(target, tuple(sources), catalog, order, structures, unread, foundation)
+    return ScreenInputs(target, tuple(sources), catalog, order, structures, unread, foundation, bounds)
 
 
 def load_described(config: Any, material: Mapping[str, str | None], units: Units) -> DescribedInputs:

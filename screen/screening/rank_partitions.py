@@ -6,7 +6,7 @@ It grows, by about 100 bytes each, with the number of chemical systems where the
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -35,11 +35,19 @@ class RankingResult(NamedTuple):
 
 
 def write_ranking(
-    rundir: RunDir, scored: CommittedScores, order: Order, *, log: bool, metadata: Mapping[str, str]
+    rundir: RunDir,
+    scored: CommittedScores,
+    order: Order,
+    *,
+    log: bool,
+    metadata: Mapping[str, str],
+    finish: Callable[[pa.Table], pa.Table] = lambda table: table,
 ) -> RankingResult:
     """Write ranking and quarantine as Parquet and CSV.
 
-    The bytes are those of `rank` on all rows at once.
+    Without `finish` the bytes are those of `rank` on all rows at once.
+
+    finish : adds columns to ranked rows
     """
     keys = lambda table: sort_keys(table, order)
     prune = lambda table: RowLimit(order)(table)
@@ -54,11 +62,11 @@ def write_ranking(
             tally.add(scores)
             table, counts = filter_rows(scores, order, log=log)
             filters = _add_counts(filters, counts)
-            schema = add_ranks(table.slice(0, 0), 1).schema
+            schema = add_ranks(finish(table.slice(0, 0)), 1).schema
             sorter.add(table)
         if schema is None:
             raise RuntimeError("no partition to rank")
-        ranked = _write_ranking(rundir, sorter, order, schema, metadata)
+        ranked = _write_ranking(rundir, sorter, order, schema, metadata, finish)
         summary = tally.summary()
     reasons = ReasonCounter()
     with (
@@ -92,7 +100,14 @@ def count_all_indices(
     return counted._replace(filters=count_filters(search, counts, order), summary=summary._replace(low=low, high=high))
 
 
-def _write_ranking(rundir: RunDir, sorter: Sorter, order: Order, schema: pa.Schema, metadata: Mapping[str, str]) -> int:
+def _write_ranking(
+    rundir: RunDir,
+    sorter: Sorter,
+    order: Order,
+    schema: pa.Schema,
+    metadata: Mapping[str, str],
+    finish: Callable[[pa.Table], pa.Table],
+) -> int:
     limit = RowLimit(order)
     rows = 0
     with (
@@ -101,7 +116,7 @@ def _write_ranking(rundir: RunDir, sorter: Sorter, order: Order, schema: pa.Sche
     ):
         text.write(csv_bytes(schema.empty_table()))
         for piece in sorter.ordered():
-            piece = add_ranks(limit(piece), rows + 1)
+            piece = add_ranks(finish(limit(piece)), rows + 1)
             table.write(piece)
             text.write(csv_bytes(piece, heading=False))
             rows += piece.num_rows

@@ -21,6 +21,7 @@ from kakehashi.screen.device import current
 from kakehashi.screen.networks.source import Source, summary
 from kakehashi.screen.progress import Progress
 from kakehashi.screen.ranking.summary import ScoreSummary
+from kakehashi.screen.report.trust import measure_trust, trust_record
 from kakehashi.screen.runs.config import as_dict
 from kakehashi.screen.runs.record_file import SCHEMA
 from kakehashi.screen.runs.refused import warnings_of
@@ -106,6 +107,7 @@ def run_record(
             "by_distance": [part._asdict() for part in model.reach.by_distance],
             "by_family": model.reach.by_family._asdict() if model.reach.by_family else None,
         },
+        "trust": _trust(model),
         "ceiling": _ceiling(model, figures),
         "domain": {name: figures.domains.get(name, 0) for name in ("in", "edge", "out")},
         "filters": [count._asdict() for count in counted.filters],
@@ -148,6 +150,12 @@ def board_table(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
     }
     schema = pa.schema([(name, kinds.get(name, pa.float64())) for name in rows[0]])
     return pa.Table.from_pylist(list(rows), schema=schema)
+
+
+def held_out_means(model: Model) -> FloatArray:
+    """Held-out predictions (n,) of the deployed model, in the target's unit."""
+    mean = model.out_of_fold.mean
+    return np.exp(mean) if model.target.log else mean
 
 
 def predictions_table(model: Model) -> pa.Table:
@@ -242,6 +250,22 @@ def _distinct(unique: int, *, smiles: bool) -> str:
     )
 
 
+def _trust(model: Model) -> dict[str, Any]:
+    """Errors on held-out compounds, and the sentence on them."""
+    back = np.exp if model.target.log else np.asarray
+    held_out = model.out_of_fold
+    ends = (np.asarray(back(values), np.float64) for values in (held_out.mean, held_out.lower, held_out.upper))
+    trust = measure_trust(model.target.values, *ends, log=model.target.log)
+    return trust_record(trust, model.target.unit, _noun(model), LEVEL)
+
+
+def _noun(model: Model) -> str:
+    molecules = model.target.molecules
+    if molecules is None:
+        return "compounds"
+    return "polymers" if "*" in molecules.smiles[0] else "molecules"
+
+
 def _ceiling(model: Model, figures: ScoreSummary) -> dict[str, Any]:
     if not np.isfinite(model.ceiling):
         text = "unbounded: every member can extrapolate beyond the training values"
@@ -267,9 +291,26 @@ def _warnings(inputs: ScreenInputs, model: Model, figures: ScoreSummary) -> list
     if n > unique and amounts_convention(model.library.convention) != "cell" and not kind.structural:
         texts.append(f"{n:,} candidates are {_distinct(unique, smiles=not kind.stoichiometric)}")
     texts.extend(_ties(figures))
+    texts.extend(_not_positive(inputs, figures))
     texts.extend((*inputs.catalog.unread, *inputs.unread))
     texts.extend(warnings_of([inputs.target], inputs.sources))
     return texts
+
+
+def _not_positive(inputs: ScreenInputs, figures: ScoreSummary) -> list[str]:
+    """Warning where predictions of a positive property are not positive."""
+    target, bounds = inputs.target, inputs.bounds
+    if target.log or float(target.values.min()) <= 0 or (bounds is not None and bounds.low >= 0):
+        return []
+    if figures.low is None or figures.low > 0:
+        return []
+    of = f"{figures.not_positive:,} of {figures.rows:,} predictions" if figures.not_positive else "some predictions"
+    lowest = f"{figures.low:.3g} {target.unit}".strip()
+    return [
+        f"all target values are positive, but {of} are not (down to {lowest}): --log fits ln(value), so that every"
+        " prediction is positive and errors are factors; --bounds 0, keeps this fit and cuts predictions and intervals"
+        " at 0"
+    ]
 
 
 def _ties(figures: ScoreSummary) -> list[str]:

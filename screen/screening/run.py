@@ -15,7 +15,12 @@ from kakehashi.screen.descriptors.composition import BATCH
 from kakehashi.screen.descriptors.materials import convention_for
 from kakehashi.screen.networks.library import groups, pretrain_library
 from kakehashi.screen.networks.source import Settings
+from kakehashi.screen.next.batch import FILES, first_batch
+from kakehashi.screen.next.finished import run_just_made
 from kakehashi.screen.progress import Progress, warn
+from kakehashi.screen.ranking.bounds import clip
+from kakehashi.screen.ranking.measured import mark_measured
+from kakehashi.screen.ranking.places import PlaceCounter
 from kakehashi.screen.ranking.summary import bin_values
 from kakehashi.screen.runs.config import as_dict
 from kakehashi.screen.runs.refused import warnings_of, write_rejected
@@ -28,13 +33,19 @@ from kakehashi.screen.screening.export import describe_export, export_cif
 from kakehashi.screen.screening.inputs import ScreenInputs, virtual_search
 from kakehashi.screen.screening.knowledge import gather_knowledge
 from kakehashi.screen.screening.rank_partitions import count_all_indices, write_ranking
-from kakehashi.screen.screening.record import leaderboard_table, predictions_table, run_record, virtual_record
+from kakehashi.screen.screening.record import (
+    held_out_means,
+    leaderboard_table,
+    predictions_table,
+    run_record,
+    virtual_record,
+)
 from kakehashi.screen.transfer.cache import load_or_transfer
 from kakehashi.screen.transfer.fit import Model
 
 SCHEMA_VERSION = "1"
 # Files derived from scores: those of an earlier run are removed first.
-REMADE = ("report.html", "run.json", "next.parquet", "next.csv")
+REMADE = ("report.html", "run.json", *FILES)
 
 
 class ScreenOutcome(NamedTuple):
@@ -73,19 +84,29 @@ def finish_run(
             mode=progress.mode,
         )
     with progress.stage("rank and write", 1) as advance:
-        counted = write_ranking(rundir, scored, inputs.order, log=inputs.target.log, metadata=_metadata(inputs))
+        mark = mark_measured(inputs.target)
+        counted = write_ranking(
+            rundir, scored, inputs.order, log=inputs.target.log, metadata=_metadata(inputs),
+            finish=lambda table: mark(clip(table, inputs.bounds)),
+        )  # fmt: skip
         write_tables(rundir, model, inputs)
         if search is None or scored.counts is None:
-            drawn = bin_values(inputs.target, counted.summary, scored.scores())
-        else:  # the best rows alone make no histogram of the catalogue
+            places = PlaceCounter(held_out_means(model), minimise=config.minimise)
+            drawn = bin_values(inputs.target, counted.summary, places.watch(scored.scores()))
+        else:  # the best rows alone make no histogram of the catalogue, and no places in it
+            places = None
             counted, drawn = count_all_indices(counted, search, scored.counts, inputs.order, log=inputs.target.log), {}
         advance(1)
     record = run_record(config, inputs, model, counted, drawn, progress, command)
+    if places is not None and places.rows:
+        record["places"] = {"of": places.rows, "better": places.better.tolist()}
     if scored.counts is not None:
         record["virtual"] = virtual_record(scored, progress.timings["score candidates"])
     if config.export and inputs.structures:
         exported = export_cif(rundir, inputs.structures, config.export_top)
         record["export"] = {**exported._asdict(), "text": describe_export(exported, rundir.where)}
+    finished = run_just_made(rundir, record, inputs.target)
+    record["next"] = first_batch(rundir, finished, config.batch, config.by)
     rundir.write_text("run.json", json.dumps(record, indent=1, ensure_ascii=False) + "\n")
     write_report(rundir)
     if search is not None:  # its partitions hold nothing beyond the ranking

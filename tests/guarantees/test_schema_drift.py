@@ -21,7 +21,8 @@ from kakehashi.catalogs.models import library
 from kakehashi.catalogs.records import UserError
 from kakehashi.catalogs.runs import manifest
 from kakehashi.catalogs.runs.rundir import Results, RunDir
-from kakehashi.screen.next.batch import BatchRequest, propose_batch, read_finished_run
+from kakehashi.screen.next.batch import BatchRequest, propose_batch
+from kakehashi.screen.next.finished import read_finished_run
 from kakehashi.screen.scoring.columns import QUARANTINE, SCORES
 
 GOLDEN = sorted((Path(__file__).parents[1] / "golden").glob("schema_*"))

@@ -18,7 +18,9 @@ from scipy.stats import norm
 from kakehashi.catalogs.records import UserError
 from kakehashi.catalogs.runs.results import Results
 from kakehashi.catalogs.runs.rundir import RunDir
-from kakehashi.screen.next.batch import COLUMNS, BatchRequest, propose_and_print, propose_batch, read_finished_run
+from kakehashi.screen.next.batch import COLUMNS, BatchRequest, propose_and_print, propose_batch
+from kakehashi.screen.next.finished import read_finished_run
+from kakehashi.screen.ranking.bounds import Bounds, clip
 from kakehashi.screen.ranking.filters import parse_filter
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -101,11 +103,23 @@ def test_what_is_known_out_or_a_second_of_its_system_is_left_out_and_counted(run
     proposal = propose_batch(read_finished_run(str(run_path)), BatchRequest())
     assert not {"b", "c", "e"} & set(proposal.table["id"].to_pylist())
     assert proposal.record["counts"] == {
-        "scored": 9, "filtered out": 0, "outside the domain": 2, "measured already": 1, "without interval": 0,
+        "scored": 9, "filtered out": 0, "outside the domain": 2, "measured already": 1,
+        "elements, noble gases and gases at room temperature": 0, "without interval": 0,
     }  # fmt: skip
     assert "only 5 of 8" in proposal.record["notes"][0]
-    assert ids(run_path, include_out=True)[0] == "e"
-    assert ids(run_path, include_out=True, exclude=("He",))[0] != "e"
+    assert ids(run_path, include_out=True, elements=True)[0] == "e"
+    assert ids(run_path, include_out=True, elements=True, exclude=("He",))[0] != "e"
+
+
+def test_elements_and_gases_are_proposed_only_when_asked_for(tmp_path: Path) -> None:
+    rows = [*ROWS, ("k", "CO2", "CO2", 400.0, 2.0, "in", 0.0), ("s", "Si8", "Si", 300.0, 2.0, "edge", 0.0)]
+    path = make_run(tmp_path / "run", rows, names=PARTS)
+    proposal = propose_batch(read_finished_run(str(path)), BatchRequest(include_out=True))
+    assert not {"e", "k", "s"} & set(proposal.table["id"].to_pylist())
+    assert proposal.record["counts"]["elements, noble gases and gases at room temperature"] == 3
+    assert ids(path, elements=True)[:2] == ["k", "s"]
+    allowing = make_run(tmp_path / "allowing", rows, names=PARTS, elements=True)
+    assert ids(allowing)[:2] == ["k", "s"]
 
 
 def test_the_other_orders(run_path: Path) -> None:
@@ -159,6 +173,32 @@ def test_without_scores_the_ranking_serves_and_that_is_said(tmp_path: Path) -> N
     proposal = propose_batch(read_finished_run(str(make_run(tmp_path / "run", ROWS))), BatchRequest(size=2))
     assert proposal.table["id"].to_pylist() == ids(make_run(tmp_path / "other", ROWS, names=PARTS), size=2)
     assert "kept its ranking only" in proposal.record["notes"][0]
+
+
+def test_a_ranking_cut_at_bounds_serves_like_the_scores(tmp_path: Path) -> None:
+    whole = make_run(tmp_path / "whole", ROWS, log=False, bounds="60,")
+    cut = tmp_path / "cut"
+    shutil.copytree(whole, cut)
+    with RunDir(cut, resume=True) as rundir:
+        rundir.write_table("ranking.parquet", clip(rundir.read_table("ranking.parquet"), Bounds(60.0)))
+    first, second = (propose_batch(read_finished_run(str(path)), BatchRequest()) for path in (whole, cut))
+    assert first.table.equals(second.table)
+    assert first.lead == second.lead
+    assert {row["id"]: row["clipped"] for row in first.lead}["d"] == "lower, mean, upper"
+    assert min(first.table["lower"].to_pylist()) == 60.0
+
+
+def test_the_first_screen_compares_with_the_threshold_or_the_best(run_path: Path, tmp_path: Path) -> None:
+    best = {row["id"]: row for row in propose_batch(read_finished_run(str(run_path)), BatchRequest()).lead}
+    assert best["a"]["why"] == "predicted below the best known, but may reach 180"
+    assert best["a"]["chance"] == pytest.approx(norm.sf(np.log(100 / 90) / (np.log(2) / norm.ppf(0.95))))
+    assert (best["a"]["nearest"], best["a"]["nearest_value"]) == ("MgO", 100.0)
+    assert best["g"]["why"] == "predicted below the best known, and unlikely to reach it"
+    path = make_run(tmp_path / "other", ROWS, names=PARTS, threshold=65.0)
+    goal = {row["id"]: row for row in propose_batch(read_finished_run(str(path)), BatchRequest()).lead}
+    assert goal["f"]["why"] == "predicted above the threshold"
+    assert goal["h"]["why"] == "predicted below the threshold, but may reach 120"
+    assert goal["f"]["chance"] == pytest.approx(norm.sf(np.log(65 / 70) / (np.log(1.5) / norm.ppf(0.95))))
 
 
 def test_candidates_without_a_usable_interval_are_counted(tmp_path: Path) -> None:

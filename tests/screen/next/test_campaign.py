@@ -33,7 +33,7 @@ def run_of(values: np.ndarray, tmp_path: Path, minimise: bool = False) -> Finish
     with RunDir(tmp_path / "run"):
         pass
     record = {"target": {"log": False}, "config": {"minimise": minimise, "convention": "reduced"}}
-    return FinishedRun(Results(tmp_path / "run"), record, FORMULAS, compounds(), values)
+    return FinishedRun(Results(tmp_path / "run"), record, FORMULAS, FORMULAS, compounds(), values)
 
 
 def planted() -> np.ndarray:

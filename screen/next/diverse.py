@@ -1,0 +1,56 @@
+"""Pick candidates that differ: compositions by their atoms, repeat units by their fingerprints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kakehashi.catalogs.formulas.slots import parse_column
+from kakehashi.screen.ranking.acquisition import pick_diverse
+
+# Least difference of any two of a batch: share of atoms, and 1 - similarity of fingerprints.
+APART_ATOMS, APART_UNITS = 0.1, 0.4
+# Repeat units whose fingerprints are compared, best first.
+MOST_UNITS = 500
+_FINGERPRINT = "ecfp4@ring"
+
+
+def pick_compositions(formulas: Sequence[str], size: int, apart: float | None) -> NDArray[np.intp]:
+    """First rows of ordered formulas that differ, one per chemical system."""
+    rows = parse_column(formulas).compositions
+    far = APART_ATOMS if apart is None else apart
+    return np.array(pick_diverse(np.arange(len(formulas)), rows, size, far), np.intp)
+
+
+def pick_units(smiles: Sequence[str], size: int, apart: float | None) -> NDArray[np.intp]:
+    """First rows of ordered repeat units that differ, each once.
+
+    The difference is one minus the similarity of Ruzicka, sum of minima over sum of maxima of fingerprint counts.
+    """
+    from kakehashi.screen.descriptors.repeat_unit import compute
+
+    counts = np.asarray(compute(list(smiles[:MOST_UNITS]), _FINGERPRINT), np.float64)
+    far = APART_UNITS if apart is None else apart
+    picked: list[int] = []
+    for i in range(len(counts)):
+        if all(smiles[i] != smiles[j] and _difference(counts[i], counts[j]) >= far for j in picked):
+            picked.append(i)
+            if len(picked) == size:
+                break
+    return np.array(picked, np.intp)
+
+
+def words_of_limits(apart: float | None, *, units: bool) -> str:
+    """What is asked of any two of a batch, in words."""
+    if units:
+        return f"any two repeat units at least {APART_UNITS if apart is None else apart:.0%} unlike by fingerprints"
+    share = APART_ATOMS if apart is None else apart
+    return f"one per chemical system, any two at least {share:.0%} of the atoms apart"
+
+
+def _difference(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    """Difference of two fingerprints, from 0 to 1."""
+    total = float(np.maximum(a, b).sum())
+    return 1.0 - float(np.minimum(a, b).sum()) / total if total else 0.0
