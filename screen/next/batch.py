@@ -26,7 +26,12 @@ from kakehashi.screen.ranking.filters import Filter
 SCHEMA_VERSION = "1"
 COLUMNS = ("rank", "id", "formula", "mean", "lower", "upper", "acquisition", "reason")
 FILES = ("next.parquet", "next.csv")
-_NAMES = {"improvement": "expected improvement", "upper": "better bound of the interval", "variance": "variance"}
+_NAMES = {
+    "improvement": "expected improvement",
+    "chance": "chance to beat the best known value",
+    "upper": "better bound of the interval",
+    "variance": "variance",
+}
 
 
 class BatchRequest(NamedTuple):

@@ -85,12 +85,14 @@ def probability_above(law: NormalLaws, best: float) -> FloatArray:
 
 
 def acquisition_values(law: NormalLaws, by: Acquisition, *, best: float, level: float) -> FloatArray:
-    """Values (n,) that order candidates: ln EI, upper bound, or variance.
+    """Values (n,) that order candidates: ln EI, chance to beat the best, upper bound, or variance.
 
     The upper bound is that of the central interval of probability `level`.
     """
     if by == "improvement":
         return log_expected_improvement(law, best)
+    if by == "chance":
+        return probability_above(law, best)
     return law.mean + ndtri(0.5 + level / 2) * law.sigma if by == "upper" else law.sigma**2
 
 

@@ -11,7 +11,7 @@ from kakehashi.catalogs.flag import CANDIDATES, COMPUTING, NETWORKS, OUTPUT, USU
 from kakehashi.catalogs.records import PropertyTable, UserError
 from kakehashi.screen.descriptors.registry import CONVENTIONS
 from kakehashi.screen.heads.registry import LINES
-from kakehashi.screen.ranking.acquisition_names import ACQUISITIONS
+from kakehashi.screen.ranking.acquisition_names import ACQUISITIONS, Acquisition
 from kakehashi.screen.runs import config as runs
 from kakehashi.screen.runs.flags import (
     DEFAULT_SOURCES,
@@ -172,6 +172,7 @@ class ScreenConfig(
         DEFAULT_NETWORKS["pyramid"]
     )
     top: Annotated[int | None, Here(default="all, of a virtual catalogue 1000")] = None
+    by: Annotated[Acquisition, Here("The first screen of the report follows it.")] = "chance"
     batch: Annotated[int, Here("Chosen at the end; `kakehashi next` chooses again.")] = 5
     workers: Annotated[int | None, Here(default="none; this process uses all its cores")] = None
 

@@ -221,7 +221,7 @@ def test_reasons_in_words(run_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("request_", "said"),
-    [({"size": 0}, "--batch"), ({"by": "luck"}, "improvement, upper, variance"), ({"apart": 1.5}, "--apart")],
+    [({"size": 0}, "--batch"), ({"by": "luck"}, "improvement, chance, upper, variance"), ({"apart": 1.5}, "--apart")],
 )
 def test_impossible_requests(run_path: Path, request_: dict[str, Any], said: str) -> None:
     with pytest.raises(UserError, match=said):
