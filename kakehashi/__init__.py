@@ -18,18 +18,32 @@ if TYPE_CHECKING:
 
     from kakehashi.design.api.design import design
     from kakehashi.screen.api import models
+    from kakehashi.screen.api.check import check
     from kakehashi.screen.api.evaluate import evaluate
     from kakehashi.screen.api.joint import learn_together
     from kakehashi.screen.api.transfer import load, pretrain, rank, screen, transfer
     from kakehashi.screen.progress import Mode
 
-__all__ = ["design", "evaluate", "learn_together", "load", "main", "models", "pretrain", "rank", "screen", "transfer"]
+__all__ = [
+    "check",
+    "design",
+    "evaluate",
+    "learn_together",
+    "load",
+    "main",
+    "models",
+    "pretrain",
+    "rank",
+    "screen",
+    "transfer",
+]
 
 FIRST_SCREEN = """\
 Kakehashi carries what a model learned from plentiful data over to a property you have few values of,
 ranks a catalogue of materials by it, and designs polymers that should have it.
 
   kakehashi demo                                                    a screening and a design, offline
+  kakehashi check my.csv:kappa                                      what is in it, before a run
   kakehashi evaluate --target my.csv:kappa --log --out runs/helps   does transfer help for it?
   kakehashi screen --target my.csv:kappa --log --catalog mp_formulas --out runs/kappa
   kakehashi design --target tc.csv:tc --goal 'tc>0.35' --out runs/tc
@@ -46,6 +60,7 @@ try: kakehashi demo          more: kakehashi --help, kakehashi screen --help
 
 _API = {
     **dict.fromkeys(("load", "pretrain", "rank", "transfer"), "kakehashi.screen.api.transfer"),
+    "check": "kakehashi.screen.api.check",
     "evaluate": "kakehashi.screen.api.evaluate",
     "learn_together": "kakehashi.screen.api.joint",
 }
@@ -101,6 +116,7 @@ def app(words: Sequence[str] = ()) -> App:
     catalogs = App(name="catalogs", help="The data that come with Kakehashi.")
     models = App(name="models", help="Libraries of pre-trained networks.")
     add(top, "demo", "kakehashi.design.cli.demo:demo", "Run a screening and a design, offline.")
+    add(top, "check", "kakehashi.screen.cli.check:check", "Look at a table before a run.")
     add(top, "evaluate", "kakehashi.screen.cli.evaluate:evaluate", "Measure whether transfer helps for a property.")
     add(top, "screen", "kakehashi.screen.cli.screen:screen", "Rank a catalogue by a target property.")
     add(top, "design", "kakehashi.design.cli.design:design", "Propose polymers that meet a goal.")
