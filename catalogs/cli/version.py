@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from importlib import metadata
 
-from kakehashi.catalogs.shown import say
+from kakehashi.catalogs.cli.flags import JsonFlags
+from kakehashi.catalogs.cli.flatten import flatten_flags
+from kakehashi.catalogs.shown import as_json, say
 
 
 def version_line() -> str:
@@ -12,6 +14,7 @@ def version_line() -> str:
     return f"kakehashi {metadata.version('kakehashi')}"
 
 
-def version() -> None:
+@flatten_flags
+def version(*, call: JsonFlags) -> None:
     """Print the version."""
-    say(version_line())
+    say(as_json({"version": metadata.version("kakehashi")}) if call.json else version_line())
