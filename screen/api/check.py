@@ -12,6 +12,15 @@ from kakehashi.screen.descriptors.materials import convention_for
 from kakehashi.screen.screening.config import DEFAULT_NETWORKS, sources_of
 from kakehashi.screen.screening.estimate import estimate_cost
 from kakehashi.screen.screening.inspection import Inspection, find_conflicts, inspect
+from kakehashi.screen.screening.inspection_text import inspection_text
+
+
+class TableCheck(Inspection):
+    """What a table holds; it shows itself as text."""
+
+    def __repr__(self) -> str:
+        """Show the lines of `kakehashi check`."""
+        return inspection_text(self)
 
 
 def check(
@@ -26,7 +35,7 @@ def check(
     catalog: str | None = "default",
     networks: int = DEFAULT_NETWORKS["pyramid"],
     descriptors: str | None = None,
-) -> Inspection:
+) -> TableCheck:
     """Look at a table of target values before a run.
 
     Parameters
@@ -54,4 +63,4 @@ def check(
     cost = None
     if candidates is not None:
         cost = estimate_cost(candidates, networks * len(tables), None, None)
-    return inspect(target, tables, candidates, find_conflicts(spec, value, material), cost)
+    return TableCheck(*inspect(target, tables, candidates, find_conflicts(spec, value, material), cost))

@@ -72,12 +72,6 @@ class Inspection(NamedTuple):
     cost: dict[str, Any]
     notes: tuple[str, ...]
 
-    def __repr__(self) -> str:
-        """Show the lines of `kakehashi check`."""
-        from kakehashi.screen.screening.inspection_text import inspection_text
-
-        return inspection_text(self)
-
 
 def inspect(
     target: PropertyTable,
