@@ -39,9 +39,10 @@ class Flag(NamedTuple):
     help : sentences for `--help`; the default is added to them
     group : its heading, of `HEADINGS`
     default : the default in words, if the value does not tell; "" for none
-    commas : whether it is one text of words with commas between them, rather than repeated
+    commas : whether it is one text of words with commas or blanks between them, rather than repeated
     decides : whether the results of a run depend on it
     optional : whether it decides nothing unless it is set
+    also : other spellings of its name
     """
 
     help: str
@@ -50,6 +51,7 @@ class Flag(NamedTuple):
     commas: bool = False
     decides: bool = True
     optional: bool = False
+    also: tuple[str, ...] = ()
 
 
 class Here(NamedTuple):
@@ -126,7 +128,7 @@ def build(record: type[Record], values: Mapping[str, Any]) -> Record:
 
 
 def read_values(record: type[Any], raw: Mapping[str, Any]) -> dict[str, Any]:
-    """Convert lists to tuples and texts with commas to words; leave None out."""
+    """Convert lists to tuples and texts of words to words; leave None out."""
     known = collect_flags(record)
     values = {name: value for name, value in raw.items() if value is not None}
     for name, flag in known.items():
@@ -137,12 +139,12 @@ def read_values(record: type[Any], raw: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def split_words(texts: Iterable[str]) -> tuple[str, ...]:
-    """Split texts at commas.
+    """Split texts at commas and blanks.
 
-    >>> split_words(["Pb, Cd", "Hg"])
-    ('Pb', 'Cd', 'Hg')
+    >>> split_words(["Pb, Cd", "Hg Tl"])
+    ('Pb', 'Cd', 'Hg', 'Tl')
     """
-    return tuple(word.strip() for text in texts for word in text.split(",") if word.strip())
+    return tuple(word for text in texts for word in text.replace(",", " ").split())
 
 
 @cache

@@ -18,18 +18,32 @@ if TYPE_CHECKING:
 
     from kakehashi.design.api.design import design
     from kakehashi.screen.api import models
+    from kakehashi.screen.api.check import check
     from kakehashi.screen.api.evaluate import evaluate
     from kakehashi.screen.api.joint import learn_together
     from kakehashi.screen.api.transfer import load, pretrain, rank, screen, transfer
     from kakehashi.screen.progress import Mode
 
-__all__ = ["design", "evaluate", "learn_together", "load", "main", "models", "pretrain", "rank", "screen", "transfer"]
+__all__ = [
+    "check",
+    "design",
+    "evaluate",
+    "learn_together",
+    "load",
+    "main",
+    "models",
+    "pretrain",
+    "rank",
+    "screen",
+    "transfer",
+]
 
 FIRST_SCREEN = """\
 Kakehashi carries what a model learned from plentiful data over to a property you have few values of,
 ranks a catalogue of materials by it, and designs polymers that should have it.
 
   kakehashi demo                                                    a screening and a design, offline
+  kakehashi check my.csv:kappa                                      what is in it, before a run
   kakehashi evaluate --target my.csv:kappa --log --out runs/helps   does transfer help for it?
   kakehashi screen --target my.csv:kappa --log --catalog mp_formulas --out runs/kappa
   kakehashi design --target tc.csv:tc --goal 'tc>0.35' --out runs/tc
@@ -46,6 +60,7 @@ try: kakehashi demo          more: kakehashi --help, kakehashi screen --help
 
 _API = {
     **dict.fromkeys(("load", "pretrain", "rank", "transfer"), "kakehashi.screen.api.transfer"),
+    "check": "kakehashi.screen.api.check",
     "evaluate": "kakehashi.screen.api.evaluate",
     "learn_together": "kakehashi.screen.api.joint",
 }
@@ -101,6 +116,7 @@ def app(words: Sequence[str] = ()) -> App:
     catalogs = App(name="catalogs", help="The data that come with Kakehashi.")
     models = App(name="models", help="Libraries of pre-trained networks.")
     add(top, "demo", "kakehashi.design.cli.demo:demo", "Run a screening and a design, offline.")
+    add(top, "check", "kakehashi.screen.cli.check:check", "Look at a table before a run.")
     add(top, "evaluate", "kakehashi.screen.cli.evaluate:evaluate", "Measure whether transfer helps for a property.")
     add(top, "screen", "kakehashi.screen.cli.screen:screen", "Rank a catalogue by a target property.")
     add(top, "design", "kakehashi.design.cli.design:design", "Propose polymers that meet a goal.")
@@ -108,6 +124,7 @@ def app(words: Sequence[str] = ()) -> App:
     add(top, "study", "kakehashi.design.cli.study:study", "Repeat one of the paper's studies.")
     add(top, "report", "kakehashi.design.cli.design:report", "(Re)build the HTML report of a run.")
     add(top, "status", "kakehashi.screen.cli.status:status", "Print what a run has done and what is left.")
+    add(top, "version", "kakehashi.catalogs.cli.version:version", "Print the version.")
     add(top, "doctor", "kakehashi.screen.cli.doctor:doctor", "Check this installation.")
     add(catalogs, "list", "kakehashi.catalogs.cli.catalogs:list_datasets", "List the data sets.")
     add(catalogs, "show", "kakehashi.catalogs.cli.catalogs:show_dataset", "Show one data set.")
@@ -125,6 +142,9 @@ def app(words: Sequence[str] = ()) -> App:
     add(models, "export", "kakehashi.screen.cli.models:export_models", "Write networks into one file.")
     add(models, "import", "kakehashi.screen.cli.models:import_models", "Add the networks of such a file.")
     top.command(models)
+    top.register_install_completion_command(
+        add_to_startup=False, help="Write the completion of bash, zsh or fish, and say what to add to its start."
+    )
     return top
 
 
@@ -153,9 +173,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = stopped(stop)
         if standalone:
             stop_if_busy(code)
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit) as left:
+        if not isinstance(left, BrokenPipeError) and not isinstance(left.__context__, BrokenPipeError):
+            raise  # rich turns a closed pipe into an exit of its own
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader left; flush nothing at exit
-        return 1
+        return 0
     except Exception as error:
         if debug:
             raise
@@ -176,13 +198,18 @@ def _run(words: list[str]) -> int:
 
 def _explain(error: Exception) -> tuple[str, int]:
     """Describe an error in one line, with its exit code."""
-    from cyclopts import CycloptsError, UnknownCommandError
+    from cyclopts import CycloptsError, UnknownCommandError, UnusedCliTokensError
 
     from kakehashi.catalogs.records import UserError
 
     if isinstance(error, CycloptsError):
         where = " ".join(["kakehashi", *(error.command_chain or ())])
-        text = _unknown_command(error) if isinstance(error, UnknownCommandError) else _one_line(error)
+        if isinstance(error, UnknownCommandError):
+            text = _unknown_command(error)
+        elif isinstance(error, UnusedCliTokensError):
+            text = _unused_words(error.unused_tokens or [], error.command_chain or ())
+        else:
+            text = _one_line(error)
         return f"{text} See: {where} --help", 2
     if isinstance(error, UserError):
         return _one_line(error), error.code
@@ -207,6 +234,17 @@ def _unknown_command(error: UnknownCommandError) -> str:
     return f"Unknown command: {word}.{near} Commands: {', '.join(known)}."
 
 
+def _unused_words(words: Sequence[str], chain: Sequence[str]) -> str:
+    """Name words that belong to no flag, and what was probably meant."""
+    listed = " ".join(words)
+    tables = (".csv", ".tsv", ".txt", ".gz", ".xlsx", ".parquet")
+    table = next((word for word in words if word.partition(":")[0].lower().endswith(tables)), None)
+    if table is not None and list(chain[:1]) in (["screen"], ["evaluate"], ["design"]):
+        meant = table if ":" in table else f"{table}:COLUMN"
+        return f"Unused words: {listed}. Did you mean --target {meant}?"
+    return f"Unused words: {listed}. Words with blanks need quotes; every flag takes one."
+
+
 def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())
 
@@ -218,4 +256,6 @@ def _installed() -> str:
 
 
 def _version() -> str:
-    return f"kakehashi {_installed()}"
+    from kakehashi.catalogs.cli.version import version_line
+
+    return version_line()

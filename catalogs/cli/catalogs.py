@@ -41,11 +41,12 @@ def list_datasets(*, call: JsonFlags) -> None:
         for info in datasets:
             line = f"{info.name:<{width}}  {info.kind:<10}  {info.rows:>7,}  {_unit(info)}"
             console.print(shown(line.rstrip()), markup=False)
+            console.print(shown(f"    {_about(info)}"), markup=False)
         console.print("sources and licences: kakehashi catalogs show NAME")
         console.print(_VIRTUAL)
         return
     view = Table(box=box.SIMPLE_HEAD)
-    for heading in ("name", "kind", "rows", "unit", "source", "licence"):
+    for heading in ("name", "kind", "rows", "unit", "what it is and is good for", "source", "licence"):
         view.add_column(
             heading,
             justify="right" if heading == "rows" else "left",
@@ -53,7 +54,7 @@ def list_datasets(*, call: JsonFlags) -> None:
             no_wrap=heading in ("name", "kind", "rows", "unit"),
         )
     for info in datasets:
-        cells = (info.name, info.kind, f"{info.rows:,}", _unit(info), info.source, info.licence)
+        cells = (info.name, info.kind, f"{info.rows:,}", _unit(info), _about(info), info.source, info.licence)
         view.add_row(*map(_text, cells))
     console.print(view)
     console.print(_VIRTUAL)
@@ -146,6 +147,11 @@ def _pulled(name: str) -> DatasetInfo:
 def _unit(info: DatasetInfo) -> str:
     unit = info.unit.removesuffix(" upstream")
     return f"ln {unit}" if info.log else unit
+
+
+def _about(info: DatasetInfo) -> str:
+    """What a data set is, and what it is good for."""
+    return f"{info.description}; {info.use}" if info.use else info.description
 
 
 def _cell(value: object) -> str:

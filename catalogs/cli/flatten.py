@@ -88,6 +88,8 @@ def annotate(flag: Declared) -> Any:
         how = {"negative": ""}  # `--log` without a twin `--no-log`
     elif kind is int:
         how = {"converter": whole}
+    if flag.flag.also:
+        how["name"] = [f"--{name.replace('_', '-')}" for name in (flag.name, *flag.flag.also)]
     kind = kind if flag.value is MISSING else kind | None
     return Annotated[kind, *flag.extra, Parameter(help=flag.text, group=_heading(flag.flag.group), **how)]
 

@@ -23,6 +23,7 @@ class DatasetInfo:
 
     kind : "source", "target", "candidates" or "pulled"
     log : whether ln(value) is fitted
+    use : what it is good for, "" where that depends on its columns
     """
 
     name: str
@@ -35,6 +36,7 @@ class DatasetInfo:
     description: str
     citation: str = ""
     log: bool = False
+    use: str = ""
 
 
 def known() -> tuple[str, ...]:
@@ -57,6 +59,14 @@ def names() -> list[DatasetInfo]:
     return [info(name) for name in known()]
 
 
+def _use(name: str, entry: SourceTable) -> str:
+    """Say what a property table is good for."""
+    if entry.kind == "target":
+        return f"try a command on it: --target {name}"
+    of = "formulas" if entry.attachments is None else "SMILES"
+    return f"pre-train for a target of {of}: --source {name}"
+
+
 def info(name: str) -> DatasetInfo:
     """Return facts about one embedded data set.
 
@@ -67,7 +77,10 @@ def info(name: str) -> DatasetInfo:
     """
     if (listed := registry.candidate_lists().get(name)) is not None:
         source, licence, description, citation, load = listed
-        return DatasetInfo(name, "candidates", "", "", load().num_rows, source, licence, description, citation)
+        return DatasetInfo(
+            name, "candidates", "", "", load().num_rows, source, licence, description, citation,
+            use=f"candidates to rank: screen --catalog {name}",
+        )  # fmt: skip
     entry, data = _entry(name), table(name)
     return DatasetInfo(
         name,
@@ -80,6 +93,7 @@ def info(name: str) -> DatasetInfo:
         entry.description,
         entry.citation,
         entry.log,
+        use=_use(name, entry),
     )
 
 

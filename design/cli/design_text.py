@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from kakehashi.catalogs.runs.rundir import RunDir
 from kakehashi.catalogs.shown import shown
+from kakehashi.design.report.chance import chance_sentence
 from kakehashi.design.run.config import DesignConfig, deciding
 from kakehashi.screen.progress import Progress
 from kakehashi.screen.runs.config import as_dict
@@ -73,12 +74,9 @@ def show(record: dict[str, Any], proposals: pa.Table, where: str) -> None:
         f" (goal probability {prior['p_goal']:.3g}).",
         markup=False,
     )
-    if sampler["log_z"] is not None:
-        console.print(
-            f"log Z {sampler['log_z']:.3f} ± {sampler['log_z_error']:.3f} over {sampler['temperatures'] - 1:,}"
-            f" temperatures; {sum(record['timings'].values()):.0f} s in all.",
-            markup=False,
-        )
+    chances = [chance for chance in proposals["p_goal"].to_pylist() if chance is not None]
+    console.print(shown(chance_sentence(chances, prior["mean_p_goal"])), style="bold", markup=False)
+    console.print(f"{sum(record['timings'].values()):.0f} s in all.", markup=False)
     table = Table(box=None, pad_edge=False)
     for name in ("rank", "smiles", "class", "mean", "90% interval", "p_goal", "SA", "monomers"):
         table.add_column(name, overflow="fold")

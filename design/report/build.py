@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kakehashi.design.report import charts
+from kakehashi.design.report.chance import chance_sentence
 from kakehashi.design.report.clusters import SIMILAR, Clusters, cluster
 from kakehashi.design.report.data import FILES, DesignData, ModelledProperty, read_design
 from kakehashi.design.report.proposals import CARDS, cards, listing
@@ -50,6 +51,7 @@ def _content(data: DesignData) -> dict[str, Any]:
         "goals": _goals(data),
         "properties": [_property(model, k) for k, model in enumerate(data.properties)],
         "warnings": texts(run, "warnings"),
+        "chance": _chance_of(data, rows),
         "found": _found(data),
         "cards": cards(rows[:CARDS], data.properties, clusters),
         "listing": listing(data.proposals, data.properties, clusters) if data.proposals else None,
@@ -141,6 +143,14 @@ def _found(data: DesignData) -> dict[str, Any]:
         "best_p_goal": real(prior["best_p_goal"]),
         "tiny": sum(value < charts.SMALLEST for value in data.prior),
     }
+
+
+def _chance_of(data: DesignData, rows: list[Row]) -> str | None:
+    """Sentence on the chance to meet the goals; None where no chance was recorded."""
+    chances = [value for row in rows if (value := real(row.get("p_goal"))) is not None]
+    if rows and not chances:
+        return None
+    return chance_sentence(chances, real(mapping(data.run, "prior")["mean_p_goal"]))
 
 
 def _chance(log_p: float) -> str:

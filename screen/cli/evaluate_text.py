@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from kakehashi.catalogs.runs.rundir import RunDir
 from kakehashi.catalogs.shown import shown
+from kakehashi.screen.cli.preview_text import preview_run
 from kakehashi.screen.evaluation.config import EvaluateConfig, deciding
 from kakehashi.screen.progress import Progress
 from kakehashi.screen.runs.config import as_dict
@@ -27,7 +28,7 @@ def kind() -> RunKind:
     return RunKind(
         read=_read, plan=_plan, run=_run,
         show=lambda outcome, rundir: show(outcome.record, outcome.board, rundir.where),
-        as_dict=as_dict, deciding=deciding, compare=_compare,
+        as_dict=as_dict, deciding=deciding, compare=_compare, preview=preview_run,
     )  # fmt: skip
 
 

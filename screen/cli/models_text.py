@@ -18,8 +18,8 @@ from kakehashi.screen.progress import Mode, warn
 
 # Digits of an id printed; fields of a line of `query`.
 SHOWN = 16
-LINE = ("id", "property", "unit", "log", "structure", "rows", "mean_abs_error", "root_mean_square_error", "r2",
-        "pearson_corr", "spearman_corr")  # fmt: skip
+LINE = ("id", "transferred", "property", "unit", "log", "structure", "rows", "mean_abs_error", "root_mean_square_error",
+        "r2", "pearson_corr", "spearman_corr")  # fmt: skip
 # Ends of fields that are best when small.
 _ERRORS = ("error", "p_value")
 

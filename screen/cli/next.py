@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from kakehashi.catalogs.cli.flags import DryRunFlags
+from kakehashi.catalogs.cli.flags import DryRunFlags, OverwriteFlags
 from kakehashi.catalogs.cli.flatten import Switch, Whole, flatten_flags
 from kakehashi.catalogs.flag import Here
 from kakehashi.screen.device_names import Device
@@ -34,12 +34,14 @@ def next_experiments(
     repeats: Whole | None = None,
     head: Literal["gp", "ridge"] | None = None,
     flags: NextFlags,
+    replace: OverwriteFlags,
     call: DryRunFlags,
 ) -> int:
     """Choose the experiments or calculations to do next, from a finished run, and say why.
 
     Ranked candidates that the target does not hold yet are ordered by the value of measuring them, at most one per
-    chemical system, and written to next.parquet and next.csv in the folder of the run. The run's own filters and its
+    chemical system, and written to next.parquet and next.csv in the folder of the run; beside an earlier batch, which
+    --overwrite replaces, to next-2.csv and so on. The run's own filters and its
     --minimise hold. --simulate plays such a campaign on the target's known values against random choice, writing
     nothing.
 
@@ -91,4 +93,6 @@ def next_experiments(
     request = BatchRequest(
         flags.batch, flags.by, filters, flags.exclude_elements, include_out, apart, elements=flags.elements
     )
-    return propose_and_print(directory, request, json_out=call.json, quiet=call.quiet, dry_run=call.dry_run)
+    return propose_and_print(
+        directory, request, json_out=call.json, quiet=call.quiet, dry_run=call.dry_run, overwrite=replace.overwrite
+    )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from kakehashi.catalogs.runs.open import as_folder, open_run
 from kakehashi.catalogs.runs.rundir import Results, RunDir
 from kakehashi.catalogs.shown import say, shortened, shown
+from kakehashi.screen.cli.preview_text import preview_run
 from kakehashi.screen.progress import Progress
 from kakehashi.screen.runs.config import as_dict
 from kakehashi.screen.runs.runner import InputComparison, RunKind, source_hashes
@@ -30,7 +31,7 @@ def kind() -> RunKind:
     return RunKind(
         read=_read, plan=_plan, forecast=_forecast, run=_run, as_dict=as_dict,
         show=lambda outcome, rundir: show(outcome.record, rundir),
-        deciding=deciding, compare=_compare, whole=_exported, judge=_judge,
+        deciding=deciding, compare=_compare, whole=_exported, judge=_judge, preview=preview_run,
     )  # fmt: skip
 
 

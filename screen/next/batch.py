@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
+from itertools import count
 from typing import Any, NamedTuple, get_args
 
 import numpy as np
@@ -129,11 +131,11 @@ def propose_batch(run: FinishedRun, request: BatchRequest) -> BatchProposal:
     return BatchProposal(table, record, lead_rows(run, chosen, law, request.by))
 
 
-def write_batch(rundir: RunDir, proposal: BatchProposal, unit: str) -> list[str]:
-    """Write a batch beside the ranking; its files."""
-    rundir.write_table("next.parquet", proposal.table, {"kakehashi.schema": SCHEMA_VERSION, "unit": unit})
-    rundir.write_bytes("next.csv", csv_bytes(proposal.table))
-    return [f"{rundir.where}/{name}" for name in FILES]
+def write_batch(rundir: RunDir, proposal: BatchProposal, unit: str, name: str = "next") -> list[str]:
+    """Write a batch beside the ranking, as files of a name; their paths."""
+    rundir.write_table(f"{name}.parquet", proposal.table, {"kakehashi.schema": SCHEMA_VERSION, "unit": unit})
+    rundir.write_bytes(f"{name}.csv", csv_bytes(proposal.table))
+    return [f"{rundir.where}/{name}.{kind}" for kind in ("parquet", "csv")]
 
 
 def first_batch(rundir: RunDir, run: FinishedRun, size: int, by: Acquisition) -> dict[str, Any]:
@@ -152,23 +154,40 @@ def first_batch(rundir: RunDir, run: FinishedRun, size: int, by: Acquisition) ->
 
 
 def propose_and_print(
-    directory: str, request: BatchRequest, *, json_out: bool = False, quiet: bool = False, dry_run: bool = False
+    directory: str,
+    request: BatchRequest,
+    *,
+    json_out: bool = False,
+    quiet: bool = False,
+    dry_run: bool = False,
+    overwrite: bool = False,
 ) -> int:
     """Propose, write and print a batch; the exit code.
 
-    Nothing is written with `dry_run`.
+    Nothing is written with `dry_run`; files of an earlier batch are kept unless `overwrite`.
     """
     run = read_finished_run(directory)
     proposal = propose_batch(run, request)
     written: list[str] = []
     if not dry_run:
         with open_run(directory, resume=True) as rundir:
-            written = write_batch(rundir, proposal, run.unit)
+            name = "next" if overwrite else free_name(run.results.names())
+            written = write_batch(rundir, proposal, run.unit, name)
     if json_out:
         print(json.dumps({**proposal.record, "written": written}))
     elif not quiet:
         print_batch(proposal.record, written)
     return 0
+
+
+def free_name(taken: Iterable[str]) -> str:
+    """Name of the next batch beside earlier ones.
+
+    >>> free_name(["run.json"]), free_name(["next.csv", "next-2.csv"])
+    ('next', 'next-3')
+    """
+    stems = {name.rpartition(".")[0] for name in taken}
+    return next(name for k in count(1) if (name := "next" if k == 1 else f"next-{k}") not in stems)
 
 
 def print_batch(record: dict[str, Any], written: list[str]) -> None:
@@ -178,6 +197,7 @@ def print_batch(record: dict[str, Any], written: list[str]) -> None:
     """
     best = record["best_known"]
     say(f"Best known: {best['formula']}, {best['value']:.3g} {best['unit']}. Next, by {record['acquisition']}:")
+    say("rank  formula  [id]  predicted (interval)  value of measuring it")
     for row in record["batch"]:
         interval = f"{row['mean']:.3g} ({row['lower']:.3g} to {row['upper']:.3g})"
         say(f"{row['rank']:>3}  {row['formula']}  [{row['id']}]  {interval}  {row['acquisition']:.3g}")

@@ -63,6 +63,10 @@ def _met(record: Mapping[str, Any]) -> tuple[int, str]:
     return 0, ""
 
 
+def _as_json(config: Any, inputs: Any, work: Mapping[str, Any]) -> str:
+    return as_json(work, 1)
+
+
 class RunKind(NamedTuple):
     """Steps of one kind of run, as functions.
 
@@ -75,6 +79,7 @@ class RunKind(NamedTuple):
     as_dict : configuration as in a record
     compare : inputs beside those of the record of a finished run
     whole : True if a finished run left every file of the configuration
+    preview : text of `--dry-run`, from configuration, inputs, and plan with forecast
     judge : exit code of a finished run, and if not 0, the reason
     """
 
@@ -88,6 +93,7 @@ class RunKind(NamedTuple):
     forecast: Callable[[Any, Any], dict[str, Any]] = _nothing
     whole: Callable[[Any, Mapping[str, Any]], bool] = _whole
     judge: Callable[[Mapping[str, Any]], tuple[int, str]] = _met
+    preview: Callable[[Any, Any, Mapping[str, Any]], str] = _as_json
 
 
 def run_and_print(
@@ -128,7 +134,7 @@ def run_and_print(
         if json_out:
             print(json.dumps(work))
         elif not quiet:
-            say(as_json(work, 1))
+            say(kind.preview(config, inputs, work))
         return 0
     words = ["kakehashi", *sys.argv[1:]]
     command_words = [word for word in words if word not in ("--resume", "--overwrite")]

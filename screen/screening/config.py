@@ -112,7 +112,7 @@ class RankingFlags:
     rank_by: Annotated[
         str, Flag("Order of the ranking: mean, lower, upper, or probability (needs --threshold).", CANDIDATES)
     ] = "mean"
-    minimise: Annotated[bool, Flag("Rank small values first.", USUAL)] = False
+    minimise: Annotated[bool, Flag("Rank small values first.", USUAL, also=("minimize",))] = False
     threshold: Annotated[
         float | None,
         Flag("Value in the target's unit; the probability of exceeding it becomes a column.", CANDIDATES),

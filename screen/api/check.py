@@ -1,0 +1,66 @@
+"""`kh.check`: a table before it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kakehashi.catalogs.candidates.candidates import open_catalog
+from kakehashi.catalogs.properties.refused import check_share
+from kakehashi.catalogs.properties.stated_units import Units, parse_units
+from kakehashi.catalogs.properties.tables import load_table
+from kakehashi.screen.descriptors.materials import convention_for
+from kakehashi.screen.screening.config import DEFAULT_NETWORKS, sources_of
+from kakehashi.screen.screening.estimate import estimate_cost
+from kakehashi.screen.screening.inspection import Inspection, find_conflicts, inspect
+from kakehashi.screen.screening.inspection_text import inspection_text
+
+
+class TableCheck(Inspection):
+    """What a table holds; it shows itself as text."""
+
+    def __repr__(self) -> str:
+        """Show the lines of `kakehashi check`."""
+        return inspection_text(self)
+
+
+def check(
+    spec: str,
+    *,
+    value: str | None = None,
+    log: bool = False,
+    material: str | Sequence[str] | None = None,
+    unit: Units | tuple[str, ...] = None,
+    max_rejected: float = 1.0,
+    sources: Sequence[str] = (),
+    catalog: str | None = "default",
+    networks: int = DEFAULT_NETWORKS["pyramid"],
+    descriptors: str | None = None,
+) -> TableCheck:
+    """Look at a table of target values before a run.
+
+    Parameters
+    ----------
+    spec, value, log, material, unit : as of `load`
+    max_rejected : share of the rows with a value that may be refused; here any, they are listed
+    sources : names or files; none are the usual ones of `screen`, `["none"]` is no source
+    catalog : the candidates; None, or a target of SMILES with the default, is no catalogue
+    networks : per source, for the estimate
+    descriptors : refused where they do not fit the tables
+
+    Raises
+    ------
+    UserError : the table cannot be read, or has fewer than 10 usable rows.
+    """
+    units = parse_units(unit) if isinstance(unit, tuple) else unit
+    limit = check_share(max_rejected)
+    target = load_table(spec, value=value, log=log, material=material, units=units, max_rejected=limit)
+    specs = sources_of(tuple(sources), target)
+    tables = [load_table(source, minimum=1, attachments=(0, 2), units=units) for source in specs]
+    convention_for([target, *tables], None, descriptors)
+    if target.molecules is not None and catalog == "default":
+        catalog = None
+    candidates = None if catalog is None else open_catalog(catalog, None, None, virtual=True)
+    cost = None
+    if candidates is not None:
+        cost = estimate_cost(candidates, networks * len(tables), None, None)
+    return TableCheck(*inspect(target, tables, candidates, find_conflicts(spec, value, material), cost))
