@@ -161,7 +161,7 @@ def evaluate(
         if curve:
             sizes = sizes_of(held.splits)
             with stage("learning curve", len(sizes) * len(held.splits)) as advance:
-                points = learning_curve(problem, held.splits, sizes, pool, advance)
+                points = learning_curve(problem, held.splits, sizes, pool, advance, networks)
     found = assemble_evaluation(problem, library, held, measured, nulls, points, settings, tuple(heads))
     found = found._replace(knowledge=knowledge)
     if hidden is None or blind is None:

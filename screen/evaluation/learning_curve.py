@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from kakehashi.screen.foundation.view import FULL
 from kakehashi.screen.transfer.nested import FoldResult, predict_fold
 from kakehashi.screen.transfer.problem import Problem, deal_inner
 from kakehashi.screen.transfer.rows import CHOSEN, DIRECT, direct_row
@@ -47,14 +48,22 @@ def learning_curve(
     sizes: Sequence[int],
     pool: Executor,
     progress: Callable[[int], None],
+    networks: Sequence[int] | None = None,
 ) -> tuple[CurvePoint, ...]:
     """Measure the stack and the direct models by training size.
 
     The compounds of a smaller size are among those of a larger one. Heads without a closed form are left out: they are
     fitted hundreds of times.
+
+    networks : set of foundation networks, per split; by default those that saw every formula
     """
     heads = problem.heads
-    closed = heads._replace(direct=tuple(h for h in heads.direct if h in CLOSED_FORM) or heads.direct, late=())
+    closed = heads._replace(
+        direct=tuple(h for h in heads.direct if h in CLOSED_FORM) or heads.direct,
+        late=(),
+        foundation=tuple(member for member in heads.foundation if member.head in CLOSED_FORM),
+    )
+    sets = [FULL] * len(splits) if networks is None else networks
     y = problem.target.y
     tasks = [(size, k) for size in sizes for k in range(len(splits))]
 
@@ -63,7 +72,7 @@ def learning_curve(
         rows, held = splits[k]
         subset = np.sort(np.random.default_rng([problem.seed, k]).permutation(rows)[:size])
         result = predict_fold(
-            problem.features_for(held), y, subset, held, deal_inner(problem, subset), problem.names, closed
+            problem.features_for(held, sets[k]), y, subset, held, deal_inner(problem, subset), problem.names, closed
         )
         progress(1)
         return result

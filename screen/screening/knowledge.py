@@ -69,8 +69,9 @@ def gather_knowledge(
 ) -> Knowledge | None:
     """Foundation networks with the known values at hand, and how many candidates have one.
 
-    Values are those of the embedded tables and sources that the networks learned, and of the catalogue's own columns of
-    the same name and unit; of several the median. Without a catalogue of rows nothing is known.
+    Values are those of the embedded tables and sources that the networks learned, of the same quantity and unit, and of
+    the catalogue's own columns of the same name, which says the unit; of several the median. Without a catalogue of
+    rows nothing is known.
 
     Returns None without networks.
     """
@@ -111,13 +112,17 @@ def _catalogue_values(
     wanted = {
         k: task.column
         for k, task in enumerate(foundation.tasks)
-        if _is_column(task) and task.column in kinds and pa.types.is_floating(kinds[task.column])
+        if _is_column(task) and task.column in kinds and _is_number(kinds[task.column])
     }
     for rows in catalog.batches(ROWS):
         parsed = parse_column(rows["formula"])
         good = np.flatnonzero(parsed.reasons == "")
         hashes = formula_hash(reduced_keys(parsed.compositions.take(good)))
         yield hashes, {k: rows[name].to_numpy().astype(np.float64)[good] for k, name in wanted.items()}
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_floating(kind) or pa.types.is_integer(kind))
 
 
 def _is_column(task: FoundationTask) -> bool:

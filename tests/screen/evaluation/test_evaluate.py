@@ -7,9 +7,16 @@ import pytest
 from scipy import stats
 
 from kakehashi.screen.evaluation.evaluate import evaluate
+from kakehashi.screen.foundation.folds import formula_hash, hash_folds
+from kakehashi.screen.foundation.knowledge import Knowledge
+from kakehashi.screen.foundation.known import KnownValues
+from kakehashi.screen.foundation.transforms import standardised
+from kakehashi.screen.heads import gp
 from kakehashi.screen.networks.source import Library
+from kakehashi.screen.transfer import selection
+from kakehashi.screen.transfer.members import Member
 from kakehashi.screen.transfer.permutation import permute_rows, permute_selection
-from kakehashi.screen.transfer.problem import pose_problem
+from kakehashi.screen.transfer.problem import Problem, pose_problem
 from kakehashi.screen.transfer.rows import CHOSEN, DIRECT
 from kakehashi.screen.validation.folds import splits_of
 from kakehashi.screen.validation.statistics import paired_test
@@ -150,3 +157,56 @@ def test_the_settings_a_baseline_chose_are_kept(found):
     assert list(found.settings) == ["elastic-net"]
     assert len(found.settings["elastic-net"]) == 5
     assert {frozenset(setting) for setting in found.settings["elastic-net"]} == {frozenset({"l1_ratio", "share"})}
+
+
+CHEAP = (Member("gp", ("layer", "predictions")),)
+
+
+@pytest.fixture
+def cheap(monkeypatch):
+    """One member on foundation networks."""
+    monkeypatch.setattr(selection, "MEMBERS", CHEAP)
+    monkeypatch.setattr(gp, "MIXTURES", (0.5,))
+
+
+@pytest.mark.usefixtures("cheap")
+def test_both_errors_are_measured_and_said(planted, small_foundation):
+    found = evaluate(
+        Library((), "reduced", 0), planted.target, outer=4, inner=3, heads=("ridge", "gp"), baselines=(),
+        knowledge=Knowledge(small_foundation),
+    )  # fmt: skip
+    assert "small: gp on layer + predictions" in {r.entry.name for r in found.rows}
+    assert f"For formulas that no foundation network has seen it errs {found.unseen.mae:.3g}" in found.verdict.text
+    np.testing.assert_array_equal(
+        found.unseen.folds, np.unique(hash_folds(planted.target.keys), return_inverse=True)[1]
+    )
+    assert found.unseen.mae == pytest.approx(np.abs(found.unseen.mean - planted.target.y).mean(), rel=1e-12)
+
+
+@pytest.mark.usefixtures("cheap")
+def test_an_aliased_target_is_measured_by_hash_folds_alone_its_curve_too(planted, small_foundation, monkeypatch):
+    keys, y = planted.target.keys, planted.target.values
+    task = small_foundation.tasks[1]._replace(centre=float(y.mean()), scale=float(y.std()))
+    foundation = small_foundation._replace(tasks=(small_foundation.tasks[0], task, small_foundation.tasks[2]))
+    order = np.argsort(formula_hash(keys))
+    values = np.full((40, 3), np.nan, np.float32)
+    values[:, 1] = standardised(task, y)[order]
+    asked = []
+    features_for = Problem.features_for
+
+    def spy(self, held, networks=0):
+        asked.append((networks, held))
+        return features_for(self, held, networks)
+
+    monkeypatch.setattr(Problem, "features_for", spy)
+    found = evaluate(
+        Library((), "reduced", 0), planted.target, outer=4, inner=3, heads=("ridge", "gp"), baselines=(), curve=True,
+        knowledge=Knowledge(foundation, KnownValues(formula_hash(keys)[order], values)),
+    )  # fmt: skip
+    assert "gap may be the target under another name" in found.warnings[0]
+    assert found.unseen is None
+    own = hash_folds(keys)
+    for networks, held in asked:
+        assert set(own[held]) == ({networks - 1} if networks else set())
+    assert len({networks for networks, _ in asked}) == len(np.unique(own)) + 1  # and the shuffled values
+    assert CHOSEN in {point.model for point in found.curve}

@@ -5,6 +5,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from kakehashi.catalogs.candidates.space import make_space
 from kakehashi.catalogs.formulas.slots import formula_text, reduce
 from kakehashi.catalogs.records import Compositions
 from kakehashi.screen.descriptors.element_roots import element_roots
@@ -14,10 +15,13 @@ from kakehashi.screen.foundation.known import fill_in
 from kakehashi.screen.foundation.view import FULL, view_compounds
 from kakehashi.screen.heads import extra_trees
 from kakehashi.screen.networks.source import Library
+from kakehashi.screen.ranking.rank import Order
 from kakehashi.screen.scoring.batches import predict_compositions
+from kakehashi.screen.scoring.columns import score_columns
 from kakehashi.screen.scoring.device_model import prepare_model
 from kakehashi.screen.scoring.foundation import element_roots_on_device
 from kakehashi.screen.scoring.partitions import make_scorer
+from kakehashi.screen.scoring.virtual.search import make_search
 from kakehashi.screen.transfer.features import compute_features
 from kakehashi.screen.transfer.fit import transfer
 from kakehashi.screen.transfer.members import LARGE, MEMBERS
@@ -159,3 +163,26 @@ def test_without_foundation_networks_nothing_is_said_of_them(model, rows):
     table = make_scorer(bare)(rows).scores
     assert table["formula_seen"].null_count == len(rows)
     assert set(table["known_values"].to_pylist()) == {0}
+
+
+def test_rows_of_a_virtual_catalogue_all_have_the_wider_interval(model, candidates):
+    model = model._replace(unseen=unseen(model, 2.0))
+    ready = predict_compositions(prepare_model(model), candidates)
+    columns, _ = score_columns(model, candidates, formula_text(candidates), ready, virtual=True)
+    wide = difficulty(ready.spread, ready.distance, model.usual_spread)
+    np.testing.assert_allclose(columns["upper"] - columns["mean"], 2.0 * model.interval * wide, rtol=1e-9)
+
+
+@pytest.mark.slow
+def test_the_best_of_a_virtual_catalogue_have_intervals_of_formulas_never_seen(model):
+    model = model._replace(unseen=unseen(model, 2.0), knowledge=model.knowledge._replace(known=None))
+    space = make_space(elements=("Na", "Mg", "Ti", "O", "S"), max_elements=3, max_atoms=6)
+    search = make_search(space, Order(top=8), log=False)
+    best = make_scorer(model, search)(pa.table({"start": [0], "stop": [space.size]})).scores
+    assert best.num_rows >= 8
+    rows = make_scorer(model)(best.select(["id", "formula"])).scores
+    np.testing.assert_array_equal(best["mean"].to_numpy(), rows["mean"].to_numpy())
+    np.testing.assert_array_equal(best["formula_seen"], rows["formula_seen"])
+    half = best["upper"].to_numpy() - best["mean"].to_numpy()
+    wide = difficulty(best["spread"].to_numpy(), best["distance"].to_numpy(), model.usual_spread)
+    np.testing.assert_allclose(half, 2.0 * model.interval * wide, rtol=1e-9)

@@ -86,6 +86,12 @@ def test_columns_of_a_catalogue_are_known_values(small_foundation):
     np.testing.assert_allclose(found.shares, [1 / 4, 2 / 4, 0.0])
 
 
+def test_whole_numbers_of_a_catalogue_are_values_and_texts_are_none(small_foundation):
+    table = pa.table({"id": ["a", "b"], "formula": ["MgO", "TiO2"], "stiffness": ["5", "6"], "gap": [3, None]})
+    known = gather_knowledge(small_foundation, (), catalogue(table)).known
+    np.testing.assert_array_equal(known.of(["MgO", "TiO2"]), [[np.nan, 1.0, np.nan], [np.nan] * 3])
+
+
 def test_sources_are_known_values_where_quantity_and_unit_agree(planted, small_foundation):
     def source(quantity, unit):
         return replace(planted.source, name=quantity, quantity=quantity, unit=unit)

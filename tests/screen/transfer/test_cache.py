@@ -18,6 +18,8 @@ from kakehashi.catalogs.models import library as shelf
 from kakehashi.catalogs.records import Compositions, PropertyTable, UserError
 from kakehashi.screen.cache import keep as cache
 from kakehashi.screen.cache.packing import content_hash
+from kakehashi.screen.foundation.knowledge import Knowledge
+from kakehashi.screen.heads import extra_trees
 from kakehashi.screen.networks import kept as networks
 from kakehashi.screen.networks import source as libraries
 from kakehashi.screen.networks.kept import load_or_pretrain, stack_key
@@ -32,6 +34,10 @@ from kakehashi.screen.transfer.fit import Model, transfer
 if TYPE_CHECKING:
     from conftest import Tiny
 
+    from kakehashi.screen.foundation.known import KnownValues
+    from kakehashi.screen.foundation.record import Foundation
+
+NOTHING = Library((), "reduced", 0)
 QUICK = Schedule(max_epochs=5, row_visits=1)
 # With this seed both networks have three hidden layers: one program to compile.
 SETTINGS = Settings(2, 312, schedule=QUICK)
@@ -55,7 +61,7 @@ def picked(table: PropertyTable, rows: np.ndarray) -> PropertyTable:
 
 def bare(model: Model) -> Model:
     """A model without what it was given and where it is kept."""
-    return model._replace(target=None, library=None, checkpoint=None)  # type: ignore[arg-type]
+    return model._replace(target=None, library=None, knowledge=None, checkpoint=None)  # type: ignore[arg-type]
 
 
 def scores(model: Model) -> pa.Table:
@@ -130,6 +136,42 @@ def test_a_kept_model_scores_as_a_fresh_one_bit_by_bit(
     assert content_hash(bare(again)) == content_hash(bare(first)) == content_hash(bare(fresh_model))
     assert scores(again).equals(scores(fresh_model))
     assert scores(again)["mean"].to_numpy().tobytes() == scores(fresh_model)["mean"].to_numpy().tobytes()
+
+
+@pytest.mark.usefixtures("home")
+def test_a_kept_model_on_foundation_networks_scores_as_a_fresh_one(
+    target: PropertyTable, small_foundation: Foundation, known_values: KnownValues, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(extra_trees, "TREES", 5)
+    knowledge = Knowledge(small_foundation, known_values, np.full(3, 0.2))
+    first = load_or_transfer(NOTHING, target, outer=2, inner=2, knowledge=knowledge)
+    assert any(member.plan.kind == "foundation" for member in first.stack.members)
+    assert first.unseen is not None
+    monkeypatch.setattr(model_cache, "transfer", lambda *_, **__: pytest.fail("transferred again"))
+    again = load_or_transfer(NOTHING, target, outer=2, inner=2, knowledge=knowledge)
+    assert again.checkpoint is not None
+    assert again.checkpoint.reused
+    assert again.knowledge is knowledge
+    assert content_hash(bare(again)) == content_hash(bare(first))
+    assert scores(again).equals(scores(first))
+
+
+def test_knowledge_changes_the_key_of_a_model(
+    target: PropertyTable, small_foundation: Foundation, known_values: KnownValues
+) -> None:
+    bent = known_values._replace(values=known_values.values + np.float32(1e-6))
+    networks = small_foundation.full[:1]
+    kinds = [
+        None,
+        Knowledge(small_foundation),
+        Knowledge(small_foundation, known_values),
+        Knowledge(small_foundation, bent),
+        Knowledge(small_foundation, known_values, np.full(3, 0.2)),
+        Knowledge(small_foundation._replace(full=networks)),
+        Knowledge(small_foundation._replace(formulas=small_foundation.formulas[1:])),
+    ]
+    keys = [model_key(NOTHING, target, outer=2, inner=2, seed=0, knowledge=kind) for kind in kinds]
+    assert len(set(keys)) == len(kinds)
 
 
 def test_every_input_of_pretraining_changes_the_key(table: PropertyTable, monkeypatch: pytest.MonkeyPatch) -> None:
