@@ -25,7 +25,7 @@ lint: environment
 
 # Under a minute each on two quiet cores; the others take longer.
 SHORT := formulas descriptors descriptors_today score_today forests_pipeline forests pretrain_today check_ltc check_polymer_tables read_structures
-LONG := pretrain transfer_ltc evaluate_ltc multitask screen_mp dask_scoring device ten_million hundred_million stream_repeat_units kill_resume repeat_unit_descriptors reactions language design_speed design_recovery zoo graph matbench pull_mp
+LONG := pretrain transfer_ltc evaluate_ltc multitask screen_mp dask_scoring device ten_million hundred_million stream_repeat_units kill_resume repeat_unit_descriptors reactions language design_speed design_recovery zoo graph matbench small_data matbench_foundation pull_mp
 
 bench: environment
 	@set -e; for name in $(SHORT); do echo "== benchmarks/$$name.py"; $(BIN)/python benchmarks/$$name.py; done

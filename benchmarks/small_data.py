@@ -29,6 +29,7 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from small_sides import (
@@ -72,6 +73,13 @@ HEADER = (
     "    helps  covered    width families  seconds  top, direct"
 )
 NOTHING, MISSED = "–", ", MISSED"
+
+
+class Ratio(NamedTuple):
+    """Ratio of errors, with its standard error over draws."""
+
+    mean: float
+    error: float
 
 
 def main() -> None:
@@ -135,13 +143,14 @@ def _report(n: int, found: dict[str, list[Measured]], *, members: bool) -> None:
     if not found:
         return
     print(f"\n{HEADER}")
-    ratios: dict[str, list[FloatArray]] = {}
+    ratios: dict[str, list[Ratio]] = {}
     for name, draws in found.items():
         best = best_direct(draws)
         base = errors_of(draws, best)
-        own = {side: errors_of(draws, side) / base for side in SIDES if any(side in draw.errors for draw in draws)}
-        for side, values in own.items():
-            ratios.setdefault(side, []).append(values)
+        there = [side for side in SIDES if any(side in draw.errors for draw in draws)]
+        own = {side: ratio_of(errors_of(draws, side), base) for side in there}
+        for side, ratio in own.items():
+            ratios.setdefault(side, []).append(ratio)
         print(f"{name:<11} {draws[0].compounds:>3}  {best:<22} {base.mean():7.4f} {_row(draws, own, best)}")
     for side, rows in ratios.items():
         mean, error, wins = geometric(rows)
@@ -163,30 +172,39 @@ def errors_of(draws: Sequence[Measured], side: str) -> FloatArray:
     return np.array([draw.errors.get(side, np.nan) for draw in draws])
 
 
-def geometric(rows: Sequence[FloatArray]) -> tuple[float, float, int]:
-    """Geometric mean over targets of mean ratios over draws, its standard error, and targets below 1.
+def geometric(ratios: Sequence[Ratio]) -> tuple[float, float, int]:
+    """Geometric mean of ratios, its standard error, and how many are below 1.
 
-    rows : ratios of each target's draws, NaN where not measured
-
-    >>> geometric([np.array([0.8, 0.8]), np.array([1.25, 1.25])])
+    >>> geometric([Ratio(0.8, 0.0), Ratio(1.25, 0.0)])
     (1.0, 0.0, 1)
     """
-    means, errors = np.array([mean_error(values) for values in rows]).T
+    means, errors = np.array(ratios).T
     mean = float(np.exp(np.mean(np.log(means))))
     return mean, mean * float(np.sqrt(np.sum((errors / means) ** 2))) / len(means), int(np.sum(means < 1))
 
 
-def mean_error(values: FloatArray) -> tuple[float, float]:
-    """Mean of what was measured, and its standard error, 0 of a single one."""
-    there = values[np.isfinite(values)]
-    return float(there.mean()), float(there.std(ddof=1) / np.sqrt(len(there))) if len(there) > 1 else 0.0
+def ratio_of(own: FloatArray, base: FloatArray) -> Ratio:
+    """Ratio of the mean errors of some draws; the standard error is 0 of a single draw.
+
+    own, base : errors by draw, NaN where not measured. A ratio of means: test sets of six compounds make single ratios
+    wild.
+
+    >>> ratio_of(np.array([1.0, 3.0, np.nan]), np.array([2.0, 6.0, 1.0]))
+    Ratio(mean=0.5, error=0.0)
+    """
+    there = np.isfinite(own)
+    own, base = own[there], base[there]
+    mean = float(own.mean() / base.mean())
+    count = len(own)
+    spread = float(np.std(own - mean * base, ddof=1)) if count > 1 else 0.0
+    return Ratio(mean, spread / (float(np.sqrt(count)) * float(base.mean())))
 
 
-def _row(draws: Sequence[Measured], own: dict[str, FloatArray], best: str) -> str:
+def _row(draws: Sequence[Measured], own: dict[str, Ratio], best: str) -> str:
     """Columns of a target after its error."""
-    texts = [f"{own[side].mean():6.3f}" for side in (GP, TREES)]
+    texts = [f"{own[side].mean:6.3f}" for side in (GP, TREES)]
     for side in (DEFAULT, KNOWN, CLASSIC):
-        texts.append("{:6.3f} ± {:5.3f}".format(*mean_error(own[side])) if side in own else f"{NOTHING:>14}")
+        texts.append("{:6.3f} ± {:5.3f}".format(*own[side]) if side in own else f"{NOTHING:>14}")
     judged = [draw.interval for draw in draws if draw.interval]
     yes, no = (sum(one.helps is answer for one in judged) for answer in (True, False))
     texts.append(f"{f'{yes}/{no}/{len(judged)}':>8}")
@@ -229,7 +247,9 @@ def _without_each(found: dict[str, list[Measured]]) -> None:
     for member in dict.fromkeys(name for draws in found.values() for draw in draws for name in draw.without):
         there = [[draw for draw in draws if member in draw.without] for draws in found.values()]
         rows = [
-            np.array([draw.without[member] for draw in draws]) / errors_of(draws, DEFAULT) for draws in there if draws
+            ratio_of(np.array([draw.without[member] for draw in draws]), errors_of(draws, DEFAULT))
+            for draws in there
+            if draws
         ]
         mean, error, better = geometric(rows)
         print(f"without {member}: {mean:.4f} ± {error:.4f} of the default's error, better on {better} of {len(rows)}")
