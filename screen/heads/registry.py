@@ -39,6 +39,7 @@ LINES: dict[str, Line] = {
     "ridge": Line("kakehashi.screen.heads.ridge:ridge"),
     "gp": Line("kakehashi.screen.heads.gp:gp"),
     "forest": Line("kakehashi.screen.heads.forest:forest", _FEW),
+    "finetune": Line("kakehashi.screen.heads.finetune:finetune", _FEW, direct=False),
     "extra-trees": Line("kakehashi.screen.heads.extra_trees:extra_trees", _OURS, frozen=False),
     "tuned": Line(
         "kakehashi.screen.heads.tuned:tuned",
@@ -46,7 +47,6 @@ LINES: dict[str, Line] = {
         direct=False,
         frozen=False,
     ),
-    "finetune": Line("kakehashi.screen.heads.finetune:finetune", _FEW, direct=False),
     "boosting": Line("kakehashi.screen.heads.boosting:boosting", _OURS, frozen=False),
     "network": Line("kakehashi.screen.heads.pyramids:network", _OURS, frozen=False),
     "elastic-net": Line("kakehashi.screen.heads.elastic_net:elastic_net", _OURS, frozen=False),

@@ -16,8 +16,8 @@ POWER = 10.0
 LEAST = 0.02
 
 
-def stack_weights(columns: FloatArray, y: FloatArray, power: float = POWER) -> FloatArray:
-    """Weights (least error / error)^power of the columns, (k,), adding up to one.
+def stack_weights(columns: FloatArray, y: FloatArray) -> FloatArray:
+    """Weights (least error / error)^POWER of the columns, (k,), adding up to one.
 
     Those below `LEAST` are 0.
 
@@ -31,7 +31,7 @@ def stack_weights(columns: FloatArray, y: FloatArray, power: float = POWER) -> F
     """
     errors = np.mean(np.abs(columns - y[:, None]), axis=0)
     least = float(errors.min())
-    soft = (errors == least).astype(np.float64) if least == 0 else (least / errors) ** power
+    soft = (errors == least).astype(np.float64) if least == 0 else (least / errors) ** POWER
     shares = soft / soft.sum()
     shares[shares < LEAST] = 0.0
     return np.asarray(shares / shares.sum(), dtype=np.float64)

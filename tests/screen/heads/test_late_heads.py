@@ -67,9 +67,9 @@ def test_late_heads_serve_the_best_networks_by_inner_ridge_error(planted, featur
     errors = np.abs(inner_predictions(everyone, features, y, rows, folds) - y[rows]).mean(axis=1)
     assert {tuple(c.plan.networks) for c in late.values()} == {tuple(np.argsort(errors)[:2].tolist())}
     assert [key for key in choose_columns(found, 1) if key.source == 0] == [
-        ("average", "", 0),
-        ("late", "forest", 0),
-        ("late", "finetune", 0),
+        ("average", "", 0, ()),
+        ("late", "forest", 0, ()),
+        ("late", "finetune", 0, ()),
     ]
 
 
@@ -85,7 +85,8 @@ def test_late_heads_are_blind_to_the_held_out_values(planted, features):
         assert one[name][1] == other[name][1]
 
 
-def test_every_head_is_scored_as_on_the_host(planted, planted_library):
+def test_every_head_is_scored_as_on_the_host(planted, planted_library, monkeypatch):
+    monkeypatch.setattr("kakehashi.screen.transfer.weights.LEAST", 0.0)
     model = transfer(planted_library, planted.target, outer=3, inner=3, heads=("ridge", "forest", "finetune"))
     assert {member.plan.head for member in model.stack.members} >= {"forest", "finetune"}
     board = {entry.name: entry for entry in model.leaderboard}

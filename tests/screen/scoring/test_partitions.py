@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -118,8 +118,8 @@ def test_a_prediction_that_is_no_number_is_quarantined(
 ) -> None:
     real = partitions.predict_compositions
 
-    def broken(device_model: DeviceModel, compositions: Compositions) -> Predictions:
-        found = real(device_model, compositions)
+    def broken(device_model: DeviceModel, compositions: Compositions, known: Any = None) -> Predictions:
+        found = real(device_model, compositions, known)
         mean, spread = found.mean.copy(), found.spread.copy()
         mean[0], mean[1], spread[2] = np.nan, 1000.0, np.inf
         return found._replace(mean=mean, spread=spread)

@@ -285,7 +285,8 @@ def test_a_virtual_run_from_end_to_end(
     assert sum(record["domain"].values()) == catalog["scored"]
     assert record["ranked"] == pq.read_table(out / "ranking.parquet").num_rows == 30
     expected = rank(everything, Order(top=30, exclude=("Th",)), log=True).table
-    assert pq.read_table(out / "ranking.parquet").drop_columns("rank").equals(expected.drop_columns("rank"))
+    names = [name for name in expected.column_names if name != "rank"]
+    assert pq.read_table(out / "ranking.parquet").select(names).equals(expected.select(names))
     assert f"{space.size:,} indices" in said
     assert "1,000,000,000 candidates would take" in said
     assert "without Th fails" in said
