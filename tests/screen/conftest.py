@@ -377,13 +377,10 @@ def shuffled_library(planted: Planted) -> Library:
 
 @pytest.fixture(scope="session")
 def planted_model(planted: Planted, planted_library: Library) -> Model:
-    """The model transferred from the good source; every kind of member stays in its stack."""
+    """The model transferred from the good source."""
     from kakehashi.screen.transfer.fit import transfer
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("kakehashi.screen.transfer.weights.LEAST", 0.0)
-        patch.setattr("kakehashi.screen.transfer.weights.POWER", 1.0)
-        return transfer(planted_library, planted.target, outer=5, inner=5)
+    return transfer(planted_library, planted.target, outer=5, inner=5)
 
 
 def _library(table: PropertyTable, target: PropertyTable) -> Library:

@@ -91,8 +91,8 @@ def test_recipes_are_strict(tmp_path):
     about = gather(
         folder, recipe(columns=(RecipeColumn("v", "speed", "km/s"),), source="me", licence="CC0"), minimum=10
     )
-    assert about.tasks[0][2:4] == ("speed", "km/s")
-    assert about.tasks[0][9:11] == ("me", "CC0")
+    assert about.tasks[0][2:5] == ("v", "speed", "km/s")
+    assert about.tasks[0][10:12] == ("me", "CC0")
 
 
 @pytest.mark.fault

@@ -16,7 +16,7 @@ VALUES = {
 
 def task(values, transform, width):
     centre, scale = spread(transformed(values, transform, width), transform)
-    return FoundationTask("t", "t", "t", "", transform, centre, scale, width, len(values), "", "", 0)
+    return FoundationTask("t", "t", "t", "t", "", transform, centre, scale, width, len(values), "", "", 0)
 
 
 @pytest.mark.parametrize("kind", VALUES)

@@ -10,8 +10,18 @@ from kakehashi.screen.descriptors.scaling import standardise
 from kakehashi.screen.scoring.batches import predict_compositions
 from kakehashi.screen.scoring.device_model import prepare_model
 from kakehashi.screen.transfer.features import compute_features
+from kakehashi.screen.transfer.fit import transfer
 from kakehashi.screen.transfer.stack import predict_stack
 from kakehashi.screen.validation.domain import nearest
+
+
+@pytest.fixture(scope="module")
+def planted_model(planted, planted_library):
+    """The model of the good source, with every kind of member in its stack."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("kakehashi.screen.transfer.weights.LEAST", 0.0)
+        patch.setattr("kakehashi.screen.transfer.weights.POWER", 1.0)
+        return transfer(planted_library, planted.target, outer=5, inner=5)
 
 
 @pytest.fixture(scope="module")
