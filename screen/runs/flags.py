@@ -165,6 +165,20 @@ class FoundationFlags:
 
 
 @dataclass(frozen=True, kw_only=True)
+class KnownValueFlags:
+    """Known values of other properties."""
+
+    known_values: Annotated[
+        bool,
+        Flag(
+            "Put known values of the properties that foundation networks learned (embedded tables, sources, columns of"
+            " the catalogue) in place of their predictions; on small targets this gained nothing on average.",
+            NETWORKS,
+        ),
+    ] = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class HeadFlags:
     """Heads, and their cross-validation."""
 

@@ -25,6 +25,7 @@ from kakehashi.screen.runs.flags import (
     FoldFlags,
     FoundationFlags,
     HeadFlags,
+    KnownValueFlags,
     LimitFlags,
     OutFlags,
     SeedFlags,
@@ -163,8 +164,7 @@ class ClusterFlags:
 class ScreenConfig(
     OutFlags, DeviceFlags, ClusterFlags, WorkerFlags, CacheFlags, SeedFlags, ExportFlags, LimitFlags, ElementFlags,
     TopFlags, FilterFlags, BatchFlags, RankingFlags, HeadFlags, FoldFlags, TrunkFlags, ArchitectureFlags,
-    FoundationFlags,
-    UsualSourceFlags, CatalogFlags, TableFlags, ValueFlags, TargetFlags,
+    KnownValueFlags, FoundationFlags, UsualSourceFlags, CatalogFlags, TableFlags, ValueFlags, TargetFlags,
 ):  # fmt: skip
     """Flags of a screening run, keys of its TOML file, and `config` in its run.json."""
 

@@ -159,7 +159,7 @@ def build_model(config: ScreenConfig, inputs: ScreenInputs, progress: Progress) 
         outer=config.outer_folds,
         seed=config.seed,
         heads=config.heads,
-        knowledge=gather_knowledge(inputs.foundation, inputs.sources, inputs.catalog),
+        knowledge=gather_knowledge(inputs.foundation, inputs.sources, inputs.catalog if config.known_values else None),
         cache=cache,
         stage=progress.stage,
     )
