@@ -8,9 +8,9 @@ from kakehashi.design.cli.design_text import proposal_lines
 def test_two_properties_show_both_and_a_known_polymer_its_name() -> None:
     long = "*Oc1ccc(S(=O)(=O)c2ccc(Oc3ccc(C(C)(C)c4ccc(*)cc4)cc3)cc2)cc1"
     row: dict[str, Any] = {
-        "rank": 1, "smiles": "*CCCC(=O)NCC*", "mean": 0.2, "lower": 0.1, "upper": 0.4, "tg_mean": 320.0, "tg_lower": 280.0,
-        "tg_upper": 360.0, "p_goal": 0.0004, "sa_score": 2.04, "class": "polyamide", "monomer_1": "NCCCCCC(=O)O",
-        "monomer_2": "",
+        "rank": 1, "smiles": "*CCCC(=O)NCC*", "mean": 0.2, "lower": 0.1, "upper": 0.4, "tg_mean": 320.0,
+        "tg_lower": 280.0, "tg_upper": 360.0, "p_goal": 0.0004, "sa_score": 2.04, "class": "polyamide",
+        "monomer_1": "NCCCCCC(=O)O", "monomer_2": "",
     }  # fmt: skip
     properties = [{"target": {"name": "tc", "unit": "W/(m K)"}}, {"target": {"name": "tg", "unit": "K"}}]
     assert proposal_lines(row, properties) == [

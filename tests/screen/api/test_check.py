@@ -9,23 +9,22 @@ import pytest
 
 import kakehashi as kh
 
-CRYSTALS = "formula,kappa_W_mK\n" + "\n".join(
-    [
-        "GaAs,46",
-        "As1Ga1,55",
-        "MgO,60",
-        "AlN,285",
-        "GaN,220",
-        "ZnS,27",
-        "NaCl,6.5",
-        "KCl,7.1",
-        "PbTe,2",
-        "BAs,1300",
-        "InP,68",
-        "Xx2,3",
-        "BiI3,0.9",
-    ]
-)
+CRYSTALS = """\
+formula,kappa_W_mK
+GaAs,46
+As1Ga1,55
+MgO,60
+AlN,285
+GaN,220
+ZnS,27
+NaCl,6.5
+KCl,7.1
+PbTe,2
+BAs,1300
+InP,68
+Xx2,3
+BiI3,0.9
+"""
 POLYMERS = "smiles,tg\n" + "\n".join(
     ["*CC*,200", "*CCCC*,260", *(f"*C{'C' * k}O*,{180 + 5 * k}" for k in range(2, 12)), "*CC(,1"]
 )
@@ -34,7 +33,7 @@ POLYMERS = "smiles,tg\n" + "\n".join(
 @pytest.fixture
 def crystals(tmp_path: Path) -> str:
     path = tmp_path / "my.csv"
-    path.write_text(CRYSTALS + "\n")
+    path.write_text(CRYSTALS)
     return str(path)
 
 
