@@ -54,6 +54,7 @@ ranks a catalogue of materials by it, and designs polymers that should have it.
   kakehashi catalogs list                                           the data that come with it
   kakehashi models list                                             networks that are trained already
   kakehashi doctor                                                  is this installation sound?
+  kakehashi version                                                 which one is it?
 
 try: kakehashi demo          more: kakehashi --help, kakehashi screen --help
 """

@@ -24,6 +24,7 @@ from kakehashi.screen.studies.config import StudyConfig
 # Flags of one name that are different things in different commands, and the commands of each.
 HOMONYMS = {
     "elements": "allowed in a batch; of formulas in `catalogs build`",
+    "foundation": "networks that serve; a folder of tables in `models train`",
     "exclude": "elements in `catalogs build`, a target in `models train`",
     "foundation": "networks of a run, by name; in `models train` a folder of tables, or a recipe, that they learn",
     "filter": "of candidates; of networks in `models query`; in OPTIMADE's language in `catalogs pull`",

@@ -72,7 +72,7 @@ def test_first_screen_names_every_verb_it_has() -> None:
     [
         (("screen",), "Example: kakehashi screen --target my.csv:kappa"),
         (("next",), "Example: kakehashi next runs/kappa --batch 8"),
-        (("demo",), "pre-trains networks on volume per atom"),
+        (("demo",), "transfers the foundation networks of the package"),
         (("catalogs", "list"), "catalogs list"),
     ],
 )

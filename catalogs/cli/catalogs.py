@@ -31,6 +31,8 @@ def list_datasets(*, call: JsonFlags) -> None:
     if call.json:
         _print_json([asdict(info) for info in datasets])
         return
+    from textwrap import wrap
+
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -41,7 +43,8 @@ def list_datasets(*, call: JsonFlags) -> None:
         for info in datasets:
             line = f"{info.name:<{width}}  {info.kind:<10}  {info.rows:>7,}  {_unit(info)}"
             console.print(shown(line.rstrip()), markup=False)
-            console.print(shown(f"    {_about(info)}"), markup=False)
+            for part in wrap(_about(info), console.width - 4):
+                console.print(shown(f"    {part}"), markup=False)
         console.print("sources and licences: kakehashi catalogs show NAME")
         console.print(_VIRTUAL)
         return

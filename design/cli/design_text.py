@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kakehashi.catalogs.runs.rundir import RunDir
 from kakehashi.catalogs.shown import shown
-from kakehashi.design.report.chance import chance_sentence
+from kakehashi.design.report.chance import chance_sentence, write_chance
+from kakehashi.design.report.knowledge import caution, name_unit
 from kakehashi.design.run.config import DesignConfig, deciding
 from kakehashi.screen.progress import Progress
 from kakehashi.screen.runs.config import as_dict
@@ -59,8 +60,6 @@ def _page(folder: Path) -> str:
 def show(record: dict[str, Any], proposals: pa.Table, where: str) -> None:
     """Print verdicts, counts and the best proposals."""
     from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
 
     console = Console(highlight=False, soft_wrap=True)
     for found in record["properties"]:
@@ -76,21 +75,36 @@ def show(record: dict[str, Any], proposals: pa.Table, where: str) -> None:
     )
     chances = [chance for chance in proposals["p_goal"].to_pylist() if chance is not None]
     console.print(shown(chance_sentence(chances, prior["mean_p_goal"])), style="bold", markup=False)
+    for spec, found in zip(record["config"]["target"], record["properties"], strict=False):
+        if text := caution(found["target"], spec):
+            console.print(shown(text), markup=False)
     console.print(f"{sum(record['timings'].values()):.0f} s in all.", markup=False)
-    table = Table(box=None, pad_edge=False)
-    for name in ("rank", "smiles", "class", "mean", "90% interval", "p_goal", "SA", "monomers"):
-        table.add_column(name, overflow="fold")
     for row in proposals.slice(0, HEAD).to_pylist():
-        monomers = " + ".join(row[f"monomer_{k}"] for k in (1, 2) if row[f"monomer_{k}"])
-        table.add_row(
-            str(row["rank"]), Text(shown(row["smiles"])), Text(shown(row["class"] or "no route known")),
-            f"{row['mean']:.3g}", f"{row['lower']:.3g} to {row['upper']:.3g}", f"{row['p_goal']:.3g}",
-            f"{row['sa_score']:.1f}", Text(shown(monomers)),
-        )  # fmt: skip
-    console.print(table)
+        for line in proposal_lines(row, record["properties"]):
+            console.print(line, markup=False)
     for text in record["warnings"]:
         console.print(shown(f"warning: {text}"), markup=False)
     console.print(shown(f"{where}/report.html"), markup=False)
+
+
+def proposal_lines(row: Mapping[str, Any], properties: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Lines on a proposal, which may be long: nothing is cut.
+
+    row : of proposals.parquet; properties : records, whose columns begin with their names from the second on
+    """
+    values = []
+    for k, found in enumerate(properties):
+        target, prefix = found["target"], f"{found['target']['name']}_" if k else ""
+        ends = f"{row[f'{prefix}lower']:.3g} to {row[f'{prefix}upper']:.3g}"
+        values.append(f"{target['name']} {row[f'{prefix}mean']:.3g} ({ends}) {target['unit']}".rstrip())
+    monomers = [row[f"monomer_{k}"] for k in (1, 2) if row[f"monomer_{k}"]]
+    route = f"{row['class'] or 'no route known'}{': ' + ' + '.join(monomers) if monomers else ''}"
+    known = name_unit(row["smiles"])
+    return [
+        shown(f"{row['rank']:>3}  {row['smiles']}{f'  ({known})' if known else ''}"),
+        shown(f"     {'; '.join(values)}; chance {write_chance(row['p_goal'])}; SA {row['sa_score']:.1f}"),
+        shown(f"     {route}"),
+    ]
 
 
 def _read(config: DesignConfig) -> DesignInputs:

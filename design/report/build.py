@@ -10,6 +10,7 @@ from kakehashi.design.report import charts
 from kakehashi.design.report.chance import chance_sentence
 from kakehashi.design.report.clusters import SIMILAR, Clusters, cluster
 from kakehashi.design.report.data import FILES, DesignData, ModelledProperty, read_design
+from kakehashi.design.report.knowledge import caution
 from kakehashi.design.report.proposals import CARDS, cards, listing
 from kakehashi.design.report.toml import as_toml
 from kakehashi.screen.report.charts import meter, shares
@@ -52,6 +53,7 @@ def _content(data: DesignData) -> dict[str, Any]:
         "properties": [_property(model, k) for k, model in enumerate(data.properties)],
         "warnings": texts(run, "warnings"),
         "chance": _chance_of(data, rows),
+        "cautions": _cautions(data),
         "found": _found(data),
         "cards": cards(rows[:CARDS], data.properties, clusters),
         "listing": listing(data.proposals, data.properties, clusters) if data.proposals else None,
@@ -151,6 +153,13 @@ def _chance_of(data: DesignData, rows: list[Row]) -> str | None:
     if rows and not chances:
         return None
     return chance_sentence(chances, real(mapping(data.run, "prior")["mean_p_goal"]))
+
+
+def _cautions(data: DesignData) -> list[str]:
+    """Sentences on models of few values."""
+    specs = texts(mapping(data.run, "config"), "target")
+    found = [caution(model.target, spec) for model, spec in zip(data.properties, specs, strict=False)]
+    return list(dict.fromkeys(text for text in found if text))
 
 
 def _chance(log_p: float) -> str:

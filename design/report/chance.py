@@ -18,19 +18,19 @@ def chance_sentence(chances: Sequence[float], random: float | None) -> str:
     """
     if not chances:
         return "No repeat unit is proposed."
-    beside = "" if random is None else f", a random unit {_percent(random)}"
+    beside = "" if random is None else f", a random unit {write_chance(random)}"
     likely = sum(chance >= LIKELY for chance in chances)
-    best = _percent(max(chances))
+    best = write_chance(max(chances))
     if not likely:
         return f"None is likely to meet the goal: the best {best}{beside}."
     verb = "is" if likely == 1 else "are"
     return f"{likely:,} of {len(chances):,} proposals {verb} likely to meet the goal: the best {best}{beside}."
 
 
-def _percent(share: float) -> str:
+def write_chance(share: float) -> str:
     """Write a share as a percentage that is neither 0 nor 100 by rounding alone.
 
-    >>> _percent(0.0004), _percent(0.004), _percent(0.9999), _percent(1.0)
+    >>> write_chance(0.0004), write_chance(0.004), write_chance(0.9999), write_chance(1.0)
     ('below 0.1%', '0.4%', 'above 99%', '100%')
     """
     if 0 < share < 0.001:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from kakehashi.design.report.chance import write_chance
 from kakehashi.design.report.clusters import Clusters
 from kakehashi.design.report.data import ModelledProperty, bounds
+from kakehashi.design.report.knowledge import name_unit
 from kakehashi.screen.report.charts import whisker
 from kakehashi.screen.report.data import Row, Table, real
 from kakehashi.screen.report.draw import draw_structure
@@ -86,16 +88,17 @@ def cards(rows: list[Row], properties: list[ModelledProperty], clusters: Cluster
             {
                 "rank": row.get("rank"),
                 "smiles": row.get("smiles"),
+                "name": name_unit(str(row.get("smiles") or "")),
                 "drawing": draw_structure(str(row.get("smiles") or "")),
                 "predictions": [_predicted(row, found, axis) for found, axis in zip(properties, axes, strict=True)],
-                "p_goal": real(row.get("p_goal")),
+                "chance": None if (chance := real(row.get("p_goal"))) is None else write_chance(chance),
                 "sa": real(row.get("sa_score")),
                 "domain": row.get("domain"),
                 "reason": row.get("domain_reason"),
                 "class": row.get("class") or "no route known",
                 "reaction": row.get("reaction"),
                 "monomers": [(text, draw_structure(text)) for text in monomers],
-                "nearest": (nearest, draw_structure(nearest)) if nearest else None,
+                "nearest": (nearest, draw_structure(nearest), name_unit(nearest)) if nearest else None,
                 "similarity": None if novelty is None else 1.0 - novelty,
                 "cluster": cluster,
             }

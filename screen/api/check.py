@@ -8,11 +8,14 @@ from kakehashi.catalogs.candidates.candidates import open_catalog
 from kakehashi.catalogs.properties.refused import check_share
 from kakehashi.catalogs.properties.stated_units import Units, parse_units
 from kakehashi.catalogs.properties.tables import load_table
+from kakehashi.catalogs.reading.pulled import default_name
 from kakehashi.screen.descriptors.materials import convention_for
-from kakehashi.screen.screening.config import DEFAULT_NETWORKS, sources_of
+from kakehashi.screen.screening.config import default_networks, sources_of
 from kakehashi.screen.screening.estimate import estimate_cost
 from kakehashi.screen.screening.inspection import Inspection, find_conflicts, inspect
 from kakehashi.screen.screening.inspection_text import inspection_text
+from kakehashi.screen.screening.knowledge import choose_foundation
+from kakehashi.screen.screening.model_cost import estimate_model
 
 
 class TableCheck(Inspection):
@@ -32,8 +35,9 @@ def check(
     unit: Units | tuple[str, ...] = None,
     max_rejected: float = 1.0,
     sources: Sequence[str] = (),
-    catalog: str | None = "default",
-    networks: int = DEFAULT_NETWORKS["pyramid"],
+    foundation: str = "",
+    catalog: str | None = None,
+    networks: int | None = None,
     descriptors: str | None = None,
 ) -> TableCheck:
     """Look at a table of target values before a run.
@@ -42,9 +46,8 @@ def check(
     ----------
     spec, value, log, material, unit : as of `load`
     max_rejected : share of the rows with a value that may be refused; here any, they are listed
-    sources : names or files; none are the usual ones of `screen`, `["none"]` is no source
-    catalog : the candidates; None, or a target of SMILES with the default, is no catalogue
-    networks : per source, for the estimate
+    sources, foundation, networks : as of `screen`; the estimate depends on them
+    catalog : the candidates; None is what `screen` ranks by default, for a target of formulas
     descriptors : refused where they do not fit the tables
 
     Raises
@@ -54,13 +57,15 @@ def check(
     units = parse_units(unit) if isinstance(unit, tuple) else unit
     limit = check_share(max_rejected)
     target = load_table(spec, value=value, log=log, material=material, units=units, max_rejected=limit)
-    specs = sources_of(tuple(sources), target)
+    chosen = choose_foundation(foundation, sources, target, None, descriptors)
+    specs = sources_of(tuple(sources), target, foundation=chosen is not None)
     tables = [load_table(source, minimum=1, attachments=(0, 2), units=units) for source in specs]
     convention_for([target, *tables], None, descriptors)
-    if target.molecules is not None and catalog == "default":
-        catalog = None
+    if catalog is None and target.molecules is None:
+        catalog = default_name()
     candidates = None if catalog is None else open_catalog(catalog, None, None, virtual=True)
-    cost = None
-    if candidates is not None:
-        cost = estimate_cost(candidates, networks * len(tables), None, None)
+    each = default_networks({"source": tuple(sources)}) if networks is None else networks
+    count = each * len(tables)
+    seconds = estimate_model(len(target), networks=count, foundation=chosen is not None)
+    cost = estimate_cost(candidates, count, None, None, foundation=chosen is not None, model_seconds=seconds)
     return TableCheck(*inspect(target, tables, candidates, find_conflicts(spec, value, material), cost))

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from kakehashi.catalogs.cli.flags import JsonFlags
-from kakehashi.catalogs.cli.flatten import flatten_flags
-from kakehashi.catalogs.flag import Here
-from kakehashi.screen.runs.flags import TableFlags, UsualSourceFlags, ValueFlags
+from kakehashi.catalogs.cli.flatten import FlagValues, flatten_flags
+from kakehashi.catalogs.flag import Here, read_values
+from kakehashi.screen.runs.flags import FoundationFlags, TableFlags, UsualSourceFlags, ValueFlags
 from kakehashi.screen.screening.config import DEFAULT_NETWORKS, CatalogFlags
 
 
 @dataclass(frozen=True, kw_only=True)
-class CheckFlags(UsualSourceFlags, CatalogFlags, TableFlags, ValueFlags):
+class CheckFlags(FoundationFlags, UsualSourceFlags, CatalogFlags, TableFlags, ValueFlags):
     """Flags of a table that is looked at."""
 
     networks: Annotated[int, Here("Only the estimate depends on it.")] = DEFAULT_NETWORKS["pyramid"]
@@ -21,7 +21,7 @@ class CheckFlags(UsualSourceFlags, CatalogFlags, TableFlags, ValueFlags):
 
 
 @flatten_flags
-def check(file: str, *, flags: CheckFlags, call: JsonFlags) -> int:
+def check(file: str, *, flags: Annotated[FlagValues, CheckFlags], call: JsonFlags) -> int:
     """Look at a table of target values before a run.
 
     Prints rows read, merged and refused with their reasons; unit and range; elements that occur once; what the table
@@ -39,10 +39,7 @@ def check(file: str, *, flags: CheckFlags, call: JsonFlags) -> int:
     from kakehashi.screen.screening.inspection import as_values
     from kakehashi.screen.screening.inspection_text import inspection_text
 
-    found = look(
-        file, value=flags.value, log=flags.log, material=flags.material, unit=flags.unit,
-        max_rejected=flags.max_rejected, sources=flags.source, catalog=flags.catalog, networks=flags.networks,
-        descriptors=flags.descriptors,
-    )  # fmt: skip
+    given: dict[str, Any] = read_values(CheckFlags, flags)
+    found = look(file, sources=given.pop("source", ()), **given)
     say(as_json(as_values(found), 1) if call.json else inspection_text(found))
     return 0

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kakehashi.catalogs.runs.rundir import RunDir
 from kakehashi.catalogs.shown import shown
 from kakehashi.screen.cli.preview_text import preview_run
+from kakehashi.screen.cli.slower_text import slower_lines
 from kakehashi.screen.evaluation.config import EvaluateConfig, deciding
 from kakehashi.screen.progress import Progress
 from kakehashi.screen.runs.config import as_dict
@@ -26,7 +27,7 @@ WIDE = 120
 def kind() -> RunKind:
     """Steps of an evaluation, for the runner."""
     return RunKind(
-        read=_read, plan=_plan, run=_run,
+        read=_read, plan=_plan, forecast=_forecast, run=_run,
         show=lambda outcome, rundir: show(outcome.record, outcome.board, rundir.where),
         as_dict=as_dict, deciding=deciding, compare=_compare, preview=preview_run,
     )  # fmt: skip
@@ -51,6 +52,8 @@ def show(record: dict[str, Any], board: Board, where: str) -> None:
         console.print(shown(f"note: {text}"), markup=False)
     console.print(shown(f"next: {record['recommendation']['command']}"), markup=False)
     console.print(shown(f"{sum(record['timings'].values()):.0f} s; report: {where}/report.html"), markup=False)
+    for line in slower_lines(record):
+        console.print(shown(line), markup=False)
 
 
 def _table(console: Any, title: str, rows: list[dict[str, Any]], recommended: str) -> None:
@@ -95,6 +98,12 @@ def _plan(config: EvaluateConfig, inputs: EvaluationInputs) -> dict[str, Any]:
     from kakehashi.screen.evaluation.run import plan
 
     return plan(config, inputs)
+
+
+def _forecast(config: EvaluateConfig, inputs: EvaluationInputs) -> dict[str, Any]:
+    from kakehashi.screen.evaluation.run import forecast
+
+    return forecast(config, inputs)
 
 
 def _run(

@@ -18,7 +18,8 @@ def preview_run(config: Any, inputs: Any, work: Mapping[str, Any]) -> str:
     conflicts = () if crystals else find_conflicts(config.target, config.value, config.material)
     catalog = getattr(inputs, "catalog", None)
     found = inspect(inputs.target, inputs.sources, catalog, conflicts, work.get("estimate"))
-    sizes = [f"{work['networks']:,} networks would be trained or taken from the cache"]
+    count = work["networks"]
+    sizes = [f"{count:,} networks would be trained or taken from the cache"] if count else []
     if "partitions" in work:
         sizes.append(f"{work['partitions']:,} partitions, {work['committed']:,} of them scored already")
     if config.out:

@@ -11,6 +11,7 @@ from kakehashi.catalogs.runs.open import as_folder, open_run
 from kakehashi.catalogs.runs.rundir import Results, RunDir
 from kakehashi.catalogs.shown import say, shortened, shown
 from kakehashi.screen.cli.preview_text import preview_run
+from kakehashi.screen.cli.slower_text import slower_lines
 from kakehashi.screen.progress import Progress
 from kakehashi.screen.runs.config import as_dict
 from kakehashi.screen.runs.runner import InputComparison, RunKind, source_hashes
@@ -105,8 +106,12 @@ def show(record: dict[str, Any], rundir: Results) -> None:
         f"The ranking, extrapolations included (* measured already): {name}",
         _best(rundir.path / "ranking.parquet"),
     )
+    if left_out := record["model"].get("left_out_text"):  # runs of earlier versions have none
+        console.print(shown(left_out), markup=False)
     seconds = sum(record["timings"].values())
     console.print(shown(f"{seconds:.0f} s; report: {rundir.where}/report.html"), markup=False)
+    for line in slower_lines(record):
+        console.print(shown(line), markup=False)
     lines = lead_lines(record)
     for k, line in enumerate(lines):
         console.print(shown(line), style="bold" if k in (0, len(lines) - 1) else None, markup=False)
@@ -147,7 +152,8 @@ def _table(console: Any, title: str, rows: list[dict[str, Any]]) -> None:
 
     view = Table(title=Text(shown(title)), title_justify="left", box=box.SIMPLE_HEAD)
     for name in ("rank", "formula", "id", "mean", "90% interval", "domain", "nearest"):
-        view.add_column(name, justify="right" if name in ("rank", "mean", "90% interval") else "left")
+        figures = name in ("rank", "mean", "90% interval")
+        view.add_column(name, justify="right" if figures else "left", no_wrap=figures, overflow="fold")
     for row in rows:
         known = "" if row["measured"] is None else "* "
         view.add_row(
@@ -160,7 +166,7 @@ def _table(console: Any, title: str, rows: list[dict[str, Any]]) -> None:
 def _cell(text: str) -> Text:
     from rich.text import Text
 
-    return Text(shortened(text))
+    return Text(shown(text))
 
 
 def _read(config: ScreenConfig) -> ScreenInputs:

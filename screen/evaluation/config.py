@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from kakehashi.catalogs.flag import MODELS, USUAL, Flag
+from kakehashi.catalogs.flag import MODELS, USUAL, Flag, Here
 from kakehashi.catalogs.records import UserError
 from kakehashi.screen.descriptors.registry import CONVENTIONS
 from kakehashi.screen.heads.registry import DEFAULT_BASELINES, baselines_help, direct_heads
 from kakehashi.screen.runs import config as runs
 from kakehashi.screen.runs.flags import (
-    DEFAULT_SOURCES,
-    NO_SOURCE,
     CacheFlags,
     DeviceFlags,
     FoldFlags,
     FoundationFlags,
     HeadFlags,
     OutFlags,
+    PresetFlags,
     SeedFlags,
     TableFlags,
     TargetFlags,
@@ -27,6 +27,8 @@ from kakehashi.screen.runs.flags import (
     UsualSourceFlags,
     ValueFlags,
 )
+from kakehashi.screen.runs.presets import NO_BASELINE
+from kakehashi.screen.screening.config import DEFAULT_NETWORKS, NETWORKS_OF_ALL, count_sources, default_networks
 
 Holdout = Literal["random", "formula", "family", "element", "top"]
 # What each holdout holds out, for help.
@@ -57,12 +59,14 @@ class HoldoutFlags:
 @dataclass(frozen=True, kw_only=True)
 class EvaluateConfig(
     OutFlags, DeviceFlags, CacheFlags, SeedFlags, HoldoutFlags, HeadFlags, FoldFlags, TrunkFlags, FoundationFlags,
-    UsualSourceFlags,
+    PresetFlags, UsualSourceFlags,
     TableFlags, ValueFlags, TargetFlags,
 ):  # fmt: skip
     """Flags of an evaluation, keys of its TOML file, and `config` in its run.json."""
 
-    networks: int = 50
+    networks: Annotated[int, Here(default=f"{DEFAULT_NETWORKS['pyramid']}, {NETWORKS_OF_ALL} with --source all")] = (
+        DEFAULT_NETWORKS["pyramid"]
+    )
 
 
 def _check(config: EvaluateConfig) -> None:
@@ -73,15 +77,19 @@ def _check(config: EvaluateConfig) -> None:
     if not config.target:
         raise UserError("--target is missing: a name from `kakehashi catalogs list`, or FILE:COLUMN")
     check_shared(config, {"networks": 1, "outer_folds": 2, "seed": 0}, ("source",))
-    check_trunk(config.trunk, 0 if config.source == NO_SOURCE else len(config.source) or len(DEFAULT_SOURCES))
+    check_trunk(config.trunk, count_sources(config.source))
     check_known("convention", config.convention, CONVENTIONS)
     check_known("holdout", config.holdout, HOLDOUTS)
     for baseline in config.baselines:
-        if baseline not in direct_heads() and config.baselines != ("none",):
+        if baseline not in direct_heads() and config.baselines != NO_BASELINE:
             raise UserError(f"--baselines: expected some of {', '.join(direct_heads())}, or none, got {baseline!r}")
     if not 0 < config.top_fraction < 1:
         raise UserError(f"--top-fraction: expected a share between 0 and 1, got {config.top_fraction:g}")
 
 
-resolve = partial(runs.resolve, EvaluateConfig, check=_check)
+def _defaults(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {"networks": default_networks(values)}
+
+
+resolve = partial(runs.resolve, EvaluateConfig, check=_check, defaults=_defaults)
 deciding = partial(runs.deciding, EvaluateConfig)

@@ -19,6 +19,7 @@ from kakehashi.screen.evaluation.baselines import predict_baseline
 from kakehashi.screen.evaluation.config import TOP_FRACTION, Holdout
 from kakehashi.screen.evaluation.holdouts import HeldOut, hold_out
 from kakehashi.screen.evaluation.learning_curve import CurvePoint, learning_curve, sizes_of
+from kakehashi.screen.evaluation.worth import Worth, weigh_sources, worth_text
 from kakehashi.screen.foundation.knowledge import Knowledge
 from kakehashi.screen.heads.drawn import unfinished
 from kakehashi.screen.heads.registry import DEFAULT_BASELINES, DEFAULT_HEADS, HEADS
@@ -30,7 +31,7 @@ from kakehashi.screen.transfer.leaderboard import Entry, rank_entries
 from kakehashi.screen.transfer.nested import CrossValidated, cross_validate, unseen_splits
 from kakehashi.screen.transfer.permutation import PermutedRowErrors, permute_rows
 from kakehashi.screen.transfer.problem import INNER_FOLDS, MIN_TRAINING, OUTER_FOLDS, Problem, pose_problem
-from kakehashi.screen.transfer.rows import CHOSEN, direct_row
+from kakehashi.screen.transfer.rows import CHOSEN, DIRECT, direct_row
 from kakehashi.screen.transfer.selection import GP_ROWS
 from kakehashi.screen.transfer.unseen import Unseen, measure_unseen, unseen_text
 from kakehashi.screen.transfer.verdict import Verdict, judge_transfer
@@ -86,6 +87,7 @@ class Evaluation(NamedTuple):
     settings : per baseline, the settings chosen in the splits
     knowledge : foundation networks, if any
     unseen : error on formulas that no foundation network has seen, None where all errors are such
+    worth : every source alone, best first, where there are several
     """
 
     target: PropertyTable
@@ -103,6 +105,7 @@ class Evaluation(NamedTuple):
     seed: int
     knowledge: Knowledge | None = None
     unseen: Unseen | None = None
+    worth: tuple[Worth, ...] = ()
 
 
 def evaluate(
@@ -261,10 +264,15 @@ def assemble_evaluation(
         )
     covered = next(entry.coverage_90 for entry in board if entry.name == CHOSEN)
     verdict = judge_transfer(target, held.splits, held.text, errors, measured.rows, board, coverage_90=covered)
+    worth = weigh_sources(measured.rows, board, errors, held.splits)
+    own = next(entry.mae for entry in board if entry.name == DIRECT)
+    advice = " ".join(text for text in (verdict.recommendation, worth_text(worth, own)) if text)
+    verdict = verdict._replace(recommendation=advice)
     lower, upper = np.full(n, np.nan), np.full(n, np.nan)
     if several:
         lower[held_out], upper[held_out] = intervals[verdict.recommended].lower, intervals[verdict.recommended].upper
     return Evaluation(
         target, library, held, tuple(rows), measured.predictions, lower, upper, verdict, curve, settings,
         (*([problem.alias_note] if problem.alias_note else []), *caveats(library, target)), heads, problem.seed,
+        worth=worth,
     )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,11 +26,15 @@ from kakehashi.screen.networks.library import groups, pretrain_library
 from kakehashi.screen.networks.source import Settings, tell_apart
 from kakehashi.screen.progress import Progress
 from kakehashi.screen.runs.config import as_dict
-from kakehashi.screen.runs.flags import MAX_REJECTED
+from kakehashi.screen.runs.flags import ALL_SOURCES, MAX_REJECTED, NO_FOUNDATION, NO_SOURCE
+from kakehashi.screen.runs.presets import NO_BASELINE
 from kakehashi.screen.runs.refused import warnings_of, write_rejected
+from kakehashi.screen.screening.config import sources_of
+from kakehashi.screen.screening.estimate import estimate_cost
 from kakehashi.screen.screening.foundation_record import foundation_record
 from kakehashi.screen.screening.inputs import load_described
 from kakehashi.screen.screening.knowledge import gather_knowledge
+from kakehashi.screen.screening.model_cost import estimate_model
 from kakehashi.screen.screening.record import (
     PACKAGES,
     board_table,
@@ -111,6 +116,17 @@ def plan(config: EvaluateConfig, inputs: EvaluationInputs) -> dict[str, Any]:
     }
 
 
+def forecast(config: EvaluateConfig, inputs: EvaluationInputs) -> dict[str, Any]:
+    """Cost of an evaluation, for `--dry-run`."""
+    networks = config.networks * len(groups(inputs.sources, config.trunk))  # type: ignore[arg-type]  # checked
+    baselines = 0 if config.baselines == NO_BASELINE else len({*config.baselines} - {*config.heads})
+    seconds = estimate_model(
+        len(inputs.target), networks=networks, foundation=inputs.foundation is not None, outer=config.outer_folds,
+        families=False, heads=config.heads, baselines=baselines,
+    )  # fmt: skip
+    return {"estimate": estimate_cost(None, networks, None, None, model_seconds=seconds)}
+
+
 def compare(config: EvaluateConfig, inputs: EvaluationInputs, progress: Progress) -> Board:
     """Pre-train without the target's formulas, then evaluate."""
     library = pretrain_library(
@@ -129,7 +145,7 @@ def compare(config: EvaluateConfig, inputs: EvaluationInputs, progress: Progress
         outer=config.outer_folds,
         seed=config.seed,
         heads=config.heads,
-        baselines=() if config.baselines == ("none",) else config.baselines,
+        baselines=() if config.baselines == NO_BASELINE else config.baselines,
         curve=config.learning_curve,
         knowledge=gather_knowledge(inputs.foundation),
         stage=progress.stage,
@@ -172,10 +188,11 @@ def write_command(config: EvaluateConfig, evaluation: Evaluation) -> str:
     for column, unit in parse_units(config.unit).items():  # those of sources only with sources
         words += ["--unit", f"{column}={unit}"] if transferred or column.endswith(target.name) else []
     words += ["--max-rejected", f"{config.max_rejected:g}"] if config.max_rejected != MAX_REJECTED else []
-    for spec in config.source if transferred else ("none",):
+    kept = keep_sources(config, evaluation)
+    for spec in kept.source if transferred else NO_SOURCE:
         words += ["--source", spec]
-    words += ["--foundation", config.foundation] if transferred and config.foundation else []
-    words += ["--networks", str(config.networks)] if transferred else []
+    words += ["--foundation", kept.foundation] if transferred and kept.foundation else []
+    words += ["--networks", str(config.networks)] if transferred and (kept.source or not evaluation.knowledge) else []
     words += ["--heads", ",".join(config.heads), "--outer-folds", str(config.outer_folds), "--seed", str(config.seed)]
     if design:
         # A goal that a tenth of the known values meet, to begin with.
@@ -186,6 +203,22 @@ def write_command(config: EvaluateConfig, evaluation: Evaluation) -> str:
         words += ["--folds", config.folds] if config.folds is not None else []
         words += ["--catalog", "default" if target.molecules is None else "candidates.csv"]
     return shlex.join([*words, "--out", f"runs/{quantity.replace('/', '_')}"])
+
+
+def keep_sources(config: EvaluateConfig, evaluation: Evaluation) -> EvaluateConfig:
+    """Leave of `--source all` what is worth keeping, if something is."""
+    kept = {worth.source for worth in evaluation.worth if worth.keep}
+    if not {*config.source} & {*ALL_SOURCES} or config.trunk != "separate" or not kept:
+        return config
+    knowledge = evaluation.knowledge
+    specs = sources_of(config.source, evaluation.target, foundation=knowledge is not None)
+    named = zip(specs, evaluation.library.sources, strict=True)
+    without = knowledge is not None and knowledge.foundation.name not in kept
+    return replace(
+        config,
+        source=tuple(spec for spec, source in named if source.name in kept),
+        foundation=NO_FOUNDATION if without else config.foundation,
+    )
 
 
 def run_evaluation(
@@ -237,6 +270,7 @@ def evaluation_record(
             }
         ),
         "recommendation": {"model": verdict.recommended, "text": verdict.recommendation, "command": board.command},
+        "sources_alone": [finite_only(worth._asdict()) for worth in evaluation.worth],
         "baselines": evaluation.settings,
         "interval": {"level": LEVEL},
         "timings": dict(progress.timings),

@@ -61,6 +61,8 @@ LINES: dict[str, Line] = {
     "tl-2": Line("kakehashi.screen.heads.forest:forest", _ON_FEATURES, direct=False),
 }
 DEFAULT_HEADS = ("ridge", "gp")
+# Every head but those that only repeat a published table; one that costs too much leaves itself out.
+SERVING_HEADS = tuple(name for name, line in LINES.items() if line.about not in (_TABLE_1, _ON_FEATURES))
 # Baselines of `evaluate`, beside the heads of the model.
 DEFAULT_BASELINES = ("elastic-net", "forest", "boosting", "network")
 

@@ -13,6 +13,7 @@ from kakehashi.catalogs.files.home import share
 from kakehashi.catalogs.files.paths import path_of
 from kakehashi.catalogs.flag import Declared, collect_flags, read_values
 from kakehashi.catalogs.records import UserError
+from kakehashi.screen.runs.presets import preset_values
 
 Config = TypeVar("Config")
 
@@ -30,7 +31,7 @@ def resolve(
     check: Callable[[Config], None],
     defaults: Callable[[Mapping[str, Any]], Mapping[str, Any]] = no_defaults,
 ) -> Config:
-    """Merge defaults, the TOML file and the flags into a configuration.
+    """Merge defaults, a preset, the TOML file and the flags into a configuration.
 
     flags : None is not given
     kind : a dataclass of flags (`kakehashi.catalogs.flag`); its fields are the keys of the file
@@ -42,6 +43,7 @@ def resolve(
     UserError : unreadable TOML, unknown key (with the nearest known one), wrong type, or what `check` refuses.
     """
     values = {**(from_toml(Path(file), kind) if file else {}), **read_values(kind, flags)}
+    values = {**preset_values(kind, values), **values}
     make: Callable[..., Config] = kind
     config = make(**{**defaults(values), **values})
     check(config)

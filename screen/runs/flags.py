@@ -22,6 +22,8 @@ MAX_REJECTED = 0.1
 # `--source none`: no source at all; `--foundation none`: no foundation networks.
 NO_SOURCE = ("none",)
 NO_FOUNDATION = "none"
+# `--source usual`, `--source all`: the usual embedded sources of the target's kind of material, and all of them.
+USUAL_SOURCES, ALL_SOURCES = ("usual",), ("all",)
 # Sources of targets of formulas without foundation networks.
 DEFAULT_SOURCES = ("formation_energy", "volume_per_atom", "melting_temperature")
 
@@ -142,7 +144,8 @@ class UsualSourceFlags(SourceFlags):
     source: Annotated[
         tuple[str, ...],
         Here(
-            "none: the direct model, without foundation networks too.",
+            "none: the direct model, without foundation networks too; usual: the usual embedded sources; all: every"
+            " embedded source of the target's kind of material, side by side.",
             default=f"none beside the foundation networks; with --foundation none {','.join(DEFAULT_SOURCES)}; of a"
             " target of SMILES, properties of molecules",
         ),
@@ -184,6 +187,30 @@ class HeadFlags:
 
     outer_folds: Annotated[int, Flag("Folds of the outer cross-validation.", MODELS)] = 10
     heads: Annotated[tuple[str, ...], Flag(heads_help(), MODELS, default="", commas=True)] = DEFAULT_HEADS
+
+
+@dataclass(frozen=True, kw_only=True)
+class PresetFlags:
+    """Presets of other flags (`presets.py`)."""
+
+    quick: Annotated[
+        bool,
+        Flag(
+            "Models without transfer and on foundation networks alone, 5 outer folds, no held-out families: seconds."
+            " A flag that is given wins.",
+            USUAL,
+            decides=False,
+        ),
+    ] = False
+    thorough: Annotated[
+        bool,
+        Flag(
+            "Foundation networks, the usual embedded sources by 50 networks each, and every head: many minutes. A flag"
+            " that is given wins.",
+            USUAL,
+            decides=False,
+        ),
+    ] = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -248,7 +275,7 @@ class BatchFlags:
 class TopFlags:
     """Length of the ranking."""
 
-    top: Annotated[int | None, Flag("Largest number of candidates listed, best first.", USUAL)] = None
+    top: Annotated[int | None, Flag("Largest number of candidates listed, best first.", CANDIDATES)] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -321,4 +348,4 @@ class RunFlags(OverwriteFlags, ConfigFlags, ProgressFlags):
     """Flags of a call that fills a folder; no keys of the file."""
 
     json: Annotated[bool, Here("It is the record of the run, run.json.")] = False
-    resume: Annotated[bool, Flag("Continue in a folder that holds an unfinished run.", USUAL)] = False
+    resume: Annotated[bool, Flag("Continue in a folder that holds an unfinished run.", OUTPUT)] = False

@@ -7,16 +7,18 @@ from dataclasses import dataclass, fields
 from functools import partial
 from typing import Annotated, Any
 
-from kakehashi.catalogs.flag import CANDIDATES, COMPUTING, NETWORKS, OUTPUT, USUAL, Flag, Here
+from kakehashi.catalogs.flag import CANDIDATES, COMPUTING, MODELS, NETWORKS, OUTPUT, USUAL, Flag, Here
 from kakehashi.catalogs.records import PropertyTable, UserError
 from kakehashi.screen.descriptors.registry import CONVENTIONS
 from kakehashi.screen.heads.registry import LINES
 from kakehashi.screen.ranking.acquisition_names import ACQUISITIONS, Acquisition
 from kakehashi.screen.runs import config as runs
 from kakehashi.screen.runs.flags import (
+    ALL_SOURCES,
     DEFAULT_SOURCES,
     NO_FOUNDATION,
     NO_SOURCE,
+    USUAL_SOURCES,
     BatchFlags,
     CacheFlags,
     DeviceFlags,
@@ -28,6 +30,7 @@ from kakehashi.screen.runs.flags import (
     KnownValueFlags,
     LimitFlags,
     OutFlags,
+    PresetFlags,
     SeedFlags,
     TableFlags,
     TargetFlags,
@@ -48,6 +51,8 @@ DEFAULT_MOLECULAR_SOURCES = (
 QUARANTINE_EXCEEDED = 3
 ARCHITECTURES = ("pyramid", "cgcnn")
 DEFAULT_NETWORKS = {"pyramid": 50, "cgcnn": 5}
+# Networks per source with `--source all`.
+NETWORKS_OF_ALL = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,6 +145,17 @@ class RankingFlags:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FamilyFlags:
+    """Held-out chemical families."""
+
+    no_families: Annotated[
+        bool,
+        Flag("Do not measure how intervals hold with whole chemical families held out; faster.", MODELS,
+             optional=True),
+    ] = False  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
 class ClusterFlags:
     """Workers on other machines."""
 
@@ -163,14 +179,18 @@ class ClusterFlags:
 @dataclass(frozen=True, kw_only=True)
 class ScreenConfig(
     OutFlags, DeviceFlags, ClusterFlags, WorkerFlags, CacheFlags, SeedFlags, ExportFlags, LimitFlags, ElementFlags,
-    TopFlags, FilterFlags, BatchFlags, RankingFlags, HeadFlags, FoldFlags, TrunkFlags, ArchitectureFlags,
-    KnownValueFlags, FoundationFlags, UsualSourceFlags, CatalogFlags, TableFlags, ValueFlags, TargetFlags,
+    TopFlags, FilterFlags, BatchFlags, RankingFlags, FamilyFlags, HeadFlags, FoldFlags, TrunkFlags, ArchitectureFlags,
+    KnownValueFlags, FoundationFlags, PresetFlags, UsualSourceFlags, CatalogFlags, TableFlags, ValueFlags, TargetFlags,
 ):  # fmt: skip
     """Flags of a screening run, keys of its TOML file, and `config` in its run.json."""
 
-    networks: Annotated[int, Here(default=", ".join(f"{n} ({name})" for name, n in DEFAULT_NETWORKS.items()))] = (
-        DEFAULT_NETWORKS["pyramid"]
-    )
+    networks: Annotated[
+        int,
+        Here(
+            default=", ".join(f"{n} ({name})" for name, n in DEFAULT_NETWORKS.items())
+            + f", {NETWORKS_OF_ALL} with --source all"
+        ),
+    ] = DEFAULT_NETWORKS["pyramid"]
     top: Annotated[int | None, Here(default="all, of a virtual catalogue 1000")] = None
     by: Annotated[Acquisition, Here("The first screen of the report follows it.")] = "chance"
     batch: Annotated[int, Here("Chosen at the end; `kakehashi next` chooses again.")] = 5
@@ -203,8 +223,14 @@ def exit_code(record: Mapping[str, Any]) -> int:
 def _defaults(values: Mapping[str, Any]) -> dict[str, Any]:
     from kakehashi.catalogs.reading.pulled import default_name
 
-    networks = DEFAULT_NETWORKS.get(values.get("architecture", ""), DEFAULT_NETWORKS["pyramid"])
-    return {"catalog": default_name(), "networks": networks}
+    return {"catalog": default_name(), "networks": default_networks(values)}
+
+
+def default_networks(values: Mapping[str, Any]) -> int:
+    """Networks per source where none are given, by sources and architecture."""
+    if ALL_SOURCES[0] in values.get("source", ()):
+        return NETWORKS_OF_ALL
+    return DEFAULT_NETWORKS.get(values.get("architecture", ""), DEFAULT_NETWORKS["pyramid"])
 
 
 def _check(config: ScreenConfig) -> None:
@@ -215,7 +241,7 @@ def _check(config: ScreenConfig) -> None:
         raise UserError("--target is missing: a name from `kakehashi catalogs list`, or FILE:COLUMN")
     check_shared(config, {"networks": 1, "outer_folds": 2, "partition_rows": 1, "batch": 1, "seed": 0}, ("source",))
     check_workers(config.workers, config.scheduler, insecure=config.insecure_cluster)
-    check_trunk(config.trunk, 0 if config.source == NO_SOURCE else len(config.source) or len(DEFAULT_SOURCES))
+    check_trunk(config.trunk, count_sources(config.source))
     check_known("by", config.by, ACQUISITIONS)
     check_known("architecture", config.architecture, ARCHITECTURES)
     if config.architecture == "cgcnn" and config.foundation not in ("", NO_FOUNDATION):
@@ -234,7 +260,7 @@ def _check(config: ScreenConfig) -> None:
 
 
 def _check_crystal_networks(config: ScreenConfig) -> None:
-    if not config.source:
+    if not config.source or {*config.source} & {*USUAL_SOURCES, *ALL_SOURCES}:
         raise UserError("--architecture cgcnn: expected a --source FILE:COLUMN with structures; none is embedded")
     if config.trunk != "separate":
         raise UserError(f"--architecture cgcnn: expected --trunk separate, got {config.trunk}")
@@ -247,11 +273,32 @@ def _check_crystal_networks(config: ScreenConfig) -> None:
 def sources_of(named: tuple[str, ...], target: PropertyTable, *, foundation: bool = False) -> tuple[str, ...]:
     """Choose the sources named, none for `none`, or the usual ones of the target.
 
+    `usual` and `all` stand for the embedded sources of its kind of material, without the target itself.
+
     foundation : whether foundation networks serve, which need no others
     """
     if named == NO_SOURCE or (foundation and not named):
         return ()
-    return named or (DEFAULT_SOURCES if target.molecules is None else DEFAULT_MOLECULAR_SOURCES)
+    words = {word: embedded_sources(word, target) for word in (*USUAL_SOURCES, *ALL_SOURCES)}
+    chosen = [spec for name in named or USUAL_SOURCES for spec in words.get(name, (name,))]
+    return tuple(dict.fromkeys(chosen))
+
+
+def embedded_sources(word: str, target: PropertyTable) -> tuple[str, ...]:
+    """Embedded sources that `usual` or `all` stands for."""
+    from kakehashi.catalogs.properties.registry import sources
+
+    crystals = target.molecules is None
+    if word in USUAL_SOURCES:
+        return DEFAULT_SOURCES if crystals else DEFAULT_MOLECULAR_SOURCES
+    of_kind = [name for name, table in sources().items() if (table.attachments is None) == crystals]
+    return tuple(name for name in of_kind if name != target.name)
+
+
+def count_sources(named: tuple[str, ...]) -> int:
+    """Smallest number of sources that `named` stands for; the words for embedded ones stand for several."""
+    several = not named or {*named} & {*USUAL_SOURCES, *ALL_SOURCES}
+    return 0 if named == NO_SOURCE else max(len(named), len(DEFAULT_SOURCES) if several else 0)
 
 
 resolve = partial(runs.resolve, ScreenConfig, check=_check, defaults=_defaults)

@@ -19,6 +19,8 @@ OPERATIONS, SHARE = 0.22e6, 0.6
 VISITS, PASSES = 150_000, 3
 # Rows a second of descriptors, distances and writing (benchmarks/ten_million).
 OTHER_ROWS = 50_000
+# The same with foundation networks: 140,000 compositions take 9 s.
+FOUNDATION_ROWS = 15_500
 # The same for repeat units, per process, by RDKit (benchmarks/stream_repeat_units).
 UNIT_ROWS = 450
 # Bytes of a row in scores/, and in the ranking (Parquet and CSV; benchmarks/screen_mp).
@@ -27,17 +29,35 @@ SCORED_BYTES, RANKED_BYTES = 75, 380
 MEMORY_MB = 1_500
 
 
-def estimate_cost(catalog: Catalog, networks: int, top: int | None, workers: int | None) -> dict[str, Any]:
-    """Seconds by stage, megabytes of memory (all processes) and disk."""
+def estimate_cost(
+    catalog: Catalog | None,
+    networks: int,
+    top: int | None,
+    workers: int | None,
+    *,
+    foundation: bool = False,
+    model_seconds: float = 0.0,
+) -> dict[str, Any]:
+    """Seconds by stage, megabytes of memory (all processes) and disk.
+
+    catalog : None where nothing is scored
+    networks : pre-trained, of all sources together
+    foundation : whether foundation networks score, too
+    model_seconds : to fit and measure the model (`kakehashi.screen.screening.model_cost`)
+    """
     speed = SHARE * _operations_per_second()
-    others = UNIT_ROWS * (workers or 1) if catalog.smiles else OTHER_ROWS
-    ranked = catalog.rows if top is None else min(top, catalog.rows)
-    scored = catalog.rows if catalog.space is None else ranked  # a virtual catalogue leaves its best rows alone
+    seconds = {
+        "pre-train": round(networks * PASSES * OPERATIONS * VISITS / speed, 1),
+        "transfer": round(model_seconds, 1),
+    }
+    scored = ranked = 0
+    if catalog is not None:
+        others = UNIT_ROWS * (workers or 1) if catalog.smiles else FOUNDATION_ROWS if foundation else OTHER_ROWS
+        ranked = catalog.rows if top is None else min(top, catalog.rows)
+        scored = catalog.rows if catalog.space is None else ranked  # a virtual catalogue leaves its best rows alone
+        seconds["score"] = round(catalog.rows * (networks * OPERATIONS / speed + 1 / others), 1)
     return {
-        "seconds": {
-            "pre-train": round(networks * PASSES * OPERATIONS * VISITS / speed, 1),
-            "score": round(catalog.rows * (networks * OPERATIONS / speed + 1 / others), 1),
-        },
+        "seconds": seconds,
         "memory_mb": MEMORY_MB * (1 + (workers or 0)),
         "disk_mb": round((scored * SCORED_BYTES + ranked * RANKED_BYTES) / 1e6, 1),
         "from": f"{speed / SHARE / 1e9:.0f} billion operations a second, measured now; kept networks cost nothing",

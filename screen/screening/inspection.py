@@ -13,7 +13,7 @@ from kakehashi.catalogs.elements import SYMBOLS
 from kakehashi.catalogs.formulas.slots import parse_column, reduced_keys
 from kakehashi.catalogs.properties import embedded
 from kakehashi.catalogs.properties.refused import refused_lines
-from kakehashi.catalogs.properties.tables import read_cells, split_spec
+from kakehashi.catalogs.properties.tables import Cells, read_cells, split_spec
 from kakehashi.catalogs.records import PropertyTable
 
 # Orders of magnitude from which the logarithm is the better scale.
@@ -43,7 +43,7 @@ class Inspection(NamedTuple):
     """What a target's table holds.
 
     materials : after merging; merged : rows that another row of the same material took in
-    conflicts : merged rows with different values, of formulas in a file
+    conflicts : merged rows with different values, of a file
     refused : reasons with their rows, a sentence each
     low, high : smallest and largest value, in `unit`
     decades : orders of magnitude between them, NaN unless all values are positive
@@ -132,16 +132,13 @@ def lone_elements(target: PropertyTable) -> tuple[tuple[str, str], ...]:
 
 
 def find_conflicts(spec: str, value: str | None = None, material: Any = None) -> tuple[Conflict, ...]:
-    """Rows of a file with one formula and different values; none of embedded tables and SMILES."""
+    """Rows of a file with one formula or SMILES and different values; none of embedded tables."""
     if spec in embedded.known():
         return ()
     path, column = split_spec(spec)
     cells = read_cells(path, column or value, False, material, None)
-    if cells.smiles:
-        return ()
-    parsed = parse_column(cells.materials)
     groups: dict[str, list[int]] = {}
-    for row, (key, number) in enumerate(zip(reduced_keys(parsed.compositions), cells.values.tolist(), strict=True)):
+    for row, (key, number) in enumerate(zip(_keys(cells), cells.values.tolist(), strict=True)):
         if key and math.isfinite(number):
             groups.setdefault(key, []).append(row)
     return tuple(
@@ -149,6 +146,15 @@ def find_conflicts(spec: str, value: str | None = None, material: Any = None) ->
         for key, rows in groups.items()
         if len(set(cells.values[rows].tolist())) > 1
     )
+
+
+def _keys(cells: Cells) -> Sequence[str]:
+    """Keys of materials, "" where one cannot be read."""
+    if not cells.smiles:
+        return list(map(str, reduced_keys(parse_column(cells.materials).compositions)))
+    from kakehashi.catalogs.molecules.polymers import parse_column as parse_smiles
+
+    return parse_smiles(cells.materials, (0, 2), guarded=True).molecules.keys
 
 
 def _overlap(catalog: Catalog, keys: set[str]) -> Overlap:

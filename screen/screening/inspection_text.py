@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from kakehashi.screen.screening.inspection import DECADES, Conflict, Inspection, Overlap
 
-# Conflicts and lone elements that are named.
-NAMED = 3
-_LONE = 6
+# Conflicts that are named, with their rows, and lone elements; sources and reasons with a line each.
+NAMED, _ROWS = 3, 6
+_LONE = 5
+_LINES = 3
 
 
 def inspection_text(found: Inspection) -> str:
@@ -15,7 +16,7 @@ def inspection_text(found: Inspection) -> str:
     counts = f"{found.rows:,} rows read: {found.materials:,} {noun}, {found.merged:,} merged with another row"
     lines = [
         f"{found.name}: {counts}, {found.missing:,} without a value, {found.refused_rows:,} refused",
-        *(f"refused: {line}" for line in found.refused),
+        *_few([f"refused: {line}" for line in found.refused], "reasons"),
         *_conflicts(found.conflicts),
         f"unit: {found.unit or 'none found; state it with --unit COLUMN=UNIT'} ({found.quantity})",
         _range(found),
@@ -23,18 +24,35 @@ def inspection_text(found: Inspection) -> str:
     if found.lone:
         named = ", ".join(f"{element} ({material})" for element, material in found.lone[:_LONE])
         more = f" and {len(found.lone) - _LONE} more" if len(found.lone) > _LONE else ""
-        lines.append(f"elements of one material only: {named}{more}; is each a formula as you meant it?")
-    lines += [f"source {_shared(source, found.materials)}" for source in found.sources]
+        lines.append(f"elements of one material only: {named}{more}; is each as you meant it?")
+    lines += _few([f"source {_shared(source, found.materials)}" for source in found.sources], "sources")
     if found.catalog is not None:
         lines.append(f"catalogue {_shared(found.catalog, found.materials)}")
     if found.cost:
-        minutes = sum(found.cost["seconds"].values()) / 60
+        disk = f", {found.cost['disk_mb']:,.0f} MB of disk" if found.cost["disk_mb"] else ""
         lines.append(
-            f"a screening would take about {minutes:,.1f} min and {found.cost['memory_mb'] / 1000:,.1f} GB of memory,"
-            f" {found.cost['disk_mb']:,.0f} MB of disk (rough; kept networks cost nothing)"
+            f"a run would take about {duration(sum(found.cost['seconds'].values()))} and"
+            f" {found.cost['memory_mb'] / 1000:,.1f} GB of memory{disk} (rough)"
         )
-    lines += [f"note: {note}" for note in found.notes]
+    lines += _few([f"note: {note}" for note in found.notes], "notes")
     return "\n".join(lines)
+
+
+def duration(seconds: float) -> str:
+    """Write a rough time.
+
+    >>> duration(44), duration(400), duration(9000)
+    ('40 s', '7 min', '2.5 h')
+    """
+    if seconds < 95:
+        return f"{max(10, round(seconds, -1)):.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _few(lines: list[str], noun: str) -> list[str]:
+    """The first lines, and how many more there are."""
+    more = [f"and {len(lines) - _LINES} more {noun}; --json lists all"] if len(lines) > _LINES else []
+    return [*lines[:_LINES], *more]
 
 
 def _range(found: Inspection) -> str:
@@ -50,11 +68,11 @@ def _conflicts(conflicts: tuple[Conflict, ...]) -> list[str]:
         return []
     apart = sorted(conflicts, key=lambda conflict: min(conflict.values) - max(conflict.values))
     named = "; ".join(
-        f"{conflict.material} ({', '.join(f'row {row}: {value:.4g}' for row, value in _pairs(conflict)[:_LONE])})"
+        f"{conflict.material} ({', '.join(f'row {row}: {value:.4g}' for row, value in _pairs(conflict)[:_ROWS])})"
         for conflict in apart[:NAMED]
     )
     more = f"; and {len(apart) - NAMED} more" if len(apart) > NAMED else ""
-    return [f"different values of one composition, the median counts: {named}{more}"]
+    return [f"different values of one material, the median counts: {named}{more}"]
 
 
 def _pairs(conflict: Conflict) -> list[tuple[int, float]]:

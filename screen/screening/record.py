@@ -30,6 +30,7 @@ from kakehashi.screen.scoring.virtual.search import IndexCounts
 from kakehashi.screen.screening.config import ScreenConfig
 from kakehashi.screen.screening.foundation_record import foundation_record
 from kakehashi.screen.screening.inputs import ScreenInputs
+from kakehashi.screen.screening.left_out import left_out_record
 from kakehashi.screen.screening.rank_partitions import RankingResult
 from kakehashi.screen.transfer.fit import Model
 from kakehashi.screen.transfer.plan import Fitted
@@ -222,7 +223,7 @@ def model_record(model: Model) -> dict[str, Any]:
             {"name": _member_name(model, name, member), "weight": round(float(weight), 4)}
             for name, member, weight in members
         ],
-        "left_out": list(model.stack.left_out),
+        **left_out_record(model),
         "checkpoint": _checkpoint(model.checkpoint),
     }
 

@@ -32,6 +32,7 @@ from kakehashi.screen.screening.estimate import count_committed, estimate_cost
 from kakehashi.screen.screening.export import describe_export, export_cif
 from kakehashi.screen.screening.inputs import ScreenInputs, virtual_search
 from kakehashi.screen.screening.knowledge import gather_knowledge
+from kakehashi.screen.screening.model_cost import estimate_model
 from kakehashi.screen.screening.rank_partitions import count_all_indices, write_ranking
 from kakehashi.screen.screening.record import (
     held_out_means,
@@ -66,7 +67,11 @@ def finish_run(
     config: ScreenConfig, inputs: ScreenInputs, model: Model, rundir: RunDir, progress: Progress, command: str
 ) -> ScreenOutcome:
     """Score, rank and write results with a ready model."""
-    for name in (*REMADE, *rundir.names("cif/")):  # until they are there again the folder is unfinished
+    for name in (
+        *REMADE,
+        *rundir.names("next-"),
+        *rundir.names("cif/"),
+    ):  # until they are there again the folder is unfinished
         rundir.remove(name)
     search = virtual_search(inputs.catalog, inputs.target, inputs.order)
     with (
@@ -159,6 +164,7 @@ def build_model(config: ScreenConfig, inputs: ScreenInputs, progress: Progress) 
         outer=config.outer_folds,
         seed=config.seed,
         heads=config.heads,
+        families=not config.no_families,
         knowledge=gather_knowledge(inputs.foundation, inputs.sources, inputs.catalog if config.known_values else None),
         cache=cache,
         stage=progress.stage,
@@ -206,7 +212,14 @@ def plan_run(config: ScreenConfig, inputs: ScreenInputs) -> dict[str, Any]:
 def forecast_run(config: ScreenConfig, inputs: ScreenInputs) -> dict[str, Any]:
     """Cost of a run, for `--dry-run`."""
     networks = config.networks * len(groups(inputs.sources, config.trunk))  # type: ignore[arg-type]  # checked
-    cost = estimate_cost(inputs.catalog, networks, inputs.order.top, config.workers)
+    seconds = estimate_model(
+        len(inputs.target), networks=networks, foundation=inputs.foundation is not None, outer=config.outer_folds,
+        families=not config.no_families, heads=config.heads,
+    )  # fmt: skip
+    cost = estimate_cost(
+        inputs.catalog, networks, inputs.order.top, config.workers,
+        foundation=inputs.foundation is not None, model_seconds=seconds,
+    )  # fmt: skip
     return {"batch": BATCH, "committed": count_committed(config.out), "estimate": cost}
 
 

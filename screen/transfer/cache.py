@@ -55,6 +55,7 @@ def model_key(
     inner: int,
     seed: int,
     heads: Sequence[str] = DEFAULT_HEADS,
+    families: bool = True,
     knowledge: Knowledge | None = None,
 ) -> str:
     """Hash everything that decides a transferred model (sha256).
@@ -76,6 +77,7 @@ def model_key(
             "words": (target.name, target.quantity, target.unit),
             "settings": (outer, inner, seed),
             "heads": tuple(heads),
+            **({} if families else {"families": False}),
             "knowledge": knowledge,
             "features": feature_table(),
             **machine_facts(),
@@ -91,6 +93,7 @@ def load_or_transfer(
     inner: int = INNER_FOLDS,
     seed: int = 0,
     heads: Sequence[str] = DEFAULT_HEADS,
+    families: bool = True,
     knowledge: Knowledge | None = None,
     cache: bool = True,
     stage: Stage = no_stage,
@@ -101,7 +104,7 @@ def load_or_transfer(
 
     Parameters
     ----------
-    knowledge : as in `transfer`.
+    families, knowledge : as in `transfer`.
     cache, stage : as in `load_or_pretrain`.
     """
     folds = min(outer, len(target)) if target.folds is None else len(np.unique(target.folds))
@@ -109,15 +112,15 @@ def load_or_transfer(
     def measure() -> Model:
         with stage("transfer", folds) as advance:
             return transfer(
-                library, target, outer=outer, inner=inner, seed=seed, heads=heads, knowledge=knowledge,
-                progress=advance,
+                library, target, outer=outer, inner=inner, seed=seed, heads=heads, families=families,
+                knowledge=knowledge, progress=advance,
             )  # fmt: skip
 
     if not cache:
         return measure()
     key = model_key(
-        library, target, outer=outer, inner=inner, seed=seed, heads=heads, knowledge=knowledge
-    )  # fmt: skip
+        library, target, outer=outer, inner=inner, seed=seed, heads=heads, families=families, knowledge=knowledge
+    )
     entry, cached, warning = find(key, Model, RECORDS)
     if cached is not None:
         with stage("transfer (cached)", folds) as advance:

@@ -113,6 +113,7 @@ def transfer(
     inner: int = INNER_FOLDS,
     seed: int = 0,
     heads: Sequence[str] = DEFAULT_HEADS,
+    families: bool = True,
     knowledge: Knowledge | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Model:
@@ -121,6 +122,7 @@ def transfer(
     Where a property of the foundation networks is the target under another name, or they are asked for formulas they
     never saw, every compound is predicted by those of its hash fold.
 
+    families : whether intervals are measured with whole chemical families held out
     knowledge : foundation networks, for targets of formulas
 
     Every choice (network, depth, head, gain, weights) is repeated inside each outer fold, so that the leaderboard
@@ -147,7 +149,7 @@ def transfer(
         networks = blind.networks if blind is not None and unseen_only else None
         measured = cross_validate(problem, splits, pool, progress, networks=networks)
         stack = fit_deployed(problem, features, np.arange(n))
-        apart = cross_validate_families(problem, MIN_TRAINING, pool)
+        apart = cross_validate_families(problem, MIN_TRAINING, pool) if families else None
         hidden = measured if unseen_only else None
         if blind is not None and not unseen_only:
             hidden = cross_validate(problem, blind.splits, pool, networks=blind.networks)

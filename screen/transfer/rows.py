@@ -59,6 +59,7 @@ class Origin(NamedTuple):
 
 MEAN = Row("mean of the training values", NO_SOURCE, 0, "none", "mean", True, Shuffled("nothing"))
 # Name of the row that is deployed, and of the same without sources.
+ALONE = "stack with direct models"
 CHOSEN, DIRECT = "stack of transferred and direct", "stack of direct models"
 
 
@@ -110,7 +111,12 @@ def selected_row(origin: Origin) -> Row:
 
 def alone_row(origin: Origin, heads: Sequence[str]) -> Row:
     """Stack that one of several sources gives by itself."""
-    return _selected(origin, "stack with direct models")._replace(head=_joined(heads))
+    return _selected(origin, ALONE)._replace(head=_joined(heads))
+
+
+def is_alone(row: Row) -> bool:
+    """True for a row of `alone_row`."""
+    return row.name == f"{row.source}: {ALONE}"
 
 
 def stacked_row(origins: Sequence[Origin], head: str, depth: int) -> Row:

@@ -110,7 +110,7 @@ for (const svg of document.querySelectorAll("svg.chart")) {
     ["PNG", "Save this figure as PNG", () => save_picture(svg)],
   ]);
 }
-for (const table of document.querySelectorAll("table:not(#table)")) {
+for (const table of document.querySelectorAll("table:not(#table):not(.predictions)")) {
   offer(table.closest(".scroll") || table, [["CSV", "Save this table as CSV", () => {
     const lines = [...table.rows].map((row) => [...row.cells].map((cell) => cell.textContent.trim()));
     save(csv(lines), "text/csv", name_of(table, "csv"));

@@ -83,5 +83,8 @@ def test_the_list_fits_80_columns_without_breaking_words(
     assert kakehashi.main(["catalogs", "list"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 80
-    assert [line.split()[:2] for line in lines[:-2]] == [[info.name, info.kind] for info in embedded.names()]
+    named = [line for line in lines[:-2] if not line.startswith(" ")]
+    assert [line.split()[:2] for line in named] == [[info.name, info.kind] for info in embedded.names()]
+    told = " ".join(" ".join(lines).split())
+    assert all(f"{info.description}; {info.use}" in told for info in embedded.names())
     assert "--catalog enumerate" in lines[-1]

@@ -253,11 +253,14 @@ def test_the_command_on_a_real_run(tiny_run: tuple[Path, Any], kakehashi: Run, t
     assert set(Results(out).names()) == before
     done = kakehashi("next", out, "--include-out", "--batch", 3, "--json")
     said = json.loads(done.stdout)
-    assert said["written"] == [str(out / "next.parquet"), str(out / "next.csv")]
+    assert said["written"] == [str(out / "next-2.parquet"), str(out / "next-2.csv")]  # the run's own batch is kept
     assert {**said, "written": []} == json.loads(dry.stdout)
-    table = Results(out).read_table("next.parquet")
+    table = Results(out).read_table("next-2.parquet")
     assert table.to_pylist() == said["batch"]
-    assert pyarrow.csv.read_csv(out / "next.csv").column_names == list(COLUMNS)
+    assert pyarrow.csv.read_csv(out / "next-2.csv").column_names == list(COLUMNS)
+    again = json.loads(kakehashi("next", out, "--include-out", "--batch", 3, "--overwrite", "--json").stdout)
+    assert again["written"] == [str(out / "next.parquet"), str(out / "next.csv")]
+    assert Results(out).read_table("next.parquet").to_pylist() == said["batch"]
     quiet = kakehashi("next", out, "--include-out", "--batch", 3, "--quiet")
     assert (quiet.returncode, quiet.stdout, quiet.stderr) == (0, "", "")
     shown = kakehashi("next", out, "--include-out", "--batch", 3)

@@ -1,0 +1,70 @@
+"""Which of several sources are worth keeping: the stack that each gives alone with direct models, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from kakehashi.catalogs.records import FloatArray
+from kakehashi.screen.transfer.rows import DIRECT, Row, is_alone
+from kakehashi.screen.transfer.verdict import decide
+from kakehashi.screen.validation.statistics import paired_test
+
+if TYPE_CHECKING:
+    from kakehashi.screen.transfer.leaderboard import Entry
+    from kakehashi.screen.validation.folds import Split
+
+
+class Worth(NamedTuple):
+    """A source, or foundation networks, alone beside direct models.
+
+    mae : held-out error of that stack, fitted scale
+    difference, p_value : error of the stack of direct models minus this one's, and its two-sided p value
+    keep : whether it lowers the error; sure : whether by more than chance would (`verdict.decide`)
+    """
+
+    source: str
+    mae: float
+    difference: float
+    p_value: float
+    keep: bool
+    sure: bool
+
+
+def weigh_sources(
+    rows: Mapping[str, Row], board: Sequence[Entry], errors: Mapping[str, FloatArray], splits: Sequence[Split]
+) -> tuple[Worth, ...]:
+    """Compare every source alone with no source, best first; nothing with a single one.
+
+    rows, errors : by name of a row; errors (n,) absolute, NaN where no split holds a compound
+    """
+    found = []
+    for entry in board:
+        if not is_alone(rows[entry.name]):
+            continue
+        test = paired_test(errors[DIRECT] - errors[entry.name], splits)
+        keep = test.difference > 0
+        found.append(
+            Worth(rows[entry.name].source, entry.mae, test.difference, test.p_value, keep, keep and bool(decide(test)))
+        )
+    return tuple(sorted(found, key=lambda worth: worth.mae))
+
+
+def worth_text(found: Sequence[Worth], without: float) -> str:
+    """Name the sources worth keeping, "" with none compared.
+
+    without : error of the stack of direct models
+
+    >>> worth_text([Worth("density", 0.4, 0.1, 0.01, True, True), Worth("gap", 0.6, -0.1, 0.2, False, False)], 0.5)
+    'Worth keeping, each alone beside direct models (which err 0.5): density (0.4). No gain from gap (0.6). Picked with hindsight: evaluate those kept together.'
+    """  # noqa: E501
+    if not found:
+        return ""
+    kept = [f"{w.source} ({w.mae:.3g}{'' if w.sure else ', perhaps by chance'})" for w in found if w.keep]
+    others = [f"{w.source} ({w.mae:.3g})" for w in found if not w.keep]
+    of = f"each alone beside direct models (which err {without:.3g})"
+    if not kept:
+        return f"No source is worth keeping, {of}: {', '.join(others)}."
+    rest = f" No gain from {', '.join(others)}." if others else ""
+    hint = " Picked with hindsight: evaluate those kept together." if others else ""
+    return f"Worth keeping, {of}: {', '.join(kept)}.{rest}{hint}"
