@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from kakehashi.screen.api.check import check
     from kakehashi.screen.api.evaluate import evaluate
     from kakehashi.screen.api.joint import learn_together
-    from kakehashi.screen.api.transfer import load, pretrain, rank, screen, transfer
+    from kakehashi.screen.api.load import load
+    from kakehashi.screen.api.transfer import pretrain, rank, screen, transfer
     from kakehashi.screen.progress import Mode
 
 __all__ = [
@@ -59,10 +60,11 @@ try: kakehashi demo          more: kakehashi --help, kakehashi screen --help
 """
 
 _API = {
-    **dict.fromkeys(("load", "pretrain", "rank", "transfer"), "kakehashi.screen.api.transfer"),
+    **dict.fromkeys(("pretrain", "rank", "transfer"), "kakehashi.screen.api.transfer"),
     "check": "kakehashi.screen.api.check",
     "evaluate": "kakehashi.screen.api.evaluate",
     "learn_together": "kakehashi.screen.api.joint",
+    "load": "kakehashi.screen.api.load",
 }
 
 

@@ -1,4 +1,4 @@
-"""`kh.load`, `pretrain`, `transfer`, `rank` and `screen`: from tables to a ranking."""
+"""`kh.pretrain`, `transfer`, `rank` and `screen`: from tables to a ranking."""
 
 from __future__ import annotations
 
@@ -13,12 +13,8 @@ import pyarrow as pa
 from kakehashi.catalogs.candidates.candidates import open_catalog
 from kakehashi.catalogs.candidates.catalog import RESERVED, STRUCTURE
 from kakehashi.catalogs.candidates.structure_catalog import as_struct, with_structures
-from kakehashi.catalogs.crystals.structures import structure_file, structure_names
-from kakehashi.catalogs.crystals.tables import load_crystals
-from kakehashi.catalogs.files.paths import path_of
-from kakehashi.catalogs.properties.refused import check_share
-from kakehashi.catalogs.properties.stated_units import Units
-from kakehashi.catalogs.properties.tables import labels, load_table
+from kakehashi.catalogs.crystals.structures import structure_names
+from kakehashi.catalogs.properties.tables import labels
 from kakehashi.catalogs.reading.pulled import default_name
 from kakehashi.catalogs.reading.readers import as_text, require
 from kakehashi.catalogs.records import PropertyTable, UserError
@@ -28,74 +24,18 @@ from kakehashi.screen.descriptors.materials import convention_for
 from kakehashi.screen.device import choose
 from kakehashi.screen.device_names import Device
 from kakehashi.screen.heads.registry import DEFAULT_HEADS
-from kakehashi.screen.networks.crystal.source import connected, crystal_library
+from kakehashi.screen.networks.crystal.source import crystal_library
 from kakehashi.screen.networks.library import pretrain_library
 from kakehashi.screen.networks.source import Library, Settings, Trunk, tell_apart
 from kakehashi.screen.ranking.rank import Order, RankBy, check_order
 from kakehashi.screen.ranking.rank import rank as _rank
-from kakehashi.screen.runs.flags import MAX_REJECTED
 from kakehashi.screen.scoring.partitions import make_scorer
 from kakehashi.screen.scoring.virtual.search import TOP
 from kakehashi.screen.screening.config import DEFAULT_NETWORKS
 from kakehashi.screen.screening.knowledge import choose_foundation, gather_knowledge
-from kakehashi.screen.screening.tables import check_units, load_sources, warn_of
+from kakehashi.screen.screening.tables import check_units, load_sources
 from kakehashi.screen.transfer.cache import load_or_transfer
 from kakehashi.screen.transfer.fit import Model
-
-
-def load(
-    spec: str,
-    *,
-    value: str | None = None,
-    log: bool = False,
-    material: str | Sequence[str] | None = None,
-    folds: str | None = None,
-    unit: Units = None,
-    max_rejected: float = MAX_REJECTED,
-    structures: bool | str | Path = False,
-) -> PropertyTable:
-    """Load a property table by name or from a file.
-
-    Names are those of `kakehashi catalogs list`.
-
-    Parameters
-    ----------
-    value : the value column; also "FILE:COLUMN" in `spec`.
-    material : the column of formulas or SMILES, where its name does not tell; of several the first that the file has.
-    log : fit ln(value).
-    unit : of the values, where neither the column's name nor the file says it, such as "degC"; or by column, a mapping.
-    max_rejected : share of the rows with a value that may be refused before that is an error.
-    structures : load a property of crystal structures, a row each: True takes them from the file's own columns, a path
-        (a table, a folder of CIF or POSCAR files, JSON documents) by id.
-
-    Raises
-    ------
-    UserError : no such file or column, an infinite value, too many refused rows,
-        fewer than 10 usable compositions, ...
-
-    Examples
-    --------
-    >>> import kakehashi as kh
-    >>> table = kh.load("ltc", log=True)
-    >>> len(table), table.unit
-    (31, 'W/(m K)')
-    """
-    check_share(max_rejected)
-    if structures is False:
-        table = load_table(
-            spec, value=value, log=log, material=material, folds=folds, units=unit, max_rejected=max_rejected
-        )
-    else:
-        by_id = None if structures is True else structure_file(path_of(structures))
-        table = connected(
-            load_crystals(
-                spec, value=value, log=log, material=material, folds=folds, structures=by_id, units=unit,
-                max_rejected=max_rejected,
-            )
-        )  # fmt: skip
-    check_units(unit, [spec], [table])
-    warn_of([spec], [table], stacklevel=3)
-    return table
 
 
 def pretrain(
