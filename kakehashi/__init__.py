@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from kakehashi.screen.api.check import check
     from kakehashi.screen.api.evaluate import evaluate
     from kakehashi.screen.api.joint import learn_together
+    from kakehashi.screen.api.fitted import load_model
     from kakehashi.screen.api.load import load
     from kakehashi.screen.api.transfer import pretrain, rank, screen, transfer
     from kakehashi.screen.progress import Mode
@@ -31,6 +32,7 @@ __all__ = [
     "evaluate",
     "learn_together",
     "load",
+    "load_model",
     "main",
     "models",
     "pretrain",
@@ -65,6 +67,7 @@ _API = {
     "evaluate": "kakehashi.screen.api.evaluate",
     "learn_together": "kakehashi.screen.api.joint",
     "load": "kakehashi.screen.api.load",
+    "load_model": "kakehashi.screen.api.fitted",
 }
 
 

@@ -19,6 +19,7 @@ from kakehashi.catalogs.reading.pulled import default_name
 from kakehashi.catalogs.reading.readers import as_text, require
 from kakehashi.catalogs.records import PropertyTable, UserError
 from kakehashi.catalogs.runs.open import open_run
+from kakehashi.screen.api.fitted import FittedModel, fitted
 from kakehashi.screen.cache.checkpoint import Checkpoint
 from kakehashi.screen.descriptors.materials import convention_for
 from kakehashi.screen.device import choose
@@ -27,6 +28,7 @@ from kakehashi.screen.heads.registry import DEFAULT_HEADS
 from kakehashi.screen.networks.crystal.source import crystal_library
 from kakehashi.screen.networks.library import pretrain_library
 from kakehashi.screen.networks.source import Library, Settings, Trunk, tell_apart
+from kakehashi.screen.progress import progress_of
 from kakehashi.screen.ranking.rank import Order, RankBy, check_order
 from kakehashi.screen.ranking.rank import rank as _rank
 from kakehashi.screen.scoring.partitions import make_scorer
@@ -49,6 +51,7 @@ def pretrain(
     convention: str | None = None,
     descriptors: str | None = None,
     cache: bool = True,
+    progress: bool = True,
     device: Device = "auto",
 ) -> Library:
     """Pre-train random networks on every source property.
@@ -64,6 +67,7 @@ def pretrain(
     descriptors : of molecules and repeat units, as `screen.descriptors.repeat_unit` names them.
     trunk : "separate", "shared" (one set of networks learns every source) or "both"; a shared one takes two sources.
     cache : reuse networks that were pre-trained on the same rows with the same settings, and keep new ones.
+    progress : show progress, as a bar in terminals and as lines in notebooks.
     device : auto (the one chosen last, else a GPU where jax sees one), cpu or gpu; it stays chosen.
 
     Examples
@@ -81,13 +85,14 @@ def pretrain(
     known = [exclude, *tables] if exclude else tables
     structural = any(table.crystals is not None for table in known)
     count = networks or (DEFAULT_NETWORKS["cgcnn"] if structural else 100)
+    stage = progress_of(progress).stage
     settings = Settings(count, seed, convention_for(known, convention, descriptors) if known else "reduced")
     if structural:
         if trunk != "separate":
             raise UserError(f"trunk: crystal graph networks are separate, got {trunk!r}")
-        library = crystal_library(tables, settings, target=exclude, cache=cache)
+        library = crystal_library(tables, settings, target=exclude, cache=cache, stage=stage)
     else:
-        library = pretrain_library(tables, settings, target=exclude, trunk=trunk, cache=cache)
+        library = pretrain_library(tables, settings, target=exclude, trunk=trunk, cache=cache, stage=stage)
     _warn([source.checkpoint for source in library.sources])
     return library
 
@@ -101,8 +106,9 @@ def transfer(
     heads: Sequence[str] = DEFAULT_HEADS,
     foundation: str = "",
     cache: bool = True,
+    progress: bool = True,
     device: Device = "auto",
-) -> Model:
+) -> FittedModel:
     """Transfer pre-trained networks to a target and measure it.
 
     By nested cross-validation; the model is the stack of transferred and direct models. `model.verdict.text` says
@@ -114,6 +120,7 @@ def transfer(
     heads : some of ridge, gp, forest, finetune; the last two serve the best five networks of a source.
     foundation : name of foundation networks, "none", or "" for those of the package where the target has formulas.
     cache : reuse the model of an equal library and target, and keep a new one.
+    progress : as for `pretrain`.
     device : as for `pretrain`.
 
     Examples
@@ -128,10 +135,11 @@ def transfer(
     choose(device)
     networks = choose_foundation(foundation, (), target, library.convention)
     model = load_or_transfer(
-        library, target, outer=outer_folds, seed=seed, heads=heads, knowledge=gather_knowledge(networks), cache=cache
-    )
+        library, target, outer=outer_folds, seed=seed, heads=heads, knowledge=gather_knowledge(networks), cache=cache,
+        stage=progress_of(progress).stage,
+    )  # fmt: skip
     _warn([model.checkpoint])
-    return model
+    return fitted(model)
 
 
 def _warn(checkpoints: Sequence[Checkpoint | None]) -> None:
@@ -214,6 +222,8 @@ def screen(
     workers: int | None = None,
     scheduler: str | None = None,
     insecure_cluster: bool = False,
+    save_model: bool = True,
+    progress: bool = True,
     device: Device = "auto",
 ) -> dict[str, Any]:
     """Score a whole catalogue and write the run folder.
@@ -229,6 +239,8 @@ def screen(
     workers : score on so many local processes, started anew: a script needs `if __name__ == "__main__":`.
     scheduler : score on the workers of the Dask scheduler at this address, or on `workers` jobs of "slurm".
     insecure_cluster : allow a scheduler on another machine without TLS.
+    save_model : write the model into the run folder, too, for `load_model`.
+    progress : as for `pretrain`.
     device : as for `pretrain`; the workers compute on the same kind.
 
     Examples
@@ -236,7 +248,6 @@ def screen(
     >>> import kakehashi as kh
     >>> kh.screen(model, catalog="default", out="runs/ltc", top=100)["counts"]  # doctest: +SKIP
     """
-    from kakehashi.screen.progress import Progress
     from kakehashi.screen.ranking.filters import check_filters, parse_filter
     from kakehashi.screen.runs.checks import check_workers
     from kakehashi.screen.scoring.workers.leftovers import remove_leftovers
@@ -262,9 +273,10 @@ def screen(
         trunk=model.library.trunk, seed=model.seed, out=str(out),
         networks=int(np.max([len(s.networks) for s in model.library.sources], initial=1)),
         convention=model.library.convention, heads=model.heads, workers=workers, scheduler=scheduler, device=device,
+        no_model=not save_model,
     )  # fmt: skip
     with open_run(out, resume=resume, overwrite=overwrite) as rundir:
         for said in remove_leftovers(rundir.path):
             warnings.warn(said, stacklevel=2)
         inputs = ScreenInputs(model.target, (), candidates, order)
-        return finish_run(config, inputs, model, rundir, Progress("quiet"), "kakehashi.screen(...)").record
+        return finish_run(config, inputs, model, rundir, progress_of(progress), "kakehashi.screen(...)").record

@@ -75,6 +75,16 @@ class ExportFlags:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ModelFlags:
+    """The model in the folder of the run."""
+
+    no_model: Annotated[
+        bool,
+        Flag("Leave the model out of the run folder; `kakehashi predict --model DIR` needs it.", OUTPUT, decides=False),
+    ] = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class CatalogFlags:
     """Candidates."""
 
@@ -161,7 +171,7 @@ class ClusterFlags:
 
 @dataclass(frozen=True, kw_only=True)
 class ScreenConfig(
-    OutFlags, DeviceFlags, ClusterFlags, WorkerFlags, CacheFlags, SeedFlags, ExportFlags, LimitFlags, ElementFlags,
+    OutFlags, DeviceFlags, ClusterFlags, WorkerFlags, CacheFlags, SeedFlags, ModelFlags, ExportFlags, LimitFlags, ElementFlags,
     TopFlags, FilterFlags, BatchFlags, RankingFlags, HeadFlags, FoldFlags, TrunkFlags, ArchitectureFlags,
     FoundationFlags,
     UsualSourceFlags, CatalogFlags, TableFlags, ValueFlags, TargetFlags,
