@@ -5,6 +5,7 @@ Nothing is computed here: commands and functions are named by import path and lo
 
 from __future__ import annotations
 
+import builtins
 import os
 import sys
 from collections.abc import Sequence
@@ -16,17 +17,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cyclopts import App, UnknownCommandError
 
+    from kakehashi import catalogs
     from kakehashi.design.api.design import design
     from kakehashi.screen.api import models
     from kakehashi.screen.api.check import check
     from kakehashi.screen.api.evaluate import evaluate
-    from kakehashi.screen.api.joint import learn_together
     from kakehashi.screen.api.fitted import load_model
+    from kakehashi.screen.api.joint import learn_together
     from kakehashi.screen.api.load import load
+    from kakehashi.screen.api.next import next_experiments as next
     from kakehashi.screen.api.transfer import pretrain, rank, screen, transfer
     from kakehashi.screen.progress import Mode
 
 __all__ = [
+    "catalogs",
     "check",
     "design",
     "evaluate",
@@ -35,6 +39,7 @@ __all__ = [
     "load_model",
     "main",
     "models",
+    "next",
     "pretrain",
     "rank",
     "screen",
@@ -50,6 +55,7 @@ ranks a catalogue of materials by it, and designs polymers that should have it.
   kakehashi evaluate --target my.csv:kappa --log --out runs/helps   does transfer help for it?
   kakehashi screen --target my.csv:kappa --log --catalog mp_formulas --out runs/kappa
   kakehashi design --target tc.csv:tc --goal 'tc>0.35' --out runs/tc
+  kakehashi predict --model runs/kappa mine.csv                     your own candidates, with that run's model
   kakehashi next runs/kappa                                         which experiments to do next, and why
   kakehashi study ltc --out runs/ltc                                the paper's studies, and which claims hold
   kakehashi report runs/kappa                                       (re)build the report of a run
@@ -68,11 +74,13 @@ _API = {
     "learn_together": "kakehashi.screen.api.joint",
     "load": "kakehashi.screen.api.load",
     "load_model": "kakehashi.screen.api.fitted",
+    "next": "kakehashi.screen.api.next:next_experiments",
 }
 
 
 # Packages that are called like functions (`make_callable` in their `__init__`), and the module of `kakehashi.models`.
 _MODULES = {
+    "catalogs": "kakehashi.catalogs",
     "design": "kakehashi.design",
     "models": "kakehashi.screen.api.models",
     "screen": "kakehashi.screen",
@@ -88,9 +96,15 @@ def __getattr__(name: str) -> Any:
         return _installed()
     if name not in (*_API, *_MODULES):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = import_module(_MODULES[name]) if name in _MODULES else getattr(import_module(_API[name]), name)
-    globals()[name] = value
+    value = import_module(_MODULES[name]) if name in _MODULES else _function(name)
+    if not hasattr(builtins, name):  # `next` of this file stays the built-in
+        globals()[name] = value
     return value
+
+
+def _function(name: str) -> Any:
+    module, _, function = _API[name].partition(":")
+    return getattr(import_module(module), function or name)
 
 
 def __dir__() -> list[str]:
@@ -125,6 +139,7 @@ def app(words: Sequence[str] = ()) -> App:
     add(top, "evaluate", "kakehashi.screen.cli.evaluate:evaluate", "Measure whether transfer helps for a property.")
     add(top, "screen", "kakehashi.screen.cli.screen:screen", "Rank a catalogue by a target property.")
     add(top, "design", "kakehashi.design.cli.design:design", "Propose polymers that meet a goal.")
+    add(top, "predict", "kakehashi.screen.cli.predict:predict", "Predict materials with a saved model.")
     add(top, "next", "kakehashi.screen.cli.next:next_experiments", "Choose the experiments to do next.")
     add(top, "study", "kakehashi.design.cli.study:study", "Repeat one of the paper's studies.")
     add(top, "report", "kakehashi.design.cli.design:report", "(Re)build the HTML report of a run.")
@@ -243,9 +258,9 @@ def _unused_words(words: Sequence[str], chain: Sequence[str]) -> str:
     """Name words that belong to no flag, and what was probably meant."""
     listed = " ".join(words)
     tables = (".csv", ".tsv", ".txt", ".gz", ".xlsx", ".parquet")
-    table = next((word for word in words if word.partition(":")[0].lower().endswith(tables)), None)
-    if table is not None and list(chain[:1]) in (["screen"], ["evaluate"], ["design"]):
-        meant = table if ":" in table else f"{table}:COLUMN"
+    named = [word for word in words if word.partition(":")[0].lower().endswith(tables)]
+    if named and list(chain[:1]) in (["screen"], ["evaluate"], ["design"]):
+        meant = named[0] if ":" in named[0] else f"{named[0]}:COLUMN"
         return f"Unused words: {listed}. Did you mean --target {meant}?"
     return f"Unused words: {listed}. Words with blanks need quotes; every flag takes one."
 

@@ -13,6 +13,7 @@ from kakehashi.screen.prediction.materials import read_materials
 from kakehashi.screen.prediction.predict import predict_table
 from kakehashi.screen.prediction.saved import read_model, save_model
 from kakehashi.screen.scoring.partitions import PartitionScorer, make_scorer
+from kakehashi.screen.screening.record import held_out_trust
 from kakehashi.screen.transfer.fit import Model
 
 if TYPE_CHECKING:
@@ -100,6 +101,10 @@ class FittedModel(Model):
         from kakehashi.screen.api.plots import plot_ranking
 
         return plot_ranking(self, ranked, ax, top=top)
+
+    def __repr__(self) -> str:
+        trust = held_out_trust(self).get("text")
+        return "\n  ".join([super().__repr__(), *([trust] if trust else [])])
 
     def _repr_html_(self) -> str:
         return model_html(self)

@@ -12,11 +12,12 @@ from kakehashi.catalogs.reading.readers import require
 from kakehashi.catalogs.records import FloatArray, UserError
 from kakehashi.screen.report.text import with_unit, words
 from kakehashi.screen.transfer.fit import Model
+from kakehashi.screen.validation.domain import FAR, VERY_FAR
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-COLOUR, SOFT, FAR = "#2b5c8a", "#9aa4b2", "#b4532a"
+COLOUR, SOFT, DISTANT = "#2b5c8a", "#9aa4b2", "#b4532a"
 
 
 def new_axes(ax: Axes | None) -> Axes:
@@ -63,14 +64,11 @@ def plot_domain(model: Model, ax: Axes | None = None, *, name: int = 3) -> Axes:
     target, held = model.target, model.out_of_fold
     error = np.abs(held.mean - target.y)
     axes.plot(held.distance, error, "o", ms=4, color=COLOUR)
-    axes.axvline(1.0, color=SOFT, lw=1, zorder=0)
-    axes.annotate(
-        "usual distance", (1.0, 1.0), xycoords=("data", "axes fraction"), xytext=(3, -3), textcoords="offset points",
-        va="top", fontsize=8, color=SOFT,
-    )  # fmt: skip
+    for limit, colour in ((FAR, SOFT), (VERY_FAR, DISTANT)):
+        axes.axvline(limit, color=colour, lw=1, ls="--", zorder=0)
     what = words(target.quantity)
     error_label = f"error of ln({what})" if target.log else f"error of {with_unit(what, target.unit)}"
-    axes.set(xlabel="distance to the nearest training compound, in usual distances", ylabel=f"{error_label}, held out")
+    axes.set(xlabel="distance to the nearest training compound (edge: 1, out: 2)", ylabel=f"{error_label}, held out")
     _name(axes, held.distance, error, target.materials, error, name)
     return axes
 
@@ -88,17 +86,19 @@ def plot_ranking(model: Model, ranked: Any, ax: Axes | None = None, *, top: int 
         raise UserError("plot_ranking: no row has a prediction")
     places = -np.arange(len(mean))
     out = np.array(table["domain"].to_pylist() if "domain" in table.column_names else ["in"] * len(mean)) == "out"
-    for chosen, colour, said in ((~out, COLOUR, "in the domain or at its edge"), (out, FAR, "outside the domain")):
+    for chosen, colour, said in ((~out, COLOUR, "in the domain or at its edge"), (out, DISTANT, "outside the domain")):
         if chosen.any():
             ends = np.abs(np.stack([mean - lower, upper - mean]))[:, chosen]
             axes.errorbar(mean[chosen], places[chosen], xerr=ends, fmt="o", ms=4, color=colour, label=said)
     target = model.target
-    axes.axvline(float(target.values.max()), color=SOFT, lw=1, ls="--", label="largest known value")
+    axes.axvspan(
+        float(target.values.min()), float(target.values.max()), color=SOFT, alpha=0.2, lw=0, label="known values"
+    )
     axes.set_yticks(places, [str(text) for text in table[label].to_pylist()])
     if target.log:
         axes.set_xscale("log")
     axes.set_xlabel(f"{with_unit(words(target.quantity), target.unit)}, 90 % intervals")
-    axes.legend(fontsize=8)
+    axes.legend(fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, frameon=False)
     return axes
 
 
@@ -108,4 +108,4 @@ def _numbers(table: pa.Table, column: str) -> FloatArray:
 
 def _name(axes: Axes, x: FloatArray, y: FloatArray, names: tuple[str, ...], size: FloatArray, count: int) -> None:
     for i in np.argsort(-size, kind="stable")[:count]:
-        axes.annotate(names[i], (x[i], y[i]), xytext=(4, 4), textcoords="offset points", fontsize=8, color=FAR)
+        axes.annotate(names[i], (x[i], y[i]), xytext=(4, 4), textcoords="offset points", fontsize=8, color=DISTANT)

@@ -14,12 +14,15 @@ from kakehashi.catalogs.candidates.candidates import open_catalog
 from kakehashi.catalogs.candidates.catalog import RESERVED, STRUCTURE
 from kakehashi.catalogs.candidates.structure_catalog import as_struct, with_structures
 from kakehashi.catalogs.crystals.structures import structure_names
+from kakehashi.catalogs.properties.material_columns import material_column
 from kakehashi.catalogs.properties.tables import labels
+from kakehashi.catalogs.reading.memory_tables import open_frame
 from kakehashi.catalogs.reading.pulled import default_name
-from kakehashi.catalogs.reading.readers import as_text, require
+from kakehashi.catalogs.reading.readers import as_text, read, require
 from kakehashi.catalogs.records import PropertyTable, UserError
 from kakehashi.catalogs.runs.open import open_run
 from kakehashi.screen.api.fitted import FittedModel, fitted
+from kakehashi.screen.api.screened import Screened
 from kakehashi.screen.cache.checkpoint import Checkpoint
 from kakehashi.screen.descriptors.materials import convention_for
 from kakehashi.screen.device import choose
@@ -28,6 +31,7 @@ from kakehashi.screen.heads.registry import DEFAULT_HEADS
 from kakehashi.screen.networks.crystal.source import crystal_library
 from kakehashi.screen.networks.library import pretrain_library
 from kakehashi.screen.networks.source import Library, Settings, Trunk, tell_apart
+from kakehashi.screen.prediction.materials import is_frame
 from kakehashi.screen.progress import progress_of
 from kakehashi.screen.ranking.rank import Order, RankBy, check_order
 from kakehashi.screen.ranking.rank import rank as _rank
@@ -150,7 +154,7 @@ def _warn(checkpoints: Sequence[Checkpoint | None]) -> None:
 
 def rank(
     model: Model,
-    formulas: Sequence[str] | pa.Table,
+    formulas: Any,
     *,
     by: RankBy = "mean",
     minimise: bool = False,
@@ -159,8 +163,8 @@ def rank(
 ) -> pa.Table:
     """Score and rank formulas; the columns of ranking.parquet.
 
-    formulas : texts, or a table with a column `formula`, perhaps `id`, and columns of its own; for a model fitted on
-        structures with structure columns, as files have them
+    formulas : texts, or a table (Arrow, a data frame or {name: cells}) with a column `formula`, perhaps `id`, and
+        columns of its own; for a model fitted on structures with structure columns, as files have them
     device : as for `pretrain`
 
     Raises
@@ -187,14 +191,19 @@ def rank(
     return _rank(part.scores, order, log=model.target.log).table
 
 
-def _rows(formulas: Sequence[str] | pa.Table) -> pa.Table:
+def _rows(formulas: Any) -> pa.Table:
     """Formulas as a table with text columns `id` and `formula`.
 
     Without ids, row numbers.
     """
     if isinstance(formulas, str):
         raise UserError(f"expected a list of formulas, got the text {formulas!r}: write [{formulas!r}]")
-    if not isinstance(formulas, pa.Table):
+    if is_frame(formulas) and not isinstance(formulas, pa.Table):
+        frame = open_frame(formulas)
+        formulas = read(frame)
+        column = material_column(formulas.column_names, frame)
+        formulas = formulas.rename_columns(["formula" if n == column else n for n in formulas.column_names])
+    elif not isinstance(formulas, pa.Table):
         texts = list(formulas)
         not_text = [text for text in texts if not (text is None or isinstance(text, str))]
         if not_text:
@@ -225,10 +234,10 @@ def screen(
     save_model: bool = True,
     progress: bool = True,
     device: Device = "auto",
-) -> dict[str, Any]:
+) -> Screened:
     """Score a whole catalogue and write the run folder.
 
-    Returns the run's record (run.json).
+    Returns the run's record (run.json), a dict with a property `ranking`.
 
     Parameters
     ----------
@@ -279,4 +288,5 @@ def screen(
         for said in remove_leftovers(rundir.path):
             warnings.warn(said, stacklevel=2)
         inputs = ScreenInputs(model.target, (), candidates, order)
-        return finish_run(config, inputs, model, rundir, progress_of(progress), "kakehashi.screen(...)").record
+        finished = finish_run(config, inputs, model, rundir, progress_of(progress), "kakehashi.screen(...)")
+        return Screened(finished.record)

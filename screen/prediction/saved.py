@@ -73,7 +73,10 @@ def encode_model(model: Model) -> dict[str, bytes]:
     key = shipped_key(knowledge.foundation) if knowledge else ""
     sources = tuple(source._replace(checkpoint=None) for source in model.library.sources)
     bare = Model(*model)._replace(
-        target=None, knowledge=None, checkpoint=None, library=model.library._replace(sources=sources)  # type: ignore[arg-type]
+        target=None,
+        knowledge=None,
+        checkpoint=None,
+        library=model.library._replace(sources=sources),  # type: ignore[arg-type]
     )
     saved = SavedModel(
         bare,
@@ -145,7 +148,9 @@ def read_model(where: str | Path) -> Model:
         raise UserError(f"{shown} is missing {error.filename}: save the model again", code=6) from error
     except (*UNREADABLE, OSError, SafetensorError) as error:
         reason = " ".join(str(error).split())
-        raise UserError(f"{shown} is damaged or of another version ({type(error).__name__}: {reason})", code=6) from error
+        raise UserError(
+            f"{shown} is damaged or of another version ({type(error).__name__}: {reason})", code=6
+        ) from error
     knowledge = None
     if card["knowledge"]:
         foundation = saved.foundation or _shipped(str(card["foundation"]), shown, str(card["kakehashi"]))
@@ -161,9 +166,9 @@ def _reader(where: str | Path) -> tuple[Callable[[str], bytes], str]:
             raise UserError(f"{where} is a run without a model: it was screened with --no-model")
         return lambda name: results.read_bytes(f"{FOLDER}/{name}"), f"{where}/{FOLDER}"
     path = path_of(where)
-    for folder in (path, path / FOLDER):
-        if (folder / shelf.CARD).is_file():
-            return lambda name: (folder / name).read_bytes(), str(folder)
+    found = [folder for folder in (path, path / FOLDER) if (folder / shelf.CARD).is_file()]
+    if found:
+        return lambda name: (found[0] / name).read_bytes(), str(found[0])
     if (path / "run.json").is_file():
         raise UserError(f"{path} is a run without a model: it was screened with --no-model, or the model was too large")
     raise UserError(f"{path}: expected a folder that model.save wrote, or that of a screening run")

@@ -27,8 +27,8 @@ DEFAULT_SOURCES = ("formation_energy", "volume_per_atom", "melting_temperature")
 
 
 @dataclass(frozen=True, kw_only=True)
-class TableFlags:
-    """Reading of tables."""
+class MaterialFlags:
+    """Column of materials."""
 
     material: Annotated[
         tuple[str, ...] | None,
@@ -38,6 +38,12 @@ class TableFlags:
             TARGET,
         ),
     ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableFlags(MaterialFlags):
+    """Reading of tables."""
+
     unit: Annotated[
         tuple[str, ...],
         Flag(

@@ -171,7 +171,8 @@ class ClusterFlags:
 
 @dataclass(frozen=True, kw_only=True)
 class ScreenConfig(
-    OutFlags, DeviceFlags, ClusterFlags, WorkerFlags, CacheFlags, SeedFlags, ModelFlags, ExportFlags, LimitFlags, ElementFlags,
+    OutFlags, DeviceFlags, ClusterFlags, WorkerFlags, CacheFlags, SeedFlags, ModelFlags, ExportFlags, LimitFlags,
+    ElementFlags,
     TopFlags, FilterFlags, BatchFlags, RankingFlags, HeadFlags, FoldFlags, TrunkFlags, ArchitectureFlags,
     FoundationFlags,
     UsualSourceFlags, CatalogFlags, TableFlags, ValueFlags, TargetFlags,

@@ -70,7 +70,11 @@ def finish_run(
     config: ScreenConfig, inputs: ScreenInputs, model: Model, rundir: RunDir, progress: Progress, command: str
 ) -> ScreenOutcome:
     """Score, rank and write results with a ready model."""
-    for name in (*REMADE, *rundir.names("cif/"), *rundir.names(f"{MODEL_FOLDER}/")):  # until they are there again the folder is unfinished
+    for name in (
+        *REMADE,
+        *rundir.names("cif/"),
+        *rundir.names(f"{MODEL_FOLDER}/"),
+    ):  # until they are there again the folder is unfinished
         rundir.remove(name)
     search = virtual_search(inputs.catalog, inputs.target, inputs.order)
     with (
