@@ -20,16 +20,20 @@ if TYPE_CHECKING:
     from kakehashi import catalogs
     from kakehashi.design.api.design import design
     from kakehashi.screen.api import models
+    from kakehashi.screen.api.campaign import campaign
     from kakehashi.screen.api.check import check
     from kakehashi.screen.api.evaluate import evaluate
     from kakehashi.screen.api.fitted import load_model
     from kakehashi.screen.api.joint import learn_together
     from kakehashi.screen.api.load import load
     from kakehashi.screen.api.next import next_experiments as next
+    from kakehashi.screen.api.regressor import TransferRegressor
     from kakehashi.screen.api.transfer import pretrain, rank, screen, transfer
     from kakehashi.screen.progress import Mode
 
 __all__ = [
+    "TransferRegressor",
+    "campaign",
     "catalogs",
     "check",
     "design",
@@ -68,6 +72,8 @@ try: kakehashi demo          more: kakehashi --help, kakehashi screen --help
 """
 
 _API = {
+    "TransferRegressor": "kakehashi.screen.api.regressor",
+    "campaign": "kakehashi.screen.api.campaign",
     **dict.fromkeys(("pretrain", "rank", "transfer"), "kakehashi.screen.api.transfer"),
     "check": "kakehashi.screen.api.check",
     "evaluate": "kakehashi.screen.api.evaluate",

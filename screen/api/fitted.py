@@ -155,5 +155,5 @@ def _like(materials: Any, table: Any) -> Any:
         frame.index = materials.index
         return frame
     if library == "polars":
-        return sys.modules["polars"].from_arrow(table)  # type: ignore[attr-defined]
+        return sys.modules["polars"].from_arrow(table)
     return table

@@ -42,7 +42,7 @@ def parity_picture(model: Model) -> Markup:
     style = {"fill": "#2b5c8a", "fill_opacity": "0.7"}
     dots = [tag("circle", tag("title", names[i]), cx=float(x[i]), cy=float(y[i]), r=3, **style) for i in chosen]
     edge = SIZE - EDGE
-    label = {"font_size": 11, "fill": "#5a6472", "text_anchor": "middle"}
+    label: dict[str, str | int] = {"font_size": 11, "fill": "#5a6472", "text_anchor": "middle"}
     return tag(
         "svg",
         tag("title", f"Held-out predictions against known {scale}"),

@@ -20,7 +20,8 @@ class Screened(dict[str, Any]):
 
     Examples
     --------
-    >>> Screened(target={"name": "kappa"}, catalog={"name": "mine", "scored": 10, "quarantined": 1}, config={"out": "r"})
+    >>> of = {"name": "mine", "scored": 10, "quarantined": 1}
+    >>> Screened(target={"name": "kappa"}, catalog=of, config={"out": "r"})
     Screening of mine by kappa: 10 scored, 1 in quarantine
       files: r
     """

@@ -227,6 +227,7 @@ def screen(
     resume: bool = False,
     overwrite: bool = False,
     top: int | None = None,
+    minimise: bool = False,
     filters: Sequence[str] = (),
     workers: int | None = None,
     scheduler: str | None = None,
@@ -244,6 +245,7 @@ def screen(
     catalog : a name, a file, a folder; a virtual one ("enumerate", or a TOML file) is searched for its best `top`; by
         default `mp` where it was pulled, else `default`
     out : a folder, or a URL as text, such as "s3://bucket/run".
+    minimise : rank small values first.
     resume : keep the partitions an interrupted run of this very model and catalogue has scored.
     workers : score on so many local processes, started anew: a script needs `if __name__ == "__main__":`.
     scheduler : score on the workers of the Dask scheduler at this address, or on `workers` jobs of "slurm".
@@ -271,13 +273,16 @@ def screen(
     if model.target.crystals is not None:
         candidates = with_structures(candidates)
     order = Order(
-        top=top if candidates.space is None else top or TOP, filters=tuple(parse_filter(text) for text in filters)
+        minimise=minimise,
+        top=top if candidates.space is None else top or TOP,
+        filters=tuple(parse_filter(text) for text in filters),
     )
     check_order(order, log=model.target.log)
     check_filters(order.filters, ranking_schema(candidates))
     virtual_search(candidates, model.target, order)
     config = ScreenConfig(
-        target=model.target.name, log=model.target.log, catalog=catalog, top=top, filter=tuple(filters),
+        target=model.target.name, log=model.target.log, catalog=catalog, top=top, minimise=minimise,
+        filter=tuple(filters),
         source=tuple(dict.fromkeys(task.name for source in model.library.sources for task in source.tasks)),
         trunk=model.library.trunk, seed=model.seed, out=str(out),
         networks=int(np.max([len(s.networks) for s in model.library.sources], initial=1)),

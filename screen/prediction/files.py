@@ -9,8 +9,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kakehashi.catalogs.files.durable import DurableFile, write_durably
-from kakehashi.catalogs.files.parquet import TableWriter
+from kakehashi.catalogs.files import parquet
+from kakehashi.catalogs.files.durable import write_durably
 from kakehashi.catalogs.files.paths import path_of
 from kakehashi.catalogs.reading.readers import open_table
 from kakehashi.catalogs.records import UserError
@@ -76,13 +76,7 @@ def _write(path: Path, table: pa.Table, model: Model) -> None:
     if path.suffix.lower() == ".csv":
         write_durably(path, csv_bytes(_blank(table)))
         return
-    with DurableFile(path) as file:
-        writer = TableWriter(file, table.schema, {"unit": model.target.unit, "target": model.target.name})
-        try:
-            writer.write(table)
-        finally:
-            writer.close()
-        file.commit()
+    parquet.write_file(path, table, {"unit": model.target.unit, "target": model.target.name})
 
 
 def _blank(table: pa.Table) -> pa.Table:

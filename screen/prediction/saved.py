@@ -73,10 +73,10 @@ def encode_model(model: Model) -> dict[str, bytes]:
     key = shipped_key(knowledge.foundation) if knowledge else ""
     sources = tuple(source._replace(checkpoint=None) for source in model.library.sources)
     bare = Model(*model)._replace(
-        target=None,
+        target=None,  # type: ignore[arg-type]
         knowledge=None,
         checkpoint=None,
-        library=model.library._replace(sources=sources),  # type: ignore[arg-type]
+        library=model.library._replace(sources=sources),
     )
     saved = SavedModel(
         bare,
