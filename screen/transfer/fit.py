@@ -101,12 +101,12 @@ class Model(NamedTuple):
 
     def __repr__(self) -> str:
         target = self.target
-        scale = "their ln" if target.log else "as they are"
+        scale = ", ln(value) is fitted" if target.log else ""
         networks = [source.name for source in self.library.sources]
         networks += [f"foundation {self.knowledge.foundation.name}"] if self.knowledge else []
         lines = [
             f"{type(self).__name__} of {target.quantity}{f' [{target.unit}]' if target.unit else ''}",
-            f"known values: {len(target):,} of {target.name}, fitted {scale}",
+            f"known values: {len(target):,} of {target.name}{scale}",
             f"networks: {', '.join(networks[:4]) or 'none'}{f' and {len(networks) - 4} more' if networks[4:] else ''}",
             f"stack of {len(self.stack.members)} members; heads {', '.join(self.heads)}",
             f"verdict: {self.verdict.text}",
