@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from inspect import Signature, signature
 from types import ModuleType
 from typing import Any
+
+
+def load_function(package: str, name: str, functions: Mapping[str, str]) -> Any:
+    """Load a function of a package by name, for its `__getattr__`.
+
+    functions : "module:name" by the names they have here
+
+    Raises
+    ------
+    AttributeError : none of that name.
+    """
+    if name not in functions:
+        raise AttributeError(f"module {package!r} has no attribute {name!r}")
+    module, _, function = functions[name].partition(":")
+    return getattr(import_module(module), function)
 
 
 def make_callable(package: str, function: str) -> None:

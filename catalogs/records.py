@@ -118,7 +118,7 @@ def ragged(offsets: NDArray[np.int64], rows: NDArray[np.integer]) -> NDArray[np.
 Inputs = Compositions | Molecules | Crystals
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class PropertyTable:
     """Values of one property, one row per material.
 
@@ -166,6 +166,20 @@ class PropertyTable:
 
     def __len__(self) -> int:
         return len(self.keys)
+
+    def __repr__(self) -> str:
+        kind = "structures" if self.crystals is not None else "compositions" if self.molecules is None else "molecules"
+        low, high = (float(self.values.min()), float(self.values.max())) if len(self) else (math.nan, math.nan)
+        counts = f"{self.rows:,} rows, {self.missing:,} without a value, {len(self.rejected):,} refused"
+        return "\n  ".join(
+            [
+                f"PropertyTable {self.name}: {len(self):,} {kind}{' (ln is fitted)' if self.log else ''}",
+                f"{self.quantity}: {low:.4g} to {high:.4g} {self.unit}".rstrip(),
+                counts,
+                *(f"refused: {row.formula or 'row ' + str(row.row)}: {row.reason}" for row in self.rejected[:3]),
+                *([f"from {self.source}"] if self.source else []),
+            ]
+        )
 
     @property
     def inputs(self) -> Inputs:

@@ -5,6 +5,7 @@ Nothing is computed here: commands and functions are named by import path and lo
 
 from __future__ import annotations
 
+import builtins
 import os
 import sys
 from collections.abc import Sequence
@@ -16,22 +17,33 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cyclopts import App, UnknownCommandError
 
+    from kakehashi import catalogs
     from kakehashi.design.api.design import design
     from kakehashi.screen.api import models
+    from kakehashi.screen.api.campaign import campaign
     from kakehashi.screen.api.check import check
     from kakehashi.screen.api.evaluate import evaluate
+    from kakehashi.screen.api.fitted import load_model
     from kakehashi.screen.api.joint import learn_together
-    from kakehashi.screen.api.transfer import load, pretrain, rank, screen, transfer
+    from kakehashi.screen.api.load import load
+    from kakehashi.screen.api.next import next_experiments as next
+    from kakehashi.screen.api.regressor import TransferRegressor
+    from kakehashi.screen.api.transfer import pretrain, rank, screen, transfer
     from kakehashi.screen.progress import Mode
 
 __all__ = [
+    "TransferRegressor",
+    "campaign",
+    "catalogs",
     "check",
     "design",
     "evaluate",
     "learn_together",
     "load",
+    "load_model",
     "main",
     "models",
+    "next",
     "pretrain",
     "rank",
     "screen",
@@ -47,6 +59,7 @@ ranks a catalogue of materials by it, and designs polymers that should have it.
   kakehashi evaluate --target my.csv:kappa --log --out runs/helps   does transfer help for it?
   kakehashi screen --target my.csv:kappa --log --catalog mp_formulas --out runs/kappa
   kakehashi design --target tc.csv:tc --goal 'tc>0.35' --out runs/tc
+  kakehashi predict --model runs/kappa mine.csv                     your own candidates, with that run's model
   kakehashi next runs/kappa                                         which experiments to do next, and why
   kakehashi study ltc --out runs/ltc                                the paper's studies, and which claims hold
   kakehashi report runs/kappa                                       (re)build the report of a run
@@ -60,15 +73,21 @@ try: kakehashi demo          more: kakehashi --help, kakehashi screen --help
 """
 
 _API = {
-    **dict.fromkeys(("load", "pretrain", "rank", "transfer"), "kakehashi.screen.api.transfer"),
+    "TransferRegressor": "kakehashi.screen.api.regressor",
+    "campaign": "kakehashi.screen.api.campaign",
+    **dict.fromkeys(("pretrain", "rank", "transfer"), "kakehashi.screen.api.transfer"),
     "check": "kakehashi.screen.api.check",
     "evaluate": "kakehashi.screen.api.evaluate",
     "learn_together": "kakehashi.screen.api.joint",
+    "load": "kakehashi.screen.api.load",
+    "load_model": "kakehashi.screen.api.fitted",
+    "next": "kakehashi.screen.api.next:next_experiments",
 }
 
 
 # Packages that are called like functions (`make_callable` in their `__init__`), and the module of `kakehashi.models`.
 _MODULES = {
+    "catalogs": "kakehashi.catalogs",
     "design": "kakehashi.design",
     "models": "kakehashi.screen.api.models",
     "screen": "kakehashi.screen",
@@ -84,9 +103,15 @@ def __getattr__(name: str) -> Any:
         return _installed()
     if name not in (*_API, *_MODULES):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = import_module(_MODULES[name]) if name in _MODULES else getattr(import_module(_API[name]), name)
-    globals()[name] = value
+    value = import_module(_MODULES[name]) if name in _MODULES else _function(name)
+    if not hasattr(builtins, name):  # `next` of this file stays the built-in
+        globals()[name] = value
     return value
+
+
+def _function(name: str) -> Any:
+    module, _, function = _API[name].partition(":")
+    return getattr(import_module(module), function or name)
 
 
 def __dir__() -> list[str]:
@@ -121,6 +146,7 @@ def app(words: Sequence[str] = ()) -> App:
     add(top, "evaluate", "kakehashi.screen.cli.evaluate:evaluate", "Measure whether transfer helps for a property.")
     add(top, "screen", "kakehashi.screen.cli.screen:screen", "Rank a catalogue by a target property.")
     add(top, "design", "kakehashi.design.cli.design:design", "Propose polymers that meet a goal.")
+    add(top, "predict", "kakehashi.screen.cli.predict:predict", "Predict materials with a saved model.")
     add(top, "next", "kakehashi.screen.cli.next:next_experiments", "Choose the experiments to do next.")
     add(top, "study", "kakehashi.design.cli.study:study", "Repeat one of the paper's studies.")
     add(top, "report", "kakehashi.design.cli.design:report", "(Re)build the HTML report of a run.")
@@ -239,9 +265,9 @@ def _unused_words(words: Sequence[str], chain: Sequence[str]) -> str:
     """Name words that belong to no flag, and what was probably meant."""
     listed = " ".join(words)
     tables = (".csv", ".tsv", ".txt", ".gz", ".xlsx", ".parquet")
-    table = next((word for word in words if word.partition(":")[0].lower().endswith(tables)), None)
-    if table is not None and list(chain[:1]) in (["screen"], ["evaluate"], ["design"]):
-        meant = table if ":" in table else f"{table}:COLUMN"
+    named = [word for word in words if word.partition(":")[0].lower().endswith(tables)]
+    if named and list(chain[:1]) in (["screen"], ["evaluate"], ["design"]):
+        meant = named[0] if ":" in named[0] else f"{named[0]}:COLUMN"
         return f"Unused words: {listed}. Did you mean --target {meant}?"
     return f"Unused words: {listed}. Words with blanks need quotes; every flag takes one."
 

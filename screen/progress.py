@@ -18,6 +18,18 @@ Mode = Literal["auto", "quiet", "events"]
 Stage = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 # Seconds between events of one stage, so that a log stays readable.
 _EVERY = 1.0
+# Seconds between lines in a notebook.
+_LINES_EVERY = 5.0
+
+
+def progress_of(shown: bool) -> Progress:
+    """Progress of a call from Python: shown in terminals and notebooks, or not at all."""
+    return Progress("auto" if shown else "quiet")
+
+
+def in_notebook() -> bool:
+    """Tell whether this process is the kernel of a notebook."""
+    return "ipykernel" in sys.modules
 
 
 @contextmanager
@@ -59,6 +71,8 @@ class Progress:
             shown = _events(name, total)
         elif self.mode == "auto" and sys.stderr.isatty():
             shown = _bar(name, total)
+        elif self.mode == "auto" and in_notebook():
+            shown = _lines(name, total)
         else:
             shown = _silence()
         with shown as advance:
@@ -93,6 +107,26 @@ def shown_rate(rate: float | None) -> str:
 @contextmanager
 def _silence() -> Iterator[Callable[[int], None]]:
     yield lambda steps: None
+
+
+@contextmanager
+def _lines(name: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Print lines, the first and the last and few between."""
+    start = last = time.perf_counter()
+    done = 0
+    lock = threading.Lock()
+
+    def advance(steps: int) -> None:
+        nonlocal done, last
+        with lock:
+            done += steps
+            if done < total and time.perf_counter() - last >= _LINES_EVERY:
+                last = time.perf_counter()
+                say(f"{shown(name)}: {done:,} of {total:,}")
+
+    say(f"{shown(name)} ...")
+    yield advance
+    say(f"{shown(name)}: done in {time.perf_counter() - start:.1f} s")
 
 
 @contextmanager

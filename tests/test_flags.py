@@ -26,7 +26,6 @@ HOMONYMS = {
     "elements": "allowed in a batch; of formulas in `catalogs build`",
     "foundation": "networks that serve; a folder of tables in `models train`",
     "exclude": "elements in `catalogs build`, a target in `models train`",
-    "foundation": "networks of a run, by name; in `models train` a folder of tables, or a recipe, that they learn",
     "filter": "of candidates; of networks in `models query`; in OPTIMADE's language in `catalogs pull`",
     "limit": "of rows that are read; of lines that are printed in `models query`",
     "max_atoms": "of a formula in `catalogs build`, of a repeat unit in `design`",

@@ -19,7 +19,7 @@ FOLDERS = {
     ),
     "screen": (
         *("", "descriptors", "cache", "validation", "ranking", "networks", "foundation", "heads"),
-        *("transfer", "scoring"),
+        *("transfer", "scoring", "prediction"),
         *("runs", "report", "next", "screening", "models", "evaluation", "studies", "api", "cli"),
     ),
     "design": ("", "chemistry", "likelihood", "proposals", "sampler", "report", "run", "studies", "api", "cli"),

@@ -24,10 +24,9 @@ def list_datasets(*, call: JsonFlags) -> None:
     """List the embedded data sets (sources, targets and candidates) and the catalogues that were pulled."""
     from dataclasses import asdict
 
-    from kakehashi.catalogs.properties import embedded
-    from kakehashi.catalogs.reading import pulled
+    from kakehashi.catalogs.candidates.listing import describe_datasets
 
-    datasets = [*embedded.names(), *(_pulled(name) for name in pulled.names())]
+    datasets = describe_datasets()
     if call.json:
         _print_json([asdict(info) for info in datasets])
         return
@@ -74,10 +73,11 @@ def show_dataset(name: str, *, call: JsonFlags) -> None:
     """
     from dataclasses import asdict
 
+    from kakehashi.catalogs.candidates.listing import describe_pulled
     from kakehashi.catalogs.properties import embedded
     from kakehashi.catalogs.reading import pulled
 
-    info = _pulled(name) if name in pulled.names() else embedded.info(name)
+    info = describe_pulled(name) if name in pulled.names() else embedded.info(name)
     first, notes = _first_rows(info)
     if call.json:
         _print_json({**asdict(info), "notes": list(notes), "first_rows": first})
@@ -128,23 +128,6 @@ def _first_rows(info: DatasetInfo, count: int = 5) -> tuple[list[dict[str, Any]]
         for label, formula, value in zip(table.ids[:count], table.materials[:count], table.values[:count], strict=True)
     ]
     return rows, table.notes
-
-
-def _pulled(name: str) -> DatasetInfo:
-    """Describe a pulled catalogue like an embedded one."""
-    from kakehashi.catalogs.properties.embedded import DatasetInfo
-    from kakehashi.catalogs.reading import pulled
-
-    card = pulled.card(name)
-    last = card["since_former"]
-    description = f"candidates, and sources as {name}:COLUMN"
-    if last["new"] < card["rows"]:
-        description += f"; since the pull before {last['new']:,} new, {last['changed']:,} changed"
-        description += f", {last['vanished']:,} no longer there"
-    description += "".join(f"; {count:,} records: {remark}" for remark, count in card.get("remarks", {}).items())
-    return DatasetInfo(
-        name, "pulled", "", "", card["rows"], pulled.origin(card), card["licence"], description, card["citation"]
-    )
 
 
 def _unit(info: DatasetInfo) -> str:

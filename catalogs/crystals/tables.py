@@ -22,6 +22,7 @@ from kakehashi.catalogs.properties.stated_units import Units
 from kakehashi.catalogs.properties.tables import Cells, quantity_of, read_cells, split_spec
 from kakehashi.catalogs.quantities import Quantity
 from kakehashi.catalogs.reading import readers
+from kakehashi.catalogs.reading.open_table import OpenTable
 from kakehashi.catalogs.records import Crystals, FloatArray, PropertyTable, Rejected, UserError
 
 
@@ -111,7 +112,7 @@ def _cell(sites: Sites) -> tuple[_Cell | None, str]:
 
 
 def load_crystals(
-    spec: str,
+    spec: str | OpenTable,
     *,
     value: str | None = None,
     log: bool = False,
@@ -128,7 +129,7 @@ def load_crystals(
 
     Parameters
     ----------
-    spec : `FILE:COLUMN`
+    spec : `FILE:COLUMN`, or a table that is open
     structures : chunks of structures by id, for a file without structure columns
     minimum : fewest usable rows
     units, max_rejected : as for `catalogs.properties.tables.load_table`
@@ -137,12 +138,13 @@ def load_crystals(
     ------
     UserError : an unusable file, no structures for it, or too few usable rows.
     """
-    path, column = split_spec(spec)
-    if not path.exists():
+    path, column = (spec.path, None) if isinstance(spec, OpenTable) else split_spec(spec)
+    if isinstance(spec, str) and not path.exists():
         raise UserError(f"'{spec}' is no table file: structures do not come with embedded data sets")
     if column is not None and value is not None and column != value:
         raise UserError(f"two value columns for {path}: '{column}' in '{spec}' and '{value}'; give one")
-    cells = read_cells(path, value if column is None else column, log, material, folds)
+    readable = spec if isinstance(spec, OpenTable) else path
+    cells = read_cells(readable, value if column is None else column, log, material, folds)
     if len(infinite := np.flatnonzero(np.isinf(cells.values))):
         raise UserError(f"{path}: row {infinite[0] + 1}: the value is infinite; correct it or leave it empty")
     present = np.flatnonzero(~np.isnan(cells.values))
@@ -221,7 +223,7 @@ def _table(
         log=cells.log,
         folds=folds,
         source=str(cells.path),
-        sha256=readers.sha256(cells.path),
+        sha256=readers.sha256(cells.table),
         rows=len(cells.values),
         missing=len(cells.values) - len(present),
         rejected=rejected,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from kakehashi.catalogs.files.durable import DurableFile
 from kakehashi.catalogs.records import UserError
 
 SCHEMA_KEY = "kakehashi.schema"
@@ -60,6 +62,17 @@ def read(data: bytes, name: str) -> pa.Table:
     if version != str(SCHEMA):
         raise UserError(f"{name} has schema {version}, expected {SCHEMA}: it was written by another program", code=6)
     return table
+
+
+def write_file(path: Path, table: pa.Table, metadata: Mapping[str, str] | None = None) -> None:
+    """Replace a file by a table, whole; equal tables give equal bytes."""
+    with DurableFile(path) as file:
+        writer = TableWriter(file, table.schema, metadata)
+        try:
+            writer.write(table)
+        finally:
+            writer.close()
+        file.commit()
 
 
 class TableWriter:

@@ -100,7 +100,6 @@ def read(path: Path, key: str) -> StoredEntry:
         return StoredEntry()
     check_entry(path)
     from safetensors import SafetensorError
-    from safetensors.numpy import load
 
     try:
         card = json.loads((path / CARD).read_bytes())
@@ -110,14 +109,33 @@ def read(path: Path, key: str) -> StoredEntry:
         check_card(card, key)
         if (path / ARRAYS).stat().st_size != card["bytes"]:
             raise ValueError(f"{ARRAYS} has not the {card['bytes']} bytes written")
-        data = (path / ARRAYS).read_bytes()
-        if hashlib.sha256(data).hexdigest() != card["sha256"]:
-            raise ValueError(f"{ARRAYS} has not the bytes written")
-        return StoredEntry(_wide(load(data)), card)
+        return StoredEntry(decode((path / ARRAYS).read_bytes(), card), card)
     except (OSError, ValueError, KeyError, TypeError, RecursionError, SafetensorError) as error:
         if not os.path.lexists(path):  # another process is replacing it
             return StoredEntry()
         return StoredEntry(warning=f"{path} is damaged or unreadable ({_reason(error)}): not used, built again")
+
+
+def decode(data: bytes, card: Mapping[str, Any]) -> Arrays:
+    """Read the arrays that a card describes.
+
+    Raises ValueError, KeyError, TypeError or SafetensorError.
+    """
+    from safetensors.numpy import load
+
+    if len(data) != card["bytes"] or hashlib.sha256(data).hexdigest() != card["sha256"]:
+        raise ValueError(f"{ARRAYS} has not the bytes written")
+    return _wide(load(data))
+
+
+def encode(key: str, arrays: Mapping[str, NDArray[Any]], card: Mapping[str, Any]) -> dict[str, bytes]:
+    """Bytes of the two files of an entry, by name; the arrays come first."""
+    from safetensors.numpy import save
+
+    data = save({name: np.asarray(array, order="C") for name, array in arrays.items()})
+    body = {**card, "schema": SCHEMA, "key": key, "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+    text = json.dumps({**body, "card_sha256": _digest(body)}, indent=1, ensure_ascii=False, allow_nan=False)
+    return {ARRAYS: data, CARD: (text + "\n").encode()}
 
 
 def check_entry(path: Path) -> None:
@@ -212,7 +230,8 @@ def store(
         temporary = folder / f"{TEMPORARY}{key}-{os.getpid()}-{secrets.token_hex(4)}"
         try:
             temporary.mkdir(mode=PRIVATE if default_folder else 0o777)
-            _write(temporary, key, arrays, card)
+            for name, data in encode(key, arrays, card).items():
+                write_durably(temporary / name, data)
             publish(temporary, folder / key, replace=replace)
             evict(folder, most, keep=key)
         finally:
@@ -222,16 +241,6 @@ def store(
     except (OSError, UserError) as error:
         return f"not kept for the next run: {_reason(error)}"
     return ""
-
-
-def _write(folder: Path, key: str, arrays: Mapping[str, NDArray[Any]], card: Mapping[str, Any]) -> None:
-    from safetensors.numpy import save
-
-    data = save({name: np.asarray(array, order="C") for name, array in arrays.items()})
-    sha256 = write_durably(folder / ARRAYS, data)
-    body = {**card, "schema": SCHEMA, "key": key, "sha256": sha256, "bytes": len(data)}
-    text = json.dumps({**body, "card_sha256": _digest(body)}, indent=1, ensure_ascii=False, allow_nan=False)
-    write_durably(folder / CARD, (text + "\n").encode())
 
 
 def publish(temporary: Path, path: Path, *, replace: bool) -> None:

@@ -18,6 +18,7 @@ from kakehashi.catalogs.records import Compositions, FloatArray, Molecules, Prop
 
 Integers = NDArray[np.int64]
 NO_LOG = "the logarithm needs a value above 0"
+NO_INFINITY = "the value is infinite"
 
 
 def assemble(
@@ -39,6 +40,7 @@ def assemble(
     where: str = "",
     attachments: tuple[int, ...] | None = None,
     guarded: bool = False,
+    collect: bool = False,
 ) -> PropertyTable:
     """Merge rows of a property to one value per material.
 
@@ -46,7 +48,7 @@ def assemble(
 
     `values` holds NaN where missing; `folds` a fold number per row; `where` names the file in errors; where
     `attachments` is given, `formulas` are SMILES with one of these numbers of `*`, merged by their keys, and read in
-    processes of their own if `guarded`.
+    processes of their own if `guarded`. To `collect` makes a row with an infinite value a refused one, not an error.
 
     Raises
     ------
@@ -57,8 +59,9 @@ def assemble(
     where = where or name
     noun = "formula" if attachments is None else "molecule"
     values = np.asarray(values, dtype=np.float64)
-    if len(infinite := np.flatnonzero(np.isinf(values))):
-        row = int(infinite[0])
+    infinite = np.isinf(values)
+    if infinite.any() and not collect:
+        row = int(np.flatnonzero(infinite)[0])
         raise UserError(
             f"{where}: row {row + 1} ({formulas[row]}): the value is infinite; correct it or leave it empty"
         )
@@ -66,10 +69,11 @@ def assemble(
     labels = [str(row + 1) for row in range(len(values))] if ids is None else list(ids)
     read = _read([formulas[row] for row in present.tolist()], attachments, guarded)
     reasons = np.array(read.reasons, dtype=object)
+    reasons[(reasons == "") & infinite[present]] = NO_INFINITY
     of = Quantity(quantity or name, unit)
     legible = np.flatnonzero(reasons == "")
     mixed = _mixed(values[present[legible]], read.keys[legible], of, name)
-    impossible.ask_unit(where, name, of, formulas, values, mixed)
+    impossible.ask_unit(where, name, of, formulas, np.where(infinite, np.nan, values), mixed)
     reasons = value_reasons(reasons, values[present], of, name, log)
     rejected = tuple(
         Rejected(name, row + 1, labels[row], formulas[row] or "", str(reason), float(values[row]))

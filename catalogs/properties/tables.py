@@ -25,12 +25,12 @@ from kakehashi.catalogs.properties.refused import check_rejected
 from kakehashi.catalogs.properties.stated_units import Units, stated_unit, unit_of_cell, with_unit
 from kakehashi.catalogs.quantities import Quantity
 from kakehashi.catalogs.reading import number_columns, pulled, readers
-from kakehashi.catalogs.reading.open_table import OpenTable
+from kakehashi.catalogs.reading.open_table import OpenTable, Readable
 from kakehashi.catalogs.records import FloatArray, PropertyTable, UserError
 
 
 def load_table(
-    spec: str,
+    spec: str | OpenTable,
     *,
     value: str | None = None,
     log: bool = False,
@@ -40,14 +40,17 @@ def load_table(
     attachments: tuple[int, ...] = (2,),
     units: Units = None,
     max_rejected: float | None = None,
+    collect: bool = False,
 ) -> PropertyTable:
     """Load a property table.
 
-    spec : an embedded name, FILE, `FILE:COLUMN` or `FILE:log(COLUMN)`; FILE: a table or the name of a pulled catalogue
+    spec : an embedded name, FILE, `FILE:COLUMN` or `FILE:log(COLUMN)`; FILE: a table or the name of a pulled
+        catalogue; or a table that is open
 
     attachments : numbers of `*` a SMILES may have: 2 in a repeat unit, 0 in a molecule
     units : of columns whose names do not say them, by column or FILE:COLUMN; or of the value column
     max_rejected : share of the rows with a value that may be refused; None for any
+    collect : an infinite value is a refused row, not an error
 
     Raises
     ------
@@ -56,6 +59,9 @@ def load_table(
     """
     from kakehashi.catalogs.properties import embedded
 
+    if isinstance(spec, OpenTable):
+        table = _load_rows(spec, value, log, material, folds, minimum, attachments, units, collect)
+        return check_rejected(table, max_rejected, str(spec))
     if spec in embedded.known():
         flags = [
             f"--{flag}"
@@ -70,7 +76,8 @@ def load_table(
         raise UserError(embedded.unknown_name(spec, embedded.known()))
     if column is not None and value is not None and column != value:
         raise UserError(f"two value columns for {path}: '{column}' in '{spec}' and '{value}'; give one")
-    table = _load_file(path, value if column is None else column, log, material, folds, minimum, attachments, units)
+    column = value if column is None else column
+    table = _load_rows(path, column, log, material, folds, minimum, attachments, units, collect)
     return check_rejected(table, max_rejected, str(path))
 
 
@@ -131,9 +138,10 @@ class Cells(NamedTuple):
         return self.table.path
 
 
-def read_cells(path: Path, value: str | None, log: bool, material: Material, folds: str | None) -> Cells:
+def read_cells(readable: Readable, value: str | None, log: bool, material: Material, folds: str | None) -> Cells:
     """Read materials, values, ids and folds of a table."""
-    table = readers.open_table(path)
+    table = readers.open_table(readable)
+    path = table.path
     names = readers.column_names(table)
     formula_name, id_name = material_column(names, table, material), id_column(names)
     if folds is not None:
@@ -183,8 +191,8 @@ def _without_units_row(column: pa.ChunkedArray, materials: list[str | None]) -> 
     return pa.chunked_array([pa.array([""], pa.string()), *cells.slice(1).chunks]), unit
 
 
-def _load_file(
-    path: Path,
+def _load_rows(
+    readable: Readable,
     value: str | None,
     log: bool,
     material: Material,
@@ -192,8 +200,9 @@ def _load_file(
     minimum: int,
     attachments: tuple[int, ...],
     units: Units,
+    collect: bool,
 ) -> PropertyTable:
-    cells = read_cells(path, value, log, material, folds)
+    cells = read_cells(readable, value, log, material, folds)
     quantity = quantity_of(cells, units)
     source, licence = _source(cells.table)
     return assemble(
@@ -208,12 +217,13 @@ def _load_file(
         unit=quantity.unit,
         source=source,
         licence=licence,
-        sha256=readers.sha256(path),
+        sha256=readers.sha256(cells.table),
         notes=cells.notes,
         warnings=cells.warnings,
-        where=str(path),
+        where=str(cells.path),
         attachments=attachments if cells.smiles else None,
         guarded=True,
+        collect=collect,
     )
 
 

@@ -21,13 +21,14 @@ def _point() -> Decimal:
 class OpenTable(NamedTuple):
     """Table with its header read.
 
-    A table is a file or a folder of Parquet; as text it is its path.
+    A table is a file, a folder of Parquet, or in memory; as text it is its path.
 
     columns : names of all columns, "" where one has none
     schema : names and types of the named columns; all are text where a format has no types
     read_batches : yields the named columns in chunks of a few megabytes, in row order
     rows : number of rows where columns have types, else None
     read_decimal_mark : returns "." or "," for numbers written as text
+    digest : sha256 of a table in memory, "" of a file
     """
 
     path: Path
@@ -36,6 +37,7 @@ class OpenTable(NamedTuple):
     read_batches: Callable[[Sequence[str]], Iterator[pa.Table]]
     rows: int | None = None
     read_decimal_mark: Callable[[], Decimal] = _point
+    digest: str = ""
 
     def __str__(self) -> str:
         return str(self.path)

@@ -225,11 +225,14 @@ def as_ids(column: pa.ChunkedArray, where: Path | str, name: str) -> pa.ChunkedA
         ) from None
 
 
-def sha256(path: Path) -> str:
-    """Return the sha256 of a file or folder.
+def sha256(table: Readable) -> str:
+    """Return the sha256 of a file, a folder or a table in memory.
 
     That of a folder covers the names and hashes of its Parquet files.
     """
+    if isinstance(table, OpenTable) and table.digest:
+        return table.digest
+    path = table.path if isinstance(table, OpenTable) else table
     if path.is_dir():
         files = parquet_folders.parquet_files_of(path)
         lines = "".join(f"{file.relative_to(path).as_posix()} {sha256(file)}\n" for file in files)

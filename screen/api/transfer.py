@@ -1,4 +1,4 @@
-"""`kh.load`, `pretrain`, `transfer`, `rank` and `screen`: from tables to a ranking."""
+"""`kh.pretrain`, `transfer`, `rank` and `screen`: from tables to a ranking."""
 
 from __future__ import annotations
 
@@ -13,89 +13,35 @@ import pyarrow as pa
 from kakehashi.catalogs.candidates.candidates import open_catalog
 from kakehashi.catalogs.candidates.catalog import RESERVED, STRUCTURE
 from kakehashi.catalogs.candidates.structure_catalog import as_struct, with_structures
-from kakehashi.catalogs.crystals.structures import structure_file, structure_names
-from kakehashi.catalogs.crystals.tables import load_crystals
-from kakehashi.catalogs.files.paths import path_of
-from kakehashi.catalogs.properties.refused import check_share
-from kakehashi.catalogs.properties.stated_units import Units
-from kakehashi.catalogs.properties.tables import labels, load_table
+from kakehashi.catalogs.crystals.structures import structure_names
+from kakehashi.catalogs.properties.material_columns import material_column
+from kakehashi.catalogs.properties.tables import labels
+from kakehashi.catalogs.reading.memory_tables import open_frame
 from kakehashi.catalogs.reading.pulled import default_name
-from kakehashi.catalogs.reading.readers import as_text, require
+from kakehashi.catalogs.reading.readers import as_text, read, require
 from kakehashi.catalogs.records import PropertyTable, UserError
 from kakehashi.catalogs.runs.open import open_run
+from kakehashi.screen.api.fitted import FittedModel, fitted
+from kakehashi.screen.api.screened import Screened
 from kakehashi.screen.cache.checkpoint import Checkpoint
 from kakehashi.screen.descriptors.materials import convention_for
 from kakehashi.screen.device import choose
 from kakehashi.screen.device_names import Device
 from kakehashi.screen.heads.registry import DEFAULT_HEADS
-from kakehashi.screen.networks.crystal.source import connected, crystal_library
+from kakehashi.screen.networks.crystal.source import crystal_library
 from kakehashi.screen.networks.library import pretrain_library
 from kakehashi.screen.networks.source import Library, Settings, Trunk, tell_apart
+from kakehashi.screen.prediction.materials import is_frame
+from kakehashi.screen.progress import progress_of
 from kakehashi.screen.ranking.rank import Order, RankBy, check_order
 from kakehashi.screen.ranking.rank import rank as _rank
-from kakehashi.screen.runs.flags import MAX_REJECTED
 from kakehashi.screen.scoring.partitions import make_scorer
 from kakehashi.screen.scoring.virtual.search import TOP
 from kakehashi.screen.screening.config import DEFAULT_NETWORKS
 from kakehashi.screen.screening.knowledge import choose_foundation, gather_knowledge
-from kakehashi.screen.screening.tables import check_units, load_sources, warn_of
+from kakehashi.screen.screening.tables import check_units, load_sources
 from kakehashi.screen.transfer.cache import load_or_transfer
 from kakehashi.screen.transfer.fit import Model
-
-
-def load(
-    spec: str,
-    *,
-    value: str | None = None,
-    log: bool = False,
-    material: str | Sequence[str] | None = None,
-    folds: str | None = None,
-    unit: Units = None,
-    max_rejected: float = MAX_REJECTED,
-    structures: bool | str | Path = False,
-) -> PropertyTable:
-    """Load a property table by name or from a file.
-
-    Names are those of `kakehashi catalogs list`.
-
-    Parameters
-    ----------
-    value : the value column; also "FILE:COLUMN" in `spec`.
-    material : the column of formulas or SMILES, where its name does not tell; of several the first that the file has.
-    log : fit ln(value).
-    unit : of the values, where neither the column's name nor the file says it, such as "degC"; or by column, a mapping.
-    max_rejected : share of the rows with a value that may be refused before that is an error.
-    structures : load a property of crystal structures, a row each: True takes them from the file's own columns, a path
-        (a table, a folder of CIF or POSCAR files, JSON documents) by id.
-
-    Raises
-    ------
-    UserError : no such file or column, an infinite value, too many refused rows,
-        fewer than 10 usable compositions, ...
-
-    Examples
-    --------
-    >>> import kakehashi as kh
-    >>> table = kh.load("ltc", log=True)
-    >>> len(table), table.unit
-    (31, 'W/(m K)')
-    """
-    check_share(max_rejected)
-    if structures is False:
-        table = load_table(
-            spec, value=value, log=log, material=material, folds=folds, units=unit, max_rejected=max_rejected
-        )
-    else:
-        by_id = None if structures is True else structure_file(path_of(structures))
-        table = connected(
-            load_crystals(
-                spec, value=value, log=log, material=material, folds=folds, structures=by_id, units=unit,
-                max_rejected=max_rejected,
-            )
-        )  # fmt: skip
-    check_units(unit, [spec], [table])
-    warn_of([spec], [table], stacklevel=3)
-    return table
 
 
 def pretrain(
@@ -109,6 +55,7 @@ def pretrain(
     convention: str | None = None,
     descriptors: str | None = None,
     cache: bool = True,
+    progress: bool = True,
     device: Device = "auto",
 ) -> Library:
     """Pre-train random networks on every source property.
@@ -124,6 +71,7 @@ def pretrain(
     descriptors : of molecules and repeat units, as `screen.descriptors.repeat_unit` names them.
     trunk : "separate", "shared" (one set of networks learns every source) or "both"; a shared one takes two sources.
     cache : reuse networks that were pre-trained on the same rows with the same settings, and keep new ones.
+    progress : show progress, as a bar in terminals and as lines in notebooks.
     device : auto (the one chosen last, else a GPU where jax sees one), cpu or gpu; it stays chosen.
 
     Examples
@@ -141,13 +89,14 @@ def pretrain(
     known = [exclude, *tables] if exclude else tables
     structural = any(table.crystals is not None for table in known)
     count = networks or (DEFAULT_NETWORKS["cgcnn"] if structural else 100)
+    stage = progress_of(progress).stage
     settings = Settings(count, seed, convention_for(known, convention, descriptors) if known else "reduced")
     if structural:
         if trunk != "separate":
             raise UserError(f"trunk: crystal graph networks are separate, got {trunk!r}")
-        library = crystal_library(tables, settings, target=exclude, cache=cache)
+        library = crystal_library(tables, settings, target=exclude, cache=cache, stage=stage)
     else:
-        library = pretrain_library(tables, settings, target=exclude, trunk=trunk, cache=cache)
+        library = pretrain_library(tables, settings, target=exclude, trunk=trunk, cache=cache, stage=stage)
     _warn([source.checkpoint for source in library.sources])
     return library
 
@@ -161,8 +110,9 @@ def transfer(
     heads: Sequence[str] = DEFAULT_HEADS,
     foundation: str = "",
     cache: bool = True,
+    progress: bool = True,
     device: Device = "auto",
-) -> Model:
+) -> FittedModel:
     """Transfer pre-trained networks to a target and measure it.
 
     By nested cross-validation; the model is the stack of transferred and direct models. `model.verdict.text` says
@@ -174,6 +124,7 @@ def transfer(
     heads : some of ridge, gp, forest, finetune; the last two serve the best five networks of a source.
     foundation : name of foundation networks, "none", or "" for those of the package where the target has formulas.
     cache : reuse the model of an equal library and target, and keep a new one.
+    progress : as for `pretrain`.
     device : as for `pretrain`.
 
     Examples
@@ -188,10 +139,11 @@ def transfer(
     choose(device)
     networks = choose_foundation(foundation, (), target, library.convention)
     model = load_or_transfer(
-        library, target, outer=outer_folds, seed=seed, heads=heads, knowledge=gather_knowledge(networks), cache=cache
-    )
+        library, target, outer=outer_folds, seed=seed, heads=heads, knowledge=gather_knowledge(networks), cache=cache,
+        stage=progress_of(progress).stage,
+    )  # fmt: skip
     _warn([model.checkpoint])
-    return model
+    return fitted(model)
 
 
 def _warn(checkpoints: Sequence[Checkpoint | None]) -> None:
@@ -202,7 +154,7 @@ def _warn(checkpoints: Sequence[Checkpoint | None]) -> None:
 
 def rank(
     model: Model,
-    formulas: Sequence[str] | pa.Table,
+    formulas: Any,
     *,
     by: RankBy = "mean",
     minimise: bool = False,
@@ -211,8 +163,8 @@ def rank(
 ) -> pa.Table:
     """Score and rank formulas; the columns of ranking.parquet.
 
-    formulas : texts, or a table with a column `formula`, perhaps `id`, and columns of its own; for a model fitted on
-        structures with structure columns, as files have them
+    formulas : texts, or a table (Arrow, a data frame or {name: cells}) with a column `formula`, perhaps `id`, and
+        columns of its own; for a model fitted on structures with structure columns, as files have them
     device : as for `pretrain`
 
     Raises
@@ -239,14 +191,19 @@ def rank(
     return _rank(part.scores, order, log=model.target.log).table
 
 
-def _rows(formulas: Sequence[str] | pa.Table) -> pa.Table:
+def _rows(formulas: Any) -> pa.Table:
     """Formulas as a table with text columns `id` and `formula`.
 
     Without ids, row numbers.
     """
     if isinstance(formulas, str):
         raise UserError(f"expected a list of formulas, got the text {formulas!r}: write [{formulas!r}]")
-    if not isinstance(formulas, pa.Table):
+    if is_frame(formulas) and not isinstance(formulas, pa.Table):
+        frame = open_frame(formulas)
+        formulas = read(frame)
+        column = material_column(formulas.column_names, frame)
+        formulas = formulas.rename_columns(["formula" if n == column else n for n in formulas.column_names])
+    elif not isinstance(formulas, pa.Table):
         texts = list(formulas)
         not_text = [text for text in texts if not (text is None or isinstance(text, str))]
         if not_text:
@@ -270,25 +227,31 @@ def screen(
     resume: bool = False,
     overwrite: bool = False,
     top: int | None = None,
+    minimise: bool = False,
     filters: Sequence[str] = (),
     workers: int | None = None,
     scheduler: str | None = None,
     insecure_cluster: bool = False,
+    save_model: bool = True,
+    progress: bool = True,
     device: Device = "auto",
-) -> dict[str, Any]:
+) -> Screened:
     """Score a whole catalogue and write the run folder.
 
-    Returns the run's record (run.json).
+    Returns the run's record (run.json), a dict with a property `ranking`.
 
     Parameters
     ----------
     catalog : a name, a file, a folder; a virtual one ("enumerate", or a TOML file) is searched for its best `top`; by
         default `mp` where it was pulled, else `default`
     out : a folder, or a URL as text, such as "s3://bucket/run".
+    minimise : rank small values first.
     resume : keep the partitions an interrupted run of this very model and catalogue has scored.
     workers : score on so many local processes, started anew: a script needs `if __name__ == "__main__":`.
     scheduler : score on the workers of the Dask scheduler at this address, or on `workers` jobs of "slurm".
     insecure_cluster : allow a scheduler on another machine without TLS.
+    save_model : write the model into the run folder, too, for `load_model`.
+    progress : as for `pretrain`.
     device : as for `pretrain`; the workers compute on the same kind.
 
     Examples
@@ -296,7 +259,6 @@ def screen(
     >>> import kakehashi as kh
     >>> kh.screen(model, catalog="default", out="runs/ltc", top=100)["counts"]  # doctest: +SKIP
     """
-    from kakehashi.screen.progress import Progress
     from kakehashi.screen.ranking.filters import check_filters, parse_filter
     from kakehashi.screen.runs.checks import check_workers
     from kakehashi.screen.scoring.workers.leftovers import remove_leftovers
@@ -311,20 +273,25 @@ def screen(
     if model.target.crystals is not None:
         candidates = with_structures(candidates)
     order = Order(
-        top=top if candidates.space is None else top or TOP, filters=tuple(parse_filter(text) for text in filters)
+        minimise=minimise,
+        top=top if candidates.space is None else top or TOP,
+        filters=tuple(parse_filter(text) for text in filters),
     )
     check_order(order, log=model.target.log)
     check_filters(order.filters, ranking_schema(candidates))
     virtual_search(candidates, model.target, order)
     config = ScreenConfig(
-        target=model.target.name, log=model.target.log, catalog=catalog, top=top, filter=tuple(filters),
+        target=model.target.name, log=model.target.log, catalog=catalog, top=top, minimise=minimise,
+        filter=tuple(filters),
         source=tuple(dict.fromkeys(task.name for source in model.library.sources for task in source.tasks)),
         trunk=model.library.trunk, seed=model.seed, out=str(out),
         networks=int(np.max([len(s.networks) for s in model.library.sources], initial=1)),
         convention=model.library.convention, heads=model.heads, workers=workers, scheduler=scheduler, device=device,
+        no_model=not save_model,
     )  # fmt: skip
     with open_run(out, resume=resume, overwrite=overwrite) as rundir:
         for said in remove_leftovers(rundir.path):
             warnings.warn(said, stacklevel=2)
         inputs = ScreenInputs(model.target, (), candidates, order)
-        return finish_run(config, inputs, model, rundir, Progress("quiet"), "kakehashi.screen(...)").record
+        finished = finish_run(config, inputs, model, rundir, progress_of(progress), "kakehashi.screen(...)")
+        return Screened(finished.record)

@@ -77,6 +77,13 @@ class Board(NamedTuple):
     command: str
     evaluation: Evaluation
 
+    def __repr__(self) -> str:
+        columns = self.leaderboard.select(["name", "mae"]).slice(0, 4).to_pylist()
+        best = [f"{row['mae']:.4g}  {row['name']}" for row in columns]
+        target = self.evaluation.target.name
+        head = f"Board of {target}: {self.leaderboard.num_rows} models by mean absolute error, held out"
+        return "\n  ".join([head, *best, self.verdict, self.recommendation, self.command])
+
 
 class EvaluationOutcome(NamedTuple):
     """Record (run.json) and tables of an evaluation."""

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from kakehashi.catalogs.models import library as shelf
 from kakehashi.catalogs.records import Compositions, UserError
 from kakehashi.screen.cache.keep import unpacked
-from kakehashi.screen.cache.packing import pack
+from kakehashi.screen.cache.packing import content_hash, pack
 from kakehashi.screen.descriptors.scaling import Scaling
 from kakehashi.screen.foundation.forward import predictions
 from kakehashi.screen.foundation.inputs import inputs_of
@@ -119,8 +119,17 @@ def find_foundation(name: str) -> Foundation:
 @functools.cache
 def shipped_foundation() -> Foundation | None:
     """Read the foundation networks of the package, None where it carries none."""
-    shipped = [entry for entry in _entries() if entry.path.parent == shelf.SHIPPED]
-    return read_foundation(max(shipped, key=lambda entry: entry.date).path) if shipped else None
+    newest = _newest_shipped()
+    return None if newest is None else read_foundation(newest.path)
+
+
+def shipped_key(foundation: Foundation) -> str:
+    """Key of foundation networks that come with the package, "" of others."""
+    newest, shipped = _newest_shipped(), shipped_foundation()
+    if newest is None or shipped is None:
+        return ""
+    same = foundation is shipped or content_hash(foundation) == content_hash(shipped)
+    return newest.path.name if same else ""
 
 
 def read_foundation(path: Path) -> Foundation:
@@ -135,6 +144,11 @@ class _Entry(NamedTuple):
     name: str
     date: str
     path: Path
+
+
+def _newest_shipped() -> _Entry | None:
+    shipped = [entry for entry in _entries() if entry.path.parent == shelf.SHIPPED]
+    return max(shipped, key=lambda entry: entry.date) if shipped else None
 
 
 def _entries() -> Iterator[_Entry]:

@@ -25,6 +25,10 @@ class KnownValues(NamedTuple):
     formulas: NDArray[np.uint64]
     values: NDArray[np.float32]
 
+    def __repr__(self) -> str:
+        count = int(np.isfinite(self.values).sum())
+        return f"KnownValues: {count:,} of {len(self.formulas):,} formulas and {self.values.shape[1]} properties"
+
     def of(self, keys: Sequence[str]) -> NDArray[np.float32]:
         """Values (n, k) of compounds, NaN where unknown."""
         wanted = formula_hash(keys)

@@ -85,6 +85,15 @@ class Foundation(NamedTuple):
     training_errors: NDArray[np.float64]
     convention: str
 
+    def __repr__(self) -> str:
+        names = ", ".join(task.name for task in self.tasks[:6])
+        more = f" and {len(self.tasks) - 6} more" if self.tasks[6:] else ""
+        count = sum(len(networks) for networks in self.sets)
+        return (
+            f"Foundation {self.name}: {count} networks of {len(self.tasks)} properties, {len(self.formulas):,} formulas"
+            f" ({self.convention})\n  {names}{more}"
+        )
+
     @property
     def sets(self) -> tuple[tuple[FoundationNetwork, ...], ...]:
         """Sets of networks in the order of `scales`."""

@@ -90,6 +90,11 @@ class Source(NamedTuple):
     evidence: Evidence | None = None
     checkpoint: Checkpoint | None = None
 
+    def __repr__(self) -> str:
+        r2 = [f"{value:.2f}" for value in self.validation_r2 if np.isfinite(value)]
+        accuracy = f", validation R² {', '.join(r2)}" if r2 else ""
+        return f"Source {self.name}: {len(self.networks):,} networks, {len(self.keys):,} materials{accuracy}"
+
     @property
     def validation_r2(self) -> tuple[float, ...]:
         """Median validation R² over networks, per task.
@@ -107,6 +112,13 @@ class Library(NamedTuple):
     sources: tuple[Source, ...]
     convention: str
     seed: int
+
+    def __repr__(self) -> str:
+        first = [repr(source) for source in self.sources[:6]]
+        more = [f"and {len(self.sources) - 6} more"] if self.sources[6:] else []
+        return "\n  ".join(
+            [f"Library of {len(self.sources)} sources ({self.convention}, seed {self.seed})", *first, *more]
+        )
 
     @property
     def trunk(self) -> Trunk:

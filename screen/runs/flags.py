@@ -29,8 +29,8 @@ DEFAULT_SOURCES = ("formation_energy", "volume_per_atom", "melting_temperature")
 
 
 @dataclass(frozen=True, kw_only=True)
-class TableFlags:
-    """Reading of tables."""
+class MaterialFlags:
+    """Column of materials."""
 
     material: Annotated[
         tuple[str, ...] | None,
@@ -40,6 +40,12 @@ class TableFlags:
             TARGET,
         ),
     ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableFlags(MaterialFlags):
+    """Reading of tables."""
+
     unit: Annotated[
         tuple[str, ...],
         Flag(

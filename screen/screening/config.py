@@ -81,6 +81,16 @@ class ExportFlags:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ModelFlags:
+    """The model in the folder of the run."""
+
+    no_model: Annotated[
+        bool,
+        Flag("Leave the model out of the run folder; `kakehashi predict --model DIR` needs it.", OUTPUT, decides=False),
+    ] = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class CatalogFlags:
     """Candidates."""
 
@@ -178,8 +188,8 @@ class ClusterFlags:
 
 @dataclass(frozen=True, kw_only=True)
 class ScreenConfig(
-    OutFlags, DeviceFlags, ClusterFlags, WorkerFlags, CacheFlags, SeedFlags, ExportFlags, LimitFlags, ElementFlags,
-    TopFlags, FilterFlags, BatchFlags, RankingFlags, FamilyFlags, HeadFlags, FoldFlags, TrunkFlags, ArchitectureFlags,
+    OutFlags, DeviceFlags, ClusterFlags, WorkerFlags, CacheFlags, SeedFlags, ModelFlags, ExportFlags, LimitFlags,
+    ElementFlags, TopFlags, FilterFlags, BatchFlags, RankingFlags, FamilyFlags, HeadFlags, FoldFlags, TrunkFlags, ArchitectureFlags,
     KnownValueFlags, FoundationFlags, PresetFlags, UsualSourceFlags, CatalogFlags, TableFlags, ValueFlags, TargetFlags,
 ):  # fmt: skip
     """Flags of a screening run, keys of its TOML file, and `config` in its run.json."""

@@ -108,7 +108,7 @@ def run_record(
             "by_distance": [part._asdict() for part in model.reach.by_distance],
             "by_family": model.reach.by_family._asdict() if model.reach.by_family else None,
         },
-        "trust": _trust(model),
+        "trust": held_out_trust(model),
         "ceiling": _ceiling(model, figures),
         "domain": {name: figures.domains.get(name, 0) for name in ("in", "edge", "out")},
         "filters": [count._asdict() for count in counted.filters],
@@ -251,7 +251,7 @@ def _distinct(unique: int, *, smiles: bool) -> str:
     )
 
 
-def _trust(model: Model) -> dict[str, Any]:
+def held_out_trust(model: Model) -> dict[str, Any]:
     """Errors on held-out compounds, and the sentence on them."""
     back = np.exp if model.target.log else np.asarray
     held_out = model.out_of_fold

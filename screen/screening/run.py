@@ -17,6 +17,8 @@ from kakehashi.screen.networks.library import groups, pretrain_library
 from kakehashi.screen.networks.source import Settings
 from kakehashi.screen.next.batch import FILES, first_batch
 from kakehashi.screen.next.finished import run_just_made
+from kakehashi.screen.prediction.saved import FOLDER as MODEL_FOLDER
+from kakehashi.screen.prediction.saved import encode_model
 from kakehashi.screen.progress import Progress, warn
 from kakehashi.screen.ranking.bounds import clip
 from kakehashi.screen.ranking.measured import mark_measured
@@ -45,6 +47,8 @@ from kakehashi.screen.transfer.cache import load_or_transfer
 from kakehashi.screen.transfer.fit import Model
 
 SCHEMA_VERSION = "1"
+# Largest model that is written into the run's folder.
+MODEL_BYTES = 50_000_000
 # Files derived from scores: those of an earlier run are removed first.
 REMADE = ("report.html", "run.json", *FILES)
 
@@ -71,6 +75,7 @@ def finish_run(
         *REMADE,
         *rundir.names("next-"),
         *rundir.names("cif/"),
+        *rundir.names(f"{MODEL_FOLDER}/"),
     ):  # until they are there again the folder is unfinished
         rundir.remove(name)
     search = virtual_search(inputs.catalog, inputs.target, inputs.order)
@@ -95,6 +100,7 @@ def finish_run(
             finish=lambda table: mark(clip(table, inputs.bounds)),
         )  # fmt: skip
         write_tables(rundir, model, inputs)
+        saved = None if config.no_model else write_model(rundir, model)
         if search is None or scored.counts is None:
             places = PlaceCounter(held_out_means(model), minimise=config.minimise)
             drawn = bin_values(inputs.target, counted.summary, places.watch(scored.scores()))
@@ -107,6 +113,8 @@ def finish_run(
         record["places"] = {"of": places.rows, "better": places.better.tolist()}
     if scored.counts is not None:
         record["virtual"] = virtual_record(scored, progress.timings["score candidates"])
+    if saved is not None:
+        record["saved_model"] = saved
     if config.export and inputs.structures:
         exported = export_cif(rundir, inputs.structures, config.export_top)
         record["export"] = {**exported._asdict(), "text": describe_export(exported, rundir.where)}
@@ -177,6 +185,17 @@ def write_tables(rundir: RunDir, model: Model, inputs: ScreenInputs) -> None:
     write_rejected(rundir, (inputs.target, *inputs.sources), metadata)
     rundir.write_table("leaderboard.parquet", leaderboard_table(model), metadata)
     rundir.write_table("predictions.parquet", predictions_table(model), metadata)
+
+
+def write_model(rundir: RunDir, model: Model) -> dict[str, Any]:
+    """Write the model into the run, unless it is larger than `MODEL_BYTES`; what run.json says of it."""
+    files = encode_model(model)
+    size = sum(map(len, files.values()))
+    if size > MODEL_BYTES:
+        return {"folder": None, "bytes": size, "text": f"not written: more than {MODEL_BYTES // 10**6} MB"}
+    for name, data in files.items():
+        rundir.write_bytes(f"{MODEL_FOLDER}/{name}", data)
+    return {"folder": MODEL_FOLDER, "bytes": size, "text": "for kakehashi predict --model and kakehashi.load_model"}
 
 
 def _metadata(inputs: ScreenInputs) -> dict[str, str]:

@@ -7,9 +7,13 @@ from collections.abc import Sequence
 
 from kakehashi.catalogs.properties.stated_units import Units, check_named
 from kakehashi.catalogs.properties.tables import load_table, read_from
+from kakehashi.catalogs.reading.open_table import OpenTable
 from kakehashi.catalogs.records import PropertyTable
 from kakehashi.screen.runs.flags import MAX_REJECTED
 from kakehashi.screen.runs.refused import warnings_of
+
+Entry = str | OpenTable | PropertyTable
+"""A table as a caller gives it."""
 
 
 def load_target(
@@ -45,22 +49,24 @@ def load_sources(
     return tables
 
 
-def check_units(unit: Units, inputs: Sequence[str | PropertyTable], tables: Sequence[PropertyTable]) -> None:
+def check_units(unit: Units, inputs: Sequence[Entry], tables: Sequence[PropertyTable]) -> None:
     """Refuse units of columns that no loaded table is read from."""
     check_named(
         unit, [column for entry, table in zip(inputs, tables, strict=True) for column in _columns(entry, table)]
     )
 
 
-def warn_of(inputs: Sequence[str | PropertyTable], tables: Sequence[PropertyTable], *, stacklevel: int) -> None:
+def warn_of(inputs: Sequence[Entry], tables: Sequence[PropertyTable], *, stacklevel: int) -> None:
     """Warn of rejected rows and doubtful values.
 
-    Only of tables just read from files.
+    Only of tables just read.
     """
     read = [table for entry, table in zip(inputs, tables, strict=True) if _columns(entry, table)]
     for text in warnings_of(read, written=False):
         warnings.warn(text, stacklevel=stacklevel)
 
 
-def _columns(entry: str | PropertyTable, table: PropertyTable) -> list[tuple[str, str]]:
+def _columns(entry: Entry, table: PropertyTable) -> list[tuple[str, str]]:
+    if isinstance(entry, OpenTable):
+        return [(str(entry), table.name)]
     return list(read_from([entry], [table])) if isinstance(entry, str) else []

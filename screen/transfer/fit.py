@@ -99,6 +99,22 @@ class Model(NamedTuple):
     knowledge: Knowledge | None = None
     unseen: Unseen | None = None
 
+    def __repr__(self) -> str:
+        target = self.target
+        scale = ", ln(value) is fitted" if target.log else ""
+        networks = [source.name for source in self.library.sources]
+        networks += [f"foundation {self.knowledge.foundation.name}"] if self.knowledge else []
+        lines = [
+            f"{type(self).__name__} of {target.quantity}{f' [{target.unit}]' if target.unit else ''}",
+            f"known values: {len(target):,} of {target.name}{scale}",
+            f"networks: {', '.join(networks[:4]) or 'none'}{f' and {len(networks) - 4} more' if networks[4:] else ''}",
+            f"stack of {len(self.stack.members)} members; heads {', '.join(self.heads)}",
+            f"verdict: {self.verdict.text}",
+        ]
+        if self.warnings:
+            lines.append(f"warnings: {len(self.warnings)}, the first: {self.warnings[0]}")
+        return "\n  ".join(lines)
+
     @property
     def unseen_interval(self) -> float:
         """Factor of the intervals for formulas that foundation networks never saw."""

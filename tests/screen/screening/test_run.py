@@ -33,7 +33,7 @@ Finished = tuple[Path, subprocess.CompletedProcess[str]]
 TABLES = ("ranking.parquet", "quarantine.parquet", "quarantine_training.parquet", "leaderboard.parquet",
           "predictions.parquet", "ranking.csv", "quarantine.csv", "quarantine_training.csv",
           "scores/part-00000.parquet", "quarantine/part-00000.parquet")  # fmt: skip
-MADE = ("run.json", "report.html", "next.parquet", "next.csv")
+MADE = ("run.json", "report.html", "next.parquet", "next.csv", "model/card.json", "model/stack.safetensors")
 WHOLE = tuple(name for name in TABLES if "part-" not in name)
 
 
