@@ -189,8 +189,9 @@ class ClusterFlags:
 @dataclass(frozen=True, kw_only=True)
 class ScreenConfig(
     OutFlags, DeviceFlags, ClusterFlags, WorkerFlags, CacheFlags, SeedFlags, ModelFlags, ExportFlags, LimitFlags,
-    ElementFlags, TopFlags, FilterFlags, BatchFlags, RankingFlags, FamilyFlags, HeadFlags, FoldFlags, TrunkFlags, ArchitectureFlags,
-    KnownValueFlags, FoundationFlags, PresetFlags, UsualSourceFlags, CatalogFlags, TableFlags, ValueFlags, TargetFlags,
+    ElementFlags, TopFlags, FilterFlags, BatchFlags, RankingFlags, FamilyFlags, HeadFlags, FoldFlags, TrunkFlags,
+    ArchitectureFlags, KnownValueFlags, FoundationFlags, PresetFlags, UsualSourceFlags, CatalogFlags, TableFlags,
+    ValueFlags, TargetFlags,
 ):  # fmt: skip
     """Flags of a screening run, keys of its TOML file, and `config` in its run.json."""
 
