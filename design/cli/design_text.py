@@ -81,7 +81,7 @@ def show(record: dict[str, Any], proposals: pa.Table, where: str) -> None:
     console.print(f"{sum(record['timings'].values()):.0f} s in all.", markup=False)
     for row in proposals.slice(0, HEAD).to_pylist():
         for line in proposal_lines(row, record["properties"]):
-            console.print(line, markup=False)
+            console.print(shown(line), markup=False)
     for text in record["warnings"]:
         console.print(shown(f"warning: {text}"), markup=False)
     console.print(shown(f"{where}/report.html"), markup=False)

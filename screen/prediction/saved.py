@@ -85,8 +85,10 @@ def encode_model(model: Model) -> dict[str, bytes]:
         knowledge.known if knowledge else None,
         knowledge.shares if knowledge else None,
     )
+    # Without the date: one model has the same bytes wherever and whenever it is saved.
+    about = {name: value for name, value in model_card(model).items() if name != "date"}
     card = {
-        **model_card(model), "kind": "saved model", "format": FORMAT, "kakehashi": version("kakehashi"),
+        **about, "kind": "saved model", "format": FORMAT, "kakehashi": version("kakehashi"),
         "knowledge": knowledge is not None, "foundation": key,
     }  # fmt: skip
     try:

@@ -183,7 +183,7 @@ def test_a_printed_repeat_unit_keeps_its_brackets(
            "sa_score": 2.0, "monomer_1": "[nH]1cccc1", "monomer_2": None}  # fmt: skip
     record = {
         "properties": [], "sampler": {"evaluated": 1, "log_z": None}, "warnings": [], "timings": {},
-        "proposals": {"listed": 1, "above_prior": 0}, "prior": {"quantile": 0.99, "p_goal": 0.1},
+        "proposals": {"listed": 1, "above_prior": 0}, "prior": {"quantile": 0.99, "p_goal": 0.1, "mean_p_goal": 0.05},
     }  # fmt: skip
     show(record, pa.Table.from_pylist([row]), "runs/x")
     out = capsys.readouterr().out

@@ -69,7 +69,7 @@ def test_train_list_show_query_verify_export_import(folder, tmp_path, capsys):
     show_card(made["id"][:16], json_out=False)
     assert "mae_by_fold" not in capsys.readouterr().out
     query_and_print({"method": "foundation"}, [], "pearson", None, json_out=True)
-    found = json.loads(capsys.readouterr().out)
+    found = [one for one in json.loads(capsys.readouterr().out) if one["id"].startswith(made["id"][:16])]
     assert [(one["unit"], one["rows"]) for one in found] == [("eV", planned["formulas"])]
     verify_and_print([made["id"]], "auto", json_out=True, quiet=False)
     assert json.loads(capsys.readouterr().out)[0]["outcome"] == "bitwise"

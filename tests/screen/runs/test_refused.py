@@ -69,7 +69,7 @@ def test_runs_from_before_units_could_be_stated_can_be_gone_on_with(kind) -> Non
 
 
 def test_a_dry_run_shows_what_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["screen", "--target", f"{table(tmp_path)}:tg_k", "--source", "none", "--dry-run"]
+    words = ["screen", "--target", f"{table(tmp_path)}:tg_k", "--source", "none", "--dry-run", "--json"]
     assert kakehashi.main(words) == 2
     error = capsys.readouterr().err
     assert "2 of 16 rows with a value are refused, more than --max-rejected 0.1 allows" in error
