@@ -11,12 +11,15 @@ def preview_run(config: Any, inputs: Any, work: Mapping[str, Any]) -> str:
 
     config, inputs : of a screening or an evaluation; work : its plan and forecast
     """
+    from kakehashi.catalogs.candidates.candidates import named_materials
     from kakehashi.screen.screening.inspection import find_conflicts, inspect
     from kakehashi.screen.screening.inspection_text import inspection_text
 
     crystals = inputs.target.crystals is not None
-    conflicts = () if crystals else find_conflicts(config.target, config.value, config.material)
     catalog = getattr(inputs, "catalog", None)
+    files = (config.target, *config.source, *([config.catalog] if catalog is not None else []))
+    material = named_materials(config.material, files)[config.target]
+    conflicts = () if crystals else find_conflicts(config.target, config.value, material)
     found = inspect(inputs.target, inputs.sources, catalog, conflicts, work.get("estimate"))
     count = work["networks"]
     sizes = [f"{count:,} networks would be trained or taken from the cache"] if count else []

@@ -78,8 +78,8 @@ def test_a_screening_to_a_url(
 
     code, out, _ = run(capsys, "next", URL, "--include-out", "--batch", 2)
     assert code == 0
-    assert f"{URL}/next.csv" in out
-    assert "/runs/kappa/next.csv" in memory
+    assert f"{URL}/next-2.csv" in out  # beside the batch of the screening itself
+    assert {"/runs/kappa/next.csv", "/runs/kappa/next-2.csv"} <= set(memory)
     memory.pop("/runs/kappa/report.html")
     assert run(capsys, "report", URL, "--dry-run")[:2] == (0, f"{URL}/report.html\n")
     assert "/runs/kappa/report.html" not in memory
