@@ -97,7 +97,8 @@ def test_other_folders_are_refused(loop: Any, tmp_path: Path) -> None:
 def test_polymers_and_small_values(tmp_path: Path) -> None:
     units = ["*CC*", "*CC(C)*", "*CC(c1ccccc1)*", "*CC(Cl)*", "*CC(F)*", "*CO*", "*CCO*", "*CC(C#N)*", "*CC(O)*",
              "*CC(C)(C)*"]  # fmt: skip
-    target = kh.load({"smiles": units, "tg_k": [195.0, 260.0, 373.0, 354.0, 314.0, 190.0, 206.0, 370.0, 358.0, 200.0]})
+    known = [195.0, 260.0, 373.0, 354.0, 314.0, 190.0, 206.0, 370.0, 358.0, 200.0]
+    target = kh.load({"smiles": units, "tg_k": known})
     loop = kh.campaign(target, ["*CCCC*", "*CC(Br)*", "*CCC*"], out=tmp_path / "tg", minimise=True, **QUICK)
     assert "small tg_k" in repr(loop)
     first = asked(loop, 1)
