@@ -33,7 +33,7 @@ EXPECTED = dict.fromkeys(
         "check_fit_idempotent", "check_fit_check_is_fitted", "check_n_features_in",
     ),
     NEEDS_NUMBERS,
-) | {"check_estimator_sparse_array": "of one column the check makes a sparse array that scipy does not have"}  # fmt: skip
+) | {"check_estimator_sparse_array": "of one column it makes an array that scipy has not"}  # fmt: skip
 
 
 def plain(**words: Any) -> TransferRegressor:
