@@ -130,7 +130,7 @@ def test_import_is_light() -> None:
     assert done.stdout == "[]\n"
 
 
-@pytest.mark.parametrize("name", ["load", "pretrain", "rank", "transfer"])
+@pytest.mark.parametrize("name", ["pretrain", "rank", "transfer"])
 def test_the_api_is_reached_by_name(name: str) -> None:
     from kakehashi.screen.api import load, transfer
 

@@ -14,7 +14,6 @@ import pyarrow as pa
 from kakehashi.catalogs.files import parquet
 from kakehashi.catalogs.files.durable import make_folder, write_durably
 from kakehashi.catalogs.files.paths import path_of
-from kakehashi.catalogs.formulas.slots import parse_column, reduced_keys
 from kakehashi.catalogs.properties.assemble import assemble
 from kakehashi.catalogs.properties.material_columns import material_column
 from kakehashi.catalogs.reading import readers
@@ -22,9 +21,11 @@ from kakehashi.catalogs.reading.memory_tables import open_frame
 from kakehashi.catalogs.reading.number_columns import as_numbers
 from kakehashi.catalogs.records import PropertyTable, UserError
 from kakehashi.screen.api.fitted import FittedModel
-from kakehashi.screen.api.next import next_experiments
 from kakehashi.screen.api.transfer import pretrain, screen, transfer
+from kakehashi.screen.descriptors.materials import kind_of_table
 from kakehashi.screen.heads.registry import DEFAULT_HEADS
+from kakehashi.screen.next.batch import BatchRequest, propose_batch
+from kakehashi.screen.next.finished import read_finished_run
 from kakehashi.screen.prediction.materials import is_frame
 from kakehashi.screen.ranking.acquisition_names import Acquisition
 from kakehashi.screen.screening.tables import load_target
@@ -121,13 +122,8 @@ class Campaign:
             )  # fmt: skip
         values = self.known["value"].to_numpy()
         failed = [self.known["material"][int(i)].as_py() for i in np.flatnonzero(~np.isfinite(values))]
-        asked = next_experiments(folder, batch=batch + len(failed), by=self.settings.by, include_out=include_out)
-        gone = set(self._names(failed))
-        kept = [i for i, name in enumerate(self._names(asked["formula"].to_pylist())) if name not in gone][:batch]
-        if not kept:
-            raise UserError(f"{self.folder}: every candidate that is left was told to have no value")
-        left = asked.take(pa.array(kept, pa.int64()))
-        return left.set_column(0, "rank", pa.array(range(1, len(kept) + 1), pa.int64()))
+        request = BatchRequest(batch, self.settings.by, include_out=include_out, without=self._names(failed))
+        return propose_batch(read_finished_run(str(folder)), request).table
 
     def tell(self, rows: Any) -> Campaign:
         """Add results, and save them; the campaign.
@@ -163,10 +159,19 @@ class Campaign:
         state = {"format": FORMAT, "settings": asdict(self.settings)}
         write_durably(self.folder / STATE, (json.dumps(state, indent=1, ensure_ascii=False) + "\n").encode())
 
-    def _names(self, texts: Sequence[str]) -> list[str]:
-        if self.settings.smiles:
-            return [text.strip() for text in texts]
-        return [key or text for key, text in zip(reduced_keys(parse_column(texts).compositions), texts, strict=True)]
+    def _names(self, texts: Sequence[str]) -> tuple[str, ...]:
+        """Names of materials, as rankings have them.
+
+        Raises
+        ------
+        UserError : one that cannot be read.
+        """
+        kind = kind_of_table(self.target)
+        materials, reasons = kind.parse(list(texts), (0, 2))
+        for text, reason in zip(texts, reasons, strict=True):
+            if reason:
+                raise UserError(f"tell: {text}: {reason}; nothing was added")
+        return tuple(kind.label(materials)[1]) if len(texts) else ()
 
     def _read(self, rows: Any) -> tuple[list[str], list[float]]:
         if isinstance(rows, Mapping) and not any(isinstance(cells, list | tuple) for cells in rows.values()):
@@ -190,10 +195,7 @@ class Campaign:
                 ) from None
         if not texts:
             raise UserError("tell: expected results, got none")
-        reasons = [""] * len(texts) if self.settings.smiles else parse_column(texts).reasons.tolist()
-        for text, reason in zip(texts, reasons, strict=True):
-            if reason:
-                raise UserError(f"tell: {text}: {reason}; nothing was added")
+        self._names(texts)
         return texts, values
 
 

@@ -43,6 +43,7 @@ class BatchRequest(NamedTuple):
     include_out : True to allow candidates outside the applicability domain
     apart : share of atoms, or of fingerprints of repeat units, by which any two of a batch must differ; None: as usual
     elements : True to allow elements, noble gases and gases, too
+    without : names, as in `reduced_formula`, that count as measured
     """
 
     size: int = 8
@@ -52,6 +53,7 @@ class BatchRequest(NamedTuple):
     include_out: bool = False
     apart: float | None = None
     elements: bool = False
+    without: tuple[str, ...] = ()
 
 
 class BatchProposal(NamedTuple):
@@ -94,7 +96,10 @@ def propose_batch(run: FinishedRun, request: BatchRequest) -> BatchProposal:
     """
     check_request(request.size, request.by, request.apart)
     found = find_candidates(
-        run, Conditions(request.by, request.filters, request.exclude, request.include_out, request.elements)
+        run,
+        Conditions(
+            request.by, request.filters, request.exclude, request.include_out, request.elements, request.without
+        ),
     )
     counts = found.counts
     if not found.table.num_rows:

@@ -27,6 +27,7 @@ class Conditions(NamedTuple):
     filters, exclude : in addition to the run's own
     include_out : True to allow candidates outside the applicability domain
     elements : True to allow elements, noble gases and gases, as the run may, too
+    without : names, as in `reduced_formula`, that count as measured
     """
 
     by: Acquisition = "improvement"
@@ -34,6 +35,7 @@ class Conditions(NamedTuple):
     exclude: tuple[str, ...] = ()
     include_out: bool = False
     elements: bool = False
+    without: tuple[str, ...] = ()
 
 
 class Candidates(NamedTuple):
@@ -61,7 +63,7 @@ def find_candidates(run: FinishedRun, conditions: Conditions) -> Candidates:
     everyday = conditions.elements or bool(config.get("elements")) or run.compositions is None
     names = [name for name in run.results.names("scores/") if name.endswith(".parquet")]
     notes = [] if names else ["the run kept its ranking only: candidates it does not list cannot be proposed"]
-    known = pa.array(run.keys, pa.string())
+    known = pa.array([*run.keys, *conditions.without], pa.string())
     counts = dict.fromkeys(COUNTED, 0)
     best: pa.Table | None = None
     for name in names or ["ranking.parquet"]:

@@ -75,7 +75,7 @@ def test_missing_cells_stay_missing() -> None:
 @pytest.mark.parametrize(
     ("frame", "said"),
     [
-        (3, "expected a name, a path, a data frame (pandas, polars, ...), an Arrow table or a mapping of columns, got int"),
+        (3, "an Arrow table or a mapping of columns, got int"),
         ({"formula": ["MgO"], "x": [1, 2]}, "columns of different lengths (formula 1, x 2)"),
         ({"formula": "MgO"}, "column 'formula': expected a list of cells, got str"),
         ({"formula": []}, "has columns but no rows"),

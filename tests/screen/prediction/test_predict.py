@@ -86,7 +86,5 @@ def test_what_has_no_materials_is_said(tiny_model: Model) -> None:
 def test_frames_are_ranked_too(tiny_model: Model) -> None:
     frame = pd.DataFrame({"Composition": ["MgO", "PbTe"], "note": ["a", "b"]})
     ranked = kh.rank(tiny_model, frame)
-    assert dict(zip(ranked["formula"].to_pylist(), ranked["note"].to_pylist(), strict=True)) == {
-        "MgO": "a",
-        "PbTe": "b",
-    }
+    notes = dict(zip(ranked["formula"].to_pylist(), ranked["note"].to_pylist(), strict=True))
+    assert notes == {"MgO": "a", "PbTe": "b"}
