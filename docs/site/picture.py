@@ -1,4 +1,4 @@
-"""Take the picture of a report's first screen that README.md shows: python docs/picture.py RUN."""
+"""Take the picture of a report's first screen that README.md shows: python docs/site/picture.py RUN."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-TARGET = Path(__file__).parent / "images" / "report.png"
+TARGET = Path(__file__).parents[1] / "images" / "report.png"
 SIZE = (1100, 900)
 LARGEST = 150_000  # bytes: the picture is loaded with every view of the README
 
@@ -34,8 +34,8 @@ def take_picture(report: Path, target: Path = TARGET) -> None:
             "--hide-scrollbars",
             f"--user-data-dir={folder}/profile",
         ]
-        size = f"--window-size={SIZE[0]},{SIZE[1]}"
-        subprocess.run([browser, *words, size, f"--screenshot={shot}", report.resolve().as_uri()], check=True)
+        words += [f"--user-data-dir={folder}/profile", f"--window-size={SIZE[0]},{SIZE[1]}"]
+        subprocess.run([browser, *words, f"--screenshot={shot}", report.resolve().as_uri()], check=True)
         picture = Image.open(shot).convert("RGB").quantize(128, dither=Image.Dither.NONE)
         target.parent.mkdir(exist_ok=True)
         picture.save(target, optimize=True)
