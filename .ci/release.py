@@ -1,7 +1,8 @@
 """Make a release in dist/: python .ci/release.py [--no-install] [INTERPRETER ...].
 
-Builds sdist and wheel twice and compares bytes, checks metadata, long description and version, installs the wheel into a
-clean environment of every interpreter (by default this one and what the path has of Python 3.11 to 3.13), and runs it.
+Builds sdist and wheel twice and compares bytes, checks metadata, long description and version, installs the wheel into
+a clean environment of every interpreter (by default the present one and those of Python 3.11 to 3.13 on the path) and
+runs it.
 """
 
 from __future__ import annotations
@@ -95,13 +96,17 @@ def try_wheel(python: str, wheel: Path) -> None:
             raise SystemExit(f"{python}: expected 12 ranked formulas in ranking.csv")
 
 
+def runs(python: str) -> bool:
+    """Whether an interpreter runs; a version manager's shim may be on the path and fail."""
+    words = [python, "-c", "import venv, ensurepip"]
+    return subprocess.run(words, capture_output=True, check=False).returncode == 0
+
+
 def interpreters() -> list[str]:
-    """This interpreter, and those of the other releases that the path has and that run."""
+    """The present interpreter, and those of the other releases that the path has and that run."""
     here = f"{sys.version_info[0]}.{sys.version_info[1]}"
     others = [f"python{minor}" for minor in MINORS if minor != here]
-    works = [
-        name for name in others if shutil.which(name) and not subprocess.call([name, "-c", "import venv, ensurepip"])
-    ]
+    works = [name for name in others if shutil.which(name) and runs(name)]
     return [sys.executable, *works]
 
 
