@@ -1,5 +1,5 @@
 # Needs only make and Python 3.11 to 3.13. The first target builds .venv, once.
-.PHONY: demo test test-real lint bench bench-all clean environment
+.PHONY: demo test test-real lint docs release bench bench-all clean environment
 .DEFAULT_GOAL := demo
 SHELL := /bin/sh
 
@@ -22,6 +22,22 @@ lint: environment
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+
+# Strict: a broken link is an error. The pages are in build/docs/html.
+DOCS := build/docs/venv
+docs: environment $(DOCS)/ready
+	@$(BIN)/python docs/site/pages.py build/docs/source
+	@$(DOCS)/bin/python -m sphinx -n -W -q -E --keep-going -b html build/docs/source build/docs/html
+	@echo "build/docs/html/README.html"
+
+$(DOCS)/ready: docs/constraints-docs.txt | environment
+	@rm -rf $(DOCS) && $(BIN)/python -m venv $(DOCS)
+	@$(DOCS)/bin/python -m pip --disable-pip-version-check --no-input install -qq --require-hashes -r docs/constraints-docs.txt
+	@touch $@
+
+# sdist and wheel in dist/, built twice to the same bytes, tried in clean environments. ONLY_BUILD=1 leaves the trying out.
+release: environment
+	@$(BIN)/python .ci/release.py $(if $(ONLY_BUILD),--no-install)
 
 # Under a minute each on two quiet cores; the others take longer.
 SHORT := formulas descriptors descriptors_today score_today forests_pipeline forests pretrain_today check_ltc check_polymer_tables read_structures

@@ -44,6 +44,10 @@ def make_callable(package: str, function: str) -> None:
             return target()(*args, **kwargs)
 
         @property
+        def __wrapped__(self) -> Callable[..., Any]:
+            return target()
+
+        @property
         def __signature__(self) -> Signature:
             return signature(target())
 

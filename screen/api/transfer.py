@@ -257,7 +257,7 @@ def screen(
     Examples
     --------
     >>> import kakehashi as kh
-    >>> kh.screen(model, catalog="default", out="runs/ltc", top=100)["counts"]  # doctest: +SKIP
+    >>> kh.screen(model, catalog="default", out="runs/ltc", top=100)["catalog"]["scored"]  # doctest: +SKIP
     """
     from kakehashi.screen.ranking.filters import check_filters, parse_filter
     from kakehashi.screen.runs.checks import check_workers
