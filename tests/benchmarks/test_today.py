@@ -44,7 +44,12 @@ def test_a_missed_goal_is_said(today, capsys):
 
 
 def test_every_script_has_its_place_in_makefile_and_readme():
-    scripts = {path.stem for path in (ROOT / "benchmarks").glob("*.py")} - {"today", "table", "small_sides", "small_targets"}
+    scripts = {path.stem for path in (ROOT / "benchmarks").glob("*.py")} - {
+        "today",
+        "table",
+        "small_sides",
+        "small_targets",
+    }
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     listed = re.findall(r"^(?:SHORT|LONG) := (.*)$", makefile, re.MULTILINE)
     assert sorted(" ".join(listed).split()) == sorted(scripts)

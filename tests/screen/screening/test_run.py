@@ -159,7 +159,8 @@ def test_a_dry_run_trains_nothing(screen: Run, monkeypatch: pytest.MonkeyPatch) 
 def test_a_file_equals_flags_and_flags_win(tiny: Tiny, screen: Run, tmp_path: Path) -> None:
     (tmp_path / "run.toml").write_text(
         f"target = '{tiny.folder}/target.csv:kappa'\nlog = true\nsource = '{tiny.folder}/source.csv:gap'\n"
-        f"catalog = '{tiny.folder}/catalog.csv'\nnetworks = 2\nfoundation = 'none'\nouter_folds = 3\ntop = 7\nfilter = ['flag==1']\n"
+        f"catalog = '{tiny.folder}/catalog.csv'\nnetworks = 2\nouter_folds = 3\ntop = 7\nfilter = ['flag==1']\n"
+        "foundation = 'none'\n"
     )
     assert screen("--out", tmp_path / "flags", "--top", 7, "--filter", "flag==1")[0] == 0
     assert screen("--config", tmp_path / "run.toml", "--out", tmp_path / "file", flags=[])[0] == 0
