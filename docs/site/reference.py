@@ -49,9 +49,12 @@ def python_page() -> str:
 def public(owner: ModuleType | type) -> Iterator[tuple[str, Any]]:
     """Functions that a module or class defines itself, with a docstring, and that are no part of its inside."""
     module = owner.__name__ if isinstance(owner, ModuleType) else owner.__module__
+    offered = tuple(vars(owner).get("_FUNCTIONS", ())) if isinstance(owner, ModuleType) else ()
+    for name in offered:  # a package names what it offers, which lies in other files
+        yield name, getattr(owner, name)
     for name, value in sorted(vars(owner).items()):
         plain = getattr(value, "fget", None) or getattr(value, "__func__", value)
-        own = inspect.isroutine(plain) and getattr(plain, "__module__", "") == module
+        own = name not in offered and inspect.isroutine(plain) and getattr(plain, "__module__", "") == module
         if own and not name.startswith("_") and inspect.getdoc(plain):
             yield name, plain
 

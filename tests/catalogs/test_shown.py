@@ -184,6 +184,7 @@ def test_a_printed_repeat_unit_keeps_its_brackets(
     record = {
         "properties": [], "sampler": {"evaluated": 1, "log_z": None}, "warnings": [], "timings": {},
         "proposals": {"listed": 1, "above_prior": 0}, "prior": {"quantile": 0.99, "p_goal": 0.1, "mean_p_goal": 0.05},
+        "config": {"target": []},
     }  # fmt: skip
     show(record, pa.Table.from_pylist([row]), "runs/x")
     out = capsys.readouterr().out

@@ -107,8 +107,8 @@ def test_the_record_of_a_model_says_which_heads_it_tried(forest_model, tmp_path,
     from kakehashi.screen.api import transfer as api
     from kakehashi.screen.screening import run
 
-    monkeypatch.setattr(run, "finish_run", lambda config, *rest: SimpleNamespace(record=config.heads))
-    assert api.screen(forest_model, out=tmp_path / "run") == ("forest",)
+    monkeypatch.setattr(run, "finish_run", lambda config, *rest: SimpleNamespace(record={"heads": config.heads}))
+    assert api.screen(forest_model, out=tmp_path / "run")["heads"] == ("forest",)
 
 
 def test_a_stack_of_forests_has_a_ceiling_below_the_largest_value(planted, forest_model):
