@@ -35,7 +35,7 @@ def test_every_public_function_is_there() -> None:
     page = python_page()
     missing = [name for name in kakehashi.__all__ if name != "main" and f"## kh.{name}" not in page]
     assert missing == []
-    assert "## Model" in page
+    assert "## FittedModel" in page
     assert ">>> table = kh.load(" in page
     assert "doctest:" not in page
 
