@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kakehashi.screen.heads.head import FloatArray, Head, Params
+from kakehashi.screen.heads.head import FloatArray, Head, Params, refit_per_fold
 
 Setting = Mapping[str, Any]
 Grow = Callable[[FloatArray, FloatArray, Setting], Params]
@@ -85,9 +85,5 @@ def _out_of_fold(
     y: FloatArray,
     folds: NDArray[np.int64],
 ) -> FloatArray:
-    predicted = np.empty(len(y))
-    for fold in np.unique(folds):
-        held = folds == fold
-        params = {**grow(x[~held], y[~held], setting), "noise": np.float64(0.0)}
-        predicted[held] = predict(params, x[held])[0]
-    return predicted
+    fit = lambda x, y: {**grow(x, y, setting), "noise": np.float64(0.0)}
+    return refit_per_fold(fit, predict, x, y, folds)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakehashi.screen.heads import forest
-from kakehashi.screen.heads.head import FloatArray, Head, Params
+from kakehashi.screen.heads.head import FloatArray, Head, Params, refit_per_fold
 
 # Trees up to `FEW` rows, and above; a third of the columns is tried per split.
 TREES, LARGE_TREES, FEW = 200, 100, 300
@@ -38,12 +38,7 @@ def fit(x: FloatArray, y: FloatArray) -> Params:
 
 def cross_validate(x: FloatArray, y: FloatArray, folds: NDArray[np.int64]) -> FloatArray:
     """Out-of-fold means (n,), folds merged to at most `FOLDS`."""
-    merged = np.unique(folds, return_inverse=True)[1] % (FOLDS if len(y) <= FEW else LARGE_FOLDS)
-    predicted = np.empty(len(y))
-    for fold in np.unique(merged):
-        held = merged == fold
-        predicted[held] = forest.predict(fit(x[~held], y[~held]), x[held])[0]
-    return predicted
+    return refit_per_fold(fit, forest.predict, x, y, folds, most=FOLDS if len(y) <= FEW else LARGE_FOLDS)
 
 
 extra_trees = Head("extra-trees", fit, forest.predict, forest.ceiling, cross_validate)

@@ -77,10 +77,27 @@ def out_of_fold(head: Head, x: FloatArray, y: FloatArray, folds: NDArray[np.int6
     """
     if head.cross_validate is not None:
         return head.cross_validate(x, y, folds)
+    return refit_per_fold(head.fit, head.predict, x, y, folds)
+
+
+def refit_per_fold(
+    fit: Callable[[FloatArray, FloatArray], Params],
+    predict: Callable[[Params, Any], tuple[Any, Any]],
+    x: FloatArray,
+    y: FloatArray,
+    folds: NDArray[np.int64],
+    most: int | None = None,
+) -> FloatArray:
+    """Out-of-fold means (n,), fitted anew per fold.
+
+    most : folds are merged to at most so many, where each costs much
+    """
+    if most is not None:
+        folds = np.unique(folds, return_inverse=True)[1] % most
     predicted = np.empty(len(y))
     for fold in np.unique(folds):
         held = folds == fold
-        predicted[held] = head.predict(head.fit(x[~held], y[~held]), x[held])[0]
+        predicted[held] = predict(fit(x[~held], y[~held]), x[held])[0]
     return predicted
 
 

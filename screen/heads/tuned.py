@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from kakehashi.screen.foundation.forward import linear, normalised
 from kakehashi.screen.foundation.record import FoundationNetwork, NormLayer
-from kakehashi.screen.heads.head import FloatArray, Head, Params, namespace
+from kakehashi.screen.heads.head import FloatArray, Head, Params, namespace, refit_per_fold
 from kakehashi.screen.networks.joint.train import smooth_error
 
 
@@ -48,7 +48,7 @@ ROUND = 512
 def tuned_from(network: FoundationNetwork) -> Head:
     """Make the head that fine-tunes a network on its inputs x (n, 384)."""
     fit_from = functools.partial(_fit, network)
-    return tuned._replace(fit=fit_from, cross_validate=functools.partial(_cross_validate, fit_from))
+    return tuned._replace(fit=fit_from, cross_validate=functools.partial(refit_per_fold, fit_from, predict, most=FOLDS))
 
 
 def predict(params: Params, x: Any) -> tuple[Any, Any]:
@@ -82,16 +82,6 @@ def _fit(network: FoundationNetwork, x: FloatArray, y: FloatArray) -> Params:
         **layers, "out": np.asarray(best.kernel), "bias": np.asarray(best.bias), "slope": np.float64(slope),
         "offset": np.float64(offset), "noise": np.float64(slope * error),
     }  # fmt: skip
-
-
-def _cross_validate(
-    fit: Callable[[FloatArray, FloatArray], Params], x: FloatArray, y: FloatArray, folds: NDArray[np.int64]
-) -> FloatArray:
-    merged, predicted = folds % FOLDS, np.empty(len(y))
-    for fold in np.unique(merged):
-        held = merged == fold
-        predicted[held] = predict(fit(x[~held], y[~held]), x[held])[0]
-    return predicted
 
 
 def _train(
