@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -103,12 +103,13 @@ def find_foundation(name: str) -> Foundation:
     ------
     UserError : none of that name, or they are damaged (code 6).
     """
+    entries = _entries(shelf.folders().values())
     found = sorted(
-        (entry for entry in _entries() if entry.name == name), key=lambda entry: (entry.path.parent != shelf.SHIPPED,
-                                                                                  entry.date)
-    )  # fmt: skip
+        (entry for entry in entries if entry.name == name),
+        key=lambda entry: (entry.path.parent != shelf.SHIPPED, entry.date),
+    )
     if not found:
-        known = ", ".join(sorted({entry.name for entry in _entries()}))
+        known = ", ".join(sorted({entry.name for entry in entries}))
         raise UserError(
             f"no foundation networks called {name!r} (known: {known or 'none'}); train some with"
             " `kakehashi models train --foundation DIR`"
@@ -147,16 +148,18 @@ class _Entry(NamedTuple):
 
 
 def _newest_shipped() -> _Entry | None:
-    shipped = [entry for entry in _entries() if entry.path.parent == shelf.SHIPPED]
-    return max(shipped, key=lambda entry: entry.date) if shipped else None
+    shipped = _entries(shelf.SHIPPED.iterdir()) if shelf.SHIPPED.is_dir() else []
+    return max(shipped, key=lambda entry: entry.date, default=None)
 
 
-def _entries() -> Iterator[_Entry]:
-    """Yield the entries that are foundation networks."""
-    for path in shelf.folders().values():
+def _entries(folders: Iterable[Path]) -> list[_Entry]:
+    """List the entries that are foundation networks."""
+    entries = []
+    for path in folders:
         try:
             card = json.loads((path / shelf.CARD).read_bytes())
             if card["kind"] == KIND:
-                yield _Entry(str(card["name"]), str(card["date"]), path)
+                entries.append(_Entry(str(card["name"]), str(card["date"]), path))
         except (OSError, ValueError, KeyError, TypeError):
             continue  # `models list` says what is wrong with it
+    return entries
