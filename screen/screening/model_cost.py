@@ -1,6 +1,7 @@
 """Estimate how long a model takes to be fitted and measured: the stack is selected once for every fold.
 
-Rough, within a factor of two or so, of two cores; measured on 31, 45 and 964 compounds (`benchmarks/small_data.py`).
+Rough. The default follows runs of 45 and 964 compounds on two cores; the terms of further networks and heads were not
+measured.
 """
 
 from __future__ import annotations
