@@ -11,7 +11,6 @@ oxidation state cannot be neutral and have no index; the others may still fail a
 from __future__ import annotations
 
 import hashlib
-import tomllib
 from collections.abc import Collection, Mapping
 from functools import cache, lru_cache
 from itertools import combinations
@@ -23,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakehashi.catalogs.elements import INDEX, ORDER, RADIOACTIVE, SYMBOLS
+from kakehashi.catalogs.files.toml_text import read_toml
 from kakehashi.catalogs.formulas.slots import SLOTS
 from kakehashi.catalogs.records import Compositions, UserError
 
@@ -246,12 +246,7 @@ def text_of(space: Space) -> str:
 
 def read_space(path: Path) -> Space:
     """Read a space from TOML; UserError says what is wrong."""
-    try:
-        read: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not valid TOML: {error}") from None
+    read = read_toml(path)
     numbers = ("min_elements", "max_elements", "max_atoms", "max_amount")
     if read.get("kind") != KIND:
         raise UserError(f'{path}: expected kind = "{KIND}", as `kakehashi catalogs build enumerate` writes it')

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from kakehashi.catalogs import elements
 from kakehashi.catalogs.files.paths import path_of
+from kakehashi.catalogs.files.toml_text import read_toml
 from kakehashi.catalogs.properties import registry
 from kakehashi.catalogs.records import UserError
 
@@ -67,13 +67,7 @@ def load_recipe(spec: str) -> FoundationRecipe:
     if not named and path.suffix != SUFFIX:
         known = ", ".join(packaged_recipes())
         raise UserError(f"--recipe: expected {known or 'no name'} or a file that ends in {SUFFIX}, got {spec!r}")
-    try:
-        body = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"--recipe: cannot read {path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"--recipe {path}: not valid TOML: {error}") from None
-    return read_recipe(body, path.stem, f"--recipe {path}")
+    return read_recipe(read_toml(path, "--recipe"), path.stem, f"--recipe {path}")
 
 
 def read_recipe(body: Mapping[str, Any], name: str, where: str) -> FoundationRecipe:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from difflib import get_close_matches
@@ -11,6 +10,7 @@ from typing import Any, TypeVar
 
 from kakehashi.catalogs.files.home import share
 from kakehashi.catalogs.files.paths import path_of
+from kakehashi.catalogs.files.toml_text import read_toml
 from kakehashi.catalogs.flag import Declared, collect_flags, read_values
 from kakehashi.catalogs.records import UserError
 from kakehashi.screen.runs.presets import preset_values
@@ -81,12 +81,7 @@ def from_toml(path: Path, kind: type[Any]) -> dict[str, Any]:
     UserError : unreadable, not TOML, an unknown or repeated key, or a value of another type.
     """
     path = path_of(path)
-    try:
-        read = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"--config: cannot read {path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"--config {path}: not valid TOML: {error}") from None
+    read = read_toml(path, "--config")
     known = collect_flags(kind)
     values: dict[str, Any] = {}
     for written, value in read.items():
