@@ -144,13 +144,11 @@ from kakehashi.screen import interrupt
 
 interrupt.GRACE_SECONDS = 0.5
 
-def work(seconds):
-    print("begun", flush=True)
-    time.sleep(seconds)
-
 def doctor():
     with interrupt.last_words(lambda word: print(f"{word}; go on", file=sys.stderr)), ThreadPoolExecutor(1) as pool:
-        list(pool.map(work, [60]))
+        done = pool.submit(time.sleep, 60)
+        print("begun", flush=True)  # said here: within submit the pool does not know its thread yet, and waits for none
+        done.result()
 
 kakehashi.screen.cli.doctor.doctor = doctor
 sys.argv = ["kakehashi", "doctor"]
