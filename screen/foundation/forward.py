@@ -67,6 +67,21 @@ def normalised(layer: NormLayer, x: jax.Array) -> jax.Array:
     return jax.nn.silu(z * layer.gain[None, :] + layer.shift[None, :])
 
 
+def noisy_layer(network: FoundationNetwork, x: jax.Array, key: jax.Array, *, noise: float, dropout: float) -> jax.Array:
+    """Last hidden layer (n, n_last) in training: noise on inputs (n, 384), dropout behind every layer.
+
+    noise : standard deviation
+    """
+    share = round(256 * (1 - dropout))  # of the 256 values of a random byte
+    last = x + noise * jax.random.normal(jax.random.fold_in(key, len(network.hidden)), x.shape)
+    for i, layer in enumerate(network.hidden):
+        last = normalised(layer, last)
+        if share < 256:
+            kept = jax.random.bits(jax.random.fold_in(key, i), last.shape, "uint8") < share
+            last = jnp.where(kept, last * (256 / share), 0.0)
+    return last
+
+
 def linear(network: FoundationNetwork, last: jax.Array) -> jax.Array:
     """Standardised predictions (n, k) from the last hidden layer."""
     return jnp.asarray(matmul(last, network.kernel) + network.bias[None, :])

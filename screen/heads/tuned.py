@@ -16,7 +16,7 @@ import numpy as np
 import optax
 from numpy.typing import NDArray
 
-from kakehashi.screen.foundation.forward import linear, normalised
+from kakehashi.screen.foundation.forward import linear, noisy_layer, predictions
 from kakehashi.screen.foundation.record import FoundationNetwork, NormLayer
 from kakehashi.screen.heads.head import FloatArray, Head, Params, namespace, refit_per_fold
 from kakehashi.screen.networks.joint.train import smooth_error
@@ -113,9 +113,8 @@ def _train(
 
 @jax.jit
 def _forward(network: FoundationNetwork, x: jax.Array) -> jax.Array:
-    for layer in network.hidden:
-        x = normalised(layer, x)
-    return linear(network, x)
+    found: jax.Array = predictions((network,), x)
+    return found
 
 
 @functools.lru_cache(maxsize=16)
@@ -123,13 +122,9 @@ def _program(course: TuningCourse, steps: int) -> tuple[Any, Callable[..., tuple
     """Make the optimiser, and one jitted epoch."""
     cycle = optax.cosine_onecycle_schedule(max(2, course.epochs * steps), course.rate, 0.1)
     optimiser = optax.adam(cycle)
-    share = round(256 * (1 - course.dropout))
 
     def loss(network: Any, start: Any, x: jax.Array, y: jax.Array, key: jax.Array) -> jax.Array:
-        last = x + course.noise * jax.random.normal(jax.random.fold_in(key, len(network.hidden)), x.shape)
-        for i, layer in enumerate(network.hidden):
-            kept = jax.random.bits(jax.random.fold_in(key, i), (len(x), layer.kernel.shape[1]), "uint8") < share
-            last = jnp.where(kept, normalised(layer, last) * (256 / share), 0.0)
+        last = noisy_layer(network, x, key, noise=course.noise, dropout=course.dropout)
         away = sum(jnp.sum((a - b) ** 2) for a, b in zip(jax.tree.leaves(network), jax.tree.leaves(start), strict=True))
         return jnp.mean(smooth_error(linear(network, last)[:, 0] - y)) + course.pull * away
 
