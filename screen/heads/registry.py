@@ -43,7 +43,7 @@ LINES: dict[str, Line] = {
     "extra-trees": Line("kakehashi.screen.heads.extra_trees:extra_trees", _OURS, frozen=False),
     "tuned": Line(
         "kakehashi.screen.heads.tuned:tuned",
-        "fine-tunes a foundation network; from 2,000 values on",
+        "fine-tunes foundation networks; from 2,000 values on",
         direct=False,
         frozen=False,
     ),

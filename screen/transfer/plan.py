@@ -112,7 +112,7 @@ def heads_of(plan: Plan, features: Features) -> list[Head]:
     Fine-tuning starts from a network of its own.
     """
     if plan.head == "tuned" and features.foundation is not None:
-        return [tuned_from(features.foundation.networks[0])]
+        return [tuned_from(features.foundation.networks)]
     if plan.kind == "finetuned":
         return [starting_from(features.networks[plan.source][i]) for i in plan.networks]
     return [HEADS[plan.head]] * max(1, len(plan.networks))
