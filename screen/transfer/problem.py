@@ -96,7 +96,8 @@ def pose_problem(
     reference = _reference(library, features)
     space = distance_space(features, reference)
     names = [source.name for source in library.sources]
-    tried = affordable_heads(len(target), heads, foundation=knowledge is not None)
+    counts = any(group.counts for group in features.groups)
+    tried = affordable_heads(len(target), heads, foundation=knowledge is not None, counts=counts)
     problem = Problem(target, features, space, names, tried, inner, seed)
     return problem if knowledge is None else _with_knowledge(problem, knowledge), reference
 
