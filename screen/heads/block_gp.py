@@ -2,7 +2,7 @@
 
 The covariance is the sum of a min-max kernel for every block of counts and an RBF kernel for every block of numbers,
 each with its share, and a constant (Rasmussen & Williams, 2006, chapters 4 and 5). The signal variance is profiled out
-in closed form, and one eigendecomposition serves every noise level. Shares and lengths are found one at a time, in turn.
+in closed form, and one eigendecomposition serves every noise level. Shares and lengths are found one at a time.
 """
 
 from __future__ import annotations

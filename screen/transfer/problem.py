@@ -163,7 +163,9 @@ def outer_folds(target: PropertyTable, n_folds: int, seed: int) -> Folds:
 
 def folds_text(target: PropertyTable, folds: Folds) -> str:
     """Describe the outer folds in words."""
-    return "given folds" if target.folds is not None else f"{folds.max() + 1} folds, no material on both sides"
+    if target.folds is not None and not target.dealt:
+        return "given folds"
+    return f"{folds.max() + 1} folds, {target.dealt or 'no material on both sides'}"
 
 
 def deal_inner(problem: Problem, rows: NDArray[np.int64]) -> Folds:
