@@ -131,6 +131,7 @@ class PropertyTable:
     values : (n,) float64 in `unit`; the median of merged rows
     log : models fit ln(value)
     folds : (n,) fold numbers of the table, or None
+    dealt : how the folds were dealt, "" where the table gives them
     rows, missing : number of rows in the table, and of those without a value
     rejected : rows that could not be used
     notes : sentences for the report (merged duplicates, conversions, ...)
@@ -163,6 +164,7 @@ class PropertyTable:
     unmeasured: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     row_numbers: NDArray[np.int64] | None = None
+    dealt: str = ""
 
     def __len__(self) -> int:
         return len(self.keys)

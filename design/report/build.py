@@ -119,6 +119,7 @@ def _property(model: ModelledProperty, k: int) -> dict[str, Any]:
         "model_text": mapping(model.record, "model").get("text"),
         "noise": real(model.record.get("noise")),
         "noise_unit": "ln units" if model.log else model.unit,
+        "reliability": mappings(model.record, "reliability"),
     }
 
 

@@ -44,8 +44,11 @@ def predict_baseline(
     keys : (n,) groups that the inner folds do not split
     """
     folds = inner_folds(keys, FOLDS, seed + 1)
-    scaling = fit_scaling(raw)
-    x, new = (np.asarray(standardise(scaling, rows), np.float64) for rows in (raw, held))
+    if head.blocked is not None:  # scales blocks itself
+        x, new = (np.asarray(rows, np.float64) for rows in (raw, held))
+    else:
+        scaling = fit_scaling(raw)
+        x, new = (np.asarray(standardise(scaling, rows), np.float64) for rows in (raw, held))
     inner = out_of_fold(head, x, y, folds)
     params, setting = head.tuned(x, y) if head.tuned else (head.fit(x, y), {})
     mean, spread = head.predict(params, new)

@@ -198,10 +198,13 @@ def _add(
     predictions, spreads = np.full((2, len(target)), np.nan)
     inner_errors = [float("nan")] * len(held.splits)
 
+    blocked = HEADS[head].blocked
+    chosen_head = HEADS[head] if blocked is None else blocked.on_groups(problem.features.groups)
+
     def predict(k: int) -> dict[str, object]:
         rows, out = held.splits[k]
         keys = [target.keys[i] for i in rows]
-        prediction = predict_baseline(HEADS[head], raw[rows], target.y[rows], raw[out], keys, problem.seed)
+        prediction = predict_baseline(chosen_head, raw[rows], target.y[rows], raw[out], keys, problem.seed)
         predictions[out], spreads[out], inner_errors[k] = prediction.mean, prediction.spread, prediction.inner_mae
         advance(1)
         return dict(prediction.setting)

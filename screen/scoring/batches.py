@@ -19,6 +19,7 @@ from kakehashi.catalogs.records import Compositions
 from kakehashi.screen.descriptors.composition import BATCH
 from kakehashi.screen.descriptors.descriptor import compiled
 from kakehashi.screen.descriptors.registry import DESCRIPTORS
+from kakehashi.screen.heads.registry import HEADS
 from kakehashi.screen.scoring import sparse
 from kakehashi.screen.scoring.device_model import DeviceModel, NetworkGroup
 from kakehashi.screen.scoring.foundation import foundation_columns
@@ -141,6 +142,16 @@ def _run_batches(
     return [np.concatenate(column)[:n] for column in zip(*results, strict=True)]
 
 
+def _prepare(device_model: DeviceModel, raw: NDArray[Any] | jax.Array) -> dict[int, Any]:
+    """What heads on blocks see of raw descriptors, by member, computed on the host."""
+    prepared = {}
+    for m, (plan, member) in enumerate(zip(device_model.plans, device_model.arrays["members"], strict=True)):
+        blocked = HEADS[plan.head].blocked
+        if blocked is not None:
+            prepared[m] = blocked.prepare(member["params"][0], raw)
+    return prepared
+
+
 def _run_batch(
     finish: Callable[..., Columns],
     device_model: DeviceModel,
@@ -179,4 +190,5 @@ def _run_batch(
         )
     shared = {name: value for name, value in arrays.items() if name not in ("groups", "tables", "foundation")}
     shared["columns"] = columns
+    shared["prepared"] = _prepare(device_model, raw)
     return finish(device_model.plans, device_model.groups, device_model.blocks, shared, x, products, list(outputs))

@@ -125,13 +125,13 @@ def _group_networks(model: Model, plans: tuple[Plan, ...]) -> tuple[NetworkGroup
 def _needs_products_only(model: Model, groups: Sequence[NetworkGroup]) -> bool:
     """True if descriptors enter through products alone.
 
-    No head but affine ones, and no head on the inputs of a network.
+    No head but affine ones and those that prepare them on the host, and no head on the inputs of a network.
     """
     networks = [model.library.sources[group.source].networks[i] for group in groups for i in group.networks]
     if any(member.plan.kind == "foundation" for member in model.stack.members):
         return False
     return all(len(network.hidden) > 1 for network in networks) and all(
-        HEADS[member.plan.head].affine is not None
+        HEADS[member.plan.head].affine is not None or HEADS[member.plan.head].blocked is not None
         for member in model.stack.members
         if member.plan.kind in ("direct", "predictions")
     )

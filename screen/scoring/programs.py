@@ -152,6 +152,10 @@ def _predict_members(
         if member is None:
             continue
         head, extra = HEADS[plan.head], [plan.gain * values for values in predictions if plan.kind == "predictions"]
+        if head.blocked is not None:
+            (params,) = member["params"]
+            pairs[m].append(head.blocked.finish(params, arrays["prepared"][m]))
+            continue
         if plan.kind == "foundation":
             pairs[m].append(_predict_on_foundation(plan, member, blocks[m], products, raw, arrays["columns"]))
             continue

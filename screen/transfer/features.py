@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakehashi.catalogs.records import Crystals, FloatArray, Inputs
-from kakehashi.screen.descriptors.materials import describe
+from kakehashi.screen.descriptors.kind import ColumnGroup
+from kakehashi.screen.descriptors.materials import describe, kind_of
 from kakehashi.screen.descriptors.scaling import Scaling, standardise
 from kakehashi.screen.foundation.view import FoundationView
 from kakehashi.screen.networks.crystal.network import is_structural
@@ -27,6 +28,7 @@ class Features(NamedTuple):
     trunks : per source and network, the input of the last hidden layer, (n, width) float32; empty of crystal graphs
     networks : per source, the networks themselves, `Network`s or `CrystalNetwork`s
     foundation : columns of one set of foundation networks, if any
+    groups : blocks of the descriptors
     """
 
     raw: NDArray[np.float32]
@@ -35,6 +37,7 @@ class Features(NamedTuple):
     trunks: tuple[tuple[NDArray[np.float32], ...], ...]
     networks: tuple[tuple[Any, ...], ...]
     foundation: FoundationView | None = None
+    groups: tuple[ColumnGroup, ...] = ()
 
 
 def compute_features(library: Library, inputs: Inputs) -> Features:
@@ -74,7 +77,10 @@ def compute_features(library: Library, inputs: Inputs) -> Features:
         predictions.append(np.mean(guesses, axis=0, dtype=np.float64))
     table = np.hstack(predictions) if predictions else np.empty((len(raw), 0))
     networks = tuple(source.networks for source in library.sources)
-    return Features(raw, tuple(tuple(own) for own in layers), table, tuple(trunks), networks)
+    return Features(
+        raw, tuple(tuple(own) for own in layers), table, tuple(trunks), networks,
+        groups=kind_of(inputs).groups(library.convention),
+    )  # fmt: skip
 
 
 def distance_space(features: Features, reference: Scaling) -> NDArray[np.float32]:

@@ -1,6 +1,6 @@
 """A model before and after fitting: its inputs and its head.
 
-- direct: the 290 descriptors, standardised on the training rows; no transfer.
+- direct: the descriptors, standardised on the training rows where the head does not see their blocks; no transfer.
 - frozen: frozen features of one source's networks, a head per network, their means averaged.
 - finetuned: the last layers of one source's networks, trained further on the target, their means averaged.
 - stacked: frozen features of several sources side by side, network i of each, a head per i, their means averaged.
@@ -59,7 +59,8 @@ class Fitted(NamedTuple):
     """A plan with fitted parameters.
 
     params : one set per network of a source, else one
-    scaling : of the descriptors or blocks, fitted on the training rows; None where networks make the features
+    scaling : of the descriptors or blocks, fitted on the training rows; None where networks make the features, or the
+        head scales blocks itself
     """
 
     plan: Plan
@@ -90,6 +91,8 @@ def design_matrices(plan: Plan, features: Features, rows: Rows, scaling: Scaling
         return [np.hstack(part) for part in parts]
     if plan.kind == "finetuned":
         return [np.asarray(features.trunks[plan.source][i][rows], np.float64) for i in plan.networks]
+    if HEADS[plan.head].blocked is not None:
+        return [np.asarray(features.raw[rows], np.float64)]
     if scaling is None:
         raise ValueError("descriptors need a scaling")
     if plan.kind == "foundation":
@@ -115,6 +118,9 @@ def heads_of(plan: Plan, features: Features) -> list[Head]:
         return [tuned_from(features.foundation.networks)]
     if plan.kind == "finetuned":
         return [starting_from(features.networks[plan.source][i]) for i in plan.networks]
+    blocked = HEADS[plan.head].blocked
+    if blocked is not None:
+        return [blocked.on_groups(features.groups)]
     return [HEADS[plan.head]] * max(1, len(plan.networks))
 
 
@@ -144,7 +150,7 @@ def inner_predictions(plan: Plan, features: Features, y: FloatArray, rows: Rows,
 
 
 def _scaling(plan: Plan, features: Features, rows: Rows) -> Scaling | None:
-    if plan.kind not in SCALED:
+    if plan.kind not in SCALED or HEADS[plan.head].blocked is not None:
         return None
     if plan.head == "tuned":  # the network's own inputs stay as they are
         width = foundation_columns(plan, features).shape[1]

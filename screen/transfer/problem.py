@@ -96,7 +96,8 @@ def pose_problem(
     reference = _reference(library, features)
     space = distance_space(features, reference)
     names = [source.name for source in library.sources]
-    tried = affordable_heads(len(target), heads, foundation=knowledge is not None)
+    counts = any(group.counts for group in features.groups)
+    tried = affordable_heads(len(target), heads, foundation=knowledge is not None, counts=counts)
     problem = Problem(target, features, space, names, tried, inner, seed)
     return problem if knowledge is None else _with_knowledge(problem, knowledge), reference
 
@@ -162,7 +163,9 @@ def outer_folds(target: PropertyTable, n_folds: int, seed: int) -> Folds:
 
 def folds_text(target: PropertyTable, folds: Folds) -> str:
     """Describe the outer folds in words."""
-    return "given folds" if target.folds is not None else f"{folds.max() + 1} folds, no material on both sides"
+    if target.folds is not None and not target.dealt:
+        return "given folds"
+    return f"{folds.max() + 1} folds, {target.dealt or 'no material on both sides'}"
 
 
 def deal_inner(problem: Problem, rows: NDArray[np.int64]) -> Folds:

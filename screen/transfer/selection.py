@@ -44,6 +44,8 @@ GP_ROWS = 2_000
 # Heads with a closed form serve all networks; the others the networks with the least inner ridge error.
 CLOSED_FORM = ("ridge", "gp")
 BEST = 5
+# The Gaussian process with a kernel for each block of descriptors.
+BLOCKS = "block-gp"
 
 
 class Heads(NamedTuple):
@@ -65,12 +67,15 @@ class Heads(NamedTuple):
     foundation: tuple[Member, ...] = ()
 
 
-def affordable_heads(n: int, names: Sequence[str] = DEFAULT_HEADS, *, foundation: bool = False) -> Heads:
+def affordable_heads(
+    n: int, names: Sequence[str] = DEFAULT_HEADS, *, foundation: bool = False, counts: bool = False
+) -> Heads:
     """Choose the requested heads that n compounds can pay for.
 
     The same in every fold and the final model.
 
     foundation : also choose members on foundation networks; where the heads are the default ones, with extra trees
+    counts : whether descriptors count environments: the default heads include the one with a kernel for counts then
 
     Raises
     ------
@@ -87,6 +92,11 @@ def affordable_heads(n: int, names: Sequence[str] = DEFAULT_HEADS, *, foundation
     if unknown:
         raise UserError(f"--heads: expected some of {', '.join(LINES)}, got {unknown[0]!r}")
 
+    if counts and tuple(names) == DEFAULT_HEADS:
+        names = (*names, BLOCKS)
+    if n > GP_ROWS:
+        names = tuple(head for head in names if head != BLOCKS)
+
     def up_to(limit: int) -> tuple[str, ...]:
         return tuple(head for head in CLOSED_FORM if head in names and (head != "gp" or n <= limit))
 
@@ -96,7 +106,8 @@ def affordable_heads(n: int, names: Sequence[str] = DEFAULT_HEADS, *, foundation
     if not direct:
         raise UserError(
             "--heads: expected ridge, forest or another that serves descriptors among them for the models without"
-            f" transfer (gp only up to {GP_ROWS:,} compounds; the target has {n:,}), got {', '.join(names) or 'none'}"
+            f" transfer (gp and {BLOCKS} only up to {GP_ROWS:,} compounds; the target has {n:,}), got"
+            f" {', '.join(names) or 'none'}"
         )
     members = affordable_members(n, names) if foundation else ()
     if n > FROZEN_GP_ROWS:  # a head per network and depth costs n³ too
