@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, get_args
 
 from kakehashi.catalogs.records import UserError
+from kakehashi.screen.compilation import keep_programs
 from kakehashi.screen.device_names import Device
 
 if TYPE_CHECKING:
@@ -27,13 +28,14 @@ def check_device(device: str) -> None:
 def choose(device: str) -> None:
     """Compute on this device from now on, in all threads.
 
-    `auto` changes nothing and imports nothing.
+    `auto` leaves the device to jax and imports nothing. What is compiled is kept for later processes.
 
     Raises
     ------
     UserError : a GPU is asked for and jax sees none.
     """
     check_device(device)
+    keep_programs()
     if device == "auto":
         return
     import jax

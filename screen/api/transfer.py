@@ -259,7 +259,7 @@ def screen(
     >>> import kakehashi as kh
     >>> kh.screen(model, catalog="default", out="runs/ltc", top=100)["catalog"]["scored"]  # doctest: +SKIP
     """
-    from kakehashi.screen.ranking.filters import check_filters, parse_filter
+    from kakehashi.screen.ranking.filters import check_filters, parse_filter, refuses_out
     from kakehashi.screen.runs.checks import check_workers
     from kakehashi.screen.scoring.workers.leftovers import remove_leftovers
     from kakehashi.screen.screening.config import ScreenConfig
@@ -292,6 +292,6 @@ def screen(
     with open_run(out, resume=resume, overwrite=overwrite) as rundir:
         for said in remove_leftovers(rundir.path):
             warnings.warn(said, stacklevel=2)
-        inputs = ScreenInputs(model.target, (), candidates, order)
+        inputs = ScreenInputs(model.target, (), candidates, order, in_domain=refuses_out(order.filters))
         finished = finish_run(config, inputs, model, rundir, progress_of(progress), "kakehashi.screen(...)")
         return Screened(finished.record)

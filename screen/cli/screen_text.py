@@ -81,7 +81,8 @@ def show(record: dict[str, Any], rundir: Results) -> None:
         shown(
             f"90% intervals cover {record['verdict']['coverage_90']:.0%} of held-out compounds{apart}."
             f" {catalog['scored']:,} scored, {catalog['quarantined']:,} quarantined;"
-            f" domain: {domain['in']:,} in, {domain['edge']:,} at the edge, {domain['out']:,} out."
+            f" domain: {domain['in']:,} in, {domain['edge']:,} at the edge, {domain['out']:,} out"
+            + (f", of which {record['unpredicted']:,} not predicted." if record.get("unpredicted") else ".")
         ),
         markup=False,
     )

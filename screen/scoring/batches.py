@@ -28,6 +28,7 @@ from kakehashi.screen.scoring.programs import (
     GroupOutputs,
     SparseProducts,
     combine_members,
+    find_neighbours,
     run_group,
     stack_components,
 )
@@ -106,6 +107,21 @@ def predict_components(device_model: DeviceModel, raw: NDArray[np.float32]) -> C
     return ComponentPredictions(means.T, spreads.T, weights, distance, columns[3].astype(np.int64))
 
 
+def measure_distances(
+    device_model: DeviceModel, *inputs: NDArray[Any]
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Distance (n,) to the nearest target row in units of `Model.unit`, and its number, without any network.
+
+    In another program than predictions, so that last digits may differ from theirs.
+
+    inputs : descriptors (n, width), or elements and amounts (n, slots)
+    """
+    columns = _run_batches(find_neighbours, device_model, *inputs)
+    if not columns:
+        return np.empty(0), np.empty(0, np.int64)
+    return columns[0].astype(np.float64), columns[1].astype(np.int64)
+
+
 def _join_columns(columns: list[NDArray[Any]]) -> Predictions:
     if not columns:
         empty = np.empty(0)
@@ -114,14 +130,12 @@ def _join_columns(columns: list[NDArray[Any]]) -> Predictions:
     return Predictions(mean, spread, distance, columns[3].astype(np.int64))
 
 
-def _run_batches(
-    finish: Callable[..., Columns], device_model: DeviceModel, *inputs: NDArray[Any]
-) -> list[NDArray[Any]]:
+def _run_batches(finish: Callable[..., Any], device_model: DeviceModel, *inputs: NDArray[Any]) -> list[NDArray[Any]]:
     """Run `finish` on rows batch by batch.
 
     Joins the results; [] for no rows.
 
-    finish : `combine_members` or `stack_components`
+    finish : `combine_members`, `stack_components` or, for neighbours alone, `find_neighbours`
 
     given : descriptors (n, width), or elements and amounts (n, slots) that they are computed from
     """
@@ -153,11 +167,11 @@ def _prepare(device_model: DeviceModel, raw: NDArray[Any] | jax.Array) -> dict[i
 
 
 def _run_batch(
-    finish: Callable[..., Columns],
+    finish: Callable[..., Any],
     device_model: DeviceModel,
     pool: ThreadPoolExecutor,
     *inputs: NDArray[Any] | jax.Array,
-) -> Columns:
+) -> Any:
     """Run one batch.
 
     Every group of networks is a program of its own.
@@ -168,6 +182,8 @@ def _run_batch(
     if len(inputs) > 1:
         elements, amounts = (jnp.asarray(slots) for slots in inputs[:2])
         raw = compiled(DESCRIPTORS[device_model.descriptor].describe)(elements, amounts, arrays["tables"])
+    if finish is find_neighbours:
+        return _measure(device_model, raw)
     if arrays["foundation"] is not None:
         if len(inputs) < 2:
             raise ValueError("foundation networks need slots of elements and amounts")
@@ -192,3 +208,15 @@ def _run_batch(
     shared["columns"] = columns
     shared["prepared"] = _prepare(device_model, raw)
     return finish(device_model.plans, device_model.groups, device_model.blocks, shared, x, products, list(outputs))
+
+
+def _measure(device_model: DeviceModel, raw: Any) -> tuple[Any, Any]:
+    """Distance (B,) to the nearest target row, and its number."""
+    arrays = device_model.arrays
+    if device_model.sparse:
+        rows = sparse.drop_zeros(np.asarray(raw))
+        distance, nearest = sparse.find_nearest(arrays["reference"], arrays["training"], rows)
+        return distance / np.asarray(arrays["unit"]), nearest
+    near = {name: arrays[name] for name in ("reference", "training", "unit")}
+    neighbours: tuple[Any, Any] = find_neighbours(near, jnp.asarray(raw))
+    return neighbours

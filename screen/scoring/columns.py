@@ -28,6 +28,8 @@ SCORES = pa.schema(
      ("nearest_training", pa.string()), ("distance", pa.float64()), ("formula_seen", pa.bool_()),
      ("known_values", pa.int64())]
 )  # fmt: skip
+# Those that a row without a prediction has no value of.
+PREDICTED = ("mean", "lower", "upper", "spread", "at_ceiling")
 QUARANTINE = pa.schema([("id", pa.string()), ("formula", pa.string()), ("reason", pa.string())])
 
 

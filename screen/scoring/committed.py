@@ -77,6 +77,7 @@ def score_catalog(
     executor: Executor = score_serially,
     partition_rows: int = PARTITION_ROWS,
     search: Search | None = None,
+    in_domain: bool = False,
     advance: Callable[[int], None] = lambda rows: None,
     mode: Mode = "quiet",
 ) -> CommittedScores:
@@ -85,6 +86,7 @@ def score_catalog(
     A pair of files that is committed, whole, and of this very model, catalogue and rows is reused; any other is
     replaced or removed. Only the partitions in progress are in memory.
 
+    in_domain : leave what is out of the domain without a prediction
     search : search of a virtual catalogue; its partitions go to `kept/` and hold the best rows and counts of the others
     advance : called with the number of rows just done
 
@@ -93,6 +95,8 @@ def score_catalog(
     KeyboardInterrupt : Ctrl-C was pressed; every partition in progress has been finished and committed
     """
     scorer = make_scorer(model, search)
+    if in_domain:
+        scorer = scorer.within_domain()
     folder = "scores" if search is None else BEST_FOLDER
     fresh = IndexCounts()
     schema = pa.schema([*catalog.schema, *SCORES])

@@ -13,16 +13,30 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from kakehashi.catalogs.candidates.catalog import REFUSED
-from kakehashi.catalogs.records import Inputs
+from kakehashi.catalogs.records import Compositions, Inputs
 from kakehashi.screen.descriptors.composition import BATCH
 from kakehashi.screen.descriptors.materials import describe, kind_of, kind_of_table
 from kakehashi.screen.scoring import sparse
-from kakehashi.screen.scoring.batches import Predictions, predict_compositions, predict_descriptors
-from kakehashi.screen.scoring.columns import SCORES, ScoredPartition, score_columns, scoring_environment, set_aside
+from kakehashi.screen.scoring.batches import (
+    Predictions,
+    measure_distances,
+    predict_compositions,
+    predict_descriptors,
+)
+from kakehashi.screen.scoring.columns import (
+    PREDICTED,
+    SCORES,
+    ScoredPartition,
+    score_columns,
+    scoring_environment,
+    set_aside,
+)
 from kakehashi.screen.scoring.device_model import DeviceModel, prepare_model
 from kakehashi.screen.scoring.virtual.search import Search
+from kakehashi.screen.scoring.within import predict_within
 from kakehashi.screen.transfer.fit import Model
 
 # One partition for a snapshot of the Materials Project, and small enough for any machine's memory.
@@ -41,12 +55,14 @@ class PartitionScorer(NamedTuple):
     The sha256 is that of everything its scores depend on.
 
     search : search of a virtual catalogue, where partitions are ranges of its indices
+    in_domain : predict only what is not out of the domain
     """
 
     model: Model
     device_model: DeviceModel
     sha256: str
     search: Search | None = None
+    in_domain: bool = False
 
     def __call__(self, rows: pa.Table) -> ScoredPartition:
         """Score one partition."""
@@ -58,7 +74,17 @@ class PartitionScorer(NamedTuple):
             from kakehashi.screen.scoring.virtual.best import score_best
 
             return score_best(self.model, self.device_model, self.search, rows)
-        return score_partition(self.model, self.device_model, rows)
+        return score_partition(self.model, self.device_model, rows, in_domain=self.in_domain)
+
+    def within_domain(self) -> PartitionScorer:
+        """Copy that leaves what is out of the domain without a prediction.
+
+        The same where everything is predicted in any case: structures, and a search, which keeps none of them.
+        """
+        if self.search is not None or kind_of_table(self.model.target).structural:
+            return self
+        sha256 = hashlib.sha256(f"{self.sha256} in domain".encode()).hexdigest()
+        return self._replace(sha256=sha256, in_domain=True)
 
     def on_host(self) -> PartitionScorer:
         """Copy with NumPy arrays, to be sent to another process."""
@@ -115,10 +141,14 @@ def _sha256(model: Model, device_model: DeviceModel, search: Search | None) -> s
     return digest.hexdigest()
 
 
-def score_partition(model: Model, device_model: DeviceModel, rows: pa.Table) -> ScoredPartition:
+def score_partition(
+    model: Model, device_model: DeviceModel, rows: pa.Table, *, in_domain: bool = False
+) -> ScoredPartition:
     """Score a table with text columns `id` and `formula`.
 
     Other columns travel along.
+
+    in_domain : what is out of the domain gets a verdict, and null for a prediction
 
     A formula that cannot be read, or whose score is not finite, goes to quarantine with the reason.
     """
@@ -133,36 +163,66 @@ def score_partition(model: Model, device_model: DeviceModel, rows: pa.Table) -> 
     keys = pa.array(kind.keys(materials, choice), pa.string()).dictionary_encode()
     inverse = keys.indices.to_numpy()
     first = np.unique(inverse, return_index=True)[1]
-    columns, finite = _score_distinct(model, device_model, materials.take(first))
-    row_columns = {name: values[inverse] for name, values in columns.items()}
+    distinct = _score_distinct(model, device_model, materials.take(first), in_domain)
+    finite, without = distinct.finite, ~distinct.predicted[inverse]
+    row_columns = {name: values[inverse] for name, values in distinct.columns.items()}
 
     usable = finite[inverse]
     reasons[good[~usable]] = "the prediction is not a finite number"
     scored = rows.take(pa.array(good[usable]))
     for field in SCORES:
-        scored = scored.append_column(field, pa.array(row_columns[field.name][usable], field.type))
+        mask = without[usable] if field.name in PREDICTED else None
+        scored = scored.append_column(field, pa.array(row_columns[field.name][usable], field.type, mask=mask))
     return ScoredPartition(scored, set_aside(rows, reasons))
 
 
-def _score_distinct(model: Model, device_model: DeviceModel, materials: Inputs) -> tuple[dict[str, Any], Any]:
-    """Score columns of distinct materials, and the mask of finite rows."""
+class _Distinct(NamedTuple):
+    """Score columns of n distinct materials, and masks of usable and of predicted rows."""
+
+    columns: dict[str, Any]
+    finite: NDArray[np.bool_]
+    predicted: NDArray[np.bool_]
+
+
+def _score_distinct(model: Model, device_model: DeviceModel, materials: Inputs, in_domain: bool) -> _Distinct:
     kind = kind_of(materials)
     reduced, texts = kind.label(materials)
-    known = None
+    known, predicted = None, np.ones(len(texts), bool)
     if kind.slots:
         known = model.knowledge.known.of(texts) if model.knowledge and model.knowledge.known else None
         normalised = kind.normalise(materials, model.library.convention)
-        predictions = predict_compositions(device_model, normalised, known)
+        if in_domain:
+            slots = normalised.elements.astype(np.int32), normalised.amounts.astype(np.float32)
+            predict = lambda at: predict_compositions(
+                device_model, normalised.take(at), None if known is None else known[at]
+            )
+            predictions, predicted = predict_within(model, reduced, measure_distances(device_model, *slots), predict)
+        else:
+            predictions = predict_compositions(device_model, normalised, known)
     else:
-        predictions = _predict_described(model, device_model, materials, len(texts))
-    return score_columns(model, reduced, texts, predictions, known)
+        predictions, predicted = _predict_described(model, device_model, materials, reduced, in_domain)
+    columns, finite = score_columns(model, reduced, texts, predictions, known)
+    return _Distinct(columns, finite | ~predicted, predicted)
 
 
-def _predict_described(model: Model, device_model: DeviceModel, materials: Inputs, n: int) -> Predictions:
-    """Predictions for n materials, described `DESCRIBED_ROWS` at a time."""
-    parts = []
+def _predict_described(
+    model: Model, device_model: DeviceModel, materials: Inputs, reduced: Compositions, in_domain: bool
+) -> tuple[Predictions, NDArray[np.bool_]]:
+    """Predictions for n materials, described `DESCRIBED_ROWS` at a time, and mask of those predicted.
+
+    reduced : their reduced compositions
+    """
+    n = len(reduced.elements)
+    parts, masks = [], []
     for start in range(0, max(n, 1), DESCRIBED_ROWS):  # an empty table passes once, for the types of its columns
-        rows = materials.take(np.arange(start, min(start + DESCRIBED_ROWS, n)))
-        parts.append(predict_descriptors(device_model, describe(rows, model.library.convention)))
+        at = np.arange(start, min(start + DESCRIBED_ROWS, n))
+        raw = describe(materials.take(at), model.library.convention)
+        if in_domain:
+            predict = lambda rows, raw=raw: predict_descriptors(device_model, raw[rows])
+            part, mask = predict_within(model, reduced.take(at), measure_distances(device_model, raw), predict)
+        else:
+            part, mask = predict_descriptors(device_model, raw), np.ones(len(at), bool)
+        parts.append(part)
+        masks.append(mask)
     mean, spread, distance, nearest = zip(*parts, strict=True)
-    return Predictions(*map(np.concatenate, (mean, spread, distance, nearest)))
+    return Predictions(*map(np.concatenate, (mean, spread, distance, nearest))), np.concatenate(masks)

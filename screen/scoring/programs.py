@@ -206,6 +206,15 @@ def _add_columns(member: dict[str, Any], products: MeanAndSpread, extra: list[ja
     return inner + matmul(more, member["matrix"]), squares + jnp.sum(more**2, axis=1)
 
 
+@jax.jit
+def find_neighbours(arrays: dict[str, Any], raw: jax.Array) -> MeanAndSpread:
+    """Distance (B,) to the nearest target row, and its number, of descriptors alone.
+
+    arrays : reference, training and unit
+    """
+    return _find_neighbours(arrays, raw, None)
+
+
 def _find_neighbours(arrays: dict[str, Any], raw: jax.Array | None, known: SparseProducts | None) -> MeanAndSpread:
     """Distance (B,) to the nearest target row, and its number.
 

@@ -50,6 +50,8 @@ DEFAULT_MOLECULAR_SOURCES = (
 # Exit code of a finished run with too much of the catalogue in quarantine.
 QUARANTINE_EXCEEDED = 3
 ARCHITECTURES = ("pyramid", "cgcnn")
+# Which candidates are predicted.
+SCORING = ALL, IN_DOMAIN = ("all", "in-domain")
 DEFAULT_NETWORKS = {"pyramid": 50, "cgcnn": 5}
 # Networks per source with `--source all`.
 NETWORKS_OF_ALL = 10
@@ -132,6 +134,16 @@ class RankingFlags:
     threshold: Annotated[
         float | None,
         Flag("Value in the target's unit; the probability of exceeding it becomes a column.", CANDIDATES),
+    ] = None
+    score: Annotated[
+        str | None,
+        Flag(
+            "all: predict every candidate; in-domain: leave those that are out of the domain without a prediction and"
+            " out of the ranking, which takes a fraction of the time. Every candidate is judged and counted in any"
+            " case. Default: in-domain where a --filter removes what is out, and with --quick; else all.",
+            CANDIDATES,
+            optional=True,
+        ),
     ] = None
     bounds: Annotated[
         str | None,
@@ -254,6 +266,8 @@ def _check(config: ScreenConfig) -> None:
     check_workers(config.workers, config.scheduler, insecure=config.insecure_cluster)
     check_trunk(config.trunk, count_sources(config.source))
     check_known("by", config.by, ACQUISITIONS)
+    if config.score is not None:
+        check_known("score", config.score, SCORING)
     check_known("architecture", config.architecture, ARCHITECTURES)
     if config.architecture == "cgcnn" and config.foundation not in ("", NO_FOUNDATION):
         raise UserError(f"--architecture cgcnn: foundation networks are for formulas, got {config.foundation!r}")

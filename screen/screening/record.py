@@ -20,6 +20,7 @@ from kakehashi.screen.descriptors.registry import amounts_convention
 from kakehashi.screen.device import current
 from kakehashi.screen.networks.source import Source, summary
 from kakehashi.screen.progress import Progress
+from kakehashi.screen.ranking.filters import refuses_out
 from kakehashi.screen.ranking.summary import ScoreSummary
 from kakehashi.screen.report.trust import measure_trust, trust_record
 from kakehashi.screen.runs.config import as_dict
@@ -111,6 +112,7 @@ def run_record(
         "trust": held_out_trust(model),
         "ceiling": _ceiling(model, figures),
         "domain": {name: figures.domains.get(name, 0) for name in ("in", "edge", "out")},
+        "unpredicted": figures.unpredicted,
         "filters": [count._asdict() for count in counted.filters],
         "ranked": counted.ranked,
         "timings": dict(progress.timings),
@@ -282,7 +284,7 @@ def _warnings(inputs: ScreenInputs, model: Model, figures: ScoreSummary) -> list
     checkpoints = [source.checkpoint for source in model.library.sources] + [model.checkpoint]
     texts.extend(dict.fromkeys(point.warning for point in checkpoints if point and point.warning))
     n, unique, out = figures.rows, figures.unique, figures.domains.get("out", 0)
-    if n and out > n / 2:
+    if n and out > n / 2 and not refuses_out(inputs.order.filters):
         texts.append(
             f"{out:,} of {n:,} candidates are outside the applicability domain: their order is"
             " extrapolation; filter with domain!=out"

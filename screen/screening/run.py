@@ -90,6 +90,7 @@ def finish_run(
             executor=executor,
             partition_rows=_per_partition(config, inputs.catalog),
             search=search,
+            in_domain=inputs.in_domain,
             advance=advance,
             mode=progress.mode,
         )

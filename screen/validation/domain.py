@@ -83,34 +83,91 @@ def judge_domain(domain: Domain, reduced: Compositions, distance: NDArray[np.flo
 
     distance : (n,) to the nearest training compound, in units of `unit_distance`
     """
+    evidence = _weigh(domain, reduced, distance)
+    return DomainVerdicts(
+        np.where(evidence.out, "out", np.where(evidence.against == 1, "edge", "in")).astype(object),
+        _reasons(reduced, distance, evidence),
+    )
+
+
+def is_out(domain: Domain, reduced: Compositions, distance: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Flag candidates (n,) that `judge_domain` finds out.
+
+    A smaller distance never turns another verdict into "out".
+    """
+    return _weigh(domain, reduced, distance).out
+
+
+class _Evidence(NamedTuple):
+    """Evidence against n candidates.
+
+    unseen, unknown : (n, slots) elements not in the target, and those of them in no source
+    new_count, new_class, far, out : (n,) bool; against : (n,) kinds of evidence
+    """
+
+    unseen: NDArray[np.bool_]
+    unknown: NDArray[np.bool_]
+    new_count: NDArray[np.bool_]
+    new_class: NDArray[np.bool_]
+    far: NDArray[np.bool_]
+    against: NDArray[np.int64]
+    out: NDArray[np.bool_]
+
+
+def _weigh(domain: Domain, reduced: Compositions, distance: NDArray[np.float64]) -> _Evidence:
     present = reduced.elements >= 0
     safe = np.where(present, reduced.elements, 0)
     unseen = present & ~domain.target_elements[safe]
     unknown = unseen & ~domain.source_elements[safe]
-    counts = present.sum(axis=1)
-    new_count, new_class = new_stoichiometry(domain, reduced, counts)
-    far, very_far = distance > FAR, distance > VERY_FAR
+    new_count, new_class = new_stoichiometry(domain, reduced, present.sum(axis=1))
+    far = distance > FAR
+    against = unseen.any(axis=1).astype(np.int64) + (new_count | new_class) + far
+    out = unknown.any(axis=1) | (distance > VERY_FAR) | (against >= 2)
+    return _Evidence(unseen, unknown, new_count, new_class, far, against, out)
 
-    against = unseen.any(axis=1).astype(int) + (new_count | new_class) + far
-    out = unknown.any(axis=1) | very_far | (against >= 2)
-    verdict = np.where(out, "out", np.where(against == 1, "edge", "in")).astype(object)
-    reason = np.full(len(verdict), "", dtype=object)
-    for i in np.flatnonzero(against):
-        reason[i] = "; ".join(
-            [
-                *_elements(safe[i][unknown[i]], "in neither target nor sources"),
-                *_elements(safe[i][unseen[i] & ~unknown[i]], "not in the target"),
-                *(
-                    [f"{counts[i]} elements, none so in the target"]
-                    if new_count[i]
-                    else ["stoichiometry not in the target"]
-                    if new_class[i]
-                    else []
-                ),
-                *([f"distance {distance[i]:.1f} to the nearest training compound"] if far[i] else []),
-            ]
-        )
-    return DomainVerdicts(verdict, reason)
+
+def _reasons(reduced: Compositions, distance: NDArray[np.float64], evidence: _Evidence) -> NDArray[np.object_]:
+    """Sentences (n,) on the evidence, "" where there is none.
+
+    Those on elements and stoichiometries are written once for all candidates that share them.
+    """
+    rows = np.flatnonzero(evidence.against)
+    unknown = evidence.unknown[rows]
+    unseen = evidence.unseen[rows] & ~unknown
+    elements = reduced.elements[rows]
+    counts = (elements >= 0).sum(axis=1)
+    new_count, new_class, far = (part[rows] for part in (evidence.new_count, evidence.new_class, evidence.far))
+    shape = np.full(len(rows), "", dtype=object)
+    shape[new_class] = "stoichiometry not in the target"
+    for count in np.unique(counts[new_count]):
+        shape[new_count & (counts == count)] = f"{count} elements, none so in the target"
+    apart = np.full(len(rows), "", dtype=object)
+    apart[far] = [f"distance {value:.1f} to the nearest training compound" for value in distance[rows][far].tolist()]
+    text = np.full(len(rows), "", dtype=object)
+    for part in (
+        _name_elements(elements, unknown, "in neither target nor sources"),
+        _name_elements(elements, unseen, "not in the target"),
+        shape,
+        apart,
+    ):
+        text = text + np.where((text != "") & (part != ""), "; ", "").astype(object) + part
+    reason = np.full(len(evidence.against), "", dtype=object)
+    reason[rows] = text
+    return reason
+
+
+def _name_elements(elements: NDArray[np.int16], mask: NDArray[np.bool_], where: str) -> NDArray[np.object_]:
+    """Text (n,) naming the masked elements of each row in their order, "" where none is."""
+    text = np.full(len(elements), "", dtype=object)
+    some = np.flatnonzero(mask.any(axis=1))
+    if len(some):
+        # Rows as single values: unique rows of bytes sort faster than rows of numbers.
+        masked = np.ascontiguousarray(np.where(mask[some], elements[some], -1).astype(np.int16))
+        row = np.dtype((np.void, masked.shape[1] * masked.itemsize))
+        _, first, inverse = np.unique(masked.view(row).reshape(-1), return_index=True, return_inverse=True)
+        sentences = [f"{', '.join(SYMBOLS[i] for i in masked[k] if i >= 0)} {where}" for k in first]
+        text[some] = np.array(sentences, dtype=object)[inverse.reshape(-1)]
+    return text
 
 
 def new_stoichiometry(
@@ -130,10 +187,6 @@ def new_stoichiometry(
     rows, inverse = np.unique(stoichiometry(reduced), axis=0, return_inverse=True)
     known = np.array([tuple(float(v) for v in row[np.isfinite(row)]) in domain.classes for row in rows], dtype=bool)
     return ~np.isin(counts, list(domain.counts)), ~known[inverse.reshape(-1)]
-
-
-def _elements(indices: NDArray[np.int16], where: str) -> list[str]:
-    return [f"{', '.join(SYMBOLS[i] for i in indices)} {where}"] if len(indices) else []
 
 
 def unit_distance(x: NDArray[np.floating]) -> float:
