@@ -90,6 +90,7 @@ def finish_run(
             executor=executor,
             partition_rows=_per_partition(config, inputs.catalog),
             search=search,
+            precision=config.precision,
             advance=advance,
             mode=progress.mode,
         )
