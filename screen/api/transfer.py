@@ -26,7 +26,7 @@ from kakehashi.screen.api.screened import Screened
 from kakehashi.screen.cache.checkpoint import Checkpoint
 from kakehashi.screen.descriptors.materials import convention_for
 from kakehashi.screen.device import choose
-from kakehashi.screen.device_names import Device
+from kakehashi.screen.device_names import EXACT, Device, Precision
 from kakehashi.screen.heads.registry import DEFAULT_HEADS
 from kakehashi.screen.networks.crystal.source import crystal_library
 from kakehashi.screen.networks.library import pretrain_library
@@ -235,6 +235,7 @@ def screen(
     save_model: bool = True,
     progress: bool = True,
     device: Device = "auto",
+    precision: Precision = EXACT,
 ) -> Screened:
     """Score a whole catalogue and write the run folder.
 
@@ -253,12 +254,14 @@ def screen(
     save_model : write the model into the run folder, too, for `load_model`.
     progress : as for `pretrain`.
     device : as for `pretrain`; the workers compute on the same kind.
+    precision : of the products of networks: "exact", "balanced" (GPUs) or "fast" (bfloat16).
 
     Examples
     --------
     >>> import kakehashi as kh
     >>> kh.screen(model, catalog="default", out="runs/ltc", top=100)["catalog"]["scored"]  # doctest: +SKIP
     """
+    from kakehashi.screen.networks.precision import check_precision
     from kakehashi.screen.ranking.filters import check_filters, parse_filter, refuses_out
     from kakehashi.screen.runs.checks import check_workers
     from kakehashi.screen.scoring.workers.leftovers import remove_leftovers
@@ -268,6 +271,7 @@ def screen(
 
     check_workers(workers, scheduler, insecure=insecure_cluster)
     choose(device)
+    check_precision(precision)
     catalog = default_name() if catalog is None else catalog
     candidates = open_catalog(catalog, virtual=True)
     if model.target.crystals is not None:
@@ -287,7 +291,7 @@ def screen(
         trunk=model.library.trunk, seed=model.seed, out=str(out),
         networks=int(np.max([len(s.networks) for s in model.library.sources], initial=1)),
         convention=model.library.convention, heads=model.heads, workers=workers, scheduler=scheduler, device=device,
-        no_model=not save_model,
+        no_model=not save_model, precision=precision,
     )  # fmt: skip
     with open_run(out, resume=resume, overwrite=overwrite) as rundir:
         for said in remove_leftovers(rundir.path):

@@ -13,7 +13,7 @@ from cyclopts import Parameter
 from kakehashi.catalogs.cli.flags import OverwriteFlags, ProgressFlags
 from kakehashi.catalogs.flag import CANDIDATES, COMPUTING, MODELS, NETWORKS, OUTPUT, TARGET, USUAL, Flag, Here
 from kakehashi.screen.descriptors.registry import CONVENTIONS, DEFAULT, DEFAULT_CONVENTION, descriptors_help
-from kakehashi.screen.device_names import Device
+from kakehashi.screen.device_names import EXACT, Device, Precision
 from kakehashi.screen.heads.registry import DEFAULT_HEADS, heads_help
 from kakehashi.screen.ranking.acquisition_names import ACQUISITIONS, Acquisition
 
@@ -298,6 +298,22 @@ class DeviceFlags:
     device: Annotated[
         Device, Flag("What computes: cpu, gpu, or auto (a GPU if jax sees one).", COMPUTING, decides=False)
     ] = "auto"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrecisionFlags:
+    """Precision of scoring."""
+
+    precision: Annotated[
+        Precision,
+        Flag(
+            "Products of networks while candidates are scored; heads, distances and sums are in single precision"
+            " whatever is asked. exact: single precision. balanced: almost that, in products of parts, on GPUs that"
+            " have them. fast: bfloat16, means within some thousandths of the target's standard deviation.",
+            COMPUTING,
+            optional=True,
+        ),
+    ] = EXACT
 
 
 @dataclass(frozen=True, kw_only=True)

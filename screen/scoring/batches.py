@@ -188,13 +188,17 @@ def _run_batch(
         if len(inputs) < 2:
             raise ValueError("foundation networks need slots of elements and amounts")
         known = jnp.asarray(inputs[2]) if len(inputs) > 2 else None
-        columns = foundation_columns(arrays["foundation"], jnp.asarray(raw), elements, amounts, known)
+        columns = foundation_columns(
+            arrays["foundation"], jnp.asarray(raw), elements, amounts, known, precision=device_model.precision
+        )
     rows = sparse.drop_zeros(np.asarray(raw)) if device_model.sparse else None
     x = jnp.asarray(raw) if rows is None else None
 
     def answers(group: NetworkGroup, group_arrays: dict[str, Any]) -> GroupOutputs:
         firsts = None if rows is None else sparse.first_products(group_arrays, rows)
-        outputs: GroupOutputs = run_group(device_model.plans, group.heads, group.shown, group_arrays, x, firsts)
+        outputs: GroupOutputs = run_group(
+            device_model.plans, group.heads, group.shown, group_arrays, x, firsts, precision=device_model.precision
+        )
         return outputs
 
     outputs = pool.map(answers, device_model.groups, arrays["groups"])

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from kakehashi.catalogs.candidates.catalog import Catalog
 from kakehashi.catalogs.files.paths import for_arrow
 from kakehashi.catalogs.runs.rundir import RunDir
+from kakehashi.screen.device_names import EXACT, Precision
 from kakehashi.screen.interrupt import first_finishes
 from kakehashi.screen.progress import Mode
 from kakehashi.screen.scoring.columns import QUARANTINE, SCORES
@@ -78,6 +79,7 @@ def score_catalog(
     partition_rows: int = PARTITION_ROWS,
     search: Search | None = None,
     in_domain: bool = False,
+    precision: Precision = EXACT,
     advance: Callable[[int], None] = lambda rows: None,
     mode: Mode = "quiet",
 ) -> CommittedScores:
@@ -88,13 +90,14 @@ def score_catalog(
 
     in_domain : leave what is out of the domain without a prediction
     search : search of a virtual catalogue; its partitions go to `kept/` and hold the best rows and counts of the others
+    precision : of the products of networks; scores of another precision are replaced
     advance : called with the number of rows just done
 
     Raises
     ------
     KeyboardInterrupt : Ctrl-C was pressed; every partition in progress has been finished and committed
     """
-    scorer = make_scorer(model, search)
+    scorer = make_scorer(model, search, precision)
     if in_domain:
         scorer = scorer.within_domain()
     folder = "scores" if search is None else BEST_FOLDER

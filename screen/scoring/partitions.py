@@ -19,6 +19,8 @@ from kakehashi.catalogs.candidates.catalog import REFUSED
 from kakehashi.catalogs.records import Compositions, Inputs
 from kakehashi.screen.descriptors.composition import BATCH
 from kakehashi.screen.descriptors.materials import describe, kind_of, kind_of_table
+from kakehashi.screen.device_names import EXACT, Precision
+from kakehashi.screen.networks.precision import describe_products
 from kakehashi.screen.scoring import sparse
 from kakehashi.screen.scoring.batches import (
     Predictions,
@@ -100,18 +102,18 @@ def score_serially(scorer: PartitionScorer, tables: Iterable[pa.Table]) -> Itera
     return (scorer(rows) for rows in tables)
 
 
-def make_scorer(model: Model, search: Search | None = None) -> PartitionScorer:
+def make_scorer(model: Model, search: Search | None = None, precision: Precision = EXACT) -> PartitionScorer:
     """Make a model ready to score partitions.
 
     Networks and heads that the device model holds already, or does not need, are left out.
 
-    search : search of a virtual catalogue
+    search : search of a virtual catalogue; precision : of the products of networks
     """
     if kind_of_table(model.target).structural:  # crystal networks and their stack predict without a device model
         from kakehashi.screen.scoring.structures import hash_model
 
         return PartitionScorer(model, DeviceModel((), (), (), False, {}), hash_model(model))
-    device_model = prepare_model(model)
+    device_model = prepare_model(model, precision)
     knowledge = model.knowledge
     if knowledge is not None:
         knowledge = knowledge._replace(foundation=knowledge.foundation._replace(full=(), folds=(), scales=()))
@@ -130,6 +132,7 @@ def _sha256(model: Model, device_model: DeviceModel, search: Search | None) -> s
         [float(v) for v in (model.interval, model.unseen_interval, model.usual_spread, model.ceiling)],
         sorted(domain.counts), sorted(domain.classes), jax.tree.structure(device_model.arrays),
         *([] if search is None else [search]),
+        *([] if device_model.precision == EXACT else [describe_products(device_model.precision)]),
     ]  # fmt: skip
     digest = hashlib.sha256(repr(facts).encode())
     # Which formulas the networks saw decides intervals, known values stand in for predictions.

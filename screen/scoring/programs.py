@@ -12,7 +12,9 @@ import jax
 import jax.numpy as jnp
 
 from kakehashi.screen.descriptors.scaling import standardise
+from kakehashi.screen.device_names import EXACT, Precision
 from kakehashi.screen.heads.registry import HEADS
+from kakehashi.screen.networks.precision import network_product
 from kakehashi.screen.networks.pyramid import matmul
 from kakehashi.screen.scoring import foundation
 from kakehashi.screen.scoring.device_model import NetworkGroup
@@ -35,7 +37,7 @@ class SparseProducts(NamedTuple):
     neighbours: MeanAndSpread
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+@functools.partial(jax.jit, static_argnums=(0, 1, 2), static_argnames="precision")
 def run_group(
     plans: tuple[Plan, ...],
     heads: tuple[tuple[int, ...], ...],
@@ -43,20 +45,25 @@ def run_group(
     part: dict[str, Any],
     raw: jax.Array | None,
     firsts: Any = None,
+    *,
+    precision: Precision = EXACT,
 ) -> GroupOutputs:
     """Mean and spread (B,) of every head in a group.
 
     Also the predictions and features of the networks, where a head needs them.
 
     firsts : by network, products of the first layer less its constant, where descriptors are sparse; no `raw` then
+    precision : of the products of hidden layers
     """
+    product = network_product(precision)
     x = None if raw is None else standardise(part["scaling"], raw)
     pairs, guesses, layers = [], [], []
     for k, (members, depths, network) in enumerate(zip(heads, shown, part["networks"], strict=True)):
         if x is None:
-            done = run_layers(network["hidden"], None, firsts[k] + network["constant"][None, :])
+            done = run_layers(network["hidden"], None, firsts[k] + network["constant"][None, :], product)
         else:
-            done = run_layers(network["hidden"], x if network["inputs"] is None else x[:, network["inputs"]])
+            own = x if network["inputs"] is None else x[:, network["inputs"]]
+            done = run_layers(network["hidden"], own, product=product)
         pairs.append(
             [_predict_head(plans[m], network, p, done) for m, p in zip(members, network["heads"], strict=True)]
         )

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from kakehashi.catalogs.flag import CANDIDATES, COMPUTING, MODELS, NETWORKS, OUTPUT, USUAL, Flag, Here
 from kakehashi.catalogs.records import PropertyTable, UserError
 from kakehashi.screen.descriptors.registry import CONVENTIONS
+from kakehashi.screen.device_names import EXACT, Precision
 from kakehashi.screen.heads.registry import LINES
 from kakehashi.screen.ranking.acquisition_names import ACQUISITIONS, Acquisition
 from kakehashi.screen.runs import config as runs
@@ -30,6 +31,7 @@ from kakehashi.screen.runs.flags import (
     KnownValueFlags,
     LimitFlags,
     OutFlags,
+    PrecisionFlags,
     PresetFlags,
     SeedFlags,
     TableFlags,
@@ -200,10 +202,10 @@ class ClusterFlags:
 
 @dataclass(frozen=True, kw_only=True)
 class ScreenConfig(
-    OutFlags, DeviceFlags, ClusterFlags, WorkerFlags, CacheFlags, SeedFlags, ModelFlags, ExportFlags, LimitFlags,
-    ElementFlags, TopFlags, FilterFlags, BatchFlags, RankingFlags, FamilyFlags, HeadFlags, FoldFlags, TrunkFlags,
-    ArchitectureFlags, KnownValueFlags, FoundationFlags, PresetFlags, UsualSourceFlags, CatalogFlags, TableFlags,
-    ValueFlags, TargetFlags,
+    OutFlags, PrecisionFlags, DeviceFlags, ClusterFlags, WorkerFlags, CacheFlags, SeedFlags, ModelFlags, ExportFlags,
+    LimitFlags, ElementFlags, TopFlags, FilterFlags, BatchFlags, RankingFlags, FamilyFlags, HeadFlags, FoldFlags,
+    TrunkFlags, ArchitectureFlags, KnownValueFlags, FoundationFlags, PresetFlags, UsualSourceFlags, CatalogFlags,
+    TableFlags, ValueFlags, TargetFlags,
 ):  # fmt: skip
     """Flags of a screening run, keys of its TOML file, and `config` in its run.json."""
 
@@ -269,6 +271,7 @@ def _check(config: ScreenConfig) -> None:
     if config.score is not None:
         check_known("score", config.score, SCORING)
     check_known("architecture", config.architecture, ARCHITECTURES)
+    check_known("precision", config.precision, get_args(Precision))
     if config.architecture == "cgcnn" and config.foundation not in ("", NO_FOUNDATION):
         raise UserError(f"--architecture cgcnn: foundation networks are for formulas, got {config.foundation!r}")
     if config.architecture == "cgcnn":
@@ -289,6 +292,8 @@ def _check_crystal_networks(config: ScreenConfig) -> None:
         raise UserError("--architecture cgcnn: expected a --source FILE:COLUMN with structures; none is embedded")
     if config.trunk != "separate":
         raise UserError(f"--architecture cgcnn: expected --trunk separate, got {config.trunk}")
+    if config.precision != EXACT:
+        raise UserError(f"--architecture cgcnn: expected --precision {EXACT}, got {config.precision}")
     if config.descriptors is not None:
         raise UserError("--architecture cgcnn: --descriptors is for formulas and SMILES")
     if "finetune" in config.heads:

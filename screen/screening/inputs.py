@@ -18,6 +18,7 @@ from kakehashi.catalogs.properties.tables import load_table, read_from
 from kakehashi.catalogs.records import PropertyTable, UserError
 from kakehashi.screen.descriptors.materials import convention_for
 from kakehashi.screen.foundation.record import Foundation
+from kakehashi.screen.networks.precision import check_precision
 from kakehashi.screen.networks.source import tell_apart
 from kakehashi.screen.ranking.bounds import Bounds, check_bounds, parse_bounds
 from kakehashi.screen.ranking.filters import (
@@ -70,6 +71,7 @@ def read_inputs(config: ScreenConfig) -> ScreenInputs:
 
     UserError on the first mistake.
     """
+    check_precision(config.precision)
     material = named_materials(config.material, (config.target, *config.source, config.catalog))
     graphs = config.architecture == "cgcnn"
     by_id = structure_file(path_of(config.structures)) if config.structures else None

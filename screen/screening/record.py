@@ -18,6 +18,7 @@ from kakehashi.screen.descriptors.composition import BATCH
 from kakehashi.screen.descriptors.materials import kind_of_table
 from kakehashi.screen.descriptors.registry import amounts_convention
 from kakehashi.screen.device import current
+from kakehashi.screen.networks.precision import describe_products
 from kakehashi.screen.networks.source import Source, summary
 from kakehashi.screen.progress import Progress
 from kakehashi.screen.ranking.filters import refuses_out
@@ -86,6 +87,7 @@ def run_record(
     return {
         **record_head(as_dict(config), progress, command, PACKAGES),
         "batch": BATCH,
+        "precision": {"name": config.precision, "products": describe_products(config.precision)},
         "convention": model.library.convention,
         "target": target_record(model.target),
         "sources": [source_record(source) for source in model.library.sources],

@@ -91,6 +91,7 @@ def finish_run(
             partition_rows=_per_partition(config, inputs.catalog),
             search=search,
             in_domain=inputs.in_domain,
+            precision=config.precision,
             advance=advance,
             mode=progress.mode,
         )
