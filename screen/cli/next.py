@@ -86,8 +86,8 @@ def next_experiments(
         return simulate_and_print(directory, campaign, json_out=call.json, quiet=call.quiet, dry_run=call.dry_run)
     if played:
         raise UserError(f"{', '.join(f'--{name}' for name in played)}: only with --simulate")
-    from kakehashi.screen.next.batch import BatchRequest, propose_and_print
-    from kakehashi.screen.next.candidates import parse_filters
+    from kakehashi.screen.next.batch import propose_and_print
+    from kakehashi.screen.next.candidates import BatchRequest, parse_filters
 
     filters = parse_filters(list(flags.filter))
     request = BatchRequest(

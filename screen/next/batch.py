@@ -15,7 +15,7 @@ from kakehashi.catalogs.records import UserError
 from kakehashi.catalogs.runs.open import open_run
 from kakehashi.catalogs.runs.rundir import RunDir
 from kakehashi.catalogs.shown import say
-from kakehashi.screen.next.candidates import Candidates, Conditions, find_candidates
+from kakehashi.screen.next.candidates import BatchRequest, Candidates, find_candidates
 from kakehashi.screen.next.diverse import pick_compositions, pick_units, words_of_limits
 from kakehashi.screen.next.finished import FinishedRun, read_finished_run
 from kakehashi.screen.next.reasons import explain_choice, goal_of, lead_rows
@@ -23,7 +23,6 @@ from kakehashi.screen.ranking.acquisition import NormalLaws
 from kakehashi.screen.ranking.acquisition_names import Acquisition
 from kakehashi.screen.ranking.bounds import clip
 from kakehashi.screen.ranking.csv_text import csv_bytes
-from kakehashi.screen.ranking.filters import Filter
 
 SCHEMA_VERSION = "1"
 COLUMNS = ("rank", "id", "formula", "mean", "lower", "upper", "acquisition", "reason")
@@ -34,26 +33,6 @@ _NAMES = {
     "upper": "better bound of the interval",
     "variance": "variance",
 }
-
-
-class BatchRequest(NamedTuple):
-    """Settings of a batch.
-
-    filters, exclude : in addition to the run's own
-    include_out : True to allow candidates outside the applicability domain
-    apart : share of atoms, or of fingerprints of repeat units, by which any two of a batch must differ; None: as usual
-    elements : True to allow elements, noble gases and gases, too
-    without : names, as in `reduced_formula`, that count as measured
-    """
-
-    size: int = 8
-    by: Acquisition = "improvement"
-    filters: tuple[Filter, ...] = ()
-    exclude: tuple[str, ...] = ()
-    include_out: bool = False
-    apart: float | None = None
-    elements: bool = False
-    without: tuple[str, ...] = ()
 
 
 class BatchProposal(NamedTuple):
@@ -95,12 +74,7 @@ def propose_batch(run: FinishedRun, request: BatchRequest) -> BatchProposal:
     NothingLeft : the conditions leave no candidate.
     """
     check_request(request.size, request.by, request.apart)
-    found = find_candidates(
-        run,
-        Conditions(
-            request.by, request.filters, request.exclude, request.include_out, request.elements, request.without
-        ),
-    )
+    found = find_candidates(run, request)
     counts = found.counts
     if not found.table.num_rows:
         removed = ", ".join(f"{count:,} {words}" for words, count in counts.items() if words != "scored")

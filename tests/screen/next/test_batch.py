@@ -18,7 +18,8 @@ from scipy.stats import norm
 from kakehashi.catalogs.records import UserError
 from kakehashi.catalogs.runs.results import Results
 from kakehashi.catalogs.runs.rundir import RunDir
-from kakehashi.screen.next.batch import COLUMNS, BatchRequest, propose_and_print, propose_batch
+from kakehashi.screen.next.batch import COLUMNS, propose_and_print, propose_batch
+from kakehashi.screen.next.candidates import BatchRequest
 from kakehashi.screen.next.finished import read_finished_run
 from kakehashi.screen.ranking.bounds import Bounds, clip
 from kakehashi.screen.ranking.filters import parse_filter
