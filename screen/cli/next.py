@@ -9,7 +9,8 @@ from kakehashi.catalogs.cli.flags import DryRunFlags, OverwriteFlags
 from kakehashi.catalogs.cli.flatten import Switch, Whole, flatten_flags
 from kakehashi.catalogs.flag import Here
 from kakehashi.screen.device_names import Device
-from kakehashi.screen.runs.flags import BatchFlags, DeviceFlags, ElementFlags, FilterFlags, SeedFlags
+from kakehashi.screen.runs.candidate_flags import BatchFlags, ElementFlags, FilterFlags
+from kakehashi.screen.runs.flags import DeviceFlags, SeedFlags
 
 
 @dataclass(frozen=True, kw_only=True)

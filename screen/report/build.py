@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
+from kakehashi.catalogs.numbers import number
 from kakehashi.screen.report import charts, periodic
 from kakehashi.screen.report.data import (
     FILES,
@@ -35,7 +36,7 @@ from kakehashi.screen.report.page import assemble
 from kakehashi.screen.report.places import draw_places
 from kakehashi.screen.report.ranking import PAGE, Ranking, arrange_columns
 from kakehashi.screen.report.sections import accuracy, leaderboard, members, pretty, timings, verdict
-from kakehashi.screen.report.text import number, percent, words
+from kakehashi.screen.report.text import percent, words
 from kakehashi.screen.report.trust import measure_trust, trust_record
 
 BEST = 100

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from kakehashi.catalogs.numbers import number
 from kakehashi.screen.report.data import (
     MAX_POINTS,
     MAX_REASONS,
@@ -22,7 +23,7 @@ from kakehashi.screen.report.data import spaced_rows as read_spread
 from kakehashi.screen.report.page import assemble
 from kakehashi.screen.report.sections import accuracy, leaderboard, pretty, timings, verdict
 from kakehashi.screen.report.svg import padded, plot, plot_axes, tag
-from kakehashi.screen.report.text import number, with_unit, words
+from kakehashi.screen.report.text import with_unit, words
 from kakehashi.screen.runs.record_file import RECORD, load_record
 from kakehashi.screen.transfer.rows import CHOSEN, DIRECT
 

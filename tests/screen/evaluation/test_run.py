@@ -133,6 +133,17 @@ def test_the_function(tables, home, planted):
     assert board.learning_curve.num_rows == 0
 
 
+def test_the_function_takes_all_sources_by_their_word(finished, tables, home, monkeypatch):
+    spec = f"{tables}/source.parquet:log(source)"
+    monkeypatch.setattr("kakehashi.screen.screening.config.embedded_sources", lambda word, target: (spec,))
+    target = kh.load(f"{tables}/target.parquet:target", log=True)
+    board = kh.evaluate(
+        target, sources=["all"], networks=1, foundation="none", heads=["ridge"], baselines=[], outer_folds=3
+    )
+    assert [source.name for source in board.evaluation.library.sources] == ["log(source)"]
+    assert {"log(source)"} < set(board.leaderboard["source"].to_pylist())
+
+
 def test_screen_takes_no_source(tables, home):
     config = resolve_screen(
         {"target": f"{tables}/target.parquet:target", "source": ["none"], "catalog": "default"}, None
