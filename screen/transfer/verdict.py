@@ -33,7 +33,7 @@ HEADLINES = {
 }
 WITH_SOURCES = (
     "{headline}: held-out MAE {chosen} in {scale} with transfer, {best} for the best model without ({name}, picked with"
-    " hindsight), {against_best}; {against_own} than the same stack without sources ({own}); {n} held-out compounds"
+    " hindsight), {against_best}; {against_own} than the same stack without transfer ({own}); {n} held-out compounds"
     " ({where})."
 )
 WITHOUT_SOURCES = (
@@ -41,25 +41,27 @@ WITHOUT_SOURCES = (
     " best single row ({name}); {n} held-out compounds ({where})."
 )
 SHUFFLED = (
-    " With shuffled target values the best of {networks} networks errs {mae} (5th percentile {low}), though it looks"
+    " With shuffled target values the best of {networks} errs {mae} (5th percentile {low}), though it looks"
     " like {looks} when it is chosen."
 )
 # What to do, by whether sources help the procedure and whether that could be chance.
 ADVICE = {
-    (True, False): "Use these sources: the whole procedure, its choices included, errs {chosen} on held-out compounds,"
-    " without sources {own}{other}.{hindsight}",
+    (True, False): "Use transfer: the whole procedure, its choices included, errs {chosen} on held-out compounds,"
+    " without transfer {own}{other}.{hindsight}",
     (
         True,
         True,
-    ): "With these sources or without: the difference may be chance (more known values would tell). The"
-    " whole procedure, its choices included, errs {chosen} on held-out compounds with them, {own} without{other}.",
-    (False, False): "Leave these sources out: the stack of direct models errs {own} on held-out compounds, with sources"
+    ): "With transfer or without: the difference may be chance (more known values would tell). The"
+    " whole procedure, its choices included, errs {chosen} on held-out compounds with it, {own} without{other}.",
+    (False, False): "Leave transfer out: the stack of direct models errs {own} on held-out compounds, with transfer"
     " {chosen}{other}.",
-    (False, True): "Without these sources or with: the difference may be chance (more known values would tell). The"
-    " stack of direct models errs {own} on held-out compounds, the whole procedure with sources {chosen}{other}.",
+    (False, True): "Without transfer or with: the difference may be chance (more known values would tell). The"
+    " stack of direct models errs {own} on held-out compounds, the whole procedure with transfer {chosen}{other}.",
 }
 # Of sources that help the procedure, where the best model without transfer cannot be told from it.
-HINDSIGHT = " Measurable against the same procedure without them, not against {name} ({best}), picked with hindsight."
+HINDSIGHT = (
+    " Measurable against the same procedure without transfer, not against {name} ({best}), picked with hindsight."
+)
 NO_ADVICE = "The stack of direct models errs {own} on held-out compounds{other}."
 OTHER = "; {name} erred {best}, but was picked with hindsight"
 
@@ -204,4 +206,6 @@ def finite_only(values: Mapping[str, Any]) -> dict[str, Any]:
 def _shuffled(null: PermutedErrors) -> str:
     figures = (null.mae.mean(), np.quantile(null.mae, 0.05), null.selected_mae.mean())
     mae, low, looks = (number(float(figure), 3) for figure in figures)
-    return SHUFFLED.format(networks=null.networks, mae=mae, low=low, looks=looks)
+    return SHUFFLED.format(
+        networks=f"{null.networks:,} network{'s' * (null.networks != 1)}", mae=mae, low=low, looks=looks
+    )
