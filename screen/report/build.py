@@ -40,6 +40,10 @@ from kakehashi.screen.report.text import percent, words
 from kakehashi.screen.report.trust import measure_trust, trust_record
 
 BEST = 100
+# Catalogues whose names say little.
+CATALOGUES = {
+    "default": "the default catalogue", "enumerate": "enumerated compositions", "mp": "the Materials Project",
+}  # fmt: skip
 DRAWN = 24
 
 
@@ -82,8 +86,7 @@ def _content(data: RunData) -> dict[str, Any]:
         "properties": _properties(mappings(run, "sources")),
         "catalog": mapping(run, "catalog"),
         "virtual": mapping(run, "virtual"),
-        # a file catalogue is named by its path
-        "catalog_short": re.split(r"[/\\]", str(mapping(run, "catalog")["name"]))[-1],
+        "catalog_short": _short_name(str(mapping(run, "catalog")["name"])),
         "lead": read_lead(run),
         "trust": _trust(data, unit, log, units),
         "opening_elements": elements,
@@ -118,6 +121,15 @@ def _content(data: RunData) -> dict[str, Any]:
         "config": pretty(run.get("config")),
         "files": [(name, FILES[name]) for name in data.files],
     }
+
+
+def _short_name(catalog: str) -> str:
+    """Name of a catalogue for a title; a file's is its path.
+
+    >>> _short_name("default"), _short_name("data/my.csv")
+    ('the default catalogue', 'my.csv')
+    """
+    return CATALOGUES.get(catalog, re.split(r"[/\\]", catalog)[-1])
 
 
 def _properties(sources: Sequence[Row]) -> list[Row]:

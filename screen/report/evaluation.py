@@ -70,6 +70,8 @@ def write_report(directory: Path) -> str:
         "verdict": {**box, "advice": None} if box else None,
         "p_value": real(judged.get("p_value")),
         "recommendation": mapping(run, "recommendation"),
+        "alone": mappings(run, "sources_alone"),
+        "alone_label": with_unit("MAE", "ln" if log else unit),
         "warnings": texts(run, "warnings"),
         "board": leaderboard(first_rows(directory / "leaderboard.parquet", _ROWS), judged, log, unit),
         "accuracy": accuracy(predictions, quantity, unit, log),

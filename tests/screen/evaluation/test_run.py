@@ -84,11 +84,16 @@ def test_hostile_names_are_text(finished, tmp_path):
     record = json.loads((finished / "run.json").read_text())
     record["recommendation"]["text"] = record["holdout"]["text"] = "<script>alert(1)</script>"
     record["baselines"] = {"<b>": [{"<i>": 1}, 3, None], "x": 5}
+    worth = {"source": "<script>alert(2)</script>", "mae": 0.4, "difference": 0.1, "p_value": None}
+    record["sources_alone"] = [{**worth, "keep": True, "sure": False}, {**worth, "source": "gap", "keep": False}]
     for path in finished.glob("*.parquet"):
         (tmp_path / path.name).write_bytes(path.read_bytes())
     (tmp_path / "run.json").write_text(json.dumps(record))
     page = write_report(tmp_path)
     assert "<script>alert" not in page
+    alone = page.split("Each source alone")[1].split("</table>")[0]
+    assert "yes, perhaps by chance" in alone.split("gap")[0]
+    assert "<td>no</td>" in alone.split("gap")[1]
     assert "<b>" not in page.split("Settings selected for the models")[1].split("</details>")[0]
 
 
