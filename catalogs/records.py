@@ -9,6 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from kakehashi.catalogs.numbers import interval
+
 FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.int16]
 
@@ -176,7 +178,7 @@ class PropertyTable:
         return "\n  ".join(
             [
                 f"PropertyTable {self.name}: {len(self):,} {kind}{' (ln is fitted)' if self.log else ''}",
-                f"{self.quantity}: {low:.4g} to {high:.4g} {self.unit}".rstrip(),
+                f"{self.quantity}: {interval(low, high, 4)} {self.unit}".rstrip(),
                 counts,
                 *(f"refused: {row.formula or 'row ' + str(row.row)}: {row.reason}" for row in self.rejected[:3]),
                 *([f"from {self.source}"] if self.source else []),

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kakehashi.catalogs.numbers import interval, number
 from kakehashi.catalogs.runs.rundir import RunDir
 from kakehashi.catalogs.shown import shown
+from kakehashi.design.cli.preview_text import preview_design
 from kakehashi.design.report.chance import chance_sentence, write_chance
 from kakehashi.design.report.knowledge import caution, name_unit
 from kakehashi.design.run.config import DesignConfig, deciding
@@ -30,7 +32,7 @@ def kind() -> RunKind:
     return RunKind(
         read=_read, plan=_plan, run=_run,
         show=lambda outcome, rundir: show(outcome.record, outcome.proposals, rundir.where),
-        as_dict=as_dict, deciding=deciding, compare=_compare,
+        as_dict=as_dict, deciding=deciding, compare=_compare, preview=preview_design,
     )  # fmt: skip
 
 
@@ -70,7 +72,7 @@ def show(record: dict[str, Any], proposals: pa.Table, where: str) -> None:
     console.print(
         f"{sampler['evaluated']:,} distinct repeat units judged, {listed['listed']:,} proposals;"
         f" {listed['above_prior']:,} of them above the {prior['quantile']:.1%} quantile of the prior"
-        f" (goal probability {prior['p_goal']:.3g}).",
+        f" (goal probability {number(prior['p_goal'], 3)}).",
         markup=False,
     )
     chances = [chance for chance in proposals["p_goal"].to_pylist() if chance is not None]
@@ -95,8 +97,8 @@ def proposal_lines(row: Mapping[str, Any], properties: Sequence[Mapping[str, Any
     values = []
     for k, found in enumerate(properties):
         target, prefix = found["target"], f"{found['target']['name']}_" if k else ""
-        ends = f"{row[f'{prefix}lower']:.3g} to {row[f'{prefix}upper']:.3g}"
-        values.append(f"{target['name']} {row[f'{prefix}mean']:.3g} ({ends}) {target['unit']}".rstrip())
+        ends = interval(row[f"{prefix}lower"], row[f"{prefix}upper"])
+        values.append(f"{target['name']} {number(row[f'{prefix}mean'], 3)} ({ends}) {target['unit']}".rstrip())
     monomers = [row[f"monomer_{k}"] for k in (1, 2) if row[f"monomer_{k}"]]
     route = f"{row['class'] or 'no route known'}{': ' + ' + '.join(monomers) if monomers else ''}"
     known = name_unit(row["smiles"])

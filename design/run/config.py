@@ -9,6 +9,7 @@ from typing import Annotated
 from kakehashi.catalogs.flag import CANDIDATES, DESIGN, USUAL, Flag, Here
 from kakehashi.catalogs.records import UserError
 from kakehashi.screen.runs import config as runs
+from kakehashi.screen.runs.candidate_flags import TopFlags
 from kakehashi.screen.runs.flags import (
     CacheFlags,
     DeviceFlags,
@@ -18,7 +19,6 @@ from kakehashi.screen.runs.flags import (
     SeedFlags,
     SourceFlags,
     TableFlags,
-    TopFlags,
     ValueFlags,
     WorkerFlags,
 )

@@ -24,7 +24,8 @@ from kakehashi.screen.api.fitted import FittedModel
 from kakehashi.screen.api.transfer import pretrain, screen, transfer
 from kakehashi.screen.descriptors.materials import kind_of_table
 from kakehashi.screen.heads.registry import DEFAULT_HEADS
-from kakehashi.screen.next.batch import BatchRequest, propose_batch
+from kakehashi.screen.next.batch import propose_batch
+from kakehashi.screen.next.candidates import BatchRequest
 from kakehashi.screen.next.finished import read_finished_run
 from kakehashi.screen.prediction.materials import is_frame
 from kakehashi.screen.ranking.acquisition_names import Acquisition

@@ -16,7 +16,7 @@ from kakehashi.screen.heads.registry import DEFAULT_BASELINES, DEFAULT_HEADS
 from kakehashi.screen.networks.source import Trunk, tell_apart
 from kakehashi.screen.progress import Progress
 from kakehashi.screen.runs.flags import MAX_REJECTED, NO_SOURCE
-from kakehashi.screen.screening.config import sources_of
+from kakehashi.screen.screening.config import expand_sources, sources_of
 from kakehashi.screen.screening.knowledge import choose_foundation
 from kakehashi.screen.screening.tables import check_units, load_sources, load_target
 
@@ -25,7 +25,7 @@ def evaluate(
     target: str | PropertyTable,
     *,
     sources: Sequence[str | PropertyTable] | None = None,
-    networks: int = 50,
+    networks: int | None = None,
     foundation: str = "",
     trunk: Trunk = "separate",
     unit: Mapping[str, str] | None = None,
@@ -50,7 +50,9 @@ def evaluate(
     Parameters
     ----------
     target : a table (`load` reads one with `log=True`, given folds, ...), a name or FILE:COLUMN.
-    sources : None for the usual ones of the target's kind of material, empty for none and no foundation networks.
+    sources : None for the usual ones of the target's kind of material, empty for none and no foundation networks;
+        "all" among them stands for every embedded one, "usual" for the usual.
+    networks : per source; None for 50, with "all" 10.
     foundation : as for `transfer`.
     unit : of value columns whose names do not say it, by column or FILE:COLUMN.
     max_rejected : share of the target's rows with a value that may be refused before that is an error.
@@ -77,11 +79,12 @@ def evaluate(
         foundation, NO_SOURCE if sources is not None and not sources else (), table, convention, descriptors
     )
     usual = sources_of((), table, foundation=networks_of_package is not None)
-    listed = list(usual if sources is None else sources)
+    asked = list(usual if sources is None else sources)
+    listed = expand_sources(asked, table)
     tables = load_sources(listed, unit)
     check_units(unit, [target, *listed], [table, *tables])
     specs = [s if isinstance(s, str) else f"{s.name} ({i})" for i, s in enumerate(listed, start=1)]
-    names = [s if isinstance(s, str) else s.name for s in listed]
+    names = [s if isinstance(s, str) else s.name for s in asked]
     config = resolve(
         {
             "target": target if isinstance(target, str) else target.name, "log": table.log,

@@ -8,8 +8,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from kakehashi.screen.next.batch import BatchRequest, propose_batch
-from kakehashi.screen.next.candidates import parse_filters
+from kakehashi.screen.next.batch import propose_batch
+from kakehashi.screen.next.candidates import BatchRequest, parse_filters
 from kakehashi.screen.next.finished import read_finished_run
 from kakehashi.screen.ranking.acquisition_names import Acquisition
 

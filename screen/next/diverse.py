@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakehashi.catalogs.formulas.slots import parse_column
-from kakehashi.screen.ranking.acquisition import pick_diverse
+from kakehashi.screen.ranking.acquisition import pick_apart, pick_diverse
 
 # Least difference of any two of a batch: share of atoms, and 1 - similarity of fingerprints.
 APART_ATOMS, APART_UNITS = 0.1, 0.4
@@ -33,13 +33,11 @@ def pick_units(smiles: Sequence[str], size: int, apart: float | None) -> NDArray
 
     counts = np.asarray(compute(list(smiles[:MOST_UNITS]), _FINGERPRINT), np.float64)
     far = APART_UNITS if apart is None else apart
-    picked: list[int] = []
-    for i in range(len(counts)):
-        if all(smiles[i] != smiles[j] and _difference(counts[i], counts[j]) >= far for j in picked):
-            picked.append(i)
-            if len(picked) == size:
-                break
-    return np.array(picked, np.intp)
+
+    def clash(i: int, j: int) -> bool:
+        return smiles[i] == smiles[j] or _difference(counts[i], counts[j]) < far
+
+    return np.array(pick_apart(range(len(counts)), size, clash), np.intp)
 
 
 def words_of_limits(apart: float | None, *, units: bool) -> str:
