@@ -121,7 +121,8 @@ def main() -> None:
             error = own.std(ddof=1) / np.sqrt(len(own)) if len(own) > 1 else np.nan
             print(f"n={n} {column.file}:{column.name}: {own.mean():.3f} ± {error:.3f}", flush=True)
         error = np.std(ratios, ddof=1) / np.sqrt(len(ratios))
-        print(f"n={n}: mean {np.mean(ratios):.3f} ± {error:.3f}, better on {np.sum(np.array(ratios) < 1)}/{len(ratios)}")
+        wins = sum(ratio < 1 for ratio in ratios)
+        print(f"n={n}: mean {np.mean(ratios):.3f} ± {error:.3f}, better on {wins} of {len(ratios)}")
 
 
 def read(column: Column, limit: int | None = None) -> Table:
@@ -183,7 +184,8 @@ def measure(table: Table, seen: Columns, n: int, draw: int) -> float | None:
         x = np.hstack(blocks)
         x = np.asarray(standardise(fit_scaling(x[train]), x), np.float64)
         with threadpool_limits(1, "blas"):
-            return out_of_fold(head, x[train], y[train], inner), np.asarray(head.predict(head.fit(x[train], y[train]), x[test])[0])
+            held = head.predict(head.fit(x[train], y[train]), x[test])[0]
+            return out_of_fold(head, x[train], y[train], inner), np.asarray(held)
 
     def error(members: list[tuple[Floats, Floats]]) -> float:
         weights = stack_weights(np.stack([inside for inside, _ in members], axis=1), y[train])

@@ -45,7 +45,11 @@ def next_experiments(
     Examples
     --------
     >>> import kakehashi as kh
-    >>> kh.next("runs/kappa", batch=8)["formula"].to_pylist()  # doctest: +SKIP
+    >>> target, nothing = kh.load("ltc", log=True), kh.pretrain([])
+    >>> model = kh.transfer(nothing, target, heads=("ridge",), foundation="none", outer_folds=2)
+    >>> done = kh.screen(model, catalog=["BN", "PbTe", "CaS"], out="few")
+    >>> kh.next(done, batch=2, include_out=True)["rank"].to_pylist()
+    [1, 2]
     """
     where = str(run["config"]["out"] if isinstance(run, Mapping) else run)
     request = BatchRequest(

@@ -107,6 +107,9 @@ class Evaluation(NamedTuple):
     unseen: Unseen | None = None
     worth: tuple[Worth, ...] = ()
 
+    def __repr__(self) -> str:
+        return f"Evaluation of {self.target.name}: {len(self.rows)} models, {self.held.text}\n  {self.verdict.text}"
+
 
 def evaluate(
     library: Library,

@@ -63,6 +63,9 @@ class OutOfFold(NamedTuple):
     lower: FloatArray
     upper: FloatArray
 
+    def __repr__(self) -> str:
+        return f"Held-out predictions of {len(self.mean):,} rows in {len(set(self.folds.tolist()))} folds"
+
 
 class Model(NamedTuple):
     """A transferred model, measured and ready to score.
