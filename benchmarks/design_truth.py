@@ -2,8 +2,8 @@
 
 Hits are polymers of the other half above a thermal conductivity that about a tenth of all reach. Each model ranks
 the half by its chance to meet the goal, by its mean and by its lower bound, and says chances that are compared with
-what is true. Needs ../shared/data (RadonPy); minutes of one core per seed. Models: today's (ridge and Gaussian process on
-fingerprints, as `--heads ridge,gp --descriptors ecfp4@ring/atom`) and the default of `kakehashi design`; with
+what is true. Needs ../shared/data (RadonPy); minutes of one core per seed. Models: today's (ridge and Gaussian process
+on fingerprints, as `--heads ridge,gp --descriptors ecfp4@ring/atom`) and the default of `kakehashi design`; with
 `--networks N` both also with the embedded properties of molecules, N networks each.
 
 python benchmarks/design_truth.py [--seeds 3] [--networks 0]

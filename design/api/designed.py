@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 from markupsafe import Markup
 
+from kakehashi.catalogs.numbers import number
 from kakehashi.catalogs.records import UserError
 from kakehashi.design.likelihood.goals import Goal, Property, parse_goals
 from kakehashi.design.report.chance import chance_sentence, write_chance
 from kakehashi.screen.api.plots import new_axes, plot_intervals
 from kakehashi.screen.report.draw import draw_structure
 from kakehashi.screen.report.svg import tag
-from kakehashi.screen.report.text import number, with_unit, words
+from kakehashi.screen.report.text import with_unit, words
 from kakehashi.screen.transfer.fit import Model
 
 if TYPE_CHECKING:
