@@ -62,7 +62,7 @@ def keep_programs() -> None:
     ------
     SharedFolder : others may write to the folder.
     """
-    settings = {
+    settings: dict[str, str | float] = {
         "jax_compilation_cache_max_size": LARGEST,
         "jax_persistent_cache_min_compile_time_secs": LEAST_SECONDS,
     }
