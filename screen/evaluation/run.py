@@ -155,6 +155,7 @@ def compare(config: EvaluateConfig, inputs: EvaluationInputs, progress: Progress
         baselines=() if config.baselines == NO_BASELINE else config.baselines,
         curve=config.learning_curve,
         knowledge=gather_knowledge(inputs.foundation),
+        cache=not config.no_cache,
         stage=progress.stage,
     )
     return board_of(evaluation, write_command(config, evaluation))
