@@ -1,6 +1,7 @@
 """Ridge regression in closed form (Hoerl & Kennard, 1970).
 
-The penalty is chosen by leave-one-out error (Allen, 1974).
+The penalty is chosen by leave-one-out error (Allen, 1974). Up to `FEW` rows one decomposition gives all; of more the
+rows pass in blocks (`gram`).
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kakehashi.screen.budget import FEW
+from kakehashi.screen.heads.gram import PENALTIES, fit_ridge, leave_out
 from kakehashi.screen.heads.head import Affine, FloatArray, Head, Params, namespace
 
-# Penalties tried, in units of the mean squared norm of a centred row: from interpolation to the mean.
-PENALTIES = np.logspace(-4, 2, 25)
+# Most directions along which the spread knows what the rows have pinned down; it is too wide along the others.
+PINNED = 512
 
 
 def fit(x: FloatArray, y: FloatArray) -> Params:
@@ -21,6 +24,8 @@ def fit(x: FloatArray, y: FloatArray) -> Params:
 
     Works in the smaller of row and column space.
     """
+    if len(y) > FEW:
+        return _fit_blocks(x, y)
     centre, offset = x.mean(axis=0), y.mean()
     u, s, vt = np.linalg.svd(x - centre, full_matrices=False)
     penalty, noise = _choose(u, s, y - offset)
@@ -35,6 +40,21 @@ def fit(x: FloatArray, y: FloatArray) -> Params:
         "noise": np.float64(noise),
         "prior": np.float64(1.0 / penalty),
         "pinned": vt.T * pinned,
+    }
+
+
+def _fit_blocks(x: FloatArray, y: FloatArray) -> Params:
+    found = fit_ridge(x, y[:, None])
+    penalty = float(found.penalty[0])
+    pinned = np.sqrt(np.maximum(1.0 / penalty - 1.0 / (found.values + penalty), 0.0))
+    strongest = np.argsort(-found.values, kind="stable")[:PINNED]
+    return {
+        "centre": found.frame.centre,
+        "coefficients": found.coefficients[:, 0],
+        "intercept": np.float64(found.offset[0]),
+        "noise": np.float64(found.noise[0]),
+        "prior": np.float64(1.0 / penalty),
+        "pinned": found.frame.back(found.vectors[:, strongest] * pinned[strongest]),
     }
 
 
@@ -61,6 +81,8 @@ def cross_validate(x: FloatArray, y: FloatArray, folds: NDArray[np.int64]) -> Fl
 
     The penalty is chosen once, by leave-one-out on all rows given.
     """
+    if len(y) > FEW:
+        return leave_out(x, y, folds)
     offset = y.mean()
     u, s, _ = np.linalg.svd(x - x.mean(axis=0), full_matrices=False)
     penalty, _ = _choose(u, s, y - offset)

@@ -25,11 +25,14 @@ from kakehashi.screen.networks.joint.train import smooth_error
 class TuningCourse(NamedTuple):
     """Length and rates of the training by AdamW (Loshchilov & Hutter, 2019).
 
+    visits : rows seen in all epochs together, at most; fewest : epochs at least
     pull : strength of the way back to the first weights
     held : one in so many rows stops the training
     """
 
     epochs: int = 40
+    visits: int = 160_000
+    fewest: int = 3
     rate: float = 1e-3
     batch: int = 64
     dropout: float = 0.1
@@ -40,7 +43,7 @@ class TuningCourse(NamedTuple):
 
 COURSE = TuningCourse()
 # Most inner folds: each costs a training.
-FOLDS = 3
+FOLDS, LARGE_FOLDS, LARGE = 3, 2, 20_000
 # Arrays are filled up to such a number of rows, so that folds share a compiled program.
 ROUND = 512
 
@@ -48,7 +51,21 @@ ROUND = 512
 def tuned_from(network: FoundationNetwork) -> Head:
     """Make the head that fine-tunes a network on its inputs x (n, 384)."""
     fit_from = functools.partial(_fit, network)
-    return tuned._replace(fit=fit_from, cross_validate=functools.partial(refit_per_fold, fit_from, predict, most=FOLDS))
+
+    def cross_validate(x: FloatArray, y: FloatArray, folds: NDArray[np.int64]) -> FloatArray:
+        most = FOLDS if len(y) <= LARGE else LARGE_FOLDS
+        return refit_per_fold(fit_from, predict, x, y, folds, most=most)
+
+    return tuned._replace(fit=fit_from, cross_validate=cross_validate)
+
+
+def epochs_for(rows: int, course: TuningCourse = COURSE) -> int:
+    """Number of epochs on some training rows.
+
+    >>> [epochs_for(rows) for rows in (1_000, 5_000, 20_000, 100_000)]
+    [40, 32, 8, 3]
+    """
+    return min(course.epochs, max(course.fewest, course.visits // max(1, rows)))
 
 
 def predict(params: Params, x: Any) -> tuple[Any, Any]:
@@ -94,12 +111,13 @@ def _train(
     start: Any = jax.tree.map(lambda a: jnp.asarray(a, jnp.float32), fresh)
     rows, outside = np.flatnonzero(~held), np.flatnonzero(held)
     steps = max(1, round(len(rows) / COURSE.batch))
-    optimiser, epoch = _program(COURSE, steps)
+    course = COURSE._replace(epochs=epochs_for(len(rows)))
+    optimiser, epoch = _program(course, steps)
     filled = -(-len(x) // ROUND) * ROUND
     data = jnp.asarray(np.pad(x, ((0, filled - len(x)), (0, 0)))), jnp.asarray(np.pad(y, (0, filled - len(y))))
     params, state = start, optimiser.init(start)
     best, least = start, np.inf
-    for number in range(COURSE.epochs):
+    for number in range(course.epochs):
         drawn = rng.permutation(np.resize(rows, steps * COURSE.batch)).reshape(steps, COURSE.batch)
         key = jax.random.key(number, impl="rbg")
         params, state = epoch(params, state, start, *data, jnp.asarray(drawn, jnp.int32), key)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kakehashi.screen.heads.registry import DEFAULT_HEADS
-from kakehashi.screen.transfer.selection import FROZEN_GP_ROWS, GP_ROWS
+from kakehashi.screen.transfer.selection import FROZEN_GP_ROWS
 from kakehashi.screen.validation.coverage import FAMILY_FOLDS, LARGE, LARGE_FAMILY_FOLDS
 
 # Seconds before the first selection: compilation, and reading the foundation networks.
@@ -42,8 +42,7 @@ def estimate_model(
     """
     kin = (FAMILY_FOLDS if n <= LARGE else LARGE_FAMILY_FOLDS) if families else 0
     selections = 1 + min(outer, n) + kin + (HASH_FOLDS if foundation else 0)
-    cubic = 1 if n <= GP_ROWS else 0  # a Gaussian process has no place above
-    each = SELECTION + PER_COMPOUND * n * cubic
+    each = SELECTION + PER_COMPOUND * n
     each += networks * (PER_NETWORK + PER_NETWORK_AND_COMPOUND * min(n, FROZEN_GP_ROWS))
     further = [head for head in heads if head not in DEFAULT_HEADS]
     each += PER_HEAD * len(further) * (1 + n / 100)

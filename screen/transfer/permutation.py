@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakehashi.catalogs.records import FloatArray
+from kakehashi.screen.budget import FEW
 from kakehashi.screen.descriptors.scaling import fit_scaling, standardise
-from kakehashi.screen.heads.ridge import PENALTIES
+from kakehashi.screen.heads.gram import PENALTIES, fit_ridge, predict_ridge
 from kakehashi.screen.transfer.features import Features
 from kakehashi.screen.transfer.plan import DEPTHS, layer_slice
 from kakehashi.screen.transfer.rows import FOUNDATION, Shuffled
@@ -176,7 +177,7 @@ def _places(features: Features, n: int) -> Iterator[tuple[int, tuple[FloatArray,
     """
     view = features.foundation
     if view is not None:
-        yield FOUNDATION, (view.layer, view.predictions), 0
+        yield FOUNDATION, (np.asarray(view.layer, np.float64), view.predictions), 0
     for source, networks in enumerate(features.layers):
         for layers in networks:
             for depth in DEPTHS if n <= ALL_DEPTHS_ROWS else (1,):
@@ -193,6 +194,9 @@ def ridge_columns(x: FloatArray, y: FloatArray, new: FloatArray) -> tuple[FloatA
     the leave-one-out mean absolute error (k,), and the means at `new`, (m, k)
     """
     n = len(x)
+    if n > FEW:
+        ridge = fit_ridge(x, y)
+        return ridge.loo_mae, predict_ridge(ridge, new)
     centre, offset = x.mean(axis=0), y.mean(axis=0)
     u, s, vt = np.linalg.svd(x - centre, full_matrices=False)
     penalties = PENALTIES * max(float(np.sum(s**2)) / n, 1e-12)
