@@ -31,8 +31,8 @@ class TuningCourse(NamedTuple):
     """
 
     epochs: int = 40
-    visits: int = 160_000
-    fewest: int = 3
+    visits: int = 100_000
+    fewest: int = 2
     rate: float = 1e-3
     batch: int = 64
     dropout: float = 0.1
@@ -43,7 +43,7 @@ class TuningCourse(NamedTuple):
 
 COURSE = TuningCourse()
 # Most inner folds: each costs a training.
-FOLDS, LARGE_FOLDS, LARGE = 3, 2, 20_000
+FOLDS, LARGE_FOLDS, LARGE = 3, 2, 2_000
 # Arrays are filled up to such a number of rows, so that folds share a compiled program.
 ROUND = 512
 
@@ -63,7 +63,7 @@ def epochs_for(rows: int, course: TuningCourse = COURSE) -> int:
     """Number of epochs on some training rows.
 
     >>> [epochs_for(rows) for rows in (1_000, 5_000, 20_000, 100_000)]
-    [40, 32, 8, 3]
+    [40, 20, 5, 2]
     """
     return min(course.epochs, max(course.fewest, course.visits // max(1, rows)))
 
