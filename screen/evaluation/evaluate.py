@@ -31,7 +31,6 @@ from kakehashi.screen.transfer.nested import CrossValidated, cross_validate, uns
 from kakehashi.screen.transfer.permutation import PermutedRowErrors, permute_rows
 from kakehashi.screen.transfer.problem import INNER_FOLDS, MIN_TRAINING, OUTER_FOLDS, Problem, pose_problem
 from kakehashi.screen.transfer.rows import CHOSEN, DIRECT, direct_row
-from kakehashi.screen.transfer.selection import GP_ROWS
 from kakehashi.screen.transfer.unseen import Unseen, measure_unseen, unseen_text
 from kakehashi.screen.transfer.verdict import Verdict, judge_transfer
 from kakehashi.screen.validation.intervals import interval_coverage, intervals_by_fold, usual_spread
@@ -157,8 +156,7 @@ def evaluate(
                 hidden = cross_validate(problem, blind.splits, pool, advance, networks=blind.networks)
         settings: dict[str, list[dict[str, object]]] = {}
         notes: list[str] = []
-        # A head of the stack has its row already; a Gaussian process costs n³.
-        known = {*problem.heads.direct, *(("gp",) if len(target) > GP_ROWS else ())}
+        known = set(problem.heads.direct)  # a head of the stack has its row already
         others = [head for head in dict.fromkeys(baselines) if head not in known]
         data = BaselineData(
             problem.features.raw, target.y, target.keys, held.splits, problem.seed, problem.features.groups
@@ -266,6 +264,6 @@ def assemble_evaluation(
         lower[held_out], upper[held_out] = intervals[verdict.recommended].lower, intervals[verdict.recommended].upper
     return Evaluation(
         target, library, held, tuple(rows), measured.predictions, lower, upper, verdict, curve, settings,
-        (*([problem.alias_note] if problem.alias_note else []), *caveats(library, target)), heads, problem.seed,
+        (*([problem.alias_note] if problem.alias_note else []), *caveats(library, target, heads)), heads, problem.seed,
         worth=worth,
     )  # fmt: skip

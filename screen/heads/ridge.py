@@ -1,6 +1,7 @@
 """Ridge regression in closed form (Hoerl & Kennard, 1970).
 
-The penalty is chosen by leave-one-out error (Allen, 1974).
+The penalty is chosen by leave-one-out error (Allen, 1974). Up to `FEW` rows one decomposition gives all; of more the
+rows pass in blocks (`gram`).
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kakehashi.screen.budget import FEW
 from kakehashi.screen.heads.directions import principal_directions
+from kakehashi.screen.heads.gram import PENALTIES, fit_ridge, leave_out
 from kakehashi.screen.heads.head import Affine, FloatArray, Head, Params, namespace
 
-# Penalties tried, in units of the mean squared norm of a centred row: from interpolation to the mean.
-PENALTIES = np.logspace(-4, 2, 25)
+# Most directions along which the spread knows what the rows have pinned down; it is too wide along the others.
+PINNED = 512
 
 
 def fit(x: FloatArray, y: FloatArray) -> Params:
@@ -22,6 +25,8 @@ def fit(x: FloatArray, y: FloatArray) -> Params:
 
     Works in the smaller of row and column space.
     """
+    if len(y) > FEW:
+        return _fit_blocks(x, y)
     centre, offset = x.mean(axis=0), y.mean()
     u, squares, back = principal_directions(x - centre)
     penalty, noise = _choose(u, squares, y - offset)
@@ -36,6 +41,21 @@ def fit(x: FloatArray, y: FloatArray) -> Params:
         "noise": np.float64(noise),
         "prior": np.float64(1.0 / penalty),
         "pinned": back * pinned,
+    }
+
+
+def _fit_blocks(x: FloatArray, y: FloatArray) -> Params:
+    found = fit_ridge(x, y[:, None])
+    penalty = float(found.penalty[0])
+    pinned = np.sqrt(np.maximum(1.0 / penalty - 1.0 / (found.values + penalty), 0.0))
+    strongest = np.argsort(-found.values, kind="stable")[:PINNED]
+    return {
+        "centre": found.frame.centre,
+        "coefficients": found.coefficients[:, 0],
+        "intercept": np.float64(found.offset[0]),
+        "noise": np.float64(found.noise[0]),
+        "prior": np.float64(1.0 / penalty),
+        "pinned": found.frame.back(found.vectors[:, strongest] * pinned[strongest]),
     }
 
 
@@ -62,6 +82,8 @@ def cross_validate(x: FloatArray, y: FloatArray, folds: NDArray[np.int64]) -> Fl
 
     The penalty is chosen once, by leave-one-out on all rows given.
     """
+    if len(y) > FEW:
+        return leave_out(x, y, folds)
     offset = y.mean()
     u, squares, _ = principal_directions(x - x.mean(axis=0))
     penalty, _ = _choose(u, squares, y - offset)

@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakehashi.catalogs.records import FloatArray
+from kakehashi.screen.budget import FEW
 from kakehashi.screen.descriptors.scaling import fit_scaling, standardise
 from kakehashi.screen.heads.directions import principal_directions
-from kakehashi.screen.heads.ridge import PENALTIES
+from kakehashi.screen.heads.gram import PENALTIES, fit_ridge, predict_ridge
 from kakehashi.screen.transfer.features import Features
 from kakehashi.screen.transfer.plan import DEPTHS, layer_slice
 from kakehashi.screen.transfer.rows import FOUNDATION, Shuffled
@@ -177,7 +178,7 @@ def _places(features: Features, n: int) -> Iterator[tuple[int, tuple[FloatArray,
     """
     view = features.foundation
     if view is not None:
-        yield FOUNDATION, (view.layer, view.predictions), 0
+        yield FOUNDATION, (np.asarray(view.layer, np.float64), view.predictions), 0
     for source, networks in enumerate(features.layers):
         for layers in networks:
             for depth in DEPTHS if n <= ALL_DEPTHS_ROWS else (1,):
@@ -194,6 +195,9 @@ def ridge_columns(x: FloatArray, y: FloatArray, new: FloatArray) -> tuple[FloatA
     the leave-one-out mean absolute error (k,), and the means at `new`, (m, k)
     """
     n = len(x)
+    if n > FEW:
+        ridge = fit_ridge(x, y)
+        return ridge.loo_mae, predict_ridge(ridge, new)
     centre, offset = x.mean(axis=0), y.mean(axis=0)
     u, squares, back = principal_directions(x - centre)
     penalties = PENALTIES * max(float(np.sum(squares)) / n, 1e-12)
