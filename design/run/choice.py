@@ -58,28 +58,35 @@ class Quota:
     per_cluster : proposals of one cluster; a proposal is in the cluster of the first listed one that is at least
         `SIMILAR` to it by Tanimoto's measure
     per_monomer : proposals that share a monomer
+    per_class : proposals of one polymer class
 
-    Both are None for no limit.
+    None is no limit.
     """
 
-    def __init__(self, per_cluster: int | None = None, per_monomer: int | None = None) -> None:
-        self.limits = (per_cluster, per_monomer)
+    def __init__(
+        self, per_cluster: int | None = None, per_monomer: int | None = None, per_class: int | None = None
+    ) -> None:
+        self.limits = (per_cluster, per_monomer, per_class)
         self._centres: list[Any] = []
         self._members: list[int] = []
         self._monomers: Counter[str] = Counter()
+        self._classes: Counter[str] = Counter()
 
-    def admit(self, key: str, monomers: Sequence[str]) -> str:
+    def admit(self, key: str, monomers: Sequence[str], polymer_class: str = "") -> str:
         """Take a proposal up and return "", or say which limit it is above."""
-        per_cluster, per_monomer = self.limits
+        per_cluster, per_monomer, per_class = self.limits
         different = set(monomers)
         if per_monomer is not None and any(self._monomers[name] >= per_monomer for name in different):
             return f"more than {per_monomer} with one monomer"
+        if per_class is not None and self._classes[polymer_class] >= per_class:
+            return f"more than {per_class} of one class"
         if per_cluster is not None:
             number = self._cluster(key)
             if self._members[number] >= per_cluster:
                 return f"more than {per_cluster} of one cluster"
             self._members[number] += 1
         self._monomers.update(different)
+        self._classes[polymer_class] += 1
         return ""
 
     def _cluster(self, key: str) -> int:

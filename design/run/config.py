@@ -102,6 +102,9 @@ class ProposalFlags:
     per_monomer: Annotated[
         int | None, Flag("Proposals that share a monomer, at most.", CANDIDATES, default="no limit")
     ] = None
+    per_class: Annotated[
+        int | None, Flag("Proposals of one polymer class, at most.", CANDIDATES, default="no limit")
+    ] = None
     fragments: Annotated[
         str | None,
         Flag("Table of fragments (SMILES) that make a unit more likely, such as liquid-crystal-like ones.", DESIGN),
@@ -139,7 +142,7 @@ def _check(config: DesignConfig) -> None:
     check_known("proposal", config.proposal, PROPOSALS)
     check_known("sampler", config.sampler, SAMPLERS)
     check_known("rank-by", config.rank_by, ORDERS)
-    for name in ("per_cluster", "per_monomer"):
+    for name in ("per_cluster", "per_monomer", "per_class"):
         if (limit := getattr(config, name)) is not None and limit < 1:
             raise UserError(f"--{name.replace('_', '-')}: expected at least 1, got {limit}")
     if config.proposal == "reactions" and config.corpus is not None:

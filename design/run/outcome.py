@@ -95,7 +95,7 @@ def select(
     worth : (units,) what they are ordered by; None: goal probability times constraint
     """
     worth = evaluated.log_likelihood + evaluated.log_constraint if worth is None else worth
-    quota = Quota(config.per_cluster, config.per_monomer)
+    quota = Quota(config.per_cluster, config.per_monomer, config.per_class)
     known = _known(inputs)
     words = ("known polymer", "no route known", f"synthetic accessibility above {config.max_sa:g}")
     counts = dict.fromkeys(words, 0)
@@ -122,7 +122,7 @@ def select(
             counts[words[2]] += 1
             continue
         synthesis = routes[0] if routes else Provenance()
-        if above := quota.admit(key, synthesis.monomers):
+        if above := quota.admit(key, synthesis.monomers, synthesis.polymer_class):
             counts[above] = counts.get(above, 0) + 1
             continue
         log_goal, log_constraint = float(evaluated.log_likelihood[i]), float(evaluated.log_constraint[i])

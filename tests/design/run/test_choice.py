@@ -41,6 +41,9 @@ def test_quotas_by_cluster_and_monomer():
     assert quota.admit("*CC*", ("C=C", "C=C")) == ""
     assert quota.admit("*CC(C)*", ("C=CC", "C=C")) == "more than 1 with one monomer"
     assert quota.admit("*CC(C)*", ("C=CC",)) == ""  # what was refused counts for nothing
+    quota = Quota(per_class=1)
+    assert quota.admit("*CC*", (), "polyolefin") == quota.admit("*CCO*", (), "polyether") == ""
+    assert quota.admit("*CC(C)*", (), "polyolefin") == "more than 1 of one class"
     free = Quota()
     assert not any(free.admit(unit, ("C=C",)) for unit in UNITS)
 
