@@ -134,6 +134,7 @@ def _compare(config: DesignConfig, inputs: DesignInputs, record: Mapping[str, An
         for spec, table in zip(config.target, inputs.targets, strict=True)
     ]
     then = source_hashes(record["properties"][0]["sources"])
-    specs = (inputs.sources and config.source) or [table.name for table in inputs.sources]
+    named = len(config.source) == len(inputs.sources)  # a word may stand for several
+    specs = config.source if named else [table.name for table in inputs.sources]
     sources = zip(specs, inputs.sources, strict=True)
     return targets + [InputComparison("source", spec, table.sha256, then.get(table.name)) for spec, table in sources]

@@ -18,7 +18,7 @@ from kakehashi.screen.report.text import words
 
 CARDS = 24
 _MEANINGS = {
-    "rank": "position in the list, 1 is best: by goal probability times applicability",
+    "rank": "position in the list, 1 is best: by goal probability times applicability, or as --rank-by says",
     "smiles": "the repeat unit as canonical SMILES",
     "mean": "predicted value of the first property, in its unit",
     "lower": "lower end of its 90% prediction interval",
@@ -35,6 +35,7 @@ _MEANINGS = {
     "domain": "in: like the target's polymers; edge: beyond them in one respect; out: extrapolation",
     "domain_reason": "reason why a proposal is at the edge or out of the domain",
     "distance": "distance to the nearest polymer of the target in descriptor space, 1 is usual",
+    "diverse": "place among up to 20 of the best 200 proposals, not out of the domain, that differ most (MaxMin)",
     "particles": "number of the sampler's final particles with this repeat unit",
     "first_seen": "index of the temperature at which the sampler first drew it, 0 is the prior",
     "cluster": "cluster of similar proposals, 1 is the largest",
@@ -46,8 +47,8 @@ _LABELS = {
 }  # fmt: skip
 _FIRST = ("rank", "smiles", "mean", "interval", "lower", "upper")
 _THEN = ("p_goal", "class", "sa_score", "novelty", "domain", "cluster")
-_LAST = ("monomer_1", "monomer_2", "reaction", "nearest_training", "distance", "particles", "first_seen", "log_p_goal",
-         "domain_reason")  # fmt: skip
+_LAST = ("monomer_1", "monomer_2", "reaction", "nearest_training", "distance", "diverse", "particles", "first_seen",
+         "log_p_goal", "domain_reason")  # fmt: skip
 _SMILES = ("smiles", "monomer_1", "monomer_2", "nearest_training")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from kakehashi.design.chemistry.pool import Pool
 from kakehashi.design.chemistry.provenance import Provenance
 from kakehashi.design.likelihood.describer import Describer
 from kakehashi.design.likelihood.surrogate import Surrogate
+from kakehashi.design.run.choice import DIVERSE_FROM, POOLED, Quota, ordered_goal, pick_diverse, worth_by_value
 from kakehashi.design.run.config import DesignConfig
 from kakehashi.design.run.inputs import DesignInputs
 from kakehashi.design.sampler.iqspr import IqsprResult
@@ -85,17 +87,21 @@ class Selection(NamedTuple):
     counts: dict[str, int]
 
 
-def select(config: DesignConfig, inputs: DesignInputs, evaluated: Evaluated) -> Selection:
+def select(
+    config: DesignConfig, inputs: DesignInputs, evaluated: Evaluated, worth: FloatArray | None = None
+) -> Selection:
     """Select the best distinct units that are new and can be made.
 
-    Ranked by goal probability times constraint.
+    worth : (units,) what they are ordered by; None: goal probability times constraint
     """
+    worth = evaluated.log_likelihood + evaluated.log_constraint if worth is None else worth
+    quota = Quota(config.per_cluster, config.per_monomer, config.per_class)
     known = _known(inputs)
     words = ("known polymer", "no route known", f"synthetic accessibility above {config.max_sa:g}")
     counts = dict.fromkeys(words, 0)
     candidates: list[Candidate] = []
     keys: set[str] = set()
-    for i in _best_first(evaluated):
+    for i in _best_first(evaluated, worth):
         if len(candidates) == config.top:
             break
         unit = polymers.read(evaluated.smiles[i])
@@ -116,6 +122,9 @@ def select(config: DesignConfig, inputs: DesignInputs, evaluated: Evaluated) -> 
             counts[words[2]] += 1
             continue
         synthesis = routes[0] if routes else Provenance()
+        if above := quota.admit(key, synthesis.monomers, synthesis.polymer_class):
+            counts[above] = counts.get(above, 0) + 1
+            continue
         log_goal, log_constraint = float(evaluated.log_likelihood[i]), float(evaluated.log_constraint[i])
         candidates.append(Candidate(key, synthesis, score, log_goal, log_constraint, int(evaluated.temperature[i])))
     return Selection(candidates, counts)
@@ -132,8 +141,28 @@ def _known(inputs: DesignInputs) -> frozenset[str]:
     return frozenset(keys)
 
 
-def _best_first(evaluated: Evaluated) -> Iterator[int]:
-    worth = evaluated.log_likelihood + evaluated.log_constraint
+def _worth(
+    config: DesignConfig,
+    inputs: DesignInputs,
+    models: Mapping[str, Model],
+    surrogate: Surrogate,
+    describer: Describer,
+    evaluated: Evaluated,
+) -> FloatArray:
+    """What evaluated units are ordered by, (units,); by value, -inf but for the likeliest."""
+    likely = evaluated.log_likelihood + evaluated.log_constraint
+    goal = ordered_goal(inputs.goals, config.rank_by)
+    if config.rank_by == "chance":
+        return likely
+    pooled = list(islice(_best_first(evaluated, likely), POOLED * config.top))
+    found = surrogate.predict(describer([evaluated.smiles[i] for i in pooled]).x)[goal.property]
+    ends = _interval(models[goal.property], found, "")
+    worth = np.full(len(likely), -np.inf)
+    worth[pooled] = worth_by_value(goal, config.rank_by, ends["mean"], ends["lower"], ends["upper"])
+    return worth
+
+
+def _best_first(evaluated: Evaluated, worth: FloatArray) -> Iterator[int]:
     # Ties are ordered by text, so that the order does not depend on the sampler's path.
     order = np.lexsort((np.array(evaluated.smiles, dtype=np.str_), -worth))
     return (int(i) for i in order if worth[i] > -np.inf)
@@ -151,7 +180,8 @@ def proposals_table(
 
     Returns the counts of the units left out as well.
     """
-    selection = select(config, inputs, outcome.evaluated)
+    worth = _worth(config, inputs, models, surrogate, describer, outcome.evaluated)
+    selection = select(config, inputs, outcome.evaluated, worth)
     keys = [candidate.key for candidate in selection.listed]
     members = surrogate.predict(describer(keys).x)
     first = inputs.targets[0].name
@@ -182,6 +212,7 @@ def proposals_table(
         "domain": verdicts.domain.tolist(),
         "domain_reason": verdicts.reason.tolist(),
         "distance": members[first].distance,
+        "diverse": _diverse(keys, verdicts.domain.tolist()),
         "particles": [ended[key] for key in keys],
         "first_seen": [candidate.first_seen for candidate in selection.listed],
     }
@@ -189,6 +220,15 @@ def proposals_table(
         if name != first:
             columns |= _interval(models[name], members[name], f"{name}_")
     return pa.table({name: pa.array(values, _kind(name)) for name, values in columns.items()}), selection.counts
+
+
+def _diverse(keys: Sequence[str], domains: Sequence[str]) -> list[int | None]:
+    """Places in a list of few proposals that differ most, picked from the best inside the domain or at its edge."""
+    rows = [row for row, domain in enumerate(domains) if domain != "out"][:DIVERSE_FROM]
+    places: list[int | None] = [None] * len(keys)
+    for place, k in enumerate(pick_diverse([keys[row] for row in rows]), start=1):
+        places[rows[k]] = place
+    return places
 
 
 def _names(pool: Pool, monomers: Sequence[Sequence[str]]) -> dict[str, list[str]]:
@@ -208,7 +248,7 @@ def _names(pool: Pool, monomers: Sequence[Sequence[str]]) -> dict[str, list[str]
 def _kind(name: str) -> pa.DataType:
     if name in _TEXT or name.startswith("monomer_"):
         return pa.string()
-    return pa.int64() if name in ("rank", "particles", "first_seen") else pa.float64()
+    return pa.int64() if name in ("rank", "diverse", "particles", "first_seen") else pa.float64()
 
 
 def _interval(model: Model, found: ComponentPredictions, prefix: str) -> dict[str, FloatArray]:
