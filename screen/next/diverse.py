@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakehashi.catalogs.formulas.slots import parse_column
+from kakehashi.screen.descriptors.likeness import likeness
 from kakehashi.screen.ranking.acquisition import pick_diverse
 
 # Least difference of any two of a batch: share of atoms, and 1 - similarity of fingerprints.
@@ -35,7 +36,7 @@ def pick_units(smiles: Sequence[str], size: int, apart: float | None) -> NDArray
     far = APART_UNITS if apart is None else apart
     picked: list[int] = []
     for i in range(len(counts)):
-        if all(smiles[i] != smiles[j] and _difference(counts[i], counts[j]) >= far for j in picked):
+        if all(smiles[i] != smiles[j] for j in picked) and not (likeness(counts[i], counts[picked]) > 1.0 - far).any():
             picked.append(i)
             if len(picked) == size:
                 break
@@ -48,9 +49,3 @@ def words_of_limits(apart: float | None, *, units: bool) -> str:
         return f"any two repeat units at least {APART_UNITS if apart is None else apart:.0%} unlike by fingerprints"
     share = APART_ATOMS if apart is None else apart
     return f"one per chemical system, any two at least {share:.0%} of the atoms apart"
-
-
-def _difference(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    """Difference of two fingerprints, from 0 to 1."""
-    total = float(np.maximum(a, b).sum())
-    return 1.0 - float(np.minimum(a, b).sum()) / total if total else 0.0
