@@ -90,6 +90,7 @@ def run_record(
         **_pool_record(inputs),
         "warnings": [
             *([inputs.pool.rejection()] if inputs.pool is not None and inputs.pool.rejected else []),
+            *(file.rejection() for file in inputs.known if file.rejected),
             *outcome.warnings,
             *(text for model in models.values() for text in model.warnings),
             *warnings_of(inputs.targets, inputs.sources),
