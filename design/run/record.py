@@ -46,6 +46,11 @@ def run_record(
         **record_head(as_dict(config), progress, command, PACKAGES, "design"),
         "descriptors": inputs.descriptors,
         "goals": [str(goal) for goal in inputs.goals],
+        # The same as numbers, None where an end is open.
+        "windows": [
+            {"property": goal.property, "lower": _number(goal.lower), "upper": _number(goal.upper)}
+            for goal in inputs.goals
+        ],
         "properties": [
             {
                 "target": target_record(model.target),

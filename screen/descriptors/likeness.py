@@ -19,4 +19,4 @@ def likeness(row: FloatArray, table: FloatArray) -> FloatArray:
     used = np.flatnonzero(row)
     shared = np.minimum(row[used], table[:, used]).sum(axis=1)
     total = row.sum() + table.sum(axis=1) - shared
-    return np.divide(shared, total, out=np.ones_like(total), where=total > 0)
+    return np.asarray(np.divide(shared, total, out=np.ones_like(total), where=total > 0), np.float64)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,17 +30,30 @@ def pick_units(smiles: Sequence[str], size: int, apart: float | None) -> NDArray
 
     The difference is one minus the similarity of Ruzicka, sum of minima over sum of maxima of fingerprint counts.
     """
+    counts = count_environments(smiles[:MOST_UNITS])
+    return np.array(pick_unlike(smiles, range(len(counts)), counts, size, apart), np.intp)
+
+
+def count_environments(smiles: Sequence[str]) -> NDArray[np.float64]:
+    """Fingerprint counts (n, p) of repeat units, by which they are told apart."""
     from kakehashi.screen.descriptors.repeat_unit import compute
 
-    counts = np.asarray(compute(list(smiles[:MOST_UNITS]), _FINGERPRINT), np.float64)
+    return np.asarray(compute(list(smiles), _FINGERPRINT), np.float64)
+
+
+def pick_unlike(
+    smiles: Sequence[str], order: Iterable[int], counts: NDArray[np.float64], size: int, apart: float | None
+) -> list[int]:
+    """First repeat units of an order that differ, each once; smiles, counts : of all."""
     far = APART_UNITS if apart is None else apart
     picked: list[int] = []
-    for i in range(len(counts)):
-        if all(smiles[i] != smiles[j] for j in picked) and not (likeness(counts[i], counts[picked]) > 1.0 - far).any():
-            picked.append(i)
+    for i in order:
+        alike = likeness(counts[i], counts[picked])
+        if all(smiles[i] != smiles[j] for j in picked) and not (alike > 1.0 - far).any():
+            picked.append(int(i))
             if len(picked) == size:
                 break
-    return np.array(picked, np.intp)
+    return picked
 
 
 def words_of_limits(apart: float | None, *, units: bool) -> str:
