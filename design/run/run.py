@@ -34,7 +34,7 @@ from kakehashi.screen.networks.library import pretrain_library
 from kakehashi.screen.networks.source import Settings
 from kakehashi.screen.progress import Progress, warn
 from kakehashi.screen.runs.config import as_dict
-from kakehashi.screen.runs.refused import warnings_of, write_rejected
+from kakehashi.screen.runs.refused import RejectingTable, warnings_of, write_rejected
 from kakehashi.screen.screening.record import leaderboard_table, predictions_table
 from kakehashi.screen.transfer.cache import load_or_transfer
 from kakehashi.screen.transfer.fit import Model
@@ -286,7 +286,9 @@ def _write(
     rundir.write_text("monomers.sdf", monomers_sdf(table))
     rundir.write_table("trace.parquet", trace_table(outcome), metadata)
     rundir.write_table("prior.parquet", pa.table({"p_goal": prior}), metadata)
-    others = (*inputs.known, *([] if inputs.pool is None else [inputs.pool]))
+    others: list[RejectingTable] = [*inputs.known]
+    if inputs.pool is not None:
+        others.append(inputs.pool)
     write_rejected(rundir, (*inputs.targets, *inputs.sources, *others), metadata)
     for name, model in models.items():
         prefix = "" if name == inputs.targets[0].name else f"{name}_"

@@ -139,7 +139,7 @@ def run_exact(
         prior.append(log_prior[valid])
     constraints, likelihoods = (np.concatenate(values) for values in zip(*found, strict=True))
     made = Evaluated(tuple(place), constraints, likelihoods, np.zeros(len(place), np.int64))
-    share = np.bincount(np.concatenate(rows), np.exp(np.concatenate(prior)), len(place))
+    share = np.bincount(np.concatenate(rows), np.exp(np.concatenate(prior)), len(place)).astype(np.float64)
     return _weighed(seed, made, share, particles)
 
 

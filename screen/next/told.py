@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from kakehashi.catalogs.molecules.polymers import parse_column
@@ -99,7 +100,7 @@ def with_told(run: FinishedRun, told: Told) -> FinishedRun:
     return together._replace(listing=listing)
 
 
-def _predicted(run: FinishedRun, units: list[str]) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+def _predicted(run: FinishedRun, units: list[str]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean and spread (n,) of repeat units on the fitted scale."""
     choice = run.record["descriptors"]
     known = np.asarray(compute(run.keys, choice))
