@@ -10,9 +10,9 @@ import pyarrow as pa
 from kakehashi.catalogs.records import UserError
 from kakehashi.catalogs.runs.open import open_run
 from kakehashi.design.chemistry.pool import read_pool
-from kakehashi.design.likelihood.goals import Property, parse_goals
+from kakehashi.design.likelihood.goals import parse_goals
 from kakehashi.design.run.config import resolve
-from kakehashi.design.run.inputs import DesignInputs
+from kakehashi.design.run.inputs import DesignInputs, property_of
 from kakehashi.design.run.proposals import proposer
 from kakehashi.design.run.run import finish
 from kakehashi.screen.progress import Progress
@@ -44,7 +44,8 @@ def design(
     Parameters
     ----------
     model : of repeat units, from `transfer`; several as {name: model}.
-    goal : a window of the model's target (by its name), e.g. "thermal_conductivity > 0.35"; several as a list.
+    goal : a window of the model's target (by its name), e.g. "thermal_conductivity > 0.35", or "maximise tg";
+        several as a list.
     out : a folder, or a URL as text, such as "s3://bucket/run".
     workers : processes that parse repeat units, started anew: more than one needs `if __name__ == "__main__":`.
 
@@ -67,7 +68,7 @@ def design(
         "source": tuple(dict.fromkeys(s.name for fitted in models.values() for s in fitted.library.sources)),
     }  # fmt: skip
     config = resolve(flags, None)
-    properties = [Property(name, fitted.target.unit, fitted.target.log) for name, fitted in models.items()]
+    properties = [property_of(fitted.target)._replace(name=name) for name, fitted in models.items()]
     inputs = DesignInputs(
         tuple(fitted.target for fitted in models.values()), (), parse_goals(goals, properties), next(iter(conventions)),
         pool=read_pool(Path(config.pool)) if config.pool else None,

@@ -35,6 +35,8 @@ _MEANINGS = {
     "monomer_2_cas": "CAS number of the second monomer, or not registered",
     "sa_score": "synthetic accessibility of the repeat unit with methyl ends, 1 easy to 10 hard",
     "novelty": "1 minus the likeness of environment counts to the nearest known polymer; 0 for the same chain alone",
+    "front": "Pareto front of the predicted values of all goals: no proposal of a front beats another in every goal;"
+    " 1 is beaten by none",
     "posterior": "exact posterior probability of the repeat unit",
     "nearest_training": "most similar known polymer",
     "domain": "in: like the target's polymers; edge: beyond them in one respect; out: extrapolation",

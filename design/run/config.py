@@ -46,8 +46,8 @@ class GoalFlags:
     goal: Annotated[
         tuple[str, ...],
         Flag(
-            "Window of a target, with or without a unit, such as 'thermal_conductivity>0.35' or '400<tg<600 K'; repeat"
-            " for several.",
+            "Window of a target, with or without a unit, such as 'thermal_conductivity>0.35' or '400<tg<600 K', or"
+            " 'maximise tg' (minimise): pass the best known value; repeat for several.",
             USUAL,
         ),
     ] = ()

@@ -21,6 +21,7 @@ from kakehashi.design.chemistry.provenance import Provenance
 from kakehashi.design.likelihood.describer import Describer
 from kakehashi.design.likelihood.surrogate import Surrogate
 from kakehashi.design.run.config import DesignConfig
+from kakehashi.design.run.fronts import fronts
 from kakehashi.design.run.inputs import DesignInputs
 from kakehashi.design.run.known import WORDS, known_polymers
 from kakehashi.design.run.space import Routes
@@ -223,6 +224,9 @@ def proposals_table(
     for name in models:
         if name != first:
             columns |= _interval(models[name], members[name], f"{name}_")
+    if len(inputs.goals) > 1:
+        means = {name: columns["mean" if name == first else f"{name}_mean"] for name in models}
+        columns["front"] = fronts(np.stack([goal.better(means[goal.property]) for goal in inputs.goals], axis=1))
     return pa.table({name: pa.array(values, _kind(name)) for name, values in columns.items()}), selection.counts
 
 
@@ -240,7 +244,7 @@ def _names(pool: Pool | None, monomers: Sequence[Sequence[str]]) -> dict[str, li
 def _kind(name: str) -> pa.DataType:
     if name in _TEXT or name.startswith("monomer_"):
         return pa.string()
-    return pa.int64() if name in ("rank", "particles", "first_seen") else pa.float64()
+    return pa.int64() if name in ("rank", "particles", "first_seen", "front") else pa.float64()
 
 
 def _interval(model: Model, found: ComponentPredictions, prefix: str) -> dict[str, FloatArray]:
