@@ -14,9 +14,9 @@ from kakehashi.catalogs.runs.open import open_run
 from kakehashi.design.api.designed import Designed
 from kakehashi.design.chemistry.constraints import read_fragments
 from kakehashi.design.chemistry.pool import read_pool
-from kakehashi.design.likelihood.goals import Property, parse_goals
+from kakehashi.design.likelihood.goals import parse_goals
 from kakehashi.design.run.config import DesignConfig, resolve
-from kakehashi.design.run.inputs import DesignInputs
+from kakehashi.design.run.inputs import DesignInputs, property_of
 from kakehashi.design.run.proposals import proposer
 from kakehashi.design.run.run import finish
 from kakehashi.screen.device import choose
@@ -56,7 +56,8 @@ def design(
     Parameters
     ----------
     model : of repeat units, from `transfer`; several as {name: model}.
-    goal : a window of the model's target (by its name), e.g. "thermal_conductivity > 0.35"; several as a list.
+    goal : a window of the model's target (by its name), e.g. "thermal_conductivity > 0.35", or "maximise tg";
+        several as a list.
     out : a folder, or a URL as text, such as "s3://bucket/run".
     particles, proposal, pool, corpus, polymer_class, prior_draws, max_sa, top : as the flags of `kakehashi design`.
     settings : its other flags, by their names with `_`, such as max_atoms.
@@ -93,7 +94,7 @@ def design(
     }  # fmt: skip
     check_settings(settings, flags)
     config = resolve({**flags, **settings}, None)
-    properties = [Property(name, fitted.target.unit, fitted.target.log) for name, fitted in models.items()]
+    properties = [property_of(fitted.target)._replace(name=name) for name, fitted in models.items()]
     inputs = DesignInputs(
         tuple(fitted.target for fitted in models.values()), (), parse_goals(goals, properties), next(iter(conventions)),
         fragments=read_fragments(path_of(config.fragments)) if config.fragments else (),
