@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 from kakehashi.catalogs.candidates.catalog import Catalog
 from kakehashi.catalogs.records import PropertyTable
 from kakehashi.catalogs.runs.rundir import RunDir
-from kakehashi.screen.descriptors.composition import BATCH
 from kakehashi.screen.descriptors.materials import convention_for
 from kakehashi.screen.networks.library import groups, pretrain_library
 from kakehashi.screen.networks.source import Settings
@@ -27,6 +26,7 @@ from kakehashi.screen.ranking.summary import bin_values
 from kakehashi.screen.runs.config import as_dict
 from kakehashi.screen.runs.refused import warnings_of, write_rejected
 from kakehashi.screen.scoring.committed import BEST_FOLDER, committed_size, score_catalog
+from kakehashi.screen.scoring.cut import cut
 from kakehashi.screen.scoring.partitions import Executor, partition_size, score_serially
 from kakehashi.screen.scoring.virtual.search import MOST_INDICES, PER_ROW
 from kakehashi.screen.screening.config import ScreenConfig, exit_code
@@ -255,7 +255,7 @@ def forecast_run(config: ScreenConfig, inputs: ScreenInputs) -> dict[str, Any]:
         inputs.catalog, networks, inputs.order.top, config.workers, foundation=foundation, model_seconds=seconds,
         model_mb=estimate_megabytes(n, networks=networks, foundation=foundation),
     )  # fmt: skip
-    return {"batch": BATCH, "committed": count_committed(config.out), "estimate": cost}
+    return {"batch": cut().rows, "committed": count_committed(config.out), "estimate": cost}
 
 
 def _networks(config: ScreenConfig, inputs: ScreenInputs) -> int:
