@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from kakehashi.catalogs.elements import SYMBOLS
 from kakehashi.catalogs.records import Compositions
 from kakehashi.screen.budget import blocks, spread_rows
+from kakehashi.screen.validation.unique_rows import unique_rows
 
 # A candidate is far when its nearest training compound is further than the target's own compounds are from each
 # other (95th percentile of leave-one-out nearest distances = 1), and very far at twice that.
@@ -164,12 +165,10 @@ def _name_elements(elements: NDArray[np.int16], mask: NDArray[np.bool_], where: 
     text = np.full(len(elements), "", dtype=object)
     some = np.flatnonzero(mask.any(axis=1))
     if len(some):
-        # Rows as single values: unique rows of bytes sort faster than rows of numbers.
-        masked = np.ascontiguousarray(np.where(mask[some], elements[some], -1).astype(np.int16))
-        row = np.dtype((np.void, masked.shape[1] * masked.itemsize))
-        _, first, inverse = np.unique(masked.view(row).reshape(-1), return_index=True, return_inverse=True)
+        masked = np.where(mask[some], elements[some], -1)
+        first, inverse = unique_rows(masked)
         sentences = [f"{', '.join(SYMBOLS[i] for i in masked[k] if i >= 0)} {where}" for k in first]
-        text[some] = np.array(sentences, dtype=object)[inverse.reshape(-1)]
+        text[some] = np.array(sentences, dtype=object)[inverse]
     return text
 
 
@@ -187,9 +186,12 @@ def new_stoichiometry(
     if not domain.counts:
         none = np.zeros(len(counts), bool)
         return none, none
-    rows, inverse = np.unique(stoichiometry(reduced), axis=0, return_inverse=True)
-    known = np.array([tuple(float(v) for v in row[np.isfinite(row)]) in domain.classes for row in rows], dtype=bool)
-    return ~np.isin(counts, list(domain.counts)), ~known[inverse.reshape(-1)]
+    rows = stoichiometry(reduced)
+    first, inverse = unique_rows(rows)
+    known = np.array(
+        [tuple(float(v) for v in row[np.isfinite(row)]) in domain.classes for row in rows[first]], dtype=bool
+    )
+    return ~np.isin(counts, list(domain.counts)), ~known[inverse]
 
 
 def unit_distance(x: NDArray[np.floating]) -> float:
