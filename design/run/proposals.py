@@ -49,7 +49,8 @@ def reactions(config: DesignConfig, pool: Pool | None = None) -> Reactions:
     for name in config.polymer_class:
         if name not in classes:
             raise UserError(f"--polymer-class: expected some of {', '.join(classes)}, got {name!r}")
-    rules = [rule for rule in POLYMERISATIONS if not config.polymer_class or rule.polymer_class in config.polymer_class]
+    wanted = config.polymer_class
+    rules = [rule for rule in POLYMERISATIONS if (rule.polymer_class in wanted if wanted else rule.proposed)]
     if pool is None and config.pool:
         pool = read_pool(path_of(config.pool), config.material)
     molecules = embedded_pool() if pool is None else pool.molecules
