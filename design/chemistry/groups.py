@@ -11,7 +11,7 @@ from typing import NamedTuple
 from kakehashi.catalogs.molecules.monomer_groups import GROUPS as COUNTED
 from kakehashi.design.chemistry.ends import ENDS
 from kakehashi.design.chemistry.reactive_groups import REACTIVE
-from kakehashi.design.chemistry.smarts import mapped
+from kakehashi.design.chemistry.smarts import NITRO, mapped
 
 _RADICAL_STOP = (
     "thiol", "isocyanate", "acyl halide", "azide or diazo", "alkyne", "silyl halide or hydride", "imine", "aldehyde",
@@ -29,7 +29,7 @@ OXAZOLINE: tuple[tuple[int, int], ...] = ((1, 0), (1, 2), (2, 1))
 
 # What a block of some groups must not carry though it does not react with the ends: it stops the catalyst or reagent.
 POISONS: dict[str, str] = {
-    "nitro": "[NX3+](=O)[O-]",
+    "nitro": NITRO,
     "carbonyl": "[CX3]=[OX1]",
     "nitrile": "[CX2]#[NX1]",
     "aryl bromide": "c[Br,I]",

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kakehashi.catalogs.properties.polymer_names import name_unit
 from kakehashi.catalogs.runs.rundir import RunDir
 from kakehashi.catalogs.shown import shown
 from kakehashi.design.report.chance import chance_sentence, write_chance
-from kakehashi.design.report.knowledge import caution, name_unit
+from kakehashi.design.report.knowledge import caution
 from kakehashi.design.run.config import DesignConfig, deciding
 from kakehashi.screen.progress import Progress
 from kakehashi.screen.runs.config import as_dict
@@ -97,7 +98,7 @@ def proposal_lines(row: Mapping[str, Any], properties: Sequence[Mapping[str, Any
         target, prefix = found["target"], f"{found['target']['name']}_" if k else ""
         ends = f"{row[f'{prefix}lower']:.3g} to {row[f'{prefix}upper']:.3g}"
         values.append(f"{target['name']} {row[f'{prefix}mean']:.3g} ({ends}) {target['unit']}".rstrip())
-    monomers = [row[f"monomer_{k}"] for k in (1, 2) if row[f"monomer_{k}"]]
+    monomers = [_monomer(row, k) for k in (1, 2) if row[f"monomer_{k}"]]
     route = f"{row['class'] or 'no route known'}{': ' + ' + '.join(monomers) if monomers else ''}"
     known = name_unit(row["smiles"])
     return [
@@ -105,6 +106,11 @@ def proposal_lines(row: Mapping[str, Any], properties: Sequence[Mapping[str, Any
         shown(f"     {'; '.join(values)}; chance {write_chance(row['p_goal'])}; SA {row['sa_score']:.1f}"),
         shown(f"     {route}"),
     ]
+
+
+def _monomer(row: Mapping[str, Any], k: int) -> Any:
+    who = [text for end in ("name", "cas") if (text := row.get(f"monomer_{k}_{end}"))]
+    return row[f"monomer_{k}"] + (f" ({', '.join(who)})" if who else "")
 
 
 def _read(config: DesignConfig) -> DesignInputs:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from kakehashi.catalogs.flag import CANDIDATES, DESIGN, USUAL, Flag, Here
 from kakehashi.catalogs.records import UserError
+from kakehashi.design.run.space_flags import GROWTH, MONOMERS, POOL, SpaceFlags
 from kakehashi.screen.runs import config as runs
 from kakehashi.screen.runs.flags import (
     CacheFlags,
@@ -24,7 +25,7 @@ from kakehashi.screen.runs.flags import (
 )
 
 PROPOSALS = ("reactions", "ngram", "recurrent")
-SAMPLERS = ("smc", "iqspr")
+SAMPLERS = ("smc", "exact", "iqspr")
 # Errors are 3 to 13 % larger than with the default of a screening, at six times the speed: a sampler describes tens of
 # thousands of units (benchmarks/repeat_unit_descriptors.py).
 DESCRIPTORS = "ecfp4@ring/atom"
@@ -53,7 +54,7 @@ class GoalFlags:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProposalFlags:
+class ProposalFlags(SpaceFlags):
     """Where repeat units come from, and which are listed."""
 
     proposal: Annotated[
@@ -69,17 +70,13 @@ class ProposalFlags:
         Flag("Table of repeat units (SMILES) that a language model learns from.", DESIGN,
              default="units drawn from the reactions"),
     ] = None  # fmt: skip
-    pool: Annotated[
-        str | None,
-        Flag("Table of monomers: SMILES, optionally columns name and cas.", DESIGN, default="the embedded pool"),
-    ] = None
-    polymer_class: Annotated[
-        tuple[str, ...],
-        Flag("Polymer classes to propose, such as polyamide,polyimide.", DESIGN, default="all", commas=True),
-    ] = ()
     sampler: Annotated[
         str,
-        Flag("smc (sequential Monte Carlo), or iqspr: the rule of XenonPy's iQSPR, for comparison only.", DESIGN),
+        Flag(
+            "smc (sequential Monte Carlo), exact (score every repeat unit of a space without growth), or iqspr: the"
+            " rule of XenonPy's iQSPR, for comparison only.",
+            DESIGN,
+        ),
     ] = "smc"
     prior_draws: Annotated[int, Flag("Repeat units drawn from the prior to compare with.", DESIGN)] = 10_000
     max_sa: Annotated[
@@ -126,6 +123,17 @@ def _check(config: DesignConfig) -> None:
         raise UserError("--corpus is what --proposal ngram or recurrent learn from; reactions start from --pool")
     if config.proposal != "reactions" and config.pool is not None:
         raise UserError("--pool holds monomers for --proposal reactions; ngram and recurrent learn from --corpus")
+    check_known("monomers", config.monomers, MONOMERS)
+    check_known("growth", config.growth, GROWTH)
+    if config.monomers == POOL and config.pool is None:
+        raise UserError("--monomers pool: --pool is missing, the table of your monomers")
+    if config.sampler == "exact" and (config.proposal != "reactions" or config.grows):
+        raise UserError(
+            "--sampler exact scores every repeat unit of the reactions: give --monomers registered, --monomers pool or"
+            " --growth off, so that there are few enough"
+        )
+    if config.max_mass is not None and not config.max_mass > 0:
+        raise UserError(f"--max-mass: expected a mass above 0 g/mol, got {config.max_mass:g}")
 
 
 resolve = partial(runs.resolve, DesignConfig, check=_check)

@@ -12,14 +12,23 @@ from numpy.typing import NDArray
 
 from kakehashi.catalogs.formulas.slots import reduce
 from kakehashi.catalogs.molecules import polymers
+from kakehashi.catalogs.molecules.registered import find_registered
 from kakehashi.catalogs.records import Molecules
 from kakehashi.design.chemistry import constraints, monomers
+from kakehashi.design.chemistry.monomer_rules import cautions
+from kakehashi.design.chemistry.naming import name_monomer
+from kakehashi.design.chemistry.novelty import KnownPolymers
+from kakehashi.design.chemistry.polymerisations import conditions_of
 from kakehashi.design.chemistry.pool import Pool
 from kakehashi.design.chemistry.provenance import Provenance
+from kakehashi.design.chemistry.routes import best_first, describe
 from kakehashi.design.likelihood.describer import Describer
 from kakehashi.design.likelihood.surrogate import Surrogate
 from kakehashi.design.run.config import DesignConfig
 from kakehashi.design.run.inputs import DesignInputs
+from kakehashi.design.run.known import WORDS, known_polymers
+from kakehashi.design.run.space import Routes
+from kakehashi.design.sampler.exact import ExactResult
 from kakehashi.design.sampler.iqspr import IqsprResult
 from kakehashi.design.sampler.ledger import Evaluated
 from kakehashi.design.sampler.smc import SmcResult
@@ -31,13 +40,28 @@ from kakehashi.screen.validation.intervals import difficulty
 
 FloatArray = NDArray[np.float64]
 MONOMERS = 2
-_TEXT = ("smiles", "class", "reaction", "monomer_1", "monomer_2", "nearest_training", "domain", "domain_reason")
+# Difference of log probabilities that rounding makes between two texts of one polymer.
+_ROUNDING = 1e-3
+_TEXT = (
+    "smiles",
+    "class",
+    "reaction",
+    "conditions",
+    "caution",
+    "other_routes",
+    "monomer_1",
+    "monomer_2",
+    "nearest_training",
+    "domain",
+    "domain_reason",
+)
 
 
 class SamplerOutcome(NamedTuple):
     """Evaluated units, final particles and trace of a sampler.
 
     log_z : log probability of the goals under the allowed prior (NaN where the sampler cannot say)
+    log_posterior : (n,) of the evaluated units where it is exact
     """
 
     evaluated: Evaluated
@@ -47,6 +71,15 @@ class SamplerOutcome(NamedTuple):
     log_z_error: float
     log_z_constraint: float
     warnings: tuple[str, ...]
+    log_posterior: FloatArray | None = None
+
+    @classmethod
+    def of_exact(cls, result: ExactResult) -> SamplerOutcome:
+        """Convert an exact posterior."""
+        return cls(
+            result.evaluated, result.particles, (), result.log_z, 0.0, result.log_z_constraint, (),
+            result.log_posterior,
+        )  # fmt: skip
 
     @classmethod
     def of_result(cls, result: SmcResult[Any]) -> SamplerOutcome:
@@ -67,7 +100,8 @@ class SamplerOutcome(NamedTuple):
 class Candidate(NamedTuple):
     """A proposal before its predictions.
 
-    key : canonical repeat unit; made : its synthesis; first_seen : index of the temperature
+    key : canonical repeat unit; made : its synthesis, the first of its routes by `routes.best_first`
+    first_seen : index of the temperature; others : other routes
     """
 
     key: str
@@ -76,6 +110,7 @@ class Candidate(NamedTuple):
     log_goal: float
     log_constraint: float
     first_seen: int
+    others: tuple[Provenance, ...] = ()
 
 
 class Selection(NamedTuple):
@@ -90,9 +125,19 @@ def select(config: DesignConfig, inputs: DesignInputs, evaluated: Evaluated) -> 
 
     Ranked by goal probability times constraint.
     """
-    known = _known(inputs)
-    words = ("known polymer", "no route known", f"synthetic accessibility above {config.max_sa:g}")
-    counts = dict.fromkeys(words, 0)
+    known = known_polymers(inputs.targets, inputs.known)
+    routes_allowed = Routes(config, inputs.pool)
+    mine = {} if inputs.pool is None else inputs.pool.named()
+
+    def registered(smiles: str) -> bool:
+        return smiles in mine or find_registered(smiles) is not None
+
+    unmade, other, hard = (
+        "no route known",
+        "no route of what is asked for",
+        f"synthetic accessibility above {config.max_sa:g}",
+    )
+    counts = dict.fromkeys((*WORDS, unmade, other, hard), 0)
     candidates: list[Candidate] = []
     keys: set[str] = set()
     for i in _best_first(evaluated):
@@ -104,32 +149,46 @@ def select(config: DesignConfig, inputs: DesignInputs, evaluated: Evaluated) -> 
             continue
         keys.add(key)
         if key in known:
-            counts[words[0]] += 1
+            counts[known[key]] += 1
             continue
         routes = monomers.classify(key)
         # A language model may propose units without a known route: they are listed without class and monomers.
         if not routes and config.proposal == "reactions":
-            counts[words[1]] += 1
+            counts[unmade] += 1
+            continue
+        if routes_allowed.asks and not (routes := routes_allowed.allowed(routes)):
+            counts[other] += 1
             continue
         score = constraints.sa_score(unit)
         if score > config.max_sa:
-            counts[words[2]] += 1
+            counts[hard] += 1
             continue
-        synthesis = routes[0] if routes else Provenance()
+        made, *others = best_first(routes, registered) if routes else [Provenance()]
         log_goal, log_constraint = float(evaluated.log_likelihood[i]), float(evaluated.log_constraint[i])
-        candidates.append(Candidate(key, synthesis, score, log_goal, log_constraint, int(evaluated.temperature[i])))
+        candidates.append(
+            Candidate(key, made, score, log_goal, log_constraint, int(evaluated.temperature[i]), tuple(others))
+        )
     return Selection(candidates, counts)
 
 
-def _known(inputs: DesignInputs) -> frozenset[str]:
-    """Keys of all polymers in the targets' tables.
+def posterior_of(keys: Sequence[str], evaluated: Evaluated, log_posterior: FloatArray) -> list[float]:
+    """Exact posterior probability of listed polymers, over all texts of each.
 
-    With or without a value.
+    keys : in the order of `_best_first`; texts of one polymer have the same worth up to rounding
     """
-    keys = {key for table in inputs.targets for key in table.keys}
-    if unmeasured := [text for table in inputs.targets for text in table.unmeasured]:
-        keys.update(polymers.parse_column(unmeasured, guarded=True).molecules.keys)
-    return frozenset(keys)
+    shares = dict.fromkeys(keys, 0.0)
+    worth = evaluated.log_likelihood + evaluated.log_constraint
+    least, left = -np.inf, set(keys)
+    for i in _best_first(evaluated):
+        if worth[i] < least:
+            break
+        key = polymers.parse(evaluated.smiles[i])[1]
+        if key in shares:
+            shares[key] += float(np.exp(log_posterior[i]))
+            left.discard(key)
+            if not left and least == -np.inf:
+                least = worth[i] - _ROUNDING
+    return list(shares.values())
 
 
 def _best_first(evaluated: Evaluated) -> Iterator[int]:
@@ -156,7 +215,7 @@ def proposals_table(
     members = surrogate.predict(describer(keys).x)
     first = inputs.targets[0].name
     target = inputs.targets[0]
-    nearest, similarity = constraints.Known(target.keys).nearest(keys)
+    nearest, novelty = KnownPolymers(target.keys).nearest(keys)
     verdicts = judge_domain(
         models[first].domain, reduce(polymers.atoms(Molecules(tuple(keys), tuple(keys)))), members[first].distance
     )
@@ -169,15 +228,17 @@ def proposals_table(
     columns["tg"] = _interval(models["tg"], members["tg"], "")["mean"] if "tg" in models else [None] * len(keys)
     columns["class"] = [candidate.made.polymer_class for candidate in selection.listed]
     columns["reaction"] = [candidate.made.reaction for candidate in selection.listed]
+    columns["conditions"] = [conditions_of(candidate.made.reaction) for candidate in selection.listed]
+    columns["caution"] = ["; ".join(cautions(candidate.made)) for candidate in selection.listed]
+    columns["other_routes"] = ["; ".join(map(describe, candidate.others)) for candidate in selection.listed]
     for k in range(MONOMERS):
         columns[f"monomer_{k + 1}"] = [
             candidate.made.monomers[k] if len(candidate.made.monomers) > k else "" for candidate in selection.listed
         ]
-    if inputs.pool is not None:
-        columns |= _names(inputs.pool, [candidate.made.monomers for candidate in selection.listed])
+    columns |= _names(inputs.pool, [candidate.made.monomers for candidate in selection.listed])
     columns |= {
         "sa_score": [candidate.sa_score for candidate in selection.listed],
-        "novelty": 1.0 - similarity,
+        "novelty": novelty,
         "nearest_training": nearest,
         "domain": verdicts.domain.tolist(),
         "domain_reason": verdicts.reason.tolist(),
@@ -185,23 +246,22 @@ def proposals_table(
         "particles": [ended[key] for key in keys],
         "first_seen": [candidate.first_seen for candidate in selection.listed],
     }
+    if outcome.log_posterior is not None:
+        columns["posterior"] = posterior_of(keys, outcome.evaluated, outcome.log_posterior)
     for name in models:
         if name != first:
             columns |= _interval(models[name], members[name], f"{name}_")
     return pa.table({name: pa.array(values, _kind(name)) for name, values in columns.items()}), selection.counts
 
 
-def _names(pool: Pool, monomers: Sequence[Sequence[str]]) -> dict[str, list[str]]:
-    """Names and CAS numbers of monomers in a pool.
-
-    "" where the pool has none.
-    """
-    known = pool.named()
+def _names(pool: Pool | None, monomers: Sequence[Sequence[str]]) -> dict[str, list[str]]:
+    """Names and CAS numbers of monomers; "" where there is no monomer."""
+    mine = {} if pool is None else pool.named()
     columns: dict[str, list[str]] = {}
     for k in range(MONOMERS):
-        molecules = [known.get(route[k]) if len(route) > k else None for route in monomers]
-        columns[f"monomer_{k + 1}_name"] = ["" if molecule is None else molecule.name for molecule in molecules]
-        columns[f"monomer_{k + 1}_cas"] = ["" if molecule is None else molecule.cas for molecule in molecules]
+        named = [name_monomer(route[k], mine) if len(route) > k else ("", "") for route in monomers]
+        columns[f"monomer_{k + 1}_name"] = [name for name, _ in named]
+        columns[f"monomer_{k + 1}_cas"] = [cas for _, cas in named]
     return columns
 
 

@@ -11,6 +11,7 @@ from rdkit import Chem
 
 import kakehashi
 from kakehashi.catalogs.molecules import polymers
+from kakehashi.catalogs.molecules.registered import find_registered
 from kakehashi.catalogs.records import UserError
 from kakehashi.catalogs.runs.rundir import RunDir
 from kakehashi.design.chemistry.monomers import classify
@@ -142,12 +143,20 @@ def test_a_salt_in_the_pool_is_counted_and_names_come_out_again(finished, files)
         smiles, name = line.split(",")
         names[polymers.parse(smiles, 0)[0]] = name
     rows = outcome.proposals.to_pylist()
+    shown = {}
     for row in rows:
-        assert row["monomer_1_name"] == names.get(row["monomer_1"], "")
-        assert row["monomer_2_cas"] == ""
-    assert any(row["monomer_2_name"] for row in rows)
-    drawn = Chem.SDMolSupplier(str(Path(config.out) / "monomers.sdf"))
-    assert {mol.GetProp("SMILES"): mol.GetProp("NAME") for mol in drawn if mol.HasProp("NAME")}.items() <= names.items()
+        for k in (1, 2):
+            listed = find_registered(row[f"monomer_{k}"])
+            shown[row[f"monomer_{k}"]] = names.get(row[f"monomer_{k}"], listed.name if listed else "")
+            assert row[f"monomer_{k}_name"] == shown[row[f"monomer_{k}"]]
+            assert row[f"monomer_{k}_cas"] == (listed.cas if listed else "not registered")
+    assert {row["monomer_1_cas"] for row in rows} > {"not registered"}
+    drawn = list(Chem.SDMolSupplier(str(Path(config.out) / "monomers.sdf")))
+    for mol in drawn:
+        name = shown[mol.GetProp("SMILES")]
+        assert (mol.GetProp("NAME") if mol.HasProp("NAME") else "") == name
+        assert mol.GetProp("_Name").endswith(f"({mol.GetProp('CAS')})")
+        assert mol.GetProp("_Name").startswith(name or "monomer ")
 
 
 @pytest.mark.parametrize("kept", [1, 3])
