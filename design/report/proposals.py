@@ -25,8 +25,11 @@ _MEANINGS = {
     "upper": "upper end of its 90% prediction interval",
     "p_goal": "probability that all goals are met",
     "log_p_goal": "natural logarithm of the goal probability",
-    "class": "polymer class of the first known route",
+    "class": "polymer class of the route shown: without caution, of registered monomers, of the smallest largest monomer",
     "reaction": "the polymerisation",
+    "conditions": "how the polymerisation is run",
+    "caution": "why the monomers need special conditions, empty where they do not",
+    "other_routes": "other routes to the same unit, best first",
     "monomer_1": "first monomer of the polymerisation",
     "monomer_2": "second monomer of the polymerisation",
     "monomer_1_name": "name of the first monomer, in the pool or among registered molecules",
@@ -52,11 +55,13 @@ _LABELS = {
     "log_p_goal": "its log", "monomer_1": "monomer 1", "monomer_1_name": "name 1", "monomer_1_cas": "CAS 1",
     "monomer_2": "monomer 2", "monomer_2_name": "name 2", "monomer_2_cas": "CAS 2", "sa_score": "SA",
     "nearest_training": "nearest known", "domain_reason": "reason", "first_seen": "first seen",
+    "other_routes": "other routes",
 }  # fmt: skip
 _FIRST = ("rank", "smiles", "mean", "interval", "lower", "upper")
 _THEN = ("p_goal", "class", "sa_score", "novelty", "domain", "cluster")
 _LAST = ("monomer_1", "monomer_1_name", "monomer_1_cas", "monomer_2", "monomer_2_name", "monomer_2_cas",
-         "reaction", "nearest_training", "distance", "diverse", "particles", "first_seen", "log_p_goal",
+         "reaction", "conditions", "caution", "other_routes", "nearest_training", "distance", "diverse", "particles",
+         "first_seen", "log_p_goal",
          "domain_reason")  # fmt: skip
 _SMILES = ("smiles", "monomer_1", "monomer_2", "nearest_training")
 

@@ -13,12 +13,16 @@ from numpy.typing import NDArray
 
 from kakehashi.catalogs.formulas.slots import reduce
 from kakehashi.catalogs.molecules import polymers
+from kakehashi.catalogs.molecules.registered import find_registered
 from kakehashi.catalogs.records import Molecules
 from kakehashi.design.chemistry import constraints, monomers
+from kakehashi.design.chemistry.monomer_rules import cautions
 from kakehashi.design.chemistry.naming import name_monomer
 from kakehashi.design.chemistry.novelty import KnownPolymers
+from kakehashi.design.chemistry.polymerisations import conditions_of
 from kakehashi.design.chemistry.pool import Pool
 from kakehashi.design.chemistry.provenance import Provenance
+from kakehashi.design.chemistry.routes import best_first, describe
 from kakehashi.design.likelihood.describer import Describer
 from kakehashi.design.likelihood.surrogate import Surrogate
 from kakehashi.design.run.choice import DIVERSE_FROM, POOLED, Quota, ordered_goal, pick_diverse, worth_by_value
@@ -41,7 +45,19 @@ FloatArray = NDArray[np.float64]
 MONOMERS = 2
 # Difference of log probabilities that rounding makes between two texts of one polymer.
 _ROUNDING = 1e-3
-_TEXT = ("smiles", "class", "reaction", "monomer_1", "monomer_2", "nearest_training", "domain", "domain_reason")
+_TEXT = (
+    "smiles",
+    "class",
+    "reaction",
+    "conditions",
+    "caution",
+    "other_routes",
+    "monomer_1",
+    "monomer_2",
+    "nearest_training",
+    "domain",
+    "domain_reason",
+)
 
 
 class SamplerOutcome(NamedTuple):
@@ -87,7 +103,8 @@ class SamplerOutcome(NamedTuple):
 class Candidate(NamedTuple):
     """A proposal before its predictions.
 
-    key : canonical repeat unit; made : its synthesis; first_seen : index of the temperature
+    key : canonical repeat unit; made : its synthesis, the first of its routes by `routes.best_first`
+    first_seen : index of the temperature; others : other routes
     """
 
     key: str
@@ -96,6 +113,7 @@ class Candidate(NamedTuple):
     log_goal: float
     log_constraint: float
     first_seen: int
+    others: tuple[Provenance, ...] = ()
 
 
 class Selection(NamedTuple):
@@ -116,6 +134,11 @@ def select(
     quota = Quota(config.per_cluster, config.per_monomer, config.per_class)
     known = known_polymers(inputs.targets, inputs.known)
     routes_allowed = Routes(config, inputs.pool)
+    mine = {} if inputs.pool is None else inputs.pool.named()
+
+    def registered(smiles: str) -> bool:
+        return smiles in mine or find_registered(smiles) is not None
+
     unmade, other, hard = (
         "no route known",
         "no route of what is asked for",
@@ -147,12 +170,14 @@ def select(
         if score > config.max_sa:
             counts[hard] += 1
             continue
-        synthesis = routes[0] if routes else Provenance()
-        if above := quota.admit(key, synthesis.monomers, synthesis.polymer_class):
+        made, *others = best_first(routes, registered) if routes else [Provenance()]
+        if above := quota.admit(key, made.monomers, made.polymer_class):
             counts[above] = counts.get(above, 0) + 1
             continue
         log_goal, log_constraint = float(evaluated.log_likelihood[i]), float(evaluated.log_constraint[i])
-        candidates.append(Candidate(key, synthesis, score, log_goal, log_constraint, int(evaluated.temperature[i])))
+        candidates.append(
+            Candidate(key, made, score, log_goal, log_constraint, int(evaluated.temperature[i]), tuple(others))
+        )
     return Selection(candidates, counts)
 
 
@@ -234,6 +259,9 @@ def proposals_table(
     columns["tg"] = _interval(models["tg"], members["tg"], "")["mean"] if "tg" in models else [None] * len(keys)
     columns["class"] = [candidate.made.polymer_class for candidate in selection.listed]
     columns["reaction"] = [candidate.made.reaction for candidate in selection.listed]
+    columns["conditions"] = [conditions_of(candidate.made.reaction) for candidate in selection.listed]
+    columns["caution"] = ["; ".join(cautions(candidate.made)) for candidate in selection.listed]
+    columns["other_routes"] = ["; ".join(map(describe, candidate.others)) for candidate in selection.listed]
     for k in range(MONOMERS):
         columns[f"monomer_{k + 1}"] = [
             candidate.made.monomers[k] if len(candidate.made.monomers) > k else "" for candidate in selection.listed
