@@ -152,8 +152,8 @@ class RankingFlags:
     partition_rows: Annotated[
         int,
         Flag(
-            "Rows scored and saved at a time, fewer with workers, so that each has some; of a virtual catalogue 64 times"
-            " as many indices.",
+            "Rows scored and saved at a time, fewer with workers, so that each has some; of a virtual catalogue 64"
+            " times as many indices.",
             COMPUTING,
         ),
     ] = 262_144
