@@ -25,14 +25,16 @@ from kakehashi.screen.networks.joint.train import smooth_error
 class TuningCourse(NamedTuple):
     """Length and rates of the training by AdamW (Loshchilov & Hutter, 2019).
 
-    visits : rows seen in all epochs together, at most; fewest : epochs at least
+    least, visits : rows seen in all epochs together, fewest and most; between them they grow with the rows squared
+    grow : divisor of that square
     pull : strength of the way back to the first weights
     held : one in so many rows stops the training
     """
 
     epochs: int = 40
+    least: int = 20_000
     visits: int = 100_000
-    fewest: int = 2
+    grow: int = 200
     rate: float = 1e-3
     batch: int = 64
     dropout: float = 0.1
@@ -62,10 +64,11 @@ def tuned_from(network: FoundationNetwork) -> Head:
 def epochs_for(rows: int, course: TuningCourse = COURSE) -> int:
     """Number of epochs on some training rows.
 
-    >>> [epochs_for(rows) for rows in (1_000, 5_000, 20_000, 100_000)]
-    [40, 20, 5, 2]
+    >>> [epochs_for(rows) for rows in (500, 1_800, 4_000, 20_000, 100_000)]
+    [40, 11, 20, 5, 1]
     """
-    return min(course.epochs, max(course.fewest, course.visits // max(1, rows)))
+    visits = min(course.visits, max(course.least, rows**2 // course.grow))
+    return min(course.epochs, max(1, visits // max(1, rows)))
 
 
 def predict(params: Params, x: Any) -> tuple[Any, Any]:
