@@ -1,8 +1,8 @@
 """Fine-tuning of foundation networks: all layers go on training on the target.
 
-For targets of hundreds of values and more. Every network of the set is trained without a tenth of the rows, another one each,
-over a fixed number of steps in which the rate falls to zero; no row decides when to stop. Weights are drawn back to
-where they started. The mean of the networks predicts; their errors on the tenths give the noise.
+For targets of hundreds of values and more. Every network of the set is trained without a tenth of the rows, another
+one each, over a fixed number of steps in which the rate falls to zero; no row decides when to stop. Weights are drawn
+back to where they started. The mean of the networks predicts; their errors on the tenths give the noise.
 """
 
 from __future__ import annotations
