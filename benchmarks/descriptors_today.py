@@ -27,8 +27,8 @@ from peers import numpy_descriptors
 from today import (
     Ratio,
     best,
+    both,
     conclude,
-    cost,
     element_frame,
     mp_formulas,
     profile,
@@ -109,8 +109,8 @@ def main() -> None:
     computing = best(lambda: compute(parsed, "reduced"), 3)
     profile(f"ours, {len(texts):,} rows", {"texts to element slots": reading, "slots to descriptors": computing})
 
-    lines = cost(lambda: numpy_descriptors(*parsed))
-    slots = cost(lambda: compute(parsed, "cell"))  # amounts as they are, on both sides
+    lines = both(lambda: numpy_descriptors(*parsed))
+    slots = both(lambda: compute(parsed, "cell"))  # amounts as they are, on both sides
     difference = np.abs(numpy_descriptors(*parsed) - compute(parsed, "cell")).max(axis=0)
     scale = np.abs(compute(parsed, "cell")).max(axis=0)
     print(f"NumPy's differ from ours by at most {np.max(difference / scale):.0e} of the largest value")

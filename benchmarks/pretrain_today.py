@@ -20,7 +20,7 @@ import time
 
 import numpy as np
 from peers import fused_adam
-from today import Cost, Ratio, conclude, cost, profile
+from today import Cost, Ratio, both, conclude, profile
 
 from kakehashi.catalogs.properties.tables import load_table
 from kakehashi.screen.descriptors.composition import compute
@@ -95,7 +95,7 @@ def fused_training(
     for program in programs:
         program()
     first = time.perf_counter() - start
-    done = cost(lambda: [program() for program in programs], 1)
+    done = both(lambda: [program() for program in programs], 1)
     return done, first - done.wall
 
 
@@ -124,7 +124,7 @@ def main() -> None:
     start = time.perf_counter()
     trained = pretrain(0, x, y.astype(np.float64), networks=given.networks, schedule=schedule)
     ours = time.perf_counter() - start
-    compiled = cost(lambda: pretrain(0, x, y.astype(np.float64), networks=given.networks, schedule=schedule), 1)
+    compiled = both(lambda: pretrain(0, x, y.astype(np.float64), networks=given.networks, schedule=schedule), 1)
     again = compiled.wall
     if {network.epochs for network in trained} != {given.epochs}:
         raise SystemExit("a network did not train for all epochs")

@@ -28,8 +28,8 @@ from today import (
     Cost,
     Ratio,
     best,
+    both,
     conclude,
-    cost,
     linear_model,
     mp_formulas,
     networks_of,
@@ -93,7 +93,7 @@ def best_users(
         print(f"{name}: means differ by at most {difference:.0e} standard deviations")
         if difference > SAME and name != "torch bfloat16":
             raise SystemExit("the two sides do not predict the same")
-        theirs = cost(means, 2)
+        theirs = both(means, 2)
         wall, processor = ours.times(theirs)
         what = f"text to scores with spreads, {len(folded)} networks; {name}, heads folded, descriptors made, means"
         rates = f"{n / ours.wall:,.0f} rows/s", f"{n / theirs.wall:,.0f} rows/s"
@@ -103,7 +103,7 @@ def best_users(
     print(f"fast: means move by {moved.mean():.1e} standard deviations, at most {moved.max():.1e}")
     if moved.mean() > CLOSE:
         raise SystemExit("fast means are too far from exact ones")
-    quick = cost(lambda: fast(rows), 2)
+    quick = both(lambda: fast(rows), 2)
     wall, processor = quick.times(ours)
     rates = f"{n / quick.wall:,.0f} rows/s", f"{n / ours.wall:,.0f} rows/s"
     what = f"text to scores, {len(folded)} networks, --precision fast against exact"
@@ -124,7 +124,7 @@ def main() -> None:
 
     scorer(table(texts[: 2 * BATCH]))  # compiles
     given_table = table(texts)
-    whole = cost(lambda: scorer(given_table), 2)
+    whole = both(lambda: scorer(given_table), 2)
     seconds = whole.wall
     fast = len(texts) / seconds
     reading = best(lambda: parse_column(given_table["formula"]), 2)

@@ -52,4 +52,4 @@ def test_a_precision_that_cannot_be(screen: Run, tmp_path: Path, words: tuple[st
     code, _, err = screen("--out", tmp_path / "run", *words)
     assert code == 2
     assert said in err
-    assert not (tmp_path / "run").exists()
+    assert not (tmp_path / "run" / "run.json").exists()
