@@ -63,6 +63,11 @@ def find_candidates(run: FinishedRun, conditions: Conditions) -> Candidates:
     everyday = conditions.elements or bool(config.get("elements")) or run.compositions is None
     names = [name for name in run.results.names("scores/") if name.endswith(".parquet")]
     notes = [] if names else ["the run kept its ranking only: candidates it does not list cannot be proposed"]
+    if conditions.include_out and (left_out := run.record.get("unpredicted")):
+        notes.append(
+            f"{left_out:,} candidates out of the domain were not predicted and cannot be proposed: screen with"
+            " --score all"
+        )
     known = pa.array([*run.keys, *conditions.without], pa.string())
     counts = dict.fromkeys(COUNTED, 0)
     best: pa.Table | None = None
