@@ -18,7 +18,7 @@ from kakehashi.screen.evaluation.config import TOP_FRACTION, Holdout
 from kakehashi.screen.evaluation.holdouts import HeldOut, hold_out
 from kakehashi.screen.evaluation.kept_baselines import Baseline, BaselineData, predict_splits
 from kakehashi.screen.evaluation.learning_curve import CurvePoint, learning_curve, sizes_of
-from kakehashi.screen.evaluation.worth import Worth, weigh_sources, worth_text
+from kakehashi.screen.evaluation.worth import Worth, advise_on, weigh_sources
 from kakehashi.screen.foundation.knowledge import Knowledge
 from kakehashi.screen.heads.drawn import unfinished
 from kakehashi.screen.heads.registry import DEFAULT_BASELINES, DEFAULT_HEADS
@@ -257,7 +257,8 @@ def assemble_evaluation(
     verdict = judge_transfer(target, held.splits, held.text, errors, measured.rows, board, coverage_90=covered)
     worth = weigh_sources(measured.rows, board, errors, held.splits)
     own = next(entry.mae for entry in board if entry.name == DIRECT)
-    advice = " ".join(text for text in (verdict.recommendation, worth_text(worth, own)) if text)
+    better = verdict.recommended == CHOSEN
+    advice = advise_on(worth, verdict.recommendation, better=better, chosen=verdict.chosen_mae, own=own)
     verdict = verdict._replace(recommendation=advice)
     lower, upper = np.full(n, np.nan), np.full(n, np.nan)
     if several:
