@@ -2,9 +2,10 @@
 
 Hits are polymers of the other half above a thermal conductivity that about a tenth of all reach. Each model ranks
 the half by its chance to meet the goal, by its mean and by its lower bound, and says chances that are compared with
-what is true. Needs ../shared/data (RadonPy); minutes of one core per seed. Models: today's (ridge and Gaussian process
-on fingerprints, as `--heads ridge,gp --descriptors ecfp4@ring/atom`) and the default of `kakehashi design`; with
-`--networks N` both also with the embedded properties of molecules, N networks each.
+what is true. Needs ../shared/data (RadonPy); minutes of one core per seed. Models: ridge and Gaussian process on
+fingerprints (`--heads ridge,gp --descriptors ecfp4@ring/atom`, the default before), the default of `kakehashi design`,
+and its Gaussian process alone; with `--networks N` the first two also with the embedded properties of molecules, N
+networks each.
 
 python benchmarks/design_truth.py [--seeds 3] [--networks 0]
 """
@@ -68,7 +69,8 @@ def main() -> None:
     ways = [Way("fingerprints, ridge and gp", "ecfp4@ring/atom", ("ridge", "gp")), Way("default", DESCRIPTORS, default)]
     ways.append(Way("block-gp alone", DESCRIPTORS, ("block-gp",)))
     if given.networks:
-        ways += [way._replace(name=f"{way.name}, {given.networks} networks a source", networks=given.networks,
+        ways += [
+            way._replace(name=f"{way.name}, {given.networks} networks a source", networks=given.networks,
                               heads=tuple(dict.fromkeys(("ridge", *way.heads)))) for way in ways]  # fmt: skip
     table = load_table(f"{DATA}:thermal_conductivity", log=True)
     numbers = np.array(cluster(table.keys, APART).numbers)

@@ -9,6 +9,7 @@ part of what decides a run, but another device computes again.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, get_args
 
 from kakehashi.catalogs.records import UserError
@@ -36,6 +37,8 @@ def choose(device: str) -> None:
     """
     check_device(device)
     keep_programs()
+    # Of a GPU's memory jax would take three quarters at once, and leave workers and other programs the rest.
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     if device == "auto":
         return
     import jax

@@ -10,13 +10,12 @@ from kakehashi.design.chemistry.cutting import cut
 from kakehashi.design.chemistry.fragments import ACTIVATED, ALKYL, ARYL, AZA, LONGEST, branch, linker_text  # fmt: skip
 from kakehashi.design.chemistry.groups import ALIPHATIC, AROMATIC, ENDS, GROUPS
 from kakehashi.design.chemistry.polymerisations import Polymerisation
-from kakehashi.design.chemistry.smarts import pattern
+from kakehashi.design.chemistry.smarts import NITRO, pattern
 from kakehashi.design.chemistry.stability import unstable
 from kakehashi.design.chemistry.templates import SPAN, Template, fill, template
 
 MAX_HEAVY_ATOMS = 40
 _OTHER = "[!#6;!#1;!#7;!#8;!#9;!#17;!#35;!#16;!#14]"  # elements that no block may hold
-_NITRO = "[NX3+](=O)[O-]"
 _CACHED_TEXTS = 200_000
 
 Links = tuple[tuple[int, ...], tuple[int, ...]]
@@ -99,7 +98,7 @@ def parse_molecule(smiles: str) -> Any:
     if mol is None or mol.HasSubstructMatch(pattern(_OTHER)) or mol.GetAtomsMatchingQuery(_radical()):
         return None
     charged = len(mol.GetSubstructMatches(pattern("[!+0]"))) if "[" in text else 0
-    return mol if charged == 2 * len(mol.GetSubstructMatches(pattern(_NITRO))) else None
+    return mol if charged == 2 * len(mol.GetSubstructMatches(pattern(NITRO))) else None
 
 
 class Assembler:

@@ -1,4 +1,4 @@
-"""Constraints on proposed repeat units, their synthetic accessibility, and their novelty."""
+"""Constraints on proposed repeat units, and their synthetic accessibility."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from kakehashi.catalogs.properties.material_columns import Material, smiles_column
 from kakehashi.catalogs.reading import readers
 from kakehashi.catalogs.records import UserError
+from kakehashi.design.chemistry.smarts import NITRO, pattern
 from kakehashi.design.chemistry.stability import cap_unit, reactive, suspect, unstable
-
-_RADIUS, _BITS = 2, 2048
+from kakehashi.design.chemistry.substructures import chain_has
 
 
 class Limits(NamedTuple):
@@ -26,12 +26,20 @@ class Limits(NamedTuple):
     reactive : True to refuse unreacted groups, which would branch or stop the chain, or burn
     heavy_atoms : most heavy atoms of a repeat unit
     sa_score : highest synthetic accessibility score of the capped unit (1 easy, 10 hard)
+    mass : largest molar mass, g/mol; elements : symbols that it may hold, hydrogen included; () for all
+    charge_free : True to refuse charged atoms but those of nitro groups
+    contains, without : SMARTS that the chain must hold, and must not
     """
 
     unstable: bool = True
     reactive: bool = True
     heavy_atoms: int | None = 80
     sa_score: float | None = None
+    mass: float | None = None
+    elements: tuple[str, ...] = ()
+    charge_free: bool = False
+    contains: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
 
 
 class Constraints:
@@ -88,6 +96,7 @@ class Constraints:
         size = mol.GetNumHeavyAtoms()
         if limits.heavy_atoms is not None and size > limits.heavy_atoms:
             reasons.append(f"{size} heavy atoms, more than {limits.heavy_atoms}")
+        reasons += _unwanted(mol, limits)
         # The costliest check runs last, and only where no other limit is violated.
         if limits.sa_score is not None and not reasons:
             score = sa_score(mol)
@@ -105,37 +114,29 @@ def sa_score(unit: Any) -> float:
     return float(_scorer().calculateScore(cap_unit(unit)))
 
 
-class Known:
-    """Known polymers, which proposals are compared with.
+def _unwanted(mol: Any, limits: Limits) -> list[str]:
+    """Limits of composition and structure that a unit violates, in words."""
+    reasons = []
+    if limits.mass is not None and (mass := molar_mass(mol)) > limits.mass:
+        reasons.append(f"{mass:.1f} g/mol, more than {limits.mass:g}")
+    if limits.elements:
+        held = {atom.GetSymbol() for atom in mol.GetAtoms() if atom.GetAtomicNum()}
+        held |= {"H"} if any(atom.GetTotalNumHs() for atom in mol.GetAtoms()) else set()
+        if others := sorted(held - set(limits.elements)):
+            reasons.append(f"other elements: {', '.join(others)}")
+    if limits.charge_free:
+        charged = len(mol.GetSubstructMatches(pattern("[!+0]")))
+        if charged != 2 * len(mol.GetSubstructMatches(pattern(NITRO))):
+            reasons.append("charged atoms")
+    reasons += [f"no {smarts}" for smarts in limits.contains if not chain_has(mol, smarts)]
+    return reasons + [f"holds {smarts}" for smarts in limits.without if chain_has(mol, smarts)]
 
-    Similarity is Tanimoto's, of Morgan fingerprints.
 
-    keys : canonical repeat units of `catalogs.molecules.polymers`
+def molar_mass(unit: Any) -> float:
+    """Molar mass of a repeat unit or molecule, in g/mol."""
+    from rdkit.Chem.rdMolDescriptors import _CalcMolWt
 
-    Examples
-    --------
-    >>> Known(["*CC*", "*CC(*)C"]).nearest(["*CC*"])
-    (['*CC*'], array([1.]))
-    """
-
-    def __init__(self, keys: Sequence[str]) -> None:
-        self.keys = tuple(dict.fromkeys(key for key in keys if key))
-        self._prints = [_fingerprint(key) for key in self.keys]
-
-    def nearest(self, keys: Sequence[str]) -> tuple[list[str], NDArray[np.float64]]:
-        """Most similar known polymer of each key, and the similarity (n,).
-
-        "" and 0 where no polymer is known.
-        """
-        from rdkit import DataStructs
-
-        names, similarity = [], np.zeros(len(keys))
-        for row, key in enumerate(keys):
-            similarities = DataStructs.BulkTanimotoSimilarity(_fingerprint(key), self._prints)
-            best = int(np.argmax(similarities)) if similarities else -1
-            names.append(self.keys[best] if similarities else "")
-            similarity[row] = similarities[best] if similarities else 0.0
-        return names, similarity
+    return float(_CalcMolWt(unit))
 
 
 def read_fragments(path: Path, material: Material = None) -> tuple[str, ...]:
@@ -179,19 +180,6 @@ def _fragment(text: str) -> Any:
     anything: Any = Chem.AdjustQueryParameters.NoAdjustments()
     anything.makeDummiesQueries = True
     return Chem.AdjustQueryProperties(mol, anything)
-
-
-def _fingerprint(smiles: str) -> Any:
-    from rdkit import Chem
-
-    return _morgan().GetFingerprint(Chem.MolFromSmiles(smiles))
-
-
-@cache
-def _morgan() -> Any:
-    from rdkit.Chem import rdFingerprintGenerator
-
-    return rdFingerprintGenerator.GetMorganGenerator(radius=_RADIUS, fpSize=_BITS)
 
 
 @cache

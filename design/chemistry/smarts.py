@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+NITRO = "[NX3+](=O)[O-]"
+
 
 @cache
 def pattern(smarts: str) -> Any:

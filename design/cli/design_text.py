@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kakehashi.catalogs.numbers import interval, number
+from kakehashi.catalogs.properties.polymer_names import name_unit
 from kakehashi.catalogs.runs.rundir import RunDir
 from kakehashi.catalogs.shown import shown
 from kakehashi.design.cli.preview_text import preview_design
 from kakehashi.design.report.chance import chance_sentence, write_chance
-from kakehashi.design.report.knowledge import caution, name_unit
+from kakehashi.design.report.knowledge import caution
 from kakehashi.design.run.config import DesignConfig, deciding
 from kakehashi.screen.progress import Progress
 from kakehashi.screen.runs.config import as_dict
@@ -99,7 +100,7 @@ def proposal_lines(row: Mapping[str, Any], properties: Sequence[Mapping[str, Any
         target, prefix = found["target"], f"{found['target']['name']}_" if k else ""
         ends = interval(row[f"{prefix}lower"], row[f"{prefix}upper"])
         values.append(f"{target['name']} {number(row[f'{prefix}mean'], 3)} ({ends}) {target['unit']}".rstrip())
-    monomers = [row[f"monomer_{k}"] for k in (1, 2) if row[f"monomer_{k}"]]
+    monomers = [_monomer(row, k) for k in (1, 2) if row[f"monomer_{k}"]]
     route = f"{row['class'] or 'no route known'}{': ' + ' + '.join(monomers) if monomers else ''}"
     known = name_unit(row["smiles"])
     return [
@@ -107,6 +108,11 @@ def proposal_lines(row: Mapping[str, Any], properties: Sequence[Mapping[str, Any
         shown(f"     {'; '.join(values)}; chance {write_chance(row['p_goal'])}; SA {row['sa_score']:.1f}"),
         shown(f"     {route}"),
     ]
+
+
+def _monomer(row: Mapping[str, Any], k: int) -> Any:
+    who = [text for end in ("name", "cas") if (text := row.get(f"monomer_{k}_{end}"))]
+    return row[f"monomer_{k}"] + (f" ({', '.join(who)})" if who else "")
 
 
 def _read(config: DesignConfig) -> DesignInputs:
@@ -134,6 +140,7 @@ def _compare(config: DesignConfig, inputs: DesignInputs, record: Mapping[str, An
         for spec, table in zip(config.target, inputs.targets, strict=True)
     ]
     then = source_hashes(record["properties"][0]["sources"])
-    specs = (inputs.sources and config.source) or [table.name for table in inputs.sources]
+    named = len(config.source) == len(inputs.sources)  # a word may stand for several
+    specs = config.source if named else [table.name for table in inputs.sources]
     sources = zip(specs, inputs.sources, strict=True)
     return targets + [InputComparison("source", spec, table.sha256, then.get(table.name)) for spec, table in sources]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from kakehashi.catalogs.properties.polymer_names import name_unit
 from kakehashi.design.report.chance import write_chance
 from kakehashi.design.report.clusters import Clusters
 from kakehashi.design.report.data import ModelledProperty, bounds
-from kakehashi.design.report.knowledge import name_unit
 from kakehashi.screen.report.charts import whisker
 from kakehashi.screen.report.data import Row, Table, real
 from kakehashi.screen.report.draw import draw_structure
@@ -18,7 +18,7 @@ from kakehashi.screen.report.text import words
 
 CARDS = 24
 _MEANINGS = {
-    "rank": "position in the list, 1 is best: by goal probability times applicability",
+    "rank": "position in the list, 1 is best: by goal probability times applicability, or as --rank-by says",
     "smiles": "the repeat unit as canonical SMILES",
     "mean": "predicted value of the first property, in its unit",
     "lower": "lower end of its 90% prediction interval",
@@ -29,24 +29,34 @@ _MEANINGS = {
     "reaction": "the polymerisation",
     "monomer_1": "first monomer of the polymerisation",
     "monomer_2": "second monomer of the polymerisation",
+    "monomer_1_name": "name of the first monomer, in the pool or among registered molecules",
+    "monomer_1_cas": "CAS number of the first monomer, or not registered",
+    "monomer_2_name": "name of the second monomer",
+    "monomer_2_cas": "CAS number of the second monomer, or not registered",
     "sa_score": "synthetic accessibility of the repeat unit with methyl ends, 1 easy to 10 hard",
-    "novelty": "1 minus the Tanimoto similarity to the nearest known polymer",
+    "novelty": "1 minus the likeness of environment counts to the nearest known polymer; 0 for the same chain alone",
+    "front": "Pareto front of the predicted values of all goals: no proposal of a front beats another in every goal;"
+    " 1 is beaten by none",
+    "posterior": "exact posterior probability of the repeat unit",
     "nearest_training": "most similar known polymer",
     "domain": "in: like the target's polymers; edge: beyond them in one respect; out: extrapolation",
     "domain_reason": "reason why a proposal is at the edge or out of the domain",
     "distance": "distance to the nearest polymer of the target in descriptor space, 1 is usual",
+    "diverse": "place among up to 20 of the best 200 proposals, not out of the domain, that differ most (MaxMin)",
     "particles": "number of the sampler's final particles with this repeat unit",
     "first_seen": "index of the temperature at which the sampler first drew it, 0 is the prior",
     "cluster": "cluster of similar proposals, 1 is the largest",
 }
 _LABELS = {
     "smiles": "repeat unit", "mean": "predicted", "lower": "low", "upper": "high", "p_goal": "goal probability",
-    "log_p_goal": "its log", "monomer_1": "monomer 1", "monomer_2": "monomer 2", "sa_score": "SA",
+    "log_p_goal": "its log", "monomer_1": "monomer 1", "monomer_1_name": "name 1", "monomer_1_cas": "CAS 1",
+    "monomer_2": "monomer 2", "monomer_2_name": "name 2", "monomer_2_cas": "CAS 2", "sa_score": "SA",
     "nearest_training": "nearest known", "domain_reason": "reason", "first_seen": "first seen",
 }  # fmt: skip
 _FIRST = ("rank", "smiles", "mean", "interval", "lower", "upper")
 _THEN = ("p_goal", "class", "sa_score", "novelty", "domain", "cluster")
-_LAST = ("monomer_1", "monomer_2", "reaction", "nearest_training", "distance", "particles", "first_seen", "log_p_goal",
+_LAST = ("monomer_1", "monomer_1_name", "monomer_1_cas", "monomer_2", "monomer_2_name", "monomer_2_cas",
+         "reaction", "nearest_training", "distance", "diverse", "particles", "first_seen", "log_p_goal",
          "domain_reason")  # fmt: skip
 _SMILES = ("smiles", "monomer_1", "monomer_2", "nearest_training")
 
@@ -81,7 +91,7 @@ def cards(rows: list[Row], properties: list[ModelledProperty], clusters: Cluster
     axes = [_axis(rows, model) for model in properties]
     entries = []
     for row, cluster in zip(rows, clusters.numbers, strict=False):
-        monomers = [str(row.get(f"monomer_{k}")) for k in (1, 2) if row.get(f"monomer_{k}")]
+        monomers = [(str(row.get(f"monomer_{k}")), _who(row, k)) for k in (1, 2) if row.get(f"monomer_{k}")]
         nearest = str(row.get("nearest_training") or "")
         novelty = real(row.get("novelty"))
         entries.append(
@@ -97,13 +107,18 @@ def cards(rows: list[Row], properties: list[ModelledProperty], clusters: Cluster
                 "reason": row.get("domain_reason"),
                 "class": row.get("class") or "no route known",
                 "reaction": row.get("reaction"),
-                "monomers": [(text, draw_structure(text)) for text in monomers],
+                "monomers": [(text, draw_structure(text), who) for text, who in monomers],
                 "nearest": (nearest, draw_structure(nearest), name_unit(nearest)) if nearest else None,
                 "similarity": None if novelty is None else 1.0 - novelty,
                 "cluster": cluster,
             }
         )
     return entries
+
+
+def _who(row: Row, k: int) -> str:
+    """Name and CAS number of a monomer, as far as they are known."""
+    return ", ".join(text for text in (str(row.get(f"monomer_{k}_{end}") or "") for end in ("name", "cas")) if text)
 
 
 def _predicted(row: Row, model: ModelledProperty, axis: Axis) -> Row:

@@ -16,6 +16,8 @@ from kakehashi.design.chemistry.constraints import read_fragments
 from kakehashi.design.chemistry.pool import Pool, read_pool
 from kakehashi.design.likelihood.goals import Goal, Property, parse_goals
 from kakehashi.design.run.config import DesignConfig
+from kakehashi.design.run.known import KnownFile, read_known
+from kakehashi.design.run.space import check_space
 from kakehashi.screen.descriptors.materials import convention_for
 from kakehashi.screen.networks.source import tell_apart
 from kakehashi.screen.screening.config import sources_of
@@ -29,6 +31,7 @@ class DesignInputs(NamedTuple):
     targets : in the order of the flags; `mean` in the proposals is of the first
     fragments : liquid-crystal-like ones that are wanted in a unit, as SMILES
     pool : monomers to propose from, where a file of them is given
+    known : files of repeat units that are not new
     """
 
     targets: tuple[PropertyTable, ...]
@@ -37,6 +40,7 @@ class DesignInputs(NamedTuple):
     descriptors: str
     fragments: tuple[str, ...] = ()
     pool: Pool | None = None
+    known: tuple[KnownFile, ...] = ()
 
 
 def read_inputs(config: DesignConfig) -> DesignInputs:
@@ -44,10 +48,11 @@ def read_inputs(config: DesignConfig) -> DesignInputs:
 
     UserError on the first mistake.
     """
+    check_space(config)
     units = parse_units(config.unit)
     matches = [_NAMED.fullmatch(spec) for spec in config.target]
     files = [match[2] if match else spec for match, spec in zip(matches, config.target, strict=True)]
-    others = [spec for spec in (config.pool, config.corpus, config.fragments) if spec]
+    others = [spec for spec in (config.pool, config.corpus, config.fragments, *config.known) if spec]
     material = named_materials(config.material, [*files, *config.source, *others])
     tables = [_target(spec, config, material[spec], units) for spec in files]
     targets = tuple(
@@ -60,7 +65,7 @@ def read_inputs(config: DesignConfig) -> DesignInputs:
             raise UserError(f"--target: two properties are called {name}; name them: --target NAME=FILE:COLUMN")
         if "/" in name:  # files are named after properties
             raise UserError(f"--target: a property cannot be called {name}; name it: --target NAME=FILE:COLUMN")
-    goals = parse_goals(config.goal, [Property(table.name, table.unit, table.log) for table in targets])
+    goals = parse_goals(config.goal, [property_of(table) for table in targets])
     specs = sources_of(config.source, targets[0])
     sources = [
         load_table(spec, material=material.get(spec), minimum=1, attachments=(0, 2), units=units) for spec in specs
@@ -70,7 +75,14 @@ def read_inputs(config: DesignConfig) -> DesignInputs:
     descriptors = convention_for([*targets, *sources], None, config.descriptors)
     fragments = read_fragments(path_of(config.fragments), config.material) if config.fragments else ()
     pool = read_pool(path_of(config.pool), config.material) if config.pool else None
-    return DesignInputs(targets, tuple(sources), goals, descriptors, fragments, pool)
+    known = tuple(read_known(path_of(spec), config.material) for spec in config.known)
+    return DesignInputs(targets, tuple(sources), goals, descriptors, fragments, pool, known)
+
+
+def property_of(table: PropertyTable) -> Property:
+    """The property of a target, with the range of its known values."""
+    known = (float(table.values.min()), float(table.values.max())) if len(table) else None
+    return Property(table.name, table.unit, table.log, known)
 
 
 def _target(spec: str, config: DesignConfig, material: str | None, units: Units) -> PropertyTable:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,12 +15,19 @@ from kakehashi.catalogs.formulas.slots import reduce
 from kakehashi.catalogs.molecules import polymers
 from kakehashi.catalogs.records import Molecules
 from kakehashi.design.chemistry import constraints, monomers
+from kakehashi.design.chemistry.naming import name_monomer
+from kakehashi.design.chemistry.novelty import KnownPolymers
 from kakehashi.design.chemistry.pool import Pool
 from kakehashi.design.chemistry.provenance import Provenance
 from kakehashi.design.likelihood.describer import Describer
 from kakehashi.design.likelihood.surrogate import Surrogate
+from kakehashi.design.run.choice import DIVERSE_FROM, POOLED, Quota, ordered_goal, pick_diverse, worth_by_value
 from kakehashi.design.run.config import DesignConfig
+from kakehashi.design.run.fronts import fronts
 from kakehashi.design.run.inputs import DesignInputs
+from kakehashi.design.run.known import WORDS, known_polymers
+from kakehashi.design.run.space import Routes
+from kakehashi.design.sampler.exact import ExactResult
 from kakehashi.design.sampler.iqspr import IqsprResult
 from kakehashi.design.sampler.ledger import Evaluated
 from kakehashi.design.sampler.smc import SmcResult
@@ -31,6 +39,8 @@ from kakehashi.screen.validation.intervals import difficulty
 
 FloatArray = NDArray[np.float64]
 MONOMERS = 2
+# Difference of log probabilities that rounding makes between two texts of one polymer.
+_ROUNDING = 1e-3
 _TEXT = ("smiles", "class", "reaction", "monomer_1", "monomer_2", "nearest_training", "domain", "domain_reason")
 
 
@@ -38,6 +48,7 @@ class SamplerOutcome(NamedTuple):
     """Evaluated units, final particles and trace of a sampler.
 
     log_z : log probability of the goals under the allowed prior (NaN where the sampler cannot say)
+    log_posterior : (n,) of the evaluated units where it is exact
     """
 
     evaluated: Evaluated
@@ -47,6 +58,15 @@ class SamplerOutcome(NamedTuple):
     log_z_error: float
     log_z_constraint: float
     warnings: tuple[str, ...]
+    log_posterior: FloatArray | None = None
+
+    @classmethod
+    def of_exact(cls, result: ExactResult) -> SamplerOutcome:
+        """Convert an exact posterior."""
+        return cls(
+            result.evaluated, result.particles, (), result.log_z, 0.0, result.log_z_constraint, (),
+            result.log_posterior,
+        )  # fmt: skip
 
     @classmethod
     def of_result(cls, result: SmcResult[Any]) -> SamplerOutcome:
@@ -85,17 +105,26 @@ class Selection(NamedTuple):
     counts: dict[str, int]
 
 
-def select(config: DesignConfig, inputs: DesignInputs, evaluated: Evaluated) -> Selection:
+def select(
+    config: DesignConfig, inputs: DesignInputs, evaluated: Evaluated, worth: FloatArray | None = None
+) -> Selection:
     """Select the best distinct units that are new and can be made.
 
-    Ranked by goal probability times constraint.
+    worth : (units,) what they are ordered by; None: goal probability times constraint
     """
-    known = _known(inputs)
-    words = ("known polymer", "no route known", f"synthetic accessibility above {config.max_sa:g}")
-    counts = dict.fromkeys(words, 0)
+    worth = evaluated.log_likelihood + evaluated.log_constraint if worth is None else worth
+    quota = Quota(config.per_cluster, config.per_monomer, config.per_class)
+    known = known_polymers(inputs.targets, inputs.known)
+    routes_allowed = Routes(config, inputs.pool)
+    unmade, other, hard = (
+        "no route known",
+        "no route of what is asked for",
+        f"synthetic accessibility above {config.max_sa:g}",
+    )
+    counts = dict.fromkeys((*WORDS, unmade, other, hard), 0)
     candidates: list[Candidate] = []
     keys: set[str] = set()
-    for i in _best_first(evaluated):
+    for i in _best_first(evaluated, worth):
         if len(candidates) == config.top:
             break
         unit = polymers.read(evaluated.smiles[i])
@@ -104,36 +133,71 @@ def select(config: DesignConfig, inputs: DesignInputs, evaluated: Evaluated) -> 
             continue
         keys.add(key)
         if key in known:
-            counts[words[0]] += 1
+            counts[known[key]] += 1
             continue
         routes = monomers.classify(key)
         # A language model may propose units without a known route: they are listed without class and monomers.
         if not routes and config.proposal == "reactions":
-            counts[words[1]] += 1
+            counts[unmade] += 1
+            continue
+        if routes_allowed.asks and not (routes := routes_allowed.allowed(routes)):
+            counts[other] += 1
             continue
         score = constraints.sa_score(unit)
         if score > config.max_sa:
-            counts[words[2]] += 1
+            counts[hard] += 1
             continue
         synthesis = routes[0] if routes else Provenance()
+        if above := quota.admit(key, synthesis.monomers, synthesis.polymer_class):
+            counts[above] = counts.get(above, 0) + 1
+            continue
         log_goal, log_constraint = float(evaluated.log_likelihood[i]), float(evaluated.log_constraint[i])
         candidates.append(Candidate(key, synthesis, score, log_goal, log_constraint, int(evaluated.temperature[i])))
     return Selection(candidates, counts)
 
 
-def _known(inputs: DesignInputs) -> frozenset[str]:
-    """Keys of all polymers in the targets' tables.
+def posterior_of(keys: Sequence[str], evaluated: Evaluated, log_posterior: FloatArray) -> list[float]:
+    """Exact posterior probability of listed polymers, over all texts of each.
 
-    With or without a value.
+    keys : in the order of `_best_first`; texts of one polymer have the same worth up to rounding
     """
-    keys = {key for table in inputs.targets for key in table.keys}
-    if unmeasured := [text for table in inputs.targets for text in table.unmeasured]:
-        keys.update(polymers.parse_column(unmeasured, guarded=True).molecules.keys)
-    return frozenset(keys)
-
-
-def _best_first(evaluated: Evaluated) -> Iterator[int]:
+    shares = dict.fromkeys(keys, 0.0)
     worth = evaluated.log_likelihood + evaluated.log_constraint
+    least, left = -np.inf, set(keys)
+    for i in _best_first(evaluated, worth):
+        if worth[i] < least:
+            break
+        key = polymers.parse(evaluated.smiles[i])[1]
+        if key in shares:
+            shares[key] += float(np.exp(log_posterior[i]))
+            left.discard(key)
+            if not left and least == -np.inf:
+                least = worth[i] - _ROUNDING
+    return list(shares.values())
+
+
+def _worth(
+    config: DesignConfig,
+    inputs: DesignInputs,
+    models: Mapping[str, Model],
+    surrogate: Surrogate,
+    describer: Describer,
+    evaluated: Evaluated,
+) -> FloatArray:
+    """What evaluated units are ordered by, (units,); by value, -inf but for the likeliest."""
+    likely = evaluated.log_likelihood + evaluated.log_constraint
+    goal = ordered_goal(inputs.goals, config.rank_by)
+    if config.rank_by == "chance":
+        return likely
+    pooled = list(islice(_best_first(evaluated, likely), POOLED * config.top))
+    found = surrogate.predict(describer([evaluated.smiles[i] for i in pooled]).x)[goal.property]
+    ends = _interval(models[goal.property], found, "")
+    worth = np.full(len(likely), -np.inf)
+    worth[pooled] = worth_by_value(goal, config.rank_by, ends["mean"], ends["lower"], ends["upper"])
+    return worth
+
+
+def _best_first(evaluated: Evaluated, worth: FloatArray) -> Iterator[int]:
     # Ties are ordered by text, so that the order does not depend on the sampler's path.
     order = np.lexsort((np.array(evaluated.smiles, dtype=np.str_), -worth))
     return (int(i) for i in order if worth[i] > -np.inf)
@@ -151,12 +215,13 @@ def proposals_table(
 
     Returns the counts of the units left out as well.
     """
-    selection = select(config, inputs, outcome.evaluated)
+    worth = _worth(config, inputs, models, surrogate, describer, outcome.evaluated)
+    selection = select(config, inputs, outcome.evaluated, worth)
     keys = [candidate.key for candidate in selection.listed]
     members = surrogate.predict(describer(keys).x)
     first = inputs.targets[0].name
     target = inputs.targets[0]
-    nearest, similarity = constraints.Known(target.keys).nearest(keys)
+    nearest, novelty = KnownPolymers(target.keys).nearest(keys)
     verdicts = judge_domain(
         models[first].domain, reduce(polymers.atoms(Molecules(tuple(keys), tuple(keys)))), members[first].distance
     )
@@ -173,42 +238,54 @@ def proposals_table(
         columns[f"monomer_{k + 1}"] = [
             candidate.made.monomers[k] if len(candidate.made.monomers) > k else "" for candidate in selection.listed
         ]
-    if inputs.pool is not None:
-        columns |= _names(inputs.pool, [candidate.made.monomers for candidate in selection.listed])
+    columns |= _names(inputs.pool, [candidate.made.monomers for candidate in selection.listed])
     columns |= {
         "sa_score": [candidate.sa_score for candidate in selection.listed],
-        "novelty": 1.0 - similarity,
+        "novelty": novelty,
         "nearest_training": nearest,
         "domain": verdicts.domain.tolist(),
         "domain_reason": verdicts.reason.tolist(),
         "distance": members[first].distance,
+        "diverse": _diverse(keys, verdicts.domain.tolist()),
         "particles": [ended[key] for key in keys],
         "first_seen": [candidate.first_seen for candidate in selection.listed],
     }
+    if outcome.log_posterior is not None:
+        columns["posterior"] = posterior_of(keys, outcome.evaluated, outcome.log_posterior)
     for name in models:
         if name != first:
             columns |= _interval(models[name], members[name], f"{name}_")
+    if len(inputs.goals) > 1:
+        means = {name: columns["mean" if name == first else f"{name}_mean"] for name in models}
+        columns["front"] = fronts(np.stack([goal.better(means[goal.property]) for goal in inputs.goals], axis=1))
     return pa.table({name: pa.array(values, _kind(name)) for name, values in columns.items()}), selection.counts
 
 
-def _names(pool: Pool, monomers: Sequence[Sequence[str]]) -> dict[str, list[str]]:
-    """Names and CAS numbers of monomers in a pool.
+def _diverse(keys: Sequence[str], domains: Sequence[str]) -> list[int | None]:
+    """Places in a list of few proposals that differ most, picked from the best inside the domain or at its edge."""
+    rows = [row for row, domain in enumerate(domains) if domain != "out"][:DIVERSE_FROM]
+    places: list[int | None] = [None] * len(keys)
+    for place, k in enumerate(pick_diverse([keys[row] for row in rows]), start=1):
+        places[rows[k]] = place
+    return places
 
-    "" where the pool has none.
-    """
-    known = pool.named()
+
+def _names(pool: Pool | None, monomers: Sequence[Sequence[str]]) -> dict[str, list[str]]:
+    """Names and CAS numbers of monomers; "" where there is no monomer."""
+    mine = {} if pool is None else pool.named()
     columns: dict[str, list[str]] = {}
     for k in range(MONOMERS):
-        molecules = [known.get(route[k]) if len(route) > k else None for route in monomers]
-        columns[f"monomer_{k + 1}_name"] = ["" if molecule is None else molecule.name for molecule in molecules]
-        columns[f"monomer_{k + 1}_cas"] = ["" if molecule is None else molecule.cas for molecule in molecules]
+        named = [name_monomer(route[k], mine) if len(route) > k else ("", "") for route in monomers]
+        columns[f"monomer_{k + 1}_name"] = [name for name, _ in named]
+        columns[f"monomer_{k + 1}_cas"] = [cas for _, cas in named]
     return columns
 
 
 def _kind(name: str) -> pa.DataType:
     if name in _TEXT or name.startswith("monomer_"):
         return pa.string()
-    return pa.int64() if name in ("rank", "particles", "first_seen") else pa.float64()
+    whole = ("rank", "diverse", "particles", "first_seen", "front")
+    return pa.int64() if name in whole else pa.float64()
 
 
 def _interval(model: Model, found: ComponentPredictions, prefix: str) -> dict[str, FloatArray]:

@@ -12,13 +12,14 @@ from kakehashi.catalogs.molecules.text import normalised
 from kakehashi.catalogs.properties.material_columns import Material, smiles_column
 from kakehashi.catalogs.reading import readers
 from kakehashi.catalogs.records import UserError
-from kakehashi.design.chemistry.polymerisations import POLYMERISATIONS
 from kakehashi.design.chemistry.pool import Pool, read_pool
 from kakehashi.design.proposals.language import ngram, recurrent
 from kakehashi.design.proposals.language.corpus import read_corpus
 from kakehashi.design.proposals.language.language import Language
 from kakehashi.design.proposals.reactions.reactions import Reactions, embedded_pool
 from kakehashi.design.run.config import DesignConfig
+from kakehashi.design.run.space import wanted_rules
+from kakehashi.design.run.space_flags import POOL
 
 # Units drawn from the reactions as the corpus of a language model where none is given.
 DRAWN = 3_000
@@ -43,21 +44,20 @@ def reactions(config: DesignConfig, pool: Pool | None = None) -> Reactions:
 
     Raises
     ------
-    UserError : an unknown polymer class, or a pool nothing can be polymerised from.
+    UserError : an unknown class or polymerisation, or a pool nothing can be polymerised from.
     """
-    classes = list(dict.fromkeys(rule.polymer_class for rule in POLYMERISATIONS))
-    for name in config.polymer_class:
-        if name not in classes:
-            raise UserError(f"--polymer-class: expected some of {', '.join(classes)}, got {name!r}")
-    rules = [rule for rule in POLYMERISATIONS if not config.polymer_class or rule.polymer_class in config.polymer_class]
+    rules = wanted_rules(config)
     if pool is None and config.pool:
         pool = read_pool(path_of(config.pool), config.material)
     molecules = embedded_pool() if pool is None else pool.molecules
+    if config.monomers == POOL and pool is not None:
+        rules = [rule for rule in rules if not rule.partner or rule.partner in pool.named()]
     try:
-        return Reactions(molecules, rules)
+        return Reactions(molecules, rules, growth=config.grows)
     except ValueError as error:
         where = config.pool or "the embedded pool"
-        scope = f" for {', '.join(config.polymer_class)}" if config.polymer_class else ""
+        asked = (*config.polymer_class, *config.polymerisation)
+        scope = f" for {', '.join(asked)}" if asked else ""
         left = "" if pool is None or not pool.rejected else f" ({pool.rejection()})"
         raise UserError(f"{where} ({len(molecules)} molecules){scope}: {error}{left}") from None
 

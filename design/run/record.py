@@ -47,6 +47,11 @@ def run_record(
         **record_head(as_dict(config), progress, command, PACKAGES, "design"),
         "descriptors": inputs.descriptors,
         "goals": [str(goal) for goal in inputs.goals],
+        # The same as numbers, None where an end is open.
+        "windows": [
+            {"property": goal.property, "lower": _number(goal.lower), "upper": _number(goal.upper)}
+            for goal in inputs.goals
+        ],
         "properties": [
             {
                 "target": target_record(model.target),
@@ -92,6 +97,7 @@ def run_record(
         **_pool_record(inputs),
         "warnings": [
             *([inputs.pool.rejection()] if inputs.pool is not None and inputs.pool.rejected else []),
+            *(file.rejection() for file in inputs.known if file.rejected),
             *outcome.warnings,
             *(text for model in models.values() for text in model.warnings),
             *warnings_of(inputs.targets, inputs.sources),

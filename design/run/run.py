@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from kakehashi.catalogs.records import UserError
 from kakehashi.catalogs.runs.rundir import RunDir
-from kakehashi.design.chemistry.constraints import Limits
 from kakehashi.design.chemistry.pool import Pool
 from kakehashi.design.likelihood.describer import Describer, DescriberTask
 from kakehashi.design.likelihood.surrogate import Surrogate
@@ -25,7 +24,10 @@ from kakehashi.design.run.outcome import SamplerOutcome, proposals_table, trace_
 from kakehashi.design.run.proposals import proposer
 from kakehashi.design.run.record import run_record
 from kakehashi.design.run.sdf import monomers_sdf
+from kakehashi.design.run.space import limits_of
 from kakehashi.design.sampler import stored
+from kakehashi.design.sampler.checkpoint import Checkpoint
+from kakehashi.design.sampler.exact import Enumeration, run_exact
 from kakehashi.design.sampler.iqspr import run_iqspr
 from kakehashi.design.sampler.smc import SmcResult, generator, run
 from kakehashi.design.sampler.trace import TemperingSettings as Tempering
@@ -33,7 +35,7 @@ from kakehashi.screen.networks.library import pretrain_library
 from kakehashi.screen.networks.source import Settings
 from kakehashi.screen.progress import Progress, warn
 from kakehashi.screen.runs.config import as_dict
-from kakehashi.screen.runs.refused import warnings_of, write_rejected
+from kakehashi.screen.runs.refused import RejectingTable, warnings_of, write_rejected
 from kakehashi.screen.screening.record import leaderboard_table, predictions_table
 from kakehashi.screen.transfer.cache import load_or_transfer
 from kakehashi.screen.transfer.fit import Model
@@ -68,7 +70,11 @@ def run_design(
 
 def plan(config: DesignConfig, inputs: DesignInputs) -> dict[str, Any]:
     """Summarise a run for `--dry-run`."""
-    if config.pool or config.polymer_class:  # nothing can be wrong with other proposals, and they take long to make
+    size: dict[str, Any] = {}
+    if config.sampler == "exact":
+        size = {"derivations": Enumeration(proposer(config, inputs.pool)).size}
+    elif config.pool or config.polymer_class or config.polymerisation:
+        # Nothing can be wrong with other proposals, and they take long to make.
         proposer(config, inputs.pool)
     return {
         "targets": [f"{table.name}: {len(table)} repeat units" for table in inputs.targets],
@@ -79,6 +85,7 @@ def plan(config: DesignConfig, inputs: DesignInputs) -> dict[str, Any]:
         "warnings": warnings_of(inputs.targets, inputs.sources, written=False),
         "proposal": config.proposal,
         **({} if inputs.pool is None else {"pool": _pool_words(inputs.pool)}),
+        **size,
         "particles": config.particles,
         "out": config.out,
         "config": as_dict(config),
@@ -120,7 +127,7 @@ def finish(
     """Sample with fitted models, and write the run folder."""
     for name in REMADE:  # a folder without them is unfinished
         rundir.remove(name)
-    task = DescriberTask(inputs.descriptors, Limits(heavy_atoms=config.max_atoms), inputs.fragments)
+    task = DescriberTask(inputs.descriptors, limits_of(config, config.max_atoms), inputs.fragments)
     with Describer(task, config.workers) as describer:
         surrogate = Surrogate(models, inputs.goals, describer)
         prior = _prior_sample(config, inputs, proposal, surrogate, progress)
@@ -157,6 +164,8 @@ def _sample(
             advance(1)
         return SamplerOutcome.of_comparison(compared)
     checkpoints = stored.load(rundir, identity)
+    if config.sampler == "exact":
+        return _score_all(config, proposal, surrogate, rundir, progress, identity, checkpoints)
     with progress.stage("sample", 1000) as advance:
         reached = 0
 
@@ -175,6 +184,34 @@ def _sample(
         )  # fmt: skip
         advance(1000 - reached)
     return SamplerOutcome.of_result(result)
+
+
+def _score_all(
+    config: DesignConfig,
+    proposal: Any,
+    surrogate: Surrogate,
+    rundir: RunDir,
+    progress: Progress,
+    identity: str,
+    checkpoints: Sequence[Checkpoint],
+) -> SamplerOutcome:
+    """Score every repeat unit of a space without growth."""
+    with progress.stage("sample", 1000) as advance:
+        reached = 0
+
+        def commit(point: Checkpoint) -> None:
+            nonlocal reached
+            stored.save(rundir, point, identity)
+            now = int(1000 * point.state["share"])
+            advance(now - reached)
+            reached = now
+
+        result = run_exact(
+            config.seed, proposal, surrogate.log_likelihood, config.particles,
+            log_constraint=surrogate.log_constraint, checkpoint=commit, resume=checkpoints,
+        )  # fmt: skip
+        advance(1000 - reached)
+    return SamplerOutcome.of_exact(result)
 
 
 def _prior_sample(
@@ -251,8 +288,10 @@ def _write(
     rundir.write_text("monomers.sdf", monomers_sdf(table))
     rundir.write_table("trace.parquet", trace_table(outcome), metadata)
     rundir.write_table("prior.parquet", pa.table({"p_goal": prior}), metadata)
-    pools = [] if inputs.pool is None else [inputs.pool]
-    write_rejected(rundir, (*inputs.targets, *inputs.sources, *pools), metadata)
+    others: list[RejectingTable] = [*inputs.known]
+    if inputs.pool is not None:
+        others.append(inputs.pool)
+    write_rejected(rundir, (*inputs.targets, *inputs.sources, *others), metadata)
     for name, model in models.items():
         prefix = "" if name == inputs.targets[0].name else f"{name}_"
         rundir.write_table(f"{prefix}leaderboard.parquet", leaderboard_table(model), metadata)

@@ -9,6 +9,7 @@ import pyarrow as pa
 from rdkit import Chem
 from rdkit.Chem import rdDepictor
 
+from kakehashi.catalogs.molecules.registered import NOT_REGISTERED
 from kakehashi.design.run.outcome import MONOMERS
 
 
@@ -17,8 +18,8 @@ def monomers_sdf(proposals: pa.Table) -> str:
 
     In the order of the first proposal of each.
 
-    Its fields: SMILES; NAME and CAS where the pool has them; PROPOSALS, the ranks it serves; CLASSES, the polymers it
-    makes there.
+    A title is the name, or a number, with the CAS number. Its fields: SMILES; NAME where one is known, and CAS, a
+    number or "not registered"; PROPOSALS, the ranks it serves; CLASSES, the polymers it makes there.
     """
     serves: dict[str, list[dict[str, Any]]] = {}
     for row in proposals.to_pylist():
@@ -30,11 +31,12 @@ def monomers_sdf(proposals: pa.Table) -> str:
     for number, (smiles, rows) in enumerate(serves.items(), start=1):
         mol = Chem.MolFromSmiles(smiles)
         rdDepictor.Compute2DCoords(mol)
-        mol.SetProp("_Name", f"monomer {number}")
+        name, cas = (_field(rows[0], smiles, field) for field in ("name", "cas"))
+        mol.SetProp("_Name", f"{name or f'monomer {number}'} ({cas or NOT_REGISTERED})")
         mol.SetProp("SMILES", smiles)
-        for field in ("name", "cas"):
-            if text := _field(rows[0], smiles, field):
-                mol.SetProp(field.upper(), text)
+        for field, text in (("NAME", name), ("CAS", cas)):
+            if text:
+                mol.SetProp(field, text)
         mol.SetProp("PROPOSALS", " ".join(str(row["rank"]) for row in rows))
         mol.SetProp("CLASSES", ", ".join(dict.fromkeys(row["class"] for row in rows)))
         writer.write(mol)

@@ -56,7 +56,7 @@ class Ledger:
         new = [text for text in dict.fromkeys(smiles) if text not in self._constraint]
         if new:
             ask = self._log_constraint
-            values = np.zeros(len(new)) if ask is None else _checked(ask(new), new, "log constraint", 0.0)
+            values = np.zeros(len(new)) if ask is None else checked(ask(new), new, "log constraint", 0.0)
             self._constraint.update(zip(new, values.tolist(), strict=True))
             violators = [text for text, value in zip(new, values, strict=True) if value == -np.inf]
             self._record(violators, np.full(len(violators), -np.inf), temperature)
@@ -69,7 +69,7 @@ class Ledger:
         """
         new = [text for text in dict.fromkeys(smiles) if text not in self._likelihood]
         if new:
-            self._record(new, _checked(self._log_likelihood(new), new, "log likelihood"), temperature)
+            self._record(new, checked(self._log_likelihood(new), new, "log likelihood"), temperature)
             self.evaluations += len(new)
         return np.array([self._likelihood[text] for text in smiles], np.float64)
 
@@ -95,7 +95,8 @@ class Ledger:
         self._temperatures.extend(np.broadcast_to(temperature, len(smiles)).tolist())
 
 
-def _checked(values: FloatArray, smiles: list[str], what: str, largest: float = np.inf) -> FloatArray:
+def checked(values: FloatArray, smiles: list[str], what: str, largest: float = np.inf) -> FloatArray:
+    """Check what an evaluation gave (n,), and return it; ValueError."""
     values = np.asarray(values, np.float64)
     if values.shape != (len(smiles),):
         raise ValueError(f"expected a {what} for each of {len(smiles)} repeat units, got shape {values.shape}")

@@ -16,7 +16,7 @@ from kakehashi.screen.screening.estimate import estimate_cost
 from kakehashi.screen.screening.inspection import Inspection, find_conflicts, inspect
 from kakehashi.screen.screening.inspection_text import inspection_text
 from kakehashi.screen.screening.knowledge import choose_foundation
-from kakehashi.screen.screening.model_cost import estimate_model
+from kakehashi.screen.screening.model_cost import estimate_megabytes, estimate_model
 from kakehashi.screen.screening.tables import as_entry
 
 
@@ -79,5 +79,8 @@ def check(
     each = default_networks({"source": tuple(sources)}) if networks is None else networks
     count = each * len(tables)
     seconds = estimate_model(len(target), networks=count, foundation=chosen is not None)
-    cost = estimate_cost(candidates, count, None, None, foundation=chosen is not None, model_seconds=seconds)
+    cost = estimate_cost(
+        candidates, count, None, None, foundation=chosen is not None, model_seconds=seconds,
+        model_mb=estimate_megabytes(len(target), networks=count, foundation=chosen is not None),
+    )  # fmt: skip
     return TableCheck(*inspect(target, tables, candidates, find_conflicts(given, value, material), cost))

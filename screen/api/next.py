@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from kakehashi.screen.next.batch import propose_batch
 from kakehashi.screen.next.candidates import BatchRequest, parse_filters
-from kakehashi.screen.next.finished import read_finished_run
+from kakehashi.screen.next.told import current_run
 from kakehashi.screen.ranking.acquisition_names import Acquisition
 
 
@@ -55,4 +55,4 @@ def next_experiments(
     request = BatchRequest(
         batch, by, parse_filters(list(filters)), tuple(exclude_elements), include_out, apart, elements
     )
-    return propose_batch(read_finished_run(where), request).table
+    return propose_batch(current_run(where), request).table

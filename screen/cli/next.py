@@ -29,6 +29,7 @@ def next_experiments(
     *,
     include_out: Switch = False,
     apart: float | None = None,
+    tell: str | None = None,
     simulate: Switch = False,
     start: Whole | None = None,
     budget: Whole | None = None,
@@ -43,7 +44,8 @@ def next_experiments(
     Ranked candidates that the target does not hold yet are ordered by the value of measuring them, at most one per
     chemical system, and written to next.parquet and next.csv in the folder of the run; beside an earlier batch, which
     --overwrite replaces, to next-2.csv and so on. The run's own filters and its
-    --minimise hold. --simulate plays such a campaign on the target's known values against random choice, writing
+    --minimise hold. Of a design the proposals are the candidates, and files for RadonPy and for a chemist are written
+    beside. --simulate plays such a campaign on the target's known values against random choice, writing
     nothing.
 
     Example: kakehashi next runs/kappa --batch 8
@@ -57,6 +59,9 @@ def next_experiments(
     apart
         Smallest share of atoms by which any two compositions of a batch differ (default 0.1), or of fingerprints by
         which repeat units do (default 0.4).
+    tell
+        FILE:COLUMN of new values of repeat units, of a design: they count as known from now on, and a model that is
+        fitted again on all known values predicts the proposals.
     simulate
         Simulate a campaign on the target's known values instead.
     start
@@ -75,15 +80,15 @@ def next_experiments(
     chosen: dict[str, Any] = {"start": start, "budget": budget, "repeats": repeats, "head": head}
     played = {name: value for name, value in chosen.items() if value is not None}
     if simulate:
+        if tell:
+            raise UserError("--tell has no meaning with --simulate")
         if flags.filter or flags.exclude_elements or flags.elements or include_out:
             raise UserError(
                 "--filter, --exclude-elements, --elements and --include-out have no meaning with --simulate"
             )
         from kakehashi.screen.next.campaign import Campaign, simulate_and_print
 
-        campaign = Campaign(
-            batch=flags.batch, by=flags.by, apart=0.1 if apart is None else apart, seed=flags.seed
-        )._replace(**played)
+        campaign = Campaign(batch=flags.batch, by=flags.by, apart=apart, seed=flags.seed)._replace(**played)
         return simulate_and_print(directory, campaign, json_out=call.json, quiet=call.quiet, dry_run=call.dry_run)
     if played:
         raise UserError(f"{', '.join(f'--{name}' for name in played)}: only with --simulate")
@@ -95,5 +100,11 @@ def next_experiments(
         flags.batch, flags.by, filters, flags.exclude_elements, include_out, apart, elements=flags.elements
     )
     return propose_and_print(
-        directory, request, json_out=call.json, quiet=call.quiet, dry_run=call.dry_run, overwrite=replace.overwrite
+        directory,
+        request,
+        json_out=call.json,
+        quiet=call.quiet,
+        dry_run=call.dry_run,
+        overwrite=replace.overwrite,
+        values=tell,
     )

@@ -28,7 +28,7 @@ from kakehashi.screen.descriptors.unit_forms import Form, shaped
 Mol = Any
 Floats = NDArray[np.float32]
 
-DEFAULT = "ecfp4@ring/atom+rdkit@dimer/atom"
+DEFAULT = "ecfp4@ring/atom+rdkit@dimer/atom+backbone"
 """Chosen by cross-validation (benchmarks/README.md); `ecfp4@ring/atom` alone is several times as fast."""
 SETS = {
     "rdkit-5": "atom_pairs+torsions+ecfp6+fcfp6+paths",

@@ -66,7 +66,8 @@ class Head(NamedTuple):
     cross_validate : (x, y, folds (n,)) -> out-of-fold means (n,); None falls back on refitting per fold
     affine : the same `predict` taken apart, for heads that can be; the scorer then never builds their features
     depth : of frozen features, how many last layers it sees (0: all)
-    tuned : (x, y) -> params and the setting chosen, of heads that choose among settings; `fit` is its first
+    tuned : (x, y, folds) -> params, the setting chosen by folds and its out-of-fold means, of heads that choose among
+        settings; `fit` chooses by folds of its own
     blocked : of heads that take descriptors as they are, not standardised, block by block
     """
 
@@ -77,7 +78,9 @@ class Head(NamedTuple):
     cross_validate: Callable[[FloatArray, FloatArray, NDArray[np.int64]], FloatArray] | None = None
     affine: Affine | None = None
     depth: int = 0
-    tuned: Callable[[FloatArray, FloatArray], tuple[Params, Mapping[str, Any]]] | None = None
+    tuned: (
+        Callable[[FloatArray, FloatArray, NDArray[np.int64]], tuple[Params, Mapping[str, Any], FloatArray]] | None
+    ) = None
     blocked: Blocked | None = None
 
 

@@ -26,12 +26,15 @@ from kakehashi.screen.networks.joint.train import smooth_error
 class TuningCourse(NamedTuple):
     """Length and rates of the training by AdamW (Loshchilov & Hutter, 2019).
 
+    visits : rows seen in all epochs together, at most; fewest : epochs at least
     noise : standard deviation of what is added to inputs
     pull : strength of the way back to the first weights
     held : one in so many rows measures the error of a network
     """
 
     epochs: int = 40
+    visits: int = 200_000
+    fewest: int = 2
     rate: float = 2e-3
     batch: int = 64
     dropout: float = 0.2
@@ -42,16 +45,28 @@ class TuningCourse(NamedTuple):
 
 COURSE = TuningCourse()
 # Most inner folds, of one network each: every fold costs a training.
-FOLDS = 3
+FOLDS, LARGE_FOLDS, LARGE = 3, 2, 2_000
 # Arrays are filled up to such a number of rows, so that folds share a compiled program.
 ROUND = 512
 
 
 def tuned_from(networks: Sequence[FoundationNetwork]) -> Head:
     """Make the head that fine-tunes networks on their inputs x (n, 384)."""
-    fit_from, fit_first = functools.partial(_fit, networks), functools.partial(_fit, networks[:1])
-    inner = functools.partial(refit_per_fold, fit_first, predict, most=FOLDS)
-    return tuned._replace(fit=fit_from, cross_validate=inner)
+
+    def cross_validate(x: FloatArray, y: FloatArray, folds: NDArray[np.int64]) -> FloatArray:
+        most = FOLDS if len(y) <= LARGE else LARGE_FOLDS
+        return refit_per_fold(functools.partial(_fit, networks[:1]), predict, x, y, folds, most=most)
+
+    return tuned._replace(fit=functools.partial(_fit, networks), cross_validate=cross_validate)
+
+
+def epochs_for(rows: int, course: TuningCourse = COURSE) -> int:
+    """Number of epochs on some training rows.
+
+    >>> [epochs_for(rows) for rows in (1_000, 5_000, 20_000, 100_000)]
+    [40, 40, 10, 2]
+    """
+    return min(course.epochs, max(course.fewest, course.visits // max(1, rows)))
 
 
 def predict(params: Params, x: Any) -> tuple[Any, Any]:
@@ -112,11 +127,12 @@ def _train(
     fresh = network._replace(kernel=np.zeros((width, 1), np.float32), bias=np.zeros(1, np.float32))
     start: Any = jax.tree.map(lambda a: jnp.asarray(a, jnp.float32), fresh)
     steps = max(1, round(len(rows) / COURSE.batch))
-    optimiser, epoch = _program(COURSE, steps)
+    course = COURSE._replace(epochs=epochs_for(len(rows)))
+    optimiser, epoch = _program(course, steps)
     filled = -(-len(x) // ROUND) * ROUND
     data = jnp.asarray(np.pad(x, ((0, filled - len(x)), (0, 0)))), jnp.asarray(np.pad(y, (0, filled - len(y))))
     params, state = start, optimiser.init(start)
-    for number in range(COURSE.epochs):
+    for number in range(course.epochs):
         drawn = rng.permutation(np.resize(rows, steps * COURSE.batch)).reshape(steps, COURSE.batch)
         key = jax.random.key(number, impl="rbg")
         params, state = epoch(params, state, start, *data, jnp.asarray(drawn, jnp.int32), key)

@@ -17,9 +17,13 @@ from kakehashi.catalogs.runs.open import open_run
 from kakehashi.catalogs.runs.rundir import RunDir
 from kakehashi.catalogs.shown import say
 from kakehashi.screen.next.candidates import BatchRequest, Candidates, find_candidates
+from kakehashi.screen.next.design_run import PROPOSALS
 from kakehashi.screen.next.diverse import pick_compositions, pick_units, words_of_limits
 from kakehashi.screen.next.finished import FinishedRun, read_finished_run
+from kakehashi.screen.next.handed_on import for_chemist, for_radonpy
 from kakehashi.screen.next.reasons import explain_choice, goal_of, lead_rows
+from kakehashi.screen.next.told import FILE as TOLD
+from kakehashi.screen.next.told import add_values, read_told, read_values, with_told
 from kakehashi.screen.ranking.acquisition import NormalLaws
 from kakehashi.screen.ranking.acquisition_names import Acquisition
 from kakehashi.screen.ranking.bounds import clip
@@ -39,11 +43,15 @@ _NAMES = {
 
 
 class BatchProposal(NamedTuple):
-    """Batch as a table, its record as JSON values, and its rows for the first screen."""
+    """Batch as a table, its record as JSON values, and its rows for the first screen.
+
+    handed_on : of a design, tables for RadonPy and for a chemist, by what the names of their files end in
+    """
 
     table: pa.Table
     record: dict[str, Any]
     lead: list[dict[str, Any]]
+    handed_on: dict[str, pa.Table] = {}  # noqa: RUF012  (never changed)
 
 
 class NothingLeft(UserError):
@@ -110,14 +118,23 @@ def propose_batch(run: FinishedRun, request: BatchRequest) -> BatchProposal:
         "notes": notes,
         "batch": table.to_pylist(),
     }
-    return BatchProposal(table, record, lead_rows(run, chosen, law, request.by))
+    handed_on: dict[str, pa.Table] = {}
+    if run.listing is not None:
+        proposals = run.results.read_table(PROPOSALS)
+        handed_on = {"radonpy.csv": for_radonpy(table), "chemist.csv": for_chemist(table, proposals)}
+    return BatchProposal(table, record, lead_rows(run, chosen, law, request.by), handed_on)
 
 
 def write_batch(rundir: RunDir, proposal: BatchProposal, unit: str, name: str = "next") -> list[str]:
-    """Write a batch beside the ranking, as files of a name; their paths."""
+    """Write a batch beside the ranking, as files of a name; their paths.
+
+    Of a design also NAME.radonpy.csv and NAME.chemist.csv.
+    """
     rundir.write_table(f"{name}.parquet", proposal.table, {"kakehashi.schema": SCHEMA_VERSION, "unit": unit})
-    rundir.write_bytes(f"{name}.csv", csv_bytes(proposal.table))
-    return [f"{rundir.where}/{name}.{kind}" for kind in ("parquet", "csv")]
+    files = {"csv": proposal.table, **proposal.handed_on}
+    for kind, table in files.items():
+        rundir.write_bytes(f"{name}.{kind}", csv_bytes(table))
+    return [f"{rundir.where}/{name}.{kind}" for kind in ("parquet", *files)]
 
 
 def first_batch(rundir: RunDir, run: FinishedRun, size: int, by: Acquisition) -> dict[str, Any]:
@@ -143,12 +160,25 @@ def propose_and_print(
     quiet: bool = False,
     dry_run: bool = False,
     overwrite: bool = False,
+    values: str | None = None,
 ) -> int:
     """Propose, write and print a batch; the exit code.
 
     Nothing is written with `dry_run`; files of an earlier batch are kept unless `overwrite`.
+
+    values : FILE:COLUMN of new values, which are told first, of a design
     """
     run = read_finished_run(directory)
+    if run.listing is None and values is not None:
+        raise UserError(f"--tell: {directory} is no design; begin a campaign (kh.campaign) to tell a screening values")
+    if run.listing is not None:
+        told = read_told(run.results)
+        if values is not None:
+            told = add_values(told, read_values(values, run))
+            if not dry_run:
+                with open_run(directory, resume=True) as rundir:
+                    rundir.write_table(TOLD, told.table, {"kakehashi.schema": SCHEMA_VERSION, "unit": run.unit})
+        run = with_told(run, told)
     proposal = propose_batch(run, request)
     written: list[str] = []
     if not dry_run:

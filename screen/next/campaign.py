@@ -7,6 +7,7 @@ batch is chosen, and its values are looked up. Random choice goes on from the sa
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
@@ -15,11 +16,13 @@ from numpy.typing import NDArray
 from kakehashi.catalogs.records import Compositions, UserError
 from kakehashi.catalogs.shown import as_json, say
 from kakehashi.screen.descriptors.composition import compute
+from kakehashi.screen.descriptors.repeat_unit import compute as describe_units
 from kakehashi.screen.descriptors.scaling import fit_scaling, standardise
 from kakehashi.screen.heads.gp import gp
 from kakehashi.screen.heads.head import Head
 from kakehashi.screen.heads.ridge import ridge
 from kakehashi.screen.next.batch import check_request
+from kakehashi.screen.next.diverse import APART_ATOMS, count_environments, pick_unlike
 from kakehashi.screen.next.finished import FinishedRun, read_finished_run
 from kakehashi.screen.ranking.acquisition import NormalLaws, acquisition_values, pick_diverse
 from kakehashi.screen.ranking.acquisition_names import Acquisition
@@ -32,6 +35,7 @@ _HEADS: dict[str, Head] = {"gp": gp, "ridge": ridge}
 
 FloatArray = NDArray[np.float64]
 Rows = NDArray[np.intp]
+Picker = Callable[[Rows, int], list[int]]
 
 
 class Campaign(NamedTuple):
@@ -47,7 +51,7 @@ class Campaign(NamedTuple):
     repeats: int = 10
     by: Acquisition = "improvement"
     head: HeadName = "gp"
-    apart: float = 0.1
+    apart: float | None = None
     seed: int = 0
 
 
@@ -60,31 +64,31 @@ def simulate_campaign(run: FinishedRun, campaign: Campaign) -> dict[str, Any]:
     """
     n = len(run.values)
     budget = _checked_budget(campaign, n)
-    if run.compositions is None:
-        raise UserError("--simulate describes compositions; this run is on repeat units")
-    convention = run.record.get("convention") or run.record["config"]["convention"]
-    raw = compute(run.compositions, convention)
+    raw, what = _described(run)
+    rows, apart = run.compositions, campaign.apart
+    pick = unit_picker(run.keys, apart) if rows is None else composition_picker(rows, apart)
     x = np.asarray(standardise(fit_scaling(raw), raw), np.float64)
     y = run.goodness
     marks = [*range(campaign.start, budget, campaign.batch), budget]
     ours, chance = [], []
     for repeat in range(campaign.repeats):
         shuffled = np.random.default_rng([campaign.seed, repeat]).permutation(n)
-        order = play_campaign(x, y, run.compositions, shuffled, campaign, budget)
+        order = play_campaign(x, y, pick, shuffled, campaign, budget)
         ours.append(count_best(order, y, marks))
         chance.append(count_best(shuffled, y, marks))
-    return _record(campaign, n, marks, np.array(ours), np.array(chance))
+    return _record(campaign, n, marks, np.array(ours), np.array(chance), what)
 
 
 def play_campaign(
-    x: FloatArray, y: FloatArray, rows: Compositions, shuffled: Rows, campaign: Campaign, budget: int
+    x: FloatArray, y: FloatArray, pick: Picker, shuffled: Rows, campaign: Campaign, budget: int
 ) -> NDArray[np.intp]:
     """Rows in the order of their measurement.
 
     The first `start` of `shuffled`, then batch by batch.
 
-    x : (n, p) standardised descriptors; y : (n,) larger is better, read for measured rows only; shuffled also breaks
-    ties. Where the limits on a batch leave it short, the next best fill it: chance measures as many rows.
+    x : (n, p) standardised descriptors; y : (n,) larger is better, read for measured rows only
+    pick : first unlike rows of an order, at most so many; shuffled also breaks ties. Where the limits on a batch leave
+        it short, the next best fill it: chance measures as many rows.
     """
     head = _HEADS[campaign.head]
     measured = list(shuffled[: campaign.start])
@@ -94,10 +98,31 @@ def play_campaign(
         mean, sigma = head.predict(head.fit(x[measured], y[measured]), x[rest])
         worth = acquisition_values(NormalLaws(mean, sigma), campaign.by, best=float(y[measured].max()), level=LEVEL)
         order = rest[np.argsort(-worth, kind="stable")]
-        picked = pick_diverse(order, rows, size, campaign.apart)
+        picked = pick(order, size)
         picked += [int(i) for i in order if i not in picked][: size - len(picked)]
         measured += picked
     return np.array(measured, np.intp)
+
+
+def _described(run: FinishedRun) -> tuple[NDArray[np.floating], str]:
+    """Descriptors (n, p) of the target, and what they are in words."""
+    record = run.record
+    choice = record.get("descriptors") or record.get("convention") or record["config"]["convention"]
+    if run.compositions is not None:
+        return compute(run.compositions, choice), "290 composition descriptors"
+    return np.asarray(describe_units(run.keys, choice)), f"{choice} of the repeat units"
+
+
+def composition_picker(rows: Compositions, apart: float | None = None) -> Picker:
+    """Pick rows that differ in their atoms, one per chemical system."""
+    far = APART_ATOMS if apart is None else apart
+    return lambda order, size: pick_diverse(order, rows, size, far)
+
+
+def unit_picker(keys: Sequence[str], apart: float | None = None) -> Picker:
+    """Pick repeat units that differ in their fingerprints."""
+    counts = count_environments(keys)
+    return lambda order, size: pick_unlike(keys, order, counts, size, apart)
 
 
 def count_best(order: Rows, y: FloatArray, marks: list[int]) -> NDArray[np.int64]:
@@ -149,7 +174,7 @@ def print_campaign(record: dict[str, Any]) -> None:
 
 
 def _record(
-    campaign: Campaign, n: int, marks: list[int], ours: NDArray[np.int64], chance: NDArray[np.int64]
+    campaign: Campaign, n: int, marks: list[int], ours: NDArray[np.int64], chance: NDArray[np.int64], what: str
 ) -> dict[str, Any]:
     repeats = campaign.repeats
     difference = ours - chance
@@ -173,7 +198,7 @@ def _record(
         f" {last['difference']:+.1f} ± {last['standard_error']:.1f} (1 s.e., {repeats} random starts)."
     )
     model = (
-        f"direct {campaign.head} on 290 composition descriptors, fitted again each round; without transfer, because a"
+        f"direct {campaign.head} on {what}, fitted again each round; without transfer, because a"
         " run folder does not keep its pre-trained networks: a transferred model may do better or worse"
     )
     return {

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kakehashi.catalogs.formulas.gases import EVERYDAY, are_everyday
+from kakehashi.screen.next.design_run import OTHERS, PROPOSALS
 from kakehashi.screen.next.finished import FinishedRun
 from kakehashi.screen.ranking.acquisition import NormalLaws, acquisition_values, normal_through
 from kakehashi.screen.ranking.acquisition_names import Acquisition
@@ -66,11 +67,15 @@ def find_candidates(run: FinishedRun, request: BatchRequest) -> Candidates:
     everyday = request.elements or bool(config.get("elements")) or run.compositions is None
     names = [name for name in run.results.names("scores/") if name.endswith(".parquet")]
     notes = [] if names else ["the run kept its ranking only: candidates it does not list cannot be proposed"]
+    if run.listing is not None:
+        names, notes = [PROPOSALS], ["candidates are the proposals of the design"]
+        if OTHERS in run.listing.column_names and request.by in ("upper", "variance"):
+            notes.append(f"by {request.by} the goals of other properties do not count")
     known = pa.array([*run.keys, *request.without], pa.string())
     counts = dict.fromkeys(COUNTED, 0)
     best: pa.Table | None = None
     for name in names or ["ranking.parquet"]:
-        table = unclip(run.results.read_table(name))
+        table = unclip(run.results.read_table(name) if run.listing is None else run.listing)
         check_filters(filters, table.schema)
         counts["scored"] += table.num_rows
         keep, _ = apply_filters(table, filters, exclude, not config["no_radioactive"])
@@ -89,7 +94,8 @@ def find_candidates(run: FinishedRun, request: BatchRequest) -> Candidates:
         for words, passed in tests.items():
             counts[words] += int(np.sum(alive & ~passed))
             alive &= passed
-        piece = table.select(_READ).take(pa.array(np.flatnonzero(alive)))
+        read = (*_READ, *([OTHERS] if OTHERS in table.column_names else []))
+        piece = table.select(read).take(pa.array(np.flatnonzero(alive)))
         together = piece if best is None else pa.concat_tables([best, piece])
         best = _order(run, together, request.by)[0].slice(0, MOST)
     if best is None:
@@ -115,6 +121,9 @@ def _order(
     """Rows by their worth, ties by id and formula."""
     law = find_laws(run, table)
     worth = acquisition_values(law, by, best=float(run.goodness[run.best]), level=run.level)
+    if OTHERS in table.column_names:
+        others = table[OTHERS].to_numpy(zero_copy_only=False)
+        worth = worth + others if by == "improvement" else worth * np.exp(others) if by == "chance" else worth
     keys = pa.table({"worth": -worth, "id": table["id"], "formula": table["formula"]})
     order = pc.sort_indices(keys, [(name, "ascending") for name in keys.column_names]).to_numpy()
     return table.take(pa.array(order)), NormalLaws(law.mean[order], law.sigma[order]), worth[order]

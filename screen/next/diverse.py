@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kakehashi.catalogs.formulas.slots import parse_column
+from kakehashi.screen.descriptors.likeness import likeness
 from kakehashi.screen.ranking.acquisition import pick_apart, pick_diverse
 
 # Least difference of any two of a batch: share of atoms, and 1 - similarity of fingerprints.
@@ -29,15 +30,27 @@ def pick_units(smiles: Sequence[str], size: int, apart: float | None) -> NDArray
 
     The difference is one minus the similarity of Ruzicka, sum of minima over sum of maxima of fingerprint counts.
     """
+    counts = count_environments(smiles[:MOST_UNITS])
+    return np.array(pick_unlike(smiles, range(len(counts)), counts, size, apart), np.intp)
+
+
+def count_environments(smiles: Sequence[str]) -> NDArray[np.float64]:
+    """Fingerprint counts (n, p) of repeat units, by which they are told apart."""
     from kakehashi.screen.descriptors.repeat_unit import compute
 
-    counts = np.asarray(compute(list(smiles[:MOST_UNITS]), _FINGERPRINT), np.float64)
+    return np.asarray(compute(list(smiles), _FINGERPRINT), np.float64)
+
+
+def pick_unlike(
+    smiles: Sequence[str], order: Iterable[int], counts: NDArray[np.float64], size: int, apart: float | None
+) -> list[int]:
+    """First repeat units of an order that differ, each once; smiles, counts : of all."""
     far = APART_UNITS if apart is None else apart
 
     def clash(i: int, j: int) -> bool:
-        return smiles[i] == smiles[j] or _difference(counts[i], counts[j]) < far
+        return smiles[i] == smiles[j] or float(likeness(counts[i], counts[[j]])[0]) > 1.0 - far
 
-    return np.array(pick_apart(range(len(counts)), size, clash), np.intp)
+    return pick_apart(order, size, clash)
 
 
 def words_of_limits(apart: float | None, *, units: bool) -> str:
@@ -46,9 +59,3 @@ def words_of_limits(apart: float | None, *, units: bool) -> str:
         return f"any two repeat units at least {APART_UNITS if apart is None else apart:.0%} unlike by fingerprints"
     share = APART_ATOMS if apart is None else apart
     return f"one per chemical system, any two at least {share:.0%} of the atoms apart"
-
-
-def _difference(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    """Difference of two fingerprints, from 0 to 1."""
-    total = float(np.maximum(a, b).sum())
-    return 1.0 - float(np.minimum(a, b).sum()) / total if total else 0.0

@@ -1,16 +1,18 @@
-"""A finished screening as the choice of the next experiments needs it."""
+"""A finished screening or design as the choice of the next experiments needs it."""
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from kakehashi.catalogs.formulas.slots import parse_column, reduced_keys
 from kakehashi.catalogs.records import Compositions, PropertyTable, UserError
 from kakehashi.catalogs.runs.open import results_at
 from kakehashi.catalogs.runs.results import Results
+from kakehashi.screen.next.design_run import as_screening, read_proposals
 from kakehashi.screen.ranking.bounds import Bounds, parse_bounds
 from kakehashi.screen.runs.record_file import RECORD, read_record
 
@@ -20,6 +22,7 @@ class FinishedRun(NamedTuple):
 
     formulas : n formulas or SMILES as the target has them; keys : n names as in `reduced_formula`
     compositions : of the formulas, None for SMILES; values : (n,) in the target's unit
+    listing : all candidates, of a design; None where they lie in the files of a screening
     """
 
     results: Results
@@ -28,6 +31,7 @@ class FinishedRun(NamedTuple):
     keys: list[str]
     compositions: Compositions | None
     values: NDArray[np.float64]
+    listing: pa.Table | None = None
 
     @property
     def log(self) -> bool:
@@ -82,6 +86,10 @@ def read_finished_run(directory: str) -> FinishedRun:
     record = read_record(results)
     known = results.read_table("predictions.parquet")
     formulas = known["formula"].to_pylist()
+    if record.get("kind") == "design":
+        keys = known["smiles"].to_pylist()
+        listing = read_proposals(results, record)
+        return FinishedRun(results, as_screening(record), formulas, keys, None, known["y"].to_numpy(), listing)
     if "smiles" in known.column_names:
         return FinishedRun(results, record, formulas, known["smiles"].to_pylist(), None, known["y"].to_numpy())
     compositions = parse_column(known["formula"]).compositions

@@ -114,7 +114,7 @@ class SourceFlags(NetworkFlags):
     ] = ()
     descriptors: Annotated[
         str | None,
-        Flag(descriptors_help(), NETWORKS, default=f"{DEFAULT}; of SMILES ecfp4@ring/atom+rdkit@dimer/atom"),
+        Flag(descriptors_help(), NETWORKS, default=f"{DEFAULT}; of SMILES ecfp4@ring/atom+rdkit@dimer/atom+backbone"),
     ] = None
 
 

@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakehashi.catalogs.records import Compositions
-from kakehashi.screen.descriptors.composition import BATCH
 from kakehashi.screen.descriptors.descriptor import compiled
 from kakehashi.screen.descriptors.registry import DESCRIPTORS
 from kakehashi.screen.heads.registry import HEADS
 from kakehashi.screen.scoring import sparse
+from kakehashi.screen.scoring.cut import cut
 from kakehashi.screen.scoring.device_model import DeviceModel, NetworkGroup
 from kakehashi.screen.scoring.foundation import foundation_columns
 from kakehashi.screen.scoring.programs import (
@@ -85,7 +85,7 @@ def predict_descriptors(device_model: DeviceModel, raw: NDArray[np.float32]) -> 
 def predict_batches(device_model: DeviceModel, batches: Iterable[tuple[jax.Array, jax.Array]]) -> Iterator[Columns]:
     """Predictions for batches of slots, left on the device.
 
-    Every batch has `BATCH` rows.
+    Every batch has as many rows as the device's `cut`.
 
     Yields mean, spread, distance and nearest row of each batch.
     """
@@ -139,7 +139,8 @@ def _run_batches(finish: Callable[..., Any], device_model: DeviceModel, *inputs:
 
     given : descriptors (n, width), or elements and amounts (n, slots) that they are computed from
     """
-    n, size = len(inputs[0]), sparse.ROWS if device_model.sparse else BATCH
+    n, own = len(inputs[0]), cut()
+    size = sparse.ROWS if device_model.sparse else own.described if len(inputs) == 1 else own.rows
     results, pending = [], []
     # Threads let the first batch compile the groups of networks in parallel.
     with ThreadPoolExecutor(2) as pool:

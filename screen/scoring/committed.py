@@ -23,7 +23,7 @@ from kakehashi.screen.transfer.fit import Model
 
 # Folder of the best rows of each partition of a virtual catalogue, removed when the ranking is written.
 BEST_FOLDER = "kept"
-_COUNTS = "kakehashi.counts"
+_COUNTS, _ROWS = "kakehashi.counts", "kakehashi.rows"
 
 
 class CommittedScores(NamedTuple):
@@ -124,7 +124,7 @@ def score_catalog(
                     {
                         "kakehashi.model": scorer.sha256,
                         "kakehashi.catalog": catalog.sha256,
-                        "kakehashi.rows": f"{start}-{start + size}",
+                        _ROWS: f"{start}-{start + size}",
                     },
                 )
                 if interrupted():
@@ -183,6 +183,16 @@ def _is_current(rundir: RunDir, pair: _PartitionFiles, schema: pa.Schema, rows: 
         if metadata != pair.metadata or not written.equals(expected):
             return False
     return True
+
+
+def committed_size(rundir: RunDir) -> int | None:
+    """Rows of the first partition that an earlier run left in the folder; None without one."""
+    name = "scores/part-00000.parquet"
+    if not rundir.holds(name):
+        return None
+    text = (pq.read_schema(for_arrow(rundir.path / name)).metadata or {}).get(_ROWS.encode(), b"").decode()
+    start, _, stop = text.partition("-")
+    return int(stop) if start == "0" and stop.isdecimal() and int(stop) else None
 
 
 def _read_counts(rundir: RunDir, pair: _PartitionFiles) -> IndexCounts:

@@ -43,12 +43,37 @@ from kakehashi.screen.transfer.fit import Model
 
 # One partition for a snapshot of the Materials Project, and small enough for any machine's memory.
 PARTITION_ROWS = 262_144
+# Partitions of a catalogue for each worker, so that none waits long for the last; never fewer than `SHARES` in all, so
+# that runs with a few workers resume each other. Least rows: workers start, compile and send for less in vain.
+PER_WORKER, SHARES = 4, 16
+LEAST_ROWS, LEAST_UNITS = 8 * BATCH, BATCH
 # Molecules described at a time: descriptors of a partition would take gigabytes. Whole batches need no padding.
 DESCRIBED_ROWS = 8 * BATCH
 # Attachment points of a candidate given as SMILES: a repeat unit.
 ATTACHMENTS = 2
 
 Executor = Callable[["PartitionScorer", Iterable[pa.Table]], Iterator[ScoredPartition]]
+
+
+def partition_size(rows: int, most: int, workers: int | None, *, smiles: bool = False) -> int:
+    """Rows of a partition: whole batches, a few partitions for every worker.
+
+    Without workers a partition is as large as can be, because a composition is scored once in each.
+
+    most : rows at most; smiles : whether rows are described by RDKit, which costs most of their time
+
+    >>> partition_size(1_000_000, 262_144, None), partition_size(1_000_000, 262_144, 2)
+    (262144, 63488)
+    >>> partition_size(140_000, 262_144, 2), partition_size(140_000, 262_144, 64)
+    (9216, 8192)
+    >>> partition_size(674, 262_144, 2, smiles=True), partition_size(20_000, 262_144, 2, smiles=True)
+    (1024, 2048)
+    """
+    if not workers:
+        return most
+    share = -(-rows // max(SHARES, PER_WORKER * workers))
+    whole = -(-share // BATCH) * BATCH
+    return min(most, max(LEAST_UNITS if smiles else LEAST_ROWS, whole))
 
 
 class PartitionScorer(NamedTuple):

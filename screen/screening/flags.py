@@ -113,7 +113,12 @@ class RankingFlags:
              CANDIDATES),
     ] = 0.05  # fmt: skip
     partition_rows: Annotated[
-        int, Flag("Rows scored and saved at a time; of a virtual catalogue 64 times as many indices.", COMPUTING)
+        int,
+        Flag(
+            "Rows scored and saved at a time, fewer with workers, so that each has some; of a virtual catalogue 64"
+            " times as many indices.",
+            COMPUTING,
+        ),
     ] = 262_144
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kakehashi.catalogs.memory import available_bytes
 from kakehashi.catalogs.numbers import interval, number
 from kakehashi.screen.screening.inspection import DECADES, Conflict, Inspection, Overlap
 
@@ -35,6 +36,9 @@ def inspection_text(found: Inspection) -> str:
             f"a run would take about {duration(sum(found.cost['seconds'].values()))} and"
             f" {found.cost['memory_mb'] / 1000:,.1f} GB of memory{disk} (rough)"
         )
+        free = available_bytes()
+        if free is not None and found.cost["memory_mb"] * 1e6 > free:
+            lines.append(f"a run would be refused: {free / 1e9:,.1f} GB of memory are free")
     lines += _few([f"note: {note}" for note in found.notes], "notes")
     return "\n".join(lines)
 

@@ -14,7 +14,6 @@ import pyarrow as pa
 
 from kakehashi.catalogs.records import FloatArray, PropertyTable
 from kakehashi.screen.cache.checkpoint import Checkpoint
-from kakehashi.screen.descriptors.composition import BATCH
 from kakehashi.screen.device import current
 from kakehashi.screen.networks.precision import describe_products
 from kakehashi.screen.networks.source import Source, summary
@@ -24,6 +23,7 @@ from kakehashi.screen.report.trust import measure_trust, trust_record
 from kakehashi.screen.runs.config import as_dict
 from kakehashi.screen.runs.record_file import SCHEMA
 from kakehashi.screen.scoring.committed import CommittedScores
+from kakehashi.screen.scoring.cut import cut
 from kakehashi.screen.scoring.virtual.search import IndexCounts
 from kakehashi.screen.screening.config import ScreenConfig
 from kakehashi.screen.screening.foundation_record import foundation_record
@@ -83,7 +83,7 @@ def run_record(
     figures = counted.summary
     return {
         **record_head(as_dict(config), progress, command, PACKAGES),
-        "batch": BATCH,
+        "batch": cut().rows,
         "precision": {"name": config.precision, "products": describe_products(config.precision)},
         "convention": model.library.convention,
         "target": target_record(model.target),

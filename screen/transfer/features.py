@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -40,10 +40,13 @@ class Features(NamedTuple):
     groups: tuple[ColumnGroup, ...] = ()
 
 
-def compute_features(library: Library, inputs: Inputs) -> Features:
+def compute_features(
+    library: Library, inputs: Inputs, networks: Callable[[int], int] = lambda there: there
+) -> Features:
     """Compute descriptors, frozen features and source predictions.
 
     inputs : n compositions, molecules or structures
+    networks : of so many of a source, how many serve as frozen features, the first ones; all give the predictions
 
     Raises
     ------
@@ -67,18 +70,19 @@ def compute_features(library: Library, inputs: Inputs) -> Features:
             continue
         x = standardise(source.scaling, raw)
         scaled, guesses = [], []
-        for network, scales in zip(source.networks, source.unit_scales, strict=True):
-            features = frozen_features(network.hidden, x)
-            scaled.append(_scaled(features, scales))
+        serving = networks(len(source.networks))
+        for k, (network, scales) in enumerate(zip(source.networks, source.unit_scales, strict=True)):
+            if k < serving:
+                scaled.append(_scaled(frozen_features(network.hidden, x), scales))
             last = frozen_features(network.hidden, x, depth=1, activation="post")[0]
             guesses.append(outputs(network, last))
         layers.append(scaled)
-        trunks.append(tuple(np.asarray(trunk(network.hidden, x)) for network in source.networks))
+        trunks.append(tuple(np.asarray(trunk(network.hidden, x)) for network in source.networks[:serving]))
         predictions.append(np.mean(guesses, axis=0, dtype=np.float64))
     table = np.hstack(predictions) if predictions else np.empty((len(raw), 0))
-    networks = tuple(source.networks for source in library.sources)
+    kept = tuple(source.networks[: len(own)] for source, own in zip(library.sources, layers, strict=True))
     return Features(
-        raw, tuple(tuple(own) for own in layers), table, tuple(trunks), networks,
+        raw, tuple(tuple(own) for own in layers), table, tuple(trunks), kept,
         groups=kind_of(inputs).groups(library.convention),
     )  # fmt: skip
 

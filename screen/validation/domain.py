@@ -13,10 +13,13 @@ from numpy.typing import NDArray
 
 from kakehashi.catalogs.elements import SYMBOLS
 from kakehashi.catalogs.records import Compositions
+from kakehashi.screen.budget import blocks, spread_rows
 
 # A candidate is far when its nearest training compound is further than the target's own compounds are from each
 # other (95th percentile of leave-one-out nearest distances = 1), and very far at twice that.
 FAR, VERY_FAR = 1.0, 2.0
+# Rows whose distances to all others give the unit of distance, evenly spread over a larger target.
+UNIT_ROWS = 2_000
 
 
 class Domain(NamedTuple):
@@ -198,9 +201,14 @@ def unit_distance(x: NDArray[np.floating]) -> float:
     1.0
     """
     wide = np.asarray(x, np.float64)
-    squared = np.sum(wide**2, axis=1)[:, None] + np.sum(wide**2, axis=1) - 2 * wide @ wide.T
-    np.fill_diagonal(squared, np.inf)
-    unit = float(np.quantile(np.sqrt(np.maximum(squared.min(axis=1), 0.0)), 0.95))
+    squares = np.sum(wide**2, axis=1)
+    chosen = spread_rows(len(x), UNIT_ROWS)
+    least = np.empty(len(chosen))
+    for part in blocks(len(chosen), len(x)):
+        squared = squares[chosen[part], None] + squares - 2 * wide[chosen[part]] @ wide.T
+        squared[np.arange(len(squared)), chosen[part]] = np.inf
+        least[part] = squared.min(axis=1)
+    unit = float(np.quantile(np.sqrt(np.maximum(least, 0.0)), 0.95))
     return unit if unit > 0 else 1.0
 
 
@@ -214,6 +222,10 @@ def nearest(x: NDArray[np.floating], training: NDArray[np.floating]) -> tuple[ND
     (m,) its index; (m,) the Euclidean distance to it
     """
     a, b = np.asarray(x, np.float64), np.asarray(training, np.float64)
-    squared = np.sum(a**2, axis=1)[:, None] + np.sum(b**2, axis=1) - 2 * a @ b.T
-    index = np.argmin(squared, axis=1)
-    return index, np.sqrt(np.sum((a - b[index]) ** 2, axis=1))
+    squares = np.sum(b**2, axis=1)
+    index, distance = np.empty(len(a), np.int64), np.empty(len(a))
+    for part in blocks(len(a), max(len(b), b.shape[1])):
+        squared = np.sum(a[part] ** 2, axis=1)[:, None] + squares - 2 * a[part] @ b.T
+        index[part] = np.argmin(squared, axis=1)
+        distance[part] = np.sqrt(np.sum((a[part] - b[index[part]]) ** 2, axis=1))
+    return index, distance

@@ -48,6 +48,8 @@ def test_every_script_has_its_place_in_makefile_and_readme():
         "today",
         "table",
         "peers",
+        "quick_rows",
+        "device_scoring",
         "small_sides",
         "small_targets",
     }

@@ -9,7 +9,7 @@ import pytest
 from rdkit import Chem
 
 from kakehashi.catalogs.records import UserError
-from kakehashi.design.chemistry.constraints import Constraints, Known, Limits, read_fragments, sa_score
+from kakehashi.design.chemistry.constraints import Constraints, Limits, read_fragments, sa_score
 from kakehashi.design.chemistry.stability import LEFT_OVER, UNSTABLE, reactive, suspect, unstable
 
 HOLDS = {
@@ -133,10 +133,25 @@ def test_published_fragments_are_read() -> None:
     assert check(["*NC(=O)c1ccc(*)cc1", "*CC*"]).tolist() == [0.0, -2.0]
 
 
-def test_novelty() -> None:
-    known = Known(["*CC(*)c1ccccc1", "*CC*"])
-    names, similarity = known.nearest(["*CC(*)c1ccccc1", "*CC(*)c1ccc(C)cc1"])
-    assert names == ["*CC(*)c1ccccc1"] * 2
-    assert similarity[0] == 1.0
-    assert 0.3 < similarity[1] < 1.0
-    assert Known([]).nearest(["*CC*"])[0] == [""]
+def test_limits_of_composition_and_structure() -> None:
+    nylon = "*NCCCCCC(*)=O"
+    assert Constraints(Limits(mass=113.0)).reasons(nylon) == ["113.2 g/mol, more than 113"]
+    assert Constraints(Limits(mass=113.2)).reasons(nylon) == []
+    assert Constraints(Limits(elements=("C", "H", "O"))).reasons(nylon) == ["other elements: N"]
+    assert Constraints(Limits(elements=("C", "F"))).reasons("*C(F)(F)C(*)(F)F") == []
+    assert Constraints(Limits(elements=("C", "F"))).reasons("*CC(*)(F)F") == ["other elements: H"]
+    assert Constraints(Limits(charge_free=True)).reasons("*CC(*)c1ccc([N+](=O)[O-])cc1") == []
+    assert Constraints(Limits(charge_free=True)).reasons("*C[N+](C)(C)CC(=O)[N-]C*") == ["charged atoms"]
+
+
+@pytest.mark.parametrize("unit", ["*NCCCCCC(*)=O", "*CCCC(=O)NCC*", "*C(=O)NCCCCC*"])
+def test_substructures_are_found_wherever_the_chain_is_cut(unit: str) -> None:
+    assert Constraints(Limits(contains=("C(=O)[NX3H1]C",))).reasons(unit) == []
+    assert Constraints(Limits(without=("[NX3H1][CX3]=O",))).reasons(unit) == ["holds [NX3H1][CX3]=O"]
+    assert Constraints(Limits(contains=("c",))).reasons(unit) == ["no c"]
+
+
+def test_a_pattern_may_span_units_and_ends_are_no_atoms() -> None:
+    assert Constraints(Limits(contains=("CCCCCCCCCCCC",))).reasons("*CC*") == []
+    assert Constraints(Limits(without=("[!#6]",))).reasons("*CC*") == []
+    assert Constraints(Limits(contains=("C[!#6]",))).reasons("*CC*") == ["no C[!#6]"]

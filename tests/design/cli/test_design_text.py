@@ -14,7 +14,7 @@ def test_two_properties_show_both_and_a_known_polymer_its_name() -> None:
     }  # fmt: skip
     properties = [{"target": {"name": "tc", "unit": "W/(m K)"}}, {"target": {"name": "tg", "unit": "K"}}]
     assert proposal_lines(row, properties) == [
-        "  1  *CCCC(=O)NCC*  (Nylon 6 (PA6))",
+        "  1  *CCCC(=O)NCC*  (nylon 6)",
         "     tc 0.2 (0.1 to 0.4) W/(m K); tg 320 (280 to 360) K; chance below 0.1%; SA 2.0",
         "     polyamide: NCCCCCC(=O)O",
     ]

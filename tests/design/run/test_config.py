@@ -31,7 +31,7 @@ def test_flags_win_over_the_file(tmp_path):
     [
         ({"goal": ["x>1"]}, "--target is missing"),
         ({"target": ["a.csv:x"]}, "--goal is missing"),
-        (LEAST | {"sampler": "annealing"}, "--sampler: expected one of smc, iqspr"),
+        (LEAST | {"sampler": "annealing"}, "--sampler: expected one of smc, exact, iqspr"),
         (LEAST | {"heads": ["ridge,magic"]}, "got 'magic'"),
         (LEAST | {"corpus": "c.csv"}, "--corpus is what"),
         (LEAST | {"proposal": "ngram", "pool": "p.csv"}, "--pool holds monomers"),

@@ -145,8 +145,8 @@ def test_the_function_takes_all_sources_by_their_word(finished, tables, home, mo
     board = kh.evaluate(
         target, sources=["all"], networks=1, foundation="none", heads=["ridge"], baselines=[], outer_folds=3
     )
-    assert [source.name for source in board.evaluation.library.sources] == ["log(source)"]
-    assert {"log(source)"} < set(board.leaderboard["source"].to_pylist())
+    assert [source.name for source in board.evaluation.library.sources] == ["source"]
+    assert {"source"} < set(board.leaderboard["source"].to_pylist())
 
 
 def test_screen_takes_no_source(tables, home):

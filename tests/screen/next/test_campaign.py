@@ -17,7 +17,15 @@ from kakehashi.catalogs.records import Compositions, UserError
 from kakehashi.catalogs.runs.results import Results
 from kakehashi.screen.heads.gp import gp
 from kakehashi.screen.next.batch import FinishedRun
-from kakehashi.screen.next.campaign import _HEADS, TOP, Campaign, count_best, play_campaign, simulate_campaign
+from kakehashi.screen.next.campaign import (
+    _HEADS,
+    TOP,
+    Campaign,
+    composition_picker,
+    count_best,
+    play_campaign,
+    simulate_campaign,
+)
 
 METALS = ("Li", "Na", "K", "Mg", "Ca", "Sr", "Ba", "Al", "Ga", "In", "Zn", "Cd", "Pb", "Ti", "Y", "Cu")
 FORMULAS = [f"{metal}{anion}" for metal in METALS for anion in ("O", "S", "Se", "Te", "F", "Cl")]
@@ -45,9 +53,11 @@ def planted() -> np.ndarray:
 def test_unknown_values_are_not_looked_at() -> None:
     rng = np.random.default_rng(0)
     x, y, shuffled = rng.normal(size=(96, 5)), rng.normal(size=96), rng.permutation(96)
-    first = play_campaign(x, y, compounds(), shuffled, Campaign(batch=4), 14)
+    first = play_campaign(x, y, composition_picker(compounds()), shuffled, Campaign(batch=4), 14)
     hidden = np.where(np.isin(np.arange(96), shuffled[:10]), y, np.nan)
-    np.testing.assert_array_equal(play_campaign(x, hidden, compounds(), shuffled, Campaign(batch=4), 14), first)
+    np.testing.assert_array_equal(
+        play_campaign(x, hidden, composition_picker(compounds()), shuffled, Campaign(batch=4), 14), first
+    )
 
 
 @pytest.mark.parametrize("by", ["improvement", "upper", "variance"])
@@ -55,7 +65,7 @@ def test_unknown_values_are_not_looked_at() -> None:
 def test_every_row_is_measured_once(by: Any, head: Any) -> None:
     rng = np.random.default_rng(1)
     x, y, shuffled = rng.normal(size=(96, 5)), rng.normal(size=96), rng.permutation(96)
-    order = play_campaign(x, y, compounds(), shuffled, Campaign(batch=30, by=by, head=head), 96)
+    order = play_campaign(x, y, composition_picker(compounds()), shuffled, Campaign(batch=30, by=by, head=head), 96)
     np.testing.assert_array_equal(order[:10], shuffled[:10])
     assert sorted(order) == list(range(96))
 
@@ -65,7 +75,9 @@ def test_a_batch_spreads_over_systems_while_it_can() -> None:
     rows = parse_column(texts).compositions
     y = np.array([0.0, 9, 8, 7, 0, 1, 2, 3])
     x = y[:, None] + np.zeros((8, 2))
-    order = play_campaign(x, y, rows, np.array([0, 4, 1, 2, 3, 5, 6, 7]), Campaign(start=2, batch=4), 8)
+    order = play_campaign(
+        x, y, composition_picker(rows), np.array([0, 4, 1, 2, 3, 5, 6, 7]), Campaign(start=2, batch=4), 8
+    )
     assert len({frozenset(texts[i].strip("2345").split("O")) for i in order[2:6]}) == 4
     assert sorted(order) == list(range(8))
 
@@ -80,7 +92,9 @@ def test_a_round_measures_as_many_as_chance_does(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setitem(_HEADS, "gp", gp._replace(fit=fit))
     y = np.sin(np.arange(12.0))
-    order = play_campaign(y[:, None] * np.ones((12, 2)), y, rows, np.arange(12), Campaign(start=3, batch=4), 10)
+    order = play_campaign(
+        y[:, None] * np.ones((12, 2)), y, composition_picker(rows), np.arange(12), Campaign(start=3, batch=4), 10
+    )
     assert fits == [3, 7]
     assert len(set(order)) == len(order) == 10
 
