@@ -17,8 +17,10 @@ from kakehashi.design.chemistry.pool import read_pool
 from kakehashi.design.likelihood.goals import parse_goals
 from kakehashi.design.run.config import DesignConfig, resolve
 from kakehashi.design.run.inputs import DesignInputs, property_of
+from kakehashi.design.run.known import read_known
 from kakehashi.design.run.proposals import proposer
 from kakehashi.design.run.run import finish
+from kakehashi.design.run.space import check_space
 from kakehashi.screen.device import choose
 from kakehashi.screen.device_names import Device
 from kakehashi.screen.progress import progress_of
@@ -60,7 +62,7 @@ def design(
         several as a list.
     out : a folder, or a URL as text, such as "s3://bucket/run".
     particles, proposal, pool, corpus, polymer_class, prior_draws, max_sa, top : as the flags of `kakehashi design`.
-    settings : its other flags, by their names with `_`, such as max_atoms.
+    settings : its other flags, by their names with `_`, such as max_atoms, monomers, contains or sampler.
     workers : processes that parse repeat units, started anew: more than one needs `if __name__ == "__main__":`.
     resume : go on with an interrupted run of these very models and settings.
     progress, device : as for `pretrain`.
@@ -94,11 +96,13 @@ def design(
     }  # fmt: skip
     check_settings(settings, flags)
     config = resolve({**flags, **settings}, None)
+    check_space(config)
     properties = [property_of(fitted.target)._replace(name=name) for name, fitted in models.items()]
     inputs = DesignInputs(
         tuple(fitted.target for fitted in models.values()), (), parse_goals(goals, properties), next(iter(conventions)),
         fragments=read_fragments(path_of(config.fragments)) if config.fragments else (),
         pool=read_pool(path_of(config.pool)) if config.pool else None,
+        known=tuple(read_known(path_of(spec)) for spec in config.known),
     )  # fmt: skip
     prior = proposer(config, inputs.pool)
     with open_run(out, resume=resume, overwrite=overwrite) as rundir:
