@@ -24,11 +24,10 @@ from kakehashi.catalogs.molecules.polymers import read
 from kakehashi.catalogs.records import UserError
 
 MAX_HEAVY_ATOMS = 40
-ELEMENTS = frozenset(("H", "C", "N", "O", "F", "Si", "P", "S", "Cl", "Br"))
+ELEMENTS = frozenset(("H", "B", "C", "N", "O", "F", "Si", "P", "S", "Cl", "Br"))
 """Elements of the pool.
 
-Left out are boron, whose esters and acids exchange with the hydroxyl groups of other monomers; iodine, whose bond to
-carbon is broken by light; and metals.
+Left out are iodine, whose bond to carbon is broken by light, and metals.
 """
 _IDENTIFIERS = ("chemical identifiers pubchem small.tsv", "chemical identifiers pubchem large.tsv")
 _MASS_TOLERANCE = 0.002  # revised atomic weights; one hydrogen in 500 g/mol is 0.002
@@ -52,8 +51,8 @@ POOLS: dict[str, dict[str, int]] = {
     "carbonyl source": {"carbonyl source": 1},
     "dichlorosilane": {"silyl chloride": 2},
 }
-"""Kinds of monomers by their groups; others than inert aryl halides are excluded."""
-_INERT = frozenset(name for name, group in GROUPS.items() if group.role == "halide")
+"""Kinds of monomers by their groups; others that tell kinds apart are excluded, but for inert aryl halides."""
+_INERT = frozenset(name for name, group in GROUPS.items() if group.role == "halide" or not group.tells)
 
 
 class Monomer(NamedTuple):

@@ -6,16 +6,18 @@ from collections.abc import Sequence
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
+from kakehashi.catalogs.molecules.monomer_groups import GROUPS as COUNTED
 from kakehashi.design.chemistry.cutting import cut
+from kakehashi.design.chemistry.ends import ALIPHATIC, AROMATIC, ENDS
 from kakehashi.design.chemistry.fragments import ACTIVATED, ALKYL, ARYL, AZA, LONGEST, branch, linker_text  # fmt: skip
-from kakehashi.design.chemistry.groups import ALIPHATIC, AROMATIC, ENDS, GROUPS
-from kakehashi.design.chemistry.polymerisations import Polymerisation
+from kakehashi.design.chemistry.groups import GROUPS, counted_groups
+from kakehashi.design.chemistry.polymerisation import Polymerisation
 from kakehashi.design.chemistry.smarts import NITRO, pattern
 from kakehashi.design.chemistry.stability import unstable
 from kakehashi.design.chemistry.templates import SPAN, Template, fill, template
 
 MAX_HEAVY_ATOMS = 40
-_OTHER = "[!#6;!#1;!#7;!#8;!#9;!#17;!#35;!#16;!#14]"  # elements that no block may hold
+_OTHER = "[!#6;!#1;!#5;!#7;!#8;!#9;!#17;!#35;!#16;!#14]"  # elements that no block may hold
 _CACHED_TEXTS = 200_000
 
 Links = tuple[tuple[int, ...], tuple[int, ...]]
@@ -70,11 +72,14 @@ def blocks(molecules: Sequence[Molecule]) -> list[Block]:
     [('diol', 'OCCO'), ('amino acid', 'NCC(=O)O')]
     """
     distinct: dict[tuple[str, str], Block] = {}
+    wanted = {name: counted_groups(name) for name in GROUPS}
     for molecule in molecules:
         mol = parse_molecule(molecule.smiles)
         if mol is None:
             continue
-        readings = [reading for group in GROUPS if (reading := _block(molecule, mol, group)) is not None]
+        held = {name for name, group in COUNTED.items() if mol.HasSubstructMatch(pattern(group.smarts))}
+        possible = (group for group, counted in wanted.items() if held.intersection(counted))
+        readings = [reading for group in possible if (reading := _block(molecule, mol, group)) is not None]
         if readings and not unstable(mol):
             for block in readings:
                 distinct.setdefault((block.group, block.molecule.smiles), block)
@@ -85,8 +90,8 @@ def blocks(molecules: Sequence[Molecule]) -> list[Block]:
 def parse_molecule(smiles: str) -> Any:
     """Parse a molecule, without stereochemistry, if blocks may be made of it.
 
-    None where it is not a single neutral molecule (nitro groups apart) of at most `MAX_HEAVY_ATOMS` atoms of C, H, N,
-    O, halogens but iodine, S and Si.
+    None where it is not a single neutral molecule (nitro groups apart) of at most `MAX_HEAVY_ATOMS` atoms of C, H, B,
+    N, O, halogens but iodine, S and Si.
     """
     from rdkit import Chem
 
@@ -134,8 +139,9 @@ class Assembler:
 
     def _monomer(self, index: int, links: Links, edits: Edits) -> str:
         """Write the monomer's SMILES, not canonical."""
-        ends = GROUPS[self._pool[index].group].ends
-        if not ends:
+        group = GROUPS[self._pool[index].group]
+        ends = group.ends
+        if not ends or group.fused:
             before, after = fill(self._form(index, 0, -1), *_written(edits))
             return before + after
         caps = [(ENDS[end].backward[0], ENDS[end].monomer) for end in ends]

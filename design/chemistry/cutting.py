@@ -8,11 +8,13 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from kakehashi.catalogs.molecules.monomer_groups import GROUPS as COUNTED
-from kakehashi.design.chemistry.groups import ENDS, GROUPS, Group, counted_groups
+from kakehashi.design.chemistry.ends import ENDS
+from kakehashi.design.chemistry.groups import GROUPS, POISONS, Group, counted_groups
+from kakehashi.design.chemistry.openings import Site, cut_end, open_bonds
 from kakehashi.design.chemistry.reactive_groups import REACTIVE
 from kakehashi.design.chemistry.smarts import mapped, pattern
 
-_HALOGEN_ENDS = {"fluoride", "chloride"}
+HALOGEN_ENDS = {name for name, end in ENDS.items() if end.counted[0].startswith("aryl ") and end.residue == ""}
 
 
 class Cut(NamedTuple):
@@ -25,17 +27,6 @@ class Cut(NamedTuple):
 
     core: Any
     port_atoms: tuple[int, int]
-
-
-class Site(NamedTuple):
-    """Atoms of a molecule that a counted group matches.
-
-    head, tail : those mapped 1 and 2, tail -1 where the group has none; others : the rest
-    """
-
-    head: int
-    tail: int
-    others: tuple[int, ...]
 
 
 def cut(mol: Any, name: str) -> Cut | None:
@@ -52,14 +43,19 @@ def cut(mol: Any, name: str) -> Cut | None:
     True
     """
     group = GROUPS[name]
+    if group.requires and not mol.HasSubstructMatch(pattern(group.requires)):
+        return None
     block = _between_ends(mol, group) if group.ends else _opened(mol, group)
     return block if block is not None and not competing(mol, name) else None
 
 
 def competing(mol: Any, name: str) -> list[str]:
-    """Reactive groups of a molecule that a block must not carry."""
-    allowed = GROUPS[name].allowed
-    return [other for other in REACTIVE if other not in allowed and mol.HasSubstructMatch(pattern(REACTIVE[other]))]
+    """Reactive groups of a molecule that a block must not carry, and what would poison its reaction."""
+    group = GROUPS[name]
+    found = [
+        other for other in REACTIVE if other not in group.allowed and mol.HasSubstructMatch(pattern(REACTIVE[other]))
+    ]
+    return found + [poison for poison in group.poisons if mol.HasSubstructMatch(pattern(POISONS[poison]))]
 
 
 def sites(mol: Any, counted: tuple[str, ...], head: str = "", tail: str = "") -> list[Site]:
@@ -92,30 +88,25 @@ def _atoms(mol: Any, smarts: str) -> set[int] | None:
 
 
 def _between_ends(mol: Any, group: Group) -> Cut | None:
-    from rdkit import Chem
-
     ends: dict[str, list[Site]] = {}
     for name in dict.fromkeys(group.ends):
         ends[name] = sites(mol, ENDS[name].counted, ENDS[name].core)
         if len(ends[name]) != group.ends.count(name):
             return None
     # The substituents may activate a third halogen.
-    if _HALOGEN_ENDS & set(group.ends) and len(mol.GetSubstructMatches(pattern("c[F,Cl,Br,I]"))) > 2:
+    if HALOGEN_ENDS & set(group.ends) and len(mol.GetSubstructMatches(pattern("c[F,Cl,Br,I]"))) > 2:
         return None
     # A diol with a phenol's hydroxyl as well has three reactive groups, though two ends of its kind.
-    if sum(len(mol.GetSubstructMatches(pattern(REACTIVE[name]))) for name in group.allowed) > 2:
+    if sum(len(mol.GetSubstructMatches(pattern(REACTIVE[name]))) for name in group.allowed) > group.reactive:
         return None
     edit = _numbered(mol)
     drop: list[int] = []
     atoms: list[int] = []
     unused = {name: iter(places) for name, places in ends.items()}
     for port, name in enumerate(group.ends):
-        site = next(unused[name])
-        dummy = Chem.Atom(0)
-        dummy.SetIsotope(port + 1)
-        edit.ReplaceAtom(site.tail, dummy)
-        drop += site.others
-        atoms.append(site.head if ENDS[name].grows else -1)
+        site, end = next(unused[name]), ENDS[name]
+        drop += cut_end(edit, site, end, port + 1)
+        atoms.append(site.head if end.grows and not group.fused else -1)
     if len(set(drop)) < len(drop) or set(drop) & set(atoms):
         return None
     ports = {site.tail for places in ends.values() for site in places}
@@ -127,30 +118,13 @@ def _between_ends(mol: Any, group: Group) -> Cut | None:
 
 
 def _opened(mol: Any, group: Group) -> Cut | None:
-    from rdkit import Chem
-
     places = sites(mol, counted_groups(group.name), group.head, group.tail)
-    paired = bool(places) and places[0].tail < 0
-    if len(places) != (2 if paired else 1):
+    if not 1 <= len(places) <= (2 if group.either else 1):
+        return None
+    if group.alkenes is not None and len(mol.GetSubstructMatches(pattern("[#6;!a]=[#6;!a]"))) != group.alkenes:
         return None
     edit = _numbered(mol)
-    if paired:  # each anhydride's oxygen becomes the nitrogen of an imide
-        tips = [site.head for site in places]
-        for atom in tips:
-            edit.ReplaceAtom(atom, Chem.Atom(7), preserveProps=True)
-    else:
-        tips = [places[0].head, places[0].tail]
-        bond = edit.GetBondBetweenAtoms(*tips)
-        if bond.GetBondType() == Chem.BondType.DOUBLE:
-            if len(mol.GetSubstructMatches(pattern("[#6;!a]=[#6;!a]"))) != 1:
-                return None
-            bond.SetBondType(Chem.BondType.SINGLE)
-        else:
-            edit.RemoveBond(*tips)
-    for port, atom in enumerate(tips):
-        dummy = Chem.Atom(0)
-        dummy.SetIsotope(port + 1)
-        edit.AddBond(atom, edit.AddAtom(dummy), Chem.BondType.SINGLE)
+    open_bonds(edit, places[0], group.bonds)
     return _finished(edit, (-1, -1))
 
 

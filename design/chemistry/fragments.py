@@ -15,8 +15,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kakehashi.design.chemistry.cutting import competing
-from kakehashi.design.chemistry.groups import ALIPHATIC, AROMATIC, ENDS, GROUPS
+from kakehashi.design.chemistry.cutting import HALOGEN_ENDS, competing
+from kakehashi.design.chemistry.ends import ALIPHATIC, AROMATIC, ENDS
+from kakehashi.design.chemistry.groups import GROUPS
 from kakehashi.design.chemistry.templates import LINKER_RANGE, LINKER_SPAN, SUBSTITUENT_RANGE, renumber_rings
 
 # Substituents, and the number of blocks' molecules that carry each on an aromatic carbon.
@@ -115,6 +116,6 @@ def _clashes(group: str, edit: int, carbon: str) -> bool:
     from rdkit import Chem
 
     text = tuple(SUBSTITUENTS)[edit]
-    if text in ("F", "Cl", "Br") and {"fluoride", "chloride"} & set(GROUPS[group].ends):
+    if text in ("F", "Cl", "Br") and HALOGEN_ENDS & set(GROUPS[group].ends):
         return True
     return bool(competing(Chem.MolFromSmiles(f"{carbon}{text}"), group))

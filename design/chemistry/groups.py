@@ -1,4 +1,4 @@
-"""Kinds of building blocks: their reactive ends, or the bond or ring that is opened.
+"""Kinds of building blocks: their reactive ends (`ends`), or the bond or ring that is opened.
 
 The SMARTS of ends and of what is opened are those of `catalogs.molecules.monomer_groups`; `cutting` cuts a molecule
 there.
@@ -9,47 +9,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from kakehashi.catalogs.molecules.monomer_groups import GROUPS as COUNTED
-from kakehashi.catalogs.molecules.monomer_groups import SP3
+from kakehashi.design.chemistry.ends import ENDS
 from kakehashi.design.chemistry.reactive_groups import REACTIVE
-from kakehashi.design.chemistry.smarts import mapped
-
-ALIPHATIC, AROMATIC = 0, 1  # kinds of carbon at a port, or at the end of a linker
-
-
-class End(NamedTuple):
-    """A reactive end on a core carbon.
-
-    counted : its groups in `catalogs.molecules.monomer_groups`: any of them is such an end
-    monomer, residue : text of the end on the monomer and in the chain, read away from the core
-    backward : the same two read towards the core
-    core : SMARTS that the core carbon must match as well, "" for any
-    carbon : kinds of carbon that may carry the end (ALIPHATIC, AROMATIC), for linkers between core and end
-    grows : True where linkers may be put there
-    """
-
-    counted: tuple[str, ...]
-    monomer: str
-    residue: str
-    backward: tuple[str, str]
-    core: str = ""
-    carbon: tuple[int, ...] = (ALIPHATIC, AROMATIC)
-    grows: bool = True
-
-
-_WITHDRAWING = "[$([CX3](=O)[#6]),$([SX4](=O)(=O)[#6]),$([NX3+](=O)[O-]),$(C#N)]"
-_ACTIVATED = f"[$(c1aac({_WITHDRAWING})aa1),$(c1c({_WITHDRAWING})aaaa1)]"
-
-ENDS: dict[str, End] = {
-    "amine": End(("aromatic amine", "aliphatic amine"), "N", "N", ("N", "N")),
-    "acid": End(("carboxylic acid",), "C(=O)O", "C(=O)", ("OC(=O)", "C(=O)")),
-    "acyl chloride": End(("acyl chloride",), "C(=O)Cl", "C(=O)", ("ClC(=O)", "C(=O)")),
-    "alcohol": End(("alcohol",), "O", "O", ("O", "O"), carbon=(ALIPHATIC,)),
-    "phenol": End(("phenol",), "O", "O", ("O", "O"), carbon=(AROMATIC,)),
-    "hydroxyl": End(("alcohol", "phenol"), "O", "O", ("O", "O")),
-    "isocyanate": End(("isocyanate",), "N=C=O", "NC(=O)", ("O=C=N", "C(=O)N"), f"[{SP3},c]"),
-    "fluoride": End(("aryl fluoride",), "F", "", ("F", ""), _ACTIVATED, (AROMATIC,), grows=False),
-    "chloride": End(("aryl chloride",), "Cl", "", ("Cl", ""), _ACTIVATED, (AROMATIC,), grows=False),
-}
+from kakehashi.design.chemistry.smarts import NITRO, mapped
 
 _RADICAL_STOP = (
     "thiol", "isocyanate", "acyl halide", "azide or diazo", "alkyne", "silyl halide or hydride", "imine", "aldehyde",
@@ -57,33 +19,76 @@ _RADICAL_STOP = (
 )  # fmt: skip
 
 
+# Orders of the bonds between head and tail, in the monomer and in the chain.
+RING: tuple[tuple[int, int], ...] = ((1, 0),)
+ALKENE: tuple[tuple[int, int], ...] = ((2, 1),)
+ALKYNE: tuple[tuple[int, int], ...] = ((3, 2),)
+DIENE: tuple[tuple[int, int], ...] = ((2, 1), (1, 2), (2, 1))
+HYDROGENATED: tuple[tuple[int, int], ...] = ((2, 1), (1, 1), (2, 1))
+OXAZOLINE: tuple[tuple[int, int], ...] = ((1, 0), (1, 2), (2, 1))
+
+# What a block of some groups must not carry though it does not react with the ends: it stops the catalyst or reagent.
+POISONS: dict[str, str] = {
+    "nitro": NITRO,
+    "carbonyl": "[CX3]=[OX1]",
+    "nitrile": "[CX2]#[NX1]",
+    "aryl bromide": "c[Br,I]",
+    "sulfide": "[#6][SX2;!a][#6]",
+    "alkyl halide": "[CX4;!$(C(F)F)][Cl,Br,I]",
+    "alkene": "[#6;!a]=[#6;!a]",
+}
+
+
 class Group(NamedTuple):
     """A kind of building block.
 
-    ends : the ends at its two ports, for a step-growth block; empty for one that is opened
-    opened : of the others, the group in `catalogs.molecules.monomer_groups` that is opened; one without a tail (an
-        atom mapped 2) is opened at its head alone, and two of it make a block
+    ends : the ends at its two ports; empty for one that is opened
+    opened : of the others, the group in `catalogs.molecules.monomer_groups` that is opened
+    bonds : orders of the bonds from its head to its tail, in the monomer and in the chain
     head, tail : SMARTS that these atoms must match as well, "" for any
     allowed : the members of `REACTIVE` that it may carry: its own
+    reactive : most matches of those
+    poisons : the members of `POISONS` that it must not carry; requires : SMARTS that it must have, "" for none
+    either : True where one of two bonds may be opened: beside a double bond or an oxygen, or of a diene
+    alkenes : C=C bonds that it has, those of `bonds`; None for any number
     """
 
     name: str
     ends: tuple[str, ...] = ()
     opened: str = ""
+    bonds: tuple[tuple[int, int], ...] = RING
     head: str = ""
     tail: str = ""
     allowed: tuple[str, ...] = ()
+    reactive: int = 2
+    poisons: tuple[str, ...] = ()
+    either: bool = False
+    alkenes: int | None = None
+    requires: str = ""
+
+    @property
+    def fused(self) -> bool:
+        """True where an end becomes a ring of the core."""
+        return any(ENDS[end].fused for end in self.ends)
 
 
 _ACRYLIC = ("$(C[CX3](=O)[O,N])", "$(CC#N)")
 _STYRENIC = "$(C-c)"
 _RADICAL = tuple(name for name in REACTIVE if name not in _RADICAL_STOP)
 _VINYL = f"[{';'.join(f'!{text}' for text in (_STYRENIC, *_ACRYLIC))}]"
+_SECONDARY = ("secondary amine", "cyclic amine")
+_GRIGNARD = ("nitro", "carbonyl", "nitrile")
+_COUPLING = ("nitro", "alkene")
+_METATHESIS = ("sulfide", "nitrile")
 GROUPS: dict[str, Group] = {
     group.name: group
     for group in (
         Group("diamine", ("amine", "amine"), allowed=("amine",)),
+        Group("hydroxy diamine", ("aromatic amine",) * 2, allowed=("amine", "hydroxyl"), reactive=4,
+              requires="c[OX2H1]"),
+        Group("aromatic diamine", ("aromatic amine", "aromatic amine"), allowed=("amine",), poisons=("aryl bromide",)),
         Group("diacid", ("acid", "acid"), allowed=("acid",)),
+        Group("diacid with a core", ("acid on a core", "acid on a core"), allowed=("acid",)),
         Group("diacyl chloride", ("acyl chloride", "acyl chloride"), allowed=("acyl halide",)),
         Group("diol", ("alcohol", "alcohol"), allowed=("hydroxyl",)),
         Group("bisphenol", ("phenol", "phenol"), allowed=("hydroxyl",)),
@@ -92,15 +97,57 @@ GROUPS: dict[str, Group] = {
         Group("activated dichloride", ("chloride", "chloride")),
         Group("amino acid", ("amine", "acid"), allowed=("amine", "acid")),
         Group("hydroxy acid", ("hydroxyl", "acid"), allowed=("hydroxyl", "acid")),
-        Group("dianhydride", opened="cyclic anhydride", allowed=("anhydride",)),
+        Group("dianhydride", ("anhydride", "anhydride"), allowed=("anhydride",)),
+        Group("anhydride acid", ("anhydride", "acid to amide"), allowed=("anhydride", "acid")),
+        Group("secondary diamine", ("secondary amine", "secondary amine"), allowed=_SECONDARY, reactive=4),
+        Group("secondary amino acid", ("secondary amine", "acid"), allowed=(*_SECONDARY, "acid"), reactive=3),
+        Group("dimethyl ester", ("methyl ester", "methyl ester")),
+        Group("disulfonyl chloride", ("sulfonyl chloride",) * 2, allowed=("sulfonyl halide or acid",), reactive=4),
+        Group("tetraamine", ("o-diamine", "o-diamine"), allowed=("amine",), reactive=4),
+        Group("diamino acid", ("o-diamine", "acid on a core"), allowed=("amine", "acid"), reactive=3),
+        Group("bis(aminophenol)", ("o-aminophenol",) * 2, allowed=("amine", "hydroxyl"), reactive=4),
+        Group("aminophenol acid", ("o-aminophenol", "acid on a core"), allowed=("amine", "hydroxyl", "acid"),
+              reactive=3),
+        Group("bis(aminothiol)", ("o-aminothiol",) * 2, allowed=("amine", "thiol"), reactive=4),
+        Group("aminothiol acid", ("o-aminothiol", "acid on a core"), allowed=("amine", "thiol", "acid"), reactive=3),
+        Group("dihydrazide", ("hydrazide", "hydrazide"), allowed=("hydrazine or hydroxylamine",)),
+        Group("aromatic dihydrazide", ("ring-closing hydrazide",) * 2, allowed=("hydrazine or hydroxylamine",)),
+        Group("dialdehyde", ("aldehyde", "aldehyde"), allowed=("aldehyde",)),
+        Group("dithiol", ("thiol", "thiol"), allowed=("thiol",)),
+        Group("dithiol to oxidise", ("oxidised thiol",) * 2, allowed=("thiol",), poisons=("sulfide", "alkene")),
+        Group("aryl dibromide", ("aryl bromide", "aryl bromide"), poisons=_COUPLING),
+        Group("azolyl dibromide", ("azolyl bromide", "azolyl bromide"), poisons=_GRIGNARD),
+        Group("aryl dichloride", ("unactivated chloride",) * 2, poisons=("nitro", "aryl bromide")),
+        Group("diboronic acid", ("boronic acid", "boronic acid"), allowed=("boronic acid",), poisons=("aryl bromide",)),
+        Group("divinylarene", ("vinyl", "vinyl"), poisons=("aryl bromide",)),
+        Group("diethynylarene", ("ethynyl", "ethynyl"), allowed=("alkyne",), poisons=("aryl bromide",)),
+        Group("alkyl dibromide", ("alkyl bromide", "alkyl bromide"), allowed=("alkyl halide",)),
+        Group("bis(chloromethyl)arene", ("chloromethyl",) * 2, allowed=("alkyl halide",), poisons=("carbonyl",)),
+        Group("dichlorosilane", ("silyl chloride", "silyl chloride"), allowed=("silyl halide or hydride",)),
+        Group("azole", ("azole CH", "azole CH"), poisons=("nitro", "carbonyl", "aryl bromide")),
+        Group("2,6-substituted phenol", ("phenol", "phenol CH"), allowed=("hydroxyl",), reactive=1,
+              poisons=("nitro", "sulfide")),
+        Group("aniline", ("amine", "aniline CH"), allowed=("amine",), reactive=1, poisons=("nitro", "sulfide")),
+        Group("p-xylene", ("xylene CH", "xylene CH"), poisons=("aryl bromide", "nitro")),
         Group("lactam", opened="lactam"),
         Group("lactone", opened="lactone"),
         Group("epoxide", opened="epoxide", head="[CH2]", allowed=("epoxide or aziridine",)),
-        Group("acrylic", opened="terminal alkene", tail=f"[{','.join(_ACRYLIC)}]", allowed=_RADICAL),
-        Group("styrenic", opened="terminal alkene", tail=f"[{_STYRENIC}]", allowed=_RADICAL),
-        Group("vinyl", opened="terminal alkene", tail=_VINYL, allowed=_RADICAL),
+        Group("thiirane", opened="thiirane", head="[CH2]", allowed=("epoxide or aziridine",)),
+        Group("cyclic ether", opened="cyclic ether", either=True),
+        Group("acrylic", opened="terminal alkene", bonds=ALKENE, alkenes=1, tail=f"[{','.join(_ACRYLIC)}]",
+              allowed=_RADICAL),
+        Group("styrenic", opened="terminal alkene", bonds=ALKENE, alkenes=1, tail=f"[{_STYRENIC}]", allowed=_RADICAL),
+        Group("vinyl", opened="terminal alkene", bonds=ALKENE, alkenes=1, tail=_VINYL, allowed=_RADICAL),
+        Group("fluoroalkene", opened="fluoroalkene", bonds=ALKENE, alkenes=1, allowed=_RADICAL),
+        Group("1,2-disubstituted alkene", opened="1,2-disubstituted alkene", bonds=ALKENE, alkenes=1, allowed=_RADICAL),
+        Group("diene", opened="diene", bonds=DIENE, alkenes=2, allowed=_RADICAL),
+        Group("diene, one bond", opened="diene, one bond", bonds=ALKENE, either=True, alkenes=2, allowed=_RADICAL),
+        Group("diene to hydrogenate", opened="diene", bonds=HYDROGENATED, alkenes=2, allowed=_RADICAL),
+        Group("2-oxazoline", opened="2-oxazoline", bonds=OXAZOLINE),
+        Group("acetylene", opened="acetylene", bonds=ALKYNE, allowed=("alkyne",), poisons=_METATHESIS),
+        Group("strained olefin", opened="ring alkene", either=True, alkenes=1, poisons=_METATHESIS),
     )
-}
+}  # fmt: skip
 
 
 def counted_groups(name: str) -> tuple[str, ...]:
@@ -120,16 +167,15 @@ def counted_groups(name: str) -> tuple[str, ...]:
     if not counted and group.opened:
         counted = (group.opened,)
     unknown = [c for c in counted if c not in COUNTED]
-    # A group without a tail is needed twice; one with a tail opens alone, and must be counted as one that does.
-    alone = bool(group.opened) and not unknown and 2 in mapped(COUNTED[group.opened].smarts)
-    if not counted or unknown or (alone and any(COUNTED[c].role != "opened" for c in counted)):
+    # What opens does so alone, and must be counted as one that does.
+    if not counted or unknown or (group.opened and any(COUNTED[c].role != "opened" for c in counted)):
         what = f"no line for {unknown[0]!r}" if unknown else f"{' and '.join(counted) or 'nothing'} to find it by"
         raise ValueError(
             f"building block {name!r}: catalogs.monomer_groups has {what}; expected a counted group of it there"
-            + (", with the role 'opened'" if alone else "")
+            + (", with the role 'opened'" if group.opened and not unknown else "")
         )
     for text in counted:
-        if 1 not in mapped(COUNTED[text].smarts):
+        if not mapped(COUNTED[text].smarts).keys() >= ({1, 2} if group.opened else {1}):
             raise ValueError(
                 f"building block {name!r}: {text} has no atom mapped 1 in catalogs.monomer_groups to cut at"
             )

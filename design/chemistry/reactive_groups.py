@@ -7,7 +7,8 @@ REACTIVE: dict[str, str] = {
     "amine": "[NX3;H2;!$(N[C,S,P]=[O,S,N]);!$(N[N,O])]",
     "secondary amine": "[NX3;H1;!$(N[C,S,P]=[O,S,N]);!$(N(c)c);!R]",
     "cyclic amine": "[NX3;H1;R;!$(N[C,S,P]=[O,S,N]);!$(N~[n,N])]([#6;!a])",
-    "hydrazine or hydroxylamine": "[NX3;!H0;!$(N[C,S]=O)][NX3,OX2]",
+    # An NH whose other nitrogen is acylated is the cut end of a polyhydrazide; an NH2 there is a hydrazide's.
+    "hydrazine or hydroxylamine": "[NX3;!H0;!$(N[C,S]=O);!$([H1]([#6])[NX3][C,S]=O)][NX3,OX2]",
     "imine": "[NX2;H1]=[#6]",
     "acid": "[CX3](=O)[OX2H1]",
     "acyl halide": "[CX3](=O)[F,Cl,Br,I]",

@@ -15,16 +15,20 @@ UNSTABLE: dict[str, str] = {
     "aliphatic azo": "[#6;!a][NX2;!R]=[NX2;!R]",
     "nitrogen-halogen bond": "[#7][F,Cl,Br,I]",
     "oxygen-halogen bond": "[#8][F,Cl,Br,I]",
-    "sulfur-halogen bond": "[#16][Cl,Br,I]",
+    "sulfur-halogen bond": "[#16;!$(S(=O)(=O)[#6])][Cl,Br,I]",
     "nitroso or nitrite": "[#6,#7,#8;!$([#7]=O)][NX2]=O",
     "disulfide": "[SX2][SX2]",
     "sulfenate": "[SX2][OX2]",
     "hemiacetal or alpha-halohydrin": "[CX4]([OX2H])[OX2,NX3,SX2,F,Cl,Br,I]",
     "enol": "[OX2H][CX3;!a]=[CX3;!a]",
-    "ketene or allene": "[#6,#7;!$(N=C=[O,S])]=[#6X2]=[#6]",
+    "ketene or allene": "[#6]=[#6X2]=[#6,#7,#8,#16]",
     "alpha-halo ether or amine": "[OX2,NX3;!$(N[C,S]=O)][CX4;H1,H2][F,Cl,Br,I]",
     "thioaldehyde or thioketone": "[#6][CX3;!$(C[N,O,S])]=S",
     "small ring with a double bond": "[r3]=[r3]",
+    "three-ring with a heteroatom beside a double bond": "[#6X3;r3](=[#6,#7,#8])@[#7,#8,#16;r3]",
+    "cyclobutadiene": "[#6X3;r4]~1~[#6X3;r4]~[#6X3;r4]~[#6X3;r4]~1",
+    "bicyclobutane": "[#6;r3]12~[#6;r3]~[#6;r3]1~[#6;r3]2",
+    "carbamic or carbonic acid": "[NX3,OX2][CX3](=O)[OX2H1]",
 }
 
 # Reactive groups that no polymer retains; many retain hydroxyl, acid and amide groups (acrylic acid, HEMA).
@@ -42,6 +46,7 @@ _SUSPECT = ",".join((
     "$([#7,#8,#16,#14,CX3][F,Cl,Br,I])",
     "$([OX2,NX3][CX4;H1,H2][F,Cl,Br,I])",
     "$([#6X2,S]=[#6])",
+    "$([#6X3;r4])",
     "$([CX3H1]=O)",
     "$([#8X2](~[#6X3]=O)~[#6X3]=O)]",
 ))  # fmt: skip

@@ -18,15 +18,18 @@ from kakehashi.screen.report.text import words
 
 CARDS = 24
 _MEANINGS = {
-    "rank": "position in the list, 1 is best: by goal probability times applicability",
+    "rank": "position in the list, 1 is best: by goal probability times applicability, or as --rank-by says",
     "smiles": "the repeat unit as canonical SMILES",
     "mean": "predicted value of the first property, in its unit",
     "lower": "lower end of its 90% prediction interval",
     "upper": "upper end of its 90% prediction interval",
     "p_goal": "probability that all goals are met",
     "log_p_goal": "natural logarithm of the goal probability",
-    "class": "polymer class of the first known route",
+    "class": "polymer class of the route shown: without caution, of registered monomers, of small ones",
     "reaction": "the polymerisation",
+    "conditions": "how the polymerisation is run",
+    "caution": "why the monomers need special conditions, empty where they do not",
+    "other_routes": "other routes to the same unit, best first",
     "monomer_1": "first monomer of the polymerisation",
     "monomer_2": "second monomer of the polymerisation",
     "monomer_1_name": "name of the first monomer, in the pool or among registered molecules",
@@ -42,6 +45,7 @@ _MEANINGS = {
     "domain": "in: like the target's polymers; edge: beyond them in one respect; out: extrapolation",
     "domain_reason": "reason why a proposal is at the edge or out of the domain",
     "distance": "distance to the nearest polymer of the target in descriptor space, 1 is usual",
+    "diverse": "place among up to 20 of the best 200 proposals, not out of the domain, that differ most (MaxMin)",
     "particles": "number of the sampler's final particles with this repeat unit",
     "first_seen": "index of the temperature at which the sampler first drew it, 0 is the prior",
     "cluster": "cluster of similar proposals, 1 is the largest",
@@ -51,11 +55,13 @@ _LABELS = {
     "log_p_goal": "its log", "monomer_1": "monomer 1", "monomer_1_name": "name 1", "monomer_1_cas": "CAS 1",
     "monomer_2": "monomer 2", "monomer_2_name": "name 2", "monomer_2_cas": "CAS 2", "sa_score": "SA",
     "nearest_training": "nearest known", "domain_reason": "reason", "first_seen": "first seen",
+    "other_routes": "other routes",
 }  # fmt: skip
 _FIRST = ("rank", "smiles", "mean", "interval", "lower", "upper")
 _THEN = ("p_goal", "class", "sa_score", "novelty", "domain", "cluster")
 _LAST = ("monomer_1", "monomer_1_name", "monomer_1_cas", "monomer_2", "monomer_2_name", "monomer_2_cas",
-         "reaction", "nearest_training", "distance", "particles", "first_seen", "log_p_goal",
+         "reaction", "conditions", "caution", "other_routes", "nearest_training", "distance", "diverse", "particles",
+         "first_seen", "log_p_goal",
          "domain_reason")  # fmt: skip
 _SMILES = ("smiles", "monomer_1", "monomer_2", "nearest_training")
 

@@ -15,8 +15,9 @@ def fronts(values: NDArray[np.float64]) -> NDArray[np.int64]:
     >>> fronts(np.array([[1.0, 3.0], [2.0, 2.0], [1.0, 2.0], [0.0, 0.0]])).tolist()
     [1, 1, 2, 3]
     """
-    pairs = values[:, None]
-    beats = np.logical_and((pairs >= values).all(axis=2), (pairs > values).any(axis=2))
+    beats: NDArray[np.bool_] = np.asarray(
+        (values[:, None] >= values).all(axis=2) & (values[:, None] > values).any(axis=2)
+    )
     result = np.zeros(len(values), np.int64)
     number = 0
     while (left := result == 0).any():

@@ -9,7 +9,8 @@ from kakehashi.catalogs.elements import SYMBOLS
 from kakehashi.catalogs.molecules.registered import find_registered
 from kakehashi.catalogs.records import UserError
 from kakehashi.design.chemistry.constraints import Limits
-from kakehashi.design.chemistry.polymerisations import POLYMERISATIONS, Polymerisation
+from kakehashi.design.chemistry.polymerisation import Polymerisation
+from kakehashi.design.chemistry.polymerisations import POLYMERISATIONS
 from kakehashi.design.chemistry.pool import Pool
 from kakehashi.design.chemistry.provenance import Provenance
 from kakehashi.design.chemistry.substructures import check_smarts
@@ -44,7 +45,7 @@ def name_rule(rule: Polymerisation) -> str:
 
 
 def wanted_rules(config: SpaceFlags) -> list[Polymerisation]:
-    """Polymerisations of the classes and names that are asked for.
+    """Polymerisations of the classes and names that are asked for, without either those that are proposed by default.
 
     Raises
     ------
@@ -57,7 +58,8 @@ def wanted_rules(config: SpaceFlags) -> list[Polymerisation]:
     rules = [
         rule
         for rule in POLYMERISATIONS
-        if (not config.polymer_class or rule.polymer_class in config.polymer_class)
+        if (rule.proposed or config.polymer_class or config.polymerisation)
+        and (not config.polymer_class or rule.polymer_class in config.polymer_class)
         and (not config.polymerisation or name_rule(rule) in config.polymerisation)
     ]
     if not rules:

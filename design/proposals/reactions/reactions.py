@@ -3,13 +3,15 @@
 A state is a derivation, drawn as follows, so that its probability is a product of known numbers:
 
 - a polymer class, all equally likely unless weighted, then one of its polymerisations, equally likely;
-- for each of its slots a block of the required group from the pool, with weight exp(-heavy atoms / 15);
+- for each of its slots a block of the required group from the pool, with weight exp(-heavy atoms / 15), a quarter of
+  it for one that needs special conditions (`bans`);
 - at each end of the block that can be lengthened 0, 1 or 2 linkers, a number k with weight 0.25^k, each uniform
   among those that may stand between the carbon before it and the end (`fragments.LINKERS`);
 - 0 to 4 decorations per block, a number k with weight 0.5^k up to the number of sites, on a uniform subset of the
   carbons that have a hydrogen, each uniform among the substituents allowed there, or N for an aromatic CH;
 - for two blocks, which way round the second stands, uniformly.
 
+A derivation of blocks that a rule bans has a prior probability and no repeat unit: its likelihood is zero.
 Several derivations may give one repeat unit. Valences, ends and opened rings are right by construction: texts are put
 together without parsing. Cores are those of the pool; the space holds what linkers and decorations make of them.
 """
@@ -27,9 +29,11 @@ from kakehashi.catalogs.molecules.monomer_groups import may_polymerise
 from kakehashi.design.chemistry.blocks import Assembler, Block, Edits, Links, Molecule, blocks, join_residues
 from kakehashi.design.chemistry.fragments import LONGEST
 from kakehashi.design.chemistry.groups import GROUPS, counted_groups
-from kakehashi.design.chemistry.polymerisations import POLYMERISATIONS, Polymerisation
+from kakehashi.design.chemistry.polymerisation import Polymerisation
+from kakehashi.design.chemistry.polymerisations import POLYMERISATIONS, PROPOSED
 from kakehashi.design.chemistry.provenance import Provenance
 from kakehashi.design.proposals.proposal import take
+from kakehashi.design.proposals.reactions.bans import Bans
 from kakehashi.design.proposals.reactions.derivations import DECORATIONS, Derivations, copy_states
 from kakehashi.design.proposals.reactions.neighbours import Neighbours
 from kakehashi.design.proposals.reactions.space import Space
@@ -69,7 +73,7 @@ class Reactions:
     def __init__(
         self,
         molecules: Sequence[Molecule],
-        polymerisations: Sequence[Polymerisation] = POLYMERISATIONS,
+        polymerisations: Sequence[Polymerisation] = PROPOSED,
         weights: Mapping[str, float] | None = None,
         steps: Mapping[str, float] | None = None,
         *,
@@ -86,7 +90,9 @@ class Reactions:
         needed = {slot for p in possible for slot in p.slots}
         self.blocks: tuple[Block, ...] = tuple(block for block in building_blocks if block.group in needed)
         self.polymerisations = tuple(possible)
-        self.space = Space(self.blocks, self.polymerisations, _reaction_weights(possible, weights or {}))
+        self._bans = Bans(self.blocks, self.polymerisations)
+        shares = _reaction_weights(possible, weights or {})
+        self.space = Space(self.blocks, self.polymerisations, shares, self._bans.factors)
         self.steps = Steps(self.space, Neighbours(self.space))
         self._step_names, self._step_shares = _step_shares(STEPS if steps is None else steps)
         self.assembler = Assembler(self.blocks)
@@ -127,13 +133,17 @@ class Reactions:
         return self.space.log_prior(states)
 
     def smiles(self, states: Derivations) -> list[str]:
-        """Repeat unit of each state, not canonical.
+        """Repeat unit of each state, not canonical; "" where a rule bans its blocks (`monomer_rules`).
 
         It begins at the head of the first block.
         """
         rules, residue = self.polymerisations, self._residue
         units = []
-        for reaction, turned, (first, second) in _rows(states):
+        banned = self._bans.banned(states).tolist()
+        for (reaction, turned, (first, second)), ban in zip(_rows(states), banned, strict=True):
+            if ban:
+                units.append("")
+                continue
             rule = rules[reaction]
             residues = [residue(first, 0, False, 0 in rule.bare)]
             if len(rule.slots) == 2:

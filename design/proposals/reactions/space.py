@@ -8,9 +8,10 @@ from math import comb, prod
 import numpy as np
 
 from kakehashi.design.chemistry.blocks import Block
+from kakehashi.design.chemistry.ends import ENDS
 from kakehashi.design.chemistry.fragments import EDITS, LINKERS, LONGEST, allowed_edits, allowed_linkers
-from kakehashi.design.chemistry.groups import ENDS, GROUPS
-from kakehashi.design.chemistry.polymerisations import Polymerisation
+from kakehashi.design.chemistry.groups import GROUPS
+from kakehashi.design.chemistry.polymerisation import Polymerisation
 from kakehashi.design.proposals.proposal import take
 from kakehashi.design.proposals.reactions.derivations import (
     DECORATIONS,
@@ -39,7 +40,11 @@ class Space:
     """
 
     def __init__(
-        self, blocks: Sequence[Block], polymerisations: Sequence[Polymerisation], weights: Sequence[float]
+        self,
+        blocks: Sequence[Block],
+        polymerisations: Sequence[Polymerisation],
+        weights: Sequence[float],
+        factors: FloatArray | None = None,
     ) -> None:
         names = list(GROUPS)
         self.blocks, self.polymerisations = tuple(blocks), tuple(polymerisations)
@@ -60,6 +65,7 @@ class Space:
         if absent:
             raise ValueError(f"no block of the group {', '.join(absent)}")
         size = np.exp(-np.array([b.heavy for b in blocks], np.float64) / BLOCK_SCALE)
+        size = size if factors is None else size * factors
         share = size / np.bincount(self.group, size, len(names))[self.group]
         self.log_block = np.log(share)
         self.cumulative = np.cumsum(share)

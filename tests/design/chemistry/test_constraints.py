@@ -28,6 +28,10 @@ HOLDS = {
     "alpha-halo ether or amine": "*CC(Cl)OC*",
     "thioaldehyde or thioketone": "*CC(=S)C*",
     "small ring with a double bond": "*CC1=CC1*",
+    "three-ring with a heteroatom beside a double bond": "*CC(*)C1OC1=C",
+    "cyclobutadiene": "*CC(*)C1=CC=C1",
+    "bicyclobutane": "*CC(*)C12CC1C2",
+    "carbamic or carbonic acid": "*CC(*)NC(=O)O",
 }
 LEFT = {
     "amine": "*CC(*)CN",
@@ -55,6 +59,9 @@ FINE = (
     "*N1C(=O)c2cc3c(cc2C1=O)C(=O)N(*)C3=O",
     "*Oc1ccc(C(C)(C)c2ccc(OC(=O)*)cc2)cc1",
     "*CC(*)OC(C)=O",
+    "*NNC(=O)c1ccc(C(*)=O)cc1",
+    "*CC(*)OC(=O)OC",
+    "*C1CCC1*",
 )
 
 
@@ -77,7 +84,7 @@ def test_whatever_is_ruled_out_was_suspect() -> None:
     mols = [Chem.MolFromSmiles(unit) for unit in units]
     assert [unit for unit, mol in zip(units, mols, strict=True)
             if (unstable(mol) or reactive(mol)) and not suspect(mol)] == []  # fmt: skip
-    assert sum(map(suspect, mols[-len(FINE) :])) <= 2  # or nothing is gained
+    assert sum(map(suspect, mols[-len(FINE) :])) <= 3  # or nothing is gained
 
 
 def test_left_over_groups_and_size() -> None:
@@ -86,6 +93,8 @@ def test_left_over_groups_and_size() -> None:
     assert "aldehyde" in check.reasons("*CC(*)C=O")
     assert check.reasons("*CCCCCCCCCCC*") == ["11 heavy atoms, more than 10"]
     assert Constraints(Limits(reactive=False)).reasons("*CC(*)CN") == []
+    assert "ketene or allene" in check.reasons("*CC(*)C=C=O")
+    assert "hydrazine or hydroxylamine" in Constraints().reasons("*CC(*)C(=O)NN")
     assert check.reasons("CCO") == ["not a repeat unit"]
 
 

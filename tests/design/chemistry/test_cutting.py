@@ -6,7 +6,7 @@ import pytest
 from rdkit import Chem
 
 from kakehashi.design.chemistry.cutting import Site, competing, cut, sites
-from kakehashi.design.chemistry.groups import ENDS
+from kakehashi.design.chemistry.ends import ENDS
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,11 @@ from scipy.stats import chi2
 from kakehashi.catalogs.molecules.polymers import attempt
 from kakehashi.design.chemistry.blocks import Molecule, read_block
 from kakehashi.design.chemistry.cutting import cut
+from kakehashi.design.chemistry.ends import ENDS
 from kakehashi.design.chemistry.fragments import ACTIVATED, ALKYL, ARYL, AZA, LONGEST
-from kakehashi.design.chemistry.groups import ENDS
-from kakehashi.design.chemistry.polymerisations import POLYMERISATIONS, Polymerisation
+from kakehashi.design.chemistry.monomer_rules import banned
+from kakehashi.design.chemistry.polymerisation import Polymerisation
+from kakehashi.design.chemistry.polymerisations import POLYMERISATIONS
 from kakehashi.design.proposals.proposal import concatenate, take
 from kakehashi.design.proposals.reactions.densities import Densities
 from kakehashi.design.proposals.reactions.derivations import Derivations
@@ -263,6 +265,44 @@ MONOMERS = (
     "CC=C",
     "C=COC(C)=O",
     "C=C(F)F",
+    "C1CNCCN1",
+    "CNCCCCCCNC",
+    "O=C(O)C1CCNCC1",
+    "O=C(O)c1ccc2c(c1)C(=O)OC2=O",
+    "COC(=O)c1ccc(C(=O)OC)cc1",
+    "O=S(=O)(Cl)c1cccc(S(=O)(=O)Cl)c1",
+    "SCCCCS",
+    "Nc1ccc(-c2ccc(N)c(N)c2)cc1N",
+    "Nc1ccc(C(=O)O)cc1N",
+    "Nc1cc(N)c(O)cc1O",
+    "Nc1cc(C(=O)O)ccc1O",
+    "Nc1cc(S)c(N)cc1S",
+    "Nc1ccc(C(=O)O)cc1S",
+    "Nc1cc(C(c2ccc(O)c(N)c2)(C(F)(F)F)C(F)(F)F)ccc1O",
+    "NNC(=O)c1ccc(C(=O)NN)cc1",
+    "O=Cc1ccc(C=O)cc1",
+    "Brc1ccc(Br)cc1",
+    "CCCCCCc1cc(Br)sc1Br",
+    "Clc1ccc(Cl)cc1",
+    "OB(O)c1ccc(B(O)O)cc1",
+    "C=Cc1ccc(C=C)cc1",
+    "C#Cc1ccc(C#C)cc1",
+    "BrCCCCBr",
+    "ClCc1ccc(CCl)cc1",
+    "C[Si](C)(Cl)Cl",
+    "c1ccsc1",
+    "Cc1cccc(C)c1O",
+    "Nc1ccccc1",
+    "Cc1ccc(C)cc1",
+    "C1CS1",
+    "C1CCOC1",
+    "FC(F)=C(F)F",
+    "O=C1C=CC(=O)N1c1ccccc1",
+    "C=CC=C",
+    "C#Cc1ccccc1",
+    "C1=CC2CCC1C2",
+    "CC1=NCCO1",
+    "C=C(c1ccccc1)c1ccccc1",  # banned
 )
 
 
@@ -276,7 +316,37 @@ def test_every_polymerisation_is_possible_and_every_state_a_repeat_unit(everyday
     assert {b.molecule.smiles for b in everyday.blocks} == {Chem.CanonSmiles(s) for s in MONOMERS}
     states = everyday.draw(np.random.default_rng(0), 1500)
     units = everyday.smiles(states)
-    assert [why for _, _, why in (attempt(u, 2) for u in units) if why] == []
+    made = everyday.provenance(states)
+    assert {
+        bool(unit) for unit, origin in zip(units, made, strict=True) if origin.polymer_class == "styrenic polymer"
+    } == {
+        True,
+        False,
+    }
+    assert np.mean([unit == "" for unit in units]) < 0.1
+    assert [why for _, _, why in (attempt(u, 2) for u in units if u) if why] == []
+
+
+def test_banned_blocks_have_a_prior_and_no_repeat_unit(everyday: Reactions) -> None:
+    """Where no linker stands between what would close to a ring; a linker takes the ban away."""
+    states = everyday.draw(np.random.default_rng(9), 4000)
+    bare = (states.links < 0).all(axis=(1, 2, 3))
+    assert np.isfinite(everyday.log_prior(states)).all()
+    seen = {True: 0, False: 0}
+    for unit, origin, plain in zip(everyday.smiles(states), everyday.provenance(states), bare, strict=True):
+        if unit == "":
+            assert banned(origin), origin
+        elif plain:
+            assert not banned(origin), origin
+        seen[unit == ""] += 1
+    assert min(seen.values()) > 20
+
+
+def test_a_block_under_conditions_is_four_times_rarer() -> None:
+    """A five-ring lactam and caprolactam, of one polymerisation; beside it an amino acid that is banned."""
+    made = Reactions([Molecule("O=C1CCCN1"), Molecule("O=C1CCCCCN1")], growth=False)
+    rate = {b.molecule.smiles: float(np.exp(p)) for b, p in zip(made.blocks, made.space.log_block, strict=True)}
+    assert rate["O=C1CCCN1"] / rate["O=C1CCCCCN1"] == pytest.approx(0.25 * np.exp(2 / 15))
 
 
 def test_changed_monomers_carry_exactly_their_ends(everyday: Reactions) -> None:
@@ -304,6 +374,10 @@ WHICH = {
     "polyimide": "imide",
     "poly(aryl ether)": "ether",
 }
+
+
+# Their ends are no acids, primary amines or fluorides: `opened` puts those.
+UNLIKE = {"diacyl chloride", "activated dichloride", "dimethyl ester", "secondary diamine", "aryl dibromide"}
 
 
 def reacted(first: str, second: str, kind: str) -> set[str]:
@@ -348,11 +422,12 @@ def test_units_are_the_products_of_rdkit_reactions(everyday: Reactions, polymer_
     """Decorated pairs: with its ends put back, a unit is one of the dimers that RDKit makes of its monomers."""
     kind = WHICH[polymer_class]
     rules = [
-        r.polymer_class == polymer_class and len(r.slots) == 2 and "chloride" not in r.slots[1]
+        r.polymer_class == polymer_class and len(r.slots) == 2 and not UNLIKE.intersection(r.slots)
         for r in everyday.polymerisations
     ]
-    drawn = everyday.draw(np.random.default_rng(3), 8000)
-    states = take(drawn, np.flatnonzero(np.array(rules)[drawn.reaction])[:150])
+    drawn = everyday.draw(np.random.default_rng(3), 20000)
+    whole = np.array([unit != "" for unit in everyday.smiles(drawn)])
+    states = take(drawn, np.flatnonzero(np.array(rules)[drawn.reaction] & whole)[:150])
     assert len(states.reaction) == 150
     for unit, made in zip(everyday.smiles(states), everyday.provenance(states), strict=True):
         assert opened(unit, kind) in reacted(*made.monomers, kind), (unit, made)
