@@ -112,7 +112,7 @@ def propose_batch(run: FinishedRun, request: BatchRequest) -> BatchProposal:
         "by": request.by,
         "best_known": {"formula": run.formulas[run.best], "value": float(run.values[run.best]), "unit": run.unit},
         "minimise": run.minimise,
-        "acquisition": f"{_NAMES[request.by]} on the scale of {_scale(run)}, larger is better",
+        "acquisition": f"{_NAMES[request.by]}{_on_goal(run)} on the scale of {_scale(run)}, larger is better",
         "verdict": {name: run.record.get("verdict", {}).get(name) for name in ("helps", "text", "recommendation")},
         "counts": counts,
         "notes": notes,
@@ -251,6 +251,12 @@ def _pick(run: FinishedRun, found: Candidates, request: BatchRequest) -> NDArray
     names = found.table["reduced_formula"]
     pick = pick_units if run.compositions is None else pick_compositions
     return pick(names.to_pylist(), request.size, request.apart)
+
+
+def _on_goal(run: FinishedRun) -> str:
+    """Goal of a design in words, which stands in place of the best known value."""
+    goal = goal_of(run)
+    return "" if run.listing is None or goal.formula else f" (of the goal {number(goal.value)} {run.unit})"
 
 
 def _scale(run: FinishedRun) -> str:

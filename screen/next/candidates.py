@@ -125,7 +125,7 @@ def _order(
 ) -> tuple[pa.Table, NormalLaws, np.ndarray[tuple[int], np.dtype[np.float64]]]:
     """Rows by their worth, ties by id and formula."""
     law = find_laws(run, table)
-    worth = acquisition_values(law, by, best=float(run.goodness[run.best]), level=run.level)
+    worth = acquisition_values(law, by, best=run.bar, level=run.level)
     if OTHERS in table.column_names:
         others = table[OTHERS].to_numpy(zero_copy_only=False)
         worth = worth + others if by == "improvement" else worth * np.exp(others) if by == "chance" else worth

@@ -73,6 +73,17 @@ class FinishedRun(NamedTuple):
         """Place of the best known value."""
         return int(np.argmax(self.goodness))
 
+    @property
+    def bar(self) -> float:
+        """Value that a candidate is to improve on, as `goodness`: the goal of a design, else the best known value.
+
+        Improvement on the goal found two to three times as many that meet it (benchmarks/design_loop.py).
+        """
+        threshold = self.record["config"].get("threshold")
+        if self.listing is None or threshold is None:
+            return float(self.goodness[self.best])
+        return float(self.scaled(np.array([float(threshold)]))[0])
+
     def scaled(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Values on the fitted scale, larger is better."""
         return np.asarray(self.sign * (np.log(values) if self.log else values), np.float64)

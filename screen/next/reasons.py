@@ -34,12 +34,15 @@ def goal_of(run: FinishedRun) -> Goal:
 def explain_choice(run: FinishedRun, chosen: pa.Table, law: NormalLaws, by: Acquisition) -> list[str]:
     """Reason for each row of a batch, in words."""
     unit, level = run.unit, run.level
-    best, known = float(run.goodness[run.best]), f"{number(float(run.values[run.best]), 3)} {unit}".strip()
+    best, known = run.bar, f"{number(float(run.values[run.best]), 3)} {unit}".strip()
+    aim = f"beat the best known, {run.formulas[run.best]} with {known}"
+    if run.listing is not None and (goal := goal_of(run)).formula == "":
+        aim = f"meet the goal, {'below' if run.minimise else 'above'} {number(goal.value, 3)} {unit}".strip()
     chances = probability_above(law, best)
     far, high = ("lower", "low") if run.minimise else ("upper", "high")
     texts = []
     for row, mean, chance in zip(chosen.to_pylist(), law.mean, chances, strict=True):
-        beats = f"{format_percent(chance)} chance to beat the best known, {run.formulas[run.best]} with {known}"
+        beats = f"{format_percent(chance)} chance to {aim}"
         reach = f"may be as {high} as {number(row[far], 3)} {unit}".strip() + f" ({level:.0%} interval)"
         if by == "variance":
             words = [f"among the least certain: its {level:.0%} interval spans {_width(run, row)}", beats]

@@ -25,6 +25,7 @@ def nylon(k: int, m: int) -> str:
     return parse(f"*N{'C' * k}NC(=O){'C' * m}C(*)=O")[1]
 
 
+GOAL = 0.3
 KNOWN = {nylon(k, m): 0.2 + 0.01 * k for k in range(2, 8) for m in range(1, 4)}
 # Repeat unit, mean, half width of the 90 % interval, domain, Tg.
 PROPOSED = [
@@ -49,7 +50,7 @@ def write_design(path: Path, *, tg_window: tuple[float | None, float | None] | N
         "nearest_training": [nylon(7, 2)] * len(rows),
     }  # fmt: skip
     properties = [{"target": {"name": "tc", "quantity": "tc", "unit": "W/(m K)", "log": False}, "verdict": {}}]
-    windows = [{"property": "tc", "lower": 0.3, "upper": None}]
+    windows = [{"property": "tc", "lower": GOAL, "upper": None}]
     if tg_window:
         tg = np.array([row[4] for row in PROPOSED])
         columns |= {"tg_mean": tg, "tg_lower": tg - 40.0, "tg_upper": tg + 40.0}
@@ -76,15 +77,15 @@ def expected_improvement(mean: float, half: float, best: float) -> float:
     return float(sigma * (norm.pdf(z) + z * norm.cdf(z)))
 
 
-def test_proposals_come_by_expected_improvement_and_differ(tmp_path: Path) -> None:
+def test_proposals_come_by_expected_improvement_on_the_goal_and_differ(tmp_path: Path) -> None:
     batch = propose_batch(read_finished_run(str(write_design(tmp_path / "run"))), BatchRequest(3))
-    best = max(KNOWN.values())
-    rows = {row[0]: expected_improvement(row[1], row[2], best) for row in PROPOSED if row[3] != "out"}
+    rows = {row[0]: expected_improvement(row[1], row[2], GOAL) for row in PROPOSED if row[3] != "out"}
     del rows[nylon(11, 2)]  # as good as a copy of the first
     order = sorted(rows, key=lambda text: -rows[text])
     assert batch.table["formula"].to_pylist() == order
     assert batch.table["acquisition"].to_pylist() == pytest.approx([rows[text] for text in order])
-    assert "chance to beat the best known" in batch.table["reason"][0].as_py()
+    assert "chance to meet the goal, above 0.3 W/(m K)" in batch.table["reason"][0].as_py()
+    assert "of the goal 0.3 W/(m K)" in batch.record["acquisition"]
     assert batch.record["counts"]["outside the domain"] == 1
 
 
@@ -95,7 +96,7 @@ def test_goals_of_other_properties_count(tmp_path: Path) -> None:
     assert batch.table["formula"][0].as_py() == PROPOSED[1][0]
     law = norm(450.0, 40.0 / norm.ppf(0.95))
     chance = law.cdf(500.0) - law.cdf(400.0)
-    gain = expected_improvement(0.29, 0.05, max(KNOWN.values()))
+    gain = expected_improvement(0.29, 0.05, GOAL)
     assert batch.table["acquisition"][0].as_py() == pytest.approx(gain * chance)
 
 
