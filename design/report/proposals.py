@@ -25,7 +25,7 @@ _MEANINGS = {
     "upper": "upper end of its 90% prediction interval",
     "p_goal": "probability that all goals are met",
     "log_p_goal": "natural logarithm of the goal probability",
-    "class": "polymer class of the route shown: without caution, of registered monomers, of the smallest largest monomer",
+    "class": "polymer class of the route shown: one of registered monomers, the largest of them small",
     "reaction": "the polymerisation",
     "conditions": "how the polymerisation is run",
     "caution": "why the monomers need special conditions, empty where they do not",

@@ -151,7 +151,7 @@ def select(config: DesignConfig, inputs: DesignInputs, evaluated: Evaluated) -> 
         if key in known:
             counts[known[key]] += 1
             continue
-        routes = monomers.classify(key)
+        routes = routes_allowed.proposed(monomers.classify(key))
         # A language model may propose units without a known route: they are listed without class and monomers.
         if not routes and config.proposal == "reactions":
             counts[unmade] += 1
