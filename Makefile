@@ -1,5 +1,5 @@
 # Needs only make and Python 3.11 to 3.13. The first target builds .venv, once.
-.PHONY: demo test test-real lint docs release bench bench-all clean environment
+.PHONY: demo test test-real lint docs release bench bench-all bench-quick clean environment
 .DEFAULT_GOAL := demo
 SHELL := /bin/sh
 
@@ -40,8 +40,12 @@ release: environment
 	@$(BIN)/python .ci/release.py $(if $(ONLY_BUILD),--no-install)
 
 # Under a minute each on two quiet cores; the others take longer.
-SHORT := formulas descriptors descriptors_today score_today forests_pipeline forests pretrain_today check_ltc check_polymer_tables read_structures
+SHORT := quick formulas descriptors descriptors_today score_today forests_pipeline forests pretrain_today check_ltc check_polymer_tables read_structures
 LONG := pretrain transfer_ltc evaluate_ltc multitask screen_mp dask_scoring device ten_million hundred_million stream_repeat_units kill_resume repeat_unit_descriptors reactions language design_speed design_recovery zoo graph matbench small_data matbench_foundation pull_mp
+
+# Ten ratios of processor time, in two minutes; an error where one has fallen by a fifth. WRITE=1 stores those of this run.
+bench-quick: environment
+	@$(BIN)/python benchmarks/quick.py $(if $(WRITE),--write)
 
 bench: environment
 	@set -e; for name in $(SHORT); do echo "== benchmarks/$$name.py"; $(BIN)/python benchmarks/$$name.py; done

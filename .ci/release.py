@@ -18,12 +18,21 @@ import tempfile
 import tomllib
 import zipfile
 from collections.abc import Sequence
+from fnmatch import fnmatch
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 MINORS = ("3.11", "3.12", "3.13")
 LARGEST = 60_000_000
 """Bytes of a wheel: nothing that does not belong there may slip in."""
+
+
+IN_SDIST = (
+    "README.md", "CHANGELOG.md", "CITATION.cff", "CONTRIBUTING.md", "LICENSE", "Makefile", "constraints.txt",
+    "docs/start.md", "docs/site/pages.py", "docs/images/*.png", "examples/*.csv", "examples/*.ipynb",
+    "tests/test_release.py", "benchmarks/README.md", ".ci/run", "catalogs/networks/*",
+)  # fmt: skip
+"""Patterns of what a source distribution holds, beside the rooms: enough to test it and to build its pages."""
 
 
 def build(source: Path, out: Path) -> dict[str, bytes]:
@@ -60,6 +69,16 @@ def check_metadata(metadata: str, wanted: str) -> list[str]:
     if message["Description-Content-Type"] != "text/markdown" or not str(text).lstrip().startswith("# Kakehashi"):
         found.append("expected README.md in text/markdown as the long description")
     return found
+
+
+def check_sdist(names: Sequence[str]) -> list[str]:
+    """What a source distribution lacks, in words: files by their paths below its folder."""
+    inside = {name.partition("/")[2] for name in names}
+    return [
+        f"sdist: expected {wanted}, it is missing: see [tool.hatch.build.targets.sdist]"
+        for wanted in IN_SDIST
+        if not any(fnmatch(name, wanted) for name in inside)
+    ]
 
 
 def check_version(version: str, tags: Sequence[str]) -> list[str]:
@@ -123,12 +142,18 @@ def main() -> None:
         first = build(ROOT, dist)
         sdist, wheel = (next(dist.glob(pattern)) for pattern in ("*.tar.gz", "*.whl"))
         with tarfile.open(sdist) as archive:
+            contents = archive.getnames()
             archive.extractall(folder, filter="data")
         (unpacked,) = Path(folder).iterdir()
         second = build(unpacked, Path(folder) / "again")
     with zipfile.ZipFile(wheel) as archive:
         metadata = archive.read(f"kakehashi-{version}.dist-info/METADATA").decode()
-    faults = compare(first, second) + check_metadata(metadata, version) + check_version(version, tags_here())
+    faults = (
+        compare(first, second)
+        + check_sdist(contents)
+        + check_metadata(metadata, version)
+        + check_version(version, tags_here())
+    )
     if len(first[wheel.name]) > LARGEST:
         faults.append(f"{wheel.name}: {len(first[wheel.name]):,} bytes, expected at most {LARGEST:,}")
     if faults:

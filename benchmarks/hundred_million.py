@@ -73,7 +73,7 @@ class Peak:
     def __init__(self) -> None:
         self.one = self.all = 0.0
 
-    def filter_tile(self, pid: int) -> None:
+    def look(self, pid: int) -> None:
         """Take in what the processes hold now."""
         total = 0.0
         try:

@@ -18,9 +18,9 @@ from kakehashi.catalogs.records import FloatArray, PropertyTable
 from kakehashi.screen.foundation.folds import formula_hash
 from kakehashi.screen.foundation.knowledge import Knowledge
 from kakehashi.screen.foundation.known import KnownValues
-from kakehashi.screen.foundation.recipe import load_recipe
 from kakehashi.screen.foundation.record import Foundation
-from kakehashi.screen.foundation.tables import gather
+from kakehashi.screen.foundation.training.recipe import load_recipe
+from kakehashi.screen.foundation.training.tables import gather
 from kakehashi.screen.foundation.transforms import standardised
 from kakehashi.screen.heads.registry import DEFAULT_HEADS
 from kakehashi.screen.networks.aliases import alias_note

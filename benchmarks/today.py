@@ -123,24 +123,45 @@ def numpy_features(source: Source, i: int, x: NDArray[np.float32]) -> NDArray[np
 
 
 class Ratio(NamedTuple):
-    """One comparison: what, with what, both as printed, how many times faster, what was aimed at (0: nothing)."""
+    """One comparison: what, with what, both as printed, how many times faster, what was aimed at (0: nothing).
+
+    processor : the same ratio in processor time, 0 where it was not measured
+    """
 
     what: str
     ours: str
     theirs: str
     times: float
     goal: float = 0.0
+    processor: float = 0.0
+
+
+class Cost(NamedTuple):
+    """Seconds on the wall and of the processor, all threads together."""
+
+    wall: float
+    processor: float
+
+    def times(self, other: Cost) -> tuple[float, float]:
+        """How many times `other` costs as much, on the wall and of the processor."""
+        return other.wall / self.wall, other.processor / self.processor
+
+
+def cost(work: Callable[[], object], repeats: int = 3) -> Cost:
+    """Least wall and processor time of `repeats` runs, garbage collected before each."""
+    least = Cost(float("inf"), float("inf"))
+    for _ in range(repeats):
+        gc.collect()
+        wall, processor = time.perf_counter(), time.process_time()
+        work()
+        spent = Cost(time.perf_counter() - wall, time.process_time() - processor)
+        least = Cost(*map(min, least, spent))
+    return least
 
 
 def best(work: Callable[[], object], repeats: int = 3) -> float:
     """Seconds of the fastest of `repeats` runs, garbage collected before each."""
-    seconds = float("inf")
-    for _ in range(repeats):
-        gc.collect()
-        start = time.perf_counter()
-        work()
-        seconds = min(seconds, time.perf_counter() - start)
-    return seconds
+    return cost(work, repeats).wall
 
 
 def profile(title: str, parts: dict[str, float]) -> None:
@@ -155,10 +176,14 @@ def conclude(*ratios: Ratio) -> None:
     """Print a `figure:` line (a row of the README's table) and a `ratio:` line for every comparison."""
     for ratio in ratios:
         goal = f"{ratio.goal:g}x" if ratio.goal else "–"
-        print(f"figure: {ratio.what} | {ratio.ours} | {ratio.theirs} | {_times(ratio.times)} | {goal}")
+        print(f"figure: {ratio.what} | {ratio.ours} | {ratio.theirs} | {_both(ratio)} | {goal}")
     for ratio in ratios:
         goal = f" (goal {ratio.goal:g}x{'' if ratio.times >= ratio.goal else ', MISSED'})" if ratio.goal else ""
-        print(f"ratio: {_times(ratio.times)}{goal}  {ratio.what}")
+        print(f"ratio: {_both(ratio)}{goal}  {ratio.what}")
+
+
+def _both(ratio: Ratio) -> str:
+    return _times(ratio.times) + (f" ({_times(ratio.processor)} in processor time)" if ratio.processor else "")
 
 
 def _times(ratio: float) -> str:

@@ -41,7 +41,7 @@ class Flag(NamedTuple):
     default : the default in words, if the value does not tell; "" for none
     commas : whether it is one text of words with commas or blanks between them, rather than repeated
     decides : whether the results of a run depend on it
-    optional : whether it decides nothing unless it is set
+    optional : whether it decides nothing unless it is set, to another value than the default
     also : other spellings of its name
     """
 

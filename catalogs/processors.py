@@ -40,23 +40,31 @@ def quotas(memberships: Path, root: Path) -> list[float]:
     memberships : file of lines `number:controllers:path`, such as /proc/self/cgroup
     root : mount point of the control groups
     """
+    found = [_unified(folder) if unified else _former(folder) for unified, folder in _folders(memberships, root, "cpu")]
+    return [share for share in found if share is not None]
+
+
+def group_folders(memberships: Path, root: Path, controller: str) -> list[Path]:
+    """Folders of the control groups that a controller such as `cpu` or `memory` limits this process by."""
+    return [folder for _, folder in _folders(memberships, root, controller)]
+
+
+def _folders(memberships: Path, root: Path, controller: str) -> list[tuple[bool, Path]]:
+    """Folders of both versions of control groups, each with whether it is version 2."""
     try:
         lines = memberships.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return []
-    shares = []
+    folders = []
     for line in lines:
         number, _, rest = line.partition(":")
         controllers, _, path = rest.partition(":")
         if number == "0" and not controllers:
-            shares += [_unified(folder) for folder in _upwards(root, path)]
-        elif "cpu" in controllers.split(","):
-            shares += [
-                _former(folder)
-                for name in dict.fromkeys((controllers, "cpu"))
-                for folder in _upwards(root / name, path)
-            ]
-    return [share for share in shares if share is not None]
+            folders += [(True, folder) for folder in _upwards(root, path)]
+        elif controller in controllers.split(","):
+            names = dict.fromkeys((controllers, controller))
+            folders += [(False, folder) for name in names for folder in _upwards(root / name, path)]
+    return folders
 
 
 def _upwards(root: Path, path: str) -> Iterator[Path]:

@@ -9,6 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from kakehashi.catalogs.numbers import interval
+
 FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.int16]
 
@@ -131,6 +133,7 @@ class PropertyTable:
     values : (n,) float64 in `unit`; the median of merged rows
     log : models fit ln(value)
     folds : (n,) fold numbers of the table, or None
+    dealt : how the folds were dealt, "" where the table gives them
     rows, missing : number of rows in the table, and of those without a value
     rejected : rows that could not be used
     notes : sentences for the report (merged duplicates, conversions, ...)
@@ -163,6 +166,7 @@ class PropertyTable:
     unmeasured: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     row_numbers: NDArray[np.int64] | None = None
+    dealt: str = ""
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -174,7 +178,7 @@ class PropertyTable:
         return "\n  ".join(
             [
                 f"PropertyTable {self.name}: {len(self):,} {kind}{' (ln is fitted)' if self.log else ''}",
-                f"{self.quantity}: {low:.4g} to {high:.4g} {self.unit}".rstrip(),
+                f"{self.quantity}: {interval(low, high, 4)} {self.unit}".rstrip(),
                 counts,
                 *(f"refused: {row.formula or 'row ' + str(row.row)}: {row.reason}" for row in self.rejected[:3]),
                 *([f"from {self.source}"] if self.source else []),

@@ -66,6 +66,7 @@ ranks a catalogue of materials by it, and designs polymers that should have it.
   kakehashi status runs/kappa                                       what is done, what is left
   kakehashi catalogs list                                           the data that come with it
   kakehashi models list                                             networks that are trained already
+  kakehashi mcp                                                     tools for an assistant
   kakehashi doctor                                                  is this installation sound?
   kakehashi version                                                 which one is it?
 
@@ -151,6 +152,7 @@ def app(words: Sequence[str] = ()) -> App:
     add(top, "study", "kakehashi.design.cli.study:study", "Repeat one of the paper's studies.")
     add(top, "report", "kakehashi.design.cli.design:report", "(Re)build the HTML report of a run.")
     add(top, "status", "kakehashi.screen.cli.status:status", "Print what a run has done and what is left.")
+    add(top, "mcp", "kakehashi.design.cli.mcp:mcp", "Serve commands to an assistant (Model Context Protocol).")
     add(top, "version", "kakehashi.catalogs.cli.version:version", "Print the version.")
     add(top, "doctor", "kakehashi.screen.cli.doctor:doctor", "Check this installation.")
     add(catalogs, "list", "kakehashi.catalogs.cli.catalogs:list_datasets", "List the data sets.")

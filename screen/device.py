@@ -9,9 +9,11 @@ part of what decides a run, but another device computes again.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, get_args
 
 from kakehashi.catalogs.records import UserError
+from kakehashi.screen.compilation import keep_programs
 from kakehashi.screen.device_names import Device
 
 if TYPE_CHECKING:
@@ -27,13 +29,16 @@ def check_device(device: str) -> None:
 def choose(device: str) -> None:
     """Compute on this device from now on, in all threads.
 
-    `auto` changes nothing and imports nothing.
+    `auto` leaves the device to jax and imports nothing. What is compiled is kept for later processes.
 
     Raises
     ------
     UserError : a GPU is asked for and jax sees none.
     """
     check_device(device)
+    keep_programs()
+    # Of a GPU's memory jax would take three quarters at once, and leave workers and other programs the rest.
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     if device == "auto":
         return
     import jax

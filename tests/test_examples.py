@@ -38,3 +38,21 @@ def test_a_wrong_example_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     (tmp_path / "planted_example.py").write_text('"""One.\n\n>>> 1 + 1\n3\n"""\n')
     monkeypatch.syspath_prepend(tmp_path)
     assert failures(import_module("planted_example")) == (1, 1)
+
+
+# Their examples take minutes; the notebook of polymers runs a design.
+NOT_RUN = {"design"}
+
+
+def test_every_public_function_has_an_example_that_runs() -> None:
+    import inspect
+
+    import kakehashi
+
+    for name in set(kakehashi.__all__) - {"main", "models", "catalogs"}:
+        lines = [
+            line for line in (inspect.getdoc(inspect.unwrap(getattr(kakehashi, name))) or "").splitlines()
+            if line.lstrip().startswith(">>> ")
+        ]  # fmt: skip
+        runs = [line for line in lines if "+SKIP" not in line]
+        assert len(runs) >= (1 if name in NOT_RUN else 2), name

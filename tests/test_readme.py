@@ -27,6 +27,24 @@ def commands(text: str) -> list[list[str]]:
     return [shlex.split(line, comments=True)[1:] for line in lines]
 
 
+MARKED = re.compile(
+    r"<!-- not run: .+? -->\n\n?(?:```\w*\n.*?^```$|(?:^    [^\n]*\n|^\n(?=    ))+)", re.DOTALL | re.MULTILINE
+)
+
+
+def without_marked(text: str) -> str:
+    """Text without the blocks that say why they are not run."""
+    return MARKED.sub("", text)
+
+
+def run_in_order() -> list[list[str]]:
+    """Commands of all pages that are not marked, each once, those of the README first."""
+    found: dict[str, list[str]] = {}
+    for page in (ROOT / "README.md", ROOT / "docs/start.md", *PAGES):
+        found |= {shlex.join(words): words for words in commands(without_marked(text_of(page)))}
+    return list(found.values())
+
+
 def parse(words: list[str]) -> None:
     """Refuse an unknown command or flag, as the command line does before it computes."""
     from kakehashi import app
@@ -58,6 +76,33 @@ def test_a_wrong_flag_is_seen() -> None:
     assert words[-2:] == ["--catalogue", "mp_formulas"]
     with pytest.raises(Exception, match="catalogue"):
         parse(words)
+
+
+def test_what_is_not_marked_can_be_run() -> None:
+    """Inputs are those of the examples, and folders that an earlier command made."""
+    made: set[str] = set()
+    for words in run_in_order():
+        out = words[words.index("--out") + 1] if "--out" in words else ""
+        for word in words:
+            assert "://" not in word, words
+            assert not word.startswith("runs/") or word in {out, *made}, words
+            if re.search(r"\.(csv|parquet|xlsx)(:|$)", word):
+                assert (ROOT / word.partition(":")[0]).exists(), words
+        made |= {out}
+    assert len(run_in_order()) > 15
+
+
+def test_a_marked_block_is_left_out() -> None:
+    text = "<!-- not run: no key -->\n\n    kakehashi a\n    kakehashi b\n\nwords\n\n    kakehashi c\n"
+    assert commands(without_marked(text)) == [["c"]]
+    assert commands(without_marked("<!-- not run: x -->\n```sh\nkakehashi a\n```\nkakehashi b\n")) == [["b"]]
+
+
+def test_python_has_every_public_name() -> None:
+    import kakehashi as kh
+
+    page = text_of(ROOT / "docs/python.md")
+    assert [name for name in kh.__all__ if name != "main" and not re.search(rf"\bkh\.{name}\b", page)] == []
 
 
 def test_there_are_commands_and_blocks_enough() -> None:
@@ -96,12 +141,14 @@ def run(words: list[str], place: Path) -> Any:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(3600)
-def test_the_commands_of_the_readme_run(place: Path) -> None:
-    for words in commands(text_of(ROOT / "README.md")):
+@pytest.mark.timeout(7200)
+def test_the_commands_of_the_pages_run(place: Path) -> None:
+    for words in run_in_order():
+        if "--out" in words:  # a reader takes another name
+            shutil.rmtree(place / words[words.index("--out") + 1], ignore_errors=True)
         done = run(["-m", "kakehashi", *words], place)
         assert done.returncode == 0, (words, done.stderr[-2000:])
-    for name in ("report.html", "ranking.csv", "next.csv"):
+    for name in ("report.html", "ranking.csv"):
         assert (place / "runs/kappa" / name).exists()
     assert (place / "runs/tc/proposals.csv").exists()
 

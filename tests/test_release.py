@@ -51,6 +51,12 @@ def test_bad_metadata_are_named(release: ModuleType, old: str, new: str) -> None
     assert len(release.check_metadata(GOOD.replace(old, new), "1.2")) == 1
 
 
+def test_a_source_distribution_is_complete(release: ModuleType) -> None:
+    whole = [f"kakehashi-1.2/{pattern.replace('*', 'x')}" for pattern in release.IN_SDIST]
+    assert release.check_sdist(whole) == []
+    assert "docs/start.md" in release.check_sdist([name for name in whole if "start" not in name])[0]
+
+
 def test_a_tag_is_the_version(release: ModuleType) -> None:
     assert release.check_version("1.2", []) == []
     assert release.check_version("1.2", ["v1.2", "other"]) == []

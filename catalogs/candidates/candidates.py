@@ -23,13 +23,16 @@ from kakehashi.catalogs.properties.material_columns import (
 )
 from kakehashi.catalogs.properties.tables import split_spec
 from kakehashi.catalogs.reading import pulled, readers
+from kakehashi.catalogs.reading.open_table import OpenTable
 from kakehashi.catalogs.records import UserError
 
 _EMBEDDED_BATCH = 65_536
 
 
-def open_catalog(spec: str, material: Material = None, limit: int | None = None, *, virtual: bool = False) -> Catalog:
-    """Open a catalogue by its name or path.
+def open_catalog(
+    spec: str | OpenTable, material: Material = None, limit: int | None = None, *, virtual: bool = False
+) -> Catalog:
+    """Open a catalogue by its name or path, or a table in memory.
 
     An embedded or pulled name, a table file, a folder of Parquet, or structures.
 
@@ -54,6 +57,9 @@ def open_catalog(spec: str, material: Material = None, limit: int | None = None,
 
     if limit is not None and limit < 1:
         raise UserError(f"--limit must be at least 1, got {limit}")
+    if isinstance(spec, OpenTable):
+        catalog = catalog_of_table(str(spec), spec, material)
+        return replace(catalog, rows=catalog.rows if limit is None else min(limit, catalog.rows))
     path = path_of(spec)
     if spec in embedded.known():
         if given_columns(material):

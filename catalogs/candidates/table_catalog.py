@@ -20,11 +20,13 @@ from kakehashi.catalogs.properties.material_columns import (
 )
 from kakehashi.catalogs.reading import parquet_folders, readers
 from kakehashi.catalogs.reading.column_types import as_type, profile
+from kakehashi.catalogs.reading.open_table import Readable
 
 
-def catalog_of_table(name: str, path: Path, material: Material) -> Catalog:
+def catalog_of_table(name: str, given: Readable, material: Material) -> Catalog:
     """Open a table as a catalogue; its column types are found in one pass."""
-    table = readers.open_table(path)
+    table = readers.open_table(given)
+    path = table.path
     names = readers.column_names(table)
     formula, label = material_column(names, table, material), id_column(names)
     if label == formula:
@@ -69,7 +71,7 @@ def catalog_of_table(name: str, path: Path, material: Material) -> Catalog:
         name,
         rows,
         schema,
-        _content(path),
+        table.digest or _content(path),
         tuple(notes),
         pieces,
         structures if structural else None,

@@ -204,6 +204,7 @@ def store(
     *,
     replace: bool = False,
     folder: Path | None = None,
+    private: bool = False,
 ) -> str:
     """Store arrays and card; return "" or why not.
 
@@ -214,6 +215,7 @@ def store(
     ----------
     card : strict JSON values; schema, key and checksums are added here.
     folder : of the entries, by default `models_folder()`; no bound holds for another.
+    private : whether nobody else may enter that folder, as the default one; caches are refused otherwise.
     """
     _checked(key)
     size = sum(array.nbytes for array in arrays.values())
@@ -223,13 +225,13 @@ def store(
         most = size_limit() if folder is None else math.inf
         if size > most:
             return f"not kept for the next run: {size / 1e9:.3g} GB, more than {VARIABLE} allows ({most / 1e9:.3g})"
-        default_folder = folder is None
+        mode = PRIVATE if private or folder is None else 0o777
         folder = folder or models_folder()
-        make_folder(folder, PRIVATE if default_folder else 0o777)
+        make_folder(folder, mode)
         _sweep(folder)
         temporary = folder / f"{TEMPORARY}{key}-{os.getpid()}-{secrets.token_hex(4)}"
         try:
-            temporary.mkdir(mode=PRIVATE if default_folder else 0o777)
+            temporary.mkdir(mode=mode)
             for name, data in encode(key, arrays, card).items():
                 write_durably(temporary / name, data)
             publish(temporary, folder / key, replace=replace)

@@ -100,16 +100,25 @@ def _array(cells: Any, called: str, name: str) -> pa.Array | pa.ChunkedArray:
         return pa.array([_text(cell, called, name, i) for i, cell in enumerate(cells, start=1)], pa.string())
 
 
+def is_missing(cell: Any) -> bool:
+    """True for None, NaN and what pandas writes for a missing cell (`NA`, `NaT`).
+
+    >>> is_missing(float("nan")), is_missing("NaN")
+    (True, False)
+    """
+    if cell is None or type(cell).__name__ in ("NAType", "NaTType"):  # NA is neither equal nor unequal to itself
+        return True
+    return isinstance(cell, float | np.floating) and math.isnan(cell)
+
+
 def _text(cell: Any, called: str, name: str, row: int) -> str | None:
     """Cell of a column of several types, as text; None where missing."""
-    if cell is None or (isinstance(cell, float | np.floating) and math.isnan(cell)):
+    if is_missing(cell):
         return None
     if isinstance(cell, str):
         return cell
     if isinstance(cell, Number) and not isinstance(cell, bool | np.bool_):
         return str(cell)
-    if type(cell).__name__ in ("NAType", "NaTType"):  # what pandas writes for a missing cell
-        return None
     raise UserError(
         f"{called}: row {row}, column '{name}': expected text or a number, got {type(cell).__name__} {str(cell)[:40]!r}"
     )

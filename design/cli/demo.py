@@ -54,6 +54,7 @@ def configure_design(out: str, networks: int, seed: int, device: Device) -> Desi
     flags = {
         "target": ["polymer_thermal_conductivity"], "goal": ["polymer_thermal_conductivity>0.3"], "device": device,
         "source": ["molecule_thermal_conductivity", "molecule_refractive_index"], "networks": max(1, networks // 4),
+        "descriptors": "ecfp4@ring/atom",  # what the networks of the package see
         "particles": 500, "prior_draws": 2000, "top": 200, "seed": seed, "out": f"{out.rstrip('/')}-design",
     }  # fmt: skip
     return resolve(flags, None)

@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kakehashi.catalogs.numbers import interval, number
 from kakehashi.catalogs.properties.polymer_names import name_unit
 from kakehashi.catalogs.runs.rundir import RunDir
 from kakehashi.catalogs.shown import shown
+from kakehashi.design.cli.preview_text import preview_design
 from kakehashi.design.report.chance import chance_sentence, write_chance
 from kakehashi.design.report.knowledge import caution
 from kakehashi.design.run.config import DesignConfig, deciding
@@ -31,7 +33,7 @@ def kind() -> RunKind:
     return RunKind(
         read=_read, plan=_plan, run=_run,
         show=lambda outcome, rundir: show(outcome.record, outcome.proposals, rundir.where),
-        as_dict=as_dict, deciding=deciding, compare=_compare,
+        as_dict=as_dict, deciding=deciding, compare=_compare, preview=preview_design,
     )  # fmt: skip
 
 
@@ -71,7 +73,7 @@ def show(record: dict[str, Any], proposals: pa.Table, where: str) -> None:
     console.print(
         f"{sampler['evaluated']:,} distinct repeat units judged, {listed['listed']:,} proposals;"
         f" {listed['above_prior']:,} of them above the {prior['quantile']:.1%} quantile of the prior"
-        f" (goal probability {prior['p_goal']:.3g}).",
+        f" (goal probability {number(prior['p_goal'], 3)}).",
         markup=False,
     )
     chances = [chance for chance in proposals["p_goal"].to_pylist() if chance is not None]
@@ -96,8 +98,8 @@ def proposal_lines(row: Mapping[str, Any], properties: Sequence[Mapping[str, Any
     values = []
     for k, found in enumerate(properties):
         target, prefix = found["target"], f"{found['target']['name']}_" if k else ""
-        ends = f"{row[f'{prefix}lower']:.3g} to {row[f'{prefix}upper']:.3g}"
-        values.append(f"{target['name']} {row[f'{prefix}mean']:.3g} ({ends}) {target['unit']}".rstrip())
+        ends = interval(row[f"{prefix}lower"], row[f"{prefix}upper"])
+        values.append(f"{target['name']} {number(row[f'{prefix}mean'], 3)} ({ends}) {target['unit']}".rstrip())
     monomers = [_monomer(row, k) for k in (1, 2) if row[f"monomer_{k}"]]
     route = f"{row['class'] or 'no route known'}{': ' + ' + '.join(monomers) if monomers else ''}"
     known = name_unit(row["smiles"])
@@ -138,6 +140,7 @@ def _compare(config: DesignConfig, inputs: DesignInputs, record: Mapping[str, An
         for spec, table in zip(config.target, inputs.targets, strict=True)
     ]
     then = source_hashes(record["properties"][0]["sources"])
-    specs = (inputs.sources and config.source) or [table.name for table in inputs.sources]
+    named = len(config.source) == len(inputs.sources)  # a word may stand for several
+    specs = config.source if named else [table.name for table in inputs.sources]
     sources = zip(specs, inputs.sources, strict=True)
     return targets + [InputComparison("source", spec, table.sha256, then.get(table.name)) for spec, table in sources]

@@ -10,13 +10,15 @@ from difflib import get_close_matches
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kakehashi.catalogs.properties.column_units import bare_name, is_logarithm
 from kakehashi.catalogs.quantities import convert
 from kakehashi.catalogs.records import UserError
 
-EXAMPLES = "thermal_conductivity>0.35, tg >= 470 K or 400<tg<600 K"
+EXAMPLES = "thermal_conductivity>0.35, tg >= 470 K, 400<tg<600 K or maximise tg"
 _NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?(?:nan|inf(?:inity)?)(?![a-z]))\s*(.*)", re.I)
+_EXTREME = re.compile(r"(max|min)imi[sz]e\s+(\S.*)", re.I)
 _OPERATOR = re.compile(r"([<>=!]+|≤|≥)")
 _UPWARD = {"<": True, "<=": True, "≤": True, ">": False, ">=": False, "≥": False}
 
@@ -25,11 +27,13 @@ class Property(NamedTuple):
     """A property that a model predicts.
 
     unit : of its values, "" as given; log : whether the model fits ln(value)
+    known : smallest and largest known value, which `minimise` and `maximise` are to pass; None where there are none
     """
 
     name: str
     unit: str = ""
     log: bool = False
+    known: tuple[float, float] | None = None
 
 
 class Goal(NamedTuple):
@@ -41,6 +45,14 @@ class Goal(NamedTuple):
     property: str
     lower: float = -math.inf
     upper: float = math.inf
+
+    def better(self, value: NDArray[np.float64]) -> NDArray[np.float64]:
+        """How good values (n,) are, larger is better: up, down, or by the distance to a window with two ends."""
+        if self.lower == -math.inf:
+            return -value
+        if self.upper == math.inf:
+            return value
+        return -np.maximum(np.maximum(self.lower - value, value - self.upper), 0.0)
 
     def __str__(self) -> str:
         if self.lower == -math.inf:
@@ -56,6 +68,8 @@ def parse_goals(texts: Iterable[str], properties: Sequence[Property]) -> tuple[G
     A unit after the last number holds for the whole expression and is converted to the property's; without one the
     numbers are in the property's unit. Windows of one property are intersected. `<` and `<=` mean the same: the
     predicted values are continuous.
+
+    `maximise NAME` asks for more than the largest known value, `minimise NAME` for less than the smallest.
 
     Raises
     ------
@@ -107,6 +121,12 @@ def on_fitted_scale(goal: Goal, log: bool) -> Goal:
 
 def _parse(part: str, text: str, properties: Sequence[Property]) -> Goal:
     where = f"goal {part!r}" + ("" if part == text.strip() else f" of {text!r}")
+    if extreme := _EXTREME.fullmatch(part):
+        prop = _named(extreme[2], properties, where)
+        if prop.known is None:
+            raise UserError(f"{where}: no known value of {prop.name} to pass; give a bound such as {prop.name}>1")
+        smallest, largest = prop.known
+        return Goal(prop.name, upper=smallest) if extreme[1].lower() == "min" else Goal(prop.name, lower=largest)
     pieces = [piece.strip() for piece in _OPERATOR.split(part)]
     operators, terms = pieces[1::2], pieces[0::2]
     if not operators or len(operators) > 2 or not all(terms):

@@ -86,7 +86,8 @@ class Surrogate:
             # The largest distance counts: a unit must be in the domain of every model.
             distance = np.max([part.distance for part in members.values()], axis=0)
             log_constraint[allowed] = log_applicability(distance) + described.log_weight[allowed]
-            predictions = [self._prediction(goal.property, members[goal.property]) for goal in self._goals]
+            names = [goal.property for goal in self._goals]
+            predictions = [predicted_values(self.models[name], self._noise[name], members[name]) for name in names]
             log_goal[allowed] = log_goal_probability(self._goals, predictions)
         return JudgedUnits(described.reasons, log_constraint, log_goal)
 
@@ -97,13 +98,6 @@ class Surrogate:
     def identities(self) -> dict[str, str]:
         """By property name, the sha256 of all that the predictions depend on."""
         return {name: scorer.sha256 for name, scorer in self._scorers.items()}
-
-    def _prediction(self, name: str, found: ComponentPredictions) -> Prediction:
-        known = self._noise[name]
-        # Of a unit nothing is known about, a value is as uncertain as one of the training values taken at random; a
-        # linear model would be less certain the larger the unit, and its doubt alone would meet any goal.
-        spreads = known.scale * np.minimum(found.spreads, self.models[name].target.y.std())
-        return Prediction(found.means, spreads, found.weights, known.scale * known.extra, known.degrees)
 
 
 class ResidualNoise(NamedTuple):
@@ -120,7 +114,18 @@ class ResidualNoise(NamedTuple):
 
 def fit_noise(model: Model) -> ResidualNoise:
     """Fit the distribution of a model's held-out residuals."""
-    held_out = model.out_of_fold
-    residuals = model.target.y - held_out.mean
-    extra = held_out_noise(residuals, held_out.spread)
-    return ResidualNoise(extra, *held_out_tails(residuals, np.hypot(held_out.spread, extra)))
+    return fit_residuals(model.target.y - model.out_of_fold.mean, model.out_of_fold.spread)
+
+
+def fit_residuals(residuals: FloatArray, spreads: FloatArray) -> ResidualNoise:
+    """Fit the distribution of residuals (n,) about predictions with some spreads (n,)."""
+    extra = held_out_noise(residuals, spreads)
+    return ResidualNoise(extra, *held_out_tails(residuals, np.hypot(spreads, extra)))
+
+
+def predicted_values(model: Model, noise: ResidualNoise, found: ComponentPredictions) -> Prediction:
+    """Distribution of the values of repeat units, from what a model's members say and its held-out residuals."""
+    # Of a unit nothing is known about, a value is as uncertain as one of the training values taken at random; a
+    # linear model would be less certain the larger the unit, and its doubt alone would meet any goal.
+    spreads = noise.scale * np.minimum(found.spreads, model.target.y.std())
+    return Prediction(found.means, spreads, found.weights, noise.scale * noise.extra, noise.degrees)

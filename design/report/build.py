@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+from kakehashi.catalogs.numbers import number
 from kakehashi.design.report import charts
 from kakehashi.design.report.chance import chance_sentence
 from kakehashi.design.report.clusters import SIMILAR, Clusters, cluster
@@ -18,7 +19,7 @@ from kakehashi.screen.report.data import MAX_REASONS, Row, mapping, mappings, re
 from kakehashi.screen.report.page import assemble
 from kakehashi.screen.report.ranking import PAGE
 from kakehashi.screen.report.sections import accuracy, leaderboard, members, pretty, timings, verdict
-from kakehashi.screen.report.text import number, percent, words
+from kakehashi.screen.report.text import percent, words
 
 TEMPLATES = Path(__file__).parent / "templates"
 _SHOWN_CLUSTERS = 8
@@ -119,6 +120,7 @@ def _property(model: ModelledProperty, k: int) -> dict[str, Any]:
         "model_text": mapping(model.record, "model").get("text"),
         "noise": real(model.record.get("noise")),
         "noise_unit": "ln units" if model.log else model.unit,
+        "reliability": mappings(model.record, "reliability"),
     }
 
 

@@ -9,11 +9,12 @@ from typing import NamedTuple
 import numpy as np
 from markupsafe import Markup
 
+from kakehashi.catalogs.numbers import number
 from kakehashi.design.report.data import ModelledProperty
 from kakehashi.screen.report.charts import overlaid
 from kakehashi.screen.report.data import Row, real
 from kakehashi.screen.report.svg import Axis, drawing, frame, padded, plot, plot_axes, tag
-from kakehashi.screen.report.text import number, percent, with_unit, words
+from kakehashi.screen.report.text import percent, with_unit, words
 
 BINS = 24
 SMALLEST = 1e-6  # goal probabilities below are drawn here

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from functools import cache
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,16 +68,26 @@ def butina(near: NDArray[np.bool_]) -> NDArray[np.int64]:
     return rank[numbers]
 
 
+def fingerprint(unit: str) -> Any:
+    """Morgan fingerprint of radius 2, 2048 bits; ValueError for a text that cannot be read."""
+    return _generator().GetFingerprint(read(unit))
+
+
+@cache
+def _generator() -> Any:
+    from rdkit.Chem import rdFingerprintGenerator
+
+    return rdFingerprintGenerator.GetMorganGenerator(radius=_RADIUS, fpSize=_BITS)
+
+
 def _similarities(smiles: Sequence[str]) -> tuple[list[int], NDArray[np.float64]]:
     """Rows that can be read, and their Tanimoto similarities."""
     from rdkit import DataStructs
-    from rdkit.Chem import rdFingerprintGenerator
 
-    generator = rdFingerprintGenerator.GetMorganGenerator(radius=_RADIUS, fpSize=_BITS)
     rows, prints = [], []
     for row, text in enumerate(smiles):
         try:
-            prints.append(generator.GetFingerprint(read(text)))
+            prints.append(fingerprint(text))
         except (ValueError, RuntimeError):
             continue
         rows.append(row)

@@ -18,14 +18,14 @@ from kakehashi.screen.report.text import words
 
 CARDS = 24
 _MEANINGS = {
-    "rank": "position in the list, 1 is best: by goal probability times applicability",
+    "rank": "position in the list, 1 is best: by goal probability times applicability, or as --rank-by says",
     "smiles": "the repeat unit as canonical SMILES",
     "mean": "predicted value of the first property, in its unit",
     "lower": "lower end of its 90% prediction interval",
     "upper": "upper end of its 90% prediction interval",
     "p_goal": "probability that all goals are met",
     "log_p_goal": "natural logarithm of the goal probability",
-    "class": "polymer class of the route shown: one of registered monomers, the largest of them small",
+    "class": "polymer class of the route shown: without caution, of registered monomers, of small ones",
     "reaction": "the polymerisation",
     "conditions": "how the polymerisation is run",
     "caution": "why the monomers need special conditions, empty where they do not",
@@ -38,11 +38,14 @@ _MEANINGS = {
     "monomer_2_cas": "CAS number of the second monomer, or not registered",
     "sa_score": "synthetic accessibility of the repeat unit with methyl ends, 1 easy to 10 hard",
     "novelty": "1 minus the likeness of environment counts to the nearest known polymer; 0 for the same chain alone",
+    "front": "Pareto front of the predicted values of all goals: no proposal of a front beats another in every goal;"
+    " 1 is beaten by none",
     "posterior": "exact posterior probability of the repeat unit",
     "nearest_training": "most similar known polymer",
     "domain": "in: like the target's polymers; edge: beyond them in one respect; out: extrapolation",
     "domain_reason": "reason why a proposal is at the edge or out of the domain",
     "distance": "distance to the nearest polymer of the target in descriptor space, 1 is usual",
+    "diverse": "place among up to 20 of the best 200 proposals, not out of the domain, that differ most (MaxMin)",
     "particles": "number of the sampler's final particles with this repeat unit",
     "first_seen": "index of the temperature at which the sampler first drew it, 0 is the prior",
     "cluster": "cluster of similar proposals, 1 is the largest",
@@ -57,8 +60,8 @@ _LABELS = {
 _FIRST = ("rank", "smiles", "mean", "interval", "lower", "upper")
 _THEN = ("p_goal", "class", "sa_score", "novelty", "domain", "cluster")
 _LAST = ("monomer_1", "monomer_1_name", "monomer_1_cas", "monomer_2", "monomer_2_name", "monomer_2_cas",
-         "reaction", "conditions", "caution", "other_routes",
-         "nearest_training", "distance", "particles", "first_seen", "log_p_goal",
+         "reaction", "conditions", "caution", "other_routes", "nearest_training", "distance", "diverse", "particles",
+         "first_seen", "log_p_goal",
          "domain_reason")  # fmt: skip
 _SMILES = ("smiles", "monomer_1", "monomer_2", "nearest_training")
 

@@ -10,7 +10,9 @@ from kakehashi.catalogs.flag import CANDIDATES, DESIGN, USUAL, Flag, Here
 from kakehashi.catalogs.records import UserError
 from kakehashi.design.run.space_flags import GROWTH, MONOMERS, POOL, SpaceFlags
 from kakehashi.screen.runs import config as runs
+from kakehashi.screen.runs.candidate_flags import TopFlags
 from kakehashi.screen.runs.flags import (
+    NO_SOURCE,
     CacheFlags,
     DeviceFlags,
     HeadFlags,
@@ -19,16 +21,15 @@ from kakehashi.screen.runs.flags import (
     SeedFlags,
     SourceFlags,
     TableFlags,
-    TopFlags,
     ValueFlags,
     WorkerFlags,
 )
 
 PROPOSALS = ("reactions", "ngram", "recurrent")
 SAMPLERS = ("smc", "exact", "iqspr")
-# Errors are 3 to 13 % larger than with the default of a screening, at six times the speed: a sampler describes tens of
-# thousands of units (benchmarks/repeat_unit_descriptors.py).
-DESCRIPTORS = "ecfp4@ring/atom"
+ORDERS = ("chance", "value", "lower")
+# Chosen on held-out clusters (benchmarks/design_truth.py); a sampler describes tens of thousands of units.
+DESCRIPTORS = "ecfp4@ring/atom+connectivity@ring/atom+backbone"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,8 +47,8 @@ class GoalFlags:
     goal: Annotated[
         tuple[str, ...],
         Flag(
-            "Window of a target, with or without a unit, such as 'thermal_conductivity>0.35' or '400<tg<600 K'; repeat"
-            " for several.",
+            "Window of a target, with or without a unit, such as 'thermal_conductivity>0.35' or '400<tg<600 K', or"
+            " 'maximise tg' (minimise): pass the best known value; repeat for several.",
             USUAL,
         ),
     ] = ()
@@ -84,6 +85,23 @@ class ProposalFlags(SpaceFlags):
         Flag("Largest synthetic accessibility score (1 easy, 10 hard) of the capped unit of a proposal.", CANDIDATES),
     ] = 6.0
     max_atoms: Annotated[int, Flag("Largest number of heavy atoms of a repeat unit.", CANDIDATES)] = 80
+    rank_by: Annotated[
+        str,
+        Flag(
+            "Order of the proposals: chance (to meet all goals, times applicability); value, or lower (the lower end of"
+            " its 90 % interval; the upper one where the goal is an upper bound) of the first goal's property.",
+            CANDIDATES,
+        ),
+    ] = "chance"
+    per_cluster: Annotated[
+        int | None, Flag("Proposals of one cluster of similar units, at most.", CANDIDATES, default="no limit")
+    ] = None
+    per_monomer: Annotated[
+        int | None, Flag("Proposals that share a monomer, at most.", CANDIDATES, default="no limit")
+    ] = None
+    per_class: Annotated[
+        int | None, Flag("Proposals of one polymer class, at most.", CANDIDATES, default="no limit")
+    ] = None
     fragments: Annotated[
         str | None,
         Flag("Table of fragments (SMILES) that make a unit more likely, such as liquid-crystal-like ones.", DESIGN),
@@ -98,8 +116,9 @@ class DesignConfig(
     """Flags of a design run, keys of its TOML file, and `config` in its run.json."""
 
     source: Annotated[
-        tuple[str, ...], Here("none: pre-train on nothing.", default="the embedded properties of molecules")
-    ] = ()
+        tuple[str, ...],
+        Here("usual: the embedded properties of molecules. Without sources no network is trained.", default="none"),
+    ] = NO_SOURCE
     networks: int = 10
     descriptors: Annotated[str, Here("A design describes SMILES.", default=DESCRIPTORS)] = DESCRIPTORS
     outer_folds: int = 5
@@ -119,6 +138,10 @@ def _check(config: DesignConfig) -> None:
     check_workers(config.workers, None)
     check_known("proposal", config.proposal, PROPOSALS)
     check_known("sampler", config.sampler, SAMPLERS)
+    check_known("rank-by", config.rank_by, ORDERS)
+    for name in ("per_cluster", "per_monomer", "per_class"):
+        if (limit := getattr(config, name)) is not None and limit < 1:
+            raise UserError(f"--{name.replace('_', '-')}: expected at least 1, got {limit}")
     if config.proposal == "reactions" and config.corpus is not None:
         raise UserError("--corpus is what --proposal ngram or recurrent learn from; reactions start from --pool")
     if config.proposal != "reactions" and config.pool is not None:

@@ -65,7 +65,7 @@ def read_inputs(config: DesignConfig) -> DesignInputs:
             raise UserError(f"--target: two properties are called {name}; name them: --target NAME=FILE:COLUMN")
         if "/" in name:  # files are named after properties
             raise UserError(f"--target: a property cannot be called {name}; name it: --target NAME=FILE:COLUMN")
-    goals = parse_goals(config.goal, [Property(table.name, table.unit, table.log) for table in targets])
+    goals = parse_goals(config.goal, [property_of(table) for table in targets])
     specs = sources_of(config.source, targets[0])
     sources = [
         load_table(spec, material=material.get(spec), minimum=1, attachments=(0, 2), units=units) for spec in specs
@@ -77,6 +77,12 @@ def read_inputs(config: DesignConfig) -> DesignInputs:
     pool = read_pool(path_of(config.pool), config.material) if config.pool else None
     known = tuple(read_known(path_of(spec), config.material) for spec in config.known)
     return DesignInputs(targets, tuple(sources), goals, descriptors, fragments, pool, known)
+
+
+def property_of(table: PropertyTable) -> Property:
+    """The property of a target, with the range of its known values."""
+    known = (float(table.values.min()), float(table.values.max())) if len(table) else None
+    return Property(table.name, table.unit, table.log, known)
 
 
 def _target(spec: str, config: DesignConfig, material: str | None, units: Units) -> PropertyTable:

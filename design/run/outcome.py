@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,7 +25,9 @@ from kakehashi.design.chemistry.provenance import Provenance
 from kakehashi.design.chemistry.routes import best_first, describe
 from kakehashi.design.likelihood.describer import Describer
 from kakehashi.design.likelihood.surrogate import Surrogate
+from kakehashi.design.run.choice import DIVERSE_FROM, POOLED, Quota, ordered_goal, pick_diverse, worth_by_value
 from kakehashi.design.run.config import DesignConfig
+from kakehashi.design.run.fronts import fronts
 from kakehashi.design.run.inputs import DesignInputs
 from kakehashi.design.run.known import WORDS, known_polymers
 from kakehashi.design.run.space import Routes
@@ -120,11 +123,15 @@ class Selection(NamedTuple):
     counts: dict[str, int]
 
 
-def select(config: DesignConfig, inputs: DesignInputs, evaluated: Evaluated) -> Selection:
+def select(
+    config: DesignConfig, inputs: DesignInputs, evaluated: Evaluated, worth: FloatArray | None = None
+) -> Selection:
     """Select the best distinct units that are new and can be made.
 
-    Ranked by goal probability times constraint.
+    worth : (units,) what they are ordered by; None: goal probability times constraint
     """
+    worth = evaluated.log_likelihood + evaluated.log_constraint if worth is None else worth
+    quota = Quota(config.per_cluster, config.per_monomer, config.per_class)
     known = known_polymers(inputs.targets, inputs.known)
     routes_allowed = Routes(config, inputs.pool)
     mine = {} if inputs.pool is None else inputs.pool.named()
@@ -140,7 +147,7 @@ def select(config: DesignConfig, inputs: DesignInputs, evaluated: Evaluated) -> 
     counts = dict.fromkeys((*WORDS, unmade, other, hard), 0)
     candidates: list[Candidate] = []
     keys: set[str] = set()
-    for i in _best_first(evaluated):
+    for i in _best_first(evaluated, worth):
         if len(candidates) == config.top:
             break
         unit = polymers.read(evaluated.smiles[i])
@@ -164,6 +171,9 @@ def select(config: DesignConfig, inputs: DesignInputs, evaluated: Evaluated) -> 
             counts[hard] += 1
             continue
         made, *others = best_first(routes, registered) if routes else [Provenance()]
+        if above := quota.admit(key, made.monomers, made.polymer_class):
+            counts[above] = counts.get(above, 0) + 1
+            continue
         log_goal, log_constraint = float(evaluated.log_likelihood[i]), float(evaluated.log_constraint[i])
         candidates.append(
             Candidate(key, made, score, log_goal, log_constraint, int(evaluated.temperature[i]), tuple(others))
@@ -179,7 +189,7 @@ def posterior_of(keys: Sequence[str], evaluated: Evaluated, log_posterior: Float
     shares = dict.fromkeys(keys, 0.0)
     worth = evaluated.log_likelihood + evaluated.log_constraint
     least, left = -np.inf, set(keys)
-    for i in _best_first(evaluated):
+    for i in _best_first(evaluated, worth):
         if worth[i] < least:
             break
         key = polymers.parse(evaluated.smiles[i])[1]
@@ -191,8 +201,28 @@ def posterior_of(keys: Sequence[str], evaluated: Evaluated, log_posterior: Float
     return list(shares.values())
 
 
-def _best_first(evaluated: Evaluated) -> Iterator[int]:
-    worth = evaluated.log_likelihood + evaluated.log_constraint
+def _worth(
+    config: DesignConfig,
+    inputs: DesignInputs,
+    models: Mapping[str, Model],
+    surrogate: Surrogate,
+    describer: Describer,
+    evaluated: Evaluated,
+) -> FloatArray:
+    """What evaluated units are ordered by, (units,); by value, -inf but for the likeliest."""
+    likely = evaluated.log_likelihood + evaluated.log_constraint
+    goal = ordered_goal(inputs.goals, config.rank_by)
+    if config.rank_by == "chance":
+        return likely
+    pooled = list(islice(_best_first(evaluated, likely), POOLED * config.top))
+    found = surrogate.predict(describer([evaluated.smiles[i] for i in pooled]).x)[goal.property]
+    ends = _interval(models[goal.property], found, "")
+    worth = np.full(len(likely), -np.inf)
+    worth[pooled] = worth_by_value(goal, config.rank_by, ends["mean"], ends["lower"], ends["upper"])
+    return worth
+
+
+def _best_first(evaluated: Evaluated, worth: FloatArray) -> Iterator[int]:
     # Ties are ordered by text, so that the order does not depend on the sampler's path.
     order = np.lexsort((np.array(evaluated.smiles, dtype=np.str_), -worth))
     return (int(i) for i in order if worth[i] > -np.inf)
@@ -210,7 +240,8 @@ def proposals_table(
 
     Returns the counts of the units left out as well.
     """
-    selection = select(config, inputs, outcome.evaluated)
+    worth = _worth(config, inputs, models, surrogate, describer, outcome.evaluated)
+    selection = select(config, inputs, outcome.evaluated, worth)
     keys = [candidate.key for candidate in selection.listed]
     members = surrogate.predict(describer(keys).x)
     first = inputs.targets[0].name
@@ -243,6 +274,7 @@ def proposals_table(
         "domain": verdicts.domain.tolist(),
         "domain_reason": verdicts.reason.tolist(),
         "distance": members[first].distance,
+        "diverse": _diverse(keys, verdicts.domain.tolist()),
         "particles": [ended[key] for key in keys],
         "first_seen": [candidate.first_seen for candidate in selection.listed],
     }
@@ -251,7 +283,19 @@ def proposals_table(
     for name in models:
         if name != first:
             columns |= _interval(models[name], members[name], f"{name}_")
+    if len(inputs.goals) > 1:
+        means = {name: columns["mean" if name == first else f"{name}_mean"] for name in models}
+        columns["front"] = fronts(np.stack([goal.better(means[goal.property]) for goal in inputs.goals], axis=1))
     return pa.table({name: pa.array(values, _kind(name)) for name, values in columns.items()}), selection.counts
+
+
+def _diverse(keys: Sequence[str], domains: Sequence[str]) -> list[int | None]:
+    """Places in a list of few proposals that differ most, picked from the best inside the domain or at its edge."""
+    rows = [row for row, domain in enumerate(domains) if domain != "out"][:DIVERSE_FROM]
+    places: list[int | None] = [None] * len(keys)
+    for place, k in enumerate(pick_diverse([keys[row] for row in rows]), start=1):
+        places[rows[k]] = place
+    return places
 
 
 def _names(pool: Pool | None, monomers: Sequence[Sequence[str]]) -> dict[str, list[str]]:
@@ -268,7 +312,8 @@ def _names(pool: Pool | None, monomers: Sequence[Sequence[str]]) -> dict[str, li
 def _kind(name: str) -> pa.DataType:
     if name in _TEXT or name.startswith("monomer_"):
         return pa.string()
-    return pa.int64() if name in ("rank", "particles", "first_seen") else pa.float64()
+    whole = ("rank", "diverse", "particles", "first_seen", "front")
+    return pa.int64() if name in whole else pa.float64()
 
 
 def _interval(model: Model, found: ComponentPredictions, prefix: str) -> dict[str, FloatArray]:

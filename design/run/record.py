@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from kakehashi.design.likelihood.reliability import compare_chances, held_out_chances
 from kakehashi.design.likelihood.surrogate import fit_noise
 from kakehashi.design.run.config import DesignConfig
 from kakehashi.design.run.inputs import DesignInputs
@@ -60,6 +61,7 @@ def run_record(
                 "noise": (residuals := fit_noise(model)).extra,
                 "spread_factor": residuals.scale,
                 "degrees": residuals.degrees,
+                "reliability": _reliability(model, inputs),
             }
             for model in models.values()
         ],
@@ -101,6 +103,12 @@ def run_record(
             *warnings_of(inputs.targets, inputs.sources),
         ],
     }
+
+
+def _reliability(model: Model, inputs: DesignInputs) -> list[dict[str, Any]] | None:
+    """Said chances against what is true of held-out polymers; None without a goal for the property."""
+    goals = [goal for goal in inputs.goals if goal.property == model.target.name]
+    return [found._asdict() for found in compare_chances(*held_out_chances(model, goals[0]))] if goals else None
 
 
 def _pool_record(inputs: DesignInputs) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from kakehashi.design.likelihood.describer import Describer, DescriberTask
 from kakehashi.design.likelihood.surrogate import Surrogate
 from kakehashi.design.proposals.proposal import Proposal, pack
 from kakehashi.design.run.config import DesignConfig, deciding
+from kakehashi.design.run.folds import with_cluster_folds
 from kakehashi.design.run.inputs import DesignInputs
 from kakehashi.design.run.outcome import SamplerOutcome, proposals_table, trace_table
 from kakehashi.design.run.proposals import proposer
@@ -102,7 +103,8 @@ def build_models(config: DesignConfig, inputs: DesignInputs, progress: Progress)
     """
     settings = Settings(config.networks, config.seed, inputs.descriptors)
     models = {}
-    for target in inputs.targets:
+    for given in inputs.targets:
+        target = with_cluster_folds(given, config.outer_folds, config.seed)
         library = pretrain_library(
             inputs.sources, settings, target=target, cache=not config.no_cache, stage=progress.stage
         )

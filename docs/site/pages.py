@@ -30,11 +30,21 @@ COPIED = (
 CONTENTS = {
     "Begin": ("start", "install", "questions", "glossary"),
     "Notebooks": tuple(f"notebooks/{name}" for name in NOTEBOOKS),
-    "How to": ("screening", "polymers", "ranking", "catalogues", "python", "cluster", "models", "../examples/README"),
+    "How to": (
+        "screening",
+        "polymers",
+        "ranking",
+        "catalogues",
+        "python",
+        "cluster",
+        "models",
+        "assistant",
+        "../examples/README",
+    ),
     "Concepts": ("transfer", "foundation", "intervals", "architecture"),
     "Reference": ("reference/commands", "reference/python", "guarantees", "limits", "../catalogs/tables/README"),
     "Project": ("../benchmarks/README", "../CHANGELOG", "../CONTRIBUTING"),
-}
+}  # fmt: skip
 
 
 def assemble(target: Path) -> None:

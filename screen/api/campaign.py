@@ -20,15 +20,17 @@ from kakehashi.catalogs.reading import readers
 from kakehashi.catalogs.reading.memory_tables import open_frame
 from kakehashi.catalogs.reading.number_columns import as_numbers
 from kakehashi.catalogs.records import PropertyTable, UserError
+from kakehashi.screen.api.candidates import candidate_table
 from kakehashi.screen.api.fitted import FittedModel
 from kakehashi.screen.api.transfer import pretrain, screen, transfer
 from kakehashi.screen.descriptors.materials import kind_of_table
 from kakehashi.screen.heads.registry import DEFAULT_HEADS
-from kakehashi.screen.next.batch import BatchRequest, propose_batch
+from kakehashi.screen.next.batch import propose_batch
+from kakehashi.screen.next.candidates import BatchRequest
 from kakehashi.screen.next.finished import read_finished_run
 from kakehashi.screen.prediction.materials import is_frame
 from kakehashi.screen.ranking.acquisition_names import Acquisition
-from kakehashi.screen.screening.tables import load_target
+from kakehashi.screen.screening.tables import as_entry, load_target
 
 FORMAT = 1
 STATE, KNOWN, CANDIDATES = "campaign.json", "known.parquet", "candidates.parquet"
@@ -200,7 +202,7 @@ class Campaign:
 
 
 def campaign(
-    target: str | PropertyTable | None = None,
+    target: Any = None,
     catalog: Any = None,
     *,
     out: str | Path,
@@ -218,7 +220,8 @@ def campaign(
 
     Parameters
     ----------
-    target : values known at the beginning, of formulas or repeat units; left out to go on.
+    target : values known at the beginning, of formulas or repeat units (a loaded table, a name, FILE:COLUMN, a path
+        or a data frame); left out to go on.
     catalog : candidates: a name, a file, or a list, column or table of formulas or repeat units.
     out : the folder.
     minimise : small values are wanted.
@@ -250,7 +253,7 @@ def campaign(
         raise UserError(f"{folder} is in use: {advice}")
     if catalog is None:
         raise UserError("campaign: catalog is missing: a name, a file, or a list of candidates")
-    table = load_target(target)
+    table = load_target(as_entry(target))
     if table.crystals is not None:
         raise UserError(f"campaign: {table.name} has structures; expected formulas or repeat units")
     named = isinstance(catalog, str | Path)
@@ -269,15 +272,8 @@ def campaign(
     begun = Campaign(folder, settings, known)
     begun.save()
     if not named:
-        parquet.write_file(folder / CANDIDATES, _candidates(catalog, smiles=settings.smiles))
+        parquet.write_file(folder / CANDIDATES, readers.read(candidate_table(catalog, smiles=settings.smiles)))
     return begun
-
-
-def _candidates(catalog: Any, *, smiles: bool) -> pa.Table:
-    if is_frame(catalog):
-        return readers.read(open_frame(catalog))
-    name = "smiles" if smiles else "formula"
-    return readers.read(open_frame({name: [str(text) for text in catalog]}))
 
 
 def _open(folder: Path) -> Campaign:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from kakehashi.screen.device import choose
 from kakehashi.screen.device_names import Device
 from kakehashi.screen.networks.joint.model import JointModel, Recipe, learn_sources, learn_target, out_of_fold
 from kakehashi.screen.networks.source import tell_apart
-from kakehashi.screen.screening.tables import check_units, load_sources, load_target
+from kakehashi.screen.screening.tables import as_entry, check_units, load_sources, load_target, specs_of
 from kakehashi.screen.transfer.problem import MIN_COMPOUNDS, outer_folds
 from kakehashi.screen.validation.folds import Folds
 
@@ -33,6 +33,13 @@ class JointlyLearned(NamedTuple):
     folds: Folds
     mae: float
 
+    def __repr__(self) -> str:
+        target = self.target
+        return (
+            f"Networks that learned {target.quantity} of {target.name} with their sources: {len(target):,} known"
+            f" values\n  mean absolute error, held out: {self.mae:.4g} {target.unit}".rstrip()
+        )
+
     def predict(self, formulas: Sequence[str]) -> FloatArray:
         """Predict formulas: (n,) means over the networks, in the target's unit.
 
@@ -45,8 +52,8 @@ class JointlyLearned(NamedTuple):
 
 
 def learn_together(
-    target: str | PropertyTable,
-    sources: Sequence[str | PropertyTable],
+    target: Any,
+    sources: Sequence[Any],
     *,
     unit: Mapping[str, str] | None = None,
     networks: int = 2,
@@ -62,7 +69,7 @@ def learn_together(
 
     Parameters
     ----------
-    sources : tables, names or FILE:COLUMN; none trains on the target alone.
+    target, sources : tables, names, FILE:COLUMN, paths or data frames; no source trains on the target alone.
     unit : of value columns whose names do not say it, by column or FILE:COLUMN.
     networks : averaged.
     folds : of the cross-validation, unless the target has folds of its own.
@@ -75,19 +82,22 @@ def learn_together(
     Examples
     --------
     >>> import kakehashi as kh
-    >>> learned = kh.learn_together("band_gap.csv:gap", ["formation_energy"])  # doctest: +SKIP
-    >>> learned.mae, learned.predict(["GaAs"])  # doctest: +SKIP
+    >>> formulas = ["LiF", "NaCl", "KBr", "MgO", "CaO", "SrO", "ZnS", "GaAs", "InP", "CdTe"]
+    >>> gaps = {"formula": formulas, "gap_ev": [14.2, 8.5, 7.4, 7.8, 7.1, 5.2, 3.7, 1.42, 1.34, 1.5]}
+    >>> learned = kh.learn_together(gaps, [], networks=1, folds=2)
+    >>> learned.predict(["GaN", "AlN"]).shape
+    (2,)
     """
     choose(device)
-    table = load_target(target, unit)
+    given, entries = as_entry(target), [as_entry(source) for source in sources]
+    table = load_target(given, unit)
     if len(table) < MIN_COMPOUNDS or not np.ptp(table.y) > 0:
         raise UserError(f"{table.name}: expected at least {MIN_COMPOUNDS} compositions of different values")
     if networks < 1 or folds < 2:
         raise UserError(f"expected at least 1 network and 2 folds, got {networks} and {folds}")
-    tables = load_sources(sources, unit, attachments=(2,))
-    check_units(unit, [target, *sources], [table, *tables])
-    specs = [s if isinstance(s, str) else f"{s.name} ({i})" for i, s in enumerate(sources, start=1)]
-    tables = tell_apart(tables, specs, taken=table.name)
+    tables = load_sources(entries, unit, attachments=(2,))
+    check_units(unit, [given, *entries], [table, *tables])
+    tables = tell_apart(tables, specs_of(entries), taken=table.name)
     recipe = Recipe(networks, seed)
     outer = outer_folds(table, folds, seed)
     first = learn_sources(tables, recipe, exclude=table.keys) if tables else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -13,12 +12,10 @@ from kakehashi.catalogs.files.paths import path_of
 from kakehashi.catalogs.properties.refused import check_share
 from kakehashi.catalogs.properties.stated_units import Units
 from kakehashi.catalogs.properties.tables import load_table
-from kakehashi.catalogs.reading.memory_tables import open_frame
-from kakehashi.catalogs.reading.open_table import OpenTable
 from kakehashi.catalogs.records import PropertyTable, UserError
 from kakehashi.screen.networks.crystal.source import connected
 from kakehashi.screen.runs.flags import MAX_REJECTED
-from kakehashi.screen.screening.tables import check_units, warn_of
+from kakehashi.screen.screening.tables import as_entry, check_units, warn_of
 
 
 def load(
@@ -68,7 +65,9 @@ def load(
     check_share(max_rejected)
     collect = errors == "collect"
     limit = 1.0 if collect else max_rejected
-    given: str | OpenTable = os.fspath(table) if isinstance(table, str | Path) else open_frame(table)
+    given = as_entry(table)
+    if isinstance(given, PropertyTable):
+        raise UserError(f"load: {given.name} is loaded already")
     if structures is False:
         loaded = load_table(
             given, value=value, log=log, material=material, folds=folds, units=unit, max_rejected=limit, collect=collect

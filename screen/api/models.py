@@ -33,6 +33,9 @@ class Loaded(NamedTuple):
     card: dict[str, Any]
     library: Library
 
+    def __repr__(self) -> str:
+        return f"Networks {self.id[:12]} of {self.card.get('property', self.source.name)}\n  {self.source!r}"
+
     @property
     def source(self) -> Source:
         """The networks and their training data."""

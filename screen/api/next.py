@@ -8,8 +8,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from kakehashi.screen.next.batch import BatchRequest, propose_batch
-from kakehashi.screen.next.candidates import parse_filters
+from kakehashi.screen.next.batch import propose_batch
+from kakehashi.screen.next.candidates import BatchRequest, parse_filters
 from kakehashi.screen.next.told import current_run
 from kakehashi.screen.ranking.acquisition_names import Acquisition
 
@@ -45,7 +45,11 @@ def next_experiments(
     Examples
     --------
     >>> import kakehashi as kh
-    >>> kh.next("runs/kappa", batch=8)["formula"].to_pylist()  # doctest: +SKIP
+    >>> target, nothing = kh.load("ltc", log=True), kh.pretrain([])
+    >>> model = kh.transfer(nothing, target, heads=("ridge",), foundation="none", outer_folds=2)
+    >>> done = kh.screen(model, catalog=["BN", "PbTe", "CaS"], out="few")
+    >>> kh.next(done, batch=2, include_out=True)["rank"].to_pylist()
+    [1, 2]
     """
     where = str(run["config"]["out"] if isinstance(run, Mapping) else run)
     request = BatchRequest(

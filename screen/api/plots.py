@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from kakehashi.catalogs.reading.memory_tables import arrow_table
 from kakehashi.catalogs.reading.readers import require
-from kakehashi.catalogs.records import FloatArray, UserError
+from kakehashi.catalogs.records import FloatArray, PropertyTable, UserError
 from kakehashi.screen.report.text import with_unit, words
 from kakehashi.screen.transfer.fit import Model
 from kakehashi.screen.validation.domain import FAR, VERY_FAR
@@ -21,18 +21,11 @@ COLOUR, SOFT, DISTANT = "#2b5c8a", "#9aa4b2", "#b4532a"
 
 
 def new_axes(ax: Axes | None) -> Axes:
-    """Axes to draw into, new ones where none are given.
-
-    Raises
-    ------
-    UserError : matplotlib is not installed.
-    """
+    """Axes to draw into, new ones where none are given."""
     if ax is not None:
         return ax
-    try:
-        from matplotlib import pyplot
-    except ImportError:
-        raise UserError("plots need matplotlib: pip install 'kakehashi[plot]'") from None
+    from matplotlib import pyplot  # imported here: it takes a second
+
     axes: Axes = pyplot.subplots(layout="constrained")[1]
     return axes
 
@@ -75,22 +68,32 @@ def plot_domain(model: Model, ax: Axes | None = None, *, name: int = 3) -> Axes:
 
 def plot_ranking(model: Model, ranked: Any, ax: Axes | None = None, *, top: int = 20) -> Axes:
     """Plot the first rows of a ranking with their intervals, best on top."""
-    axes = new_axes(ax)
     table = arrow_table(ranked, "ranking")
     label = "formula" if "formula" in table.column_names else "smiles"
-    for column in (label, "mean", "lower", "upper"):
+    return plot_intervals(model.target, table.slice(0, top), label, new_axes(ax))
+
+
+def plot_intervals(target: PropertyTable, table: pa.Table, label: str, axes: Axes, *, prefix: str = "") -> Axes:
+    """Plot predictions with their intervals, a row of the table each, first on top, and the range of known values.
+
+    label : column of names; prefix : of the columns mean, lower and upper
+
+    Raises
+    ------
+    UserError : a column is missing, or no row has a prediction.
+    """
+    columns = [f"{prefix}{name}" for name in ("mean", "lower", "upper")]
+    for column in (label, *columns):
         require(column, table.column_names, "ranking")
-    table = table.slice(0, top)
-    mean, lower, upper = (_numbers(table, column) for column in ("mean", "lower", "upper"))
+    mean, lower, upper = (_numbers(table, column) for column in columns)
     if not np.isfinite(mean).any():
-        raise UserError("plot_ranking: no row has a prediction")
+        raise UserError("plot: no row has a prediction")
     places = -np.arange(len(mean))
     out = np.array(table["domain"].to_pylist() if "domain" in table.column_names else ["in"] * len(mean)) == "out"
     for chosen, colour, said in ((~out, COLOUR, "in the domain or at its edge"), (out, DISTANT, "outside the domain")):
         if chosen.any():
             ends = np.abs(np.stack([mean - lower, upper - mean]))[:, chosen]
             axes.errorbar(mean[chosen], places[chosen], xerr=ends, fmt="o", ms=4, color=colour, label=said)
-    target = model.target
     axes.axvspan(
         float(target.values.min()), float(target.values.max()), color=SOFT, alpha=0.2, lw=0, label="known values"
     )

@@ -7,9 +7,10 @@ from typing import Any
 import pyarrow as pa
 from markupsafe import Markup
 
+from kakehashi.catalogs.numbers import interval, number
 from kakehashi.catalogs.runs.open import results_at
 from kakehashi.screen.report.svg import tag
-from kakehashi.screen.report.text import number, with_unit, words
+from kakehashi.screen.report.text import with_unit, words
 
 # Candidates that are shown.
 SHOWN = 5
@@ -60,4 +61,4 @@ class Screened(dict[str, Any]):
 
 
 def _candidate(row: dict[str, Any]) -> str:
-    return f"{row['formula']}: {row['mean']:.3g} ({row['lower']:.3g} to {row['upper']:.3g})"
+    return f"{row['formula']}: {number(row['mean'], 3)} ({interval(row['lower'], row['upper'])})"

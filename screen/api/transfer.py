@@ -10,23 +10,22 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from kakehashi.catalogs.candidates.candidates import open_catalog
 from kakehashi.catalogs.candidates.catalog import RESERVED, STRUCTURE
 from kakehashi.catalogs.candidates.structure_catalog import as_struct, with_structures
 from kakehashi.catalogs.crystals.structures import structure_names
 from kakehashi.catalogs.properties.material_columns import material_column
 from kakehashi.catalogs.properties.tables import labels
 from kakehashi.catalogs.reading.memory_tables import open_frame
-from kakehashi.catalogs.reading.pulled import default_name
 from kakehashi.catalogs.reading.readers import as_text, read, require
 from kakehashi.catalogs.records import PropertyTable, UserError
 from kakehashi.catalogs.runs.open import open_run
+from kakehashi.screen.api.candidates import open_candidates
 from kakehashi.screen.api.fitted import FittedModel, fitted
 from kakehashi.screen.api.screened import Screened
 from kakehashi.screen.cache.checkpoint import Checkpoint
 from kakehashi.screen.descriptors.materials import convention_for
 from kakehashi.screen.device import choose
-from kakehashi.screen.device_names import Device
+from kakehashi.screen.device_names import EXACT, Device, Precision
 from kakehashi.screen.heads.registry import DEFAULT_HEADS
 from kakehashi.screen.networks.crystal.source import crystal_library
 from kakehashi.screen.networks.library import pretrain_library
@@ -39,13 +38,13 @@ from kakehashi.screen.scoring.partitions import make_scorer
 from kakehashi.screen.scoring.virtual.search import TOP
 from kakehashi.screen.screening.config import DEFAULT_NETWORKS
 from kakehashi.screen.screening.knowledge import choose_foundation, gather_knowledge
-from kakehashi.screen.screening.tables import check_units, load_sources
+from kakehashi.screen.screening.tables import as_entry, check_units, load_sources, specs_of
 from kakehashi.screen.transfer.cache import load_or_transfer
 from kakehashi.screen.transfer.fit import Model
 
 
 def pretrain(
-    sources: Sequence[str | PropertyTable],
+    sources: Sequence[Any],
     *,
     exclude: PropertyTable | None = None,
     networks: int | None = None,
@@ -64,6 +63,7 @@ def pretrain(
 
     Parameters
     ----------
+    sources : tables, names, FILE:COLUMN, paths or data frames; none for the foundation networks alone.
     networks : per source; by default 100 pyramids or 5 crystal graph networks.
     unit : of value columns whose names do not say it, by column or FILE:COLUMN.
     exclude : a target whose formulas are removed from every source first, so that its cross-validation is honest.
@@ -77,15 +77,15 @@ def pretrain(
     Examples
     --------
     >>> import kakehashi as kh
-    >>> target = kh.load("ltc", log=True)
-    >>> library = kh.pretrain(["melting_temperature"], exclude=target, networks=10)  # doctest: +SKIP
-    >>> model = kh.transfer(library, target)  # doctest: +SKIP
+    >>> library = kh.pretrain(["melting_temperature"], exclude=kh.load("ltc"), networks=1)
+    >>> len(library.sources[0].networks)
+    1
     """
     choose(device)
-    tables = load_sources(sources, unit)
-    check_units(unit, sources, tables)
-    specs = [s if isinstance(s, str) else f"{s.name} ({i})" for i, s in enumerate(sources, start=1)]
-    tables = tell_apart(tables, specs)
+    entries = [as_entry(source) for source in sources]
+    tables = load_sources(entries, unit)
+    check_units(unit, entries, tables)
+    tables = tell_apart(tables, specs_of(entries))
     known = [exclude, *tables] if exclude else tables
     structural = any(table.crystals is not None for table in known)
     count = networks or (DEFAULT_NETWORKS["cgcnn"] if structural else 100)
@@ -174,7 +174,10 @@ def rank(
     Examples
     --------
     >>> import kakehashi as kh
-    >>> kh.rank(model, ["GaAs", "MgO"])["formula"].to_pylist()  # doctest: +SKIP
+    >>> target, nothing = kh.load("ltc", log=True), kh.pretrain([])
+    >>> model = kh.transfer(nothing, target, heads=("ridge",), foundation="none", outer_folds=2)
+    >>> kh.rank(model, ["PbTe", "BN"])["formula"].to_pylist()
+    ['BN', 'PbTe']
     """
     choose(device)
     order = Order(by=by, minimise=minimise, threshold=threshold)
@@ -222,7 +225,7 @@ def _rows(formulas: Any) -> pa.Table:
 def screen(
     model: Model,
     *,
-    catalog: str | None = None,
+    catalog: Any = None,
     out: str | Path,
     resume: bool = False,
     overwrite: bool = False,
@@ -235,6 +238,7 @@ def screen(
     save_model: bool = True,
     progress: bool = True,
     device: Device = "auto",
+    precision: Precision = EXACT,
 ) -> Screened:
     """Score a whole catalogue and write the run folder.
 
@@ -242,8 +246,8 @@ def screen(
 
     Parameters
     ----------
-    catalog : a name, a file, a folder; a virtual one ("enumerate", or a TOML file) is searched for its best `top`; by
-        default `mp` where it was pulled, else `default`
+    catalog : a name, a file, a folder, a data frame or a list of candidates; a virtual one ("enumerate", or a TOML
+        file) is searched for its best `top`; by default `mp` where it was pulled, else `default`
     out : a folder, or a URL as text, such as "s3://bucket/run".
     minimise : rank small values first.
     resume : keep the partitions an interrupted run of this very model and catalogue has scored.
@@ -253,13 +257,19 @@ def screen(
     save_model : write the model into the run folder, too, for `load_model`.
     progress : as for `pretrain`.
     device : as for `pretrain`; the workers compute on the same kind.
+    precision : of the products of networks: "exact", "balanced" (GPUs) or "fast" (bfloat16).
 
     Examples
     --------
     >>> import kakehashi as kh
-    >>> kh.screen(model, catalog="default", out="runs/ltc", top=100)["catalog"]["scored"]  # doctest: +SKIP
+    >>> target, nothing = kh.load("ltc", log=True), kh.pretrain([])
+    >>> model = kh.transfer(nothing, target, heads=("ridge",), foundation="none", outer_folds=2)
+    >>> done = kh.screen(model, catalog=["BN", "PbTe", "Xx2"], out="few")
+    >>> done["catalog"]["scored"], done.ranking["formula"].to_pylist()
+    (2, ['BN', 'PbTe'])
     """
-    from kakehashi.screen.ranking.filters import check_filters, parse_filter
+    from kakehashi.screen.networks.precision import check_precision
+    from kakehashi.screen.ranking.filters import check_filters, parse_filter, refuses_out
     from kakehashi.screen.runs.checks import check_workers
     from kakehashi.screen.scoring.workers.leftovers import remove_leftovers
     from kakehashi.screen.screening.config import ScreenConfig
@@ -268,8 +278,8 @@ def screen(
 
     check_workers(workers, scheduler, insecure=insecure_cluster)
     choose(device)
-    catalog = default_name() if catalog is None else catalog
-    candidates = open_catalog(catalog, virtual=True)
+    check_precision(precision)
+    candidates = open_candidates(catalog, smiles=model.target.molecules is not None)
     if model.target.crystals is not None:
         candidates = with_structures(candidates)
     order = Order(
@@ -281,17 +291,17 @@ def screen(
     check_filters(order.filters, ranking_schema(candidates))
     virtual_search(candidates, model.target, order)
     config = ScreenConfig(
-        target=model.target.name, log=model.target.log, catalog=catalog, top=top, minimise=minimise,
+        target=model.target.name, log=model.target.log, catalog=candidates.name, top=top, minimise=minimise,
         filter=tuple(filters),
         source=tuple(dict.fromkeys(task.name for source in model.library.sources for task in source.tasks)),
         trunk=model.library.trunk, seed=model.seed, out=str(out),
         networks=int(np.max([len(s.networks) for s in model.library.sources], initial=1)),
         convention=model.library.convention, heads=model.heads, workers=workers, scheduler=scheduler, device=device,
-        no_model=not save_model,
+        no_model=not save_model, precision=precision,
     )  # fmt: skip
     with open_run(out, resume=resume, overwrite=overwrite) as rundir:
         for said in remove_leftovers(rundir.path):
             warnings.warn(said, stacklevel=2)
-        inputs = ScreenInputs(model.target, (), candidates, order)
+        inputs = ScreenInputs(model.target, (), candidates, order, in_domain=refuses_out(order.filters))
         finished = finish_run(config, inputs, model, rundir, progress_of(progress), "kakehashi.screen(...)")
         return Screened(finished.record)

@@ -9,7 +9,8 @@ from kakehashi.catalogs.cli.flags import JsonFlags
 from kakehashi.catalogs.cli.flatten import FlagValues, flatten_flags
 from kakehashi.catalogs.flag import Here, read_values
 from kakehashi.screen.runs.flags import FoundationFlags, TableFlags, UsualSourceFlags, ValueFlags
-from kakehashi.screen.screening.config import DEFAULT_NETWORKS, CatalogFlags
+from kakehashi.screen.screening.config import DEFAULT_NETWORKS
+from kakehashi.screen.screening.flags import CatalogFlags
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -151,6 +151,21 @@ def check_cache() -> Check:
     )
 
 
+def check_programs() -> Check:
+    """Check that compiled programs are kept; without, every run compiles them again."""
+    from kakehashi.catalogs.files.home import SharedFolder
+    from kakehashi.screen.compilation import kept_programs
+
+    try:
+        kept = kept_programs()
+    except SharedFolder as error:
+        what, _, mend = str(error).partition(": ")
+        return Check("programs", False, what, mend.partition(";")[0])
+    if kept.folder is None:
+        return Check("programs", True, f"compiled anew in every run ({kept.why})")
+    return Check("programs", True, f"{kept.programs} compiled ones kept in {kept.folder}, {kept.size / 2**20:.1f} MB")
+
+
 def check_cluster() -> Check:
     """Check that a worker process of Dask starts."""
     from kakehashi.screen.scoring.workers.semaphores import find_missing
@@ -174,6 +189,7 @@ CHECKS: dict[str, Callable[[], Check]] = {
     "jax": check_jax,
     "mp key": check_key,
     "cache": check_cache,
+    "programs": check_programs,
     "dask": check_cluster,
 }
 

@@ -215,8 +215,8 @@ def export_and_print(
 
 def import_and_print(file: str, *, json_out: bool, quiet: bool) -> int:
     """Read an archive."""
-    from kakehashi.screen.foundation.cards import check_foundation
     from kakehashi.screen.foundation.kept import KIND, stored_of
+    from kakehashi.screen.foundation.training.cards import check_foundation
     from kakehashi.screen.models.verify import verify_arrays
     from kakehashi.screen.networks.card_checks import check_against
     from kakehashi.screen.networks.kept import networks_of

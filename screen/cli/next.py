@@ -9,7 +9,8 @@ from kakehashi.catalogs.cli.flags import DryRunFlags, OverwriteFlags
 from kakehashi.catalogs.cli.flatten import Switch, Whole, flatten_flags
 from kakehashi.catalogs.flag import Here
 from kakehashi.screen.device_names import Device
-from kakehashi.screen.runs.flags import BatchFlags, DeviceFlags, ElementFlags, FilterFlags, SeedFlags
+from kakehashi.screen.runs.candidate_flags import BatchFlags, ElementFlags, FilterFlags
+from kakehashi.screen.runs.flags import DeviceFlags, SeedFlags
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,8 +92,8 @@ def next_experiments(
         return simulate_and_print(directory, campaign, json_out=call.json, quiet=call.quiet, dry_run=call.dry_run)
     if played:
         raise UserError(f"{', '.join(f'--{name}' for name in played)}: only with --simulate")
-    from kakehashi.screen.next.batch import BatchRequest, propose_and_print
-    from kakehashi.screen.next.candidates import parse_filters
+    from kakehashi.screen.next.batch import propose_and_print
+    from kakehashi.screen.next.candidates import BatchRequest, parse_filters
 
     filters = parse_filters(list(flags.filter))
     request = BatchRequest(

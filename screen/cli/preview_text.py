@@ -24,7 +24,8 @@ def preview_run(config: Any, inputs: Any, work: Mapping[str, Any]) -> str:
     count = work["networks"]
     sizes = [f"{count:,} networks would be trained or taken from the cache"] if count else []
     if "partitions" in work:
-        sizes.append(f"{work['partitions']:,} partitions, {work['committed']:,} of them scored already")
+        several = "s" * (work["partitions"] != 1)
+        sizes.append(f"{work['partitions']:,} partition{several}, {work['committed']:,} scored already")
     if config.out:
         sizes.append(f"results would go to {config.out}")
     lines = [inspection_text(found), *work.get("notes", ()), "; ".join(sizes)]

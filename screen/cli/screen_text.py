@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kakehashi.catalogs.numbers import interval, number
 from kakehashi.catalogs.runs.open import as_folder, open_run
 from kakehashi.catalogs.runs.rundir import Results, RunDir
 from kakehashi.catalogs.shown import say, shortened, shown
@@ -81,7 +82,8 @@ def show(record: dict[str, Any], rundir: Results) -> None:
         shown(
             f"90% intervals cover {record['verdict']['coverage_90']:.0%} of held-out compounds{apart}."
             f" {catalog['scored']:,} scored, {catalog['quarantined']:,} quarantined;"
-            f" domain: {domain['in']:,} in, {domain['edge']:,} at the edge, {domain['out']:,} out."
+            f" domain: {domain['in']:,} in, {domain['edge']:,} at the edge, {domain['out']:,} out"
+            + (f", of which {record['unpredicted']:,} not predicted." if record.get("unpredicted") else ".")
         ),
         markup=False,
     )
@@ -157,8 +159,8 @@ def _table(console: Any, title: str, rows: list[dict[str, Any]]) -> None:
     for row in rows:
         known = "" if row["measured"] is None else "* "
         view.add_row(
-            f"{known}{row['rank']}", _cell(row["formula"]), _cell(row["id"]), f"{row['mean']:.3g}",
-            f"{row['lower']:.3g} to {row['upper']:.3g}", _cell(row["domain"]), _cell(row["nearest_training"]),
+            f"{known}{row['rank']}", _cell(row["formula"]), _cell(row["id"]), number(row["mean"], 3),
+            interval(row["lower"], row["upper"]), _cell(row["domain"]), _cell(row["nearest_training"]),
         )  # fmt: skip
     console.print(view)
 

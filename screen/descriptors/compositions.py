@@ -16,7 +16,7 @@ from kakehashi.catalogs.records import Compositions, UserError
 from kakehashi.screen.descriptors.composition import BATCH
 from kakehashi.screen.descriptors.composition import normalise as normalise_amounts
 from kakehashi.screen.descriptors.descriptor import compute_in_batches
-from kakehashi.screen.descriptors.kind import Kind, MaterialLabels, ParsedMaterials
+from kakehashi.screen.descriptors.kind import ColumnGroup, Kind, MaterialLabels, ParsedMaterials
 from kakehashi.screen.descriptors.registry import (
     CONVENTIONS,
     DEFAULT,
@@ -71,6 +71,11 @@ def names(choice: str) -> tuple[str, ...]:
     return DESCRIPTORS[checked(choice).name].names()
 
 
+def groups(choice: str) -> tuple[ColumnGroup, ...]:
+    """The one block of the columns."""
+    return (ColumnGroup(checked(choice).name, len(names(choice))),)
+
+
 def normalise(compositions: Compositions, choice: str) -> Compositions:
     """Compositions with amounts by the convention of a choice."""
     return normalise_amounts(compositions, checked(choice).convention)  # type: ignore[arg-type]  # checked there
@@ -117,6 +122,6 @@ def checked(choice: str) -> CompositionChoice:
 COMPOSITION = Kind(
     name="composition", descriptor="composition", record=Compositions, written="formulas", plural="compositions",
     stoichiometric=True, structural=False, slots=True,
-    accepts=accepts, choose=choose, parse=parse, join=join, describe=describe, names=names, normalise=normalise,
-    eligible=lambda choice, x: None, keys=keys, label=label,
+    accepts=accepts, choose=choose, parse=parse, join=join, describe=describe, names=names, groups=groups,
+    normalise=normalise, eligible=lambda choice, x: None, keys=keys, label=label,
 )  # fmt: skip

@@ -31,6 +31,17 @@ class MaterialLabels(NamedTuple):
     texts: Sequence[str]
 
 
+class ColumnGroup(NamedTuple):
+    """A block of descriptors that are computed together.
+
+    counts : whether they count environments, so that zeros are usual and sums mean something
+    """
+
+    name: str
+    width: int
+    counts: bool = False
+
+
 class Kind(NamedTuple):
     """A kind of material, as pure functions of its inputs.
 
@@ -51,6 +62,7 @@ class Kind(NamedTuple):
     join : inputs one after the other, to one
     describe : inputs and choice to (n, width) float32
     names : choice to the labels of the columns
+    groups : choice to the blocks of the columns
     normalise : inputs and choice to the inputs as far as they decide descriptors
     eligible : choice and descriptors (n, width) to (width,) columns networks may see, None for all
     keys : inputs and choice to the texts that tell materials apart
@@ -71,6 +83,7 @@ class Kind(NamedTuple):
     join: Callable[[Sequence[Any]], Any]
     describe: Callable[[Any, str], NDArray[np.float32]]
     names: Callable[[str], tuple[str, ...]]
+    groups: Callable[[str], tuple[ColumnGroup, ...]]
     normalise: Callable[[Any, str], Any]
     eligible: Callable[[str, NDArray[np.float32]], NDArray[np.bool_] | None]
     keys: Callable[[Any, str], Sequence[str]]

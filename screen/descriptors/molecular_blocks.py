@@ -3,7 +3,9 @@
 Fingerprints: ECFP4, ECFP6 and FCFP6 (Rogers and Hahn 2010), atom pairs (Carhart et al. 1985), topological torsions
 (Nilakantan et al. 1987), RDKit's paths of up to 7 bonds by bonds and elements (`paths`), also by rings (`ring_paths`),
 by elements and hybridisation (`hybrid_paths`) or by connections alone (`bare_paths`), folded to FOLD counts; counts of
-79 E-state atom types; MACCS keys are 166 bits and bit 0, which is always 0.
+79 E-state atom types; MACCS keys are 166 bits and bit 0, which is always 0. `connectivity` has the sums over atoms and
+bonds among RDKit's numbers (among them the surface of Labute 2000): divided by the atoms they are those of
+an endless chain, and need no search for patterns. `backbone` looks at the way between the ends of a unit.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rdkit.Chem import rdFingerprintGenerator, rdMolDescriptors
 
+from kakehashi.screen.descriptors.backbone import NAMES, backbone_numbers
 from kakehashi.screen.descriptors.unit_forms import RING_ATOMS
 
 Mol = Any
@@ -33,6 +36,12 @@ PHYSICAL = (
 )  # fmt: skip
 """RDKit's numbers that are defined for every molecule; those of stereo centres and of charges are left out,
 and those that count paths of two bonds and more, which cost three times as much as all others together."""
+
+CONNECTIVITY = ("amw", "labuteASA", "tpsa", "chi0v", "chi1v", "chi0n", "chi1n", "FractionCSP3")
+"""Numbers of `PHYSICAL` that are sums over atoms and bonds, and need no perception of rings or hybridisation.
+
+`FractionCSP3` is a share already.
+"""
 
 
 class Block(NamedTuple):
@@ -86,6 +95,12 @@ def blocks() -> dict[str, Block]:
         return np.array([*properties.ComputeProperties(mol), *areas, *rdMolDescriptors.MQNs_(mol)])
 
     by_name["rdkit"] = Block(numbers, physical, np.array([name != "FractionCSP3" for name in numbers]))
+    sums = rdMolDescriptors.Properties(CONNECTIVITY)
+    by_name["connectivity"] = Block(
+        CONNECTIVITY, lambda mol: np.array(sums.ComputeProperties(mol)),
+        np.array([name != "FractionCSP3" for name in CONNECTIVITY]), ring_atoms=6, perceived=False,
+    )  # fmt: skip
+    by_name["backbone"] = Block(NAMES, backbone_numbers, False)
     return by_name
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from kakehashi.catalogs.formulas.slots import reduce
 from kakehashi.catalogs.records import Molecules, UserError
-from kakehashi.screen.descriptors.kind import Kind, MaterialLabels, ParsedMaterials
+from kakehashi.screen.descriptors.kind import ColumnGroup, Kind, MaterialLabels, ParsedMaterials
 from kakehashi.screen.descriptors.registry import read_choice
 
 
@@ -48,6 +48,13 @@ def names(choice: str) -> tuple[str, ...]:
     from kakehashi.screen.descriptors import repeat_unit
 
     return repeat_unit.names(choice)
+
+
+def groups(choice: str) -> tuple[ColumnGroup, ...]:
+    """Blocks of the columns."""
+    from kakehashi.screen.descriptors import repeat_unit
+
+    return repeat_unit.groups(choice)
 
 
 def eligible(choice: str, x: NDArray[np.float32]) -> NDArray[np.bool_] | None:
@@ -86,7 +93,7 @@ def label(molecules: Molecules) -> MaterialLabels:
 MOLECULE = Kind(
     name="smiles", descriptor="smiles", record=Molecules, written="SMILES", plural="molecules",
     stoichiometric=False, structural=False, slots=False,
-    accepts=accepts, choose=choose, parse=parse, join=join, describe=describe, names=names,
+    accepts=accepts, choose=choose, parse=parse, join=join, describe=describe, names=names, groups=groups,
     normalise=lambda molecules, choice: molecules, eligible=eligible,
     keys=lambda molecules, choice: molecules.keys, label=label,
 )  # fmt: skip

@@ -21,13 +21,14 @@ from numpy.typing import NDArray
 from rdkit import Chem, rdBase
 
 from kakehashi.catalogs.records import UserError
+from kakehashi.screen.descriptors.kind import ColumnGroup
 from kakehashi.screen.descriptors.molecular_blocks import Block, blocks
 from kakehashi.screen.descriptors.unit_forms import Form, shaped
 
 Mol = Any
 Floats = NDArray[np.float32]
 
-DEFAULT = "ecfp4@ring/atom+rdkit@dimer/atom"
+DEFAULT = "ecfp4@ring/atom+rdkit@dimer/atom+backbone"
 """Chosen by cross-validation (benchmarks/README.md); `ecfp4@ring/atom` alone is several times as fast."""
 SETS = {
     "rdkit-5": "atom_pairs+torsions+ecfp6+fcfp6+paths",
@@ -41,6 +42,8 @@ hybridization and circular (1,024 bits each), maccs (166), estate (79), pubchem 
 two have no counterpart in RDKit and are left out; the first five are RDKit's nearest, 2,048 counts each.
 """
 _WHOLE = ("maccs", "rdkit", "ring_paths")
+# Blocks that need the two ends: of the unit as it stands.
+_OPEN = ("backbone",)
 _FREQUENT = "frequent"
 _SHARE = 0.1
 
@@ -80,7 +83,8 @@ def parts(descriptors: str) -> tuple[Part, ...]:
             continue
         match = re.fullmatch(r"(\w+)(?:@(\w+))?(/atom)?", text)
         name = match[1] if match else text
-        form = (match[2] or ("dimer" if name in _WHOLE else "ring")) if match else ""
+        usual = "star" if name in _OPEN else "dimer" if name in _WHOLE else "ring"
+        form = (match[2] or usual) if match else ""
         if name not in blocks() or form not in get_args(Form):
             raise UserError(
                 f"unknown descriptors '{text}'; expected NAME, NAME@FORM or NAME@FORM/atom, joined by +, "
@@ -88,6 +92,8 @@ def parts(descriptors: str) -> tuple[Part, ...]:
             )
         if name in _WHOLE and form == "ring":
             raise UserError(f"'{text}': {name} sees whole molecules, and a closed chain is none; use @dimer")
+        if name in _OPEN and (form != "star" or (match and match[3])):
+            raise UserError(f"'{text}': {name} needs the unit's two ends and grows with no size; use {name}")
         if name == "maccs" and match and match[3]:
             raise UserError(f"'{text}': maccs holds no counts to divide by the atoms")
         chosen.append(Part(name, form, bool(match and match[3])))  # type: ignore[arg-type]  # checked above
@@ -113,6 +119,16 @@ def names(descriptors: str = DEFAULT) -> tuple[str, ...]:
         block = f"{part.name}@{part.form}{'/atom' if part.per_atom else ''}"
         labels += [f"{block}:{column}" for column in blocks()[part.name].columns]
     return tuple(labels)
+
+
+def groups(descriptors: str = DEFAULT) -> tuple[ColumnGroup, ...]:
+    """Blocks of the columns.
+
+    >>> groups("ecfp4@ring/atom+backbone")[0]
+    ColumnGroup(name='ecfp4', width=2048, counts=True)
+    """
+    used = [(part.name, blocks()[part.name]) for part in parts(descriptors)]
+    return tuple(ColumnGroup(name, len(block.columns), block.counts) for name, block in used)
 
 
 def compute(smiles: Sequence[str], descriptors: str = DEFAULT) -> Floats:

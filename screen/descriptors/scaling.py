@@ -49,3 +49,13 @@ def standardise(scaling: Scaling, x: Any) -> Any:
     """
     z = (x - scaling.mean[None, :]) / scaling.scale[None, :]
     return jnp.clip(z, -CLAMP, CLAMP) if isinstance(z, jax.Array) else np.clip(z, -CLAMP, CLAMP)
+
+
+def signed_logarithm(x: Any) -> Any:
+    """Signed logarithms `sign(x) ln(1 + |x|)`, NumPy or JAX as given.
+
+    >>> signed_logarithm(np.array([0.0, np.e - 1, 1 - np.e])).tolist()
+    [0.0, 1.0, -1.0]
+    """
+    ops: Any = jnp if isinstance(x, jax.Array) else np
+    return ops.sign(x) * ops.log1p(ops.abs(x))

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from kakehashi.screen.descriptors.scaling import fit_scaling, standardise
 from kakehashi.screen.heads.drawn import Setting
-from kakehashi.screen.heads.head import FloatArray, Head, out_of_fold
+from kakehashi.screen.heads.head import FloatArray, Head, Params, out_of_fold
 from kakehashi.screen.validation.folds import inner_folds
 
-# Inner folds, which say only how far selection flatters.
+# Inner folds, which choose a setting and say how far selection flatters.
 FOLDS = 3
 
 
@@ -44,9 +44,16 @@ def predict_baseline(
     keys : (n,) groups that the inner folds do not split
     """
     folds = inner_folds(keys, FOLDS, seed + 1)
-    scaling = fit_scaling(raw)
-    x, new = (np.asarray(standardise(scaling, rows), np.float64) for rows in (raw, held))
-    inner = out_of_fold(head, x, y, folds)
-    params, setting = head.tuned(x, y) if head.tuned else (head.fit(x, y), {})
+    if head.blocked is not None:  # scales blocks itself
+        x, new = (np.asarray(rows, np.float64) for rows in (raw, held))
+    else:
+        scaling = fit_scaling(raw)
+        x, new = (np.asarray(standardise(scaling, rows), np.float64) for rows in (raw, held))
+    params: Params
+    setting: Setting
+    if head.tuned:
+        params, setting, inner = head.tuned(x, y, folds)
+    else:
+        inner, params, setting = out_of_fold(head, x, y, folds), head.fit(x, y), {}
     mean, spread = head.predict(params, new)
     return BaselinePrediction(mean, spread, setting, float(np.mean(np.abs(inner - y))))

@@ -7,22 +7,21 @@ stack, fit), judged by the error of that procedure on compounds that had no part
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from kakehashi.catalogs.records import FloatArray, PropertyTable
-from kakehashi.screen.evaluation.baselines import predict_baseline
 from kakehashi.screen.evaluation.config import TOP_FRACTION, Holdout
 from kakehashi.screen.evaluation.holdouts import HeldOut, hold_out
+from kakehashi.screen.evaluation.kept_baselines import Baseline, BaselineData, predict_splits
 from kakehashi.screen.evaluation.learning_curve import CurvePoint, learning_curve, sizes_of
 from kakehashi.screen.evaluation.worth import Worth, weigh_sources, worth_text
 from kakehashi.screen.foundation.knowledge import Knowledge
 from kakehashi.screen.heads.drawn import unfinished
-from kakehashi.screen.heads.registry import DEFAULT_BASELINES, DEFAULT_HEADS, HEADS
+from kakehashi.screen.heads.registry import DEFAULT_BASELINES, DEFAULT_HEADS
 from kakehashi.screen.networks.source import Library
 from kakehashi.screen.pools import threads
 from kakehashi.screen.progress import Stage, no_stage
@@ -32,7 +31,6 @@ from kakehashi.screen.transfer.nested import CrossValidated, cross_validate, uns
 from kakehashi.screen.transfer.permutation import PermutedRowErrors, permute_rows
 from kakehashi.screen.transfer.problem import INNER_FOLDS, MIN_TRAINING, OUTER_FOLDS, Problem, pose_problem
 from kakehashi.screen.transfer.rows import CHOSEN, DIRECT, direct_row
-from kakehashi.screen.transfer.selection import GP_ROWS
 from kakehashi.screen.transfer.unseen import Unseen, measure_unseen, unseen_text
 from kakehashi.screen.transfer.verdict import Verdict, judge_transfer
 from kakehashi.screen.validation.intervals import interval_coverage, intervals_by_fold, usual_spread
@@ -107,6 +105,9 @@ class Evaluation(NamedTuple):
     unseen: Unseen | None = None
     worth: tuple[Worth, ...] = ()
 
+    def __repr__(self) -> str:
+        return f"Evaluation of {self.target.name}: {len(self.rows)} models, {self.held.text}\n  {self.verdict.text}"
+
 
 def evaluate(
     library: Library,
@@ -121,6 +122,7 @@ def evaluate(
     baselines: Sequence[str] = DEFAULT_BASELINES,
     curve: bool = False,
     knowledge: Knowledge | None = None,
+    cache: bool = False,
     stage: Stage = no_stage,
 ) -> Evaluation:
     """Compare models on a library's networks with models without.
@@ -131,6 +133,7 @@ def evaluate(
     baselines : heads on the descriptors that are compared with and have no part in the stack.
     curve : also measure how the error falls with the number of compounds.
     knowledge : foundation networks, for targets of formulas.
+    cache : keep baselines, and read those of an earlier evaluation.
 
     Raises
     ------
@@ -151,13 +154,17 @@ def evaluate(
         if blind is not None:
             with stage("formulas never seen", len(blind.splits)) as advance:
                 hidden = cross_validate(problem, blind.splits, pool, advance, networks=blind.networks)
-        settings = {}
-        # A head of the stack has its row already; a Gaussian process costs n³.
-        known = {*problem.heads.direct, *(("gp",) if len(target) > GP_ROWS else ())}
+        settings: dict[str, list[dict[str, object]]] = {}
+        notes: list[str] = []
+        known = set(problem.heads.direct)  # a head of the stack has its row already
         others = [head for head in dict.fromkeys(baselines) if head not in known]
-        if others:
-            with stage("baselines", len(others) * len(held.splits)) as advance:
-                settings = {head: _add(head, problem, held, measured, pool, advance) for head in others}
+        data = BaselineData(
+            problem.features.raw, target.y, target.keys, held.splits, problem.seed, problem.features.groups
+        )
+        for head in others:
+            baseline = predict_splits(head, data, pool, cache=cache, stage=stage)
+            settings[head] = _add(head, baseline, held, measured)
+            notes += [baseline.warning] if baseline.warning else []
         with stage("shuffled values", 1) as advance:
             nulls = permute_rows(problem.features_for(np.arange(0)), target.y, held.splits, seed, pool)
             advance(1)
@@ -166,7 +173,7 @@ def evaluate(
             with stage("learning curve", len(sizes) * len(held.splits)) as advance:
                 points = learning_curve(problem, held.splits, sizes, pool, advance, networks)
     found = assemble_evaluation(problem, library, held, measured, nulls, points, settings, tuple(heads))
-    found = found._replace(knowledge=knowledge)
+    found = found._replace(knowledge=knowledge, warnings=(*found.warnings, *notes))
     if hidden is None or blind is None:
         return found
     out = np.concatenate([split.held for split in blind.splits])
@@ -180,36 +187,20 @@ def _may_be_dealt_anew(target: PropertyTable, holdout: Holdout) -> bool:
     return target.folds is None and holdout in ("random", "formula")
 
 
-def _add(
-    head: str,
-    problem: Problem,
-    held: HeldOut,
-    measured: CrossValidated,
-    pool: Executor,
-    advance: Callable[[int], None],
-) -> list[dict[str, object]]:
+def _add(head: str, baseline: Baseline, held: HeldOut, measured: CrossValidated) -> list[dict[str, object]]:
     """Add a baseline's held-out predictions to the measured ones.
 
     Returns
     -------
     the setting it chose in each split
     """
-    target, raw, row = problem.target, problem.features.raw, direct_row(head)
-    predictions, spreads = np.full((2, len(target)), np.nan)
-    inner_errors = [float("nan")] * len(held.splits)
-
-    def predict(k: int) -> dict[str, object]:
-        rows, out = held.splits[k]
-        keys = [target.keys[i] for i in rows]
-        prediction = predict_baseline(HEADS[head], raw[rows], target.y[rows], raw[out], keys, problem.seed)
-        predictions[out], spreads[out], inner_errors[k] = prediction.mean, prediction.spread, prediction.inner_mae
-        advance(1)
-        return dict(prediction.setting)
-
-    chosen = list(pool.map(predict, range(len(held.splits))))
-    measured.rows[row.name], measured.inside[row.name] = row, inner_errors
+    row = direct_row(head)
+    predictions, spreads = np.full((2, len(measured.distance)), np.nan)
+    for split, prediction in zip(held.splits, baseline.splits, strict=True):
+        predictions[split.held], spreads[split.held] = prediction.mean, prediction.spread
+    measured.rows[row.name], measured.inside[row.name] = row, [found.inner_mae for found in baseline.splits]
     measured.predictions[row.name], measured.spreads[row.name] = predictions, spreads
-    return chosen
+    return [dict(prediction.setting) for prediction in baseline.splits]
 
 
 def assemble_evaluation(
@@ -273,6 +264,6 @@ def assemble_evaluation(
         lower[held_out], upper[held_out] = intervals[verdict.recommended].lower, intervals[verdict.recommended].upper
     return Evaluation(
         target, library, held, tuple(rows), measured.predictions, lower, upper, verdict, curve, settings,
-        (*([problem.alias_note] if problem.alias_note else []), *caveats(library, target)), heads, problem.seed,
+        (*([problem.alias_note] if problem.alias_note else []), *caveats(library, target, heads)), heads, problem.seed,
         worth=worth,
     )  # fmt: skip

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kakehashi.catalogs.elements import SYMBOLS
+from kakehashi.catalogs.numbers import number
 from kakehashi.catalogs.records import Compositions, PropertyTable, UserError
 from kakehashi.screen.evaluation.config import TOP_FRACTION, Holdout
 from kakehashi.screen.transfer.problem import MIN_TRAINING, folds_text, outer_folds
@@ -115,5 +116,6 @@ def _largest(target: PropertyTable, top: float) -> HeldOut:
         )
     folds = np.full(n, -1, np.int64)
     folds[held] = 0
-    text = f"the {count} largest values (from {target.values[held].min():.4g}) predicted from the {len(rows)} others"
+    least = number(float(target.values[held].min()))
+    text = f"the {count} largest values (from {least}) predicted from the {len(rows)} others"
     return HeldOut((Split(rows, held),), folds, text)

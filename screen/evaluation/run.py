@@ -34,7 +34,7 @@ from kakehashi.screen.screening.estimate import estimate_cost
 from kakehashi.screen.screening.foundation_record import foundation_record
 from kakehashi.screen.screening.inputs import load_described
 from kakehashi.screen.screening.knowledge import gather_knowledge
-from kakehashi.screen.screening.model_cost import estimate_model
+from kakehashi.screen.screening.model_cost import check_memory, estimate_megabytes, estimate_model
 from kakehashi.screen.screening.record import (
     PACKAGES,
     board_table,
@@ -126,12 +126,15 @@ def plan(config: EvaluateConfig, inputs: EvaluationInputs) -> dict[str, Any]:
 def forecast(config: EvaluateConfig, inputs: EvaluationInputs) -> dict[str, Any]:
     """Cost of an evaluation, for `--dry-run`."""
     networks = config.networks * len(groups(inputs.sources, config.trunk))  # type: ignore[arg-type]  # checked
+    n, foundation = len(inputs.target), inputs.foundation is not None
+    check_memory(n, networks=networks, foundation=foundation)
     baselines = 0 if config.baselines == NO_BASELINE else len({*config.baselines} - {*config.heads})
     seconds = estimate_model(
-        len(inputs.target), networks=networks, foundation=inputs.foundation is not None, outer=config.outer_folds,
-        families=False, heads=config.heads, baselines=baselines,
+        n, networks=networks, foundation=foundation, outer=config.outer_folds, families=False, heads=config.heads,
+        baselines=baselines,
     )  # fmt: skip
-    return {"estimate": estimate_cost(None, networks, None, None, model_seconds=seconds)}
+    megabytes = estimate_megabytes(n, networks=networks, foundation=foundation)
+    return {"estimate": estimate_cost(None, networks, None, None, model_seconds=seconds, model_mb=megabytes)}
 
 
 def compare(config: EvaluateConfig, inputs: EvaluationInputs, progress: Progress) -> Board:
@@ -155,6 +158,7 @@ def compare(config: EvaluateConfig, inputs: EvaluationInputs, progress: Progress
         baselines=() if config.baselines == NO_BASELINE else config.baselines,
         curve=config.learning_curve,
         knowledge=gather_knowledge(inputs.foundation),
+        cache=not config.no_cache,
         stage=progress.stage,
     )
     return board_of(evaluation, write_command(config, evaluation))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from kakehashi.catalogs.numbers import number
 from kakehashi.catalogs.records import FloatArray
 from kakehashi.screen.transfer.rows import DIRECT, Row, is_alone
 from kakehashi.screen.transfer.verdict import decide
@@ -60,9 +61,9 @@ def worth_text(found: Sequence[Worth], without: float) -> str:
     """  # noqa: E501
     if not found:
         return ""
-    kept = [f"{w.source} ({w.mae:.3g}{'' if w.sure else ', perhaps by chance'})" for w in found if w.keep]
-    others = [f"{w.source} ({w.mae:.3g})" for w in found if not w.keep]
-    of = f"each alone beside direct models (which err {without:.3g})"
+    kept = [f"{w.source} ({number(w.mae, 3)}{'' if w.sure else ', perhaps by chance'})" for w in found if w.keep]
+    others = [f"{w.source} ({number(w.mae, 3)})" for w in found if not w.keep]
+    of = f"each alone beside direct models (which err {number(without, 3)})"
     if not kept:
         return f"No source is worth keeping, {of}: {', '.join(others)}."
     rest = f" No gain from {', '.join(others)}." if others else ""

@@ -13,16 +13,9 @@ from kakehashi.catalogs.records import Compositions
 from kakehashi.screen.descriptors.element_roots import ROOT_SCALE, element_roots
 from kakehashi.screen.descriptors.materials import describe
 from kakehashi.screen.descriptors.registry import DEFAULT_CONVENTION
-from kakehashi.screen.descriptors.scaling import Scaling, fit_scaling, standardise
+from kakehashi.screen.descriptors.scaling import Scaling, fit_scaling, signed_logarithm, standardise
 
 CONVENTION = DEFAULT_CONVENTION
-
-
-def signed_logarithm(raw: Any) -> Any:
-    """Signed logarithms `sign(x) ln(1 + |x|)`, NumPy or JAX as given."""
-    if isinstance(raw, jax.Array):
-        return jnp.sign(raw) * jnp.log1p(jnp.abs(raw))
-    return np.sign(raw) * np.log1p(np.abs(raw))
 
 
 def foundation_scaling(raw: NDArray[np.float32]) -> Scaling:

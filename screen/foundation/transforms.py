@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from kakehashi.screen.descriptors.scaling import signed_logarithm
 from kakehashi.screen.foundation.record import FoundationTask
 
 TRANSFORMS = ("identity", "ln", "signed log", "share")
@@ -39,7 +40,7 @@ def transformed(values: FloatArray, transform: str, width: float) -> FloatArray:
     if transform == "ln":
         return np.asarray(np.log(values))
     if transform == "signed log":
-        return np.asarray(np.sign(values) * np.log1p(np.abs(values) / width))
+        return np.asarray(signed_logarithm(values / width))
     return values
 
 

@@ -24,17 +24,16 @@ class FoundationView(NamedTuple):
     """Columns that one set of networks gives for n compounds.
 
     name, networks : of the foundation, and the set
-    inputs : (n, 384) what the networks see
-    shares : (n, 94) roots of the shares of elements
+    inputs : (n, 384) what the networks see; shares : (n, 94) roots of the shares of elements; all views share them
     layer : (n, width) last hidden layers, scaled
     predictions : (n, k) standardised predictions of the properties
     """
 
     name: str
     networks: tuple[FoundationNetwork, ...]
-    inputs: FloatArray
-    shares: FloatArray
-    layer: FloatArray
+    inputs: NDArray[np.float32]
+    shares: NDArray[np.float32]
+    layer: NDArray[np.floating]
     predictions: FloatArray
 
 
@@ -59,8 +58,7 @@ def view_compounds(foundation: Foundation, compositions: Compositions) -> Founda
     views = []
     for networks, scales in zip(foundation.sets, foundation.scales, strict=True):
         seen = outputs(networks, x)
-        columns = (x, roots, seen.layer / scales, seen.predictions)
-        wide = (np.asarray(column, np.float64) for column in columns)
-        views.append(FoundationView(foundation.name, networks, *wide))
+        predictions = np.asarray(seen.predictions, np.float64)
+        views.append(FoundationView(foundation.name, networks, x, roots, seen.layer / scales, predictions))
     keys = formula_text(reduced)
     return FoundationViews(tuple(views), hash_folds(keys), was_seen(foundation, keys))

@@ -63,13 +63,14 @@ def drawn(
         best = int(np.argmin([np.mean(np.abs(predicted - y)) for predicted in tried]))
         return settings[best], tried[best]
 
-    def tuned(x: FloatArray, y: FloatArray) -> tuple[Params, Setting]:
-        folds = np.random.default_rng(0).permutation(np.arange(len(y)) % min(FOLDS, len(y)))
+    def tuned(x: FloatArray, y: FloatArray, folds: NDArray[np.int64]) -> tuple[Params, Setting, FloatArray]:
         setting, predicted = chosen(x, y, folds)
-        return {**grow(x, y, setting), "noise": np.float64(np.sqrt(np.mean((predicted - y) ** 2)))}, setting
+        noise = np.float64(np.sqrt(np.mean((predicted - y) ** 2)))
+        return {**grow(x, y, setting), "noise": noise}, setting, predicted
 
     def fit(x: FloatArray, y: FloatArray) -> Params:
-        return tuned(x, y)[0]
+        folds = np.random.default_rng(0).permutation(np.arange(len(y)) % min(FOLDS, len(y)))
+        return tuned(x, y, folds)[0]
 
     def cross_validate(x: FloatArray, y: FloatArray, folds: NDArray[np.int64]) -> FloatArray:
         return chosen(x, y, folds)[1]

@@ -2,6 +2,8 @@
 
 Rasmussen & Williams (2006), chapters 2 and 5. The signal variance is profiled out in closed form, and one
 eigendecomposition per (length scale, mixture) serves every noise level, so a grid is exhaustive and cheap.
+
+Of more rows than `budget.SQUARE` some, evenly spread over the table, stand between the others (`inducing`).
 """
 
 from __future__ import annotations
@@ -12,7 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from kakehashi.screen.budget import SQUARE, blocks, spread_rows
 from kakehashi.screen.heads.head import Affine, FloatArray, Head, Params, block_residuals, namespace
+from kakehashi.screen.heads.inducing import Kernel, fit_inducing, inducing_count, leave_out_inducing
 from kakehashi.screen.networks.pyramid import matmul
 
 # Length scales in units of the median distance between rows; share of the linear term; noise over signal variance.
@@ -21,6 +25,7 @@ MIXTURES = (0.1, 0.5, 0.8, 0.95)
 NOISES = np.logspace(-3, 0.5, 12)
 # Rows that choose length scale and mixture, at most: each pair costs an eigendecomposition.
 GRID_ROWS = 400
+_GRID = [(factor, mixture) for factor in LENGTHS for mixture in MIXTURES]
 # Prior variance of the constant mean, in units of the signal variance.
 CONSTANT = 1.0
 # Columns of a triangular root that are multiplied at a time.
@@ -39,6 +44,14 @@ class _Fit(NamedTuple):
 def fit(x: FloatArray, y: FloatArray) -> Params:
     """Fit on x (n, p), y (n,)."""
     centre, norm, offset = _frame(x, y)
+    if len(y) > SQUARE:
+        seen = _look(x, y - offset, centre, norm)
+        found = fit_inducing(x, y - offset, seen.own, seen.kernel, NOISES)
+        return {
+            "centre": centre, "norm": norm, "rows": seen.inducing, "alpha": found.alpha, "root": found.root,
+            "offset": offset, "length": np.float64(seen.length), "mixture": np.float64(seen.mixture),
+            "noise": np.float64(found.noise), "signal": np.float64(found.signal),
+        }  # fmt: skip
     z = (x - centre) / norm
     best = _search(z, y - offset)
     root = best.vectors / np.sqrt(best.values + best.noise)
@@ -100,6 +113,9 @@ def cross_validate(x: FloatArray, y: FloatArray, folds: NDArray[np.int64]) -> Fl
     Hyperparameters are chosen once, on all rows given.
     """
     centre, norm, offset = _frame(x, y)
+    if len(y) > SQUARE:
+        seen = _look(x, y - offset, centre, norm)
+        return offset + leave_out_inducing(x, y - offset, folds, seen.own, seen.kernel, NOISES)
     best = _search((x - centre) / norm, y - offset)
     inverse = (best.vectors / (best.values + best.noise)) @ best.vectors.T
     return y - block_residuals(inverse, y - offset, folds)
@@ -111,7 +127,8 @@ def _frame(x: FloatArray, y: FloatArray) -> tuple[FloatArray, np.float64, np.flo
     The scale makes a typical row of norm 1.
     """
     centre = x.mean(axis=0)
-    norm = np.sqrt(np.mean(np.sum((x - centre) ** 2, axis=1)))
+    squares = np.concatenate([np.sum((x[part] - centre) ** 2, axis=1) for part in blocks(len(x), x.shape[1])])
+    norm = np.sqrt(np.mean(squares))
     return centre, np.float64(norm if norm > 0 else 1.0), np.float64(y.mean())
 
 
@@ -121,20 +138,62 @@ def _search(z: FloatArray, y: FloatArray) -> _Fit:
     The signal variance is profiled out. Of more than `GRID_ROWS` rows as many, evenly spaced, choose length scale and
     mixture; noise and signal come from all.
     """
-    grid = [(factor, mixture) for factor in LENGTHS for mixture in MIXTURES]
-    if len(y) > GRID_ROWS:
-        rows = np.linspace(0, len(y) - 1, GRID_ROWS).astype(np.int64)
-        grid = [grid[_best_of(z[rows], y[rows] - y[rows].mean(), grid)[0]]]
+    grid = _GRID if len(y) <= GRID_ROWS else [_shape_of(z, y)]
     return _best_of(z, y, grid)[1]
+
+
+def _shape_of(z: FloatArray, y: FloatArray) -> tuple[float, float]:
+    """Length in units of the median distance, and mixture, by at most `GRID_ROWS` rows."""
+    rows = spread_rows(len(y), GRID_ROWS)
+    return _GRID[_best_of(z[rows], y[rows] - y[rows].mean(), _GRID)[0]]
+
+
+class _Seen(NamedTuple):
+    """Inducing rows (m, p) on the common scale, their covariance (m, m), and that of other rows with them."""
+
+    inducing: FloatArray
+    own: FloatArray
+    length: float
+    mixture: float
+    kernel: Kernel
+
+
+def _look(x: FloatArray, y: FloatArray, centre: FloatArray, norm: np.float64) -> _Seen:
+    """Inducing rows, with the covariance that a grid on a few rows chose."""
+
+    def scaled(rows: FloatArray) -> FloatArray:
+        return np.asarray((rows - centre) / norm)
+
+    factor, mixture = _shape_of(scaled(x[spread_rows(len(x), GRID_ROWS)]), y[spread_rows(len(x), GRID_ROWS)])
+    chosen = x[spread_rows(len(x), inducing_count(len(x)))]
+    inducing = scaled(chosen)
+    theirs = np.sum(inducing**2, axis=1)
+    length = factor * _middle(_distances(inducing @ inducing.T, theirs, theirs))
+
+    def kernel(rows: FloatArray) -> FloatArray:
+        z = scaled(rows)
+        inner = z @ inducing.T
+        smooth = np.exp(-0.5 * _distances(inner, np.sum(z**2, axis=1), theirs) / length**2)
+        return np.asarray((1 - mixture) * smooth + mixture * inner + CONSTANT)
+
+    return _Seen(inducing, kernel(chosen), length, mixture, kernel)
+
+
+def _distances(inner: FloatArray, a: FloatArray, b: FloatArray) -> FloatArray:
+    return np.asarray(np.maximum(a[:, None] + b[None, :] - 2 * inner, 0.0))
+
+
+def _middle(squared: FloatArray) -> float:
+    """Median distance of different rows; 1 where it is 0."""
+    return float(np.median(np.sqrt(squared[np.triu_indices(len(squared), 1)]))) or 1.0
 
 
 def _best_of(z: FloatArray, y: FloatArray, grid: Sequence[tuple[float, float]]) -> tuple[int, _Fit]:
     """Best of some factors of the median distance and mixtures: its number, and the fit."""
     n = len(y)
     inner = z @ z.T
-    variances = np.diag(inner)
-    squared = np.maximum(variances[:, None] + variances[None, :] - 2 * inner, 0.0)
-    middle = np.median(np.sqrt(squared[np.triu_indices(n, 1)])) or 1.0
+    squared = _distances(inner, np.diag(inner), np.diag(inner))
+    middle = _middle(squared)
     scaled = [(factor * middle, mixture) for factor, mixture in grid]
     covariances = np.stack(
         [(1 - w) * np.exp(-0.5 * squared / length**2) + w * inner + CONSTANT for length, w in scaled]

@@ -6,7 +6,7 @@ serves cross-validation (NumPy) and the jitted scorer (JAX).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
+from kakehashi.screen.descriptors.kind import ColumnGroup
 from kakehashi.screen.networks.pyramid import matmul
 
 Params = dict[str, Any]
@@ -43,6 +44,19 @@ class Affine(NamedTuple):
         return self.finish(rest, matmul(centred, matrix), namespace(x).sum(centred**2, axis=-1))
 
 
+class Blocked(NamedTuple):
+    """Head on raw descriptors that tells their blocks apart.
+
+    on_groups : blocks of the columns -> the head for them
+    prepare : params, raw descriptors (m, p) -> arrays, on the host
+    finish : params, these arrays -> mean (m,), spread (m,), in whatever arrays they are
+    """
+
+    on_groups: Callable[[Sequence[ColumnGroup]], Head]
+    prepare: Callable[[Params, Any], list[tuple[Any, ...]]]
+    finish: Callable[[Params, list[tuple[Any, ...]]], tuple[Any, Any]]
+
+
 class Head(NamedTuple):
     """An interchangeable small model.
 
@@ -52,7 +66,9 @@ class Head(NamedTuple):
     cross_validate : (x, y, folds (n,)) -> out-of-fold means (n,); None falls back on refitting per fold
     affine : the same `predict` taken apart, for heads that can be; the scorer then never builds their features
     depth : of frozen features, how many last layers it sees (0: all)
-    tuned : (x, y) -> params and the setting chosen, of heads that choose among settings; `fit` is its first
+    tuned : (x, y, folds) -> params, the setting chosen by folds and its out-of-fold means, of heads that choose among
+        settings; `fit` chooses by folds of its own
+    blocked : of heads that take descriptors as they are, not standardised, block by block
     """
 
     name: str
@@ -62,7 +78,10 @@ class Head(NamedTuple):
     cross_validate: Callable[[FloatArray, FloatArray, NDArray[np.int64]], FloatArray] | None = None
     affine: Affine | None = None
     depth: int = 0
-    tuned: Callable[[FloatArray, FloatArray], tuple[Params, Mapping[str, Any]]] | None = None
+    tuned: (
+        Callable[[FloatArray, FloatArray, NDArray[np.int64]], tuple[Params, Mapping[str, Any], FloatArray]] | None
+    ) = None
+    blocked: Blocked | None = None
 
 
 def namespace(x: Any) -> Any:

@@ -30,6 +30,7 @@ class Line(NamedTuple):
 
 
 _FEW = "on the best five networks of a source; minutes"
+_BLOCKS = "a kernel for each block of descriptors, min-max of counts; joins the default where they count environments"
 _OURS = "without transfer"
 _TABLE_1 = "without transfer; Table 1 of Liu, Yamada & Wu, 2021"
 _ON_FEATURES = "forests on frozen features; there too"
@@ -38,12 +39,13 @@ _ON_FEATURES = "forests on frozen features; there too"
 LINES: dict[str, Line] = {
     "ridge": Line("kakehashi.screen.heads.ridge:ridge"),
     "gp": Line("kakehashi.screen.heads.gp:gp"),
+    "block-gp": Line("kakehashi.screen.heads.block_gp:block_gp", _BLOCKS, frozen=False),
     "forest": Line("kakehashi.screen.heads.forest:forest", _FEW),
     "finetune": Line("kakehashi.screen.heads.finetune:finetune", _FEW, direct=False),
     "extra-trees": Line("kakehashi.screen.heads.extra_trees:extra_trees", _OURS, frozen=False),
     "tuned": Line(
         "kakehashi.screen.heads.tuned:tuned",
-        "fine-tunes a foundation network; from 2,000 values on",
+        "fine-tunes foundation networks; from 2,000 values on",
         direct=False,
         frozen=False,
     ),

@@ -1,6 +1,7 @@
 """Ridge regression in closed form (Hoerl & Kennard, 1970).
 
-The penalty is chosen by leave-one-out error (Allen, 1974).
+The penalty is chosen by leave-one-out error (Allen, 1974). Up to `FEW` rows one decomposition gives all; of more the
+rows pass in blocks (`gram`).
 """
 
 from __future__ import annotations
@@ -10,10 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kakehashi.screen.budget import FEW
+from kakehashi.screen.heads.directions import principal_directions
+from kakehashi.screen.heads.gram import PENALTIES, fit_ridge, leave_out
 from kakehashi.screen.heads.head import Affine, FloatArray, Head, Params, namespace
 
-# Penalties tried, in units of the mean squared norm of a centred row: from interpolation to the mean.
-PENALTIES = np.logspace(-4, 2, 25)
+# Most directions along which the spread knows what the rows have pinned down; it is too wide along the others.
+PINNED = 512
 
 
 def fit(x: FloatArray, y: FloatArray) -> Params:
@@ -21,20 +25,37 @@ def fit(x: FloatArray, y: FloatArray) -> Params:
 
     Works in the smaller of row and column space.
     """
+    if len(y) > FEW:
+        return _fit_blocks(x, y)
     centre, offset = x.mean(axis=0), y.mean()
-    u, s, vt = np.linalg.svd(x - centre, full_matrices=False)
-    penalty, noise = _choose(u, s, y - offset)
-    shrunk = s / (s**2 + penalty)
+    u, squares, back = principal_directions(x - centre)
+    penalty, noise = _choose(u, squares, y - offset)
     # Posterior variance of a linear model with prior variance 1/penalty: the prior everywhere, less what
     # the rows have pinned down along their own directions.
-    pinned = np.sqrt(np.maximum(1.0 / penalty - 1.0 / (s**2 + penalty), 0.0))
+    # With singular values s the reduction is s² / (penalty (s² + penalty)); `back` holds one s.
+    pinned = 1.0 / np.sqrt(penalty * (squares + penalty))
     return {
         "centre": centre,
-        "coefficients": vt.T @ (shrunk * (u.T @ (y - offset))),
+        "coefficients": back @ ((u.T @ (y - offset)) / (squares + penalty)),
         "intercept": np.float64(offset),
         "noise": np.float64(noise),
         "prior": np.float64(1.0 / penalty),
-        "pinned": vt.T * pinned,
+        "pinned": back * pinned,
+    }
+
+
+def _fit_blocks(x: FloatArray, y: FloatArray) -> Params:
+    found = fit_ridge(x, y[:, None])
+    penalty = float(found.penalty[0])
+    pinned = np.sqrt(np.maximum(1.0 / penalty - 1.0 / (found.values + penalty), 0.0))
+    strongest = np.argsort(-found.values, kind="stable")[:PINNED]
+    return {
+        "centre": found.frame.centre,
+        "coefficients": found.coefficients[:, 0],
+        "intercept": np.float64(found.offset[0]),
+        "noise": np.float64(found.noise[0]),
+        "prior": np.float64(1.0 / penalty),
+        "pinned": found.frame.back(found.vectors[:, strongest] * pinned[strongest]),
     }
 
 
@@ -61,31 +82,36 @@ def cross_validate(x: FloatArray, y: FloatArray, folds: NDArray[np.int64]) -> Fl
 
     The penalty is chosen once, by leave-one-out on all rows given.
     """
+    if len(y) > FEW:
+        return leave_out(x, y, folds)
     offset = y.mean()
-    u, s, _ = np.linalg.svd(x - x.mean(axis=0), full_matrices=False)
-    penalty, _ = _choose(u, s, y - offset)
+    u, squares, _ = principal_directions(x - x.mean(axis=0))
+    penalty, _ = _choose(u, squares, y - offset)
     n = len(y)
-    hat = (u * (s**2 / (s**2 + penalty))) @ u.T + 1.0 / n
-    residuals = y - hat @ y
+    half = u * np.sqrt(squares / (squares + penalty))
+    residuals = y - offset - half @ (half.T @ (y - offset))
     predicted = np.empty(n)
     for fold in np.unique(folds):
         held = np.flatnonzero(folds == fold)
-        inside = np.eye(len(held)) - hat[np.ix_(held, held)]
+        # Of the hat matrix only the blocks of the folds are needed.
+        inside = np.eye(len(held)) - half[held] @ half[held].T - 1.0 / n
         predicted[held] = y[held] - np.linalg.solve(inside, residuals[held])
     return predicted
 
 
-def _choose(u: FloatArray, s: FloatArray, centred: FloatArray) -> tuple[float, float]:
+def _choose(u: FloatArray, squares: FloatArray, centred: FloatArray) -> tuple[float, float]:
     """Penalty of least leave-one-out error, and its noise.
+
+    squares : (k,) squared singular values
 
     A row left out is predicted with variance noise² / (1 - leverage); the noise makes these variances as large, on
     average, as the leave-one-out errors are. (The errors' own size would count twice what the posterior already
     knows: near interpolation the noise is tiny and the uncertainty all in the coefficients.)
     """
     n = len(centred)
-    penalties = PENALTIES * max(float(np.sum(s**2)) / n, 1e-12)
+    penalties = PENALTIES * max(float(np.sum(squares)) / n, 1e-12)
     projected = u.T @ centred
-    shrink = s**2 / (s**2 + penalties[:, None])
+    shrink = squares / (squares + penalties[:, None])
     fitted = (shrink * projected) @ u.T
     leverage = shrink @ (u**2).T + 1.0 / n
     left = np.maximum(1.0 - leverage, 1e-8)

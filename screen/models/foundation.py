@@ -10,13 +10,13 @@ from typing import Any
 from kakehashi.catalogs.files.home import cache_folder
 from kakehashi.catalogs.files.paths import path_of
 from kakehashi.catalogs.models import library as shelf
-from kakehashi.screen.foundation.cards import SPLIT, foundation_card
-from kakehashi.screen.foundation.fit import FoundationSettings, foundation_key, train_foundation
 from kakehashi.screen.foundation.kept import keep_foundation, stored_of, with_probe
-from kakehashi.screen.foundation.parts import remove_parts
-from kakehashi.screen.foundation.recipe import load_recipe
-from kakehashi.screen.foundation.tables import FoundationData, gather
-from kakehashi.screen.foundation.train import FoundationCourse
+from kakehashi.screen.foundation.training.cards import SPLIT, foundation_card
+from kakehashi.screen.foundation.training.fit import FoundationSettings, foundation_key, train_foundation
+from kakehashi.screen.foundation.training.parts import remove_parts
+from kakehashi.screen.foundation.training.recipe import load_recipe
+from kakehashi.screen.foundation.training.tables import FoundationData, gather
+from kakehashi.screen.foundation.training.train import FoundationCourse
 from kakehashi.screen.models.config import TrainConfig
 from kakehashi.screen.progress import Mode, Progress, warn
 

@@ -42,6 +42,8 @@ from kakehashi.screen.progress import Stage, no_stage
 
 # Raise when the same inputs would give other networks, scalings or unit scales.
 PRETRAIN_VERSION = 2
+# Raise when only their last bits would differ, as those of two kinds of machine do: networks of the package stay.
+ROUNDING_VERSION = 2
 
 RECORDS: dict[str, type] = crystals.RECORDS | {
     kind.__name__: kind for kind in (Library, Source, Task, Evidence, Compositions, Molecules, Scaling, Network, Layer)
@@ -84,7 +86,8 @@ def _keys(joined: Joined, settings: Settings) -> tuple[str, str]:
     }
     # The last bit of a logarithm differs among processors.
     anywhere = {**decides, "y": joined.y.astype(np.float32)}
-    return content_hash({**decides, **machine_facts()}), content_hash(anywhere)
+    here = {**decides, **machine_facts(), "rounding": ROUNDING_VERSION}
+    return content_hash(here), content_hash(anywhere)
 
 
 def load_or_pretrain(

@@ -1,9 +1,9 @@
 """Pre-training of many small networks on source properties.
 
-Networks of one depth share one compiled program (widths padded to the widest of the group; padded weights are
-zero and stay zero) and run a few at a time, one per core, each with its own validation split, mini-batch order
-and early stopping. On a CPU this beats one batched program: small batched products run below the rate of plain
-ones, and a batch waits for its slowest network.
+Networks of one depth and similar widths share one compiled program (`buckets`; layers are padded to the widest of
+the group; padded weights are zero and stay zero) and run a few at a time, one per core, each with its own validation
+split, mini-batch order and early stopping. On a CPU this beats one batched program: small batched products run below
+the rate of plain ones, and a batch waits for its slowest network.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import numpy as np
 import optax
 from numpy.typing import NDArray
 
+from kakehashi.screen.networks.buckets import widths_of_groups
 from kakehashi.screen.networks.pyramid import (
     HIDDEN_LAYERS,
     WIDTH_RATIOS,
@@ -73,7 +74,7 @@ def pretrain(
 
     Network i depends on (seed, i) and the data alone.
 
-    (Up to rounding: how far its layers are padded depends on the other networks of its depth.)
+    (Up to rounding: how far its layers are padded depends on the other networks.)
 
     Parameters
     ----------
@@ -115,13 +116,10 @@ def pretrain(
     batch = n_train // steps
     epochs = int(np.clip(schedule.row_visits // n_train, 5, schedule.max_epochs))
 
-    padded = {
-        depth: tuple(int(w) for w in np.max([widths for widths in drawn if len(widths) == depth], axis=0))
-        for depth in {len(widths) for widths in drawn}
-    }
+    padded = widths_of_groups(drawn, n_columns)
 
     def train(i: int) -> Network:
-        widths, wide = drawn[i], padded[len(drawn[i])]
+        widths, wide = drawn[i], padded[i]
         program = _program(wide, y.shape[1], batch, steps, epochs, schedule)
         fitted_to, held = split(seed, i, n, schedule)
         columns = inputs[i]
@@ -129,8 +127,9 @@ def pretrain(
         padded_x[:, : len(columns)] = x[:, columns]
         start = initial_params(_generator(seed, i, 2), widths, len(columns), y.shape[1])
         key = jax.random.fold_in(jax.random.key(seed), i)
-        best, used, fitted = program(pad_params(start, widths, wide, n_columns), key, padded_x, *data, fitted_to)
-        r2 = _r2(targets[held], np.asarray(fitted)[held], known[held])
+        wide_start = pad_params(start, widths, wide, n_columns)
+        best, used, guesses = program(wide_start, key, padded_x, *data, fitted_to, held)
+        r2 = _r2(targets[held], np.asarray(guesses), known[held])
         hidden, output = trim_params(jax.tree.map(np.asarray, best), widths)
         first = np.zeros((n_inputs, widths[0]), np.float32)
         first[columns] = hidden[0].kernel[: len(columns)]
@@ -139,8 +138,8 @@ def pretrain(
             progress(1)
         return network
 
-    # One network of every depth first: each compiles its program once, where two of a depth would both compile it.
-    first = [next(i for i in range(networks) if len(drawn[i]) == depth) for depth in sorted(padded, reverse=True)]
+    # One network of every group first: each compiles its program once, where two of a group would both compile it.
+    first = [padded.index(wide) for wide in sorted(set(padded), key=lambda wide: (-len(wide), wide))]
     rest = [i for i in range(networks) if i not in first]
     with threads("network", networks) as pool:
         trained = dict(zip(first, pool.map(train, first), strict=True))
@@ -203,7 +202,7 @@ def _program(
 ) -> Callable[..., tuple[Any, jax.Array, jax.Array]]:
     """Jitted training of one padded network.
 
-    Maps (params, key, x, y, weights, train rows) to (best, epochs, fit).
+    Maps (params, key, x, y, weights, train rows, held-out rows) to (best, epochs, outputs of the held-out rows).
     """
     network = Pyramid(widths, n_tasks)
     rate = optax.cosine_decay_schedule(schedule.learning_rate, epochs * steps)
@@ -217,9 +216,9 @@ def _program(
         return jnp.sum(w * error) / jnp.maximum(jnp.sum(w), 1.0)
 
     def run(
-        params: Any, key: jax.Array, x: jax.Array, y: jax.Array, w: jax.Array, train: jax.Array
+        params: Any, key: jax.Array, x: jax.Array, y: jax.Array, w: jax.Array, train: jax.Array, held: jax.Array
     ) -> tuple[Any, jax.Array, jax.Array]:
-        held = jnp.ones(x.shape[0]).at[train].set(0.0)[:, None] * w
+        watched = x[held], y[held], w[held]
 
         def step(carry: tuple[Any, Any], rows: jax.Array) -> tuple[tuple[Any, Any], None]:
             params, state = carry
@@ -231,7 +230,7 @@ def _program(
             shuffled = jax.random.permutation(jax.random.fold_in(key, state.epoch), train)
             batches = shuffled[: steps * batch].reshape(steps, batch)
             (params, optimiser_state), _ = jax.lax.scan(step, (state.params, state.optimiser), batches)
-            now = loss(params, x, y, held)
+            now = loss(params, *watched)
             better = now < state.best_loss
             best = jax.tree.map(lambda new, old: jnp.where(better, new, old), params, state.best)
             return _State(
@@ -246,6 +245,6 @@ def _program(
         zero = jnp.zeros((), jnp.int32)
         start = _State(params, optimiser.init(params), params, jnp.float32(jnp.inf), zero, zero)
         end = jax.lax.while_loop(lambda s: (s.epoch < epochs) & (s.waited < schedule.patience), epoch, start)
-        return end.best, end.epoch, apply(end.best, x)
+        return end.best, end.epoch, apply(end.best, watched[0])
 
     return jax.jit(run)

@@ -11,11 +11,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from kakehashi.catalogs.numbers import interval, number
 from kakehashi.catalogs.records import UserError
 from kakehashi.catalogs.runs.open import open_run
 from kakehashi.catalogs.runs.rundir import RunDir
 from kakehashi.catalogs.shown import say
-from kakehashi.screen.next.candidates import Candidates, Conditions, find_candidates
+from kakehashi.screen.next.candidates import BatchRequest, Candidates, find_candidates
 from kakehashi.screen.next.design_run import PROPOSALS
 from kakehashi.screen.next.diverse import pick_compositions, pick_units, words_of_limits
 from kakehashi.screen.next.finished import FinishedRun, read_finished_run
@@ -27,37 +28,18 @@ from kakehashi.screen.ranking.acquisition import NormalLaws
 from kakehashi.screen.ranking.acquisition_names import Acquisition
 from kakehashi.screen.ranking.bounds import clip
 from kakehashi.screen.ranking.csv_text import csv_bytes
-from kakehashi.screen.ranking.filters import Filter
 
 SCHEMA_VERSION = "1"
 COLUMNS = ("rank", "id", "formula", "mean", "lower", "upper", "acquisition", "reason")
 FILES = ("next.parquet", "next.csv")
+# Widest column of a printed batch that others are aligned with; longer cells are printed whole.
+_WIDEST = 30
 _NAMES = {
     "improvement": "expected improvement",
     "chance": "chance to beat the best known value",
     "upper": "better bound of the interval",
     "variance": "variance",
 }
-
-
-class BatchRequest(NamedTuple):
-    """Settings of a batch.
-
-    filters, exclude : in addition to the run's own
-    include_out : True to allow candidates outside the applicability domain
-    apart : share of atoms, or of fingerprints of repeat units, by which any two of a batch must differ; None: as usual
-    elements : True to allow elements, noble gases and gases, too
-    without : names, as in `reduced_formula`, that count as measured
-    """
-
-    size: int = 8
-    by: Acquisition = "improvement"
-    filters: tuple[Filter, ...] = ()
-    exclude: tuple[str, ...] = ()
-    include_out: bool = False
-    apart: float | None = None
-    elements: bool = False
-    without: tuple[str, ...] = ()
 
 
 class BatchProposal(NamedTuple):
@@ -103,12 +85,7 @@ def propose_batch(run: FinishedRun, request: BatchRequest) -> BatchProposal:
     NothingLeft : the conditions leave no candidate.
     """
     check_request(request.size, request.by, request.apart)
-    found = find_candidates(
-        run,
-        Conditions(
-            request.by, request.filters, request.exclude, request.include_out, request.elements, request.without
-        ),
-    )
+    found = find_candidates(run, request)
     counts = found.counts
     if not found.table.num_rows:
         removed = ", ".join(f"{count:,} {words}" for words, count in counts.items() if words != "scored")
@@ -231,12 +208,13 @@ def print_batch(record: dict[str, Any], written: list[str]) -> None:
     Then the counts of other rows.
     """
     best = record["best_known"]
-    say(f"Best known: {best['formula']}, {best['value']:.3g} {best['unit']}. Next, by {record['acquisition']}:")
-    say("rank  formula  [id]  predicted (interval)  value of measuring it")
-    for row in record["batch"]:
-        interval = f"{row['mean']:.3g} ({row['lower']:.3g} to {row['upper']:.3g})"
-        say(f"{row['rank']:>3}  {row['formula']}  [{row['id']}]  {interval}  {row['acquisition']:.3g}")
-        say(f"     {row['reason']}")
+    known = f"{number(best['value'], 3)} {best['unit']}".rstrip()
+    say(f"Best known: {best['formula']}, {known}. Next, by {record['acquisition']}:")
+    heading, *lines = batch_table(record["batch"], best["unit"], _NAMES[record["by"]])
+    say(heading)
+    for line, row in zip(lines, record["batch"], strict=True):
+        say(line)
+        say(f"      {row['reason']}")
     say("; ".join(f"{count:,} {words}" for words, count in record["counts"].items() if count))
     for sentence in (record["verdict"]["text"], record["verdict"]["recommendation"]):
         if sentence:
@@ -245,6 +223,27 @@ def print_batch(record: dict[str, Any], written: list[str]) -> None:
         say(f"note: {note}")
     if written:
         say(f"written: {', '.join(written)}")
+
+
+def batch_table(rows: list[dict[str, Any]], unit: str, worth: str) -> list[str]:
+    """Lines of a batch, the names of their columns first; nothing is cut.
+
+    worth : name of the value of measuring a candidate
+    """
+    cells = [("rank", "formula", "id", f"predicted{f' [{unit}]' if unit else ''}", "interval", worth)]
+    for row in rows:
+        ends = interval(row["lower"], row["upper"])
+        values = (number(row["mean"], 3), ends, number(row["acquisition"], 3))
+        cells.append((str(row["rank"]), str(row["formula"]), str(row["id"]), *values))
+    widths = [min(max(map(len, column)), _WIDEST) for column in zip(*cells, strict=True)]
+    right = (True, False, False, True, False, True)
+    return [
+        "  ".join(
+            f"{cell:>{width}}" if to_the_right else f"{cell:<{width}}"
+            for cell, width, to_the_right in zip(line, widths, right, strict=True)
+        ).rstrip()
+        for line in cells
+    ]
 
 
 def _pick(run: FinishedRun, found: Candidates, request: BatchRequest) -> NDArray[np.intp]:

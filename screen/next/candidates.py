@@ -22,19 +22,22 @@ COUNTED = ("scored", "filtered out", "outside the domain", "measured already", E
 _READ = ("id", "formula", "reduced_formula", "mean", "lower", "upper", "domain", "domain_reason", "nearest_training")
 
 
-class Conditions(NamedTuple):
-    """Which candidates may be proposed.
+class BatchRequest(NamedTuple):
+    """Size of a batch, and which candidates may come into it.
 
     filters, exclude : in addition to the run's own
     include_out : True to allow candidates outside the applicability domain
+    apart : share of atoms, or of fingerprints of repeat units, by which any two of a batch must differ; None: as usual
     elements : True to allow elements, noble gases and gases, as the run may, too
     without : names, as in `reduced_formula`, that count as measured
     """
 
+    size: int = 8
     by: Acquisition = "improvement"
     filters: tuple[Filter, ...] = ()
     exclude: tuple[str, ...] = ()
     include_out: bool = False
+    apart: float | None = None
     elements: bool = False
     without: tuple[str, ...] = ()
 
@@ -52,23 +55,23 @@ class Candidates(NamedTuple):
     notes: list[str]
 
 
-def find_candidates(run: FinishedRun, conditions: Conditions) -> Candidates:
-    """Candidates that meet the conditions, best first.
+def find_candidates(run: FinishedRun, request: BatchRequest) -> Candidates:
+    """Candidates that a batch may take, best first.
 
     Neither partitions nor the order of their rows decide the result.
     """
     config = run.record["config"]
-    filters = tuple(dict.fromkeys((*parse_filters(config["filter"]), *conditions.filters)))
-    exclude = tuple(dict.fromkeys((*config["exclude_elements"], *conditions.exclude)))
+    filters = tuple(dict.fromkeys((*parse_filters(config["filter"]), *request.filters)))
+    exclude = tuple(dict.fromkeys((*config["exclude_elements"], *request.exclude)))
     check_elements(exclude)
-    everyday = conditions.elements or bool(config.get("elements")) or run.compositions is None
+    everyday = request.elements or bool(config.get("elements")) or run.compositions is None
     names = [name for name in run.results.names("scores/") if name.endswith(".parquet")]
     notes = [] if names else ["the run kept its ranking only: candidates it does not list cannot be proposed"]
     if run.listing is not None:
         names, notes = [PROPOSALS], ["candidates are the proposals of the design"]
-        if OTHERS in run.listing.column_names and conditions.by in ("upper", "variance"):
-            notes.append(f"by {conditions.by} the goals of other properties do not count")
-    known = pa.array([*run.keys, *conditions.without], pa.string())
+        if OTHERS in run.listing.column_names and request.by in ("upper", "variance"):
+            notes.append(f"by {request.by} the goals of other properties do not count")
+    known = pa.array([*run.keys, *request.without], pa.string())
     counts = dict.fromkeys(COUNTED, 0)
     best: pa.Table | None = None
     for name in names or ["ranking.parquet"]:
@@ -81,7 +84,7 @@ def find_candidates(run: FinishedRun, conditions: Conditions) -> Candidates:
         tests = {
             "filtered out": keep,
             "outside the domain": all_rows
-            if conditions.include_out
+            if request.include_out
             else pc.not_equal(table["domain"], "out").to_numpy(zero_copy_only=False),
             "measured already": pc.invert(pc.is_in(table["reduced_formula"], known)).to_numpy(zero_copy_only=False),
             EVERYDAY: all_rows if everyday else ~are_everyday(table["reduced_formula"]),
@@ -94,10 +97,10 @@ def find_candidates(run: FinishedRun, conditions: Conditions) -> Candidates:
         read = (*_READ, *([OTHERS] if OTHERS in table.column_names else []))
         piece = table.select(read).take(pa.array(np.flatnonzero(alive)))
         together = piece if best is None else pa.concat_tables([best, piece])
-        best = _order(run, together, conditions.by)[0].slice(0, MOST)
+        best = _order(run, together, request.by)[0].slice(0, MOST)
     if best is None:
         raise RuntimeError("no partition to choose from")
-    return Candidates(*_order(run, best, conditions.by), counts, notes)
+    return Candidates(*_order(run, best, request.by), counts, notes)
 
 
 def parse_filters(texts: list[str] | None) -> tuple[Filter, ...]:

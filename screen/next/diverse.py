@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from kakehashi.catalogs.formulas.slots import parse_column
 from kakehashi.screen.descriptors.likeness import likeness
-from kakehashi.screen.ranking.acquisition import pick_diverse
+from kakehashi.screen.ranking.acquisition import pick_apart, pick_diverse
 
 # Least difference of any two of a batch: share of atoms, and 1 - similarity of fingerprints.
 APART_ATOMS, APART_UNITS = 0.1, 0.4
@@ -46,14 +46,11 @@ def pick_unlike(
 ) -> list[int]:
     """First repeat units of an order that differ, each once; smiles, counts : of all."""
     far = APART_UNITS if apart is None else apart
-    picked: list[int] = []
-    for i in order:
-        alike = likeness(counts[i], counts[picked])
-        if all(smiles[i] != smiles[j] for j in picked) and not (alike > 1.0 - far).any():
-            picked.append(int(i))
-            if len(picked) == size:
-                break
-    return picked
+
+    def clash(i: int, j: int) -> bool:
+        return smiles[i] == smiles[j] or float(likeness(counts[i], counts[[j]])[0]) > 1.0 - far
+
+    return pick_apart(order, size, clash)
 
 
 def words_of_limits(apart: float | None, *, units: bool) -> str:

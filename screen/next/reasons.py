@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from kakehashi.catalogs.numbers import number
 from kakehashi.screen.next.finished import FinishedRun
 from kakehashi.screen.ranking.acquisition import NormalLaws, probability_above
 from kakehashi.screen.ranking.acquisition_names import Acquisition
@@ -33,13 +34,13 @@ def goal_of(run: FinishedRun) -> Goal:
 def explain_choice(run: FinishedRun, chosen: pa.Table, law: NormalLaws, by: Acquisition) -> list[str]:
     """Reason for each row of a batch, in words."""
     unit, level = run.unit, run.level
-    best, known = float(run.goodness[run.best]), f"{run.values[run.best]:.3g} {unit}".strip()
+    best, known = float(run.goodness[run.best]), f"{number(float(run.values[run.best]), 3)} {unit}".strip()
     chances = probability_above(law, best)
     far, high = ("lower", "low") if run.minimise else ("upper", "high")
     texts = []
     for row, mean, chance in zip(chosen.to_pylist(), law.mean, chances, strict=True):
         beats = f"{format_percent(chance)} chance to beat the best known, {run.formulas[run.best]} with {known}"
-        reach = f"may be as {high} as {row[far]:.3g} {unit}".strip() + f" ({level:.0%} interval)"
+        reach = f"may be as {high} as {number(row[far], 3)} {unit}".strip() + f" ({level:.0%} interval)"
         if by == "variance":
             words = [f"among the least certain: its {level:.0%} interval spans {_width(run, row)}", beats]
         elif by == "upper":
@@ -101,11 +102,11 @@ def _clause(run: FinishedRun, row: dict[str, Any], better: bool, bar: float, goa
         return f"predicted {'below' if run.minimise else 'above'} {than}"
     side = "above" if run.minimise else "below"
     if reaches:
-        return f"predicted {side} {than}, but may reach {end:.3g}"
+        return f"predicted {side} {than}, but may reach {number(end, 3)}"
     return f"predicted {side} {than}, and unlikely to reach it"
 
 
 def _width(run: FinishedRun, row: dict[str, Any]) -> str:
     if run.log:
-        return f"a factor of {row['upper'] / row['lower']:.3g}"
-    return f"{row['upper'] - row['lower']:.3g} {run.unit}".strip()
+        return f"a factor of {number(row['upper'] / row['lower'], 3)}"
+    return f"{number(row['upper'] - row['lower'], 3)} {run.unit}".strip()

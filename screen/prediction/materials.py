@@ -11,7 +11,7 @@ from kakehashi.catalogs.crystals.structures import structure_columns
 from kakehashi.catalogs.properties.material_columns import Material, id_column, material_column
 from kakehashi.catalogs.properties.tables import labels
 from kakehashi.catalogs.reading import readers
-from kakehashi.catalogs.reading.memory_tables import open_frame
+from kakehashi.catalogs.reading.memory_tables import is_missing, open_frame
 from kakehashi.catalogs.reading.open_table import OpenTable
 from kakehashi.catalogs.records import UserError
 
@@ -79,8 +79,11 @@ def _of_cells(cells: list[Any]) -> Materials:
 
 
 def _no_text(cell: Any) -> str:
-    missing = cell is None or cell != cell or type(cell).__name__ in ("NAType", "NaTType")
-    return "empty" if missing else f"expected a formula or SMILES as text, got {type(cell).__name__} {str(cell)[:40]!r}"
+    return (
+        "empty"
+        if is_missing(cell)
+        else f"expected a formula or SMILES as text, got {type(cell).__name__} {str(cell)[:40]!r}"
+    )
 
 
 def _of_table(table: OpenTable, material: Material, structural: bool) -> Materials:

@@ -5,7 +5,7 @@ All values are on the fitted scale (ln for a target fitted as ln) and oriented s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -96,6 +96,21 @@ def acquisition_values(law: NormalLaws, by: Acquisition, *, best: float, level: 
     return law.mean + ndtri(0.5 + level / 2) * law.sigma if by == "upper" else law.sigma**2
 
 
+def pick_apart(order: Iterable[int], size: int, clash: Callable[[int, int], bool]) -> list[int]:
+    """First rows of an order, at most `size`, no two of which clash.
+
+    >>> pick_apart([3, 4, 8, 1], 3, lambda i, j: abs(i - j) < 2)
+    [3, 8, 1]
+    """
+    picked: list[int] = []
+    for i in order:
+        if len(picked) == size:
+            break
+        if not any(clash(int(i), j) for j in picked):
+            picked.append(int(i))
+    return picked
+
+
 def pick_diverse(order: Sequence[int] | NDArray[np.intp], rows: Compositions, size: int, apart: float) -> list[int]:
     """First rows of an order that differ in composition.
 
@@ -103,18 +118,12 @@ def pick_diverse(order: Sequence[int] | NDArray[np.intp], rows: Compositions, si
 
     apart : share of the atoms that would have to be exchanged to turn one composition into the other
     """
-    picked: list[int] = []
-    systems: set[bytes] = set()
     distance = _exchange(rows)
-    for i in order:
-        system = rows.elements[i].tobytes()
-        if system in systems or any(distance(i, j) < apart for j in picked):
-            continue
-        picked.append(int(i))
-        systems.add(system)
-        if len(picked) == size:
-            break
-    return picked
+    return pick_apart(
+        order,
+        size,
+        lambda i, j: bool(np.array_equal(rows.elements[i], rows.elements[j])) or distance(i, j) < apart,
+    )
 
 
 def _exchange(rows: Compositions) -> Callable[[int, int], float]:

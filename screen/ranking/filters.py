@@ -61,6 +61,23 @@ def parse_filter(text: str) -> Filter:
     return Filter(*match.groups())
 
 
+# Filter that removes what is out of the domain, a column of scores.
+NOT_OUT = Filter("domain", "!=", "out")
+
+
+def refuses_out(filters: Sequence[Filter]) -> bool:
+    """Test whether filters remove everything out of the domain.
+
+    >>> refuses_out([parse_filter("domain != out")]), refuses_out([parse_filter("domain==out")])
+    (True, False)
+    """
+    return any(
+        not _OPERATORS[wanted.operator](NOT_OUT.value, _unquoted(wanted.value))
+        for wanted in filters
+        if wanted.column == NOT_OUT.column and wanted.operator in ("==", "!=")
+    )
+
+
 def check_filters(filters: Sequence[Filter], schema: pa.Schema) -> None:
     """Refuse filters that do not fit the columns.
 

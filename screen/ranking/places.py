@@ -13,6 +13,8 @@ from kakehashi.catalogs.records import FloatArray
 class PlaceCounter:
     """Counter of candidates predicted better than given values, while scores pass by.
 
+    Rows without a prediction do not count.
+
     values : (n,) held-out predictions, in the target's unit
     """
 
@@ -31,7 +33,7 @@ class PlaceCounter:
         ([2, 0], 3)
         """
         for table in scores:
-            means = np.sort(self._sign * table["mean"].to_numpy(zero_copy_only=False))
+            means = np.sort(self._sign * table["mean"].drop_null().to_numpy())
             self.better += len(means) - np.searchsorted(means, self._values, side="right")
             self.rows += len(means)
             yield table

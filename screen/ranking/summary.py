@@ -25,6 +25,7 @@ class ScoreSummary(NamedTuple):
     best : best prediction, None without rows; sharing : distinct compositions with that prediction
     low, high : smallest and largest prediction
     not_positive : rows predicted at zero or below
+    unpredicted : rows that have a verdict alone, being out of the domain
     """
 
     rows: int
@@ -36,6 +37,7 @@ class ScoreSummary(NamedTuple):
     low: float | None
     high: float | None
     not_positive: int = 0
+    unpredicted: int = 0
 
 
 class ScoreCounter:
@@ -46,7 +48,7 @@ class ScoreCounter:
 
     def __init__(self, folder: Path, rows: int, *, minimise: bool) -> None:
         self._minimise = minimise
-        self._rows = self._at_ceiling = self._not_positive = 0
+        self._rows = self._at_ceiling = self._not_positive = self._unpredicted = 0
         self._domains: Counter[str] = Counter()
         self._low = self._high = None
         self._compositions = Sorter(folder, rows, self._keys, _first_of_each)
@@ -64,13 +66,14 @@ class ScoreCounter:
         if not scores.num_rows:
             return
         self._rows += scores.num_rows
-        self._at_ceiling += pc.sum(scores["at_ceiling"]).as_py()
+        self._unpredicted += scores["mean"].null_count
+        self._at_ceiling += pc.sum(scores["at_ceiling"]).as_py() or 0
         self._not_positive += pc.sum(pc.less_equal(scores["mean"], 0.0)).as_py() or 0
         for entry in pc.value_counts(scores["domain"]).to_pylist():
             self._domains[entry["values"]] += entry["counts"]
         ends = pc.min_max(scores["mean"]).as_py()
-        self._low = ends["min"] if self._low is None else min(self._low, ends["min"])
-        self._high = ends["max"] if self._high is None else max(self._high, ends["max"])
+        self._low = min((end for end in (self._low, ends["min"]) if end is not None), default=None)
+        self._high = max((end for end in (self._high, ends["max"]) if end is not None), default=None)
         self._compositions.add(scores.select(["reduced_formula", "mean"]))
 
     def summary(self) -> ScoreSummary:
@@ -85,10 +88,10 @@ class ScoreCounter:
             if table.num_rows:
                 last = table["reduced_formula"][-1].as_py()
                 unique += table.num_rows
-                sharing += pc.sum(pc.equal(table["mean"], best)).as_py()
+                sharing += pc.sum(pc.equal(table["mean"], best)).as_py() or 0
         return ScoreSummary(
             self._rows, unique, dict(self._domains), self._at_ceiling, best, sharing, self._low, self._high,
-            self._not_positive,
+            self._not_positive, self._unpredicted,
         )  # fmt: skip
 
     def _keys(self, table: pa.Table) -> pa.Table:
@@ -147,7 +150,7 @@ def bin_values(target: PropertyTable, summary: ScoreSummary, scores: Iterable[pa
         return {}
     predicted = np.zeros(_BINS, np.int64)
     for table in scores:
-        predicted += np.histogram(table["mean"].to_numpy(zero_copy_only=False), edges)[0]
+        predicted += np.histogram(table["mean"].drop_null().to_numpy(), edges)[0]
     return {
         "unit": target.unit,
         "scale": "log" if target.log else "linear",

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
+from kakehashi.catalogs.numbers import number
 from kakehashi.screen.report import charts, periodic
 from kakehashi.screen.report.data import (
     FILES,
@@ -35,10 +36,14 @@ from kakehashi.screen.report.page import assemble
 from kakehashi.screen.report.places import draw_places
 from kakehashi.screen.report.ranking import PAGE, Ranking, arrange_columns
 from kakehashi.screen.report.sections import accuracy, leaderboard, members, pretty, timings, verdict
-from kakehashi.screen.report.text import number, percent, words
+from kakehashi.screen.report.text import percent, words
 from kakehashi.screen.report.trust import measure_trust, trust_record
 
 BEST = 100
+# Catalogues whose names say little.
+CATALOGUES = {
+    "default": "the default catalogue", "enumerate": "enumerated compositions", "mp": "the Materials Project",
+}  # fmt: skip
 DRAWN = 24
 
 
@@ -81,8 +86,7 @@ def _content(data: RunData) -> dict[str, Any]:
         "properties": _properties(mappings(run, "sources")),
         "catalog": mapping(run, "catalog"),
         "virtual": mapping(run, "virtual"),
-        # a file catalogue is named by its path
-        "catalog_short": re.split(r"[/\\]", str(mapping(run, "catalog")["name"]))[-1],
+        "catalog_short": _short_name(str(mapping(run, "catalog")["name"])),
         "lead": read_lead(run),
         "trust": _trust(data, unit, log, units),
         "opening_elements": elements,
@@ -117,6 +121,15 @@ def _content(data: RunData) -> dict[str, Any]:
         "config": pretty(run.get("config")),
         "files": [(name, FILES[name]) for name in data.files],
     }
+
+
+def _short_name(catalog: str) -> str:
+    """Name of a catalogue for a title; a file's is its path.
+
+    >>> _short_name("default"), _short_name("data/my.csv")
+    ('the default catalogue', 'my.csv')
+    """
+    return CATALOGUES.get(catalog, re.split(r"[/\\]", catalog)[-1])
 
 
 def _properties(sources: Sequence[Row]) -> list[Row]:

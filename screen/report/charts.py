@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
+from kakehashi.catalogs.numbers import number
 from kakehashi.screen.report.svg import Axis, padded, plot, plot_axes, tag
-from kakehashi.screen.report.text import number, percent, with_unit
+from kakehashi.screen.report.text import percent, with_unit
 
 
 class Point(NamedTuple):

@@ -23,6 +23,8 @@ BOND = 23.0  # pixels
 PADDING = 4.0
 LAYOUTS = 8  # most layouts tried for a repeat unit with rings in its chain
 _SVG = "{http://www.w3.org/2000/svg}"
+# Look of lines where there is no style sheet, as in a notebook.
+_PLAIN: dict[str, str | float] = {"fill": "none", "stroke": "currentColor", "stroke_width": 1.4}
 # Heteroatoms with a colour of their own in the style sheet.
 _COLOURED = {"N", "O", "F", "Cl", "Br", "I", "S", "P", "Si"}
 
@@ -47,11 +49,11 @@ def draw_structure(smiles: str) -> Markup | None:
         drawn = _drawn(mol)
     except (ValueError, RuntimeError):
         return None
-    parts = [tag("path", class_="bonds", d=" ".join(drawn.strokes))] if drawn.strokes else []
+    parts = [tag("path", class_="bonds", d=" ".join(drawn.strokes), **_PLAIN)] if drawn.strokes else []
     points = list(drawn.points)
     if drawn.ends:
         brackets, corners = _brackets(drawn.ends, [_points(stroke) for stroke in drawn.strokes])
-        parts.append(tag("path", class_="brackets", d=" ".join(brackets)))
+        parts.append(tag("path", class_="brackets", d=" ".join(brackets), **_PLAIN))
         outside = corners[-1]
         parts.append(tag("text", "n", class_="many", x=outside.real + 3, y=outside.imag + 4))
         points += [*corners, outside + complex(13, 7)]

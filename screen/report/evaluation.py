@@ -6,6 +6,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from kakehashi.catalogs.numbers import number
 from kakehashi.screen.report.data import (
     MAX_POINTS,
     MAX_REASONS,
@@ -22,7 +23,7 @@ from kakehashi.screen.report.data import spaced_rows as read_spread
 from kakehashi.screen.report.page import assemble
 from kakehashi.screen.report.sections import accuracy, leaderboard, pretty, timings, verdict
 from kakehashi.screen.report.svg import padded, plot, plot_axes, tag
-from kakehashi.screen.report.text import number, with_unit, words
+from kakehashi.screen.report.text import with_unit, words
 from kakehashi.screen.runs.record_file import RECORD, load_record
 from kakehashi.screen.transfer.rows import CHOSEN, DIRECT
 
@@ -69,6 +70,8 @@ def write_report(directory: Path) -> str:
         "verdict": {**box, "advice": None} if box else None,
         "p_value": real(judged.get("p_value")),
         "recommendation": mapping(run, "recommendation"),
+        "alone": mappings(run, "sources_alone"),
+        "alone_label": with_unit("MAE", "ln" if log else unit),
         "warnings": texts(run, "warnings"),
         "board": leaderboard(first_rows(directory / "leaderboard.parquet", _ROWS), judged, log, unit),
         "accuracy": accuracy(predictions, quantity, unit, log),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from kakehashi.catalogs.numbers import number
 from kakehashi.screen.report.data import Row, mapping, mappings, real, texts
-from kakehashi.screen.report.text import number
 
 # The report and the terminal show the first of the batch.
 SHOWN = 5

@@ -12,9 +12,10 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from kakehashi.catalogs.numbers import MISSING, number
 from kakehashi.screen.report.data import mappings, texts
 from kakehashi.screen.report.ranking import link_id
-from kakehashi.screen.report.text import MISSING, duration, figure, formula, moment, number, words
+from kakehashi.screen.report.text import duration, figure, formula, moment, words
 
 TEMPLATES = Path(__file__).parent / "templates"
 

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 
 from markupsafe import Markup
 
+from kakehashi.catalogs.numbers import number
 from kakehashi.screen.report.svg import drawing, tag
-from kakehashi.screen.report.text import elements, number, percent
+from kakehashi.screen.report.text import elements, percent
 
 _LAYOUT = (
     "H . . . . . . . . . . . . . . . . He",

@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
+from kakehashi.catalogs.numbers import number
 from kakehashi.screen.report.data import Row, Table, real
 from kakehashi.screen.report.svg import BOTTOM, LEFT, RIGHT, TOP, Axis, padded, plot, tag
-from kakehashi.screen.report.text import number, percent, with_unit
+from kakehashi.screen.report.text import percent, with_unit
 
 # Share of a ranking that counts as its head, and share of the measured compounds that count as the best.
 HEAD = 0.01

@@ -11,11 +11,12 @@ from markupsafe import Markup, escape
 
 from kakehashi.catalogs.elements import SYMBOLS
 from kakehashi.catalogs.formulas.gases import are_everyday
+from kakehashi.catalogs.numbers import number
 from kakehashi.screen.report.charts import whisker
 from kakehashi.screen.report.data import EMBEDDED_BYTES, MAX_EXTRA_COLUMNS, Table, plain, real, script_json
 from kakehashi.screen.report.layouts import COMPOSITIONS, DOMAIN_MARKS, TableLayout
 from kakehashi.screen.report.svg import Axis, padded
-from kakehashi.screen.report.text import formula, number
+from kakehashi.screen.report.text import formula
 
 PAGE = 50
 _LINK = Markup('<a href="{}" rel="noopener noreferrer">{}</a>')

@@ -8,10 +8,11 @@ from typing import Any
 
 from markupsafe import Markup
 
+from kakehashi.catalogs.numbers import number
 from kakehashi.screen.report import charts
 from kakehashi.screen.report.data import Row, Table, mappings, real
 from kakehashi.screen.report.svg import Axis, padded
-from kakehashi.screen.report.text import duration, number, with_unit, words
+from kakehashi.screen.report.text import duration, with_unit, words
 from kakehashi.screen.transfer.verdict import HEADLINES
 
 BOARD_ROWS = 12

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup, escape
 
-from kakehashi.screen.report.text import number
+from kakehashi.catalogs.numbers import number
 
 # Pixels of a full-sized plot, and the edges of its frame.
 WIDTH, HEIGHT = 520, 468

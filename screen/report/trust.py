@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from kakehashi.catalogs.numbers import number
 from kakehashi.catalogs.records import FloatArray
-from kakehashi.screen.report.text import number
 
 
 class Trust(NamedTuple):

@@ -63,12 +63,15 @@ def as_dict(config: Any) -> dict[str, Any]:
 def deciding(kind: type[Any], config: Mapping[str, Any]) -> dict[str, Any]:
     """Select the settings that results depend on from a configuration as plain values.
 
-    kind : its dataclass of flags; a setting it does not know decides, one that is optional does where it is set
+    kind : its dataclass of flags; a setting it does not know decides, an optional one where it is not the default
     """
     known = collect_flags(kind)
 
     def decides(name: str, value: Any) -> bool:
-        return name not in known or (known[name].flag.decides and bool(value or not known[name].flag.optional))
+        if name not in known:
+            return True
+        unset = known[name].flag.optional and (not value or value == known[name].value)
+        return known[name].flag.decides and not unset
 
     return {name: value for name, value in config.items() if decides(name, value)}
 

@@ -8,14 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from cyclopts import Parameter
-
 from kakehashi.catalogs.cli.flags import OverwriteFlags, ProgressFlags
-from kakehashi.catalogs.flag import CANDIDATES, COMPUTING, MODELS, NETWORKS, OUTPUT, TARGET, USUAL, Flag, Here
+from kakehashi.catalogs.flag import COMPUTING, MODELS, NETWORKS, OUTPUT, TARGET, USUAL, Flag, Here
 from kakehashi.screen.descriptors.registry import CONVENTIONS, DEFAULT, DEFAULT_CONVENTION, descriptors_help
-from kakehashi.screen.device_names import Device
+from kakehashi.screen.device_names import EXACT, Device, Precision
 from kakehashi.screen.heads.registry import DEFAULT_HEADS, heads_help
-from kakehashi.screen.ranking.acquisition_names import ACQUISITIONS, Acquisition
 
 # Largest share of a target's rows with a value that may be refused.
 MAX_REJECTED = 0.1
@@ -117,7 +114,7 @@ class SourceFlags(NetworkFlags):
     ] = ()
     descriptors: Annotated[
         str | None,
-        Flag(descriptors_help(), NETWORKS, default=f"{DEFAULT}; of SMILES ecfp4@ring/atom+rdkit@dimer/atom"),
+        Flag(descriptors_help(), NETWORKS, default=f"{DEFAULT}; of SMILES ecfp4@ring/atom+rdkit@dimer/atom+backbone"),
     ] = None
 
 
@@ -220,71 +217,6 @@ class PresetFlags:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LimitFlags:
-    """Rows read of a catalogue."""
-
-    limit: Annotated[
-        int | None,
-        Flag("Read only the first rows of the catalogue, or the first indices of a virtual one.", CANDIDATES),
-    ] = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class ElementFlags:
-    """Elements of candidates."""
-
-    exclude_elements: Annotated[
-        tuple[str, ...], Flag("Elements no candidate may contain, such as Pb,Cd,Hg.", CANDIDATES, commas=True)
-    ] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class FilterFlags:
-    """Conditions on candidates."""
-
-    filter: Annotated[
-        tuple[str, ...],
-        Flag(
-            "Rank only candidates that meet COLUMN OPERATOR VALUE, such as 'e_above_hull<=0.05' or 'domain!=out';"
-            " repeat for several.",
-            USUAL,
-        ),
-    ] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class BatchFlags:
-    """Experiments proposed next."""
-
-    batch: Annotated[int, Flag("Experiments proposed next, in next.parquet and next.csv.", CANDIDATES, decides=False)]
-    by: Annotated[
-        Acquisition,
-        Flag(
-            "Value of a measurement: " + "; ".join(f"{name} ({about})" for name, about in ACQUISITIONS.items()) + ".",
-            CANDIDATES,
-            decides=False,
-        ),
-        Parameter(show_choices=False),
-    ] = "improvement"
-    elements: Annotated[
-        bool,
-        Flag(
-            "Propose elements, compounds of noble gases and gases at room temperature, too; they are ranked in any"
-            " case.",
-            CANDIDATES,
-            decides=False,
-        ),
-    ] = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class TopFlags:
-    """Length of the ranking."""
-
-    top: Annotated[int | None, Flag("Largest number of candidates listed, best first.", CANDIDATES)] = None
-
-
-@dataclass(frozen=True, kw_only=True)
 class SeedFlags:
     """Seed of random numbers."""
 
@@ -298,6 +230,22 @@ class DeviceFlags:
     device: Annotated[
         Device, Flag("What computes: cpu, gpu, or auto (a GPU if jax sees one).", COMPUTING, decides=False)
     ] = "auto"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrecisionFlags:
+    """Precision of scoring."""
+
+    precision: Annotated[
+        Precision,
+        Flag(
+            "Products of networks while candidates are scored; heads, distances and sums are in single precision"
+            " whatever is asked. exact: single precision. balanced: almost that, in products of parts, on GPUs that"
+            " have them. fast: bfloat16, means within some thousandths of the target's standard deviation.",
+            COMPUTING,
+            optional=True,
+        ),
+    ] = EXACT
 
 
 @dataclass(frozen=True, kw_only=True)

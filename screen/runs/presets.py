@@ -16,7 +16,13 @@ from kakehashi.screen.runs.flags import USUAL_SOURCES
 NO_BASELINE = ("none",)
 # A command takes of a preset the flags that it has.
 PRESETS: dict[str, dict[str, Any]] = {
-    "quick": {"outer_folds": 5, "no_families": True, "heads": DEFAULT_HEADS, "baselines": NO_BASELINE},
+    "quick": {
+        "outer_folds": 5,
+        "no_families": True,
+        "heads": DEFAULT_HEADS,
+        "baselines": NO_BASELINE,
+        "score": "in-domain",
+    },
     "thorough": {"source": USUAL_SOURCES, "networks": 50, "heads": SERVING_HEADS},
 }
 

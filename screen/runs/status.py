@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 from kakehashi.catalogs.records import UserError
@@ -16,6 +17,8 @@ PLAN = "plan.json"
 """Written when a run begins, removed when it ends: what it is to do."""
 
 State = Literal["finished", "running", "unfinished"]
+# Kinds of run as they are recorded, "" for a screening.
+_KINDS = {"": "screening", "evaluation": "evaluation", "design": "design", "study": "study"}
 
 
 class RunStatus(NamedTuple):
@@ -29,6 +32,10 @@ class RunStatus(NamedTuple):
     at_work : process that holds the folder, "" for none
     command : continues the run, "" where it is finished or its beginning is not recorded
     left_behind : notes on a killed run on a batch system
+    about : kind of run and its target, in words; "" where none is recorded
+    when : when it ended, "" where it has not
+    next : materials to make next, of a finished screening
+    report : its page, "" where it is not finished
     """
 
     folder: str
@@ -45,6 +52,10 @@ class RunStatus(NamedTuple):
     at_work: str
     command: str
     left_behind: tuple[str, ...] = ()
+    about: str = ""
+    when: str = ""
+    next: tuple[str, ...] = ()
+    report: str = ""
 
 
 def read_status(where: str) -> RunStatus:
@@ -89,12 +100,19 @@ def read_status(where: str) -> RunStatus:
         at_work=at_work,
         command="" if finished else plan.get("command", ""),
         left_behind=() if at_work else tuple(remove_idle_leftovers(open_run(where).path)),
+        about=_about(record, plan),
+        when=str(record.get("finished", "")).removesuffix("+00:00").replace("T", " ")[:16],
+        next=tuple(str(row["formula"]) for row in record.get("next", {}).get("batch", ())),
+        report=f"{results.where}/report.html" if finished else "",
     )
 
 
 def describe_status(status: RunStatus) -> str:
     """Status as lines of text."""
-    lines = [f"{status.folder}: {status.state}" + (f", {status.at_work}" if status.at_work else "")]
+    state = f"{status.state} {status.when} UTC" if status.when else status.state
+    lines = [f"{status.folder}: {state}" + (f", {status.at_work}" if status.at_work else "")]
+    if status.about:
+        lines.append(status.about)
     if status.rows is not None:
         left = max(status.rows - status.scored - status.quarantined, 0)
         counts = f"{status.rows:,} rows: {status.scored:,} scored, {status.quarantined:,} in quarantine, {left:,} left"
@@ -109,11 +127,31 @@ def describe_status(status: RunStatus) -> str:
     if status.checkpoints:
         lines.append(f"{status.checkpoints} checkpoints")
     checked = "" if status.at_work else ", all there" if is_url(status.folder) else ", all whole"
+    if status.next:
+        lines.append(f"make next: {', '.join(status.next)}")
+    if status.report:
+        lines.append(f"report: {status.report}")
     lines.append(f"{status.files} files, {status.bytes / 1e6:,.1f} MB{checked}")
     lines += status.left_behind
     if status.command and status.state == "unfinished":
         lines.append(f"go on with: {status.command}")
     return "\n".join(lines)
+
+
+def _about(record: Mapping[str, Any], plan: Mapping[str, Any]) -> str:
+    """Kind of run and its targets, from the record of a finished one or else from its plan.
+
+    >>> _about({"target": {"name": "kappa", "used": 45}, "catalog": {"name": "default"}}, {})
+    'screening of default for kappa: 45 values'
+    """
+    targets = [item["target"] for item in record.get("properties", [record]) if "target" in item]
+    named = [f"{target['name']}: {target['used']:,} values" for target in targets]
+    if not named:
+        planned = plan.get("targets", plan.get("target", ()))
+        return "; ".join([planned] if isinstance(planned, str) else planned)
+    kind = _KINDS.get(record.get("kind", ""), record.get("kind"))
+    of = f" of {record['catalog']['name']}" if "catalog" in record else ""
+    return f"{kind}{of} for {'; '.join(named)}"
 
 
 def _read(results: Results, name: str) -> dict[str, Any]:

@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakehashi.catalogs.records import Compositions
-from kakehashi.screen.descriptors.composition import BATCH
 from kakehashi.screen.descriptors.descriptor import compiled
 from kakehashi.screen.descriptors.registry import DESCRIPTORS
+from kakehashi.screen.heads.registry import HEADS
 from kakehashi.screen.scoring import sparse
+from kakehashi.screen.scoring.cut import cut
 from kakehashi.screen.scoring.device_model import DeviceModel, NetworkGroup
 from kakehashi.screen.scoring.foundation import foundation_columns
 from kakehashi.screen.scoring.programs import (
@@ -27,6 +28,7 @@ from kakehashi.screen.scoring.programs import (
     GroupOutputs,
     SparseProducts,
     combine_members,
+    find_neighbours,
     run_group,
     stack_components,
 )
@@ -83,7 +85,7 @@ def predict_descriptors(device_model: DeviceModel, raw: NDArray[np.float32]) -> 
 def predict_batches(device_model: DeviceModel, batches: Iterable[tuple[jax.Array, jax.Array]]) -> Iterator[Columns]:
     """Predictions for batches of slots, left on the device.
 
-    Every batch has `BATCH` rows.
+    Every batch has as many rows as the device's `cut`.
 
     Yields mean, spread, distance and nearest row of each batch.
     """
@@ -105,6 +107,21 @@ def predict_components(device_model: DeviceModel, raw: NDArray[np.float32]) -> C
     return ComponentPredictions(means.T, spreads.T, weights, distance, columns[3].astype(np.int64))
 
 
+def measure_distances(
+    device_model: DeviceModel, *inputs: NDArray[Any]
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Distance (n,) to the nearest target row in units of `Model.unit`, and its number, without any network.
+
+    In another program than predictions, so that last digits may differ from theirs.
+
+    inputs : descriptors (n, width), or elements and amounts (n, slots)
+    """
+    columns = _run_batches(find_neighbours, device_model, *inputs)
+    if not columns:
+        return np.empty(0), np.empty(0, np.int64)
+    return columns[0].astype(np.float64), columns[1].astype(np.int64)
+
+
 def _join_columns(columns: list[NDArray[Any]]) -> Predictions:
     if not columns:
         empty = np.empty(0)
@@ -113,18 +130,17 @@ def _join_columns(columns: list[NDArray[Any]]) -> Predictions:
     return Predictions(mean, spread, distance, columns[3].astype(np.int64))
 
 
-def _run_batches(
-    finish: Callable[..., Columns], device_model: DeviceModel, *inputs: NDArray[Any]
-) -> list[NDArray[Any]]:
+def _run_batches(finish: Callable[..., Any], device_model: DeviceModel, *inputs: NDArray[Any]) -> list[NDArray[Any]]:
     """Run `finish` on rows batch by batch.
 
     Joins the results; [] for no rows.
 
-    finish : `combine_members` or `stack_components`
+    finish : `combine_members`, `stack_components` or, for neighbours alone, `find_neighbours`
 
     given : descriptors (n, width), or elements and amounts (n, slots) that they are computed from
     """
-    n, size = len(inputs[0]), sparse.ROWS if device_model.sparse else BATCH
+    n, own = len(inputs[0]), cut()
+    size = sparse.ROWS if device_model.sparse else own.described if len(inputs) == 1 else own.rows
     results, pending = [], []
     # Threads let the first batch compile the groups of networks in parallel.
     with ThreadPoolExecutor(2) as pool:
@@ -141,12 +157,22 @@ def _run_batches(
     return [np.concatenate(column)[:n] for column in zip(*results, strict=True)]
 
 
+def _prepare(device_model: DeviceModel, raw: NDArray[Any] | jax.Array) -> dict[int, Any]:
+    """What heads on blocks see of raw descriptors, by member, computed on the host."""
+    prepared = {}
+    for m, (plan, member) in enumerate(zip(device_model.plans, device_model.arrays["members"], strict=True)):
+        blocked = HEADS[plan.head].blocked
+        if blocked is not None:
+            prepared[m] = blocked.prepare(member["params"][0], raw)
+    return prepared
+
+
 def _run_batch(
-    finish: Callable[..., Columns],
+    finish: Callable[..., Any],
     device_model: DeviceModel,
     pool: ThreadPoolExecutor,
     *inputs: NDArray[Any] | jax.Array,
-) -> Columns:
+) -> Any:
     """Run one batch.
 
     Every group of networks is a program of its own.
@@ -157,17 +183,23 @@ def _run_batch(
     if len(inputs) > 1:
         elements, amounts = (jnp.asarray(slots) for slots in inputs[:2])
         raw = compiled(DESCRIPTORS[device_model.descriptor].describe)(elements, amounts, arrays["tables"])
+    if finish is find_neighbours:
+        return _measure(device_model, raw)
     if arrays["foundation"] is not None:
         if len(inputs) < 2:
             raise ValueError("foundation networks need slots of elements and amounts")
         known = jnp.asarray(inputs[2]) if len(inputs) > 2 else None
-        columns = foundation_columns(arrays["foundation"], jnp.asarray(raw), elements, amounts, known)
+        columns = foundation_columns(
+            arrays["foundation"], jnp.asarray(raw), elements, amounts, known, precision=device_model.precision
+        )
     rows = sparse.drop_zeros(np.asarray(raw)) if device_model.sparse else None
     x = jnp.asarray(raw) if rows is None else None
 
     def answers(group: NetworkGroup, group_arrays: dict[str, Any]) -> GroupOutputs:
         firsts = None if rows is None else sparse.first_products(group_arrays, rows)
-        outputs: GroupOutputs = run_group(device_model.plans, group.heads, group.shown, group_arrays, x, firsts)
+        outputs: GroupOutputs = run_group(
+            device_model.plans, group.heads, group.shown, group_arrays, x, firsts, precision=device_model.precision
+        )
         return outputs
 
     outputs = pool.map(answers, device_model.groups, arrays["groups"])
@@ -179,4 +211,17 @@ def _run_batch(
         )
     shared = {name: value for name, value in arrays.items() if name not in ("groups", "tables", "foundation")}
     shared["columns"] = columns
+    shared["prepared"] = _prepare(device_model, raw)
     return finish(device_model.plans, device_model.groups, device_model.blocks, shared, x, products, list(outputs))
+
+
+def _measure(device_model: DeviceModel, raw: Any) -> tuple[Any, Any]:
+    """Distance (B,) to the nearest target row, and its number."""
+    arrays = device_model.arrays
+    if device_model.sparse:
+        rows = sparse.drop_zeros(np.asarray(raw))
+        distance, nearest = sparse.find_nearest(arrays["reference"], arrays["training"], rows)
+        return distance / np.asarray(arrays["unit"]), nearest
+    near = {name: arrays[name] for name in ("reference", "training", "unit")}
+    neighbours: tuple[Any, Any] = find_neighbours(near, jnp.asarray(raw))
+    return neighbours

@@ -12,10 +12,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from kakehashi.catalogs.records import Compositions
-from kakehashi.screen.descriptors.composition import BATCH
 from kakehashi.screen.device import current
 from kakehashi.screen.foundation.folds import was_seen
 from kakehashi.screen.scoring.batches import Predictions
+from kakehashi.screen.scoring.cut import cut
 from kakehashi.screen.scoring.virtual.search import IndexCounts
 from kakehashi.screen.transfer.fit import Model
 from kakehashi.screen.validation.domain import judge_domain
@@ -28,6 +28,8 @@ SCORES = pa.schema(
      ("nearest_training", pa.string()), ("distance", pa.float64()), ("formula_seen", pa.bool_()),
      ("known_values", pa.int64())]
 )  # fmt: skip
+# Those that a row without a prediction has no value of.
+PREDICTED = ("mean", "lower", "upper", "spread", "at_ceiling")
 QUARANTINE = pa.schema([("id", pa.string()), ("formula", pa.string()), ("reason", pa.string())])
 
 
@@ -51,7 +53,7 @@ def set_aside(rows: pa.Table, reasons: NDArray[np.object_]) -> pa.Table:
 
 def scoring_environment() -> str:
     """Versions and device that the bits of a score depend on."""
-    return f"kakehashi {version('kakehashi')}, jax {jax.__version__}, {current().platform}, batches of {BATCH}"
+    return f"kakehashi {version('kakehashi')}, jax {jax.__version__}, {current().platform}, batches of {cut().rows}"
 
 
 def score_columns(

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from kakehashi.catalogs.candidates.catalog import Catalog
 from kakehashi.catalogs.files.paths import for_arrow
 from kakehashi.catalogs.runs.rundir import RunDir
+from kakehashi.screen.device_names import EXACT, Precision
 from kakehashi.screen.interrupt import first_finishes
 from kakehashi.screen.progress import Mode
 from kakehashi.screen.scoring.columns import QUARANTINE, SCORES
@@ -22,7 +23,7 @@ from kakehashi.screen.transfer.fit import Model
 
 # Folder of the best rows of each partition of a virtual catalogue, removed when the ranking is written.
 BEST_FOLDER = "kept"
-_COUNTS = "kakehashi.counts"
+_COUNTS, _ROWS = "kakehashi.counts", "kakehashi.rows"
 
 
 class CommittedScores(NamedTuple):
@@ -77,6 +78,8 @@ def score_catalog(
     executor: Executor = score_serially,
     partition_rows: int = PARTITION_ROWS,
     search: Search | None = None,
+    in_domain: bool = False,
+    precision: Precision = EXACT,
     advance: Callable[[int], None] = lambda rows: None,
     mode: Mode = "quiet",
 ) -> CommittedScores:
@@ -85,14 +88,18 @@ def score_catalog(
     A pair of files that is committed, whole, and of this very model, catalogue and rows is reused; any other is
     replaced or removed. Only the partitions in progress are in memory.
 
+    in_domain : leave what is out of the domain without a prediction
     search : search of a virtual catalogue; its partitions go to `kept/` and hold the best rows and counts of the others
+    precision : of the products of networks; scores of another precision are replaced
     advance : called with the number of rows just done
 
     Raises
     ------
     KeyboardInterrupt : Ctrl-C was pressed; every partition in progress has been finished and committed
     """
-    scorer = make_scorer(model, search)
+    scorer = make_scorer(model, search, precision)
+    if in_domain:
+        scorer = scorer.within_domain()
     folder = "scores" if search is None else BEST_FOLDER
     fresh = IndexCounts()
     schema = pa.schema([*catalog.schema, *SCORES])
@@ -117,7 +124,7 @@ def score_catalog(
                     {
                         "kakehashi.model": scorer.sha256,
                         "kakehashi.catalog": catalog.sha256,
-                        "kakehashi.rows": f"{start}-{start + size}",
+                        _ROWS: f"{start}-{start + size}",
                     },
                 )
                 if interrupted():
@@ -176,6 +183,16 @@ def _is_current(rundir: RunDir, pair: _PartitionFiles, schema: pa.Schema, rows: 
         if metadata != pair.metadata or not written.equals(expected):
             return False
     return True
+
+
+def committed_size(rundir: RunDir) -> int | None:
+    """Rows of the first partition that an earlier run left in the folder; None without one."""
+    name = "scores/part-00000.parquet"
+    if not rundir.holds(name):
+        return None
+    text = (pq.read_schema(for_arrow(rundir.path / name)).metadata or {}).get(_ROWS.encode(), b"").decode()
+    start, _, stop = text.partition("-")
+    return int(stop) if start == "0" and stop.isdecimal() and int(stop) else None
 
 
 def _read_counts(rundir: RunDir, pair: _PartitionFiles) -> IndexCounts:

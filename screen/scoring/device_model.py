@@ -12,9 +12,11 @@ from threadpoolctl import threadpool_limits
 
 from kakehashi.screen.descriptors.registry import DEFAULT, DESCRIPTORS, read_choice
 from kakehashi.screen.descriptors.scaling import Scaling
+from kakehashi.screen.device_names import EXACT, Precision
 from kakehashi.screen.heads.head import Affine, Params
 from kakehashi.screen.heads.registry import HEADS
-from kakehashi.screen.networks.pyramid import Network
+from kakehashi.screen.networks.precision import round_kernel
+from kakehashi.screen.networks.pyramid import Layer, Network
 from kakehashi.screen.scoring import sparse
 from kakehashi.screen.scoring.foundation import foundation_arrays, split_scaling
 from kakehashi.screen.scoring.padded import STEP, make_views, pad_layers, select_inputs
@@ -48,6 +50,7 @@ class DeviceModel(NamedTuple):
     blocks : by member, the number of the descriptor products its head takes (heads may share them); -1 for none
     sparse : whether descriptor products are sums over entries that are not zero
     descriptor : of compositions, by name; molecules come described
+    precision : of the products of networks
     """
 
     plans: tuple[Plan, ...]
@@ -56,12 +59,15 @@ class DeviceModel(NamedTuple):
     sparse: bool
     arrays: dict[str, Any]
     descriptor: str = DEFAULT
+    precision: Precision = EXACT
 
 
-def prepare_model(model: Model) -> DeviceModel:
-    """Prepare a model for the default device, in single precision.
+def prepare_model(model: Model, precision: Precision = EXACT) -> DeviceModel:
+    """Prepare a model for the default device.
 
     Networks that no member uses are left out.
+
+    precision : of the products of networks; all else is in single precision
     """
     plans = tuple(member.plan for member in model.stack.members)
     groups = _group_networks(model, plans)
@@ -69,7 +75,7 @@ def prepare_model(model: Model) -> DeviceModel:
     # One BLAS thread: the last bits must not depend on the number of cores.
     # NaN weights give NaN scores, and their rows go to quarantine.
     with threadpool_limits(1, "blas"), np.errstate(all="ignore"):
-        parts = [_group_arrays(model, group, plans, few) for group in groups]
+        parts = [_group_arrays(model, group, plans, few, precision) for group in groups]
         blocks, numbers, members = _descriptor_blocks(model.stack.members, len(model.reference.mean))
         if few:
             blocks = [sparse.fold_block(block) for block in blocks]
@@ -84,16 +90,16 @@ def prepare_model(model: Model) -> DeviceModel:
         "reference": model.reference,
         "training": sparse.prepare_neighbours(model.reference, model.training) if few else model.training,
         "unit": np.float32(model.unit),
-        "foundation": _foundation(model, plans),
+        "foundation": _foundation(model, plans, precision),
     }
-    return DeviceModel(plans, groups, numbers, few, jax.tree.map(_put_on_device, arrays), descriptor)
+    return DeviceModel(plans, groups, numbers, few, jax.tree.map(_put_on_device, arrays), descriptor, precision)
 
 
-def _foundation(model: Model, plans: tuple[Plan, ...]) -> dict[str, Any] | None:
+def _foundation(model: Model, plans: tuple[Plan, ...], precision: Precision) -> dict[str, Any] | None:
     """Arrays of foundation networks; None where no member needs them."""
     if model.knowledge is None or not any(plan.kind == "foundation" for plan in plans):
         return None
-    return foundation_arrays(model.knowledge.foundation)
+    return foundation_arrays(model.knowledge.foundation, precision)
 
 
 def _group_networks(model: Model, plans: tuple[Plan, ...]) -> tuple[NetworkGroup, ...]:
@@ -125,19 +131,21 @@ def _group_networks(model: Model, plans: tuple[Plan, ...]) -> tuple[NetworkGroup
 def _needs_products_only(model: Model, groups: Sequence[NetworkGroup]) -> bool:
     """True if descriptors enter through products alone.
 
-    No head but affine ones, and no head on the inputs of a network.
+    No head but affine ones and those that prepare them on the host, and no head on the inputs of a network.
     """
     networks = [model.library.sources[group.source].networks[i] for group in groups for i in group.networks]
     if any(member.plan.kind == "foundation" for member in model.stack.members):
         return False
     return all(len(network.hidden) > 1 for network in networks) and all(
-        HEADS[member.plan.head].affine is not None
+        HEADS[member.plan.head].affine is not None or HEADS[member.plan.head].blocked is not None
         for member in model.stack.members
         if member.plan.kind in ("direct", "predictions")
     )
 
 
-def _group_arrays(model: Model, group: NetworkGroup, plans: tuple[Plan, ...], few: bool) -> dict[str, Any]:
+def _group_arrays(
+    model: Model, group: NetworkGroup, plans: tuple[Plan, ...], few: bool, precision: Precision
+) -> dict[str, Any]:
     """Padded networks of a group, with heads and outputs.
 
     Outputs are there where predictions are needed.
@@ -156,7 +164,7 @@ def _group_arrays(model: Model, group: NetworkGroup, plans: tuple[Plan, ...], fe
                 "constant": None
                 if inputs is None or not few
                 else sparse.zero_products(source.scaling, inputs, padded[0]),
-                "hidden": padded,
+                "hidden": _round_layers(padded, precision, few),
                 "unit_scales": scales,
                 "heads": [_head_parameters(network, scales, model.stack.members[m], i) for m in members],
                 "output": (np.pad(kernel, ((0, -len(kernel) % STEP), (0, 0))), network.output.bias)
@@ -165,6 +173,13 @@ def _group_arrays(model: Model, group: NetworkGroup, plans: tuple[Plan, ...], fe
             }
         )
     return {"scaling": source.scaling, "networks": parts}
+
+
+def _round_layers(hidden: tuple[Layer, ...], precision: Precision, few: bool) -> tuple[Layer, ...]:
+    """Layers with kernels of a precision; a first layer of sparse inputs stays, as the host computes it."""
+    exact = hidden[: int(few)]
+    short = (layer._replace(kernel=round_kernel(precision, layer.kernel)) for layer in hidden[len(exact) :])
+    return (*exact, *short)
 
 
 def _head_parameters(network: Network, scales: Sequence[Any], member: Fitted, i: int) -> Any:
@@ -268,6 +283,9 @@ def _is_equal(first: Scaling, second: Scaling) -> bool:
 def _put_on_device(array: Any) -> jax.Array:
     """Array on the device.
 
-    Integers become int32, everything else single precision.
+    Integers become int32, everything else single precision, but for kernels that are shorter already.
     """
-    return jnp.asarray(array, jnp.int32 if np.issubdtype(np.asarray(array).dtype, np.integer) else jnp.float32)
+    kind = np.asarray(array).dtype
+    if kind == jnp.bfloat16:
+        return jnp.asarray(array)
+    return jnp.asarray(array, jnp.int32 if np.issubdtype(kind, np.integer) else jnp.float32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import jax
@@ -9,22 +10,39 @@ import jax.numpy as jnp
 
 from kakehashi.screen.descriptors.element_roots import N_ELEMENTS
 from kakehashi.screen.descriptors.scaling import Scaling, standardise
+from kakehashi.screen.device_names import EXACT, Precision
 from kakehashi.screen.foundation.forward import outputs
 from kakehashi.screen.foundation.inputs import foundation_inputs
-from kakehashi.screen.foundation.record import Foundation
+from kakehashi.screen.foundation.record import Foundation, FoundationNetwork
+from kakehashi.screen.networks.precision import network_product, round_kernel
 from kakehashi.screen.transfer.plan import Plan
 
 Columns = dict[str, jax.Array]
 
 
-def foundation_arrays(foundation: Foundation) -> dict[str, Any]:
-    """Networks that saw every formula, with their scalings."""
-    return {"networks": foundation.full, "scaling": foundation.scaling, "scales": foundation.scales[0]}
+def foundation_arrays(foundation: Foundation, precision: Precision = EXACT) -> dict[str, Any]:
+    """Networks that saw every formula, with their scalings.
+
+    precision : of their hidden layers
+    """
+    networks = tuple(_round_network(network, precision) for network in foundation.full)
+    return {"networks": networks, "scaling": foundation.scaling, "scales": foundation.scales[0]}
 
 
-@jax.jit
+def _round_network(network: FoundationNetwork, precision: Precision) -> FoundationNetwork:
+    hidden = (layer._replace(kernel=round_kernel(precision, layer.kernel)) for layer in network.hidden)
+    return network._replace(hidden=tuple(hidden))
+
+
+@functools.partial(jax.jit, static_argnames="precision")
 def foundation_columns(
-    part: dict[str, Any], raw: jax.Array, elements: jax.Array, amounts: jax.Array, known: jax.Array | None
+    part: dict[str, Any],
+    raw: jax.Array,
+    elements: jax.Array,
+    amounts: jax.Array,
+    known: jax.Array | None,
+    *,
+    precision: Precision = EXACT,
 ) -> Columns:
     """Blocks of columns by name, (B, width) each.
 
@@ -33,7 +51,7 @@ def foundation_columns(
     """
     roots = element_roots_on_device(elements, amounts)
     inputs = foundation_inputs(part["scaling"], raw, roots)
-    layer, predictions = outputs(part["networks"], inputs)
+    layer, predictions = outputs(part["networks"], inputs, network_product(precision))
     if known is not None:
         predictions = jnp.where(jnp.isfinite(known), known, predictions)
     return {"inputs": inputs, "shares": roots, "layer": layer / part["scales"][None, :], "predictions": predictions}

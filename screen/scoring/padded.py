@@ -19,6 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
+from kakehashi.screen.networks.precision import Product
 from kakehashi.screen.networks.pyramid import Layer, leaky, matmul
 
 # Sixteen single-precision numbers fill the widest registers.
@@ -115,17 +116,18 @@ def make_views(
     return Views(tuple(views), constant)
 
 
-def run_layers(hidden: Sequence[Layer], x: Any, first: Any = None) -> ForwardPass:
+def run_layers(hidden: Sequence[Layer], x: Any, first: Any = None, product: Product = matmul) -> ForwardPass:
     """Forward pass of padded hidden layers.
 
     x : (B, n_inputs) standardised descriptors
 
     first : products of the first layer, where they are known; x is not used then
+    product : of inputs and kernels
     """
     products: list[Any] = []
     inputs = [x]
     for layer in hidden:
-        u = matmul(inputs[-1], layer.kernel) if first is None or products else first
+        u = product(inputs[-1], layer.kernel) if first is None or products else first
         z = u + layer.bias[None, :]
         if layer.scale is not None and layer.shift is not None:
             z = z * layer.scale[None, :] + layer.shift[None, :]

@@ -13,20 +13,40 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from kakehashi.catalogs.candidates.catalog import REFUSED
-from kakehashi.catalogs.records import Inputs
+from kakehashi.catalogs.records import Compositions, Inputs
 from kakehashi.screen.descriptors.composition import BATCH
 from kakehashi.screen.descriptors.materials import describe, kind_of, kind_of_table
+from kakehashi.screen.device_names import EXACT, Precision
+from kakehashi.screen.networks.precision import describe_products
 from kakehashi.screen.scoring import sparse
-from kakehashi.screen.scoring.batches import Predictions, predict_compositions, predict_descriptors
-from kakehashi.screen.scoring.columns import SCORES, ScoredPartition, score_columns, scoring_environment, set_aside
+from kakehashi.screen.scoring.batches import (
+    Predictions,
+    measure_distances,
+    predict_compositions,
+    predict_descriptors,
+)
+from kakehashi.screen.scoring.columns import (
+    PREDICTED,
+    SCORES,
+    ScoredPartition,
+    score_columns,
+    scoring_environment,
+    set_aside,
+)
 from kakehashi.screen.scoring.device_model import DeviceModel, prepare_model
 from kakehashi.screen.scoring.virtual.search import Search
+from kakehashi.screen.scoring.within import predict_within
 from kakehashi.screen.transfer.fit import Model
 
 # One partition for a snapshot of the Materials Project, and small enough for any machine's memory.
 PARTITION_ROWS = 262_144
+# Partitions of a catalogue for each worker, so that none waits long for the last; never fewer than `SHARES` in all, so
+# that runs with a few workers resume each other. Least rows: workers start, compile and send for less in vain.
+PER_WORKER, SHARES = 4, 16
+LEAST_ROWS, LEAST_UNITS = 8 * BATCH, BATCH
 # Molecules described at a time: descriptors of a partition would take gigabytes. Whole batches need no padding.
 DESCRIBED_ROWS = 8 * BATCH
 # Attachment points of a candidate given as SMILES: a repeat unit.
@@ -35,18 +55,41 @@ ATTACHMENTS = 2
 Executor = Callable[["PartitionScorer", Iterable[pa.Table]], Iterator[ScoredPartition]]
 
 
+def partition_size(rows: int, most: int, workers: int | None, *, smiles: bool = False) -> int:
+    """Rows of a partition: whole batches, a few partitions for every worker.
+
+    Without workers a partition is as large as can be, because a composition is scored once in each.
+
+    most : rows at most; smiles : whether rows are described by RDKit, which costs most of their time
+
+    >>> partition_size(1_000_000, 262_144, None), partition_size(1_000_000, 262_144, 2)
+    (262144, 63488)
+    >>> partition_size(140_000, 262_144, 2), partition_size(140_000, 262_144, 64)
+    (9216, 8192)
+    >>> partition_size(674, 262_144, 2, smiles=True), partition_size(20_000, 262_144, 2, smiles=True)
+    (1024, 2048)
+    """
+    if not workers:
+        return most
+    share = -(-rows // max(SHARES, PER_WORKER * workers))
+    whole = -(-share // BATCH) * BATCH
+    return min(most, max(LEAST_UNITS if smiles else LEAST_ROWS, whole))
+
+
 class PartitionScorer(NamedTuple):
     """Function that scores a partition, with a sha256.
 
     The sha256 is that of everything its scores depend on.
 
     search : search of a virtual catalogue, where partitions are ranges of its indices
+    in_domain : predict only what is not out of the domain
     """
 
     model: Model
     device_model: DeviceModel
     sha256: str
     search: Search | None = None
+    in_domain: bool = False
 
     def __call__(self, rows: pa.Table) -> ScoredPartition:
         """Score one partition."""
@@ -58,7 +101,17 @@ class PartitionScorer(NamedTuple):
             from kakehashi.screen.scoring.virtual.best import score_best
 
             return score_best(self.model, self.device_model, self.search, rows)
-        return score_partition(self.model, self.device_model, rows)
+        return score_partition(self.model, self.device_model, rows, in_domain=self.in_domain)
+
+    def within_domain(self) -> PartitionScorer:
+        """Copy that leaves what is out of the domain without a prediction.
+
+        The same where everything is predicted in any case: structures, and a search, which keeps none of them.
+        """
+        if self.search is not None or kind_of_table(self.model.target).structural:
+            return self
+        sha256 = hashlib.sha256(f"{self.sha256} in domain".encode()).hexdigest()
+        return self._replace(sha256=sha256, in_domain=True)
 
     def on_host(self) -> PartitionScorer:
         """Copy with NumPy arrays, to be sent to another process."""
@@ -74,18 +127,18 @@ def score_serially(scorer: PartitionScorer, tables: Iterable[pa.Table]) -> Itera
     return (scorer(rows) for rows in tables)
 
 
-def make_scorer(model: Model, search: Search | None = None) -> PartitionScorer:
+def make_scorer(model: Model, search: Search | None = None, precision: Precision = EXACT) -> PartitionScorer:
     """Make a model ready to score partitions.
 
     Networks and heads that the device model holds already, or does not need, are left out.
 
-    search : search of a virtual catalogue
+    search : search of a virtual catalogue; precision : of the products of networks
     """
     if kind_of_table(model.target).structural:  # crystal networks and their stack predict without a device model
         from kakehashi.screen.scoring.structures import hash_model
 
         return PartitionScorer(model, DeviceModel((), (), (), False, {}), hash_model(model))
-    device_model = prepare_model(model)
+    device_model = prepare_model(model, precision)
     knowledge = model.knowledge
     if knowledge is not None:
         knowledge = knowledge._replace(foundation=knowledge.foundation._replace(full=(), folds=(), scales=()))
@@ -104,6 +157,7 @@ def _sha256(model: Model, device_model: DeviceModel, search: Search | None) -> s
         [float(v) for v in (model.interval, model.unseen_interval, model.usual_spread, model.ceiling)],
         sorted(domain.counts), sorted(domain.classes), jax.tree.structure(device_model.arrays),
         *([] if search is None else [search]),
+        *([] if device_model.precision == EXACT else [describe_products(device_model.precision)]),
     ]  # fmt: skip
     digest = hashlib.sha256(repr(facts).encode())
     # Which formulas the networks saw decides intervals, known values stand in for predictions.
@@ -115,10 +169,14 @@ def _sha256(model: Model, device_model: DeviceModel, search: Search | None) -> s
     return digest.hexdigest()
 
 
-def score_partition(model: Model, device_model: DeviceModel, rows: pa.Table) -> ScoredPartition:
+def score_partition(
+    model: Model, device_model: DeviceModel, rows: pa.Table, *, in_domain: bool = False
+) -> ScoredPartition:
     """Score a table with text columns `id` and `formula`.
 
     Other columns travel along.
+
+    in_domain : what is out of the domain gets a verdict, and null for a prediction
 
     A formula that cannot be read, or whose score is not finite, goes to quarantine with the reason.
     """
@@ -133,36 +191,66 @@ def score_partition(model: Model, device_model: DeviceModel, rows: pa.Table) -> 
     keys = pa.array(kind.keys(materials, choice), pa.string()).dictionary_encode()
     inverse = keys.indices.to_numpy()
     first = np.unique(inverse, return_index=True)[1]
-    columns, finite = _score_distinct(model, device_model, materials.take(first))
-    row_columns = {name: values[inverse] for name, values in columns.items()}
+    distinct = _score_distinct(model, device_model, materials.take(first), in_domain)
+    finite, without = distinct.finite, ~distinct.predicted[inverse]
+    row_columns = {name: values[inverse] for name, values in distinct.columns.items()}
 
     usable = finite[inverse]
     reasons[good[~usable]] = "the prediction is not a finite number"
     scored = rows.take(pa.array(good[usable]))
     for field in SCORES:
-        scored = scored.append_column(field, pa.array(row_columns[field.name][usable], field.type))
+        mask = without[usable] if field.name in PREDICTED else None
+        scored = scored.append_column(field, pa.array(row_columns[field.name][usable], field.type, mask=mask))
     return ScoredPartition(scored, set_aside(rows, reasons))
 
 
-def _score_distinct(model: Model, device_model: DeviceModel, materials: Inputs) -> tuple[dict[str, Any], Any]:
-    """Score columns of distinct materials, and the mask of finite rows."""
+class _Distinct(NamedTuple):
+    """Score columns of n distinct materials, and masks of usable and of predicted rows."""
+
+    columns: dict[str, Any]
+    finite: NDArray[np.bool_]
+    predicted: NDArray[np.bool_]
+
+
+def _score_distinct(model: Model, device_model: DeviceModel, materials: Inputs, in_domain: bool) -> _Distinct:
     kind = kind_of(materials)
     reduced, texts = kind.label(materials)
-    known = None
+    known, predicted = None, np.ones(len(texts), bool)
     if kind.slots:
         known = model.knowledge.known.of(texts) if model.knowledge and model.knowledge.known else None
         normalised = kind.normalise(materials, model.library.convention)
-        predictions = predict_compositions(device_model, normalised, known)
+        if in_domain:
+            slots = normalised.elements.astype(np.int32), normalised.amounts.astype(np.float32)
+            predict = lambda at: predict_compositions(
+                device_model, normalised.take(at), None if known is None else known[at]
+            )
+            predictions, predicted = predict_within(model, reduced, measure_distances(device_model, *slots), predict)
+        else:
+            predictions = predict_compositions(device_model, normalised, known)
     else:
-        predictions = _predict_described(model, device_model, materials, len(texts))
-    return score_columns(model, reduced, texts, predictions, known)
+        predictions, predicted = _predict_described(model, device_model, materials, reduced, in_domain)
+    columns, finite = score_columns(model, reduced, texts, predictions, known)
+    return _Distinct(columns, finite | ~predicted, predicted)
 
 
-def _predict_described(model: Model, device_model: DeviceModel, materials: Inputs, n: int) -> Predictions:
-    """Predictions for n materials, described `DESCRIBED_ROWS` at a time."""
-    parts = []
+def _predict_described(
+    model: Model, device_model: DeviceModel, materials: Inputs, reduced: Compositions, in_domain: bool
+) -> tuple[Predictions, NDArray[np.bool_]]:
+    """Predictions for n materials, described `DESCRIBED_ROWS` at a time, and mask of those predicted.
+
+    reduced : their reduced compositions
+    """
+    n = len(reduced.elements)
+    parts, masks = [], []
     for start in range(0, max(n, 1), DESCRIBED_ROWS):  # an empty table passes once, for the types of its columns
-        rows = materials.take(np.arange(start, min(start + DESCRIBED_ROWS, n)))
-        parts.append(predict_descriptors(device_model, describe(rows, model.library.convention)))
+        at = np.arange(start, min(start + DESCRIBED_ROWS, n))
+        raw = describe(materials.take(at), model.library.convention)
+        if in_domain:
+            predict = lambda rows, raw=raw: predict_descriptors(device_model, raw[rows])
+            part, mask = predict_within(model, reduced.take(at), measure_distances(device_model, raw), predict)
+        else:
+            part, mask = predict_descriptors(device_model, raw), np.ones(len(at), bool)
+        parts.append(part)
+        masks.append(mask)
     mean, spread, distance, nearest = zip(*parts, strict=True)
-    return Predictions(*map(np.concatenate, (mean, spread, distance, nearest)))
+    return Predictions(*map(np.concatenate, (mean, spread, distance, nearest))), np.concatenate(masks)

@@ -12,7 +12,9 @@ import jax
 import jax.numpy as jnp
 
 from kakehashi.screen.descriptors.scaling import standardise
+from kakehashi.screen.device_names import EXACT, Precision
 from kakehashi.screen.heads.registry import HEADS
+from kakehashi.screen.networks.precision import network_product
 from kakehashi.screen.networks.pyramid import matmul
 from kakehashi.screen.scoring import foundation
 from kakehashi.screen.scoring.device_model import NetworkGroup
@@ -35,7 +37,7 @@ class SparseProducts(NamedTuple):
     neighbours: MeanAndSpread
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+@functools.partial(jax.jit, static_argnums=(0, 1, 2), static_argnames="precision")
 def run_group(
     plans: tuple[Plan, ...],
     heads: tuple[tuple[int, ...], ...],
@@ -43,20 +45,25 @@ def run_group(
     part: dict[str, Any],
     raw: jax.Array | None,
     firsts: Any = None,
+    *,
+    precision: Precision = EXACT,
 ) -> GroupOutputs:
     """Mean and spread (B,) of every head in a group.
 
     Also the predictions and features of the networks, where a head needs them.
 
     firsts : by network, products of the first layer less its constant, where descriptors are sparse; no `raw` then
+    precision : of the products of hidden layers
     """
+    product = network_product(precision)
     x = None if raw is None else standardise(part["scaling"], raw)
     pairs, guesses, layers = [], [], []
     for k, (members, depths, network) in enumerate(zip(heads, shown, part["networks"], strict=True)):
         if x is None:
-            done = run_layers(network["hidden"], None, firsts[k] + network["constant"][None, :])
+            done = run_layers(network["hidden"], None, firsts[k] + network["constant"][None, :], product)
         else:
-            done = run_layers(network["hidden"], x if network["inputs"] is None else x[:, network["inputs"]])
+            own = x if network["inputs"] is None else x[:, network["inputs"]]
+            done = run_layers(network["hidden"], own, product=product)
         pairs.append(
             [_predict_head(plans[m], network, p, done) for m, p in zip(members, network["heads"], strict=True)]
         )
@@ -152,6 +159,10 @@ def _predict_members(
         if member is None:
             continue
         head, extra = HEADS[plan.head], [plan.gain * values for values in predictions if plan.kind == "predictions"]
+        if head.blocked is not None:
+            (params,) = member["params"]
+            pairs[m].append(head.blocked.finish(params, arrays["prepared"][m]))
+            continue
         if plan.kind == "foundation":
             pairs[m].append(_predict_on_foundation(plan, member, blocks[m], products, raw, arrays["columns"]))
             continue
@@ -200,6 +211,15 @@ def _add_columns(member: dict[str, Any], products: MeanAndSpread, extra: list[ja
         return inner, squares
     more = jnp.hstack(extra) - member["centre"][None, :]
     return inner + matmul(more, member["matrix"]), squares + jnp.sum(more**2, axis=1)
+
+
+@jax.jit
+def find_neighbours(arrays: dict[str, Any], raw: jax.Array) -> MeanAndSpread:
+    """Distance (B,) to the nearest target row, and its number, of descriptors alone.
+
+    arrays : reference, training and unit
+    """
+    return _find_neighbours(arrays, raw, None)
 
 
 def _find_neighbours(arrays: dict[str, Any], raw: jax.Array | None, known: SparseProducts | None) -> MeanAndSpread:

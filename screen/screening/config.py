@@ -2,43 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
-from kakehashi.catalogs.flag import CANDIDATES, COMPUTING, MODELS, NETWORKS, OUTPUT, USUAL, Flag, Here
+from kakehashi.catalogs.flag import Here
 from kakehashi.catalogs.records import PropertyTable, UserError
 from kakehashi.screen.descriptors.registry import CONVENTIONS
+from kakehashi.screen.device_names import EXACT, Precision
 from kakehashi.screen.heads.registry import LINES
 from kakehashi.screen.ranking.acquisition_names import ACQUISITIONS, Acquisition
 from kakehashi.screen.runs import config as runs
+from kakehashi.screen.runs.candidate_flags import BatchFlags, ElementFlags, FilterFlags, LimitFlags, TopFlags
 from kakehashi.screen.runs.flags import (
     ALL_SOURCES,
     DEFAULT_SOURCES,
     NO_FOUNDATION,
     NO_SOURCE,
     USUAL_SOURCES,
-    BatchFlags,
     CacheFlags,
     DeviceFlags,
-    ElementFlags,
-    FilterFlags,
     FoldFlags,
     FoundationFlags,
     HeadFlags,
     KnownValueFlags,
-    LimitFlags,
     OutFlags,
+    PrecisionFlags,
     PresetFlags,
     SeedFlags,
     TableFlags,
     TargetFlags,
-    TopFlags,
     TrunkFlags,
     UsualSourceFlags,
     ValueFlags,
     WorkerFlags,
+)
+from kakehashi.screen.screening.flags import (
+    ArchitectureFlags,
+    CatalogFlags,
+    ClusterFlags,
+    ExportFlags,
+    FamilyFlags,
+    ModelFlags,
+    RankingFlags,
 )
 
 # Sources of targets given as SMILES.
@@ -50,148 +57,19 @@ DEFAULT_MOLECULAR_SOURCES = (
 # Exit code of a finished run with too much of the catalogue in quarantine.
 QUARANTINE_EXCEEDED = 3
 ARCHITECTURES = ("pyramid", "cgcnn")
+# Which candidates are predicted.
+SCORING = ALL, IN_DOMAIN = ("all", "in-domain")
 DEFAULT_NETWORKS = {"pyramid": 50, "cgcnn": 5}
 # Networks per source with `--source all`.
 NETWORKS_OF_ALL = 10
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExportFlags:
-    """Files written beside the results."""
-
-    export: Annotated[
-        str | None,
-        Flag(
-            "cif: write crystal structures of the best candidates to the folder cif, from the catalogue's columns"
-            " lattice, species and frac_coords, or structure or cif as text.",
-            OUTPUT,
-            decides=False,
-        ),
-    ] = None
-    export_top: Annotated[int, Flag("Best candidates whose structures are written.", OUTPUT, decides=False)] = 100
-    structures: Annotated[
-        str | None,
-        Flag(
-            "Structures by id, for tables that hold none: a table, a folder of CIF or POSCAR files named by id, or JSON"
-            " documents.",
-            CANDIDATES,
-            decides=False,
-        ),
-    ] = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModelFlags:
-    """The model in the folder of the run."""
-
-    no_model: Annotated[
-        bool,
-        Flag("Leave the model out of the run folder; `kakehashi predict --model DIR` needs it.", OUTPUT, decides=False),
-    ] = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class CatalogFlags:
-    """Candidates."""
-
-    catalog: Annotated[
-        str,
-        Flag(
-            "Candidates: a name, a table, a folder of Parquet files, or structures (a folder of CIF or POSCAR files, or"
-            " JSON documents of the Materials Project). A virtual catalogue is searched for its best candidates:"
-            " enumerate (charge-balanced compositions), or a TOML file of `kakehashi catalogs build`.",
-            USUAL,
-            default="mp if it was pulled (`kakehashi catalogs pull mp`), else default (140,000 compositions)",
-        ),
-    ] = "default"
-
-
-@dataclass(frozen=True, kw_only=True)
-class ArchitectureFlags:
-    """Kind of networks."""
-
-    architecture: Annotated[
-        str,
-        Flag(
-            "Networks that are pre-trained. pyramid: on descriptors of formulas or SMILES. cgcnn: crystal graph"
-            " networks (Xie & Grossman 2018) on structures, which target, sources and catalogue hold or --structures"
-            " gives by id; each structure is a row, and the model without transfer sees the composition only.",
-            NETWORKS,
-        ),
-    ] = "pyramid"
-
-
-@dataclass(frozen=True, kw_only=True)
-class RankingFlags:
-    """Order of the ranking, and what is left out of it."""
-
-    rank_by: Annotated[
-        str, Flag("Order of the ranking: mean, lower, upper, or probability (needs --threshold).", CANDIDATES)
-    ] = "mean"
-    minimise: Annotated[bool, Flag("Rank small values first.", USUAL, also=("minimize",))] = False
-    threshold: Annotated[
-        float | None,
-        Flag("Value in the target's unit; the probability of exceeding it becomes a column.", CANDIDATES),
-    ] = None
-    bounds: Annotated[
-        str | None,
-        Flag(
-            "LOW,HIGH that the property cannot leave, in the target's unit, either of which may be empty, such as 0,"
-            " for a positive one: predictions and intervals of the ranking are cut there, and marked.",
-            CANDIDATES,
-            optional=True,
-        ),
-    ] = None
-    per_system: Annotated[int | None, Flag("Largest number of candidates per chemical system.", CANDIDATES)] = None
-    no_radioactive: Annotated[bool, Flag("Leave out candidates with radioactive elements.", CANDIDATES)] = False
-    max_quarantine: Annotated[
-        float,
-        Flag("Largest share of the catalogue that may be unusable (in quarantine); above it the exit code is 3.",
-             CANDIDATES),
-    ] = 0.05  # fmt: skip
-    partition_rows: Annotated[
-        int, Flag("Rows scored and saved at a time; of a virtual catalogue 64 times as many indices.", COMPUTING)
-    ] = 262_144
-
-
-@dataclass(frozen=True, kw_only=True)
-class FamilyFlags:
-    """Held-out chemical families."""
-
-    no_families: Annotated[
-        bool,
-        Flag("Do not measure how intervals hold with whole chemical families held out; faster.", MODELS,
-             optional=True),
-    ] = False  # fmt: skip
-
-
-@dataclass(frozen=True, kw_only=True)
-class ClusterFlags:
-    """Workers on other machines."""
-
-    scheduler: Annotated[
-        str | None,
-        Flag(
-            "Score on the workers of the Dask scheduler at this address, such as tls://10.0.0.1:8786 (certificates as"
-            " in dask's settings), or slurm: on --workers jobs of that batch system (dask-jobqueue's settings say what"
-            " they request).",
-            COMPUTING,
-            decides=False,
-        ),
-    ] = None
-    insecure_cluster: Annotated[
-        bool,
-        Flag("Allow a scheduler on another machine without TLS, which anyone there may read and use.", COMPUTING,
-             decides=False),
-    ] = False  # fmt: skip
-
-
-@dataclass(frozen=True, kw_only=True)
 class ScreenConfig(
-    OutFlags, DeviceFlags, ClusterFlags, WorkerFlags, CacheFlags, SeedFlags, ModelFlags, ExportFlags, LimitFlags,
-    ElementFlags, TopFlags, FilterFlags, BatchFlags, RankingFlags, FamilyFlags, HeadFlags, FoldFlags, TrunkFlags,
-    ArchitectureFlags, KnownValueFlags, FoundationFlags, PresetFlags, UsualSourceFlags, CatalogFlags, TableFlags,
-    ValueFlags, TargetFlags,
+    OutFlags, PrecisionFlags, DeviceFlags, ClusterFlags, WorkerFlags, CacheFlags, SeedFlags, ModelFlags, ExportFlags,
+    LimitFlags, ElementFlags, TopFlags, FilterFlags, BatchFlags, RankingFlags, FamilyFlags, HeadFlags, FoldFlags,
+    TrunkFlags, ArchitectureFlags, KnownValueFlags, FoundationFlags, PresetFlags, UsualSourceFlags, CatalogFlags,
+    TableFlags, ValueFlags, TargetFlags,
 ):  # fmt: skip
     """Flags of a screening run, keys of its TOML file, and `config` in its run.json."""
 
@@ -254,7 +132,10 @@ def _check(config: ScreenConfig) -> None:
     check_workers(config.workers, config.scheduler, insecure=config.insecure_cluster)
     check_trunk(config.trunk, count_sources(config.source))
     check_known("by", config.by, ACQUISITIONS)
+    if config.score is not None:
+        check_known("score", config.score, SCORING)
     check_known("architecture", config.architecture, ARCHITECTURES)
+    check_known("precision", config.precision, get_args(Precision))
     if config.architecture == "cgcnn" and config.foundation not in ("", NO_FOUNDATION):
         raise UserError(f"--architecture cgcnn: foundation networks are for formulas, got {config.foundation!r}")
     if config.architecture == "cgcnn":
@@ -275,6 +156,8 @@ def _check_crystal_networks(config: ScreenConfig) -> None:
         raise UserError("--architecture cgcnn: expected a --source FILE:COLUMN with structures; none is embedded")
     if config.trunk != "separate":
         raise UserError(f"--architecture cgcnn: expected --trunk separate, got {config.trunk}")
+    if config.precision != EXACT:
+        raise UserError(f"--architecture cgcnn: expected --precision {EXACT}, got {config.precision}")
     if config.descriptors is not None:
         raise UserError("--architecture cgcnn: --descriptors is for formulas and SMILES")
     if "finetune" in config.heads:
@@ -290,9 +173,20 @@ def sources_of(named: tuple[str, ...], target: PropertyTable, *, foundation: boo
     """
     if named == NO_SOURCE or (foundation and not named):
         return ()
-    words = {word: embedded_sources(word, target) for word in (*USUAL_SOURCES, *ALL_SOURCES)}
-    chosen = [spec for name in named or USUAL_SOURCES for spec in words.get(name, (name,))]
-    return tuple(dict.fromkeys(chosen))
+    return tuple(dict.fromkeys(expand_sources(named or USUAL_SOURCES, target)))
+
+
+def expand_sources(named: Sequence[Any], target: PropertyTable) -> list[Any]:
+    """Put the embedded sources, each once, in place of `usual` and `all`; tables and other names stay as they are."""
+    words = (*USUAL_SOURCES, *ALL_SOURCES)
+    found: list[Any] = []
+    for name in named:
+        if isinstance(name, str) and name in words:
+            taken = {one for one in (*named, *found) if isinstance(one, str)}
+            found += [spec for spec in embedded_sources(name, target) if spec not in taken]
+        else:
+            found.append(name)
+    return found
 
 
 def embedded_sources(word: str, target: PropertyTable) -> tuple[str, ...]:

@@ -37,13 +37,14 @@ def estimate_cost(
     *,
     foundation: bool = False,
     model_seconds: float = 0.0,
+    model_mb: int = 0,
 ) -> dict[str, Any]:
     """Seconds by stage, megabytes of memory (all processes) and disk.
 
     catalog : None where nothing is scored
     networks : pre-trained, of all sources together
     foundation : whether foundation networks score, too
-    model_seconds : to fit and measure the model (`kakehashi.screen.screening.model_cost`)
+    model_seconds, model_mb : to fit and measure the model (`kakehashi.screen.screening.model_cost`)
     """
     speed = SHARE * _operations_per_second()
     seconds = {
@@ -58,7 +59,7 @@ def estimate_cost(
         seconds["score"] = round(catalog.rows * (networks * OPERATIONS / speed + 1 / others), 1)
     return {
         "seconds": seconds,
-        "memory_mb": MEMORY_MB * (1 + (workers or 0)),
+        "memory_mb": max(MEMORY_MB * (1 + (workers or 0)), model_mb),
         "disk_mb": round((scored * SCORED_BYTES + ranked * RANKED_BYTES) / 1e6, 1),
         "from": f"{speed / SHARE / 1e9:.0f} billion operations a second, measured now; kept networks cost nothing",
     }

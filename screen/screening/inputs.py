@@ -18,16 +18,21 @@ from kakehashi.catalogs.properties.tables import load_table, read_from
 from kakehashi.catalogs.records import PropertyTable, UserError
 from kakehashi.screen.descriptors.materials import convention_for
 from kakehashi.screen.foundation.record import Foundation
+from kakehashi.screen.networks.precision import check_precision
 from kakehashi.screen.networks.source import tell_apart
 from kakehashi.screen.ranking.bounds import Bounds, check_bounds, parse_bounds
-from kakehashi.screen.ranking.filters import check_elements, check_filters, parse_filter
+from kakehashi.screen.ranking.filters import (
+    NOT_OUT,
+    Filter,
+    check_elements,
+    check_filters,
+    parse_filter,
+    refuses_out,
+)
 from kakehashi.screen.ranking.rank import Order, check_order
 from kakehashi.screen.scoring.columns import SCORES
 from kakehashi.screen.scoring.virtual.search import TOP, Search, make_search
-from kakehashi.screen.screening.config import (
-    ScreenConfig,
-    sources_of,
-)
+from kakehashi.screen.screening.config import ALL, IN_DOMAIN, ScreenConfig, sources_of
 from kakehashi.screen.screening.export import check_export
 from kakehashi.screen.screening.knowledge import choose_foundation
 
@@ -38,6 +43,7 @@ class ScreenInputs(NamedTuple):
     unread : notes on files in the folder of `--structures` that are not read
     foundation : networks that know other properties, if any
     bounds : that predictions are cut at, or None
+    in_domain : what is out of the domain is not predicted; the order's filters remove it
     """
 
     target: PropertyTable
@@ -48,6 +54,7 @@ class ScreenInputs(NamedTuple):
     unread: tuple[str, ...] = ()
     foundation: Foundation | None = None
     bounds: Bounds | None = None
+    in_domain: bool = False
 
 
 class DescribedInputs(NamedTuple):
@@ -64,6 +71,7 @@ def read_inputs(config: ScreenConfig) -> ScreenInputs:
 
     UserError on the first mistake.
     """
+    check_precision(config.precision)
     material = named_materials(config.material, (config.target, *config.source, config.catalog))
     graphs = config.architecture == "cgcnn"
     by_id = structure_file(path_of(config.structures)) if config.structures else None
@@ -88,7 +96,7 @@ def read_inputs(config: ScreenConfig) -> ScreenInputs:
         threshold=config.threshold,
         top=config.top if catalog.space is None else config.top or TOP,
         per_system=config.per_system,
-        filters=tuple(parse_filter(text) for text in config.filter),
+        filters=_filters(config),
         exclude=config.exclude_elements,
         radioactive=not config.no_radioactive,
     )
@@ -104,7 +112,21 @@ def read_inputs(config: ScreenConfig) -> ScreenInputs:
         catalogue_has = structures_sha256(path_of(config.structures)) if config.structures else ""
         catalog = with_structures(catalog, by_id, catalogue_has)
     unread = structure_notes(path_of(config.structures)) if config.structures else ()
-    return ScreenInputs(target, tuple(sources), catalog, order, structures, unread, foundation, bounds)
+    return ScreenInputs(target, tuple(sources), catalog, order, structures, unread, foundation, bounds,
+                        in_domain=config.score != ALL and refuses_out(order.filters))  # fmt: skip
+
+
+def _filters(config: ScreenConfig) -> tuple[Filter, ...]:
+    """Filters of a configuration; one removes what is out of the domain where it is not predicted."""
+    filters = tuple(parse_filter(text) for text in config.filter)
+    if config.score != IN_DOMAIN or refuses_out(filters):
+        return filters
+    if wanting := [str(wanted) for wanted in filters if wanted.column == NOT_OUT.column]:
+        raise UserError(
+            f"--filter {wanting[0]!r} asks for candidates out of the domain, which --score {IN_DOMAIN} (the"
+            f" default of --quick) leaves without a prediction: give --score {ALL}"
+        )
+    return (*filters, NOT_OUT)
 
 
 def load_described(config: Any, material: Mapping[str, str | None], units: Units) -> DescribedInputs:

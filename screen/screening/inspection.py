@@ -14,6 +14,7 @@ from kakehashi.catalogs.formulas.slots import parse_column, reduced_keys
 from kakehashi.catalogs.properties import embedded
 from kakehashi.catalogs.properties.refused import refused_lines
 from kakehashi.catalogs.properties.tables import Cells, read_cells, split_spec
+from kakehashi.catalogs.reading.open_table import OpenTable
 from kakehashi.catalogs.records import PropertyTable
 
 # Orders of magnitude from which the logarithm is the better scale.
@@ -131,12 +132,15 @@ def lone_elements(target: PropertyTable) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-def find_conflicts(spec: str, value: str | None = None, material: Any = None) -> tuple[Conflict, ...]:
+def find_conflicts(spec: str | OpenTable, value: str | None = None, material: Any = None) -> tuple[Conflict, ...]:
     """Rows of a file with one formula or SMILES and different values; none of embedded tables."""
-    if spec in embedded.known():
+    if isinstance(spec, OpenTable):
+        cells = read_cells(spec, value, False, material, None)
+    elif spec in embedded.known():
         return ()
-    path, column = split_spec(spec)
-    cells = read_cells(path, column or value, False, material, None)
+    else:
+        path, column = split_spec(spec)
+        cells = read_cells(path, column or value, False, material, None)
     groups: dict[str, list[int]] = {}
     for row, (key, number) in enumerate(zip(_keys(cells), cells.values.tolist(), strict=True)):
         if key and math.isfinite(number):

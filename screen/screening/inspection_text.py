@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from kakehashi.catalogs.memory import available_bytes
+from kakehashi.catalogs.numbers import interval, number
 from kakehashi.screen.screening.inspection import DECADES, Conflict, Inspection, Overlap
 
 # Conflicts that are named, with their rows, and lone elements; sources and reasons with a line each.
@@ -34,6 +36,9 @@ def inspection_text(found: Inspection) -> str:
             f"a run would take about {duration(sum(found.cost['seconds'].values()))} and"
             f" {found.cost['memory_mb'] / 1000:,.1f} GB of memory{disk} (rough)"
         )
+        free = available_bytes()
+        if free is not None and found.cost["memory_mb"] * 1e6 > free:
+            lines.append(f"a run would be refused: {free / 1e9:,.1f} GB of memory are free")
     lines += _few([f"note: {note}" for note in found.notes], "notes")
     return "\n".join(lines)
 
@@ -56,7 +61,7 @@ def _few(lines: list[str], noun: str) -> list[str]:
 
 
 def _range(found: Inspection) -> str:
-    text = f"values: {found.low:.4g} to {found.high:.4g} {found.unit}".rstrip()
+    text = f"values: {interval(found.low, found.high, 4)} {found.unit}".rstrip()
     if found.decades >= DECADES:  # NaN where some value is not positive
         scale = "fitted as ln(value)" if found.log else "use --log"
         return f"{text}; spans {found.decades:.1f} decades: {scale}"
@@ -68,7 +73,7 @@ def _conflicts(conflicts: tuple[Conflict, ...]) -> list[str]:
         return []
     apart = sorted(conflicts, key=lambda conflict: min(conflict.values) - max(conflict.values))
     named = "; ".join(
-        f"{conflict.material} ({', '.join(f'row {row}: {value:.4g}' for row, value in _pairs(conflict)[:_ROWS])})"
+        f"{conflict.material} ({', '.join(f'row {row}: {number(value)}' for row, value in _pairs(conflict)[:_ROWS])})"
         for conflict in apart[:NAMED]
     )
     more = f"; and {len(apart) - NAMED} more" if len(apart) > NAMED else ""

@@ -1,26 +1,43 @@
-"""Estimate how long a model takes to be fitted and measured: the stack is selected once for every fold.
+"""Estimate time and memory of fitting and measuring a model: the stack is selected once for every fold.
 
-Rough. The default follows runs of 45 and 964 compounds on two cores; the terms of further networks and heads were not
-measured.
+Rough, within a factor of two or so. Processor seconds of single heads were measured on one thread (Zen 4) at 300 to
+20,000 rows, and add up; runs of 45 and 964 compounds took as long as they say. Fine-tuning was not timed by itself.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from kakehashi.catalogs.memory import available_bytes
+from kakehashi.catalogs.processors import available
+from kakehashi.catalogs.records import UserError
+from kakehashi.screen.budget import FEW, SQUARE
+from kakehashi.screen.heads.extra_trees import FOLDS, tree_count, tree_rows
 from kakehashi.screen.heads.registry import DEFAULT_HEADS
-from kakehashi.screen.transfer.selection import FROZEN_GP_ROWS, GP_ROWS
+from kakehashi.screen.heads.tuned import epochs_for
+from kakehashi.screen.transfer.members import TUNED_ROWS
+from kakehashi.screen.transfer.selection import ALL_LAYERS_ROWS, affordable_networks
 from kakehashi.screen.validation.coverage import FAMILY_FOLDS, LARGE, LARGE_FAMILY_FOLDS
 
 # Seconds before the first selection: compilation, and reading the foundation networks.
 START = 6.0
-# Seconds of a selection of direct models and foundation networks, and its growth with each compound.
-SELECTION, PER_COMPOUND = 0.45, 0.005
-# The same of one network of a source with closed-form heads, and of one further head.
-PER_NETWORK, PER_NETWORK_AND_COMPOUND = 0.01, 0.00004
-PER_HEAD = 1.0
+# Processor seconds of a row that a tree sees, and its growth with each doubling of the rows.
+VISIT, DOUBLING = 10e-6, 1.2e-6
+# Processor seconds of a row in fine-tuning.
+TUNED_VISIT = 60e-6
+# Processor seconds of a decomposition of `SQUARE` rows, of a Gaussian process's grid, and of a row in sums.
+SQUARE_SECONDS, GRID_SECONDS, ROW_SECONDS = 0.4, 0.4, 1.1e-4
+# Processor seconds of one further head.
+PER_HEAD = 2.0
 # Folds by formulas that no foundation network has seen.
 HASH_FOLDS = 5
+# Megabytes of a process with nothing fitted; bytes of a value that all fits share, and in each fit under way.
+BASE_MB = 1_500
+SHARED_BYTES, FIT_BYTES = 8 * 700, 8 * 1_200
+# The same with foundation networks, whose columns of every fold are kept.
+FOUNDATION_BYTES, FOUNDATION_FIT_BYTES = 28_000, 8 * 2_300
+# Bytes of a value in one network's frozen features.
+NETWORK_BYTES = 8 * 500
 
 
 def estimate_model(
@@ -33,7 +50,7 @@ def estimate_model(
     heads: Sequence[str] = DEFAULT_HEADS,
     baselines: int = 0,
 ) -> float:
-    """Seconds to fit and measure a model of n compounds.
+    """Seconds to fit and measure a model of n compounds, on the processors there are.
 
     networks : of all sources together
     foundation : whether foundation networks serve
@@ -42,9 +59,60 @@ def estimate_model(
     """
     kin = (FAMILY_FOLDS if n <= LARGE else LARGE_FAMILY_FOLDS) if families else 0
     selections = 1 + min(outer, n) + kin + (HASH_FOLDS if foundation else 0)
-    cubic = 1 if n <= GP_ROWS else 0  # a Gaussian process has no place above
-    each = SELECTION + PER_COMPOUND * n * cubic
-    each += networks * (PER_NETWORK + PER_NETWORK_AND_COMPOUND * min(n, FROZEN_GP_ROWS))
-    further = [head for head in heads if head not in DEFAULT_HEADS]
-    each += PER_HEAD * len(further) * (1 + n / 100)
-    return START + selections * each + min(outer, n) * baselines * PER_HEAD * (1 + n / 100)
+    each = _closed_form(n) * (5 if networks else 1)
+    if foundation:
+        each += 2 * _closed_form(n) + _trees(n) + (_tuned(n) + _ridge(n) if n > TUNED_ROWS else 0.0)
+    depths = 3 if n <= FEW else 2 if n <= ALL_LAYERS_ROWS else 1
+    each += affordable_networks(n, networks) * depths * 0.3 * _ridge(n)
+    further = PER_HEAD * (1 + n / 100)
+    each += further * len([head for head in heads if head not in DEFAULT_HEADS])
+    return START + (selections * each + min(outer, n) * baselines * further) / available()
+
+
+def estimate_megabytes(n: int, *, networks: int = 0, foundation: bool = False) -> int:
+    """Megabytes of a process that fits and measures a model of n compounds, with a fit on every processor."""
+    shared, fitting = (FOUNDATION_BYTES, FOUNDATION_FIT_BYTES) if foundation else (SHARED_BYTES, FIT_BYTES)
+    shared += NETWORK_BYTES * affordable_networks(n, networks)
+    return BASE_MB + round(n * (shared + fitting * available()) / 1e6)
+
+
+def check_memory(n: int, *, networks: int = 0, foundation: bool = False) -> None:
+    """Refuse a target that cannot be fitted in the memory there is.
+
+    Raises
+    ------
+    UserError : how much is needed, how much there is, and what to do.
+    """
+    free = available_bytes()
+    needed = estimate_megabytes(n, networks=networks, foundation=foundation)
+    if free is None or needed * 1e6 <= free:
+        return
+    each = (needed - BASE_MB) / n
+    fitting = int(max(0.0, free / 1e6 - BASE_MB) / each) if n > FEW else 0
+    fewer = f"a target of at most {fitting // 100 * 100:,} values, " if fitting >= FEW else ""
+    raise UserError(
+        f"{n:,} known values need about {needed / 1000:.1f} GB of memory, {free / 1e9:.1f} GB are free: give {fewer}"
+        f"{'fewer --networks, ' if networks else ''}or a machine with more"
+    )
+
+
+def _trees(n: int) -> float:
+    """Both members of extra trees, fitted and judged."""
+    visits = tree_count(n) * len(tree_rows(n, 0))
+    fits = 1 + (FOLDS - 1 if n <= FEW else 1)
+    return 2 * fits * visits * (VISIT + DOUBLING * max(1, n).bit_length())
+
+
+def _closed_form(n: int) -> float:
+    """A Gaussian process and a ridge on descriptors, fitted and judged."""
+    square = SQUARE_SECONDS * min(1.0, n / SQUARE) ** 2
+    return 2 * (GRID_SECONDS * min(1.0, n / 400) ** 2 + square + ROW_SECONDS * n) * 0.7 + 0.05
+
+
+def _ridge(n: int) -> float:
+    return 2 * (SQUARE_SECONDS * min(1.0, n / SQUARE) ** 2 + ROW_SECONDS * n) + 0.01
+
+
+def _tuned(n: int) -> float:
+    """Fine-tuning, fitted once on all rows and judged by two folds."""
+    return 2 * n * epochs_for(n) * TUNED_VISIT

@@ -14,24 +14,23 @@ import pyarrow as pa
 
 from kakehashi.catalogs.records import FloatArray, PropertyTable
 from kakehashi.screen.cache.checkpoint import Checkpoint
-from kakehashi.screen.descriptors.composition import BATCH
-from kakehashi.screen.descriptors.materials import kind_of_table
-from kakehashi.screen.descriptors.registry import amounts_convention
 from kakehashi.screen.device import current
+from kakehashi.screen.networks.precision import describe_products
 from kakehashi.screen.networks.source import Source, summary
 from kakehashi.screen.progress import Progress
 from kakehashi.screen.ranking.summary import ScoreSummary
 from kakehashi.screen.report.trust import measure_trust, trust_record
 from kakehashi.screen.runs.config import as_dict
 from kakehashi.screen.runs.record_file import SCHEMA
-from kakehashi.screen.runs.refused import warnings_of
 from kakehashi.screen.scoring.committed import CommittedScores
+from kakehashi.screen.scoring.cut import cut
 from kakehashi.screen.scoring.virtual.search import IndexCounts
 from kakehashi.screen.screening.config import ScreenConfig
 from kakehashi.screen.screening.foundation_record import foundation_record
 from kakehashi.screen.screening.inputs import ScreenInputs
 from kakehashi.screen.screening.left_out import left_out_record
 from kakehashi.screen.screening.rank_partitions import RankingResult
+from kakehashi.screen.screening.run_warnings import warnings_of_run
 from kakehashi.screen.transfer.fit import Model
 from kakehashi.screen.transfer.plan import Fitted
 from kakehashi.screen.transfer.verdict import verdict_record
@@ -84,7 +83,8 @@ def run_record(
     figures = counted.summary
     return {
         **record_head(as_dict(config), progress, command, PACKAGES),
-        "batch": BATCH,
+        "batch": cut().rows,
+        "precision": {"name": config.precision, "products": describe_products(config.precision)},
         "convention": model.library.convention,
         "target": target_record(model.target),
         "sources": [source_record(source) for source in model.library.sources],
@@ -111,10 +111,11 @@ def run_record(
         "trust": held_out_trust(model),
         "ceiling": _ceiling(model, figures),
         "domain": {name: figures.domains.get(name, 0) for name in ("in", "edge", "out")},
+        "unpredicted": figures.unpredicted,
         "filters": [count._asdict() for count in counted.filters],
         "ranked": counted.ranked,
         "timings": dict(progress.timings),
-        "warnings": _warnings(inputs, model, figures),
+        "warnings": warnings_of_run(inputs, model, figures),
         "quarantine_reasons": counted.reasons,
         "histogram": drawn,
     }
@@ -237,20 +238,6 @@ def _member_name(model: Model, name: str, member: Fitted) -> str:
     return f"{name}, gain {member.plan.gain:g}" if member.plan.kind == "predictions" else name
 
 
-def _distinct(unique: int, *, smiles: bool) -> str:
-    """Say how many materials the candidates are, and why some share a score."""
-    several = "s" * (unique > 1)
-    if smiles:
-        return (
-            f"{unique:,} molecule{several} or repeat unit{several}: one that is written in several ways, or as its"
-            " stereoisomers, has one score"
-        )
-    return (
-        f"{unique:,} composition{several}: polymorphs of one composition share one score, because the model sees"
-        " compositions only"
-    )
-
-
 def held_out_trust(model: Model) -> dict[str, Any]:
     """Errors on held-out compounds, and the sentence on them."""
     back = np.exp if model.target.log else np.asarray
@@ -275,52 +262,3 @@ def _ceiling(model: Model, figures: ScoreSummary) -> dict[str, Any]:
     tied = figures.at_ceiling
     text = f"{tied:,} candidates reach the largest value the model can return; their order means nothing"
     return {"value": value, "tied": tied, "text": text if tied else "no candidate reaches it"}
-
-
-def _warnings(inputs: ScreenInputs, model: Model, figures: ScoreSummary) -> list[str]:
-    texts = list(model.warnings)
-    checkpoints = [source.checkpoint for source in model.library.sources] + [model.checkpoint]
-    texts.extend(dict.fromkeys(point.warning for point in checkpoints if point and point.warning))
-    n, unique, out = figures.rows, figures.unique, figures.domains.get("out", 0)
-    if n and out > n / 2:
-        texts.append(
-            f"{out:,} of {n:,} candidates are outside the applicability domain: their order is"
-            " extrapolation; filter with domain!=out"
-        )
-    # Be2O2 and BeO differ by the cell convention, polymorphs by structure: neither share scores.
-    kind = kind_of_table(model.target)
-    if n > unique and amounts_convention(model.library.convention) != "cell" and not kind.structural:
-        texts.append(f"{n:,} candidates are {_distinct(unique, smiles=not kind.stoichiometric)}")
-    texts.extend(_ties(figures))
-    texts.extend(_not_positive(inputs, figures))
-    texts.extend((*inputs.catalog.unread, *inputs.unread))
-    texts.extend(warnings_of([inputs.target], inputs.sources))
-    return texts
-
-
-def _not_positive(inputs: ScreenInputs, figures: ScoreSummary) -> list[str]:
-    """Warning where predictions of a positive property are not positive."""
-    target, bounds = inputs.target, inputs.bounds
-    if target.log or float(target.values.min()) <= 0 or (bounds is not None and bounds.low >= 0):
-        return []
-    if figures.low is None or figures.low > 0:
-        return []
-    of = f"{figures.not_positive:,} of {figures.rows:,} predictions" if figures.not_positive else "some predictions"
-    lowest = f"{figures.low:.3g} {target.unit}".strip()
-    return [
-        f"all target values are positive, but {of} are not (down to {lowest}): --log fits ln(value), so that every"
-        " prediction is positive and errors are factors; --bounds 0, keeps this fit and cuts predictions and intervals"
-        " at 0"
-    ]
-
-
-def _ties(figures: ScoreSummary) -> list[str]:
-    """Warning where several compositions share the best prediction.
-
-    They do at the ceiling of a forest.
-    """
-    if figures.sharing < 2:
-        return []
-    return [
-        f"{figures.sharing:,} compositions share the best prediction, {figures.best:.4g}: their order means nothing"
-    ]

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 from kakehashi.catalogs.candidates.catalog import Catalog
 from kakehashi.catalogs.records import PropertyTable
 from kakehashi.catalogs.runs.rundir import RunDir
-from kakehashi.screen.descriptors.composition import BATCH
 from kakehashi.screen.descriptors.materials import convention_for
 from kakehashi.screen.networks.library import groups, pretrain_library
 from kakehashi.screen.networks.source import Settings
@@ -26,15 +25,16 @@ from kakehashi.screen.ranking.places import PlaceCounter
 from kakehashi.screen.ranking.summary import bin_values
 from kakehashi.screen.runs.config import as_dict
 from kakehashi.screen.runs.refused import warnings_of, write_rejected
-from kakehashi.screen.scoring.committed import BEST_FOLDER, score_catalog
-from kakehashi.screen.scoring.partitions import Executor, score_serially
+from kakehashi.screen.scoring.committed import BEST_FOLDER, committed_size, score_catalog
+from kakehashi.screen.scoring.cut import cut
+from kakehashi.screen.scoring.partitions import Executor, partition_size, score_serially
 from kakehashi.screen.scoring.virtual.search import MOST_INDICES, PER_ROW
 from kakehashi.screen.screening.config import ScreenConfig, exit_code
 from kakehashi.screen.screening.estimate import count_committed, estimate_cost
 from kakehashi.screen.screening.export import describe_export, export_cif
 from kakehashi.screen.screening.inputs import ScreenInputs, virtual_search
 from kakehashi.screen.screening.knowledge import gather_knowledge
-from kakehashi.screen.screening.model_cost import estimate_model
+from kakehashi.screen.screening.model_cost import check_memory, estimate_megabytes, estimate_model
 from kakehashi.screen.screening.rank_partitions import count_all_indices, write_ranking
 from kakehashi.screen.screening.record import (
     held_out_means,
@@ -49,6 +49,8 @@ from kakehashi.screen.transfer.fit import Model
 SCHEMA_VERSION = "1"
 # Largest model that is written into the run's folder.
 MODEL_BYTES = 50_000_000
+# Workers that a scheduler is taken to have where none says how many.
+SCHEDULED = 4
 # Files derived from scores: those of an earlier run are removed first.
 REMADE = ("report.html", "run.json", *FILES)
 
@@ -88,8 +90,10 @@ def finish_run(
             model,
             inputs.catalog,
             executor=executor,
-            partition_rows=_per_partition(config, inputs.catalog),
+            partition_rows=_per_partition(config, inputs.catalog, committed_size(rundir)),
             search=search,
+            in_domain=inputs.in_domain,
+            precision=config.precision,
             advance=advance,
             mode=progress.mode,
         )
@@ -128,10 +132,16 @@ def finish_run(
     return ScreenOutcome(record, exit_code(record))
 
 
-def _per_partition(config: ScreenConfig, catalog: Catalog) -> int:
-    """Rows of a partition, or indices of a virtual catalogue."""
+def _per_partition(config: ScreenConfig, catalog: Catalog, committed: int | None = None) -> int:
+    """Rows of a partition, or indices of a virtual catalogue.
+
+    committed : rows of the partitions that an interrupted run left, kept where they are not too many
+    """
     if catalog.space is None:
-        return config.partition_rows
+        if committed is not None and committed <= config.partition_rows:
+            return committed
+        shared = config.workers if config.scheduler is None else config.workers or SCHEDULED
+        return partition_size(catalog.rows, config.partition_rows, shared, smiles=catalog.smiles)
     return min(config.partition_rows * PER_ROW, MOST_INDICES)
 
 
@@ -149,7 +159,12 @@ def build_model(config: ScreenConfig, inputs: ScreenInputs, progress: Progress) 
     """Pre-train sources without the target's formulas, then transfer.
 
     Both are reused from the cache.
+
+    Raises
+    ------
+    UserError : too little memory for so many values.
     """
+    check_memory(len(inputs.target), networks=_networks(config, inputs), foundation=inputs.foundation is not None)
     cache = not config.no_cache
     convention = convention_for([inputs.target, *inputs.sources], config.convention, config.descriptors)
     settings = Settings(config.networks, config.seed, convention)
@@ -217,7 +232,7 @@ def plan_run(config: ScreenConfig, inputs: ScreenInputs) -> dict[str, Any]:
         "sources": [f"{table.name}: {_counted(table)}" for table in inputs.sources],
         "foundation": inputs.foundation.name if inputs.foundation else None,
         "trunk": config.trunk,
-        "networks": config.networks * len(groups(inputs.sources, config.trunk)),  # type: ignore[arg-type]
+        "networks": _networks(config, inputs),
         "warnings": warnings_of([inputs.target], inputs.sources, written=False),
         "catalog": inputs.catalog.name,
         "rows": inputs.catalog.rows,
@@ -230,16 +245,22 @@ def plan_run(config: ScreenConfig, inputs: ScreenInputs) -> dict[str, Any]:
 
 def forecast_run(config: ScreenConfig, inputs: ScreenInputs) -> dict[str, Any]:
     """Cost of a run, for `--dry-run`."""
-    networks = config.networks * len(groups(inputs.sources, config.trunk))  # type: ignore[arg-type]  # checked
+    networks, n, foundation = _networks(config, inputs), len(inputs.target), inputs.foundation is not None
+    check_memory(n, networks=networks, foundation=foundation)
     seconds = estimate_model(
-        len(inputs.target), networks=networks, foundation=inputs.foundation is not None, outer=config.outer_folds,
-        families=not config.no_families, heads=config.heads,
+        n, networks=networks, foundation=foundation, outer=config.outer_folds, families=not config.no_families,
+        heads=config.heads,
     )  # fmt: skip
     cost = estimate_cost(
-        inputs.catalog, networks, inputs.order.top, config.workers,
-        foundation=inputs.foundation is not None, model_seconds=seconds,
+        inputs.catalog, networks, inputs.order.top, config.workers, foundation=foundation, model_seconds=seconds,
+        model_mb=estimate_megabytes(n, networks=networks, foundation=foundation),
     )  # fmt: skip
-    return {"batch": BATCH, "committed": count_committed(config.out), "estimate": cost}
+    return {"batch": cut().rows, "committed": count_committed(config.out), "estimate": cost}
+
+
+def _networks(config: ScreenConfig, inputs: ScreenInputs) -> int:
+    """Networks of all sources together."""
+    return config.networks * len(groups(inputs.sources, config.trunk))  # type: ignore[arg-type]  # checked by config
 
 
 def _counted(table: PropertyTable) -> str:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 from kakehashi.catalogs.properties.stated_units import Units, check_named
 from kakehashi.catalogs.properties.tables import load_table, read_from
+from kakehashi.catalogs.reading.memory_tables import open_frame
 from kakehashi.catalogs.reading.open_table import OpenTable
 from kakehashi.catalogs.records import PropertyTable
 from kakehashi.screen.runs.flags import MAX_REJECTED
@@ -16,14 +20,34 @@ Entry = str | OpenTable | PropertyTable
 """A table as a caller gives it."""
 
 
+def as_entry(given: Any) -> Entry:
+    """Path as text, frame as an open table; a name and a property table stay what they are.
+
+    Raises
+    ------
+    UserError : neither of them.
+    """
+    if isinstance(given, PropertyTable | OpenTable):
+        return given
+    return os.fspath(given) if isinstance(given, str | Path) else open_frame(given)
+
+
+def specs_of(entries: Sequence[Entry]) -> list[str]:
+    """Names that tell entries of one property apart."""
+    return [
+        f"{entry.name} ({i})" if isinstance(entry, PropertyTable) else str(entry)
+        for i, entry in enumerate(entries, start=1)
+    ]
+
+
 def load_target(
-    target: str | PropertyTable, unit: Units = None, max_rejected: float = MAX_REJECTED, *, stacklevel: int = 3
+    target: Entry, unit: Units = None, max_rejected: float = MAX_REJECTED, *, stacklevel: int = 3
 ) -> PropertyTable:
-    """Target, loaded if given by name.
+    """Target, loaded unless it is a property table.
 
     Warns of rejected rows.
     """
-    if not isinstance(target, str):
+    if isinstance(target, PropertyTable):
         return target
     table = load_table(target, units=unit, max_rejected=max_rejected)
     warn_of([target], [table], stacklevel=stacklevel + 1)
@@ -31,18 +55,20 @@ def load_target(
 
 
 def load_sources(
-    sources: Sequence[str | PropertyTable],
+    sources: Sequence[Entry],
     unit: Units = None,
     *,
     attachments: tuple[int, ...] = (0, 2),
     stacklevel: int = 3,
 ) -> list[PropertyTable]:
-    """Sources, loaded if given by name.
+    """Sources, loaded unless they are property tables.
 
     Warns of rejected rows.
     """
     tables = [
-        load_table(source, minimum=1, attachments=attachments, units=unit) if isinstance(source, str) else source
+        source
+        if isinstance(source, PropertyTable)
+        else load_table(source, minimum=1, attachments=attachments, units=unit)
         for source in sources
     ]
     warn_of(sources, tables, stacklevel=stacklevel + 1)

@@ -13,10 +13,10 @@ from kakehashi.catalogs.flag import MODELS, USUAL, Flag, Here
 from kakehashi.catalogs.records import UserError
 from kakehashi.screen.device import check_device
 from kakehashi.screen.runs import config as runs
+from kakehashi.screen.runs.candidate_flags import LimitFlags
 from kakehashi.screen.runs.flags import (
     CacheFlags,
     DeviceFlags,
-    LimitFlags,
     NetworkFlags,
     OutFlags,
     ParticleFlags,

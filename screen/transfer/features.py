@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kakehashi.catalogs.records import Crystals, FloatArray, Inputs
-from kakehashi.screen.descriptors.materials import describe
+from kakehashi.screen.descriptors.kind import ColumnGroup
+from kakehashi.screen.descriptors.materials import describe, kind_of
 from kakehashi.screen.descriptors.scaling import Scaling, standardise
 from kakehashi.screen.foundation.view import FoundationView
 from kakehashi.screen.networks.crystal.network import is_structural
@@ -27,6 +28,7 @@ class Features(NamedTuple):
     trunks : per source and network, the input of the last hidden layer, (n, width) float32; empty of crystal graphs
     networks : per source, the networks themselves, `Network`s or `CrystalNetwork`s
     foundation : columns of one set of foundation networks, if any
+    groups : blocks of the descriptors
     """
 
     raw: NDArray[np.float32]
@@ -35,12 +37,16 @@ class Features(NamedTuple):
     trunks: tuple[tuple[NDArray[np.float32], ...], ...]
     networks: tuple[tuple[Any, ...], ...]
     foundation: FoundationView | None = None
+    groups: tuple[ColumnGroup, ...] = ()
 
 
-def compute_features(library: Library, inputs: Inputs) -> Features:
+def compute_features(
+    library: Library, inputs: Inputs, networks: Callable[[int], int] = lambda there: there
+) -> Features:
     """Compute descriptors, frozen features and source predictions.
 
     inputs : n compositions, molecules or structures
+    networks : of so many of a source, how many serve as frozen features, the first ones; all give the predictions
 
     Raises
     ------
@@ -64,17 +70,21 @@ def compute_features(library: Library, inputs: Inputs) -> Features:
             continue
         x = standardise(source.scaling, raw)
         scaled, guesses = [], []
-        for network, scales in zip(source.networks, source.unit_scales, strict=True):
-            features = frozen_features(network.hidden, x)
-            scaled.append(_scaled(features, scales))
+        serving = networks(len(source.networks))
+        for k, (network, scales) in enumerate(zip(source.networks, source.unit_scales, strict=True)):
+            if k < serving:
+                scaled.append(_scaled(frozen_features(network.hidden, x), scales))
             last = frozen_features(network.hidden, x, depth=1, activation="post")[0]
             guesses.append(outputs(network, last))
         layers.append(scaled)
-        trunks.append(tuple(np.asarray(trunk(network.hidden, x)) for network in source.networks))
+        trunks.append(tuple(np.asarray(trunk(network.hidden, x)) for network in source.networks[:serving]))
         predictions.append(np.mean(guesses, axis=0, dtype=np.float64))
     table = np.hstack(predictions) if predictions else np.empty((len(raw), 0))
-    networks = tuple(source.networks for source in library.sources)
-    return Features(raw, tuple(tuple(own) for own in layers), table, tuple(trunks), networks)
+    kept = tuple(source.networks[: len(own)] for source, own in zip(library.sources, layers, strict=True))
+    return Features(
+        raw, tuple(tuple(own) for own in layers), table, tuple(trunks), kept,
+        groups=kind_of(inputs).groups(library.convention),
+    )  # fmt: skip
 
 
 def distance_space(features: Features, reference: Scaling) -> NDArray[np.float32]:

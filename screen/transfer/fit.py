@@ -11,11 +11,13 @@ from threadpoolctl import threadpool_limits
 
 from kakehashi.catalogs.formulas.slots import reduce
 from kakehashi.catalogs.records import FloatArray, PropertyTable
+from kakehashi.screen.budget import SQUARE
 from kakehashi.screen.cache.checkpoint import Checkpoint
 from kakehashi.screen.descriptors.materials import kind_of_table
 from kakehashi.screen.descriptors.scaling import Scaling
 from kakehashi.screen.foundation.knowledge import Knowledge
 from kakehashi.screen.heads.drawn import unfinished
+from kakehashi.screen.heads.inducing import inducing_count
 from kakehashi.screen.heads.registry import DEFAULT_HEADS, HEADS
 from kakehashi.screen.networks.aliases import MARK
 from kakehashi.screen.networks.source import Library, elements_in
@@ -38,7 +40,7 @@ from kakehashi.screen.transfer.problem import (
     pose_problem,
 )
 from kakehashi.screen.transfer.rows import CHOSEN
-from kakehashi.screen.transfer.selection import FROZEN_GP_ROWS, GP_ROWS
+from kakehashi.screen.transfer.selection import ALL_LAYERS_ROWS, FROZEN_GP_ROWS, affordable_networks
 from kakehashi.screen.transfer.stack import Stack
 from kakehashi.screen.transfer.unseen import Unseen, measure_unseen, unseen_text
 from kakehashi.screen.transfer.verdict import Verdict, judge_transfer
@@ -62,6 +64,9 @@ class OutOfFold(NamedTuple):
     folds: Folds
     lower: FloatArray
     upper: FloatArray
+
+    def __repr__(self) -> str:
+        return f"Held-out predictions of {len(self.mean):,} rows in {len(set(self.folds.tolist()))} folds"
 
 
 class Model(NamedTuple):
@@ -194,7 +199,7 @@ def transfer(
         leaderboard=board,
         verdict=verdict,
         reach=Reach(coverage_by_distance((lower <= y) & (y <= upper), distance), by_family),
-        warnings=(*([problem.alias_note] if problem.alias_note else []), *caveats(library, target)),
+        warnings=(*([problem.alias_note] if problem.alias_note else []), *caveats(library, target, heads)),
         seed=seed,
         heads=tuple(heads),
         knowledge=knowledge,
@@ -237,20 +242,25 @@ def _ceiling(stack: Stack) -> float:
     )
 
 
-def caveats(library: Library, target: PropertyTable) -> tuple[str, ...]:
+def caveats(library: Library, target: PropertyTable, heads: Sequence[str] = DEFAULT_HEADS) -> tuple[str, ...]:
     """Warn of sources that saw the target, and of heads left out.
 
     The first make the leaderboard optimistic; the second cost too much at the target's size.
     """
     formulas = frozenset(target.keys)
-    left_out = [
-        f"{len(formulas):,} target compounds: no {what} above {limit:,}"
-        for what, limit in (
-            ("Gaussian process on frozen features, features of two layers or of several sources", FROZEN_GP_ROWS),
-            ("Gaussian process on descriptors", GP_ROWS),
+    n, left_out = len(formulas), []
+    if n > FROZEN_GP_ROWS and library.sources:
+        most = max(affordable_networks(n, len(source.networks)) for source in library.sources)
+        layers = "" if n <= ALL_LAYERS_ROWS else " of their last layer"
+        left_out.append(
+            f"{n:,} target compounds: of each source the first {most:,} networks serve as frozen features{layers}, with"
+            " ridge heads alone"
         )
-        if len(formulas) > limit
-    ]
+    if n > SQUARE and "gp" in heads:
+        left_out.append(
+            f"{n:,} target compounds: Gaussian processes see them through {inducing_count(n):,} of them, evenly spread"
+            " over the table in its order"
+        )
     # A property with networks of its own and a place in a shared trunk has its note twice.
     renamed = dict.fromkeys(note for source in library.sources for note in source.notes if MARK in note)
     seen = [

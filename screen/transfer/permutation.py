@@ -15,8 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakehashi.catalogs.records import FloatArray
+from kakehashi.screen.budget import FEW
 from kakehashi.screen.descriptors.scaling import fit_scaling, standardise
-from kakehashi.screen.heads.ridge import PENALTIES
+from kakehashi.screen.heads.directions import principal_directions
+from kakehashi.screen.heads.gram import PENALTIES, fit_ridge, predict_ridge
 from kakehashi.screen.transfer.features import Features
 from kakehashi.screen.transfer.plan import DEPTHS, layer_slice
 from kakehashi.screen.transfer.rows import FOUNDATION, Shuffled
@@ -176,7 +178,7 @@ def _places(features: Features, n: int) -> Iterator[tuple[int, tuple[FloatArray,
     """
     view = features.foundation
     if view is not None:
-        yield FOUNDATION, (view.layer, view.predictions), 0
+        yield FOUNDATION, (np.asarray(view.layer, np.float64), view.predictions), 0
     for source, networks in enumerate(features.layers):
         for layers in networks:
             for depth in DEPTHS if n <= ALL_DEPTHS_ROWS else (1,):
@@ -193,15 +195,17 @@ def ridge_columns(x: FloatArray, y: FloatArray, new: FloatArray) -> tuple[FloatA
     the leave-one-out mean absolute error (k,), and the means at `new`, (m, k)
     """
     n = len(x)
+    if n > FEW:
+        ridge = fit_ridge(x, y)
+        return ridge.loo_mae, predict_ridge(ridge, new)
     centre, offset = x.mean(axis=0), y.mean(axis=0)
-    u, s, vt = np.linalg.svd(x - centre, full_matrices=False)
-    penalties = PENALTIES * max(float(np.sum(s**2)) / n, 1e-12)
+    u, squares, back = principal_directions(x - centre)
+    penalties = PENALTIES * max(float(np.sum(squares)) / n, 1e-12)
     projected = u.T @ (y - offset)
-    shrink = s**2 / (s**2 + penalties[:, None])
+    shrink = squares / (squares + penalties[:, None])
     left = np.maximum(1.0 - shrink @ (u**2).T - 1.0 / n, 1e-8)
     residuals = ((y - offset) - u @ (shrink[:, :, None] * projected)) / left[:, :, None]
     best = np.argmin(np.mean(residuals**2, axis=1), axis=0)
     error = np.mean(np.abs(residuals[best, :, np.arange(y.shape[1])]), axis=1)
-    # shrink / s, which is s / (s² + penalty), without dividing by a vanishing s.
-    slopes = vt.T @ ((s[:, None] / (s[:, None] ** 2 + penalties[best])) * projected)
+    slopes = back @ (projected / (squares[:, None] + penalties[best]))
     return error, (new - centre) @ slopes + offset

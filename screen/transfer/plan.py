@@ -1,6 +1,6 @@
 """A model before and after fitting: its inputs and its head.
 
-- direct: the 290 descriptors, standardised on the training rows; no transfer.
+- direct: the descriptors, standardised on the training rows where the head does not see their blocks; no transfer.
 - frozen: frozen features of one source's networks, a head per network, their means averaged.
 - finetuned: the last layers of one source's networks, trained further on the target, their means averaged.
 - stacked: frozen features of several sources side by side, network i of each, a head per i, their means averaged.
@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakehashi.catalogs.records import FloatArray
+from kakehashi.screen.budget import blocks
 from kakehashi.screen.descriptors.scaling import Scaling, fit_scaling, standardise
 from kakehashi.screen.heads.finetune import starting_from
 from kakehashi.screen.heads.head import Head, Params, out_of_fold
@@ -59,7 +60,8 @@ class Fitted(NamedTuple):
     """A plan with fitted parameters.
 
     params : one set per network of a source, else one
-    scaling : of the descriptors or blocks, fitted on the training rows; None where networks make the features
+    scaling : of the descriptors or blocks, fitted on the training rows; None where networks make the features, or the
+        head scales blocks itself
     """
 
     plan: Plan
@@ -90,20 +92,29 @@ def design_matrices(plan: Plan, features: Features, rows: Rows, scaling: Scaling
         return [np.hstack(part) for part in parts]
     if plan.kind == "finetuned":
         return [np.asarray(features.trunks[plan.source][i][rows], np.float64) for i in plan.networks]
+    if HEADS[plan.head].blocked is not None:
+        return [np.asarray(features.raw[rows], np.float64)]
     if scaling is None:
         raise ValueError("descriptors need a scaling")
     if plan.kind == "foundation":
-        return [np.asarray(standardise(scaling, foundation_columns(plan, features)[rows]), np.float64)]
+        return [_standardised(scaling, foundation_columns(plan, features, rows))]
     x = np.asarray(standardise(scaling, features.raw[rows]), np.float64)
     return [x if plan.kind == "direct" else np.hstack([x, plan.gain * features.predictions[rows]])]
 
 
-def foundation_columns(plan: Plan, features: Features) -> FloatArray:
-    """Join the blocks of a plan for all compounds, (n, width), not standardised."""
+def _standardised(scaling: Scaling, columns: FloatArray) -> FloatArray:
+    """Standardise columns (n, width) in their place, block by block."""
+    for block in blocks(*columns.shape):
+        columns[block] = standardise(scaling, columns[block])
+    return columns
+
+
+def foundation_columns(plan: Plan, features: Features, rows: Rows) -> FloatArray:
+    """Join the blocks of a plan for some compounds, (len(rows), width), not standardised."""
     if features.foundation is None:
         raise ValueError("foundation columns need a view")
-    blocks = {"descriptors": features.raw, **features.foundation._asdict()}
-    return np.hstack([np.asarray(blocks[name], np.float64) for name in plan.blocks])
+    columns = {"descriptors": features.raw, **features.foundation._asdict()}
+    return np.hstack([np.asarray(columns[name][rows], np.float64) for name in plan.blocks])
 
 
 def heads_of(plan: Plan, features: Features) -> list[Head]:
@@ -112,9 +123,12 @@ def heads_of(plan: Plan, features: Features) -> list[Head]:
     Fine-tuning starts from a network of its own.
     """
     if plan.head == "tuned" and features.foundation is not None:
-        return [tuned_from(features.foundation.networks[0])]
+        return [tuned_from(features.foundation.networks)]
     if plan.kind == "finetuned":
         return [starting_from(features.networks[plan.source][i]) for i in plan.networks]
+    blocked = HEADS[plan.head].blocked
+    if blocked is not None:
+        return [blocked.on_groups(features.groups)]
     return [HEADS[plan.head]] * max(1, len(plan.networks))
 
 
@@ -144,12 +158,12 @@ def inner_predictions(plan: Plan, features: Features, y: FloatArray, rows: Rows,
 
 
 def _scaling(plan: Plan, features: Features, rows: Rows) -> Scaling | None:
-    if plan.kind not in SCALED:
+    if plan.kind not in SCALED or HEADS[plan.head].blocked is not None:
         return None
     if plan.head == "tuned":  # the network's own inputs stay as they are
-        width = foundation_columns(plan, features).shape[1]
+        width = foundation_columns(plan, features, rows[:1]).shape[1]
         return Scaling(np.zeros(width, np.float32), np.ones(width, np.float32))
-    return fit_scaling((foundation_columns(plan, features) if plan.kind == "foundation" else features.raw)[rows])
+    return fit_scaling(foundation_columns(plan, features, rows) if plan.kind == "foundation" else features.raw[rows])
 
 
 def mixture(means: Any, spreads: Any, weights: Any) -> tuple[Any, Any]:

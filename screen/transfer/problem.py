@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +18,7 @@ from kakehashi.screen.foundation.known import KnownTarget, fill_in
 from kakehashi.screen.foundation.view import FULL, FoundationViews, view_compounds
 from kakehashi.screen.networks.source import Library
 from kakehashi.screen.transfer.features import Features, compute_features, distance_space
-from kakehashi.screen.transfer.selection import Heads, affordable_heads
+from kakehashi.screen.transfer.selection import Heads, affordable_heads, affordable_networks
 from kakehashi.screen.validation.folds import Folds, grouped_folds, inner_folds
 
 OUTER_FOLDS = 10
@@ -92,11 +93,12 @@ def pose_problem(
     _check(target)
     if "finetune" in heads and kind_of_table(target).structural:
         raise UserError("--heads: expected ridge, gp or forest on crystal graph networks, got finetune")
-    features = compute_features(library, target.inputs)
+    features = compute_features(library, target.inputs, partial(affordable_networks, len(target)))
     reference = _reference(library, features)
     space = distance_space(features, reference)
     names = [source.name for source in library.sources]
-    tried = affordable_heads(len(target), heads, foundation=knowledge is not None)
+    counts = any(group.counts for group in features.groups)
+    tried = affordable_heads(len(target), heads, foundation=knowledge is not None, counts=counts)
     problem = Problem(target, features, space, names, tried, inner, seed)
     return problem if knowledge is None else _with_knowledge(problem, knowledge), reference
 
@@ -162,7 +164,9 @@ def outer_folds(target: PropertyTable, n_folds: int, seed: int) -> Folds:
 
 def folds_text(target: PropertyTable, folds: Folds) -> str:
     """Describe the outer folds in words."""
-    return "given folds" if target.folds is not None else f"{folds.max() + 1} folds, no material on both sides"
+    if target.folds is not None and not target.dealt:
+        return "given folds"
+    return f"{folds.max() + 1} folds, {target.dealt or 'no material on both sides'}"
 
 
 def deal_inner(problem: Problem, rows: NDArray[np.int64]) -> Folds:

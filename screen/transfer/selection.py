@@ -14,7 +14,7 @@ import numpy as np
 from kakehashi.catalogs.records import FloatArray, UserError
 from kakehashi.screen.heads.registry import DEFAULT_HEADS, HEADS, LINES
 from kakehashi.screen.transfer.features import Features
-from kakehashi.screen.transfer.members import LARGE, MEMBERS, TUNED, Member
+from kakehashi.screen.transfer.members import LARGE, MEMBERS, TUNED, TUNED_ROWS, Member
 from kakehashi.screen.transfer.plan import (
     DEPTHS,
     GAINS,
@@ -35,15 +35,19 @@ from kakehashi.screen.transfer.rows import (
 )
 from kakehashi.screen.validation.folds import Folds
 
-# A Gaussian process costs n³ per grid point: above FROZEN_GP_ROWS compounds only ridge heads serve frozen features (one
-# head per network), above GP_ROWS there is no Gaussian process at all.
+# A head per network and depth costs most: above FROZEN_GP_ROWS compounds only ridge heads serve frozen features (of the
+# last layer, and of all layers), above ALL_LAYERS_ROWS those of the last layer alone.
 FROZEN_GP_ROWS = 300
-GP_ROWS = 2_000
-
+ALL_LAYERS_ROWS = 1_000
+# Networks of a source that serve as frozen features, at least; of more than FROZEN_GP_ROWS compounds a share that falls
+# with their square does, the first ones.
+LEAST_NETWORKS = 4
 
 # Heads with a closed form serve all networks; the others the networks with the least inner ridge error.
 CLOSED_FORM = ("ridge", "gp")
 BEST = 5
+# The Gaussian process with a kernel for each block of descriptors; it costs n³.
+BLOCKS, BLOCK_ROWS = "block-gp", 2_000
 
 
 class Heads(NamedTuple):
@@ -65,12 +69,15 @@ class Heads(NamedTuple):
     foundation: tuple[Member, ...] = ()
 
 
-def affordable_heads(n: int, names: Sequence[str] = DEFAULT_HEADS, *, foundation: bool = False) -> Heads:
+def affordable_heads(
+    n: int, names: Sequence[str] = DEFAULT_HEADS, *, foundation: bool = False, counts: bool = False
+) -> Heads:
     """Choose the requested heads that n compounds can pay for.
 
     The same in every fold and the final model.
 
     foundation : also choose members on foundation networks; where the heads are the default ones, with extra trees
+    counts : whether descriptors count environments: the default heads include the one with a kernel for counts then
 
     Raises
     ------
@@ -82,36 +89,53 @@ def affordable_heads(n: int, names: Sequence[str] = DEFAULT_HEADS, *, foundation
     ('ridge', 'gp')
     >>> affordable_heads(1_000, ("ridge", "gp")).frozen
     ('ridge',)
+    >>> affordable_heads(100_000, ("ridge", "gp")).direct
+    ('ridge', 'gp')
     """
     unknown = [head for head in names if head not in LINES]
     if unknown:
         raise UserError(f"--heads: expected some of {', '.join(LINES)}, got {unknown[0]!r}")
 
-    def up_to(limit: int) -> tuple[str, ...]:
-        return tuple(head for head in CLOSED_FORM if head in names and (head != "gp" or n <= limit))
-
+    if counts and tuple(names) == DEFAULT_HEADS:
+        names = (*names, BLOCKS)
+    if n > BLOCK_ROWS:
+        names = tuple(head for head in names if head != BLOCKS)
+    closed = tuple(head for head in CLOSED_FORM if head in names)
     late = tuple(head for head in LINES if head in names and head not in CLOSED_FORM)
-    direct = (*up_to(GP_ROWS), *(head for head in late if LINES[head].direct))
+    direct = (*closed, *(head for head in late if LINES[head].direct))
     late = tuple(head for head in late if LINES[head].frozen)
     if not direct:
         raise UserError(
             "--heads: expected ridge, forest or another that serves descriptors among them for the models without"
-            f" transfer (gp only up to {GP_ROWS:,} compounds; the target has {n:,}), got {', '.join(names) or 'none'}"
+            f" transfer ({BLOCKS} only up to {BLOCK_ROWS:,} compounds; the target has {n:,}), got"
+            f" {', '.join(names) or 'none'}"
         )
     members = affordable_members(n, names) if foundation else ()
-    if n > FROZEN_GP_ROWS:  # a head per network and depth costs n³ too
-        return Heads(direct, up_to(GP_ROWS), up_to(FROZEN_GP_ROWS), late, (1, 0), stacked=False, foundation=members)
-    return Heads(direct, up_to(GP_ROWS), up_to(FROZEN_GP_ROWS), late, foundation=members)
+    if n <= FROZEN_GP_ROWS:
+        return Heads(direct, closed, closed, late, foundation=members)
+    depths = (1, 0) if n <= ALL_LAYERS_ROWS else (1,)
+    frozen = tuple(head for head in closed if head != "gp")
+    return Heads(direct, closed, frozen, late, depths, stacked=False, foundation=members)
+
+
+def affordable_networks(n: int, networks: int) -> int:
+    """Number of a source's networks that serve n compounds as frozen features.
+
+    >>> [affordable_networks(n, 50) for n in (300, 500, 1_000, 100_000)]
+    [50, 18, 4, 4]
+    """
+    share = min(1.0, (FROZEN_GP_ROWS / n) ** 2)
+    return min(networks, max(LEAST_NETWORKS, round(networks * share)))
 
 
 def affordable_members(n: int, names: Sequence[str] = DEFAULT_HEADS) -> tuple[Member, ...]:
     """Choose members on foundation networks that n compounds can pay for.
 
     >>> [member.head for member in affordable_members(5_000)]
-    ['extra-trees', 'extra-trees', 'ridge', 'tuned']
+    ['gp', 'gp', 'extra-trees', 'extra-trees', 'ridge', 'tuned']
     """
     allowed = (*names, "extra-trees", "tuned") if tuple(names) == DEFAULT_HEADS else tuple(names)
-    members = MEMBERS if n <= GP_ROWS else (*(m for m in MEMBERS if m.head != "gp"), *LARGE)
+    members = MEMBERS if n <= TUNED_ROWS else (*MEMBERS, *LARGE)
     if "tuned" in names and TUNED not in members:
         members = (*members, TUNED)
     return tuple(member for member in members if member.head in allowed)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from kakehashi.catalogs.numbers import number
 from kakehashi.catalogs.records import FloatArray
 from kakehashi.screen.transfer.nested import CrossValidated
 from kakehashi.screen.transfer.rows import CHOSEN, DIRECT
@@ -65,6 +66,6 @@ def measure_unseen(
 def unseen_text(unseen: Unseen) -> str:
     """Sentence on formulas that are in none of the tables the networks learned from."""
     return (
-        f" For formulas that no foundation network has seen it errs {unseen.mae:.3g}, without foundation networks"
-        f" {unseen.direct_mae:.3g} ({describe_difference(unseen.gain)})."
+        f" For formulas that no foundation network has seen it errs {number(unseen.mae, 3)}, without foundation"
+        f" networks {number(unseen.direct_mae, 3)} ({describe_difference(unseen.gain)})."
     )

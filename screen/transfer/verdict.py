@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from kakehashi.catalogs.numbers import number
 from kakehashi.catalogs.records import FloatArray, PropertyTable
 from kakehashi.screen.transfer.leaderboard import Entry
 from kakehashi.screen.transfer.rows import CHOSEN, DIRECT, Row
@@ -32,7 +33,7 @@ HEADLINES = {
 }
 WITH_SOURCES = (
     "{headline}: held-out MAE {chosen} in {scale} with transfer, {best} for the best model without ({name}, picked with"
-    " hindsight), {against_best}; {against_own} than the same stack without sources ({own}); {n} held-out compounds"
+    " hindsight), {against_best}; {against_own} than the same stack without transfer ({own}); {n} held-out compounds"
     " ({where})."
 )
 WITHOUT_SOURCES = (
@@ -40,20 +41,27 @@ WITHOUT_SOURCES = (
     " best single row ({name}); {n} held-out compounds ({where})."
 )
 SHUFFLED = (
-    " With shuffled target values the best of {networks} networks errs {mae} (5th percentile {low}), though it looks"
+    " With shuffled target values the best of {networks} errs {mae} (5th percentile {low}), though it looks"
     " like {looks} when it is chosen."
 )
 # What to do, by whether sources help the procedure and whether that could be chance.
 ADVICE = {
-    (True, False): "Use these sources: the whole procedure, its choices included, errs {chosen} on held-out compounds,"
-    " without sources {own}{other}.",
-    (True, True): "Use these sources, though the gain may be chance (more known values would tell): the whole"
-    " procedure, its choices included, errs {chosen} on held-out compounds, without sources {own}{other}.",
-    (False, False): "Leave these sources out: the stack of direct models errs {own} on held-out compounds, with sources"
+    (True, False): "Use transfer: the whole procedure, its choices included, errs {chosen} on held-out compounds,"
+    " without transfer {own}{other}.{hindsight}",
+    (
+        True,
+        True,
+    ): "With transfer or without: the difference may be chance (more known values would tell). The"
+    " whole procedure, its choices included, errs {chosen} on held-out compounds with it, {own} without{other}.",
+    (False, False): "Leave transfer out: the stack of direct models errs {own} on held-out compounds, with transfer"
     " {chosen}{other}.",
-    (False, True): "Leave these sources out, though the loss may be chance (more known values would tell): the stack of"
-    " direct models errs {own} on held-out compounds, with sources {chosen}{other}.",
+    (False, True): "Without transfer or with: the difference may be chance (more known values would tell). The"
+    " stack of direct models errs {own} on held-out compounds, the whole procedure with transfer {chosen}{other}.",
 }
+# Of sources that help the procedure, where the best model without transfer cannot be told from it.
+HINDSIGHT = (
+    " Measurable against the same procedure without transfer, not against {name} ({best}), picked with hindsight."
+)
 NO_ADVICE = "The stack of direct models errs {own} on held-out compounds{other}."
 OTHER = "; {name} erred {best}, but was picked with hindsight"
 
@@ -128,11 +136,12 @@ def judge_transfer(
     words = {
         "headline": HEADLINES[helps],
         "scale": f"ln({target.quantity})" if target.log else (target.unit or "the target's unit"),
-        "chosen": f"{chosen.mae:.3g}", "own": f"{direct.mae:.3g}", "best": f"{best.mae:.3g}", "name": best.name,
+        "chosen": number(chosen.mae, 3), "own": number(direct.mae, 3), "best": number(best.mae, 3), "name": best.name,
         "against_best": describe_difference(against_best), "against_own": describe_difference(against_own),
         "n": f"{sum(len(split.held) for split in splits):,}", "where": where,
     }  # fmt: skip
     words["other"] = other.format(**words)
+    words["hindsight"] = HINDSIGHT.format(**words) if helps is None and best.name != DIRECT else ""
     text = (WITH_SOURCES if transferred else WITHOUT_SOURCES).format(**words)
     advice = ADVICE[better, decide(against_own) is None] if transferred else NO_ADVICE
     return Verdict(
@@ -174,9 +183,9 @@ def describe_difference(test: Paired) -> str:
     """
     more = "lower" if test.difference >= 0 else "higher"
     if np.isnan(test.p_value):
-        return f"{abs(test.difference):.2g} {more}"
-    error, p = f"{test.standard_error:.2g}", f"{test.p_value:.2g}"
-    return f"{abs(test.difference):.2g} ± {error} {more} (1 s.e.; p = {p} by {test.units} {test.by})"
+        return f"{number(abs(test.difference), 2)} {more}"
+    error, p = number(test.standard_error, 2), number(test.p_value, 2)
+    return f"{number(abs(test.difference), 2)} ± {error} {more} (1 s.e.; p = {p} by {test.units} {test.by})"
 
 
 def verdict_record(verdict: Verdict) -> dict[str, Any]:
@@ -195,7 +204,8 @@ def finite_only(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _shuffled(null: PermutedErrors) -> str:
+    figures = (null.mae.mean(), np.quantile(null.mae, 0.05), null.selected_mae.mean())
+    mae, low, looks = (number(float(figure), 3) for figure in figures)
     return SHUFFLED.format(
-        networks=null.networks, mae=f"{null.mae.mean():.3g}", low=f"{np.quantile(null.mae, 0.05):.3g}",
-        looks=f"{null.selected_mae.mean():.3g}",
-    )  # fmt: skip
+        networks=f"{null.networks:,} network{'s' * (null.networks != 1)}", mae=mae, low=low, looks=looks
+    )

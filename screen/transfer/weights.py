@@ -1,7 +1,8 @@
 """Weights of a stack, soft in the inner errors.
 
-Of few rows the least-squares weights of similar members are mostly noise, and picking the best one picks luck: on nine
-small targets soft weights erred less than both (`benchmarks/small_data.py`).
+Of few rows the least-squares weights of similar members are mostly noise, and picking the best one picks luck: on
+nine small targets soft weights erred less than both (`benchmarks/small_data.py`). Errors of many rows are known well,
+and the weights are harder.
 """
 
 from __future__ import annotations
@@ -10,16 +11,16 @@ import numpy as np
 
 from kakehashi.catalogs.records import FloatArray
 
-# A member that errs a tenth more than the best one has 0.39 of its weight.
-POWER = 10.0
+# Of up to `FEW` rows a member that errs a tenth more than the best one has 0.39 of its weight.
+POWER, FEW = 10.0, 400
 # Members below this share are left out: they cost as much as the others.
 LEAST = 0.02
 
 
 def stack_weights(columns: FloatArray, y: FloatArray) -> FloatArray:
-    """Weights (least error / error)^POWER of the columns, (k,), adding up to one.
+    """Weights (least error / error)^p of the columns, (k,), adding up to one.
 
-    Those below `LEAST` are 0.
+    p is `POWER` up to `FEW` rows, and grows with the root of their number. Weights below `LEAST` are 0.
 
     columns : (n, k) out-of-fold predictions; y : (n,)
 
@@ -31,7 +32,8 @@ def stack_weights(columns: FloatArray, y: FloatArray) -> FloatArray:
     """
     errors = np.mean(np.abs(columns - y[:, None]), axis=0)
     least = float(errors.min())
-    soft = (errors == least).astype(np.float64) if least == 0 else (least / errors) ** POWER
+    power = POWER * max(1.0, np.sqrt(len(y) / FEW))
+    soft = (errors == least).astype(np.float64) if least == 0 else (least / errors) ** power
     shares = soft / soft.sum()
     shares[shares < LEAST] = 0.0
     return np.asarray(shares / shares.sum(), dtype=np.float64)

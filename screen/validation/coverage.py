@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from kakehashi.catalogs.elements import SYMBOLS
 from kakehashi.catalogs.records import Crystals, FloatArray, Inputs, Molecules
 from kakehashi.screen.validation.folds import Folds, grouped_folds
-from kakehashi.screen.validation.intervals import conformal_quantile, difficulty
+from kakehashi.screen.validation.intervals import difficulty, quantile_of_others
 
 # Distances in units of the target's own (see `domain`): close, usual, far, very far.
 EDGES = (0.0, 0.5, 1.0, 2.0, np.inf)
@@ -125,7 +125,7 @@ def family_coverage(
     predictions : (3, n) mean, spread and distance of every compound while its family was held out
     """
     mean, spread, distance = predictions
-    factor = np.array([conformal_quantile(ratios[folds != fold]) for fold in folds])
+    factor = quantile_of_others(ratios, folds)
     error = np.abs(y - mean)
     inside = error <= factor * difficulty(spread, distance, usual)
     return Families(len(set(groups)), len(np.unique(folds)), float(inside.mean()), float(error.mean()))

@@ -120,6 +120,10 @@ def modelled(name: str, unit: str) -> dict[str, Any]:
         },
         "model": {"text": "stack of 5 members", "members": [{"name": "ridge on melting_point", "weight": 1.0}]},
         "noise": 0.02,
+        "reliability": [
+            {"start": 0.0, "stop": 0.01, "polymers": 40, "said": 0.004, "true": 0.025, "lower": 0.001, "upper": 0.113},
+            {"start": 0.6, "stop": 1.0, "polymers": 2, "said": 0.71, "true": 1.0, "lower": 0.224, "upper": 1.0},
+        ],
     }  # fmt: skip
 
 

@@ -135,7 +135,7 @@ class Screening:
                     parts[first] = next(score_serially(scorer, [rows]))
                 yield parts[first]
 
-        patch.setattr("kakehashi.screen.scoring.committed.make_scorer", lambda model, search: scorer)
+        patch.setattr("kakehashi.screen.scoring.committed.make_scorer", lambda *_: scorer)
         patch.setattr(run, "score_serially", remembered)
         patch.setattr(external, "RUN_ROWS", 16)
         patch.setattr(external, "POOL_ROWS", 16)

@@ -95,7 +95,7 @@ def test_a_row_that_kills_dask_workers(
     catalog, scorer = open_catalog(str(tiny.folder / "catalog.csv"), limit=4), make_scorer(tiny_model)
     with RunDir(tmp_path / "clean") as rundir:
         clean = pa.concat_tables(score_catalog(rundir, tiny_model, catalog, partition_rows=2).scores())
-    monkeypatch.setattr("kakehashi.screen.scoring.committed.make_scorer", lambda model, search: deadly(scorer, "m02"))
+    monkeypatch.setattr("kakehashi.screen.scoring.committed.make_scorer", lambda *_: deadly(scorer, "m02"))
     with RunDir(tmp_path / "run") as rundir, dask_executor(1) as executor:
         scored = score_catalog(rundir, tiny_model, catalog, executor=executor, partition_rows=2)
         scores, aside = pa.concat_tables(scored.scores()), pa.concat_tables(scored.quarantine())
@@ -113,7 +113,7 @@ def test_workers_that_nothing_starts_again_end_the_run(
     monkeypatch.setitem(pool.CONFIG, "distributed.deploy.lost-worker-timeout", "100 ms")
     monkeypatch.setattr(cluster, "WATCH_SECONDS", 0.5)
     catalog, scorer = open_catalog(str(tiny.folder / "catalog.csv"), limit=4), make_scorer(tiny_model)
-    monkeypatch.setattr("kakehashi.screen.scoring.committed.make_scorer", lambda model, search: deadly(scorer, "m02"))
+    monkeypatch.setattr("kakehashi.screen.scoring.committed.make_scorer", lambda *_: deadly(scorer, "m02"))
     with RunDir(tmp_path / "run") as rundir, dask_executor(1) as executor, pytest.raises(UserError) as caught:
         score_catalog(rundir, tiny_model, catalog, executor=executor, partition_rows=4)
     # What goes on with the run is added to every error of this code, by the runner.

@@ -21,7 +21,8 @@ from kakehashi.catalogs.models import library
 from kakehashi.catalogs.records import UserError
 from kakehashi.catalogs.runs import manifest
 from kakehashi.catalogs.runs.rundir import Results, RunDir
-from kakehashi.screen.next.batch import BatchRequest, propose_batch
+from kakehashi.screen.next.batch import propose_batch
+from kakehashi.screen.next.candidates import BatchRequest
 from kakehashi.screen.next.finished import read_finished_run
 from kakehashi.screen.scoring.columns import QUARANTINE, SCORES
 

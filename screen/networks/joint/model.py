@@ -17,6 +17,7 @@ from kakehashi.catalogs.records import Compositions, PropertyTable, UserError
 from kakehashi.screen.descriptors.compositions import COMPOSITION
 from kakehashi.screen.descriptors.element_roots import N_ELEMENTS, ROOT_SCALE, element_roots
 from kakehashi.screen.descriptors.materials import describe, kind_of_table
+from kakehashi.screen.descriptors.scaling import signed_logarithm
 from kakehashi.screen.networks.joint.train import Array, Course, FloatArray, Joint, predict, train
 from kakehashi.screen.networks.source import exclude_keys
 from kakehashi.screen.networks.tables import Joined, join
@@ -61,7 +62,7 @@ def inputs(compositions: Compositions, convention: str = "reduced") -> Array:
     """
     described = describe(compositions, convention)
     roots = ROOT_SCALE * element_roots(compositions)
-    return np.hstack([np.sign(described) * np.log1p(np.abs(described)), roots]).astype(np.float32)
+    return np.hstack([signed_logarithm(described), roots]).astype(np.float32)
 
 
 def learn_sources(

@@ -1,14 +1,15 @@
 """The best of a range of indices of a virtual catalogue, found on the device.
 
-Indices are decoded and filtered a tile at a time (`tiles`); those that pass are predicted in full batches by the
-ordinary programs, so that their scores are bit for bit those of the same formulas in a file; the best so far stay on
-the device. Nothing but counts comes back to the host before the end, when the best few get formulas and all columns of
-a ranking.
+Indices are decoded and filtered a tile at a time (`tiles`); those that pass are gathered into full batches (`gather`)
+and predicted by the ordinary programs, so that their scores are bit for bit those of the same formulas in a file; the
+best so far stay on the device. Nothing but counts comes back to the host before the end, when the best few get formulas
+and all columns of a ranking.
 """
 
 from __future__ import annotations
 
 import functools
+from collections import deque
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -19,32 +20,25 @@ import pyarrow as pa
 from scipy.special import ndtri
 
 from kakehashi.catalogs.candidates.catalog import VIRTUAL
-from kakehashi.catalogs.candidates.space import Family, Space, decode, families
+from kakehashi.catalogs.candidates.space import Space, decode
 from kakehashi.catalogs.formulas.slots import formula_text
 from kakehashi.catalogs.records import Compositions, UserError
-from kakehashi.screen.descriptors.composition import BATCH
 from kakehashi.screen.descriptors.registry import amounts_convention
 from kakehashi.screen.scoring.batches import Predictions, predict_batches
 from kakehashi.screen.scoring.columns import QUARANTINE, SCORES, ScoredPartition, score_columns
 from kakehashi.screen.scoring.device_model import DeviceModel
 from kakehashi.screen.scoring.programs import Columns
+from kakehashi.screen.scoring.virtual.gather import Candidates, gather_candidates
 from kakehashi.screen.scoring.virtual.search import DOMAINS, MOST_INDICES, IndexCounts, Search
-from kakehashi.screen.scoring.virtual.tiles import (
-    Tile,
-    TileLayout,
-    cut_tiles,
-    element_codes,
-    filter_tile,
-    padded_tables,
-    tile_layouts,
-)
 from kakehashi.screen.transfer.fit import Model
-from kakehashi.screen.validation.domain import FAR, VERY_FAR, Domain, new_stoichiometry
+from kakehashi.screen.validation.domain import FAR, VERY_FAR
 from kakehashi.screen.validation.intervals import LEVEL, difficulty
 
 # Rows selected beyond `top`: the host, which makes the ranking, rounds interval bounds differently, so that rows near
 # the end could swap.
 SLACK = 32
+# Batches sent to the device before the first of them is waited for.
+QUEUED = 8
 UNSCORABLE = "the prediction is not a finite number"
 
 
@@ -82,13 +76,15 @@ def score_best(model: Model, device_model: DeviceModel, search: Search, rows: pa
     limits = _limits(model, search)
     criteria = search.by, search.minimise, tuple(name in search.domains for name in DOMAINS)
     top = _no_rows(search.top + SLACK)
+    queued: deque[jax.Array] = deque()
     counts = IndexCounts(visited=stop - start)
     for batch, seen in _score_batches(model, device_model, search, start, stop):
         counts += seen
-        if batch is None:  # bounds the work queued on the device
-            top.merit.block_until_ready()
-        else:
+        if batch is not None:
             top = _merge_best(criteria, limits, top, batch)
+            queued.append(top.merit)
+            if len(queued) > QUEUED:  # bounds the work and memory queued on the device, and lets it never run dry
+                queued.popleft().block_until_ready()
     merit, place, best_columns, numbers, ends = jax.device_get(top)
     unscorable, *others = (int(number) for number in numbers)
     counts = counts._replace(unscorable=unscorable)
@@ -129,94 +125,40 @@ def _name_indices(space: Space, indices: Any) -> tuple[Compositions, list[str], 
 def _score_batches(
     model: Model, device_model: DeviceModel, search: Search, start: int, stop: int
 ) -> Iterator[tuple[ScoredBatch | None, IndexCounts]]:
-    """Scored batches of a range of indices, with counts."""
+    """Scored batches of a range of indices, with counts of the indices passed by since the batch before."""
     if stop - start > MOST_INDICES:
         raise UserError(
             f"--partition-rows: expected partitions of at most {MOST_INDICES:,} indices, got {stop - start:,}"
         )
-    space_codes = jnp.asarray(element_codes(search.space, search.banned))
-    for family, layout in zip(families(search.space), tile_layouts(search.space), strict=True):
-        family_tiles = list(cut_tiles(family, layout, start, stop))
-        if not family_tiles:
-            continue
-        arrays = {**padded_tables(family, layout), **_domain_tables(model.domain, family, layout)}
-        arrays["known"] = np.array(search.space.elements, np.int32)
-        arrays = {**jax.tree.map(jnp.asarray, arrays), "codes": space_codes}
-        for tile in family_tiles:
-            candidates = filter_tile(layout, arrays, tile, start, stop)
-            yield None, IndexCounts(unbalanced=candidates.unbalanced, banned=candidates.banned)
-            yield from _score_tile(
-                model, device_model, layout, arrays, tile, candidates.places, candidates.passing, start
-            )
-
-
-def _score_tile(
-    model: Model,
-    device_model: DeviceModel,
-    layout: TileLayout,
-    arrays: dict[str, Any],
-    tile: Tile,
-    places: jax.Array,
-    passing: int,
-    start: int,
-) -> Iterator[tuple[ScoredBatch, IndexCounts]]:
-    """Predict the candidates of a tile, a batch at a time."""
+    known = {"target": jnp.asarray(model.domain.target_elements), "source": jnp.asarray(model.domain.source_elements)}
     per_atom = amounts_convention(model.library.convention) == "per-atom"
-    ahead = tile.start - start
-    slots = [
-        _decode_slots(layout, per_atom, arrays, places, first, tile.row, tile.system, ahead)
-        for first in range(0, passing, BATCH)
-    ]
-    predictions = predict_batches(device_model, ((elements, amounts) for elements, amounts, _, _ in slots))
-    for i, (columns, (elements, _, strange, place)) in enumerate(zip(predictions, slots, strict=True)):
-        verdict = _judge_batch(arrays, elements, strange, columns[2])
-        yield ScoredBatch(columns, place, verdict, min(passing - i * BATCH, BATCH)), IndexCounts()
+    sent: deque[Candidates] = deque()
+    passed = [IndexCounts()]
 
+    def slots() -> Iterator[tuple[jax.Array, jax.Array]]:
+        for gathered in gather_candidates(search, model.domain, start, stop, per_atom=per_atom):
+            if isinstance(gathered, IndexCounts):
+                passed.append(gathered)
+                continue
+            sent.append(gathered)
+            yield gathered.slots.elements, gathered.slots.amounts
 
-@functools.partial(jax.jit, static_argnums=(0, 1))
-def _decode_slots(
-    layout: TileLayout,
-    per_atom: bool,
-    arrays: dict[str, Any],
-    places: jax.Array,
-    first: Any,
-    row: Any,
-    system: Any,
-    ahead: Any,
-) -> tuple[jax.Array, ...]:
-    """Slots, stoichiometry and places of a batch of candidates.
-
-    Elements and amounts (BATCH, kinds); True where the stoichiometry is new to the target; places (BATCH,).
-
-    places : of the candidates within the tile; ahead : indices from the start of the partition to the tile
-    """
-    place = jax.lax.dynamic_slice_in_dim(places, first, BATCH)
-    r, s = row + place // layout.systems, system + place % layout.systems
-    elements = arrays["known"][arrays["systems"][:, s].T.astype(jnp.int32)]
-    amounts = arrays["amounts"][:, r].T.astype(jnp.float32)
-    if per_atom:
-        amounts = amounts / jnp.sum(amounts, axis=1, keepdims=True)
-    return elements, amounts, arrays["strange"][r], ahead + (r - row) * layout.system_count + s - system
+    for columns in predict_batches(device_model, slots()):
+        batch, used = sent.popleft()
+        verdict = _judge_batch(known, batch.elements, batch.strange, columns[2])
+        yield ScoredBatch(columns, batch.place, verdict, used), sum(passed, IndexCounts())
+        passed.clear()
+    yield None, sum(passed, IndexCounts())
 
 
 @jax.jit
 def _judge_batch(arrays: dict[str, Any], elements: jax.Array, strange: jax.Array, distance: jax.Array) -> jax.Array:
     """Position in `DOMAINS` of each row, by the rules of `domain.judge`."""
-    unseen = ~arrays["target"][elements]
+    unseen = (elements >= 0) & ~arrays["target"][elements]
     unknown = unseen & ~arrays["source"][elements]
     against = jnp.any(unseen, axis=1).astype(jnp.int32) + strange + (distance > FAR)
     out = jnp.any(unknown, axis=1) | (distance > VERY_FAR) | (against >= 2)
     return jnp.where(out, 2, against)
-
-
-def _domain_tables(domain: Domain, family: Family, layout: TileLayout) -> dict[str, Any]:
-    """Tables for `_judge_batch`: known elements, and amounts new to the target."""
-    n, kinds = family.amounts.shape
-    elements = np.broadcast_to(np.arange(kinds, dtype=np.int16), (n, kinds))
-    counts = np.full(n, kinds)
-    new_count, new_class = new_stoichiometry(domain, Compositions(elements, family.amounts.astype(float)), counts)
-    strange = np.pad(new_count | new_class, (0, -layout.row_count % layout.rows))
-    return {"strange": strange, "target": domain.target_elements, "source": domain.source_elements}
 
 
 def _limits(model: Model, search: Search) -> dict[str, Any]:
@@ -248,7 +190,7 @@ def _no_rows(k: int) -> BestRows:
 def _split_finite(limits: dict[str, Any], batch: ScoredBatch) -> tuple[jax.Array, jax.Array]:
     """Masks of rows in use with a finite score, and without."""
     mean, spread = batch.columns[:2]
-    used = jnp.arange(BATCH, dtype=jnp.int32) < batch.used
+    used = jnp.arange(len(mean), dtype=jnp.int32) < batch.used
     fine = jnp.isfinite(mean) & jnp.isfinite(spread) & (mean <= limits["largest"])
     return used & fine, used & ~fine
 

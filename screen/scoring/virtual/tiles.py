@@ -22,11 +22,9 @@ from numpy.typing import NDArray
 
 from kakehashi.catalogs.candidates.space import Family, Space, electronegativities, families
 from kakehashi.catalogs.elements import INDEX
-from kakehashi.screen.descriptors.composition import BATCH
 from kakehashi.screen.device import platform
+from kakehashi.screen.scoring.cut import cut
 
-# Compositions filtered by one call.
-TILE = 1 << 19
 VECTOR = 128
 _WORD = 32
 # Bits of an element's code: bit q for each positive state q, then for each negative one, then the rank of its
@@ -49,6 +47,7 @@ class TileLayout(NamedTuple):
     Every tile has `rows` x `systems` compositions.
 
     words : words of the sets of charges; cation, anion : the largest charge of an ion
+    batch : rows of a batch of candidates
     """
 
     kinds: int
@@ -59,11 +58,26 @@ class TileLayout(NamedTuple):
     words: int
     cation: int
     anion: int
+    batch: int
 
     @property
     def places(self) -> int:
         """Compositions of a tile, rounded up to whole batches."""
-        return -(-self.rows * self.systems // BATCH) * BATCH
+        return -(-self.rows * self.systems // self.batch) * self.batch
+
+
+class FilteredTile(NamedTuple):
+    """Tile whose filter is running: nothing of it has been waited for.
+
+    mask : (rows x systems,) of candidates; counts : of the unbalanced and banned others
+    places, passing : as in `TileCandidates`, where the device lists them itself
+    """
+
+    tile: Tile
+    mask: jax.Array
+    counts: jax.Array
+    places: jax.Array | None
+    passing: jax.Array | None
 
 
 class TileCandidates(NamedTuple):
@@ -82,14 +96,16 @@ def tile_layouts(space: Space) -> tuple[TileLayout, ...]:
     """Tile layout of every family of a space."""
     cation, anion = (max(max(sign * q for q in states) for states in space.states) for sign in (1, -1))
     words = (space.max_atoms - 1) * anion // _WORD + 1
-    all_layouts = []
+    size, all_layouts = cut(), []
     for family in families(space):
         many = max(len(family.systems), 1)
         # Tiles of equal width in whole vectors: a few columns left over make a program ten times slower.
-        systems = -(-many // -(-many // TILE) // VECTOR) * VECTOR
-        rows = max(1, min(TILE // systems, len(family.amounts)))
+        systems = -(-many // -(-many // size.tile) // VECTOR) * VECTOR
+        rows = max(1, min(size.tile // systems, len(family.amounts)))
         all_layouts.append(
-            TileLayout(family.kinds, rows, systems, len(family.amounts), len(family.systems), words, cation, anion)
+            TileLayout(
+                family.kinds, rows, systems, len(family.amounts), len(family.systems), words, cation, anion, size.rows
+            )
         )
     return tuple(all_layouts)
 
@@ -130,14 +146,25 @@ def cut_tiles(family: Family, layout: TileLayout, start: int, stop: int) -> Iter
 
 def filter_tile(layout: TileLayout, arrays: dict[str, Any], tile: Tile, start: int, stop: int) -> TileCandidates:
     """Candidates of a tile with an index in [start, stop)."""
+    return read_tile(layout, begin_tile(layout, arrays, tile, start, stop))
+
+
+def begin_tile(layout: TileLayout, arrays: dict[str, Any], tile: Tile, start: int, stop: int) -> FilteredTile:
+    """Send the filter of a tile to the device, without waiting for it."""
     # Relative to the tile, to fit into 32 bits.
     span = layout.rows * layout.system_count + layout.systems
     low, high = max(start - tile.start, 0), min(stop - tile.start, span)
     mask, counts = _filter_mask(layout, arrays, tile.row, tile.system, low, high)
-    unbalanced, banned = (int(count) for count in counts)
-    if platform() != "cpu":
-        places, passing = _list_places(mask, layout.places)
-        return TileCandidates(int(passing), unbalanced, banned, places)
+    listed = (None, None) if platform() == "cpu" else _list_places(mask, layout.places)
+    return FilteredTile(tile, mask, counts, *listed)
+
+
+def read_tile(layout: TileLayout, filtered: FilteredTile) -> TileCandidates:
+    """Wait for the filter of a tile; its candidates."""
+    mask = filtered.mask
+    unbalanced, banned = (int(count) for count in filtered.counts)
+    if filtered.places is not None and filtered.passing is not None:
+        return TileCandidates(int(filtered.passing), unbalanced, banned, filtered.places)
     # On a CPU the host shares the mask and lists places thirty times as fast as the compiled program.
     passing_places = np.flatnonzero(np.asarray(mask))
     places = np.zeros(layout.places, np.int32)

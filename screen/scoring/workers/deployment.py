@@ -12,6 +12,7 @@ from kakehashi.catalogs.records import UserError
 from kakehashi.screen.device import choose, platform, take_device
 from kakehashi.screen.scoring.columns import ScoredPartition, scoring_environment
 from kakehashi.screen.scoring.partitions import PartitionScorer
+from kakehashi.screen.scoring.workers.gpus import show_one_gpu
 
 # In a worker process: scorers by the name of their deployment.
 _READY: dict[str, PartitionScorer] = {}
@@ -35,6 +36,7 @@ class ModelDeployment(WorkerPlugin):
         """Make the model ready on the worker's device."""
         if self.local:  # the terminal sends Ctrl-C to workers too, but the client handles it
             signal.signal(signal.SIGINT, signal.SIG_IGN)
+            show_one_gpu(worker.name)
         try:
             choose(self.device)
         except UserError as error:

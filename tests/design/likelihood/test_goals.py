@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 
 from kakehashi.catalogs.records import UserError
@@ -99,3 +100,22 @@ def test_windows_of_a_logarithm() -> None:
     assert on_fitted_scale(Goal("x", -1.0, 0.0), log=False) == Goal("x", -1.0, 0.0)
     with pytest.raises(UserError, match="always positive"):
         on_fitted_scale(Goal("x", -1.0, 0.0), log=True)
+
+
+def test_extremes_pass_the_best_known_value() -> None:
+    known = [Property("tc", "W/(m K)", True, (0.1, 0.46)), Property("tg", "K", known=(150.0, 700.0))]
+    assert parse_goals(["maximise tc, minimize tg"], known) == (Goal("tc", lower=0.46), Goal("tg", upper=150.0))
+    assert parse_goals(["Maximise tc", "tg>400"], known) == (Goal("tc", lower=0.46), Goal("tg", lower=400.0))
+    with pytest.raises(UserError, match="no known value of tc to pass"):
+        parse_goals(["maximise tc"], [Property("tc")])
+    with pytest.raises(UserError, match="no property 'tx' among tc, tg"):
+        parse_goals(["maximise tx"], known)
+    with pytest.raises(UserError, match="contradict"):
+        parse_goals(["maximise tc", "tc<0.3"], known)
+
+
+def test_better_is_up_down_or_nearer_to_a_window() -> None:
+    values = np.array([100.0, 400.0, 500.0, 700.0])
+    np.testing.assert_array_equal(Goal("tg", lower=1.0).better(values), values)
+    np.testing.assert_array_equal(Goal("tg", upper=1.0).better(values), -values)
+    np.testing.assert_array_equal(Goal("tg", 350.0, 600.0).better(values), [-250.0, 0.0, 0.0, -100.0])

@@ -1,6 +1,8 @@
 """Whole design runs on planted polyamides: what is written, resumed, compared and refused."""
 
+import csv
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -206,6 +208,50 @@ def test_the_command_line_and_the_function_make_the_same_proposals(finished, tmp
         seed=3,
     )  # fmt: skip
     assert found.equals(outcome.proposals)
+
+
+def test_an_exact_design_of_own_monomers_scores_all_and_goes_on(finished, tmp_path, monkeypatch):
+    config, inputs, models, *_ = finished
+    own = replace(config, out=str(tmp_path / "all"), sampler="exact", monomers="pool", top=10)
+    made = design_run.proposer(own, inputs.pool)
+    with RunDir(own.out) as rundir:
+        outcome = design_run.finish(own, inputs, models, made, rundir, Progress("quiet"), "kakehashi design")
+    rows = outcome.proposals.to_pylist()
+    mine = inputs.pool.named()
+    assert rows
+    assert all(row[f"monomer_{k}"] in mine for row in rows for k in (1, 2) if row[f"monomer_{k}"])
+    shares = np.array([row["posterior"] for row in rows])
+    assert (shares > 0).all()
+    assert shares.sum() <= 1 + 1e-9
+    # Every unit was scored: nothing that can be listed is likelier than the first.
+    units = [text for text in made.smiles(made.draw(np.random.default_rng(0), 300)) if text]
+    assert outcome.record["sampler"]["evaluated"] >= len(set(units))
+    assert outcome.record["sampler"]["log_z_error"] == 0.0
+    counted = outcome.proposals["particles"].to_numpy() / config.particles
+    assert np.abs(counted - shares).max() <= 1.01 / config.particles + 0.01
+    monkeypatch.setattr(design_run.Surrogate, "log_likelihood", lambda *_: pytest.fail("scored again"))
+    with RunDir(own.out, resume=True) as rundir:
+        again = design_run.finish(own, inputs, models, made, rundir, Progress("quiet"), "kakehashi design")
+    assert again.proposals.equals(outcome.proposals)
+    assert "are exact" in (tmp_path / "all" / "report.html").read_text()
+
+
+def test_the_next_units_of_a_design_come_of_its_folder(finished, tmp_path, capsys):
+    out = tmp_path / "copied"
+    shutil.copytree(finished[0].out, out)
+    assert kakehashi.main(["next", str(out), "--batch", "3", "--include-out"]) == 0
+    said = capsys.readouterr().out
+    assert "Best known" in said
+    with (out / "next.chemist.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    listed = {row["smiles"]: row for row in finished[-1].proposals.to_pylist()}
+    assert [listed[row["repeat_unit"]]["monomer_1"] for row in rows] == [row["monomer_1"] for row in rows]
+    (tmp_path / "new.csv").write_text(f"smiles,conductivity\n{rows[0]['repeat_unit']},0.45\n")
+    words = ["next", str(out), "--batch", "2", "--include-out", "--tell", f"{tmp_path}/new.csv:conductivity", "--json"]
+    assert kakehashi.main(words) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["best_known"]["value"] == 0.45
+    assert rows[0]["repeat_unit"] not in {row["formula"] for row in record["batch"]}
 
 
 def bad(files, out, **more):

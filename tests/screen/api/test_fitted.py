@@ -13,6 +13,8 @@ import pytest
 import kakehashi as kh
 from kakehashi.catalogs.records import UserError
 from kakehashi.screen.api.fitted import FittedModel, fitted
+from kakehashi.screen.api.joint import JointlyLearned
+from kakehashi.screen.api.models import Loaded
 from kakehashi.screen.api.screened import Screened
 from kakehashi.screen.foundation.knowledge import Knowledge
 from kakehashi.screen.progress import Progress
@@ -46,8 +48,11 @@ def test_texts_are_short(
     board = kh.evaluate("ltc", sources=[], heads=("ridge",), baselines=(), outer_folds=2)
     knowledge = Knowledge(small_foundation, known_values)
     rejected = kh.load("ltc")
+    loaded = Loaded("0123456789abcdef", {"property": "gap", "arrays": list(range(2000))}, model.library)
+    joint = JointlyLearned(rejected, None, rejected.values, np.zeros(31, np.int64), 1.5)  # type: ignore[arg-type]
     shown = (model, tiny_model, model.library, model.library.sources[0], model.target, small_foundation, knowledge,
-             board, rejected)  # fmt: skip
+             board, rejected, loaded, joint, model.out_of_fold, model.verdict, board.evaluation)  # fmt: skip
+    assert "mean absolute error, held out: 1.5 W/(m K)" in repr(joint)
     assert [type(value).__name__ for value in shown if not is_short(value)] == []
     assert "kappa" in repr(model)
     assert "On compounds it never saw the model is typically off" in repr(model)

@@ -92,12 +92,12 @@ def test_texts_that_cannot_be_read_have_a_reason() -> None:
 def test_a_choice_or_a_table_says_its_kind() -> None:
     assert [kind_of_table(t) for t in (FORMULA_TABLE, UNIT_TABLE, CELL_TABLE)] == list(KINDS)
     assert kind_of_choice("per-atom") is COMPOSITION
-    assert kind_of_choice("ecfp4@ring/atom+rdkit@dimer/atom") is MOLECULE
+    assert kind_of_choice("ecfp4@ring/atom+rdkit@dimer/atom+backbone") is MOLECULE
 
 
 def test_one_choice_serves_all_tables() -> None:
     assert convention_for([FORMULA_TABLE, replace(FORMULA_TABLE, name="more")], "cell", None) == "cell"
-    assert convention_for([UNIT_TABLE], None, None) == "ecfp4@ring/atom+rdkit@dimer/atom"
+    assert convention_for([UNIT_TABLE], None, None) == "ecfp4@ring/atom+rdkit@dimer/atom+backbone"
     assert convention_for([UNIT_TABLE], None, "maccs") == "maccs"
     assert convention_for([CELL_TABLE], None, None) == "reduced"
 

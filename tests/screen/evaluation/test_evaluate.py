@@ -38,7 +38,7 @@ def test_a_good_source_is_recommended(found):
     assert found.verdict.helps is True
     assert found.verdict.recommended == CHOSEN
     assert found.verdict.text.startswith("Transfer helps here: held-out MAE ")
-    assert found.verdict.recommendation.startswith("Use these sources: the whole procedure")
+    assert found.verdict.recommendation.startswith("Use transfer: the whole procedure")
     assert row(found, CHOSEN).entry.beats_direct
 
 

@@ -84,11 +84,16 @@ def test_hostile_names_are_text(finished, tmp_path):
     record = json.loads((finished / "run.json").read_text())
     record["recommendation"]["text"] = record["holdout"]["text"] = "<script>alert(1)</script>"
     record["baselines"] = {"<b>": [{"<i>": 1}, 3, None], "x": 5}
+    worth = {"source": "<script>alert(2)</script>", "mae": 0.4, "difference": 0.1, "p_value": None}
+    record["sources_alone"] = [{**worth, "keep": True, "sure": False}, {**worth, "source": "gap", "keep": False}]
     for path in finished.glob("*.parquet"):
         (tmp_path / path.name).write_bytes(path.read_bytes())
     (tmp_path / "run.json").write_text(json.dumps(record))
     page = write_report(tmp_path)
     assert "<script>alert" not in page
+    alone = page.split("Each source alone")[1].split("</table>")[0]
+    assert "yes, perhaps by chance" in alone.split("gap")[0]
+    assert "<td>no</td>" in alone.split("gap")[1]
     assert "<b>" not in page.split("Settings selected for the models")[1].split("</details>")[0]
 
 
@@ -131,6 +136,17 @@ def test_the_function(tables, home, planted):
     assert "--source none" in board.command
     assert board.predictions.num_rows == len(planted.target)
     assert board.learning_curve.num_rows == 0
+
+
+def test_the_function_takes_all_sources_by_their_word(finished, tables, home, monkeypatch):
+    spec = f"{tables}/source.parquet:log(source)"
+    monkeypatch.setattr("kakehashi.screen.screening.config.embedded_sources", lambda word, target: (spec,))
+    target = kh.load(f"{tables}/target.parquet:target", log=True)
+    board = kh.evaluate(
+        target, sources=["all"], networks=1, foundation="none", heads=["ridge"], baselines=[], outer_folds=3
+    )
+    assert [source.name for source in board.evaluation.library.sources] == ["source"]
+    assert {"source"} < set(board.leaderboard["source"].to_pylist())
 
 
 def test_screen_takes_no_source(tables, home):

@@ -11,9 +11,9 @@ import pytest
 
 from kakehashi.catalogs.formulas.slots import formula_text, parse_column, reduce
 from kakehashi.screen.descriptors.element_roots import element_roots
-from kakehashi.screen.foundation.fit import FoundationSettings, Trained, train_foundation
-from kakehashi.screen.foundation.tables import FoundationData, gather
-from kakehashi.screen.foundation.train import FoundationCourse
+from kakehashi.screen.foundation.training.fit import FoundationSettings, Trained, train_foundation
+from kakehashi.screen.foundation.training.tables import FoundationData, gather
+from kakehashi.screen.foundation.training.train import FoundationCourse
 
 METALS = ("Li", "Na", "K", "Mg", "Ca", "Sr", "Ba", "Al", "Ga", "In", "Zn", "Cd", "Pb", "Ti", "Y", "Cu")
 ANIONS = ("O", "S", "Se", "Te", "F", "Cl", "Br", "N")

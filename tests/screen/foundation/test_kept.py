@@ -14,8 +14,6 @@ from kakehashi.catalogs.models import library as shelf
 from kakehashi.catalogs.models.evict import KEPT
 from kakehashi.catalogs.records import UserError
 from kakehashi.screen.foundation import kept
-from kakehashi.screen.foundation.cards import check_foundation, foundation_card
-from kakehashi.screen.foundation.fit import foundation_key
 from kakehashi.screen.foundation.kept import (
     find_foundation,
     keep_foundation,
@@ -25,6 +23,8 @@ from kakehashi.screen.foundation.kept import (
     stored_of,
     with_probe,
 )
+from kakehashi.screen.foundation.training.cards import check_foundation, foundation_card
+from kakehashi.screen.foundation.training.fit import foundation_key
 from kakehashi.screen.models.verify import verify
 
 

@@ -11,7 +11,7 @@ from kakehashi.screen.heads import extra_trees, forest
 @pytest.fixture(autouse=True)
 def _few_trees(monkeypatch):
     monkeypatch.setattr(extra_trees, "TREES", 12)
-    monkeypatch.setattr(extra_trees, "LARGE_TREES", 6)
+    monkeypatch.setattr(extra_trees, "FEWEST", 6)
 
 
 def columns(n=60, p=9, seed=0):
@@ -31,14 +31,16 @@ def test_a_step_is_learned_exactly():
     assert set(forest.predict(params, np.array([[-50.0], [50.0]]))[0]) == {-2.0, 7.0}
 
 
-@pytest.mark.parametrize(("n", "trees"), [(60, 12), (301, 6)])
+@pytest.mark.parametrize(("n", "trees"), [(60, 12), (301, 12)])
 def test_arrays_give_what_scikit_learn_gives(n, trees):
     x, y = columns(n)
     new = columns(200, seed=1)[0].astype(np.float32)
     params = extra_trees.fit(x, y)
+    seen = [extra_trees.tree_rows(n, seed) for seed in range(trees)]
+    assert {len(rows) for rows in seen} == {60 if n == 60 else 201}
     grown = [
-        ExtraTreeRegressor(max_features=extra_trees.SHARE, random_state=seed).fit(x.astype(np.float32), y)
-        for seed in range(trees)
+        ExtraTreeRegressor(max_features=extra_trees.SHARE, random_state=seed).fit(x[rows].astype(np.float32), y[rows])
+        for seed, rows in enumerate(seen)
     ]
     expected = np.mean([tree.predict(new) for tree in grown], axis=0)
     np.testing.assert_allclose(forest.predict(params, new)[0], expected, rtol=0, atol=1e-12)
@@ -68,3 +70,24 @@ def test_out_of_fold_means_are_those_of_fits_on_the_other_folds():
         held = folds == fold
         expected = forest.predict(extra_trees.fit(x[~held], y[~held]), x[held])[0]
         np.testing.assert_array_equal(means[held], expected)
+
+
+def test_many_rows_are_judged_by_the_trees_that_did_not_see_them():
+    x, y = columns(400)
+    predicted = extra_trees.cross_validate(x, y, np.arange(400) % 10)
+    grown = [
+        ExtraTreeRegressor(max_features=extra_trees.SHARE, random_state=seed).fit(
+            np.asarray(x[rows], np.float32), y[rows]
+        )
+        for seed, rows in ((seed, extra_trees.tree_rows(400, seed)) for seed in range(12))
+    ]
+    blind = [k for k in range(12) if 7 not in extra_trees.tree_rows(400, k)]
+    assert 0 < len(blind) < 12
+    expected = np.mean([grown[k].predict(np.asarray(x[7:8], np.float32))[0] for k in blind])
+    np.testing.assert_allclose(predicted[7], expected, rtol=0, atol=1e-12)
+
+
+def test_the_rows_that_trees_see_grow_slowly():
+    visits = [extra_trees.tree_count(n) * len(extra_trees.tree_rows(n, 0)) for n in (301, 2_000, 20_000, 200_000)]
+    assert visits == sorted(visits)
+    assert visits[-1] < 6 * visits[0]

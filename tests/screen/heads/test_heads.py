@@ -10,8 +10,9 @@ from sklearn.linear_model import Ridge
 from kakehashi.screen.heads import gp as gp_module
 from kakehashi.screen.heads import ridge as ridge_module
 from kakehashi.screen.heads.gp import LENGTHS, MIXTURES, NOISES, gp
+from kakehashi.screen.heads.gram import PENALTIES
 from kakehashi.screen.heads.head import block_residuals, out_of_fold
-from kakehashi.screen.heads.ridge import PENALTIES, ridge
+from kakehashi.screen.heads.ridge import ridge
 from kakehashi.screen.validation.folds import grouped_folds
 
 HEADS = [ridge, gp]

@@ -39,7 +39,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _quick(epochs):
-    from kakehashi.screen.foundation.train import FoundationCourse
+    from kakehashi.screen.foundation.training.train import FoundationCourse
 
     return FoundationCourse(widths=(8, 4), epochs=epochs, batch=64)
 

@@ -96,7 +96,8 @@ def test_padded_weights_stay_zero():
     program = module._program(wide, 1, 16, 6, 5, Schedule())
     arrays = (jnp.asarray(x), jnp.asarray(y, jnp.float32), jnp.ones((120, 1)))
     trained = jax.tree.map(
-        np.asarray, program(pad_params(start, widths, wide), jax.random.key(0), *arrays, np.arange(100))[0]
+        np.asarray,
+        program(pad_params(start, widths, wide), jax.random.key(0), *arrays, np.arange(100), np.arange(100, 120))[0],
     )
     n_in = 12
     for i, (width, padded) in enumerate(zip(widths, wide, strict=True)):
@@ -144,7 +145,7 @@ def test_early_stopping_returns_the_best_epoch():
     start = initial_params(rng, widths, 6, 1)
     key = jax.random.key(7)
     best, used, fitted = module._program(widths, 1, batch, steps, epochs, schedule)(
-        start, key, *map(jnp.asarray, (x, y, w)), train
+        start, key, *map(jnp.asarray, (x, y, w)), train, held
     )
 
     x, y = jnp.asarray(x), jnp.asarray(y)
@@ -166,7 +167,7 @@ def test_early_stopping_returns_the_best_epoch():
     assert int(used) == expected + schedule.patience + 1 == len(errors)
     for name in start:
         np.testing.assert_allclose(best[name]["kernel"], history[expected][name]["kernel"], rtol=1e-3, atol=1e-5)
-    np.testing.assert_allclose(fitted, network.apply({"params": history[expected]}, x), rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(fitted, network.apply({"params": history[expected]}, x[held]), rtol=1e-3, atol=1e-4)
 
 
 def test_a_small_network_learns_a_simple_function():

@@ -9,12 +9,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from kakehashi.catalogs.numbers import number
 from kakehashi.catalogs.records import UserError
 from kakehashi.screen.report.build import write_report
 from kakehashi.screen.report.charts import Point, histogram, parity
 from kakehashi.screen.report.data import MAX_ROWS, read_run, script_json
 from kakehashi.screen.report.svg import Axis, linear_ticks, log_ticks
-from kakehashi.screen.report.text import duration, elements, figure, formula, number, percent, with_unit
+from kakehashi.screen.report.text import duration, elements, figure, formula, percent, with_unit
 
 VOID = {"meta", "link", "input", "br"}
 

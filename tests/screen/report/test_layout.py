@@ -166,6 +166,7 @@ def test_axe_finds_no_serious_fault(answered: Path, screen_of: Any, driver: Any,
         pytest.skip("no axe-core: npm install --prefix build/axe axe-core")
     screen_of(answered, DESK, scheme)
     driver.execute_script(script.read_text(encoding="utf-8"))
+    driver.set_script_timeout(120)  # it looks at every cell
     found = driver.execute_async_script(
         """const done = arguments[0];
         axe.run().then((result) => done(result.violations.map((v) => [v.id, v.impact, v.nodes[0].html])));"""

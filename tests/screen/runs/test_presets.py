@@ -47,8 +47,8 @@ def test_two_presets_are_refused() -> None:
 def test_what_a_preset_sets_decides_the_results_not_the_preset() -> None:
     quick, same = (
         resolve({**TARGET, "quick": True}, None),
-        resolve({**TARGET, "outer_folds": 5, "no_families": True}, None),
+        resolve({**TARGET, "outer_folds": 5, "no_families": True, "score": "in-domain"}, None),
     )
     assert deciding(as_dict(quick)) == deciding(as_dict(same))
     assert deciding(as_dict(quick)) != deciding(as_dict(resolve(TARGET, None)))
-    assert "no_families" not in deciding(as_dict(resolve(TARGET, None)))  # as runs before the flag
+    assert not {"no_families", "score"} & {*deciding(as_dict(resolve(TARGET, None)))}  # as runs before the flags

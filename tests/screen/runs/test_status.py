@@ -32,10 +32,15 @@ def finished(tiny_run, tmp_path):
 
 def test_a_finished_run(finished, status):
     code, out, _ = status(finished)
-    assert (code, out.splitlines()[:2]) == (
+    record = json.loads((finished / "run.json").read_text())
+    assert (code, out.splitlines()[:5]) == (
         0,
-        [f"{finished}: finished", "41 rows: 40 scored, 1 in quarantine, 0 left; partitions 1 of 1"],
-    )
+        [f"{finished}: finished {record['finished'][:16].replace('T', ' ')} UTC",
+         f"screening of {record['catalog']['name']} for {record['target']['name']}: 30 values",
+         "41 rows: 40 scored, 1 in quarantine, 0 left; partitions 1 of 1",
+         f"make next: {', '.join(row['formula'] for row in record['next']['batch'])}",
+         f"report: {finished}/report.html"],
+    )  # fmt: skip
     found = json.loads(status(finished, "--json")[1])
     assert (found["state"], found["scored"], found["quarantined"], found["command"]) == ("finished", 40, 1, "")
     assert not (finished / PLAN).exists()

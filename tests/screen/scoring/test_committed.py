@@ -17,7 +17,7 @@ import pytest
 from kakehashi.catalogs.candidates.candidates import open_catalog
 from kakehashi.catalogs.runs.rundir import Results, RunDir
 from kakehashi.screen.scoring.columns import ScoredPartition
-from kakehashi.screen.scoring.committed import score_catalog
+from kakehashi.screen.scoring.committed import committed_size, score_catalog
 from kakehashi.screen.scoring.partitions import PartitionScorer, make_scorer, score_serially
 
 if TYPE_CHECKING:
@@ -236,3 +236,12 @@ def test_kills_of_the_process_change_no_byte(tiny: Tiny, tmp_path: Path) -> None
         if name not in ("run.json", "report.html"):
             assert (killed / name).read_bytes() == (whole / name).read_bytes(), name
     assert not list(killed.rglob("*.tmp"))
+
+
+def test_a_run_goes_on_with_the_partitions_that_are_there(tiny: Tiny, tiny_model: Model, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    with RunDir(out) as rundir:
+        assert committed_size(rundir) is None
+    into(out, tiny_model, tiny.folder / "catalog.csv", size=9)
+    with RunDir(out, resume=True) as rundir:
+        assert committed_size(rundir) == 9

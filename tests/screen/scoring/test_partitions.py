@@ -177,3 +177,24 @@ def test_anything_like_map_can_run_the_partitions(tiny_model: Model, catalog_fil
     for one, other in zip(threaded, parts_of(tiny_model, catalog_file, 5), strict=True):
         assert one.scores.equals(other.scores)
         assert one.quarantine.equals(other.quarantine)
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3, 4])
+def test_a_few_workers_have_the_same_partitions(workers: int) -> None:
+    """So that a run with two goes on where one with four was interrupted."""
+    sizes = [partitions.partition_size(rows, 262_144, workers) for rows in (41, 140_000, 1_000_000)]
+    assert sizes == [partitions.LEAST_ROWS, 9_216, 63_488]
+
+
+@pytest.mark.parametrize("rows", [140_000, 1_000_000, 100_000_000])
+@pytest.mark.parametrize("workers", [2, 16, 200])
+def test_every_worker_has_a_few_partitions_or_they_are_small(rows: int, workers: int) -> None:
+    size = partitions.partition_size(rows, partitions.PARTITION_ROWS, workers)
+    assert size % partitions.BATCH == 0
+    assert size <= partitions.PARTITION_ROWS
+    assert rows / size >= 3 * workers or size == partitions.LEAST_ROWS
+    assert partitions.partition_size(rows, 100, workers) == 100
+
+
+def test_without_workers_partitions_are_as_large_as_can_be() -> None:
+    assert partitions.partition_size(10**9, 262_144, None) == 262_144

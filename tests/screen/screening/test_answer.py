@@ -21,7 +21,7 @@ from kakehashi.screen.ranking.rank import Order
 from kakehashi.screen.ranking.summary import ScoreSummary
 from kakehashi.screen.report.lead import lead_lines
 from kakehashi.screen.screening.inputs import ScreenInputs
-from kakehashi.screen.screening.record import _not_positive
+from kakehashi.screen.screening.run_warnings import _not_positive
 
 if TYPE_CHECKING:
     from conftest import Tiny

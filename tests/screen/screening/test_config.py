@@ -13,7 +13,9 @@ from kakehashi.screen.runs.flags import DEFAULT_SOURCES
 from kakehashi.screen.screening.config import (
     DEFAULT_MOLECULAR_SOURCES,
     ScreenConfig,
+    embedded_sources,
     exit_code,
+    expand_sources,
     resolve,
     sources_of,
 )
@@ -162,3 +164,13 @@ def test_sources_are_those_named_or_of_the_kind_of_the_target_or_none() -> None:
     assert sources_of(("density",), formulas) == ("density",)
     assert sources_of((), formulas) == DEFAULT_SOURCES
     assert sources_of((), units) == DEFAULT_MOLECULAR_SOURCES
+
+
+def test_words_for_sources_stand_for_each_once() -> None:
+    formulas = load_table("ltc")
+    every = embedded_sources("all", formulas)
+    assert expand_sources(["usual", formulas, "all"], formulas) == [
+        *DEFAULT_SOURCES, formulas, *(name for name in every if name not in DEFAULT_SOURCES)
+    ]  # fmt: skip
+    assert expand_sources(["all", "density"], formulas) == [*(name for name in every if name != "density"), "density"]
+    assert formulas.name not in every

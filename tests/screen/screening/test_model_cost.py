@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
+from kakehashi.catalogs.records import UserError
 from kakehashi.screen.heads.registry import SERVING_HEADS
-from kakehashi.screen.screening.model_cost import estimate_model
+from kakehashi.screen.screening import model_cost
+from kakehashi.screen.screening.model_cost import check_memory, estimate_megabytes, estimate_model
+
+
+@pytest.fixture(autouse=True)
+def _two_processors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model_cost, "available", lambda: 2)
 
 
 @pytest.mark.parametrize(("n", "measured"), [(45, 20.0), (964, 100.0)])
@@ -20,3 +29,31 @@ def test_more_of_everything_takes_longer() -> None:
     assert usual < estimate_model(45, foundation=True, networks=50) < estimate_model(45, foundation=True, networks=150)
     assert usual < estimate_model(45, foundation=True, heads=SERVING_HEADS)
     assert usual < estimate_model(45, foundation=True, baselines=4)
+
+
+def test_time_and_memory_grow_without_cliffs() -> None:
+    """A tenth more values never take more than twice the time, and never a fifth more memory."""
+    sizes = [round(45 * 1.1**k) for k in range(82)]
+    assert sizes[-1] > 100_000
+    for below, above in itertools.pairwise(sizes):
+        assert estimate_model(above, foundation=True) < 2 * estimate_model(below, foundation=True)
+        assert estimate_megabytes(above, foundation=True) < 1.2 * estimate_megabytes(below, foundation=True)
+
+
+def test_a_hundred_thousand_values_fit_the_promise() -> None:
+    """Twenty minutes and 8 GB of two processors."""
+    assert estimate_model(100_000, foundation=True) < 1200
+    assert estimate_megabytes(100_000, foundation=True) < 8_000
+
+
+def test_too_large_a_target_is_refused_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model_cost, "available_bytes", lambda: 4_000_000_000)
+    check_memory(1_000, foundation=True)
+    with pytest.raises(UserError, match=r"1,000,000 known values need about .* GB of memory, 4.0 GB are free") as found:
+        check_memory(1_000_000, foundation=True)
+    fewer = int(str(found.value).split("at most ")[1].split(" values")[0].replace(",", ""))
+    check_memory(fewer, foundation=True)
+    with pytest.raises(UserError):
+        check_memory(round(1.1 * fewer), foundation=True)
+    monkeypatch.setattr(model_cost, "available_bytes", lambda: None)
+    check_memory(1_000_000, foundation=True)

@@ -196,8 +196,9 @@ def test_every_input_of_pretraining_changes_the_key(table: PropertyTable, monkey
         slower = QUICK._replace(**{name: getattr(QUICK, name) * 2})
         seen[name] = stack_key([table], SETTINGS._replace(schedule=slower))
     seen["default schedule"] = stack_key([table], Settings(2, 312))
-    for name, value in (("PRETRAIN_VERSION", 3), ("BATCH", 512), ("HIDDEN_LAYERS", (3,)), ("WIDTH_RATIOS", (0.1, 0.5)),
-                        ("version", lambda package: "0"), ("feature_table", lambda: np.ones((94, 58)))):  # fmt: skip
+    for name, value in (("PRETRAIN_VERSION", 3), ("ROUNDING_VERSION", 9), ("BATCH", 512), ("HIDDEN_LAYERS", (3,)),
+                        ("WIDTH_RATIOS", (0.1, 0.5)), ("version", lambda package: "0"),
+                        ("feature_table", lambda: np.ones((94, 58)))):  # fmt: skip
         with monkeypatch.context() as patch:
             patch.setattr(cache if name in ("BATCH", "version") else networks, name, value)
             seen[name] = stack_key([table], SETTINGS)

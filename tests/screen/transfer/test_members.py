@@ -3,21 +3,19 @@
 import pytest
 
 from kakehashi.screen.heads.registry import DEFAULT_HEADS
-from kakehashi.screen.transfer.members import LARGE, MEMBERS
-from kakehashi.screen.transfer.selection import GP_ROWS, affordable_heads, affordable_members
+from kakehashi.screen.transfer.members import LARGE, MEMBERS, TUNED_ROWS
+from kakehashi.screen.transfer.selection import affordable_heads, affordable_members
 
 
-def test_small_targets_have_gaussian_processes_and_large_ones_a_ridge():
+def test_large_targets_have_a_ridge_and_tuned_networks_besides():
     assert affordable_members(45) == MEMBERS
-    assert affordable_members(GP_ROWS) == MEMBERS
-    large = affordable_members(GP_ROWS + 1)
-    assert set(LARGE) < set(large)
-    assert all(member.head != "gp" for member in large)
+    assert affordable_members(TUNED_ROWS) == MEMBERS
+    assert affordable_members(TUNED_ROWS + 1) == (*MEMBERS, *LARGE)
 
 
 @pytest.mark.parametrize("names", [("ridge",), ("ridge", "forest"), ("gp", "extra-trees")])
 def test_heads_asked_for_alone_serve(names):
-    for n in (45, GP_ROWS + 1):
+    for n in (45, TUNED_ROWS + 1):
         assert {member.head for member in affordable_members(n, names)} <= set(names)
 
 

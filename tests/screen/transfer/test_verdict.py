@@ -96,7 +96,18 @@ def test_the_rule_is_the_corrected_test_and_the_words_hold_its_figures():
         assert f"{len(target)} held-out compounds ({folds_text(target, folds)})" in found.text
         own = paired_test(wrong[DIRECT] - wrong[CHOSEN], splits_of(folds))
         assert ("may be chance" in found.recommendation) is (decide(own) is None)
-        assert found.recommendation.startswith("Use" if found.recommended == CHOSEN else "Leave")
+        first = ("With transfer", "Without transfer") if decide(own) is None else ("Use", "Leave")
+        assert found.recommendation.startswith(first[found.recommended != CHOSEN])
+
+
+def test_what_may_be_chance_is_not_advised():
+    for seed in range(50):
+        found = judge_rows(*problem_of(seed), 0.9, None)[1]
+        sure = found.recommendation.startswith(("Use", "Leave"))
+        assert sure is (decide(found.without_sources) is not None)
+        told = " Measurable against the same procedure without transfer, not against "
+        apart = found.helps is None and found.direct_name != DIRECT
+        assert (told in found.recommendation) is (found.recommendation.startswith("Use") and apart)
 
 
 def test_a_lucky_fold_does_not_make_a_verdict():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kakehashi.screen.transfer.weights import LEAST, POWER, stack_weights
+from kakehashi.screen.transfer.weights import FEW, LEAST, POWER, stack_weights
 
 
 def columns(n=45, k=4, seed=0):
@@ -56,3 +56,13 @@ def test_one_column_and_perfect_columns():
     table, y = columns()
     np.testing.assert_array_equal(stack_weights(table[:, :1], y), [1.0])
     np.testing.assert_array_equal(stack_weights(np.stack([y, y, y + 1], axis=1), y), [0.5, 0.5, 0.0])
+
+
+def test_many_rows_make_weights_harder():
+    """Errors of four times as many rows are known twice as well: logarithms of ratios double."""
+    rng = np.random.default_rng(5)
+    few = rng.normal(size=FEW)
+    for copies, power in ((1, POWER), (4, 2 * POWER)):
+        y = np.tile(few, copies)
+        weights = stack_weights(np.stack([y + 1.0, y + 1.05], axis=1), y)
+        assert weights[0] / weights[1] == pytest.approx(1.05**power)

@@ -3,9 +3,19 @@
 import numpy as np
 import pytest
 
-from kakehashi.catalogs.elements import INDEX
+from kakehashi.catalogs.elements import INDEX, SYMBOLS
 from kakehashi.catalogs.formulas.slots import parse_column, reduce
-from kakehashi.screen.validation.domain import describe_domain, judge_domain, nearest, stoichiometry, unit_distance
+from kakehashi.catalogs.records import Compositions
+from kakehashi.screen.validation.domain import (
+    FAR,
+    Domain,
+    describe_domain,
+    is_out,
+    judge_domain,
+    nearest,
+    stoichiometry,
+    unit_distance,
+)
 
 
 def compositions(*texts):
@@ -94,3 +104,38 @@ def test_nearest_is_brute_force():
     np.testing.assert_array_equal(index, apart.argmin(axis=1))
     np.testing.assert_allclose(distance, apart.min(axis=1), rtol=1e-12)
     assert nearest(training[:3], training)[1].max() == 0
+
+
+def test_sentences_are_those_written_one_by_one():
+    rng = np.random.default_rng(0)
+    n = 2_000
+    elements = np.full((n, 16), -1, np.int16)
+    for row, count in zip(elements, rng.integers(1, 6, n), strict=True):
+        row[:count] = rng.permutation(12)[:count]
+    amounts = np.where(elements >= 0, rng.integers(1, 4, elements.shape), 0).astype(np.float64)
+    target, source = np.zeros(94, bool), np.zeros(94, bool)
+    target[:5], source[:9] = True, True
+    domain = Domain(target, source, frozenset({2, 3}), frozenset({(1.0, 1.0), (1.0, 2.0), (1.0, 1.0, 3.0)}))
+    distance = rng.gamma(2.0, 0.5, n)
+    found = judge_domain(domain, Compositions(elements, amounts), distance)
+    assert set(found.domain) == {"in", "edge", "out"}
+    for i in range(n):
+        own = [e for e in elements[i] if e >= 0]
+        unseen = [e for e in own if not target[e]]
+        parts = [
+            f"{', '.join(SYMBOLS[e] for e in group)} {words}"
+            for group, words in (
+                ([e for e in unseen if not source[e]], "in neither target nor sources"),
+                ([e for e in unseen if source[e]], "not in the target"),
+            )
+            if group
+        ]
+        strange = tuple(sorted(float(a) for a in amounts[i] if a > 0)) not in domain.classes
+        if len(own) not in domain.counts:
+            parts.append(f"{len(own)} elements, none so in the target")
+        elif strange:
+            parts.append("stoichiometry not in the target")
+        if distance[i] > FAR:
+            parts.append(f"distance {distance[i]:.1f} to the nearest training compound")
+        assert found.reason[i] == "; ".join(parts)
+    assert np.array_equal(is_out(domain, Compositions(elements, amounts), distance), found.domain == "out")

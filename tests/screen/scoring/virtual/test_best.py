@@ -26,10 +26,12 @@ from kakehashi.catalogs.records import UserError
 from kakehashi.catalogs.runs.rundir import Results, RunDir
 from kakehashi.screen.ranking.filters import parse_filter
 from kakehashi.screen.ranking.rank import Order, rank
+from kakehashi.screen.scoring import batches
 from kakehashi.screen.scoring.columns import ScoredPartition
 from kakehashi.screen.scoring.committed import score_catalog
+from kakehashi.screen.scoring.cut import CPU, GPU
 from kakehashi.screen.scoring.partitions import PartitionScorer, make_scorer, score_partition, score_serially
-from kakehashi.screen.scoring.virtual import best
+from kakehashi.screen.scoring.virtual import best, gather
 from kakehashi.screen.scoring.virtual import tiles as neutral
 from kakehashi.screen.scoring.virtual.search import IndexCounts, make_search
 from kakehashi.screen.scoring.virtual.tiles import cut_tiles, element_codes, filter_tile, padded_tables, tile_layouts
@@ -85,7 +87,7 @@ def passing(space: Space, start: int, stop: int, banned: tuple[str, ...] = ()) -
 def test_the_filter_passes_what_balances(
     space: Space, balanced: np.ndarray, size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(neutral, "TILE", size)
+    monkeypatch.setattr(neutral, "cut", lambda: CPU._replace(tile=size))
     step = space.size if size > 17 else 900
     start = 0 if size > 17 else families(space)[2].start - 450
     found, unbalanced, _ = passing(space, start, start + step)
@@ -183,6 +185,43 @@ def test_the_best_are_those_of_an_ordinary_screening(
         assert (np.exp(counts.low), np.exp(counts.high)) == (ends["min"], ends["max"])
     assert counts.visited == space.size == counts.scored + counts.filtered
     assert counts.refused == counts.scored - rank_all(everything, order, tiny_model)
+
+
+def test_candidates_of_several_tiles_share_batches(space: Space, balanced: np.ndarray, tiny_model: Model) -> None:
+    """All batches but the last are full, in the order of the indices of a tile, whatever the tiles."""
+    search = make_search(space, Order(), log=True)
+    gathered = list(gather.gather_candidates(search, tiny_model.domain, 0, space.size, per_atom=False))
+    batches = [part for part in gathered if isinstance(part, gather.Candidates)]
+    assert len(gathered) - len(batches) > 3  # tiles
+    assert [batch.used for batch in batches[:-1]] == [CPU.rows] * (len(batches) - 1)
+    places = np.concatenate([np.asarray(batch.slots.place)[: batch.used] for batch in batches])
+    assert sorted(places.tolist()) == np.flatnonzero(balanced).tolist()
+    assert len(batches) == -(-int(balanced.sum()) // CPU.rows)
+    last = batches[-1]
+    elements, amounts = (np.asarray(part)[: last.used] for part in last.slots[:2])
+    expected = decode(space, places[-last.used :].astype(np.int64))
+    for row in range(last.used):
+        pairs = zip(expected.elements[row], expected.amounts[row], strict=True)
+        own = zip(elements[row].tolist(), amounts[row].tolist(), strict=True)
+        assert {pair for pair in own if pair[0] >= 0} == {(int(e), float(n)) for e, n in pairs if e >= 0}
+
+
+def test_a_gpu_cuts_in_other_pieces_and_finds_the_same(
+    space: Space, everything: pa.Table, tiny_model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Larger tiles and other batches, places listed by the device: the same rows and counts, means but for rounding."""
+    order = Order(top=40)
+    expected, counts = searched(tiny_model, space, order, space.size)
+    wide = GPU._replace(rows=384)
+    for module in (gather, neutral, batches):
+        monkeypatch.setattr(module, "cut", lambda: wide)
+    monkeypatch.setattr(neutral, "platform", lambda: "gpu")
+    assert max(layout.rows * layout.systems for layout in tile_layouts(space)) <= GPU.tile
+    found, same = searched(tiny_model, space, order, space.size)
+    assert same._replace(low=None, high=None) == counts._replace(low=None, high=None)
+    assert found["formula"].to_pylist() == expected["formula"].to_pylist()
+    for name in ("mean", "lower", "upper", "spread", "distance"):
+        np.testing.assert_allclose(found[name], expected[name], rtol=1e-4, atol=1e-6)
 
 
 def rank_all(everything: pa.Table, order: Order, model: Model) -> int:

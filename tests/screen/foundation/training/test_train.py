@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kakehashi.screen.foundation.train import (
+from kakehashi.screen.foundation.training.train import (
     CHUNK,
     FoundationCourse,
     _chances,

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from kakehashi.screen.descriptors.scaling import Scaling
-from kakehashi.screen.foundation import fit
-from kakehashi.screen.foundation.fit import FoundationSettings, foundation_key, train_foundation
 from kakehashi.screen.foundation.folds import hash_folds
 from kakehashi.screen.foundation.forward import outputs, predictions
 from kakehashi.screen.foundation.inputs import inputs_of
-from kakehashi.screen.foundation.parts import remove_parts
-from kakehashi.screen.foundation.train import FoundationCourse, train_network
+from kakehashi.screen.foundation.training import fit
+from kakehashi.screen.foundation.training.fit import FoundationSettings, foundation_key, train_foundation
+from kakehashi.screen.foundation.training.parts import remove_parts
+from kakehashi.screen.foundation.training.train import FoundationCourse, train_network
 
 SHORT = FoundationSettings(2, 3, FoundationCourse(widths=(8, 4), epochs=1, batch=32))
 

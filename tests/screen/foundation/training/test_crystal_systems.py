@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from kakehashi.screen.foundation.crystal_systems import SYSTEMS, is_space_group, system_of, system_shares
+from kakehashi.screen.foundation.training.crystal_systems import SYSTEMS, is_space_group, system_of, system_shares
 
 
 def test_every_space_group_has_its_system(shared_data):

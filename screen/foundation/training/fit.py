@@ -19,10 +19,10 @@ from kakehashi.screen.descriptors.scaling import Scaling
 from kakehashi.screen.foundation.folds import formula_hash, hash_folds
 from kakehashi.screen.foundation.forward import outputs, predictions
 from kakehashi.screen.foundation.inputs import CONVENTION, foundation_inputs, foundation_scaling
-from kakehashi.screen.foundation.parts import trained_or_kept
 from kakehashi.screen.foundation.record import FOLDS, Foundation, FoundationNetwork
-from kakehashi.screen.foundation.tables import FoundationData
-from kakehashi.screen.foundation.train import CHUNK, FoundationCourse, chunks, rounded, train_network
+from kakehashi.screen.foundation.training.parts import trained_or_kept
+from kakehashi.screen.foundation.training.tables import FoundationData
+from kakehashi.screen.foundation.training.train import CHUNK, FoundationCourse, chunks, rounded, train_network
 from kakehashi.screen.networks.features import unit_scales
 from kakehashi.screen.progress import Stage, no_stage
 

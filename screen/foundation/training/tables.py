@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 
 from kakehashi.catalogs.properties.refused import refused_lines
 from kakehashi.catalogs.records import Compositions, UserError
-from kakehashi.screen.foundation.columns import (
+from kakehashi.screen.foundation.record import FoundationTask
+from kakehashi.screen.foundation.training.columns import (
     MINIMUM,
     FoundationColumn,
     LeftOut,
     every_table,
     read_columns,
 )
-from kakehashi.screen.foundation.recipe import FoundationRecipe
-from kakehashi.screen.foundation.record import FoundationTask
+from kakehashi.screen.foundation.training.recipe import FoundationRecipe
 from kakehashi.screen.foundation.transforms import choose, spread, standardised, transformed
 from kakehashi.screen.networks.aliases import alias
 from kakehashi.screen.networks.tables import join

@@ -5,8 +5,8 @@ import tomllib
 import pytest
 
 from kakehashi.catalogs.records import UserError
-from kakehashi.screen.foundation.columns import FoundationColumn, read_columns
-from kakehashi.screen.foundation.recipe import load_recipe, packaged_recipes, read_recipe
+from kakehashi.screen.foundation.training.columns import FoundationColumn, read_columns
+from kakehashi.screen.foundation.training.recipe import load_recipe, packaged_recipes, read_recipe
 
 GOOD = """
 [[table]]

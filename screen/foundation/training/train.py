@@ -18,7 +18,7 @@ import numpy as np
 import optax
 from numpy.typing import NDArray
 
-from kakehashi.screen.foundation.forward import linear, normalised
+from kakehashi.screen.foundation.forward import linear, noisy_layer
 from kakehashi.screen.foundation.record import FoundationNetwork, NormLayer
 from kakehashi.screen.networks.joint.train import smooth_error
 
@@ -147,16 +147,9 @@ def _program(course: FoundationCourse, steps: int) -> tuple[Any, Callable[..., t
     """
     cycle = optax.cosine_onecycle_schedule(steps, course.rate, course.warm)
     optimiser = optax.adamw(cycle, weight_decay=course.decay)
-    # Of 256 values of a random byte.
-    share = round(256 * (1 - course.dropout))
 
     def loss(network: FoundationNetwork, x: jax.Array, y: jax.Array, weights: jax.Array, key: jax.Array) -> jax.Array:
-        last = x + course.noise * jax.random.normal(jax.random.fold_in(key, len(network.hidden)), x.shape)
-        for i, layer in enumerate(network.hidden):
-            last = normalised(layer, last)
-            if share < 256:
-                kept = jax.random.bits(jax.random.fold_in(key, i), last.shape, "uint8") < share
-                last = jnp.where(kept, last * (256 / share), 0.0)
+        last = noisy_layer(network, x, key, noise=course.noise, dropout=course.dropout)
         known = jnp.isfinite(y)
         error = smooth_error(linear(network, last) - jnp.where(known, y, 0.0))
         return jnp.sum(jnp.where(known, error, 0.0) * weights[None, :])

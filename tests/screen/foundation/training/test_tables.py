@@ -6,8 +6,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from kakehashi.catalogs.records import UserError
-from kakehashi.screen.foundation.recipe import FoundationRecipe, RecipeColumn, RecipeTable
-from kakehashi.screen.foundation.tables import gather
+from kakehashi.screen.foundation.training.recipe import FoundationRecipe, RecipeColumn, RecipeTable
+from kakehashi.screen.foundation.training.tables import gather
 
 NAMES = [f"{m}{i}{a}{j}" for m in ("Li", "Na", "K", "Mg") for a in ("O", "S", "F") for i in (1, 2) for j in (1, 3, 5)]
 

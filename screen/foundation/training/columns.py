@@ -25,8 +25,8 @@ from kakehashi.catalogs.quantities import unit_or_none
 from kakehashi.catalogs.reading import column_types, number_columns, readers
 from kakehashi.catalogs.reading.open_table import OpenTable
 from kakehashi.catalogs.records import Compositions, PropertyTable, Rejected, UserError
-from kakehashi.screen.foundation.crystal_systems import SYSTEMS, is_space_group, system_of, system_shares
-from kakehashi.screen.foundation.recipe import FoundationRecipe, RecipeColumn, RecipeTable
+from kakehashi.screen.foundation.training.crystal_systems import SYSTEMS, is_space_group, system_of, system_shares
+from kakehashi.screen.foundation.training.recipe import FoundationRecipe, RecipeColumn, RecipeTable
 
 # Formulas with a value that a property needs to be learned.
 MINIMUM = 300

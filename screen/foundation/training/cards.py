@@ -9,10 +9,10 @@ import jax
 import numpy as np
 
 from kakehashi.screen.cache.machine import made_here
-from kakehashi.screen.foundation.fit import FOUNDATION_VERSION, FoundationSettings, Trained
 from kakehashi.screen.foundation.kept import KIND
 from kakehashi.screen.foundation.record import Foundation, FoundationNetwork
-from kakehashi.screen.foundation.tables import FoundationData
+from kakehashi.screen.foundation.training.fit import FOUNDATION_VERSION, FoundationSettings, Trained
+from kakehashi.screen.foundation.training.tables import FoundationData
 from kakehashi.screen.networks.cards import metrics_of
 from kakehashi.screen.networks.evidence import errors
 

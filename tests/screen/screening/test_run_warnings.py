@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kakehashi.screen.screening.record import _distinct
+from kakehashi.screen.screening.run_warnings import _distinct
 
 
 def test_materials_that_share_a_score_are_called_what_they_are() -> None:

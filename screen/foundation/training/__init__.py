@@ -1,0 +1,1 @@
+"""Training of foundation networks from a recipe and a folder of tables."""
