@@ -93,7 +93,7 @@ def _pieces(mol: Any, ring: Ring, rule: Polymerisation) -> list[list[Any]]:
 def _is_middle(piece: Any, middle: str) -> bool:
     from rdkit import Chem
 
-    return bool(Chem.MolToSmiles(piece) == Chem.CanonSmiles(f"[2*]{middle}[2*]"))
+    return bool(Chem.MolToSmiles(piece) == Chem.MolToSmiles(Chem.MolFromSmiles(f"[2*]{middle}[2*]")))
 
 
 def _as_written(mol: Any) -> list[list[Any]]:
