@@ -20,13 +20,13 @@ from sklearn.ensemble import ExtraTreesRegressor
 
 from kakehashi.catalogs.properties.tables import load_table
 from kakehashi.design.report.clusters import cluster
-from kakehashi.design.run.config import DESCRIPTORS
 from kakehashi.screen.descriptors.repeat_unit import compute
 from kakehashi.screen.descriptors.scaling import fit_scaling, standardise
 from kakehashi.screen.heads.gp import gp
 from kakehashi.screen.next.campaign import Picker, unit_picker
 from kakehashi.screen.ranking.acquisition import NormalLaws, log_expected_improvement
 
+DESCRIPTORS = "ecfp4@ring/atom"
 LABELS, BATCH = 100, 10
 SHARE = 1 / 6  # of the asked half that are hits
 SIMILAR = 0.5  # of one cluster

@@ -1,7 +1,7 @@
 """New values of a design: kept beside it, and a model fitted again on all that is known.
 
-A run folder keeps no model. With new values a Gaussian process is fitted on the known polymers and the new ones, in
-seconds, and predicts the proposals anew.
+A run folder keeps no model. With new values a Gaussian process with a kernel for each block of descriptors is fitted
+on the known polymers and the new ones, in seconds, and predicts the proposals anew.
 """
 
 from __future__ import annotations
@@ -18,9 +18,8 @@ from kakehashi.catalogs.properties.tables import load_table
 from kakehashi.catalogs.quantities import convert
 from kakehashi.catalogs.records import UserError
 from kakehashi.catalogs.runs.results import Results
-from kakehashi.screen.descriptors.repeat_unit import compute
-from kakehashi.screen.descriptors.scaling import fit_scaling, standardise
-from kakehashi.screen.heads.gp import gp
+from kakehashi.screen.descriptors.repeat_unit import compute, groups
+from kakehashi.screen.heads.block_gp import on_groups
 from kakehashi.screen.next.finished import FinishedRun, read_finished_run
 
 FILE = "told.parquet"
@@ -103,9 +102,8 @@ def with_told(run: FinishedRun, told: Told) -> FinishedRun:
 def _predicted(run: FinishedRun, units: list[str]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean and spread (n,) of repeat units on the fitted scale."""
     choice = run.record["descriptors"]
-    known = np.asarray(compute(run.keys, choice))
-    scaling = fit_scaling(known)
+    model = on_groups(groups(choice))
+    known, asked = (np.asarray(compute(texts, choice), np.float64) for texts in (run.keys, units))
     y = np.log(run.values) if run.log else run.values
-    x, at = (np.asarray(standardise(scaling, part), np.float64) for part in (known, np.asarray(compute(units, choice))))
-    mean, sigma = gp.predict(gp.fit(x, y), at)
-    return np.asarray(mean, np.float64), np.asarray(sigma, np.float64)
+    mean, spread = model.predict(model.fit(known, y), asked)
+    return np.asarray(mean, np.float64), np.asarray(spread, np.float64)
