@@ -57,8 +57,7 @@ def run_group(
     firsts : by network, products of the first layer less its constant, where descriptors are sparse; no `raw` then
     precision : of the products of hidden layers
     """
-    arrays: dict[str, Any] = unpack(part)
-    product = network_product(precision)
+    arrays, product = unpack(part), network_product(precision)
     x = None if raw is None else standardise(arrays["scaling"], raw)
     pairs, guesses, layers = [], [], []
     for k, (members, depths, network) in enumerate(zip(heads, shown, arrays["networks"], strict=True)):
