@@ -145,8 +145,8 @@ def _add_slots(
         jnp.pad(elements, more, constant_values=-1), jnp.pad(amounts, more), arrays["strange"][r],
         ahead + (r - row) * layout.system_count + s - system,
     )  # fmt: skip
-    after: Slots = jax.tree.map(lambda old, part: jax.lax.dynamic_update_slice_in_dim(old, part, filled, 0), held, new)
-    return after
+    grown: Slots = jax.tree.map(lambda old, part: jax.lax.dynamic_update_slice_in_dim(old, part, filled, 0), held, new)
+    return grown
 
 
 @jax.jit
