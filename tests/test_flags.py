@@ -30,6 +30,7 @@ HOMONYMS = {
     "limit": "of rows that are read; of lines that are printed in `models query`",
     "max_atoms": "of a formula in `catalogs build`, of a repeat unit in `design`",
     "out": "the folder of a run; a file in `models export` and `catalogs build`",
+    "rank_by": "of candidates by their value; of proposals by their chance, too, in `design`",
     "structures": "of candidates, by id; in `catalogs pull` whether they are pulled",
     "target": "one of `screen` and `evaluate`, several of `design`",
     "unit": "of a column; part of a unit in `models query`",
