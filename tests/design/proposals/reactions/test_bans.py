@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from kakehashi.design.chemistry.blocks import Molecule, blocks
+from kakehashi.design.chemistry.polymerisation import Polymerisation
 from kakehashi.design.chemistry.polymerisations import POLYMERISATIONS
 from kakehashi.design.proposals.reactions.bans import CAUTION_FACTOR, Bans
 from kakehashi.design.proposals.reactions.derivations import empty
@@ -33,8 +34,8 @@ def test_a_caution_of_every_polymerisation_makes_a_block_rarer() -> None:
         block for block in blocks([Molecule(text) for text in POOL]) if block.group in ("diamine", "diacid", "diol")
     ]
 
-    def factor(smiles: str, *rules: object) -> float:
-        made = Bans(found, list(rules))  # type: ignore[arg-type]
+    def factor(smiles: str, *rules: Polymerisation) -> float:
+        made = Bans(found, list(rules))
         return float(made.factors[[block.molecule.smiles for block in found].index(smiles)])
 
     assert factor("O=C(O)CC(=O)O", AMIDE, ESTER) == CAUTION_FACTOR
