@@ -18,6 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pyarrow as pa
+from peers import compiled_forest
 from sklearn.ensemble import RandomForestRegressor
 from today import Ratio, best, conclude, mp_formulas, networks_of, numpy_features, profile
 
@@ -77,7 +78,7 @@ def main() -> None:
 
     program = jax.jit(predict)
     seconds = dict.fromkeys(["fit", "convert", "compile", "ours", "n_jobs=1", "n_jobs=2"], 0.0)
-    compared, difference = 0, 0.0
+    compared, difference, machine = 0, 0.0, 0.0
     for i, (x, rows) in enumerate(cases):
         forest = grown(x, y, i)
         seconds["fit"] += best(lambda: grown(x, y, i))  # noqa: B023
@@ -90,6 +91,11 @@ def main() -> None:
         for jobs in (1, 2):
             forest.set_params(n_jobs=jobs)
             seconds[f"n_jobs={jobs}"] += best(lambda: forest.predict(rows))  # noqa: B023
+        if (compiled := compiled_forest(forest)) is not None:
+            apart = float(np.abs(compiled(rows) - forest.predict(rows)).max())
+            if apart > 1e-9:
+                raise SystemExit(f"the compiled forest predicts something else: {apart:.0e}")
+            machine += best(lambda: compiled(rows))  # noqa: B023
         compared += same_leaves(forest, flatten(forest), rows)
         difference = max(difference, float(np.abs(means - forest.predict(rows)).max()))
         if i == 0:
@@ -103,7 +109,12 @@ def main() -> None:
     rate = {name: f"{work / s / 1e6:.0f} M trees/s" for name, s in seconds.items()}
     once = seconds["fit"] + seconds["convert"]
     print("(compilation: once per shape, before all scoring)")
+    if not machine:
+        print("compiled forest: not measured (tl2cgen and treelite are not installed)")
+    what = "forests, scoring, compiled by tl2cgen, one thread"
+    native = [Ratio(what, rate["ours"], f"{work / machine / 1e6:.0f} M trees/s", machine / seconds["ours"])]
     conclude(
+        *(native if machine else []),
         *(
             Ratio(
                 f"forests, scoring, scikit-learn {jobs}",

@@ -19,7 +19,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
-from kakehashi.catalogs.files.home import PRIVATE, cache_folder_or_none
+from kakehashi.catalogs.files.home import PRIVATE, SharedFolder, cache_folder_or_none
 from kakehashi.catalogs.files.locks import Timeout, take
 from kakehashi.catalogs.records import UserError
 
@@ -56,11 +56,8 @@ class KeptPrograms(NamedTuple):
 def keep_programs() -> None:
     """Keep what is compiled from now on, and load what was kept.
 
-    A folder that the user gave to jax, or `JAX_ENABLE_COMPILATION_CACHE=0`, holds. Imports nothing.
-
-    Raises
-    ------
-    SharedFolder : others may write to the folder.
+    A folder that the user gave to jax, or `JAX_ENABLE_COMPILATION_CACHE=0`, holds. Imports nothing. In a folder that
+    others may write to nothing is kept or loaded (`kakehashi doctor` says so).
     """
     settings: dict[str, str | float] = {
         "jax_compilation_cache_max_size": LARGEST,
@@ -162,7 +159,10 @@ def _chosen_by_user() -> bool:
 
 def _prepared() -> Path | None:
     """Folder of this machine, without remains of killed processes; None where it cannot be used."""
-    folder = cache_folder_or_none(FOLDER, machine_key())
+    try:
+        folder = cache_folder_or_none(FOLDER, machine_key())
+    except SharedFolder:
+        return None
     if folder is None:
         return None
     try:

@@ -70,7 +70,7 @@ GROUPS: dict[str, Counted] = {
     "diene, one bond": Counted("[CX3;H2:1]=[CX3;$(C-[CX3]=[CX3]):2]", "opened", tells=False),
     "acetylene": Counted("[CX2:1]#[CX2:2]", "opened", tells=False),
     "diene": Counted("[CX3;H2:1]=[CX3;!R][CX3;!R]=[CX3;!R:2]", "opened", tells=False),
-    "fluoroalkene": Counted("[CX3;$(C(F)F):1]=[CX3;!H2:2]", "opened", tells=False),
+    "fluoroalkene": Counted("[CX3;$(CF):1]=[CX3;!H2;$(C[F,Cl,$([CX4](F)F),$([OX2]),$(c)]):2]", "opened", tells=False),
     "1,2-disubstituted alkene": Counted(
         "[CX3;H1;$(C[CX3](=O)[O,N]),$(C-c),$(C[OX2][CX4]),$(C[OX2][CX3](=O)[OX2]):1]=[CX3;H1;!$(C=C-C=C):2]",
         "opened",

@@ -62,7 +62,7 @@ def design(
         several as a list.
     out : a folder, or a URL as text, such as "s3://bucket/run".
     particles, proposal, pool, corpus, polymer_class, prior_draws, max_sa, top : as the flags of `kakehashi design`.
-    settings : its other flags, by their names with `_`, such as max_atoms.
+    settings : its other flags, by their names with `_`, such as max_atoms, monomers, contains or sampler.
     workers : processes that parse repeat units, started anew: more than one needs `if __name__ == "__main__":`.
     resume : go on with an interrupted run of these very models and settings.
     progress, device : as for `pretrain`.

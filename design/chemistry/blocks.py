@@ -141,7 +141,7 @@ class Assembler:
         """Write the monomer's SMILES, not canonical."""
         group = GROUPS[self._pool[index].group]
         ends = group.ends
-        if not ends or group.fused:
+        if not ends or group.whole:
             before, after = fill(self._form(index, 0, -1), *_written(edits))
             return before + after
         caps = [(ENDS[end].backward[0], ENDS[end].monomer) for end in ends]
@@ -205,7 +205,7 @@ def _block(molecule: Molecule, mol: Any, group: str) -> Block | None:
     sites, kinds = [], []
     for atom in mol.GetAtoms():
         kind = _kind(atom, cores.port_atoms)
-        if kind >= 0 and atom.GetIdx() in atoms:
+        if kind >= 0 and atom.GetIdx() in atoms and atom.GetIdx() not in cores.bare_atoms:
             sites.append(atom.GetIdx())
             kinds.append(kind)
     ring = (AROMATIC if i >= 0 and mol.GetAtomWithIdx(i).GetIsAromatic() else ALIPHATIC for i in cores.port_atoms)

@@ -105,6 +105,10 @@ CONDENSATIONS: tuple[Polymerisation, ...] = (
         " chloride", "[OX2:1]-[SX4:2](=O)(=O)[#6]", conditions="interface with a phase-transfer catalyst",
     ),
     Polymerisation(
+        "polysulfonate", ("phenol sulfonyl chloride",), "self-condensation of a hydroxyarenesulfonyl chloride",
+        "[OX2:1]-[SX4:2](=O)(=O)[#6]", conditions="interface with a phase-transfer catalyst",
+    ),
+    Polymerisation(
         "polyanhydride", ("diacid",), "melt condensation of a dicarboxylic acid with acetic anhydride",
         "[CX3:1](=O)-[OX2:2]-[CX3]=O", middle="O", partner="CC(=O)OC(C)=O", conditions="mixed anhydride, then vacuum",
         proposed=False,
@@ -116,6 +120,10 @@ CONDENSATIONS: tuple[Polymerisation, ...] = (
     Polymerisation(
         "polyurethane", ("bisphenol", "diisocyanate"), "polyaddition of a bisphenol and a diisocyanate", _URETHANE,
         conditions="solution with a tertiary amine; reverses on heating",
+    ),
+    Polymerisation(
+        "polyurethane", ("amino alcohol",), "self-condensation of an amino alcohol through its phenyl carbamate",
+        "[OX2:1]-[CX3:2](=O)[NX3H1]", partner="O=C(Oc1ccccc1)Oc1ccccc1", conditions="melt under vacuum, tin catalyst",
     ),
     Polymerisation(
         "polythiourethane", ("dithiol", "diisocyanate"), "polyaddition of a dithiol and a diisocyanate",

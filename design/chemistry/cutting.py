@@ -23,10 +23,12 @@ class Cut(NamedTuple):
     core : RDKit molecule with two dummy atoms, of isotopes 1 (head) and 2 (tail); its atoms carry the index they had
         in the whole molecule as the integer property "atom"
     port_atoms : index in the whole molecule of the carbon at each port, -1 where no linker may be put
+    bare_atoms : indices in the whole molecule of atoms whose hydrogens the group asks for
     """
 
     core: Any
     port_atoms: tuple[int, int]
+    bare_atoms: frozenset[int] = frozenset()
 
 
 def cut(mol: Any, name: str) -> Cut | None:
@@ -102,11 +104,13 @@ def _between_ends(mol: Any, group: Group) -> Cut | None:
     edit = _numbered(mol)
     drop: list[int] = []
     atoms: list[int] = []
+    bare: set[int] = set()
     unused = {name: iter(places) for name, places in ends.items()}
     for port, name in enumerate(group.ends):
         site, end = next(unused[name]), ENDS[name]
         drop += cut_end(edit, site, end, port + 1)
-        atoms.append(site.head if end.grows and not group.fused else -1)
+        bare |= set(range(mol.GetNumAtoms())) if group.plain else {site.head} if end.bare else set()
+        atoms.append(site.head if end.grows and not group.whole else -1)
     if len(set(drop)) < len(drop) or set(drop) & set(atoms):
         return None
     ports = {site.tail for places in ends.values() for site in places}
@@ -114,7 +118,7 @@ def _between_ends(mol: Any, group: Group) -> Cut | None:
     head, tail = (-1 if atom in ports else atom for atom in atoms)
     for index in sorted(drop, reverse=True):
         edit.RemoveAtom(index)
-    return _finished(edit, (head, tail))
+    return _finished(edit, (head, tail), bare)
 
 
 def _opened(mol: Any, group: Group) -> Cut | None:
@@ -125,7 +129,8 @@ def _opened(mol: Any, group: Group) -> Cut | None:
         return None
     edit = _numbered(mol)
     open_bonds(edit, places[0], group.bonds)
-    return _finished(edit, (-1, -1))
+    rings = [set(ring) for ring in mol.GetRingInfo().AtomRings() if group.plain and places[0].tail in ring]
+    return _finished(edit, (-1, -1), {places[0].head}.union(*rings))
 
 
 def _numbered(mol: Any) -> Any:
@@ -138,10 +143,10 @@ def _numbered(mol: Any) -> Any:
     return edit
 
 
-def _finished(edit: Any, port_atoms: tuple[int, int]) -> Cut | None:
+def _finished(edit: Any, port_atoms: tuple[int, int], bare_atoms: set[int]) -> Cut | None:
     from rdkit import Chem
 
     core = edit.GetMol()
     if len(Chem.GetMolFrags(core)) > 1 or Chem.SanitizeMol(core, catchErrors=True):
         return None
-    return Cut(core, port_atoms)
+    return Cut(core, port_atoms, frozenset(bare_atoms))

@@ -19,6 +19,7 @@ class End(NamedTuple):
     core : SMARTS that the core atom must match as well, "" for any
     carbon : kinds of carbon that may carry the end (ALIPHATIC, AROMATIC), for linkers between core and end
     grows : True where linkers may be put there
+    bare : True where a group stands or falls with the hydrogens of the core atom: nothing is put there
     fused : the ring that the core has in the chain instead of this end: an imide of a cyclic anhydride, or an azole of
         an aromatic amine with a second group beside it; "" for an end that is a branch
     """
@@ -30,6 +31,7 @@ class End(NamedTuple):
     core: str = ""
     carbon: tuple[int, ...] = (ALIPHATIC, AROMATIC)
     grows: bool = True
+    bare: bool = False
     fused: Literal["", "imide", "azole"] = ""
 
 
@@ -37,7 +39,7 @@ _WITHDRAWING = "[$([CX3](=O)[#6]),$([SX4](=O)(=O)[#6]),$([NX3+](=O)[O-]),$(C#N)]
 _ACTIVATED = f"[$(c1aac({_WITHDRAWING})aa1),$(c1c({_WITHDRAWING})aaaa1)]"
 _ONLY_AROMATIC, _ONLY_ALIPHATIC = (AROMATIC,), (ALIPHATIC,)
 # Written so that both bonds of the ring lie before what follows; the ring number is that of no block and no linker.
-_OXADIAZOLE, _OXADIAZOLE_BACK = "-c%86nnc(o%86)", "c%86nnc(o%86)-"
+_OXADIAZOLE, _OXADIAZOLE_BACK = "-c%86nnc(o%86)", "c%86nnc(o%86)"
 
 
 def _fused(counted: str, ring: Literal["imide", "azole"]) -> End:
@@ -45,7 +47,7 @@ def _fused(counted: str, ring: Literal["imide", "azole"]) -> End:
 
 
 def _hydrogen(counted: str) -> End:
-    return End((counted,), "", "", ("", ""), grows=False)
+    return End((counted,), "", "", ("", ""), grows=False, bare=True)
 
 
 def _halide(counted: str, text: str, core: str = "", carbon: tuple[int, ...] = _ONLY_AROMATIC) -> End:
@@ -62,6 +64,7 @@ ENDS: dict[str, End] = {
     "alcohol": End(("alcohol",), "O", "O", ("O", "O"), carbon=_ONLY_ALIPHATIC),
     "phenol": End(("phenol",), "O", "O", ("O", "O"), carbon=_ONLY_AROMATIC),
     "hydroxyl": End(("alcohol", "phenol"), "O", "O", ("O", "O")),
+    "amine to isocyanate": End(("aromatic amine", "aliphatic amine"), "N", "NC(=O)", ("N", "C(=O)N"), f"[{SP3},c]"),
     "isocyanate": End(("isocyanate",), "N=C=O", "NC(=O)", ("O=C=N", "C(=O)N"), f"[{SP3},c]"),
     "fluoride": _halide("aryl fluoride", "F", _ACTIVATED),
     "chloride": _halide("aryl chloride", "Cl", _ACTIVATED),
@@ -89,7 +92,7 @@ ENDS: dict[str, End] = {
     "boronic acid": End(("boronic acid",), "B(O)O", "", ("OB(O)", ""), carbon=_ONLY_AROMATIC),
     "vinyl": End(("vinylarene",), "C=C", "C=C", ("C=C", "C=C"), carbon=_ONLY_AROMATIC),
     "ethynyl": End(("ethynylarene",), "C#C", "C#C", ("C#C", "C#C"), carbon=_ONLY_AROMATIC),
-    "alkyl bromide": End(("alkyl bromide",), "Br", "", ("Br", ""), carbon=_ONLY_ALIPHATIC),
+    "alkyl bromide": End(("alkyl bromide",), "Br", "", ("Br", ""), carbon=_ONLY_ALIPHATIC, bare=True),
     "chloromethyl": _halide("benzyl chloride", "CCl")._replace(backward=("ClC", "")),
     "silyl chloride": _halide("silyl chloride", "Cl"),
 }

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from kakehashi.design.chemistry.cutting import HALOGEN_ENDS, competing
 from kakehashi.design.chemistry.ends import ALIPHATIC, AROMATIC, ENDS
 from kakehashi.design.chemistry.groups import GROUPS
+from kakehashi.design.chemistry.reactive_groups import REACTIVE
+from kakehashi.design.chemistry.smarts import pattern
 from kakehashi.design.chemistry.templates import LINKER_RANGE, LINKER_SPAN, SUBSTITUENT_RANGE, renumber_rings
 
 # Substituents, and the number of blocks' molecules that carry each on an aromatic carbon.
@@ -98,7 +100,9 @@ def allowed_edits(group: str) -> tuple[NDArray[np.int16], ...]:
     aryl = [i for i in range(len(SUBSTITUENTS)) if not _clashes(group, i, "c1ccccc1")]
     alkyl = [i for i in range(len(SUBSTITUENTS)) if not _clashes(group, i, "CC(C)")]
     beside = [i for i in alkyl if i in _CARBON_ARMED]
-    return np.array([*aryl, AZA], np.int16), np.array(alkyl, np.int16), np.array(beside, np.int16)
+    # The hydrogen that a coupling takes is found by the carbons of its ring.
+    aryl += [] if any(ENDS[end].bare and not ENDS[end].monomer for end in GROUPS[group].ends) else [AZA]
+    return np.array(aryl, np.int16), np.array(alkyl, np.int16), np.array(beside, np.int16)
 
 
 @cache
@@ -118,4 +122,7 @@ def _clashes(group: str, edit: int, carbon: str) -> bool:
     text = tuple(SUBSTITUENTS)[edit]
     if text in ("F", "Cl", "Br") and HALOGEN_ENDS & set(GROUPS[group].ends):
         return True
-    return bool(competing(Chem.MolFromSmiles(f"{carbon}{text}"), group))
+    mol = Chem.MolFromSmiles(f"{carbon}{text}")
+    # A second group of the kind of an end would be a third end.
+    own = GROUPS[group].allowed if GROUPS[group].ends else ()
+    return bool(competing(mol, group)) or any(mol.HasSubstructMatch(pattern(REACTIVE[name])) for name in own)

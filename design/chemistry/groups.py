@@ -50,6 +50,7 @@ class Group(NamedTuple):
     reactive : most matches of those
     poisons : the members of `POISONS` that it must not carry; requires : SMARTS that it must have, "" for none
     either : True where one of two bonds may be opened: beside a double bond or an oxygen, or of a diene
+    plain : True where a substituent on the ring that is opened, or anywhere between the ends, would undo the group
     alkenes : C=C bonds that it has, those of `bonds`; None for any number
     """
 
@@ -63,13 +64,14 @@ class Group(NamedTuple):
     reactive: int = 2
     poisons: tuple[str, ...] = ()
     either: bool = False
+    plain: bool = False
     alkenes: int | None = None
     requires: str = ""
 
     @property
-    def fused(self) -> bool:
-        """True where an end becomes a ring of the core."""
-        return any(ENDS[end].fused for end in self.ends)
+    def whole(self) -> bool:
+        """True where an end is a hydrogen or becomes a ring of the core: linkers cannot stand there."""
+        return any(not ENDS[end].monomer for end in self.ends)
 
 
 _ACRYLIC = ("$(C[CX3](=O)[O,N])", "$(CC#N)")
@@ -96,6 +98,9 @@ GROUPS: dict[str, Group] = {
         Group("activated difluoride", ("fluoride", "fluoride")),
         Group("activated dichloride", ("chloride", "chloride")),
         Group("amino acid", ("amine", "acid"), allowed=("amine", "acid")),
+        Group("amino alcohol", ("alcohol", "amine to isocyanate"), allowed=("amine", "hydroxyl")),
+        Group("phenol sulfonyl chloride", ("phenol", "sulfonyl chloride"), reactive=3,
+              allowed=("hydroxyl", "sulfonyl halide or acid")),
         Group("hydroxy acid", ("hydroxyl", "acid"), allowed=("hydroxyl", "acid")),
         Group("dianhydride", ("anhydride", "anhydride"), allowed=("anhydride",)),
         Group("anhydride acid", ("anhydride", "acid to amide"), allowed=("anhydride", "acid")),
@@ -118,7 +123,8 @@ GROUPS: dict[str, Group] = {
         Group("aryl dibromide", ("aryl bromide", "aryl bromide"), poisons=_COUPLING),
         Group("azolyl dibromide", ("azolyl bromide", "azolyl bromide"), poisons=_GRIGNARD),
         Group("aryl dichloride", ("unactivated chloride",) * 2, poisons=("nitro", "aryl bromide")),
-        Group("diboronic acid", ("boronic acid", "boronic acid"), allowed=("boronic acid",), poisons=("aryl bromide",)),
+        Group("diboronic acid", ("boronic acid",) * 2, allowed=("boronic acid", "hydroxyl"), reactive=6,
+              poisons=("aryl bromide",)),
         Group("divinylarene", ("vinyl", "vinyl"), poisons=("aryl bromide",)),
         Group("diethynylarene", ("ethynyl", "ethynyl"), allowed=("alkyne",), poisons=("aryl bromide",)),
         Group("alkyl dibromide", ("alkyl bromide", "alkyl bromide"), allowed=("alkyl halide",)),
@@ -128,12 +134,12 @@ GROUPS: dict[str, Group] = {
         Group("2,6-substituted phenol", ("phenol", "phenol CH"), allowed=("hydroxyl",), reactive=1,
               poisons=("nitro", "sulfide")),
         Group("aniline", ("amine", "aniline CH"), allowed=("amine",), reactive=1, poisons=("nitro", "sulfide")),
-        Group("p-xylene", ("xylene CH", "xylene CH"), poisons=("aryl bromide", "nitro")),
+        Group("p-xylene", ("xylene CH", "xylene CH"), poisons=("aryl bromide", "nitro"), plain=True),
         Group("lactam", opened="lactam"),
         Group("lactone", opened="lactone"),
-        Group("epoxide", opened="epoxide", head="[CH2]", allowed=("epoxide or aziridine",)),
+        Group("epoxide", opened="epoxide", head="[CH2]", allowed=("epoxide or aziridine", "alkyl halide")),
         Group("thiirane", opened="thiirane", head="[CH2]", allowed=("epoxide or aziridine",)),
-        Group("cyclic ether", opened="cyclic ether", either=True),
+        Group("cyclic ether", opened="cyclic ether", either=True, plain=True),
         Group("acrylic", opened="terminal alkene", bonds=ALKENE, alkenes=1, tail=f"[{','.join(_ACRYLIC)}]",
               allowed=_RADICAL),
         Group("styrenic", opened="terminal alkene", bonds=ALKENE, alkenes=1, tail=f"[{_STYRENIC}]", allowed=_RADICAL),

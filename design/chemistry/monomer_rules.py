@@ -138,8 +138,8 @@ RULES: tuple[MonomerRule, ...] = (
     MonomerRule((("1,2-disubstituted alkene", "O=C1OC(=O)C=C1"),), "maleic anhydride gives oligomers alone", CAUTION),
     MonomerRule((("strained olefin", "[CX3;r5]=[CX3;r5;!$(*~[R2])]"),), "a cyclopentene opens below room temperature"
                 " alone", CAUTION),
-    MonomerRule((("acetylene", "[CX2]#[CX2;!$(C[CX4,c,Si])]"),), "an acetylene with this substituent is not known to"
-                " polymerise", CAUTION),
+    MonomerRule((("acetylene", "[CX2]#[CX2;!H1;!$(C[CX4,c,Si])]"),), "an acetylene with this substituent is not known"
+                " to polymerise", CAUTION),
 )  # fmt: skip
 
 

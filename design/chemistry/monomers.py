@@ -39,12 +39,15 @@ def classify(smiles: str) -> list[Provenance]:
     >>> [(route.polymer_class, route.monomers) for route in classify("*OC(C)C(*)=O")]
     [('polyester', ('CC(O)C(=O)O',))]
     """
+    from rdkit import rdBase
+
     mol = read(smiles)
     unit = framed(mol)
     key = repeat_unit_key(unit)
-    routes = _routes(unit, key) or _routes(twice(unit), key)
-    if not routes and unit.GetNumAtoms() != mol.GetNumAtoms():
-        routes = _routes(mol, key)
+    with rdBase.BlockLogs():  # pieces that are no molecules are tried and left
+        routes = _routes(unit, key) or _routes(twice(unit), key)
+        if not routes and unit.GetNumAtoms() != mol.GetNumAtoms():
+            routes = _routes(mol, key)
     return [route for route in routes if not banned(route)]
 
 
@@ -93,7 +96,7 @@ def _pieces(mol: Any, ring: Ring, rule: Polymerisation) -> list[list[Any]]:
 def _is_middle(piece: Any, middle: str) -> bool:
     from rdkit import Chem
 
-    return bool(Chem.MolToSmiles(piece) == Chem.CanonSmiles(f"[2*]{middle}[2*]"))
+    return bool(Chem.MolToSmiles(piece) == Chem.MolToSmiles(Chem.MolFromSmiles(f"[2*]{middle}[2*]")))
 
 
 def _as_written(mol: Any) -> list[list[Any]]:

@@ -158,7 +158,7 @@ def select(
         if key in known:
             counts[known[key]] += 1
             continue
-        routes = monomers.classify(key)
+        routes = routes_allowed.proposed(monomers.classify(key))
         # A language model may propose units without a known route: they are listed without class and monomers.
         if not routes and config.proposal == "reactions":
             counts[unmade] += 1

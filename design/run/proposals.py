@@ -99,4 +99,4 @@ def _corpus(path: Path, material: Material) -> list[str]:
 def _drawn(config: DesignConfig) -> list[str]:
     source = reactions(config)
     rng = np.random.default_rng([config.seed, DRAWN])
-    return list(dict.fromkeys(source.smiles(source.draw(rng, DRAWN))))
+    return [unit for unit in dict.fromkeys(source.smiles(source.draw(rng, DRAWN))) if unit]

@@ -10,7 +10,7 @@ from kakehashi.catalogs.molecules.registered import find_registered
 from kakehashi.catalogs.records import UserError
 from kakehashi.design.chemistry.constraints import Limits
 from kakehashi.design.chemistry.polymerisation import Polymerisation
-from kakehashi.design.chemistry.polymerisations import POLYMERISATIONS
+from kakehashi.design.chemistry.polymerisations import POLYMERISATIONS, PROPOSED
 from kakehashi.design.chemistry.pool import Pool
 from kakehashi.design.chemistry.provenance import Provenance
 from kakehashi.design.chemistry.substructures import check_smarts
@@ -70,6 +70,9 @@ def wanted_rules(config: SpaceFlags) -> list[Polymerisation]:
     return rules
 
 
+_PROPOSED = frozenset(rule.words for rule in PROPOSED)
+
+
 class Routes:
     """Routes that the flags of a space allow.
 
@@ -86,6 +89,10 @@ class Routes:
     def asks(self) -> bool:
         """True where not every route is allowed."""
         return self._some or self._config.monomers != ANY
+
+    def proposed(self, routes: Iterable[Provenance]) -> list[Provenance]:
+        """Those of polymerisations that units are proposed of, or that are asked for."""
+        return [route for route in routes if route.reaction in self._words or route.reaction in _PROPOSED]
 
     def allowed(self, routes: Iterable[Provenance]) -> list[Provenance]:
         """Those of the routes that are allowed, in order."""

@@ -18,7 +18,7 @@ from kakehashi.screen.evaluation.config import TOP_FRACTION, Holdout
 from kakehashi.screen.evaluation.holdouts import HeldOut, hold_out
 from kakehashi.screen.evaluation.kept_baselines import Baseline, BaselineData, predict_splits
 from kakehashi.screen.evaluation.learning_curve import CurvePoint, learning_curve, sizes_of
-from kakehashi.screen.evaluation.worth import Worth, weigh_sources, worth_text
+from kakehashi.screen.evaluation.worth import Worth, advise_on, weigh_sources
 from kakehashi.screen.foundation.knowledge import Knowledge
 from kakehashi.screen.heads.drawn import unfinished
 from kakehashi.screen.heads.registry import DEFAULT_BASELINES, DEFAULT_HEADS
@@ -27,11 +27,11 @@ from kakehashi.screen.pools import threads
 from kakehashi.screen.progress import Stage, no_stage
 from kakehashi.screen.transfer.fit import caveats
 from kakehashi.screen.transfer.leaderboard import Entry, rank_entries
-from kakehashi.screen.transfer.nested import CrossValidated, cross_validate, unseen_splits
+from kakehashi.screen.transfer.nested import CrossValidated, cross_validate
 from kakehashi.screen.transfer.permutation import PermutedRowErrors, permute_rows
-from kakehashi.screen.transfer.problem import INNER_FOLDS, MIN_TRAINING, OUTER_FOLDS, Problem, pose_problem
+from kakehashi.screen.transfer.problem import INNER_FOLDS, OUTER_FOLDS, Problem, pose_problem
 from kakehashi.screen.transfer.rows import CHOSEN, DIRECT, direct_row
-from kakehashi.screen.transfer.unseen import Unseen, measure_unseen, unseen_text
+from kakehashi.screen.transfer.unseen import Unseen, choose_splitting, measure_unseen, with_unseen
 from kakehashi.screen.transfer.verdict import Verdict, judge_transfer
 from kakehashi.screen.validation.intervals import interval_coverage, intervals_by_fold, usual_spread
 from kakehashi.screen.validation.statistics import holm, paired_test
@@ -141,11 +141,8 @@ def evaluate(
     """
     problem, _ = pose_problem(library, target, inner=inner, seed=seed, heads=heads, knowledge=knowledge)
     held = hold_out(target, holdout, outer, seed, top)
-    blind = unseen_splits(problem, None if _may_be_dealt_anew(target, holdout) else held.splits, MIN_TRAINING)
-    networks = None
-    if blind is not None and problem.alias_note:
-        held, networks = held._replace(splits=blind.splits, folds=blind.folds(len(target))), blind.networks
-        blind = None
+    chosen = choose_splitting(problem, held.folds, held.splits, anew=_may_be_dealt_anew(target, holdout))
+    held, networks, blind = held._replace(splits=chosen.splits, folds=chosen.folds), chosen.networks, chosen.unseen
     points: tuple[CurvePoint, ...] = ()
     with unfinished(), threadpool_limits(1, "blas"), threads("fit") as pool:
         with stage("transfer", len(held.splits)) as advance:
@@ -179,7 +176,7 @@ def evaluate(
     out = np.concatenate([split.held for split in blind.splits])
     usual = usual_spread(hidden.spreads[CHOSEN][out])
     unseen = measure_unseen(target.y, hidden, blind.folds(len(target)), usual, out)
-    return found._replace(unseen=unseen, verdict=found.verdict._replace(text=found.verdict.text + unseen_text(unseen)))
+    return found._replace(unseen=unseen, verdict=with_unseen(found.verdict, unseen))
 
 
 def _may_be_dealt_anew(target: PropertyTable, holdout: Holdout) -> bool:
@@ -257,7 +254,8 @@ def assemble_evaluation(
     verdict = judge_transfer(target, held.splits, held.text, errors, measured.rows, board, coverage_90=covered)
     worth = weigh_sources(measured.rows, board, errors, held.splits)
     own = next(entry.mae for entry in board if entry.name == DIRECT)
-    advice = " ".join(text for text in (verdict.recommendation, worth_text(worth, own)) if text)
+    better = verdict.recommended == CHOSEN
+    advice = advise_on(worth, verdict.recommendation, better=better, chosen=verdict.chosen_mae, own=own)
     verdict = verdict._replace(recommendation=advice)
     lower, upper = np.full(n, np.nan), np.full(n, np.nan)
     if several:

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import json
-import shlex
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import pyarrow as pa
 
 from kakehashi.catalogs.candidates.candidates import named_materials
-from kakehashi.catalogs.properties.column_units import bare_name
 from kakehashi.catalogs.properties.stated_units import check_named, parse_units
 from kakehashi.catalogs.properties.tables import read_from
 from kakehashi.catalogs.records import PropertyTable
 from kakehashi.catalogs.runs.rundir import RunDir
 from kakehashi.screen.descriptors.materials import convention_for
+from kakehashi.screen.evaluation.command import write_command
 from kakehashi.screen.evaluation.config import EvaluateConfig
 from kakehashi.screen.evaluation.evaluate import Evaluation, evaluate
 from kakehashi.screen.evaluation.learning_curve import CurvePoint
@@ -26,10 +23,8 @@ from kakehashi.screen.networks.library import groups, pretrain_library
 from kakehashi.screen.networks.source import Settings, tell_apart
 from kakehashi.screen.progress import Progress
 from kakehashi.screen.runs.config import as_dict
-from kakehashi.screen.runs.flags import ALL_SOURCES, MAX_REJECTED, NO_FOUNDATION, NO_SOURCE
 from kakehashi.screen.runs.presets import NO_BASELINE
 from kakehashi.screen.runs.refused import warnings_of, write_rejected
-from kakehashi.screen.screening.config import sources_of
 from kakehashi.screen.screening.estimate import estimate_cost
 from kakehashi.screen.screening.foundation_record import foundation_record
 from kakehashi.screen.screening.inputs import load_described
@@ -44,7 +39,6 @@ from kakehashi.screen.screening.record import (
     target_record,
 )
 from kakehashi.screen.screening.run import SCHEMA_VERSION
-from kakehashi.screen.transfer.rows import CHOSEN
 from kakehashi.screen.transfer.verdict import finite_only, verdict_record
 from kakehashi.screen.validation.intervals import LEVEL
 
@@ -177,58 +171,6 @@ def board_of(evaluation: Evaluation, command: str) -> Board:
         recommendation=evaluation.verdict.recommendation,
         command=command,
         evaluation=evaluation,
-    )
-
-
-def write_command(config: EvaluateConfig, evaluation: Evaluation) -> str:
-    """Write the command line of the recommended procedure.
-
-    With this target, these sources and settings.
-    """
-    target, transferred = evaluation.target, evaluation.verdict.recommended == CHOSEN
-    design, quantity = target.molecules is not None and transferred, bare_name(target.name)
-    words: list[str] = ["kakehashi", "design" if design else "screen", "--target", config.target]
-    for name, value in (
-        ("--value", config.value),
-        ("--descriptors", config.descriptors),
-    ):
-        words += [name, value] if value is not None else []
-    for column in config.material or ():
-        words += ["--material", column]
-    words += ["--log"] if config.log else []
-    for column, unit in parse_units(config.unit).items():  # those of sources only with sources
-        words += ["--unit", f"{column}={unit}"] if transferred or column.endswith(target.name) else []
-    words += ["--max-rejected", f"{config.max_rejected:g}"] if config.max_rejected != MAX_REJECTED else []
-    kept = keep_sources(config, evaluation)
-    for spec in kept.source if transferred else NO_SOURCE:
-        words += ["--source", spec]
-    words += ["--foundation", kept.foundation] if transferred and kept.foundation else []
-    words += ["--networks", str(config.networks)] if transferred and (kept.source or not evaluation.knowledge) else []
-    words += ["--heads", ",".join(config.heads), "--outer-folds", str(config.outer_folds), "--seed", str(config.seed)]
-    if design:
-        # A goal that a tenth of the known values meet, to begin with.
-        words += ["--goal", f"{quantity}>{np.quantile(target.values, 0.9):.3g}"]
-    else:
-        words += ["--trunk", config.trunk] if transferred and config.trunk != "separate" else []
-        words += ["--convention", config.convention] if config.convention is not None else []
-        words += ["--folds", config.folds] if config.folds is not None else []
-        words += ["--catalog", "default" if target.molecules is None else "candidates.csv"]
-    return shlex.join([*words, "--out", f"runs/{quantity.replace('/', '_')}"])
-
-
-def keep_sources(config: EvaluateConfig, evaluation: Evaluation) -> EvaluateConfig:
-    """Leave of `--source all` what is worth keeping, if something is."""
-    kept = {worth.source for worth in evaluation.worth if worth.keep}
-    if not {*config.source} & {*ALL_SOURCES} or config.trunk != "separate" or not kept:
-        return config
-    knowledge = evaluation.knowledge
-    specs = sources_of(config.source, evaluation.target, foundation=knowledge is not None)
-    named = zip(specs, evaluation.library.sources, strict=True)
-    without = knowledge is not None and knowledge.foundation.name not in kept
-    return replace(
-        config,
-        source=tuple(spec for spec, source in named if source.name in kept),
-        foundation=NO_FOUNDATION if without else config.foundation,
     )
 
 

@@ -16,6 +16,14 @@ if TYPE_CHECKING:
     from kakehashi.screen.validation.folds import Split
 
 
+# Sources without gain that are named; leaderboard and report have all.
+NAMED = 5
+TOGETHER = (
+    "All sources together gain nothing: the whole procedure errs {chosen} with them on held-out compounds, {own}"
+    " without."
+)
+
+
 class Worth(NamedTuple):
     """A source, or foundation networks, alone beside direct models.
 
@@ -51,6 +59,20 @@ def weigh_sources(
     return tuple(sorted(found, key=lambda worth: worth.mae))
 
 
+def advise_on(found: Sequence[Worth], advice: str, *, better: bool, chosen: float, own: float) -> str:
+    """Advice of a verdict, and which sources are worth keeping.
+
+    better : whether all sources together err less than none; chosen, own : errors with all of them, and with none
+
+    >>> one = [Worth("density", 0.4, 0.1, 0.01, True, True)]
+    >>> advise_on(one, "Leave transfer out.", better=False, chosen=0.6, own=0.5).partition(" Worth")[0]
+    'All sources together gain nothing: the whole procedure errs 0.6 with them on held-out compounds, 0.5 without.'
+    """
+    if any(worth.keep for worth in found) and not better:
+        advice = TOGETHER.format(chosen=number(chosen, 3), own=number(own, 3))
+    return " ".join(text for text in (advice, worth_text(found, own)) if text)
+
+
 def worth_text(found: Sequence[Worth], without: float) -> str:
     """Name the sources worth keeping, "" with none compared.
 
@@ -63,9 +85,10 @@ def worth_text(found: Sequence[Worth], without: float) -> str:
         return ""
     kept = [f"{w.source} ({number(w.mae, 3)}{'' if w.sure else ', perhaps by chance'})" for w in found if w.keep]
     others = [f"{w.source} ({number(w.mae, 3)})" for w in found if not w.keep]
+    named = ", ".join(others[:NAMED]) + (f" and {len(others) - NAMED} more" if len(others) > NAMED else "")
     of = f"each alone beside direct models (which err {number(without, 3)})"
     if not kept:
-        return f"No source is worth keeping, {of}: {', '.join(others)}."
-    rest = f" No gain from {', '.join(others)}." if others else ""
+        return f"No source is worth keeping, {of}: {named}."
+    rest = f" No gain from {named}." if others else ""
     hint = " Picked with hindsight: evaluate those kept together." if others else ""
     return f"Worth keeping, {of}: {', '.join(kept)}.{rest}{hint}"

@@ -45,7 +45,7 @@ LINES: dict[str, Line] = {
     "extra-trees": Line("kakehashi.screen.heads.extra_trees:extra_trees", _OURS, frozen=False),
     "tuned": Line(
         "kakehashi.screen.heads.tuned:tuned",
-        "fine-tunes foundation networks; from 2,000 values on",
+        "fine-tunes foundation networks; from 500 values on",
         direct=False,
         frozen=False,
     ),

@@ -71,6 +71,11 @@ def find_candidates(run: FinishedRun, request: BatchRequest) -> Candidates:
         names, notes = [PROPOSALS], ["candidates are the proposals of the design"]
         if OTHERS in run.listing.column_names and request.by in ("upper", "variance"):
             notes.append(f"by {request.by} the goals of other properties do not count")
+    if request.include_out and (left_out := run.record.get("unpredicted")):
+        notes.append(
+            f"{left_out:,} candidates out of the domain were not predicted and cannot be proposed: screen with"
+            " --score all"
+        )
     known = pa.array([*run.keys, *request.without], pa.string())
     counts = dict.fromkeys(COUNTED, 0)
     best: pa.Table | None = None

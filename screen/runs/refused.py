@@ -7,6 +7,7 @@ from typing import Protocol
 
 import pyarrow as pa
 
+from kakehashi.catalogs.properties import registry
 from kakehashi.catalogs.properties.refused import refused_lines
 from kakehashi.catalogs.records import PropertyTable, Rejected
 from kakehashi.catalogs.runs.rundir import RunDir
@@ -17,7 +18,7 @@ _SCHEMA = pa.schema(
     [("table", pa.string()), ("row", pa.int64()), ("id", pa.string()), ("formula", pa.string()),
      ("reason", pa.string())]
 )  # fmt: skip
-# Most reasons listed for a source: some of the package's own rows cannot be mended by the user.
+# Most reasons listed for a source. Rows of the package's own are counted: the user cannot mend them.
 _OF_SOURCES = 2
 
 
@@ -43,10 +44,22 @@ def warnings_of(
     written : True if a file of the rejected rows will be written
     """
     sentences = [text for table in targets for text in (*refused_lines(table), *table.warnings)]
-    sentences += [text for table in sources for text in (*refused_lines(table, _OF_SOURCES), *table.warnings)]
+    own = [table for table in sources if _of_package(table)]
+    others = [table for table in sources if not _of_package(table)]
+    sentences += [text for table in others for text in (*refused_lines(table, _OF_SOURCES), *table.warnings)]
+    sentences += [text for table in own for text in table.warnings]
+    if refused := [table for table in own if table.rejected]:
+        count, names = sum(len(table.rejected) for table in refused), ", ".join(table.name for table in refused)
+        sentences.append(f"{count:,} rows of the package's own tables ({names}) cannot be used")
     if written and any(table.rejected for table in (*targets, *sources)):
         sentences.append(f"all refused rows of targets and sources, with their reasons: {TRAINING}.csv")
     return sentences
+
+
+def _of_package(table: PropertyTable) -> bool:
+    """True for an embedded source; a file's table may have its name."""
+    known = registry.sources().get(table.name)
+    return known is not None and table.source.startswith(known.source)
 
 
 def rejected_table(*tables: RejectingTable) -> pa.Table:

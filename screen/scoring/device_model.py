@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from kakehashi.screen.descriptors.registry import DEFAULT, DESCRIPTORS, read_choice
 from kakehashi.screen.descriptors.scaling import Scaling
+from kakehashi.screen.device import platform
 from kakehashi.screen.device_names import EXACT, Precision
 from kakehashi.screen.heads.head import Affine, Params
 from kakehashi.screen.heads.registry import HEADS
@@ -19,6 +20,7 @@ from kakehashi.screen.networks.precision import round_kernel
 from kakehashi.screen.networks.pyramid import Layer, Network
 from kakehashi.screen.scoring import sparse
 from kakehashi.screen.scoring.foundation import foundation_arrays, split_scaling
+from kakehashi.screen.scoring.packed import pack
 from kakehashi.screen.scoring.padded import STEP, make_views, pad_layers, select_inputs
 from kakehashi.screen.transfer.fit import Model
 from kakehashi.screen.transfer.plan import SCALED, Fitted, Plan
@@ -92,7 +94,10 @@ def prepare_model(model: Model, precision: Precision = EXACT) -> DeviceModel:
         "unit": np.float32(model.unit),
         "foundation": _foundation(model, plans, precision),
     }
-    return DeviceModel(plans, groups, numbers, few, jax.tree.map(_put_on_device, arrays), descriptor, precision)
+    arrays = jax.tree.map(_put_on_device, arrays)
+    if platform() != "cpu":  # on a CPU programs, and bits, stay those of separate arrays
+        arrays["groups"] = [jax.device_put(pack(part)) for part in arrays["groups"]]
+    return DeviceModel(plans, groups, numbers, few, arrays, descriptor, precision)
 
 
 def _foundation(model: Model, plans: tuple[Plan, ...], precision: Precision) -> dict[str, Any] | None:

@@ -18,6 +18,7 @@ from kakehashi.screen.networks.precision import network_product
 from kakehashi.screen.networks.pyramid import matmul
 from kakehashi.screen.scoring import foundation
 from kakehashi.screen.scoring.device_model import NetworkGroup
+from kakehashi.screen.scoring.packed import Packed, unpack
 from kakehashi.screen.scoring.padded import ForwardPass, affine_products, hidden_features, run_layers
 from kakehashi.screen.transfer.plan import Plan, mixture
 
@@ -42,7 +43,7 @@ def run_group(
     plans: tuple[Plan, ...],
     heads: tuple[tuple[int, ...], ...],
     shown: tuple[tuple[int, ...], ...],
-    part: dict[str, Any],
+    part: dict[str, Any] | Packed,
     raw: jax.Array | None,
     firsts: Any = None,
     *,
@@ -52,13 +53,14 @@ def run_group(
 
     Also the predictions and features of the networks, where a head needs them.
 
+    part : arrays of the group, packed or not
     firsts : by network, products of the first layer less its constant, where descriptors are sparse; no `raw` then
     precision : of the products of hidden layers
     """
-    product = network_product(precision)
-    x = None if raw is None else standardise(part["scaling"], raw)
+    arrays, product = unpack(part), network_product(precision)
+    x = None if raw is None else standardise(arrays["scaling"], raw)
     pairs, guesses, layers = [], [], []
-    for k, (members, depths, network) in enumerate(zip(heads, shown, part["networks"], strict=True)):
+    for k, (members, depths, network) in enumerate(zip(heads, shown, arrays["networks"], strict=True)):
         if x is None:
             done = run_layers(network["hidden"], None, firsts[k] + network["constant"][None, :], product)
         else:

@@ -1,7 +1,7 @@
 """Estimate time and memory of fitting and measuring a model: the stack is selected once for every fold.
 
 Rough, within a factor of two or so. Processor seconds of single heads were measured on one thread (Zen 4) at 300 to
-20,000 rows, and add up; runs of 45 and 964 compounds took as long as they say. Fine-tuning was not timed by itself.
+20,000 rows, and add up; runs of 45 and 964 compounds took as long as they say.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from kakehashi.catalogs.records import UserError
 from kakehashi.screen.budget import FEW, SQUARE
 from kakehashi.screen.heads.extra_trees import FOLDS, tree_count, tree_rows
 from kakehashi.screen.heads.registry import DEFAULT_HEADS
-from kakehashi.screen.heads.tuned import epochs_for
+from kakehashi.screen.heads.tuned import epochs_for, networks_for
 from kakehashi.screen.transfer.members import TUNED_ROWS
 from kakehashi.screen.transfer.selection import ALL_LAYERS_ROWS, affordable_networks
 from kakehashi.screen.validation.coverage import FAMILY_FOLDS, LARGE, LARGE_FAMILY_FOLDS
@@ -24,7 +24,7 @@ START = 6.0
 # Processor seconds of a row that a tree sees, and its growth with each doubling of the rows.
 VISIT, DOUBLING = 10e-6, 1.2e-6
 # Processor seconds of a row in fine-tuning.
-TUNED_VISIT = 60e-6
+TUNED_VISIT = 90e-6
 # Processor seconds of a decomposition of `SQUARE` rows, of a Gaussian process's grid, and of a row in sums.
 SQUARE_SECONDS, GRID_SECONDS, ROW_SECONDS = 0.4, 0.4, 1.1e-4
 # Processor seconds of one further head.
@@ -114,5 +114,5 @@ def _ridge(n: int) -> float:
 
 
 def _tuned(n: int) -> float:
-    """Fine-tuning, fitted once on all rows and judged by two folds."""
-    return 2 * n * epochs_for(n) * TUNED_VISIT
+    """Fine-tuning: a set of networks on all rows, judged by one network in two folds."""
+    return (networks_for(n) + 1) * n * epochs_for(n) * TUNED_VISIT

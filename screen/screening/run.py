@@ -135,12 +135,12 @@ def finish_run(
 def _per_partition(config: ScreenConfig, catalog: Catalog, committed: int | None = None) -> int:
     """Rows of a partition, or indices of a virtual catalogue.
 
-    committed : rows of the partitions that an interrupted run left, kept where they are not too many
+    committed : rows of the partitions that an interrupted run left; workers go on with as many, where not too many
     """
     if catalog.space is None:
-        if committed is not None and committed <= config.partition_rows:
-            return committed
         shared = config.workers if config.scheduler is None else config.workers or SCHEDULED
+        if shared and committed is not None and committed <= config.partition_rows:
+            return committed
         return partition_size(catalog.rows, config.partition_rows, shared, smiles=catalog.smiles)
     return min(config.partition_rows * PER_ROW, MOST_INDICES)
 

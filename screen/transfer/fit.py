@@ -28,7 +28,6 @@ from kakehashi.screen.transfer.nested import (
     cross_validate,
     cross_validate_families,
     fit_deployed,
-    unseen_splits,
 )
 from kakehashi.screen.transfer.permutation import PermutedErrors, permute_selection
 from kakehashi.screen.transfer.problem import (
@@ -42,11 +41,11 @@ from kakehashi.screen.transfer.problem import (
 from kakehashi.screen.transfer.rows import CHOSEN
 from kakehashi.screen.transfer.selection import ALL_LAYERS_ROWS, FROZEN_GP_ROWS, affordable_networks
 from kakehashi.screen.transfer.stack import Stack
-from kakehashi.screen.transfer.unseen import Unseen, measure_unseen, unseen_text
+from kakehashi.screen.transfer.unseen import Unseen, choose_splitting, measure_unseen, with_unseen
 from kakehashi.screen.transfer.verdict import Verdict, judge_transfer
 from kakehashi.screen.validation.coverage import Reach, coverage_by_distance, family_coverage
 from kakehashi.screen.validation.domain import Domain, describe_domain, unit_distance
-from kakehashi.screen.validation.folds import Folds, Split, splits_of
+from kakehashi.screen.validation.folds import Folds, splits_of
 from kakehashi.screen.validation.intervals import conformal_quantile, interval_coverage, intervals_by_fold
 
 
@@ -158,31 +157,27 @@ def transfer(
     space, y = problem.space, target.y
     n = len(y)
     features = problem.features_for(np.arange(0))
-    folds = outer_folds(target, outer, seed)
-    blind = unseen_splits(problem, None if target.folds is None else splits_of(folds), MIN_TRAINING)
-    unseen_only = blind is not None and bool(problem.alias_note)
-    splits: Sequence[Split] = splits_of(folds)
-    if blind is not None and unseen_only:
-        folds, splits = blind.folds(n), blind.splits
+    given = outer_folds(target, outer, seed)
+    held = choose_splitting(problem, given, splits_of(given), anew=target.folds is None)
+    folds, blind = held.folds, held.unseen
     # One BLAS thread each: on matrices this small several spend their time waiting for each other (10 times slower
     # on a busy machine), and the results would depend on the number of cores.
     with unfinished(), threadpool_limits(1, "blas"), threads("fit") as pool:
-        networks = blind.networks if blind is not None and unseen_only else None
-        measured = cross_validate(problem, splits, pool, progress, networks=networks)
+        measured = cross_validate(problem, held.splits, pool, progress, networks=held.networks)
         stack = fit_deployed(problem, features, np.arange(n))
         apart = cross_validate_families(problem, MIN_TRAINING, pool) if families else None
-        hidden = measured if unseen_only else None
-        if blind is not None and not unseen_only:
-            hidden = cross_validate(problem, blind.splits, pool, networks=blind.networks)
+        hidden = cross_validate(problem, blind.splits, pool, networks=blind.networks) if blind else None
         null = permute_selection(features, y, folds, seed, pool)
 
     mean, spread, distance = measured.predictions[CHOSEN], measured.spreads[CHOSEN], measured.distance
     ratios, lower, upper, usual = intervals_by_fold(y, mean, spread, distance, folds)
     board, verdict = judge_rows(target, folds, measured, interval_coverage(ratios, folds), null)
     unseen = None
-    if hidden is not None and blind is not None:
+    if held.networks is not None:
+        unseen = measure_unseen(y, measured, folds, usual)
+    elif hidden is not None and blind is not None:
         unseen = measure_unseen(y, hidden, blind.folds(n), usual)
-        verdict = verdict._replace(text=verdict.text + unseen_text(unseen))
+    verdict = with_unseen(verdict, unseen) if unseen else verdict
     by_family = family_coverage(y, apart.groups, apart.folds, ratios, usual, apart.predictions) if apart else None
     return Model(
         target=target,

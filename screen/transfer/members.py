@@ -32,6 +32,6 @@ MEMBERS = (
 )
 # The head that goes on training a network itself, on the network's own inputs.
 TUNED = Member("tuned", ("inputs",))
-# What joins them above so many compounds: fine-tuning is worth its time then.
-TUNED_ROWS = 2_000
+# What joins them above so many compounds: fine-tuning is worth its time then (`benchmarks/small_data.py`).
+TUNED_ROWS = 500
 LARGE = (Member("ridge", ("descriptors", "layer", "predictions")), TUNED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -9,12 +10,40 @@ from numpy.typing import NDArray
 
 from kakehashi.catalogs.numbers import number
 from kakehashi.catalogs.records import FloatArray
-from kakehashi.screen.transfer.nested import CrossValidated
+from kakehashi.screen.transfer.nested import CrossValidated, UnseenSplits, unseen_splits
+from kakehashi.screen.transfer.problem import MIN_TRAINING, Problem
 from kakehashi.screen.transfer.rows import CHOSEN, DIRECT
-from kakehashi.screen.transfer.verdict import describe_difference
-from kakehashi.screen.validation.folds import Folds, splits_of
+from kakehashi.screen.transfer.verdict import Verdict, describe_difference
+from kakehashi.screen.validation.folds import Folds, Split, splits_of
 from kakehashi.screen.validation.intervals import conformal_quantile, difficulty, interval_coverage
 from kakehashi.screen.validation.statistics import Paired, paired_test
+
+
+class Splitting(NamedTuple):
+    """How the compounds of a target are held out.
+
+    folds : (n,) number of the split that holds a compound out, -1 where none does
+    networks : per split the set of foundation networks that never saw what it holds out; None for those that saw all
+    unseen : further splits, by networks that never saw what is held out; None where there are none, or all are such
+    """
+
+    folds: Folds
+    splits: tuple[Split, ...]
+    networks: tuple[int, ...] | None
+    unseen: UnseenSplits | None
+
+
+def choose_splitting(problem: Problem, folds: Folds, splits: Sequence[Split], *, anew: bool) -> Splitting:
+    """Choose by which splits a problem is measured.
+
+    Where the networks know the target under another name, all are by networks that never saw what is held out.
+
+    folds, splits : those asked for; anew : whether hash folds serve as well
+    """
+    blind = unseen_splits(problem, None if anew else splits, MIN_TRAINING)
+    if blind is None or not problem.alias_note:
+        return Splitting(folds, tuple(splits), None, blind)
+    return Splitting(blind.folds(len(folds)), blind.splits, blind.networks, None)
 
 
 class Unseen(NamedTuple):
@@ -61,6 +90,11 @@ def measure_unseen(
         mean=mean,
         folds=folds,
     )
+
+
+def with_unseen(verdict: Verdict, unseen: Unseen) -> Verdict:
+    """Verdict that tells of unseen formulas, too."""
+    return verdict._replace(text=verdict.text + unseen_text(unseen))
 
 
 def unseen_text(unseen: Unseen) -> str:

@@ -12,6 +12,7 @@ import jax
 import pytest
 
 from kakehashi.screen import compilation
+from kakehashi.screen.cli.doctor import check_programs
 from kakehashi.screen.compilation import ENTRY, LOCK, USED, keep_programs, kept_programs, machine_key
 
 Child = Callable[..., subprocess.Popen[str]]
@@ -133,3 +134,15 @@ def test_a_folder_that_cannot_be_used_only_costs_time(tmp_path: Path, monkeypatc
     monkeypatch.setenv("KAKEHASHI_HOME", str(tmp_path))
     keep_programs()
     assert jax.config.jax_compilation_cache_dir is None
+
+
+def test_what_others_may_write_is_neither_run_nor_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KAKEHASHI_HOME", str(tmp_path))
+    monkeypatch.delenv("KAKEHASHI_SHARED_HOME", raising=False)
+    folder = tmp_path / "compiled"
+    folder.mkdir()
+    folder.chmod(0o777)
+    keep_programs()
+    assert jax.config.jax_compilation_cache_dir is None
+    check = check_programs()
+    assert (check.ok, "chmod" in check.fix) == (False, True)

@@ -29,8 +29,9 @@ class Bans:
         @cache
         def mask(group: str, smarts: str) -> NDArray[np.bool_]:
             rows = groups == group
-            rows[rows] = [matches(blocks[i].molecule.smiles, smarts) for i in np.flatnonzero(rows)]
-            return rows
+            held = [matches(blocks[int(i)].molecule.smiles, smarts) for i in np.flatnonzero(rows)]
+            rows[rows] = np.array(held, bool)
+            return np.asarray(rows, bool)
 
         self._banned: list[list[tuple[tuple[int, NDArray[np.bool_]], ...]]] = []
         doubtful: dict[str, list[NDArray[np.bool_]]] = {}
@@ -54,7 +55,7 @@ class Bans:
     def banned(self, states: Derivations) -> NDArray[np.bool_]:
         """Mask (n,) of the states that a rule bans."""
         result = np.zeros(len(states.reaction), bool)
-        bare = (states.links < 0).all(axis=(2, 3))
+        bare = np.asarray((states.links < 0).all(axis=(2, 3)))
         for reaction in np.unique(states.reaction):
             if not self._banned[reaction]:
                 continue

@@ -56,6 +56,7 @@ CAUTIONED = [
     ("polyester", ("diol", "diacid"), ("OCCO", "O=C(O)CC(=O)O")),
     ("polycarbonate", ("diol",), ("OCCCO",)),
     ("vinyl polymer", ("vinyl",), ("C=CCOC(C)=O",)),
+    ("polyacetylene", ("acetylene",), ("C#CC(=O)OC",)),
     ("polyether", ("bisphenol", "alkyl dibromide"), ("Oc1ccc(O)cc1", "BrCCBr")),
 ]
 FREE = [
@@ -69,6 +70,9 @@ FREE = [
     ("styrenic polymer", ("styrenic",), ("C=C(C)c1ccccc1",)),
     ("polyalkenamer", ("strained olefin",), ("C1=CC2CCC1C2",)),
     ("polyether", ("cyclic ether",), ("C1CCOC1",)),
+    ("polyacetylene", ("acetylene",), ("C#Cc1ccccc1",)),
+    ("polyacetylene", ("acetylene",), ("CC#CC",)),
+    ("polyacetylene", ("acetylene",), ("C#C",)),
 ]
 
 

@@ -64,6 +64,9 @@ NAMED: dict[str, tuple[str, str, tuple[str, ...]]] = {
                              ("C1CNCCN1", "O=C(Cl)CCCCC(=O)Cl")),
     "parylene N": ("*CCc1ccc(*)cc1", "poly(p-xylylene)", ("Cc1ccc(C)cc1",)),
     "poly(2-methyl-2-oxazoline)": ("*CCN(*)C(C)=O", "poly(N-acylethylenimine)", ("CC1=NCCO1",)),
+    "polychlorohydrin": ("*CC(CCl)O*", "polyether", ("ClCC1CO1",)),
+    "AB urethane": ("*CCCCCNC(=O)O*", "polyurethane", ("NCCCCCO",)),
+    "AB sulfonate": ("*OS(=O)(=O)c1ccc(*)cc1", "polysulfonate", ("O=S(=O)(Cl)c1ccc(O)cc1",)),
     "PET": ("*OCCOC(=O)c1ccc(C(*)=O)cc1", "polyester", ("OCCO", "COC(=O)c1ccc(C(=O)OC)cc1")),
 }  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,8 @@ import pytest
 import kakehashi as kh
 from kakehashi.catalogs.records import UserError
 from kakehashi.screen.api.candidates import open_candidates
+from kakehashi.screen.api.fitted import fitted
+from kakehashi.screen.screening import run
 from kakehashi.screen.screening.tables import as_entry, load_sources, load_target, specs_of
 
 if TYPE_CHECKING:
@@ -108,3 +111,26 @@ def test_polars_frames_are_read(frame: pd.DataFrame) -> None:
     assert column.rows == 30
     assert "pandas" not in type(mine).__module__
     assert sys.modules["polars"] is polars
+
+
+@pytest.mark.fault
+def test_an_interrupted_screening_goes_on(
+    tiny: Tiny, tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = str(tiny.folder / "catalog.csv")
+    real = run.score_catalog
+
+    def interrupted(*words: Any, **named: Any) -> Any:
+        signal.raise_signal(signal.SIGINT)
+        return real(*words, **named)
+
+    monkeypatch.setattr(run, "score_catalog", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        kh.screen(tiny_model, catalog=file, out=tmp_path / "run", progress=False)
+    monkeypatch.setattr(run, "score_catalog", real)
+    handler = signal.getsignal(signal.SIGINT)
+    assert fitted(tiny_model).predict(["MgO"])["mean"][0].as_py() > 0
+    went_on = kh.screen(tiny_model, catalog=file, out=tmp_path / "run", progress=False, resume=True)
+    whole = kh.screen(tiny_model, catalog=file, out=tmp_path / "whole", progress=False)
+    assert went_on.ranking.equals(whole.ranking)
+    assert handler is signal.default_int_handler

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from kakehashi.catalogs.numbers import number
 from kakehashi.screen.evaluation.evaluate import evaluate
 from kakehashi.screen.foundation.folds import formula_hash, hash_folds
 from kakehashi.screen.foundation.knowledge import Knowledge
@@ -176,7 +177,9 @@ def test_both_errors_are_measured_and_said(planted, small_foundation):
         knowledge=Knowledge(small_foundation),
     )  # fmt: skip
     assert "small: gp on layer + predictions" in {r.entry.name for r in found.rows}
-    assert f"For formulas that no foundation network has seen it errs {found.unseen.mae:.3g}" in found.verdict.text
+    assert (
+        f"For formulas that no foundation network has seen it errs {number(found.unseen.mae, 3)}" in found.verdict.text
+    )
     np.testing.assert_array_equal(
         found.unseen.folds, np.unique(hash_folds(planted.target.keys), return_inverse=True)[1]
     )

@@ -14,7 +14,8 @@ from kakehashi.screen.ranking.summary import ScoreCounter
 from kakehashi.screen.scoring.batches import predict_compositions
 from kakehashi.screen.scoring.device_model import prepare_model
 from kakehashi.screen.scoring.partitions import score_partition
-from kakehashi.screen.screening.record import _ceiling, _ties
+from kakehashi.screen.screening.record import _ceiling
+from kakehashi.screen.screening.run_warnings import _ties
 from kakehashi.screen.transfer import fit as module
 from kakehashi.screen.transfer.features import compute_features
 from kakehashi.screen.transfer.fit import transfer

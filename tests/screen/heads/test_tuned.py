@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -36,8 +38,11 @@ def inputs() -> FloatArray:
 
 
 @pytest.fixture(scope="module")
-def fitted(inputs: FloatArray) -> Params:
-    return tuned.tuned_from(NETWORKS).fit(inputs[:ROWS], values(inputs[:ROWS]))
+def fitted(inputs: FloatArray) -> Iterator[Params]:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(tuned, "ONE", 10)
+        patched.setattr(tuned, "TWO", 20)
+        yield tuned.tuned_from(NETWORKS).fit(inputs[:ROWS], values(inputs[:ROWS]))
 
 
 def test_rows_never_seen_err_about_as_much_as_the_noise_says(fitted: Params, inputs: FloatArray) -> None:
@@ -62,6 +67,7 @@ def test_the_mean_is_of_the_networks(fitted: Params, inputs: FloatArray) -> None
 
 def test_the_same_rows_give_the_same_bits(fitted: Params, inputs: FloatArray) -> None:
     again = tuned.tuned_from(NETWORKS).fit(inputs[:ROWS], values(inputs[:ROWS]))
+    assert len(fitted["bias"]) == len(NETWORKS)
     assert fitted.keys() == again.keys()
     for name, value in fitted.items():
         np.testing.assert_array_equal(value, again[name])

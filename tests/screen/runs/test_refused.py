@@ -44,6 +44,17 @@ def test_targets_come_first_and_sources_are_brief(tmp_path: Path) -> None:
     assert rows["row"].to_pylist() == [1, 2, 1, 2]
 
 
+def test_refused_rows_of_the_package_are_counted_in_one_line(tmp_path: Path) -> None:
+    own, other = load_table("density"), load_table(table(tmp_path, "s", "density", "-1"))
+    assert own.rejected
+    said = warnings_of([other], [own], written=False)
+    assert said == [
+        *warnings_of([other], written=False),
+        f"{len(own.rejected)} rows of the package's own tables (density) cannot be used",
+    ]
+    assert len(warnings_of([], [other])) > len(warnings_of([], [own]))
+
+
 @pytest.mark.parametrize(("resolve", "more"), KINDS)
 def test_units_and_the_limit_in_files_and_flags(resolve, more, tmp_path: Path) -> None:
     given = {**more, "target": ["t.csv:tg"] if more else "t.csv:tg"}
@@ -107,7 +118,7 @@ def test_goals_in_the_units_of_headers(
     if not file.is_file():
         pytest.skip(f"{file} is not here")
     source = str(CASES / "polymers/units/degc.csv:tg_c")
-    words = ["design", "--target", f"{file}:{column}", "--goal", goal, "--source", source, "--dry-run"]
+    words = ["design", "--target", f"{file}:{column}", "--goal", goal, "--source", source, "--dry-run", "--json"]
     assert kakehashi.main(words) == 0
     (found,) = json.loads(capsys.readouterr().out)["goals"]
     assert float(found.split(">")[1]) == pytest.approx(bound)
@@ -118,7 +129,7 @@ def test_a_goal_in_a_unit_asks_for_that_of_the_column(capsys: pytest.CaptureFixt
     if not file.is_file():
         pytest.skip(f"{file} is not here")
     source = str(CASES / "polymers/units/degc.csv:tg_c")
-    words = ["design", "--target", f"{file}:TG", "--goal", "TG>470 K", "--source", source, "--dry-run"]
+    words = ["design", "--target", f"{file}:TG", "--goal", "TG>470 K", "--source", source, "--dry-run", "--json"]
     assert kakehashi.main(words) == 2
     assert "TG has no unit to convert K to: say which its column has, such as --unit TG=K" in capsys.readouterr().err
     assert kakehashi.main([*words, "--unit", "TG=degC"]) == 0

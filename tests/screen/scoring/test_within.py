@@ -13,6 +13,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from kakehashi.screen.next.candidates import Conditions, find_candidates
+from kakehashi.screen.next.finished import read_finished_run
 from kakehashi.screen.scoring import within
 from kakehashi.screen.scoring.columns import PREDICTED, SCORES
 from kakehashi.screen.scoring.partitions import make_scorer
@@ -106,6 +108,11 @@ def test_a_filter_that_removes_them_saves_their_networks(screen: Run, tmp_path: 
         assert scores.filter(pc.is_valid(scores["mean"])).num_rows == rankings[name].num_rows
         assert sum(record["histogram"]["predicted"]) == record["places"]["of"] == rankings[name].num_rows
     assert records["all"]["unpredicted"] == 0
+    run = read_finished_run(str(tmp_path / "asked"))
+    open_to_all = find_candidates(run, Conditions(include_out=True))
+    assert f"{records['asked']['unpredicted']} candidates out of the domain were not predicted" in open_to_all.notes[0]
+    assert open_to_all.counts["without interval"] > 0
+    assert not find_candidates(run, Conditions()).notes
     assert screen("--out", tmp_path / "asked", "--score", "all", "--resume")[0] == 2  # another run
 
 

@@ -20,7 +20,7 @@ from kakehashi.screen.transfer.nested import cross_validate, predict_fold, unsee
 from kakehashi.screen.transfer.problem import deal_inner, pose_problem
 from kakehashi.screen.transfer.rows import CHOSEN, DIRECT
 from kakehashi.screen.transfer.selection import Heads
-from kakehashi.screen.transfer.unseen import measure_unseen
+from kakehashi.screen.transfer.unseen import choose_splitting, measure_unseen
 from kakehashi.screen.validation.folds import splits_of
 from kakehashi.screen.validation.intervals import conformal_quantile, difficulty
 
@@ -178,6 +178,22 @@ def _spied(calls):
         return predict_fold(features, y, rows, held, *rest, **words)
 
     return spy
+
+
+def test_an_alias_is_measured_by_networks_that_never_saw(planted, small_foundation):
+    problem = posed(planted, Knowledge(small_foundation))
+    folds = np.arange(40) % 4
+    asked = choose_splitting(problem._replace(alias_note=""), folds, splits_of(folds), anew=True)
+    assert asked.folds is folds
+    assert asked.networks is None
+    assert asked.unseen is not None
+    alias = choose_splitting(problem._replace(alias_note="the target itself"), folds, splits_of(folds), anew=True)
+    np.testing.assert_array_equal(alias.folds, asked.unseen.folds(40))
+    assert alias.networks == asked.unseen.networks
+    assert alias.unseen is None
+    none = choose_splitting(posed(planted, None), folds, splits_of(folds), anew=True)
+    assert none.unseen is None
+    assert none.networks is None
 
 
 def test_error_and_intervals_of_unseen_formulas(planted, small_foundation):

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from kakehashi.catalogs.numbers import number
 from kakehashi.catalogs.properties.tables import load_table
 from kakehashi.screen.evaluation.evaluate import assemble_evaluation
 from kakehashi.screen.evaluation.holdouts import hold_out
@@ -91,8 +92,8 @@ def test_the_rule_is_the_corrected_test_and_the_words_hold_its_figures():
         assert (found.difference, found.standard_error, found.p_value) == test[:3]
         likely = test.p_value / 2 > 0.05
         assert found.helps is (None if likely else bool(test.difference > 0))
-        assert f"{abs(test.difference):.2g} ± {test.standard_error:.2g}" in found.text
-        assert f"p = {test.p_value:.2g} by {test.units} {test.by}" in found.text
+        assert f"{number(abs(test.difference), 2)} ± {number(test.standard_error, 2)}" in found.text
+        assert f"p = {number(test.p_value, 2)} by {test.units} {test.by}" in found.text
         assert f"{len(target)} held-out compounds ({folds_text(target, folds)})" in found.text
         own = paired_test(wrong[DIRECT] - wrong[CHOSEN], splits_of(folds))
         assert ("may be chance" in found.recommendation) is (decide(own) is None)

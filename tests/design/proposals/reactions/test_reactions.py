@@ -302,6 +302,8 @@ MONOMERS = (
     "C#Cc1ccccc1",
     "C1=CC2CCC1C2",
     "CC1=NCCO1",
+    "NCCCCCO",
+    "O=S(=O)(Cl)c1ccc(O)cc1",
     "C=C(c1ccccc1)c1ccccc1",  # banned
 )
 
@@ -330,7 +332,7 @@ def test_every_polymerisation_is_possible_and_every_state_a_repeat_unit(everyday
 def test_banned_blocks_have_a_prior_and_no_repeat_unit(everyday: Reactions) -> None:
     """Where no linker stands between what would close to a ring; a linker takes the ban away."""
     states = everyday.draw(np.random.default_rng(9), 4000)
-    bare = (states.links < 0).all(axis=(1, 2, 3))
+    bare = (states.links < 0).all(axis=(1, 2, 3)) & (states.sites < 0).all(axis=(1, 2))
     assert np.isfinite(everyday.log_prior(states)).all()
     seen = {True: 0, False: 0}
     for unit, origin, plain in zip(everyday.smiles(states), everyday.provenance(states), bare, strict=True):
@@ -427,8 +429,8 @@ def test_units_are_the_products_of_rdkit_reactions(everyday: Reactions, polymer_
     ]
     drawn = everyday.draw(np.random.default_rng(3), 20000)
     whole = np.array([unit != "" for unit in everyday.smiles(drawn)])
-    states = take(drawn, np.flatnonzero(np.array(rules)[drawn.reaction] & whole)[:150])
-    assert len(states.reaction) == 150
+    states = take(drawn, np.flatnonzero(np.array(rules)[drawn.reaction] & whole)[:100])
+    assert len(states.reaction) == 100
     for unit, made in zip(everyday.smiles(states), everyday.provenance(states), strict=True):
         assert opened(unit, kind) in reacted(*made.monomers, kind), (unit, made)
 
