@@ -25,6 +25,8 @@ FloatArray = NDArray[np.float64]
 
 # Derivations of a part, which is kept when it is done.
 PART = 20_000
+# Repeat units of a part that are described and scored at a time.
+SLICE = 2_000
 # Most derivations that are scored one by one: half a day of two processors.
 MOST = 50_000_000
 
@@ -144,14 +146,16 @@ def run_exact(
 
 
 def _scored(units: list[str], log_likelihood: Evaluate, log_constraint: Evaluate | None) -> dict[str, FloatArray]:
-    """Constraint, and likelihood of the units that meet it, else -inf."""
+    """Constraint, and likelihood of the units that meet it, else -inf; a slice at a time, which bounds the memory."""
     constraint, likelihood = np.zeros(len(units)), np.full(len(units), -np.inf)
-    if units and log_constraint is not None:
-        constraint = checked(log_constraint(units), units, "log constraint", 0.0)
-    allowed = np.flatnonzero(constraint > -np.inf)
-    if len(allowed):
-        texts = [units[i] for i in allowed]
-        likelihood[allowed] = checked(log_likelihood(texts), texts, "log likelihood")
+    for start in range(0, len(units), SLICE):
+        texts = units[start : start + SLICE]
+        if log_constraint is not None:
+            constraint[start : start + SLICE] = checked(log_constraint(texts), texts, "log constraint", 0.0)
+        allowed = start + np.flatnonzero(constraint[start : start + SLICE] > -np.inf)
+        if len(allowed):
+            texts = [units[i] for i in allowed]
+            likelihood[allowed] = checked(log_likelihood(texts), texts, "log likelihood")
     return {"log_constraint": constraint, "log_likelihood": likelihood}
 
 
