@@ -1,8 +1,8 @@
 """Estimate time and memory of fitting and measuring a model: the stack is selected once for every fold.
 
 Rough, within a factor of two or so. Processor seconds of single heads were measured on one thread (Zen 4) at 300 to
-20,000 rows, and add up; runs of 45 and 964 compounds took as long as they say. Fine-tuning was timed on a busy machine
-as what 2,001 rows cost beyond 1,000.
+20,000 rows, and add up; runs of 45 and 964 compounds took as long as they say. Fine-tuning was not timed by itself:
+above 2,000 compounds the seconds may be too few.
 """
 
 from __future__ import annotations
