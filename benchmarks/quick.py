@@ -32,14 +32,12 @@ Row = Callable[[], tuple[Cost, Cost, float]]
 
 
 def fallen(found: Mapping[str, float], stored: Mapping[str, float]) -> list[str]:
-    """Complaints: rows that fell below `LEAST` of the stored ratio, and rows that nothing is stored of."""
-    complaints = []
-    for name, ratio in found.items():
-        if name not in stored:
-            complaints.append(f"{name}: no ratio is stored: run with --write on a quiet machine")
-        elif ratio < LEAST * stored[name]:
-            complaints.append(f"{name}: {ratio:.2f}, stored {stored[name]:.2f}, at least {LEAST * stored[name]:.2f}")
-    return complaints
+    """Complaints of rows that fell below `LEAST` of the stored ratio."""
+    return [
+        f"{name}: {ratio:.2f}, stored {stored[name]:.2f}, at least {LEAST * stored[name]:.2f}"
+        for name, ratio in found.items()
+        if name in stored and ratio < LEAST * stored[name]
+    ]
 
 
 def stored_text(found: Mapping[str, float], stored: Mapping[str, float]) -> str:
@@ -66,17 +64,21 @@ def main() -> int:
         with threadpool_limits(1, "blas"):  # idle BLAS threads spin, and would count
             ours, theirs, units = row()
         found[name] = theirs.processor / ours.processor
+        if given.write:  # row by row, so that a run that is broken off leaves what it measured
+            STORED.write_text(stored_text(found, stored), encoding="utf-8")
         each = [1e6 * side.processor / units for side in (ours, theirs)]
         known = f"{stored[name]:7.2f}" if name in stored else f"{'-':>7}"
         print(f"{name:72} {each[0]:7.1f} us {each[1]:7.1f} us {found[name]:7.2f} {known}", flush=True)
     print(f"{time.perf_counter() - began:.0f} s, {time.process_time() - spent:.0f} s of processor time")
     if given.write:
-        STORED.write_text(stored_text(found, stored), encoding="utf-8")
         print(f"written: {STORED.name}")
         return 0
-    complaints = fallen(found, stored)
-    for complaint in complaints:
-        print(f"FELL  {complaint}", file=sys.stderr)
+    complaints = [f"FELL  {complaint}" for complaint in fallen(found, stored)]
+    if unknown := sorted(found.keys() - stored.keys()):
+        print(f"not judged, as nothing is stored of them (--write stores): {'; '.join(unknown)}", file=sys.stderr)
+    if found.keys() == set(unknown):
+        complaints.append(f"no ratio to compare with in {STORED.name}: run with --write on a quiet machine")
+    print(*complaints, sep="\n", file=sys.stderr)
     return 1 if complaints else 0
 
 

@@ -250,7 +250,7 @@ ROWS: dict[str, Row] = {
     "scores of 8 networks, fast precision against exact": scores_fast,
     "pre-training 8 networks, compiled, against fused Adam (optax)": training,
     "forests predicting, against scikit-learn on one processor": forests,
-    "charge balance of virtual candidates, against pymatgen's guesses": charge_balance,
+    "charge balance of virtual candidates, against pymatgen's guesses as they come": charge_balance,
     "a ranking written as CSV, against pandas": ranking_text,
     "whole run against today's pipeline as it comes, part extrapolated": pipeline,
 }
