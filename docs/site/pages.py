@@ -25,7 +25,7 @@ COPIED = (
     "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "CITATION.cff", "LICENSE", "pyproject.toml", "environment.yml",
     "Containerfile", "docs/*.md", "docs/*.svg", "docs/images/*", "docs/notebooks/*", "benchmarks/*.md",
     "benchmarks/*.py", "examples/*", "catalogs/tables/README.md", "screen/heads/families.py",
-    "design/proposals/reactions/reactions.py",
+    "screen/descriptors/backbone.py", "design/proposals/reactions/reactions.py", "design/chemistry/*.py",
 )  # fmt: skip
 CONTENTS = {
     "Begin": ("start", "install", "questions", "glossary"),
