@@ -41,7 +41,7 @@ release: environment
 
 # Under a minute each on two quiet cores; the others take longer.
 SHORT := quick formulas descriptors descriptors_today score_today forests_pipeline forests pretrain_today check_ltc check_polymer_tables read_structures
-LONG := pretrain transfer_ltc evaluate_ltc multitask screen_mp dask_scoring device ten_million hundred_million stream_repeat_units kill_resume repeat_unit_descriptors reactions language design_speed design_recovery zoo graph matbench small_data matbench_foundation pull_mp
+LONG := pretrain transfer_ltc evaluate_ltc multitask screen_mp dask_scoring device ten_million hundred_million stream_repeat_units kill_resume repeat_unit_descriptors reactions language design_speed design_recovery zoo graph matbench small_data matbench_foundation pull_mp design_loop design_truth in_domain molecules_foundation routes target_size
 
 # Ten ratios of processor time, in two minutes; an error where one has fallen by a fifth. WRITE=1 stores those of this run.
 bench-quick: environment

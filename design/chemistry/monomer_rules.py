@@ -24,7 +24,7 @@ class MonomerRule(NamedTuple):
     slots : groups of the polymerisation's blocks that it speaks of (`groups.GROUPS`), each with a SMARTS that the
         block's monomer matches; all of them must
     classes : polymer classes that it speaks of, () for all
-    source : publication that was read for it, "" where it is general knowledge
+    source : publication that tells of it, seen in abstract or excerpt; "" where it is general knowledge
     """
 
     slots: tuple[tuple[str, str], ...]

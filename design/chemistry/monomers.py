@@ -20,6 +20,7 @@ from kakehashi.design.chemistry.rings import Ring, close_unit, tautomers
 from kakehashi.design.chemistry.stability import suspect, unstable
 
 _NOTHING: Any = ((), ())
+_PARTNERS = frozenset(rule.partner for rule in POLYMERISATIONS if rule.partner)
 
 
 def classify(smiles: str) -> list[Provenance]:
@@ -28,7 +29,8 @@ def classify(smiles: str) -> list[Provenance]:
     Routes are in the order of `POLYMERISATIONS`. The monomers of a route carry exactly the functional groups required,
     and polymerise to this polymer again (to one of the regular chains, where monomers are unsymmetrical).
     Stereochemistry is left out, and so are monomers that fall apart or that a rule bans (`monomer_rules`). Where the
-    smallest unit of the chain has no route, two of these in a row are tried, then the unit as written.
+    smallest unit of the chain has no route, or only such with a fixed partner, two of these in a row are tried as well,
+    then the unit as written.
 
     Raises
     ------
@@ -45,10 +47,16 @@ def classify(smiles: str) -> list[Provenance]:
     unit = framed(mol)
     key = repeat_unit_key(unit)
     with rdBase.BlockLogs():  # pieces that are no molecules are tried and left
-        routes = _routes(unit, key) or _routes(twice(unit), key)
+        routes = _routes(unit, key)
+        if all(_has_partner(route) for route in routes):
+            routes += [route for route in _routes(twice(unit), key) if not (routes and _has_partner(route))]
         if not routes and unit.GetNumAtoms() != mol.GetNumAtoms():
             routes = _routes(mol, key)
     return [route for route in routes if not banned(route)]
+
+
+def _has_partner(route: Provenance) -> bool:
+    return route.monomers[-1] in _PARTNERS
 
 
 def _routes(mol: Any, key: str) -> list[Provenance]:

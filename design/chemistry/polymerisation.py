@@ -14,7 +14,7 @@ class Polymerisation(NamedTuple):
     bare : slots whose residue has no ends, their atoms being in the other residue
     middle, partner : text of a fixed second residue, and SMILES of its monomer
     conditions : how it is run, in a clause
-    source : publication that was read for it, "" where none was
+    source : publication that tells of it, seen in abstract or excerpt; "" where it is general knowledge
     proposed : True where units are proposed of it; False for polymers made for other uses, by whose routes known units
         are read
     """

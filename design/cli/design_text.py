@@ -71,9 +71,11 @@ def show(record: dict[str, Any], proposals: pa.Table, where: str) -> None:
             console.print(shown(found["verdict"]["recommendation"]), markup=False)
     sampler, listed, prior = record["sampler"], record["proposals"], record["prior"]
     console.print(
-        f"{sampler['evaluated']:,} distinct repeat units judged, {listed['listed']:,} proposals;"
-        f" {listed['above_prior']:,} of them above the {prior['quantile']:.1%} quantile of the prior"
-        f" (goal probability {number(prior['p_goal'], 3)}).",
+        shown(
+            f"{sampler['evaluated']:,} distinct repeat units judged, {listed['listed']:,} proposals;"
+            f" {listed['above_prior']:,} of them above the {prior['quantile']:.1%} quantile of the prior"
+            f" (goal probability {number(prior['p_goal'], 3)})."
+        ),
         markup=False,
     )
     chances = [chance for chance in proposals["p_goal"].to_pylist() if chance is not None]

@@ -46,8 +46,8 @@ class TuningCourse(NamedTuple):
 COURSE = TuningCourse()
 # Most inner folds, of one network each: every fold costs a training.
 FOLDS = 2
-# Up to so many rows one network is tuned, and two: time is the limit, and grows smoothly.
-ONE, TWO = 1_500, 3_000
+# Up to so many rows one network is tuned, above two: time is the limit, and grows smoothly.
+ONE = 1_500
 # Arrays are filled up to such a number of rows, so that folds share a compiled program.
 ROUND = 512
 
@@ -65,12 +65,12 @@ def tuned_from(networks: Sequence[FoundationNetwork]) -> Head:
 
 
 def networks_for(rows: int) -> int:
-    """Number of networks tuned on some training rows, at most.
+    """Number of networks tuned on some training rows.
 
-    >>> [networks_for(rows) for rows in (1_000, 2_000, 20_000)]
-    [1, 2, 3]
+    >>> networks_for(1_000), networks_for(2_000)
+    (1, 2)
     """
-    return 1 if rows <= ONE else 2 if rows <= TWO else 3
+    return 1 if rows <= ONE else 2
 
 
 def epochs_for(rows: int, course: TuningCourse = COURSE) -> int:

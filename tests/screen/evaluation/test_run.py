@@ -163,7 +163,7 @@ def test_screen_takes_no_source(tables, home):
     [
         ({}, "--target is missing"),
         ({"target": "t", "holdout": "elements"}, "--holdout: expected one of random, formula, family, element, top"),
-        ({"target": "t", "baselines": ["svm"]}, "--baselines: expected some of ridge, gp, forest"),
+        ({"target": "t", "baselines": ["svm"]}, "--baselines: expected some of ridge, gp, block-gp, forest"),
         ({"target": "t", "top_fraction": 1.0}, "--top-fraction"),
         ({"target": "t", "source": ["none"], "trunk": "shared"}, "at least 2 sources"),
     ],

@@ -54,7 +54,7 @@ def test_which_heads_serve_what():
         with pytest.raises(UserError, match=words):
             affordable_heads(40, wrong)
     with pytest.raises(UserError, match="the target has 3,000"):
-        affordable_heads(3_000, ("gp",))
+        affordable_heads(3_000, ("block-gp",))
 
 
 def test_late_heads_serve_the_best_networks_by_inner_ridge_error(planted, features, monkeypatch):

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from kakehashi.screen.next.candidates import Conditions, find_candidates
+from kakehashi.screen.next.candidates import BatchRequest, find_candidates
 from kakehashi.screen.next.finished import read_finished_run
 from kakehashi.screen.scoring import within
 from kakehashi.screen.scoring.columns import PREDICTED, SCORES
@@ -109,10 +109,10 @@ def test_a_filter_that_removes_them_saves_their_networks(screen: Run, tmp_path: 
         assert sum(record["histogram"]["predicted"]) == record["places"]["of"] == rankings[name].num_rows
     assert records["all"]["unpredicted"] == 0
     run = read_finished_run(str(tmp_path / "asked"))
-    open_to_all = find_candidates(run, Conditions(include_out=True))
+    open_to_all = find_candidates(run, BatchRequest(include_out=True))
     assert f"{records['asked']['unpredicted']} candidates out of the domain were not predicted" in open_to_all.notes[0]
     assert open_to_all.counts["without interval"] > 0
-    assert not find_candidates(run, Conditions()).notes
+    assert not find_candidates(run, BatchRequest()).notes
     assert screen("--out", tmp_path / "asked", "--score", "all", "--resume")[0] == 2  # another run
 
 

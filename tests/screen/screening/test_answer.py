@@ -177,7 +177,7 @@ def test_predictions_below_zero_of_a_positive_property_are_said(tiny_model: Mode
     inputs = ScreenInputs(plain, (), None, Order())  # type: ignore[arg-type]  # no catalogue is read
     (said,) = _not_positive(inputs, figures(-0.1234, 7))
     assert said.startswith(
-        "all target values are positive, but 7 of 40 predictions are not (down to -0.123 eV): --log fits"
+        "all target values are positive, but 7 of 40 predictions are not (down to −0.123 eV): --log fits"
     )
     assert "--bounds 0, keeps this fit" in said
     assert _not_positive(inputs, figures(-0.1234))[0].count("some predictions") == 1  # of a virtual catalogue

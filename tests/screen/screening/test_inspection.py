@@ -22,7 +22,7 @@ def test_faults_are_named(tmp_path: Path) -> None:
     assert ("In", "InP") in found.lone
     assert "Ga" not in dict(found.lone)
     text = inspection_text(found)
-    for part in ("row 13 (Xx2, 3)", "GaAs (row 1: 46, row 2: 55", "2 to 1300 W/(m K); spans 2.8 decades: use --log"):
+    for part in ("row 13 (Xx2, 3)", "GaAs (row 1: 46, row 2: 55", "2 to 1,300 W/(m K); spans 2.8 decades: use --log"):
         assert part in text
 
 

@@ -338,7 +338,7 @@ folder, *words = sys.argv[1:]
 plain = partitions.make_scorer
 
 
-def noting(model, search):
+def noting(model, search, precision):
     class Noting(PartitionScorer):
         def __call__(self, rows):
             from kakehashi.screen.device import current
@@ -346,7 +346,7 @@ def noting(model, search):
             Path(folder, str(os.getpid())).write_text(str(current().id))
             return PartitionScorer.__call__(self, rows)
 
-    return Noting(*plain(model, search))
+    return Noting(*plain(model, search, precision))
 
 
 partitions.make_scorer = noting
