@@ -26,11 +26,12 @@ def best_first(routes: Iterable[Provenance], registered: Callable[[str], bool]) 
     ('O=C1CCCCCN1',)
     """
 
-    def order(route: Provenance) -> tuple[int, int, int, int]:
+    def order(route: Provenance) -> tuple[int, float, int, int]:
         own = [smiles for smiles in route.monomers if smiles not in _PARTNERS]
         return (
             len(cautions(route)),
-            sum(not registered(smiles) for smiles in own),
+            # The share, not the number: one amino acid nobody sells is no better than a diacid and a diamine.
+            sum(not registered(smiles) for smiles in own) / max(1, len(own)),
             max(map(_heavy_atoms, own), default=0),
             _PLACE.get(route.reaction, len(_PLACE)),
         )

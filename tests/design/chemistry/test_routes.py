@@ -48,3 +48,11 @@ def test_classes_that_no_unit_of_a_table_is_of() -> None:
     classes = ("polyamide", "polyimide", "polyester", "polyamide")
     assert unseen_classes(["*NCCCCCC(*)=O", "no unit", "*OCCC(*)=O"], classes) == ("polyimide",)
     assert unseen_classes([], classes) == ("polyamide", "polyimide", "polyester")
+
+
+def test_two_simple_monomers_come_before_one_large_amino_acid() -> None:
+    """None of them is registered: the share of such monomers counts, not their number."""
+    best = best_first(classify("*NCCCCCCCCCCCNC(=O)CC(C#N)CCCC(*)=O"), lambda smiles: False)
+    assert best[0].reaction != best[-1].reaction
+    assert len(best[0].monomers) == 2
+    assert all("C(=O)N" not in smiles and "NC(=O)" not in smiles for smiles in best[0].monomers)

@@ -91,4 +91,4 @@ def test_the_rows_that_trees_see_grow_slowly(monkeypatch):
     monkeypatch.undo()  # as many trees as usual
     visits = [extra_trees.tree_count(n) * len(extra_trees.tree_rows(n, 0)) for n in (301, 2_000, 20_000, 200_000)]
     assert visits == sorted(visits)
-    assert visits[-1] < 6 * visits[0]
+    assert visits[-1] < 8 * visits[0]  # of 664 times the rows
