@@ -25,7 +25,10 @@ def preview_design(config: DesignConfig, inputs: DesignInputs, work: Mapping[str
     lines += [f"monomers: {words}" for words in work.get("pool", ())]
     networks = work["networks"] * len(inputs.targets)  # each target is kept out of its own
     sizes = [f"{networks:,} networks would be trained or taken from the cache"] if networks else []
-    sizes.append(f"{config.particles:,} repeat units at a time, proposed by {config.proposal}")
+    if "derivations" in work:
+        sizes.append(f"{work['derivations']:,} derivations would be described and scored, each once")
+    else:
+        sizes.append(f"{config.particles:,} repeat units at a time, proposed by {config.proposal}")
     if config.out:
         sizes.append(f"results would go to {config.out}")
     return "\n".join([*lines, "; ".join(sizes), "nothing was written; --json prints the plan with every setting"])

@@ -269,10 +269,11 @@ def campaign(
         },
         schema=_KNOWN,
     )  # fmt: skip
+    listed = None if named else readers.read(candidate_table(catalog, smiles=settings.smiles))
     begun = Campaign(folder, settings, known)
     begun.save()
-    if not named:
-        parquet.write_file(folder / CANDIDATES, readers.read(candidate_table(catalog, smiles=settings.smiles)))
+    if listed is not None:
+        parquet.write_file(folder / CANDIDATES, listed)
     return begun
 
 

@@ -45,4 +45,5 @@ def candidate_table(given: Any, *, smiles: bool) -> OpenTable:
     for row, reason in enumerate(read.reasons, start=1):
         if reason not in ("", "empty"):
             raise UserError(f"candidate {row}: {reason}")
-    return open_frame({"smiles" if smiles else "formula": pa.array(read.texts, pa.string())})
+    listed = open_frame({"smiles" if smiles else "formula": pa.array(read.texts, pa.string())})
+    return listed._replace(path=Path("a list of candidates"))

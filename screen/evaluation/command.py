@@ -73,6 +73,8 @@ def keep_sources(config: EvaluateConfig, evaluation: Evaluation) -> EvaluateConf
     if gains or config.trunk != "separate" or not kept or len(kept) == len(evaluation.worth):
         return config
     specs = sources_of(config.source, evaluation.target, foundation=knowledge is not None)
+    if len(specs) != len(evaluation.library.sources):  # tables in memory of one name: no command tells them apart
+        return config
     named = zip(specs, evaluation.library.sources, strict=True)
     without = knowledge is not None and knowledge.foundation.name not in kept
     return replace(

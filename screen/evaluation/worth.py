@@ -68,7 +68,7 @@ def advise_on(found: Sequence[Worth], advice: str, *, better: bool, chosen: floa
     >>> advise_on(one, "Leave transfer out.", better=False, chosen=0.6, own=0.5).partition(" Worth")[0]
     'All sources together gain nothing: the whole procedure errs 0.6 with them on held-out compounds, 0.5 without.'
     """
-    if any(worth.keep for worth in found) and not better:
+    if any(worth.sure for worth in found) and not better:
         advice = TOGETHER.format(chosen=number(chosen, 3), own=number(own, 3))
     return " ".join(text for text in (advice, worth_text(found, own)) if text)
 

@@ -34,10 +34,12 @@ def as_entry(given: Any) -> Entry:
 
 def specs_of(entries: Sequence[Entry]) -> list[str]:
     """Names that tell entries of one property apart."""
+    frames = sum(isinstance(entry, OpenTable) for entry in entries)
     return [
-        f"{entry.name} ({i})" if isinstance(entry, PropertyTable) else str(entry)
+        str(entry) if isinstance(entry, str) or (isinstance(entry, OpenTable) and frames == 1)
+        else f"{entry.name if isinstance(entry, PropertyTable) else entry} ({i})"
         for i, entry in enumerate(entries, start=1)
-    ]
+    ]  # fmt: skip
 
 
 def load_target(

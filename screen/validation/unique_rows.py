@@ -18,7 +18,7 @@ def unique_rows(rows: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.intp]]
     and sorted where two different ones share a sum. -0 and 0 count as one.
 
     >>> first, inverse = unique_rows(np.array([[1, 2], [3, 4], [1, 2]]))
-    >>> sorted(first.tolist()), (inverse[0] == inverse[2]) and (inverse[0] != inverse[1])
+    >>> sorted(first.tolist()), bool(inverse[0] == inverse[2] != inverse[1])
     ([0, 1], True)
     """
     wide = np.ascontiguousarray(rows, np.float64) + 0.0

@@ -62,12 +62,11 @@ class Reactions:
 
     Examples
     --------
-    >>> proposal = Reactions([Molecule("OCCO"), Molecule("O=C(O)CC(=O)O")], growth=False)
-    >>> [rule.polymer_class for rule in proposal.polymerisations]
-    ['polyester', 'polycarbonate']
-    >>> states = proposal.draw(np.random.default_rng(0), 1)
-    >>> proposal.smiles(states)
-    ['*OCCOC(=O)*']
+    >>> proposal = Reactions([Molecule("NCCCCCCN"), Molecule("O=C(O)CCCCC(=O)O")], growth=False)
+    >>> "polyamide" in [rule.polymer_class for rule in proposal.polymerisations]
+    True
+    >>> proposal.smiles(proposal.draw(np.random.default_rng(0), 20)).count("*NCCCCCCNC(=O)CCCCC(=O)*") > 0
+    True
     """
 
     def __init__(

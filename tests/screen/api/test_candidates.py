@@ -114,6 +114,7 @@ def test_polars_frames_are_read(frame: pd.DataFrame) -> None:
 
 
 @pytest.mark.fault
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupted_screening_goes_on(
     tiny: Tiny, tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
