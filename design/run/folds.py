@@ -12,7 +12,7 @@ from kakehashi.screen.transfer.problem import MIN_TRAINING
 from kakehashi.screen.validation.folds import Folds, grouped_folds
 
 # Tanimoto similarity to its centre from which a polymer is in a cluster: below it, hardly a fragment is shared.
-SIMILAR = 0.5
+SIMILAR = 0.35
 # Polymers above which clusters would cost more than models.
 MOST = 4_000
 
