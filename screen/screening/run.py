@@ -164,7 +164,10 @@ def build_model(config: ScreenConfig, inputs: ScreenInputs, progress: Progress) 
     ------
     UserError : too little memory for so many values.
     """
-    check_memory(len(inputs.target), networks=_networks(config, inputs), foundation=inputs.foundation is not None)
+    check_memory(
+        len(inputs.target), networks=_networks(config, inputs), sources=_sources(config, inputs),
+        foundation=inputs.foundation is not None,
+    )  # fmt: skip
     cache = not config.no_cache
     convention = convention_for([inputs.target, *inputs.sources], config.convention, config.descriptors)
     settings = Settings(config.networks, config.seed, convention)
@@ -246,21 +249,27 @@ def plan_run(config: ScreenConfig, inputs: ScreenInputs) -> dict[str, Any]:
 def forecast_run(config: ScreenConfig, inputs: ScreenInputs) -> dict[str, Any]:
     """Cost of a run, for `--dry-run`."""
     networks, n, foundation = _networks(config, inputs), len(inputs.target), inputs.foundation is not None
-    check_memory(n, networks=networks, foundation=foundation)
+    sources = _sources(config, inputs)
+    check_memory(n, networks=networks, sources=sources, foundation=foundation)
     seconds = estimate_model(
-        n, networks=networks, foundation=foundation, outer=config.outer_folds, families=not config.no_families,
-        heads=config.heads,
+        n, networks=networks, sources=sources, foundation=foundation, outer=config.outer_folds,
+        families=not config.no_families, heads=config.heads,
     )  # fmt: skip
     cost = estimate_cost(
         inputs.catalog, networks, inputs.order.top, config.workers, foundation=foundation, model_seconds=seconds,
-        model_mb=estimate_megabytes(n, networks=networks, foundation=foundation),
+        model_mb=estimate_megabytes(n, networks=networks, sources=sources, foundation=foundation),
     )  # fmt: skip
     return {"batch": cut().rows, "committed": count_committed(config.out), "estimate": cost}
 
 
 def _networks(config: ScreenConfig, inputs: ScreenInputs) -> int:
     """Networks of all sources together."""
-    return config.networks * len(groups(inputs.sources, config.trunk))  # type: ignore[arg-type]  # checked by config
+    return config.networks * _sources(config, inputs)
+
+
+def _sources(config: ScreenConfig, inputs: ScreenInputs) -> int:
+    """Number of sets of networks: of each source its own, and of a shared trunk."""
+    return len(groups(inputs.sources, config.trunk))  # type: ignore[arg-type]  # checked by config
 
 
 def _counted(table: PropertyTable) -> str:
