@@ -25,9 +25,9 @@ from kakehashi.screen.ranking.places import PlaceCounter
 from kakehashi.screen.ranking.summary import bin_values
 from kakehashi.screen.runs.config import as_dict
 from kakehashi.screen.runs.refused import warnings_of, write_rejected
-from kakehashi.screen.scoring.committed import BEST_FOLDER, committed_size, score_catalog
+from kakehashi.screen.scoring.committed import BEST_FOLDER, score_catalog
 from kakehashi.screen.scoring.cut import cut
-from kakehashi.screen.scoring.partitions import Executor, partition_size, score_serially
+from kakehashi.screen.scoring.partitions import PARTITION_ROWS, Executor, partition_size, score_serially
 from kakehashi.screen.scoring.virtual.search import MOST_INDICES, PER_ROW
 from kakehashi.screen.screening.config import ScreenConfig, exit_code
 from kakehashi.screen.screening.estimate import count_committed, estimate_cost
@@ -90,7 +90,8 @@ def finish_run(
             model,
             inputs.catalog,
             executor=executor,
-            partition_rows=_per_partition(config, inputs.catalog, committed_size(rundir)),
+            partition_rows=_per_partition(config, inputs.catalog),
+            most_left=_most_left(config),
             search=search,
             in_domain=inputs.in_domain,
             precision=config.precision,
@@ -132,17 +133,24 @@ def finish_run(
     return ScreenOutcome(record, exit_code(record))
 
 
-def _per_partition(config: ScreenConfig, catalog: Catalog, committed: int | None = None) -> int:
-    """Rows of a partition, or indices of a virtual catalogue.
-
-    committed : rows of the partitions that an interrupted run left; workers go on with as many, where not too many
-    """
+def _per_partition(config: ScreenConfig, catalog: Catalog) -> int:
+    """Rows of a partition, or indices of a virtual catalogue."""
     if catalog.space is None:
-        shared = config.workers if config.scheduler is None else config.workers or SCHEDULED
-        if shared and committed is not None and committed <= config.partition_rows:
-            return committed
-        return partition_size(catalog.rows, config.partition_rows, shared, smiles=catalog.smiles)
+        return partition_size(catalog.rows, config.partition_rows, _shared(config), smiles=catalog.smiles)
     return min(config.partition_rows * PER_ROW, MOST_INDICES)
+
+
+def _most_left(config: ScreenConfig) -> int | None:
+    """Largest partitions of an interrupted run to go on with, with or without workers.
+
+    None where the user gave the size of partitions of a run without workers, which holds.
+    """
+    return config.partition_rows if _shared(config) or config.partition_rows == PARTITION_ROWS else None
+
+
+def _shared(config: ScreenConfig) -> int | None:
+    """Number of workers that share the partitions, None without any."""
+    return config.workers if config.scheduler is None else config.workers or SCHEDULED
 
 
 def _executor(config: ScreenConfig, rundir: RunDir, progress: Progress) -> AbstractContextManager[Executor]:
