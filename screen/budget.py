@@ -1,8 +1,8 @@
 """One budget for the working arrays of every fit, whatever the number of rows.
 
-No array grows with the square of a target: decompositions are of at most `SQUARE` rows or columns, and what is
-larger passes in blocks of `BLOCK_BYTES`. Rows that stand for all are spread evenly over a table, so that the same table
-always gives the same ones.
+No array grows with the square of a target, but for those of the head block-gp, which serves up to 2,000 rows:
+decompositions are of at most `SQUARE` rows or columns, and what is larger passes in blocks of `BLOCK_BYTES`. Rows that
+stand for all are spread evenly over a table, so that the same table always gives the same ones.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
-from kakehashi.catalogs.files.home import PRIVATE, SharedFolder, cache_folder_or_none
+from kakehashi.catalogs.files.home import PRIVATE, SharedFolder, cache_folder_or_none, cache_path
 from kakehashi.catalogs.files.locks import Timeout, take
 from kakehashi.catalogs.records import UserError
 
@@ -36,6 +36,7 @@ LOG_LEVEL = "3"
 # What jax chooses, where the user did not.
 USUAL_LEVEL = "1"
 _LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+_FOLDER = "JAX_COMPILATION_CACHE_DIR"
 _ENABLED = "JAX_ENABLE_COMPILATION_CACHE"
 _CPUINFO = Path("/proc/cpuinfo")
 
@@ -56,8 +57,9 @@ class KeptPrograms(NamedTuple):
 def keep_programs() -> None:
     """Keep what is compiled from now on, and load what was kept.
 
-    A folder that the user gave to jax, or `JAX_ENABLE_COMPILATION_CACHE=0`, holds. Imports nothing. In a folder that
-    others may write to nothing is kept or loaded (`kakehashi doctor` says so).
+    A folder that the user gave to jax, or `JAX_ENABLE_COMPILATION_CACHE=0`, holds; one that a process of ours chose
+    and handed on, maybe to a machine with another processor, is chosen again. Imports nothing. In a folder that others
+    may write to nothing is kept or loaded (`kakehashi doctor` says so).
     """
     settings: dict[str, str | float] = {
         "jax_compilation_cache_max_size": LARGEST,
@@ -67,6 +69,7 @@ def keep_programs() -> None:
         return
     folder = _prepared()
     if folder is None:
+        _forget_inherited()
         return
     settings["jax_compilation_cache_dir"] = str(folder)
     for name, value in settings.items():
@@ -84,6 +87,17 @@ def keep_programs() -> None:
             before = jax.config.jax_logging_level  # type: ignore[attr-defined]
             for level in ("CRITICAL", before):
                 jax.config.update("jax_logging_level", level)  # type: ignore[no-untyped-call]
+
+
+def _forget_inherited() -> None:
+    """Keep nothing in a folder that a process of ours handed on."""
+    if not _folder_of_jax():
+        return
+    os.environ.pop(_FOLDER, None)
+    if "jax" in sys.modules:
+        import jax
+
+        jax.config.update("jax_compilation_cache_dir", None)  # type: ignore[no-untyped-call]
 
 
 def kept_programs() -> KeptPrograms:
@@ -145,12 +159,23 @@ def _is_off() -> bool:
 
 
 def _given() -> str:
+    """Folder that the user had jax keep programs in, "" for none."""
+    folder = _folder_of_jax()
+    return "" if folder and _is_ours(Path(folder)) else folder
+
+
+def _folder_of_jax() -> str:
     """Folder that jax keeps programs in already, "" for none."""
     if "jax" in sys.modules:
         import jax
 
         return str(jax.config.jax_compilation_cache_dir or "")  # type: ignore[attr-defined]
-    return os.environ.get("JAX_COMPILATION_CACHE_DIR", "")
+    return os.environ.get(_FOLDER, "")
+
+
+def _is_ours(folder: Path) -> bool:
+    """True for a folder that a process of ours chose, maybe on a machine with another processor."""
+    return folder.absolute().parent == (cache_path() / FOLDER).absolute()
 
 
 def _chosen_by_user() -> bool:

@@ -40,7 +40,7 @@ def cache_folder(*names: str) -> Path:
     SharedFolder : a folder on the path belongs to another user, or others may write to it.
     UserError : the cache folder cannot be created, or is a file.
     """
-    folder = _chosen()
+    folder = cache_path()
     try:
         folder.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
     except OSError as error:
@@ -143,7 +143,8 @@ def shared_knowingly() -> Iterator[None]:
             os.environ[SHARED] = former
 
 
-def _chosen() -> Path:
+def cache_path() -> Path:
+    """Return the path of the cache folder, which may be absent and is not checked."""
     chosen = os.environ.get("KAKEHASHI_HOME", "").strip()
     if chosen:
         return Path(chosen).expanduser()

@@ -78,9 +78,10 @@ def check(
         candidates = open_candidates(catalog, smiles=target.molecules is not None)
     each = default_networks({"source": tuple(sources)}) if networks is None else networks
     count = each * len(tables)
-    seconds = estimate_model(len(target), networks=count, foundation=chosen is not None)
+    model: dict[str, Any] = {"networks": count, "sources": len(tables), "foundation": chosen is not None}
+    seconds = estimate_model(len(target), **model)
     cost = estimate_cost(
         candidates, count, None, None, foundation=chosen is not None, model_seconds=seconds,
-        model_mb=estimate_megabytes(len(target), networks=count, foundation=chosen is not None),
+        model_mb=estimate_megabytes(len(target), **model),
     )  # fmt: skip
     return TableCheck(*inspect(target, tables, candidates, find_conflicts(given, value, material), cost))

@@ -38,6 +38,7 @@ from kakehashi.screen.scoring.partitions import make_scorer
 from kakehashi.screen.scoring.virtual.search import TOP
 from kakehashi.screen.screening.config import DEFAULT_NETWORKS
 from kakehashi.screen.screening.knowledge import choose_foundation, gather_knowledge
+from kakehashi.screen.screening.model_cost import check_memory
 from kakehashi.screen.screening.tables import as_entry, check_units, load_sources, specs_of
 from kakehashi.screen.transfer.cache import load_or_transfer
 from kakehashi.screen.transfer.fit import Model
@@ -127,6 +128,10 @@ def transfer(
     progress : as for `pretrain`.
     device : as for `pretrain`.
 
+    Raises
+    ------
+    UserError : too little memory for so many values.
+
     Examples
     --------
     >>> import kakehashi as kh
@@ -138,6 +143,10 @@ def transfer(
     """
     choose(device)
     networks = choose_foundation(foundation, (), target, library.convention)
+    check_memory(
+        len(target), networks=sum(len(source.networks) for source in library.sources), sources=len(library.sources),
+        foundation=networks is not None,
+    )  # fmt: skip
     model = load_or_transfer(
         library, target, outer=outer_folds, seed=seed, heads=heads, knowledge=gather_knowledge(networks), cache=cache,
         stage=progress_of(progress).stage,

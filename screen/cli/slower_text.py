@@ -38,10 +38,11 @@ def _time(record: Mapping[str, Any], preset: Mapping[str, Any]) -> str:
 
     evaluation = record.get("kind") == "evaluation"
     foundation = bool(record.get("foundation"))
-    networks = preset.get("networks", 50) * len(DEFAULT_SOURCES) if preset or not foundation else 0
+    sources = len(DEFAULT_SOURCES) if preset or not foundation else 0
+    networks = preset.get("networks", 50) * sources
     heads = {"heads": preset["heads"]} if preset else {}
     seconds = estimate_model(
-        record["target"]["used"], networks=networks, foundation=foundation, families=not evaluation,
+        record["target"]["used"], networks=networks, sources=sources, foundation=foundation, families=not evaluation,
         baselines=len(DEFAULT_BASELINES) if evaluation else 0, **heads,
     )  # fmt: skip
     cost = estimate_cost(None, networks, None, None, model_seconds=seconds)

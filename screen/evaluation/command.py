@@ -44,6 +44,7 @@ def write_command(config: EvaluateConfig, evaluation: Evaluation) -> str:
         words += ["--folds", config.folds] if config.folds is not None else []
     if verb == "evaluate":
         words += ["--baselines", ",".join(config.baselines) or NO_BASELINE[0], "--holdout", config.holdout]
+        words += ["--top-fraction", f"{config.top_fraction:g}"] if config.holdout == "top" else []
     elif verb == "screen":
         words += ["--catalog", "candidates.csv" if units else "default"]
     folder = f"runs/{quantity.replace('/', '_')}{'-kept' if verb == 'evaluate' else ''}"

@@ -31,6 +31,7 @@ from kakehashi.screen.transfer.nested import CrossValidated, cross_validate
 from kakehashi.screen.transfer.permutation import PermutedRowErrors, permute_rows
 from kakehashi.screen.transfer.problem import INNER_FOLDS, OUTER_FOLDS, Problem, pose_problem
 from kakehashi.screen.transfer.rows import CHOSEN, DIRECT, direct_row
+from kakehashi.screen.transfer.selection import affordable_baselines
 from kakehashi.screen.transfer.unseen import Unseen, choose_splitting, measure_unseen, with_unseen
 from kakehashi.screen.transfer.verdict import Verdict, judge_transfer
 from kakehashi.screen.validation.intervals import interval_coverage, intervals_by_fold, usual_spread
@@ -154,7 +155,9 @@ def evaluate(
         settings: dict[str, list[dict[str, object]]] = {}
         notes: list[str] = []
         known = set(problem.heads.direct)  # a head of the stack has its row already
-        others = [head for head in dict.fromkeys(baselines) if head not in known]
+        affordable, left_out = affordable_baselines(len(target), baselines)
+        notes += left_out
+        others = [head for head in affordable if head not in known]
         data = BaselineData(
             problem.features.raw, target.y, target.keys, held.splits, problem.seed, problem.features.groups
         )

@@ -109,7 +109,7 @@ def plan(config: EvaluateConfig, inputs: EvaluationInputs) -> dict[str, Any]:
         "target": f"{inputs.target.name}: {len(inputs.target)} values",
         "sources": [f"{table.name}: {len(table)} values" for table in inputs.sources],
         "trunk": config.trunk,
-        "networks": config.networks * len(groups(inputs.sources, config.trunk)),  # type: ignore[arg-type]
+        "networks": config.networks * _sources(config, inputs),
         "holdout": config.holdout,
         "warnings": warnings_of([inputs.target], inputs.sources, written=False),
         "out": config.out,
@@ -119,20 +119,39 @@ def plan(config: EvaluateConfig, inputs: EvaluationInputs) -> dict[str, Any]:
 
 def forecast(config: EvaluateConfig, inputs: EvaluationInputs) -> dict[str, Any]:
     """Cost of an evaluation, for `--dry-run`."""
-    networks = config.networks * len(groups(inputs.sources, config.trunk))  # type: ignore[arg-type]  # checked
-    n, foundation = len(inputs.target), inputs.foundation is not None
-    check_memory(n, networks=networks, foundation=foundation)
+    _check_memory(config, inputs)
+    n, foundation, sources = len(inputs.target), inputs.foundation is not None, _sources(config, inputs)
+    networks = config.networks * sources
     baselines = 0 if config.baselines == NO_BASELINE else len({*config.baselines} - {*config.heads})
     seconds = estimate_model(
-        n, networks=networks, foundation=foundation, outer=config.outer_folds, families=False, heads=config.heads,
-        baselines=baselines,
+        n, networks=networks, sources=sources, foundation=foundation, outer=config.outer_folds, families=False,
+        heads=config.heads, baselines=baselines,
     )  # fmt: skip
-    megabytes = estimate_megabytes(n, networks=networks, foundation=foundation)
+    megabytes = estimate_megabytes(n, networks=networks, sources=sources, foundation=foundation)
     return {"estimate": estimate_cost(None, networks, None, None, model_seconds=seconds, model_mb=megabytes)}
 
 
+def _sources(config: EvaluateConfig, inputs: EvaluationInputs) -> int:
+    """Number of sets of networks: of each source its own, and of a shared trunk."""
+    return len(groups(inputs.sources, config.trunk))  # type: ignore[arg-type]  # checked by config
+
+
+def _check_memory(config: EvaluateConfig, inputs: EvaluationInputs) -> None:
+    sources = _sources(config, inputs)
+    check_memory(
+        len(inputs.target), networks=config.networks * sources, sources=sources,
+        foundation=inputs.foundation is not None,
+    )  # fmt: skip
+
+
 def compare(config: EvaluateConfig, inputs: EvaluationInputs, progress: Progress) -> Board:
-    """Pre-train without the target's formulas, then evaluate."""
+    """Pre-train without the target's formulas, then evaluate.
+
+    Raises
+    ------
+    UserError : too little memory for so many values; as `evaluate`.
+    """
+    _check_memory(config, inputs)
     library = pretrain_library(
         inputs.sources,
         Settings(config.networks, config.seed, inputs.convention),

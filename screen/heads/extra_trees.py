@@ -10,6 +10,7 @@ It cannot predict above the largest training value.
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from types import SimpleNamespace
 from typing import Any
 
@@ -25,8 +26,8 @@ TREES, FEWEST = 200, 50
 SHARE = 1 / 3
 # Of more than `FEW` rows: share that a tree sees at most, and rows that all trees see together at `FEW`.
 SEEN, VISITS = 2 / 3, 60_000
-# Most inner folds: each costs a fit.
-FOLDS = 5
+# Most inner folds: each costs a fit. Fewer of more than `FEW` rows.
+FOLDS, LARGE_FOLDS = 5, 2
 Rows = NDArray[np.int64]
 
 
@@ -38,11 +39,12 @@ def fit(x: FloatArray, y: FloatArray) -> Params:
 def cross_validate(x: FloatArray, y: FloatArray, folds: NDArray[np.int64]) -> FloatArray:
     """Out-of-fold means (n,), folds merged to at most `FOLDS`; of many rows by the trees that did not see a row.
 
-    Rows are one composition each, so that what a tree has not seen splits no group.
+    These would know a row by its twin: where rows repeat, as those of polymorphs do, trees are grown anew for each
+    fold, and folds keep groups whole.
     """
-    if len(y) <= FEW:
-        return refit_per_fold(fit, forest.predict, x, y, folds, most=FOLDS)
     single = np.asarray(x, np.float32)
+    if len(y) <= FEW or _repeat(single):
+        return refit_per_fold(fit, forest.predict, x, y, folds, most=FOLDS if len(y) <= FEW else LARGE_FOLDS)
     total, count = np.zeros(len(y)), np.zeros(len(y))
     for seed, tree in enumerate(_grow(x, y)):
         unseen = np.delete(np.arange(len(y)), tree_rows(len(y), seed))
@@ -71,6 +73,11 @@ def tree_rows(n: int, seed: int) -> Rows:
         return np.arange(n)
     most = min(round(SEEN * n), round(_visits(n) / tree_count(n)))
     return np.sort(np.random.default_rng([seed, n]).permutation(n)[:most])
+
+
+def _repeat(x: NDArray[np.float32]) -> bool:
+    """True if two rows are equal."""
+    return len({blake2b(row.tobytes(), digest_size=16).digest() for row in x + np.float32(0)}) < len(x)
 
 
 def _visits(n: int) -> float:

@@ -24,6 +24,7 @@ from kakehashi.screen.transfer.fit import Model
 # Folder of the best rows of each partition of a virtual catalogue, removed when the ranking is written.
 BEST_FOLDER = "kept"
 _COUNTS, _ROWS = "kakehashi.counts", "kakehashi.rows"
+_MODEL, _CATALOG = "kakehashi.model", "kakehashi.catalog"
 
 
 class CommittedScores(NamedTuple):
@@ -77,6 +78,7 @@ def score_catalog(
     *,
     executor: Executor = score_serially,
     partition_rows: int = PARTITION_ROWS,
+    most_left: int | None = None,
     search: Search | None = None,
     in_domain: bool = False,
     precision: Precision = EXACT,
@@ -88,6 +90,8 @@ def score_catalog(
     A pair of files that is committed, whole, and of this very model, catalogue and rows is reused; any other is
     replaced or removed. Only the partitions in progress are in memory.
 
+    most_left : an interrupted run of this very model and catalogue left partitions of at most so many rows: go on with
+        as many, whatever `partition_rows`; None for never
     in_domain : leave what is out of the domain without a prediction
     search : search of a virtual catalogue; its partitions go to `kept/` and hold the best rows and counts of the others
     precision : of the products of networks; scores of another precision are replaced
@@ -101,6 +105,9 @@ def score_catalog(
     if in_domain:
         scorer = scorer.within_domain()
     folder = "scores" if search is None else BEST_FOLDER
+    if most_left is not None and search is None:
+        left = committed_size(rundir, scorer.sha256, catalog.sha256)
+        partition_rows = left if left is not None and left <= most_left else partition_rows
     fresh = IndexCounts()
     schema = pa.schema([*catalog.schema, *SCORES])
     pairs: list[_PartitionFiles] = []
@@ -122,8 +129,8 @@ def score_catalog(
                     f"{folder}/part-{i:05d}.parquet",
                     f"quarantine/part-{i:05d}.parquet",
                     {
-                        "kakehashi.model": scorer.sha256,
-                        "kakehashi.catalog": catalog.sha256,
+                        _MODEL: scorer.sha256,
+                        _CATALOG: catalog.sha256,
                         _ROWS: f"{start}-{start + size}",
                     },
                 )
@@ -185,12 +192,18 @@ def _is_current(rundir: RunDir, pair: _PartitionFiles, schema: pa.Schema, rows: 
     return True
 
 
-def committed_size(rundir: RunDir) -> int | None:
-    """Rows of the first partition that an earlier run left in the folder; None without one."""
+def committed_size(rundir: RunDir, model: str, catalog: str) -> int | None:
+    """Rows of the first partition that an earlier run left in the folder; None without one.
+
+    model, catalog : sha256 of scorer and catalogue, which the partition must be of
+    """
     name = "scores/part-00000.parquet"
     if not rundir.holds(name):
         return None
-    text = (pq.read_schema(for_arrow(rundir.path / name)).metadata or {}).get(_ROWS.encode(), b"").decode()
+    metadata = pq.read_schema(for_arrow(rundir.path / name)).metadata or {}
+    of, on, text = (metadata.get(key.encode(), b"").decode(errors="replace") for key in (_MODEL, _CATALOG, _ROWS))
+    if (of, on) != (model, catalog):
+        return None
     start, _, stop = text.partition("-")
     return int(stop) if start == "0" and stop.isdecimal() and int(stop) else None
 

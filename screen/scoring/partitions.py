@@ -36,6 +36,7 @@ from kakehashi.screen.scoring.columns import (
     scoring_environment,
     set_aside,
 )
+from kakehashi.screen.scoring.cut import cut
 from kakehashi.screen.scoring.device_model import DeviceModel, prepare_model
 from kakehashi.screen.scoring.virtual.search import Search
 from kakehashi.screen.scoring.within import predict_within
@@ -56,7 +57,7 @@ Executor = Callable[["PartitionScorer", Iterable[pa.Table]], Iterator[ScoredPart
 
 
 def partition_size(rows: int, most: int, workers: int | None, *, smiles: bool = False) -> int:
-    """Rows of a partition: whole batches, a few partitions for every worker.
+    """Rows of a partition: whole batches of the device, a few partitions for every worker.
 
     Without workers a partition is as large as can be, because a composition is scored once in each.
 
@@ -72,7 +73,8 @@ def partition_size(rows: int, most: int, workers: int | None, *, smiles: bool = 
     if not workers:
         return most
     share = -(-rows // max(SHARES, PER_WORKER * workers))
-    whole = -(-share // BATCH) * BATCH
+    batch = cut().described if smiles else cut().rows
+    whole = -(-share // batch) * batch
     return min(most, max(LEAST_UNITS if smiles else LEAST_ROWS, whole))
 
 

@@ -91,7 +91,8 @@ class RankingFlags:
         Flag(
             "all: predict every candidate; in-domain: leave those that are out of the domain without a prediction and"
             " out of the ranking, which takes a fraction of the time. Every candidate is judged and counted in any"
-            " case. Default: in-domain where a --filter removes what is out, and with --quick; else all.",
+            " case; a virtual catalogue and structures are predicted whole. Default: in-domain where a --filter removes"
+            " what is out, and with --quick; else all.",
             CANDIDATES,
             optional=True,
         ),

@@ -44,6 +44,7 @@ def estimate_model(
     n: int,
     *,
     networks: int = 0,
+    sources: int = 1,
     foundation: bool = False,
     outer: int = 10,
     families: bool = True,
@@ -52,7 +53,7 @@ def estimate_model(
 ) -> float:
     """Seconds to fit and measure a model of n compounds, on the processors there are.
 
-    networks : of all sources together
+    networks, sources : networks of all sources together, and the number of sources, which have as many each
     foundation : whether foundation networks serve
     outer, families, heads : as in `kakehashi.screen.transfer.fit.transfer`
     baselines : models that are only compared with
@@ -63,28 +64,30 @@ def estimate_model(
     if foundation:
         each += 2 * _closed_form(n) + _trees(n) + (_tuned(n) + _ridge(n) if n > TUNED_ROWS else 0.0)
     depths = 3 if n <= FEW else 2 if n <= ALL_LAYERS_ROWS else 1
-    each += affordable_networks(n, networks) * depths * 0.3 * _ridge(n)
+    each += _serving(n, networks, sources) * depths * 0.3 * _ridge(n)
     further = PER_HEAD * (1 + n / 100)
     each += further * len([head for head in heads if head not in DEFAULT_HEADS])
     return START + (selections * each + min(outer, n) * baselines * further) / available()
 
 
-def estimate_megabytes(n: int, *, networks: int = 0, foundation: bool = False) -> int:
+def estimate_megabytes(n: int, *, networks: int = 0, sources: int = 1, foundation: bool = False) -> int:
     """Megabytes of a process that fits and measures a model of n compounds, with a fit on every processor."""
     shared, fitting = (FOUNDATION_BYTES, FOUNDATION_FIT_BYTES) if foundation else (SHARED_BYTES, FIT_BYTES)
-    shared += NETWORK_BYTES * affordable_networks(n, networks)
+    shared += NETWORK_BYTES * _serving(n, networks, sources)
     return BASE_MB + round(n * (shared + fitting * available()) / 1e6)
 
 
-def check_memory(n: int, *, networks: int = 0, foundation: bool = False) -> None:
+def check_memory(n: int, *, networks: int = 0, sources: int = 1, foundation: bool = False) -> None:
     """Refuse a target that cannot be fitted in the memory there is.
+
+    networks, sources : as of `estimate_model`
 
     Raises
     ------
     UserError : how much is needed, how much there is, and what to do.
     """
     free = available_bytes()
-    needed = estimate_megabytes(n, networks=networks, foundation=foundation)
+    needed = estimate_megabytes(n, networks=networks, sources=sources, foundation=foundation)
     if free is None or needed * 1e6 <= free:
         return
     each = (needed - BASE_MB) / n
@@ -94,6 +97,11 @@ def check_memory(n: int, *, networks: int = 0, foundation: bool = False) -> None
         f"{n:,} known values need about {needed / 1000:.1f} GB of memory, {free / 1e9:.1f} GB are free: give {fewer}"
         f"{'fewer --networks, ' if networks else ''}or a machine with more"
     )
+
+
+def _serving(n: int, networks: int, sources: int) -> int:
+    """Networks of all sources that serve as frozen features: each source has some of its own."""
+    return sources * affordable_networks(n, networks // sources) if sources else 0
 
 
 def _trees(n: int) -> float:

@@ -25,9 +25,9 @@ from kakehashi.screen.ranking.places import PlaceCounter
 from kakehashi.screen.ranking.summary import bin_values
 from kakehashi.screen.runs.config import as_dict
 from kakehashi.screen.runs.refused import warnings_of, write_rejected
-from kakehashi.screen.scoring.committed import BEST_FOLDER, committed_size, score_catalog
+from kakehashi.screen.scoring.committed import BEST_FOLDER, score_catalog
 from kakehashi.screen.scoring.cut import cut
-from kakehashi.screen.scoring.partitions import Executor, partition_size, score_serially
+from kakehashi.screen.scoring.partitions import PARTITION_ROWS, Executor, partition_size, score_serially
 from kakehashi.screen.scoring.virtual.search import MOST_INDICES, PER_ROW
 from kakehashi.screen.screening.config import ScreenConfig, exit_code
 from kakehashi.screen.screening.estimate import count_committed, estimate_cost
@@ -90,7 +90,8 @@ def finish_run(
             model,
             inputs.catalog,
             executor=executor,
-            partition_rows=_per_partition(config, inputs.catalog, committed_size(rundir)),
+            partition_rows=_per_partition(config, inputs.catalog),
+            most_left=_most_left(config),
             search=search,
             in_domain=inputs.in_domain,
             precision=config.precision,
@@ -132,17 +133,24 @@ def finish_run(
     return ScreenOutcome(record, exit_code(record))
 
 
-def _per_partition(config: ScreenConfig, catalog: Catalog, committed: int | None = None) -> int:
-    """Rows of a partition, or indices of a virtual catalogue.
-
-    committed : rows of the partitions that an interrupted run left; workers go on with as many, where not too many
-    """
+def _per_partition(config: ScreenConfig, catalog: Catalog) -> int:
+    """Rows of a partition, or indices of a virtual catalogue."""
     if catalog.space is None:
-        shared = config.workers if config.scheduler is None else config.workers or SCHEDULED
-        if shared and committed is not None and committed <= config.partition_rows:
-            return committed
-        return partition_size(catalog.rows, config.partition_rows, shared, smiles=catalog.smiles)
+        return partition_size(catalog.rows, config.partition_rows, _shared(config), smiles=catalog.smiles)
     return min(config.partition_rows * PER_ROW, MOST_INDICES)
+
+
+def _most_left(config: ScreenConfig) -> int | None:
+    """Largest partitions of an interrupted run to go on with, with or without workers.
+
+    None where the user gave the size of partitions of a run without workers, which holds.
+    """
+    return config.partition_rows if _shared(config) or config.partition_rows == PARTITION_ROWS else None
+
+
+def _shared(config: ScreenConfig) -> int | None:
+    """Number of workers that share the partitions, None without any."""
+    return config.workers if config.scheduler is None else config.workers or SCHEDULED
 
 
 def _executor(config: ScreenConfig, rundir: RunDir, progress: Progress) -> AbstractContextManager[Executor]:
@@ -164,7 +172,10 @@ def build_model(config: ScreenConfig, inputs: ScreenInputs, progress: Progress) 
     ------
     UserError : too little memory for so many values.
     """
-    check_memory(len(inputs.target), networks=_networks(config, inputs), foundation=inputs.foundation is not None)
+    check_memory(
+        len(inputs.target), networks=_networks(config, inputs), sources=_sources(config, inputs),
+        foundation=inputs.foundation is not None,
+    )  # fmt: skip
     cache = not config.no_cache
     convention = convention_for([inputs.target, *inputs.sources], config.convention, config.descriptors)
     settings = Settings(config.networks, config.seed, convention)
@@ -246,21 +257,27 @@ def plan_run(config: ScreenConfig, inputs: ScreenInputs) -> dict[str, Any]:
 def forecast_run(config: ScreenConfig, inputs: ScreenInputs) -> dict[str, Any]:
     """Cost of a run, for `--dry-run`."""
     networks, n, foundation = _networks(config, inputs), len(inputs.target), inputs.foundation is not None
-    check_memory(n, networks=networks, foundation=foundation)
+    sources = _sources(config, inputs)
+    check_memory(n, networks=networks, sources=sources, foundation=foundation)
     seconds = estimate_model(
-        n, networks=networks, foundation=foundation, outer=config.outer_folds, families=not config.no_families,
-        heads=config.heads,
+        n, networks=networks, sources=sources, foundation=foundation, outer=config.outer_folds,
+        families=not config.no_families, heads=config.heads,
     )  # fmt: skip
     cost = estimate_cost(
         inputs.catalog, networks, inputs.order.top, config.workers, foundation=foundation, model_seconds=seconds,
-        model_mb=estimate_megabytes(n, networks=networks, foundation=foundation),
+        model_mb=estimate_megabytes(n, networks=networks, sources=sources, foundation=foundation),
     )  # fmt: skip
     return {"batch": cut().rows, "committed": count_committed(config.out), "estimate": cost}
 
 
 def _networks(config: ScreenConfig, inputs: ScreenInputs) -> int:
     """Networks of all sources together."""
-    return config.networks * len(groups(inputs.sources, config.trunk))  # type: ignore[arg-type]  # checked by config
+    return config.networks * _sources(config, inputs)
+
+
+def _sources(config: ScreenConfig, inputs: ScreenInputs) -> int:
+    """Number of sets of networks: of each source its own, and of a shared trunk."""
+    return len(groups(inputs.sources, config.trunk))  # type: ignore[arg-type]  # checked by config
 
 
 def _counted(table: PropertyTable) -> str:

@@ -20,6 +20,7 @@ from kakehashi.screen.heads.drawn import unfinished
 from kakehashi.screen.heads.inducing import inducing_count
 from kakehashi.screen.heads.registry import DEFAULT_HEADS, HEADS
 from kakehashi.screen.networks.aliases import MARK
+from kakehashi.screen.networks.crystal.network import is_structural
 from kakehashi.screen.networks.source import Library, elements_in
 from kakehashi.screen.pools import threads
 from kakehashi.screen.transfer.leaderboard import Entry, rank_entries
@@ -243,9 +244,11 @@ def caveats(library: Library, target: PropertyTable, heads: Sequence[str] = DEFA
     The first make the leaderboard optimistic; the second cost too much at the target's size.
     """
     formulas = frozenset(target.keys)
-    n, left_out = len(formulas), []
-    if n > FROZEN_GP_ROWS and library.sources:
-        most = max(affordable_networks(n, len(source.networks)) for source in library.sources)
+    n, left_out = len(target), []
+    # Of crystal graph networks all serve.
+    pyramids = [source for source in library.sources if not is_structural(source.networks)]
+    if n > FROZEN_GP_ROWS and pyramids:
+        most = max(affordable_networks(n, len(source.networks)) for source in pyramids)
         layers = "" if n <= ALL_LAYERS_ROWS else " of their last layer"
         left_out.append(
             f"{n:,} target compounds: of each source the first {most:,} networks serve as frozen features{layers}, with"

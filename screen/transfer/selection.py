@@ -118,6 +118,21 @@ def affordable_heads(
     return Heads(direct, closed, frozen, late, depths, stacked=False, foundation=members)
 
 
+def affordable_baselines(n: int, names: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Choose the requested baselines that n compounds can pay for, each once; and notes on the others.
+
+    >>> affordable_baselines(45, ("gp", "block-gp"))
+    (('gp', 'block-gp'), ())
+    >>> affordable_baselines(2_001, ("gp", "block-gp"))[0]
+    ('gp',)
+    """
+    names = tuple(dict.fromkeys(names))
+    if n <= BLOCK_ROWS or BLOCKS not in names:
+        return names, ()
+    note = f"{n:,} target compounds: baseline {BLOCKS} was left out, which serves up to {BLOCK_ROWS:,}"
+    return tuple(name for name in names if name != BLOCKS), (note,)
+
+
 def affordable_networks(n: int, networks: int) -> int:
     """Number of a source's networks that serve n compounds as frozen features.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import warnings
@@ -127,6 +128,30 @@ def test_a_users_own_choice_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     keep_programs()
     assert jax.config.jax_compilation_cache_dir == str(tmp_path / "mine")
     assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize("imported", [True, False])
+def test_what_a_process_on_another_processor_chose_is_chosen_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, imported: bool
+) -> None:
+    """A worker inherits the choice of the process that started it."""
+    home = tmp_path / "home"
+    monkeypatch.setenv("KAKEHASHI_HOME", str(home))
+    theirs = str(home / "compiled" / "0123456789abcdef")
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", theirs)
+    jax.config.update("jax_compilation_cache_dir", theirs if imported else None)
+    own = home / "compiled" / machine_key()
+    assert kept_programs().folder == own
+    keep_programs()
+    assert os.environ["JAX_COMPILATION_CACHE_DIR"] == str(own) == jax.config.jax_compilation_cache_dir
+    keep_programs()  # once more changes nothing
+    assert jax.config.jax_compilation_cache_dir == str(own)
+    # Where no folder can be used, theirs is not used either.
+    monkeypatch.setattr(compilation, "_prepared", lambda: None)
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", theirs)
+    keep_programs()
+    assert "JAX_COMPILATION_CACHE_DIR" not in os.environ
+    assert jax.config.jax_compilation_cache_dir is None
 
 
 def test_a_folder_that_cannot_be_used_only_costs_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

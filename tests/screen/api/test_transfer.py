@@ -44,6 +44,12 @@ def test_another_seed_is_another_model(other_seed: Model, tiny_model: Model) -> 
     assert mean(other_seed) != mean(tiny_model)
 
 
+def test_too_little_memory_is_refused(tiny_model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kakehashi.screen.screening.model_cost.available_bytes", lambda: 1_000_000)
+    with pytest.raises(UserError, match=r"30 known values need about .* GB of memory"):
+        kh.transfer(tiny_model.library, tiny_model.target, foundation="none")
+
+
 def test_a_library_that_saw_the_target_is_said_so(tiny_model: Model) -> None:
     from kakehashi.screen.transfer.fit import transfer
 

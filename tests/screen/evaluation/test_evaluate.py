@@ -43,6 +43,15 @@ def test_a_good_source_is_recommended(found):
     assert row(found, CHOSEN).entry.beats_direct
 
 
+def test_a_baseline_that_grows_with_the_square_is_left_out_with_a_note(planted, monkeypatch):
+    monkeypatch.setattr(selection, "BLOCK_ROWS", 39)
+    left = evaluate(
+        Library((), "reduced", 0), planted.target, outer=2, inner=2, heads=RIDGE, baselines=("block-gp", *ELASTIC)
+    )
+    assert set(left.settings) == {"elastic-net"}
+    assert "40 target compounds: baseline block-gp was left out, which serves up to 39" in left.warnings
+
+
 def test_a_shuffled_source_is_not(planted, shuffled_library):
     found = evaluate(shuffled_library, planted.target, outer=5, inner=5, heads=RIDGE, baselines=())
     assert found.verdict.helps is not True

@@ -78,6 +78,15 @@ def test_the_report_is_rebuilt_from_the_files(finished, capsys):
     assert page.read_text() == before
 
 
+def test_too_little_memory_is_refused_before_anything_is_trained(words, tables, monkeypatch, capsys):
+    monkeypatch.setattr("kakehashi.screen.screening.model_cost.available_bytes", lambda: 1_000_000)
+    monkeypatch.setattr("kakehashi.screen.evaluation.run.pretrain_library", lambda *_, **__: pytest.fail("trained"))
+    assert kh.main([*words[:-1], str(tables / "refused")]) == 2
+    assert "known values need about" in capsys.readouterr().err
+    with pytest.raises(UserError, match="known values need about"):
+        kh.evaluate(f"{tables}/target.parquet:target", sources=[], heads=["ridge"], baselines=[])
+
+
 def test_hostile_names_are_text(finished, tmp_path):
     from kakehashi.screen.report.evaluation import write_report
 

@@ -87,6 +87,27 @@ def test_many_rows_are_judged_by_the_trees_that_did_not_see_them():
     np.testing.assert_allclose(predicted[7], expected, rtol=0, atol=1e-12)
 
 
+def test_a_row_is_not_known_by_its_twin():
+    """Many rows, half of them twins with the same values of pure chance, in the same folds."""
+    rng = np.random.default_rng(0)
+    x, y = np.repeat(rng.normal(size=(200, 6)), 2, axis=0), np.repeat(rng.normal(size=200), 2)
+    folds = np.repeat(np.arange(200) % 10, 2)
+    predicted = extra_trees.cross_validate(x, y, folds)
+    assert np.mean(np.abs(predicted - y)) > 0.9 * np.mean(np.abs(y - y.mean()))
+    for fold in (0, 1):  # folds are merged to two
+        held = folds % 2 == fold
+        expected = forest.predict(extra_trees.fit(x[~held], y[~held]), x[held])[0]
+        np.testing.assert_array_equal(predicted[held], expected)
+
+
+def test_one_twin_among_many_rows_is_seen_and_the_sign_of_zero_is_not():
+    x = columns(400)[0]
+    assert not extra_trees._repeat(np.asarray(x, np.float32))
+    x[0, 0], x[399] = 0.0, x[0]
+    x[399, 0] = -0.0
+    assert extra_trees._repeat(np.asarray(x, np.float32))
+
+
 def test_the_rows_that_trees_see_grow_slowly(monkeypatch):
     monkeypatch.undo()  # as many trees as usual
     visits = [extra_trees.tree_count(n) * len(extra_trees.tree_rows(n, 0)) for n in (301, 2_000, 20_000, 200_000)]

@@ -240,8 +240,16 @@ def test_kills_of_the_process_change_no_byte(tiny: Tiny, tmp_path: Path) -> None
 
 def test_a_run_goes_on_with_the_partitions_that_are_there(tiny: Tiny, tiny_model: Model, tmp_path: Path) -> None:
     out = tmp_path / "run"
+    model, catalog = make_scorer(tiny_model).sha256, open_catalog(str(tiny.folder / "catalog.csv"))
     with RunDir(out) as rundir:
-        assert committed_size(rundir) is None
+        assert committed_size(rundir, model, catalog.sha256) is None
     into(out, tiny_model, tiny.folder / "catalog.csv", size=9)
     with RunDir(out, resume=True) as rundir:
-        assert committed_size(rundir) == 9
+        assert committed_size(rundir, model, catalog.sha256) == 9
+        assert committed_size(rundir, "another", catalog.sha256) is None
+        assert committed_size(rundir, model, "another") is None
+        # Kept where not too large; then what was asked for, and what that left.
+        for most, count, fresh in ((9, 5, 0), (8, 6, 6), (None, 6, 0), (7, 6, 0)):
+            counted = Counted()
+            scored = score_catalog(rundir, tiny_model, catalog, executor=counted, partition_rows=7, most_left=most)
+            assert (len(scored.score_names), counted.calls) == (count, fresh)

@@ -19,6 +19,7 @@ from kakehashi.screen.ranking.rank import Order, rank
 from kakehashi.screen.scoring import partitions
 from kakehashi.screen.scoring.batches import Predictions
 from kakehashi.screen.scoring.columns import QUARANTINE, SCORES, ScoredPartition
+from kakehashi.screen.scoring.cut import GPU
 from kakehashi.screen.scoring.device_model import DeviceModel, prepare_model
 from kakehashi.screen.scoring.partitions import make_scorer, score_partition
 
@@ -194,6 +195,14 @@ def test_every_worker_has_a_few_partitions_or_they_are_small(rows: int, workers:
     assert size <= partitions.PARTITION_ROWS
     assert rows / size >= 3 * workers or size == partitions.LEAST_ROWS
     assert partitions.partition_size(rows, 100, workers) == 100
+
+
+def test_partitions_are_whole_batches_of_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(partitions, "cut", lambda: GPU)
+    assert partitions.partition_size(140_000, 262_144, 2) == GPU.rows
+    assert partitions.partition_size(2_000_000, 262_144, 2) == 2 * GPU.rows
+    assert partitions.partition_size(20_000, 262_144, 2, smiles=True) == GPU.described
+    assert partitions.partition_size(140_000, 1_000, 2) == 1_000
 
 
 def test_without_workers_partitions_are_as_large_as_can_be() -> None:

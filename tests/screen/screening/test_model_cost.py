@@ -46,6 +46,14 @@ def test_a_hundred_thousand_values_fit_the_promise() -> None:
     assert estimate_megabytes(100_000, foundation=True) < 8_000
 
 
+def test_each_source_has_networks_that_serve() -> None:
+    """Of a thousand values four networks of a source, however many sources there are."""
+    one, five = (estimate_megabytes(1_000, networks=50 * k, sources=k) for k in (1, 5))
+    assert five - one == pytest.approx(1_000 * 16 * model_cost.NETWORK_BYTES / 1e6, abs=1)
+    assert estimate_model(5_000, networks=250, sources=5) > estimate_model(5_000, networks=250, sources=1)
+    assert estimate_megabytes(1_000, networks=0, sources=0) == estimate_megabytes(1_000)
+
+
 def test_too_large_a_target_is_refused_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(model_cost, "available_bytes", lambda: 4_000_000_000)
     check_memory(1_000, foundation=True)

@@ -22,6 +22,8 @@ import pytest
 
 import kakehashi
 from kakehashi.catalogs.runs.rundir import Results, RunDir
+from kakehashi.screen.screening.config import resolve
+from kakehashi.screen.screening.run import _most_left
 
 if TYPE_CHECKING:
     from conftest import Tiny
@@ -305,6 +307,36 @@ def test_an_unfinished_run_goes_on_and_keeps_nothing_stale(
     assert "chosen from former scores" not in Results(out).read_text("next.csv")
     assert [Results(out).rows(name) for name in Results(out).names("scores/")] == [30, 10]
     assert screen("--out", out, "--resume", "--partition-rows", 30)[1].startswith("nothing to do")
+
+
+@pytest.mark.parametrize(
+    ("given", "most"),
+    [
+        ({}, 262_144),
+        ({"partition_rows": 30}, None),
+        ({"partition_rows": 30, "workers": 2}, 30),
+        ({"workers": 2}, 262_144),
+    ],
+)
+def test_partitions_of_an_interrupted_run_hold_unless_others_were_asked_for(
+    tiny: Tiny, given: dict[str, Any], most: int | None
+) -> None:
+    config = resolve({"target": f"{tiny.folder}/target.csv:kappa", **given}, None)
+    assert _most_left(config) == most
+
+
+@pytest.mark.fault
+def test_what_workers_left_is_kept_without_them(screen: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "run"
+    with monkeypatch.context() as patched:
+        full = lambda *_, **__: (_ for _ in ()).throw(OSError(28, "No space left"))
+        patched.setattr("kakehashi.screen.screening.run.write_ranking", full)
+        patched.setattr("kakehashi.screen.screening.run.partition_size", lambda *_, **__: 9)  # as workers would have
+        assert screen("--out", out)[0] == 1
+    before = {name: (out / name).stat().st_mtime_ns for name in Results(out).names("scores/")}
+    assert len(before) == 5
+    assert screen("--out", out, "--resume")[0] == 0
+    assert {name: (out / name).stat().st_mtime_ns for name in Results(out).names("scores/")} == before
 
 
 @pytest.mark.fault

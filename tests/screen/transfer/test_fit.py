@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from kakehashi.screen.networks.crystal.network import CrystalNetwork
 from kakehashi.screen.networks.source import Library
 from kakehashi.screen.transfer import fit as module
 from kakehashi.screen.transfer.fit import transfer
@@ -46,6 +47,17 @@ def test_a_library_that_saw_the_target_is_said_so(planted, planted_library):
     (warning,) = module.caveats(seen, planted.target)
     assert "planted_source saw 7 of the target's 40 formulas" in warning
     assert module.caveats(planted_library, planted.target) == ()
+
+
+def test_notes_count_rows_and_leave_crystal_graphs_out(planted, planted_library, monkeypatch):
+    """Polymorphs are a row each; of crystal graph networks all serve."""
+    monkeypatch.setattr(module, "FROZEN_GP_ROWS", 39)
+    polymorphs = replace(planted.target, keys=tuple(planted.target.keys[:20]) * 2)
+    unseen = Library((planted_library.sources[0]._replace(keys=frozenset()),), "reduced", 0)
+    (note,) = module.caveats(unseen, polymorphs)
+    assert note.startswith("40 target compounds: of each source the first")
+    graphs = (CrystalNetwork(*[None] * len(CrystalNetwork._fields)),)
+    assert module.caveats(Library((unseen.sources[0]._replace(networks=graphs),), "reduced", 0), polymorphs) == ()
 
 
 def test_held_out_values_never_influence_their_own_prediction(planted, planted_library, planted_model):
