@@ -268,6 +268,8 @@ def _identity(config: DesignConfig, inputs: DesignInputs, surrogate: Surrogate, 
             "models": surrogate.identities(),
             "goals": [str(goal) for goal in inputs.goals],
             "proposal": {name: array.tolist() for name, array in first.items()},
+            "space": proposal.identity(),
+            "fragments": list(inputs.fragments),
         }
     )
 
