@@ -39,10 +39,12 @@ _PERI_DIAMINE = "[NX3H2]c1cccc2cccc([NX3H2])c12"
 _O_DIACID = "[$([CX3](=O)[OX2H1,Cl])]-[#6;a,$([CX3]=[CX3])]~[#6;a,$([CX3]=[CX3])]-[$([CX3](=O)[OX2H1,Cl])]"
 _VICINAL_DIACID = "[$([CX3](=O)[OX2H1,Cl])][CX4][CX4][$([CX3](=O)[OX2H1,Cl])]"
 _MALONIC = "[OX2H1]C(=O)[CX4]C(=O)[OX2H1]"
-_GLYCOL = "[OX2H1][CX4][CX4][OX2H1]"
-_PROPANEDIOL = "[OX2H1][CX4][CX4][CX4][OX2H1]"
+# A hydroxyl, or a carbonate that it made: a second hydroxyl bites back into either.
+_CARBONATED = "[OX2;H1,$(O[CX3](=O)[OX2])]"
+_GLYCOL = f"[OX2H1][CX4][CX4]{_CARBONATED}"
+_PROPANEDIOL = f"[OX2H1][CX4][CX4][CX4]{_CARBONATED}"
 _CATECHOL = "[OX2H1]c:c[OX2H1]"
-_BIPHENOL = "[OX2H1]c:c-c:c[OX2H1]"
+_BIPHENOL = f"[OX2H1]c:c-c:c{_CARBONATED}"
 _DIACIDS = ("diacid", "diacyl chloride")
 _AMINES = ("diamine", "hydroxy diamine")
 _IMIDE_CAP = "the two acids close to a cyclic imide, which ends the chain"
@@ -76,7 +78,8 @@ RULES: tuple[MonomerRule, ...] = (
         (("diol", _PROPANEDIOL),), "a 1,3-diol closes to a six-ring carbonate, which is polymerised by ring opening",
         CAUTION, ("polycarbonate",),
     ),
-    MonomerRule((("bisphenol", _CATECHOL),), "a catechol closes to a cyclic carbonate", BAN, ("polycarbonate",)),
+    MonomerRule((("bisphenol", f"[OX2H1]c:c{_CARBONATED}"),), "a catechol closes to a cyclic carbonate", BAN,
+                ("polycarbonate",)),
     MonomerRule(
         (("bisphenol", _BIPHENOL),), "a 2,2'-biphenol closes to a seven-ring carbonate", CAUTION, ("polycarbonate",)
     ),

@@ -14,13 +14,12 @@ from kakehashi.design.chemistry.groups import GROUPS
 from kakehashi.design.chemistry.monomer_rules import banned
 from kakehashi.design.chemistry.openings import close_bonds, uncap
 from kakehashi.design.chemistry.polymerisation import Polymerisation
-from kakehashi.design.chemistry.polymerisations import POLYMERISATIONS
+from kakehashi.design.chemistry.polymerisations import POLYMERISATIONS, has_partner
 from kakehashi.design.chemistry.provenance import Provenance
 from kakehashi.design.chemistry.rings import Ring, close_unit, tautomers
 from kakehashi.design.chemistry.stability import suspect, unstable
 
 _NOTHING: Any = ((), ())
-_PARTNERS = frozenset(rule.partner for rule in POLYMERISATIONS if rule.partner)
 
 
 def classify(smiles: str) -> list[Provenance]:
@@ -29,8 +28,8 @@ def classify(smiles: str) -> list[Provenance]:
     Routes are in the order of `POLYMERISATIONS`. The monomers of a route carry exactly the functional groups required,
     and polymerise to this polymer again (to one of the regular chains, where monomers are unsymmetrical).
     Stereochemistry is left out, and so are monomers that fall apart or that a rule bans (`monomer_rules`). Where the
-    smallest unit of the chain has no route, or only such with a fixed partner, two of these in a row are tried as well,
-    then the unit as written.
+    smallest unit of the chain has no route, or only such with a fixed partner, two of these in a row are tried as well
+    (dichlorodiphenyl sulfone gives two units of a polysulfone), then the unit as written.
 
     Raises
     ------
@@ -48,15 +47,11 @@ def classify(smiles: str) -> list[Provenance]:
     key = repeat_unit_key(unit)
     with rdBase.BlockLogs():  # pieces that are no molecules are tried and left
         routes = _routes(unit, key)
-        if all(_has_partner(route) for route in routes):
-            routes += [route for route in _routes(twice(unit), key) if not (routes and _has_partner(route))]
+        if all(has_partner(route) for route in routes):
+            routes += [route for route in _routes(twice(unit), key) if route not in routes]
         if not routes and unit.GetNumAtoms() != mol.GetNumAtoms():
             routes = _routes(mol, key)
     return [route for route in routes if not banned(route)]
-
-
-def _has_partner(route: Provenance) -> bool:
-    return route.monomers[-1] in _PARTNERS
 
 
 def _routes(mol: Any, key: str) -> list[Provenance]:

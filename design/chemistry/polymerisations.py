@@ -11,10 +11,32 @@ from kakehashi.design.chemistry.chains import CHAINS
 from kakehashi.design.chemistry.condensations import CONDENSATIONS
 from kakehashi.design.chemistry.couplings import COUPLINGS
 from kakehashi.design.chemistry.polymerisation import Polymerisation
+from kakehashi.design.chemistry.provenance import Provenance
 from kakehashi.design.chemistry.substitutions import SUBSTITUTIONS
 
 POLYMERISATIONS: tuple[Polymerisation, ...] = (*CONDENSATIONS, *SUBSTITUTIONS, *COUPLINGS, *CHAINS)
 PROPOSED: tuple[Polymerisation, ...] = tuple(rule for rule in POLYMERISATIONS if rule.proposed)
+
+_PARTNERS = {rule.words: rule.partner for rule in POLYMERISATIONS if rule.partner}
+
+
+def has_partner(route: Provenance) -> bool:
+    """Test whether a route's last monomer is the fixed reagent of its polymerisation: water, phosgene, ..."""
+    return route.reaction in _PARTNERS
+
+
+def own_monomers(route: Provenance) -> tuple[str, ...]:
+    """Monomers of a route without the fixed reagent of its polymerisation, which is none.
+
+    Epichlorohydrin is a reagent beside a bisphenol, and a monomer where it is opened alone.
+
+    Examples
+    --------
+    >>> words = "hydrolysis and condensation of a dichlorosilane"
+    >>> own_monomers(Provenance("polysiloxane", ("C[Si](C)(Cl)Cl", "O"), words))
+    ('C[Si](C)(Cl)Cl',)
+    """
+    return route.monomers[:-1] if has_partner(route) else route.monomers
 
 
 def conditions_of(words: str) -> str:

@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterable, Sequence
 
 from kakehashi.design.chemistry.monomer_rules import cautions
 from kakehashi.design.chemistry.monomers import classify
-from kakehashi.design.chemistry.polymerisations import POLYMERISATIONS
+from kakehashi.design.chemistry.polymerisations import POLYMERISATIONS, own_monomers
 from kakehashi.design.chemistry.provenance import Provenance
 
 _PLACE = {rule.words: place for place, rule in enumerate(POLYMERISATIONS)}
-_PARTNERS = frozenset(rule.partner for rule in POLYMERISATIONS if rule.partner)
 
 
 def best_first(routes: Iterable[Provenance], registered: Callable[[str], bool]) -> list[Provenance]:
@@ -27,7 +26,7 @@ def best_first(routes: Iterable[Provenance], registered: Callable[[str], bool]) 
     """
 
     def order(route: Provenance) -> tuple[int, float, int, int]:
-        own = [smiles for smiles in route.monomers if smiles not in _PARTNERS]
+        own = own_monomers(route)
         return (
             len(cautions(route)),
             # The share, not the number: one amino acid nobody sells is no better than a diacid and a diamine.

@@ -57,7 +57,7 @@ class Quota:
 
     per_cluster : proposals of one cluster; a proposal is in the cluster of the first listed one that is at least
         `SIMILAR` to it by Tanimoto's measure
-    per_monomer : proposals that share a monomer
+    per_monomer : proposals that share a monomer; a fixed reagent of a polymerisation is none
     per_class : proposals of one polymer class
 
     None is no limit.

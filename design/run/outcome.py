@@ -19,7 +19,7 @@ from kakehashi.design.chemistry import constraints, monomers
 from kakehashi.design.chemistry.monomer_rules import cautions
 from kakehashi.design.chemistry.naming import name_monomer
 from kakehashi.design.chemistry.novelty import KnownPolymers
-from kakehashi.design.chemistry.polymerisations import conditions_of
+from kakehashi.design.chemistry.polymerisations import conditions_of, own_monomers
 from kakehashi.design.chemistry.pool import Pool
 from kakehashi.design.chemistry.provenance import Provenance
 from kakehashi.design.chemistry.routes import best_first, describe
@@ -171,7 +171,7 @@ def select(
             counts[hard] += 1
             continue
         made, *others = best_first(routes, registered) if routes else [Provenance()]
-        if above := quota.admit(key, made.monomers, made.polymer_class):
+        if above := quota.admit(key, own_monomers(made), made.polymer_class):
             counts[above] = counts.get(above, 0) + 1
             continue
         log_goal, log_constraint = float(evaluated.log_likelihood[i]), float(evaluated.log_constraint[i])

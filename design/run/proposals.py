@@ -19,7 +19,6 @@ from kakehashi.design.proposals.language.language import Language
 from kakehashi.design.proposals.reactions.reactions import Reactions, embedded_pool
 from kakehashi.design.run.config import DesignConfig
 from kakehashi.design.run.space import wanted_rules
-from kakehashi.design.run.space_flags import POOL
 
 # Units drawn from the reactions as the corpus of a language model where none is given.
 DRAWN = 3_000
@@ -50,8 +49,6 @@ def reactions(config: DesignConfig, pool: Pool | None = None) -> Reactions:
     if pool is None and config.pool:
         pool = read_pool(path_of(config.pool), config.material)
     molecules = embedded_pool() if pool is None else pool.molecules
-    if config.monomers == POOL and pool is not None:
-        rules = [rule for rule in rules if not rule.partner or rule.partner in pool.named()]
     try:
         return Reactions(molecules, rules, growth=config.grows)
     except ValueError as error:

@@ -17,6 +17,7 @@ from kakehashi.design.chemistry.pool import Pool
 from kakehashi.design.likelihood.describer import Describer, DescriberTask
 from kakehashi.design.likelihood.surrogate import Surrogate
 from kakehashi.design.proposals.proposal import Proposal, pack
+from kakehashi.design.proposals.reactions.reactions import Reactions
 from kakehashi.design.run.config import DesignConfig, deciding
 from kakehashi.design.run.folds import with_cluster_folds
 from kakehashi.design.run.inputs import DesignInputs
@@ -268,6 +269,8 @@ def _identity(config: DesignConfig, inputs: DesignInputs, surrogate: Surrogate, 
             "models": surrogate.identities(),
             "goals": [str(goal) for goal in inputs.goals],
             "proposal": {name: array.tolist() for name, array in first.items()},
+            "space": proposal.facts() if isinstance(proposal, Reactions) else {},
+            "fragments": list(inputs.fragments),
         }
     )
 

@@ -10,7 +10,7 @@ from kakehashi.catalogs.molecules.registered import find_registered
 from kakehashi.catalogs.records import UserError
 from kakehashi.design.chemistry.constraints import Limits
 from kakehashi.design.chemistry.polymerisation import Polymerisation
-from kakehashi.design.chemistry.polymerisations import POLYMERISATIONS, PROPOSED
+from kakehashi.design.chemistry.polymerisations import POLYMERISATIONS, PROPOSED, own_monomers
 from kakehashi.design.chemistry.pool import Pool
 from kakehashi.design.chemistry.provenance import Provenance
 from kakehashi.design.chemistry.substructures import check_smarts
@@ -103,7 +103,7 @@ class Routes:
             return False
         if self._config.monomers == ANY:
             return True
-        others = [smiles for smiles in route.monomers if smiles not in self._mine]
+        others = [smiles for smiles in own_monomers(route) if smiles not in self._mine]
         return not others if self._config.monomers == POOL else all(map(find_registered, others))
 
 

@@ -150,6 +150,13 @@ class Reactions:
             units.append(join_residues(rule, residues))
         return units
 
+    def facts(self) -> dict[str, list[str]]:
+        """What states refer to by number, in order: blocks as group and SMILES, and polymerisations."""
+        return {
+            "blocks": [f"{block.group}: {block.molecule.smiles}" for block in self.blocks],
+            "polymerisations": [rule.words for rule in self.polymerisations],
+        }
+
     def _read_residue(self, part: bytes, slot: int, turned: bool, bare: bool) -> tuple[str, str]:
         place, links, edits = _unpacked(part)
         return self.assembler.residue(place, slot, turned, bare, links, edits)

@@ -41,6 +41,7 @@ BANNED = [
     ("polybenzimidazole", ("diacid with a core", "tetraamine"), ("O=C(O)c1ccccc1C(=O)O", "Nc1cc(N)c(N)cc1N")),
     ("polycarbonate", ("diol",), ("CC(O)CO",)),
     ("polycarbonate", ("bisphenol",), ("Oc1ccccc1O",)),
+    ("polycarbonate", ("diol",), ("O=C(OCCO)OCCO",)),
     ("polyester", ("hydroxy acid",), ("OCCCC(=O)O",)),
     ("polyamide", ("amino acid",), ("NCCCC(=O)O",)),
     ("polyether", ("cyclic ether",), ("CC1CCCO1",)),

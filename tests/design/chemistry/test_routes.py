@@ -37,6 +37,13 @@ def test_a_caution_goes_last_and_a_reagent_is_no_monomer() -> None:
     assert best_first([bisphenol, free], lambda smiles: True) == [free, bisphenol]
 
 
+def test_a_monomer_of_two_units_comes_after_the_monomer_of_one() -> None:
+    found = best_first(classify("*S(=O)(=O)c1ccc(*)cc1"), lambda smiles: True)
+    own = [made.monomers[0] for made in found]
+    assert own[0] == "Clc1ccc(Cl)cc1"
+    assert "O=S(=O)(c1ccc(Cl)cc1)c1ccc(Cl)cc1" in own
+
+
 def test_words_of_a_route() -> None:
     assert (
         describe(PAIR)

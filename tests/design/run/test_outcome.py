@@ -63,6 +63,12 @@ def test_the_polymers_of_a_file_are_not_new(tmp_path):
         read_known(path)
 
 
+def test_a_fixed_reagent_counts_as_no_shared_monomer():
+    units = [f"*O[Si](C)({'C' * k}C(F)(F)F)*" for k in (2, 3, 4)]
+    found = chosen(units, per_monomer=1)
+    assert [one.made.monomers[-1] for one in found.listed] == ["O"] * 3
+
+
 def test_only_routes_that_are_asked_for_are_listed():
     grown = "*NCCCCCC(C#N)CCNC(=O)CCCCC(*)=O"
     registered = "*NCCCC(C)CCNC(=O)CCCCC(*)=O"

@@ -16,10 +16,13 @@ from kakehashi.catalogs.molecules import polymers
 from kakehashi.catalogs.molecules.registered import find_registered
 from kakehashi.catalogs.records import UserError
 from kakehashi.catalogs.runs.rundir import RunDir
+from kakehashi.design.chemistry.blocks import Molecule
 from kakehashi.design.chemistry.monomers import classify
+from kakehashi.design.chemistry.polymerisations import PROPOSED
+from kakehashi.design.proposals.reactions.reactions import Reactions
 from kakehashi.design.run import run as design_run
 from kakehashi.design.run.config import resolve
-from kakehashi.design.run.inputs import read_inputs
+from kakehashi.design.run.inputs import DesignInputs, read_inputs
 from kakehashi.screen.progress import Progress
 
 
@@ -188,6 +191,28 @@ def test_checkpoints_of_another_run_are_not_gone_on_from(finished, tmp_path):
     again(finished, tmp_path / "one", seed=4)
     (tmp_path / "one" / "run.json").unlink()
     assert again(finished, tmp_path / "one").proposals.equals(finished[-1].proposals)
+
+
+def test_a_run_of_other_monomers_or_fragments_is_another():
+    """Derivations are numbers: equal draws of two pools of one shape do not make them one run."""
+
+    class Models:
+        def identities(self):
+            return {}
+
+    config = resolve({"target": ["a.csv:x"], "goal": ["x>1"], "pool": "pool.csv", "growth": "off"}, None)
+    inputs = DesignInputs((), (), (), "")
+
+    def identity(*texts, given=inputs, rules=PROPOSED):
+        made = Reactions([Molecule(text) for text in texts], rules, growth=False)
+        return design_run._identity(config, given, Models(), made)
+
+    first = identity("NCCCN", "O=C(O)CC(=O)O")
+    assert first == identity("NCCCN", "O=C(O)CC(=O)O")
+    assert first != identity("NCC(C)N", "O=C(O)CC(=O)O")
+    assert first != identity("NCCCN", "O=C(O)CC(=O)O", given=inputs._replace(fragments=("c1ccccc1",)))
+    renamed = [rule._replace(words=f"{rule.words}, otherwise") for rule in PROPOSED]
+    assert first != identity("NCCCN", "O=C(O)CC(=O)O", rules=renamed)
 
 
 def test_the_number_of_processes_changes_nothing(finished, tmp_path):

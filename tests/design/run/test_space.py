@@ -10,6 +10,7 @@ import pytest
 from kakehashi.catalogs.records import UserError
 from kakehashi.design.chemistry.monomers import classify
 from kakehashi.design.chemistry.naming import name_monomer
+from kakehashi.design.chemistry.polymerisations import POLYMERISATIONS, own_monomers
 from kakehashi.design.chemistry.pool import read_pool
 from kakehashi.design.chemistry.provenance import Provenance
 from kakehashi.design.run.config import resolve
@@ -91,6 +92,35 @@ def test_routes_of_registered_monomers_and_of_a_pool(tmp_path: Path) -> None:
     assert Routes(SpaceFlags(polymerisation=("lactam",)), None).allowed([REGISTERED, by_lactam]) == [by_lactam]
 
 
+SILICONE = "hydrolysis and condensation of a dichlorosilane"
+SULFIDE = "substitution of an aryl dichloride by sodium sulfide"
+BISULFONE = "substitution of an aryl dichloride by sodium sulfide, then oxidation"
+
+
+@pytest.mark.parametrize("monomers", ["registered", "pool"])
+def test_a_fixed_reagent_is_no_monomer(tmp_path: Path, monomers: str) -> None:
+    path = tmp_path / "pool.csv"
+    path.write_text("smiles\nC[Si](C)(Cl)Cl\nClc1ccc(Cl)cc1\n")
+    pool = read_pool(path)
+    config = resolve(LEAST | {"pool": str(path), "monomers": monomers}, None)
+    made = reactions(config, pool)
+    assert {SILICONE, SULFIDE, BISULFONE} <= {rule.words for rule in made.polymerisations}
+    allowed = Routes(config, pool)
+    for unit in ("*O[Si](C)(C)*", "*Sc1ccc(*)cc1", "*S(=O)(=O)c1ccc(*)cc1"):
+        assert allowed.allowed(classify(unit)), unit
+    grown = Provenance("polysiloxane", ("C[Si](Cl)(Cl)CCCCCCC#N", "O"), SILICONE)
+    assert allowed.allowed([grown]) == []
+
+
+def test_a_reagent_that_is_opened_alone_is_a_monomer() -> None:
+    words = {rule.slots: rule.words for rule in POLYMERISATIONS}
+    alone = Provenance("polyether", ("ClCC1CO1",), words["epoxide",])
+    beside = next(rule for rule in POLYMERISATIONS if rule.partner == "ClCC1CO1")
+    phenoxy = Provenance("polyether", ("Oc1ccc(O)cc1", "ClCC1CO1"), beside.words)
+    assert own_monomers(alone) == ("ClCC1CO1",)
+    assert own_monomers(phenoxy) == ("Oc1ccc(O)cc1",)
+
+
 @pytest.mark.parametrize("name", ["pool", "pool2"])
 def test_cases_of_own_pools(name: str) -> None:
     """Only monomers of the file, with the names and CAS numbers it gives them."""
@@ -105,7 +135,7 @@ def test_cases_of_own_pools(name: str) -> None:
     for unit in set(made.smiles(made.draw(np.random.default_rng(0), 200))) - {""}:  # o-phenylenediamine is banned
         routes = allowed.allowed(classify(unit))
         assert routes, unit
-        shown |= {smiles for route in routes for smiles in route.monomers}
+        shown |= {smiles for route in routes for smiles in own_monomers(route)}
     mine = pool.named()
     assert len(shown) > 5
     for smiles in shown:
