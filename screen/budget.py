@@ -1,8 +1,8 @@
 """One budget for the working arrays of every fit, whatever the number of rows.
 
-No array grows with the square of a target, but for those of the head block-gp, which serves up to 2,000 rows:
-decompositions are of at most `SQUARE` rows or columns, and what is larger passes in blocks of `BLOCK_BYTES`. Rows that
-stand for all are spread evenly over a table, so that the same table always gives the same ones.
+No array grows with the square of a target, but for those of Gaussian processes, which are exact up to `EXACT` rows:
+other decompositions are of at most `SQUARE` rows or columns, and what is larger passes in blocks of `BLOCK_BYTES`. Rows
+that stand for all are spread evenly over a table, so that the same table always gives the same ones.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 # Side of the largest square array that is decomposed: 11 MiB, a third of a second of one processor.
 SQUARE = 1_200
+# Rows up to which a Gaussian process is exact: 31 MiB an array, two seconds of one processor.
+EXACT = 2_000
 # Bytes of a block of rows in double precision.
 BLOCK_BYTES = 64 << 20
 # Up to so many rows every method is exact and no block is needed.

@@ -3,7 +3,7 @@
 Rasmussen & Williams (2006), chapters 2 and 5. The signal variance is profiled out in closed form, and one
 eigendecomposition per (length scale, mixture) serves every noise level, so a grid is exhaustive and cheap.
 
-Of more rows than `budget.SQUARE` some, evenly spread over the table, stand between the others (`inducing`).
+Of more rows than `budget.EXACT` some, evenly spread over the table, stand between the others (`inducing`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kakehashi.screen.budget import SQUARE, blocks, spread_rows
+from kakehashi.screen.budget import EXACT, blocks, spread_rows
 from kakehashi.screen.heads.head import Affine, FloatArray, Head, Params, block_residuals, namespace
 from kakehashi.screen.heads.inducing import Kernel, fit_inducing, inducing_count, leave_out_inducing
 from kakehashi.screen.networks.pyramid import matmul
@@ -44,7 +44,7 @@ class _Fit(NamedTuple):
 def fit(x: FloatArray, y: FloatArray) -> Params:
     """Fit on x (n, p), y (n,)."""
     centre, norm, offset = _frame(x, y)
-    if len(y) > SQUARE:
+    if len(y) > EXACT:
         seen = _look(x, y - offset, centre, norm)
         found = fit_inducing(x, y - offset, seen.own, seen.kernel, NOISES)
         return {
@@ -113,7 +113,7 @@ def cross_validate(x: FloatArray, y: FloatArray, folds: NDArray[np.int64]) -> Fl
     Hyperparameters are chosen once, on all rows given.
     """
     centre, norm, offset = _frame(x, y)
-    if len(y) > SQUARE:
+    if len(y) > EXACT:
         seen = _look(x, y - offset, centre, norm)
         return offset + leave_out_inducing(x, y - offset, folds, seen.own, seen.kernel, NOISES)
     best = _search((x - centre) / norm, y - offset)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from kakehashi.catalogs.memory import available_bytes
 from kakehashi.catalogs.processors import available
 from kakehashi.catalogs.records import UserError
-from kakehashi.screen.budget import FEW, SQUARE
+from kakehashi.screen.budget import EXACT, FEW, SQUARE
 from kakehashi.screen.heads.extra_trees import FOLDS, tree_count, tree_rows
 from kakehashi.screen.heads.registry import DEFAULT_HEADS
 from kakehashi.screen.heads.tuned import epochs_for, networks_for
@@ -113,7 +113,7 @@ def _trees(n: int) -> float:
 
 def _closed_form(n: int) -> float:
     """A Gaussian process and a ridge on descriptors, fitted and judged."""
-    square = SQUARE_SECONDS * min(1.0, n / SQUARE) ** 2
+    square = SQUARE_SECONDS * ((n / SQUARE) ** 3 if n <= EXACT else 1.0)
     return 2 * (GRID_SECONDS * min(1.0, n / 400) ** 2 + square + ROW_SECONDS * n) * 0.7 + 0.05
 
 

@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from kakehashi.catalogs.formulas.slots import reduce
 from kakehashi.catalogs.records import FloatArray, PropertyTable
-from kakehashi.screen.budget import SQUARE
+from kakehashi.screen.budget import EXACT
 from kakehashi.screen.cache.checkpoint import Checkpoint
 from kakehashi.screen.descriptors.materials import kind_of_table
 from kakehashi.screen.descriptors.scaling import Scaling
@@ -254,7 +254,7 @@ def caveats(library: Library, target: PropertyTable, heads: Sequence[str] = DEFA
             f"{n:,} target compounds: of each source the first {most:,} networks serve as frozen features{layers}, with"
             " ridge heads alone"
         )
-    if n > SQUARE and "gp" in heads:
+    if n > EXACT and "gp" in heads:
         left_out.append(
             f"{n:,} target compounds: Gaussian processes see them through {inducing_count(n):,} of them, evenly spread"
             " over the table in its order"

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kakehashi.catalogs.records import FloatArray, UserError
+from kakehashi.screen.budget import EXACT
 from kakehashi.screen.heads.registry import DEFAULT_HEADS, HEADS, LINES
 from kakehashi.screen.transfer.features import Features
 from kakehashi.screen.transfer.members import LARGE, MEMBERS, TUNED, TUNED_ROWS, Member
@@ -47,7 +48,7 @@ LEAST_NETWORKS = 4
 CLOSED_FORM = ("ridge", "gp")
 BEST = 5
 # The Gaussian process with a kernel for each block of descriptors; it costs n³.
-BLOCKS, BLOCK_ROWS = "block-gp", 2_000
+BLOCKS, BLOCK_ROWS = "block-gp", EXACT
 
 
 class Heads(NamedTuple):

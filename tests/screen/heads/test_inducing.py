@@ -25,7 +25,7 @@ def test_with_all_rows_inducing_it_is_the_exact_process(p, monkeypatch):
     x, y, new = rows(p=p)
     folds = np.arange(len(y)) % 6
     exact, left_out = module.fit(x, y), module.cross_validate(x, y, folds)
-    monkeypatch.setattr(module, "SQUARE", len(y) - 1)
+    monkeypatch.setattr(module, "EXACT", len(y) - 1)
     seen = module.fit(x, y)
     assert seen["noise"] == exact["noise"]
     np.testing.assert_allclose(seen["signal"], exact["signal"], rtol=1e-4)
@@ -37,7 +37,7 @@ def test_with_all_rows_inducing_it_is_the_exact_process(p, monkeypatch):
 def test_few_inducing_rows_use_the_values_of_all(monkeypatch):
     x, y, new = rows(400, p=2)
     truth = new[:, 0] + np.sin(2 * new[:, 1])
-    monkeypatch.setattr(module, "SQUARE", 100)
+    monkeypatch.setattr(module, "EXACT", 100)
     monkeypatch.setattr(inducing, "MOST", 60)
     through = module.fit(x, y)
     assert through["rows"].shape == (60, 2)
@@ -51,7 +51,7 @@ def test_few_inducing_rows_use_the_values_of_all(monkeypatch):
 def test_a_left_out_fold_does_not_matter_to_its_own_prediction(monkeypatch):
     """With the noise held, wild values of a fold move the predictions of others only."""
     x, y, _ = rows(200)
-    monkeypatch.setattr(module, "SQUARE", 100)
+    monkeypatch.setattr(module, "EXACT", 100)
     own = np.exp(-0.5 * ((x[:40, None] - x[None, :40]) ** 2).sum(axis=2))
     kernel = lambda block: np.exp(-0.5 * ((block[:, None] - x[None, :40]) ** 2).sum(axis=2))
     folds, noise = np.arange(200) % 5, np.array([0.1])
@@ -64,7 +64,7 @@ def test_a_left_out_fold_does_not_matter_to_its_own_prediction(monkeypatch):
 
 def test_the_spread_grows_away_from_the_rows(monkeypatch):
     x, y, _ = rows(150)
-    monkeypatch.setattr(module, "SQUARE", 100)
+    monkeypatch.setattr(module, "EXACT", 100)
     params = module.fit(x, y)
     near, far = module.gp.predict(params, x[:5])[1], module.gp.predict(params, x[:5] + 30.0)[1]
     assert (far > 2 * near).all()
