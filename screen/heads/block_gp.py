@@ -141,7 +141,7 @@ def cross_validate(
 
 
 def _blocks(x: FloatArray, groups: Sequence[ColumnGroup]) -> list[_Block]:
-    """Blocks that tell rows apart."""
+    """Blocks that tell rows apart; where none does, one of a column that is the same in all: the mean is constant."""
     blocks = []
     stops = np.cumsum([group.width for group in groups] or [x.shape[1]]).tolist()
     if stops[-1] != x.shape[1]:
@@ -156,8 +156,9 @@ def _blocks(x: FloatArray, groups: Sequence[ColumnGroup]) -> list[_Block]:
             continue
         scaling = fit_scaling(part)
         columns = np.flatnonzero(np.isfinite(scaling.scale))
-        if not len(columns):
+        if not len(columns) and (blocks or stop < x.shape[1]):
             continue
+        columns = columns if len(columns) else np.array([0])
         scaling = Scaling(scaling.mean[columns], scaling.scale[columns])
         rows = _standardised(scaling, part[:, columns])
         blocks.append(_Block(start, stop, start + columns, scaling, rows, np.empty(0), squared_distances(rows, rows)))

@@ -20,12 +20,27 @@ OTHERS = "log_other_goals"
 LEVEL = 0.9
 
 
+def chosen_by(record: Mapping[str, Any]) -> int:
+    """Place of the property that the next experiments are chosen by.
+
+    The first, or where it has no goal that of the first goal.
+    """
+    names = [found["target"]["name"] for found in record["properties"]]
+    goals = [window["property"] for window in record.get("windows", [])]
+    return 0 if not goals or names[0] in goals else names.index(goals[0])
+
+
+def prefix_of(record: Mapping[str, Any], place: int) -> str:
+    """What the columns and files of a property begin with: nothing for the first."""
+    return f"{record['properties'][place]['target']['name']}_" if place else ""
+
+
 def as_screening(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Record of a design in the words of a screening, of its first property.
+    """Record of a design in the words of a screening, of the property that is `chosen_by`.
 
     Small values are wanted where its goal has an upper end alone; the end of a goal is the threshold.
     """
-    first = record["properties"][0]
+    first = record["properties"][chosen_by(record)]
     windows = {window["property"]: window for window in record.get("windows", [])}
     window = windows.get(first["target"]["name"], {})
     lower, upper = window.get("lower"), window.get("upper")
@@ -51,12 +66,13 @@ def read_proposals(results: Results, record: Mapping[str, Any]) -> pa.Table:
     others = record["properties"][1:]
     if others and "windows" not in record:
         raise UserError(f"{results.where}: this design was made by an earlier version; run it again to choose from it")
-    smiles = table["smiles"]
+    smiles, prefix = table["smiles"], prefix_of(record, chosen_by(record))
     columns = {
         "id": pa.array([f"proposal {rank}" for rank in table["rank"].to_pylist()], pa.string()),
         "formula": smiles,
         "reduced_formula": smiles,
-        **{name: table[name] for name in ("mean", "lower", "upper", "domain", "domain_reason", "nearest_training")},
+        **{end: table[f"{prefix}{end}"] for end in ("mean", "lower", "upper")},
+        **{name: table[name] for name in ("domain", "domain_reason", "nearest_training")},
         OTHERS: _log_others(table, record),
     }
     return pa.table(columns)
@@ -65,16 +81,16 @@ def read_proposals(results: Results, record: Mapping[str, Any]) -> pa.Table:
 def _log_others(table: pa.Table, record: Mapping[str, Any]) -> NDArray[np.float64]:
     """Log chance (n,) that the properties lie in their windows, independently.
 
-    Of the first property a window with two ends counts alone: improvement serves one end.
+    Of the property that is `chosen_by` a window with two ends counts alone: improvement serves one end.
     """
     windows = {window["property"]: window for window in record.get("windows", [])}
-    total = np.zeros(table.num_rows)
+    total, first = np.zeros(table.num_rows), chosen_by(record)
     for k, found in enumerate(record["properties"]):
         target = found["target"]
         window = windows.get(target["name"])
-        if window is None or (k == 0 and None in (window["lower"], window["upper"])):
+        if window is None or (k == first and None in (window["lower"], window["upper"])):
             continue
-        prefix = f"{target['name']}_" if k else ""
+        prefix = prefix_of(record, k)
         ends = [table[f"{prefix}{end}"].to_numpy() for end in ("mean", "lower", "upper")]
         law = normal_through(*ends, level=LEVEL, log=bool(target["log"]))
         forward = np.log if target["log"] else float

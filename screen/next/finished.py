@@ -12,7 +12,7 @@ from kakehashi.catalogs.formulas.slots import parse_column, reduced_keys
 from kakehashi.catalogs.records import Compositions, PropertyTable, UserError
 from kakehashi.catalogs.runs.open import results_at
 from kakehashi.catalogs.runs.results import Results
-from kakehashi.screen.next.design_run import as_screening, read_proposals
+from kakehashi.screen.next.design_run import as_screening, chosen_by, prefix_of, read_proposals
 from kakehashi.screen.ranking.bounds import Bounds, parse_bounds
 from kakehashi.screen.runs.record_file import RECORD, read_record
 
@@ -98,6 +98,8 @@ def read_finished_run(directory: str) -> FinishedRun:
     known = results.read_table("predictions.parquet")
     formulas = known["formula"].to_pylist()
     if record.get("kind") == "design":
+        known = results.read_table(f"{prefix_of(record, chosen_by(record))}predictions.parquet")
+        formulas = known["formula"].to_pylist()
         keys = known["smiles"].to_pylist()
         listing = read_proposals(results, record)
         return FinishedRun(results, as_screening(record), formulas, keys, None, known["y"].to_numpy(), listing)

@@ -6,8 +6,8 @@ from typing import Any
 
 import pyarrow as pa
 
-CHEMIST = ("class", "reaction", "monomer_1", "monomer_1_name", "monomer_1_cas", "monomer_2", "monomer_2_name",
-           "monomer_2_cas", "sa_score")  # fmt: skip
+CHEMIST = ("class", "reaction", "conditions", "caution", "monomer_1", "monomer_1_name", "monomer_1_cas", "monomer_2",
+           "monomer_2_name", "monomer_2_cas", "sa_score")  # fmt: skip
 # Conditions that RadonPy's own scripts take where none are given: 300 K, 1 atm, ten atactic chains of 1,000 atoms.
 CONDITIONS = {"Temp": 300.0, "Press": 1.0, "NAtom": 1000, "NChain": 10, "Tacticity": "atactic"}
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from kakehashi.catalogs.molecules.polymers import parse_column
+from kakehashi.catalogs.properties.column_units import bare_name
 from kakehashi.catalogs.properties.tables import load_table
 from kakehashi.catalogs.quantities import convert
 from kakehashi.catalogs.records import UserError
@@ -45,11 +46,12 @@ def read_told(results: Results) -> Told:
 def read_values(spec: str, run: FinishedRun) -> pa.Table:
     """New values of FILE:COLUMN, in the run's unit.
 
-    A value that is not finite, or a row that cannot be read, is refused with its reason.
+    A value that is missing or not finite, or a row that cannot be read, is refused with its reason.
 
     Raises
     ------
-    UserError : no repeat units, a unit that does not fit, or a row that cannot be used; then nothing is told.
+    UserError : no repeat units, another property of the run, a unit that does not fit, or a row that cannot be used;
+        then nothing is told.
     """
     table = load_table(spec, minimum=1, attachments=(2,), max_rejected=1.0)
     if table.molecules is None:
@@ -59,6 +61,18 @@ def read_values(spec: str, run: FinishedRun) -> pa.Table:
         raise UserError(
             f"--tell {spec}: {len(table.rejected)} rows cannot be used; row {first.row} ({first.formula}):"
             f" {first.reason}; nothing was told"
+        )
+    others = [found["target"]["name"] for found in run.record.get("properties", ())]
+    if (name := bare_name(table.name)) in others and name != run.record["target"]["name"]:
+        raise UserError(
+            f"--tell {spec}: expected values of {run.record['target']['name']}, which the run chooses by, got those of"
+            f" {name}, another property of it; nothing was told"
+        )
+    if table.missing:
+        which = ", ".join(table.unmeasured[:3])
+        raise UserError(
+            f"--tell {spec}: {table.missing} of {table.rows} rows have no value{which and f': {which}'}"
+            f"{', ...' if len(table.unmeasured) > 3 else ''}; leave them out; nothing was told"
         )
     values = table.values
     if table.unit and run.unit and table.unit != run.unit:

@@ -122,6 +122,19 @@ def test_compiled_in_single_precision():
     np.testing.assert_allclose(spread, expected[1], rtol=2e-2)
 
 
+@pytest.mark.parametrize("value", [0.0, 7.0])
+def test_where_no_block_varies_the_mean_is_constant(value):
+    x, y = np.full((12, 7), value), np.arange(12.0)
+    for groups in ((), (ColumnGroup("numbers", 4), ColumnGroup("noise", 3)), (ColumnGroup("counted", 7, True),)):
+        head = on_groups(groups)
+        mean, spread = block_gp.predict(head.fit(x, y), np.vstack([x[:2], x[:1] + 3.0]))
+        assert mean[:2] == pytest.approx(y.mean())
+        if not groups or not groups[0].counts:
+            assert mean[2] == pytest.approx(y.mean())
+        assert np.isfinite(spread).all()
+        assert np.isfinite(head.cross_validate(x, y, np.arange(12) % 3)).all()
+
+
 def test_unusual_columns():
     x, y = planted(30)
     x[:, 20:24] = 7.0  # a block that tells nothing

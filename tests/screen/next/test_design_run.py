@@ -37,12 +37,15 @@ PROPOSED = [
 ]
 
 
-def write_design(path: Path, *, tg_window: tuple[float | None, float | None] | None = None) -> Path:
+def write_design(
+    path: Path, *, tg_window: tuple[float | None, float | None] | None = None, tc_goal: bool = True
+) -> Path:
     rows = range(len(PROPOSED))
     mean, half = (np.array([row[k] for row in PROPOSED]) for k in (1, 2))
     columns: dict[str, Any] = {
         "rank": [k + 1 for k in rows], "smiles": [row[0] for row in PROPOSED], "mean": mean, "lower": mean - half,
         "upper": mean + half, "class": ["polyamide"] * len(rows), "reaction": ["polycondensation"] * len(rows),
+        "conditions": ["in the melt"] * len(rows), "caution": ["the acids close"] * len(rows),
         "monomer_1": ["NCCN"] * len(rows), "monomer_2": [""] * len(rows),
         "monomer_1_name": ["ethylenediamine"] * len(rows), "monomer_1_cas": ["107-15-3"] * len(rows),
         "monomer_2_name": [""] * len(rows), "monomer_2_cas": [""] * len(rows), "sa_score": [2.0] * len(rows),
@@ -50,7 +53,7 @@ def write_design(path: Path, *, tg_window: tuple[float | None, float | None] | N
         "nearest_training": [nylon(7, 2)] * len(rows),
     }  # fmt: skip
     properties = [{"target": {"name": "tc", "quantity": "tc", "unit": "W/(m K)", "log": False}, "verdict": {}}]
-    windows = [{"property": "tc", "lower": GOAL, "upper": None}]
+    windows: list[dict[str, Any]] = [{"property": "tc", "lower": GOAL, "upper": None}] if tc_goal else []
     if tg_window:
         tg = np.array([row[4] for row in PROPOSED])
         columns |= {"tg_mean": tg, "tg_lower": tg - 40.0, "tg_upper": tg + 40.0}
@@ -67,6 +70,9 @@ def write_design(path: Path, *, tg_window: tuple[float | None, float | None] | N
     with RunDir(path) as rundir:
         rundir.write_table("proposals.parquet", pa.table(columns))
         rundir.write_table("predictions.parquet", pa.table(predictions))
+        if tg_window:
+            known_tg = {**predictions, "y": [300.0 + k for k in range(len(KNOWN))]}
+            rundir.write_table("tg_predictions.parquet", pa.table(known_tg))
         rundir.write_text("run.json", json.dumps(record))
     return path
 
@@ -100,6 +106,32 @@ def test_goals_of_other_properties_count(tmp_path: Path) -> None:
     assert batch.table["acquisition"][0].as_py() == pytest.approx(gain * chance)
 
 
+def test_without_a_goal_of_the_first_property_the_first_goal_chooses(tmp_path: Path) -> None:
+    run = read_finished_run(str(write_design(tmp_path / "run", tg_window=(400.0, None), tc_goal=False)))
+    assert (run.record["target"]["name"], run.unit, run.record["config"]["threshold"]) == ("tg", "K", 400.0)
+    assert run.values.min() == 300.0
+    batch = propose_batch(run, BatchRequest(1))
+    assert batch.table["formula"][0].as_py() == PROPOSED[1][0]
+    assert batch.table["mean"][0].as_py() == 450.0
+    assert batch.table["acquisition"][0].as_py() == pytest.approx(expected_improvement(450.0, 40.0, 400.0))
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        (f"smiles,tg\n{PROPOSED[0][0]},400\n", "expected values of tc.* got those of tg, another property"),
+        (f"smiles,tc\n{PROPOSED[0][0]},0.4\n*CC(*)CCCF,\n", r"1 of 2 rows have no value: .*CCCF"),
+    ],
+)  # fmt: skip
+@pytest.mark.fault
+def test_another_property_and_rows_without_a_value_are_not_told(tmp_path: Path, table: str, said: str) -> None:
+    path = write_design(tmp_path / "run", tg_window=(400.0, 500.0))
+    (tmp_path / "new.csv").write_text(table)
+    with pytest.raises(UserError, match=said):
+        propose_and_print(str(path), BatchRequest(2), quiet=True, values=f"{tmp_path}/new.csv:{table[7:9]}")
+    assert not (path / "told.parquet").exists()
+
+
 def test_files_for_radonpy_and_a_chemist(tmp_path: Path) -> None:
     path = write_design(tmp_path / "run")
     assert propose_and_print(str(path), BatchRequest(2), quiet=True) == 0
@@ -112,6 +144,7 @@ def test_files_for_radonpy_and_a_chemist(tmp_path: Path) -> None:
         rows = list(csv.DictReader(stream))
     assert rows[0]["monomer_1_name"] == "ethylenediamine"
     assert rows[0]["monomer_1_cas"] == "107-15-3"
+    assert (rows[0]["conditions"], rows[0]["caution"]) == ("in the melt", "the acids close")
 
 
 def test_told_values_are_known_and_move_the_predictions(tmp_path: Path) -> None:
