@@ -82,6 +82,8 @@ _SECONDARY = ("secondary amine", "cyclic amine")
 _GRIGNARD = ("nitro", "carbonyl", "nitrile")
 _COUPLING = ("nitro", "alkene")
 _METATHESIS = ("sulfide", "nitrile")
+_OXIDISED = ("sulfide", "alkene")
+_DICHLORIDE = ("nitro", "aryl bromide")
 GROUPS: dict[str, Group] = {
     group.name: group
     for group in (
@@ -119,15 +121,17 @@ GROUPS: dict[str, Group] = {
         Group("aromatic dihydrazide", ("ring-closing hydrazide",) * 2, allowed=("hydrazine or hydroxylamine",)),
         Group("dialdehyde", ("aldehyde", "aldehyde"), allowed=("aldehyde",)),
         Group("dithiol", ("thiol", "thiol"), allowed=("thiol",)),
-        Group("dithiol to oxidise", ("oxidised thiol",) * 2, allowed=("thiol",), poisons=("sulfide", "alkene")),
+        Group("dithiol to oxidise", ("oxidised thiol",) * 2, allowed=("thiol",), poisons=_OXIDISED),
         Group("aryl dibromide", ("aryl bromide", "aryl bromide"), poisons=_COUPLING),
         Group("azolyl dibromide", ("azolyl bromide", "azolyl bromide"), poisons=_GRIGNARD),
-        Group("aryl dichloride", ("unactivated chloride",) * 2, poisons=("nitro", "aryl bromide")),
+        Group("aryl dichloride", ("unactivated chloride",) * 2, poisons=_DICHLORIDE),
+        Group("aryl dichloride to oxidise", ("unactivated chloride",) * 2, poisons=(*_DICHLORIDE, *_OXIDISED)),
         Group("diboronic acid", ("boronic acid",) * 2, allowed=("boronic acid", "hydroxyl"), reactive=6,
               poisons=("aryl bromide",)),
         Group("divinylarene", ("vinyl", "vinyl"), poisons=("aryl bromide",)),
         Group("diethynylarene", ("ethynyl", "ethynyl"), allowed=("alkyne",), poisons=("aryl bromide",)),
         Group("alkyl dibromide", ("alkyl bromide", "alkyl bromide"), allowed=("alkyl halide",)),
+        Group("alkyl dibromide to oxidise", ("alkyl bromide",) * 2, allowed=("alkyl halide",), poisons=_OXIDISED),
         Group("bis(chloromethyl)arene", ("chloromethyl",) * 2, allowed=("alkyl halide",), poisons=("carbonyl",)),
         Group("dichlorosilane", ("silyl chloride", "silyl chloride"), allowed=("silyl halide or hydride",)),
         Group("azole", ("azole CH", "azole CH"), poisons=("nitro", "carbonyl", "aryl bromide")),

@@ -107,6 +107,10 @@ def test_words_and_conditions_tell_polymerisations_apart() -> None:
     ("smiles", "group"),
     [
         ("Brc1ccc(Br)c([N+](=O)[O-])c1", "aryl dibromide"),  # a nitro group oxidises nickel(0)
+        ("Clc1ccc(Sc2ccc(Cl)cc2)cc1", "aryl dichloride to oxidise"),  # a peracid oxidises the sulfide
+        ("C=Cc1c(Cl)cccc1Cl", "aryl dichloride to oxidise"),
+        ("BrCCSCCBr", "alkyl dibromide to oxidise"),
+        ("BrCC=CCBr", "alkyl dibromide to oxidise"),
         ("O=Cc1cc(Br)sc1Br", "azolyl dibromide"),  # a carbonyl takes the Grignard reagent
         ("Brc1ccc(Br)c(Br)c1", "aryl dibromide"),  # a third halogen branches
         ("Oc1ccc(Br)cc1Br", "aryl dibromide"),
