@@ -81,6 +81,8 @@ _VINYL = f"[{';'.join(f'!{text}' for text in (_STYRENIC, *_ACRYLIC))}]"
 _SECONDARY = ("secondary amine", "cyclic amine")
 _GRIGNARD = ("nitro", "carbonyl", "nitrile")
 _COUPLING = ("nitro", "alkene")
+# Substituents of an alkene that carbon monoxide or sulfur dioxide alternates with: alkyl, or one aryl.
+_ALKYL_OR_ARYL = "[!$(C-[!$([CX4]);!c]);!$(C(-c)-[#6])]"
 _METATHESIS = ("sulfide", "nitrile")
 _OXIDISED = ("sulfide", "alkene")
 _DICHLORIDE = ("nitro", "aryl bromide")
@@ -123,6 +125,7 @@ GROUPS: dict[str, Group] = {
         Group("dithiol", ("thiol", "thiol"), allowed=("thiol",)),
         Group("dithiol to oxidise", ("oxidised thiol",) * 2, allowed=("thiol",), poisons=_OXIDISED),
         Group("aryl dibromide", ("aryl bromide", "aryl bromide"), poisons=_COUPLING),
+        Group("Grignard dibromide", ("Grignard bromide",) * 2, poisons=(*_COUPLING, "carbonyl", "nitrile")),
         Group("azolyl dibromide", ("azolyl bromide", "azolyl bromide"), poisons=_GRIGNARD),
         Group("aryl dichloride", ("unactivated chloride",) * 2, poisons=_DICHLORIDE),
         Group("aryl dichloride to oxidise", ("unactivated chloride",) * 2, poisons=(*_DICHLORIDE, *_OXIDISED)),
@@ -148,6 +151,7 @@ GROUPS: dict[str, Group] = {
               allowed=_RADICAL),
         Group("styrenic", opened="terminal alkene", bonds=ALKENE, alkenes=1, tail=f"[{_STYRENIC}]", allowed=_RADICAL),
         Group("vinyl", opened="terminal alkene", bonds=ALKENE, alkenes=1, tail=_VINYL, allowed=_RADICAL),
+        Group("olefin", opened="terminal alkene", bonds=ALKENE, alkenes=1, tail=_ALKYL_OR_ARYL, allowed=_RADICAL),
         Group("fluoroalkene", opened="fluoroalkene", bonds=ALKENE, alkenes=1, allowed=_RADICAL),
         Group("1,2-disubstituted alkene", opened="1,2-disubstituted alkene", bonds=ALKENE, alkenes=1, allowed=_RADICAL),
         Group("diene", opened="diene", bonds=DIENE, alkenes=2, allowed=_RADICAL),

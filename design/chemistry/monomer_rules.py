@@ -144,10 +144,16 @@ RULES: tuple[MonomerRule, ...] = (
     MonomerRule((("styrenic", "[CH2]=[CX3](c)c"),), "a 1,1-diarylethylene adds to a chain once, not to itself"),
     MonomerRule((("styrenic", "[CH2]=[CX3](c)[CX4;!$([CH3])]"),), "an alpha-alkylstyrene with more than methyl has a"
                 " ceiling temperature below use"),
-    MonomerRule((("vinyl", "[CH2]=[CX3][CX4;!H0][O,N,S,F,Cl,Br]"),), "an allyl monomer stops its own chains by"
-                " transfer: oligomers", CAUTION, (), "Polymer Journal 41, 26, 2009"),
-    MonomerRule((("vinyl", "[CH2]=[CX3]([CX4;!$([CH3])])[CX4]"),), "a 1,1-dialkylethylene larger than isobutylene gives"
-                " oligomers", CAUTION),
+    *(
+        MonomerRule(((group, "[CH2]=[CX3][CX4;!H0][O,N,S,F,Cl,Br]"),), "an allyl monomer stops its own chains by"
+                    " transfer: oligomers", CAUTION, (), "Polymer Journal 41, 26, 2009")
+        for group in ("vinyl", "olefin")
+    ),
+    *(
+        MonomerRule(((group, "[CH2]=[CX3]([CX4;!$([CH3])])[CX4]"),), "a 1,1-dialkylethylene larger than isobutylene"
+                    " gives oligomers", CAUTION)
+        for group in ("vinyl", "olefin")
+    ),
     MonomerRule((("1,2-disubstituted alkene", "c[CX3;H1;!R]=[CX3;H1;!R]c"),), "a stilbene does not homopolymerise"),
     MonomerRule((("1,2-disubstituted alkene", "c[CX3;H1;!R]=[CX3;H1;!R][CX3]=O"),), "a cinnamate does not"
                 " homopolymerise"),

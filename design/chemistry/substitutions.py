@@ -90,12 +90,12 @@ SUBSTITUTIONS: tuple[Polymerisation, ...] = (
         " alkyl dibromide, then oxidation", _SULFONE, conditions="alkali; then a peracid or hydrogen peroxide",
     ),
     Polymerisation(
-        "polysulfone", ("vinyl",), "alternating copolymerisation of an alkene and sulfur dioxide",
+        "polysulfone", ("olefin",), "alternating copolymerisation of an alkene and sulfur dioxide",
         "[CX4:1]-[SX4:2](=O)(=O)-[CX4]", middle="S(=O)(=O)", partner="O=S=O", conditions="radical, below the ceiling"
         " temperature",
     ),
     Polymerisation(
-        "polyketone", ("vinyl",), "alternating copolymerisation of an alkene and carbon monoxide",
+        "polyketone", ("olefin",), "alternating copolymerisation of an alkene and carbon monoxide",
         "[CX4:1]-[CX3:2](=O)-[CX4]", middle="C(=O)", partner="[C-]#[O+]", conditions="palladium(II) with a chelating"
         " phosphine, pressure",
     ),
@@ -104,7 +104,7 @@ SUBSTITUTIONS: tuple[Polymerisation, ...] = (
         middle="O", partner="O", conditions="to cyclic siloxanes, then ring-opening with acid or base",
     ),
     Polymerisation(
-        "polysilarylene", ("aryl dibromide", "dichlorosilane"), "Grignard coupling of an aryl dibromide and a"
+        "polysilarylene", ("Grignard dibromide", "dichlorosilane"), "Grignard coupling of an aryl dibromide and a"
         " dichlorosilane", "[c:1]-[SiX4:2]", conditions="magnesium or butyllithium in an ether",
     ),
     Polymerisation(
