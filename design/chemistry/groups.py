@@ -112,7 +112,8 @@ GROUPS: dict[str, Group] = {
         Group("secondary amino acid", ("secondary amine", "acid"), allowed=(*_SECONDARY, "acid"), reactive=3),
         Group("dimethyl ester", ("methyl ester", "methyl ester")),
         Group("disulfonyl chloride", ("sulfonyl chloride",) * 2, allowed=("sulfonyl halide or acid",), reactive=4),
-        Group("tetraamine", ("o-diamine", "o-diamine"), allowed=("amine",), reactive=4),
+        Group("tetraamine", ("o-diamine", "o-diamine"), allowed=("amine",), reactive=4,
+              requires="[NX3H2].[NX3H2].[NX3H2].[NX3H2]"),  # no amine of two pairs
         Group("diamino acid", ("o-diamine", "acid on a core"), allowed=("amine", "acid"), reactive=3),
         Group("bis(aminophenol)", ("o-aminophenol",) * 2, allowed=("amine", "hydroxyl"), reactive=4),
         Group("aminophenol acid", ("o-aminophenol", "acid on a core"), allowed=("amine", "hydroxyl", "acid"),

@@ -130,6 +130,7 @@ def test_words_and_conditions_tell_polymerisations_apart() -> None:
         ("C1=CCCCC1", "strained olefin"),  # cyclohexene has no strain
         ("C1=CC2C=CC1C2", "strained olefin"),  # two double bonds cross-link
         ("Nc1ccc(-c2ccc(N)c(N)c2)cc1", "tetraamine"),
+        ("Nc1cccc(N)c1N", "tetraamine"),  # its pairs share an amine
         ("C[Si](Cl)(Cl)Cl", "dichlorosilane"),
         ("C#Cc1cccc(C#C)c1", "acetylene"),
         ("C=CC=CC=C", "diene"),
