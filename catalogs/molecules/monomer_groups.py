@@ -49,7 +49,8 @@ GROUPS: dict[str, Counted] = {
     "o-diamine": Counted("[NX3;H2:1]c:c[NX3;H2:2]", tells=False),
     "o-aminophenol": Counted("[NX3;H2:1]c:c[OX2H1:2]", tells=False),
     "o-aminothiol": Counted("[NX3;H2:1]c:c[SX2H1:2]", tells=False),
-    "azole alpha CH": Counted("[cX3;H1;r5;$(c:[sX2,nX3;r5]):1]", tells=False),
+    # A pyridine-type nitrogen in the five-ring, as in thiazole or imidazole, makes it too poor in electrons to oxidise.
+    "azole alpha CH": Counted("[cX3;H1;r5;$(c:[sX2,nX3;r5]);!$(c1[nX2]aaa1);!$(c1a[nX2]aa1):1]", tells=False),
     "phenol para CH": Counted(f"[cX3;H1;$(c1cc({_BLOCKING})c([OX2H1])c({_BLOCKING})c1):1]", tells=False),
     "aniline para CH": Counted("[cX3;H1;$(c1ccc([NX3;H2])cc1):1]", tells=False),
     "isocyanate": Counted("[#6:1][NX2:2]=C=O"),
@@ -64,7 +65,7 @@ GROUPS: dict[str, Counted] = {
     "cyclic ether": Counted(
         "[CX4;H2;r4,r5:1]@[OX2;r4,r5;$(O([CX4])[CX4]);!$(O[CX4][OX2,NX3,SX2]):2]", "opened", tells=False
     ),
-    "thiirane": Counted("[C;r3:1]1[C;r3][S;r3:2]1", "opened", tells=False),
+    "thiirane": Counted("[C;r3:1]1[C;r3][SX2;r3:2]1", "opened", tells=False),
     "2-oxazoline": Counted("[CX4;H2;r5:1]1[OX2][CX3]=[NX2:2][CX4]1", "opened", tells=False),
     "xylene CH3": Counted("[CX4;H3;$(C-c1ccc([CX4;H3])cc1):1]", tells=False),
     "diene, one bond": Counted("[CX3;H2:1]=[CX3;$(C-[CX3]=[CX3]):2]", "opened", tells=False),

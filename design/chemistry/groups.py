@@ -81,7 +81,11 @@ _VINYL = f"[{';'.join(f'!{text}' for text in (_STYRENIC, *_ACRYLIC))}]"
 _SECONDARY = ("secondary amine", "cyclic amine")
 _GRIGNARD = ("nitro", "carbonyl", "nitrile")
 _COUPLING = ("nitro", "alkene")
+# Substituents of an alkene that carbon monoxide or sulfur dioxide alternates with: alkyl, or one aryl.
+_ALKYL_OR_ARYL = "[!$(C-[!$([CX4]);!c]);!$(C(-c)-[#6])]"
 _METATHESIS = ("sulfide", "nitrile")
+_OXIDISED = ("sulfide", "alkene")
+_DICHLORIDE = ("nitro", "aryl bromide")
 GROUPS: dict[str, Group] = {
     group.name: group
     for group in (
@@ -108,7 +112,8 @@ GROUPS: dict[str, Group] = {
         Group("secondary amino acid", ("secondary amine", "acid"), allowed=(*_SECONDARY, "acid"), reactive=3),
         Group("dimethyl ester", ("methyl ester", "methyl ester")),
         Group("disulfonyl chloride", ("sulfonyl chloride",) * 2, allowed=("sulfonyl halide or acid",), reactive=4),
-        Group("tetraamine", ("o-diamine", "o-diamine"), allowed=("amine",), reactive=4),
+        Group("tetraamine", ("o-diamine", "o-diamine"), allowed=("amine",), reactive=4,
+              requires="[NX3H2].[NX3H2].[NX3H2].[NX3H2]"),  # no amine of two pairs
         Group("diamino acid", ("o-diamine", "acid on a core"), allowed=("amine", "acid"), reactive=3),
         Group("bis(aminophenol)", ("o-aminophenol",) * 2, allowed=("amine", "hydroxyl"), reactive=4),
         Group("aminophenol acid", ("o-aminophenol", "acid on a core"), allowed=("amine", "hydroxyl", "acid"),
@@ -119,15 +124,18 @@ GROUPS: dict[str, Group] = {
         Group("aromatic dihydrazide", ("ring-closing hydrazide",) * 2, allowed=("hydrazine or hydroxylamine",)),
         Group("dialdehyde", ("aldehyde", "aldehyde"), allowed=("aldehyde",)),
         Group("dithiol", ("thiol", "thiol"), allowed=("thiol",)),
-        Group("dithiol to oxidise", ("oxidised thiol",) * 2, allowed=("thiol",), poisons=("sulfide", "alkene")),
+        Group("dithiol to oxidise", ("oxidised thiol",) * 2, allowed=("thiol",), poisons=_OXIDISED),
         Group("aryl dibromide", ("aryl bromide", "aryl bromide"), poisons=_COUPLING),
+        Group("Grignard dibromide", ("Grignard bromide",) * 2, poisons=(*_COUPLING, "carbonyl", "nitrile")),
         Group("azolyl dibromide", ("azolyl bromide", "azolyl bromide"), poisons=_GRIGNARD),
-        Group("aryl dichloride", ("unactivated chloride",) * 2, poisons=("nitro", "aryl bromide")),
+        Group("aryl dichloride", ("unactivated chloride",) * 2, poisons=_DICHLORIDE),
+        Group("aryl dichloride to oxidise", ("unactivated chloride",) * 2, poisons=(*_DICHLORIDE, *_OXIDISED)),
         Group("diboronic acid", ("boronic acid",) * 2, allowed=("boronic acid", "hydroxyl"), reactive=6,
               poisons=("aryl bromide",)),
         Group("divinylarene", ("vinyl", "vinyl"), poisons=("aryl bromide",)),
         Group("diethynylarene", ("ethynyl", "ethynyl"), allowed=("alkyne",), poisons=("aryl bromide",)),
         Group("alkyl dibromide", ("alkyl bromide", "alkyl bromide"), allowed=("alkyl halide",)),
+        Group("alkyl dibromide to oxidise", ("alkyl bromide",) * 2, allowed=("alkyl halide",), poisons=_OXIDISED),
         Group("bis(chloromethyl)arene", ("chloromethyl",) * 2, allowed=("alkyl halide",), poisons=("carbonyl",)),
         Group("dichlorosilane", ("silyl chloride", "silyl chloride"), allowed=("silyl halide or hydride",)),
         Group("azole", ("azole CH", "azole CH"), poisons=("nitro", "carbonyl", "aryl bromide")),
@@ -144,6 +152,7 @@ GROUPS: dict[str, Group] = {
               allowed=_RADICAL),
         Group("styrenic", opened="terminal alkene", bonds=ALKENE, alkenes=1, tail=f"[{_STYRENIC}]", allowed=_RADICAL),
         Group("vinyl", opened="terminal alkene", bonds=ALKENE, alkenes=1, tail=_VINYL, allowed=_RADICAL),
+        Group("olefin", opened="terminal alkene", bonds=ALKENE, alkenes=1, tail=_ALKYL_OR_ARYL, allowed=_RADICAL),
         Group("fluoroalkene", opened="fluoroalkene", bonds=ALKENE, alkenes=1, allowed=_RADICAL),
         Group("1,2-disubstituted alkene", opened="1,2-disubstituted alkene", bonds=ALKENE, alkenes=1, allowed=_RADICAL),
         Group("diene", opened="diene", bonds=DIENE, alkenes=2, allowed=_RADICAL),

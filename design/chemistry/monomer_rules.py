@@ -36,8 +36,12 @@ class MonomerRule(NamedTuple):
 
 _O_DIAMINE = "[NX3H2]c:c[NX3H2]"
 _PERI_DIAMINE = "[NX3H2]c1cccc2cccc([NX3H2])c12"
-_O_DIACID = "[$([CX3](=O)[OX2H1,Cl])]-[#6;a,$([CX3]=[CX3])]~[#6;a,$([CX3]=[CX3])]-[$([CX3](=O)[OX2H1,Cl])]"
+_ACID = "[$([CX3](=O)[OX2H1,Cl])]"
+_O_DIACID = f"{_ACID}-[#6;a,$([CX3]=[CX3])]!=,@[#6;a,$([CX3]=[CX3])]-{_ACID}"
+# A C=C outside rings: SMILES are read without stereochemistry, and of its two isomers one closes.
+_ENE_DIACID = f"{_ACID}-[CX3]=;!@[CX3]-{_ACID}"
 _VICINAL_DIACID = "[$([CX3](=O)[OX2H1,Cl])][CX4][CX4][$([CX3](=O)[OX2H1,Cl])]"
+_PROPIOLIC = "[CX2;$(C[CX3](=O)[OX2])]#[CX2;!$(C[CX3]=O)]"
 _MALONIC = "[OX2H1]C(=O)[CX4]C(=O)[OX2H1]"
 # A hydroxyl, or a carbonate that it made: a second hydroxyl bites back into either.
 _CARBONATED = "[OX2;H1,$(O[CX3](=O)[OX2])]"
@@ -69,6 +73,15 @@ RULES: tuple[MonomerRule, ...] = (
         )
         for acid in _DIACIDS
     ),
+    *(
+        MonomerRule(((acid, _ENE_DIACID),), f"of the cis isomer {_IMIDE_CAP}: the trans isomer alone", CAUTION,
+                    ("polyamide", "N-alkyl polyamide"))
+        for acid in _DIACIDS
+    ),
+    MonomerRule((("diacid with a core", _ENE_DIACID),), "of the cis isomer the two acids close to a ring with the same"
+                " partner: the trans isomer alone", CAUTION),
+    MonomerRule((("diacyl chloride", _ENE_DIACID),), "of the cis isomer the two acids close to a cyclic hydrazide: the"
+                " trans isomer alone", CAUTION, ("polyhydrazide",)),
     MonomerRule((("diacid with a core", _O_DIACID),), "the two acids close to a fused ring with the same partner"),
     MonomerRule((("diacyl chloride", _O_DIACID),), "the two acids close to a cyclic hydrazide", BAN,
                 ("polyhydrazide",)),
@@ -131,17 +144,26 @@ RULES: tuple[MonomerRule, ...] = (
     MonomerRule((("styrenic", "[CH2]=[CX3](c)c"),), "a 1,1-diarylethylene adds to a chain once, not to itself"),
     MonomerRule((("styrenic", "[CH2]=[CX3](c)[CX4;!$([CH3])]"),), "an alpha-alkylstyrene with more than methyl has a"
                 " ceiling temperature below use"),
-    MonomerRule((("vinyl", "[CH2]=[CX3][CX4;!H0][O,N,S,F,Cl,Br]"),), "an allyl monomer stops its own chains by"
-                " transfer: oligomers", CAUTION, (), "Polymer Journal 41, 26, 2009"),
-    MonomerRule((("vinyl", "[CH2]=[CX3]([CX4;!$([CH3])])[CX4]"),), "a 1,1-dialkylethylene larger than isobutylene gives"
-                " oligomers", CAUTION),
+    *(
+        MonomerRule(((group, "[CH2]=[CX3][CX4;!H0][O,N,S,F,Cl,Br]"),), "an allyl monomer stops its own chains by"
+                    " transfer: oligomers", CAUTION, (), "Polymer Journal 41, 26, 2009")
+        for group in ("vinyl", "olefin")
+    ),
+    *(
+        MonomerRule(((group, "[CH2]=[CX3]([CX4;!$([CH3])])[CX4]"),), "a 1,1-dialkylethylene larger than isobutylene"
+                    " gives oligomers", CAUTION)
+        for group in ("vinyl", "olefin")
+    ),
     MonomerRule((("1,2-disubstituted alkene", "c[CX3;H1;!R]=[CX3;H1;!R]c"),), "a stilbene does not homopolymerise"),
     MonomerRule((("1,2-disubstituted alkene", "c[CX3;H1;!R]=[CX3;H1;!R][CX3]=O"),), "a cinnamate does not"
                 " homopolymerise"),
     MonomerRule((("1,2-disubstituted alkene", "O=C1OC(=O)C=C1"),), "maleic anhydride gives oligomers alone", CAUTION),
     MonomerRule((("strained olefin", "[CX3;r5]=[CX3;r5;!$(*~[R2])]"),), "a cyclopentene opens below room temperature"
                 " alone", CAUTION),
-    MonomerRule((("acetylene", "[CX2]#[CX2;!H1;!$(C[CX4,c,Si])]"),), "an acetylene with this substituent is not known"
+    MonomerRule((("acetylene", _PROPIOLIC),), "a propiolic acid or ester polymerises with few catalysts, such"
+                " as those of rhodium", CAUTION),
+    MonomerRule((("acetylene", f"[CX2]#[CX2;!H1;!$(C[CX4,c,Si]);!$({_PROPIOLIC})]"),),
+                "an acetylene with this substituent is not known"
                 " to polymerise", CAUTION),
 )  # fmt: skip
 

@@ -60,7 +60,8 @@ SUBSTITUTIONS: tuple[Polymerisation, ...] = (
         source="US patent 3354129, 1967; Jones & Hill, 1975, Advances in Chemistry 140, 174",
     ),
     Polymerisation(
-        "polysulfone", ("aryl dichloride",), "substitution of an aryl dichloride by sodium sulfide, then oxidation",
+        "polysulfone", ("aryl dichloride to oxidise",), "substitution of an aryl dichloride by sodium sulfide, then"
+        " oxidation",
         "[c:1]-[SX4:2](=O)(=O)-[c]", middle="S(=O)(=O)", partner="[Na+].[Na+].[S-2]", conditions=f"{_NMP}, 200-280 °C,"
         " pressure; then a peracid",
     ),
@@ -85,16 +86,16 @@ SUBSTITUTIONS: tuple[Polymerisation, ...] = (
         conditions="anionic: thiolate or amine",
     ),
     Polymerisation(
-        "polysulfone", ("dithiol to oxidise", "alkyl dibromide"), "thioetherification of a dithiol and an alkyl"
-        " dibromide, then oxidation", _SULFONE, conditions="alkali; then a peracid or hydrogen peroxide",
+        "polysulfone", ("dithiol to oxidise", "alkyl dibromide to oxidise"), "thioetherification of a dithiol and an"
+        " alkyl dibromide, then oxidation", _SULFONE, conditions="alkali; then a peracid or hydrogen peroxide",
     ),
     Polymerisation(
-        "polysulfone", ("vinyl",), "alternating copolymerisation of an alkene and sulfur dioxide",
+        "polysulfone", ("olefin",), "alternating copolymerisation of an alkene and sulfur dioxide",
         "[CX4:1]-[SX4:2](=O)(=O)-[CX4]", middle="S(=O)(=O)", partner="O=S=O", conditions="radical, below the ceiling"
         " temperature",
     ),
     Polymerisation(
-        "polyketone", ("vinyl",), "alternating copolymerisation of an alkene and carbon monoxide",
+        "polyketone", ("olefin",), "alternating copolymerisation of an alkene and carbon monoxide",
         "[CX4:1]-[CX3:2](=O)-[CX4]", middle="C(=O)", partner="[C-]#[O+]", conditions="palladium(II) with a chelating"
         " phosphine, pressure",
     ),
@@ -103,7 +104,7 @@ SUBSTITUTIONS: tuple[Polymerisation, ...] = (
         middle="O", partner="O", conditions="to cyclic siloxanes, then ring-opening with acid or base",
     ),
     Polymerisation(
-        "polysilarylene", ("aryl dibromide", "dichlorosilane"), "Grignard coupling of an aryl dibromide and a"
+        "polysilarylene", ("Grignard dibromide", "dichlorosilane"), "Grignard coupling of an aryl dibromide and a"
         " dichlorosilane", "[c:1]-[SiX4:2]", conditions="magnesium or butyllithium in an ether",
     ),
     Polymerisation(

@@ -39,6 +39,8 @@ BANNED = [
     ("polyamide", ("diamine", "diacid"), ("Nc1cccc2cccc(N)c12", "O=C(O)CCCCC(=O)O")),
     ("polyamide", ("diamine", "diacyl chloride"), ("NCCN", "O=C(Cl)c1ccccc1C(=O)Cl")),
     ("polybenzimidazole", ("diacid with a core", "tetraamine"), ("O=C(O)c1ccccc1C(=O)O", "Nc1cc(N)c(N)cc1N")),
+    ("polyamide", ("diamine", "diacid"), ("NCCCCCCN", "O=C(O)C1=C(C(=O)O)CCCC1")),
+    ("polyamide", ("diamine", "diacid"), ("NCCCCCCN", "O=C(O)c1ccsc1C(=O)O")),
     ("polycarbonate", ("diol",), ("CC(O)CO",)),
     ("polycarbonate", ("bisphenol",), ("Oc1ccccc1O",)),
     ("polycarbonate", ("diol",), ("O=C(OCCO)OCCO",)),
@@ -58,6 +60,9 @@ CAUTIONED = [
     ("polycarbonate", ("diol",), ("OCCCO",)),
     ("vinyl polymer", ("vinyl",), ("C=CCOC(C)=O",)),
     ("polyacetylene", ("acetylene",), ("C#CC(=O)OC",)),
+    ("polyamide", ("diamine", "diacid"), ("NCCCCCCN", "O=C(O)C=CC(=O)O")),  # fumaric acid
+    ("polyamide", ("diamine", "diacyl chloride"), ("NCCCCCCN", "O=C(Cl)C=CC(=O)Cl")),
+    ("polybenzimidazole", ("diacid with a core", "tetraamine"), ("O=C(O)C=CC(=O)O", "Nc1cc(N)c(N)cc1N")),
     ("polyether", ("bisphenol", "alkyl dibromide"), ("Oc1ccc(O)cc1", "BrCCBr")),
 ]
 FREE = [
@@ -92,6 +97,13 @@ def test_cautioned(polymer_class: str, slots: tuple[str, ...], monomers: tuple[s
 @pytest.mark.parametrize(("polymer_class", "slots", "monomers"), FREE)
 def test_free(polymer_class: str, slots: tuple[str, ...], monomers: tuple[str, ...]) -> None:
     assert judge(route(polymer_class, slots, *monomers)) == []
+
+
+def test_propiolates_are_known_to_polymerise() -> None:
+    for smiles in ("C#CC(=O)O", "C#CC(=O)OC", "CC#CC(=O)OC"):
+        assert "not known" not in " ".join(cautions(route("polyacetylene", ("acetylene",), smiles)))
+    for smiles in ("C#CC(=O)N(C)C", "COC(=O)C#CC(=O)OC"):
+        assert "not known" in " ".join(cautions(route("polyacetylene", ("acetylene",), smiles)))
 
 
 def test_every_rule_speaks_of_some_polymerisation() -> None:

@@ -107,6 +107,21 @@ def test_words_and_conditions_tell_polymerisations_apart() -> None:
     ("smiles", "group"),
     [
         ("Brc1ccc(Br)c([N+](=O)[O-])c1", "aryl dibromide"),  # a nitro group oxidises nickel(0)
+        ("Clc1ccc(Sc2ccc(Cl)cc2)cc1", "aryl dichloride to oxidise"),  # a peracid oxidises the sulfide
+        ("C=Cc1c(Cl)cccc1Cl", "aryl dichloride to oxidise"),
+        ("BrCCSCCBr", "alkyl dibromide to oxidise"),
+        ("BrCC=CCBr", "alkyl dibromide to oxidise"),
+        ("c1cscn1", "azole"),
+        ("c1c[nH]cn1", "azole"),
+        ("c1c[nH]nn1", "azole"),
+        ("c1nncs1", "azole"),
+        ("O=S1CC1", "thiirane"),
+        ("N#Cc1cc(Br)ccc1Br", "Grignard dibromide"),  # nitrile and carbonyl take the Grignard reagent
+        ("O=C(c1ccc(Br)cc1)c1ccc(Br)cc1", "Grignard dibromide"),
+        ("C=CCl", "olefin"),
+        ("C=COC(C)=O", "olefin"),
+        ("C=CC(=O)OC", "olefin"),
+        ("C=C(C)c1ccccc1", "olefin"),
         ("O=Cc1cc(Br)sc1Br", "azolyl dibromide"),  # a carbonyl takes the Grignard reagent
         ("Brc1ccc(Br)c(Br)c1", "aryl dibromide"),  # a third halogen branches
         ("Oc1ccc(Br)cc1Br", "aryl dibromide"),
@@ -115,6 +130,7 @@ def test_words_and_conditions_tell_polymerisations_apart() -> None:
         ("C1=CCCCC1", "strained olefin"),  # cyclohexene has no strain
         ("C1=CC2C=CC1C2", "strained olefin"),  # two double bonds cross-link
         ("Nc1ccc(-c2ccc(N)c(N)c2)cc1", "tetraamine"),
+        ("Nc1cccc(N)c1N", "tetraamine"),  # its pairs share an amine
         ("C[Si](Cl)(Cl)Cl", "dichlorosilane"),
         ("C#Cc1cccc(C#C)c1", "acetylene"),
         ("C=CC=CC=C", "diene"),
@@ -128,3 +144,34 @@ def test_words_and_conditions_tell_polymerisations_apart() -> None:
 )
 def test_what_would_branch_stop_or_poison_is_no_block(smiles: str, group: str) -> None:
     assert read_block(Molecule(smiles), group) is None
+
+
+@pytest.mark.parametrize(
+    ("group", "monomers"),
+    [
+        ("azole", ("c1cc[nH]c1", "c1ccsc1", "c1cc2sccc2s1", "c1scc2nccnc12")),
+        ("thiirane", ("C1CS1",)),
+        ("Grignard dibromide", (DIBROMOBENZENE,)),
+        ("olefin", ("C=C", "C=CC", "C=Cc1ccccc1", "C=C(C)C")),
+        ("aryl dichloride to oxidise", ("Clc1ccc(Cl)cc1", "O=S(=O)(c1ccc(Cl)cc1)c1ccc(Cl)cc1")),
+        ("alkyl dibromide to oxidise", ("BrCCCCBr",)),
+    ],
+)
+def test_what_stays_a_block(group: str, monomers: tuple[str, ...]) -> None:
+    for smiles in monomers:
+        assert read_block(Molecule(smiles), group) is not None, smiles
+
+
+@pytest.mark.parametrize(
+    ("group", "monomers"),
+    [("azole", ("c1cc[nH]c1", "c1ccsc1")), ("olefin", ("C=C", "C=CC", "C=Cc1ccccc1")),
+     ("aryl dichloride to oxidise", ("Clc1ccc(Cl)cc1",)), ("alkyl dibromide to oxidise", ("BrCCCCBr",)),
+     ("Grignard dibromide", (DIBROMOBENZENE,))],
+)  # fmt: skip
+def test_what_grows_stays_a_block(group: str, monomers: tuple[str, ...]) -> None:
+    rules = [rule for rule in POLYMERISATIONS if group in rule.slots]
+    made = Reactions([Molecule(text) for text in (*monomers, "C[Si](C)(Cl)Cl", "SCCS")], rules)
+    for found in made.provenance(made.draw(np.random.default_rng(0), 300)):
+        slots = next(rule.slots for rule in rules if rule.words == found.reaction)
+        for smiles, slot in zip(found.monomers, slots, strict=False):
+            assert read_block(Molecule(smiles), slot) is not None, (smiles, slot)
