@@ -36,7 +36,7 @@ from kakehashi.screen.validation.domain import Domain
 from kakehashi.screen.validation.statistics import Paired
 
 # Raise when the same library and target would give another model: heads, grids, folds, selection, statistics.
-TRANSFER_VERSION = 7
+TRANSFER_VERSION = 8
 
 RECORDS: dict[str, type] = NETWORKS | {
     kind.__name__: kind
