@@ -8,7 +8,7 @@ from typing import Any
 
 from kakehashi.catalogs.numbers import number
 from kakehashi.design.report import charts
-from kakehashi.design.report.chance import chance_sentence
+from kakehashi.design.report.chance import believed_sentence, chance_sentence
 from kakehashi.design.report.clusters import SIMILAR, Clusters, cluster
 from kakehashi.design.report.data import FILES, DesignData, ModelledProperty, read_design
 from kakehashi.design.report.knowledge import caution
@@ -54,6 +54,7 @@ def _content(data: DesignData) -> dict[str, Any]:
         "properties": [_property(model, k) for k, model in enumerate(data.properties)],
         "warnings": texts(run, "warnings"),
         "chance": _chance_of(data, rows),
+        "believed": _believed(data, rows),
         "cautions": _cautions(data),
         "found": _found(data),
         "cards": cards(rows[:CARDS], data.properties, clusters),
@@ -162,6 +163,19 @@ def _cautions(data: DesignData) -> list[str]:
     specs = texts(mapping(data.run, "config"), "target")
     found = [caution(model.target, spec) for model, spec in zip(data.properties, specs, strict=False)]
     return list(dict.fromkeys(text for text in found if text))
+
+
+def _believed(data: DesignData, rows: list[Row]) -> str:
+    """Sentence on how true such chances are; "" with several goals, whose chance is one of all together."""
+    chances = [value for row in rows if (value := real(row.get("p_goal"))) is not None]
+    if not chances or len(data.properties) != 1:
+        return ""
+    found = [
+        (real(row["start"]), real(row["stop"]), _whole(row["polymers"]), real(row["true"]))
+        for row in mappings(data.properties[0].record, "reliability")
+    ]
+    whole = [(a, b, n, share) for a, b, n, share in found if None not in (a, b, n, share)]
+    return believed_sentence(max(chances), whole)  # type: ignore[arg-type]  # none is missing
 
 
 def _chance(log_p: float) -> str:

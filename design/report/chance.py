@@ -27,6 +27,24 @@ def chance_sentence(chances: Sequence[float], random: float | None) -> str:
     return f"{likely:,} of {len(chances):,} proposals {verb} likely to meet the goal: the best {best}{beside}."
 
 
+def believed_sentence(best: float, bins: Sequence[tuple[float, float, int, float]]) -> str:
+    """Say how often held-out polymers with such a chance met the goals; "" where there were none.
+
+    best : largest chance; bins : ends, polymers, and the share of them that meets the goals
+
+    >>> believed_sentence(0.9, [(0.0, 0.6, 40, 0.1), (0.6, 1.0, 20, 0.55)])
+    'Of 20 known polymers that were given 60% to 100% by models that had not seen them, 11 meet it.'
+    """
+    for start, stop, polymers, true in bins:
+        if start <= best <= stop and polymers and (best > start or start == 0):
+            given = f"{start:.0%} to {stop:.0%}"
+            return (
+                f"Of {polymers:,} known polymers that were given {given} by models that had not seen them,"
+                f" {round(true * polymers):,} meet it."
+            )
+    return ""
+
+
 def write_chance(share: float) -> str:
     """Write a share as a percentage that is neither 0 nor 100 by rounding alone.
 
