@@ -152,10 +152,15 @@ def _found(data: DesignData) -> dict[str, Any]:
 
 def _chance_of(data: DesignData, rows: list[Row]) -> str | None:
     """Sentence on the chance to meet the goals; None where no chance was recorded."""
-    chances = [value for row in rows if (value := real(row.get("p_goal"))) is not None]
+    chances = _chances(rows)
     if rows and not chances:
         return None
     return chance_sentence(chances, real(mapping(data.run, "prior")["mean_p_goal"]))
+
+
+def _chances(rows: list[Row]) -> list[float]:
+    """Recorded chances of proposals to meet the goals."""
+    return [value for row in rows if (value := real(row.get("p_goal"))) is not None]
 
 
 def _cautions(data: DesignData) -> list[str]:
@@ -167,7 +172,7 @@ def _cautions(data: DesignData) -> list[str]:
 
 def _believed(data: DesignData, rows: list[Row]) -> str:
     """Sentence on how true such chances are; "" with several goals, whose chance is one of all together."""
-    chances = [value for row in rows if (value := real(row.get("p_goal"))) is not None]
+    chances = _chances(rows)
     if not chances or len(data.properties) != 1:
         return ""
     found = [

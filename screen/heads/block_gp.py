@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from kakehashi.screen.descriptors.kind import ColumnGroup
 from kakehashi.screen.descriptors.scaling import Scaling, fit_scaling, standardise
-from kakehashi.screen.heads.gp import STRIPE
+from kakehashi.screen.heads.gp import striped
 from kakehashi.screen.heads.head import Blocked, FloatArray, Head, Params, block_residuals, namespace
 from kakehashi.screen.heads.kernels import min_max, rbf, shared_counts, squared_distances
 from kakehashi.screen.networks.pyramid import matmul
@@ -80,7 +80,7 @@ def fit(x: FloatArray, y: FloatArray, groups: Sequence[ColumnGroup] = ()) -> Par
     return {
         "blocks": tuple(_kept(*part) for part in parts if part[1] > 0),
         "alpha": root @ (root.T @ (y - offset)),
-        "roots": _stripes(root),
+        "roots": striped(root),
         "offset": np.float64(offset),
         "noise": np.float64(best.noise),
         "signal": np.float64(best.signal),
@@ -184,14 +184,6 @@ def _kernel(block: dict[str, Any], seen: Any, sums: Any = None) -> Any:
     if sums is not None:
         return min_max(seen, sums, block["sums"])
     return rbf(squared_distances(seen, block["rows"]), block["length"])
-
-
-def _stripes(root: FloatArray) -> tuple[FloatArray, ...]:
-    """Triangular root in stripes, as in `gp`: the explained variance in half the products."""
-    if len(root) <= STRIPE:
-        return (root,)
-    lower = np.linalg.qr(root.T)[1].T
-    return tuple(lower[start:, start : start + STRIPE] for start in range(0, len(root), STRIPE))
 
 
 def _covariance(blocks: Sequence[_Block], setting: Setting, rows: NDArray[np.intp] | None = None) -> FloatArray:

@@ -77,17 +77,21 @@ def _split(params: Params) -> tuple[Any, Any, Params]:
 
 
 def _ready(rest: Params) -> Params:
+    (root,) = rest["roots"]
+    return {**rest, "roots": striped(root)}
+
+
+def striped(root: FloatArray) -> tuple[FloatArray, ...]:
     """Triangular root in stripes, without the zeros above.
 
     Half the products of the explained variance.
 
     With root.T = Q R, the rows of R.T have the same lengths and inner products as those of the root.
     """
-    (root,) = rest["roots"]
     if len(root) <= STRIPE:
-        return rest
+        return (root,)
     lower = np.linalg.qr(root.T)[1].T
-    return {**rest, "roots": tuple(lower[start:, start : start + STRIPE] for start in range(0, len(root), STRIPE))}
+    return tuple(lower[start:, start : start + STRIPE] for start in range(0, len(root), STRIPE))
 
 
 def _finish(rest: Params, inner: Any, squares: Any) -> tuple[Any, Any]:
